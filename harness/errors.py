@@ -1,0 +1,34 @@
+"""Errors that a user can act on: what is wrong, the value, what is allowed, what to try next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HarnessError(Exception):
+    """A mistake or a lack on the user's side; the command line prints it without a traceback.
+
+    Args:
+        message: what is wrong, with the value.
+        hint: what is allowed, or the next command to try.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class UnknownNameError(HarnessError):
+    """A name that stands for nothing; says what is known and which name is nearest."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=1)
+        guess = f"; did you mean '{near[0]}'?" if near else ""
+        listed = f"known: {', '.join(names)}" if names else f"no {kind} is known"
+        super().__init__(f"unknown {kind} '{name}'{guess}", "\n  ".join(filter(None, [listed, hint])))

@@ -1,0 +1,1 @@
+"""What a framework must offer the benchmark, and how torch and jax offer it."""

@@ -1,0 +1,127 @@
+"""The border between the benchmark and a framework.
+
+The referee and the worker hold an `Adapter` and never import torch or jax themselves. What crosses
+the border towards them is numpy; what crosses it towards a submission is the framework's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import UnknownNameError
+from harness.interface import BudgetView, Hyperparameters, Submission
+from harness.order import Order
+from workloads.spec import Sizes
+
+Array = npt.NDArray[Any]
+Parameters = Mapping[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where the model comes from and how large it is."""
+
+    package: str
+    """The workload's package: it holds `model.py`, `model_torch.py` and `model_jax.py`."""
+    sizes: Sizes
+    loss: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split: inputs (examples, ...) and integer targets (examples, ...)."""
+
+    inputs: Array
+    targets: Array
+
+
+class Evaluator(Protocol):
+    """The referee's judgement of parameters; it owns its model and its copy of the data."""
+
+    def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
+        """`loss` (mean, nats) and `accuracy` (share) on a whole held-out split."""
+        ...
+
+    def probe(self, parameters: Parameters) -> dict[str, float]:
+        """`loss` and `gradient_norm` on the fixed batch of training examples."""
+        ...
+
+
+class Adapter(Protocol):
+    """What one framework does for the referee and the worker, on one device."""
+
+    def pin(self) -> None:
+        """Set threads, determinism and precision flags to the declared ones."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait until the device has finished all queued work."""
+        ...
+
+    def is_idle(self) -> bool:
+        """Whether the device has no work queued, as far as this process can see."""
+        ...
+
+    def problem(
+        self, source: ModelSource, budget: BudgetView, batch_size: int, examples: int, seed: int
+    ) -> Any:
+        """The submission's view of the workload, its parameters still zero."""
+        ...
+
+    def load(self, problem: Any, parameters: Parameters) -> None:
+        """Put parameters in place and seed every generator from the problem's seed."""
+        ...
+
+    def stream(self, examples: Examples, order: Order, batch_size: int) -> Any:
+        """The training stream over resident examples, from position 0."""
+        ...
+
+    def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission:
+        """Import a submission through any of its doors and wrap it as a `Submission`.
+
+        Args:
+            location: the path of a folder or a file, or `module:Class`.
+            hyperparameters: its point; `learning_rate` and `weight_decay` for `module:Class`.
+
+        Raises:
+            HarnessError: the location holds no submission for this framework.
+        """
+        ...
+
+    def export(self, parameters: Mapping[str, Any]) -> dict[str, npt.NDArray[np.float32]]:
+        """Parameters as contiguous float32 arrays that later steps do not change."""
+        ...
+
+    def evaluator(
+        self, source: ModelSource, splits: Mapping[str, Examples], probe: Examples
+    ) -> Evaluator:
+        """An evaluator with its own model and its own copy of the splits on the device."""
+        ...
+
+
+ADAPTERS = ("torch", "jax")
+
+
+def adapter(framework: str, device: str, threads: int) -> Adapter:
+    """The adapter of a framework; imports the framework.
+
+    Args:
+        framework: `torch` or `jax`.
+        device: `cpu`, `cuda` or `cuda:N`.
+        threads: how many CPU threads one operation may use.
+    """
+    if framework == "torch":
+        from harness.frameworks.torch_adapter import TorchAdapter
+
+        return TorchAdapter(device, threads)
+    if framework == "jax":
+        from harness.frameworks.jax_adapter import JaxAdapter
+
+        return JaxAdapter(device, threads)
+    raise UnknownNameError("framework", framework, ADAPTERS)

@@ -1,0 +1,1 @@
+"""From names and a round seed to frozen trials, before anything runs."""

@@ -1,0 +1,1 @@
+"""What a trial leaves behind: a hash-chained event log, its summary, TensorBoard events."""

@@ -1,0 +1,1 @@
+"""The trusted side of a trial: clock, budget, held-out data, evaluation."""

@@ -1,0 +1,1 @@
+"""What confines, freezes and kills one worker."""

@@ -1,0 +1,36 @@
+"""Seeds: every random choice of the benchmark comes from a named stream of one instance seed.
+
+    round seed -> instance seed (workload, study, trial) -> stream ("weights", "order", "data", ...)
+
+The submission never enters, so entries meet the same instances and can be compared in pairs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+PUBLIC_ROUND_SEED = "guided-descent"
+"""The round seed of local runs; official rounds draw a secret one."""
+
+
+def derive(*parts: str | int) -> str:
+    """A 128-bit seed, as 32 hexadecimal digits, of a list of names and numbers."""
+    text = "\0".join(str(part) for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def instance_seed(round_seed: str, suite: str, workload: str, study: int, trial: int) -> str:
+    """The seed of one instance; `study` and `trial` count from 1."""
+    return derive("instance", round_seed, suite, workload, study, trial)
+
+
+def philox(seed: str, stream: str) -> np.random.Philox:
+    """The bit generator of a named stream; its raw output is the same on every machine."""
+    return np.random.Philox(key=int(derive(seed, stream), 16))
+
+
+def integer(seed: str, stream: str) -> int:
+    """A 63-bit integer of a named stream, for generators that take one."""
+    return int(derive(seed, stream)[:16], 16) >> 1

@@ -1,0 +1,1 @@
+"""The untrusted side of a trial: model, training data, submission."""

@@ -1,0 +1,1 @@
+"""The linear algebra and the schedules that submissions share."""

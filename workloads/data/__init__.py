@@ -1,0 +1,1 @@
+"""Loaders and generators of data, and the cache of what they prepared."""

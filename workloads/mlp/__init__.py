@@ -1,0 +1,1 @@
+"""Three-layer perceptron on projected images."""

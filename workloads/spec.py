@@ -1,0 +1,167 @@
+"""The declarative side of a workload and of a suite: typed, frozen, read from TOML.
+
+`workloads/<name>/workload.toml` is the only place where a target or a budget is written;
+`workloads/suites/<suite>.toml` says which workloads a suite has, its rulesets and its hardware.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.errors import HarnessError
+
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+Sizes = dict[str, Any]
+"""The numbers a model is built from; each workload's `model.py` says which."""
+
+
+class Frozen(BaseModel):
+    """A value that does not change and takes no unknown key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Target(Frozen):
+    """The value of the validation metric that a trial must reach."""
+
+    metric: str
+    direction: Literal["maximize", "minimize"]
+    value: float
+
+    def is_met_by(self, value: float) -> bool:
+        """Whether a metric's value is at the target or beyond it; NaN never is."""
+        return value >= self.value if self.direction == "maximize" else value <= self.value
+
+
+class Budget(Frozen):
+    """How long a trial may train: seconds of the referee's clock, or steps (for calibration)."""
+
+    runtime_s: Positive
+    horizon_steps: Count
+    """Steps that AdamW makes in the calibrated horizon, 0.75 of the budget."""
+
+
+class Grid(Frozen):
+    """When a trial is observed: at every multiple of a share of its budget."""
+
+    share: Share = 0.02
+    evaluate_every: Count = 5
+    """Every so many grid points one is evaluated at once; those between wait for a hit."""
+
+
+class Limits(Frozen):
+    """What a worker may use."""
+
+    warmup_s: Positive = 60.0
+    memory_gib: Positive = 8.0
+
+
+class Data(Frozen):
+    """Which loader or generator makes the data, with its settings."""
+
+    source: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class SuiteWorkload(Frozen):
+    """A workload at the size of one suite."""
+
+    data: Data
+    sizes: Sizes
+    batch_size: Count
+    train_examples: Count
+    precision: Literal["float32", "bfloat16"] = "float32"
+    target: Target
+    budget: Budget
+    grid: Grid = Grid()
+    limits: Limits = Limits()
+    variants: dict[str, Sizes] = Field(default_factory=dict)
+    """Held-out variants: each replaces some of `sizes`."""
+
+    def sizes_of(self, variant: str) -> Sizes:
+        """The sizes of the base (`base`) or of a held-out variant."""
+        return self.sizes | (self.variants[variant] if variant != "base" else {})
+
+
+class WorkloadSpec(Frozen):
+    """One `workload.toml`."""
+
+    name: str
+    summary: str
+    loss: Literal["cross_entropy"]
+    suites: dict[str, SuiteWorkload]
+
+
+class Ruleset(Frozen):
+    """The tuning budget of a suite under one set of rules."""
+
+    studies: Count
+    trials: Count
+    budget_factor: Positive = 1.0
+
+
+class Hardware(Frozen):
+    """The machine that a suite's budgets are meant for."""
+
+    device: Literal["cpu", "cuda"]
+    cores: Count
+    name: str
+
+
+class Suite(Frozen):
+    """One `suites/<name>.toml`: workloads, rules and target hardware."""
+
+    name: str
+    summary: str
+    workloads: tuple[str, ...]
+    rulesets: dict[Literal["external", "self"], Ruleset]
+    hardware: Hardware
+
+    @model_validator(mode="after")
+    def _self_has_one_trial(self) -> Self:
+        if self.rulesets["self"].trials != 1:
+            raise ValueError("rulesets.self.trials must be 1: self-tuning has one trial a study")
+        return self
+
+
+FrozenT = TypeVar("FrozenT", bound=Frozen)
+
+
+def read_toml(path: Path, kind: type[FrozenT]) -> FrozenT:
+    """Read one TOML file as a declared kind of value.
+
+    Raises:
+        HarnessError: the file is missing, no TOML, or has a key or value that is not allowed; the
+            message names the file, the line or key, and what is allowed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HarnessError(f"cannot read {path}: {error}") from error
+    return parse_toml(text, str(path), kind)
+
+
+def parse_toml(text: str, name: str, kind: type[FrozenT]) -> FrozenT:
+    """Parse TOML text as a declared kind of value; `name` stands for the file in errors."""
+    try:
+        return kind.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise HarnessError(f"{name} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise HarnessError(f"{name}: {_first_problem(error, kind)}") from error
+
+
+def _first_problem(error: ValidationError, kind: type[Frozen]) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or kind.__name__
+    if first["type"] == "extra_forbidden":
+        return f"key '{key}' is not known"
+    if first["type"] == "missing":
+        return f"key '{key}' is missing"
+    return f"key '{key}' is {first['input']!r}: {first['msg']}"
