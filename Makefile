@@ -1,0 +1,86 @@
+# Guided Descent. `make demo` and `make test` need python3 (3.11 to 3.13) with venv, and make.
+#
+# Variables:
+#   PYTHON       the interpreter for .venv; by default the first of python3.13, python3.12,
+#                python3.11 and python3 that has a fitting version and venv
+#   TORCH_INDEX  where torch comes from. The default package index carries torch for CUDA, several
+#                GB; a machine without a GPU saves them with
+#                    make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+#   PIP_FLAGS    more flags for pip, such as --no-index --find-links wheels
+#   PYTEST_FLAGS more flags for pytest, such as -k mlp
+#   OUT          the folder of the demo's results (demo)
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?=
+PYTHONS := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3)
+OUT ?= demo
+TORCH_INDEX ?=
+PIP_FLAGS ?=
+PYTEST_FLAGS ?=
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
+	--constraint constraints.txt $(PIP_FLAGS)
+CHECKED := harness workloads submissions scoring tests benchmarks
+
+.PHONY: help demo test test-slow test-containers lint bench clean
+
+help:
+	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
+	@echo "make test             the tests"
+	@echo "make test-slow        the tests that take longer than a minute"
+	@echo "make test-containers  the image, built and run; needs a Docker engine"
+	@echo "make lint             ruff and mypy --strict"
+	@echo "make bench            what the harness costs over a bare training loop"
+	@echo "make clean            remove .venv and every cache"
+
+demo: $(VENV)/installed
+	$(BIN)/harness run --workload mlp --submission muon --out $(OUT)
+	$(BIN)/harness run --workload mlp --submission adamw --out $(OUT)
+	$(BIN)/harness score $(OUT)
+	$(BIN)/harness report $(OUT)
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+test-slow: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m slow $(PYTEST_FLAGS)
+
+test-containers: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m containers -rs tests/containers $(PYTEST_FLAGS)
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy
+	$(BIN)/mypy benchmarks
+
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/overhead.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A venv without pip would be taken for a finished one, so the interpreter is checked first.
+$(VENV)/made:
+	@for python in $(PYTHONS); do \
+		if $$python -c "import sys, venv, ensurepip; \
+			sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))" 2>/dev/null; then \
+			echo "Making $(VENV) with $$($$python --version)"; \
+			$$python -m venv --clear $(VENV) && touch $@; exit; \
+		fi; \
+	done; \
+	echo "No Python 3.11 to 3.13 with venv among: $(PYTHONS)." >&2; \
+	echo "On Debian or Ubuntu: sudo apt install python3 python3-venv; elsewhere name one with" >&2; \
+	echo "make PYTHON=/path/to/python3" >&2; \
+	exit 1
+
+$(VENV)/installed: $(VENV)/made pyproject.toml constraints.txt
+	@echo "Installing (torch is large; this takes a few minutes the first time)"
+	@$(if $(TORCH_INDEX),$(INSTALL) --index-url $(TORCH_INDEX) torch)
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@$(INSTALL) --editable '.[jax,dev]'
+	@touch $@
