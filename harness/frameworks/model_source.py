@@ -1,0 +1,49 @@
+"""What a workload's `model.py` says, by the name of its package."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.frameworks.adapter import ModelSource
+from workloads.parameters import LayerSpec, ParameterSpec
+
+
+def specs_of(source: ModelSource) -> dict[str, ParameterSpec]:
+    """The model's parameters by name, in their order."""
+    module = importlib.import_module(f"{source.package}.model")
+    specs: tuple[ParameterSpec, ...] = module.parameters(source.sizes)
+    return {spec.name: spec for spec in specs}
+
+
+def layers_of(source: ModelSource) -> tuple[LayerSpec, ...]:
+    """The layers that can be tapped."""
+    layers: tuple[LayerSpec, ...] = importlib.import_module(f"{source.package}.model").layers(
+        source.sizes
+    )
+    return layers
+
+
+def build(source: ModelSource, framework: str) -> Any:
+    """The model of `<package>.model_<framework>`."""
+    return importlib.import_module(f"{source.package}.model_{framework}").build(source.sizes)
+
+
+def check_shapes(
+    wanted: Mapping[str, ParameterSpec], found: Mapping[str, tuple[int, ...]], what: str
+) -> None:
+    """Refuse parameters whose names or shapes are not the declared ones.
+
+    Raises:
+        HarnessError: names the first parameter that is missing, unknown or of another shape.
+    """
+    for name in [*wanted, *found]:
+        have = tuple(found[name]) if name in found else None
+        want = wanted[name].shape if name in wanted else None
+        if have != want:
+            raise HarnessError(
+                f"{what}: parameter '{name}' has shape {have}, declared is {want}",
+                f"declared parameters: {', '.join(wanted)}",
+            )

@@ -1,0 +1,107 @@
+"""What torch does for the referee and the worker."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from harness.frameworks.adapter import Examples, ModelSource, Parameters
+from harness.frameworks.model_source import check_shapes
+from harness.frameworks.torch_doors import submission_at
+from harness.frameworks.torch_evaluator import TorchEvaluator
+from harness.frameworks.torch_problem import TorchProblem
+from harness.frameworks.torch_stream import TorchStream
+from harness.interface import BudgetView, Hyperparameters, Submission
+from harness.order import Order
+
+
+class TorchAdapter:
+    """Torch on one device (`harness.frameworks.adapter.Adapter`)."""
+
+    def __init__(self, device: str, threads: int) -> None:
+        self.device = torch.device(device)
+        self.threads = threads
+
+    def pin(self) -> None:
+        """Fix threads, determinism and precision.
+
+        On CPU deterministic kernels are asked for (an operation without one warns); on CUDA they
+        are not, for their cost. TF32 and cuDNN's autotuner are off: float32 means float32, and no
+        kernel is chosen by a timing.
+        """
+        torch.set_num_threads(self.threads)
+        torch.use_deterministic_algorithms(self.device.type == "cpu", warn_only=True)
+        # Determinism would otherwise also fill every new tensor, which only hides misuse.
+        deterministic: Any = torch.utils.deterministic
+        deterministic.fill_uninitialized_memory = False
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = False
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
+
+    def synchronize(self) -> None:
+        """Wait for all streams of the device; CPU operations are done when they return."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def is_idle(self) -> bool:
+        """Whether the current stream is empty; always on CPU."""
+        return self.device.type == "cpu" or torch.cuda.current_stream(self.device).query()
+
+    def problem(
+        self, source: ModelSource, budget: BudgetView, batch_size: int, examples: int, seed: int
+    ) -> TorchProblem:
+        """The submission's view of the workload, its parameters still zero."""
+        problem = TorchProblem(source, budget, batch_size, examples, seed, device=self.device)
+        with torch.no_grad():
+            for parameter in problem.parameters.values():
+                parameter.zero_()
+        return problem
+
+    def load(self, problem: TorchProblem, parameters: Parameters) -> None:
+        """Copy parameters in place, drop gradients and counts, and seed every generator."""
+        shapes = {name: value.shape for name, value in parameters.items()}
+        check_shapes(problem.specs, shapes, "parameters to be loaded")
+        with torch.no_grad():
+            for name, live in problem.parameters.items():
+                live.copy_(torch.tensor(parameters[name]))
+                live.grad = None
+        problem.model.train()
+        problem.reset_counts()
+        torch.manual_seed(problem.seed)
+        problem.generator.manual_seed(problem.seed)
+        np.random.seed(problem.seed % 2**32)
+        random.seed(problem.seed)
+
+    def stream(self, examples: Examples, order: Order, batch_size: int) -> TorchStream:
+        """The training stream over examples resident on the device, from position 0."""
+        return TorchStream(examples, order, batch_size, self.device)
+
+    def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission:
+        """Import a submission through any of its doors; `setup` is still to be called."""
+        return submission_at(location, hyperparameters)
+
+    def export(self, parameters: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32]]:
+        """Copies as float32 arrays, brought from the device in one transfer."""
+        with torch.no_grad():
+            flat = torch.cat([value.detach().float().flatten() for value in parameters.values()])
+        host: npt.NDArray[np.float32] = flat.cpu().numpy()
+        arrays = {}
+        start = 0
+        for name, value in parameters.items():
+            arrays[name] = host[start : start + value.numel()].reshape(value.shape)
+            start += value.numel()
+        return arrays
+
+    def evaluator(
+        self, source: ModelSource, splits: Mapping[str, Examples], probe: Examples
+    ) -> TorchEvaluator:
+        """An evaluator with its own model and its own copy of the splits on the device."""
+        return TorchEvaluator(source, splits, probe, self.device)

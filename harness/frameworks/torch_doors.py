@@ -1,0 +1,169 @@
+"""The three doors in torch: an optimizer class, a `build` function, a class."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from harness.errors import HarnessError
+from harness.frameworks.doors import (
+    DEFAULT_HORIZON,
+    CompletedSubmission,
+    arguments,
+    complete_class,
+    imported,
+    is_import_path,
+    module_of,
+    room,
+    submission_file,
+)
+from harness.frameworks.torch_problem import TorchProblem
+from harness.frameworks.torch_stream import TorchStream
+from harness.interface import Hyperparameters, Schedule, Submission
+
+Built = Optimizer | tuple[Optimizer, Schedule]
+Build = Callable[[TorchProblem, Hyperparameters], Built]
+
+
+def submission_at(location: str, hyperparameters: Hyperparameters) -> Submission:
+    """The submission at an import path, a folder or a file, not yet set up.
+
+    Raises:
+        HarnessError: there is none for torch. What the submission itself raises passes through.
+    """
+    if is_import_path(location):
+        found = imported(location)
+        if isinstance(found, type) and issubclass(found, Optimizer):
+            return OptimizerSubmission(_builder_of(found, hyperparameters))
+        if isinstance(found, type) and hasattr(found, "step"):
+            return CompletedSubmission(complete_class(found, location)(), assign)
+        raise HarnessError(
+            f"'{location}' is no torch optimizer class",
+            "give a class such as torch.optim:AdamW, or one with setup and step",
+        )
+    file = submission_file(location, "submission.py")
+    entry = room(module_of(file), file)
+    if isinstance(entry, type):
+        return CompletedSubmission(entry(), assign)
+    return OptimizerSubmission(entry, str(file))
+
+
+def assign(problem: TorchProblem, values: Mapping[str, Tensor]) -> None:
+    """Copy values into the live parameters."""
+    with torch.no_grad():
+        for name, live in problem.parameters.items():
+            live.copy_(values[name])
+
+
+def _builder_of(kind: type[Optimizer], hyperparameters: Hyperparameters) -> Build:
+    def build(problem: TorchProblem, _: Hyperparameters) -> Optimizer:
+        chosen = arguments(kind, hyperparameters)
+        if _has_fused(kind, problem.device):
+            chosen["fused"] = True
+        construct: Callable[..., Optimizer] = kind
+        return construct(list(problem.parameters.values()), **chosen)
+
+    return build
+
+
+def _has_fused(kind: type[Optimizer], device: torch.device) -> bool:
+    """Whether torch has one kernel for the whole update; Adagrad's is for the CPU only."""
+    ours = kind.__module__.startswith("torch.optim")
+    takes = "fused" in inspect.signature(kind).parameters
+    return ours and takes and (device.type == "cpu" or kind is not torch.optim.Adagrad)
+
+
+class OptimizerSubmission:
+    """A torch optimizer, with a schedule if wished, as a submission.
+
+    Each step draws one batch, takes the gradient of its loss and updates. The schedule's factor at
+    the share of the horizon spent is set on every group's rate before the update. An optimizer
+    whose `step` must have a closure (L-BFGS) gets one that computes the same batch again.
+    """
+
+    def __init__(self, build: Build, place: str = "") -> None:
+        self._build = build
+        self._place = place
+        self._schedule: Schedule | None = None
+        self._base_rates: list[float] = []
+
+    def setup(self, problem: TorchProblem, hyperparameters: Hyperparameters) -> None:
+        """Build the optimizer over the live parameters."""
+        self._problem = problem
+        self._batch_loss = problem.batch_loss
+        built = self._build(problem, hyperparameters)
+        self._optimizer, self._schedule = built if isinstance(built, tuple) else (built, None)
+        if not isinstance(self._optimizer, Optimizer):
+            raise HarnessError(
+                f"{self._place}: build returned {type(self._optimizer).__name__}",
+                "it must return a torch.optim.Optimizer, or a pair of one and a schedule",
+            )
+        self._base_rates = [group["lr"] for group in self._optimizer.param_groups]
+        self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
+        self._needs_closure = _needs_closure(self._optimizer)
+        self._set_mode("train")
+
+    def step(self, stream: TorchStream) -> Tensor:
+        """One batch, one update; the loss before it, still on the device."""
+        batch = stream.next()
+        optimizer: Any = self._optimizer
+        if self._schedule is not None:
+            self._set_rates(self._schedule(self._problem.budget.progress(self._horizon)))
+
+        def loss_and_gradient() -> Tensor:
+            optimizer.zero_grad()
+            loss = self._batch_loss(batch)
+            torch.autograd.backward(loss)
+            return loss
+
+        if self._needs_closure:
+            loss: Tensor = optimizer.step(loss_and_gradient)
+        else:
+            loss = loss_and_gradient()
+            optimizer.step()
+        return loss.detach()
+
+    def eval_parameters(self) -> Mapping[str, Tensor]:
+        """The live parameters, or the optimizer's average where it has modes to switch to one."""
+        if not self._set_mode("eval"):
+            return self._problem.parameters
+        judged = {name: live.detach().clone() for name, live in self._problem.parameters.items()}
+        self._set_mode("train")
+        return judged
+
+    def learning_rate(self) -> float | None:
+        """The first group's rate."""
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """The optimizer's state and the parameters."""
+        return {
+            "optimizer": self._optimizer.state_dict(),
+            "parameters": dict(self._problem.parameters),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put both back."""
+        assign(self._problem, state["parameters"])
+        self._optimizer.load_state_dict(dict(state["optimizer"]))
+
+    def _set_rates(self, factor: float) -> None:
+        for group, base in zip(self._optimizer.param_groups, self._base_rates, strict=True):
+            group["lr"] = base * factor
+
+    def _set_mode(self, mode: str) -> bool:
+        """Schedule-free optimizers keep the average apart: `train()` and `eval()` swap it in."""
+        switch = getattr(self._optimizer, mode, None)
+        if callable(switch):
+            switch()
+        return callable(switch)
+
+
+def _needs_closure(optimizer: Optimizer) -> bool:
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty

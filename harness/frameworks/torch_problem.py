@@ -1,0 +1,184 @@
+"""The submission's view of a workload in torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from harness.errors import UnknownNameError
+from harness.frameworks.adapter import ModelSource
+from harness.frameworks.model_source import build, check_shapes, layers_of, specs_of
+from harness.frameworks.torch_loss import loss_of
+from harness.interface import Batch, BudgetView, Evaluation, Tap
+
+
+def build_model(source: ModelSource, device: torch.device) -> nn.Module:
+    """A workload's model on the device, its parameters checked against the declared ones."""
+    model: nn.Module = build(source, "torch").to(device)
+    shapes = {name: tuple(value.shape) for name, value in model.named_parameters()}
+    check_shapes(specs_of(source), shapes, f"{source.package}.model_torch")
+    return model
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object] | None:
+    """A reusable context of the declared precision; None where float32 needs none."""
+    if precision == "float32":
+        return None
+    return torch.autocast(device.type, dtype=getattr(torch, precision))
+
+
+class TorchProblem:
+    """Model, parameters, loss and budget of one trial (`harness.interface.Problem`).
+
+    Attributes:
+        model: the live module; hooks may be registered on its layers.
+        parameters: its parameters by name, in the declared order.
+        generator: a generator of the device for the submission's own draws, seeded from `seed`.
+    """
+
+    def __init__(
+        self,
+        source: ModelSource,
+        budget: BudgetView,
+        batch_size: int,
+        examples: int,
+        seed: int,
+        *,
+        device: torch.device,
+    ) -> None:
+        self.model = build_model(source, device)
+        self.specs = specs_of(source)
+        live = dict(self.model.named_parameters())
+        self.parameters = {name: live[name] for name in self.specs}
+        self.layers = layers_of(source)
+        self.loss = loss_of(source.loss)
+        self.budget = budget
+        self.batch_size = batch_size
+        self.train_examples = examples
+        self.seed = seed
+        self.device = device
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self._autocast = autocast(source.precision, device)
+        self._value = self.loss.value
+        self.reset_counts()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Passes since training began: `forward`, `backward`, and `examples` sent forward.
+
+        Counted are `batch_loss` and `evaluate`; a backward pass inside a `torch.func` transform
+        counts once, when the transform runs it.
+        """
+        return {
+            "forward": self._forwards,
+            "backward": self._backwards,
+            "examples": self._examples,
+        }
+
+    def reset_counts(self) -> None:
+        """Start counting passes anew."""
+        self._forwards = self._backwards = self._examples = 0
+
+    def batch_loss(self, batch: Batch[Tensor]) -> Tensor:
+        """The mean loss of the live model in the declared precision: a forward pass, a scalar."""
+        return self._value(self._logits(self.model, batch.inputs), batch.targets)
+
+    def evaluate(
+        self,
+        parameters: Mapping[str, Tensor],
+        batch: Batch[Tensor],
+        random: torch.Generator | None = None,
+    ) -> Evaluation[Tensor]:
+        """Forward pass as a function of parameters: differentiable twice, by torch.func too.
+
+        Args:
+            parameters: values by name; those left out are the live ones.
+            batch: inputs (batch, ...) and targets.
+            random: its state, which stays as it is, is the random state of the pass; with None
+                the global generator is drawn from.
+        """
+        with self._random_state(random):
+            logits = self._logits(_Functional(self.model, parameters), batch.inputs)
+        return Evaluation(logits, self.loss.value(logits, batch.targets))
+
+    @contextmanager
+    def tap(self, names: Sequence[str] | None = None) -> Iterator[dict[str, Tap[Tensor]]]:
+        """Record layers' inputs and output-gradients; all layers by default.
+
+        Yields:
+            A dictionary that each backward pass inside the block fills anew, by layer; a second
+            backward pass through a kept graph (with sampled targets, say) replaces the gradients.
+        """
+        known = {layer.name: layer for layer in self.layers}
+        taps: dict[str, Tap[Tensor]] = {}
+        handles = []
+        try:
+            for name in known if names is None else names:
+                if name not in known:
+                    raise UnknownNameError("layer", name, known)
+                module = self.model.get_submodule(known[name].weight.rpartition(".")[0])
+                handles.append(_tap(module, name, taps))
+            yield taps
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _logits(self, model: nn.Module | _Functional, inputs: Tensor) -> Tensor:
+        self._forwards += 1
+        self._examples += inputs.shape[0]
+        if self._autocast is None:
+            logits: Tensor = model(inputs)
+        else:
+            with self._autocast:
+                logits = model(inputs).float()
+        node = logits.grad_fn
+        if node is not None:
+            node.register_prehook(self._saw_backward)
+        return logits
+
+    def _saw_backward(self, _: tuple[Tensor, ...]) -> None:
+        self._backwards += 1
+
+    def _random_state(self, random: torch.Generator | None) -> AbstractContextManager[object]:
+        return nullcontext() if random is None else _global_state_of(random, self.device)
+
+
+class _Functional:
+    """A module called with other parameters in place of its own."""
+
+    def __init__(self, module: nn.Module, parameters: Mapping[str, Tensor]) -> None:
+        self.module = module
+        self.parameters = dict(parameters)
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = torch.func.functional_call(self.module, self.parameters, (inputs,))
+        return logits
+
+
+@contextmanager
+def _global_state_of(random: torch.Generator, device: torch.device) -> Iterator[None]:
+    on_device = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_device else []):
+        if on_device:
+            torch.cuda.set_rng_state(random.get_state(), device)
+        else:
+            torch.set_rng_state(random.get_state())
+        yield
+
+
+def _tap(module: nn.Module, name: str, taps: dict[str, Tap[Tensor]]) -> RemovableHandle:
+    def forward_hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+        entered = inputs[0].detach()
+
+        def gradient_hook(gradient: Tensor) -> None:
+            taps[name] = Tap(entered, gradient.detach())
+
+        if output.requires_grad:
+            output.register_hook(gradient_hook)
+
+    return module.register_forward_hook(forward_hook)
