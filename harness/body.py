@@ -1,0 +1,217 @@
+"""The body that every executor calls: one trial, from its frozen value to its finished record."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from workloads.data.cache import prepared
+
+from harness import registry
+from harness.errors import HarnessError
+from harness.frameworks.adapter import Adapter, Evaluator, Examples, ModelSource, adapter
+from harness.hardware import environment, fingerprint, hardware
+from harness.messages import TO_REFEREE, Hello
+from harness.order import Order
+from harness.plan.submissions import location_of
+from harness.record.events import SCHEMA_VERSION, EventLog, read_events
+from harness.record.store import EVENTS_FILE, locked, result_of, write_record
+from harness.record.tensorboard import Board
+from harness.referee.referee import Bench, Referee
+from harness.sandboxes.sandbox import Confinement, sandbox
+from harness.seeds import philox
+from harness.trial import Result, Trial, TrialRecord
+from harness.wire import Wire
+from workloads.parameters import ParameterSpec, initial_parameters
+
+PROBE_EXAMPLES = 1024
+"""How many training examples the referee's probe looks at: the first of the instance's order."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What decides how a trial runs on this machine, and not what it is."""
+
+    sandbox: str = "plain"
+    data_dir: Path | None = None
+    cache_dir: Path | None = None
+    threads: int = 2
+
+
+class Observer(Protocol):
+    """Hears every event of a trial as it happens."""
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """`kind` and the event's own keys; `progress` events are told and not recorded."""
+        ...
+
+
+def prepare(trial: Trial, options: RunOptions) -> Path:
+    """Make the trial's data, or find them made; returns the folder of its splits."""
+    workload = registry.workload(trial.workload)
+    return prepared(workload, trial.suite, trial.instance_seed, options.data_dir, options.cache_dir)
+
+
+def run_trial(trial: Trial, store: Path, options: RunOptions, observer: Observer) -> Result:
+    """Run a trial unless its record is finished; either way return its result.
+
+    An attempt that was cut short (the referee died) stays in the log, and a new one follows it.
+    """
+    folder = (store / trial.folder).absolute()
+    with locked(folder):
+        if (result := result_of(folder)) is None:
+            _check_still_planned(trial)
+            write_record(folder, TrialRecord(identity=trial.identity, trial=trial))
+            result = _attempt(trial, folder, options, observer)
+        write_record(folder, TrialRecord(identity=trial.identity, trial=trial, result=result))
+    return result
+
+
+def _check_still_planned(trial: Trial) -> None:
+    """A trial names its workload and its submission by content; both must still be those."""
+    if registry.workload(trial.workload).content_hash != trial.workload_hash:
+        raise HarnessError(
+            f"workload '{trial.workload}' has changed since the trial was planned",
+            "plan it again: `harness run` with another --out",
+        )
+
+
+def _attempt(trial: Trial, folder: Path, options: RunOptions, observer: Observer) -> Result:
+    data = prepare(trial, options)
+    recorder = Recorder(folder, observer)
+    with recorder.open(), tempfile.TemporaryDirectory(prefix="guided-descent-") as scratch:
+        recorder.emit("begin", _beginning(trial, folder, options))
+        framework = adapter(trial.framework, trial.device, options.threads)
+        framework.pin()
+        bench = _bench(trial, data, framework, options.threads)
+        confinement = Confinement(
+            framework=trial.framework,
+            threads=options.threads,
+            memory_gib=trial.limits.memory_gib,
+            scratch=Path(scratch),
+            log=folder / "worker.log",
+        )
+        cell = sandbox(options.sandbox).start(confinement)
+        expected_bytes = 2 * sum(spec.size for spec in bench.specs.values()) * 4 + 2**20
+        wire = Wire(cell.connection, TO_REFEREE, max_tensor_bytes=expected_bytes)
+        return Referee(trial, bench, cell, wire, recorder.emit, recorder.claim, recorder.tell).run()
+
+
+class Recorder:
+    """Writes each event to the log and to TensorBoard, then tells the observer."""
+
+    def __init__(self, folder: Path, observer: Observer) -> None:
+        self._folder = folder
+        self._observer = observer
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Keep log and board open for one attempt."""
+        self._log = EventLog(self._folder / EVENTS_FILE)
+        self._board = Board(self._folder / "tensorboard")
+        try:
+            yield
+        finally:
+            self._board.close()
+            self._log.close()
+
+    def emit(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Record what the referee measured."""
+        self._log.append(kind, "referee", data)
+        self._board.show(kind, data)
+        self.tell(kind, data)
+
+    def claim(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Record what the worker said."""
+        self._log.append(kind, "worker", data)
+        self._board.show(kind, data)
+        self.tell(kind, data)
+
+    def tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Show without recording."""
+        self._observer.event({"kind": kind, **data})
+
+
+def _beginning(trial: Trial, folder: Path, options: RunOptions) -> dict[str, Any]:
+    path = folder / EVENTS_FILE
+    earlier = sum(event["kind"] == "begin" for event in read_events(path))
+    return {
+        "schema": SCHEMA_VERSION,
+        "origin": "measured",
+        "identity": trial.identity,
+        "attempt": earlier + 1,
+        "hardware": hardware(trial.device),
+        "fingerprint": fingerprint(trial.device),
+        "environment": environment(),
+        "threads": options.threads,
+        "sandbox": options.sandbox,
+        "unenforced": list(sandbox(options.sandbox).unenforced()),
+        "load_average": os.getloadavg()[0],
+    }
+
+
+def _bench(trial: Trial, data: Path, framework: Adapter, threads: int) -> Bench:
+    workload = registry.workload(trial.workload)
+    declared = workload.at(trial.suite)
+    sizes = declared.sizes_of(trial.variant)
+    specs: tuple[ParameterSpec, ...] = workload.module("model").parameters(sizes)
+    source = ModelSource(workload.package, sizes, workload.spec.loss, trial.precision)
+    train = _examples(data / "train")
+    return Bench(
+        hello=_hello(trial, source, train, threads),
+        train_folder=data / "train",
+        parameters=initial_parameters(specs, philox(trial.instance_seed, "weights")),
+        specs={spec.name: spec for spec in specs},
+        evaluator=_evaluator(trial, source, data, train, framework),
+        splits=_splits(data),
+    )
+
+
+def _splits(data: Path) -> tuple[str, ...]:
+    return tuple(name for name in ("validation", "test") if (data / name).is_dir())
+
+
+def _examples(folder: Path) -> Examples:
+    return Examples(
+        np.load(folder / "inputs.npy", mmap_mode="r", allow_pickle=False),
+        np.load(folder / "targets.npy", mmap_mode="r", allow_pickle=False),
+    )
+
+
+def _evaluator(
+    trial: Trial, source: ModelSource, data: Path, train: Examples, framework: Adapter
+) -> Evaluator:
+    first = Order(trial.instance_seed, len(train.targets)).slice(0, PROBE_EXAMPLES)
+    probe = Examples(train.inputs[first], train.targets[first])
+    splits = {name: _examples(data / name) for name in _splits(data)}
+    return framework.evaluator(source, splits, probe)
+
+
+def _hello(trial: Trial, source: ModelSource, train: Examples, threads: int) -> Hello:
+    declared = registry.workload(trial.workload).at(trial.suite)
+    return Hello(
+        framework=trial.framework,
+        device=trial.device,
+        threads=threads,
+        package=source.package,
+        sizes=source.sizes,
+        loss=source.loss,
+        precision=trial.precision,
+        batch_size=declared.batch_size,
+        train_examples=len(train.targets),
+        input_shape=train.inputs.shape[1:],
+        input_dtype=str(train.inputs.dtype),
+        target_shape=train.targets.shape[1:],
+        classes=source.sizes["classes"],
+        submission=location_of(trial.submission),
+        hyperparameters=trial.point,
+        seed=trial.instance_seed,
+        budget_s=trial.budget.runtime_s,
+        budget_steps=trial.budget.steps,
+    )

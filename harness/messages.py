@@ -1,0 +1,128 @@
+"""What referee and worker say to each other: frozen messages, checked field by field.
+
+to the worker      HELLO, WARM_UP, LOAD, GO, STOP
+to the referee     READY, WARM, SNAPSHOT, STOPPED, FAILED
+
+What the worker says is hostile input; every field has a type and a bound here, and tensors are
+checked against the model by the referee.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from harness.trial import Framework, Scalar
+from workloads.spec import Frozen, Sizes
+
+Seconds = Annotated[float, Field(ge=0.0, le=1e7, allow_inf_nan=False)]
+StepCount = Annotated[int, Field(ge=0, le=2**53)]
+Text = Annotated[str, Field(max_length=4000)]
+
+
+class Hello(Frozen):
+    """The problem: model, submission, sizes; nothing of the data."""
+
+    kind: Literal["HELLO"] = "HELLO"
+    framework: Framework
+    device: str
+    threads: int
+    package: str
+    sizes: Sizes
+    loss: str
+    precision: Literal["float32", "bfloat16"]
+    batch_size: int
+    train_examples: int
+    input_shape: tuple[int, ...]
+    input_dtype: str
+    target_shape: tuple[int, ...]
+    classes: int
+    submission: str
+    hyperparameters: dict[str, Scalar]
+    seed: str
+    budget_s: float
+    budget_steps: int | None
+
+
+class WarmUp(Frozen):
+    """Compile on random batches, for at most `cap_s` seconds."""
+
+    kind: Literal["WARM_UP"] = "WARM_UP"
+    cap_s: Seconds
+
+
+class Load(Frozen):
+    """The real parameters (this message's tensors) and where the training examples lie."""
+
+    kind: Literal["LOAD"] = "LOAD"
+    train_folder: str
+
+
+class Go(Frozen):
+    """Train until told to stop, or until a step; `share` of the budget is spent already."""
+
+    kind: Literal["GO"] = "GO"
+    share: float
+    until_step: int | None = None
+
+
+class Stop(Frozen):
+    """Finish the step, synchronise, hand over a snapshot."""
+
+    kind: Literal["STOP"] = "STOP"
+    reason: Literal["grid", "budget", "end"]
+
+
+class Ready(Frozen):
+    """HELLO: the submission is imported and the model built; LOAD: the data are resident."""
+
+    kind: Literal["READY"] = "READY"
+
+
+class Warm(Frozen):
+    """Warm-up is over."""
+
+    kind: Literal["WARM"] = "WARM"
+    compile_s: Seconds
+    steps: StepCount
+
+
+class Snapshot(Frozen):
+    """Evaluation parameters, as this message's tensors, after a number of steps."""
+
+    kind: Literal["SNAPSHOT"] = "SNAPSHOT"
+    step: StepCount
+
+
+class Stopped(Frozen):
+    """The worker stands still. What follows is claimed by it, not measured."""
+
+    kind: Literal["STOPPED"] = "STOPPED"
+    step: StepCount
+    examples: StepCount
+    train_loss: float | None = None
+    learning_rate: float | None = None
+    forwards: StepCount = 0
+    backwards: StepCount = 0
+
+
+class Failed(Frozen):
+    """The submission raised; the worker's last words."""
+
+    kind: Literal["FAILED"] = "FAILED"
+    cause: Literal["exception", "out_of_memory"]
+    error: Text
+    frame: Text
+
+
+ToWorkerMessage = Hello | WarmUp | Load | Go | Stop
+ToRefereeMessage = Ready | Warm | Snapshot | Stopped | Failed
+Message = ToWorkerMessage | ToRefereeMessage
+
+TO_WORKER: TypeAdapter[ToWorkerMessage] = TypeAdapter(
+    Annotated[ToWorkerMessage, Field(discriminator="kind")]
+)
+TO_REFEREE: TypeAdapter[ToRefereeMessage] = TypeAdapter(
+    Annotated[ToRefereeMessage, Field(discriminator="kind")]
+)

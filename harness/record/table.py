@@ -1,0 +1,113 @@
+"""From a store to the frames that `scoring` reads: one row a trial, one row a point of a curve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.errors import HarnessError
+from harness.record.events import read_events
+from harness.record.store import EVENTS_FILE, read_record, record_paths
+from harness.trial import Result, Trial, TrialRecord
+
+
+def results_frame(store: Path) -> pd.DataFrame:
+    """All trials of a store; see `scoring.frame` for the columns.
+
+    Raises:
+        HarnessError: the folder holds no trial.
+    """
+    rows = [_row(path) for path in record_paths(store)]
+    if not rows:
+        raise HarnessError(
+            f"no trial lies in {store}", "`harness run --out DIR` writes trials into a folder"
+        )
+    return pd.DataFrame(rows)
+
+
+def curves_frame(store: Path) -> pd.DataFrame:
+    """All evaluations of a store in long form: identity, time_s, step, split, metric, value."""
+    rows = [
+        {
+            "identity": event_trial.identity,
+            "time_s": data["timed_s"],
+            "step": data["step"],
+            "examples": data["examples"],
+            "share": data["timed_s"] / event_trial.trial.budget.runtime_s,
+            "split": split,
+            "metric": metric,
+            "value": value,
+        }
+        for path in record_paths(store)
+        for event_trial in [read_record(path)]
+        for data in evaluations(path.parent)
+        for split in ("validation", "test", "probe")
+        for metric, value in data.get(split, {}).items()
+    ]
+    columns = ["identity", "time_s", "step", "examples", "share", "split", "metric", "value"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def last_attempt(folder: Path) -> list[dict[str, Any]]:
+    """A trial's events from its last beginning on; empty if it never began."""
+    path = folder / EVENTS_FILE
+    events = read_events(path) if path.exists() else []
+    starts = [index for index, event in enumerate(events) if event["kind"] == "begin"]
+    return events[starts[-1] :] if starts else []
+
+
+def evaluations(folder: Path) -> list[dict[str, Any]]:
+    """The evaluations of a trial in the order of its training; a kept snapshot counts where it was."""
+    found = [event["data"] for event in last_attempt(folder) if event["kind"] == "evaluation"]
+    return sorted(found, key=lambda data: int(data["step"]))
+
+
+def _row(path: Path) -> dict[str, Any]:
+    record, events = read_record(path), last_attempt(path.parent)
+    begin = events[0]["data"] if events else {}
+    ended = bool(events) and events[-1]["kind"] == "end"
+    result = Result.model_validate(events[-1]["data"]["result"]) if ended else None
+    return (
+        _identity_columns(record)
+        | _result_columns(record.trial, result)
+        | {
+            "hardware": begin.get("fingerprint", ""),
+            "origin": begin.get("origin", ""),
+            "record": str(path.parent),
+        }
+    )
+
+
+def _identity_columns(record: TrialRecord) -> dict[str, Any]:
+    trial = record.trial
+    return {
+        "suite": trial.suite,
+        "workload": trial.workload,
+        "variant": trial.variant,
+        "framework": trial.framework,
+        "submission": trial.submission.name,
+        "ruleset": trial.ruleset,
+        "study": trial.study,
+        "trial": trial.trial,
+        "identity": record.identity,
+        "instance_seed": trial.instance_seed,
+        "workload_hash": trial.workload_hash,
+        "scored": trial.is_scored,
+        "budget_s": trial.budget.runtime_s,
+        "metric": trial.target.metric,
+        "direction": trial.target.direction,
+        "target": trial.target.value,
+        "point": trial.point,
+    }
+
+
+def _result_columns(trial: Trial, result: Result | None) -> dict[str, Any]:
+    names = [name for name in Result.model_fields if name not in ("state", "reason")]
+    if result is None:
+        empty = dict.fromkeys(names, float("nan"))
+        return empty | {"state": "unfinished", "reason": "the trial has not ended"}
+    values = result.model_dump()
+    numbers = {n: float("nan") if values[n] is None else values[n] for n in names}
+    return numbers | {"state": result.state, "reason": result.reason}

@@ -1,0 +1,85 @@
+"""The observation of a trial on its grid: which snapshots are judged, and when the target is hit.
+
+Snapshots are taken at every multiple of the grid's share of the budget. Every k-th is evaluated
+at once; the others are kept. When one hits, those since the last miss are evaluated in order, and
+the first of them that hits decides. Every entry is observed in this way, whatever it does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.frameworks.adapter import Parameters
+from workloads.spec import Grid, Target
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One snapshot as the referee holds it."""
+
+    grid: int
+    step: int
+    timed_s: float
+    examples: int
+    parameters: Parameters
+
+
+@dataclass(frozen=True)
+class Hit:
+    """The first observed snapshot that meets the target, and the time of the miss before it."""
+
+    observed: Observed
+    last_miss_s: float
+
+
+Evaluate = Callable[[Observed], float]
+"""From a snapshot to the value of the target's metric."""
+
+
+def grid_points(grid: Grid) -> int:
+    """How many points the grid has; the last lies at the end of the budget."""
+    return math.ceil(1.0 / grid.share - 1e-9)
+
+
+class Observation:
+    """Looks at snapshots in order and finds the first hit."""
+
+    def __init__(self, grid: Grid, target: Target, evaluate: Evaluate) -> None:
+        self._grid = grid
+        self._target = target
+        self._evaluate = evaluate
+        self._kept: list[Observed] = []
+        self._seen = 0
+        self._last_miss_s = 0.0
+        self.best: float | None = None
+        self.hit: Hit | None = None
+
+    def add(self, observed: Observed, is_last: bool) -> None:
+        """Take one snapshot; evaluates it, and kept ones, if that is due."""
+        every = self._grid.evaluate_every
+        due = observed.grid // every > self._seen // every
+        self._seen = observed.grid
+        if not (is_last or due):
+            self._kept.append(observed)
+        elif self._meets(observed):
+            self.hit = self.hit or self._first_hit(observed)
+            self._kept.clear()
+        else:
+            self._last_miss_s = observed.timed_s
+            self._kept.clear()
+
+    def _first_hit(self, observed: Observed) -> Hit:
+        for kept in self._kept:
+            if self._meets(kept):
+                return Hit(kept, self._last_miss_s)
+            self._last_miss_s = kept.timed_s
+        return Hit(observed, self._last_miss_s)
+
+    def _meets(self, observed: Observed) -> bool:
+        value = self._evaluate(observed)
+        if math.isfinite(value):
+            pick = max if self._target.direction == "maximize" else min
+            self.best = value if self.best is None else pick(self.best, value)
+        return self._target.is_met_by(value)

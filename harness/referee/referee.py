@@ -1,0 +1,301 @@
+"""The referee: owns clock, budget and judgement of one trial, and drives one worker.
+
+    setting up -> warming up -> loading -> (running -> observing)* -> ended
+
+Whatever the worker does, the trial ends in one state; what the worker says is written down as a
+claim, what the referee sees as a measurement.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.frameworks.adapter import Evaluator, Parameters
+from harness.messages import (
+    Failed,
+    Go,
+    Hello,
+    Load,
+    Ready,
+    Snapshot,
+    Stop,
+    Stopped,
+    ToRefereeMessage,
+    Warm,
+    WarmUp,
+)
+from harness.referee.checks import are_finite, checked_parameters
+from harness.referee.clock import Clock
+from harness.referee.observation import Observation, Observed, grid_points
+from harness.sandboxes.sandbox import Cell
+from harness.trial import Result, State, Trial
+from harness.wire import Tensors, Wire, WireClosedError, WireError, WireTimeoutError
+from workloads.parameters import ParameterSpec
+
+SETUP_TIMEOUT_S = 60.0
+"""For importing the submission and building the model, and for loading the data."""
+GRACE_S = 2.0
+"""How long after its budget's end a worker may take to finish its step and hand over."""
+LOOK_EVERY_S = 0.5
+"""How often a running worker's memory is looked at and its progress told."""
+EXIT_TIMEOUT_S = 2.0
+
+Emit = Callable[[str, Mapping[str, Any]], None]
+"""Writes an event of the referee's (kind, data)."""
+
+
+class TrialEndedError(Exception):
+    """The trial ends here, in a state, for a reason."""
+
+    def __init__(self, state: State, reason: str) -> None:
+        super().__init__(reason)
+        self.state = state
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the referee brings to a trial."""
+
+    hello: Hello
+    train_folder: Path
+    parameters: Parameters
+    specs: Mapping[str, ParameterSpec]
+    evaluator: Evaluator
+    splits: tuple[str, ...]
+
+
+class Referee:
+    """Runs one trial to its end.
+
+    Args:
+        trial: what to run.
+        bench: what it needs.
+        cell: the confined worker, waiting for HELLO.
+        wire: the referee's end of the wire.
+        emit: writes a measurement; `claim` writes what the worker says; `tell` only shows.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        bench: Bench,
+        cell: Cell,
+        wire: Wire[ToRefereeMessage],
+        emit: Emit,
+        claim: Emit,
+        tell: Emit,
+    ) -> None:
+        self._trial, self._bench, self._cell, self._wire = trial, bench, cell, wire
+        self._emit, self._claim, self._tell = emit, claim, tell
+        self._clock = Clock()
+        self._observation = Observation(trial.grid, trial.target, self._evaluate)
+        self._last: Observed | None = None
+        self._oom_kills = kernel_oom_kills()
+
+    def run(self) -> Result:
+        """Run the trial; the worker is dead afterwards."""
+        try:
+            state, reason = self._phases()
+        except TrialEndedError as end:
+            state, reason = end.state, end.reason
+        except WireClosedError:
+            state, reason = self._why_it_died()
+        except WireTimeoutError as error:
+            state, reason = "hung", str(error)
+        except WireError as error:
+            state, reason = "invalid", str(error)
+        finally:
+            self._clock.stop()
+            self._cell.kill()
+        result = self._result(state, reason)
+        self._emit("end", {"result": result.model_dump(), "clock": self._clock.entries()})
+        return result
+
+    def _phases(self) -> tuple[State, str]:
+        with self._clock.account("setup"):
+            self._send(self._bench.hello)
+            self._expect(Ready, SETUP_TIMEOUT_S, "set up")
+        self._emit("ready", {})
+        self._warm_up()
+        with self._clock.account("load"):
+            self._send(Load(train_folder=str(self._bench.train_folder)), self._bench.parameters)
+            self._expect(Ready, SETUP_TIMEOUT_S, "load the data")
+        return self._train()
+
+    def _warm_up(self) -> None:
+        cap_s = self._trial.limits.warmup_s
+        with self._clock.account("warm_up"):
+            self._send(WarmUp(cap_s=cap_s))
+            warm, _ = self._expect(Warm, cap_s + GRACE_S, "warm up")
+        self._claim("warm", {"compile_s": warm.compile_s, "steps": warm.steps})
+
+    def _train(self) -> tuple[State, str]:
+        points = grid_points(self._trial.grid)
+        self._emit("go", {"budget_s": self._trial.budget.runtime_s})
+        reached = 0
+        while reached < points:
+            observed = self._run_until(reached + 1, points)
+            reached = observed.grid
+            is_last = reached >= points
+            self._observation.add(observed, is_last)
+            if self._observation.hit and self._trial.stop_rule == "target":
+                break
+            with self._clock.account("thaw"):
+                self._cell.thaw()
+        if self._observation.hit:
+            return "reached", "the target was met"
+        return "budget", "the budget was spent before the target was met"
+
+    def _run_until(self, point: int, points: int) -> Observed:
+        """Let the worker train to a grid point; it is frozen when this returns."""
+        due_s, until_step = self._due(point, points)
+        self._clock.start()
+        self._send(Go(share=self._share(), until_step=until_step))
+        self._watch(due_s)
+        if not self._wire.poll():
+            self._send(Stop(reason="budget" if point == points else "grid"))
+            self._watch(self._trial.budget.runtime_s + GRACE_S, is_limit=True)
+        elif until_step is None:
+            self._refuse_unasked()
+        snapshot, tensors = self._expect(Snapshot, GRACE_S, "hand over its snapshot")
+        timed_s = self._clock.stop()
+        stopped, _ = self._expect(Stopped, GRACE_S, "say that it stopped")
+        with self._clock.account("freeze"):
+            self._cell.freeze()
+        return self._observed(point, timed_s, snapshot, stopped, tensors)
+
+    def _due(self, point: int, points: int) -> tuple[float, int | None]:
+        budget = self._trial.budget
+        share = min(1.0, point * self._trial.grid.share) if point < points else 1.0
+        if budget.steps is None:
+            return share * budget.runtime_s, None
+        return budget.runtime_s, max(1, round(share * budget.steps))
+
+    def _share(self) -> float:
+        budget, last = self._trial.budget, self._last
+        if budget.steps is not None:
+            return last.step / budget.steps if last else 0.0
+        return self._clock.timed_s / budget.runtime_s
+
+    def _watch(self, until_s: float, is_limit: bool = False) -> None:
+        """Wait until the worker speaks or the clock shows a time, with an eye on its memory."""
+        while (left_s := until_s - self._clock.timed_s) > 0.0:
+            if self._wire.poll(min(left_s, LOOK_EVERY_S)):
+                return
+            self._look()
+        if is_limit:
+            raise TrialEndedError(
+                "hung", f"no snapshot within {GRACE_S:g} s of the end of the budget"
+            )
+
+    def _look(self) -> None:
+        used, allowed = self._cell.use().memory_bytes, self._trial.limits.memory_gib * 2**30
+        if used > allowed:
+            raise TrialEndedError(
+                "out_of_memory",
+                f"{used / 2**30:.1f} GiB used; {self._trial.limits.memory_gib:g} are allowed",
+            )
+        self._tell("progress", {"timed_s": self._clock.timed_s, "share": self._share()})
+
+    def _refuse_unasked(self) -> None:
+        message, _ = self._wire.receive(GRACE_S)
+        if isinstance(message, Failed):
+            self._fail(message)
+        raise TrialEndedError("invalid", f"the worker sent {message.kind} unasked")
+
+    def _observed(
+        self, point: int, timed_s: float, snapshot: Snapshot, stopped: Stopped, tensors: Tensors
+    ) -> Observed:
+        if stopped.step != snapshot.step or (self._last and snapshot.step < self._last.step):
+            raise TrialEndedError("invalid", f"the worker's steps do not fit: {stopped.step}")
+        parameters = checked_parameters(tensors, self._bench.specs)
+        grid = self._grid_reached(point, timed_s)
+        observed = Observed(grid, snapshot.step, timed_s, stopped.examples, parameters)
+        self._last = observed
+        with self._clock.account("record"):
+            place = {"grid": grid, "step": snapshot.step, "timed_s": timed_s}
+            claims = stopped.model_dump(exclude={"kind", "step"})
+            self._claim("snapshot", place | {"share": self._share(), "claims": claims})
+        if not are_finite(parameters):
+            raise TrialEndedError("diverged", f"parameters not finite at step {snapshot.step}")
+        return observed
+
+    def _grid_reached(self, point: int, timed_s: float) -> int:
+        """The last grid point passed; a long step may have passed several."""
+        if self._trial.budget.steps is not None:
+            return point
+        share = timed_s / self._trial.budget.runtime_s / self._trial.grid.share
+        return max(point, min(math.floor(share), grid_points(self._trial.grid)))
+
+    def _evaluate(self, observed: Observed) -> float:
+        """Judge one snapshot; the worker is frozen."""
+        bench, value = self._bench, math.nan
+        data: dict[str, Any] = {"grid": observed.grid, "step": observed.step}
+        data |= {"timed_s": observed.timed_s, "examples": observed.examples}
+        with self._clock.account("evaluation"):
+            for split in bench.splits:
+                metrics = bench.evaluator.metrics(observed.parameters, split)
+                data[split] = {name: _finite(number) for name, number in metrics.items()}
+                if split == "validation":
+                    value = metrics[self._trial.target.metric]
+        if self._trial.probes:
+            with self._clock.account("probe"):
+                probe = bench.evaluator.probe(observed.parameters)
+                data["probe"] = {name: _finite(number) for name, number in probe.items()}
+        with self._clock.account("record"):
+            self._emit("evaluation", data)
+        return value
+
+    def _send(self, message: Hello | WarmUp | Load | Go | Stop, tensors: Any = None) -> None:
+        self._wire.send(message, tensors, timeout_s=SETUP_TIMEOUT_S)
+
+    def _expect(self, kind: type[Any], timeout_s: float, task: str) -> tuple[Any, Tensors]:
+        try:
+            message, tensors = self._wire.receive(timeout_s)
+        except WireTimeoutError as error:
+            raise WireTimeoutError(f"the worker did not {task} within {timeout_s:g} s") from error
+        if isinstance(message, Failed):
+            self._fail(message)
+        if not isinstance(message, kind):
+            raise WireError(f"the worker sent {message.kind} where it had to {task}")
+        return message, tensors
+
+    def _fail(self, failed: Failed) -> None:
+        self._claim("failed", failed.model_dump(exclude={"kind"}))
+        state: State = "out_of_memory" if failed.cause == "out_of_memory" else "crashed"
+        raise TrialEndedError(state, f"{failed.error} ({failed.frame})")
+
+    def _why_it_died(self) -> tuple[State, str]:
+        reason = self._cell.exit_reason(EXIT_TIMEOUT_S)
+        if kernel_oom_kills() > self._oom_kills:
+            return "out_of_memory", f"the kernel ran out of memory: {reason}"
+        return "crashed", f"the worker ended: {reason}"
+
+    def _result(self, state: State, reason: str) -> Result:
+        hit = self._observation.hit
+        return Result(
+            state=state,
+            reason=reason,
+            time_to_target_s=hit.observed.timed_s if hit else None,
+            last_miss_s=hit.last_miss_s if hit else None,
+            steps_to_target=hit.observed.step if hit else None,
+            examples_to_target=hit.observed.examples if hit else None,
+            timed_s=self._clock.timed_s,
+            steps=self._last.step if self._last else 0,
+            best_metric=self._observation.best,
+        )
+
+
+def kernel_oom_kills() -> int:
+    """How many processes this machine's kernel has killed for want of memory since it started."""
+    lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

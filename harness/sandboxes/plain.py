@@ -1,0 +1,184 @@
+"""The sandbox `plain`: process limits, freeze by signal; for every Linux machine.
+
+Workers are forked by a nursery, a process that has imported the framework and nothing of any
+submission, so that a trial starts in milliseconds. A fork's child belongs to the nursery; the
+referee signals it by process group and hears of its end from the nursery.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.sandboxes.sandbox import Confinement, Use
+
+START_TIMEOUT_S = 120.0
+FREEZE_TIMEOUT_S = 2.0
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class Nursery:
+    """A preloaded parent of workers and the line to it."""
+
+    def __init__(self, framework: str, threads: int) -> None:
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "harness.worker.nursery", str(theirs.fileno()), framework]
+        self._process = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env=_environment(threads),
+        )
+        theirs.close()
+        ours.settimeout(START_TIMEOUT_S)
+        self._control = ours
+        self._ended: dict[int, int] = {}
+
+    def fork(self, order: dict[str, object], descriptors: list[int]) -> int:
+        """Fork a worker that gets `descriptors` (wire, log) and return its process id."""
+        socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
+        while "pid" not in (line := self._read(START_TIMEOUT_S)):
+            self._note(line)
+        return int(line["pid"])
+
+    def status(self, pid: int, timeout_s: float) -> int | None:
+        """A worker's wait status, or None if it has not ended in time."""
+        deadline_s = time.monotonic() + timeout_s
+        while pid not in self._ended and (left_s := deadline_s - time.monotonic()) > 0.0:
+            with contextlib.suppress(TimeoutError):
+                self._note(self._read(left_s))
+        return self._ended.pop(pid, None)
+
+    def _note(self, line: dict[str, int]) -> None:
+        self._ended[line["ended"]] = line["status"]
+
+    def _read(self, timeout_s: float) -> dict[str, int]:
+        self._control.settimeout(max(timeout_s, 0.001))
+        text = self._control_line()
+        if not text:
+            raise HarnessError(
+                "the parent process of the workers has ended",
+                "run the same command again; if it recurs, see the memory that is free",
+            )
+        return dict(json.loads(text))
+
+    def _control_line(self) -> bytes:
+        line = b""
+        while not line.endswith(b"\n"):
+            byte = self._control.recv(1)
+            if not byte:
+                return b""
+            line += byte
+        return line
+
+
+@cache
+def nursery(framework: str, threads: int) -> Nursery:
+    """This process's nursery for a framework: started once, ended when this process ends."""
+    return Nursery(framework, threads)
+
+
+class PlainCell:
+    """A worker forked by the nursery, leader of its own process group."""
+
+    def __init__(self, parent: Nursery, pid: int, connection: socket.socket) -> None:
+        self.connection = connection
+        self.pid = pid
+        self._nursery = parent
+
+    def freeze(self) -> None:
+        """Send SIGSTOP to the group and wait until every thread of the worker is stopped."""
+        self._signal(signal.SIGSTOP)
+        deadline_s = time.monotonic() + FREEZE_TIMEOUT_S
+        while not self._is_still() and time.monotonic() < deadline_s:
+            time.sleep(0.0001)
+
+    def thaw(self) -> None:
+        """Send SIGCONT to the group."""
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Send SIGKILL to the group and close the wire."""
+        self._signal(signal.SIGKILL)
+        self.connection.close()
+
+    def use(self) -> Use:
+        """Resident memory and processor time of the worker's main process."""
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+            cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+            return Use(memory_bytes=pages * _PAGE_BYTES, cpu_s=cpu_s)
+        return Use(memory_bytes=0, cpu_s=0.0)
+
+    def exit_reason(self, timeout_s: float) -> str:
+        """The worker's exit status or the signal that ended it."""
+        status = self._nursery.status(self.pid, timeout_s)
+        if status is None:
+            return "it closed its wire and did not end"
+        if os.WIFSIGNALED(status):
+            return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
+        return f"exited with status {os.WEXITSTATUS(status)}"
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def _is_still(self) -> bool:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for task in Path(f"/proc/{self.pid}/task").iterdir():
+                state = (task / "stat").read_text().rpartition(")")[2].split()[0]
+                if state not in "TtZX":
+                    return False
+        return True
+
+
+class PlainSandbox:
+    """Starts workers under process limits."""
+
+    def start(self, confinement: Confinement) -> PlainCell:
+        """Fork a worker in its scratch folder, its output going to its log."""
+        ours, theirs = socket.socketpair()
+        parent = nursery(confinement.framework, confinement.threads)
+        order: dict[str, object] = {
+            "scratch": str(confinement.scratch),
+            "memory_gib": confinement.memory_gib,
+        }
+        with confinement.log.open("ab") as log, theirs:
+            pid = parent.fork(order, [theirs.fileno(), log.fileno()])
+        return PlainCell(parent, pid, ours)
+
+    def unenforced(self) -> tuple[str, ...]:
+        """Named in every record."""
+        return (
+            "network access",
+            "reading files outside the trial",
+            "processes that leave the worker's group",
+        )
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """A cleaned environment: what finding libraries needs, and the number of threads."""
+    kept = (
+        "PATH",
+        "HOME",
+        "LANG",
+        "LD_LIBRARY_PATH",
+        "PYTHONPATH",
+        "CUDA_VISIBLE_DEVICES",
+        "TMPDIR",
+    )
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    return environment | dict.fromkeys(names, str(threads)) | {"PYTHONHASHSEED": "0"}

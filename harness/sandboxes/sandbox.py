@@ -1,0 +1,82 @@
+"""What a referee needs of a sandbox, whichever confines the worker."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """What one worker gets and what it may use."""
+
+    framework: str
+    threads: int
+    memory_gib: float
+    scratch: Path
+    """A private folder, the worker's working directory."""
+    log: Path
+    """Where its standard output and error go."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a worker has used so far."""
+
+    memory_bytes: int
+    cpu_s: float
+
+
+class Cell(Protocol):
+    """One confined worker."""
+
+    connection: socket.socket
+    """The referee's end of the wire."""
+
+    def freeze(self) -> None:
+        """Stop every thread of the worker; returns when they stand still."""
+        ...
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        ...
+
+    def kill(self) -> None:
+        """End it and all that it started; safe to call twice."""
+        ...
+
+    def use(self) -> Use:
+        """Memory and processor time used; zeros if it is gone."""
+        ...
+
+    def exit_reason(self, timeout_s: float) -> str:
+        """How it ended, in words, waiting at most so long for the end."""
+        ...
+
+
+class Sandbox(Protocol):
+    """A way to confine workers."""
+
+    def start(self, confinement: Confinement) -> Cell:
+        """Start a worker that waits for HELLO."""
+        ...
+
+    def unenforced(self) -> tuple[str, ...]:
+        """What this sandbox does not enforce, for the record."""
+        ...
+
+
+SANDBOXES = ("plain",)
+
+
+def sandbox(name: str) -> Sandbox:
+    """The sandbox of a name."""
+    if name == "plain":
+        from harness.sandboxes.plain import PlainSandbox
+
+        return PlainSandbox()
+    raise UnknownNameError("sandbox", name, SANDBOXES)

@@ -1,0 +1,205 @@
+"""The worker: serves one trial over its wire and ends.
+
+    HELLO -> READY -> WARM_UP -> WARM -> LOAD -> READY -> (GO -> SNAPSHOT, STOPPED)*
+
+Whatever the submission raises ends the trial with FAILED, the worker's last words.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.frameworks.adapter import Adapter, Examples, ModelSource, adapter
+from harness.interface import Submission
+from harness.messages import (
+    TO_WORKER,
+    Failed,
+    Go,
+    Hello,
+    Load,
+    Ready,
+    Snapshot,
+    Stop,
+    Stopped,
+    ToWorkerMessage,
+    Warm,
+    WarmUp,
+)
+from harness.order import Order
+from harness.seeds import integer
+from harness.wire import Tensors, Wire, WireClosedError
+from harness.worker.budget import WorkerBudget
+
+WARM_UP_STEPS = 3
+WARM_UP_BATCHES = 4
+
+
+def serve_trial(connection: socket.socket) -> None:
+    """Serve one trial over a connected socket; returns when the referee hangs up."""
+    wire: Wire[ToWorkerMessage] = Wire(connection, TO_WORKER)
+    try:
+        Worker(wire).serve()
+    except WireClosedError:
+        return
+    except MemoryError as error:
+        wire.send(_last_words(error, "out_of_memory"))
+    except Exception as error:  # whatever a submission raises is its trial's end, and is reported
+        cause = "out_of_memory" if _is_out_of_memory(error) else "exception"
+        traceback.print_exc()
+        wire.send(_last_words(error, cause))
+
+
+class Worker:
+    """Model, training data and submission of one trial, driven by messages."""
+
+    def __init__(self, wire: Wire[ToWorkerMessage]) -> None:
+        self._wire = wire
+        self._step = 0
+
+    def serve(self) -> None:
+        """Answer messages until the referee hangs up."""
+        while True:
+            message, tensors = self._wire.receive()
+            if isinstance(message, Hello):
+                self._hello(message)
+            elif isinstance(message, WarmUp):
+                self._warm_up(message)
+            elif isinstance(message, Load):
+                self._load(message, tensors)
+            elif isinstance(message, Go):
+                self._go(message)
+            # a STOP that crossed an unasked snapshot on its way needs no answer
+
+    def _hello(self, hello: Hello) -> None:
+        self._trial = hello
+        self._adapter: Adapter = adapter(hello.framework, hello.device, hello.threads)
+        self._adapter.pin()
+        self._budget = WorkerBudget(hello.budget_s, hello.budget_steps)
+        source = ModelSource(hello.package, hello.sizes, hello.loss, hello.precision)
+        self._problem: Any = self._adapter.problem(
+            source,
+            self._budget,
+            hello.batch_size,
+            hello.train_examples,
+            integer(hello.seed, "submission"),
+        )
+        self._submission = self._new_submission()
+        self._wire.send(Ready())
+
+    def _new_submission(self) -> Submission:
+        return self._adapter.submission(self._trial.submission, self._trial.hyperparameters)
+
+    def _warm_up(self, order: WarmUp) -> None:
+        """A few steps on random batches, so that the timed part meets a compiled program."""
+        start_s = time.monotonic()
+        self._adapter.load(self._problem, self._random_parameters())
+        stream = self._stream(self._random_examples())
+        self._submission.setup(self._problem, self._trial.hyperparameters)
+        steps = 0
+        while steps < WARM_UP_STEPS and time.monotonic() - start_s < order.cap_s:
+            self._budget.read(steps)
+            self._submission.step(stream)
+            steps += 1
+        self._adapter.export(self._submission.eval_parameters())
+        self._adapter.synchronize()
+        self._submission = self._new_submission()
+        self._wire.send(Warm(compile_s=time.monotonic() - start_s, steps=steps))
+
+    def _random_parameters(self) -> dict[str, Any]:
+        random = np.random.default_rng(0)
+        return {
+            name: (0.05 * random.standard_normal(spec.shape)).astype(np.float32)
+            for name, spec in self._problem.specs.items()
+        }
+
+    def _random_examples(self) -> Examples:
+        random = np.random.default_rng(1)
+        trial, count = self._trial, WARM_UP_BATCHES * self._trial.batch_size
+        shape = (count, *trial.input_shape)
+        if np.issubdtype(np.dtype(trial.input_dtype), np.integer):
+            inputs = random.integers(trial.classes, size=shape).astype(trial.input_dtype)
+        else:
+            inputs = random.standard_normal(shape).astype(trial.input_dtype)
+        targets = random.integers(trial.classes, size=(count, *trial.target_shape))
+        return Examples(inputs, targets)
+
+    def _stream(self, examples: Examples) -> Any:
+        order = Order(self._trial.seed, len(examples.targets))
+        return self._adapter.stream(examples, order, self._trial.batch_size)
+
+    def _load(self, order: Load, tensors: Tensors) -> None:
+        folder = Path(order.train_folder)
+        examples = Examples(
+            np.load(folder / "inputs.npy", mmap_mode="r", allow_pickle=False),
+            np.load(folder / "targets.npy", mmap_mode="r", allow_pickle=False),
+        )
+        self._data = self._stream(examples)
+        self._adapter.load(self._problem, tensors)
+        self._adapter.synchronize()
+        self._wire.send(Ready())
+
+    def _go(self, order: Go) -> None:
+        self._budget.go(order.share)
+        if self._step == 0:
+            self._submission.setup(self._problem, self._trial.hyperparameters)
+        loss = self._train(order.until_step)
+        self._hand_over(loss)
+
+    def _train(self, until_step: int | None) -> Any:
+        """Step until STOP or until a step; the loop that the clock times."""
+        wire, budget, stream = self._wire, self._budget, self._data
+        step, loss, end = self._submission.step, None, until_step or math.inf
+        while self._step < end:
+            if wire.poll():
+                message, _ = wire.receive()
+                if isinstance(message, Stop):
+                    break
+            budget.read(self._step)
+            loss = step(stream)
+            self._step += 1
+        return loss
+
+    def _hand_over(self, loss: Any) -> None:
+        self._adapter.synchronize()
+        parameters = self._adapter.export(self._submission.eval_parameters())
+        self._wire.send(Snapshot(step=self._step), parameters)
+        counts = self._problem.counts
+        self._wire.send(
+            Stopped(
+                step=self._step,
+                examples=self._data.position,
+                train_loss=_finite(loss),
+                learning_rate=_finite(self._submission.learning_rate()),
+                forwards=counts["forward"],
+                backwards=counts["backward"],
+            )
+        )
+
+
+def _finite(value: Any) -> float | None:
+    number = math.nan if value is None else float(value)
+    return number if math.isfinite(number) else None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Frameworks raise their own kinds; their texts are what they have in common."""
+    text = f"{type(error).__name__} {error}".lower()
+    words = ("outofmemory", "out of memory", "can't allocate memory", "resource_exhausted")
+    return any(word in text for word in words)
+
+
+def _last_words(error: BaseException, cause: Any) -> Failed:
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1] if frames else None
+    where = f"{last.filename}:{last.lineno} in {last.name}: {last.line or ''}" if last else ""
+    if isinstance(error, SyntaxError):
+        where = f"{error.filename}:{error.lineno}: {(error.text or '').strip()}"
+    text = f"{type(error).__name__}: {error}"
+    return Failed(cause=cause, error=text[:4000], frame=where[:4000])

@@ -1,0 +1,81 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.errors import HarnessError
+from harness.record.events import BrokenChainError, EventLog, read_events
+
+
+def written(path, count=3):
+    log = EventLog(path)
+    for number in range(count):
+        log.append("evaluation", "referee", {"step": number, "accuracy": 0.1 * number})
+    log.close()
+    return path
+
+
+def test_events_come_back_in_order_with_who_said_them(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    log.append("begin", "referee", {"a": 1})
+    log.append("warm", "worker", {"compile_s": 0.5})
+    log.close()
+    events = read_events(tmp_path / "events.jsonl")
+    assert [(e["seq"], e["kind"], e["by"]) for e in events] == [
+        (0, "begin", "referee"),
+        (1, "warm", "worker"),
+    ]
+
+
+@pytest.mark.parametrize("cut", [1, 10, 100])
+def test_a_torn_last_line_loses_that_line_only(tmp_path, cut):
+    path = written(tmp_path / "events.jsonl")
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert len(read_events(path)) == 2
+    log = EventLog(path)
+    log.append("end", "referee", {})
+    log.close()
+    assert [event["kind"] for event in read_events(path)] == ["evaluation", "evaluation", "end"]
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_any_changed_byte_before_the_last_line_is_found(tmp_path_factory, data):
+    path = written(tmp_path_factory.mktemp("log") / "events.jsonl")
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 2))
+    value = data.draw(st.integers(0, 255).filter(lambda byte: byte != content[place]))
+    content[place] = value
+    path.write_bytes(bytes(content))
+    with pytest.raises(BrokenChainError):
+        read_events(path)
+
+
+def test_a_removed_line_is_found(tmp_path):
+    path = written(tmp_path / "events.jsonl")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text(lines[0] + lines[2])
+    with pytest.raises(BrokenChainError, match="line 2"):
+        read_events(path)
+
+
+def test_nan_is_no_value_of_an_event(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    with pytest.raises(ValueError, match="JSON compliant"):
+        log.append("evaluation", "referee", {"loss": float("nan")})
+    log.close()
+
+
+def test_a_full_disk_is_a_clear_error_and_keeps_what_was_written():
+    log = EventLog.__new__(EventLog)
+    with open("/dev/full", "ab", buffering=0) as full:
+        log.path, log._file, log._previous, log._sequence = "/dev/full", full, "0" * 64, 0
+        with pytest.raises(HarnessError, match="No space left"):
+            log.append("end", "referee", {})
+
+
+def test_every_line_is_canonical_json(tmp_path):
+    path = written(tmp_path / "events.jsonl")
+    for line in path.read_text().splitlines():
+        assert json.dumps(json.loads(line), sort_keys=True, separators=(",", ":")) == line

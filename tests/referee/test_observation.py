@@ -1,0 +1,62 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.referee.observation import Observation, Observed, grid_points
+from workloads.spec import Grid, Target
+
+TARGET = Target(metric="accuracy", direction="maximize", value=0.5)
+
+
+def observed(grid, value):
+    return Observed(grid, step=10 * grid, timed_s=float(grid), examples=0, parameters={"w": value})
+
+
+def observe(values, every):
+    seen = []
+
+    def evaluate(snapshot):
+        seen.append(snapshot.grid)
+        return snapshot.parameters["w"]
+
+    observation = Observation(Grid(share=1 / len(values), evaluate_every=every), TARGET, evaluate)
+    for grid, value in enumerate(values, start=1):
+        observation.add(observed(grid, value), is_last=grid == len(values))
+        if observation.hit:
+            break
+    return observation, seen
+
+
+def test_a_hit_looks_back_for_the_first_snapshot_that_hits():
+    observation, seen = observe([0.1] * 6 + [0.6] * 4, every=5)
+    assert observation.hit.observed.grid == 7
+    assert observation.hit.last_miss_s == 6.0
+    assert seen == [5, 10, 6, 7]
+
+
+def test_the_first_interval_is_looked_through_too():
+    observation, _ = observe([0.6] * 10, every=5)
+    assert (observation.hit.observed.grid, observation.hit.last_miss_s) == (1, 0.0)
+
+
+def test_a_dip_between_two_misses_stays_unseen_for_every_entry():
+    observation, seen = observe([0.1, 0.9, 0.1, 0.1, 0.1, 0.1], every=3)
+    assert observation.hit is None
+    assert seen == [3, 6]
+
+
+def test_a_nan_never_hits():
+    observation, _ = observe([float("nan")] * 4, every=2)
+    assert observation.hit is None
+    assert observation.best is None
+
+
+def test_a_grid_of_two_percent_has_fifty_points():
+    assert [grid_points(Grid(share=share)) for share in (0.02, 0.3, 1.0)] == [50, 4, 1]
+
+
+@given(st.integers(1, 60), st.integers(1, 10), st.integers(1, 60))
+def test_a_monotone_curve_is_found_exactly_whatever_k(length, every, first):
+    values = [0.9 if grid >= first else 0.1 for grid in range(1, length + 1)]
+    observation, _ = observe(values, every)
+    found = observation.hit.observed.grid if observation.hit else None
+    assert found == (first if first <= length else None)
