@@ -1,0 +1,33 @@
+"""AdamW: adaptive moments with decoupled weight decay.
+
+    m_t = beta1 m_{t-1} + (1 - beta1) g_t
+    v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
+    w_{t+1} = (1 - eta lambda) w_t - eta m^_t / (sqrt(v^_t) + epsilon)
+
+with m^_t = m_t / (1 - beta1^t) and v^_t = v_t / (1 - beta2^t).
+
+Source: Loshchilov and Hutter (2019), Algorithm 2, as in `torch.optim.AdamW`: the decay is scaled by
+the scheduled rate. Deviations: none. Every parameter is decayed.
+"""
+
+from __future__ import annotations
+
+from torch.optim import AdamW, Optimizer
+
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.optimizers import TorchProblem, is_fused
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """AdamW on all parameters, fused where the device has it, and its schedule."""
+    parameters = list(problem.parameters.values())
+    optimizer = AdamW(
+        parameters,
+        lr=hyperparameters["learning_rate"],
+        betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
+        eps=hyperparameters["epsilon"],
+        weight_decay=hyperparameters["weight_decay"],
+        fused=is_fused(parameters),
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)

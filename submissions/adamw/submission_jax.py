@@ -1,0 +1,24 @@
+"""AdamW through `optax.adamw`; see `submission.py` for the update."""
+
+from __future__ import annotations
+
+import jax
+import optax
+
+from harness.interface import Hyperparameters, Problem, Schedule
+from submissions import schedules
+
+
+def build(
+    problem: Problem[jax.Array], hyperparameters: Hyperparameters
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """AdamW on all parameters, and its schedule."""
+    del problem  # optax meets the parameters in `init`
+    transformation = optax.adamw(
+        hyperparameters["learning_rate"],
+        b1=hyperparameters["beta1"],
+        b2=hyperparameters["beta2"],
+        eps=hyperparameters["epsilon"],
+        weight_decay=hyperparameters["weight_decay"],
+    )
+    return transformation, schedules.from_hyperparameters(hyperparameters)

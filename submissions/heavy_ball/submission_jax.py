@@ -1,0 +1,7 @@
+"""Polyak's heavy ball through optax; see `submission.py` for the update."""
+
+from __future__ import annotations
+
+from submissions.sgd.submission_jax import build
+
+__all__ = ["build"]

@@ -1,0 +1,89 @@
+"""What every first-party torch optimizer needs: parts by role, one optimizer out of several."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from typing import Any
+
+import torch
+from torch.optim import AdamW, Optimizer
+
+from harness.interface import Hyperparameters, Problem
+from workloads.parameters import Role
+
+TorchProblem = Problem[torch.Tensor]
+
+
+def by_role(problem: TorchProblem, roles: Collection[Role]) -> tuple[list[str], list[str]]:
+    """The names of the parameters that have one of the roles, and of all others, in order."""
+    chosen = [name for name, spec in problem.specs.items() if spec.role in roles]
+    return chosen, [name for name in problem.specs if name not in chosen]
+
+
+def is_fused(parameters: Collection[torch.Tensor]) -> bool:
+    """Whether torch has fused steps for the devices that the parameters are on."""
+    return all(value.device.type in ("cpu", "cuda") for value in parameters)
+
+
+def adamw(parameters: list[torch.Tensor], hyperparameters: Hyperparameters, rate: str) -> AdamW:
+    """AdamW for the parameters that a matrix method leaves out.
+
+    Args:
+        parameters: which parameters.
+        hyperparameters: `adam_beta1`, `adam_beta2`, `epsilon`, `weight_decay` and the rate.
+        rate: the name of the hyperparameter that is the learning rate.
+    """
+    return AdamW(
+        parameters,
+        lr=hyperparameters[rate],
+        betas=(hyperparameters["adam_beta1"], hyperparameters["adam_beta2"]),
+        eps=hyperparameters["epsilon"],
+        weight_decay=hyperparameters["weight_decay"],
+        fused=is_fused(parameters),
+    )
+
+
+class GroupwiseOptimizer(Optimizer, ABC):
+    """An optimizer whose step is one update of each parameter group, without gradients."""
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """Update every group; a closure is evaluated first and its loss returned."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for group in self.param_groups:
+            self.update(group)
+        return loss
+
+    @abstractmethod
+    def update(self, group: dict[str, Any]) -> None:
+        """Update the parameters of one group that have a gradient."""
+
+
+class Combined(Optimizer):
+    """Several optimizers as one, each with its own parameters and groups.
+
+    The groups are the parts' own, so that a rate written into one reaches its part.
+    """
+
+    def __init__(self, *parts: Optimizer) -> None:
+        self.parts = parts
+        super().__init__([group for part in parts for group in part.param_groups], {})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """One step of every part; a closure is evaluated first and its loss returned."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for part in self.parts:
+            part.step()
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """The states of the parts, in order."""
+        return {"parts": [part.state_dict() for part in self.parts]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+        for part, state in zip(self.parts, state_dict["parts"], strict=True):
+            part.load_state_dict(state)
+        self.param_groups = [group for part in self.parts for group in part.param_groups]

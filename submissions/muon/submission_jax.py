@@ -1,0 +1,105 @@
+"""Muon in JAX: optax's Newton-Schulz behind the source's momentum; see `submission.py`.
+
+Deviations from `optax.contrib.muon`: its momentum is bias-corrected between the two terms of the
+Nesterov form, the source's is not; it scales matrices as (in, out), here they are (out, in); and it
+gives NAdam to what is no matrix, here that is AdamW. Products are float32 unless `products` names
+another precision.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from harness.interface import Hyperparameters, Problem, Schedule
+from submissions import schedules
+from workloads.parameters import ParameterSpec, Role
+
+ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
+
+
+def momentum(beta: float, nesterov: str) -> optax.GradientTransformation:
+    """From gradients to M~, in one of the three forms of `submission.py`."""
+
+    def init(params: optax.Params) -> Any:
+        return jax.tree.map(jnp.zeros_like, params)
+
+    def direction(gradient: jax.Array, before: jax.Array, now: jax.Array) -> jax.Array:
+        if nesterov == "source":
+            return gradient + beta * now
+        return now + beta * (now - before) if nesterov == "thesis" else now
+
+    def update(updates: optax.Updates, state: Any, params: Any = None) -> tuple[Any, Any]:
+        del params
+        now = jax.tree.map(lambda m, g: beta * m + g, state, updates)
+        return jax.tree.map(direction, updates, state, now), now
+
+    return optax.GradientTransformation(init, update)
+
+
+def orthogonalise(
+    specs: dict[str, ParameterSpec], steps: int, scaling: str, dtype: Any
+) -> optax.GradientTransformation:
+    """From M~ to s X_5 for a dictionary of parameters (out, ...)."""
+    # Without its own momentum optax's transformation is the iteration alone; it commutes with
+    # transposition, so the layout does not matter here.
+    sign = optax.contrib.scale_by_muon(ns_steps=steps, beta=0.0, nesterov=False)
+
+    def matrices(name: str, x: jax.Array) -> list[jax.Array]:
+        sizes = specs[name].splits
+        edges = [sum(sizes[:i]) for i in range(1, len(sizes))]
+        unit = jnp.split(x.reshape(x.shape[0], -1), edges)
+        return [(m / jnp.maximum(jnp.linalg.norm(m), 1e-30)).astype(dtype) for m in unit]
+
+    def update(updates: Any, _: Any) -> Any:
+        own: dict[str, jax.Array] = {name: updates[name] for name in specs}
+        parts = {name: matrices(name, x) for name, x in own.items()}
+        signs: Any = sign.update(parts, sign.init(parts))[0]
+        scaled = {
+            name: jnp.concatenate([m * scale(m, scaling) for m in signs[name]]) for name in specs
+        }
+        shaped = {name: scaled[name].reshape(x.shape).astype(x.dtype) for name, x in own.items()}
+        return {**updates, **shaped}
+
+    return optax.stateless(update)
+
+
+def scale(matrix: jax.Array, scaling: str) -> float:
+    """The factor s on the update of a matrix (rows, columns)."""
+    rows, columns = matrix.shape
+    if scaling == "rms":
+        return 0.2 * math.sqrt(max(rows, columns))
+    return math.sqrt(max(1.0, rows / columns)) if scaling == "source" else 1.0
+
+
+def build(
+    problem: Problem[jax.Array], hyperparameters: Hyperparameters
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """Muon on hidden matrices and kernels, AdamW on the rest, and their common schedule."""
+    hidden = {name: spec for name, spec in problem.specs.items() if spec.role in ROLES}
+    products = hyperparameters["products"].replace("auto", "float32")
+    muon = optax.chain(
+        momentum(hyperparameters["momentum"], hyperparameters["nesterov"]),
+        orthogonalise(
+            hidden,
+            hyperparameters["newton_schulz_steps"],
+            hyperparameters["scaling"],
+            jnp.dtype(products),
+        ),
+        optax.add_decayed_weights(hyperparameters["weight_decay"]),
+        optax.scale_by_learning_rate(hyperparameters["learning_rate"]),
+    )
+    rest = optax.adamw(
+        hyperparameters["adam_learning_rate"],
+        b1=hyperparameters["adam_beta1"],
+        b2=hyperparameters["adam_beta2"],
+        eps=hyperparameters["epsilon"],
+        weight_decay=hyperparameters["weight_decay"],
+    )
+    labels = {name: "muon" if name in hidden else "rest" for name in problem.specs}
+    transformation = optax.multi_transform({"muon": muon, "rest": rest}, labels)
+    return transformation, schedules.from_hyperparameters(hyperparameters)

@@ -1,0 +1,89 @@
+"""NAdamW: AdamW with Nesterov momentum.
+
+    m_t = beta1 m_{t-1} + (1 - beta1) g_t
+    v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
+    n_t = beta1 m_t / (1 - beta1^{t+1}) + (1 - beta1) g_t / (1 - beta1^t)
+    w_{t+1} = (1 - eta lambda) w_t - eta n_t / (sqrt(v_t / (1 - beta2^t)) + epsilon)
+
+Source: Dozat (2016) with a constant beta1 and decoupled decay, as in `optax.nadamw`.
+
+Deviations: Dozat's Algorithm 2 has a further beta2 on v^, which no implementation follows.
+`torch.optim.NAdam` follows another method, whose momentum grows with t; AlgoPerf's baseline
+corrects both terms of n_t by 1 - beta1^t, which differs in the first steps only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.mathematics.vectors import chunks, state_lists
+
+
+class NAdamW(GroupwiseOptimizer):
+    """The update above.
+
+    Args:
+        parameters: which parameters.
+        lr: eta.
+        betas: beta1 and beta2.
+        eps: epsilon.
+        weight_decay: lambda.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.Tensor],
+        *,
+        lr: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "step": 0}
+        super().__init__(parameters, defaults)
+
+    def update(self, group: dict[str, Any]) -> None:
+        """One step of one group."""
+        group["step"] += 1
+        for parameters in chunks(group["params"]):
+            first, second = state_lists(self.state, parameters, ("first", "second"))
+            self._update_chunk(group, parameters, first, second)
+
+    def _update_chunk(
+        self,
+        group: dict[str, Any],
+        parameters: list[torch.Tensor],
+        first: list[torch.Tensor],
+        second: list[torch.Tensor],
+    ) -> None:
+        t, rate, (beta1, beta2) = group["step"], group["lr"], group["betas"]
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        torch._foreach_lerp_(first, gradients, 1 - beta1)
+        torch._foreach_mul_(second, beta2)
+        torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
+        look_ahead = torch._foreach_mul(first, beta1 / (1 - beta1 ** (t + 1)))
+        torch._foreach_add_(look_ahead, gradients, alpha=(1 - beta1) / (1 - beta1**t))
+        scale = torch._foreach_sqrt(second)
+        torch._foreach_div_(scale, (1 - beta2**t) ** 0.5)
+        torch._foreach_add_(scale, group["eps"])
+        torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])
+        torch._foreach_addcdiv_(parameters, look_ahead, scale, -rate)
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """NAdamW on all parameters, and its schedule."""
+    optimizer = NAdamW(
+        problem.parameters.values(),
+        lr=hyperparameters["learning_rate"],
+        betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
+        eps=hyperparameters["epsilon"],
+        weight_decay=hyperparameters["weight_decay"],
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)

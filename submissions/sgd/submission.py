@@ -1,0 +1,36 @@
+"""Stochastic gradient descent with momentum: heavy ball, or Nesterov's form.
+
+    u_{t+1} = rho u_t - (g_t + lambda w_t)
+    w_{t+1} = w_t + eta u_{t+1}                                        heavy ball
+    w_{t+1} = w_t + eta (rho u_{t+1} - (g_t + lambda w_t))             nesterov
+
+Sources: Polyak (1964); Nesterov (1983) in the form of Sutskever et al. (2013), as in `torch.optim`.
+
+Deviations: Polyak's equation has the step on the gradient alone, so with a schedule its past steps
+keep their own rates; here the velocity is a sum of gradients and the current rate scales all of it.
+Nesterov's iterate here is the look-ahead point w_t + eta rho u_t itself, at which the gradient is
+taken: the same sequence under a change of variables while eta and rho are constant. Weight decay
+is coupled (an l2 penalty), on every parameter.
+"""
+
+from __future__ import annotations
+
+from torch.optim import SGD, Optimizer
+
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.optimizers import TorchProblem, is_fused
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """SGD with momentum on all parameters, and its schedule."""
+    parameters = list(problem.parameters.values())
+    optimizer = SGD(
+        parameters,
+        lr=hyperparameters["learning_rate"],
+        momentum=hyperparameters["momentum"],
+        nesterov=hyperparameters["nesterov"],
+        weight_decay=hyperparameters["weight_decay"],
+        fused=is_fused(parameters),
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)

@@ -1,0 +1,133 @@
+"""The optimizer of `submission.py`; see there for the update, its source and the deviations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from harness.errors import UnknownNameError
+from submissions.mathematics.inverse_roots import inverse_root
+from submissions.mathematics.optimizers import GroupwiseOptimizer
+
+GRAFTS = ("adam", "none", "sgd")
+State = dict[str, Any]
+
+
+class Shampoo(GroupwiseOptimizer):
+    """Shampoo for parameters of two axes or more.
+
+    Args:
+        parameters: which parameters.
+        lr: eta.
+        weight_decay: lambda_w, decoupled.
+        beta1: the momentum's.
+        beta2: the factors'; 1 sums.
+        power: p.
+        damping: lambda, relative to the largest eigenvalue.
+        refresh_every: T_prec.
+        start: the first step at which roots are computed.
+        max_side: a longer side has the identity as its factor.
+        graft: one of `GRAFTS`.
+        graft_beta2: the second moment's, for `adam`.
+        epsilon: of `adam`.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.Tensor],
+        *,
+        lr: float,
+        weight_decay: float = 0.0,
+        beta1: float = 0.9,
+        beta2: float = 0.99,
+        power: float = 0.25,
+        damping: float = 1e-6,
+        refresh_every: int = 10,
+        start: int = 1,
+        max_side: int = 2048,
+        graft: str = "adam",
+        graft_beta2: float = 0.99,
+        epsilon: float = 1e-8,
+    ) -> None:
+        if graft not in GRAFTS:
+            raise UnknownNameError("graft", graft, GRAFTS)
+        defaults: dict[str, Any] = {
+            "lr": lr,
+            "weight_decay": weight_decay,
+            "beta1": beta1,
+            "beta2": beta2,
+        }
+        defaults |= {"power": power, "damping": damping, "refresh_every": refresh_every}
+        defaults |= {"start": start, "max_side": max_side, "graft": graft, "step": 0}
+        defaults |= {"graft_beta2": graft_beta2, "epsilon": epsilon}
+        super().__init__(parameters, defaults)
+
+    def update(self, group: dict[str, Any]) -> None:
+        """One step of one group."""
+        group["step"] += 1
+        live = [parameter for parameter in group["params"] if parameter.grad is not None]
+        for parameter in live:
+            _accumulate(self._state(parameter, group), parameter, group)
+        self._refresh(live, group)
+        for parameter in live:
+            state = self.state[parameter]
+            average = state["momentum"] / (1 - group["beta1"] ** group["step"])
+            update = _direction(state, average.flatten(1), group)
+            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            parameter.add_(update.view_as(parameter), alpha=-group["lr"])
+
+    def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
+        state: State = self.state[parameter]
+        if not state:
+            rows, columns = parameter.flatten(1).shape
+            state["momentum"] = torch.zeros_like(parameter)
+            if group["graft"] == "adam":
+                state["second"] = parameter.new_zeros(rows, columns)
+            for side, size in (("left", rows), ("right", columns)):
+                if size <= group["max_side"]:
+                    state[side] = parameter.new_zeros(size, size)
+        return state
+
+    def _refresh(self, live: list[torch.Tensor], group: dict[str, Any]) -> None:
+        """Recompute the roots that are due: factor j of n at steps start + j T / n modulo T."""
+        factors = [(p, side) for p in live for side in ("left", "right") if side in self.state[p]]
+        period, since = group["refresh_every"], group["step"] - group["start"]
+        for place, (parameter, side) in enumerate(factors):
+            offset = place * period // len(factors)
+            if since >= offset and (since - offset) % period == 0:
+                state = self.state[parameter]
+                both = "left" in state and "right" in state
+                power = group["power"] if both else 2 * group["power"]
+                state[f"{side}_root"] = inverse_root(state[side], power, group["damping"])
+
+
+def _accumulate(state: State, parameter: torch.Tensor, group: dict[str, Any]) -> None:
+    assert parameter.grad is not None
+    gradient, beta2 = parameter.grad.flatten(1), group["beta2"]
+    weight = 1.0 if beta2 == 1.0 else 1.0 - beta2
+    if "left" in state:
+        state["left"].addmm_(gradient, gradient.mT, beta=beta2, alpha=weight)
+    if "right" in state:
+        state["right"].addmm_(gradient.mT, gradient, beta=beta2, alpha=weight)
+    if "second" in state:
+        decay = group["graft_beta2"]
+        state["second"].mul_(decay).addcmul_(gradient, gradient, value=1 - decay)
+    state["momentum"].lerp_(parameter.grad, 1 - group["beta1"])
+
+
+def _direction(state: State, average: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    graft = average
+    if group["graft"] == "adam":
+        correction = 1 - group["graft_beta2"] ** group["step"]
+        graft = average / ((state["second"] / correction).sqrt_().add_(group["epsilon"]))
+    sides = [side for side in ("left", "right") if side in state]
+    if not sides or not all(f"{side}_root" in state for side in sides):
+        return graft
+    shampoo = state["left_root"] @ average if "left" in state else average
+    shampoo = shampoo @ state["right_root"] if "right" in state else shampoo
+    if group["graft"] == "none":
+        return shampoo
+    norm = torch.linalg.vector_norm(shampoo).clamp_(min=torch.finfo(shampoo.dtype).tiny)
+    return shampoo.mul_(torch.linalg.vector_norm(graft) / norm)

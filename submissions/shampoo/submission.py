@@ -1,0 +1,56 @@
+"""Shampoo: gradients between the inverse roots of their own row and column second moments.
+
+    L_t = beta2 L_{t-1} + (1 - beta2) G_t G_t^T,   R_t = beta2 R_{t-1} + (1 - beta2) G_t^T G_t
+    every T_prec steps:  L~ = (L_t + lambda I)^-p,   R~ = (R_t + lambda I)^-p,   p = 1/4
+    M_t = beta1 M_{t-1} + (1 - beta1) G_t,   M^_t = M_t / (1 - beta1^t)
+    P_t = L~ M^_t R~,   Q_t = the grafted method's direction
+    W_{t+1} = (1 - eta lambda_w) W_t - eta P_t ||Q_t||_F / ||P_t||_F
+
+Q_t is `adam`'s M^_t / (sqrt(v^_t) + epsilon), `sgd`'s M^_t, or with `none` P_t is taken as it is.
+Until a parameter has its first roots, at `start` or soon after it, its step is Q_t (M^_t for
+`none`). Parameters of one axis get AdamW.
+
+Sources: Gupta et al. (2018); the averages, grafting, delay and momentum of Shi et al. (2023).
+
+Deviations: lambda is relative to the factor's largest eigenvalue, as in Anil et al. (2020). A side
+longer than `max_side` has the identity as its factor, and the other side's power is then 2 p, as
+for a tensor of order one. Roots are refreshed one factor at a time, spread over the T_prec steps,
+so that no step pays for all. beta2 = 0 keeps only the last gradient; beta2 = 1 sums, as in the
+first paper. Kernels are flattened to (out, in * height * width); nothing is merged or blocked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.optim import Optimizer
+
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.optimizers import Combined, TorchProblem, adamw, by_role
+from workloads.parameters import Role
+
+from .optimizer import Shampoo
+
+ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT, Role.EMBEDDING)
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """Shampoo on matrices and kernels, AdamW on the rest, and their common schedule."""
+    matrices, rest = by_role(problem, ROLES)
+    parts: list[Optimizer] = []
+    if matrices:
+        values = [problem.parameters[name] for name in matrices]
+        parts.append(Shampoo(values, **_settings(hyperparameters)))
+    if rest:
+        others = [problem.parameters[name] for name in rest]
+        parts.append(adamw(others, hyperparameters, "learning_rate"))
+    return Combined(*parts), schedules.from_hyperparameters(hyperparameters)
+
+
+def _settings(hyperparameters: Hyperparameters) -> dict[str, Any]:
+    same = (
+        "weight_decay", "beta1", "beta2", "power", "damping", "refresh_every", "start",
+        "max_side", "graft", "graft_beta2", "epsilon",
+    )  # fmt: skip
+    return {"lr": hyperparameters["learning_rate"]} | {n: hyperparameters[n] for n in same}
