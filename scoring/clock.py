@@ -1,0 +1,57 @@
+"""The clocks of a score: what is counted until the target is reached, and who says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harness.errors import HarnessError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class Clock:
+    """One way to count the way to the target."""
+
+    name: str
+    column: str
+    """Its column in a results frame."""
+    table_column: str
+    """Its column in a table of study times."""
+    unit: str
+    said_by: str
+
+
+CLOCKS = {
+    clock.name: clock
+    for clock in (
+        Clock("seconds", "time_to_target_s", "time_to_target_s", "s", "the referee's clock"),
+        Clock("steps", "steps_to_target", "step_at_target", "steps", "the worker's claim"),
+        Clock(
+            "examples", "examples_to_target", "examples_at_target", "examples", "the worker's claim"
+        ),
+        Clock("flops", "flops_to_target", "flops_at_target", "FLOP", "the worker's claim"),
+        Clock("joules", "joules_to_target", "joules_at_target", "J", "the machine's meter"),
+    )
+}
+
+
+def clock_of(name: str) -> Clock:
+    """The clock of a name.
+
+    Raises:
+        UnknownNameError: there is no such clock.
+    """
+    if name not in CLOCKS:
+        raise UnknownNameError("clock", name, CLOCKS)
+    return CLOCKS[name]
+
+
+def require_column(frame: pd.DataFrame, column: str, clock: Clock) -> None:
+    """Refuse a clock that a frame has no column for."""
+    if column not in frame.columns:
+        have = [c.name for c in CLOCKS.values() if {c.column, c.table_column} & set(frame.columns)]
+        raise HarnessError(
+            f"the clock '{clock.name}' needs a column '{column}', which is not recorded here",
+            f"recorded here: {', '.join(have) or 'none'}",
+        )

@@ -1,0 +1,56 @@
+"""From a results frame, or a table of times, to a scoreboard: refusals, clock, rules, stamps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from scoring.clock import clock_of, require_column
+from scoring.frame import held_out_of, prepare
+from scoring.refusals import check_allowed, frame_breaches, missing_studies, settle
+from scoring.rules import Rules, load_rules
+from scoring.scoreboard import Scoreboard, score_times
+from scoring.studies import times_of
+from scoring.times import from_table
+
+
+def score_results(
+    frame: pd.DataFrame,
+    rules: Rules | None = None,
+    clock: str = "seconds",
+    allowed: Collection[str] = (),
+) -> Scoreboard:
+    """Score a results frame (`scoring.frame`).
+
+    Args:
+        frame: one row a trial.
+        rules: the project's own if None.
+        clock: a name of `scoring.clock.CLOCKS`.
+        allowed: rules of `scoring.refusals.RULES` whose breach only stamps the scoreboard.
+
+    Raises:
+        HarnessError: the frame is incomplete or breaks a rule that is not allowed.
+    """
+    check_allowed(allowed)
+    frame = prepare(frame)
+    breaches = frame_breaches(frame)
+    own = rules or load_rules()
+    if not own.base:
+        own = own.model_copy(update={"held_out": held_out_of(frame)})
+    times = times_of(frame[frame["state"] != "unfinished"], clock_of(clock))
+    stamps = settle([*breaches, *missing_studies(times, own)], allowed)
+    return score_times(times, own, clock_of(clock), stamps)
+
+
+def score_table(
+    table: pd.DataFrame,
+    rules: Rules | None = None,
+    clock: str = "seconds",
+    allowed: Collection[str] = (),
+) -> Scoreboard:
+    """Score a table of study times (`scoring.times.from_table`)."""
+    own, counted = rules or load_rules(), clock_of(clock)
+    require_column(table, counted.table_column, counted)
+    times = from_table(table, counted.table_column)
+    return score_times(times, own, counted, settle(missing_studies(times, own), allowed))

@@ -1,0 +1,92 @@
+"""The results frame: one row a trial, everything that scoring needs of a record.
+
+`harness.record.table.results_frame(store)` makes it from a folder of records and
+`curves_frame(store)` the curves beside it; nothing in `scoring` reads a record itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from harness.errors import HarnessError
+
+RESULT_COLUMNS: Mapping[str, str] = {
+    "suite": "the suite's name",
+    "workload": "the workload's name",
+    "variant": "'base' or a held-out variant's name",
+    "framework": "the framework's name",
+    "submission": "the submission's name",
+    "ruleset": "'external' or 'self'",
+    "study": "the study, counted from 1",
+    "trial": "the trial within its study, counted from 1",
+    "identity": "SHA-256 of the trial",
+    "state": "reached, budget, diverged, crashed, out_of_memory, hung, invalid or unfinished",
+    "reason": "the state in words",
+    "time_to_target_s": "the first hit; NaN or infinite if there is none",
+    "last_miss_s": "the last miss before the hit; the true time lies between the two",
+    "steps_to_target": "the worker's count at the first hit",
+    "examples_to_target": "the worker's count at the first hit",
+    "timed_s": "seconds of training on the referee's clock",
+    "steps": "steps in all",
+    "budget_s": "the trial's budget",
+    "best_metric": "the best validation metric seen",
+    "metric": "the validation metric's name",
+    "target": "the value to reach",
+    "direction": "'maximize' or 'minimize'",
+    "workload_hash": "hash of the workload's content",
+    "hardware": "the machine's fingerprint",
+    "origin": "'measured' or 'imported'",
+    "scored": "whether it ran under the suite's own budget",
+    "instance_seed": "the instance: equal for all entries, which are compared on it",
+    "record": "the trial's folder",
+}
+"""The columns of a results frame. Any `point.NAME` beside them is a hyperparameter."""
+
+CURVE_COLUMNS: Mapping[str, str] = {
+    "identity": "the trial",
+    "time_s": "seconds of training on the referee's clock",
+    "step": "the worker's count",
+    "share": "share of the budget spent",
+    "split": "'validation'",
+    "metric": "the metric's name",
+    "value": "the metric's value",
+}
+"""The columns of a curves frame: one row an evaluation."""
+
+POINT = "point."
+"""The prefix of the columns that hold a trial's hyperparameters."""
+
+
+def prepare(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with the names that scores use: columns `entry` and `column` beside the others.
+
+    An entry is a submission, with its framework where the frame has several; a column is a
+    workload, or `<workload>_<variant>` for a held-out variant.
+
+    Raises:
+        HarnessError: a column is missing, or there is no trial.
+    """
+    missing = [name for name in RESULT_COLUMNS if name not in frame.columns]
+    if missing:
+        raise HarnessError(
+            f"the results lack the column(s) {', '.join(missing)}",
+            f"a results frame has: {', '.join(RESULT_COLUMNS)}",
+        )
+    if frame.empty:
+        raise HarnessError(
+            "there is no trial to score", "run one first: harness run --workload mlp"
+        )
+    entry = frame["submission"].astype(str)
+    if frame["framework"].nunique() > 1:
+        entry = entry + " (" + frame["framework"].astype(str) + ")"
+    variant = frame["variant"].astype(str)
+    column = frame["workload"].astype(str) + ("_" + variant).where(variant != "base", "")
+    return frame.assign(entry=entry, column=column)
+
+
+def held_out_of(frame: pd.DataFrame) -> dict[str, str]:
+    """Base workload of each held-out variant in a prepared frame, by the variant's column."""
+    variants = frame[frame["variant"] != "base"]
+    return dict(zip(variants["column"], variants["workload"].astype(str), strict=True))

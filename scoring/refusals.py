@@ -1,0 +1,97 @@
+"""What a score refuses, each with a rule's name, and the flag that overrides it and stamps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harness.errors import HarnessError, UnknownNameError
+from scoring.rules import Rules
+from scoring.times import Times
+
+RULES = {
+    "mixed-suites": "all trials belong to one suite",
+    "mixed-rulesets": "all trials were tuned under one ruleset",
+    "mixed-hardware": "all trials ran on machines with one fingerprint",
+    "mixed-workloads": "all trials of a workload ran with one content hash",
+    "mixed-frameworks": "all trials ran in one framework; seconds do not compare across",
+    "unscored-trials": "all trials ran under the suite's own budget in seconds",
+    "unfinished-trials": "every trial has ended",
+    "missing-studies": "every entry has every study of every workload",
+    "too-few-studies": "a comparison rests on at least two studies",
+}
+"""What each rule demands."""
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One broken rule and what breaks it."""
+
+    rule: str
+    detail: str
+
+
+def check_allowed(allowed: Collection[str]) -> None:
+    """Refuse a name after `--allow` that is no rule."""
+    for name in allowed:
+        if name not in RULES:
+            raise UnknownNameError("rule", name, RULES)
+
+
+def settle(breaches: list[Breach], allowed: Collection[str]) -> tuple[str, ...]:
+    """The stamps of the breaches that are allowed.
+
+    Raises:
+        HarnessError: a breach that is not; the message has every rule's name and its flag.
+    """
+    check_allowed(allowed)
+    refused = [breach for breach in breaches if breach.rule not in allowed]
+    if refused:
+        lines = [f"refused by rule '{b.rule}' ({RULES[b.rule]}): {b.detail}" for b in refused]
+        flags = " ".join(f"--allow {rule}" for rule in dict.fromkeys(b.rule for b in refused))
+        raise HarnessError("\n".join(lines), f"to score all the same, stamped as such: {flags}")
+    return tuple(f"{breach.rule}: {breach.detail}" for breach in breaches)
+
+
+def frame_breaches(frame: pd.DataFrame) -> list[Breach]:
+    """The rules that a prepared results frame breaks."""
+    return list(_frame_breaches(frame))
+
+
+def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
+    for rule, column in (
+        ("mixed-suites", "suite"),
+        ("mixed-rulesets", "ruleset"),
+        ("mixed-hardware", "hardware"),
+        ("mixed-frameworks", "framework"),
+    ):
+        values = sorted(frame[column].astype(str).unique())
+        if len(values) > 1:
+            yield Breach(rule, f"{len(values)} values of {column}: {', '.join(values)}")
+    hashes = frame.groupby("column")["workload_hash"].unique()
+    for name, values in hashes.items():
+        if len(values) > 1:
+            short = ", ".join(sorted(str(value)[:12] for value in values))
+            yield Breach("mixed-workloads", f"{name} has {len(values)} hashes: {short}")
+    for rule, bad in (
+        ("unscored-trials", ~frame["scored"].astype(bool)),
+        ("unfinished-trials", frame["state"].eq("unfinished")),
+    ):
+        if bad.any():
+            entries = ", ".join(sorted(frame.loc[bad, "entry"].unique()))
+            yield Breach(rule, f"{int(bad.sum())} of {len(frame)} trials (of {entries})")
+
+
+def missing_studies(times: Times, rules: Rules) -> list[Breach]:
+    """A breach if an entry lacks a study that another has, under rules that count it against it."""
+    if rules.missing == "drop":
+        return []
+    absent = np.isnan(times.hit) & ~np.isnan(times.hit).all(axis=0)
+    lacking = [
+        f"{times.submissions[row]} lacks {absent[row, column].sum()} of {times.workloads[column]}"
+        for row, column in zip(*np.nonzero(absent.any(axis=-1)), strict=True)
+    ]
+    return [Breach("missing-studies", "; ".join(lacking))] if lacking else []

@@ -1,0 +1,128 @@
+"""The figures of a report, as SVG in data URIs: curves to the target, and performance profiles."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import style
+from matplotlib.figure import Figure
+
+from scoring.profile import profile
+from scoring.scoreboard import Scoreboard
+
+STYLE: dict[str, Any] = {
+    "svg.hashsalt": "guided-descent",
+    "svg.fonttype": "path",
+    "font.size": 9.5,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#8a94a6",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e9ef",
+    "legend.frameon": False,
+}
+Palette = Mapping[str, tuple[float, float, float]]
+INK = "#1f2733"
+
+
+def palette(entries: Sequence[str]) -> Palette:
+    """A colour for every entry, the same in all figures, told apart by colour-blind readers too."""
+    names = sorted(entries)
+    kind = "colorblind" if len(names) <= 10 else "husl"
+    return dict(zip(names, sns.color_palette(kind, len(names)), strict=True))
+
+
+def data_uri(figure: Figure) -> str:
+    """A figure as the address of an image that needs no file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def curves_figure(
+    frame: pd.DataFrame, curves: pd.DataFrame, workload: str, colours: Palette
+) -> str:
+    """The validation metric of every trial on one workload against time, with the target.
+
+    Trials that stand for their study are drawn full, the others faint; a dot marks the hit.
+    `frame` holds the trials of this workload with a column `counts` (`trial_table`).
+    """
+    with style.context(STYLE):
+        figure = Figure(figsize=(6.4, 3.9), layout="constrained")
+        axes = figure.subplots()
+        named: set[str] = set()
+        by_trial = dict(list(curves.groupby("identity")))
+        for trial in frame.to_dict("records"):
+            entry = trial["entry"]
+            curve = by_trial.get(trial["identity"])
+            if curve is None:
+                continue
+            counts = bool(trial["counts"])
+            label = entry if counts and entry not in named else None
+            named |= {entry} if counts else set()
+            line = curve.sort_values("time_s")
+            axes.plot(
+                line["time_s"], line["value"], color=colours[entry], label=label,
+                linewidth=1.7 if counts else 0.9, alpha=1.0 if counts else 0.35,
+            )  # fmt: skip
+            if trial["state"] == "reached" and counts:
+                axes.plot(trial["time_to_target_s"], trial["target"], "o", color=colours[entry])
+        first = frame.iloc[0]
+        axes.axhline(first["target"], color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.annotate(
+            f"target {first['target']:g}", (1.0, first["target"]), xytext=(-4, 4),
+            xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", color=INK,
+        )  # fmt: skip
+        axes.set(xlabel="training time, s", ylabel=f"validation {first['metric']}", title=workload)
+        if named:
+            axes.legend(loc="best")
+        return data_uri(figure)
+
+
+def profile_figure(board: Scoreboard) -> str:
+    """The performance profile: the share of workloads within a factor tau of the best."""
+    taus = np.unique(np.concatenate([np.linspace(1, board.rules.tau_max, 400), _steps(board)]))
+    shares = profile(board.ratios, taus)
+    with style.context(STYLE):
+        figure = Figure(figsize=(6.4, 3.9), layout="constrained")
+        axes = figure.subplots()
+        colours = palette(board.times.submissions)
+        widths = np.linspace(3.2, 1.4, len(shares))
+        for width, row in zip(widths, board.order(), strict=True):
+            name = board.times.submissions[row]
+            label = f"{name}  {board.scores[row]:.3f}"
+            axes.step(taus, shares[row], where="post", color=colours[name], lw=width, label=label)
+        axes.set(
+            xlabel=f"factor of the best {board.clock.name}, \u03c4",
+            ylabel="share of workloads",
+            title="Performance profile",
+            ylim=(-0.03, 1.05),
+            xlim=(1, board.rules.tau_max),
+        )
+        axes.legend(title="score", alignment="left", loc="best", fontsize=8.5)
+        return data_uri(figure)
+
+
+def _steps(board: Scoreboard) -> np.ndarray:
+    inside = board.ratios[np.isfinite(board.ratios)]
+    return np.asarray(inside[inside <= board.rules.tau_max])
+
+
+def figures_of(board: Scoreboard, trials: pd.DataFrame, curves: pd.DataFrame) -> Mapping[str, str]:
+    """All figures of a report by title; a workload without curves has none."""
+    colours = palette(board.times.submissions)
+    drawn = {"Performance profile": profile_figure(board)}
+    for (workload, variant), part in trials.groupby(["workload", "variant"]):
+        if curves["identity"].isin(part["identity"]).any():
+            name = str(workload) if variant == "base" else f"{workload}, {variant}"
+            drawn[f"Curves of {name}"] = curves_figure(part, curves, name, colours)
+    return drawn

@@ -1,0 +1,84 @@
+"""A scoreboard as tables: one line an entry, and one line an entry on a workload."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from scoring.clock import CLOCKS, Clock
+from scoring.profile import median_times, ratios_to_best, settle_missing
+from scoring.scoreboard import Scoreboard
+from scoring.studies import study_table, times_of
+
+SCREENING = "screening: one study is a first look, not a verdict; it gives ratios and no ranks"
+
+
+def entry_table(board: Scoreboard) -> pd.DataFrame:
+    """One row an entry, best first: submission, score, its range, workloads reached."""
+    order = board.order()
+    reached = np.isfinite(board.judged).sum(axis=1)
+    return pd.DataFrame(
+        {
+            "submission": [board.times.submissions[row] for row in order],
+            "score": board.scores[order],
+            "score_low": board.ranges[order, 0],
+            "score_high": board.ranges[order, 1],
+            "workloads_reached": reached[order],
+            "workloads": len(board.base),
+        }
+    )
+
+
+def workload_table(board: Scoreboard, frame: pd.DataFrame | None = None) -> pd.DataFrame:
+    """One row an entry and workload: median time, ratio to the best, studies that reached.
+
+    Args:
+        board: the scoreboard.
+        frame: the prepared results frame behind it; adds the median steps to the target.
+    """
+    steps = None if frame is None else _median_steps(board, frame, CLOCKS["steps"])
+    ratios = ratios_to_best(board.medians)
+    rows = []
+    for column, workload in enumerate(board.times.workloads):
+        for row in board.order():
+            studies = board.times.hit[row, column]
+            line = {
+                "workload": workload,
+                "submission": board.times.submissions[row],
+                board.clock.table_column: board.medians[row, column],
+                "ratio_to_best": ratios[row, column],
+                "studies_reached": int(np.isfinite(studies).sum()),
+                "studies": int((~np.isnan(studies)).sum()),
+            }
+            if steps is not None:
+                line["steps_to_target"] = steps[row, column]
+            rows.append(line)
+    return pd.DataFrame(rows)
+
+
+def _median_steps(board: Scoreboard, frame: pd.DataFrame, clock: Clock) -> np.ndarray:
+    times = times_of(frame[frame["state"] != "unfinished"], clock)
+    return median_times(settle_missing(times.hit, board.rules))
+
+
+def trial_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row a trial of a prepared frame, with a mark at those that stand for their study by time."""
+    chosen = set(study_table(frame, CLOCKS["seconds"])["identity"])
+    columns = [
+        "workload", "variant", "entry", "framework", "study", "trial", "state", "reason",
+        "time_to_target_s", "last_miss_s", "steps_to_target", "timed_s", "steps", "best_metric",
+        "metric", "target", "identity", "record",
+    ]  # fmt: skip
+    table = frame[columns].sort_values(
+        ["workload", "variant", "entry", "framework", "study", "trial", "identity"]
+    )
+    return table.assign(counts=table["identity"].isin(chosen)).reset_index(drop=True)
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A number for a table in significant digits: `-` for NaN, `not reached` for infinity."""
+    if np.isnan(value):
+        return "-"
+    if np.isinf(value):
+        return "not reached"
+    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"

@@ -1,0 +1,6 @@
+"""Rules of a score, as TOML files: the shipped ones by name, any other by path."""
+
+from scoring.rules.model import Quadrature, Rules, RuleTarget
+from scoring.rules.read import load_rules, shipped_rules
+
+__all__ = ["Quadrature", "RuleTarget", "Rules", "load_rules", "shipped_rules"]

@@ -1,0 +1,113 @@
+"""The score of a table of times: times, ratios, scores and their range over the intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scoring.clock import CLOCKS, Clock
+from scoring.profile import (
+    base_workloads,
+    integrate,
+    judged_times,
+    median_times,
+    ratios_to_best,
+    score_medians,
+    settle_missing,
+)
+from scoring.rules import Rules
+from scoring.times import Array, Times
+
+
+@dataclass(frozen=True, eq=False)
+class Scoreboard:
+    """Scores of S entries over B base workloads."""
+
+    times: Times
+    rules: Rules
+    clock: Clock
+    medians: Array
+    """(S, W): the median study time of every column of `times`, held-out variants included."""
+    judged: Array
+    """(S, B): the base workloads' times after all rules."""
+    ratios: Array
+    """(S, B): over the best of the column."""
+    scores: Array
+    """(S,)"""
+    ranges: Array
+    """(S, 2): the least and the greatest score if each time lies anywhere after its last miss."""
+    stamps: tuple[str, ...]
+
+    @property
+    def base(self) -> tuple[str, ...]:
+        """The workloads the score averages over."""
+        return base_workloads(self.times.workloads, self.rules)
+
+    @property
+    def is_screening(self) -> bool:
+        """Whether no entry has a second study anywhere: ratios, but no rank."""
+        return bool((~np.isnan(self.times.hit)).sum(axis=-1).max(initial=0) < 2)
+
+    def order(self) -> list[int]:
+        """Rows from the best score to the worst; equal scores by name."""
+        return sorted(range(len(self.scores)), key=lambda row: (-self.scores[row], row))
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything at full precision; infinite times are null."""
+        names = self.times.submissions
+        return {
+            "scores": dict(zip(names, self.scores.tolist(), strict=True)),
+            "score_ranges": dict(zip(names, self.ranges.tolist(), strict=True)),
+            "clock": {"name": self.clock.name, "said_by": self.clock.said_by},
+            "screening": self.is_screening,
+            "stamps": list(self.stamps),
+            "workloads": list(self.base),
+            "median_times": _by_name(names, self.times.workloads, self.medians),
+            "ratios": _by_name(names, self.base, self.ratios),
+            "rules": self.rules.model_dump(mode="json"),
+        }
+
+
+def _by_name(
+    rows: tuple[str, ...], columns: tuple[str, ...], values: Array
+) -> dict[str, dict[str, float | None]]:
+    return {
+        row: {
+            column: float(value) if np.isfinite(value) else None
+            for column, value in zip(columns, line, strict=True)
+        }
+        for row, line in zip(rows, values, strict=True)
+    }
+
+
+def score_times(
+    times: Times, rules: Rules, clock: Clock = CLOCKS["seconds"], stamps: tuple[str, ...] = ()
+) -> Scoreboard:
+    """Score study times under rules."""
+    medians = median_times(settle_missing(times.hit, rules))
+    judged = judged_times(medians, times.workloads, rules)
+    ratios = ratios_to_best(judged)
+    scores = integrate(ratios, rules)
+    ranges = score_ranges(times, rules, medians)
+    return Scoreboard(times, rules, clock, medians, judged, ratios, scores, ranges, stamps)
+
+
+def score_ranges(times: Times, rules: Rules, medians: Array) -> Array:
+    """The range of each score over the intervals [last miss, first hit]; (S, 2).
+
+    A score falls with its own times and rises with the others', so its ends lie where its own
+    times are at one end of their intervals and all others' at the other end.
+    """
+    early = median_times(settle_missing(times.miss, rules))
+    if np.array_equal(early, medians):
+        scores = score_medians(medians, times.workloads, rules)
+        return np.stack([scores, scores], axis=-1)
+    ranges = np.empty((len(medians), 2))
+    for row in range(len(medians)):
+        own = (np.arange(len(medians)) == row)[:, None]
+        for end, (mine, theirs) in enumerate(((medians, early), (early, medians))):
+            mixed = np.where(own, mine, theirs)
+            ranges[row, end] = score_medians(mixed, times.workloads, rules)[row]
+    return ranges

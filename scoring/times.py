@@ -1,0 +1,133 @@
+"""Times to target of every study as one array: the form in which everything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from harness.errors import HarnessError, UnknownNameError
+
+Array = npt.NDArray[np.float64]
+SECONDS = "time_to_target_s"
+STEPS = "step_at_target"
+KEYS = ["submission", "workload", "study"]
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """Study times of entries on workloads; S entries, W workloads, K studies.
+
+    Rows, columns and studies are sorted, so nothing depends on the order of the input.
+    """
+
+    submissions: tuple[str, ...]
+    workloads: tuple[str, ...]
+    studies: tuple[str, ...]
+    hit: Array
+    """(S, W, K): the first hit; infinite if the target was not reached, NaN without a study."""
+    miss: Array
+    """(S, W, K): the last miss before the hit; equal to the hit where it is not known."""
+    limit: Array
+    """(S, W): how long a trial ran at most; infinite where nothing is known of it."""
+
+    def index(self, submission: str) -> int:
+        """The row of a submission."""
+        if submission not in self.submissions:
+            raise UnknownNameError("submission in these results", submission, self.submissions)
+        return self.submissions.index(submission)
+
+    def take(self, submissions: Sequence[str]) -> Times:
+        """The same times with only some entries."""
+        rows = [self.index(name) for name in submissions]
+        return replace(
+            self,
+            submissions=tuple(submissions),
+            hit=self.hit[rows],
+            miss=self.miss[rows],
+            limit=self.limit[rows],
+        )
+
+
+def from_table(
+    table: pd.DataFrame, column: str = SECONDS, limits: Mapping[tuple[str, str], float] = {}
+) -> Times:
+    """Times from a table with the columns submission, workload, study and the clock's own.
+
+    A row of NaN is a study without an evaluated trial; infinity, or NaN beside an infinite
+    `time_to_target_s`, is a target not reached. `last_miss` may stand beside.
+
+    Args:
+        table: one row a study; equal rows count once.
+        column: the column that holds the time.
+        limits: the longest run of (submission, workload), where known.
+
+    Raises:
+        HarnessError: a column is missing, a time is negative, or two rows of a study differ.
+    """
+    values = _clock_values(table, column)
+    codes, names = zip(*(_factorize(table[key]) for key in KEYS), strict=True)
+    shape = tuple(len(part) for part in names)
+    flat = np.ravel_multi_index(codes, shape) if len(table) else np.empty(0, dtype=np.intp)
+    _refuse_conflicts(table, flat, values)
+    hit = np.full(shape, np.nan)
+    hit.reshape(-1)[flat] = values
+    miss = hit.copy()
+    if "last_miss" in table.columns:
+        given = table["last_miss"].to_numpy(dtype=np.float64)
+        miss.reshape(-1)[flat] = np.where(np.isfinite(given) & np.isfinite(values), given, values)
+    limit = np.full(shape[:2], np.inf)
+    for (submission, workload), value in limits.items():
+        limit[names[0].index(submission), names[1].index(workload)] = value
+    return Times(names[0], names[1], names[2], hit, miss, limit)
+
+
+def _factorize(column: pd.Series[str]) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
+    codes, names = pd.factorize(column.astype(str), sort=True)
+    return codes, tuple(str(name) for name in names)
+
+
+def _clock_values(table: pd.DataFrame, column: str) -> Array:
+    missing = [name for name in [*KEYS, column] if name not in table.columns]
+    if missing:
+        raise HarnessError(
+            f"the table of times lacks the column(s) {', '.join(missing)}",
+            f"it needs: {', '.join([*KEYS, SECONDS])}, and {STEPS} to score by steps",
+        )
+    try:
+        values = table[column].to_numpy(dtype=np.float64)
+    except ValueError as error:
+        raise HarnessError(
+            f"a value of column '{column}' is no number: {error}", "write inf where not reached"
+        ) from error
+    if column != SECONDS and SECONDS in table.columns:
+        seconds = table[SECONDS].to_numpy(dtype=np.float64)
+        values = np.where(np.isnan(values) & np.isposinf(seconds), np.inf, values)
+    if (values < 0).any():
+        row = int(np.flatnonzero(values < 0)[0])
+        raise HarnessError(
+            f"a time to target is negative: {values[row]} in {_row(table, row)}",
+            "times are at least zero, inf (not reached) or nan (no evaluated trial)",
+        )
+    return values
+
+
+def _refuse_conflicts(table: pd.DataFrame, flat: npt.NDArray[np.intp], values: Array) -> None:
+    order = np.lexsort((values, flat))
+    same = flat[order][1:] == flat[order][:-1]
+    left, right = values[order][:-1], values[order][1:]
+    differ = same & ~((left == right) | (np.isnan(left) & np.isnan(right)))
+    if differ.any():
+        at = int(np.flatnonzero(differ)[0])
+        raise HarnessError(
+            f"two rows of one study differ: {left[at]} and {right[at]} "
+            f"in {_row(table, int(order[at]))}",
+            "keep one row for each submission, workload and study",
+        )
+
+
+def _row(table: pd.DataFrame, row: int) -> str:
+    return "/".join(str(table[key].iloc[row]) for key in KEYS)
