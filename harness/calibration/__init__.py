@@ -1,0 +1,1 @@
+"""How targets and budgets are found: tuned baselines, twenty seeds, one pure rule."""

@@ -1,0 +1,58 @@
+"""Whether a target is worth its name: whole studies of a baseline under the real budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.calibration.summary import Check
+from harness.executors.local import run_local
+from harness.plan.plan import PlanRequest, plan
+from harness.plan.store import write_plan
+from harness.trial import TrialRecord
+
+if TYPE_CHECKING:
+    from harness.body import RunOptions
+    from harness.display import Display
+
+CHECK_SEED = "calibration-check"
+"""The round seed of the check: neither the calibration's instances nor the public ones."""
+
+
+def check(
+    request: PlanRequest, studies: int, store: Path, options: RunOptions, display: Display
+) -> Check:
+    """Run whole studies as a user would and count those that reach the target.
+
+    Args:
+        request: the baseline, workload, suite, framework and device.
+        studies: how many.
+        store: the folder of the trials' records; what is finished there is not run again.
+        options: of this machine.
+        display: shows the trials.
+    """
+    made = plan(replace(request, studies=studies, round_seed=CHECK_SEED))
+    write_plan(made.trials, store)
+    records = run_local(made.trials, store, options, display)
+    times = tuple(best_time(records, study) for study in range(1, studies + 1))
+    return Check(
+        submission=request.submission,
+        studies=studies,
+        trials_a_study=len(made.trials) // studies,
+        reached=sum(time is not None for time in times),
+        times_s=times,
+    )
+
+
+def best_time(records: Iterable[TrialRecord], study: int) -> float | None:
+    """A study's time: its best trial's; None if no trial reached the target."""
+    times = [
+        record.result.time_to_target_s
+        for record in records
+        if record.trial.study == study
+        and record.result is not None
+        and record.result.time_to_target_s is not None
+    ]
+    return min(times, default=None)

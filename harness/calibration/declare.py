@@ -1,0 +1,60 @@
+"""The lines of `workload.toml` that a calibration changes; comments and order are kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness.calibration.summary import Summary
+from harness.errors import HarnessError
+from workloads.spec import WorkloadSpec, parse_toml
+
+Changes = dict[tuple[str, str], str]
+"""New values as TOML text, by table and key."""
+
+
+def changes_of(summary: Summary) -> Changes:
+    """What the workload's file has to say after a calibration."""
+    place = f"suites.{summary.suite}"
+    return {
+        (f"{place}.target", "value"): repr(summary.target.value),
+        (f"{place}.budget", "runtime_s"): repr(summary.budget_s),
+        (f"{place}.budget", "horizon_steps"): str(summary.horizon_steps),
+    }
+
+
+def changed_text(text: str, changes: Changes, name: str) -> str:
+    """TOML text with other values at some keys of its tables.
+
+    Args:
+        text: the whole file; a changed key stands on its own line below its `[table]`.
+        changes: the new values.
+        name: stands for the file in errors.
+
+    Raises:
+        HarnessError: a key is not there, or the result is not a valid workload.
+    """
+    lines, table, left = text.splitlines(), "", dict(changes)
+    for number, line in enumerate(lines):
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            table = header[1].strip()
+        found = re.match(r"(\s*([\w-]+)\s*=\s*)([^#]*?)(\s*(?:#.*)?)$", line)
+        if found and (value := left.pop((table, found[2]), None)) is not None:
+            lines[number] = f"{found[1]}{value}{found[4]}"
+    if left:
+        (table, key), value = next(iter(left.items()))
+        raise HarnessError(f"{name} has no line '{key} = ...' below [{table}]", f"write {value}")
+    changed = "\n".join(lines) + "\n"
+    parse_toml(changed, name, WorkloadSpec)
+    return changed
+
+
+def write_changes(path: Path, changes: Changes) -> None:
+    """Change a `workload.toml` in place."""
+    changed = changed_text(path.read_text(encoding="utf-8"), changes, str(path))
+    path.write_text(changed, encoding="utf-8")
+
+
+def changes_text(changes: Changes) -> str:
+    """The changes as a user would type them."""
+    return "\n".join(f"[{table}] {key} = {value}" for (table, key), value in changes.items())

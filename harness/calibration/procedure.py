@@ -1,0 +1,192 @@
+"""The procedure of a calibration: tune each baseline, rerun its best point, choose the target.
+
+Every trial lies in a store and runs once, so an interrupted calibration goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import registry
+from harness.calibration.summary import Baseline, Speed, Summary, Tried, budget_of
+from harness.calibration.target import Direction, Noise, Rule, noise_of, target_of
+from harness.calibration.trials import Places, curve_of, final_of, points_of, step_times_of
+from harness.display import ending
+from harness.errors import HarnessError
+from harness.executors.pool import run_pool
+from harness.plan.plan import PlanRequest
+from harness.plan.points import Point
+from harness.plan.submissions import Resolved, resolve
+from harness.trial import Trial, TrialRecord
+from workloads.spec import Target
+
+if TYPE_CHECKING:
+    from harness.body import RunOptions
+
+BASELINES = ("adamw", "nadamw", "nesterov", "heavy_ball")
+"""The first one sets target and budget; all are reported against them."""
+RUNGS = ((0.25, 1.0), (0.5, 0.5), (1.0, 0.25))
+"""Successive halving: the share of the horizon, and of the points that are tried so long."""
+TIMING_TRIALS = 3
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much a calibration tries."""
+
+    horizon_steps: int
+    points: int = 24
+    seeds: int = 20
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """One calibration: what is calibrated, how much is tried, where and how it runs.
+
+    Args:
+        request: suite, workload, framework and device; its submission is not used.
+        effort: the horizon and how much is tried up to it.
+        store: the folder of the trials' records.
+        options: of a trial that runs alone.
+        jobs: how many trials run at once where only steps count.
+        say: shows a line.
+    """
+
+    request: PlanRequest
+    effort: Effort
+    store: Path
+    options: RunOptions
+    jobs: int
+    say: Callable[[str], None]
+
+    @property
+    def places(self) -> Places:
+        """The maker of its trials."""
+        size = registry.workload(self.request.workload).at(self.request.suite)
+        return Places(self.request, size)
+
+    def run(self) -> Summary:
+        """Run what is missing and choose the target from the whole."""
+        first = self._baseline(BASELINES[0])
+        speed = self._speed(first)
+        target = self.places.size.target
+        chosen = target_of(first.curves, target.metric, target.direction)
+        self.say(f"target: {_noise_text(chosen, target.metric)}")
+        others = [self._baseline(name) for name in BASELINES[1:]]
+        reached = target.model_copy(update={"value": chosen.value})
+        return self._summary(chosen, speed, [_at(reached, found) for found in (first, *others)])
+
+    def _summary(self, chosen: Noise, speed: Speed, baselines: Sequence[Baseline]) -> Summary:
+        request, target = self.request, self.places.size.target
+        return Summary(
+            workload=request.workload,
+            suite=request.suite,
+            framework=request.framework,
+            metric=target.metric,
+            direction=target.direction,
+            horizon_steps=self.effort.horizon_steps,
+            rule=Rule(),
+            target=chosen,
+            speed=speed,
+            budget_s=budget_of(self.effort.horizon_steps, speed.step_s),
+            baselines=tuple(baselines),
+        )
+
+    def _baseline(self, name: str) -> Baseline:
+        found = resolve(name)
+        found.require(self.request.framework)
+        best, tried = self._tune(found)
+        steps = self.effort.horizon_steps
+        records = self._run(self.places.seeds(found, best, steps, self.effort.seeds))
+        finals = [value for r in records if (value := final_of(r, self.store)) is not None]
+        self.say(f"{name}: {len(records)} seeds, mean {np.mean(finals) if finals else 'none'}")
+        return Baseline(
+            submission=name,
+            content_hash=found.ref.content_hash,
+            best_point=best,
+            tried=tuple(tried),
+            curves=tuple(curve_of(record, self.store) for record in records),
+            final_mean=_six_digits(np.mean(finals)) if finals else None,
+            final_deviation=_six_digits(np.std(finals, ddof=1)) if len(finals) > 1 else None,
+        )
+
+    def _tune(self, found: Resolved) -> tuple[Point, list[Tried]]:
+        """Successive halving: the best point, and all that was tried."""
+        numbered = list(enumerate(points_of(found, self.request, self.effort.points), start=1))
+        tried: list[Tried] = []
+        for rung, (length, share) in enumerate(RUNGS, start=1):
+            steps = max(1, round(length * self.effort.horizon_steps))
+            numbered = numbered[: max(1, round(share * self.effort.points))]
+            records = self._run(self.places.rung(found, numbered, rung, steps))
+            finals = [final_of(record, self.store) for record in records]
+            tried += [
+                Tried(point=point, rung_steps=steps, final=final)
+                for (_, point), final in zip(numbered, finals, strict=True)
+            ]
+            numbered = _ranked(numbered, finals, self.places.size.target.direction)
+            self.say(f"{found.ref.name}: {len(records)} points to {steps} steps tried")
+        return numbered[0][1], tried
+
+    def _speed(self, baseline: Baseline) -> Speed:
+        """Time the baseline's best point alone, with all threads of a scored trial."""
+        from harness.hardware import fingerprint
+
+        found, steps = resolve(baseline.submission), self.effort.horizon_steps
+        trials = self.places.timing(found, baseline.best_point, steps, TIMING_TRIALS)
+        records = run_pool(trials, self.store, self.options, 1, self._finished)
+        times = [time for record in records for time in step_times_of(record, self.store)]
+        if not times:
+            raise HarnessError(
+                f"no timing trial of {baseline.submission} made a step",
+                f"look at worker.log below {self.store}",
+            )
+        return Speed(
+            step_s=_six_digits(np.median(times)),
+            trials=len(records),
+            threads=self.options.threads,
+            hardware=fingerprint(self.request.device),
+        )
+
+    def _run(self, trials: Sequence[Trial]) -> tuple[TrialRecord, ...]:
+        share = max(1, self.options.threads // self.jobs)
+        options = replace(self.options, threads=share)
+        return run_pool(trials, self.store, options, self.jobs, self._finished)
+
+    def _finished(self, record: TrialRecord) -> None:
+        trial, result = record.trial, record.result
+        if result is not None:
+            place = f"{trial.submission.name} {trial.study}.{trial.trial}"
+            self.say(f"  {place}: {ending(trial, result)}")
+
+
+def _ranked(
+    numbered: Sequence[tuple[int, Point]], finals: Iterable[float | None], direction: Direction
+) -> list[tuple[int, Point]]:
+    """Points from the best final metric to the worst; those that have none come last."""
+    sign = -1.0 if direction == "maximize" else 1.0
+    keyed = [
+        ((final is None, sign * (final or 0.0), number), (number, point))
+        for (number, point), final in zip(numbered, finals, strict=True)
+    ]
+    return [pair for _, pair in sorted(keyed, key=lambda entry: entry[0])]
+
+
+def _at(target: Target, baseline: Baseline) -> Baseline:
+    return baseline.model_copy(update={"at_target": noise_of(baseline.curves, target)})
+
+
+def _noise_text(noise: Noise, metric: str) -> str:
+    variation = "-" if noise.variation is None else f"{100.0 * noise.variation:.1f} %"
+    return (
+        f"{metric} {noise.value:g}, reached by {noise.reached} of {noise.seeds} seeds after a "
+        f"median of {noise.median_steps:g} steps, variation {variation}"
+    )
+
+
+def _six_digits(value: float | np.floating) -> float:
+    return float(f"{float(value):.6g}")

@@ -1,0 +1,101 @@
+"""What a calibration leaves behind: `workloads/<name>/calibration/<suite>.json`."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+
+from harness.calibration.target import Curve, Direction, Noise, Rule
+from harness.trial import Framework, Scalar
+from workloads.spec import Count, Frozen, Positive, Share
+
+HORIZON_SHARE = 0.75
+"""The horizon of a tuned schedule as a share of the budget: budget = horizon / 0.75."""
+
+
+class Tried(Frozen):
+    """A point in one rung of successive halving."""
+
+    point: dict[str, Scalar]
+    rung_steps: Count
+    final: float | None
+    """The metric after the rung's last step; None if the trial did not get there."""
+
+
+class Baseline(Frozen):
+    """One baseline: how it was tuned and what its best point does on fresh seeds."""
+
+    submission: str
+    content_hash: str
+    best_point: dict[str, Scalar]
+    tried: tuple[Tried, ...]
+    curves: tuple[Curve, ...]
+    final_mean: float | None
+    final_deviation: float | None
+    """The standard deviation of the final metric over seeds."""
+    at_target: Noise | None = None
+    """How it fares at the target; None before there is one."""
+
+
+class Speed(Frozen):
+    """How fast the first baseline trained alone."""
+
+    step_s: Positive
+    """The median seconds a step over the grid intervals of all timing trials."""
+    trials: Count
+    threads: Count
+    hardware: str
+
+
+class Check(Frozen):
+    """Whole studies under the new budget and target."""
+
+    submission: str
+    studies: Count
+    trials_a_study: Count
+    reached: int
+    times_s: tuple[float | None, ...]
+    """Each study's best time to the target; None if no trial reached it."""
+
+
+class Summary(Frozen):
+    """Everything that the target and the budget were computed from."""
+
+    workload: str
+    suite: str
+    framework: Framework
+    metric: str
+    direction: Direction
+    horizon_steps: Count
+    horizon_share: Share = HORIZON_SHARE
+    rule: Rule
+    target: Noise
+    speed: Speed
+    budget_s: Positive
+    baselines: tuple[Baseline, ...]
+    check: Check | None = None
+
+
+def budget_of(horizon_steps: int, step_s: float) -> float:
+    """The budget in seconds, rounded up to a tenth: the horizon's time over 0.75."""
+    return math.ceil(horizon_steps * step_s / HORIZON_SHARE * 10.0) / 10.0
+
+
+def summary_path(folder: Path, suite: str) -> Path:
+    """Where a workload keeps the summary of one suite's calibration."""
+    return folder / "calibration" / f"{suite}.json"
+
+
+def write_summary(path: Path, summary: Summary) -> None:
+    """Write a summary as JSON, a list of numbers on one line."""
+    text = json.dumps(summary.model_dump(mode="json"), indent=1)
+    flat = re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(flat + "\n", encoding="utf-8")
+
+
+def read_summary(path: Path) -> Summary:
+    """Read a summary; pydantic's error passes through, as the file is the project's own."""
+    return Summary.model_validate_json(path.read_text(encoding="utf-8"))

@@ -1,0 +1,117 @@
+"""The rule that turns twenty curves of a tuned AdamW into a target; a pure function of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from harness.errors import HarnessError
+from workloads.spec import Count, Frozen, Share, Target
+
+Direction = Literal["maximize", "minimize"]
+
+
+class Curve(Frozen):
+    """What one training run reached: a metric after numbers of steps; None where it was no number."""
+
+    instance_seed: str
+    steps: tuple[int, ...]
+    values: tuple[float | None, ...]
+
+
+class Rule(Frozen):
+    """When a value may be the target."""
+
+    reached_share: Share = 0.9
+    """The share of the seeds that must reach it by the horizon: 18 of 20."""
+    max_variation: float = 0.10
+    """The greatest coefficient of variation of the steps to it, among seeds that reach it."""
+    resolution: float = 0.001
+    """Targets are multiples of it: a step that evaluation noise cannot tell apart is of no use."""
+
+
+class Noise(Frozen):
+    """A value and how surely, how soon and how evenly it is reached."""
+
+    value: float
+    reached: int
+    seeds: Count
+    median_steps: float | None
+    variation: float | None
+    """The coefficient of variation (standard deviation over mean) of the steps to the value.
+
+    This and the median are None where no seed reaches the value.
+    """
+
+
+def steps_to(curve: Curve, target: Target) -> int | None:
+    """The steps of the first observation at the target or beyond it; None if there is none."""
+    for step, value in zip(curve.steps, curve.values, strict=True):
+        if value is not None and target.is_met_by(value):
+            return step
+    return None
+
+
+def noise_of(curves: Sequence[Curve], target: Target) -> Noise:
+    """How surely and how evenly curves reach a target."""
+    found = [steps for curve in curves if (steps := steps_to(curve, target)) is not None]
+    if not found:
+        return Noise(
+            value=target.value, reached=0, seeds=len(curves), median_steps=None, variation=None
+        )
+    spread = float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
+    return Noise(
+        value=target.value,
+        reached=len(found),
+        seeds=len(curves),
+        median_steps=float(np.median(found)),
+        variation=round(spread / float(np.mean(found)), 6),
+    )
+
+
+def target_of(
+    curves: Sequence[Curve], metric: str, direction: Direction, rule: Rule | None = None
+) -> Noise:
+    """The best value that enough curves reach evenly enough.
+
+    Args:
+        curves: one a seed, up to the horizon.
+        metric: the validation metric's name.
+        direction: whether more or less of it is better.
+        rule: what "enough" and "evenly" mean.
+
+    Raises:
+        HarnessError: no value fulfils the rule.
+    """
+    rule = rule or Rule()
+    needed = math.ceil(rule.reached_share * len(curves) - 1e-9)
+    for value in _candidates(curves, direction, rule.resolution):
+        target = Target(metric=metric, direction=direction, value=value)
+        noise = noise_of(curves, target)
+        if noise.reached < needed or noise.variation is None:
+            continue
+        if noise.variation <= rule.max_variation:
+            return noise
+    raise HarnessError(
+        f"no value of {metric} is reached by {needed} of {len(curves)} seeds with a coefficient of "
+        f"variation of at most {rule.max_variation:g}",
+        "ask for a longer horizon with --horizon-steps",
+    )
+
+
+def _candidates(
+    curves: Sequence[Curve], direction: Direction, resolution: float
+) -> Iterable[float]:
+    """The multiples of the resolution that some curve reaches, best first."""
+    values = [value for curve in curves for value in curve.values if value is not None]
+    if not values:
+        return []
+    # a tenth of a millionth forgives the last bit of a value that is itself a multiple
+    low = math.ceil(min(values) / resolution - 1e-7)
+    high = math.floor(max(values) / resolution + 1e-7)
+    digits = max(0, round(-math.log10(resolution)) + 2)
+    multiples = [round(number * resolution, digits) for number in range(low, high + 1)]
+    return reversed(multiples) if direction == "maximize" else multiples

@@ -1,0 +1,145 @@
+"""The trials of a calibration: counted in steps, so that any machine finds the same target.
+
+A trial that is to end at s steps has a budget of s steps and the point's `horizon` set to 1, which
+gives step for step the schedule of a budget of s / 0.75 with a horizon of 0.75, without the last
+quarter, in which nothing is learned any more. So a rung of successive halving is a whole training
+run with a short schedule, not the beginning of a long one: cut runs with a high learning rate
+rank points by how little they have decayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.calibration.summary import HORIZON_SHARE
+from harness.calibration.target import Curve
+from harness.errors import HarnessError
+from harness.plan.plan import PlanRequest, trial_of
+from harness.plan.points import Point, draw_points
+from harness.plan.submissions import Resolved
+from harness.record.table import evaluations, last_attempt
+from harness.seeds import derive, instance_seed
+from harness.trial import Trial, TrialBudget, TrialRecord
+from workloads.spec import Grid, SuiteWorkload
+
+ROUND_SEED = "calibration"
+HANG_LIMIT_S = 3600.0
+"""Bounds a worker that hangs; a trial that is counted in steps ends long before."""
+TUNING_GRID = Grid(share=0.1, evaluate_every=10)
+"""Only the end is evaluated; the snapshots between stop a trial that has diverged."""
+SEEDS_STUDY, TIMING_STUDY = 100, 200
+"""Numbers of the studies that hold the reruns and the timing; rungs are the studies from 1 on."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """What all trials of one calibration share."""
+
+    request: PlanRequest
+    size: SuiteWorkload
+
+    def rung(
+        self, found: Resolved, points: Sequence[tuple[int, Point]], rung: int, steps: int
+    ) -> tuple[Trial, ...]:
+        """One trial a point, all on the rung's one instance, so that points are compared in pairs.
+
+        Args:
+            found: the baseline.
+            points: numbered from 1.
+            rung: its number, from 1.
+            steps: the length of its trials.
+        """
+        seed = self._instance(rung, 1)
+        return tuple(
+            self._trial(found, point, (rung, number), steps, seed, TUNING_GRID)
+            for number, point in points
+        )
+
+    def seeds(self, found: Resolved, point: Point, steps: int, count: int) -> tuple[Trial, ...]:
+        """The best point on fresh instances, every grid point evaluated."""
+        grid = Grid(share=self.size.grid.share, evaluate_every=1)
+        return self._reruns(found, point, steps, count, SEEDS_STUDY, grid)
+
+    def timing(self, found: Resolved, point: Point, steps: int, count: int) -> tuple[Trial, ...]:
+        """The best point again, to be run alone and observed as a scored trial is."""
+        return self._reruns(found, point, steps, count, TIMING_STUDY, self.size.grid)
+
+    def _reruns(
+        self, found: Resolved, point: Point, steps: int, count: int, study: int, grid: Grid
+    ) -> tuple[Trial, ...]:
+        return tuple(
+            self._trial(found, point, (study, n), steps, self._instance(SEEDS_STUDY, n), grid)
+            for n in range(1, count + 1)
+        )
+
+    def _instance(self, study: int, trial: int) -> str:
+        request = self.request
+        return instance_seed(ROUND_SEED, request.suite, request.workload, study, trial)
+
+    def _trial(
+        self,
+        found: Resolved,
+        point: Point,
+        place: tuple[int, int],
+        steps: int,
+        seed: str,
+        grid: Grid,
+    ) -> Trial:
+        trial = trial_of(self.request, self.size, found, point | {"horizon": 1.0}, place)
+        changes = {
+            "budget": TrialBudget(runtime_s=HANG_LIMIT_S, steps=steps),
+            "stop_rule": "budget",
+            "instance_seed": seed,
+            "grid": grid,
+            "probes": False,
+        }
+        return trial.model_copy(update=changes)
+
+
+def points_of(found: Resolved, request: PlanRequest, count: int) -> tuple[Point, ...]:
+    """The points that a baseline is tuned over.
+
+    Raises:
+        HarnessError: its schedule has no horizon to end at.
+    """
+    if "horizon" not in found.space.default:
+        raise HarnessError(
+            f"submission '{found.ref.name}' has no hyperparameter 'horizon'",
+            "a baseline's schedule must end at a share of the budget: add it to [default]",
+        )
+    seed = derive(ROUND_SEED, request.suite, request.workload)
+    points = draw_points(found.space, seed, count)
+    return tuple(point | {"horizon": HORIZON_SHARE} for point in points)
+
+
+def final_of(record: TrialRecord, store: Path) -> float | None:
+    """The validation metric after a trial's last step; None if the trial did not get there."""
+    curve = curve_of(record, store)
+    is_whole = bool(curve.steps) and curve.steps[-1] == record.trial.budget.steps
+    return curve.values[-1] if is_whole else None
+
+
+def curve_of(record: TrialRecord, store: Path) -> Curve:
+    """The validation metric of a trial's evaluations."""
+    found = evaluations(store / record.trial.folder)
+    metric = record.trial.target.metric
+    values = [event["validation"][metric] for event in found]
+    return Curve(
+        instance_seed=record.trial.instance_seed,
+        steps=tuple(int(event["step"]) for event in found),
+        values=tuple(None if value is None else float(f"{value:.6g}") for value in values),
+    )
+
+
+def step_times_of(record: TrialRecord, store: Path) -> list[float]:
+    """Seconds a step in each interval between a trial's snapshots."""
+    events = last_attempt(store / record.trial.folder)
+    marks = [(0, 0.0)] + [
+        (int(event["data"]["step"]), float(event["data"]["timed_s"]))
+        for event in events
+        if event["kind"] == "snapshot"
+    ]
+    pairs = zip(marks, marks[1:], strict=False)
+    return [(end - start) / (last - first) for (first, start), (last, end) in pairs if last > first]

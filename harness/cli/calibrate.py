@@ -1,0 +1,149 @@
+"""`harness calibrate`: find a workload's target and budget, or check them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from harness.body import RunOptions
+    from harness.calibration.summary import Baseline, Summary
+    from harness.plan.plan import PlanRequest
+
+
+def calibrate(
+    *,
+    workload: Annotated[str, typer.Option(help="The workload's name; see `harness list`.")],
+    suite: Annotated[str, typer.Option(help="quick or standard.")] = "quick",
+    framework: Annotated[str, typer.Option(help="torch or jax.")] = "torch",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the records.", show_default="runs/calibration-SUITE"),
+    ] = None,
+    horizon_steps: Annotated[
+        int | None, typer.Option(help="Steps of the horizon.", show_default="the workload's")
+    ] = None,
+    points: Annotated[int, typer.Option(help="Points a baseline is tuned over.")] = 24,
+    seeds: Annotated[int, typer.Option(help="Reruns of its best point.")] = 20,
+    jobs: Annotated[int, typer.Option(help="Trials at once where only steps count.")] = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="CPU threads of all jobs together.", show_default="the suite's cores"),
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write target and budget into workload.toml.")
+    ] = False,
+    check: Annotated[
+        int, typer.Option(help="Instead, run so many whole studies of AdamW as a check.")
+    ] = 0,
+    device: Annotated[
+        str | None,
+        typer.Option(help="cpu, cuda or cuda:N.", show_default="the suite's, or else cpu"),
+    ] = None,
+    sandbox: Annotated[str, typer.Option(help="What confines the worker.")] = "plain",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of downloaded data.", show_default=False)
+    ] = None,
+) -> None:
+    """Tune four baselines, rerun each on fresh seeds, and derive target and budget.
+
+    The summary goes beside the workload, into calibration/SUITE.json. Interrupted, it goes on with
+    the trials that have not finished.
+    """
+    from rich.console import Console
+
+    from harness.calibration.procedure import BASELINES, Calibration, Effort
+    from harness.cli.machine import choose_device, interruptible, pick, run_options
+    from harness.plan.plan import FRAMEWORKS, PlanRequest, workload_at
+    from harness.registry import suite as suite_of
+
+    hardware = suite_of(suite).hardware
+    request = PlanRequest(
+        workload=workload,
+        submission=BASELINES[0],
+        suite=suite,
+        framework=pick("framework", framework, FRAMEWORKS),
+        device=choose_device(device, suite_of(suite))[0],
+    )
+    size = workload_at(request)
+    options = run_options(sandbox, data_dir, threads, hardware.cores)
+    store, console = out or Path("runs") / f"calibration-{suite}", Console()
+    with interruptible(store):
+        if check:
+            _check(console, request, check, store / "check", options)
+            return
+        effort = Effort(horizon_steps or size.budget.horizon_steps, points, seeds)
+        found = Calibration(request, effort, store, options, jobs, _plainly(console)).run()
+    _finish(console, found, write=write)
+
+
+def _plainly(console: Console) -> Callable[[str], None]:
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    return say
+
+
+def _finish(console: Console, found: Summary, *, write: bool) -> None:
+    from harness.calibration.declare import changes_of, changes_text, write_changes
+    from harness.calibration.summary import summary_path, write_summary
+    from harness.registry import workload
+
+    folder, say = workload(found.workload).folder, _plainly(console)
+    path = summary_path(folder, found.suite)
+    write_summary(path, found)
+    console.print(_table(found))
+    say(f"step {1e3 * found.speed.step_s:.3f} ms, budget {found.budget_s:g} s; summary: {path}")
+    if write:
+        write_changes(folder / "workload.toml", changes_of(found))
+        say(f"written into {folder / 'workload.toml'}:")
+    else:
+        say(f"lines for {folder / 'workload.toml'} (--write writes them):")
+    say(changes_text(changes_of(found)))
+    say(f"Next: harness calibrate --workload {found.workload} --suite {found.suite} --check 10")
+
+
+def _table(found: Summary) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    names = ("baseline", f"final {found.metric}", "reached", "median steps", "time (s)", "variation")
+    for name in names:
+        table.add_column(name, justify="left" if name == "baseline" else "right")
+    for baseline in found.baselines:
+        table.add_row(baseline.submission, *_cells(baseline, found.speed.step_s))
+    return table
+
+
+def _cells(baseline: Baseline, step_s: float) -> tuple[str, ...]:
+    noise, mean, deviation = baseline.at_target, baseline.final_mean, baseline.final_deviation
+    final = "-" if mean is None else f"{mean:.4f}"
+    final += "" if deviation is None else f" ± {deviation:.4f}"
+    if noise is None or noise.median_steps is None or noise.variation is None:
+        return final, "0", "-", "-", "-"
+    reached = f"{noise.reached} of {noise.seeds}"
+    time = f"{noise.median_steps * step_s:.2f}"
+    return final, reached, f"{noise.median_steps:g}", time, f"{100.0 * noise.variation:.1f} %"
+
+
+def _check(
+    console: Console, request: PlanRequest, studies: int, store: Path, options: RunOptions
+) -> None:
+    from harness.calibration.check import check
+    from harness.calibration.summary import read_summary, summary_path, write_summary
+    from harness.display import display_for
+    from harness.registry import workload
+
+    path = summary_path(workload(request.workload).folder, request.suite)
+    found = check(request, studies, store, options, display_for(console))
+    say = _plainly(console)
+    say(f"{found.reached} of {found.studies} studies of {found.submission} reach the target")
+    if path.exists():
+        write_summary(path, read_summary(path).model_copy(update={"check": found}))
+        say(f"added to {path}")

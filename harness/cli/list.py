@@ -1,0 +1,55 @@
+"""`harness list`: what can be run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from harness.errors import UnknownNameError
+
+KINDS = ("submissions", "workloads", "suites")
+
+
+def list_names(
+    kind: Annotated[
+        str, typer.Argument(help="What to list: submissions, workloads or suites.")
+    ] = "submissions",
+) -> None:
+    """List the submissions, workloads or suites that can be run."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if kind not in KINDS:
+        raise UnknownNameError("kind", kind, KINDS)
+    rows = {"submissions": _submissions, "workloads": _workloads, "suites": _suites}[kind]
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for row in rows():
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _submissions() -> Iterator[tuple[str, str, str]]:
+    from harness.plan.submissions import resolve
+    from harness.registry import submission_folders
+
+    for name in submission_folders():
+        found = resolve(name)
+        yield name, ", ".join(found.frameworks), found.space.summary
+
+
+def _workloads() -> Iterator[tuple[str, str, str]]:
+    from harness.registry import workload, workload_names
+
+    for name in workload_names():
+        spec = workload(name).spec
+        yield name, ", ".join(spec.suites), spec.summary
+
+
+def _suites() -> Iterator[tuple[str, str, str]]:
+    from harness.registry import suite, suite_names
+
+    for name in suite_names():
+        found = suite(name)
+        yield name, ", ".join(found.workloads), found.summary

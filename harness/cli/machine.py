@@ -1,0 +1,96 @@
+"""What the commands that run trials share: the machine's devices and threads, checked names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+from harness.errors import HarnessError, UnknownNameError
+
+if TYPE_CHECKING:
+    from harness.body import RunOptions
+    from workloads.spec import Suite
+
+SANDBOXES = ("plain",)
+NameT = TypeVar("NameT", bound=str)
+
+
+def pick(kind: str, value: str, names: tuple[NameT, ...]) -> NameT:
+    """A flag's value as one of the names that are known.
+
+    Raises:
+        UnknownNameError: it is none of them; the message names the nearest.
+    """
+    for name in names:
+        if name == value:
+            return name
+    raise UnknownNameError(kind, value, names)
+
+
+@contextmanager
+def interruptible(store: Path) -> Iterator[None]:
+    """Turn Ctrl-C into a message that says how to go on, and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(
+            f"\ninterrupted; finished trials are kept in {store}\n"
+            "  the same command goes on with what is missing",
+            err=True,
+        )
+        raise typer.Exit(130) from None
+
+
+def has_gpu() -> bool:
+    """Whether the machine shows an NVIDIA device; asked without loading a framework."""
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
+
+
+def choose_device(asked: str | None, suite: Suite) -> tuple[str, str]:
+    """The device to run on, and a remark if it is not the one that the suite is meant for.
+
+    Args:
+        asked: `cpu`, `cuda`, `cuda:N`, or None for the suite's own where there is one.
+        suite: says which device its budgets are meant for.
+    """
+    wanted = suite.hardware.device
+    if asked is not None and asked not in ("cpu", "cuda") and not _is_numbered(asked):
+        raise UnknownNameError("device", asked, ["cpu", "cuda", "cuda:0"])
+    device = asked or (wanted if wanted == "cpu" or has_gpu() else "cpu")
+    if device.partition(":")[0] == wanted:
+        return device, ""
+    why = f"suite {suite.name} is meant for {suite.hardware.name}"
+    return device, f"{why}; on {device} times are not comparable with its leaderboard"
+
+
+def _is_numbered(device: str) -> bool:
+    kind, _, number = device.partition(":")
+    return kind == "cuda" and number.isdecimal()
+
+
+def run_options(sandbox: str, data_dir: Path | None, threads: int | None, cores: int) -> RunOptions:
+    """The options of this machine's trials.
+
+    Args:
+        sandbox: the name of what confines a worker.
+        data_dir: where downloaded data lie, or None for the default place.
+        threads: CPU threads an operation may use, or None for what the suite's hardware has.
+        cores: the suite's cores.
+    """
+    from harness.body import RunOptions
+
+    pick("sandbox", sandbox, SANDBOXES)
+    if data_dir is not None and not data_dir.is_dir():
+        raise HarnessError(
+            f"--data-dir {data_dir} is no folder",
+            "harness data prepare --help says how to fill one",
+        )
+    if threads is not None and threads < 1:
+        raise HarnessError(f"--threads {threads} must be at least 1")
+    chosen = threads or min(cores, os.cpu_count() or 1)
+    return RunOptions(sandbox=sandbox, data_dir=data_dir, cache_dir=None, threads=chosen)

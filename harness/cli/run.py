@@ -1,0 +1,131 @@
+"""`harness run`: plan, show the plan, run what is missing, end with a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.seeds import PUBLIC_ROUND_SEED
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.body import RunOptions
+    from harness.plan.plan import Plan, PlanRequest
+
+COUNT = "the suite's own count"
+
+
+def run(
+    *,
+    workload: Annotated[str, typer.Option(help="The workload's name; see `harness list`.")],
+    submission: Annotated[
+        str, typer.Option(help="A known name, a folder or .py file, or module:Class.")
+    ],
+    suite: Annotated[str, typer.Option(help="quick or standard.")] = "quick",
+    framework: Annotated[str, typer.Option(help="torch or jax.")] = "torch",
+    ruleset: Annotated[str, typer.Option(help="external or self.")] = "external",
+    studies: Annotated[
+        int | None, typer.Option(help="How many studies.", show_default=COUNT)
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="How many trials a study.", show_default=COUNT)
+    ] = None,
+    seed: Annotated[str, typer.Option(help="The round seed, any text.")] = PUBLIC_ROUND_SEED,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the records.", show_default="runs/SUITE")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of downloaded data.", show_default=False)
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="cpu, cuda or cuda:N.", show_default="the suite's, or else cpu"),
+    ] = None,
+    sandbox: Annotated[str, typer.Option(help="What confines the worker.")] = "plain",
+    budget_scale: Annotated[
+        float, typer.Option(help="Factor on every budget; not 1 means unscored.")
+    ] = 1.0,
+    variant: Annotated[str, typer.Option(help="base or a held-out variant.")] = "base",
+    threads: Annotated[
+        int | None,
+        typer.Option(help="CPU threads an operation may use.", show_default="the suite's cores"),
+    ] = None,
+) -> None:
+    """Train a workload with a submission and measure the time to its target.
+
+    Repeated, it goes on with the trials that have not finished.
+    """
+    from rich.console import Console
+
+    from harness.cli.machine import choose_device, pick, run_options
+    from harness.plan.plan import FRAMEWORKS, RULESETS, PlanRequest, plan
+    from harness.registry import suite as suite_of
+
+    hardware = suite_of(suite).hardware
+    chosen, remark = choose_device(device, suite_of(suite))
+    request = PlanRequest(
+        workload=workload,
+        submission=submission,
+        suite=suite,
+        framework=pick("framework", framework, FRAMEWORKS),
+        ruleset=pick("ruleset", ruleset, RULESETS),
+        round_seed=seed,
+        variant=variant,
+        device=chosen,
+        studies=studies,
+        trials=trials,
+        budget_scale=budget_scale,
+    )
+    made = plan(request)
+    options = run_options(sandbox, data_dir, threads, hardware.cores)
+    console = Console()
+    remarks = (*filter(None, [remark]), *made.remarks)
+    _show_plan(console, request, made, remarks)
+    _run(console, made, out or Path("runs") / suite, options)
+
+
+def _run(console: Console, made: Plan, store: Path, options: RunOptions) -> None:
+    from harness.cli.machine import interruptible
+    from harness.display import display_for, reasons, results_table
+    from harness.executors.local import run_local
+    from harness.plan.store import unfinished, write_plan
+
+    write_plan(made.trials, store)
+    missing = unfinished(made.trials, store)
+    if not missing:
+        console.print(f"Everything is done: all {len(made.trials)} trials have a result in {store}")
+    elif len(missing) < len(made.trials):
+        console.print(f"{len(made.trials) - len(missing)} trials are done, {len(missing)} missing")
+    with interruptible(store):
+        records = run_local(made.trials, store, options, display_for(console))
+    console.print(results_table(records))
+    for reason in reasons(records):
+        console.print(reason, style="yellow", highlight=False, markup=False)
+    console.print(f"Next: harness score {store}", highlight=False, soft_wrap=True)
+
+
+def _show_plan(
+    console: Console, request: PlanRequest, made: Plan, remarks: tuple[str, ...]
+) -> None:
+    first = made.trials[0]
+    lines = [
+        f"{request.submission} ({request.framework}) on {request.workload}, "
+        f"suite {request.suite}, ruleset {request.ruleset}, {request.device}",
+        f"target: {first.target.metric} {first.target.value:g}",
+        f"plan: {len(made.trials)} trials of at most {first.budget.runtime_s:.4g} s; at most "
+        f"{_duration(made.timed_s)} on the clock, {_duration(made.worst_case_s)} with warm-up",
+    ]
+    for line in lines:
+        console.print(line, highlight=False, markup=False)
+    for remark in remarks:
+        console.print(f"note: {remark}", style="yellow", highlight=False, markup=False)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)
+    return " ".join(parts + [f"{rest} s"] * (rest > 0 or not parts))

@@ -1,0 +1,185 @@
+"""The plan: from names, a ruleset and a round seed to frozen trials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal
+
+from harness import registry
+from harness.errors import HarnessError, UnknownNameError
+from harness.plan.points import Point, draw_points, study_seed
+from harness.plan.submissions import Resolved, resolve
+from harness.seeds import PUBLIC_ROUND_SEED, instance_seed
+from harness.trial import Framework, Trial, TrialBudget
+from workloads.spec import Ruleset, SuiteWorkload
+
+RulesetName = Literal["external", "self"]
+FRAMEWORKS: tuple[Framework, ...] = ("torch", "jax")
+RULESETS: tuple[RulesetName, ...] = ("external", "self")
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """What a user asks to be run; None stands for what the suite says."""
+
+    workload: str
+    submission: str
+    suite: str = "quick"
+    framework: Framework = "torch"
+    ruleset: RulesetName = "external"
+    round_seed: str = PUBLIC_ROUND_SEED
+    variant: str = "base"
+    device: str = "cpu"
+    studies: int | None = None
+    trials: int | None = None
+    budget_scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Trials in the order in which they run, and why the result may not count."""
+
+    trials: tuple[Trial, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def timed_s(self) -> float:
+        """Seconds of training on the clock if no trial reaches its target."""
+        return sum(trial.budget.runtime_s for trial in self.trials)
+
+    @property
+    def worst_case_s(self) -> float:
+        """Seconds of training and warm-up if every trial uses all it may; evaluation is extra."""
+        return self.timed_s + sum(trial.limits.warmup_s for trial in self.trials)
+
+
+def plan(request: PlanRequest) -> Plan:
+    """Turn a request into trials. The same request gives the same trials in every process.
+
+    Raises:
+        UnknownNameError: a name stands for nothing.
+        HarnessError: the submission, the ruleset or a count does not allow the request.
+    """
+    size = workload_at(request)
+    submission = resolve(request.submission)
+    submission.require(request.framework)
+    _require_installed(request.framework)
+    rules = registry.suite(request.suite).rulesets[request.ruleset]
+    asked = _counts(rules, request)
+    studies = range(1, asked.studies + 1)
+    trials = tuple(t for s in studies for t in _study(request, size, submission, asked, s))
+    return Plan(trials, tuple(_remarks(rules, asked, request)))
+
+
+def workload_at(request: PlanRequest) -> SuiteWorkload:
+    """The workload that a request means, at its suite's size.
+
+    Raises:
+        UnknownNameError: the suite, the workload in it or the variant is not known.
+    """
+    suite = registry.suite(request.suite)
+    if request.workload not in registry.workload_names():
+        raise UnknownNameError("workload", request.workload, registry.workload_names())
+    if request.workload not in suite.workloads:
+        raise UnknownNameError(f"workload of suite {suite.name}", request.workload, suite.workloads)
+    size = registry.workload(request.workload).at(suite.name)
+    if request.variant != "base" and request.variant not in size.variants:
+        raise UnknownNameError("variant", request.variant, ["base", *size.variants])
+    return size
+
+
+def _require_installed(framework: Framework) -> None:
+    if find_spec(framework) is None:
+        raise HarnessError(
+            f"{framework} is not installed",
+            f"install it with: pip install 'guided-descent[{framework}]'",
+        )
+
+
+def _counts(rules: Ruleset, request: PlanRequest) -> Ruleset:
+    if request.ruleset == "self" and request.trials not in (None, 1):
+        raise HarnessError(
+            f"--trials {request.trials} does not go with --ruleset self",
+            "a self-tuning submission has one trial a study; ask for more --studies",
+        )
+    if request.budget_scale <= 0.0:
+        raise HarnessError(f"--budget-scale {request.budget_scale} must be above 0")
+    changes = {"studies": request.studies, "trials": request.trials}
+    for name, count in changes.items():
+        if count is not None and count < 1:
+            raise HarnessError(f"--{name} {count} must be at least 1")
+    return rules.model_copy(update={k: v for k, v in changes.items() if v is not None})
+
+
+def _study(
+    request: PlanRequest, size: SuiteWorkload, submission: Resolved, rules: Ruleset, study: int
+) -> Iterator[Trial]:
+    for number, point in enumerate(_points(request, submission, rules, study), start=1):
+        yield trial_of(
+            request, size, submission, point, (study, number), budget_factor=rules.budget_factor
+        )
+
+
+def _points(
+    request: PlanRequest, submission: Resolved, rules: Ruleset, study: int
+) -> tuple[Point, ...]:
+    if request.ruleset == "self":
+        return (dict(submission.space.default),)
+    seed = study_seed(request.round_seed, request.suite, request.workload, study)
+    return draw_points(submission.space, seed, rules.trials)
+
+
+def trial_of(
+    request: PlanRequest,
+    size: SuiteWorkload,
+    submission: Resolved,
+    point: Point,
+    place: tuple[int, int],
+    *,
+    budget_factor: float = 1.0,
+) -> Trial:
+    """One trial at one point.
+
+    Args:
+        request: suite, workload, framework, ruleset, seed, variant, device and budget scale.
+        size: the workload at the suite's size.
+        submission: what is tried.
+        point: its hyperparameters.
+        place: the numbers of study and trial, from 1.
+        budget_factor: what the ruleset makes of the workload's budget.
+    """
+    study, number = place
+    runtime_s = size.budget.runtime_s * budget_factor * request.budget_scale
+    return Trial(
+        suite=request.suite,
+        workload=request.workload,
+        workload_hash=registry.workload(request.workload).content_hash,
+        variant=request.variant,
+        framework=request.framework,
+        submission=submission.ref,
+        ruleset=request.ruleset,
+        study=study,
+        trial=number,
+        instance_seed=instance_seed(
+            request.round_seed, request.suite, request.workload, study, number
+        ),
+        point=point,
+        budget=TrialBudget(runtime_s=runtime_s, scale=request.budget_scale),
+        target=size.target,
+        grid=size.grid,
+        limits=size.limits,
+        precision=size.precision,
+        device=request.device,
+    )
+
+
+def _remarks(rules: Ruleset, asked: Ruleset, request: PlanRequest) -> Iterator[str]:
+    if request.budget_scale != 1.0:
+        yield f"unscored: every budget is scaled by {request.budget_scale:g}"
+    if (asked.studies, asked.trials) != (rules.studies, rules.trials):
+        yield (
+            f"incomplete: {asked.studies} x {asked.trials} trials are planned; ruleset "
+            f"{request.ruleset} of suite {request.suite} counts {rules.studies} x {rules.trials}"
+        )

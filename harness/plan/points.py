@@ -1,0 +1,44 @@
+"""Points of a search space: a scrambled Sobol sequence, one a study."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.stats import qmc
+
+from harness.plan.space import Space
+from harness.seeds import derive
+from harness.trial import Scalar
+
+Point = dict[str, Scalar]
+
+
+def study_seed(round_seed: str, suite: str, workload: str, study: int) -> str:
+    """The seed of one study's points; `study` counts from 1."""
+    return derive("study", round_seed, suite, workload, study)
+
+
+def draw_points(space: Space, seed: str, count: int) -> tuple[Point, ...]:
+    """The first points of a study: the same in every process, different in every study.
+
+    A longer draw begins with the shorter one, so that a study can be extended. The sequence is
+    scipy's Sobol sequence with Owen-style scrambling, seeded from `seed` and the space's own hash.
+
+    Args:
+        space: where the points lie; hyperparameters that are not searched keep their default.
+        seed: the study's seed, see `study_seed`.
+        count: how many points.
+    """
+    names = sorted(space.space)
+    if not names:
+        return tuple(dict(space.default) for _ in range(count))
+    random = np.random.default_rng(int(derive(seed, space.content_hash), 16))
+    sobol = qmc.Sobol(d=len(names), scramble=True, rng=random)
+    # scipy warns unless a power of two is drawn; the first `count` of them are what is wanted
+    shares = sobol.random_base2(max(0, math.ceil(math.log2(count))))[:count]
+    return tuple(
+        space.default
+        | {n: space.space[n].value_at(float(u)) for n, u in zip(names, row, strict=True)}
+        for row in shares
+    )
