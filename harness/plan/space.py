@@ -44,7 +44,7 @@ class Dimension(Frozen):
     @model_validator(mode="after")
     def _is_range_or_choices(self) -> Self:
         if self.choices is not None:
-            if self.model_fields_set != {"choices"}:
+            if self != Dimension.model_construct(choices=self.choices):
                 raise ValueError("'choices' stands alone, without min, max, scale or type")
             if not self.choices:
                 raise ValueError("'choices' must hold at least one value")

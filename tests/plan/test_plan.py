@@ -1,0 +1,112 @@
+"""Plans: the same request gives the same trials, prefixes stay, bad requests are named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import util
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError, UnknownNameError
+from harness.plan import plan as plan_module
+from harness.plan.plan import PlanRequest, plan
+from harness.plan.store import record_of, unfinished, write_plan
+from harness.record.store import write_record
+from harness.registry import suite, workload
+from harness.trial import Result, TrialRecord
+
+REQUEST = PlanRequest(workload="mlp", submission="adamw")
+
+
+def test_the_default_is_the_quick_suite_under_its_external_ruleset() -> None:
+    made, rules = plan(REQUEST), suite("quick").rulesets["external"]
+    size = workload("mlp").at("quick")
+    assert len(made.trials) == rules.studies * rules.trials
+    assert {trial.budget.runtime_s for trial in made.trials} == {size.budget.runtime_s}
+    assert made.worst_case_s == made.timed_s + len(made.trials) * size.limits.warmup_s
+    assert not made.remarks
+
+
+def test_the_same_request_gives_the_same_trials() -> None:
+    identities = [[trial.identity for trial in plan(REQUEST).trials] for _ in range(2)]
+    assert identities[0] == identities[1]
+    assert len(set(identities[0])) == len(identities[0])
+
+
+def test_fewer_trials_are_a_prefix_and_said_to_be_incomplete() -> None:
+    made = plan(replace(REQUEST, studies=1, trials=2))
+    assert made.trials == plan(REQUEST).trials[:2]
+    assert "incomplete" in made.remarks[0]
+
+
+def test_entries_meet_the_same_instances() -> None:
+    seeds = [
+        [trial.instance_seed for trial in plan(replace(REQUEST, submission=name)).trials]
+        for name in ("adamw", "muon")
+    ]
+    assert seeds[0] == seeds[1]
+    other = plan(replace(REQUEST, round_seed="7"))
+    assert seeds[0] != [trial.instance_seed for trial in other.trials]
+
+
+def test_self_tuning_has_the_default_point_and_half_as_much_time_again() -> None:
+    (trial,) = plan(replace(REQUEST, ruleset="self")).trials
+    factor = suite("quick").rulesets["self"].budget_factor
+    assert trial.budget.runtime_s == workload("mlp").at("quick").budget.runtime_s * factor
+    assert trial.point == plan_module.resolve("adamw").space.default
+
+
+def test_a_scaled_budget_is_stamped_unscored() -> None:
+    made = plan(replace(REQUEST, budget_scale=0.01))
+    assert not any(trial.is_scored for trial in made.trials)
+    assert "unscored" in made.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"workload": "mpl"}, "did you mean 'mlp'"),
+        ({"suite": "quik"}, "did you mean 'quick'"),
+        ({"variant": "wied"}, "did you mean 'wide'"),
+        ({"submission": "munon"}, "did you mean 'muon'"),
+        ({"studies": 0}, "--studies 0"),
+        ({"trials": -1}, "--trials -1"),
+        ({"budget_scale": 0.0}, "--budget-scale 0"),
+        ({"ruleset": "self", "trials": 3}, "ruleset self"),
+        ({"submission": "shampoo", "framework": "jax"}, "has no jax version"),
+    ],
+)
+def test_a_bad_request_says_what_is_known(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(HarnessError, match=words):
+        plan(replace(REQUEST, **change))
+
+
+def test_a_missing_framework_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_jax(name: str) -> ModuleSpec | None:
+        return None if name == "jax" else util.find_spec(name)
+
+    monkeypatch.setattr(plan_module, "find_spec", without_jax)
+    with pytest.raises(HarnessError, match=r"guided-descent\[jax\]"):
+        plan(replace(REQUEST, framework="jax"))
+
+
+def test_a_workload_outside_the_suite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = suite("quick").model_copy(update={"workloads": ("other",)})
+    monkeypatch.setattr(plan_module.registry, "suite", lambda _: without)
+    with pytest.raises(UnknownNameError, match="workload of suite quick"):
+        plan(REQUEST)
+
+
+def test_the_plan_is_written_once_and_never_over_a_result(tmp_path: Path) -> None:
+    trials = plan(REQUEST).trials
+    write_plan(trials, tmp_path)
+    assert unfinished(trials, tmp_path) == trials
+    result = Result(state="budget", reason="spent", timed_s=1.0, steps=3)
+    done = TrialRecord(identity=trials[0].identity, trial=trials[0], result=result)
+    write_record(tmp_path / trials[0].folder, done)
+    write_plan(trials, tmp_path)
+    assert record_of(trials[0], tmp_path) == done
+    assert unfinished(trials, tmp_path) == trials[1:]
