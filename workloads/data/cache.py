@@ -1,0 +1,180 @@
+"""Prepared instances on disk: made once, read by the referee, rebuilt when anything changes.
+
+    <cache>/instances/<key>/{train,validation,test}/{inputs,targets}.npy
+    <cache>/instances/<key>/manifest.json     size and SHA-256 of each file
+    <cache>/locks/<digit>.lock                held while an instance is made
+
+The key is a hash of the workload's content, the suite's data settings, the instance seed, the files
+that the data are read from, and the format. An instance is written beside its place and renamed
+into it, so a folder under its key is whole; should a size not fit its manifest all the same, it is
+made again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+from harness.canonical import sha256_json
+from harness.errors import HarnessError
+from workloads.data.manifest import is_whole, write_manifest
+from workloads.data.paths import default_cache_dir
+from workloads.spec import Data, SuiteWorkload
+
+FORMAT_VERSION = 1
+LIMIT_BYTES = 2 * 2**30
+"""Beyond this the least recently used instances go; one of `mlp` takes about 60 MB."""
+IN_USE_S = 3600.0
+"""An instance that was asked for so recently may be in use and stays."""
+TEMPORARY = ".making-"
+
+
+class Preparable(Protocol):
+    """What the cache needs of a workload; `harness.registry.Workload` is one."""
+
+    @property
+    def content_hash(self) -> str:
+        """The hash of everything that decides what the workload is."""
+        ...
+
+    def at(self, suite: str) -> SuiteWorkload:
+        """The workload at one suite's size."""
+        ...
+
+    def module(self, name: str) -> ModuleType:
+        """One of its modules; `data` has `prepare` and `source_files`."""
+        ...
+
+
+def prepared(
+    workload: Preparable,
+    suite: str,
+    instance_seed: str,
+    data_dir: Path | None,
+    cache_dir: Path | None = None,
+) -> Path:
+    """The folder of an instance's splits, made now unless the cache holds it.
+
+    Safe when several processes ask at once: one makes it, the others wait for it.
+
+    Args:
+        workload: which problem.
+        suite: at which size.
+        instance_seed: of which instance.
+        data_dir: where downloaded data lie; None for the default place.
+        cache_dir: None for the default place.
+
+    Raises:
+        HarnessError: data are missing, or the cache cannot be written.
+    """
+    cache = (cache_dir if cache_dir is not None else default_cache_dir()).absolute()
+    data = workload.at(suite).data
+    module = workload.module("data")
+    key = _key(workload.content_hash, data, instance_seed, module.source_files(data, data_dir))
+    place = cache / "instances" / key
+    if not is_whole(place):
+        with _writing(cache), _locked(cache, key):
+            if not is_whole(place):
+                _make(module, data, instance_seed, data_dir, place)
+                evict(cache, keep=place)
+    _mark_used(place)
+    return place
+
+
+def evict(cache: Path, keep: Path, limit_bytes: int = LIMIT_BYTES) -> None:
+    """Delete the least recently used instances until the cache is within its limit.
+
+    Args:
+        cache: the cache's folder.
+        keep: an instance that stays.
+        limit_bytes: how much all instances may take.
+    """
+    oldest_first = sorted(
+        (_used_s(place), place) for place in (cache / "instances").iterdir() if place.is_dir()
+    )
+    total = sum(_size(place) for _, place in oldest_first)
+    for used_s, place in oldest_first:
+        if total <= limit_bytes or time.time() - used_s < IN_USE_S:
+            break
+        if place != keep:
+            total -= _size(place)
+            _remove(place)
+
+
+def _key(content_hash: str, data: Data, instance_seed: str, files: tuple[Path, ...]) -> str:
+    stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return sha256_json(
+        {
+            "format": FORMAT_VERSION,
+            "workload": content_hash,
+            "data": data.model_dump(mode="json"),
+            "instance_seed": instance_seed,
+            "files": stamps,
+        }
+    )[:40]
+
+
+def _make(
+    module: ModuleType, data: Data, instance_seed: str, data_dir: Path | None, place: Path
+) -> None:
+    prefix = f"{TEMPORARY}{place.name}-"
+    for left_over in place.parent.glob(f"{prefix}*"):
+        _remove(left_over)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place.parent))
+    try:
+        module.prepare(data, instance_seed, folder, data_dir)
+        write_manifest(folder)
+        _remove(place)
+        folder.rename(place)
+    finally:
+        _remove(folder)
+
+
+@contextmanager
+def _locked(cache: Path, key: str) -> Iterator[None]:
+    # Sixteen locks, not one a key: they are never deleted, for a lock that is deleted while another
+    # process waits for it protects nothing.
+    (cache / "locks").mkdir(parents=True, exist_ok=True)
+    with (cache / "locks" / f"{key[0]}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _writing(cache: Path) -> Iterator[None]:
+    try:
+        (cache / "instances").mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise HarnessError(
+            f"cannot write prepared data below {cache}: {error.strerror or error}",
+            "free some space there, or set XDG_CACHE_HOME to a folder that can be written",
+        ) from error
+
+
+def _mark_used(place: Path) -> None:
+    try:
+        os.utime(place)
+    except OSError:
+        # A cache that can only be read still serves; it is then not ours to keep small.
+        return
+
+
+def _used_s(place: Path) -> float:
+    return place.stat().st_mtime
+
+
+def _size(place: Path) -> int:
+    return sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+
+
+def _remove(place: Path) -> None:
+    shutil.rmtree(place, ignore_errors=True)

@@ -1,0 +1,154 @@
+"""CIFAR-10 from the official python archive or its unpacked folder, without running its pickles.
+
+The archive holds pickled dictionaries of numpy arrays. A pickle is a program; the reader here knows
+only the three names such an array needs and refuses every other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import HarnessError
+from workloads.data.paths import default_data_dir
+
+ARCHIVE = "cifar-10-python.tar.gz"
+FOLDER = "cifar-10-batches-py"
+MD5 = "c58f30108f718f92721af3b95e74349a"
+TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
+TEST_BATCH = "test_batch"
+BATCHES = (*TRAIN_BATCHES, TEST_BATCH)
+BATCH_EXAMPLES = 10_000
+IMAGE_BYTES = 3072
+WAYS_OUT = (
+    "with network: harness data prepare cifar10\n"
+    f"  without: harness data prepare cifar10 --from PATH, where PATH is {ARCHIVE} or {FOLDER};\n"
+    f"  or --data-dir DIR, where DIR holds one of them"
+)
+
+_ALLOWED = {
+    (f"numpy.{core}.multiarray", "_reconstruct"): np.ndarray.__reduce__(np.empty(0))[0]
+    for core in ("core", "_core")
+} | {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype}
+
+
+class Batch(NamedTuple):
+    """Images (n, 3072), channel by channel and row by row, and labels (n,)."""
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+
+
+class Cifar10(NamedTuple):
+    """The 50,000 training and the 10,000 test examples, in the archive's order."""
+
+    train: Batch
+    test: Batch
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return _ALLOWED[module, name]
+
+
+def read_pickle(content: bytes, name: str) -> Any:
+    """Numbers, strings, lists, dictionaries and plain arrays of a pickle, and nothing else.
+
+    Raises:
+        HarnessError: the pickle is damaged or asks for any other object.
+    """
+    try:
+        return _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise HarnessError(
+            f"{name} is refused: {error}", "a CIFAR-10 batch holds only arrays, lists and strings"
+        ) from error
+
+
+def load(data_dir: Path | None) -> Cifar10:
+    """Read the data set from a folder that holds the archive or the unpacked folder.
+
+    Args:
+        data_dir: the folder, or the archive or the unpacked folder itself; None for
+            `default_data_dir()`.
+
+    Raises:
+        HarnessError: nothing is there, or what is there is not CIFAR-10.
+    """
+    found = files(data_dir)
+    contents = {file.name: file.read_bytes() for file in found}
+    if found[0].name not in BATCHES:
+        contents = read_archive(found[0])
+    return _assemble(contents, found[0])
+
+
+def files(data_dir: Path | None) -> tuple[Path, ...]:
+    """The archive, or the six batches of the unpacked folder; arguments and errors as `load`."""
+    place = data_dir if data_dir is not None else default_data_dir()
+    for candidate in (place, place / FOLDER, place / ARCHIVE):
+        if candidate.is_file():
+            return (candidate,)
+        if (candidate / TEST_BATCH).is_file():
+            return tuple(candidate / name for name in BATCHES if (candidate / name).is_file())
+    raise HarnessError(f"no CIFAR-10 in {place}", WAYS_OUT)
+
+
+def check_md5(archive: Path) -> None:
+    """Compare an archive's MD5 with the published one.
+
+    Raises:
+        HarnessError: it differs.
+    """
+    with archive.open("rb") as stream:
+        found = hashlib.file_digest(stream, "md5").hexdigest()
+    if found != MD5:
+        raise HarnessError(f"{archive} has MD5 {found}, the official archive has {MD5}", WAYS_OUT)
+
+
+def read_archive(archive: Path) -> dict[str, bytes]:
+    """The batches' bytes by name, read from the archive without unpacking it."""
+    check_md5(archive)
+    found = {}
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            name = Path(member.name).name
+            stream = tar.extractfile(member) if name in BATCHES else None
+            if stream is not None:
+                found[name] = stream.read()
+    return found
+
+
+def _assemble(contents: Mapping[str, bytes], place: Path) -> Cifar10:
+    missing = [name for name in BATCHES if name not in contents]
+    if missing:
+        raise HarnessError(f"{place} lacks {', '.join(missing)}", WAYS_OUT)
+    train = [_batch(contents[name], f"{place}: {name}") for name in TRAIN_BATCHES]
+    images = np.concatenate([batch.images for batch in train])
+    labels = np.concatenate([batch.labels for batch in train])
+    return Cifar10(Batch(images, labels), _batch(contents[TEST_BATCH], f"{place}: {TEST_BATCH}"))
+
+
+def _batch(content: bytes, name: str) -> Batch:
+    value = read_pickle(content, name)
+    images = value.get(b"data") if isinstance(value, dict) else None
+    labels = value.get(b"labels") if isinstance(value, dict) else None
+    if not isinstance(images, np.ndarray) or not isinstance(labels, list):
+        raise HarnessError(f"{name} has no 'data' array and 'labels' list", WAYS_OUT)
+    if images.dtype != np.uint8 or images.shape != (BATCH_EXAMPLES, IMAGE_BYTES):
+        raise HarnessError(
+            f"{name} holds {images.dtype} images of shape {images.shape}",
+            f"allowed: uint8 of shape ({BATCH_EXAMPLES}, {IMAGE_BYTES})",
+        )
+    if len(labels) != len(images) or not set(labels) <= set(range(10)):
+        raise HarnessError(f"{name} has labels other than {BATCH_EXAMPLES} numbers from 0 to 9")
+    return Batch(images, np.array(labels, dtype=np.int64))

@@ -1,0 +1,224 @@
+"""Generated images: ten classes, 32x32x3, a natural image's spectrum, labels from a hidden teacher.
+
+An image is a sum of two-dimensional cosines in three opponent colours, ordered by frequency; the
+k-th has a variance proportional to 1/k, and neighbours are mixed by a hidden rotation:
+
+    x = clip(128 + floor(z B / 2^shift)),     z_k integers, near Gaussian, of one variance
+
+The label comes from a hidden network that sees some of the latents z, all at equal scale:
+
+    s = z U,    h = 16 |s| + tilt s,    y = argmax_c (h V)_c - offset_c
+
+so a model must lift directions of low variance (conditioning matters) and combine them
+non-linearly: |s| is even, so a linear classifier can use only what `tilt` lets through.
+
+Everything is integer arithmetic on raw Philox words: the same bytes on every machine. The matrix
+products run in float32 for speed and are exact in any order of summation, because the absolute
+values that enter one sum stay below 2^24; `_check_exact` makes sure.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from harness.seeds import philox
+from workloads.spec import Count, Frozen
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+"""float32 arrays of this module hold integers below 2^24."""
+Bytes = npt.NDArray[np.uint8]
+
+SIDE = 32
+PIXELS = 3 * SIDE * SIDE
+CLASSES = 10
+CHUNK = 2000
+"""Examples drawn at a time; it decides which raw word goes where, so it is part of the format."""
+LATENT_BYTES = 4
+LATENT_BOUND = LATENT_BYTES * 255 // 2
+TOP_AMPLITUDE = 512
+SHIFT = 11
+PAINTED = 250
+"""Images painted at a time: 3 MB of float32, which stays in the processor's cache."""
+GROUP = 16
+"""Neighbouring cosines that are mixed by one rotation."""
+OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]])
+CHROMA_PENALTY = 4
+EVEN = 16
+
+
+class ImageSettings(Frozen):
+    """The generator's settings in `workload.toml`; the teacher's sizes set the difficulty."""
+
+    train: Count
+    validation: Count
+    latents: Annotated[int, Field(ge=GROUP, le=1024, multiple_of=GROUP)] = 256
+    """How many cosines an image has."""
+    teacher_first: Count = 1
+    """The rank, from 1, of the first latent that the teacher sees."""
+    teacher_latents: Count = 32
+    teacher_units: Count = 32
+    teacher_fan_in: Count = 4
+    """Latents that enter one hidden unit of the teacher."""
+    teacher_fan_out: Count = 8
+    """Hidden units that enter one class."""
+    tilt: Annotated[int, Field(ge=0, le=16)] = 4
+    """The odd part of a hidden unit, in sixteenths of the even one."""
+
+
+class Split(NamedTuple):
+    """Images (n, 3072), channel by channel and row by row, and labels (n,)."""
+
+    images: Bytes
+    labels: Integers
+
+
+@dataclass(frozen=True)
+class Generator:
+    """One instance's hidden parameters, from its seed; `sample` draws examples."""
+
+    seed: str
+    settings: ImageSettings
+
+    def sample(self, split: str, count: int) -> Split:
+        """Draw one split; a shorter sample is the beginning of a longer one."""
+        bits = philox(self.seed, f"images-{split}")
+        images = np.empty((count, PIXELS), dtype=np.uint8)
+        labels = np.empty(count, dtype=np.int64)
+        for start in range(0, count, CHUNK):
+            latents = _latents(bits, self.settings.latents)[: count - start]
+            labels[start : start + CHUNK] = self._label(latents)
+            for part in range(0, len(latents), PAINTED):
+                painted = self._paint(latents[part : part + PAINTED])
+                images[start + part : start + part + len(painted)] = painted
+        return Split(images, labels)
+
+    @cached_property
+    def basis(self) -> Floats:
+        """B, (latents, 3072): cosines by frequency, mixed in groups by a hidden rotation."""
+        count = self.settings.latents
+        bits = philox(self.seed, "images-basis")
+        cosines = _cosines(count).reshape(-1, GROUP, PIXELS)
+        mixed = np.stack([_rotation(bits) @ group for group in cosines]).reshape(count, PIXELS)
+        amplitudes = np.array([math.isqrt(TOP_AMPLITUDE**2 // k) for k in range(1, count + 1)])
+        # Cosines carry 2^9 and a rotation 2^2.
+        return _exact((amplitudes[:, None] * mixed) >> 11, LATENT_BOUND, 128 << SHIFT)
+
+    @cached_property
+    def teacher(self) -> tuple[Floats, Floats]:
+        """U, (teacher latents, units), and V, (units, classes), of -1, 0 and 1."""
+        settings = self.settings
+        bits = philox(self.seed, "images-teacher")
+        first = _signs(
+            bits, settings.teacher_latents, settings.teacher_units, settings.teacher_fan_in
+        )
+        second = _signs(bits, settings.teacher_units, CLASSES, settings.teacher_fan_out)
+        bound = 2 * EVEN * LATENT_BOUND * settings.teacher_fan_in
+        return _exact(first, LATENT_BOUND), _exact(second, bound)
+
+    @cached_property
+    def offset(self) -> Floats:
+        """Each class's mean score over a sample of its own, (classes,): it balances the classes."""
+        bits = philox(self.seed, "images-offset")
+        scores = self._scores(_latents(bits, self.settings.latents)).astype(np.int64)
+        means: Floats = (scores.sum(axis=0) // len(scores)).astype(np.float32)
+        return means
+
+    def _paint(self, latents: Floats) -> Bytes:
+        # A power of two scales exactly, and the conversion's truncation is a floor above zero.
+        pixels = latents @ self._scaled_basis
+        pixels += np.float32(128)
+        return np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
+
+    @cached_property
+    def _scaled_basis(self) -> Floats:
+        return self.basis * np.float32(2.0**-SHIFT)
+
+    def _label(self, latents: Floats) -> Integers:
+        labels: Integers = (self._scores(latents) - self.offset).argmax(axis=1)
+        return labels
+
+    def _scores(self, latents: Floats) -> Floats:
+        first, second = self.teacher
+        begin = self.settings.teacher_first - 1
+        sums = latents[:, begin : begin + self.settings.teacher_latents] @ first
+        scores: Floats = (EVEN * np.abs(sums) + self.settings.tilt * sums) @ second
+        return scores
+
+
+def _latents(bits: np.random.Philox, count: int) -> Floats:
+    """(CHUNK, count) sums of four uniform bytes, centred at zero: near Gaussian, deviation 148."""
+    words = bits.random_raw(LATENT_BYTES * CHUNK * count // 8).astype("<u8", copy=False)
+    planes = words.view(np.uint8).reshape(LATENT_BYTES, CHUNK, count)
+    sums = planes[0].astype(np.int16)
+    for plane in planes[1:]:
+        sums += plane
+    centred: Floats = (sums - np.int16(LATENT_BOUND)).astype(np.float32)
+    return centred
+
+
+def _cosines(count: int) -> Integers:
+    """The first `count` products of two cosines and a colour, times 2^9: (count, 3072)."""
+    # Rounded to 2^9 no value lies near a tie, so a last-bit difference in cos changes nothing.
+    table = np.array([round(512 * math.cos(math.pi * j / (2 * SIDE))) for j in range(4 * SIDE)])
+    positions = np.arange(SIDE)
+    wave = table[((2 * positions[None, :] + 1) * positions[:, None]) % (4 * SIDE)]
+    rows = []
+    for _, colour, u, v in _frequencies()[:count]:
+        plane = (wave[u][:, None] * wave[v][None, :]) >> 9
+        rows.append((OPPONENT[colour][:, None] * plane.ravel()[None, :]).ravel())
+    return np.array(rows)
+
+
+def _frequencies() -> list[tuple[int, int, int, int]]:
+    """(squared frequency, colour, u, v), lowest first; colour differences count as higher."""
+    return sorted(
+        ((u * u + v * v + 1) * (CHROMA_PENALTY if colour else 1), colour, u, v)
+        for colour in range(len(OPPONENT))
+        for u in range(SIDE)
+        for v in range(SIDE)
+    )
+
+
+def _rotation(bits: np.random.Philox) -> Integers:
+    """A Hadamard matrix with hidden signs and order: 4 times an orthogonal matrix, (16, 16)."""
+    hadamard = np.array([[1]])
+    while len(hadamard) < GROUP:
+        hadamard = np.block([[hadamard, hadamard], [hadamard, -hadamard]])
+    signs = 1 - 2 * (bits.random_raw(GROUP) >> np.uint64(63)).astype(np.int64)
+    order = np.argsort(bits.random_raw(GROUP), kind="stable")
+    return np.asarray(hadamard[order] * signs[None, :], dtype=np.int64)
+
+
+def _signs(bits: np.random.Philox, rows: int, columns: int, entries: int) -> Integers:
+    """A matrix of zeros with `entries` random signs in random places of each column."""
+    words = bits.random_raw(rows * columns).reshape(rows, columns)
+    places = np.argsort(words, axis=0, kind="stable")[: min(entries, rows)]
+    signs = 1 - 2 * (bits.random_raw(places.size) >> np.uint64(63)).astype(np.int64)
+    matrix = np.zeros((rows, columns), dtype=np.int64)
+    np.put_along_axis(matrix, places, signs.reshape(places.shape), axis=0)
+    return matrix
+
+
+def _exact(matrix: npt.NDArray[Any], bound: int, added: int = 0) -> Floats:
+    """The matrix as float32, sure that its products with vectors up to `bound` are exact.
+
+    Args:
+        matrix: (entries of the vector, results), integers.
+        bound: the largest absolute value in the vector.
+        added: what is added to a result afterwards.
+
+    Raises:
+        ValueError: a sum could pass 2^24, beyond which float32 skips integers.
+    """
+    largest = int(np.abs(matrix).sum(axis=0).max()) * bound + added
+    if largest >= 2**24:
+        raise ValueError(f"a sum of the generator can reach {largest}, above 2^24")
+    return matrix.astype(np.float32)

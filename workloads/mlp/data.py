@@ -1,0 +1,117 @@
+"""The perceptron's data: images, generated or CIFAR-10, projected to a vector each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from harness.errors import HarnessError, UnknownNameError
+from workloads.data import cifar10
+from workloads.data.images import Generator, ImageSettings
+from workloads.data.projection import Projection
+from workloads.data.split import write_split
+from workloads.spec import Count, Data, Frozen
+
+INPUTS = 256
+"""The dimension that images are projected to; `sizes.inputs` of every suite."""
+SOURCES = ("cifar10", "images")
+SettingsT = TypeVar("SettingsT", bound=Frozen)
+
+
+class Examples(Protocol):
+    """Images (n, 3072) and labels (n,), whoever made them."""
+
+    @property
+    def images(self) -> npt.NDArray[np.uint8]:
+        """Pixels, channel by channel and row by row."""
+        ...
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Classes, from 0."""
+        ...
+
+
+class CifarSettings(Frozen):
+    """How CIFAR-10's 50,000 training images are parted: the first ones train, the last validate."""
+
+    train: Count = 40_000
+    validation: Count = 10_000
+
+
+def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None) -> None:
+    """Write an instance's splits: folder/{train,validation[,test]}/{inputs,targets}.npy.
+
+    `inputs` are float32 (n, 256), `targets` int64 (n,). The projection's frame comes from the
+    instance seed; the channels' means and deviations come from the training split.
+
+    Args:
+        data: the source (`images` or `cifar10`) and its settings.
+        instance_seed: for `images` it also fixes the generator's hidden parameters and the sample.
+        folder: where to write; it exists.
+        data_dir: where CIFAR-10 lies; None for the default place.
+
+    Raises:
+        HarnessError: the source or a setting is not known, or CIFAR-10 is not there.
+    """
+    if data.source not in SOURCES:
+        raise UnknownNameError("data source of 'mlp'", data.source, SOURCES)
+    splits = (
+        _generated(data.settings, instance_seed)
+        if data.source == "images"
+        else _cifar10(data.settings, data_dir)
+    )
+    project = Projection(instance_seed, splits["train"].images, INPUTS)
+    for name, split in splits.items():
+        write_split(folder, name, project(split.images), split.labels)
+
+
+def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:
+    """The files that `prepare` reads; an instance is made anew when one of them changes.
+
+    Raises:
+        HarnessError: CIFAR-10 is not there.
+    """
+    return cifar10.files(data_dir) if data.source == "cifar10" else ()
+
+
+def _generated(settings: Mapping[str, Any], seed: str) -> dict[str, Examples]:
+    checked = _settings(settings, ImageSettings)
+    generator = Generator(seed, checked)
+    return {
+        "train": generator.sample("train", checked.train),
+        "validation": generator.sample("validation", checked.validation),
+    }
+
+
+def _cifar10(settings: Mapping[str, Any], data_dir: Path | None) -> dict[str, Examples]:
+    checked = _settings(settings, CifarSettings)
+    whole = cifar10.load(data_dir)
+    train, rest = checked.train, len(whole.train.labels) - checked.validation
+    if train > rest:
+        raise HarnessError(
+            f"mlp: {train} training and {checked.validation} validation examples overlap",
+            f"CIFAR-10 has {len(whole.train.labels)} to part",
+        )
+    return {
+        "train": cifar10.Batch(whole.train.images[:train], whole.train.labels[:train]),
+        "validation": cifar10.Batch(whole.train.images[rest:], whole.train.labels[rest:]),
+        "test": whole.test,
+    }
+
+
+def _settings(settings: Mapping[str, Any], kind: type[SettingsT]) -> SettingsT:
+    try:
+        return kind.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise HarnessError(
+            f"mlp: data setting '{key}' is {first['input']!r}: {first['msg']}",
+            f"settings: {', '.join(kind.model_fields)}",
+        ) from error
