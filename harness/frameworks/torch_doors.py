@@ -118,7 +118,7 @@ class OptimizerSubmission:
         def loss_and_gradient() -> Tensor:
             optimizer.zero_grad()
             loss = self._batch_loss(batch)
-            torch.autograd.backward(loss)
+            loss.backward()
             return loss
 
         if self._needs_closure:

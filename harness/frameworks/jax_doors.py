@@ -1,0 +1,157 @@
+"""The three doors in jax: an optax function, a `build` function, a class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from harness.errors import HarnessError
+from harness.frameworks.doors import (
+    DEFAULT_HORIZON,
+    CompletedSubmission,
+    arguments,
+    complete_class,
+    imported,
+    is_import_path,
+    module_of,
+    room,
+    submission_file,
+)
+from harness.frameworks.jax_problem import JaxProblem
+from harness.frameworks.jax_stream import JaxStream
+from harness.interface import Batch, Hyperparameters, Schedule, Submission
+
+Built = optax.GradientTransformation | tuple[optax.GradientTransformation, Schedule]
+Build = Callable[[JaxProblem, Hyperparameters], Built]
+
+
+def submission_at(location: str, hyperparameters: Hyperparameters) -> Submission:
+    """The submission at an import path, a folder or a file, not yet set up.
+
+    Raises:
+        HarnessError: there is none for jax. What the submission itself raises passes through.
+    """
+    if is_import_path(location):
+        found = imported(location)
+        if isinstance(found, type) and hasattr(found, "step"):
+            return CompletedSubmission(complete_class(found, location)(), assign)
+        if not callable(found):
+            raise HarnessError(
+                f"'{location}' is no function that makes an optax transformation",
+                "give one such as optax:adamw, or a class with setup and step",
+            )
+        return OptimizerSubmission(
+            lambda _problem, _point: found(**arguments(found, hyperparameters)), location
+        )
+    file = submission_file(location, "submission_jax.py")
+    entry = room(module_of(file), file)
+    if isinstance(entry, type):
+        return CompletedSubmission(entry(), assign)
+    return OptimizerSubmission(entry, str(file))
+
+
+def assign(problem: JaxProblem, values: Mapping[str, Array]) -> None:
+    """Put values in the place of the problem's parameters."""
+    problem.parameters = {
+        name: jax.device_put(jnp.array(values[name]), problem.device) for name in problem.specs
+    }
+
+
+class OptimizerSubmission:
+    """An optax transformation, with a schedule if wished, as a submission.
+
+    Gradient and update are one compiled function. The schedule's factor at the share of the
+    horizon spent multiplies the whole update, decoupled weight decay included.
+    """
+
+    def __init__(self, build: Build, place: str) -> None:
+        self._build = build
+        self._place = place
+
+    def setup(self, problem: JaxProblem, hyperparameters: Hyperparameters) -> None:
+        """Build the transformation and its state."""
+        self._problem = problem
+        built = self._build(problem, hyperparameters)
+        if isinstance(built, optax.GradientTransformation):
+            transformation, schedule = built, None
+        else:
+            transformation, schedule = built
+        if not isinstance(transformation, optax.GradientTransformation):
+            raise HarnessError(
+                f"{self._place}: made {type(transformation).__name__}",
+                "an optax.GradientTransformation is wanted, or a pair of one and a schedule",
+            )
+        self._schedule: Schedule | None = schedule
+        self._rate: float | None = hyperparameters.get("learning_rate")
+        self._factor: float | None = None
+        self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
+        # Placed on the device explicitly, as the step's results are: else its second call would
+        # compile once more.
+        self._parameters, self._state = jax.device_put(
+            (_copies(problem.parameters), transformation.init(problem.parameters)), problem.device
+        )
+        self._train = _train_step(problem, transformation)
+
+    def step(self, stream: JaxStream) -> Array:
+        """One batch, one update; the loss before it, still being computed."""
+        batch = stream.next()
+        if self._schedule is not None:
+            self._factor = float(self._schedule(self._problem.budget.progress(self._horizon)))
+        loss: Array
+        self._parameters, self._state, loss = self._train(
+            self._parameters, self._state, batch, self._factor
+        )
+        self._problem.note_passes(1, 1, batch.inputs.shape[0])
+        return loss
+
+    def eval_parameters(self) -> Mapping[str, Array]:
+        """The live parameters."""
+        return self._parameters
+
+    def learning_rate(self) -> float | None:
+        """The point's rate times the schedule's last factor."""
+        if self._rate is None or self._factor is None:
+            return self._rate
+        return self._rate * self._factor
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """The parameters and the leaves of the transformation's state."""
+        return {"optimizer": jax.tree.leaves(self._state), "parameters": self._parameters}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put both back."""
+        structure = jax.tree.structure(self._state)
+        self._parameters, self._state = jax.device_put(
+            (_copies(state["parameters"]), jax.tree.unflatten(structure, state["optimizer"])),
+            self._problem.device,
+        )
+
+
+def _copies(values: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: jnp.copy(value) for name, value in values.items()}
+
+
+def _train_step(problem: JaxProblem, transformation: optax.GradientTransformation) -> Any:
+    """The compiled step: (parameters, state, batch, factor) -> (parameters, state, loss)."""
+    update = optax.with_extra_args_support(transformation).update
+
+    def train(parameters: Any, state: Any, batch: Batch[Array], factor: Any) -> Any:
+        def value(parameters: Any) -> Array:
+            return problem.evaluate(parameters, batch).loss
+
+        loss, gradients = jax.value_and_grad(value)(parameters)
+        # Line searches among the transformations (optax.lbfgs) ask for the last three.
+        updates, state = update(
+            gradients, state, parameters, value=loss, grad=gradients, value_fn=value
+        )
+        if factor is not None:
+            updates = jax.tree.map(lambda change: factor * change, updates)
+        return optax.apply_updates(parameters, updates), state, loss
+
+    # On the CPU the referee's snapshots may be views of these buffers.
+    return jax.jit(train, donate_argnums=() if problem.device.platform == "cpu" else (0, 1))

@@ -1,0 +1,203 @@
+"""The submission's view of a workload in jax."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from harness.errors import HarnessError, UnknownNameError
+from harness.frameworks.adapter import ModelSource
+from harness.frameworks.jax_loss import loss_of
+from harness.frameworks.model_source import build, layers_of, specs_of
+from harness.interface import Batch, BudgetView, Evaluation, Tap
+
+Tree = Mapping[str, Array]
+Tapped = tuple[Evaluation[Array], dict[str, Array], dict[str, Tap[Array]]]
+
+
+class JaxProblem:
+    """Model, parameters, loss and budget of one trial (`harness.interface.Problem`).
+
+    Attributes:
+        model: the pure functions `apply` and `apply_tapped` of `<package>.model_jax`.
+        parameters: the initial values by name, in the declared order. A class with `step` that
+            gives no `eval_parameters` keeps its live parameters here.
+        key: a key for the submission's own draws, made from `seed`.
+        evaluate: (parameters, batch, random) -> logits and loss, pure: to be transformed and
+            compiled at will.
+    """
+
+    def __init__(
+        self,
+        source: ModelSource,
+        budget: BudgetView,
+        batch_size: int,
+        examples: int,
+        seed: int,
+        *,
+        device: jax.Device,
+    ) -> None:
+        self.model = build(source, "jax")
+        self.specs = specs_of(source)
+        self.parameters: dict[str, Array] = {
+            name: jnp.zeros(spec.shape, device=device) for name, spec in self.specs.items()
+        }
+        self.layers = layers_of(source)
+        self.loss = loss_of(source.loss)
+        self.budget = budget
+        self.batch_size = batch_size
+        self.train_examples = examples
+        self.seed = seed
+        self.device = device
+        self.key = key_of(seed)
+        self._dtype = jnp.dtype(source.precision)
+        self._value_and_grad = jax.jit(jax.value_and_grad(self._loss))
+        self._tapped = jax.jit(self._tapped_pass, static_argnames="names")
+        self.reset_counts()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Passes since training began: `forward`, `backward`, and `examples` sent forward.
+
+        Counted are calls of `evaluate`, `value_and_grad` and `tapped` on arrays. Inside a compiled
+        function there is nothing to count: a submission that compiles its own passes says how many
+        it made through `note_passes`.
+        """
+        return dict(self._counts)
+
+    def reset_counts(self) -> None:
+        """Start counting passes anew."""
+        self._counts = {"forward": 0, "backward": 0, "examples": 0}
+
+    def note_passes(self, forward: int, backward: int, examples: int) -> None:
+        """Count passes made inside a compiled function; `examples` were sent forward in all."""
+        counts = self._counts
+        counts["forward"] += forward
+        counts["backward"] += backward
+        counts["examples"] += examples
+
+    def evaluate(
+        self, parameters: Tree, batch: Batch[Array], random: Array | None = None
+    ) -> Evaluation[Array]:
+        """Forward pass in the declared precision as a function of parameters and batch.
+
+        `random` is a key for models that draw; those without dropout give the same for any.
+        """
+        del random
+        logits = self._logits(parameters, batch.inputs)
+        self._note_call(logits, batch, backward=0)
+        return Evaluation(logits, self.loss.value(logits, batch.targets))
+
+    def value_and_grad(
+        self, parameters: Tree, batch: Batch[Array]
+    ) -> tuple[Array, dict[str, Array]]:
+        """The mean loss, a scalar, and its gradients by name; compiled."""
+        loss, gradients = self._value_and_grad(dict(parameters), batch)
+        self._note_call(loss, batch, backward=1)
+        return loss, gradients
+
+    def tapped(
+        self,
+        parameters: Tree,
+        batch: Batch[Array],
+        targets: Array | None = None,
+        *,
+        random: Array | None = None,
+        names: tuple[str, ...] | None = None,
+    ) -> Tapped:
+        """One compiled forward and backward pass that also returns what passed through layers.
+
+        Args:
+            parameters: values by name.
+            batch: inputs and targets; `Evaluation.loss` is theirs.
+            targets: what gradients and taps are taken for, in place of the batch's targets.
+            random: a key; those targets are then drawn from the model's own distribution.
+            names: the layers to tap; all by default.
+
+        Returns:
+            The evaluation, the gradients by parameter, the taps by layer.
+        """
+        known = tuple(layer.name for layer in self.layers)
+        for name in names or ():
+            if name not in known:
+                raise UnknownNameError("layer", name, known)
+        result: Tapped = self._tapped(
+            dict(parameters), batch, targets, random, names=known if names is None else names
+        )
+        self._note_call(result[0].loss, batch, backward=1)
+        return result
+
+    def _note_call(self, value: Array, batch: Batch[Array], backward: int) -> None:
+        if not isinstance(value, jax.core.Tracer):
+            self.note_passes(1, backward, batch.inputs.shape[0])
+
+    def _logits(self, parameters: Tree, inputs: Array) -> Array:
+        logits: Array = self.model.apply(self._cast(parameters), self._cast(inputs))
+        return logits.astype(jnp.float32)
+
+    def _cast(self, tree: Any) -> Any:
+        if self._dtype == jnp.float32:
+            return tree
+        return jax.tree.map(partial(_as_type, dtype=self._dtype), tree)
+
+    def _loss(self, parameters: Tree, batch: Batch[Array]) -> Array:
+        return self.loss.value(self._logits(parameters, batch.inputs), batch.targets)
+
+    def _tapped_pass(
+        self,
+        parameters: dict[str, Array],
+        batch: Batch[Array],
+        targets: Array | None,
+        random: Array | None,
+        names: tuple[str, ...],
+    ) -> Tapped:
+        def loss(
+            parameters: dict[str, Array], offsets: dict[str, Array]
+        ) -> tuple[Array, tuple[Array, dict[str, Array]]]:
+            logits, entered = self.model.apply_tapped(
+                self._cast(parameters), self._cast(batch.inputs), self._cast(offsets)
+            )
+            logits = logits.astype(jnp.float32)
+            wanted = batch.targets if targets is None else targets
+            if random is not None:
+                wanted = self.loss.sample_targets(logits, random)
+            return self.loss.value(logits, wanted), (logits, entered)
+
+        offsets = self._zero_offsets(parameters, batch.inputs, names)
+        (gradients, shifts), (logits, entered) = jax.grad(loss, (0, 1), has_aux=True)(
+            parameters, offsets
+        )
+        taps = {name: Tap(entered[name], shifts[name]) for name in names}
+        return Evaluation(logits, self.loss.value(logits, batch.targets)), gradients, taps
+
+    def _zero_offsets(
+        self, parameters: dict[str, Array], inputs: Array, names: tuple[str, ...]
+    ) -> dict[str, Array]:
+        """Zeros shaped as the layers' outputs: their inputs' shapes, the last axis replaced."""
+        scalars = {name: jnp.zeros(()) for name in names}
+        _, entered = jax.eval_shape(self.model.apply_tapped, parameters, inputs, scalars)
+        offsets = {}
+        for layer in self.layers:
+            if layer.name in names:
+                if layer.kind not in ("linear", "recurrent"):
+                    raise HarnessError(
+                        f"layer '{layer.name}' of kind {layer.kind} cannot be tapped in jax",
+                        "linear and recurrent layers can",
+                    )
+                out = self.specs[layer.weight].shape[0]
+                offsets[layer.name] = jnp.zeros((*entered[layer.name].shape[:-1], out))
+        return offsets
+
+
+def key_of(seed: int) -> Array:
+    """A key of all bits of a seed; `jax.random.key` itself would take the lower 32."""
+    return jax.random.fold_in(jax.random.key(seed % 2**32), seed >> 32)
+
+
+def _as_type(value: Array, dtype: jnp.dtype) -> Array:
+    return value.astype(dtype) if jnp.issubdtype(value.dtype, jnp.floating) else value
