@@ -15,7 +15,7 @@ Direction = Literal["maximize", "minimize"]
 
 
 class Curve(Frozen):
-    """What one training run reached: a metric after numbers of steps; None where it was no number."""
+    """What one training run reached: a metric after numbers of steps (None where it was NaN)."""
 
     instance_seed: str
     steps: tuple[int, ...]

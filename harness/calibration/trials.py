@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.calibration.summary import HORIZON_SHARE
 from harness.calibration.target import Curve
@@ -31,6 +33,14 @@ TUNING_GRID = Grid(share=0.1, evaluate_every=10)
 """Only the end is evaluated; the snapshots between stop a trial that has diverged."""
 SEEDS_STUDY, TIMING_STUDY = 100, 200
 """Numbers of the studies that hold the reruns and the timing; rungs are the studies from 1 on."""
+
+
+class Run(NamedTuple):
+    """How long a trial of a calibration is, on which instance, and how it is observed."""
+
+    steps: int
+    instance_seed: str
+    grid: Grid
 
 
 @dataclass(frozen=True)
@@ -53,24 +63,29 @@ class Places:
         """
         seed = self._instance(rung, 1)
         return tuple(
-            self._trial(found, point, (rung, number), steps, seed, TUNING_GRID)
+            self._trial(found, point, (rung, number), Run(steps, seed, TUNING_GRID))
             for number, point in points
         )
 
     def seeds(self, found: Resolved, point: Point, steps: int, count: int) -> tuple[Trial, ...]:
         """The best point on fresh instances, every grid point evaluated."""
         grid = Grid(share=self.size.grid.share, evaluate_every=1)
-        return self._reruns(found, point, steps, count, SEEDS_STUDY, grid)
+        return tuple(
+            self._trial(
+                found, point, (SEEDS_STUDY, n), Run(steps, self._instance(SEEDS_STUDY, n), grid)
+            )
+            for n in range(1, count + 1)
+        )
 
     def timing(self, found: Resolved, point: Point, steps: int, count: int) -> tuple[Trial, ...]:
         """The best point again, to be run alone and observed as a scored trial is."""
-        return self._reruns(found, point, steps, count, TIMING_STUDY, self.size.grid)
-
-    def _reruns(
-        self, found: Resolved, point: Point, steps: int, count: int, study: int, grid: Grid
-    ) -> tuple[Trial, ...]:
         return tuple(
-            self._trial(found, point, (study, n), steps, self._instance(SEEDS_STUDY, n), grid)
+            self._trial(
+                found,
+                point,
+                (TIMING_STUDY, n),
+                Run(steps, self._instance(SEEDS_STUDY, n), self.size.grid),
+            )
             for n in range(1, count + 1)
         )
 
@@ -78,21 +93,13 @@ class Places:
         request = self.request
         return instance_seed(ROUND_SEED, request.suite, request.workload, study, trial)
 
-    def _trial(
-        self,
-        found: Resolved,
-        point: Point,
-        place: tuple[int, int],
-        steps: int,
-        seed: str,
-        grid: Grid,
-    ) -> Trial:
+    def _trial(self, found: Resolved, point: Point, place: tuple[int, int], run: Run) -> Trial:
         trial = trial_of(self.request, self.size, found, point | {"horizon": 1.0}, place)
         changes = {
-            "budget": TrialBudget(runtime_s=HANG_LIMIT_S, steps=steps),
+            "budget": TrialBudget(runtime_s=HANG_LIMIT_S, steps=run.steps),
             "stop_rule": "budget",
-            "instance_seed": seed,
-            "grid": grid,
+            "instance_seed": run.instance_seed,
+            "grid": run.grid,
             "probes": False,
         }
         return trial.model_copy(update=changes)
@@ -141,5 +148,8 @@ def step_times_of(record: TrialRecord, store: Path) -> list[float]:
         for event in events
         if event["kind"] == "snapshot"
     ]
-    pairs = zip(marks, marks[1:], strict=False)
-    return [(end - start) / (last - first) for (first, start), (last, end) in pairs if last > first]
+    return [
+        (end - start) / (last - first)
+        for (first, start), (last, end) in pairwise(marks)
+        if last > first
+    ]

@@ -113,7 +113,14 @@ def _table(found: Summary) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    names = ("baseline", f"final {found.metric}", "reached", "median steps", "time (s)", "variation")
+    names = (
+        "baseline",
+        f"final {found.metric}",
+        "reached",
+        "median steps",
+        "time (s)",
+        "variation",
+    )
     for name in names:
         table.add_column(name, justify="left" if name == "baseline" else "right")
     for baseline in found.baselines:

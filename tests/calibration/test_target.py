@@ -1,0 +1,97 @@
+"""The rule for targets, and that every committed target follows from its committed summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.calibration.summary import Summary, budget_of, read_summary
+from harness.calibration.target import Curve, Rule, noise_of, steps_to, target_of
+from harness.errors import HarnessError
+from harness.registry import WORKLOADS, workload
+from workloads.spec import Target
+
+SUMMARIES = sorted(WORKLOADS.glob("*/calibration/*.json"))
+
+
+def rising(delay: int = 0, top: float = 0.6) -> Curve:
+    """A curve that rises to `top` at step 1000, `delay` steps late."""
+    steps = tuple(range(20, 1001, 20))
+    values = tuple(round(top * max(0, s - delay) / (1000 - delay), 6) for s in steps)
+    return Curve(instance_seed="0", steps=steps, values=values)
+
+
+def test_the_target_is_the_best_value_that_nine_of_ten_reach() -> None:
+    curves = [rising(top=0.60 + 0.001 * n) for n in range(10)]
+    chosen = target_of(curves, "accuracy", "maximize")
+    assert chosen.value == 0.601
+    assert (chosen.reached, chosen.seeds) == (9, 10)
+
+
+def test_uneven_times_lower_the_target() -> None:
+    plateau = [Curve(instance_seed="0", steps=(100, 900), values=(0.5, 0.6)) for _ in range(10)]
+    late = [Curve(instance_seed="0", steps=(500, 900), values=(0.4, 0.6)) for _ in range(10)]
+    target = Target(metric="accuracy", direction="maximize", value=0.6)
+    assert noise_of([*plateau, *late], target).variation == 0.0
+    early = [Curve(instance_seed="0", steps=(100, 900), values=(0.6, 0.6)) for _ in range(10)]
+    with pytest.raises(HarnessError, match="longer horizon"):
+        target_of([*early, *late], "accuracy", "maximize")
+
+
+def test_a_metric_to_minimise_is_turned_round() -> None:
+    mirrored = [
+        Curve(instance_seed="0", steps=c.steps, values=tuple(1.0 - (v or 0.0) for v in c.values))
+        for c in (rising(top=0.60 + 0.001 * n) for n in range(10))
+    ]
+    assert target_of(mirrored, "loss", "minimize").value == pytest.approx(1.0 - 0.601)
+
+
+def test_a_value_that_is_no_number_is_never_at_the_target() -> None:
+    curve = Curve(instance_seed="0", steps=(10, 20, 30), values=(None, 0.4, 0.7))
+    target = Target(metric="accuracy", direction="maximize", value=0.5)
+    assert steps_to(curve, target) == 30
+    beyond = target.model_copy(update={"value": 0.8})
+    assert noise_of([curve], beyond).median_steps is None
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 200), st.floats(0.3, 0.9)), min_size=3, max_size=20))
+def test_any_target_fulfils_its_rule(shapes: list[tuple[int, float]]) -> None:
+    curves, rule = [rising(delay, top) for delay, top in shapes], Rule()
+    try:
+        chosen = target_of(curves, "accuracy", "maximize", rule)
+    except HarnessError:
+        return
+    target = Target(metric="accuracy", direction="maximize", value=chosen.value)
+    assert noise_of(curves, target) == chosen
+    assert chosen.reached >= rule.reached_share * len(curves) - 1e-9
+    assert chosen.variation is not None
+    assert chosen.variation <= rule.max_variation
+
+
+def test_a_budget_is_the_horizon_over_three_quarters() -> None:
+    assert budget_of(3000, 1e-3) == 4.0
+    assert budget_of(3001, 1e-3) == 4.1
+
+
+def test_some_calibration_is_committed() -> None:
+    assert SUMMARIES
+
+
+@pytest.mark.parametrize("path", SUMMARIES, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
+def test_a_committed_target_follows_from_its_summary(path: Path) -> None:
+    summary: Summary = read_summary(path)
+    first, *_ = summary.baselines
+    chosen = target_of(first.curves, summary.metric, summary.direction, summary.rule)
+    size = workload(summary.workload).at(summary.suite)
+    assert (chosen, chosen.value) == (summary.target, size.target.value)
+    assert summary.budget_s == budget_of(summary.horizon_steps, summary.speed.step_s)
+    assert (size.budget.runtime_s, size.budget.horizon_steps) == (
+        summary.budget_s,
+        summary.horizon_steps,
+    )
+    for baseline in summary.baselines:
+        assert baseline.at_target == noise_of(baseline.curves, size.target)
