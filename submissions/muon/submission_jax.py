@@ -42,12 +42,20 @@ def momentum(beta: float, nesterov: str) -> optax.GradientTransformation:
 
 
 def orthogonalise(
-    specs: dict[str, ParameterSpec], steps: int, scaling: str, dtype: Any
+    specs: dict[str, ParameterSpec], hyperparameters: Hyperparameters
 ) -> optax.GradientTransformation:
     """From M~ to s X_5 for a dictionary of parameters (out, ...)."""
+    scaling = hyperparameters["scaling"]
+    dtype = jnp.dtype(hyperparameters["products"].replace("auto", "float32"))
     # Without its own momentum optax's transformation is the iteration alone; it commutes with
     # transposition, so the layout does not matter here.
-    sign = optax.contrib.scale_by_muon(ns_steps=steps, beta=0.0, nesterov=False)
+    sign = optax.contrib.scale_by_muon(
+        ns_steps=hyperparameters["newton_schulz_steps"],
+        beta=0.0,
+        nesterov=False,
+        preconditioning=hyperparameters["norm"].replace("schatten4", "schatten"),
+        weight_dimension_numbers=_as_matrices,
+    )
 
     def matrices(name: str, x: jax.Array) -> list[jax.Array]:
         sizes = specs[name].splits
@@ -68,6 +76,10 @@ def orthogonalise(
     return optax.stateless(update)
 
 
+def _as_matrices(updates: Any) -> Any:
+    return jax.tree.map(lambda _: optax.contrib.MuonDimensionNumbers(), updates)
+
+
 def scale(matrix: jax.Array, scaling: str) -> float:
     """The factor s on the update of a matrix (rows, columns)."""
     rows, columns = matrix.shape
@@ -81,15 +93,9 @@ def build(
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """Muon on hidden matrices and kernels, AdamW on the rest, and their common schedule."""
     hidden = {name: spec for name, spec in problem.specs.items() if spec.role in ROLES}
-    products = hyperparameters["products"].replace("auto", "float32")
     muon = optax.chain(
         momentum(hyperparameters["momentum"], hyperparameters["nesterov"]),
-        orthogonalise(
-            hidden,
-            hyperparameters["newton_schulz_steps"],
-            hyperparameters["scaling"],
-            jnp.dtype(products),
-        ),
+        orthogonalise(hidden, hyperparameters),
         optax.add_decayed_weights(hyperparameters["weight_decay"]),
         optax.scale_by_learning_rate(hyperparameters["learning_rate"]),
     )

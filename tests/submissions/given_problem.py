@@ -1,0 +1,123 @@
+"""A problem of given shapes and gradients: what an optimizer alone is tested on."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+import optax
+import torch
+
+import submissions
+from workloads.parameters import Init, ParameterSpec, Role
+
+Values = dict[str, npt.NDArray[np.float32]]
+SHAPES: dict[str, tuple[tuple[int, ...], Role]] = {
+    "square": ((24, 24), Role.HIDDEN_MATRIX),
+    "square_2": ((24, 24), Role.HIDDEN_MATRIX),
+    "tall": ((40, 12), Role.HIDDEN_MATRIX),
+    "kernel": ((16, 4, 3, 3), Role.CONVOLUTION),
+    "output": ((10, 24), Role.OUTPUT),
+    "bias": ((24,), Role.BIAS),
+}
+STEPS = 20
+
+
+@dataclass(frozen=True)
+class Given:
+    """Parameters and specs, the part of a problem that `build` reads."""
+
+    parameters: dict[str, Any]
+    specs: Mapping[str, ParameterSpec]
+
+
+def specs() -> dict[str, ParameterSpec]:
+    made = {}
+    for name, (shape, role) in SHAPES.items():
+        fan_in = math.prod(shape[1:])
+        made[name] = ParameterSpec(name, shape, role, fan_in, shape[0], Init("normal", 1.0))
+    return made
+
+
+def draw(seed: int, scale: float = 1.0) -> Values:
+    """Random values of all parameters."""
+    generator = np.random.default_rng(seed)
+    return {n: generator.normal(0, scale, s).astype(np.float32) for n, (s, _) in SHAPES.items()}
+
+
+def gradients(step: int) -> Values:
+    """The gradients of one step: a part common to all steps, and noise."""
+    common, noise = draw(1, 0.02), draw(100 + step, 0.02)
+    return {name: common[name] + noise[name] for name in SHAPES}
+
+
+def default_point(name: str, **changes: Any) -> dict[str, Any]:
+    """A submission's default point, some values replaced."""
+    file = Path(submissions.__file__).parent / name / "space.toml"
+    return {**tomllib.loads(file.read_text())["default"], **changes}
+
+
+def torch_problem() -> Given:
+    values = {n: torch.nn.Parameter(torch.from_numpy(v.copy())) for n, v in draw(0).items()}
+    return Given(values, specs())
+
+
+def torch_optimizer(name: str, problem: Given, **changes: Any) -> torch.optim.Optimizer:
+    """A submission's optimizer at its default point."""
+    module = importlib.import_module(f"submissions.{name}.submission")
+    optimizer, _ = module.build(problem, default_point(name, **changes))
+    assert isinstance(optimizer, torch.optim.Optimizer)
+    return optimizer
+
+
+def torch_steps(
+    optimizer: torch.optim.Optimizer, problem: Given, steps: range = range(STEPS)
+) -> Values:
+    """Make steps with the given gradients; the parameters after them."""
+    for step in steps:
+        for name, gradient in gradients(step).items():
+            problem.parameters[name].grad = torch.from_numpy(gradient)
+        optimizer.step()
+    return {n: p.detach().numpy().copy() for n, p in problem.parameters.items()}
+
+
+def optax_transformation(name: str, **changes: Any) -> optax.GradientTransformation:
+    """A submission's transformation at its default point."""
+    module = importlib.import_module(f"submissions.{name}.submission_jax")
+    problem = Given({n: jnp.asarray(v) for n, v in draw(0).items()}, specs())
+    transformation, _ = module.build(problem, default_point(name, **changes))
+    return transformation
+
+
+def optax_steps(transformation: optax.GradientTransformation) -> Values:
+    """Make all steps with the given gradients; the parameters after them."""
+    parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
+    state = transformation.init(parameters)
+    update = jax.jit(transformation.update)
+    for step in range(STEPS):
+        updates, state = update(gradients(step), state, parameters)
+        parameters = optax.apply_updates(parameters, updates)
+    return {n: np.asarray(v) for n, v in parameters.items()}
+
+
+def textbook_steps(update: Callable[[str, int, Any, Any], Any]) -> dict[str, npt.NDArray[Any]]:
+    """Make all steps in float64 by `update(name, t, w, g) -> w`, t from 1."""
+    values: dict[str, Any] = {n: v.astype(np.float64) for n, v in draw(0).items()}
+    for step in range(STEPS):
+        for name, gradient in gradients(step).items():
+            values[name] = update(name, step + 1, values[name], gradient.astype(np.float64))
+    return values
+
+
+def largest_error(left: Mapping[str, Any], right: Mapping[str, Any]) -> float:
+    """The largest difference, over the names in both."""
+    return max(float(np.abs(left[n] - right[n]).max()) for n in left if n in right)

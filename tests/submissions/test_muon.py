@@ -1,0 +1,137 @@
+"""Muon: singular values in a band, a float64 textbook, torch.optim's, JAX against torch."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from given_problem import (
+    SHAPES,
+    default_point,
+    gradients,
+    largest_error,
+    optax_steps,
+    optax_transformation,
+    textbook_steps,
+    torch_optimizer,
+    torch_problem,
+    torch_steps,
+)
+
+from submissions.mathematics.batching import batched
+from submissions.mathematics.matrix_sign import newton_schulz
+from submissions.muon.submission import Muon
+from workloads.parameters import Role
+
+FORMS = [
+    ("source", "source", "schatten4"),
+    ("thesis", "thesis", "frobenius"),
+    ("none", "rms", "schatten4"),
+]
+HIDDEN = [n for n, (_, role) in SHAPES.items() if role in (Role.HIDDEN_MATRIX, Role.CONVOLUTION)]
+
+
+def of_condition(rows: int, columns: int, condition: float, seed: int) -> torch.Tensor:
+    """A random matrix whose singular values fall geometrically from 1 to 1 / condition."""
+    generator = torch.Generator().manual_seed(seed)
+    left, _ = torch.linalg.qr(torch.randn(rows, min(rows, columns), generator=generator))
+    right, _ = torch.linalg.qr(torch.randn(columns, min(rows, columns), generator=generator))
+    values = torch.logspace(0, -np.log10(condition), min(rows, columns))
+    return (left * values) @ right.mT
+
+
+@pytest.mark.parametrize("shape", [(256, 256), (64, 200), (200, 64), (10, 256)])
+@pytest.mark.parametrize("condition", [1.0, 100.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_singular_values_lie_in_the_band(
+    shape: tuple[int, int], condition: float, dtype: torch.dtype
+) -> None:
+    matrix = of_condition(*shape, condition, seed=3)
+    sign = newton_schulz(matrix[None], dtype=dtype)[0].float()
+    values = torch.linalg.svdvals(sign)
+    assert values.min() > 0.65
+    assert values.max() < 1.2
+
+
+def test_a_zero_matrix_stays_zero() -> None:
+    assert newton_schulz(torch.zeros(1, 4, 6)).abs().max() == 0.0
+
+
+def test_matrices_of_one_shape_share_a_call_and_keep_their_order() -> None:
+    inputs = [torch.full(shape, float(i)) for i, shape in enumerate([(2, 3), (3, 2), (2, 3)])]
+    calls: list[torch.Size] = []
+
+    def count(stack: torch.Tensor) -> torch.Tensor:
+        calls.append(stack.shape)
+        return stack + 1.0
+
+    found = batched(count, inputs)
+    assert calls == [torch.Size((2, 2, 3)), torch.Size((1, 3, 2))]
+    assert all(torch.equal(a, b + 1.0) for a, b in zip(found, inputs, strict=True))
+
+
+def textbook(point: dict[str, Any]) -> dict[str, Any]:
+    """Float64, one matrix at a time, written from the algorithm box."""
+    momenta: dict[str, Any] = {}
+
+    def update(name: str, t: int, w: Any, g: Any) -> Any:
+        before = momenta.get(name, np.zeros_like(g))
+        m = momenta[name] = point["momentum"] * before + g
+        forms = {"source": g + point["momentum"] * m, "none": m}
+        x = forms.get(point["nesterov"], m + point["momentum"] * (m - before))
+        x = x.reshape(len(x), -1)
+        rows, columns = x.shape
+        x = x / np.linalg.norm(x)
+        if point["norm"] == "schatten4":
+            x = x / np.linalg.norm(x @ x.T) ** 0.5
+        for _ in range(5):
+            a = x @ x.T
+            x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+        factors = {"source": max(1, rows / columns) ** 0.5, "thesis": 1.0}
+        s = factors.get(point["scaling"], 0.2 * max(rows, columns) ** 0.5)
+        eta, decay = point["learning_rate"], point["weight_decay"]
+        return (1 - eta * decay) * w - eta * s * x.reshape(w.shape)
+
+    return {name: value for name, value in textbook_steps(update).items() if name in HIDDEN}
+
+
+@pytest.mark.parametrize(("nesterov", "scaling", "norm"), FORMS)
+def test_torch_agrees_with_the_textbook(nesterov: str, scaling: str, norm: str) -> None:
+    changes = {"nesterov": nesterov, "scaling": scaling, "products": "float32", "norm": norm}
+    problem = torch_problem()
+    ours = torch_steps(torch_optimizer("muon", problem, **changes), problem)
+    assert largest_error(textbook(default_point("muon", **changes)), ours) < 1e-5
+
+
+@pytest.mark.parametrize(("nesterov", "scaling", "norm"), FORMS)
+def test_jax_agrees_with_torch(nesterov: str, scaling: str, norm: str) -> None:
+    changes = {"nesterov": nesterov, "scaling": scaling, "products": "float32", "norm": norm}
+    problem = torch_problem()
+    ours = torch_steps(torch_optimizer("muon", problem, **changes), problem)
+    theirs = optax_steps(optax_transformation("muon", **changes))
+    assert largest_error(ours, theirs) < 1e-5
+
+
+def test_bfloat16_agrees_with_torch_optim() -> None:
+    weight = torch.nn.Parameter(of_condition(40, 12, 10.0, seed=5))
+    other = torch.nn.Parameter(weight.detach().clone())
+    ours = Muon([weight], lr=0.02, weight_decay=0.1, products="bfloat16", norm="frobenius")
+    theirs = torch.optim.Muon([other], lr=0.02, weight_decay=0.1)
+    for step in range(20):
+        weight.grad = other.grad = torch.from_numpy(gradients(step)["tall"])
+        ours.step()
+        theirs.step()
+    # Both round to 8 bits in another order: a step of rate 0.02 may differ by some 2 % of an entry.
+    assert float((weight - other).detach().abs().max()) < 20 * 0.02 * 0.02
+
+
+def test_fused_matrices_are_orthogonalised_one_by_one() -> None:
+    weight = torch.nn.Parameter(torch.zeros(12, 8))
+    weight.grad = torch.from_numpy(gradients(0)["square"][:12, :8].copy())
+    Muon([weight], lr=1.0, splits=[(8, 4)], products="float32", scaling="thesis").step()
+    sign = partial(newton_schulz, dtype=torch.float32)
+    expected = torch.cat([sign(part[None])[0] for part in weight.grad.split([8, 4])])
+    torch.testing.assert_close(weight.detach(), -expected, atol=1e-5, rtol=0.0)

@@ -1,0 +1,119 @@
+"""Shampoo: the polar factor, a float64 textbook over twenty steps, the delayed start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from given_problem import (
+    SHAPES,
+    gradients,
+    largest_error,
+    textbook_steps,
+    torch_problem,
+    torch_steps,
+)
+
+from submissions.mathematics.inverse_roots import inverse_root
+from submissions.shampoo.optimizer import Shampoo
+
+MATRICES = [name for name, (shape, _) in SHAPES.items() if len(shape) > 1]
+SETTINGS: dict[str, Any] = {
+    "lr": 0.01, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.95, "damping": 1e-2,
+    "graft_beta2": 0.9,
+}  # fmt: skip
+
+
+def root(matrix: Any, power: float, damping: float) -> Any:
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * (values + damping * values.max()) ** -power) @ vectors.T
+
+
+def textbook(period: int, start: int, graft: str, max_side: int) -> dict[str, Any]:
+    """Float64, one matrix at a time; factor j of n is refreshed at start + j period / n."""
+    states: dict[str, dict[str, Any]] = {}
+    sides = [(n, s) for n in MATRICES for s in (0, 1) if _matrix(n).shape[s] <= max_side]
+    offsets = {pair: place * period // len(sides) for place, pair in enumerate(sides)}
+
+    def update(name: str, t: int, w: Any, g: Any) -> Any:
+        if name not in MATRICES:
+            return w
+        g = g.reshape(len(g), -1)
+        state = states.setdefault(name, {"m": 0.0, "v": 0.0, 0: 0.0, 1: 0.0})
+        state["m"] = 0.9 * state["m"] + 0.1 * g
+        state["v"] = 0.9 * state["v"] + 0.1 * g**2
+        m = state["m"] / (1 - 0.9**t)
+        own = [side for side in (0, 1) if (name, side) in offsets]
+        for side in own:
+            state[side] = 0.95 * state[side] + 0.05 * (g @ g.T if side == 0 else g.T @ g)
+            since = t - start - offsets[name, side]
+            if since >= 0 and since % period == 0:
+                state["root", side] = root(state[side], 0.5 / len(own), 1e-2)
+        q = m / (np.sqrt(state["v"] / (1 - 0.9**t)) + 1e-8) if graft == "adam" else m
+        p = q
+        if own and all(("root", side) in state for side in own):
+            p = state.get(("root", 0), np.eye(len(m))) @ m
+            p = p @ state.get(("root", 1), np.eye(m.shape[1]))
+            p = p if graft == "none" else p * np.linalg.norm(q) / np.linalg.norm(p)
+        return (1 - 0.001) * w - 0.01 * p.reshape(w.shape)
+
+    return {name: value for name, value in textbook_steps(update).items() if name in MATRICES}
+
+
+def _matrix(name: str) -> npt.NDArray[np.float32]:
+    return gradients(0)[name].reshape(SHAPES[name][0][0], -1)
+
+
+@pytest.mark.parametrize(
+    ("period", "start", "graft", "max_side"),
+    [
+        (1, 1, "adam", 99),
+        (4, 3, "adam", 99),
+        (4, 1, "sgd", 99),
+        (3, 1, "none", 99),
+        (4, 2, "sgd", 24),
+    ],
+)
+def test_agrees_with_the_textbook(period: int, start: int, graft: str, max_side: int) -> None:
+    problem = torch_problem()
+    parameters = [problem.parameters[name] for name in MATRICES]
+    shampoo = Shampoo(
+        parameters, **SETTINGS, refresh_every=period, start=start, graft=graft, max_side=max_side
+    )
+    ours = torch_steps(shampoo, problem)
+    assert largest_error(textbook(period, start, graft, max_side), ours) < 2e-5
+
+
+@pytest.mark.parametrize("name", ["square", "tall", "kernel", "output"])
+@pytest.mark.parametrize("max_side", [99, 24])
+def test_without_accumulation_the_step_is_the_polar_factor(name: str, max_side: int) -> None:
+    gradient = torch.from_numpy(gradients(0)[name]).double()
+    weight = torch.nn.Parameter(torch.zeros_like(gradient))
+    weight.grad = gradient
+    settings = {"beta1": 0.0, "beta2": 0.0, "damping": 1e-14, "refresh_every": 1, "graft": "none"}
+    Shampoo([weight], lr=1.0, max_side=max_side, **settings).step()
+    left, _, right = torch.linalg.svd(gradient.flatten(1), full_matrices=False)
+    step = weight.detach().flatten(1)
+    torch.testing.assert_close(step, -left @ right, atol=2e-3, rtol=0.0)
+
+
+def test_until_the_first_roots_the_step_is_the_grafted_methods() -> None:
+    problem, adam_problem = torch_problem(), torch_problem()
+    settings = {"lr": 0.01, "weight_decay": 0.1}
+    parameters = [problem.parameters[name] for name in MATRICES]
+    shampoo = Shampoo(parameters, start=21, graft_beta2=0.99, **settings)
+    adam = torch.optim.AdamW(
+        [adam_problem.parameters[name] for name in MATRICES], betas=(0.9, 0.99), **settings
+    )
+    assert largest_error(torch_steps(shampoo, problem), torch_steps(adam, adam_problem)) < 1e-6
+
+
+def test_a_root_of_something_not_finite_is_not_finite() -> None:
+    assert not inverse_root(torch.full((3, 3), torch.nan), 0.25, 1e-6).isfinite().any()
+
+
+def test_a_root_of_zero_is_finite() -> None:
+    assert inverse_root(torch.zeros(3, 3), 0.25, 1e-6).isfinite().all()
