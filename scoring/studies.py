@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from scoring.clock import Clock, require_column
-from scoring.times import KEYS, Times, from_table
+from scoring.times import Times, from_table
+
+Rows = npt.NDArray[np.intp]
 
 
 def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
@@ -18,29 +23,40 @@ def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
     require_column(frame, clock.column, clock)
     reached = frame["state"].eq("reached") & frame["time_to_target_s"].notna()
     value = frame[clock.column].astype(float).where(reached, np.inf).fillna(np.inf)
+    miss = frame["last_miss_s"].astype(float)
+    rows = _first_of_each(
+        [frame["entry"], frame["column"], frame["study"]], [value, frame["trial"], miss]
+    )
+    chosen = frame.iloc[rows]
     table = pd.DataFrame(
         {
-            "submission": frame["entry"],
-            "workload": frame["column"],
-            "study": frame["study"].astype(int).map("study_{:05d}".format),
-            clock.table_column: value,
-            "identity": frame["identity"],
-            "record": frame["record"],
+            "submission": chosen["entry"],
+            "workload": chosen["column"],
+            "study": chosen["study"].astype(int).map("study_{:05d}".format),
+            clock.table_column: value.iloc[rows],
+            "identity": chosen["identity"],
+            "record": chosen["record"],
         }
     )
     if clock.name == "seconds":
-        table["last_miss"] = frame["last_miss_s"].astype(float)
-    # The identity settles ties, so that the row chosen never depends on the order of trials.
-    table = table.sort_values([*KEYS, clock.table_column, "identity"], kind="stable")
-    return table.drop_duplicates(KEYS).reset_index(drop=True)
+        table["last_miss"] = miss.iloc[rows]
+    return table.reset_index(drop=True)
+
+
+def _first_of_each(keys: list[pd.Series[Any]], values: list[pd.Series[Any]]) -> Rows:
+    """The row of each distinct key with the least values, in the order of the keys."""
+    codes = [pd.factorize(key, sort=True)[0] for key in keys]
+    order = np.lexsort([value.to_numpy() for value in reversed(values)] + codes[::-1])
+    changes = [np.diff(code[order], prepend=-1) != 0 for code in codes]
+    return np.asarray(order[np.logical_or.reduce(changes)])
 
 
 def times_of(frame: pd.DataFrame, clock: Clock) -> Times:
     """The study times of a prepared results frame by one clock."""
     limits: dict[tuple[str, str], float] = {}
     if clock.name == "seconds":
-        rows = zip(frame["entry"], frame["column"], frame["budget_s"], strict=True)
-        for entry, workload, budget in rows:
-            key = (str(entry), str(workload))
-            limits[key] = max(limits.get(key, 0.0), float(budget))
+        budgets = frame.groupby(["entry", "column"])["budget_s"].max()
+        keys = budgets.index.to_frame()
+        rows = zip(keys["entry"], keys["column"], budgets, strict=True)
+        limits = {(str(entry), str(column)): float(budget) for entry, column, budget in rows}
     return from_table(study_table(frame, clock), clock.table_column, limits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -85,6 +85,24 @@ def from_table(
     return Times(names[0], names[1], names[2], hit, miss, limit)
 
 
+def read_numbers(table: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
+    """A table of texts with some columns turned into numbers; an empty cell is NaN.
+
+    Raises:
+        HarnessError: a cell of these columns is no number.
+    """
+    numbers = {}
+    for column in table.columns.intersection(list(columns)):
+        try:
+            numbers[column] = [float(cell or "nan") for cell in table[column]]
+        except ValueError as error:
+            raise HarnessError(
+                f"a cell of column '{column}' is no number: {error}",
+                "write inf where the target was not reached, nan where nothing was evaluated",
+            ) from error
+    return table.assign(**numbers)
+
+
 def _factorize(column: pd.Series[str]) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
     codes, names = pd.factorize(column.astype(str), sort=True)
     return codes, tuple(str(name) for name in names)
@@ -97,12 +115,7 @@ def _clock_values(table: pd.DataFrame, column: str) -> Array:
             f"the table of times lacks the column(s) {', '.join(missing)}",
             f"it needs: {', '.join([*KEYS, SECONDS])}, and {STEPS} to score by steps",
         )
-    try:
-        values = table[column].to_numpy(dtype=np.float64)
-    except ValueError as error:
-        raise HarnessError(
-            f"a value of column '{column}' is no number: {error}", "write inf where not reached"
-        ) from error
+    values = table[column].to_numpy(dtype=np.float64)
     if column != SECONDS and SECONDS in table.columns:
         seconds = table[SECONDS].to_numpy(dtype=np.float64)
         values = np.where(np.isnan(values) & np.isposinf(seconds), np.inf, values)

@@ -27,7 +27,6 @@ _COMMANDS = {
     "compare": ("compare", "compare"),
     "list": ("list", "list_names"),
     "calibrate": ("calibrate", "calibrate"),
-    "import-algoperf": ("import_", "import_algoperf"),
 }
 """Each subcommand's module in this package and its function; heavy imports happen inside them."""
 
@@ -54,8 +53,9 @@ def _register() -> None:
     for name, (module, function) in _COMMANDS.items():
         if find_spec(f"harness.cli.{module}") is not None:
             app.command(name)(getattr(import_module(f"harness.cli.{module}"), function))
-    if find_spec("harness.cli.data") is not None:
-        app.add_typer(import_module("harness.cli.data").app, name="data")
+    for name, module in (("data", "data"), ("import", "import_")):
+        if find_spec(f"harness.cli.{module}") is not None:
+            app.add_typer(import_module(f"harness.cli.{module}").app, name=name)
 
 
 _register()

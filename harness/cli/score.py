@@ -89,21 +89,25 @@ def read_records(out: Path) -> pd.DataFrame:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A CSV file as a frame.
+    """A CSV file of study times, its numbers read to the last bit.
 
     Raises:
-        HarnessError: the file cannot be read or is no CSV.
+        HarnessError: the file cannot be read, is no CSV, or a time is no number.
     """
     import pandas as pd
 
+    from scoring.clock import CLOCKS
+    from scoring.times import read_numbers
+
     try:
-        # round_trip: the same number that was written, to the last bit.
-        return pd.read_csv(path, float_precision="round_trip")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise HarnessError(
             f"cannot read the table {path}: {error}",
             "its columns: submission, workload, study, time_to_target_s",
         ) from error
+    columns = {clock.table_column for clock in CLOCKS.values()} | {"last_miss"}
+    return read_numbers(table, columns)
 
 
 def write_text(path: Path, text: str) -> None:

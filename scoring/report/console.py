@@ -40,7 +40,7 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
     table = Table(title="To the target, median of studies")
     table.add_column("workload")
     table.add_column("submission")
-    heads = [board.clock.unit, *(["steps"] if has_steps else []), "ratio to best", "studies"]
+    heads = [board.clock.unit, *(["steps"] if has_steps else []), "ratio to best", "reached"]
     for head in heads:
         table.add_column(head, justify="right")
     last = None
@@ -50,7 +50,7 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
             cells.append(number(float(line["steps_to_target"]), 6))
         ratio = float(line["ratio_to_best"])
         cells.append("-" if not np.isfinite(ratio) else f"{ratio:.3f}")
-        cells.append(f"{line['studies_reached']} of {line['studies']} reached")
+        cells.append(f"{line['studies_reached']} of {line['studies']}")
         name = "" if line["workload"] == last else str(line["workload"])
         last = line["workload"]
         table.add_row(name, str(line["submission"]), *cells)

@@ -62,7 +62,7 @@ def _median_steps(board: Scoreboard, frame: pd.DataFrame, clock: Clock) -> np.nd
 
 
 def trial_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a trial of a prepared frame, with a mark at those that stand for their study by time."""
+    """One row a trial of a prepared frame; `counts` marks the best of each study by time."""
     chosen = set(study_table(frame, CLOCKS["seconds"])["identity"])
     columns = [
         "workload", "variant", "entry", "framework", "study", "trial", "state", "reason",

@@ -1,0 +1,41 @@
+"""`harness import algoperf`: published logs as a table of study times, or as records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.score import write_text
+from harness.errors import HarnessError
+
+app = typer.Typer(help="Read what other benchmarks published.", no_args_is_help=True)
+
+
+@app.callback()
+def _root() -> None:
+    """Read what other benchmarks published."""
+
+
+@app.command("algoperf")
+def import_algoperf(
+    logs: Annotated[Path, typer.Argument(help="A folder of submissions' logs.")],
+    *,
+    rules: Annotated[
+        str, typer.Option(help="Rules with targets: a shipped name, or a TOML file's path.")
+    ] = "algoperf-v0.5",
+    out: Annotated[
+        Path, typer.Option(help="A table (FILE.csv), or a folder for records with their curves.")
+    ],
+) -> None:
+    """Read AlgoPerf's logs: SUBMISSION/study_K/WORKLOAD_FRAMEWORK/trial_N/*.csv."""
+    from scoring.logs import study_times
+    from scoring.rules import load_rules
+
+    if out.suffix != ".csv":
+        raise HarnessError(f"cannot import into '{out}'", "give a file: --out TIMES.csv")
+    table = study_times(logs, load_rules(rules))
+    write_text(out, table.to_csv(index=False))
+    typer.echo(f"{len(table)} study times: {out}")
+    typer.echo(f"score them: harness score --times {out} --rules {rules}")

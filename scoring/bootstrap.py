@@ -1,0 +1,76 @@
+"""Resampled median times: a bootstrap over studies, paired across entries.
+
+Study k of a workload is one instance, met by every entry; a resample draws studies with
+replacement, the same ones for all entries, independently for each workload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from scoring.profile import median_times
+from scoring.times import Array
+
+CHUNK = 1 << 15
+"""Medians at once: so few that a chunk's working arrays stay in the processor's cache."""
+
+
+def bootstrap_medians(times: Array, draws: int, seed: int) -> Iterator[Array]:
+    """Medians of resampled studies in chunks of shape (some draws, S, W).
+
+    Args:
+        times: (S, W, K) study times; NaN where there is none. An entry with fewer studies of a
+            workload than others has its own resampled, as many as it has.
+        draws: resamples in all.
+        seed: of the random choice.
+    """
+    random = np.random.default_rng(seed)
+    entries, workloads, studies = times.shape
+    size = max(1, CHUNK // max(1, entries * workloads))
+    complete = not np.isnan(times).any()
+    by_study = np.ascontiguousarray(times.transpose(1, 2, 0))
+    for start in range(0, draws, size):
+        uniform = random.random((min(size, draws - start), workloads, studies))
+        if complete:
+            yield _complete_medians(by_study, (uniform * studies).astype(np.intp))
+        else:
+            yield _ragged_medians(times, uniform)
+
+
+def _complete_medians(by_study: Array, chosen: np.ndarray) -> Array:
+    """Medians of (W, K, S) at studies (R, W, K): the middle of a sorting network, (R, S, W)."""
+    rows = np.arange(by_study.shape[0])
+    slots = [by_study[rows, chosen[:, :, k]] for k in range(chosen.shape[2])]
+    for low, high in sorting_network(len(slots)):
+        lesser = np.minimum(slots[low], slots[high])
+        np.maximum(slots[low], slots[high], out=slots[high])
+        slots[low] = lesser
+    middle = len(slots) // 2
+    if len(slots) % 2:
+        return np.asarray(slots[middle].swapaxes(1, 2))
+    return np.asarray(((slots[middle - 1] + slots[middle]) / 2).swapaxes(1, 2))
+
+
+def sorting_network(count: int) -> Iterator[tuple[int, int]]:
+    """Batcher's odd-even merge sort as pairs to compare and exchange (Knuth, TAOCP 3, 5.2.2 M)."""
+    top = 1 << max(count - 1, 1).bit_length() - 1
+    p = top
+    while p > 0:
+        q, r, d = top, 0, p
+        while d > 0:
+            yield from ((i, i + d) for i in range(count - d) if i & p == r)
+            d, q, r = q - p, q >> 1, p
+        p >>= 1
+
+
+def _ragged_medians(times: Array, uniform: Array) -> Array:
+    """Medians where cells hold different numbers of studies; (R, S, W)."""
+    order = np.argsort(np.isnan(times), axis=-1, kind="stable")
+    packed = np.take_along_axis(times, order, axis=-1)
+    held = (~np.isnan(times)).sum(axis=-1)[None, :, :, None]
+    chosen = (uniform[:, None, :, :] * held).astype(np.intp)
+    drawn = np.take_along_axis(np.broadcast_to(packed, chosen.shape), chosen, axis=-1)
+    drawn = np.where(np.arange(times.shape[-1]) < held, drawn, np.nan)
+    return median_times(drawn)

@@ -1,0 +1,130 @@
+"""Published AlgoPerf logs as study times.
+
+    <submission>/study_<k>/<workload>_<framework>/trial_<n>/eval_measurements.csv
+
+Only the columns that decide are read: the target's metric, `score` (submission time) and
+`global_step`. Folders that do not fit this layout, and workloads without a target, are passed over.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from harness.errors import HarnessError
+from scoring.measurements import Measurements, read_measurements
+from scoring.rules import Rules, RuleTarget
+
+FILE = "eval_measurements.csv"
+
+
+class TrialLog(NamedTuple):
+    """Where one trial's evaluations lie."""
+
+    submission: str
+    workload: str
+    study: str
+    framework: str
+    trial: int
+    path: str
+
+
+class Hit(NamedTuple):
+    """The first evaluation of a trial that meets the target."""
+
+    row: int
+    time_s: float
+    step: float
+
+
+def study_times(logs: Path, rules: Rules) -> pd.DataFrame:
+    """The table of study times of a folder of logs.
+
+    A study's time is that of its trial with the smallest evaluation index at the target (ties by
+    the smaller time) or, if the rules say so, with the smallest time; infinite if none reaches
+    it; NaN if none was evaluated. Columns: submission, workload, study, time_to_target_s,
+    step_at_target.
+
+    Raises:
+        HarnessError: the folder holds no such logs, or a file lacks the time's column.
+    """
+    by_index = rules.best_trial == "evaluation"
+    studies: dict[tuple[str, str, str], tuple[float, float, float]] = {}
+    for log in find_trials(logs, rules):
+        key = (log.submission, log.workload, log.study)
+        best = studies.setdefault(key, (math.inf, math.nan, math.nan))
+        measured = read_measurements(log.path, rules.targets[log.workload].metric)
+        if measured is None:
+            continue
+        hit = first_hit(measured, rules.targets[log.workload])
+        if hit is None:
+            reached = (math.inf, math.inf, math.nan)
+        else:
+            reached = (float(hit.row) if by_index else hit.time_s, hit.time_s, hit.step)
+        studies[key] = min(best, reached, key=_order)
+    if not studies:
+        raise _nothing_found(logs, rules)
+    rows = [(*key, best[1], best[2]) for key, best in sorted(studies.items())]
+    columns = ["submission", "workload", "study", "time_to_target_s", "step_at_target"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _order(found: tuple[float, float, float]) -> tuple[float, bool, float]:
+    """First the earliest hit, then the smaller time; a trial that was not evaluated comes last."""
+    return found[0], math.isnan(found[1]), found[1]
+
+
+def first_hit(measured: Measurements, target: RuleTarget) -> Hit | None:
+    """The first evaluation at the target or beyond it; NaN never is."""
+    sign = 1.0 if target.direction == "maximize" else -1.0
+    bound = sign * target.value
+    for row, value in enumerate(measured.metric):
+        if sign * value >= bound:
+            return Hit(row, measured.times_s[row], measured.steps[row])
+    return None
+
+
+def find_trials(logs: Path, rules: Rules) -> Iterator[TrialLog]:
+    """Every trial folder of every workload that has a target, in the order of names."""
+    for submission in _folders(str(logs), ""):
+        for study in _folders(submission.path, "study_"):
+            for place in _folders(study.path, ""):
+                workload, _, framework = place.name.rpartition("_")
+                if workload not in rules.targets:
+                    continue
+                for trial in _folders(place.path, "trial_"):
+                    number = trial.name.removeprefix("trial_")
+                    if number.isdecimal():
+                        yield TrialLog(
+                            submission.name, workload, study.name, framework, int(number),
+                            f"{trial.path}/{FILE}",
+                        )  # fmt: skip
+
+
+def _folders(path: str, prefix: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(path) as entries:
+            found = [entry for entry in entries if entry.name.startswith(prefix) and entry.is_dir()]
+    except OSError as error:
+        raise HarnessError(
+            f"cannot read the logs {path}: {error.strerror}", "give a folder of submissions"
+        ) from error
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def _nothing_found(logs: Path, rules: Rules) -> HarnessError:
+    if not rules.targets:
+        return HarnessError(
+            "the rules have no targets, which an import needs",
+            'add [targets.WORKLOAD] with metric, direction and value, or use "algoperf-v0.5"',
+        )
+    deeper = sorted({str(path.parent.parent) for path in logs.glob("*/*/study_*")})
+    return HarnessError(
+        f"there is no trial of a known workload under {logs}",
+        f"try {deeper[0]}" if deeper else "expected: SUBMISSION/study_K/WORKLOAD_FRAMEWORK/trial_N",
+    )

@@ -1,0 +1,144 @@
+"""Median times drawn from a model of log time, for entries with fewer than five studies.
+
+    log t[s, w, k] = mu[s, w] + a[w, k] + e,   a ~ N(0, sigma_a^2),   e ~ N(0, sigma^2)
+
+s is the entry, w the workload, k the study; a is what all entries owe to the instance, so that
+differences of entries are paired; sigma is pooled over entries and workloads. A study that did not
+reach the target is censored at its limit: log t lies above it. The priors are flat in mu and
+sigma_a and 1/sigma^2 in sigma^2, under which, without censoring, differences of mu have the
+t distribution of the two-way analysis of variance (Box and Tiao 1973, chapter 2). Drawn by
+Gibbs sampling with the censored values as unknowns (Tanner and Wong 1987; Chib 1992).
+exp(mu) is the median of the study times; where it lies beyond the limit the target is not reached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log_ndtr, ndtri_exp
+
+from scoring.times import Array
+
+TINY = 1e-9
+"""Times and variances are kept above this, so that ties and zero times have logarithms."""
+BURN_IN = 100
+THIN = 3
+CHAINS = 64
+CELLS = 1 << 21
+"""At most so many values at once: large tables run fewer chains for longer."""
+
+
+@dataclass
+class _Data:
+    """Log times (S, W, K) of cells that reached at least once, and how each is known."""
+
+    log_time: Array
+    known: npt.NDArray[np.bool_]
+    censored: npt.NDArray[np.bool_]
+    per_cell: Array
+    per_study: Array
+
+    @classmethod
+    def of(cls, times: Array, limit: Array) -> _Data:
+        seen = np.isfinite(times)
+        modelled = seen.any(axis=-1, keepdims=True)
+        censored = np.isposinf(times) & modelled
+        log_limit = np.log(np.maximum(limit, TINY))[..., None]
+        with np.errstate(invalid="ignore"):
+            log_time = np.where(seen, np.log(np.maximum(times, TINY)), 0.0)
+        known = seen | censored
+        log_time = np.where(censored, log_limit, log_time)
+        return cls(log_time, known, censored, known.sum(axis=-1), known.sum(axis=0))
+
+
+def model_medians(times: Array, limit: Array, draws: int, seed: int) -> Array:
+    """Medians drawn from the model: (draws, S, W), infinite where beyond the limit.
+
+    Args:
+        times: (S, W, K); infinite where not reached, NaN where there is no study.
+        limit: (S, W) where a study that did not reach is censored; finite.
+        draws: how many.
+        seed: of the random choice.
+    """
+    data = _Data.of(times, limit)
+    chains = max(1, min(CHAINS, draws, CELLS // max(1, times.size)))
+    chain = _Chain(data, chains, np.random.default_rng(seed))
+    for _ in range(BURN_IN):
+        chain.step()
+    kept: list[Array] = []
+    while len(kept) * chains < draws:
+        for _ in range(THIN):
+            chain.step()
+        kept.append(chain.mu)
+    mu = np.concatenate(kept)[:draws]
+    never = ~np.isfinite(times).any(axis=-1)
+    # Without a censored study the limit may be unknown, and a mean beyond it says nothing.
+    beyond = (mu > np.log(np.maximum(limit, TINY))) & data.censored.any(axis=-1)
+    return np.where(never | beyond, np.inf, np.exp(mu))
+
+
+class _Chain:
+    """Gibbs chains run side by side; `step` draws each unknown given the others."""
+
+    def __init__(self, data: _Data, chains: int, random: np.random.Generator) -> None:
+        entries, workloads, studies = data.known.shape
+        self.data = data
+        self.random = random
+        self.log_time = np.broadcast_to(data.log_time, (chains, *data.known.shape)).copy()
+        self.mu = np.zeros((chains, entries, workloads))
+        self.instance = np.zeros((chains, workloads, studies))
+        self.variance = np.full(chains, 0.01)
+        self.instance_variance = np.full(chains, 0.01)
+        # One entry alone cannot tell its own noise from the instance's.
+        self.paired = bool((data.per_study > 1).any())
+
+    def step(self) -> None:
+        """One sweep."""
+        if self.data.censored.any():
+            self._draw_censored()
+        self._draw_mu()
+        if self.paired:
+            self._draw_instance()
+        self._draw_variance()
+
+    def _mean(self) -> Array:
+        return self.mu[..., None] + self.instance[:, None]
+
+    def _draw_censored(self) -> None:
+        """From the normal distribution above the limit, by its inverse upper tail in logarithms."""
+        where = self.data.censored
+        deviation = np.sqrt(self.variance)[:, None]
+        mean = self._mean()[:, where]
+        lower = (self.data.log_time[where] - mean) / deviation
+        tail = np.log(1.0 - self.random.random(lower.shape)) + log_ndtr(-lower)
+        self.log_time[:, where] = mean - deviation * ndtri_exp(tail)
+
+    def _draw_mu(self) -> None:
+        count = np.maximum(self.data.per_cell, 1)
+        residual = np.where(self.data.known, self.log_time - self.instance[:, None], 0.0)
+        noise = self.random.standard_normal(self.mu.shape)
+        deviation = np.sqrt(self.variance[:, None, None] / count)
+        self.mu = residual.sum(axis=-1) / count + deviation * noise
+
+    def _draw_instance(self) -> None:
+        residual = np.where(self.data.known, self.log_time - self.mu[..., None], 0.0).sum(axis=1)
+        variance = self.variance[:, None, None]
+        precision = self.data.per_study / variance + 1 / self.instance_variance[:, None, None]
+        noise = self.random.standard_normal(self.instance.shape)
+        self.instance = residual / variance / precision + noise / np.sqrt(precision)
+        # A study that nobody has says nothing; its effect is left out of the variance.
+        held = self.data.per_study > 0
+        squares = np.where(held, self.instance**2, 0.0).sum(axis=(1, 2))
+        shape = max(int(held.sum()) - 1, 1) / 2
+        self.instance_variance = self._inverse_gamma(shape, squares)
+
+    def _draw_variance(self) -> None:
+        error = np.where(self.data.known, self.log_time - self._mean(), 0.0)
+        squares = (error**2).sum(axis=(1, 2, 3))
+        self.variance = self._inverse_gamma(max(int(self.data.known.sum()), 1) / 2, squares)
+
+    def _inverse_gamma(self, shape: float, squares: Array) -> Array:
+        drawn = self.random.standard_gamma(shape, squares.shape)
+        return np.asarray((squares / 2 + TINY**2) / np.maximum(drawn, TINY))
