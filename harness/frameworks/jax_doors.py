@@ -72,6 +72,8 @@ class OptimizerSubmission:
     def __init__(self, build: Build, place: str) -> None:
         self._build = build
         self._place = place
+        self._parameters: dict[str, Array] = {}
+        self._state: Any = None
 
     def setup(self, problem: JaxProblem, hyperparameters: Hyperparameters) -> None:
         """Build the transformation and its state."""
@@ -90,11 +92,7 @@ class OptimizerSubmission:
         self._rate: float | None = hyperparameters.get("learning_rate")
         self._factor: float | None = None
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
-        # Placed on the device explicitly, as the step's results are: else its second call would
-        # compile once more.
-        self._parameters, self._state = jax.device_put(
-            (_copies(problem.parameters), transformation.init(problem.parameters)), problem.device
-        )
+        self._place_on_device(problem.parameters, transformation.init(problem.parameters))
         self._train = _train_step(problem, transformation)
 
     def step(self, stream: JaxStream) -> Array:
@@ -126,14 +124,15 @@ class OptimizerSubmission:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Put both back."""
         structure = jax.tree.structure(self._state)
-        self._parameters, self._state = jax.device_put(
-            (_copies(state["parameters"]), jax.tree.unflatten(structure, state["optimizer"])),
-            self._problem.device,
+        self._place_on_device(
+            state["parameters"], jax.tree.unflatten(structure, state["optimizer"])
         )
 
-
-def _copies(values: Mapping[str, Array]) -> dict[str, Array]:
-    return {name: jnp.copy(value) for name, value in values.items()}
+    def _place_on_device(self, parameters: Mapping[str, Array], state: Any) -> None:
+        """Explicitly, as a step's results are: else the second step would compile once more."""
+        copies = {name: jnp.copy(value) for name, value in parameters.items()}
+        self._parameters = jax.device_put(copies, self._problem.device)
+        self._state = jax.device_put(state, self._problem.device)
 
 
 def _train_step(problem: JaxProblem, transformation: optax.GradientTransformation) -> Any:

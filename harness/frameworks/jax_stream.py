@@ -37,7 +37,8 @@ class JaxStream:
         self._examples = order.examples
         self._epoch = -1
         self._offset = self._examples
-        self._permutation = jax.device_put(np.empty(0, dtype=np.int32), device)
+        self._permutation = jax.device_put(np.zeros(self._examples, dtype=np.int32), device)
+        self._compile(min(batch_size, self._examples))
 
     def next(self, batch_size: int | None = None) -> Batch[Array]:
         """The next examples: as many as asked for, or the workload's batch size."""
@@ -54,6 +55,11 @@ class JaxStream:
             self._enter_epoch_of(self.position + count)
         self.position += count
         return Batch(inputs, targets)
+
+    def _compile(self, count: int) -> None:
+        """Compile both ways of drawing a batch now, since shapes differ from the warm-up's."""
+        _gather_slice(self._inputs, self._targets, self._permutation, 0, count=count)
+        _gather(self._inputs, self._targets, np.zeros(self.batch_size, dtype=np.int32))
 
     def _enter_epoch_of(self, position: int) -> None:
         """Keep the permutation of the epoch in which the example before `position` lies."""
