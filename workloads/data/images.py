@@ -29,6 +29,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from harness.seeds import philox
+from workloads.data.parallel import for_each_part
 from workloads.spec import Count, Frozen
 
 Integers = npt.NDArray[np.int64]
@@ -90,14 +91,20 @@ class Generator:
     def sample(self, split: str, count: int) -> Split:
         """Draw one split; a shorter sample is the beginning of a longer one."""
         bits = philox(self.seed, f"images-{split}")
+        latents = np.empty((count, self.settings.latents), dtype=np.int16)
+        for start in range(0, count, CHUNK):
+            latents[start : start + CHUNK] = _latents(bits, self.settings.latents)[: count - start]
         images = np.empty((count, PIXELS), dtype=np.uint8)
         labels = np.empty(count, dtype=np.int64)
-        for start in range(0, count, CHUNK):
-            latents = _latents(bits, self.settings.latents)[: count - start]
-            labels[start : start + CHUNK] = self._label(latents)
-            for part in range(0, len(latents), PAINTED):
-                painted = self._paint(latents[part : part + PAINTED])
-                images[start + part : start + part + len(painted)] = painted
+
+        def show(part: slice) -> None:
+            drawn = latents[part].astype(np.float32)
+            images[part] = self._paint(drawn)
+            labels[part] = self._label(drawn)
+
+        # The hidden parameters are drawn once, not by whichever thread comes first.
+        _ = self._scaled_basis, self.teacher, self.offset
+        for_each_part(show, count, PAINTED)
         return Split(images, labels)
 
     @cached_property
@@ -127,7 +134,8 @@ class Generator:
     def offset(self) -> Floats:
         """Each class's mean score over a sample of its own, (classes,): it balances the classes."""
         bits = philox(self.seed, "images-offset")
-        scores = self._scores(_latents(bits, self.settings.latents)).astype(np.int64)
+        latents = _latents(bits, self.settings.latents).astype(np.float32)
+        scores = self._scores(latents).astype(np.int64)
         means: Floats = (scores.sum(axis=0) // len(scores)).astype(np.float32)
         return means
 
@@ -153,14 +161,14 @@ class Generator:
         return scores
 
 
-def _latents(bits: np.random.Philox, count: int) -> Floats:
+def _latents(bits: np.random.Philox, count: int) -> npt.NDArray[np.int16]:
     """(CHUNK, count) sums of four uniform bytes, centred at zero: near Gaussian, deviation 148."""
     words = bits.random_raw(LATENT_BYTES * CHUNK * count // 8).astype("<u8", copy=False)
     planes = words.view(np.uint8).reshape(LATENT_BYTES, CHUNK, count)
     sums = planes[0].astype(np.int16)
     for plane in planes[1:]:
         sums += plane
-    centred: Floats = (sums - np.int16(LATENT_BOUND)).astype(np.float32)
+    centred: npt.NDArray[np.int16] = sums - np.int16(LATENT_BOUND)
     return centred
 
 

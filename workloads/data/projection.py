@@ -7,6 +7,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from harness.seeds import philox
+from workloads.data.parallel import for_each_part, single_threaded_blas
 
 Images = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -31,7 +32,8 @@ def frame(seed: str, inputs: int, outputs: int) -> Doubles:
     distributed (Mezzadri, 2007, "How to generate random matrices from the classical compact
     groups").
     """
-    orthogonal, triangular = np.linalg.qr(gaussian(seed, "projection", (inputs, outputs)))
+    with single_threaded_blas():
+        orthogonal, triangular = np.linalg.qr(gaussian(seed, "projection", (inputs, outputs)))
     return np.asarray(orthogonal * np.sign(np.diag(triangular)), dtype=np.float64)
 
 
@@ -54,9 +56,11 @@ class Projection:
     def __call__(self, images: Images) -> Floats:
         """Project images (n, 3 * pixels) to float32 vectors (n, outputs), C-contiguous."""
         projected = np.empty((len(images), self.matrix.shape[1]), dtype=np.float32)
-        for start in range(0, len(images), CHUNK):
-            part = slice(start, start + CHUNK)
+
+        def project(part: slice) -> None:
             np.matmul(images[part] - self.mean, self.matrix, out=projected[part])
+
+        for_each_part(project, len(images), CHUNK)
         return projected
 
 
