@@ -19,7 +19,7 @@ from harness.frameworks.adapter import Adapter, Evaluator, Examples, ModelSource
 from harness.hardware import environment, fingerprint, hardware
 from harness.messages import TO_REFEREE, Hello
 from harness.order import Order
-from harness.plan.submissions import location_of
+from harness.plan.submissions import locate
 from harness.record.events import SCHEMA_VERSION, EventLog, read_events
 from harness.record.store import EVENTS_FILE, locked, result_of, write_record
 from harness.record.tensorboard import Board
@@ -209,7 +209,7 @@ def _hello(trial: Trial, source: ModelSource, train: Examples, threads: int) -> 
         input_dtype=str(train.inputs.dtype),
         target_shape=train.targets.shape[1:],
         classes=source.sizes["classes"],
-        submission=location_of(trial.submission),
+        submission=locate(trial.submission, trial.framework),
         hyperparameters=trial.point,
         seed=trial.instance_seed,
         budget_s=trial.budget.runtime_s,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from harness.trial import Result, Trial, TrialRecord
+from harness.trial import Result, Scalar, Trial, TrialRecord
 
 EVALUATION_LINES = 5
 """How many evaluations of a trial the plain display shows, evenly spread over its budget."""
@@ -18,6 +18,10 @@ EVALUATION_LINES = 5
 
 class Display(Protocol):
     """A back-end: hears of each trial and of the events inside it."""
+
+    def note(self, text: str) -> None:
+        """Something is done before the trials start."""
+        ...
 
     def begin(self, number: int, total: int, trial: Trial) -> None:
         """Trial `number` of `total` starts."""
@@ -113,6 +117,10 @@ class PlainDisplay:
         self._progress: _Progress | None = None
         self._shown = 0
 
+    def note(self, text: str) -> None:
+        """Say it on a line."""
+        self._line(text)
+
     def begin(self, number: int, total: int, trial: Trial) -> None:
         """Say which trial starts."""
         self._progress = _Progress(number, total, trial)
@@ -150,7 +158,13 @@ class LiveDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress: _Progress | None = None
-        self._live = Live(console=console, refresh_per_second=4, transient=True)
+        # No refresh thread: it would take time from the worker. Events come twice a second or more.
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def note(self, text: str) -> None:
+        """Show it on the moving line."""
+        self._live.start()
+        self._live.update(Text(text, style="cyan"), refresh=True)
 
     def begin(self, number: int, total: int, trial: Trial) -> None:
         """Start the line of a trial."""
@@ -185,7 +199,7 @@ class LiveDisplay:
             f"{progress.head} {'█' * filled}{'░' * (10 - filled)} {progress.phase}, "
             f"step {progress.step}\n  {progress.metric_text}, {progress.left}"
         )
-        self._live.update(Text(text, style="cyan"))
+        self._live.update(Text(text, style="cyan"), refresh=True)
 
 
 def ending(trial: Trial, result: Result) -> str:
@@ -200,7 +214,7 @@ def ending(trial: Trial, result: Result) -> str:
     return f"{result.state}: {tail}"
 
 
-def results_table(records: Iterable[TrialRecord]) -> Table:
+def results_table(records: Sequence[TrialRecord]) -> Table:
     """The table at the end of a run, narrow enough for 80 columns."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("study", "trial"):
@@ -209,15 +223,24 @@ def results_table(records: Iterable[TrialRecord]) -> Table:
     for name in ("time (s)", "steps", "best"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("point", overflow="fold")
+    names = _searched(records)
     for record in records:
-        table.add_row(*_row(record))
+        table.add_row(*_row(record, names))
     return table
 
 
-def _row(record: TrialRecord) -> tuple[str, ...]:
+def _searched(records: Sequence[TrialRecord]) -> tuple[str, ...]:
+    """The hyperparameters that differ between trials; all, if none does."""
+    values: dict[str, set[Scalar]] = {}
+    for record in records:
+        for name, value in record.trial.point.items():
+            values.setdefault(name, set()).add(value)
+    return tuple(name for name in values if len(values[name]) > 1) or tuple(values)
+
+
+def _row(record: TrialRecord, names: Iterable[str]) -> tuple[str, ...]:
     trial, result = record.trial, record.result
-    place = (str(trial.study), str(trial.trial))
-    point = Text(point_text(trial)).plain
+    place, point = (str(trial.study), str(trial.trial)), _point_text(trial, names)
     if result is None:
         return (*place, "not run", "-", "-", "-", point)
     time = "-" if result.time_to_target_s is None else f"{result.time_to_target_s:.2f}"
@@ -226,11 +249,12 @@ def _row(record: TrialRecord) -> tuple[str, ...]:
     return (*place, result.state, time, str(steps), best, point)
 
 
-def point_text(trial: Trial) -> str:
+def _point_text(trial: Trial, names: Iterable[str]) -> str:
     """A point on few lines: `name=value`, numbers to four digits."""
+    values = ((name, trial.point[name]) for name in names if name in trial.point)
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in trial.point.items()
+        for name, value in values
     )
 
 

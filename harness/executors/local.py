@@ -27,11 +27,16 @@ def run_local(
         options: sandbox, folders and threads of this machine.
         display: hears of every trial that runs.
     """
-    from harness.body import run_trial
+    from harness.body import prepare, run_trial
 
+    missing = [trial for trial in trials if record_of(trial, store).result is None]
     try:
+        # Data are made before the first trial, so that no trial waits for its own.
+        for number, trial in enumerate(missing, start=1):
+            display.note(f"data of trial {number} of {len(missing)}")
+            prepare(trial, options)
         for number, trial in enumerate(trials, start=1):
-            if record_of(trial, store).result is not None:
+            if trial not in missing:
                 continue
             display.begin(number, len(trials), trial)
             result = run_trial(trial, store, options, display)

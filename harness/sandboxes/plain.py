@@ -7,6 +7,7 @@ referee signals it by process group and hears of its end from the nursery.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -44,6 +45,11 @@ class Nursery:
         ours.settimeout(START_TIMEOUT_S)
         self._control = ours
         self._ended: dict[int, int] = {}
+
+    def close(self) -> None:
+        """Hang up, upon which the nursery kills what it has forked and ends."""
+        self._control.close()
+        self._process.wait()
 
     def fork(self, order: dict[str, object], descriptors: list[int]) -> int:
         """Fork a worker that gets `descriptors` (wire, log) and return its process id."""
@@ -86,7 +92,9 @@ class Nursery:
 @cache
 def nursery(framework: str, threads: int) -> Nursery:
     """This process's nursery for a framework: started once, ended when this process ends."""
-    return Nursery(framework, threads)
+    started = Nursery(framework, threads)
+    atexit.register(started.close)
+    return started
 
 
 class PlainCell:

@@ -45,7 +45,7 @@ def serve(control: socket.socket) -> None:
                 poll.unregister(descriptor)
                 _report_end(control, children.pop(descriptor), descriptor)
                 continue
-            line, descriptors, _, _ = socket.recv_fds(control, 65536, 2)
+            line, descriptors = _request(control)
             if not line:
                 _kill_all(children)
                 return
@@ -53,6 +53,15 @@ def serve(control: socket.socket) -> None:
             children[watch := os.pidfd_open(pid)] = pid
             poll.register(watch, select.POLLIN)
             control.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+
+
+def _request(control: socket.socket) -> tuple[bytes, list[int]]:
+    """One request and its descriptors; nothing once the other end is gone."""
+    try:
+        line, descriptors, _, _ = socket.recv_fds(control, 65536, 2)
+    except ConnectionResetError:
+        return b"", []
+    return line, list(descriptors)
 
 
 def _report_end(control: socket.socket, pid: int, descriptor: int) -> None:

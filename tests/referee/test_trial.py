@@ -1,0 +1,104 @@
+"""What holds for a whole trial: record, clock, repetition, isolation of data."""
+
+import json
+
+from harness.record.store import read_record
+from harness.record.table import curves_frame, results_frame
+
+from .test_states import ADAMW, CLASS, LIVE, acting
+
+
+def test_a_finished_trial_is_not_run_again(bench):
+    trial = bench.trial(ADAMW, seconds=0.5)
+    first = bench.run_planned(trial)
+    events = (bench.store / trial.folder / "events.jsonl").read_bytes()
+    assert bench.run_planned(trial) == first
+    assert (bench.store / trial.folder / "events.jsonl").read_bytes() == events
+
+
+def test_a_trial_cut_short_is_begun_anew_and_leaves_its_mark(bench):
+    trial = bench.trial(ADAMW, seconds=0.5)
+    bench.run_planned(trial)
+    path = bench.store / trial.folder / "events.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    bench.run_planned(trial)
+    kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
+    assert kinds.count("begin") == 2
+    assert bench.events(trial)[0]["data"]["attempt"] == 2
+
+
+def test_every_grid_point_has_a_snapshot_and_every_fifth_an_evaluation(bench):
+    trial = bench.trial(ADAMW, seconds=60.0, steps=100)
+    bench.run_planned(trial)
+    events = bench.events(trial)
+    grids = [e["data"]["grid"] for e in events if e["kind"] == "snapshot"]
+    judged = [e["data"]["grid"] for e in events if e["kind"] == "evaluation"]
+    assert grids == list(range(1, 51))
+    assert judged == list(range(5, 51, 5))
+
+
+def test_the_record_says_who_said_what(bench):
+    trial = bench.trial(ADAMW, seconds=0.5)
+    bench.run_planned(trial)
+    said = {event["kind"]: event["by"] for event in bench.events(trial)}
+    assert said == {
+        "begin": "referee",
+        "ready": "referee",
+        "warm": "worker",
+        "go": "referee",
+        "snapshot": "worker",
+        "evaluation": "referee",
+        "end": "referee",
+    }
+
+
+def test_a_store_becomes_frames_for_scoring(bench):
+    trial = bench.trial(ADAMW, seconds=0.5)
+    result = bench.run_planned(trial)
+    (row,) = results_frame(bench.store).to_dict("records")
+    assert (row["identity"], row["state"], row["scored"]) == (trial.identity, "budget", False)
+    assert row["steps"] == result.steps
+    curve = curves_frame(bench.store)
+    assert set(curve["split"]) == {"validation", "probe"}
+    assert curve["time_s"].is_monotonic_increasing
+    assert read_record(bench.store / trial.folder / "trial.json").result == result
+
+
+def test_the_worker_trains_on_the_instances_data_from_the_instances_weights(bench):
+    look = """
+        if self.steps == 11:
+            batch = stream_batch = self.stream.next(4)
+            print(float(self.problem.parameters["output.weight"].sum()), batch.targets.tolist())
+    """
+    source = CLASS.format(act=look, give=LIVE).replace(
+        "self.steps += 1", "self.steps += 1; self.stream = stream"
+    )
+    trial = bench.trial(source, seconds=0.3)
+    bench.run_planned(trial)
+    lines = (bench.store / trial.folder / "worker.log").read_text().splitlines()
+    again = trial.model_copy(update={"trial": 2})
+    bench.run_planned(again)
+    assert (bench.store / again.folder / "worker.log").read_text().splitlines() == lines
+    assert len(lines) == 1
+
+
+def test_step_budgets_give_the_same_curve_whatever_the_speed(bench):
+    curves = []
+    for pause_s in (0.0, 0.002):
+        schedule = f"lambda progress: __import__('time').sleep({pause_s}) or 1.0 - progress"
+        trial = bench.trial(f"{ADAMW[:-1]}, {schedule}\n", seconds=60.0, steps=200)
+        bench.run_planned(trial)
+        judged = [e["data"] for e in bench.events(trial) if e["kind"] == "evaluation"]
+        curves.append([(data["step"], data["validation"]) for data in judged])
+    assert curves[0] == curves[1]
+    assert [step for step, _ in curves[0]] == list(range(20, 201, 20))
+
+
+def test_time_frozen_is_not_training_time(bench):
+    """A submission counting its own seconds finds no more than the clock allows it."""
+    trial = bench.trial(acting(), seconds=1.0)
+    bench.run_planned(trial)
+    clock = bench.events(trial)[-1]["data"]["clock"]
+    assert 1.0 <= clock["timed_s"] < 1.2
+    assert clock["evaluation_s"] > 0.0
+    assert set(clock) >= {"setup_s", "warm_up_s", "load_s", "freeze_s", "evaluation_s"}
