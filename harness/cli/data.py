@@ -1,0 +1,69 @@
+"""`harness data prepare NAME`: put a downloaded data set where the suites look for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from workloads.data.download import Progress
+
+DATA_SETS = ("cifar10",)
+
+app = typer.Typer(
+    help="Data sets that the standard suite reads.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Data sets that the standard suite reads."""
+
+
+@app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(help=f"The data set: {', '.join(DATA_SETS)}.")],
+    data_dir: Annotated[
+        Path | None,
+        typer.Option("--data-dir", help="Where to put it.", show_default="the user's data folder"),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="The archive or its unpacked folder, instead of a download."),
+    ] = None,
+) -> None:
+    """Download a data set, or take it from a path, check it, and unpack it."""
+    from workloads.data.download import prepare_cifar10
+    from workloads.data.paths import default_data_dir
+
+    if name not in DATA_SETS:
+        raise UnknownNameError("data set", name, DATA_SETS)
+    place = data_dir if data_dir is not None else default_data_dir()
+    with _progress_bar(f"downloading {name}") as progress:
+        folder = prepare_cifar10(place, source, progress)
+    typer.echo(f"{name} is in {folder}")
+    if data_dir is not None:
+        typer.echo(f"use it with --data-dir {data_dir}")
+
+
+@contextmanager
+def _progress_bar(title: str) -> Iterator[Progress]:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    with Progress(
+        "{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn(), transient=True
+    ) as bar:
+        task = bar.add_task(title, total=None, visible=False)
+
+        def show(have_bytes: int, total_bytes: int | None) -> None:
+            bar.update(task, completed=have_bytes, total=total_bytes, visible=True)
+
+        yield show

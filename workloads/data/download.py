@@ -1,0 +1,141 @@
+"""Getting CIFAR-10: from its home page, resuming where a download broke off, or from a path."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http import HTTPStatus
+from http.client import HTTPException
+from pathlib import Path
+from typing import BinaryIO
+
+from harness.errors import HarnessError
+from workloads.data import cifar10
+
+URL = f"https://www.cs.toronto.edu/~kriz/{cifar10.ARCHIVE}"
+TIMEOUT_S = 30.0
+BLOCK_BYTES = 2**18
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes there are and the bytes there will be, if that is known."""
+
+
+def prepare_cifar10(data_dir: Path, source: Path | None, progress: Progress) -> Path:
+    """Put CIFAR-10's unpacked folder into a data folder; does nothing if it is there and whole.
+
+    Args:
+        data_dir: where to put it.
+        source: the archive, the unpacked folder, or a folder that holds one; None to download.
+        progress: hears how far the download is.
+
+    Returns:
+        The unpacked folder.
+
+    Raises:
+        HarnessError: no network, a broken archive, or a folder that cannot be written.
+    """
+    place = data_dir / cifar10.FOLDER
+    if source is None and _has_all(place):
+        return place
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if source is not None:
+            _take(source, place)
+        else:
+            _download_and_unpack(data_dir, progress)
+    except OSError as error:
+        raise HarnessError(
+            f"cannot put CIFAR-10 into {data_dir}: {error.strerror or error}",
+            "free some space there (400 MB), or name another folder with --data-dir DIR",
+        ) from error
+    cifar10.load(place)
+    return place
+
+
+def download(url: str, archive: Path, progress: Progress) -> None:
+    """Fetch a file by way of `<archive>.part`; what an earlier attempt fetched is kept.
+
+    Args:
+        url: where the file is; a server that knows no ranges sends it from its beginning.
+        archive: where it goes once it is whole.
+        progress: hears how far it is.
+
+    Raises:
+        HarnessError: the server cannot be reached, or the connection broke.
+    """
+    part = archive.with_name(f"{archive.name}.part")
+    try:
+        _fetch(url, part, progress)
+    except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise HarnessError(
+            f"cannot download {url}: {reason}",
+            f"the same command goes on where it broke off; {cifar10.WAYS_OUT}",
+        ) from error
+    part.replace(archive)
+
+
+def _fetch(url: str, part: Path, progress: Progress) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+            resumed = response.status == HTTPStatus.PARTIAL_CONTENT
+            _receive(response, part, have if resumed else 0, progress)
+    except urllib.error.HTTPError as error:
+        # The part is as long as the file: nothing is left to fetch.
+        if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not have:
+            raise
+
+
+def _receive(response: BinaryIO, part: Path, have: int, progress: Progress) -> None:
+    length = getattr(response, "length", None)
+    total = have + length if length is not None else None
+    with part.open("ab" if have else "wb") as file:
+        while block := response.read(BLOCK_BYTES):
+            file.write(block)
+            have += len(block)
+            progress(have, total)
+    if total is not None and have < total:
+        raise ConnectionError(f"the connection broke after {have} of {total} bytes")
+
+
+def _download_and_unpack(data_dir: Path, progress: Progress) -> None:
+    archive = data_dir / cifar10.ARCHIVE
+    if not archive.exists():
+        download(URL, archive, progress)
+    try:
+        cifar10.check_md5(archive)
+    except HarnessError:
+        # A download that is wrong in content would never come right by going on.
+        archive.unlink()
+        raise
+    _take(archive, data_dir / cifar10.FOLDER)
+
+
+def _take(source: Path, place: Path) -> None:
+    files = cifar10.files(source)
+    if files[0].parent == place:
+        return
+    making = place.with_name(f"{place.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    if len(files) == 1:
+        cifar10.check_md5(files[0])
+        with tarfile.open(files[0]) as tar:
+            tar.extractall(making, filter="data")
+        unpacked = making / cifar10.FOLDER
+    else:
+        unpacked = making
+        for file in files:
+            shutil.copyfile(file, making / file.name)
+    shutil.rmtree(place, ignore_errors=True)
+    unpacked.rename(place)
+    shutil.rmtree(making, ignore_errors=True)
+
+
+def _has_all(place: Path) -> bool:
+    return all((place / name).is_file() for name in cifar10.BATCHES)
