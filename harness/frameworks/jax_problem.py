@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from harness.errors import HarnessError, UnknownNameError
+from harness.errors import UnknownNameError
 from harness.frameworks.adapter import ModelSource
 from harness.frameworks.jax_loss import loss_of
+from harness.frameworks.jax_passes import in_precision, zero_offsets
 from harness.frameworks.model_source import build, layers_of, specs_of
 from harness.interface import Batch, BudgetView, Evaluation, Tap
 
@@ -55,7 +54,7 @@ class JaxProblem:
         self.seed = seed
         self.device = device
         self.key = key_of(seed)
-        self._dtype = jnp.dtype(source.precision)
+        self._cast = in_precision(jnp.dtype(source.precision))
         self._value_and_grad = jax.jit(jax.value_and_grad(self._loss))
         self._tapped = jax.jit(self._tapped_pass, static_argnames="names")
         self.reset_counts()
@@ -140,11 +139,6 @@ class JaxProblem:
         logits: Array = self.model.apply(self._cast(parameters), self._cast(inputs))
         return logits.astype(jnp.float32)
 
-    def _cast(self, tree: Any) -> Any:
-        if self._dtype == jnp.float32:
-            return tree
-        return jax.tree.map(partial(_as_type, dtype=self._dtype), tree)
-
     def _loss(self, parameters: Tree, batch: Batch[Array]) -> Array:
         return self.loss.value(self._logits(parameters, batch.inputs), batch.targets)
 
@@ -168,36 +162,15 @@ class JaxProblem:
                 wanted = self.loss.sample_targets(logits, random)
             return self.loss.value(logits, wanted), (logits, entered)
 
-        offsets = self._zero_offsets(parameters, batch.inputs, names)
+        tapped = [layer for layer in self.layers if layer.name in names]
+        offsets = zero_offsets(self.model, tapped, self.specs, parameters, batch.inputs)
         (gradients, shifts), (logits, entered) = jax.grad(loss, (0, 1), has_aux=True)(
             parameters, offsets
         )
         taps = {name: Tap(entered[name], shifts[name]) for name in names}
         return Evaluation(logits, self.loss.value(logits, batch.targets)), gradients, taps
 
-    def _zero_offsets(
-        self, parameters: dict[str, Array], inputs: Array, names: tuple[str, ...]
-    ) -> dict[str, Array]:
-        """Zeros shaped as the layers' outputs: their inputs' shapes, the last axis replaced."""
-        scalars = {name: jnp.zeros(()) for name in names}
-        _, entered = jax.eval_shape(self.model.apply_tapped, parameters, inputs, scalars)
-        offsets = {}
-        for layer in self.layers:
-            if layer.name in names:
-                if layer.kind not in ("linear", "recurrent"):
-                    raise HarnessError(
-                        f"layer '{layer.name}' of kind {layer.kind} cannot be tapped in jax",
-                        "linear and recurrent layers can",
-                    )
-                out = self.specs[layer.weight].shape[0]
-                offsets[layer.name] = jnp.zeros((*entered[layer.name].shape[:-1], out))
-        return offsets
-
 
 def key_of(seed: int) -> Array:
     """A key of all bits of a seed; `jax.random.key` itself would take the lower 32."""
     return jax.random.fold_in(jax.random.key(seed % 2**32), seed >> 32)
-
-
-def _as_type(value: Array, dtype: jnp.dtype) -> Array:
-    return value.astype(dtype) if jnp.issubdtype(value.dtype, jnp.floating) else value

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
-from harness.errors import UnknownNameError
 from harness.frameworks.adapter import ModelSource
 from harness.frameworks.model_source import build, check_shapes, layers_of, specs_of
 from harness.frameworks.torch_loss import loss_of
+from harness.frameworks.torch_taps import tap_layers
 from harness.interface import Batch, BudgetView, Evaluation, Tap
 
 
@@ -106,27 +104,16 @@ class TorchProblem:
             logits = self._logits(_Functional(self.model, parameters), batch.inputs)
         return Evaluation(logits, self.loss.value(logits, batch.targets))
 
-    @contextmanager
-    def tap(self, names: Sequence[str] | None = None) -> Iterator[dict[str, Tap[Tensor]]]:
-        """Record layers' inputs and output-gradients; all layers by default.
+    def tap(
+        self, names: Sequence[str] | None = None
+    ) -> AbstractContextManager[dict[str, Tap[Tensor]]]:
+        """Record layers' inputs and output-gradients in a `with` block; all layers by default.
 
-        Yields:
-            A dictionary that each backward pass inside the block fills anew, by layer; a second
-            backward pass through a kept graph (with sampled targets, say) replaces the gradients.
+        The dictionary that it gives is filled anew, by layer, in each backward pass through a
+        forward pass made in the block; a second one through a kept graph (with sampled targets,
+        say) replaces the gradients.
         """
-        known = {layer.name: layer for layer in self.layers}
-        taps: dict[str, Tap[Tensor]] = {}
-        handles = []
-        try:
-            for name in known if names is None else names:
-                if name not in known:
-                    raise UnknownNameError("layer", name, known)
-                module = self.model.get_submodule(known[name].weight.rpartition(".")[0])
-                handles.append(_tap(module, name, taps))
-            yield taps
-        finally:
-            for handle in handles:
-                handle.remove()
+        return tap_layers(self.model, self.layers, names)
 
     def _logits(self, model: nn.Module | _Functional, inputs: Tensor) -> Tensor:
         self._forwards += 1
@@ -169,16 +156,3 @@ def _global_state_of(random: torch.Generator, device: torch.device) -> Iterator[
         else:
             torch.set_rng_state(random.get_state())
         yield
-
-
-def _tap(module: nn.Module, name: str, taps: dict[str, Tap[Tensor]]) -> RemovableHandle:
-    def forward_hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
-        entered = inputs[0].detach()
-
-        def gradient_hook(gradient: Tensor) -> None:
-            taps[name] = Tap(entered, gradient.detach())
-
-        if output.requires_grad:
-            output.register_hook(gradient_hook)
-
-    return module.register_forward_hook(forward_hook)

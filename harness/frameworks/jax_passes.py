@@ -1,0 +1,57 @@
+"""What a pass through a jax model needs: its precision, and zeros where layers are tapped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from harness.errors import HarnessError
+from workloads.functional_jax import Model
+from workloads.parameters import LayerSpec, ParameterSpec
+
+Tree = TypeVar("Tree")
+
+
+def in_precision(dtype: jnp.dtype) -> Callable[[Tree], Tree]:
+    """A function that casts a tree's floating arrays; integers, such as tokens, stay."""
+
+    def cast(value: Array) -> Array:
+        return value.astype(dtype) if jnp.issubdtype(value.dtype, jnp.floating) else value
+
+    def cast_tree(tree: Tree) -> Tree:
+        if dtype == jnp.float32:
+            return tree
+        result: Tree = jax.tree.map(cast, tree)
+        return result
+
+    return cast_tree
+
+
+def zero_offsets(
+    model: Model,
+    layers: Sequence[LayerSpec],
+    specs: Mapping[str, ParameterSpec],
+    parameters: Mapping[str, Array],
+    inputs: Array,
+) -> dict[str, Array]:
+    """Zeros shaped as the layers' outputs: their inputs' shapes with the last axis replaced.
+
+    Raises:
+        HarnessError: a layer is of a kind whose outputs are shaped otherwise.
+    """
+    scalars = {layer.name: jnp.zeros(()) for layer in layers}
+    _, entered = jax.eval_shape(model.apply_tapped, parameters, inputs, scalars)
+    offsets = {}
+    for layer in layers:
+        if layer.kind not in ("linear", "recurrent"):
+            raise HarnessError(
+                f"layer '{layer.name}' of kind {layer.kind} cannot be tapped in jax",
+                "linear and recurrent layers can",
+            )
+        outputs = specs[layer.weight].shape[0]
+        offsets[layer.name] = jnp.zeros((*entered[layer.name].shape[:-1], outputs))
+    return offsets
