@@ -12,19 +12,31 @@ from typing import Any
 
 import torch
 
+State = MutableMapping[torch.Tensor, dict[str, Any]]
 
-def chunks(parameters: Iterable[torch.Tensor]) -> list[list[torch.Tensor]]:
-    """The parameters that have a gradient, in lists to be updated together."""
-    live = [parameter for parameter in parameters if parameter.grad is not None]
-    on_cpu = [[parameter] for parameter in live if parameter.device.type == "cpu"]
-    others = [parameter for parameter in live if parameter.device.type != "cpu"]
-    return on_cpu + ([others] if others else [])
+
+def chunks(
+    state: State, parameters: Iterable[torch.Tensor]
+) -> list[tuple[int, list[torch.Tensor]]]:
+    """The parameters that have a gradient, in lists to be updated together.
+
+    Counts a step for each in `state`; a parameter whose gradient comes late has its own count.
+
+    Returns:
+        Pairs of the step, from 1, and the parameters.
+    """
+    together: dict[Any, list[torch.Tensor]] = {}
+    for parameter in parameters:
+        if parameter.grad is None:
+            continue
+        step = state[parameter]["step"] = state[parameter].get("step", 0) + 1
+        place = parameter if parameter.device.type == "cpu" else parameter.device
+        together.setdefault((step, place), []).append(parameter)
+    return [(step, members) for (step, _), members in together.items()]
 
 
 def state_lists(
-    state: MutableMapping[torch.Tensor, dict[str, Any]],
-    parameters: Sequence[torch.Tensor],
-    names: Sequence[str],
+    state: State, parameters: Sequence[torch.Tensor], names: Sequence[str]
 ) -> list[list[torch.Tensor]]:
     """One list a name of the parameters' state tensors; zeros where there is none yet."""
     for parameter in parameters:

@@ -46,35 +46,26 @@ class NAdamW(GroupwiseOptimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "step": 0}
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(parameters, defaults)
 
     def update(self, group: dict[str, Any]) -> None:
         """One step of one group."""
-        group["step"] += 1
-        for parameters in chunks(group["params"]):
+        rate, (beta1, beta2) = group["lr"], group["betas"]
+        for t, parameters in chunks(self.state, group["params"]):
             first, second = state_lists(self.state, parameters, ("first", "second"))
-            self._update_chunk(group, parameters, first, second)
-
-    def _update_chunk(
-        self,
-        group: dict[str, Any],
-        parameters: list[torch.Tensor],
-        first: list[torch.Tensor],
-        second: list[torch.Tensor],
-    ) -> None:
-        t, rate, (beta1, beta2) = group["step"], group["lr"], group["betas"]
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        torch._foreach_lerp_(first, gradients, 1 - beta1)
-        torch._foreach_mul_(second, beta2)
-        torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
-        look_ahead = torch._foreach_mul(first, beta1 / (1 - beta1 ** (t + 1)))
-        torch._foreach_add_(look_ahead, gradients, alpha=(1 - beta1) / (1 - beta1**t))
-        scale = torch._foreach_sqrt(second)
-        torch._foreach_div_(scale, (1 - beta2**t) ** 0.5)
-        torch._foreach_add_(scale, group["eps"])
-        torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])
-        torch._foreach_addcdiv_(parameters, look_ahead, scale, -rate)
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            torch._foreach_lerp_(first, gradients, 1 - beta1)
+            torch._foreach_mul_(second, beta2)
+            torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
+            # The scalar corrections are moved into the rate: two passes over memory fewer.
+            ahead, here = beta1 / (1 - beta1 ** (t + 1)), (1 - beta1) / (1 - beta1**t)
+            root = (1 - beta2**t) ** 0.5
+            direction = torch._foreach_add(first, gradients, alpha=here / ahead)
+            scale = torch._foreach_sqrt(second)
+            torch._foreach_add_(scale, group["eps"] * root)
+            torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])
+            torch._foreach_addcdiv_(parameters, direction, scale, -rate * ahead * root)
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -9,6 +9,7 @@ import torch
 
 from harness.errors import UnknownNameError
 from submissions.mathematics.inverse_roots import inverse_root
+from submissions.mathematics.matrix_sign import product_dtype
 from submissions.mathematics.optimizers import GroupwiseOptimizer
 
 GRAFTS = ("adam", "none", "sgd")
@@ -32,6 +33,7 @@ class Shampoo(GroupwiseOptimizer):
         graft: one of `GRAFTS`.
         graft_beta2: the second moment's, for `adam`.
         epsilon: of `adam`.
+        products: the precision of products with roots: a dtype's name, or `auto`.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Shampoo(GroupwiseOptimizer):
         graft: str = "adam",
         graft_beta2: float = 0.99,
         epsilon: float = 1e-8,
+        products: str = "auto",
     ) -> None:
         if graft not in GRAFTS:
             raise UnknownNameError("graft", graft, GRAFTS)
@@ -61,7 +64,7 @@ class Shampoo(GroupwiseOptimizer):
         }
         defaults |= {"power": power, "damping": damping, "refresh_every": refresh_every}
         defaults |= {"start": start, "max_side": max_side, "graft": graft, "step": 0}
-        defaults |= {"graft_beta2": graft_beta2, "epsilon": epsilon}
+        defaults |= {"graft_beta2": graft_beta2, "epsilon": epsilon, "products": products}
         super().__init__(parameters, defaults)
 
     def update(self, group: dict[str, Any]) -> None:
@@ -73,7 +76,7 @@ class Shampoo(GroupwiseOptimizer):
         self._refresh(live, group)
         for parameter in live:
             state = self.state[parameter]
-            average = state["momentum"] / (1 - group["beta1"] ** group["step"])
+            average = state["momentum"] / (1 - group["beta1"] ** state["step"])
             update = _direction(state, average.flatten(1), group)
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(update.view_as(parameter), alpha=-group["lr"])
@@ -82,12 +85,14 @@ class Shampoo(GroupwiseOptimizer):
         state: State = self.state[parameter]
         if not state:
             rows, columns = parameter.flatten(1).shape
+            state["step"] = 0
             state["momentum"] = torch.zeros_like(parameter)
             if group["graft"] == "adam":
                 state["second"] = parameter.new_zeros(rows, columns)
             for side, size in (("left", rows), ("right", columns)):
                 if size <= group["max_side"]:
                     state[side] = parameter.new_zeros(size, size)
+        state["step"] += 1
         return state
 
     def _refresh(self, live: list[torch.Tensor], group: dict[str, Any]) -> None:
@@ -120,13 +125,17 @@ def _accumulate(state: State, parameter: torch.Tensor, group: dict[str, Any]) ->
 def _direction(state: State, average: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
     graft = average
     if group["graft"] == "adam":
-        correction = 1 - group["graft_beta2"] ** group["step"]
+        correction = 1 - group["graft_beta2"] ** state["step"]
         graft = average / ((state["second"] / correction).sqrt_().add_(group["epsilon"]))
     sides = [side for side in ("left", "right") if side in state]
     if not sides or not all(f"{side}_root" in state for side in sides):
         return graft
-    shampoo = state["left_root"] @ average if "left" in state else average
-    shampoo = shampoo @ state["right_root"] if "right" in state else shampoo
+    shampoo = average.to(product_dtype(average.device, group["products"]))
+    if "left" in state:
+        shampoo = state["left_root"].to(shampoo.dtype) @ shampoo
+    if "right" in state:
+        shampoo = shampoo @ state["right_root"].to(shampoo.dtype)
+    shampoo = shampoo.to(average.dtype)
     if group["graft"] == "none":
         return shampoo
     norm = torch.linalg.vector_norm(shampoo).clamp_(min=torch.finfo(shampoo.dtype).tiny)

@@ -23,6 +23,7 @@ from submissions.shampoo.optimizer import Shampoo
 MATRICES = [name for name, (shape, _) in SHAPES.items() if len(shape) > 1]
 SETTINGS: dict[str, Any] = {
     "lr": 0.01, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.95, "damping": 1e-2,
+    "products": "float32",
     "graft_beta2": 0.9,
 }  # fmt: skip
 
@@ -94,6 +95,7 @@ def test_without_accumulation_the_step_is_the_polar_factor(name: str, max_side: 
     weight = torch.nn.Parameter(torch.zeros_like(gradient))
     weight.grad = gradient
     settings = {"beta1": 0.0, "beta2": 0.0, "damping": 1e-14, "refresh_every": 1, "graft": "none"}
+    settings |= {"products": "float32"}
     Shampoo([weight], lr=1.0, max_side=max_side, **settings).step()
     left, _, right = torch.linalg.svd(gradient.flatten(1), full_matrices=False)
     step = weight.detach().flatten(1)
