@@ -68,7 +68,8 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
         ("mixed-hardware", "hardware"),
         ("mixed-frameworks", "framework"),
     ):
-        values = sorted(frame[column].astype(str).unique())
+        # A trial that has not begun has no machine yet.
+        values = sorted(value for value in frame[column].astype(str).unique() if value)
         if len(values) > 1:
             yield Breach(rule, f"{len(values)} values of {column}: {', '.join(values)}")
     hashes = frame.groupby("column")["workload_hash"].unique()

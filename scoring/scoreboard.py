@@ -46,6 +46,12 @@ class Scoreboard:
         return base_workloads(self.times.workloads, self.rules)
 
     @property
+    def base_columns(self) -> list[int]:
+        """The columns of `times` that are base workloads, in the order of `base`."""
+        known = self.times.workloads
+        return [known.index(name) for name in self.base if name in known]
+
+    @property
     def is_screening(self) -> bool:
         """Whether no entry has a second study anywhere: ratios, but no rank."""
         return bool((~np.isnan(self.times.hit)).sum(axis=-1).max(initial=0) < 2)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.score import Allow, ClockName, RulesName, read_records
+from harness.cli.score import Allow, ClockName, Reference, RulesName, Source, load_board
+from harness.errors import HarnessError
 
 
 def report(
@@ -15,25 +16,30 @@ def report(
     *,
     rules: RulesName = "guided-descent",
     clock: ClockName = "seconds",
+    reference: Reference = "adamw",
     allow: Allow = None,
     to: Annotated[
         Path | None, typer.Option(help="The file to write; report.html in the folder if not given.")
     ] = None,
 ) -> None:
     """Write a page with the table, the curves and the profile; print where it lies."""
-    typer.echo(f"report: {write_report(out, rules, clock, allow or [], to)}")
+    source = Source(out, None, rules, clock, tuple(allow or ()))
+    typer.echo(f"report: {write_report(source, reference, to or out / 'report.html')}")
 
 
-def write_report(
-    out: Path, rules: str, clock: str, allow: list[str], to: Path | None = None
-) -> Path:
-    """Write the report of a folder of records and return its path."""
+def write_report(source: Source, reference: str, to: Path) -> Path:
+    """Write the report of a folder of records and return its path.
+
+    Raises:
+        HarnessError: the source is no folder of records, or the page cannot be written.
+    """
     from harness.record.table import curves_frame
-    from scoring.evaluate import score_results
     from scoring.report.page import render_page, write_page
-    from scoring.rules import load_rules
+    from scoring.uncertainty import assess
 
-    frame = read_records(out)
-    board = score_results(frame, load_rules(rules), clock, allow)
-    page = render_page(board, frame, curves_frame(out), out)
-    return write_page(page, to or out / "report.html").resolve()
+    board, frame = load_board(source)
+    if source.out is None or frame is None:
+        raise HarnessError("a report needs a folder of records", "harness report OUT")
+    sure = assess(board, reference)
+    page = render_page(board, sure, frame, curves_frame(source.out), to.parent)
+    return write_page(page, to).resolve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,12 +31,31 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything 
 CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write the table here as CSV.")]
 
 
+Reference = Annotated[str, typer.Option(help="The submission that speed-ups are measured against.")]
+Resamples = Annotated[
+    int, typer.Option(min=100, help="Resamples (or draws) behind intervals and ranks.")
+]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where times come from and how they are judged: the flags that scoring commands share."""
+
+    out: Path | None = None
+    times: Path | None = None
+    rules: str = "guided-descent"
+    clock: str = "seconds"
+    allow: tuple[str, ...] = ()
+
+
 def score(
     out: Out = None,
     *,
     times: TimesFile = None,
     rules: RulesName = "guided-descent",
     clock: ClockName = "seconds",
+    reference: Reference = "adamw",
+    resamples: Resamples = 2000,
     allow: Allow = None,
     json: JsonFile = None,
     csv: CsvFile = None,
@@ -43,20 +63,20 @@ def score(
     """Print times to target, steps to target and the score of every entry."""
     from scoring.report.console import print_board
     from scoring.report.tables import workload_table
+    from scoring.uncertainty import assess
 
-    board, frame = load_board(out, times, rules, clock, allow or [])
+    board, frame = load_board(Source(out, times, rules, clock, tuple(allow or ())))
     table = workload_table(board, frame)
-    print_board(board, table)
+    sure = assess(board, reference, resamples)
+    print_board(board, table, sure)
     if json is not None:
-        document = board.to_json()
+        document = board.to_json() | {"uncertainty": sure.to_json(board) if sure else None}
         write_text(json, json_module.dumps(document, indent=1, allow_nan=False) + "\n")
     if csv is not None:
         write_text(csv, table.to_csv(index=False))
 
 
-def load_board(
-    out: Path | None, times: Path | None, rules: str, clock: str, allow: list[str]
-) -> tuple[Scoreboard, pd.DataFrame | None]:
+def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
     """The scoreboard of a folder of records or of a table, and the records' frame.
 
     Raises:
@@ -65,15 +85,16 @@ def load_board(
     from scoring.evaluate import score_results, score_table
     from scoring.rules import load_rules
 
-    if (out is None) == (times is None):
+    rules = load_rules(source.rules)
+    if source.out is None and source.times is not None:
+        return score_table(read_table(source.times), rules, source.clock, source.allow), None
+    if source.out is None or source.times is not None:
         raise HarnessError(
             "give either a folder of records or a table of times",
             "harness score OUT   or   harness score --times FILE.csv --rules algoperf-v0.5",
         )
-    if times is not None:
-        return score_table(read_table(times), load_rules(rules), clock, allow), None
-    frame = read_records(out or Path())
-    return score_results(frame, load_rules(rules), clock, allow), frame
+    frame = read_records(source.out)
+    return score_results(frame, rules, source.clock, source.allow), frame
 
 
 def read_records(out: Path) -> pd.DataFrame:

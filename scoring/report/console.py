@@ -7,30 +7,41 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from scoring.report.tables import SCREENING, entry_table, number
+from scoring.compare import LEVEL, Comparison
+from scoring.draws import METHODS
+from scoring.report.tables import DESCRIPTIVE, SCREENING, entry_table, number
 from scoring.scoreboard import Scoreboard
+from scoring.speedup import Contest
+from scoring.uncertainty import Uncertainty
 
 
-def print_board(board: Scoreboard, workloads: pd.DataFrame, console: Console | None = None) -> None:
+def print_board(
+    board: Scoreboard,
+    workloads: pd.DataFrame,
+    sure: Uncertainty | None = None,
+    console: Console | None = None,
+) -> None:
     """Print stamps, the table of scores and the table of times."""
     out = console or Console()
     for stamp in board.stamps:
         out.print(f"MIXED  {stamp}", style="bold red", markup=False)
-    out.print(_scores(board))
+    out.print(_scores(board, sure))
     out.print(_times(board, workloads))
     if board.is_screening:
         out.print(SCREENING, style="yellow", markup=False)
+    if sure is not None:
+        out.print(f"Intervals: {LEVEL:.0%}, {METHODS[sure.method]}. {DESCRIPTIVE}", markup=False)
 
 
-def _scores(board: Scoreboard) -> Table:
+def _scores(board: Scoreboard, sure: Uncertainty | None) -> Table:
     table = Table(title=f"Score by {board.clock.name} ({board.clock.said_by})")
     table.add_column("submission")
-    for name in ("score", "range over [last miss, hit]", "workloads reached"):
-        table.add_column(name, justify="right")
-    for line in entry_table(board).itertuples():
-        span = f"{line.score_low:.4f} - {line.score_high:.4f}"
-        reached = f"{line.workloads_reached} of {line.workloads}"
-        table.add_row(str(line.submission), f"{line.score:.4f}", span, reached)
+    lines = entry_table(board, sure).to_dict("records")
+    heads = [str(head) for head in lines[0] if head != "submission"] if lines else []
+    for head in heads:
+        table.add_column(head, justify="right")
+    for line in lines:
+        table.add_row(str(line["submission"]), *(str(line[head]) for head in heads))
     return table
 
 
@@ -55,3 +66,36 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
         last = line["workload"]
         table.add_row(name, str(line["submission"]), *cells)
     return table
+
+
+def print_comparison(
+    seen: Comparison, stamps: tuple[str, ...], console: Console | None = None
+) -> None:
+    """Print two entries side by side, and the verdict."""
+    out = console or Console()
+    for stamp in stamps:
+        out.print(f"MIXED  {stamp}", style="bold red", markup=False)
+    table = Table(title=f"{seen.a} against {seen.b}: above 1, {seen.a} is faster")
+    table.add_column("workload")
+    for head in (seen.a, seen.b, "factor", f"{LEVEL:.0%} interval", f"P({seen.a} faster)"):
+        table.add_column(head, justify="right")
+    for row, workload in enumerate(seen.workloads):
+        drawn = None if seen.by_workload is None else seen.by_workload[row]
+        times = [number(float(seen.medians[side, row])) for side in (0, 1)]
+        shown = f"{seen.factor.marks[row]} {seen.factor.by_workload[row]:.3f}".strip()
+        table.add_row(workload, *times, shown, *_surety(drawn))
+    overall = f"{seen.factor.mark} {seen.factor.overall:.3f}".strip()
+    table.add_section()
+    table.add_row("geometric mean", "", "", overall, *_surety(seen.overall), style="bold")
+    out.print(table)
+    out.print(seen.verdict(), markup=False)
+
+
+def _surety(drawn: Contest | None) -> tuple[str, str]:
+    if drawn is None:
+        return "-", "-"
+    low, _, high = drawn.interval(LEVEL)
+    chance = f"{drawn.probability:.2f}"
+    if drawn.hidden > 0.01:
+        chance += f" ({drawn.hidden:.0%} undecided)"
+    return f"{drawn.mark} [{low:.3f}, {high:.3f}]".strip(), chance

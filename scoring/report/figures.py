@@ -60,7 +60,9 @@ def curves_figure(
         figure = Figure(figsize=(6.4, 3.9), layout="constrained")
         axes = figure.subplots()
         named: set[str] = set()
-        by_trial = dict(list(curves.groupby("identity")))
+        first = frame.iloc[0]
+        shown = curves[(curves["split"] == "validation") & (curves["metric"] == first["metric"])]
+        by_trial = dict(list(shown.groupby("identity")))
         for trial in frame.to_dict("records"):
             entry = trial["entry"]
             curve = by_trial.get(trial["identity"])
@@ -76,7 +78,6 @@ def curves_figure(
             )  # fmt: skip
             if trial["state"] == "reached" and counts:
                 axes.plot(trial["time_to_target_s"], trial["target"], "o", color=colours[entry])
-        first = frame.iloc[0]
         axes.axhline(first["target"], color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.annotate(
             f"target {first['target']:g}", (1.0, first["target"]), xytext=(-4, 4),
@@ -115,14 +116,3 @@ def profile_figure(board: Scoreboard) -> str:
 def _steps(board: Scoreboard) -> np.ndarray:
     inside = board.ratios[np.isfinite(board.ratios)]
     return np.asarray(inside[inside <= board.rules.tau_max])
-
-
-def figures_of(board: Scoreboard, trials: pd.DataFrame, curves: pd.DataFrame) -> Mapping[str, str]:
-    """All figures of a report by title; a workload without curves has none."""
-    colours = palette(board.times.submissions)
-    drawn = {"Performance profile": profile_figure(board)}
-    for (workload, variant), part in trials.groupby(["workload", "variant"]):
-        if curves["identity"].isin(part["identity"]).any():
-            name = str(workload) if variant == "base" else f"{workload}, {variant}"
-            drawn[f"Curves of {name}"] = curves_figure(part, curves, name, colours)
-    return drawn

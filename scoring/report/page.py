@@ -11,15 +11,34 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.errors import HarnessError
+from scoring.draws import METHODS
 from scoring.frame import prepare
-from scoring.report.figures import figures_of
-from scoring.report.tables import SCREENING, entry_table, number, trial_table, workload_table
+from scoring.pairs import PairTable
+from scoring.pool import pool_sensitivity
+from scoring.report.tables import (
+    DESCRIPTIVE,
+    RANGE,
+    SCREENING,
+    entry_table,
+    number,
+    trial_table,
+    workload_table,
+)
+from scoring.report.views import figures_of
 from scoring.scoreboard import Scoreboard
 from scoring.studies import study_table
+from scoring.tuning import sensitivity
+from scoring.uncertainty import LEVEL, Uncertainty
 
 
-def render_page(board: Scoreboard, frame: pd.DataFrame, curves: pd.DataFrame, folder: Path) -> str:
-    """The page as text: no link leaves it but those to records, relative to `folder`."""
+def render_page(
+    board: Scoreboard,
+    sure: Uncertainty | None,
+    frame: pd.DataFrame,
+    curves: pd.DataFrame,
+    folder: Path,
+) -> str:
+    """The page as text, complete in itself; records are named relative to `folder`."""
     frame = prepare(frame)
     trials = trial_table(frame)
     environment = Environment(
@@ -29,13 +48,60 @@ def render_page(board: Scoreboard, frame: pd.DataFrame, curves: pd.DataFrame, fo
     environment.filters["number"] = number
     return environment.get_template("template.html").render(
         board=board,
-        screening=SCREENING if board.is_screening else "",
+        notes=_notes(board, sure),
         facts=_facts(frame),
-        entries=entry_table(board).to_dict("records"),
+        entries=entry_table(board, sure).to_dict("records"),
+        bars=[float(board.scores[row]) for row in board.order()],
         workloads=_with_sources(board, frame),
+        pairs=_pairs(board, sure),
+        sensitivity=sensitivity(frame[frame["state"] != "unfinished"]).to_dict("records"),
+        pool=_moved_ranks(board),
         trials=_with_links(trials, folder),
-        figures=figures_of(board, trials, curves),
+        figures=figures_of(board, frame, trials, curves),
     )
+
+
+def _notes(board: Scoreboard, sure: Uncertainty | None) -> list[str]:
+    notes = [RANGE]
+    if sure is not None:
+        how = f"Interval, ranks and speed-up: {LEVEL:.0%}, by {METHODS[sure.method]}."
+        notes += [f"{how} {DESCRIPTIVE}"]
+    if board.is_screening:
+        notes += [f"This is a {SCREENING}."]
+    return notes
+
+
+def _pairs(board: Scoreboard, sure: Uncertainty | None) -> list[dict[str, Any]]:
+    """A row an entry: its name and its probability and factor against every entry, best first."""
+    if sure is None or sure.pairs is None or not 1 < len(board.scores) <= 16:
+        return []
+    table, order = sure.pairs, board.order()
+    return [
+        {
+            "name": board.times.submissions[a],
+            "cells": [None if a == b else _pair(table, a, b) for b in order],
+        }
+        for a in order
+    ]
+
+
+def _pair(table: PairTable, a: int, b: int) -> dict[str, Any]:
+    return {
+        "p": float(table.p_beats[a, b]),
+        "hidden": float(table.hidden[a, b]),
+        "factor": float(table.factor[a, b]),
+        "low": float(table.low[a, b]),
+        "high": float(table.high[a, b]),
+    }
+
+
+def _moved_ranks(board: Scoreboard) -> list[dict[str, Any]]:
+    """The entrants whose absence changes the order of the others."""
+    if len(board.scores) < 3 or board.is_screening:
+        return []
+    table = pool_sensitivity(board)
+    moved = table[table["rank"] != table["rank_without"]]
+    return [{str(key): value for key, value in line.items()} for line in moved.to_dict("records")]
 
 
 def write_page(text: str, path: Path) -> Path:

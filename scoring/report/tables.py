@@ -9,24 +9,61 @@ from scoring.clock import CLOCKS, Clock
 from scoring.profile import median_times, ratios_to_best, settle_missing
 from scoring.scoreboard import Scoreboard
 from scoring.studies import study_table, times_of
+from scoring.times import Array
+from scoring.uncertainty import Speedup, Uncertainty
 
+DESCRIPTIVE = (
+    "Those of scores describe, they do not infer: a score depends on the best of the entries. "
+    "Marks of a speed-up: >= and <= bounds, ~ both, because a target was not reached."
+)
+RANGE = "Range: of the score if each time lies anywhere between the last miss and the first hit."
 SCREENING = "screening: one study is a first look, not a verdict; it gives ratios and no ranks"
 
 
-def entry_table(board: Scoreboard) -> pd.DataFrame:
-    """One row an entry, best first: submission, score, its range, workloads reached."""
-    order = board.order()
+def entry_table(board: Scoreboard, sure: Uncertainty | None = None) -> pd.DataFrame:
+    """One row an entry, best first, as texts under the heads that they are shown under."""
     reached = np.isfinite(board.judged).sum(axis=1)
     return pd.DataFrame(
-        {
-            "submission": [board.times.submissions[row] for row in order],
-            "score": board.scores[order],
-            "score_low": board.ranges[order, 0],
-            "score_high": board.ranges[order, 1],
-            "workloads_reached": reached[order],
-            "workloads": len(board.base),
-        }
+        [
+            {
+                "submission": board.times.submissions[row],
+                "score": f"{board.scores[row]:.4f}",
+                "range": _span(board.ranges[row], 3),
+                **(_surety(sure, row) if sure else {}),
+                "reached": f"{reached[row]} of {len(board.base)}",
+            }
+            for row in board.order()
+        ]
     )
+
+
+def _surety(sure: Uncertainty, row: int) -> dict[str, str]:
+    """The columns that only several studies allow."""
+    columns = {
+        "interval": _span(sure.score_intervals[row], 3),
+        "ranks": rank_text(sure.rank_shares[row]),
+    }
+    speedup = sure.speedups[row]
+    if any(item is not None for item in sure.speedups):
+        columns["speed-up"] = "-" if speedup is None else speedup_text(speedup)
+    return columns
+
+
+def _span(ends: Array, digits: int) -> str:
+    return f"{ends[0]:.{digits}f} - {ends[1]:.{digits}f}"
+
+
+def rank_text(shares: Array, least: float = 0.05) -> str:
+    """The up to three likeliest ranks of an entry, each with at least 5 % of the draws."""
+    likely = sorted(enumerate(shares, start=1), key=lambda pair: -pair[1])[:3]
+    return ", ".join(f"{rank}: {share:.0%}" for rank, share in sorted(likely) if share >= least)
+
+
+def speedup_text(item: Speedup) -> str:
+    """A factor with its mark and its interval."""
+    low, _, high = item.contest.interval()
+    point = f"{item.contest.mark} {item.factor.overall:.2f}".strip()
+    return f"{point} ({low:.2f} - {high:.2f})"
 
 
 def workload_table(board: Scoreboard, frame: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -56,7 +93,7 @@ def workload_table(board: Scoreboard, frame: pd.DataFrame | None = None) -> pd.D
     return pd.DataFrame(rows)
 
 
-def _median_steps(board: Scoreboard, frame: pd.DataFrame, clock: Clock) -> np.ndarray:
+def _median_steps(board: Scoreboard, frame: pd.DataFrame, clock: Clock) -> Array:
     times = times_of(frame[frame["state"] != "unfinished"], clock)
     return median_times(settle_missing(times.hit, board.rules))
 

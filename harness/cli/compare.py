@@ -1,0 +1,45 @@
+"""`harness compare`: two entries side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.score import Allow, ClockName, RulesName, Source, TimesFile, load_board
+
+if TYPE_CHECKING:
+    from scoring.compare import Comparison
+
+
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A submission.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The one it is compared with.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder of records; runs/quick if not given.")
+    ] = None,
+    times: TimesFile = None,
+    rules: RulesName = "guided-descent",
+    clock: ClockName = "seconds",
+    allow: Allow = None,
+) -> None:
+    """Say where A is faster than B, by how much, how surely, and what would settle it."""
+    from scoring.report.console import print_comparison
+
+    folder = Path("runs/quick") if out is None and times is None else out
+    source = Source(folder, times, rules, clock, tuple(allow or ()))
+    comparison, stamps = make_comparison(a, b, source)
+    print_comparison(comparison, stamps)
+
+
+def make_comparison(a: str, b: str, source: Source) -> tuple[Comparison, tuple[str, ...]]:
+    """The comparison of two entries of a folder of records or of a table, and its stamps."""
+    from scoring.compare import compare_entries, comparison_breaches
+    from scoring.refusals import settle
+
+    board, _ = load_board(source)
+    comparison = compare_entries(board.times, a, b, board.rules)
+    stamps = settle(comparison_breaches(comparison), source.allow)
+    return comparison, (*board.stamps, *stamps)

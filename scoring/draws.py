@@ -1,0 +1,48 @@
+"""Draws of median times, by the method that the number of studies allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from scoring.bootstrap import bootstrap_medians
+from scoring.profile import settle_missing
+from scoring.rules import Rules
+from scoring.times import Array, Times
+from scoring.tmodel import model_medians
+
+BOOTSTRAP_FROM = 5
+"""From so many studies on, studies are resampled; with fewer, log times are modelled."""
+METHODS = {
+    "model": "a model of log time: t intervals, variance pooled, censoring in the likelihood",
+    "bootstrap": "a bootstrap over studies, paired across entries",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Chunks of median times (some draws, S, W) and how they are drawn."""
+
+    method: str
+    chunks: Iterator[Array]
+
+
+def draw_medians(times: Times, rules: Rules, draws: int, seed: int) -> Draws:
+    """Draw median times of a table with at least two studies."""
+    hit = settle_missing(times.hit, rules)
+    if len(times.studies) >= BOOTSTRAP_FROM:
+        return Draws("bootstrap", bootstrap_medians(hit, draws, seed))
+    return Draws("model", iter([model_medians(hit, censoring_limit(times), draws, seed)]))
+
+
+def censoring_limit(times: Times) -> Array:
+    """Where a study that did not reach is censored; (S, W).
+
+    Its trial's limit where known, else the longest time of the column: what ran to its end
+    without a hit is known to have taken at least about as long as the slowest that hit.
+    """
+    finite = np.where(np.isfinite(times.hit), times.hit, 0.0)
+    longest = np.broadcast_to(finite.max(axis=(0, 2)), times.limit.shape)
+    return np.where(np.isfinite(times.limit), times.limit, longest)

@@ -1,0 +1,57 @@
+"""Every entry against every other: who is faster over all workloads, by how much, how surely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scoring.speedup import contest, pair_limit
+from scoring.times import Array, Times
+
+
+@dataclass(frozen=True, eq=False)
+class PairTable:
+    """For entries A (row) and B (column): geometric mean over workloads of B's time over A's."""
+
+    p_beats: Array
+    """(S, S): the share of draws in which A is faster, and half of those that do not tell."""
+    hidden: Array
+    """(S, S): the share of draws that do not tell: tied, or left open by censoring."""
+    factor: Array
+    """(S, S): the middle of the draws."""
+    low: Array
+    """(S, S): what did not reach put at its limit; `hidden` says how often that decides."""
+    high: Array
+
+    def to_json(self, names: tuple[str, ...]) -> dict[str, dict[str, dict[str, float]]]:
+        """By A's and B's names."""
+        return {
+            a: {
+                b: {
+                    "probability": float(self.p_beats[i, j]),
+                    "factor": float(self.factor[i, j]),
+                    "low": float(self.low[i, j]),
+                    "high": float(self.high[i, j]),
+                    "undecided": float(self.hidden[i, j]),
+                }
+                for j, b in enumerate(names)
+                if i != j
+            }
+            for i, a in enumerate(names)
+        }
+
+
+def pair_table(times: Times, medians: Array, columns: list[int]) -> PairTable:
+    """The table of all pairs from draws of median times (R, S, B) on the base workloads."""
+    entries = medians.shape[1]
+    p_beats, hidden = np.full((entries, entries), 0.5), np.zeros((entries, entries))
+    ends = np.ones((3, entries, entries))
+    for a in range(entries):
+        for b in range(a + 1, entries):
+            limit = pair_limit(times, a, b)[columns]
+            seen = contest(medians[:, a], medians[:, b], limit)
+            for (row, column), view in (((a, b), seen), ((b, a), seen.swapped())):
+                p_beats[row, column], hidden[row, column] = view.probability, view.hidden
+                ends[:, row, column] = view.interval()
+    return PairTable(p_beats, hidden, ends[1], ends[0], ends[2])

@@ -1,0 +1,68 @@
+"""How much the verdict owes to the target: scores and ranks with the target moved by up to 10 %."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from scoring.clock import CLOCKS
+from scoring.pool import ranks_of
+from scoring.rules import Rules
+from scoring.scoreboard import score_times
+from scoring.studies import times_of
+
+SHARES = tuple(round(share, 3) for share in np.linspace(-0.10, 0.10, 21))
+"""By how much the target is made easier; below zero, harder."""
+
+
+def runs_to_the_end(frame: pd.DataFrame) -> bool:
+    """Whether every trial went on after its hit to the end of its budget (stop rule `budget`)."""
+    reached = frame[frame["state"] == "reached"]
+    return bool((reached["timed_s"] >= 0.97 * reached["budget_s"]).all())
+
+
+def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """Score and rank of each entry against the target's shift.
+
+    A trial's time at a shifted target is its first evaluation that meets it. Targets harder than
+    the declared one need trials recorded to the end of their budget; without them only easier
+    ones are given. Columns: easier_by, submission, score, rank.
+
+    Args:
+        frame: prepared results (`scoring.frame.prepare`).
+        curves: their curves.
+        rules: of the score.
+    """
+    shares = SHARES if runs_to_the_end(frame) else tuple(s for s in SHARES if s >= 0)
+    parts = []
+    for share in shares:
+        board = score_times(times_of(moved(frame, curves, share), CLOCKS["seconds"]), rules)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "easier_by": share,
+                    "submission": board.times.submissions,
+                    "score": board.scores,
+                    "rank": ranks_of(board.scores),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def moved(frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float) -> pd.DataFrame:
+    """The results as they would be at a target that is easier by a share of its size."""
+    sign = frame["direction"].map({"maximize": 1.0, "minimize": -1.0})
+    bound = sign * frame["target"] - easier_by * frame["target"].abs()
+    wanted = pd.DataFrame({"metric": frame["metric"], "sign": sign, "bound": bound})
+    wanted["identity"] = frame["identity"]
+    seen = curves[curves["split"] == "validation"].merge(wanted, on=["identity", "metric"])
+    first = seen[seen["sign"] * seen["value"] >= seen["bound"]].groupby("identity")["time_s"].min()
+    hit = frame["identity"].map(first)
+    # A trial that the referee threw out has no time, whatever its curve says.
+    valid = frame["state"].ne("invalid") & hit.notna()
+    return frame.assign(
+        time_to_target_s=hit.where(valid, np.inf),
+        last_miss_s=np.nan,
+        state=frame["state"].where(~valid, "reached").where(valid, "budget"),
+    )

@@ -1,0 +1,123 @@
+"""The figures that several studies, entries or trials allow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scoring.pool import CriticalDifference, critical_difference
+from scoring.relaxation import relaxation_curve
+from scoring.report.figures import (
+    INK,
+    STYLE,
+    Palette,
+    curves_figure,
+    data_uri,
+    palette,
+    profile_figure,
+)
+from scoring.scoreboard import Scoreboard
+from scoring.tuning import best_after_trials
+
+
+def figures_of(
+    board: Scoreboard, frame: pd.DataFrame, trials: pd.DataFrame, curves: pd.DataFrame
+) -> Mapping[str, str]:
+    """All figures of a report by title; one that the records do not allow is left out."""
+    colours = palette(board.times.submissions)
+    drawn = {"Performance profile": profile_figure(board)}
+    for (workload, variant), part in trials.groupby(["workload", "variant"]):
+        if curves["identity"].isin(part["identity"]).any():
+            name = str(workload) if variant == "base" else f"{workload}, {variant}"
+            drawn[f"Curves of {name}"] = curves_figure(part, curves, name, colours)
+    ranks = critical_difference(board)
+    if ranks is not None:
+        drawn["Critical difference"] = difference_figure(board, ranks)
+    ended = frame[frame["state"] != "unfinished"]
+    if ended.groupby(["entry", "column"]).size().max() > 1:
+        drawn["Cost of tuning"] = tuning_figure(best_after_trials(ended), colours)
+    if len(board.scores) > 1 and not curves.empty and board.clock.name == "seconds":
+        moved = relaxation_curve(ended, curves, board.rules)
+        drawn["Target relaxation"] = relaxation_figure(moved, colours)
+    return drawn
+
+
+def difference_figure(board: Scoreboard, ranks: CriticalDifference) -> str:
+    """Mean ranks over workloads, and bars over groups that the critical difference cannot part."""
+    order = np.argsort(ranks.mean_ranks, kind="stable")
+    values = ranks.mean_ranks[order]
+    with style.context(STYLE):
+        figure = Figure(figsize=(6.4, 3.9), layout="constrained")
+        axes = figure.subplots()
+        heights = np.arange(len(order), 0, -1)
+        axes.hlines(heights, 1, values, color="#d3d9e3", linewidth=1)
+        colours = palette(board.times.submissions)
+        names = [board.times.submissions[row] for row in order]
+        axes.scatter(values, heights, s=46, color=[colours[name] for name in names], zorder=3)
+        axes.set_yticks(heights, names)
+        for place, (start, stop) in enumerate(same_groups(values, ranks.difference)):
+            x = len(order) + 0.25 + 0.18 * place
+            axes.plot([x, x], [heights[start], heights[stop]], color=INK, linewidth=3)
+        width = min(ranks.difference, float(len(order)))
+        axes.set(
+            xlabel="mean rank by time over workloads",
+            xlim=(0.8, len(order) + 1.2),
+            ylim=(0.4, len(order) + 0.6),
+            title=f"Critical difference {width:.2f} at 10 % (Friedman p = {ranks.p_value:.2g})",
+        )
+        return data_uri(figure)
+
+
+def same_groups(values: np.ndarray, difference: float) -> list[tuple[int, int]]:
+    """The longest runs of sorted values within a difference: first and last index of each."""
+    groups: list[tuple[int, int]] = []
+    for start in range(len(values)):
+        stop = int(np.searchsorted(values, values[start] + difference, side="right")) - 1
+        if stop > start and (not groups or stop > groups[-1][1]):
+            groups.append((start, stop))
+    return groups
+
+
+def tuning_figure(table: pd.DataFrame, colours: Palette) -> str:
+    """The expected best time after k trials, a panel a workload."""
+    columns = sorted(table["column"].unique())
+    with style.context(STYLE):
+        figure = Figure(figsize=(6.4, 3.9), layout="constrained")
+        panels = figure.subplots(1, len(columns), sharex=True, squeeze=False)[0]
+        for panel, column in zip(panels, columns, strict=True):
+            for entry, part in table[table["column"] == column].groupby("entry"):
+                panel.plot(
+                    part["trials"], part["expected_s"], "o-", markersize=3.5, linewidth=1.5,
+                    color=colours[str(entry)], label=str(entry),
+                )  # fmt: skip
+            panel.set_title(column)
+            panel.set_ylim(bottom=0)
+            panel.xaxis.get_major_locator().set_params(integer=True)
+        panels[0].set_ylabel("expected best time, s")
+        panels[0].legend(loc="best", fontsize=8.5)
+        figure.supxlabel("trials spent on tuning", fontsize=9.5)
+        return data_uri(figure)
+
+
+def relaxation_figure(table: pd.DataFrame, colours: Palette) -> str:
+    """Scores against the target's shift; where lines cross, ranks change."""
+    with style.context(STYLE):
+        figure = Figure(figsize=(6.4, 3.9), layout="constrained")
+        axes: Axes = figure.subplots()
+        for name, part in table.groupby("submission"):
+            axes.plot(
+                100 * part["easier_by"], part["score"], linewidth=1.7,
+                color=colours[str(name)], label=str(name),
+            )  # fmt: skip
+        axes.axvline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.set(
+            xlabel="target made easier by, %", ylabel="score", title="If the target were another",
+            ylim=(-0.03, 1.05),
+        )  # fmt: skip
+        axes.legend(loc="best", fontsize=8.5)
+        return data_uri(figure)

@@ -1,0 +1,86 @@
+"""What tuning costs and what it turns on, from the trials of a prepared results frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import comb
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from scoring.times import Array
+
+
+def best_after_trials(frame: pd.DataFrame) -> pd.DataFrame:
+    """The expected best time after k of an entry's trials on a workload (Dodge et al. 2019).
+
+    Over all choices of k out of its n trials: the mean of the least time, a trial that did not
+    reach counted at its budget, and the share of choices that reach. Columns: column, entry,
+    trials (k), expected_s, share_reached.
+    """
+    rows = [
+        {"column": column, "entry": entry, **line}
+        for (column, entry), part in frame.groupby(["column", "entry"])
+        for line in _expected_best(_times(part), float(part["budget_s"].max()))
+    ]
+    return pd.DataFrame(rows, columns=["column", "entry", "trials", "expected_s", "share_reached"])
+
+
+def _times(part: pd.DataFrame) -> Array:
+    reached = part["state"].eq("reached")
+    times = part["time_to_target_s"].astype(float).where(reached, np.inf).fillna(np.inf)
+    return np.asarray(times, dtype=np.float64)
+
+
+def _expected_best(times: Array, budget_s: float) -> Iterator[dict[str, float]]:
+    ordered = np.sort(times)
+    n = len(ordered)
+    at_budget = np.where(np.isfinite(ordered), ordered, budget_s)
+    for k in range(1, n + 1):
+        # The i-th smallest is the least of k drawn if the other k - 1 come from those behind it.
+        weights = np.array([comb(n - i, k - 1) for i in range(1, n + 1)], dtype=float) / comb(n, k)
+        yield {
+            "trials": k,
+            "expected_s": float(weights @ at_budget),
+            "share_reached": float(weights @ np.isfinite(ordered)),
+        }
+
+
+def sensitivity(frame: pd.DataFrame) -> pd.DataFrame:
+    """How the time to target goes with each hyperparameter: Spearman's rank correlation.
+
+    A trial that did not reach comes behind all that did. Numeric hyperparameters with at least
+    two values, over at least four trials. Columns: entry, column, hyperparameter, trials,
+    correlation, least and greatest value among the faster half.
+    """
+    rows = []
+    for (entry, column), part in frame.groupby(["entry", "column"]):
+        times = _times(part)
+        # Twice the longest, not infinity: rank correlation needs numbers that it can compare.
+        ranked = np.where(np.isfinite(times), times, 2 * float(part["budget_s"].max()))
+        for name, values in _hyperparameters(part):
+            if len(part) < 4 or len(np.unique(values)) < 2 or len(np.unique(ranked)) < 2:
+                continue
+            fast = values[ranked <= np.median(ranked)]
+            rows.append(
+                {
+                    "entry": entry, "column": column, "hyperparameter": name, "trials": len(part),
+                    "correlation": float(spearmanr(values, ranked).statistic),
+                    "fast_low": float(fast.min()), "fast_high": float(fast.max()),
+                }
+            )  # fmt: skip
+    columns = [
+        "entry", "column", "hyperparameter", "trials", "correlation", "fast_low", "fast_high",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _hyperparameters(part: pd.DataFrame) -> Iterator[tuple[str, Array]]:
+    if "point" not in part.columns:
+        return
+    points = list(part["point"])
+    for name in sorted(set().union(*points)):
+        values = [point.get(name) for point in points]
+        if all(isinstance(value, int | float) for value in values):
+            yield name, np.array(values, dtype=float)

@@ -1,0 +1,170 @@
+"""How sure a scoreboard is: intervals, rank distributions, pairs, speed-ups over the reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scoring.draws import METHODS, draw_medians
+from scoring.pairs import PairTable, pair_table
+from scoring.profile import score_medians
+from scoring.scoreboard import Scoreboard
+from scoring.speedup import (
+    Contest,
+    Factor,
+    contest,
+    factor,
+    joined,
+    pair_limit,
+    reference_rows,
+)
+from scoring.times import Array
+
+LEVEL = 0.90
+KEPT = 1 << 24
+"""Draws of median times are kept whole, for pairs, up to so many numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Speedup:
+    """An entry against the reference: the factor by the rules' medians, and its interval."""
+
+    reference: str
+    factor: Factor
+    contest: Contest
+
+
+@dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """What the draws say of S entries."""
+
+    method: str
+    draws: int
+    score_intervals: Array
+    """(S, 2); descriptive: a pool-relative score depends on a minimum over entries."""
+    rank_shares: Array
+    """(S, S): how often each entry (row) has each rank (column, from 1); ties share the better."""
+    speedups: tuple[Speedup | None, ...]
+    pairs: PairTable | None
+
+    def to_json(self, board: Scoreboard) -> dict[str, Any]:
+        """Everything, by name."""
+        names = board.times.submissions
+        return {
+            "method": METHODS[self.method],
+            "draws": self.draws,
+            "level": LEVEL,
+            "score_intervals": dict(zip(names, self.score_intervals.tolist(), strict=True)),
+            "score_intervals_are": "descriptive: pool-relative scores depend on a minimum",
+            "rank_shares": dict(zip(names, self.rank_shares.tolist(), strict=True)),
+            "speedups": {
+                name: _speedup_json(board, item)
+                for name, item in zip(names, self.speedups, strict=True)
+                if item is not None
+            },
+            "pairs": self.pairs.to_json(names) if self.pairs else None,
+        }
+
+
+def _speedup_json(board: Scoreboard, item: Speedup) -> dict[str, Any]:
+    low, _, high = item.contest.interval(LEVEL)
+    return {
+        "reference": item.reference,
+        "factor": item.factor.overall,
+        "interval": [low, high],
+        "mark": item.factor.mark,
+        "interval_mark": item.contest.mark,
+        "probability_faster": item.contest.probability,
+        "undecided": item.contest.hidden,
+        "undecided_workloads": item.factor.undecided,
+        "by_workload": dict(zip(board.base, item.factor.by_workload.tolist(), strict=True)),
+        "marks": dict(zip(board.base, item.factor.marks, strict=True)),
+    }
+
+
+def assess(
+    board: Scoreboard, reference: str | None = None, draws: int = 2000, seed: int = 0
+) -> Uncertainty | None:
+    """Draw median times and read off what they say; None for a screening of one study.
+
+    Args:
+        board: the scoreboard.
+        reference: the frozen reference submission; no speed-ups without it.
+        draws: how many resamples, or draws from the model.
+        seed: of the random choice.
+    """
+    if board.is_screening:
+        return None
+    drawn = draw_medians(board.times, board.rules, draws, seed)
+    collected = _Collector(board, reference, draws)
+    for chunk in drawn.chunks:
+        collected.add(chunk)
+    return collected.finish(drawn.method)
+
+
+class _Collector:
+    """Scores and speed-ups of draws, kept while the draws themselves go by."""
+
+    def __init__(self, board: Scoreboard, reference: str | None, draws: int) -> None:
+        self.board = board
+        names = board.times.submissions
+        self.columns = board.base_columns
+        self.references = reference_rows(names, reference) if reference else [None] * len(names)
+        self.keeps = draws * len(names) * len(self.columns) <= KEPT
+        self.scores: list[Array] = []
+        self.medians: list[Array] = []
+        self.contests: list[list[Contest]] = [[] for _ in names]
+        self.limits = [
+            None if other is None else pair_limit(board.times, row, other)[self.columns]
+            for row, other in enumerate(self.references)
+        ]
+
+    def add(self, medians: Array) -> None:
+        board = self.board
+        self.scores.append(score_medians(medians, board.times.workloads, board.rules))
+        own = medians[..., self.columns]
+        if self.keeps:
+            self.medians.append(own)
+        for row, (other, limit) in enumerate(zip(self.references, self.limits, strict=True)):
+            if other is not None and limit is not None:
+                self.contests[row].append(contest(own[:, row], own[:, other], limit))
+
+    def finish(self, method: str) -> Uncertainty:
+        scores = np.concatenate(self.scores)
+        pairs = None
+        if self.keeps:
+            pairs = pair_table(self.board.times, np.concatenate(self.medians), self.columns)
+        return Uncertainty(
+            method, len(scores), interval(scores), rank_shares(scores), self._speedups(), pairs
+        )
+
+    def _speedups(self) -> tuple[Speedup | None, ...]:
+        medians = self.board.medians[:, self.columns]
+        found: list[Speedup | None] = []
+        for row, (other, limit) in enumerate(zip(self.references, self.limits, strict=True)):
+            if other is None or limit is None:
+                found.append(None)
+                continue
+            point = factor(medians[row], medians[other], limit)
+            name = self.board.times.submissions[other]
+            found.append(Speedup(name, point, joined(self.contests[row])))
+        return tuple(found)
+
+
+def interval(draws: Array) -> Array:
+    """The central interval of draws (R, S) at `LEVEL`: (S, 2)."""
+    tail = (1 - LEVEL) / 2
+    return np.asarray(np.quantile(draws, [tail, 1 - tail], axis=0).T)
+
+
+def rank_shares(scores: Array) -> Array:
+    """How often each entry has each rank, from scores (R, S); equal scores share the better."""
+    entries = scores.shape[1]
+    counts = np.zeros((entries, entries))
+    for row in scores:
+        # The rank is one more than how many have a greater score.
+        ranks = entries - np.searchsorted(np.sort(row), row, side="right")
+        counts[np.arange(entries), ranks] += 1
+    return counts / max(1, len(scores))
