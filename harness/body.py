@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from workloads.data.cache import prepared
 
 from harness import registry
 from harness.errors import HarnessError
@@ -20,14 +17,15 @@ from harness.hardware import environment, fingerprint, hardware
 from harness.messages import TO_REFEREE, Hello
 from harness.order import Order
 from harness.plan.submissions import locate
-from harness.record.events import SCHEMA_VERSION, EventLog, read_events
+from harness.record.events import SCHEMA_VERSION, read_events
+from harness.record.recorder import Observer, Recorder
 from harness.record.store import EVENTS_FILE, locked, result_of, write_record
-from harness.record.tensorboard import Board
 from harness.referee.referee import Bench, Referee
 from harness.sandboxes.sandbox import Confinement, sandbox
 from harness.seeds import philox
 from harness.trial import Result, Trial, TrialRecord
 from harness.wire import Wire
+from workloads.data.cache import prepared
 from workloads.parameters import ParameterSpec, initial_parameters
 
 PROBE_EXAMPLES = 1024
@@ -42,14 +40,6 @@ class RunOptions:
     data_dir: Path | None = None
     cache_dir: Path | None = None
     threads: int = 2
-
-
-class Observer(Protocol):
-    """Hears every event of a trial as it happens."""
-
-    def event(self, event: Mapping[str, Any]) -> None:
-        """`kind` and the event's own keys; `progress` events are told and not recorded."""
-        ...
 
 
 def prepare(trial: Trial, options: RunOptions) -> Path:
@@ -100,42 +90,7 @@ def _attempt(trial: Trial, folder: Path, options: RunOptions, observer: Observer
         cell = sandbox(options.sandbox).start(confinement)
         expected_bytes = 2 * sum(spec.size for spec in bench.specs.values()) * 4 + 2**20
         wire = Wire(cell.connection, TO_REFEREE, max_tensor_bytes=expected_bytes)
-        return Referee(trial, bench, cell, wire, recorder.emit, recorder.claim, recorder.tell).run()
-
-
-class Recorder:
-    """Writes each event to the log and to TensorBoard, then tells the observer."""
-
-    def __init__(self, folder: Path, observer: Observer) -> None:
-        self._folder = folder
-        self._observer = observer
-
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """Keep log and board open for one attempt."""
-        self._log = EventLog(self._folder / EVENTS_FILE)
-        self._board = Board(self._folder / "tensorboard")
-        try:
-            yield
-        finally:
-            self._board.close()
-            self._log.close()
-
-    def emit(self, kind: str, data: Mapping[str, Any]) -> None:
-        """Record what the referee measured."""
-        self._log.append(kind, "referee", data)
-        self._board.show(kind, data)
-        self.tell(kind, data)
-
-    def claim(self, kind: str, data: Mapping[str, Any]) -> None:
-        """Record what the worker said."""
-        self._log.append(kind, "worker", data)
-        self._board.show(kind, data)
-        self.tell(kind, data)
-
-    def tell(self, kind: str, data: Mapping[str, Any]) -> None:
-        """Show without recording."""
-        self._observer.event({"kind": kind, **data})
+        return Referee(trial, bench, cell, wire, recorder).run()
 
 
 def _beginning(trial: Trial, folder: Path, options: RunOptions) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def sha256_json(value: Any) -> str:
 
 
 def sha256_files(root: Path, files: Iterable[Path]) -> str:
-    """SHA-256 of named files: of each path relative to `root`, its length and its bytes, in order."""
+    """SHA-256 of files: of each path relative to `root`, its length and its bytes, in order."""
     digest = hashlib.sha256()
     for file in sorted(files):
         content = file.read_bytes()

@@ -51,7 +51,7 @@ class Workload:
 
     @cached_property
     def content_hash(self) -> str:
-        """The hash of everything that decides what the workload is: its folder and the shared code."""
+        """The hash of all that decides what the workload is: its folder and the shared code."""
         shared = [*(WORKLOADS / "data").glob("*.py"), WORKLOADS / "parameters.py"]
         own = [self.folder / "workload.toml", *self.folder.glob("*.py")]
         digest_own = sha256_files(self.folder, own)

@@ -22,7 +22,7 @@ class SubmissionRef(Frozen):
 
     name: str
     location: str
-    """A folder's or file's path (relative to the package for those that ship), or `module:Class`."""
+    """A path (relative to the package for those that ship), or `module:Class`."""
     content_hash: str
 
 

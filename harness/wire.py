@@ -91,7 +91,7 @@ class Wire(Generic[M]):
         self._send(memoryview(_LENGTH.pack(len(header)) + header), deadline_s)
         for array in arrays.values():
             if array.nbytes:
-                self._send(memoryview(array.reshape(-1).view(np.uint8)), deadline_s)
+                self._send(array.reshape(-1).view(np.uint8).data, deadline_s)
 
     def receive(self, timeout_s: float | None = None) -> tuple[M, dict[str, npt.NDArray[Any]]]:
         """Wait for one frame and return its message and tensors.
@@ -110,7 +110,7 @@ class Wire(Generic[M]):
         for name, dtype, shape in layout:
             array = np.empty(shape, dtype=dtype)
             if array.nbytes:
-                self._read_into(memoryview(array.reshape(-1).view(np.uint8)), deadline_s)
+                self._read_into(array.reshape(-1).view(np.uint8).data, deadline_s)
             tensors[name] = array
         return message, tensors
 

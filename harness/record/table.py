@@ -10,7 +10,7 @@ import pandas as pd
 from harness.errors import HarnessError
 from harness.record.events import read_events
 from harness.record.store import EVENTS_FILE, read_record, record_paths
-from harness.trial import Result, Trial, TrialRecord
+from harness.trial import Result, TrialRecord
 
 
 def results_frame(store: Path) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def last_attempt(folder: Path) -> list[dict[str, Any]]:
 
 
 def evaluations(folder: Path) -> list[dict[str, Any]]:
-    """The evaluations of a trial in the order of its training; a kept snapshot counts where it was."""
+    """The evaluations of a trial in the order of its training, not of their making."""
     found = [event["data"] for event in last_attempt(folder) if event["kind"] == "evaluation"]
     return sorted(found, key=lambda data: int(data["step"]))
 
@@ -71,7 +71,7 @@ def _row(path: Path) -> dict[str, Any]:
     result = Result.model_validate(events[-1]["data"]["result"]) if ended else None
     return (
         _identity_columns(record)
-        | _result_columns(record.trial, result)
+        | _result_columns(result)
         | {
             "hardware": begin.get("fingerprint", ""),
             "origin": begin.get("origin", ""),
@@ -103,7 +103,7 @@ def _identity_columns(record: TrialRecord) -> dict[str, Any]:
     }
 
 
-def _result_columns(trial: Trial, result: Result | None) -> dict[str, Any]:
+def _result_columns(result: Result | None) -> dict[str, Any]:
     names = [name for name in Result.model_fields if name not in ("state", "reason")]
     if result is None:
         empty = dict.fromkeys(names, float("nan"))

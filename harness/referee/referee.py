@@ -9,7 +9,7 @@ claim, what the referee sees as a measurement.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from harness.messages import (
     Warm,
     WarmUp,
 )
+from harness.record.recorder import Recorder
 from harness.referee.checks import are_finite, checked_parameters
 from harness.referee.clock import Clock
 from harness.referee.observation import Observation, Observed, grid_points
@@ -43,9 +44,6 @@ GRACE_S = 2.0
 LOOK_EVERY_S = 0.5
 """How often a running worker's memory is looked at and its progress told."""
 EXIT_TIMEOUT_S = 2.0
-
-Emit = Callable[[str, Mapping[str, Any]], None]
-"""Writes an event of the referee's (kind, data)."""
 
 
 class TrialEndedError(Exception):
@@ -77,7 +75,7 @@ class Referee:
         bench: what it needs.
         cell: the confined worker, waiting for HELLO.
         wire: the referee's end of the wire.
-        emit: writes a measurement; `claim` writes what the worker says; `tell` only shows.
+        recorder: takes what is measured, what the worker claims, and what is only shown.
     """
 
     def __init__(
@@ -86,12 +84,10 @@ class Referee:
         bench: Bench,
         cell: Cell,
         wire: Wire[ToRefereeMessage],
-        emit: Emit,
-        claim: Emit,
-        tell: Emit,
+        recorder: Recorder,
     ) -> None:
         self._trial, self._bench, self._cell, self._wire = trial, bench, cell, wire
-        self._emit, self._claim, self._tell = emit, claim, tell
+        self._record = recorder
         self._clock = Clock()
         self._observation = Observation(trial.grid, trial.target, self._evaluate)
         self._last: Observed | None = None
@@ -113,14 +109,14 @@ class Referee:
             self._clock.stop()
             self._cell.kill()
         result = self._result(state, reason)
-        self._emit("end", {"result": result.model_dump(), "clock": self._clock.entries()})
+        self._record.emit("end", {"result": result.model_dump(), "clock": self._clock.entries()})
         return result
 
     def _phases(self) -> tuple[State, str]:
         with self._clock.account("setup"):
             self._send(self._bench.hello)
             self._expect(Ready, SETUP_TIMEOUT_S, "set up")
-        self._emit("ready", {})
+        self._record.emit("ready", {})
         self._warm_up()
         with self._clock.account("load"):
             self._send(Load(train_folder=str(self._bench.train_folder)), self._bench.parameters)
@@ -132,11 +128,11 @@ class Referee:
         with self._clock.account("warm_up"):
             self._send(WarmUp(cap_s=cap_s))
             warm, _ = self._expect(Warm, cap_s + GRACE_S, "warm up")
-        self._claim("warm", {"compile_s": warm.compile_s, "steps": warm.steps})
+        self._record.claim("warm", {"compile_s": warm.compile_s, "steps": warm.steps})
 
     def _train(self) -> tuple[State, str]:
         points = grid_points(self._trial.grid)
-        self._emit("go", {"budget_s": self._trial.budget.runtime_s})
+        self._record.emit("go", {"budget_s": self._trial.budget.runtime_s})
         reached = 0
         while reached < points:
             observed = self._run_until(reached + 1, points)
@@ -200,7 +196,7 @@ class Referee:
                 "out_of_memory",
                 f"{used / 2**30:.1f} GiB used; {self._trial.limits.memory_gib:g} are allowed",
             )
-        self._tell("progress", {"timed_s": self._clock.timed_s, "share": self._share()})
+        self._record.tell("progress", {"timed_s": self._clock.timed_s, "share": self._share()})
 
     def _refuse_unasked(self) -> None:
         message, _ = self._wire.receive(GRACE_S)
@@ -220,7 +216,7 @@ class Referee:
         with self._clock.account("record"):
             place = {"grid": grid, "step": snapshot.step, "timed_s": timed_s}
             claims = stopped.model_dump(exclude={"kind", "step"})
-            self._claim("snapshot", place | {"share": self._share(), "claims": claims})
+            self._record.claim("snapshot", place | {"share": self._share(), "claims": claims})
         if not are_finite(parameters):
             raise TrialEndedError("diverged", f"parameters not finite at step {snapshot.step}")
         return observed
@@ -248,7 +244,7 @@ class Referee:
                 probe = bench.evaluator.probe(observed.parameters)
                 data["probe"] = {name: _finite(number) for name, number in probe.items()}
         with self._clock.account("record"):
-            self._emit("evaluation", data)
+            self._record.emit("evaluation", data)
         return value
 
     def _send(self, message: Hello | WarmUp | Load | Go | Stop, tensors: Any = None) -> None:
@@ -266,7 +262,7 @@ class Referee:
         return message, tensors
 
     def _fail(self, failed: Failed) -> None:
-        self._claim("failed", failed.model_dump(exclude={"kind"}))
+        self._record.claim("failed", failed.model_dump(exclude={"kind"}))
         state: State = "out_of_memory" if failed.cause == "out_of_memory" else "crashed"
         raise TrialEndedError(state, f"{failed.error} ({failed.frame})")
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -69,7 +70,7 @@ def test_nan_is_no_value_of_an_event(tmp_path):
 
 def test_a_full_disk_is_a_clear_error_and_keeps_what_was_written():
     log = EventLog.__new__(EventLog)
-    with open("/dev/full", "ab", buffering=0) as full:
+    with Path("/dev/full").open("ab", buffering=0) as full:
         log.path, log._file, log._previous, log._sequence = "/dev/full", full, "0" * 64, 0
         with pytest.raises(HarnessError, match="No space left"):
             log.append("end", "referee", {})

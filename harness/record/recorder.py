@@ -1,0 +1,55 @@
+"""One stream of events: into the log, onto TensorBoard, and to whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.record.events import EventLog
+from harness.record.store import EVENTS_FILE
+from harness.record.tensorboard import Board
+
+
+class Observer(Protocol):
+    """Hears every event of a trial as it happens."""
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """`kind` and the event's own keys; `progress` events are told and not recorded."""
+        ...
+
+
+class Recorder:
+    """Writes each event to the log and to TensorBoard, then tells the observer."""
+
+    def __init__(self, folder: Path, observer: Observer) -> None:
+        self._folder = folder
+        self._observer = observer
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Keep log and board open for one attempt."""
+        self._log = EventLog(self._folder / EVENTS_FILE)
+        self._board = Board(self._folder / "tensorboard")
+        try:
+            yield
+        finally:
+            self._board.close()
+            self._log.close()
+
+    def emit(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Record what the referee measured."""
+        self._log.append(kind, "referee", data)
+        self._board.show(kind, data)
+        self.tell(kind, data)
+
+    def claim(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Record what the worker said."""
+        self._log.append(kind, "worker", data)
+        self._board.show(kind, data)
+        self.tell(kind, data)
+
+    def tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Show without recording."""
+        self._observer.event({"kind": kind, **data})
