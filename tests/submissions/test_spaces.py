@@ -1,0 +1,65 @@
+"""Spaces: every one parses, and both of its corners and its default make a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from given_problem import (
+    draw,
+    gradients,
+    optax_transformation,
+    torch_optimizer,
+    torch_problem,
+    torch_steps,
+)
+
+from harness.plan.space import read_space
+from harness.registry import submission_folders
+from submissions import schedules
+
+FOLDERS = submission_folders()
+SPACES = {name: read_space(folder / "space.toml") for name, folder in FOLDERS.items()}
+
+
+def points(name: str) -> list[dict[str, Any]]:
+    """The default, the lower corner, the upper corner."""
+    space = SPACES[name]
+    corners = [{n: d.value_at(x) for n, d in space.space.items()} for x in (0.0, 0.999999)]
+    return [dict(space.default), *({**space.default, **corner} for corner in corners)]
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_declared_frameworks_are_the_files_that_exist(name: str) -> None:
+    files = {"torch": "submission.py", "jax": "submission_jax.py"}
+    has = {framework for framework, file in files.items() if (FOLDERS[name] / file).exists()}
+    assert has == set(SPACES[name].frameworks)
+
+
+@pytest.mark.parametrize("name", [n for n, space in SPACES.items() if "torch" in space.frameworks])
+def test_a_torch_step_at_default_and_corners(name: str) -> None:
+    for point in points(name):
+        problem = torch_problem()
+        after = torch_steps(torch_optimizer(name, problem, **point), problem, range(2))
+        before = draw(0)
+        assert all(np.isfinite(value).all() for value in after.values())
+        assert all((after[n] != before[n]).any() for n in before)
+
+
+@pytest.mark.parametrize("name", [n for n, space in SPACES.items() if "jax" in space.frameworks])
+def test_a_jax_step_at_default_and_corners(name: str) -> None:
+    for point in points(name):
+        transformation = optax_transformation(name, **point)
+        parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
+        state = transformation.init(parameters)
+        updates, _ = transformation.update(gradients(0), state, parameters)
+        assert all(bool(jnp.isfinite(u).all() & (u != 0).any()) for u in updates.values())
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_the_default_schedule_ends_low(name: str) -> None:
+    schedule = schedules.from_hyperparameters(SPACES[name].default)
+    assert schedule(1.0) <= 0.1
+    assert 0.0 < SPACES[name].default["horizon"] <= 1.0
