@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from harness.calibration.target import Curve, Direction, Noise, Rule
+from harness.errors import HarnessError
 from harness.trial import Framework, Scalar
 from workloads.spec import Count, Frozen, Positive, Share
 
@@ -97,5 +98,13 @@ def write_summary(path: Path, summary: Summary) -> None:
 
 
 def read_summary(path: Path) -> Summary:
-    """Read a summary; pydantic's error passes through, as the file is the project's own."""
+    """Read a summary.
+
+    Raises:
+        HarnessError: there is none yet.
+    """
+    if not path.is_file():
+        raise HarnessError(
+            f"{path} is missing", "harness calibrate --write makes it; --check adds to it later"
+        )
     return Summary.model_validate_json(path.read_text(encoding="utf-8"))

@@ -37,7 +37,7 @@ def calibrate(
         typer.Option(help="CPU threads of all jobs together.", show_default="the suite's cores"),
     ] = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Write target and budget into workload.toml.")
+        bool, typer.Option("--write", help="Put target, budget and summary beside the workload.")
     ] = False,
     check: Annotated[
         int, typer.Option(help="Instead, run so many whole studies of AdamW as a check.")
@@ -53,8 +53,8 @@ def calibrate(
 ) -> None:
     """Tune four baselines, rerun each on fresh seeds, and derive target and budget.
 
-    The summary goes beside the workload, into calibration/SUITE.json. Interrupted, it goes on with
-    the trials that have not finished.
+    Interrupted, it goes on with the trials that have not finished. The summary is OUT/summary.json;
+    --write copies it beside the workload, into calibration/SUITE.json, and changes workload.toml.
     """
     from rich.console import Console
 
@@ -76,11 +76,11 @@ def calibrate(
     store, console = out or Path("runs") / f"calibration-{suite}", Console()
     with interruptible(store):
         if check:
-            _check(console, request, check, store / "check", options)
+            _check(console, request, check, store / "check", options, write=write)
             return
         effort = Effort(horizon_steps or size.budget.horizon_steps, points, seeds)
         found = Calibration(request, effort, store, options, jobs, _plainly(console)).run()
-    _finish(console, found, write=write)
+    _finish(console, found, store, write=write)
 
 
 def _plainly(console: Console) -> Callable[[str], None]:
@@ -90,23 +90,25 @@ def _plainly(console: Console) -> Callable[[str], None]:
     return say
 
 
-def _finish(console: Console, found: Summary, *, write: bool) -> None:
+def _finish(console: Console, found: Summary, store: Path, *, write: bool) -> None:
     from harness.calibration.declare import changes_of, changes_text, write_changes
     from harness.calibration.summary import summary_path, write_summary
     from harness.registry import workload
 
     folder, say = workload(found.workload).folder, _plainly(console)
-    path = summary_path(folder, found.suite)
-    write_summary(path, found)
     console.print(_table(found))
-    say(f"step {1e3 * found.speed.step_s:.3f} ms, budget {found.budget_s:g} s; summary: {path}")
+    say(f"{1e3 * found.speed.step_s:.3f} ms a step, budget {found.budget_s:g} s")
+    write_summary(store / "summary.json", found)
+    say(f"summary: {store / 'summary.json'}")
     if write:
+        write_summary(summary_path(folder, found.suite), found)
         write_changes(folder / "workload.toml", changes_of(found))
-        say(f"written into {folder / 'workload.toml'}:")
-    else:
-        say(f"lines for {folder / 'workload.toml'} (--write writes them):")
+    say(f"{'written into' if write else 'lines for'} {folder / 'workload.toml'}:")
     say(changes_text(changes_of(found)))
-    say(f"Next: harness calibrate --workload {found.workload} --suite {found.suite} --check 10")
+    if write:
+        say(f"Next: harness calibrate --workload {found.workload} --suite {found.suite} --check 10")
+    else:
+        say("Next: the same command with --write")
 
 
 def _table(found: Summary) -> Table:
@@ -140,17 +142,25 @@ def _cells(baseline: Baseline, step_s: float) -> tuple[str, ...]:
 
 
 def _check(
-    console: Console, request: PlanRequest, studies: int, store: Path, options: RunOptions
+    console: Console,
+    request: PlanRequest,
+    studies: int,
+    store: Path,
+    options: RunOptions,
+    *,
+    write: bool,
 ) -> None:
     from harness.calibration.check import check
     from harness.calibration.summary import read_summary, summary_path, write_summary
     from harness.display import display_for
     from harness.registry import workload
 
-    path = summary_path(workload(request.workload).folder, request.suite)
     found = check(request, studies, store, options, display_for(console))
     say = _plainly(console)
     say(f"{found.reached} of {found.studies} studies of {found.submission} reach the target")
-    if path.exists():
+    if write:
+        path = summary_path(workload(request.workload).folder, request.suite)
         write_summary(path, read_summary(path).model_copy(update={"check": found}))
         say(f"added to {path}")
+    else:
+        say("--write adds this to the summary beside the workload")

@@ -1,0 +1,101 @@
+"""The command line without any training: help, lists, versions, and what is said of mistakes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cli.app import main
+
+HEAVY = ("torch", "jax", "pandas", "scipy", "matplotlib", "docker")
+
+
+class Shell:
+    """Calls the command line's main function inside this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        self._monkeypatch.setattr(sys, "argv", ["harness", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = self._capsys.readouterr()
+        return int(ended.value.code or 0), shown.out, shown.err
+
+
+@pytest.fixture
+def harness(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    return Shell(monkeypatch, capsys)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom harness.cli.app import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit: pass\n"
+        f"print('loaded:', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "loaded: []" in shown.stdout
+    for command in ("run", "trial", "list", "calibrate", "score", "report"):
+        assert command in shown.stdout
+
+
+def test_version_is_shown(harness: Shell) -> None:
+    code, out, _ = harness("--version")
+    assert code == 0
+    assert out.startswith("harness 0.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("submissions", "muon"), ("workloads", "mlp"), ("suites", "quick")]
+)
+def test_lists_say_what_can_be_run(harness: Shell, kind: str, name: str) -> None:
+    assert name in harness("list", kind)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["list", "workload"], "did you mean 'workloads'"),
+        (["run", "--workload", "mpl", "--submission", "muon"], "did you mean 'mlp'"),
+        (["run", "--workload", "mlp", "--submission", "muno"], "did you mean 'muon'"),
+        (["run", "--suite", "quik", "--workload", "mlp", "--submission", "muon"], "'quick'"),
+        (["run", "--framework", "troch", "--workload", "mlp", "--submission", "muon"], "'torch'"),
+        (["run", "--ruleset", "slef", "--workload", "mlp", "--submission", "muon"], "'self'"),
+        (["run", "--device", "cuba", "--workload", "mlp", "--submission", "muon"], "'cuda'"),
+        (["run", "--sandbox", "plan", "--workload", "mlp", "--submission", "muon"], "'plain'"),
+        (["run", "--data-dir", "/no", "--workload", "mlp", "--submission", "muon"], "/no"),
+        (["run", "--threads", "0", "--workload", "mlp", "--submission", "muon"], "--threads 0"),
+        (["trial", "missing.json", "--store", "s"], "missing.json"),
+        (["calibrate", "--workload", "mpl"], "did you mean 'mlp'"),
+    ],
+)
+def test_a_mistake_is_a_message_and_exit_code_2(
+    harness: Shell, arguments: list[str], words: str, tmp_path: Path
+) -> None:
+    code, _, error = harness(*arguments)
+    assert code == 2
+    assert words in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mistyped_flag_gets_a_suggestion(harness: Shell) -> None:
+    code, _, error = harness("run", "--workload", "mlp", "--submision", "muon")
+    assert code == 2
+    assert "--submission" in error
+
+
+def test_a_malformed_space_names_file_and_key(harness: Shell, tmp_path: Path) -> None:
+    (tmp_path / "submission.py").write_text("")
+    (tmp_path / "space.toml").write_text('summary = "s"\nfamily = 1\n')
+    code, _, error = harness("run", "--workload", "mlp", "--submission", str(tmp_path))
+    assert code == 2
+    assert str(tmp_path / "space.toml") in error
+    assert "'family' is 1" in error

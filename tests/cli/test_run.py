@@ -1,0 +1,114 @@
+"""`harness run` and `harness trial` on real, very short trials."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.record.store import read_record, record_paths
+
+BASE = ("--workload", "mlp", "--budget-scale", "0.02", "--threads", "1")
+SPACE = """
+summary = "for a test"
+family = "test"
+frameworks = ["torch"]
+[default]
+learning_rate = 0.1
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return os.environ | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "COLUMNS": "80"}
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from harness.cli.app import main; main()", *arguments]
+
+
+def harness(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, check=False, env=environment
+    )
+
+
+def states(store: Path) -> list[str | None]:
+    records = [read_record(path) for path in record_paths(store)]
+    return [record.result and record.result.state for record in records]
+
+
+def test_a_run_ends_with_a_table_and_a_repetition_does_nothing(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    flags = ("run", *BASE, "--submission", "adamw", "--trials", "2", "--out", str(tmp_path))
+    shown = harness(environment, *flags)
+    assert shown.returncode == 0, shown.stderr
+    for words in ("plan: 2 trials", "unscored", "trial 2 of 2: budget", "learning_rate="):
+        assert words in shown.stdout
+    assert max(map(len, shown.stdout.splitlines()[:4])) <= 80
+    assert states(tmp_path) == ["budget", "budget"]
+    before = [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))]
+    again = harness(environment, *flags)
+    assert "Everything is done" in again.stdout
+    assert before == [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))]
+
+
+def test_an_import_path_just_runs(tmp_path: Path, environment: dict[str, str]) -> None:
+    flags = ("--submission", "torch.optim:Adagrad", "--trials", "1", "--out", str(tmp_path))
+    shown = harness(environment, "run", *BASE, *flags)
+    assert shown.returncode == 0, shown.stderr
+    assert states(tmp_path) == ["budget"]
+
+
+def test_a_submission_that_does_not_import_shows_its_own_last_frame(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    (folder / "space.toml").write_text(SPACE)
+    (folder / "submission.py").write_text("import math\nvalue = math.no_such_thing\n")
+    flags = ("--submission", str(folder), "--trials", "1", "--out", str(tmp_path / "store"))
+    shown = harness(environment, "run", *BASE, *flags)
+    text = " ".join(shown.stdout.split())
+    assert "crashed" in text
+    assert "no_such_thing" in text
+    assert "submission.py" in text
+    assert "Traceback" not in shown.stderr
+
+
+def test_the_body_runs_a_planned_trial(tmp_path: Path, environment: dict[str, str]) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    flags = ("--submission", "adamw", "--trials", "1", "--out", str(first))
+    harness(environment, "run", *BASE, *flags)
+    (planned,) = record_paths(first)
+    shown = harness(environment, "trial", str(planned), "--store", str(second), "--threads", "1")
+    assert shown.returncode == 0, shown.stderr
+    assert states(second) == ["budget"]
+    assert read_record(planned).identity == read_record(record_paths(second)[0]).identity
+
+
+def test_an_interruption_says_how_to_go_on(tmp_path: Path, environment: dict[str, str]) -> None:
+    flags = ("run", "--workload", "mlp", "--submission", "adamw", "--budget-scale", "1.5")
+    running = subprocess.Popen(
+        command(*flags, "--threads", "1", "--out", str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    with running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if line.startswith("trial 1"):
+                break
+        running.send_signal(signal.SIGINT)
+        _, message = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "the same command goes on" in message
+    assert "Traceback" not in message
+    assert states(tmp_path) == [None, None, None]
