@@ -78,17 +78,13 @@ class OptimizerSubmission:
     def setup(self, problem: JaxProblem, hyperparameters: Hyperparameters) -> None:
         """Build the transformation and its state."""
         self._problem = problem
-        built = self._build(problem, hyperparameters)
-        if isinstance(built, optax.GradientTransformation):
-            transformation, schedule = built, None
-        else:
-            transformation, schedule = built
+        transformation, schedule = _with_schedule(self._build(problem, hyperparameters))
         if not isinstance(transformation, optax.GradientTransformation):
             raise HarnessError(
                 f"{self._place}: made {type(transformation).__name__}",
                 "an optax.GradientTransformation is wanted, or a pair of one and a schedule",
             )
-        self._schedule: Schedule | None = schedule
+        self._schedule = schedule
         self._rate: float | None = hyperparameters.get("learning_rate")
         self._factor: float | None = None
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
@@ -133,6 +129,14 @@ class OptimizerSubmission:
         copies = {name: jnp.copy(value) for name, value in parameters.items()}
         self._parameters = jax.device_put(copies, self._problem.device)
         self._state = jax.device_put(state, self._problem.device)
+
+
+def _with_schedule(built: Any) -> tuple[Any, Schedule | None]:
+    """What `build` returned as a pair; an optax transformation is a tuple of its own kind."""
+    if isinstance(built, tuple) and not isinstance(built, optax.GradientTransformation):
+        transformation, schedule = built
+        return transformation, schedule
+    return built, None
 
 
 def _train_step(problem: JaxProblem, transformation: optax.GradientTransformation) -> Any:

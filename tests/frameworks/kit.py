@@ -1,0 +1,89 @@
+"""A small perceptron and its examples, with what a framework makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from harness.frameworks.adapter import Adapter, Examples, ModelSource, adapter
+from harness.interface import Batch
+from harness.order import Order
+from harness.seeds import philox
+from workloads.mlp import model
+from workloads.parameters import initial_parameters
+
+SEED = "0123456789abcdef" * 2
+SIZES = {"inputs": 6, "hidden": [8, 7], "classes": 4, "activation": "tanh"}
+SOURCE = ModelSource("workloads.mlp", SIZES, "cross_entropy", "float32")
+EXAMPLES = 200
+
+
+class HalfSpent:
+    """A budget of which the half is spent."""
+
+    share = 0.5
+
+    def progress(self, horizon: float) -> float:
+        return min(1.0, self.share / horizon)
+
+
+def examples(count: int = EXAMPLES) -> Examples:
+    random = np.random.default_rng(3)
+    inputs = random.standard_normal((count, SIZES["inputs"])).astype(np.float32)
+    targets = (inputs @ random.standard_normal((SIZES["inputs"], SIZES["classes"]))).argmax(1)
+    return Examples(inputs, targets)
+
+
+def parameters() -> dict[str, np.ndarray]:
+    return initial_parameters(model.parameters(SIZES), philox(SEED, "weights"))
+
+
+@dataclass(frozen=True)
+class Kit:
+    """One framework's adapter and a loaded problem."""
+
+    framework: str
+    source: ModelSource = SOURCE
+
+    @cached_property
+    def adapter(self) -> Adapter:
+        made = adapter(self.framework, "cpu", 1)
+        made.pin()
+        return made
+
+    @cached_property
+    def problem(self) -> Any:
+        problem = self.adapter.problem(self.source, HalfSpent(), 32, EXAMPLES, 2**40 + 5)
+        self.adapter.load(problem, parameters())
+        return problem
+
+    def with_precision(self, precision: str) -> Kit:
+        return Kit(self.framework, replace(self.source, precision=precision))
+
+    def stream(self, batch_size: int = 32) -> Any:
+        return self.adapter.stream(examples(), Order(SEED, EXAMPLES), batch_size)
+
+    def batch(self, count: int = 32) -> Batch[Any]:
+        return self.stream(count).next()
+
+    def submission(self, location: Any, **point: Any) -> Any:
+        """A submission, set up."""
+        made = self.adapter.submission(str(location), point)
+        made.setup(self.problem, point)
+        return made
+
+    def train(self, location: Any, steps: int, **point: Any) -> Any:
+        """A submission after some steps; it must have lowered the loss."""
+        made = self.submission(location, **point)
+        stream = self.stream()
+        losses = [float(made.step(stream)) for _ in range(steps)]
+        assert losses[-1] < losses[0]
+        return made
+
+
+def plain(value: Any) -> np.ndarray:
+    """A framework's array, detached from its graph, as numpy."""
+    return np.asarray(value.detach() if hasattr(value, "detach") else value)

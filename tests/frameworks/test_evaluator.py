@@ -1,0 +1,94 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.errors import HarnessError, UnknownNameError
+from tests.frameworks.kit import SOURCE, Kit, examples, parameters
+
+LARGE = examples(5000)
+"""More than one evaluation batch, and no multiple of one."""
+
+
+def evaluator(kit: Kit) -> Any:
+    return kit.adapter.evaluator(SOURCE, {"validation": LARGE}, examples(64))
+
+
+def logits_by_hand(inputs: np.ndarray) -> np.ndarray:
+    values, given = inputs.astype(np.float64), parameters()
+    for name in ("hidden_1", "hidden_2", "output"):
+        values = values @ given[f"{name}.weight"].T.astype(np.float64) + given[f"{name}.bias"]
+        values = values if name == "output" else np.tanh(values)
+    return values
+
+
+def losses_by_hand(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    logits = logits_by_hand(inputs)
+    return np.log(np.exp(logits).sum(1)) - logits[np.arange(len(targets)), targets]
+
+
+def test_metrics_are_those_computed_by_hand(kit: Kit) -> None:
+    metrics = evaluator(kit).metrics(parameters(), "validation")
+    hits = logits_by_hand(LARGE.inputs).argmax(1) == LARGE.targets
+    assert metrics["accuracy"] == hits.mean()
+    wanted = losses_by_hand(LARGE.inputs, LARGE.targets).mean()
+    assert metrics["loss"] == pytest.approx(wanted, rel=1e-6)
+
+
+def test_probe_is_loss_and_gradient_norm_of_the_fixed_batch(kit: Kit) -> None:
+    probe = evaluator(kit).probe(parameters())
+    fixed = examples(64)
+    wanted = losses_by_hand(fixed.inputs, fixed.targets).mean()
+    assert probe["loss"] == pytest.approx(wanted, rel=1e-6)
+    batch = kit.adapter.stream(fixed, _InOrder(), 64).next()
+    if kit.framework == "jax":
+        gradients = kit.problem.value_and_grad(kit.problem.parameters, batch)[1]
+    else:
+        kit.problem.batch_loss(batch).backward()
+        gradients = {n: value.grad for n, value in kit.problem.parameters.items()}
+    norm = np.sqrt(sum(np.square(np.asarray(g)).sum() for g in gradients.values()))
+    assert probe["gradient_norm"] == pytest.approx(norm, rel=1e-5)
+
+
+class _InOrder:
+    """An order that changes nothing."""
+
+    examples = 64
+
+    def epoch(self, number: int) -> np.ndarray:
+        return np.arange(64)
+
+    def slice(self, position: int, count: int) -> np.ndarray:
+        return np.arange(position, position + count) % 64
+
+
+def test_both_frameworks_agree(torch_kit: Kit, jax_kit: Kit) -> None:
+    mine, other = evaluator(torch_kit), evaluator(jax_kit)
+    given, same = (
+        mine.metrics(parameters(), "validation"),
+        other.metrics(parameters(), "validation"),
+    )
+    assert given == pytest.approx(same, rel=1e-6)
+    assert mine.probe(parameters()) == pytest.approx(other.probe(parameters()), rel=1e-5)
+
+
+def test_judging_leaves_the_evaluator_as_it_was(kit: Kit) -> None:
+    judge = evaluator(kit)
+    first = judge.metrics(parameters(), "validation")
+    judge.metrics({name: 2 * value for name, value in parameters().items()}, "validation")
+    judge.probe(parameters())
+    assert judge.metrics(parameters(), "validation") == first
+
+
+def test_diverged_parameters_give_a_loss_that_is_not_finite(kit: Kit) -> None:
+    broken = {name: np.full_like(value, np.nan) for name, value in parameters().items()}
+    assert np.isnan(evaluator(kit).metrics(broken, "validation")["loss"])
+    assert np.isnan(evaluator(kit).probe(broken)["gradient_norm"])
+
+
+def test_an_unknown_split_and_missing_parameters_are_named(kit: Kit) -> None:
+    judge = evaluator(kit)
+    with pytest.raises(UnknownNameError, match="unknown split 'valid'; did you mean 'validation'"):
+        judge.metrics(parameters(), "valid")
+    with pytest.raises(HarnessError, match=r"'hidden_1.weight' has shape None"):
+        judge.metrics({}, "validation")

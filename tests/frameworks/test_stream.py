@@ -1,0 +1,36 @@
+import numpy as np
+
+from harness.order import Order
+from tests.frameworks.kit import EXAMPLES, SEED, Kit, examples
+
+
+def test_two_small_batches_are_one_large_batch(kit: Kit) -> None:
+    halves, whole = kit.stream(), kit.stream()
+    first, second, both = halves.next(16), halves.next(16), whole.next()
+    np.testing.assert_array_equal(np.concatenate([first.inputs, second.inputs]), both.inputs)
+    np.testing.assert_array_equal(np.concatenate([first.targets, second.targets]), both.targets)
+    assert halves.position == whole.position == 32
+
+
+def test_batches_follow_the_order_across_epochs_and_mixed_sizes(kit: Kit) -> None:
+    stream, order, data = kit.stream(), Order(SEED, EXAMPLES), examples()
+    for count in (150, 49, 1, 1, 199, 7, 450, EXAMPLES):
+        index = order.slice(stream.position, count)
+        batch = stream.next(count)
+        np.testing.assert_array_equal(batch.inputs, data.inputs[index])
+        np.testing.assert_array_equal(batch.targets, data.targets[index])
+
+
+def test_both_frameworks_give_the_same_examples(torch_kit: Kit, jax_kit: Kit) -> None:
+    mine, other = torch_kit.stream(), jax_kit.stream()
+    for _ in range(10):
+        batch, same = mine.next(), other.next()
+        np.testing.assert_array_equal(batch.inputs, same.inputs)
+        np.testing.assert_array_equal(batch.targets, same.targets)
+
+
+def test_the_stream_keeps_its_own_copy(kit: Kit) -> None:
+    data = examples()
+    stream = kit.adapter.stream(data, Order(SEED, EXAMPLES), 32)
+    data.inputs[:] = 0.0
+    assert np.abs(np.asarray(stream.next().inputs)).min() > 0.0
