@@ -1,0 +1,164 @@
+"""The cache of prepared instances: made once, never read half-written, kept small."""
+
+import errno
+import multiprocessing
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from harness import registry
+from harness.errors import HarnessError
+from workloads.data import cache
+from workloads.data.cache import prepared
+from workloads.data.manifest import has_its_hashes, is_whole
+from workloads.mlp import data as mlp_data
+from workloads.spec import SuiteWorkload
+
+SEED = "0123456789abcdef0123456789abcdef"
+
+
+@dataclass
+class Small:
+    """The perceptron's own data code with few images, counting how often it runs."""
+
+    folder: Path
+    content_hash: str = "a" * 64
+
+    def at(self, suite: str) -> SuiteWorkload:
+        settings = {"train": 200, "validation": 100, "latents": 64}
+        whole = registry.workload("mlp").at("quick")
+        data = whole.data.model_copy(update={"settings": settings})
+        return whole.model_copy(update={"data": data})
+
+    def module(self, name: str) -> ModuleType:
+        def prepare(data, seed, folder, data_dir):
+            (self.folder / f"made-{time.monotonic_ns()}-{os.getpid()}").touch()
+            mlp_data.prepare(data, seed, folder, data_dir)
+
+        return SimpleNamespace(prepare=prepare, source_files=mlp_data.source_files)
+
+    @property
+    def times_made(self) -> int:
+        return len(list(self.folder.glob("made-*")))
+
+    def prepared(self, seed: str = SEED) -> Path:
+        return prepared(self, "quick", seed, None, self.folder / "cache")
+
+
+def test_an_instance_is_made_once(tmp_path: Path) -> None:
+    workload = Small(tmp_path)
+    first = workload.prepared()
+    assert workload.prepared() == first
+    assert workload.times_made == 1
+    assert has_its_hashes(first)
+    inputs = np.load(first / "train/inputs.npy", mmap_mode="r")
+    assert (inputs.shape, inputs.dtype) == ((200, 256), np.float32)
+    assert np.load(first / "validation/targets.npy").dtype == np.int64
+
+
+def test_whatever_changes_makes_another_instance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {
+        Small(tmp_path).prepared(),
+        Small(tmp_path).prepared("f" * 32),
+        Small(tmp_path, content_hash="b" * 64).prepared(),
+    }
+    monkeypatch.setattr(cache, "FORMAT_VERSION", cache.FORMAT_VERSION + 1)
+    places.add(Small(tmp_path).prepared())
+    assert len(places) == Small(tmp_path).times_made == 4
+
+
+def test_other_source_files_make_another_instance(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_text("one")
+    data = Small(tmp_path).at("quick").data
+    first = cache._key("a", data, SEED, (source,))
+    source.write_text("three")
+    assert cache._key("a", data, SEED, (source,)) != first
+
+
+def test_a_torn_instance_is_made_again(tmp_path: Path) -> None:
+    workload = Small(tmp_path)
+    torn = workload.prepared() / "train/inputs.npy"
+    os.truncate(torn, 100)
+    workload.prepared()
+    assert workload.times_made == 2
+    assert is_whole(torn.parent.parent)
+    (torn.parent.parent / "manifest.json").write_text('{"files"')
+    workload.prepared()
+    assert workload.times_made == 3
+
+
+def test_what_a_killed_process_left_is_neither_read_nor_kept(tmp_path: Path) -> None:
+    workload = Small(tmp_path)
+    place = workload.prepared()
+    left_over = place.with_name(f"{cache.TEMPORARY}{place.name}-killed")
+    place.rename(left_over)
+    (left_over / "manifest.json").unlink()
+    assert workload.prepared() == place
+    assert workload.times_made == 2
+    assert not left_over.exists()
+
+
+def test_two_processes_at_once_make_it_once(tmp_path: Path) -> None:
+    workload = Small(tmp_path)
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=workload.prepared) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert workload.times_made == 1
+    assert has_its_hashes(workload.prepared())
+
+
+def test_a_failed_making_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(HarnessError, match="No space left on device") as caught:
+        Small(tmp_path).prepared()
+    assert str(tmp_path / "cache") in str(caught.value)
+    assert "XDG_CACHE_HOME" in str(caught.value)
+    assert list((tmp_path / "cache/instances").iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(HarnessError, match=f"cannot write prepared data below {tmp_path}/cache"):
+        Small(tmp_path).prepared()
+
+
+def test_a_whole_instance_serves_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EROFS, os.strerror(errno.EROFS))
+
+    place = Small(tmp_path).prepared()
+    monkeypatch.setattr(os, "utime", refuse)
+    monkeypatch.setattr(cache, "_locked", refuse)
+    assert Small(tmp_path).prepared() == place
+
+
+def test_the_least_recently_used_go_first_and_those_in_use_stay(tmp_path: Path) -> None:
+    workload = Small(tmp_path)
+    places = [workload.prepared(digit * 32) for digit in "1234"]
+    now = time.time()
+    for hours_ago, place in zip((2, 9, 0, 5), places, strict=True):
+        os.utime(place, (now - 3600 * hours_ago,) * 2)
+    one = sum(file.stat().st_size for file in places[0].rglob("*") if file.is_file())
+    cache.evict(tmp_path / "cache", keep=places[0], limit_bytes=3 * one)
+    assert [place.exists() for place in places] == [True, False, True, True]
+    cache.evict(tmp_path / "cache", keep=places[0], limit_bytes=0)
+    assert [place.exists() for place in places] == [True, False, True, False]
+    shutil.rmtree(tmp_path / "cache")
