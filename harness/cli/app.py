@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
+from harness.cli.calibrate import calibrate
+from harness.cli.compare import compare
+from harness.cli.data import app as data
+from harness.cli.import_ import import_algoperf
+from harness.cli.list import list_names
+from harness.cli.report import report
+from harness.cli.run import run
+from harness.cli.score import score
+from harness.cli.trial import trial
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -18,17 +25,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-_COMMANDS = {
-    "run": ("run", "run"),
-    "trial": ("trial", "trial"),
-    "score": ("score", "score"),
-    "report": ("report", "report"),
-    "compare": ("compare", "compare"),
-    "list": ("list", "list_names"),
-    "calibrate": ("calibrate", "calibrate"),
-}
-"""Each subcommand's module in this package and its function; heavy imports happen inside them."""
 
 
 def _version(wanted: bool) -> None:
@@ -49,16 +45,16 @@ def _root(
     """Run training algorithms against standard workloads, on a clock that can be trusted."""
 
 
-def _register() -> None:
-    for name, (module, function) in _COMMANDS.items():
-        if find_spec(f"harness.cli.{module}") is not None:
-            app.command(name)(getattr(import_module(f"harness.cli.{module}"), function))
-    for name, module in (("data", "data"), ("import", "import_")):
-        if find_spec(f"harness.cli.{module}") is not None:
-            app.add_typer(import_module(f"harness.cli.{module}").app, name=name)
-
-
-_register()
+# Heavy imports happen inside the commands, so that these stay light.
+app.command("run")(run)
+app.command("score")(score)
+app.command("report")(report)
+app.command("compare")(compare)
+app.command("list")(list_names)
+app.add_typer(data, name="data")
+app.command("trial")(trial)
+app.command("calibrate")(calibrate)
+app.command("import-algoperf")(import_algoperf)
 
 
 def main() -> None:

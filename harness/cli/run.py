@@ -103,7 +103,7 @@ def _run(console: Console, made: Plan, store: Path, options: RunOptions) -> None
         records = run_local(made.trials, store, options, display_for(console))
     console.print(results_table(records))
     for reason in reasons(records):
-        console.print(reason, style="yellow", highlight=False, markup=False)
+        console.print(reason, style="yellow", highlight=False, markup=False, soft_wrap=True)
     console.print(f"Next: harness score {store}", highlight=False, soft_wrap=True)
 
 
