@@ -89,8 +89,9 @@ def compare_entries(
     studies = int((~np.isnan(both.hit[:, columns])).sum(axis=2).min(initial=len(both.studies)))
     if studies < 2:
         return Comparison(a, b, names, medians, point, None, None, studies, None)
-    drawn = np.concatenate(list(draw_medians(both, rules, draws, seed).chunks))[..., columns]
-    overall = contest(drawn[:, 0], drawn[:, 1], limit)
+    made = draw_medians(both, rules, draws, seed)
+    drawn = np.concatenate(list(made.chunks))[..., columns]
+    overall = contest(drawn[:, 0], drawn[:, 1], limit, made.spread)
     singles = tuple(
         contest(drawn[:, 0, [w]], drawn[:, 1, [w]], limit[[w]]) for w in range(len(columns))
     )
@@ -113,7 +114,7 @@ def more_studies(seen: Contest, studies: int) -> int | None:
         return 0
     if seen.hidden > 0.1:
         return None
-    mean, spread = float(seen.logs.mean()), float(seen.logs.std())
+    mean, spread = float(seen.logs.mean()), float(seen.logs.std()) / seen.spread
     if mean == 0.0:
         return None
     needed = math.ceil(studies * (norm.ppf(1 - tail) * spread / mean) ** 2)

@@ -27,13 +27,20 @@ class Draws:
 
     method: str
     chunks: Iterator[Array]
+    spread: float = 1.0
+    """How many times the deviation of resampled medians exceeds that of the median itself.
+
+    Of n normal values it is 1.20, 1.14, 1.12 and 1.09 for n = 5, 7, 10 and 20, about 1 + 1/n:
+    a resample repeats values, and its median moves further than that of fresh ones.
+    """
 
 
 def draw_medians(times: Times, rules: Rules, draws: int, seed: int) -> Draws:
     """Draw median times of a table with at least two studies."""
     hit = settle_missing(times.hit, rules)
     if len(times.studies) >= BOOTSTRAP_FROM:
-        return Draws("bootstrap", bootstrap_medians(hit, draws, seed))
+        spread = 1 + 1 / len(times.studies)
+        return Draws("bootstrap", bootstrap_medians(hit, draws, seed), spread)
     return Draws("model", iter([model_medians(hit, censoring_limit(times), draws, seed)]))
 
 

@@ -42,7 +42,7 @@ class PairTable:
         }
 
 
-def pair_table(times: Times, medians: Array, columns: list[int]) -> PairTable:
+def pair_table(times: Times, medians: Array, columns: list[int], spread: float = 1.0) -> PairTable:
     """The table of all pairs from draws of median times (R, S, B) on the base workloads."""
     entries = medians.shape[1]
     p_beats, hidden = np.full((entries, entries), 0.5), np.zeros((entries, entries))
@@ -50,7 +50,7 @@ def pair_table(times: Times, medians: Array, columns: list[int]) -> PairTable:
     for a in range(entries):
         for b in range(a + 1, entries):
             limit = pair_limit(times, a, b)[columns]
-            seen = contest(medians[:, a], medians[:, b], limit)
+            seen = contest(medians[:, a], medians[:, b], limit, spread)
             for (row, column), view in (((a, b), seen), ((b, a), seen.swapped())):
                 p_beats[row, column], hidden[row, column] = view.probability, view.hidden
                 ends[:, row, column] = view.interval()

@@ -52,6 +52,8 @@ class Contest:
     """(R,): whether a workload's factor is a lower bound, because only the own entry reached."""
     at_most: Flags
     """(R,): whether one is an upper bound."""
+    spread: float = 1.0
+    """How many times wider the draws lie than the truth is uncertain (`Draws.spread`)."""
 
     @property
     def wins(self) -> float:
@@ -84,21 +86,27 @@ class Contest:
         `mark` says what this hides: with '>=' the high end is no bound, with '<=' the low end.
         """
         tail = (1 - level) / 2
-        low, middle, high = np.exp(np.quantile(self.logs, [tail, 0.5, 1 - tail])).tolist()
+        ends = np.quantile(self.logs, [tail, 0.5, 1 - tail])
+        low, middle, high = np.exp(ends[1] + (ends - ends[1]) / self.spread).tolist()
         return low, middle, high
 
     def swapped(self) -> Contest:
         """The same seen from the other entry."""
-        return Contest(-self.logs, self.at_most, self.at_least)
+        return Contest(-self.logs, self.at_most, self.at_least, self.spread)
 
 
-def contest(own: Array, other: Array, limit: Array) -> Contest:
-    """Entries against each other from drawn median times (R, W)."""
+def contest(own: Array, other: Array, limit: Array, spread: float = 1.0) -> Contest:
+    """Entries against each other from drawn median times (R, W).
+
+    `spread` is that of one workload's median. On one workload the draws take few values, and
+    their quantiles are right as they are; the excess shows in means over several.
+    """
     mine, theirs = np.isfinite(own), np.isfinite(other)
     return Contest(
         log_factors(own, other, limit).mean(axis=-1),
         np.asarray((mine & ~theirs).any(axis=-1)),
         np.asarray((~mine & theirs).any(axis=-1)),
+        1 + (spread - 1) * (1 - 1 / max(1, own.shape[-1])),
     )
 
 
@@ -108,6 +116,7 @@ def joined(contests: list[Contest]) -> Contest:
         np.concatenate([part.logs for part in contests]),
         np.concatenate([part.at_least for part in contests]),
         np.concatenate([part.at_most for part in contests]),
+        contests[0].spread,
     )
 
 

@@ -98,7 +98,7 @@ def assess(
     if board.is_screening:
         return None
     drawn = draw_medians(board.times, board.rules, draws, seed)
-    collected = _Collector(board, reference, draws)
+    collected = _Collector(board, reference, draws, drawn.spread)
     for chunk in drawn.chunks:
         collected.add(chunk)
     return collected.finish(drawn.method)
@@ -107,8 +107,9 @@ def assess(
 class _Collector:
     """Scores and speed-ups of draws, kept while the draws themselves go by."""
 
-    def __init__(self, board: Scoreboard, reference: str | None, draws: int) -> None:
+    def __init__(self, board: Scoreboard, reference: str | None, draws: int, spread: float) -> None:
         self.board = board
+        self.spread = spread
         names = board.times.submissions
         self.columns = board.base_columns
         self.references = reference_rows(names, reference) if reference else [None] * len(names)
@@ -129,13 +130,15 @@ class _Collector:
             self.medians.append(own)
         for row, (other, limit) in enumerate(zip(self.references, self.limits, strict=True)):
             if other is not None and limit is not None:
-                self.contests[row].append(contest(own[:, row], own[:, other], limit))
+                self.contests[row].append(contest(own[:, row], own[:, other], limit, self.spread))
 
     def finish(self, method: str) -> Uncertainty:
         scores = np.concatenate(self.scores)
         pairs = None
         if self.keeps:
-            pairs = pair_table(self.board.times, np.concatenate(self.medians), self.columns)
+            pairs = pair_table(
+                self.board.times, np.concatenate(self.medians), self.columns, self.spread
+            )
         return Uncertainty(
             method, len(scores), interval(scores), rank_shares(scores), self._speedups(), pairs
         )

@@ -1,0 +1,60 @@
+"""Simulated tables of study times with known medians, and the coverage of intervals on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scoring.draws import draw_medians
+from scoring.rules import load_rules
+from scoring.speedup import contest, pair_limit
+from scoring.times import Times
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How tables are made: log-normal study times around known medians."""
+
+    studies: int
+    censored: bool
+    entries: int = 4
+    workloads: int = 4
+    noise: float = 0.15
+    instance_noise: float = 0.10
+
+    def table(self, random: np.random.Generator) -> tuple[Times, np.ndarray]:
+        """Study times, and the logarithms of their medians (S, W).
+
+        Censored, the limit of a workload lies where the slowest entry misses it in about a third
+        of its studies: its median is still within.
+        """
+        shape = (self.entries, self.workloads, self.studies)
+        log_median = np.log(20.0) + 0.3 * random.standard_normal(shape[:2])
+        instance = self.instance_noise * random.standard_normal(shape[1:])
+        own = self.noise * random.standard_normal(shape)
+        times = np.exp(log_median[..., None] + instance + own)
+        limit = np.full(shape[:2], 1e6)
+        if self.censored:
+            spread = np.hypot(self.noise, self.instance_noise)
+            limit[:] = np.exp(log_median.max(axis=0) + 0.4 * spread)
+        hit = np.where(times > limit[..., None], np.inf, times)
+        names = [
+            tuple(f"{kind}{i}" for i in range(n)) for kind, n in zip("swk", shape, strict=True)
+        ]
+        return Times(names[0], names[1], names[2], hit, hit.copy(), limit), log_median
+
+
+def coverage(plan: Plan, tables: int, draws: int) -> float:
+    """The share of tables whose interval of entry 0's speed-up over entry 1 holds the truth."""
+    rules = load_rules()
+    held = 0
+    for number in range(tables):
+        times, log_median = plan.table(np.random.default_rng([7, number]))
+        drawn = draw_medians(times, rules, draws, number)
+        medians = np.concatenate(list(drawn.chunks))
+        seen = contest(medians[:, 0], medians[:, 1], pair_limit(times, 0, 1), drawn.spread)
+        low, _, high = seen.interval()
+        truth = np.exp((log_median[1] - log_median[0]).mean())
+        held += low <= truth <= high
+    return held / tables

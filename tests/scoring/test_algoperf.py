@@ -1,0 +1,85 @@
+"""The published leaderboard of AlgoPerf v0.5 from its raw logs.
+
+The logs are not ours to ship. They are looked for in the folder that GUIDED_DESCENT_ALGOPERF names,
+else in ../shared/data/algoperf beside the checkout.
+"""
+
+import json
+import os
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scoring.evaluate import score_table
+from scoring.logs import study_times
+from scoring.rules import load_rules
+
+BESIDE = Path(__file__).parents[3] / "shared" / "data" / "algoperf"
+DATA = Path(os.environ.get("GUIDED_DESCENT_ALGOPERF", BESIDE))
+ARCHIVE = DATA / "v05_eval_measurements.tar.xz"
+RULESETS = {"v05_ext": "external_tuning", "v05_self": "self_tuning"}
+
+pytestmark = pytest.mark.skipif(
+    not ARCHIVE.is_file(), reason=f"AlgoPerf's logs are not in {DATA} (GUIDED_DESCENT_ALGOPERF)"
+)
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("algoperf")
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
+    return next(folder.rglob("external_tuning")).parent
+
+
+@pytest.fixture(scope="module", params=list(RULESETS))
+def ruleset(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def imported(logs: Path, ruleset: str) -> pd.DataFrame:
+    return study_times(logs / RULESETS[ruleset], load_rules("algoperf-v0.5"))
+
+
+@pytest.fixture
+def expected(ruleset: str) -> dict[str, dict[str, float]]:
+    found: dict[str, Any] = json.loads((DATA / "v05_expected_scores.json").read_text())[ruleset]
+    return found
+
+
+def test_raw_logs_give_the_published_and_the_full_precision_scores(
+    imported: pd.DataFrame, expected: dict[str, dict[str, float]]
+) -> None:
+    board = score_table(imported, load_rules("algoperf-v0.5"))
+    scores = dict(zip(board.times.submissions, board.scores.tolist(), strict=True))
+    assert {name: round(score, 4) for name, score in scores.items()} == expected["published"]
+    assert scores == pytest.approx(expected["official"], abs=1e-12, rel=0)
+
+
+def test_study_times_are_those_read_from_the_logs_by_others(
+    imported: pd.DataFrame, ruleset: str
+) -> None:
+    keys = ["submission", "workload", "study"]
+    known = pd.read_csv(DATA / "v05_study_times.csv")
+    known = known[known["dataset"] == ruleset]
+    both = imported.merge(known, on=keys, how="left", suffixes=("", "_known"), validate="1:1")
+    assert both["dataset"].notna().all()
+    for column in ("time_to_target_s", "step_at_target"):
+        np.testing.assert_array_equal(both[column], both[f"{column}_known"])
+
+
+def test_the_winner_is_first_in_about_three_quarters_of_resamples(
+    imported: pd.DataFrame, ruleset: str
+) -> None:
+    from scoring.uncertainty import assess
+
+    board = score_table(imported, load_rules("algoperf-v0.5"))
+    sure = assess(board, "baseline", draws=1000)
+    assert sure is not None
+    first = sure.rank_shares[board.order()[0], 0]
+    assert 0.69 < first < 0.79 if ruleset == "v05_ext" else first > 0.75

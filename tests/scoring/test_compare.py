@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from harness.errors import UnknownNameError
+from scoring.compare import Comparison, compare_entries, comparison_breaches, more_studies
+from scoring.rules import load_rules
+from scoring.speedup import contest, factor
+from scoring.times import Times
+
+INF = np.inf
+
+
+def compared(hit: np.ndarray, limit: float = 100.0) -> Comparison:
+    s, w, k = (tuple(f"{axis}{i}" for i in range(n)) for axis, n in enumerate(hit.shape))
+    times = Times(s, w, k, hit, hit.copy(), np.full(hit.shape[:2], limit))
+    return compare_entries(times, "00", "01", load_rules(), draws=500)
+
+
+def noisy(ratio: float, studies: int, noise: float = 0.05) -> np.ndarray:
+    random = np.random.default_rng(4)
+    times = 20 * np.exp(noise * random.standard_normal((2, 3, studies)))
+    times[1] *= ratio
+    return times
+
+
+@pytest.mark.parametrize("studies", [3, 6])
+def test_a_clear_difference_is_settled_and_its_interval_holds_the_factor(studies: int) -> None:
+    seen = compared(noisy(1.5, studies))
+    assert seen.more_studies == 0
+    assert seen.verdict().startswith("00 is faster than 01")
+    assert seen.overall is not None
+    low, _, high = seen.overall.interval()
+    assert low < 1.5 < high
+
+
+def test_a_small_difference_says_how_many_more_studies_would_settle_it() -> None:
+    seen = compared(noisy(1.03, 3, noise=0.1))
+    assert seen.more_studies is None or seen.more_studies > 0
+    assert seen.verdict().startswith("not settled")
+
+
+def test_more_studies_shrink_the_spread_by_their_root() -> None:
+    logs = np.random.default_rng(0).normal(0.1, 0.1, (100_000, 1))
+    seen = contest(np.ones_like(logs), np.exp(logs), np.array([9.0]))
+    assert more_studies(seen, 4) == pytest.approx(4 * 1.645**2 - 4, abs=1)
+
+
+def test_one_study_is_a_screening() -> None:
+    seen = compared(noisy(1.5, 1))
+    assert seen.overall is None
+    assert seen.verdict().startswith("screening")
+    assert [breach.rule for breach in comparison_breaches(seen)] == ["too-few-studies"]
+
+
+def test_what_only_one_entry_reached_is_a_bound() -> None:
+    found = factor(np.array([10.0, INF, INF]), np.array([INF, 5.0, INF]), np.full(3, 40.0))
+    assert found.marks == (">=", "<=", "?")
+    assert found.by_workload.tolist() == pytest.approx([4.0, 0.125, 1.0])
+    assert (found.mark, found.undecided) == ("~", 1)
+
+
+def test_a_bound_is_no_win_against_what_it_hides() -> None:
+    hit = noisy(1.3, 3)
+    hit[0, 2] = INF
+    seen = compared(hit)
+    assert seen.overall is not None
+    assert seen.overall.wins == 0.0
+
+
+def test_an_unknown_entry_names_the_nearest() -> None:
+    times = Times(("muon",), ("w",), ("k",), *(np.ones((1, 1, 1)),) * 2, np.ones((1, 1)))
+    with pytest.raises(UnknownNameError, match="did you mean 'muon'"):
+        compare_entries(times, "muon", "muno", load_rules())

@@ -1,0 +1,22 @@
+"""Whether 90 % intervals hold the truth in 90 % of simulated tables."""
+
+import pytest
+from simulated import Plan, coverage
+
+SHORT = [(3, False), (5, True)]
+LONG = [(studies, censored) for studies in (3, 5, 10) for censored in (False, True)]
+
+
+@pytest.mark.parametrize(("studies", "censored"), SHORT)
+def test_intervals_of_speedups_cover_on_a_first_look(studies: int, censored: bool) -> None:
+    found = coverage(Plan(studies=studies, censored=censored), tables=60, draws=300)
+    assert 0.8 < found < 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("studies", "censored"), LONG)
+def test_intervals_of_speedups_cover_between_85_and_95_percent(
+    studies: int, censored: bool
+) -> None:
+    found = coverage(Plan(studies=studies, censored=censored), tables=1500, draws=1000)
+    assert 0.85 <= found <= 0.95

@@ -1,0 +1,68 @@
+import numpy as np
+import pandas as pd
+import pytest
+from made_frames import frame, row
+
+from harness.errors import HarnessError, UnknownNameError
+from scoring.evaluate import score_results
+
+GOOD = {("muon", "mlp"): [10.0, 11.0], ("adamw", "mlp"): [15.0, 16.0]}
+
+BREACHES = {
+    "mixed-hardware": {"hardware": "box-2"},
+    "mixed-workloads": {"workload_hash": "b" * 64},
+    "mixed-frameworks": {"framework": "jax"},
+    "mixed-rulesets": {"ruleset": "self"},
+    "mixed-suites": {"suite": "standard"},
+    "unscored-trials": {"scored": False},
+    "unfinished-trials": {"state": "unfinished", "time_to_target_s": np.nan},
+}
+
+
+def with_one_bad(rule: str) -> pd.DataFrame:
+    return frame(GOOD).pipe(
+        lambda made: pd.concat(
+            [made, pd.DataFrame([row("sgd", "mlp", k, 30.0, **BREACHES[rule]) for k in (1, 2)])]
+        )
+    )
+
+
+def test_good_results_are_scored_without_a_stamp() -> None:
+    assert score_results(frame(GOOD)).stamps == ()
+
+
+@pytest.mark.parametrize("rule", list(BREACHES))
+def test_a_breach_is_refused_by_name_with_its_flag(rule: str) -> None:
+    with pytest.raises(HarnessError, match=f"rule '{rule}'(.|\n)*--allow .*{rule}"):
+        score_results(with_one_bad(rule))
+
+
+@pytest.mark.parametrize("rule", list(BREACHES))
+def test_an_allowed_breach_stamps_the_scoreboard(rule: str) -> None:
+    board = score_results(with_one_bad(rule), allowed=[rule, "missing-studies"])
+    assert any(stamp.startswith(f"{rule}: ") for stamp in board.stamps)
+
+
+def test_a_missing_study_is_refused_and_says_whose() -> None:
+    results = frame({**GOOD, ("sgd", "mlp"): [20.0]})
+    with pytest.raises(HarnessError, match=r"missing-studies.*sgd lacks 1 of mlp"):
+        score_results(results)
+    board = score_results(results, allowed=["missing-studies"])
+    assert np.isinf(board.medians[board.times.index("sgd"), 0])
+
+
+def test_entries_of_several_frameworks_carry_their_framework() -> None:
+    board = score_results(with_one_bad("mixed-frameworks"), allowed=["mixed-frameworks"])
+    assert board.times.submissions == ("adamw (torch)", "muon (torch)", "sgd (jax)")
+
+
+def test_an_unknown_rule_names_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'mixed-hardware'"):
+        score_results(frame(GOOD), allowed=["mixed-hardwares"])
+
+
+def test_a_frame_without_a_column_or_a_trial_is_refused() -> None:
+    with pytest.raises(HarnessError, match=r"lack the column.*identity"):
+        score_results(frame(GOOD).drop(columns="identity"))
+    with pytest.raises(HarnessError, match="no trial to score"):
+        score_results(frame(GOOD).iloc[:0])
