@@ -85,7 +85,9 @@ def torch_steps(
     """Make steps with the given gradients; the parameters after them."""
     for step in steps:
         for name, gradient in gradients(step).items():
-            problem.parameters[name].grad = torch.from_numpy(gradient)
+            problem.parameters[name].grad = torch.from_numpy(gradient).to(
+                problem.parameters[name].dtype
+            )
         optimizer.step()
     return {n: p.detach().numpy().copy() for n, p in problem.parameters.items()}
 

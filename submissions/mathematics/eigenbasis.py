@@ -1,0 +1,39 @@
+"""Eigenbases of symmetric positive semidefinite matrices, followed as the matrices change."""
+
+from __future__ import annotations
+
+import torch
+
+
+def eigenbasis(matrix: torch.Tensor) -> torch.Tensor:
+    """Orthonormal eigenvectors as columns, by falling eigenvalue.
+
+    Args:
+        matrix: symmetric positive semidefinite, (n, n).
+
+    Returns:
+        The basis, (n, n); the matrix itself where it is not finite, so that divergence shows.
+    """
+    if not bool(torch.isfinite(matrix).all()):
+        return matrix
+    vectors: torch.Tensor = torch.linalg.eigh(matrix)[1]
+    return vectors.flip(-1)
+
+
+def followed(matrix: torch.Tensor, basis: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """One step of orthogonal iteration: Q' from the QR decomposition of A Q.
+
+    The columns of Q are first sorted by falling q^T A q, an estimate of the eigenvalues, as the
+    decomposition favours the first.
+
+    Args:
+        matrix: A, (n, n).
+        basis: Q, (n, n).
+
+    Returns:
+        Q' and the order of Q's columns that its columns continue, (n,).
+    """
+    image = matrix @ basis
+    order = torch.argsort((basis * image).sum(0), descending=True, stable=True)
+    turned: torch.Tensor = torch.linalg.qr(image[:, order])[0]
+    return turned, order

@@ -1,0 +1,56 @@
+"""SOAP: Adam in the eigenbases of Shampoo's factors.
+
+    L_t = beta_s L_{t-1} + (1 - beta_s) G_t G_t^T,   R_t = beta_s R_{t-1} + (1 - beta_s) G_t^T G_t
+    every T_prec steps:  U_L, U_R <- one step of orthogonal iteration with L_t, R_t
+    G~_t = U_L^T G_t U_R
+    M~_t = beta1 M~_{t-1} + (1 - beta1) G~_t,   V_t = beta2 V_{t-1} + (1 - beta2) G~_t * G~_t
+    N_t  = M^_t / (sqrt(V^_t) + epsilon),  M^ and V^ corrected for their start at zero
+    W_{t+1} = (1 - eta lambda) W_t - eta U_L N_t U_R^T
+
+on hidden matrices and kernels, AdamW elsewhere. The first gradient only gives the first bases, by
+eigendecomposition. When a basis is refreshed, V follows the order of its vectors.
+
+Source: Vyas et al. (2025), Algorithm 3, and their code.
+
+Deviations: the momentum is kept in the rotated space and turned with the bases, which is the same
+sequence with two projections a step instead of four (the thesis's box has no momentum). Decay is
+applied before the step, as in AdamW. Bases are refreshed one at a time, spread over the T_prec
+steps, so that no step pays for all. Projections are in bfloat16 where the hardware has it. A side
+longer than `max_side` keeps the identity. Kernels are flattened to (out, in * height * width).
+"""
+
+from __future__ import annotations
+
+from torch.optim import Optimizer
+
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.optimizers import Combined, TorchProblem, adamw, by_role
+from workloads.parameters import Role
+
+from .optimizer import Soap
+
+ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """SOAP on hidden matrices and kernels, AdamW on the rest, and their common schedule."""
+    matrices, rest = by_role(problem, ROLES)
+    parts: list[Optimizer] = []
+    if matrices:
+        soap = Soap(
+            [problem.parameters[name] for name in matrices],
+            lr=hyperparameters["learning_rate"],
+            weight_decay=hyperparameters["weight_decay"],
+            betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
+            factor_beta=hyperparameters["factor_beta"],
+            eps=hyperparameters["epsilon"],
+            refresh_every=hyperparameters["refresh_every"],
+            max_side=hyperparameters["max_side"],
+            products=hyperparameters["products"],
+        )
+        parts.append(soap)
+    if rest:
+        others = [problem.parameters[name] for name in rest]
+        parts.append(adamw(others, hyperparameters, "learning_rate"))
+    return Combined(*parts), schedules.from_hyperparameters(hyperparameters)

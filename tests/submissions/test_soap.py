@@ -1,0 +1,99 @@
+"""SOAP: Adam with identity bases, a float64 textbook with unrotated momentum, exact bases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from given_problem import SHAPES, largest_error, textbook_steps, torch_problem, torch_steps
+
+from submissions.mathematics.eigenbasis import eigenbasis, followed
+from submissions.soap.optimizer import Soap
+
+MATRICES = ["square", "square_2", "tall", "kernel"]
+MAX_SIDE = 24
+"""The longer sides of `tall` and `kernel` start with a null space, whose basis is anybody's."""
+SETTINGS: dict[str, Any] = {"lr": 0.01, "betas": (0.9, 0.95), "products": "float32"}
+
+
+def short(name: str, side: int) -> bool:
+    shape = SHAPES[name][0]
+    return (shape[0], int(np.prod(shape[1:])))[side] <= MAX_SIDE
+
+
+def power_step(factor: Any, basis: Any, second: Any) -> tuple[Any, Any]:
+    order = np.argsort(-np.diag(basis.T @ factor @ basis), kind="stable")
+    return np.linalg.qr(factor @ basis[:, order])[0], second[order]
+
+
+def textbook(period: int) -> dict[str, Any]:
+    """Float64, four projections a step: the momentum stays in the space of the gradient."""
+    states: dict[str, dict[str, Any]] = {}
+    sides = [(n, side) for n in MATRICES for side in (0, 1) if short(n, side)]
+    offsets = {pair: place * period // len(sides) for place, pair in enumerate(sides)}
+
+    def update(name: str, t: int, w: Any, g: Any) -> Any:
+        if name not in MATRICES:
+            return w
+        g = g.reshape(len(g), -1)
+        grams = (g @ g.T, g.T @ g)
+        if name not in states:
+            bases = [
+                np.linalg.eigh(x)[1][:, ::-1] if short(name, side) else np.eye(len(x))
+                for side, x in enumerate(grams)
+            ]
+            states[name] = {"m": 0.0, "v": np.zeros_like(g), "f": [0.05 * x for x in grams]}
+            states[name]["q"] = bases
+            return w
+        s = states[name]
+        left, right = s["q"]
+        s["m"] = 0.9 * s["m"] + 0.1 * g
+        s["v"] = 0.95 * s["v"] + 0.05 * (left.T @ g @ right) ** 2
+        mean = left.T @ s["m"] @ right / (1 - 0.9 ** (t - 1))
+        step = mean / (np.sqrt(s["v"] / (1 - 0.95 ** (t - 1))) + 1e-8)
+        w = w * (1 - 0.001) - 0.01 * (left @ step @ right.T).reshape(w.shape)
+        s["f"] = [0.95 * f + 0.05 * x for f, x in zip(s["f"], grams, strict=True)]
+        since = [t - 1 - offsets.get((name, side), 99) for side in (0, 1)]
+        if since[0] >= 0 and since[0] % period == 0:
+            s["q"][0], s["v"] = power_step(s["f"][0], left, s["v"])
+        if since[1] >= 0 and since[1] % period == 0:
+            s["q"][1], turned = power_step(s["f"][1], right, s["v"].T)
+            s["v"] = turned.T
+        return w
+
+    return {name: value for name, value in textbook_steps(update).items() if name in MATRICES}
+
+
+@pytest.mark.parametrize("period", [1, 4])
+def test_agrees_with_the_textbook(period: int) -> None:
+    problem = torch_problem()
+    for name, value in problem.parameters.items():
+        problem.parameters[name] = torch.nn.Parameter(value.detach().double())
+    soap = Soap(
+        [problem.parameters[name] for name in MATRICES],
+        **(SETTINGS | {"weight_decay": 0.1, "refresh_every": period, "products": "float64"}),
+        max_side=MAX_SIDE,
+    )
+    ours = torch_steps(soap, problem)
+    assert largest_error(textbook(period), ours) < 1e-6
+
+
+def test_with_identity_bases_it_is_adam_one_gradient_later() -> None:
+    problem, adam_problem = torch_problem(), torch_problem()
+    soap = Soap([problem.parameters[name] for name in MATRICES], max_side=0, **SETTINGS)
+    adam = torch.optim.AdamW(
+        [adam_problem.parameters[n] for n in MATRICES], lr=0.01, betas=(0.9, 0.95), weight_decay=0.0
+    )
+    ours = torch_steps(soap, problem)
+    assert largest_error(ours, torch_steps(adam, adam_problem, range(1, 20))) < 1e-6
+
+
+def test_orthogonal_iteration_converges_to_the_eigenbasis() -> None:
+    random = torch.linalg.qr(torch.randn(8, 8, generator=torch.Generator().manual_seed(0)))[0]
+    matrix = (random * 3.0 ** torch.arange(8)) @ random.mT
+    basis = torch.eye(8)
+    for _ in range(30):
+        basis, _ = followed(matrix, basis)
+    assert (basis.mT @ eigenbasis(matrix)).abs().diagonal().min() > 0.999
