@@ -23,6 +23,9 @@ from scoring.times import Array
 
 TINY = 1e-9
 """Times and variances are kept above this, so that ties and zero times have logarithms."""
+LARGEST_VARIANCE = 4.0
+"""Of a log time: a standard deviation of a factor 7.4. With two studies, one of them censored,
+the data alone would set no bound."""
 BURN_IN = 100
 THIN = 3
 CHAINS = 64
@@ -141,4 +144,5 @@ class _Chain:
 
     def _inverse_gamma(self, shape: float, squares: Array) -> Array:
         drawn = self.random.standard_gamma(shape, squares.shape)
-        return np.asarray((squares / 2 + TINY**2) / np.maximum(drawn, TINY))
+        variance = (squares / 2 + TINY**2) / np.maximum(drawn, TINY)
+        return np.asarray(np.minimum(variance, LARGEST_VARIANCE))

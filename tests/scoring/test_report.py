@@ -1,0 +1,67 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_frames import curves, frame
+
+from harness.errors import HarnessError
+from scoring.evaluate import score_results
+from scoring.report.page import render_page, write_page
+from scoring.report.tables import number, rank_text
+from scoring.uncertainty import assess
+
+
+def results() -> pd.DataFrame:
+    times = {("muon", "mlp"): [10.0, 11.0], ("adamw", "mlp"): [15.0, np.inf]}
+    return frame(times, record="/results/<trial>")
+
+
+def page(made: pd.DataFrame) -> str:
+    board = score_results(made)
+    return render_page(board, assess(board, "adamw", 200), made, curves(made), Path("/results"))
+
+
+def test_the_page_is_complete_in_itself() -> None:
+    text = page(results())
+    links = re.findall(r'(?:href|src)="([^"]*)"', text)
+    assert all(link.startswith(("#", "data:image/")) for link in links)
+    assert "<script" not in text
+    assert text.count("data:image/svg+xml") >= 2
+
+
+def test_every_time_links_to_its_trial_and_every_trial_names_its_record() -> None:
+    made = results()
+    text = page(made)
+    for identity in made["identity"]:
+        assert f'href="#{identity}"' in text
+        assert f'id="{identity}"' in text
+    assert "&lt;trial&gt;" in text
+
+
+def test_a_screening_says_so_and_shows_no_ranks() -> None:
+    made = frame({("muon", "mlp"): [10.0], ("adamw", "mlp"): [15.0]})
+    text = page(made)
+    assert "This is a screening" in text
+    assert ">ranks<" not in text
+
+
+def test_results_without_curves_still_make_a_page() -> None:
+    made = results()
+    board = score_results(made)
+    text = render_page(board, None, made, curves(made).iloc[:0], Path("/results"))
+    assert "Performance profile" in text
+
+
+def test_a_page_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HarnessError, match="cannot write the report"):
+        write_page("x", tmp_path / "file" / "report.html")
+
+
+def test_numbers_and_ranks_are_short() -> None:
+    assert [number(v) for v in (12.3456, 45678.9, np.inf, np.nan)] == [
+        "12.35", "45,679", "not reached", "-",
+    ]  # fmt: skip
+    assert rank_text(np.array([0.7, 0.27, 0.03])) == "1: 70%, 2: 27%"
