@@ -38,6 +38,7 @@ demo: $(VENV)/installed
 	$(BIN)/harness run --workload mlp --submission adamw --out $(OUT)
 	$(BIN)/harness score $(OUT)
 	$(BIN)/harness report $(OUT)
+	@echo "Open $(abspath $(OUT))/report.html"
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
