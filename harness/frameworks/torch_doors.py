@@ -95,7 +95,7 @@ class OptimizerSubmission:
     def setup(self, problem: TorchProblem, hyperparameters: Hyperparameters) -> None:
         """Build the optimizer over the live parameters."""
         self._problem = problem
-        self._batch_loss = problem.batch_loss
+        self._loss = problem.uncounted_loss
         built = self._build(problem, hyperparameters)
         self._optimizer, self._schedule = built if isinstance(built, tuple) else (built, None)
         if not isinstance(self._optimizer, Optimizer):
@@ -110,15 +110,17 @@ class OptimizerSubmission:
 
     def step(self, stream: TorchStream) -> Tensor:
         """One batch, one update; the loss before it, still on the device."""
+        problem = self._problem
         batch = stream.next()
         optimizer: Any = self._optimizer
         if self._schedule is not None:
-            self._set_rates(self._schedule(self._problem.budget.progress(self._horizon)))
+            self._set_rates(self._schedule(problem.budget.progress(self._horizon)))
 
         def loss_and_gradient() -> Tensor:
             optimizer.zero_grad()
-            loss = self._batch_loss(batch)
+            loss = self._loss(batch)
             loss.backward()
+            problem.note_passes(1, 1, batch.targets.shape[0])
             return loss
 
         if self._needs_closure:

@@ -69,8 +69,8 @@ class TorchProblem:
     def counts(self) -> dict[str, int]:
         """Passes since training began: `forward`, `backward`, and `examples` sent forward.
 
-        Counted are `batch_loss` and `evaluate`; a backward pass inside a `torch.func` transform
-        counts once, when the transform runs it.
+        Counted are `batch_loss` and `evaluate` and the backward passes through what they return,
+        those that a `torch.func` transform runs included.
         """
         return {
             "forward": self._forwards,
@@ -82,8 +82,18 @@ class TorchProblem:
         """Start counting passes anew."""
         self._forwards = self._backwards = self._examples = 0
 
+    def note_passes(self, forward: int, backward: int, examples: int) -> None:
+        """Count passes made through `uncounted_loss`; `examples` were sent forward in all."""
+        self._forwards += forward
+        self._backwards += backward
+        self._examples += examples
+
     def batch_loss(self, batch: Batch[Tensor]) -> Tensor:
         """The mean loss of the live model in the declared precision: a forward pass, a scalar."""
+        return self._value(self._counted(self._logits(self.model, batch.inputs)), batch.targets)
+
+    def uncounted_loss(self, batch: Batch[Tensor]) -> Tensor:
+        """`batch_loss` without the hook that counts, for loops that call `note_passes`."""
         return self._value(self._logits(self.model, batch.inputs), batch.targets)
 
     def evaluate(
@@ -101,7 +111,7 @@ class TorchProblem:
                 the global generator is drawn from.
         """
         with self._random_state(random):
-            logits = self._logits(_Functional(self.model, parameters), batch.inputs)
+            logits = self._counted(self._logits(_Functional(self.model, parameters), batch.inputs))
         return Evaluation(logits, self.loss.value(logits, batch.targets))
 
     def tap(
@@ -116,13 +126,15 @@ class TorchProblem:
         return tap_layers(self.model, self.layers, names)
 
     def _logits(self, model: nn.Module | _Functional, inputs: Tensor) -> Tensor:
-        self._forwards += 1
-        self._examples += inputs.shape[0]
         if self._autocast is None:
             logits: Tensor = model(inputs)
-        else:
-            with self._autocast:
-                logits = model(inputs).float()
+            return logits
+        with self._autocast:
+            return model(inputs).float()
+
+    def _counted(self, logits: Tensor) -> Tensor:
+        self._forwards += 1
+        self._examples += logits.shape[0]
         node = logits.grad_fn
         if node is not None:
             node.register_prehook(self._saw_backward)
