@@ -1,0 +1,59 @@
+"""Prodigy: optax's sequence over fifty steps, an estimate that never falls and finds the scale."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+import torch
+from given_problem import draw, gradients, largest_error, torch_problem, torch_steps
+
+from submissions.prodigy.optimizer import Prodigy
+
+STEPS = 50
+
+
+@pytest.mark.parametrize("safeguard", [False, True])
+def test_agrees_with_optax(safeguard: bool) -> None:
+    settings: dict[str, Any] = {"weight_decay": 0.1, "safeguard_warmup": safeguard}
+    problem = torch_problem()
+    # From 1e-6 the first steps would drown in the rounding of float32 parameters.
+    ours = Prodigy(
+        problem.parameters.values(), bias_correction=True, first_estimate=1e-3, **settings
+    )
+    found = torch_steps(ours, problem, range(STEPS))
+    theirs = optax.contrib.prodigy(1.0, betas=(0.9, 0.999), estim_lr0=1e-3, **settings)
+    parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
+    state: Any = theirs.init(parameters)
+    update = jax.jit(theirs.update)
+    for step in range(STEPS):
+        updates, state = update(gradients(step), state, parameters)
+        parameters = optax.apply_updates(parameters, updates)
+    estimate = ours.param_groups[0]["estimate"]
+    assert estimate > 2e-3
+    assert estimate == pytest.approx(float(state.estim_lr), rel=1e-3)
+    moved = largest_error(found, draw(0))
+    assert largest_error(found, parameters) < 1e-3 * moved
+
+
+def test_the_estimate_grows_from_any_start_and_never_falls() -> None:
+    weight = torch.nn.Parameter(torch.full((8,), 3.0))
+    ours = Prodigy([weight], first_estimate=1e-6, bias_correction=True)
+    estimates = []
+    for _ in range(200):
+        weight.grad = weight.detach().clone()
+        ours.step()
+        estimates.append(ours.param_groups[0]["estimate"])
+    assert estimates == sorted(estimates)
+    # The distance in the norm that Adam's step is measured with is 3 an entry.
+    assert 0.1 < estimates[-1] < 30.0
+
+
+def test_a_rate_of_zero_changes_nothing() -> None:
+    problem = torch_problem()
+    ours = Prodigy(problem.parameters.values(), lr=0.0)
+    assert largest_error(torch_steps(ours, problem, range(3)), draw(0)) == 0.0
+    assert ours.param_groups[0]["estimate"] == 1e-6
