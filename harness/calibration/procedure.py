@@ -18,11 +18,11 @@ from harness.calibration.target import Direction, Noise, Rule, noise_of, target_
 from harness.calibration.trials import Places, curve_of, final_of, points_of, step_times_of
 from harness.display import ending
 from harness.errors import HarnessError
-from harness.executors.pool import run_pool
+from harness.executors.pool import Pool
 from harness.plan.plan import PlanRequest
 from harness.plan.points import Point
 from harness.plan.submissions import Resolved, resolve
-from harness.trial import Trial, TrialRecord
+from harness.trial import TrialRecord
 from workloads.spec import Target
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ BASELINES = ("adamw", "nadamw", "nesterov", "heavy_ball")
 """The first one sets target and budget; all are reported against them."""
 RUNGS = ((0.25, 1.0), (0.5, 0.5), (1.0, 0.25))
 """Successive halving: the share of the horizon, and of the points that are tried so long."""
-TIMING_TRIALS = 3
+TIMING_TRIALS, TIMING_STEPS = 3, 1000
+"""A median needs no more."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Effort:
     horizon_steps: int
     points: int = 24
     seeds: int = 20
+    baselines: tuple[str, ...] = BASELINES
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,16 @@ class Calibration:
 
     def run(self) -> Summary:
         """Run what is missing and choose the target from the whole."""
-        first = self._baseline(BASELINES[0])
-        speed = self._speed(first)
+        with Pool(self.store, self.jobs, self._finished) as pool:
+            return self._in(pool)
+
+    def _in(self, pool: Pool) -> Summary:
+        first = self._baseline(self.effort.baselines[0], pool)
+        speed = self._speed(first, pool)
         target = self.places.size.target
         chosen = target_of(first.curves, target.metric, target.direction)
         self.say(f"target: {_noise_text(chosen, target.metric)}")
-        others = [self._baseline(name) for name in BASELINES[1:]]
+        others = [self._baseline(name, pool) for name in self.effort.baselines[1:]]
         reached = target.model_copy(update={"value": chosen.value})
         return self._summary(chosen, speed, [_at(reached, found) for found in (first, *others)])
 
@@ -97,12 +103,13 @@ class Calibration:
             baselines=tuple(baselines),
         )
 
-    def _baseline(self, name: str) -> Baseline:
+    def _baseline(self, name: str, pool: Pool) -> Baseline:
         found = resolve(name)
         found.require(self.request.framework)
-        best, tried = self._tune(found)
+        best, tried = self._tune(found, pool)
         steps = self.effort.horizon_steps
-        records = self._run(self.places.seeds(found, best, steps, self.effort.seeds))
+        seeds = self.places.seeds(found, best, steps, self.effort.seeds)
+        records = pool.run(seeds, self._shared)
         finals = [value for r in records if (value := final_of(r, self.store)) is not None]
         self.say(f"{name}: {len(records)} seeds, mean {np.mean(finals) if finals else 'none'}")
         return Baseline(
@@ -115,14 +122,15 @@ class Calibration:
             final_deviation=_six_digits(np.std(finals, ddof=1)) if len(finals) > 1 else None,
         )
 
-    def _tune(self, found: Resolved) -> tuple[Point, list[Tried]]:
+    def _tune(self, found: Resolved, pool: Pool) -> tuple[Point, list[Tried]]:
         """Successive halving: the best point, and all that was tried."""
         numbered = list(enumerate(points_of(found, self.request, self.effort.points), start=1))
         tried: list[Tried] = []
         for rung, (length, share) in enumerate(RUNGS, start=1):
             steps = max(1, round(length * self.effort.horizon_steps))
             numbered = numbered[: max(1, round(share * self.effort.points))]
-            records = self._run(self.places.rung(found, numbered, rung, steps))
+            trials = self.places.rung(found, numbered, rung, steps)
+            records = pool.run(trials, self._shared)
             finals = [final_of(record, self.store) for record in records]
             tried += [
                 Tried(point=point, rung_steps=steps, final=final)
@@ -132,13 +140,13 @@ class Calibration:
             self.say(f"{found.ref.name}: {len(records)} points to {steps} steps tried")
         return numbered[0][1], tried
 
-    def _speed(self, baseline: Baseline) -> Speed:
+    def _speed(self, baseline: Baseline, pool: Pool) -> Speed:
         """Time the baseline's best point alone, with all threads of a scored trial."""
         from harness.hardware import fingerprint
 
-        found, steps = resolve(baseline.submission), self.effort.horizon_steps
+        found, steps = resolve(baseline.submission), min(self.effort.horizon_steps, TIMING_STEPS)
         trials = self.places.timing(found, baseline.best_point, steps, TIMING_TRIALS)
-        records = run_pool(trials, self.store, self.options, 1, self._finished)
+        records = pool.run_alone(trials, self.options)
         times = [time for record in records for time in step_times_of(record, self.store)]
         if not times:
             raise HarnessError(
@@ -152,10 +160,10 @@ class Calibration:
             hardware=fingerprint(self.request.device),
         )
 
-    def _run(self, trials: Sequence[Trial]) -> tuple[TrialRecord, ...]:
-        share = max(1, self.options.threads // self.jobs)
-        options = replace(self.options, threads=share)
-        return run_pool(trials, self.store, options, self.jobs, self._finished)
+    @property
+    def _shared(self) -> RunOptions:
+        """The options of a trial that shares the machine's threads with others."""
+        return replace(self.options, threads=max(1, self.options.threads // self.jobs))
 
     def _finished(self, record: TrialRecord) -> None:
         trial, result = record.trial, record.result

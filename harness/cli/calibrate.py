@@ -31,6 +31,9 @@ def calibrate(
     ] = None,
     points: Annotated[int, typer.Option(help="Points a baseline is tuned over.")] = 24,
     seeds: Annotated[int, typer.Option(help="Reruns of its best point.")] = 20,
+    baselines: Annotated[
+        str, typer.Option(help="Names with commas; the first sets target and budget.")
+    ] = "adamw,nadamw,nesterov,heavy_ball",
     jobs: Annotated[int, typer.Option(help="Trials at once where only steps count.")] = 1,
     threads: Annotated[
         int | None,
@@ -40,7 +43,7 @@ def calibrate(
         bool, typer.Option("--write", help="Put target, budget and summary beside the workload.")
     ] = False,
     check: Annotated[
-        int, typer.Option(help="Instead, run so many whole studies of AdamW as a check.")
+        int, typer.Option(help="Instead, run so many whole studies of the first as a check.")
     ] = 0,
     device: Annotated[
         str | None,
@@ -51,22 +54,22 @@ def calibrate(
         Path | None, typer.Option(help="Folder of downloaded data.", show_default=False)
     ] = None,
 ) -> None:
-    """Tune four baselines, rerun each on fresh seeds, and derive target and budget.
+    """Tune baselines, rerun each on fresh seeds, and derive target and budget.
 
     Interrupted, it goes on with the trials that have not finished. The summary is OUT/summary.json;
     --write copies it beside the workload, into calibration/SUITE.json, and changes workload.toml.
     """
     from rich.console import Console
 
-    from harness.calibration.procedure import BASELINES, Calibration, Effort
+    from harness.calibration.procedure import Calibration, Effort
     from harness.cli.machine import choose_device, interruptible, pick, run_options
     from harness.plan.plan import FRAMEWORKS, PlanRequest, workload_at
     from harness.registry import suite as suite_of
 
-    hardware = suite_of(suite).hardware
+    hardware, names = suite_of(suite).hardware, tuple(baselines.split(","))
     request = PlanRequest(
         workload=workload,
-        submission=BASELINES[0],
+        submission=names[0],
         suite=suite,
         framework=pick("framework", framework, FRAMEWORKS),
         device=choose_device(device, suite_of(suite))[0],
@@ -78,7 +81,7 @@ def calibrate(
         if check:
             _check(console, request, check, store / "check", options, write=write)
             return
-        effort = Effort(horizon_steps or size.budget.horizon_steps, points, seeds)
+        effort = Effort(horizon_steps or size.budget.horizon_steps, points, seeds, names)
         found = Calibration(request, effort, store, options, jobs, _plainly(console)).run()
     _finish(console, found, store, write=write)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from harness.errors import HarnessError
 from harness.plan.store import record_of, unfinished
@@ -29,51 +29,53 @@ class Silent:
         """Let it pass."""
 
 
-def run_pool(
-    trials: Sequence[Trial], store: Path, options: RunOptions, jobs: int, finished: Finished
-) -> tuple[TrialRecord, ...]:
-    """Run the trials that have no finished record; return what the store then holds of all.
+class Pool:
+    """Processes that stay from one batch of trials to the next; a context manager.
 
     Args:
-        trials: trials with a budget in steps.
-        store: the folder of their records.
-        options: sandbox, folders and threads of each trial.
-        jobs: how many trials run at once.
+        store: the folder of the trials' records.
+        jobs: how many processes.
         finished: hears of each trial that has ended.
-
-    Raises:
-        HarnessError: a trial has a budget in seconds, though several are to run at once.
     """
-    if jobs > 1 and any(trial.budget.steps is None for trial in trials):
-        raise HarnessError("trials on the clock run one at a time", "leave out --jobs")
-    missing = unfinished(trials, store)
-    if jobs == 1:
-        for trial in missing:
-            finished(_record(trial, run_silently(trial, store, options)))
-    elif missing:
-        _run_at_once(missing, store, options, jobs, finished)
-    return tuple(record_of(trial, store) for trial in trials)
+
+    def __init__(self, store: Path, jobs: int, finished: Finished) -> None:
+        self._store, self._jobs, self._finished = store, jobs, finished
+
+    def __enter__(self) -> Self:
+        # spawned, because the worker's nursery must start from a process that has computed nothing
+        context = multiprocessing.get_context("spawn")
+        self._processes = ProcessPoolExecutor(self._jobs, mp_context=context)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._processes.shutdown(cancel_futures=True)
+
+    def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
+        """Run the trials that have no finished record; return what the store then holds of all.
+
+        Raises:
+            HarnessError: several are to run at once, but one has a budget in seconds.
+        """
+        if self._jobs > 1 and any(trial.budget.steps is None for trial in trials):
+            raise HarnessError("trials on the clock run one at a time", "leave out --jobs")
+        waiting = [self._submit(trial, options) for trial in unfinished(trials, self._store)]
+        for ended in as_completed(waiting):
+            self._finished(ended.result())
+        return tuple(record_of(trial, self._store) for trial in trials)
+
+    def run_alone(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
+        """The same, one trial after the other, so that they can be timed."""
+        for trial in unfinished(trials, self._store):
+            self._finished(self._submit(trial, options).result())
+        return tuple(record_of(trial, self._store) for trial in trials)
+
+    def _submit(self, trial: Trial, options: RunOptions) -> Future[TrialRecord]:
+        return self._processes.submit(run_silently, trial, self._store, options)
 
 
-def _run_at_once(
-    trials: Sequence[Trial], store: Path, options: RunOptions, jobs: int, finished: Finished
-) -> None:
-    # spawned, because the worker's nursery must start from a process that has computed nothing
-    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
-    try:
-        running = {pool.submit(run_silently, trial, store, options): trial for trial in trials}
-        for future in as_completed(running):
-            finished(_record(running[future], future.result()))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def run_silently(trial: Trial, store: Path, options: RunOptions) -> Result:
+def run_silently(trial: Trial, store: Path, options: RunOptions) -> TrialRecord:
     """Run one trial and show nothing."""
     from harness.body import run_trial
 
-    return run_trial(trial, store, options, Silent())
-
-
-def _record(trial: Trial, result: Result) -> TrialRecord:
+    result: Result = run_trial(trial, store, options, Silent())
     return TrialRecord(identity=trial.identity, trial=trial, result=result)

@@ -1,0 +1,82 @@
+"""The whole procedure of a calibration, on very short real trials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.body import RunOptions
+from harness.calibration.procedure import Calibration, Effort
+from harness.calibration.summary import Summary, budget_of, read_summary, write_summary
+from harness.calibration.target import noise_of, target_of
+from harness.calibration.trials import Places, points_of
+from harness.errors import HarnessError
+from harness.plan.plan import PlanRequest
+from harness.plan.submissions import resolve
+from harness.record.store import record_paths
+from harness.registry import workload
+
+REQUEST = PlanRequest(workload="mlp", submission="adamw")
+EFFORT = Effort(horizon_steps=100, points=2, seeds=2, baselines=("adamw",))
+
+
+def calibrate(folder: Path, cache: Path) -> tuple[Summary, list[str]]:
+    lines: list[str] = []
+    options = RunOptions(cache_dir=cache, threads=1)
+    return Calibration(REQUEST, EFFORT, folder, options, 1, lines.append).run(), lines
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Summary, list[str]]:
+    store, cache = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("cache")
+    return store, cache, *calibrate(store, cache)
+
+
+def test_target_and_budget_follow_from_the_summary(
+    found: tuple[Path, Path, Summary, list[str]], tmp_path: Path
+) -> None:
+    summary = found[2]
+    (baseline,) = summary.baselines
+    assert summary.target == target_of(baseline.curves, "accuracy", "maximize")
+    size = workload("mlp").at("quick")
+    reached = size.target.model_copy(update={"value": summary.target.value})
+    assert baseline.at_target == noise_of(baseline.curves, reached) == summary.target
+    assert summary.budget_s == budget_of(100, summary.speed.step_s)
+    write_summary(tmp_path / "a" / "summary.json", summary)
+    assert read_summary(tmp_path / "a" / "summary.json") == summary
+
+
+def test_points_are_halved_and_the_best_is_rerun(
+    found: tuple[Path, Path, Summary, list[str]],
+) -> None:
+    (baseline,) = found[2].baselines
+    assert [tried.rung_steps for tried in baseline.tried] == [25, 25, 50, 100]
+    assert baseline.best_point == baseline.tried[-1].point
+    assert len(baseline.curves) == 2
+    assert len({curve.instance_seed for curve in baseline.curves}) == 2
+    for curve in baseline.curves:
+        assert curve.steps == tuple(range(2, 101, 2))
+
+
+def test_a_repetition_runs_nothing(found: tuple[Path, Path, Summary, list[str]]) -> None:
+    store, cache, summary, lines = found
+    assert len(record_paths(store)) == sum(line.startswith("  ") for line in lines) == 9
+    again, repeated = calibrate(store, cache)
+    assert again == summary
+    assert not any(line.startswith("  ") for line in repeated)
+
+
+def test_a_trial_in_steps_has_the_schedule_of_the_whole_budget() -> None:
+    places = Places(REQUEST, workload("mlp").at("quick"))
+    adamw = resolve("adamw")
+    (point,) = points_of(adamw, REQUEST, 1)
+    (trial,) = places.rung(adamw, [(1, point)], rung=1, steps=30)
+    assert (point["horizon"], trial.point["horizon"]) == (0.75, 1.0)
+    assert (trial.budget.steps, trial.stop_rule) == (30, "budget")
+    assert not trial.is_scored
+
+
+def test_a_baseline_without_a_horizon_is_refused() -> None:
+    with pytest.raises(HarnessError, match="no hyperparameter 'horizon'"):
+        points_of(resolve("torch.optim:Adagrad"), REQUEST, 1)
