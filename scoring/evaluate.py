@@ -6,12 +6,13 @@ from collections.abc import Collection
 
 import pandas as pd
 
+from harness.errors import HarnessError
 from scoring.clock import clock_of, require_column
 from scoring.frame import held_out_of, prepare
 from scoring.refusals import check_allowed, frame_breaches, missing_studies, settle
 from scoring.rules import Rules, load_rules
 from scoring.scoreboard import Scoreboard, score_times
-from scoring.studies import times_of
+from scoring.studies import times_of, with_hit_index
 from scoring.times import from_table
 
 
@@ -20,6 +21,7 @@ def score_results(
     rules: Rules | None = None,
     clock: str = "seconds",
     allowed: Collection[str] = (),
+    curves: pd.DataFrame | None = None,
 ) -> Scoreboard:
     """Score a results frame (`scoring.frame`).
 
@@ -28,9 +30,11 @@ def score_results(
         rules: the project's own if None.
         clock: a name of `scoring.clock.CLOCKS`.
         allowed: rules of `scoring.refusals.RULES` whose breach only stamps the scoreboard.
+        curves: the trials' evaluations, for rules that choose a study's trial by its hit's index.
 
     Raises:
-        HarnessError: the frame is incomplete or breaks a rule that is not allowed.
+        HarnessError: the frame is incomplete, or curves are needed and missing, or it breaks a
+            rule that is not allowed.
     """
     check_allowed(allowed)
     frame = prepare(frame)
@@ -38,6 +42,13 @@ def score_results(
     own = rules or load_rules()
     if not own.base:
         own = own.model_copy(update={"held_out": held_out_of(frame)})
+    if own.best_trial == "evaluation":
+        if curves is None:
+            raise HarnessError(
+                "these rules choose a study's trial by the index of its hit, which needs curves",
+                "give the records' curves, or rules with best_trial = 'time'",
+            )
+        frame = with_hit_index(frame, curves)
     times = times_of(frame[frame["state"] != "unfinished"], clock_of(clock))
     stamps = settle([*breaches, *missing_studies(times, own)], allowed)
     return score_times(times, own, clock_of(clock), stamps)

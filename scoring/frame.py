@@ -62,8 +62,9 @@ POINT = "point."
 def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with the names that scores use: columns `entry` and `column` beside the others.
 
-    An entry is a submission, with its framework where the frame has several; a column is a
-    workload, or `<workload>_<variant>` for a held-out variant.
+    An entry is a submission, with its framework where the frame has several (published entries
+    are one each, whatever they ran in); a column is a workload, or `<workload>_<variant>` for a
+    held-out variant.
 
     Raises:
         HarnessError: a column is missing, or there is no trial.
@@ -79,7 +80,7 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
             "there is no trial to score", "run one first: harness run --workload mlp"
         )
     entry = frame["submission"].astype(str)
-    if frame["framework"].nunique() > 1:
+    if frame["framework"].nunique() > 1 and not frame["origin"].eq("imported").all():
         entry = entry + " (" + frame["framework"].astype(str) + ")"
     variant = frame["variant"].astype(str)
     column = frame["workload"].astype(str) + ("_" + variant).where(variant != "base", "")

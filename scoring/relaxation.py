@@ -57,7 +57,11 @@ def moved(frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float) -> pd.Dat
     wanted = pd.DataFrame({"metric": frame["metric"], "sign": sign, "bound": bound})
     wanted["identity"] = frame["identity"]
     seen = curves[curves["split"] == "validation"].merge(wanted, on=["identity", "metric"])
-    first = seen[seen["sign"] * seen["value"] >= seen["bound"]].groupby("identity")["time_s"].min()
+    first = (
+        seen[seen["sign"] * seen["value"].astype(float) >= seen["bound"]]
+        .groupby("identity")["time_s"]
+        .min()
+    )
     hit = frame["identity"].map(first)
     # A trial that the referee threw out has no time, whatever its curve says.
     valid = frame["state"].ne("invalid") & hit.notna()

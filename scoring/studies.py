@@ -17,15 +17,18 @@ Rows = npt.NDArray[np.intp]
 def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
     """The best trial of every study of a prepared frame by one clock: one row a study.
 
-    A trial that ended in any state but `reached` has no time. Columns: submission, workload,
+    The best has the least value, or the least `hit_index` where the frame has that column
+    (`with_hit_index`). A trial that ended in any state but `reached` has no time. Columns:
+    submission, workload,
     study, the clock's value under its table name, `last_miss` (seconds only), identity, record.
     """
     require_column(frame, clock.column, clock)
     reached = frame["state"].eq("reached") & frame["time_to_target_s"].notna()
     value = frame[clock.column].astype(float).where(reached, np.inf).fillna(np.inf)
     miss = frame["last_miss_s"].astype(float)
+    first = [frame["hit_index"]] if "hit_index" in frame.columns else []
     rows = _first_of_each(
-        [frame["entry"], frame["column"], frame["study"]], [value, frame["trial"], miss]
+        [frame["entry"], frame["column"], frame["study"]], [*first, value, frame["trial"], miss]
     )
     chosen = frame.iloc[rows]
     table = pd.DataFrame(
@@ -49,6 +52,20 @@ def _first_of_each(keys: list[pd.Series[Any]], values: list[pd.Series[Any]]) -> 
     order = np.lexsort([value.to_numpy() for value in reversed(values)] + codes[::-1])
     changes = [np.diff(code[order], prepend=-1) != 0 for code in codes]
     return np.asarray(order[np.logical_or.reduce(changes)])
+
+
+def with_hit_index(frame: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """The frame with a column `hit_index`: which evaluation, from 0, first met the target.
+
+    Infinite where none did. Rules that choose a study's trial by it need this column.
+    """
+    sign = frame["direction"].map({"maximize": 1.0, "minimize": -1.0})
+    wanted = frame[["identity", "metric"]].assign(sign=sign, bound=sign * frame["target"])
+    seen = curves[curves["split"] == "validation"].merge(wanted, on=["identity", "metric"])
+    seen["hit_index"] = seen.groupby("identity").cumcount().astype(float)
+    met = seen[seen["sign"] * seen["value"].astype(float) >= seen["bound"]]
+    first = met.groupby("identity")["hit_index"].min()
+    return frame.assign(hit_index=frame["identity"].map(first).fillna(np.inf))
 
 
 def times_of(frame: pd.DataFrame, clock: Clock) -> Times:

@@ -10,7 +10,7 @@ import typer
 from harness.cli.calibrate import calibrate
 from harness.cli.compare import compare
 from harness.cli.data import app as data
-from harness.cli.import_ import import_algoperf
+from harness.cli.import_ import app as import_
 from harness.cli.list import list_names
 from harness.cli.report import report
 from harness.cli.run import run
@@ -54,7 +54,7 @@ app.command("list")(list_names)
 app.add_typer(data, name="data")
 app.command("trial")(trial)
 app.command("calibrate")(calibrate)
-app.command("import-algoperf")(import_algoperf)
+app.add_typer(import_, name="import")
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from harness.cli.score import write_text
-from harness.errors import HarnessError
 
 app = typer.Typer(help="Read what other benchmarks published.", no_args_is_help=True)
 
@@ -30,12 +29,16 @@ def import_algoperf(
     ],
 ) -> None:
     """Read AlgoPerf's logs: SUBMISSION/study_K/WORKLOAD_FRAMEWORK/trial_N/*.csv."""
-    from scoring.logs import study_times
-    from scoring.rules import load_rules
+    if out.suffix == ".csv":
+        from scoring.logs import study_times
+        from scoring.rules import load_rules
 
-    if out.suffix != ".csv":
-        raise HarnessError(f"cannot import into '{out}'", "give a file: --out TIMES.csv")
-    table = study_times(logs, load_rules(rules))
-    write_text(out, table.to_csv(index=False))
-    typer.echo(f"{len(table)} study times: {out}")
-    typer.echo(f"score them: harness score --times {out} --rules {rules}")
+        table = study_times(logs, load_rules(rules))
+        write_text(out, table.to_csv(index=False))
+        typer.echo(f"{len(table)} study times: {out}")
+        typer.echo(f"score them: harness score --times {out} --rules {rules}")
+        return
+    from harness.cli.import_records import import_records
+
+    typer.echo(f"{import_records(logs, rules, out)} records: {out}")
+    typer.echo(f"score them: harness score {out} --rules {rules} --allow mixed-frameworks")

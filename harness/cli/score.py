@@ -93,8 +93,12 @@ def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
             "give either a folder of records or a table of times",
             "harness score OUT   or   harness score --times FILE.csv --rules algoperf-v0.5",
         )
-    frame = read_records(source.out)
-    return score_results(frame, rules, source.clock, source.allow), frame
+    frame, curves = read_records(source.out), None
+    if rules.best_trial == "evaluation":
+        from harness.record.table import curves_frame
+
+        curves = curves_frame(source.out)
+    return score_results(frame, rules, source.clock, source.allow, curves), frame
 
 
 def read_records(out: Path) -> pd.DataFrame:

@@ -1,0 +1,101 @@
+"""AlgoPerf's logs as records: each trial with its curve, origin `imported`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from harness.canonical import sha256_json, sha256_text
+from harness.errors import HarnessError
+from harness.record.imported import PublishedEvaluation, write_imported
+from harness.seeds import derive
+from harness.trial import Framework, SubmissionRef, Trial, TrialBudget
+from workloads.spec import Grid, Limits, Target
+
+if TYPE_CHECKING:
+    from scoring.logs import TrialLog
+    from scoring.rules import Rules
+
+
+def import_records(logs: Path, rules_name: str, out: Path) -> int:
+    """Write every evaluated trial of a folder of logs as a record; how many there are.
+
+    Raises:
+        HarnessError: there is no such trial, or a record cannot be written.
+    """
+    from scoring.logs import find_trials
+    from scoring.measurements import read_measurements
+    from scoring.rules import load_rules
+
+    rules = load_rules(rules_name)
+    count = 0
+    for log in find_trials(logs, rules):
+        measured = read_measurements(log.path, rules.targets[log.workload].metric)
+        if measured is None:
+            continue
+        rows = zip(measured.steps, measured.times_s, measured.metric, strict=True)
+        evaluations = [PublishedEvaluation(*row) for row in rows]
+        trial = published_trial(log, rules, Path(rules_name).stem, evaluations)
+        write_imported(out, trial, evaluations, log.path)
+        count += 1
+    if not count:
+        raise HarnessError(
+            f"there is no evaluated trial of a known workload under {logs}",
+            "expected: SUBMISSION/study_K/WORKLOAD_FRAMEWORK/trial_N/eval_measurements.csv",
+        )
+    return count
+
+
+def published_trial(
+    log: TrialLog, rules: Rules, suite: str, evaluations: Sequence[PublishedEvaluation]
+) -> Trial:
+    """The trial of a log; what was not published (point, machine) is empty or says so."""
+    target = rules.targets[log.workload]
+    base = rules.held_out.get(log.workload, log.workload)
+    variant = log.workload.removeprefix(base).lstrip("_") or "base"
+    study = _number(log.study)
+    longest = max((e.timed_s for e in evaluations if e.timed_s > 0), default=1.0)
+    return Trial(
+        suite=suite,
+        workload=base,
+        workload_hash=sha256_json(target.model_dump(mode="json")),
+        variant=variant,
+        framework=_framework(log),
+        submission=SubmissionRef(
+            name=log.submission, location="published", content_hash=sha256_text(log.submission)
+        ),
+        ruleset="external",
+        study=study,
+        trial=log.trial,
+        instance_seed=derive("published", suite, log.workload, study),
+        point={},
+        budget=TrialBudget(runtime_s=longest),
+        target=Target(metric=target.metric, direction=target.direction, value=target.value),
+        grid=Grid(),
+        limits=Limits(),
+        precision="float32",
+        device="published",
+        probes=False,
+    )
+
+
+def _number(study: str) -> int:
+    """Published studies count from 0, ours from 1."""
+    digits = study.removeprefix("study_")
+    if not digits.isdecimal():
+        raise HarnessError(
+            f"a study's folder is called '{study}'", "expected: study_0, study_1, ..."
+        )
+    return int(digits) + 1
+
+
+def _framework(log: TrialLog) -> Framework:
+    """The framework whose name ends that of the log's folder."""
+    known: tuple[Framework, ...] = get_args(Framework)
+    for name in known:
+        if log.framework.endswith(name):
+            return name
+    raise HarnessError(
+        f"{log.path} was run in '{log.framework}'", f"known frameworks: {', '.join(known)}"
+    )

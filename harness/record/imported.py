@@ -1,0 +1,87 @@
+"""Trials that others measured, as records: same files, same frames, origin `imported`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.record.events import SCHEMA_VERSION, EventLog
+from harness.record.store import EVENTS_FILE, write_record
+from harness.trial import Result, Trial, TrialRecord
+
+FINGERPRINT = "published"
+"""Where no fingerprint of the machine was published."""
+
+
+@dataclass(frozen=True)
+class PublishedEvaluation:
+    """One evaluation as it was published."""
+
+    step: float
+    timed_s: float
+    value: float
+
+
+def write_imported(
+    store: Path, trial: Trial, evaluations: Sequence[PublishedEvaluation], source: str
+) -> Path:
+    """Write one trial with its curve; the folder it lies in. One that is there is left alone.
+
+    Args:
+        store: the folder of all records.
+        trial: what was run, as far as it was published.
+        evaluations: in the order of publication; the first that meets the target is the hit.
+        source: which file they were read from.
+
+    Raises:
+        HarnessError: the folder cannot be written.
+    """
+    folder = store / trial.folder
+    result = result_of_evaluations(trial, evaluations)
+    if (folder / EVENTS_FILE).exists():
+        return folder
+    write_record(folder, TrialRecord(identity=trial.identity, trial=trial))
+    log = EventLog(folder / EVENTS_FILE)
+    origin = {"origin": "imported", "fingerprint": FINGERPRINT, "source": source}
+    log.append("begin", "referee", {**origin, "schema_version": SCHEMA_VERSION})
+    for evaluation in evaluations:
+        log.append("evaluation", "referee", _event(trial, evaluation))
+    log.append("end", "referee", {"result": result.model_dump(mode="json")})
+    log.close()
+    write_record(folder, TrialRecord(identity=trial.identity, trial=trial, result=result))
+    return folder
+
+
+def _event(trial: Trial, evaluation: PublishedEvaluation) -> Mapping[str, object]:
+    value = evaluation.value if math.isfinite(evaluation.value) else None
+    return {
+        "step": _step(evaluation.step),
+        "timed_s": evaluation.timed_s,
+        "examples": None,
+        "validation": {trial.target.metric: value},
+    }
+
+
+def _step(step: float) -> int:
+    return int(step) if math.isfinite(step) else 0
+
+
+def result_of_evaluations(trial: Trial, evaluations: Sequence[PublishedEvaluation]) -> Result:
+    """How a published trial ended, from its evaluations."""
+    met = [index for index, e in enumerate(evaluations) if trial.target.is_met_by(e.value)]
+    hit = evaluations[met[0]] if met else None
+    miss = evaluations[met[0] - 1].timed_s if met and met[0] > 0 else 0.0
+    finite = [e.value for e in evaluations if math.isfinite(e.value)]
+    best = max if trial.target.direction == "maximize" else min
+    return Result(
+        state="reached" if hit else "budget",
+        reason="the target was met" if hit else "the published evaluations end before the target",
+        time_to_target_s=hit.timed_s if hit else None,
+        last_miss_s=miss if hit else None,
+        steps_to_target=_step(hit.step) if hit else None,
+        timed_s=max((e.timed_s for e in evaluations), default=0.0),
+        steps=_step(max((e.step for e in evaluations), default=0.0)),
+        best_metric=best(finite, default=None),
+    )
