@@ -14,6 +14,7 @@ from harness.errors import HarnessError
 from harness.seeds import philox
 from workloads.functional_jax import Model
 from workloads.mlp import model, model_jax, model_torch
+from workloads.mlp.data import INPUTS, CifarSettings
 from workloads.parameters import Role, initial_parameters
 from workloads.spec import Sizes
 
@@ -149,3 +150,12 @@ def test_width_multipliers_follow_the_hidden_width_alone() -> None:
 def test_a_wrong_size_is_named(key: str, value: object) -> None:
     with pytest.raises(HarnessError, match=f"size '{key}'.*{value!r}".replace("[]", r"\[\]")):
         model.parameters(QUICK.sizes | {key: value})
+
+
+@pytest.mark.parametrize("suite", ["quick", "standard"])
+def test_the_declared_number_of_examples_is_the_one_made(suite: str) -> None:
+    declared = registry.workload("mlp").at(suite)
+    made = declared.data.settings.get("train", CifarSettings().train)
+    assert declared.train_examples == made
+    assert declared.sizes["inputs"] == INPUTS
+    assert len(declared.variants) >= 3
