@@ -31,7 +31,7 @@ from workloads.spec import Data, SuiteWorkload
 
 FORMAT_VERSION = 1
 LIMIT_BYTES = 4 * 10**9
-"""Beyond this the least recently used instances go; one of `mlp` takes about 60 MB."""
+"""Beyond this the least recently used instances go; one of `mlp` takes about 100 MB."""
 IN_USE_S = 3600.0
 """An instance that was asked for so recently may be in use and stays."""
 TEMPORARY = ".making-"
