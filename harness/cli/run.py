@@ -96,9 +96,9 @@ def _run(console: Console, made: Plan, store: Path, options: RunOptions) -> None
     write_plan(made.trials, store)
     missing = unfinished(made.trials, store)
     if not missing:
-        console.print(f"Everything is done: all {len(made.trials)} trials have a result in {store}")
+        console.print(f"Everything is done: {_counted(len(made.trials))} finished in {store}")
     elif len(missing) < len(made.trials):
-        console.print(f"{len(made.trials) - len(missing)} trials are done, {len(missing)} missing")
+        console.print(f"{_counted(len(made.trials) - len(missing))} done, {len(missing)} missing")
     with interruptible(store):
         records = run_local(made.trials, store, options, display_for(console))
     console.print(results_table(records))
@@ -115,13 +115,17 @@ def _show_plan(
         f"{request.submission} ({request.framework}) on {request.workload}, "
         f"suite {request.suite}, ruleset {request.ruleset}, {request.device}",
         f"target: {first.target.metric} {first.target.value:g}",
-        f"plan: {len(made.trials)} trials of at most {first.budget.runtime_s:.4g} s; at most "
+        f"plan: {_counted(len(made.trials))} of at most {first.budget.runtime_s:.4g} s; at most "
         f"{_duration(made.timed_s)} on the clock, {_duration(made.worst_case_s)} with warm-up",
     ]
     for line in lines:
         console.print(line, highlight=False, markup=False)
     for remark in remarks:
         console.print(f"note: {remark}", style="yellow", highlight=False, markup=False)
+
+
+def _counted(trials: int) -> str:
+    return "1 trial" if trials == 1 else f"{trials} trials"
 
 
 def _duration(seconds: float) -> str:

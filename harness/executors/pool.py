@@ -7,8 +7,11 @@ after each step do not depend on that.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -44,7 +47,7 @@ class Pool:
     def __enter__(self) -> Self:
         # spawned, because the worker's nursery must start from a process that has computed nothing
         context = multiprocessing.get_context("spawn")
-        self._processes = ProcessPoolExecutor(self._jobs, mp_context=context)
+        self._processes = ProcessPoolExecutor(self._jobs, context, end_with_parent)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,6 +74,17 @@ class Pool:
 
     def _submit(self, trial: Trial, options: RunOptions) -> Future[TrialRecord]:
         return self._processes.submit(run_silently, trial, self._store, options)
+
+
+def end_with_parent() -> None:
+    """End this process when its parent is gone, killed say, and can no longer tell it to."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def run_silently(trial: Trial, store: Path, options: RunOptions) -> TrialRecord:

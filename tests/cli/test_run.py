@@ -42,20 +42,31 @@ def states(store: Path) -> list[str | None]:
     return [record.result and record.result.state for record in records]
 
 
-def test_a_run_ends_with_a_table_and_a_repetition_does_nothing(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
-    flags = ("run", *BASE, "--submission", "adamw", "--trials", "2", "--out", str(tmp_path))
-    shown = harness(environment, *flags)
+Ran = tuple[Path, tuple[str, ...], subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Ran:
+    """A store after one run, the run's flags and what it showed."""
+    store = tmp_path_factory.mktemp("store")
+    flags = ("run", *BASE, "--submission", "adamw", "--trials", "1", "--out", str(store))
+    return store, flags, harness(environment, *flags)
+
+
+def test_a_run_ends_with_a_table(ran: Ran) -> None:
+    store, _, shown = ran
     assert shown.returncode == 0, shown.stderr
-    for words in ("plan: 2 trials", "unscored", "trial 2 of 2: budget", "learning_rate="):
+    for words in ("plan: 1 trial ", "unscored", "trial 1 of 1: budget", "learning_rate="):
         assert words in shown.stdout
     assert max(map(len, shown.stdout.splitlines()[:4])) <= 80
-    assert states(tmp_path) == ["budget", "budget"]
-    before = [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))]
-    again = harness(environment, *flags)
-    assert "Everything is done" in again.stdout
-    assert before == [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))]
+    assert states(store) == ["budget"]
+
+
+def test_a_repetition_does_nothing(ran: Ran, environment: dict[str, str]) -> None:
+    store, flags, _ = ran
+    before = [path.stat().st_mtime_ns for path in sorted(store.rglob("*"))]
+    assert "Everything is done" in harness(environment, *flags).stdout
+    assert before == [path.stat().st_mtime_ns for path in sorted(store.rglob("*"))]
 
 
 def test_an_import_path_just_runs(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -81,19 +92,18 @@ def test_a_submission_that_does_not_import_shows_its_own_last_frame(
     assert "Traceback" not in shown.stderr
 
 
-def test_the_body_runs_a_planned_trial(tmp_path: Path, environment: dict[str, str]) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    flags = ("--submission", "adamw", "--trials", "1", "--out", str(first))
-    harness(environment, "run", *BASE, *flags)
-    (planned,) = record_paths(first)
-    shown = harness(environment, "trial", str(planned), "--store", str(second), "--threads", "1")
+def test_the_body_runs_a_planned_trial(
+    ran: Ran, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    (planned,) = record_paths(ran[0])
+    shown = harness(environment, "trial", str(planned), "--store", str(tmp_path), "--threads", "1")
     assert shown.returncode == 0, shown.stderr
-    assert states(second) == ["budget"]
-    assert read_record(planned).identity == read_record(record_paths(second)[0]).identity
+    assert states(tmp_path) == ["budget"]
+    assert read_record(planned).identity == read_record(record_paths(tmp_path)[0]).identity
 
 
 def test_an_interruption_says_how_to_go_on(tmp_path: Path, environment: dict[str, str]) -> None:
-    flags = ("run", "--workload", "mlp", "--submission", "adamw", "--budget-scale", "1.5")
+    flags = ("run", "--workload", "mlp", "--submission", "adamw", "--trials", "1")
     running = subprocess.Popen(
         command(*flags, "--threads", "1", "--out", str(tmp_path)),
         stdout=subprocess.PIPE,
@@ -111,4 +121,4 @@ def test_an_interruption_says_how_to_go_on(tmp_path: Path, environment: dict[str
     assert running.returncode == 130
     assert "the same command goes on" in message
     assert "Traceback" not in message
-    assert states(tmp_path) == [None, None, None]
+    assert states(tmp_path) == [None]
