@@ -19,8 +19,8 @@ def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
 
     The best has the least value, or the least `hit_index` where the frame has that column
     (`with_hit_index`). A trial that ended in any state but `reached` has no time. Columns:
-    submission, workload,
-    study, the clock's value under its table name, `last_miss` (seconds only), identity, record.
+    submission, workload, study, the clock's value under its table name, `last_miss` (seconds
+    only), identity, record.
     """
     require_column(frame, clock.column, clock)
     reached = frame["state"].eq("reached") & frame["time_to_target_s"].notna()
