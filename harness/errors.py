@@ -31,4 +31,6 @@ class UnknownNameError(HarnessError):
         near = difflib.get_close_matches(name, names, n=1)
         guess = f"; did you mean '{near[0]}'?" if near else ""
         listed = f"known: {', '.join(names)}" if names else f"no {kind} is known"
-        super().__init__(f"unknown {kind} '{name}'{guess}", "\n  ".join(filter(None, [listed, hint])))
+        super().__init__(
+            f"unknown {kind} '{name}'{guess}", "\n  ".join(filter(None, [listed, hint]))
+        )

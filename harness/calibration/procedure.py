@@ -13,9 +13,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness import registry
-from harness.calibration.summary import Baseline, Speed, Summary, Tried, budget_of
+from harness.calibration.summary import (
+    HORIZON_SHARE,
+    Baseline,
+    Speed,
+    Summary,
+    Tried,
+    budget_of,
+)
 from harness.calibration.target import Direction, Noise, Rule, noise_of, target_of
-from harness.calibration.trials import Places, curve_of, final_of, points_of, step_times_of
+from harness.calibration.trials import (
+    Places,
+    curve_of,
+    final_of,
+    points_of,
+    step_times_of,
+    study_bests,
+)
 from harness.display import ending
 from harness.errors import HarnessError
 from harness.executors.pool import Pool
@@ -43,6 +57,7 @@ class Effort:
     horizon_steps: int
     points: int = 24
     seeds: int = 20
+    studies: int = 10
     baselines: tuple[str, ...] = BASELINES
 
 
@@ -81,13 +96,31 @@ class Calibration:
         first = self._baseline(self.effort.baselines[0], pool)
         speed = self._speed(first, pool)
         target = self.places.size.target
-        chosen = target_of(first.curves, target.metric, target.direction)
+        bests = self._whole_studies(pool)
+        chosen = target_of(first.curves, bests, target.metric, target.direction)
         self.say(f"target: {_noise_text(chosen, target.metric)}")
         others = [self._baseline(name, pool) for name in self.effort.baselines[1:]]
         reached = target.model_copy(update={"value": chosen.value})
-        return self._summary(chosen, speed, [_at(reached, found) for found in (first, *others)])
+        reports = [_at(reached, found) for found in (first, *others)]
+        return self._summary(chosen, speed, bests, reports)
 
-    def _summary(self, chosen: Noise, speed: Speed, baselines: Sequence[Baseline]) -> Summary:
+    def _whole_studies(self, pool: Pool) -> tuple[float | None, ...]:
+        """Whole studies of the first baseline, so that the target is within a user's reach."""
+        found, effort = resolve(self.effort.baselines[0]), self.effort
+        steps = round(effort.horizon_steps / HORIZON_SHARE)
+        trials = registry.suite(self.request.suite).rulesets["external"].trials
+        planned = self.places.whole_studies(found, steps, effort.studies, trials)
+        bests = study_bests(pool.run(planned, self._shared), self.places.size.target.direction)
+        self.say(f"{found.ref.name}: {len(bests)} whole studies, bests {bests}")
+        return bests
+
+    def _summary(
+        self,
+        chosen: Noise,
+        speed: Speed,
+        bests: tuple[float | None, ...],
+        baselines: Sequence[Baseline],
+    ) -> Summary:
         request, target = self.request, self.places.size.target
         return Summary(
             workload=request.workload,
@@ -100,6 +133,7 @@ class Calibration:
             target=chosen,
             speed=speed,
             budget_s=budget_of(self.effort.horizon_steps, speed.step_s),
+            study_bests=bests,
             baselines=tuple(baselines),
         )
 

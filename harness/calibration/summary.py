@@ -75,6 +75,8 @@ class Summary(Frozen):
     target: Noise
     speed: Speed
     budget_s: Positive
+    study_bests: tuple[float | None, ...]
+    """The best value of each whole study of the first baseline, counted in steps."""
     baselines: tuple[Baseline, ...]
     check: Check | None = None
 

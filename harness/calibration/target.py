@@ -27,6 +27,8 @@ class Rule(Frozen):
 
     reached_share: Share = 0.9
     """The share of the seeds that must reach it by the horizon: 18 of 20."""
+    studies_share: Share = 0.8
+    """The share of whole studies, at points drawn as a user's are, that must reach it in budget."""
     max_variation: float = 0.10
     """The greatest coefficient of variation of the steps to it, among seeds that reach it."""
     resolution: float = 0.001
@@ -73,12 +75,17 @@ def noise_of(curves: Sequence[Curve], target: Target) -> Noise:
 
 
 def target_of(
-    curves: Sequence[Curve], metric: str, direction: Direction, rule: Rule | None = None
+    curves: Sequence[Curve],
+    study_bests: Sequence[float | None],
+    metric: str,
+    direction: Direction,
+    rule: Rule | None = None,
 ) -> Noise:
-    """The best value that enough curves reach evenly enough.
+    """The best value that enough curves reach evenly enough, and enough studies at all.
 
     Args:
-        curves: one a seed, up to the horizon.
+        curves: one a seed, up to the horizon, at the tuned point.
+        study_bests: the best value that any trial of each whole study reached in its budget.
         metric: the validation metric's name.
         direction: whether more or less of it is better.
         rule: what "enough" and "evenly" mean.
@@ -91,13 +98,16 @@ def target_of(
     for value in _candidates(curves, direction, rule.resolution):
         target = Target(metric=metric, direction=direction, value=value)
         noise = noise_of(curves, target)
+        studies = sum(best is not None and target.is_met_by(best) for best in study_bests)
         if noise.reached < needed or noise.variation is None:
+            continue
+        if studies < rule.studies_share * len(study_bests) - 1e-9:
             continue
         if noise.variation <= rule.max_variation:
             return noise
     raise HarnessError(
         f"no value of {metric} is reached by {needed} of {len(curves)} seeds with a coefficient of "
-        f"variation of at most {rule.max_variation:g}",
+        f"variation of at most {rule.max_variation:g} and by {rule.studies_share:.0%} of studies",
         "ask for a longer horizon with --horizon-steps",
     )
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.calibration.summary import HORIZON_SHARE
-from harness.calibration.target import Curve
+from harness.calibration.target import Curve, Direction
 from harness.errors import HarnessError
 from harness.plan.plan import PlanRequest, trial_of
 from harness.plan.points import Point, draw_points
@@ -31,8 +31,9 @@ HANG_LIMIT_S = 3600.0
 """Bounds a worker that hangs; a trial that is counted in steps ends long before."""
 TUNING_GRID = Grid(share=0.1, evaluate_every=10)
 """Only the end is evaluated; the snapshots between stop a trial that has diverged."""
-SEEDS_STUDY, TIMING_STUDY = 100, 200
-"""Numbers of the studies that hold the reruns and the timing; rungs are the studies from 1 on."""
+SEEDS_STUDY, TIMING_STUDY, WHOLE_STUDY = 100, 200, 300
+"""Numbers of the studies that hold the reruns and the timing, and of the first whole study; rungs
+are the studies from 1 on."""
 
 
 class Run(NamedTuple):
@@ -63,7 +64,7 @@ class Places:
         """
         seed = self._instance(rung, 1)
         return tuple(
-            self._trial(found, point, (rung, number), Run(steps, seed, TUNING_GRID))
+            self._trial(found, _to_the_end(point), (rung, number), Run(steps, seed, TUNING_GRID))
             for number, point in points
         )
 
@@ -72,7 +73,10 @@ class Places:
         grid = Grid(share=self.size.grid.share, evaluate_every=1)
         return tuple(
             self._trial(
-                found, point, (SEEDS_STUDY, n), Run(steps, self._instance(SEEDS_STUDY, n), grid)
+                found,
+                _to_the_end(point),
+                (SEEDS_STUDY, n),
+                Run(steps, self._instance(SEEDS_STUDY, n), grid),
             )
             for n in range(1, count + 1)
         )
@@ -82,19 +86,38 @@ class Places:
         return tuple(
             self._trial(
                 found,
-                point,
+                _to_the_end(point),
                 (TIMING_STUDY, n),
                 Run(steps, self._instance(SEEDS_STUDY, n), self.size.grid),
             )
             for n in range(1, count + 1)
         )
 
+    def whole_studies(
+        self, found: Resolved, steps: int, studies: int, trials: int
+    ) -> tuple[Trial, ...]:
+        """Studies as a user runs them: points drawn anew in each, the point's own horizon.
+
+        Args:
+            found: the baseline.
+            steps: the whole budget.
+            studies: how many.
+            trials: how many points each has.
+        """
+        made = []
+        for study in range(WHOLE_STUDY, WHOLE_STUDY + studies):
+            points = draw_points(found.space, derive(ROUND_SEED, study), trials)
+            for number, point in enumerate(points, start=1):
+                run = Run(steps, self._instance(study, number), self.size.grid)
+                made.append(self._trial(found, point, (study, number), run))
+        return tuple(made)
+
     def _instance(self, study: int, trial: int) -> str:
         request = self.request
         return instance_seed(ROUND_SEED, request.suite, request.workload, study, trial)
 
     def _trial(self, found: Resolved, point: Point, place: tuple[int, int], run: Run) -> Trial:
-        trial = trial_of(self.request, self.size, found, point | {"horizon": 1.0}, place)
+        trial = trial_of(self.request, self.size, found, point, place)
         changes = {
             "budget": TrialBudget(runtime_s=HANG_LIMIT_S, steps=run.steps),
             "stop_rule": "budget",
@@ -103,6 +126,10 @@ class Places:
             "probes": False,
         }
         return trial.model_copy(update=changes)
+
+
+def _to_the_end(point: Point) -> Point:
+    return point | {"horizon": 1.0}
 
 
 def points_of(found: Resolved, request: PlanRequest, count: int) -> tuple[Point, ...]:
@@ -126,6 +153,16 @@ def final_of(record: TrialRecord, store: Path) -> float | None:
     curve = curve_of(record, store)
     is_whole = bool(curve.steps) and curve.steps[-1] == record.trial.budget.steps
     return curve.values[-1] if is_whole else None
+
+
+def study_bests(records: Sequence[TrialRecord], direction: Direction) -> tuple[float | None, ...]:
+    """The best value that any trial of each study reached, by the studies' numbers."""
+    pick = max if direction == "maximize" else min
+    found: dict[int, list[float]] = {record.trial.study: [] for record in records}
+    for record in records:
+        if record.result is not None and record.result.best_metric is not None:
+            found[record.trial.study].append(record.result.best_metric)
+    return tuple(pick(values) if values else None for _, values in sorted(found.items()))
 
 
 def curve_of(record: TrialRecord, store: Path) -> Curve:

@@ -18,6 +18,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any, NoReturn
@@ -99,6 +100,7 @@ def _become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
         os.dup2(log, 2)
         os.close(log)
         os.chdir(order["scratch"])
+        os.environ["TMPDIR"] = tempfile.tempdir = order["scratch"]
         _limit(order["memory_gib"])
         gc.unfreeze()
         from harness.worker.worker import serve_trial

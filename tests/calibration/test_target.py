@@ -26,9 +26,16 @@ def rising(delay: int = 0, top: float = 0.6) -> Curve:
 
 def test_the_target_is_the_best_value_that_nine_of_ten_reach() -> None:
     curves = [rising(top=0.60 + 0.001 * n) for n in range(10)]
-    chosen = target_of(curves, "accuracy", "maximize")
+    chosen = target_of(curves, [], "accuracy", "maximize")
     assert chosen.value == 0.601
     assert (chosen.reached, chosen.seeds) == (9, 10)
+
+
+def test_what_two_of_ten_studies_miss_may_be_the_target_and_what_three_miss_may_not() -> None:
+    curves = [rising(top=0.7)] * 10
+    two, three = [0.55, None] + [0.65] * 8, [0.55, None, 0.6] + [0.65] * 7
+    assert target_of(curves, two, "accuracy", "maximize").value == 0.65
+    assert target_of(curves, three, "accuracy", "maximize").value == 0.6
 
 
 def test_uneven_times_lower_the_target() -> None:
@@ -38,7 +45,7 @@ def test_uneven_times_lower_the_target() -> None:
     assert noise_of([*plateau, *late], target).variation == 0.0
     early = [Curve(instance_seed="0", steps=(100, 900), values=(0.6, 0.6)) for _ in range(10)]
     with pytest.raises(HarnessError, match="longer horizon"):
-        target_of([*early, *late], "accuracy", "maximize")
+        target_of([*early, *late], [], "accuracy", "maximize")
 
 
 def test_a_metric_to_minimise_is_turned_round() -> None:
@@ -46,7 +53,7 @@ def test_a_metric_to_minimise_is_turned_round() -> None:
         Curve(instance_seed="0", steps=c.steps, values=tuple(1.0 - (v or 0.0) for v in c.values))
         for c in (rising(top=0.60 + 0.001 * n) for n in range(10))
     ]
-    assert target_of(mirrored, "loss", "minimize").value == pytest.approx(1.0 - 0.601)
+    assert target_of(mirrored, [], "loss", "minimize").value == pytest.approx(1.0 - 0.601)
 
 
 def test_a_value_that_is_no_number_is_never_at_the_target() -> None:
@@ -62,7 +69,7 @@ def test_a_value_that_is_no_number_is_never_at_the_target() -> None:
 def test_any_target_fulfils_its_rule(shapes: list[tuple[int, float]]) -> None:
     curves, rule = [rising(delay, top) for delay, top in shapes], Rule()
     try:
-        chosen = target_of(curves, "accuracy", "maximize", rule)
+        chosen = target_of(curves, [], "accuracy", "maximize", rule)
     except HarnessError:
         return
     target = Target(metric="accuracy", direction="maximize", value=chosen.value)
@@ -85,7 +92,9 @@ def test_some_calibration_is_committed() -> None:
 def test_a_committed_target_follows_from_its_summary(path: Path) -> None:
     summary: Summary = read_summary(path)
     first, *_ = summary.baselines
-    chosen = target_of(first.curves, summary.metric, summary.direction, summary.rule)
+    chosen = target_of(
+        first.curves, summary.study_bests, summary.metric, summary.direction, summary.rule
+    )
     size = workload(summary.workload).at(summary.suite)
     assert (chosen, chosen.value) == (summary.target, size.target.value)
     assert summary.budget_s == budget_of(summary.horizon_steps, summary.speed.step_s)
