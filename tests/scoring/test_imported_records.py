@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from made_logs import write_trial
+
+from harness.cli.import_records import import_records
+from harness.cli.score import Source, load_board
+from harness.errors import HarnessError
+from harness.record.table import curves_frame, results_frame
+from scoring.logs import study_times
+from scoring.rules import load_rules
+
+RULES = """
+base = ["w"]
+[held_out]
+w_deep = "w"
+[targets.w]
+metric = "validation/accuracy"
+direction = "maximize"
+value = 0.5
+[targets.w_deep]
+metric = "validation/accuracy"
+direction = "maximize"
+value = 0.4
+"""
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> str:
+    path = tmp_path / "rules.toml"
+    path.write_text(RULES)
+    return str(path)
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    for submission, speed in (("fast", 1.0), ("slow", 1.7)):
+        for place in ("w_jax", "w_deep_jax"):
+            rows = [(1, speed, 0.3), (2, 2 * speed, "nan"), (3, 3 * speed, 0.6)]
+            write_trial(tmp_path, f"logs/{submission}/study_0/{place}/trial_1", rows)
+            # Faster by the clock, but at a later evaluation, so it is not the one that counts.
+            late = [(n, 0.1 * n, 0.3) for n in range(1, 5)] + [(5, 0.5, 0.6)]
+            write_trial(tmp_path, f"logs/{submission}/study_0/{place}/trial_2", late)
+    return tmp_path / "logs"
+
+
+def test_records_hold_trials_and_curves_with_origin_imported(
+    logs: Path, rules: str, tmp_path: Path
+) -> None:
+    assert import_records(logs, rules, tmp_path / "store") == 8
+    frame = results_frame(tmp_path / "store")
+    assert set(frame["origin"]) == {"imported"}
+    assert sorted(frame["variant"].unique()) == ["base", "deep"]
+    curves = curves_frame(tmp_path / "store")
+    assert len(curves) == 4 * 3 + 4 * 5
+    assert curves["value"].isna().sum() == 4
+
+
+def test_scores_of_records_are_those_of_the_table(logs: Path, rules: str, tmp_path: Path) -> None:
+    import_records(logs, rules, tmp_path / "store")
+    study_times(logs, load_rules(rules)).to_csv(tmp_path / "times.csv", index=False)
+    records, _ = load_board(Source(tmp_path / "store", None, rules))
+    table, _ = load_board(Source(None, tmp_path / "times.csv", rules))
+    assert records.to_json()["scores"] == table.to_json()["scores"]
+    assert records.medians.tolist() == table.medians.tolist()
+
+
+def test_importing_again_changes_nothing(logs: Path, rules: str, tmp_path: Path) -> None:
+    import_records(logs, rules, tmp_path / "store")
+    first = results_frame(tmp_path / "store")
+    import_records(logs, rules, tmp_path / "store")
+    pd.testing.assert_frame_equal(first, results_frame(tmp_path / "store"))
+
+
+def test_logs_without_an_evaluation_are_refused(rules: str, tmp_path: Path) -> None:
+    write_trial(tmp_path, "logs/s/study_0/w_jax/trial_1", [])
+    with pytest.raises(HarnessError, match="no evaluated trial"):
+        import_records(tmp_path / "logs", rules, tmp_path / "store")
