@@ -1,7 +1,9 @@
 """The image under test, built once; skipped where no Docker engine answers."""
 
+import gc
 import os
 import tarfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,16 +42,26 @@ def _build_arguments(wheels: str | None) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
-def engine() -> Iterator[docker.DockerClient]:
-    """A client of a running Docker engine."""
+def _connect() -> docker.DockerClient | str:
+    """A client of the engine that the environment names, or why there is none."""
     try:
         client = docker.from_env(timeout=600)
         client.ping()
     except DockerException as error:
-        pytest.skip(f"no Docker engine answers ({error}); start one and run make test-containers")
-    yield client
-    client.close()
+        return str(error)
+    return client
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """A client of a running Docker engine."""
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        found = _connect()
+        gc.collect()  # the SDK leaves a socket open that found no engine
+    if isinstance(found, str):
+        pytest.skip(f"no Docker engine answers ({found}); start one and run make test-containers")
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")
