@@ -81,7 +81,8 @@ def calibrate(
         if check:
             _check(console, request, check, store / "check", options, write=write)
             return
-        effort = Effort(horizon_steps or size.budget.horizon_steps, points, seeds, names)
+        steps = horizon_steps or size.budget.horizon_steps
+        effort = Effort(steps, points=points, seeds=seeds, baselines=names)
         found = Calibration(request, effort, store, options, jobs, _plainly(console)).run()
     _finish(console, found, store, write=write)
 
