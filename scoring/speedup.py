@@ -44,7 +44,10 @@ def log_factors(own: Array, other: Array, limit: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Contest:
-    """One entry against another in R draws, over all workloads."""
+    """One entry against another in R draws, over all workloads.
+
+    While draws are collected, several pairs at once: every array is (R, pairs).
+    """
 
     logs: Array
     """(R,): the log of the factor, bounds included."""
@@ -90,13 +93,18 @@ class Contest:
         low, middle, high = np.exp(ends[1] + (ends - ends[1]) / self.spread).tolist()
         return low, middle, high
 
+    def entry(self, place: int) -> Contest:
+        """One of several pairs."""
+        at_least, at_most = self.at_least[:, place], self.at_most[:, place]
+        return Contest(self.logs[:, place], at_least, at_most, self.spread)
+
     def swapped(self) -> Contest:
         """The same seen from the other entry."""
         return Contest(-self.logs, self.at_most, self.at_least, self.spread)
 
 
 def contest(own: Array, other: Array, limit: Array, spread: float = 1.0) -> Contest:
-    """Entries against each other from drawn median times (R, W).
+    """Entries against each other from drawn median times (R, W), or pairs (R, pairs, W).
 
     `spread` is that of one workload's median. On one workload the draws take few values, and
     their quantiles are right as they are; the excess shows in means over several.

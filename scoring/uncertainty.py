@@ -23,8 +23,8 @@ from scoring.speedup import (
 from scoring.times import Array
 
 LEVEL = 0.90
-KEPT = 1 << 24
-"""Draws of median times are kept whole, for pairs, up to so many numbers."""
+PAIRED = 64
+"""Every pair is compared among at most so many entries; `harness compare` takes any two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ def assess(
     if board.is_screening:
         return None
     drawn = draw_medians(board.times, board.rules, draws, seed)
-    collected = _Collector(board, reference, draws, drawn.spread)
+    collected = _Collector(board, reference, drawn.spread)
     for chunk in drawn.chunks:
         collected.add(chunk)
     return collected.finish(drawn.method)
@@ -107,20 +107,19 @@ def assess(
 class _Collector:
     """Scores and speed-ups of draws, kept while the draws themselves go by."""
 
-    def __init__(self, board: Scoreboard, reference: str | None, draws: int, spread: float) -> None:
+    def __init__(self, board: Scoreboard, reference: str | None, spread: float) -> None:
         self.board = board
         self.spread = spread
         names = board.times.submissions
         self.columns = board.base_columns
-        self.references = reference_rows(names, reference) if reference else [None] * len(names)
-        self.keeps = draws * len(names) * len(self.columns) <= KEPT
+        found = reference_rows(names, reference) if reference else [None] * len(names)
+        self.measured = [(row, other) for row, other in enumerate(found) if other is not None]
+        limits = [pair_limit(board.times, *pair)[self.columns] for pair in self.measured]
+        self.limits = np.array(limits).reshape(len(limits), len(self.columns))
+        self.keeps = len(names) <= PAIRED
         self.scores: list[Array] = []
         self.medians: list[Array] = []
-        self.contests: list[list[Contest]] = [[] for _ in names]
-        self.limits = [
-            None if other is None else pair_limit(board.times, row, other)[self.columns]
-            for row, other in enumerate(self.references)
-        ]
+        self.contests: list[Contest] = []
 
     def add(self, medians: Array) -> None:
         board = self.board
@@ -128,31 +127,29 @@ class _Collector:
         own = medians[..., self.columns]
         if self.keeps:
             self.medians.append(own)
-        for row, (other, limit) in enumerate(zip(self.references, self.limits, strict=True)):
-            if other is not None and limit is not None:
-                self.contests[row].append(contest(own[:, row], own[:, other], limit, self.spread))
+        if self.measured:
+            mine, theirs = (own[:, list(rows)] for rows in zip(*self.measured, strict=True))
+            self.contests.append(contest(mine, theirs, self.limits, self.spread))
 
     def finish(self, method: str) -> Uncertainty:
         scores = np.concatenate(self.scores)
         pairs = None
         if self.keeps:
-            pairs = pair_table(
-                self.board.times, np.concatenate(self.medians), self.columns, self.spread
-            )
+            medians = np.concatenate(self.medians)
+            pairs = pair_table(self.board.times, medians, self.columns, self.spread)
         return Uncertainty(
             method, len(scores), interval(scores), rank_shares(scores), self._speedups(), pairs
         )
 
     def _speedups(self) -> tuple[Speedup | None, ...]:
         medians = self.board.medians[:, self.columns]
-        found: list[Speedup | None] = []
-        for row, (other, limit) in enumerate(zip(self.references, self.limits, strict=True)):
-            if other is None or limit is None:
-                found.append(None)
-                continue
-            point = factor(medians[row], medians[other], limit)
-            name = self.board.times.submissions[other]
-            found.append(Speedup(name, point, joined(self.contests[row])))
+        names = self.board.times.submissions
+        found: list[Speedup | None] = [None] * len(names)
+        seen = joined(self.contests) if self.contests else None
+        for place, (row, other) in enumerate(self.measured):
+            if seen is not None:
+                point = factor(medians[row], medians[other], self.limits[place])
+                found[row] = Speedup(names[other], point, seen.entry(place))
         return tuple(found)
 
 
