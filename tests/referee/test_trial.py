@@ -68,7 +68,7 @@ def test_the_worker_trains_on_the_instances_data_from_the_instances_weights(benc
     look = """
         if self.steps == 11:
             batch = self.stream.next(4)
-            print(float(self.problem.parameters["output.weight"].data.sum()), batch.targets.tolist())
+            print(self.problem.parameters["output.weight"].sum().item(), batch.targets.tolist())
     """
     source = CLASS.format(act=look, give=LIVE).replace(
         "self.steps += 1", "self.steps += 1; self.stream = stream"
