@@ -99,6 +99,8 @@ def _become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
+        # A worker ends by SIGKILL, which would lose what still waits in a buffer.
+        sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
         os.chdir(order["scratch"])
         os.environ["TMPDIR"] = tempfile.tempdir = order["scratch"]
         _limit(order["memory_gib"])

@@ -61,7 +61,7 @@ def test_points_are_halved_and_the_best_is_rerun(
 
 def test_a_repetition_runs_nothing(found: tuple[Path, Path, Summary, list[str]]) -> None:
     store, cache, summary, lines = found
-    assert len(record_paths(store)) == sum(line.startswith("  ") for line in lines) == 9
+    assert len(record_paths(store)) == sum(line.startswith("  ") for line in lines) == 12
     again, repeated = calibrate(store, cache)
     assert again == summary
     assert not any(line.startswith("  ") for line in repeated)
