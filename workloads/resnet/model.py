@@ -1,0 +1,250 @@
+"""The residual network's parameters, buffers and layers, once for every framework.
+
+    x   = (pixels - 127.5) / 63.75
+    h   = pool(act(norm(stem * x)))
+    h   = act(F(h) + S(h))         F: two 3x3 convolutions (basic) or 1x1, 3x3, 1x1 (bottleneck),
+                                   each with its norm, an activation between; S: the identity, or
+                                   a 1x1 convolution with its norm where shapes differ
+    y   = W mean(h) + b
+
+(He et al., 2016, "Deep residual learning for image recognition"). Each stage but the first halves
+the side and doubles the width; a bottleneck strides in its 3x3 convolution and widens four times.
+Convolutions have no bias and start normal with deviation sqrt(2 / fan_out) (He et al., 2015,
+"Delving deep into rectifiers"), the output as `torch.nn.Linear` does. Sizes:
+
+    channels       of an image
+    classes        the number of logits
+    block          basic or bottleneck
+    blocks         the number of blocks in each stage
+    width          channels of the first stage
+    stem           the kernel of the first convolution: 3, or 7, which strides and is pooled 3x3
+    activation     relu or silu
+    normalisation  batch, or group (with `groups` groups; no running statistics)
+    last_gain      what the gains of each block's last norm start at; 0 starts from identities
+    init_scale     a factor on the convolutions' initial deviation
+    base_width     the width of which `width_multiplier` is a multiple
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
+from workloads.sizes import checked_sizes
+from workloads.spec import Count, Frozen, Positive, Sizes
+
+WIDENING = 4
+"""Output channels of a bottleneck over its inner ones."""
+
+
+class ResnetSizes(Frozen):
+    """The checked form of the workload's `sizes`."""
+
+    channels: Count = 3
+    classes: Count = 10
+    block: Literal["basic", "bottleneck"] = "basic"
+    blocks: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 1, 1)
+    width: Count = 16
+    stem: Literal[3, 7] = 3
+    activation: Literal["relu", "silu"] = "relu"
+    normalisation: Literal["batch", "group"] = "batch"
+    groups: Count = 8
+    last_gain: Annotated[float, Field(ge=0.0)] = 1.0
+    init_scale: Positive = 1.0
+    base_width: Count = 16
+
+    @model_validator(mode="after")
+    def _groups_divide_the_width(self) -> Self:
+        if self.normalisation == "group" and self.width % self.groups:
+            raise ValueError(f"groups = {self.groups} must divide width = {self.width}")
+        return self
+
+    @property
+    def widening(self) -> int:
+        """A block's output channels over its inner ones."""
+        return WIDENING if self.block == "bottleneck" else 1
+
+    @property
+    def features(self) -> int:
+        """The channels that are averaged and enter the output."""
+        return self.width * 2 ** (len(self.blocks) - 1) * self.widening
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A convolution and the norm behind it."""
+
+    name: str
+    channels_in: int
+    channels_out: int
+    kernel: int
+    stride: int = 1
+    gain: float = 1.0
+    """What the norm's gains start at."""
+
+    @property
+    def padding(self) -> int:
+        """Zeros around the image, so that a stride of one keeps its side."""
+        return self.kernel // 2
+
+    @property
+    def convolution(self) -> str:
+        """The name of the convolution's module."""
+        return f"{self.name}.convolution"
+
+    @property
+    def norm(self) -> str:
+        """The name of the norm's module."""
+        return f"{self.name}.norm"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A residual block: its units in order, and the shortcut's where shapes differ."""
+
+    name: str
+    units: tuple[Unit, ...]
+    shortcut: Unit | None
+
+
+def checked(sizes: Sizes) -> ResnetSizes:
+    """The sizes as a typed value.
+
+    Raises:
+        HarnessError: a key is not known or a value is not allowed.
+    """
+    return checked_sizes(ResnetSizes, sizes, "resnet")
+
+
+def stem_of(sizes: ResnetSizes) -> Unit:
+    """The first convolution; one of 7x7 strides."""
+    return Unit("stem", sizes.channels, sizes.width, sizes.stem, stride=2 if sizes.stem == 7 else 1)
+
+
+def blocks_of(sizes: ResnetSizes) -> tuple[Block, ...]:
+    """The blocks of all stages, in order; their names are `stage_i_block_j`."""
+    found = []
+    channels = sizes.width
+    for stage, count in enumerate(sizes.blocks, 1):
+        width = sizes.width * 2 ** (stage - 1)
+        for number in range(1, count + 1):
+            stride = 2 if stage > 1 and number == 1 else 1
+            found.append(_block(sizes, f"stage_{stage}_block_{number}", channels, width, stride))
+            channels = width * sizes.widening
+    return tuple(found)
+
+
+def units_of(sizes: ResnetSizes) -> tuple[Unit, ...]:
+    """All units in the order of their parameters."""
+    return tuple(_units(sizes))
+
+
+def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
+    """Kernel, gain and bias of each unit, then weight and bias of the output."""
+    network = checked(sizes)
+    of_units = [spec for unit in units_of(network) for spec in _unit_parameters(network, unit)]
+    return (*of_units, *_output_parameters(network))
+
+
+def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
+    """Running mean and variance of each batch norm; none with group norm."""
+    network = checked(sizes)
+    if network.normalisation == "group":
+        return ()
+    return tuple(
+        BufferSpec(f"{unit.norm}.{name}", (unit.channels_out,), value)
+        for unit in units_of(network)
+        for name, value in (("running_mean", 0.0), ("running_var", 1.0))
+    )
+
+
+def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
+    """The convolutions in the order of their parameters, and the output."""
+    convolutions = [
+        LayerSpec(
+            name=unit.convolution,
+            kind="convolution",
+            weight=f"{unit.convolution}.weight",
+            shared_over="space",
+            stride=unit.stride,
+            padding=unit.padding,
+        )
+        for unit in units_of(checked(sizes))
+    ]
+    output = LayerSpec(name="output", kind="linear", weight="output.weight", bias="output.bias")
+    return (*convolutions, output)
+
+
+def _block(sizes: ResnetSizes, name: str, channels: int, width: int, stride: int) -> Block:
+    out = width * sizes.widening
+    gain = sizes.last_gain
+    if sizes.block == "basic":
+        units = (
+            Unit(f"{name}.branch.0", channels, width, 3, stride),
+            Unit(f"{name}.branch.1", width, out, 3, gain=gain),
+        )
+    else:
+        units = (
+            Unit(f"{name}.branch.0", channels, width, 1),
+            Unit(f"{name}.branch.1", width, width, 3, stride),
+            Unit(f"{name}.branch.2", width, out, 1, gain=gain),
+        )
+    is_identity = stride == 1 and channels == out
+    shortcut = None if is_identity else Unit(f"{name}.shortcut", channels, out, 1, stride)
+    return Block(name, units, shortcut)
+
+
+def _units(sizes: ResnetSizes) -> Iterator[Unit]:
+    yield stem_of(sizes)
+    for block in blocks_of(sizes):
+        yield from block.units
+        if block.shortcut is not None:
+            yield block.shortcut
+
+
+def _unit_parameters(sizes: ResnetSizes, unit: Unit) -> Iterator[ParameterSpec]:
+    area = unit.kernel**2
+    # The image's channels are no width of the model: the stem's input does not scale.
+    multiplier = 1.0 if unit.name == "stem" else sizes.width / sizes.base_width
+    yield ParameterSpec(
+        name=f"{unit.convolution}.weight",
+        shape=(unit.channels_out, unit.channels_in, unit.kernel, unit.kernel),
+        role=Role.CONVOLUTION,
+        fan_in=unit.channels_in * area,
+        fan_out=unit.channels_out * area,
+        init=Init("normal", sizes.init_scale * math.sqrt(2.0 / (unit.channels_out * area))),
+        width_multiplier=multiplier,
+        normalised=True,
+    )
+    for name, value, role in (("weight", unit.gain, Role.NORM), ("bias", 0.0, Role.BIAS)):
+        yield ParameterSpec(
+            name=f"{unit.norm}.{name}",
+            shape=(unit.channels_out,),
+            role=role,
+            fan_in=unit.channels_out,
+            fan_out=unit.channels_out,
+            init=Init("constant", value),
+            width_multiplier=sizes.width / sizes.base_width,
+        )
+
+
+def _output_parameters(sizes: ResnetSizes) -> Iterator[ParameterSpec]:
+    deviation = 1.0 / math.sqrt(3.0 * sizes.features)
+    for name, shape, role in (
+        ("weight", (sizes.classes, sizes.features), Role.OUTPUT),
+        ("bias", (sizes.classes,), Role.BIAS),
+    ):
+        yield ParameterSpec(
+            name=f"output.{name}",
+            shape=shape,
+            role=role,
+            fan_in=sizes.features,
+            fan_out=sizes.classes,
+            init=Init("uniform", deviation),
+            width_multiplier=sizes.width / sizes.base_width,
+        )

@@ -1,0 +1,95 @@
+"""The residual network in PyTorch; `model.py` states it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from workloads.modules_torch import BatchNorm2d
+from workloads.resnet.model import Block, ResnetSizes, Unit, blocks_of, checked, stem_of
+from workloads.spec import Sizes
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": functional.relu,
+    "silu": functional.silu,
+}
+
+
+class ConvolutionNorm(nn.Module):
+    """A convolution without bias and the norm behind it."""
+
+    def __init__(self, sizes: ResnetSizes, unit: Unit) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(
+            unit.channels_in,
+            unit.channels_out,
+            unit.kernel,
+            stride=unit.stride,
+            padding=unit.padding,
+            bias=False,
+        )
+        self.norm: nn.Module = (
+            BatchNorm2d(unit.channels_out)
+            if sizes.normalisation == "batch"
+            else nn.GroupNorm(sizes.groups, unit.channels_out)
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(batch, in, height, width) to (batch, out, height / stride, width / stride)."""
+        normalised: Tensor = self.norm(self.convolution(images))
+        return normalised
+
+
+class Residual(nn.Module):
+    """act(F(h) + S(h)): the units of a block beside its shortcut."""
+
+    def __init__(self, sizes: ResnetSizes, block: Block) -> None:
+        super().__init__()
+        self.branch = nn.ModuleList([ConvolutionNorm(sizes, unit) for unit in block.units])
+        self.shortcut = None if block.shortcut is None else ConvolutionNorm(sizes, block.shortcut)
+        self.activation = ACTIVATIONS[sizes.activation]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """One block; shapes as `ConvolutionNorm`'s."""
+        values = images
+        for number, unit in enumerate(self.branch):
+            values = unit(self.activation(values) if number else values)
+        straight = images if self.shortcut is None else self.shortcut(images)
+        return self.activation(values + straight)
+
+
+class Resnet(nn.Sequential):
+    """Images, uint8 (batch, channels, height, width), to logits (batch, classes)."""
+
+    def __init__(self, sizes: ResnetSizes) -> None:
+        super().__init__()
+        self.add_module("stem", ConvolutionNorm(sizes, stem_of(sizes)))
+        for block in blocks_of(sizes):
+            self.add_module(block.name, Residual(sizes, block))
+        self.add_module("output", nn.Linear(sizes.features, sizes.classes))
+        self.activation = ACTIVATIONS[sizes.activation]
+        self.is_pooled = sizes.stem == 7
+
+    def forward(self, images: Tensor) -> Tensor:
+        """One pass, channels last inside: twice as fast on a CPU, and what tensor cores want."""
+        stem, *blocks, output = self
+        images = images.contiguous(memory_format=torch.channels_last)
+        values = self.activation(stem((images.to(output.weight.dtype) - 127.5) / 63.75))
+        if self.is_pooled:
+            values = functional.max_pool2d(values, 3, stride=2, padding=1)
+        for block in blocks:
+            values = block(values)
+        logits: Tensor = output(values.mean(dim=(2, 3)))
+        return logits
+
+
+def build(sizes: Sizes) -> nn.Module:
+    """The model on the default device, its parameters named and ordered as in `model.py`.
+
+    Their values are torch's default draw; the referee's own are put in their place.
+    """
+    model: nn.Module = Resnet(checked(sizes)).to(memory_format=torch.channels_last)
+    return model
