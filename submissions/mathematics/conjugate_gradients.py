@@ -1,0 +1,154 @@
+"""Conjugate gradients for A x = b, with A known by its products (Hestenes and Stiefel, 1952).
+
+    r_0 = b - A x_0,   z = M^-1 r,   p_0 = z_0
+    alpha = r^T z / p^T A p,   x <- x + alpha p,   r <- r - alpha A p
+    p <- z + beta p,   beta = (r^T z)_new / (r^T z)_old
+
+Each iterate minimises q(x) = x^T A x / 2 - b^T x over the space searched so far. Where p^T A p is
+not positive, A is not positive definite and the search ends with what it has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+Product = Callable[[Tensor], Tensor]
+Stop = Callable[["Progress"], bool]
+
+KEPT_RATIO = 1.3
+"""Iterates are kept at counts that grow by this factor (Martens, 2010, section 4.6)."""
+MARTENS_TOLERANCE = 5e-4
+
+
+@dataclass
+class Progress:
+    """Where the search stands.
+
+    Attributes:
+        residual: |b - A x|, in the Euclidean norm.
+        values: q(x) at the start and after each iteration.
+    """
+
+    residual: float
+    values: list[float]
+
+
+@dataclass
+class Solution:
+    """The last iterate, and some before it.
+
+    Attributes:
+        x: the solution, (n,).
+        iterations: how many were made, each one product with A.
+        values: q at the start and after each iteration.
+        kept: iterates to go back to with their q, the last one last; empty if not asked for.
+        negative_curvature: whether a direction with p^T A p <= 0 ended the search.
+    """
+
+    x: Tensor
+    iterations: int
+    values: list[float]
+    kept: list[tuple[Tensor, float]] = field(default_factory=list)
+    negative_curvature: bool = False
+
+
+def residual_below(tolerance: float) -> Stop:
+    """Stop once the residual is at most this."""
+    return lambda progress: progress.residual <= tolerance
+
+
+def relative_progress(tolerance: float = MARTENS_TOLERANCE) -> Stop:
+    """Stop once q has ceased to fall (Martens, 2010, section 4.4).
+
+    After i iterations, with k = max(10, i / 10): when i > k, q(x_i) < 0 and
+    (q(x_i) - q(x_{i-k})) / q(x_i) < k tolerance.
+    """
+
+    def stop(progress: Progress) -> bool:
+        count = len(progress.values) - 1
+        back = max(10, math.ceil(0.1 * count))
+        last = progress.values[-1]
+        if count <= back or last >= 0.0:
+            return False
+        return (last - progress.values[-1 - back]) / last < back * tolerance
+
+    return stop
+
+
+@torch.no_grad()
+def conjugate_gradients(
+    product: Product,
+    b: Tensor,
+    start: Tensor | None = None,
+    *,
+    stop: Stop,
+    iterations: int,
+    preconditioner: Product | None = None,
+    keep: bool = False,
+) -> Solution:
+    """Solve A x = b.
+
+    Args:
+        product: v -> A v, A symmetric.
+        b: (n,).
+        start: x_0; zero by default, which saves one product.
+        stop: asked before each iteration.
+        iterations: at most so many.
+        preconditioner: r -> M^-1 r; none by default.
+        keep: whether to keep iterates to go back to.
+    """
+    x = torch.zeros_like(b) if start is None else start.clone()
+    residual = b.clone() if start is None else b - product(x)
+    search = _Search(product, preconditioner or torch.clone, x, residual)
+    progress = Progress(float(residual.norm()), [search.value(b)])
+    solution = Solution(x, 0, progress.values)
+    next_kept = 1.0
+    while solution.iterations < iterations and progress.residual > 0.0 and not stop(progress):
+        if not search.advance():
+            solution.negative_curvature = True
+            break
+        solution.iterations += 1
+        progress.residual = float(search.residual.norm())
+        progress.values.append(search.value(b))
+        if keep and solution.iterations >= next_kept:
+            solution.kept.append((x.clone(), progress.values[-1]))
+            next_kept = math.ceil(next_kept * KEPT_RATIO)
+    last = solution.kept[-1][1] if solution.kept else None
+    if keep and last != progress.values[-1]:
+        solution.kept.append((x, progress.values[-1]))
+    return solution
+
+
+class _Search:
+    """The vectors of the recurrence; x and the residual are changed in place."""
+
+    def __init__(self, product: Product, precondition: Product, x: Tensor, r: Tensor) -> None:
+        self.product, self.precondition = product, precondition
+        self.x, self.residual = x, r
+        z = precondition(r)
+        self.direction = z.clone()
+        self.size = r @ z
+
+    def value(self, b: Tensor) -> float:
+        """q(x) = -x^T (r + b) / 2."""
+        return -0.5 * float(self.x @ (self.residual + b))
+
+    def advance(self) -> bool:
+        """One iteration; False, and nothing changed, if the curvature is not positive."""
+        image = self.product(self.direction)
+        curvature = self.direction @ image
+        if not bool(curvature > 0.0):
+            return False
+        alpha = self.size / curvature
+        self.x.add_(alpha * self.direction)
+        self.residual.sub_(alpha * image)
+        z = self.precondition(self.residual)
+        size = self.residual @ z
+        self.direction.mul_(size / self.size).add_(z)
+        self.size = size
+        return True
