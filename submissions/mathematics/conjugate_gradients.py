@@ -107,7 +107,7 @@ def conjugate_gradients(
     search = _Search(product, preconditioner or torch.clone, x, residual)
     progress = Progress(float(residual.norm()), [search.value(b)])
     solution = Solution(x, 0, progress.values)
-    next_kept = 1.0
+    next_kept, last_kept = 1, 0
     while solution.iterations < iterations and progress.residual > 0.0 and not stop(progress):
         if not search.advance():
             solution.negative_curvature = True
@@ -117,9 +117,9 @@ def conjugate_gradients(
         progress.values.append(search.value(b))
         if keep and solution.iterations >= next_kept:
             solution.kept.append((x.clone(), progress.values[-1]))
-            next_kept = math.ceil(next_kept * KEPT_RATIO)
-    last = solution.kept[-1][1] if solution.kept else None
-    if keep and last != progress.values[-1]:
+            next_kept = max(solution.iterations + 1, math.ceil(next_kept * KEPT_RATIO))
+            last_kept = solution.iterations
+    if keep and last_kept < solution.iterations:
         solution.kept.append((x, progress.values[-1]))
     return solution
 
