@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness import registry
 from harness.errors import HarnessError
-from harness.frameworks.adapter import Adapter, Evaluator, Examples, ModelSource, adapter
+from harness.frameworks.adapter import (
+    Adapter,
+    Evaluator,
+    Examples,
+    Judging,
+    ModelSource,
+    adapter,
+)
+from harness.frameworks.model_source import buffers_of, shapes_of, specs_of
 from harness.hardware import environment, fingerprint, hardware
 from harness.messages import TO_REFEREE, Hello
 from harness.order import Order
@@ -26,10 +33,10 @@ from harness.seeds import philox
 from harness.trial import Result, Trial, TrialRecord
 from harness.wire import Wire
 from workloads.data.cache import prepared
-from workloads.parameters import ParameterSpec, initial_parameters
+from workloads.parameters import initial_buffers, initial_parameters
 
-PROBE_EXAMPLES = 1024
-"""How many training examples the referee's probe looks at: the first of the instance's order."""
+PROBE_TARGETS = 1024
+"""How many targets the referee's probe looks at: of the first examples of the instance's order."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ def _attempt(trial: Trial, folder: Path, options: RunOptions, observer: Observer
             log=folder / "worker.log",
         )
         cell = sandbox(options.sandbox).start(confinement)
-        expected_bytes = 2 * sum(spec.size for spec in bench.specs.values()) * 4 + 2**20
+        expected_bytes = 2 * sum(math.prod(shape) for shape in bench.shapes.values()) * 4 + 2**20
         wire = Wire(cell.connection, TO_REFEREE, max_tensor_bytes=expected_bytes)
         return Referee(trial, bench, cell, wire, recorder).run()
 
@@ -115,14 +122,16 @@ def _bench(trial: Trial, data: Path, framework: Adapter, threads: int) -> Bench:
     workload = registry.workload(trial.workload)
     declared = workload.at(trial.suite)
     sizes = declared.sizes_of(trial.variant)
-    specs: tuple[ParameterSpec, ...] = workload.module("model").parameters(sizes)
-    source = ModelSource(workload.package, sizes, workload.spec.loss, trial.precision)
-    train = _examples(data / "train")
+    is_compiled = declared.compile and trial.device.startswith("cuda")
+    source = ModelSource(workload.package, sizes, workload.spec.loss, trial.precision, is_compiled)
+    train = Examples.open(data / "train", declared.limits.resident_gib)
+    weights = philox(trial.instance_seed, "weights")
     return Bench(
         hello=_hello(trial, source, train, threads),
         train_folder=data / "train",
-        parameters=initial_parameters(specs, philox(trial.instance_seed, "weights")),
-        specs={spec.name: spec for spec in specs},
+        parameters=initial_parameters(tuple(specs_of(source).values()), weights)
+        | initial_buffers(tuple(buffers_of(source).values())),
+        shapes=shapes_of(source),
         evaluator=_evaluator(trial, source, data, train, framework),
         splits=_splits(data),
     )
@@ -132,20 +141,17 @@ def _splits(data: Path) -> tuple[str, ...]:
     return tuple(name for name in ("validation", "test") if (data / name).is_dir())
 
 
-def _examples(folder: Path) -> Examples:
-    return Examples(
-        np.load(folder / "inputs.npy", mmap_mode="r", allow_pickle=False),
-        np.load(folder / "targets.npy", mmap_mode="r", allow_pickle=False),
-    )
-
-
 def _evaluator(
     trial: Trial, source: ModelSource, data: Path, train: Examples, framework: Adapter
 ) -> Evaluator:
-    first = Order(trial.instance_seed, len(train.targets)).slice(0, PROBE_EXAMPLES)
+    declared = registry.workload(trial.workload).at(trial.suite)
+    order = Order(trial.instance_seed, len(train.targets))
+    first = order.slice(0, min(PROBE_TARGETS // math.prod(train.targets.shape[1:]), order.examples))
     probe = Examples(train.inputs[first], train.targets[first])
-    splits = {name: _examples(data / name) for name in _splits(data)}
-    return framework.evaluator(source, splits, probe)
+    limit_gib = declared.limits.resident_gib
+    splits = {name: Examples.open(data / name, limit_gib) for name in _splits(data)}
+    judging = Judging(declared.evaluation_batch, declared.augmentation)
+    return framework.evaluator(source, splits, probe, judging)
 
 
 def _hello(trial: Trial, source: ModelSource, train: Examples, threads: int) -> Hello:
@@ -164,6 +170,9 @@ def _hello(trial: Trial, source: ModelSource, train: Examples, threads: int) -> 
         input_dtype=str(train.inputs.dtype),
         target_shape=train.targets.shape[1:],
         classes=source.sizes["classes"],
+        compile=source.is_compiled,
+        augmentation=declared.augmentation,
+        resident_gib=declared.limits.resident_gib,
         submission=locate(trial.submission, trial.framework),
         hyperparameters=trial.point,
         seed=trial.instance_seed,

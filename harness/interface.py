@@ -99,6 +99,8 @@ class Problem(Protocol[Array]):
 
     parameters: dict[str, Array]
     """Live parameters by name (leaf tensors in torch; the initial values in jax)."""
+    buffers: dict[str, Array]
+    """Running batch statistics by name; empty for a model without batch normalisation."""
     specs: Mapping[str, ParameterSpec]
     """Role, shape and widths of each parameter, under the same names and in the same order."""
     layers: tuple[LayerSpec, ...]
@@ -113,7 +115,10 @@ class Problem(Protocol[Array]):
     def evaluate(
         self, parameters: Mapping[str, Array], batch: Batch[Array], random: Any = None
     ) -> Evaluation[Array]:
-        """Forward pass as a pure function of parameters, batch and random state."""
+        """Forward pass, in training mode, as a pure function of parameters, batch and random state.
+
+        It leaves `buffers` as they are.
+        """
         ...
 
 
@@ -122,6 +127,15 @@ class Submission(Protocol):
 
     Only `setup` and `step` are required of a door-3 class; the worker fills in the rest.
     """
+
+    @property
+    def averages_weights(self) -> bool:
+        """Whether what is judged are not the weights that were trained with.
+
+        Batch statistics are then recomputed for what `eval_parameters` gives, on the clock, from
+        the first batches of the instance's order.
+        """
+        ...
 
     def setup(self, problem: Any, hyperparameters: Hyperparameters) -> None:
         """Build the optimizer's state. The clock is running."""

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from harness.trial import Framework, Scalar
-from workloads.spec import Frozen, Sizes
+from workloads.spec import Augmentation, Frozen, Sizes
 
 Seconds = Annotated[float, Field(ge=0.0, le=1e7, allow_inf_nan=False)]
 StepCount = Annotated[int, Field(ge=0, le=2**53)]
@@ -38,6 +38,9 @@ class Hello(Frozen):
     input_dtype: str
     target_shape: tuple[int, ...]
     classes: int
+    compile: bool
+    augmentation: Augmentation | None
+    resident_gib: float
     submission: str
     hyperparameters: dict[str, Scalar]
     seed: str
@@ -53,7 +56,7 @@ class WarmUp(Frozen):
 
 
 class Load(Frozen):
-    """The real parameters (this message's tensors) and where the training examples lie."""
+    """The real parameters and buffers (this message's tensors), and where the examples lie."""
 
     kind: Literal["LOAD"] = "LOAD"
     train_folder: str
@@ -89,7 +92,7 @@ class Warm(Frozen):
 
 
 class Snapshot(Frozen):
-    """Evaluation parameters, as this message's tensors, after a number of steps."""
+    """Evaluation parameters and buffers, as this message's tensors, after a number of steps."""
 
     kind: Literal["SNAPSHOT"] = "SNAPSHOT"
     step: StepCount

@@ -1,32 +1,57 @@
-"""The form of every JAX model of the benchmark: two pure functions of a dict of parameters.
+"""The form of every JAX model of the benchmark: one pure function of a dict of parameters.
 
-    logits                 = apply(parameters, inputs)
-    logits, layer_inputs   = apply_tapped(parameters, inputs, offsets)
+    logits, layer_inputs, statistics = forward(parameters, inputs, offsets=, buffers=, key=)
 
 `parameters` maps the names of the workload's `model.py` to arrays in torch's layout, (out, in) for
-matrices. `offsets` maps a layer's name (`LayerSpec.name`) to an array of the shape of that layer's
-output, (batch, ..., out); it is added to the output before the activation. With zeros the logits
-are those of `apply`, and the gradient of the mean loss in an offset is that layer's
-output-gradient (`harness.interface.Tap.output_gradients`). `layer_inputs` maps the same names to
-what went into each layer, (batch, ..., in). Layers without an offset are neither shifted nor
-returned, so a method pays only for the layers it taps.
+matrices. Without `buffers` the pass is one of training: batch normalisation uses the batch, whose
+mean and unbiased variance come back in `statistics` under the buffers' names, and a model with
+dropout draws from `key` (None: no dropout). With `buffers` it is one of evaluation: they are used,
+nothing is dropped, `statistics` is empty.
+
+`offsets` maps a layer's name (`LayerSpec.name`) to an array of the shape of that layer's output; it
+is added to the output before the activation. With zeros the logits stay the same, and the gradient
+of the mean loss in an offset is that layer's output-gradient
+(`harness.interface.Tap.output_gradients`). `layer_inputs` maps the same names to what went into
+each layer. Layers without an offset are neither shifted nor returned, so a method pays only for the
+layers it taps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeAlias
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple, Protocol, TypeAlias
 
 from jax import Array
 
 Parameters: TypeAlias = Mapping[str, Array]
+Buffers: TypeAlias = Mapping[str, Array]
 LayerArrays: TypeAlias = Mapping[str, Array]
+NO_OFFSETS: LayerArrays = MappingProxyType({})
 
 
-class Model(NamedTuple):
-    """What `model_jax.build(sizes)` returns; both functions are pure and can be compiled."""
+class Pass(NamedTuple):
+    """What one forward pass gives."""
 
-    apply: Callable[[Parameters, Array], Array]
-    """(parameters, inputs (batch, ...)) -> logits (batch, ..., classes)."""
-    apply_tapped: Callable[[Parameters, Array, LayerArrays], tuple[Array, dict[str, Array]]]
-    """(parameters, inputs, offsets) -> (logits, layer inputs by the names in `offsets`)."""
+    logits: Array
+    """(batch, ..., classes)."""
+    layer_inputs: dict[str, Array]
+    """By the names in `offsets`."""
+    statistics: dict[str, Array]
+    """The batch's mean and unbiased variance by the buffers' names; empty in evaluation."""
+
+
+class Forward(Protocol):
+    """What `model_jax.build(sizes)` returns: a pure function that can be compiled."""
+
+    def __call__(
+        self,
+        parameters: Parameters,
+        inputs: Array,
+        *,
+        offsets: LayerArrays = NO_OFFSETS,
+        buffers: Buffers | None = None,
+        key: Array | None = None,
+    ) -> Pass:
+        """Pass inputs (batch, ...) through the model."""
+        ...

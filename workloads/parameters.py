@@ -64,6 +64,23 @@ class ParameterSpec:
 
 
 @dataclass(frozen=True)
+class BufferSpec:
+    """State of the model that training moves and no gradient does: running batch statistics."""
+
+    name: str
+    shape: tuple[int, ...]
+    value: float
+    """What every entry starts at: 0 for a mean, 1 for a variance."""
+
+
+STATISTICS_MOMENTUM = 0.1
+"""The share of a batch's statistics in the running ones, in every framework."""
+
+
+Spec = ParameterSpec | BufferSpec
+
+
+@dataclass(frozen=True)
 class LayerSpec:
     """One layer whose inputs and output-gradients a curvature method may tap."""
 
@@ -106,3 +123,8 @@ def initial_parameters(
         bits: the instance's generator for weights.
     """
     return {spec.name: initial_value(spec, bits) for spec in specs}
+
+
+def initial_buffers(specs: tuple[BufferSpec, ...]) -> dict[str, Array]:
+    """The start of a model's buffers, in the order of the list."""
+    return {spec.name: np.full(spec.shape, spec.value, dtype=np.float32) for spec in specs}

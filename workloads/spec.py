@@ -60,6 +60,8 @@ class Limits(Frozen):
 
     warmup_s: Positive = 60.0
     memory_gib: Positive = 8.0
+    resident_gib: Positive = 4.0
+    """A split larger than this stays memory-mapped; batches are then gathered on the host."""
 
 
 class Data(Frozen):
@@ -69,6 +71,19 @@ class Data(Frozen):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
+class Augmentation(Frozen):
+    """How the stream changes each training image: a pure function of (seed, position).
+
+    The image is padded with mid-grey, cropped at a random place and mirrored by a coin. Held-out
+    images are cropped at the centre, without padding.
+    """
+
+    crop_padding: Annotated[int, Field(ge=0, le=64)] = 0
+    crop_to: Count | None = None
+    """The side of the crop; None for the image's own."""
+    flip: bool = False
+
+
 class SuiteWorkload(Frozen):
     """A workload at the size of one suite."""
 
@@ -76,7 +91,12 @@ class SuiteWorkload(Frozen):
     sizes: Sizes
     batch_size: Count
     train_examples: Count
+    evaluation_batch: Count = 4096
+    """How many held-out examples the referee passes at once."""
     precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
+    """Whether training passes go through torch.compile; it acts on CUDA only."""
+    augmentation: Augmentation | None = None
     target: Target
     budget: Budget
     grid: Grid = Grid()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from harness.errors import UnknownNameError
 from harness.interface import BudgetView, Hyperparameters, Submission
 from harness.order import Order
-from workloads.spec import Sizes
+from workloads.spec import Augmentation, Sizes
 
 Array = npt.NDArray[Any]
 Parameters = Mapping[str, npt.NDArray[np.float32]]
@@ -31,6 +32,8 @@ class ModelSource:
     sizes: Sizes
     loss: str
     precision: str
+    is_compiled: bool = False
+    """Whether training passes go through torch.compile."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,38 @@ class Examples:
 
     inputs: Array
     targets: Array
+    is_mapped: bool = False
+    """Whether batches are gathered from the memory-mapped arrays, for want of space."""
+
+    @classmethod
+    def open(cls, folder: Path, limit_gib: float) -> Examples:
+        """Map `inputs.npy` and `targets.npy` of a split's folder.
+
+        Args:
+            folder: where they lie.
+            limit_gib: a larger split stays mapped; a smaller one may be copied to the device.
+        """
+        inputs = np.load(folder / "inputs.npy", mmap_mode="r", allow_pickle=False)
+        targets = np.load(folder / "targets.npy", mmap_mode="r", allow_pickle=False)
+        is_mapped = inputs.nbytes + targets.nbytes > limit_gib * 2**30
+        return cls(inputs, targets, is_mapped)
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How the referee passes held-out examples."""
+
+    batch: int
+    """How many at once."""
+    augmentation: Augmentation | None = None
+    """Its crop, taken at the centre."""
 
 
 class Evaluator(Protocol):
-    """The referee's judgement of parameters; it owns its model and its copy of the data."""
+    """The referee's judgement of a snapshot; it owns its model and its copy of the data.
+
+    A snapshot holds the model's parameters and then its buffers, by name.
+    """
 
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
         """`loss` (mean, nats) and `accuracy` (share) on a whole held-out split."""
@@ -75,11 +106,17 @@ class Adapter(Protocol):
         ...
 
     def load(self, problem: Any, parameters: Parameters) -> None:
-        """Put parameters in place and seed every generator from the problem's seed."""
+        """Put parameters and buffers in place; seed every generator from the problem's seed."""
         ...
 
-    def stream(self, examples: Examples, order: Order, batch_size: int) -> Any:
-        """The training stream over resident examples, from position 0."""
+    def stream(
+        self,
+        examples: Examples,
+        order: Order,
+        batch_size: int,
+        augmentation: Augmentation | None = None,
+    ) -> Any:
+        """The training stream over the examples, from position 0."""
         ...
 
     def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission:
@@ -99,7 +136,11 @@ class Adapter(Protocol):
         ...
 
     def evaluator(
-        self, source: ModelSource, splits: Mapping[str, Examples], probe: Examples
+        self,
+        source: ModelSource,
+        splits: Mapping[str, Examples],
+        probe: Examples,
+        judging: Judging,
     ) -> Evaluator:
         """An evaluator with its own model and its own copy of the splits on the device."""
         ...

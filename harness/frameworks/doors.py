@@ -148,6 +148,7 @@ class CompletedSubmission:
         self._assign = assign
         self._problem: Any = None
         self.step: Callable[[Any], Any] = inner.step
+        self.averages_weights = bool(getattr(inner, "averages_weights", False))
         for name in ("eval_parameters", "learning_rate", "state_dict", "load_state_dict"):
             if hasattr(inner, name):
                 setattr(self, name, getattr(inner, name))

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from jax import Array
 
-from harness.frameworks.adapter import Examples, ModelSource, Parameters
+from harness.frameworks.adapter import Examples, Judging, ModelSource, Parameters
 from harness.frameworks.jax_doors import assign, submission_at
 from harness.frameworks.jax_evaluator import JaxEvaluator
 from harness.frameworks.jax_problem import JaxProblem, key_of
@@ -25,6 +25,7 @@ from harness.frameworks.jax_stream import JaxStream
 from harness.frameworks.model_source import check_shapes
 from harness.interface import BudgetView, Hyperparameters, Submission
 from harness.order import Order
+from workloads.spec import Augmentation
 
 
 class JaxAdapter:
@@ -79,18 +80,29 @@ class JaxAdapter:
         return JaxProblem(source, budget, batch_size, examples, seed, device=self.device)
 
     def load(self, problem: JaxProblem, parameters: Parameters) -> None:
-        """Put parameters in place, drop counts, and seed every generator."""
+        """Put parameters and buffers in place, drop counts, and seed every generator."""
         shapes = {name: value.shape for name, value in parameters.items()}
-        check_shapes(problem.specs, shapes, "parameters to be loaded")
-        assign(problem, {name: jnp.array(value) for name, value in parameters.items()})
+        wanted = {n: v.shape for n, v in (problem.parameters | problem.buffers).items()}
+        check_shapes(wanted, shapes, "parameters to be loaded")
+        assign(problem, {name: jnp.array(parameters[name]) for name in problem.specs})
+        problem.buffers = {
+            name: jax.device_put(jnp.array(parameters[name]), self.device)
+            for name in problem.buffers
+        }
         problem.reset_counts()
         problem.key = key_of(problem.seed)
         np.random.seed(problem.seed % 2**32)
         random.seed(problem.seed)
 
-    def stream(self, examples: Examples, order: Order, batch_size: int) -> JaxStream:
-        """The training stream over examples resident on the device, from position 0."""
-        return JaxStream(examples, order, batch_size, self.device)
+    def stream(
+        self,
+        examples: Examples,
+        order: Order,
+        batch_size: int,
+        augmentation: Augmentation | None = None,
+    ) -> JaxStream:
+        """The training stream over the examples, from position 0."""
+        return JaxStream(examples, order, batch_size, self.device, augmentation)
 
     def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission:
         """Import a submission through any of its doors; `setup` is still to be called."""
@@ -102,10 +114,14 @@ class JaxAdapter:
         return {name: np.ascontiguousarray(host[name], dtype=np.float32) for name in parameters}
 
     def evaluator(
-        self, source: ModelSource, splits: Mapping[str, Examples], probe: Examples
+        self,
+        source: ModelSource,
+        splits: Mapping[str, Examples],
+        probe: Examples,
+        judging: Judging,
     ) -> JaxEvaluator:
         """An evaluator with its own model and its own copy of the splits on the device."""
-        return JaxEvaluator(source, splits, probe, self.device)
+        return JaxEvaluator(source, splits, probe, judging, self.device)
 
 
 @cache

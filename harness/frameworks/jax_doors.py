@@ -22,7 +22,7 @@ from harness.frameworks.doors import (
     room,
     submission_file,
 )
-from harness.frameworks.jax_problem import JaxProblem
+from harness.frameworks.jax_problem import JaxProblem, moved
 from harness.frameworks.jax_stream import JaxStream
 from harness.interface import Batch, Hyperparameters, Schedule, Submission
 
@@ -74,6 +74,9 @@ class OptimizerSubmission:
         self._place = place
         self._parameters: dict[str, Array] = {}
         self._state: Any = None
+        self._passes = 0
+
+    averages_weights = False
 
     def setup(self, problem: JaxProblem, hyperparameters: Hyperparameters) -> None:
         """Build the transformation and its state."""
@@ -97,10 +100,17 @@ class OptimizerSubmission:
         if self._schedule is not None:
             self._factor = float(self._schedule(self._problem.budget.progress(self._horizon)))
         loss: Array
-        self._parameters, self._state, loss = self._train(
-            self._parameters, self._state, batch, self._factor
+        problem = self._problem
+        self._passes += 1
+        self._parameters, self._state, problem.buffers, loss = self._train(
+            self._parameters,
+            self._state,
+            problem.buffers,
+            batch,
+            factor=self._factor,
+            number=self._passes,
         )
-        self._problem.note_passes(1, 1, batch.inputs.shape[0])
+        problem.note_passes(1, 1, batch.inputs.shape[0])
         return loss
 
     def eval_parameters(self) -> Mapping[str, Array]:
@@ -115,10 +125,15 @@ class OptimizerSubmission:
 
     def state_dict(self) -> Mapping[str, Any]:
         """The parameters and the leaves of the transformation's state."""
-        return {"optimizer": jax.tree.leaves(self._state), "parameters": self._parameters}
+        return {
+            "optimizer": jax.tree.leaves(self._state),
+            "parameters": self._parameters,
+            "passes": self._passes,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Put both back."""
+        """Put all back."""
+        self._passes = int(state["passes"])
         structure = jax.tree.structure(self._state)
         self._place_on_device(
             state["parameters"], jax.tree.unflatten(structure, state["optimizer"])
@@ -140,21 +155,32 @@ def _with_schedule(built: Any) -> tuple[Any, Schedule | None]:
 
 
 def _train_step(problem: JaxProblem, transformation: optax.GradientTransformation) -> Any:
-    """The compiled step: (parameters, state, batch, factor) -> (parameters, state, loss)."""
+    """The compiled step; it returns parameters, state, buffers and the loss.
+
+    Args of the step: parameters, state, buffers, batch, factor (or None) and the number of the
+    pass, from which a model with dropout gets its key.
+    """
     update = optax.with_extra_args_support(transformation).update
 
-    def train(parameters: Any, state: Any, batch: Batch[Array], factor: Any) -> Any:
-        def value(parameters: Any) -> Array:
-            return problem.evaluate(parameters, batch).loss
+    def train(
+        parameters: Any, state: Any, buffers: Any, batch: Batch[Array], *, factor: Any, number: Any
+    ) -> Any:
+        key = jax.random.fold_in(problem.key, number)
 
-        loss, gradients = jax.value_and_grad(value)(parameters)
+        def value(parameters: Any) -> Array:
+            return problem.training_loss(parameters, batch, key)[0]
+
+        (loss, statistics), gradients = jax.value_and_grad(problem.training_loss, has_aux=True)(
+            parameters, batch, key
+        )
         # Line searches among the transformations (optax.lbfgs) ask for the last three.
         updates, state = update(
             gradients, state, parameters, value=loss, grad=gradients, value_fn=value
         )
         if factor is not None:
             updates = jax.tree.map(lambda change: factor * change, updates)
-        return optax.apply_updates(parameters, updates), state, loss
+        buffers = moved(buffers, statistics)
+        return optax.apply_updates(parameters, updates), state, buffers, loss
 
     # On the CPU the referee's snapshots may be views of these buffers.
     return jax.jit(train, donate_argnums=() if problem.device.platform == "cpu" else (0, 1))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from harness.errors import HarnessError
-from workloads.functional_jax import Model
+from workloads.functional_jax import Forward
 from workloads.parameters import LayerSpec, ParameterSpec
 
 Tree = TypeVar("Tree")
@@ -32,7 +32,7 @@ def in_precision(dtype: jnp.dtype) -> Callable[[Tree], Tree]:
 
 
 def zero_offsets(
-    model: Model,
+    model: Forward,
     layers: Sequence[LayerSpec],
     specs: Mapping[str, ParameterSpec],
     parameters: Mapping[str, Array],
@@ -44,7 +44,9 @@ def zero_offsets(
         HarnessError: a layer is of a kind whose outputs are shaped otherwise.
     """
     scalars = {layer.name: jnp.zeros(()) for layer in layers}
-    _, entered = jax.eval_shape(model.apply_tapped, parameters, inputs, scalars)
+    entered = jax.eval_shape(
+        lambda p, x, o: model(p, x, offsets=o).layer_inputs, parameters, inputs, scalars
+    )
     offsets = {}
     for layer in layers:
         if layer.kind not in ("linear", "recurrent"):

@@ -1,23 +1,66 @@
-"""The training stream in jax: resident examples, gathered by the instance's order."""
+"""The training stream in jax: examples gathered by the instance's order."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from harness.crops import PADDING_VALUE, Crops, crop_side, crops_at, epoch_crops
 from harness.frameworks.adapter import Examples
 from harness.interface import Batch
 from harness.order import Order
+from workloads.spec import Augmentation
 
 
-def resident(examples: Examples, device: jax.Device) -> tuple[Array, Array]:
-    """A split's own copy on the device: inputs as they are typed, targets as int32."""
-    inputs = jax.device_put(jnp.array(examples.inputs), device)
-    return inputs, jax.device_put(jnp.array(examples.targets, dtype=jnp.int32), device)
+class JaxSplit:
+    """One split, on the device or memory-mapped on the host, from which batches are gathered.
+
+    Unsigned integers, tokens, and all targets are int32 on the device.
+    """
+
+    def __init__(self, examples: Examples, device: jax.Device) -> None:
+        self._device = device
+        self._mapped = examples if examples.is_mapped else None
+        if self._mapped is None:
+            self.inputs = _on_device(examples.inputs, device)
+            self.targets = _on_device(_as_int32(examples.targets), device)
+
+    def take(self, index: np.ndarray) -> Batch[Array]:
+        """The examples at places (batch,)."""
+        if self._mapped is not None:
+            return self._placed(self._mapped.inputs[index], self._mapped.targets[index])
+        return Batch(*_gather(self.inputs, self.targets, index))
+
+    def take_slice(self, permutation: Any, offset: int, count: int) -> Batch[Array]:
+        """The examples at the places that a run of a permutation (examples,) names."""
+        if self._mapped is not None:
+            return self.take(np.asarray(permutation[offset : offset + count]))
+        return Batch(*_gather_slice(self.inputs, self.targets, permutation, offset, count=count))
+
+    def part(self, start: int, stop: int) -> Batch[Array]:
+        """The examples from a place to another."""
+        if self._mapped is not None:
+            return self._placed(self._mapped.inputs[start:stop], self._mapped.targets[start:stop])
+        return Batch(self.inputs[start:stop], self.targets[start:stop])
+
+    def _placed(self, inputs: Any, targets: Any) -> Batch[Array]:
+        targets = _on_device(_as_int32(targets), self._device)
+        return Batch(_on_device(inputs, self._device), targets)
+
+
+def _as_int32(targets: Any) -> Any:
+    return np.asarray(targets).astype(np.int32)
+
+
+def _on_device(array: Any, device: jax.Device) -> Array:
+    is_token = array.dtype in (np.uint16, np.uint32)
+    placed: Array = jax.device_put(jnp.array(_as_int32(array) if is_token else array), device)
+    return placed
 
 
 class JaxStream:
@@ -27,46 +70,75 @@ class JaxStream:
     """
 
     def __init__(
-        self, examples: Examples, order: Order, batch_size: int, device: jax.Device
+        self,
+        examples: Examples,
+        order: Order,
+        batch_size: int,
+        device: jax.Device,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self.position = 0
         self.batch_size = batch_size
-        self._inputs, self._targets = resident(examples, device)
+        self._split = JaxSplit(examples, device)
         self._order = order
         self._device = device
         self._examples = order.examples
+        self._how, self._side = augmentation, examples.inputs.shape[-1]
         self._epoch = -1
         self._offset = self._examples
         self._permutation = jax.device_put(np.zeros(self._examples, dtype=np.int32), device)
+        self._crops = self._epoch_crops(0)
         self._compile(min(batch_size, self._examples))
 
     def next(self, batch_size: int | None = None) -> Batch[Array]:
         """The next examples: as many as asked for, or the workload's batch size."""
         count = self.batch_size if batch_size is None else batch_size
-        stop = self._offset + count
-        if stop <= self._examples:
-            inputs, targets = _gather_slice(
-                self._inputs, self._targets, self._permutation, self._offset, count=count
-            )
-            self._offset = stop
+        if self._offset + count <= self._examples:
+            batch = self._within_epoch(count)
         else:
-            index = self._order.slice(self.position, count).astype(np.int32)
-            inputs, targets = _gather(self._inputs, self._targets, index)
-            self._enter_epoch_of(self.position + count)
+            batch = self._across_epochs(count)
         self.position += count
-        return Batch(inputs, targets)
+        return batch
+
+    def _within_epoch(self, count: int) -> Batch[Array]:
+        start = self._offset
+        self._offset += count
+        batch = self._split.take_slice(self._permutation, start, count)
+        return self._cropped(batch, self._crops, start)
+
+    def _across_epochs(self, count: int) -> Batch[Array]:
+        index = self._order.slice(self.position, count).astype(np.int32)
+        batch = self._split.take(index)
+        if self._how is not None:
+            crops = crops_at(self._order, self.position, count, self._side, self._how)
+            batch = self._cropped(batch, crops, 0)
+        self._enter_epoch((self.position + count - 1) // self._examples)
+        self._offset = self.position + count - self._epoch * self._examples
+        return batch
+
+    def _cropped(self, batch: Batch[Array], crops: Crops | None, start: int) -> Batch[Array]:
+        if self._how is None or crops is None:
+            return batch
+        side, padding = crop_side(self._side, self._how), self._how.crop_padding
+        return Batch(_crop(batch.inputs, crops, start, side=side, padding=padding), batch.targets)
 
     def _compile(self, count: int) -> None:
-        """Compile both ways of drawing a batch now, since shapes differ from the warm-up's."""
-        _gather_slice(self._inputs, self._targets, self._permutation, 0, count=count)
-        _gather(self._inputs, self._targets, np.zeros(self.batch_size, dtype=np.int32))
+        """Compile the ways of drawing a batch now, since shapes differ from the warm-up's."""
+        self._cropped(self._split.take_slice(self._permutation, 0, count), self._crops, 0)
+        self._split.take(np.zeros(self.batch_size, dtype=np.int32))
 
-    def _enter_epoch_of(self, position: int) -> None:
-        """Keep the permutation of the epoch in which the example before `position` lies."""
-        self._epoch = (position - 1) // self._examples
-        self._offset = position - self._epoch * self._examples
-        permutation = self._order.epoch(self._epoch).astype(np.int32)
+    def _enter_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+        permutation = self._order.epoch(epoch).astype(np.int32)
         self._permutation = jax.device_put(permutation, self._device)
+        self._crops = self._epoch_crops(epoch)
+
+    def _epoch_crops(self, epoch: int) -> Crops | None:
+        if self._how is None:
+            return None
+        drawn = epoch_crops(self._order.seed, epoch, self._examples, self._side, self._how)
+        placed: Crops = jax.device_put(drawn, self._device)
+        return placed
 
 
 @jax.jit
@@ -80,3 +152,18 @@ def _gather_slice(
 ) -> tuple[Array, Array]:
     index = jax.lax.dynamic_slice(permutation, (offset,), (count,))
     return inputs[index], targets[index]
+
+
+@partial(jax.jit, static_argnames=("side", "padding"))
+def _crop(images: Array, crops: Any, start: int, *, side: int, padding: int) -> Array:
+    """Crop images (batch, channels, height, width), the first of which is at a place."""
+    count, channels = images.shape[:2]
+    top, left, mirrored = (jax.lax.dynamic_slice(part, (start,), (count,)) for part in crops)
+    run = jnp.arange(side)
+    rows = top[:, None] + run
+    columns = left[:, None] + jnp.where(mirrored[:, None], run[::-1], run)
+    around = ((0, 0), (0, 0), (padding, padding), (padding, padding))
+    padded = jnp.pad(images, around, constant_values=PADDING_VALUE)
+    image = jnp.arange(count)[:, None, None, None]
+    channel = jnp.arange(channels)[:, None, None]
+    return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.frameworks.adapter import ModelSource
-from workloads.parameters import LayerSpec, ParameterSpec
+from workloads.parameters import BufferSpec, LayerSpec, ParameterSpec, Spec
 
 
 def specs_of(source: ModelSource) -> dict[str, ParameterSpec]:
@@ -16,6 +16,19 @@ def specs_of(source: ModelSource) -> dict[str, ParameterSpec]:
     module = importlib.import_module(f"{source.package}.model")
     specs: tuple[ParameterSpec, ...] = module.parameters(source.sizes)
     return {spec.name: spec for spec in specs}
+
+
+def buffers_of(source: ModelSource) -> dict[str, BufferSpec]:
+    """The model's buffers by name, in their order."""
+    module = importlib.import_module(f"{source.package}.model")
+    specs: tuple[BufferSpec, ...] = module.buffers(source.sizes)
+    return {spec.name: spec for spec in specs}
+
+
+def shapes_of(source: ModelSource) -> dict[str, tuple[int, ...]]:
+    """The shapes of what a snapshot holds: parameters, then buffers."""
+    specs: list[Spec] = [*specs_of(source).values(), *buffers_of(source).values()]
+    return {spec.name: spec.shape for spec in specs}
 
 
 def layers_of(source: ModelSource) -> tuple[LayerSpec, ...]:
@@ -32,16 +45,16 @@ def build(source: ModelSource, framework: str) -> Any:
 
 
 def check_shapes(
-    wanted: Mapping[str, ParameterSpec], found: Mapping[str, tuple[int, ...]], what: str
+    wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], what: str
 ) -> None:
-    """Refuse parameters whose names or shapes are not the declared ones.
+    """Refuse parameters and buffers whose names or shapes are not the declared ones.
 
     Raises:
         HarnessError: names the first parameter that is missing, unknown or of another shape.
     """
     for name in [*wanted, *found]:
         have = tuple(found[name]) if name in found else None
-        want = wanted[name].shape if name in wanted else None
+        want = wanted.get(name)
         if have != want:
             raise HarnessError(
                 f"{what}: parameter '{name}' has shape {have}, declared is {want}",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from harness.frameworks.adapter import Examples, ModelSource, Parameters
+from harness.frameworks.adapter import Examples, Judging, ModelSource, Parameters
 from harness.frameworks.model_source import check_shapes
 from harness.frameworks.torch_doors import submission_at
 from harness.frameworks.torch_evaluator import TorchEvaluator
@@ -19,6 +19,7 @@ from harness.frameworks.torch_problem import TorchProblem
 from harness.frameworks.torch_stream import TorchStream
 from harness.interface import BudgetView, Hyperparameters, Submission
 from harness.order import Order
+from workloads.spec import Augmentation
 
 
 class TorchAdapter:
@@ -66,13 +67,15 @@ class TorchAdapter:
         return problem
 
     def load(self, problem: TorchProblem, parameters: Parameters) -> None:
-        """Copy parameters in place, drop gradients and counts, and seed every generator."""
+        """Copy everything in place, drop gradients and counts, and seed every generator."""
+        live = {**problem.parameters, **problem.buffers}
         shapes = {name: value.shape for name, value in parameters.items()}
-        check_shapes(problem.specs, shapes, "parameters to be loaded")
+        wanted = {name: tuple(value.shape) for name, value in live.items()}
+        check_shapes(wanted, shapes, "parameters to be loaded")
         with torch.no_grad():
-            for name, live in problem.parameters.items():
-                live.copy_(torch.tensor(parameters[name]))
-                live.grad = None
+            for name, value in live.items():
+                value.copy_(torch.tensor(parameters[name]))
+                value.grad = None
         problem.model.train()
         problem.reset_counts()
         torch.manual_seed(problem.seed)
@@ -80,9 +83,15 @@ class TorchAdapter:
         np.random.seed(problem.seed % 2**32)
         random.seed(problem.seed)
 
-    def stream(self, examples: Examples, order: Order, batch_size: int) -> TorchStream:
-        """The training stream over examples resident on the device, from position 0."""
-        return TorchStream(examples, order, batch_size, self.device)
+    def stream(
+        self,
+        examples: Examples,
+        order: Order,
+        batch_size: int,
+        augmentation: Augmentation | None = None,
+    ) -> TorchStream:
+        """The training stream over the examples, from position 0."""
+        return TorchStream(examples, order, batch_size, self.device, augmentation)
 
     def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission:
         """Import a submission through any of its doors; `setup` is still to be called."""
@@ -101,7 +110,11 @@ class TorchAdapter:
         return arrays
 
     def evaluator(
-        self, source: ModelSource, splits: Mapping[str, Examples], probe: Examples
+        self,
+        source: ModelSource,
+        splits: Mapping[str, Examples],
+        probe: Examples,
+        judging: Judging,
     ) -> TorchEvaluator:
         """An evaluator with its own model and its own copy of the splits on the device."""
-        return TorchEvaluator(source, splits, probe, self.device)
+        return TorchEvaluator(source, splits, probe, judging, self.device)

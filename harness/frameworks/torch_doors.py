@@ -92,6 +92,11 @@ class OptimizerSubmission:
         self._schedule: Schedule | None = None
         self._base_rates: list[float] = []
 
+    @property
+    def averages_weights(self) -> bool:
+        """Whether the optimizer has a mode in which the parameters are an average."""
+        return callable(getattr(self._optimizer, "eval", None))
+
     def setup(self, problem: TorchProblem, hyperparameters: Hyperparameters) -> None:
         """Build the optimizer over the live parameters."""
         self._problem = problem

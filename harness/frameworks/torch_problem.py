@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from harness.frameworks.adapter import ModelSource
-from harness.frameworks.model_source import build, check_shapes, layers_of, specs_of
+from harness.frameworks.model_source import (
+    buffers_of,
+    build,
+    check_shapes,
+    layers_of,
+    shapes_of,
+    specs_of,
+)
 from harness.frameworks.torch_loss import loss_of
 from harness.frameworks.torch_taps import tap_layers
 from harness.interface import Batch, BudgetView, Evaluation, Tap
+from workloads.modules_torch import BatchNorm2d, untracked
+from workloads.parameters import STATISTICS_MOMENTUM
 
 
 def build_model(source: ModelSource, device: torch.device) -> nn.Module:
     """A workload's model on the device, its parameters checked against the declared ones."""
     model: nn.Module = build(source, "torch").to(device)
+    wanted = buffers_of(source)
     shapes = {name: tuple(value.shape) for name, value in model.named_parameters()}
-    check_shapes(specs_of(source), shapes, f"{source.package}.model_torch")
+    shapes |= {n: tuple(value.shape) for n, value in model.named_buffers() if n in wanted}
+    check_shapes(shapes_of(source), shapes, f"{source.package}.model_torch")
     return model
 
 
@@ -36,6 +47,7 @@ class TorchProblem:
     Attributes:
         model: the live module; hooks may be registered on its layers.
         parameters: its parameters by name, in the declared order.
+        buffers: its running statistics by name; `batch_loss` moves them, `evaluate` does not.
         generator: a generator of the device for the submission's own draws, seeded from `seed`.
     """
 
@@ -53,6 +65,9 @@ class TorchProblem:
         self.specs = specs_of(source)
         live = dict(self.model.named_parameters())
         self.parameters = {name: live[name] for name in self.specs}
+        buffers = dict(self.model.named_buffers())
+        self.buffers = {name: buffers[name] for name in buffers_of(source)}
+        self._norms = tuple(m for m in self.model.modules() if isinstance(m, BatchNorm2d))
         self.layers = layers_of(source)
         self.loss = loss_of(source.loss)
         self.budget = budget
@@ -63,6 +78,8 @@ class TorchProblem:
         self.generator = torch.Generator(device).manual_seed(seed)
         self._autocast = autocast(source.precision, device)
         self._value = self.loss.value
+        self._compiled = torch.compile(self.model) if source.is_compiled else None
+        self._call: Callable[[Tensor], Tensor] = self._compiled or self.model
         self.reset_counts()
 
     @property
@@ -90,11 +107,11 @@ class TorchProblem:
 
     def batch_loss(self, batch: Batch[Tensor]) -> Tensor:
         """The mean loss of the live model in the declared precision: a forward pass, a scalar."""
-        return self._value(self._counted(self._logits(self.model, batch.inputs)), batch.targets)
+        return self._value(self._counted(self._logits(self._call, batch.inputs)), batch.targets)
 
     def uncounted_loss(self, batch: Batch[Tensor]) -> Tensor:
         """`batch_loss` without the hook that counts, for loops that call `note_passes`."""
-        return self._value(self._logits(self.model, batch.inputs), batch.targets)
+        return self._value(self._logits(self._call, batch.inputs), batch.targets)
 
     def evaluate(
         self,
@@ -104,31 +121,49 @@ class TorchProblem:
     ) -> Evaluation[Tensor]:
         """Forward pass as a function of parameters: differentiable twice, by torch.func too.
 
+        Batch normalisation uses the batch and leaves the running statistics as they are: a
+        submission that trains through this alone sets `averages_weights`.
+
         Args:
             parameters: values by name; those left out are the live ones.
             batch: inputs (batch, ...) and targets.
             random: its state, which stays as it is, is the random state of the pass; with None
                 the global generator is drawn from.
         """
-        with self._random_state(random):
+        with untracked(self._norms), self._random_state(random):
             logits = self._counted(self._logits(_Functional(self.model, parameters), batch.inputs))
         return Evaluation(logits, self.loss.value(logits, batch.targets))
 
-    def tap(
-        self, names: Sequence[str] | None = None
-    ) -> AbstractContextManager[dict[str, Tap[Tensor]]]:
+    def recompute_statistics(
+        self, parameters: Mapping[str, Tensor], batches: Sequence[Batch[Tensor]]
+    ) -> None:
+        """Set `buffers` to the mean statistics that some batches have under the parameters."""
+        with torch.no_grad():
+            for number, batch in enumerate(batches, start=1):
+                for norm in self._norms:
+                    norm.momentum = 1.0 / number
+                self._counted(self._logits(_Functional(self.model, parameters), batch.inputs))
+        for norm in self._norms:
+            norm.momentum = STATISTICS_MOMENTUM
+
+    @contextmanager
+    def tap(self, names: Sequence[str] | None = None) -> Iterator[dict[str, Tap[Tensor]]]:
         """Record layers' inputs and output-gradients in a `with` block; all layers by default.
 
         The dictionary that it gives is filled anew, by layer, in each backward pass through a
         forward pass made in the block; a second one through a kept graph (with sampled targets,
-        say) replaces the gradients.
+        say) replaces the gradients. Passes in the block are not compiled: hooks must fire.
         """
-        return tap_layers(self.model, self.layers, names)
+        self._call = self.model
+        try:
+            with tap_layers(self.model, self.layers, names) as taps:
+                yield taps
+        finally:
+            self._call = self._compiled or self.model
 
-    def _logits(self, model: nn.Module | _Functional, inputs: Tensor) -> Tensor:
+    def _logits(self, model: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
         if self._autocast is None:
-            logits: Tensor = model(inputs)
-            return logits
+            return model(inputs)
         with self._autocast:
             return model(inputs).float()
 
@@ -144,7 +179,7 @@ class TorchProblem:
         self._backwards += 1
 
     def _random_state(self, random: torch.Generator | None) -> AbstractContextManager[object]:
-        return nullcontext() if random is None else _global_state_of(random, self.device)
+        return nullcontext() if random is None else _global_shapes_of(random, self.device)
 
 
 class _Functional:
@@ -160,7 +195,7 @@ class _Functional:
 
 
 @contextmanager
-def _global_state_of(random: torch.Generator, device: torch.device) -> Iterator[None]:
+def _global_shapes_of(random: torch.Generator, device: torch.device) -> Iterator[None]:
     on_device = device.type == "cuda"
     with torch.random.fork_rng(devices=[device] if on_device else []):
         if on_device:

@@ -8,26 +8,25 @@ import numpy as np
 
 from harness.frameworks.adapter import Parameters
 from harness.wire import Tensors, WireError
-from workloads.parameters import ParameterSpec
 
 
-def checked_parameters(tensors: Tensors, specs: Mapping[str, ParameterSpec]) -> Parameters:
-    """The tensors as the model's parameters, in its order.
+def checked_parameters(tensors: Tensors, shapes: Mapping[str, tuple[int, ...]]) -> Parameters:
+    """The tensors as the model's parameters and buffers, in its order.
 
     Raises:
         WireError: a name, a shape or a dtype is not the model's.
     """
-    if set(tensors) != set(specs):
-        odd = sorted(set(tensors) ^ set(specs))
+    if set(tensors) != set(shapes):
+        odd = sorted(set(tensors) ^ set(shapes))
         raise WireError(f"a snapshot whose parameters differ from the model's: {', '.join(odd)}")
-    for name, spec in specs.items():
+    for name, shape in shapes.items():
         tensor = tensors[name]
-        if tensor.shape != spec.shape or tensor.dtype != np.float32:
+        if tensor.shape != shape or tensor.dtype != np.float32:
             raise WireError(
                 f"parameter '{name}' came as {tensor.dtype}{list(tensor.shape)}; "
-                f"the model's is float32{list(spec.shape)}"
+                f"the model's is float32{list(shape)}"
             )
-    return {name: tensors[name] for name in specs}
+    return {name: tensors[name] for name in shapes}
 
 
 def are_finite(parameters: Parameters) -> bool:

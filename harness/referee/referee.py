@@ -35,7 +35,6 @@ from harness.referee.observation import Observation, Observed, grid_points
 from harness.sandboxes.sandbox import Cell
 from harness.trial import Result, State, Trial
 from harness.wire import Tensors, Wire, WireClosedError, WireError, WireTimeoutError
-from workloads.parameters import ParameterSpec
 
 SETUP_TIMEOUT_S = 60.0
 """For importing the submission and building the model, and for loading the data."""
@@ -62,7 +61,8 @@ class Bench:
     hello: Hello
     train_folder: Path
     parameters: Parameters
-    specs: Mapping[str, ParameterSpec]
+    shapes: Mapping[str, tuple[int, ...]]
+    """Of what a snapshot must hold: parameters, then buffers."""
     evaluator: Evaluator
     splits: tuple[str, ...]
 
@@ -209,7 +209,7 @@ class Referee:
     ) -> Observed:
         if stopped.step != snapshot.step or (self._last and snapshot.step < self._last.step):
             raise TrialEndedError("invalid", f"the worker's steps do not fit: {stopped.step}")
-        parameters = checked_parameters(tensors, self._bench.specs)
+        parameters = checked_parameters(tensors, self._bench.shapes)
         grid = self._grid_reached(point, timed_s)
         observed = Observed(grid, snapshot.step, timed_s, stopped.examples, parameters)
         self._last = observed

@@ -38,6 +38,8 @@ from harness.wire import Tensors, Wire, WireClosedError
 from harness.worker.budget import WorkerBudget
 
 WARM_UP_STEPS = 3
+STATISTICS_BATCHES = 4
+"""Batches whose mean statistics an average of weights is judged with; they are the first ones."""
 WARM_UP_BATCHES = 4
 
 
@@ -82,7 +84,7 @@ class Worker:
         self._adapter: Adapter = adapter(hello.framework, hello.device, hello.threads)
         self._adapter.pin()
         self._budget = WorkerBudget(hello.budget_s, hello.budget_steps)
-        source = ModelSource(hello.package, hello.sizes, hello.loss, hello.precision)
+        source = ModelSource(hello.package, hello.sizes, hello.loss, hello.precision, hello.compile)
         self._problem: Any = self._adapter.problem(
             source,
             self._budget,
@@ -107,17 +109,19 @@ class Worker:
             self._budget.read(steps)
             self._submission.step(stream)
             steps += 1
-        self._adapter.export(self._submission.eval_parameters())
+        self._statistics_batches = [stream.next() for _ in range(STATISTICS_BATCHES)]
+        self._judged()
         self._adapter.synchronize()
         self._submission = self._new_submission()
         self._wire.send(Warm(compile_s=time.monotonic() - start_s, steps=steps))
 
     def _random_parameters(self) -> dict[str, Any]:
         random = np.random.default_rng(0)
-        return {
+        drawn = {
             name: (0.05 * random.standard_normal(spec.shape)).astype(np.float32)
             for name, spec in self._problem.specs.items()
         }
+        return drawn | {n: np.ones(b.shape, np.float32) for n, b in self._problem.buffers.items()}
 
     def _random_examples(self) -> Examples:
         random = np.random.default_rng(1)
@@ -131,16 +135,15 @@ class Worker:
         return Examples(inputs, targets)
 
     def _stream(self, examples: Examples) -> Any:
-        order = Order(self._trial.seed, len(examples.targets))
-        return self._adapter.stream(examples, order, self._trial.batch_size)
+        trial, order = self._trial, Order(self._trial.seed, len(examples.targets))
+        return self._adapter.stream(examples, order, trial.batch_size, trial.augmentation)
 
     def _load(self, order: Load, tensors: Tensors) -> None:
-        folder = Path(order.train_folder)
-        examples = Examples(
-            np.load(folder / "inputs.npy", mmap_mode="r", allow_pickle=False),
-            np.load(folder / "targets.npy", mmap_mode="r", allow_pickle=False),
-        )
+        examples = Examples.open(Path(order.train_folder), self._trial.resident_gib)
         self._data = self._stream(examples)
+        if self._problem.buffers:
+            first = self._stream(examples)
+            self._statistics_batches = [first.next() for _ in range(STATISTICS_BATCHES)]
         self._adapter.load(self._problem, tensors)
         self._adapter.synchronize()
         self._wire.send(Ready())
@@ -168,8 +171,7 @@ class Worker:
 
     def _hand_over(self, loss: Any) -> None:
         self._adapter.synchronize()
-        parameters = self._adapter.export(self._submission.eval_parameters())
-        self._wire.send(Snapshot(step=self._step), parameters)
+        self._wire.send(Snapshot(step=self._step), self._judged())
         counts = self._problem.counts
         self._wire.send(
             Stopped(
@@ -181,6 +183,13 @@ class Worker:
                 backwards=counts["backward"],
             )
         )
+
+    def _judged(self) -> dict[str, Any]:
+        """What is to be judged: parameters and, if the model has any, running statistics."""
+        problem, parameters = self._problem, self._submission.eval_parameters()
+        if problem.buffers and self._submission.averages_weights:
+            problem.recompute_statistics(parameters, self._statistics_batches)
+        return self._adapter.export({**parameters, **problem.buffers})
 
 
 def _finite(value: Any) -> float | None:

@@ -103,6 +103,33 @@ def test_a_generators_state_decides_a_random_pass_and_stays() -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
+def noisy_jax_problem() -> tuple[Any, Batch[Any]]:
+    source = ModelSource(
+        "tests.frameworks.noisy_net", {"inputs": 50, "classes": 3}, "cross_entropy", "float32"
+    )
+    problem = adapter("jax", "cpu", 1).problem(source, HalfSpent(), 4, 4, 0)
+    problem.parameters = {"output.weight": jnp.ones((3, 50))}
+    return problem, Batch(jnp.ones((4, 50)), jnp.zeros(4, dtype=jnp.int32))
+
+
+def test_a_key_decides_a_random_pass_in_jax() -> None:
+    problem, batch = noisy_jax_problem()
+    values, key = problem.parameters, jax.random.key(1)
+    first, again = (problem.evaluate(values, batch, key).logits for _ in range(2))
+    other = problem.evaluate(values, batch, jax.random.key(2)).logits
+    without = problem.evaluate(values, batch).logits
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert np.array_equal(without, jnp.full((4, 3), 50.0))
+
+
+def test_each_training_pass_in_jax_draws_anew() -> None:
+    problem, batch = noisy_jax_problem()
+    _, first = problem.value_and_grad(problem.parameters, batch)
+    _, second = problem.value_and_grad(problem.parameters, batch)
+    assert not np.array_equal(first["output.weight"], second["output.weight"])
+
+
 def test_bfloat16_evaluates_in_low_precision_and_returns_float32(kit: Kit) -> None:
     low = kit.with_precision("bfloat16")
     exact = kit.problem.evaluate(kit.problem.parameters, kit.batch())

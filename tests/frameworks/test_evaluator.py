@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from harness.errors import HarnessError, UnknownNameError
+from harness.frameworks.adapter import Judging
 from tests.frameworks.kit import SOURCE, Kit, examples, parameters
 
 LARGE = examples(5000)
@@ -11,7 +12,7 @@ LARGE = examples(5000)
 
 
 def evaluator(kit: Kit) -> Any:
-    return kit.adapter.evaluator(SOURCE, {"validation": LARGE}, examples(64))
+    return kit.adapter.evaluator(SOURCE, {"validation": LARGE}, examples(64), Judging(4096))
 
 
 def logits_by_hand(inputs: np.ndarray) -> np.ndarray:

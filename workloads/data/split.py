@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 
 def write_split(
-    folder: Path, split: str, inputs: npt.NDArray[np.float32], targets: npt.NDArray[Any]
+    folder: Path, split: str, inputs: npt.NDArray[Any], targets: npt.NDArray[np.integer[Any]]
 ) -> None:
-    """Write a split in the form that the referee maps: C-contiguous inputs, int64 targets.
+    """Write a split in the form that the referee maps: C-contiguous, every dtype as it is given.
 
     Args:
         folder: the instance's folder.
@@ -23,4 +23,4 @@ def write_split(
     place = folder / split
     place.mkdir(parents=True, exist_ok=True)
     np.save(place / "inputs.npy", np.ascontiguousarray(inputs), allow_pickle=False)
-    np.save(place / "targets.npy", targets.astype(np.int64), allow_pickle=False)
+    np.save(place / "targets.npy", np.ascontiguousarray(targets), allow_pickle=False)

@@ -21,7 +21,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from harness.errors import HarnessError
-from workloads.parameters import Init, LayerSpec, ParameterSpec, Role
+from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
 from workloads.spec import Count, Frozen, Positive, Sizes
 
 
@@ -71,6 +71,12 @@ def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
         for name, fan_in, fan_out in checked_sizes.widths
         for spec in _layer_parameters(checked_sizes, name, fan_in, fan_out)
     )
+
+
+def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
+    """None: nothing is normalised."""
+    del sizes
+    return ()
 
 
 def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:

@@ -8,7 +8,7 @@ from functools import partial
 import jax
 from jax import Array
 
-from workloads.functional_jax import LayerArrays, Model, Parameters
+from workloads.functional_jax import NO_OFFSETS, Buffers, Forward, LayerArrays, Parameters, Pass
 from workloads.mlp.model import MlpSizes, checked
 from workloads.spec import Sizes
 
@@ -19,24 +19,25 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def build(sizes: Sizes) -> Model:
-    """The model as pure functions; weights are (out, in), named as in `model.py`."""
+def build(sizes: Sizes) -> Forward:
+    """The model as a pure function; weights are (out, in), named as in `model.py`."""
     checked_sizes = checked(sizes)
 
-    def apply(parameters: Parameters, inputs: Array) -> Array:
-        return _forward(checked_sizes, parameters, inputs, {})[0]
-
-    def apply_tapped(
-        parameters: Parameters, inputs: Array, offsets: LayerArrays
-    ) -> tuple[Array, dict[str, Array]]:
+    def forward(
+        parameters: Parameters,
+        inputs: Array,
+        *,
+        offsets: LayerArrays = NO_OFFSETS,
+        buffers: Buffers | None = None,
+        key: Array | None = None,
+    ) -> Pass:
+        del buffers, key  # training and evaluation are the same
         return _forward(checked_sizes, parameters, inputs, offsets)
 
-    return Model(apply, apply_tapped)
+    return forward
 
 
-def _forward(
-    sizes: MlpSizes, parameters: Parameters, inputs: Array, offsets: LayerArrays
-) -> tuple[Array, dict[str, Array]]:
+def _forward(sizes: MlpSizes, parameters: Parameters, inputs: Array, offsets: LayerArrays) -> Pass:
     activation = ACTIVATIONS[sizes.activation]
     layer_inputs: dict[str, Array] = {}
     values = inputs
@@ -48,4 +49,4 @@ def _forward(
             values = values + offsets[name]
         if name != "output":
             values = activation(values)
-    return values, layer_inputs
+    return Pass(values, layer_inputs, {})

@@ -1,6 +1,6 @@
 """A linear model after dropout: the smallest one whose passes draw random numbers."""
 
-from workloads.parameters import Init, LayerSpec, ParameterSpec, Role
+from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
 from workloads.spec import Sizes
 
 
@@ -16,3 +16,7 @@ def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
 
 def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
     return (LayerSpec(name="output", kind="linear", weight="output.weight"),)
+
+
+def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
+    return ()
