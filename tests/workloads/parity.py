@@ -19,7 +19,7 @@ import optax
 import torch
 from torch.nn import functional
 
-from harness.frameworks.adapter import Examples, ModelSource, adapter
+from harness.frameworks.adapter import Examples, Judging, ModelSource, adapter
 from harness.seeds import philox
 from workloads.parameters import initial_parameters
 from workloads.spec import Sizes
@@ -57,6 +57,12 @@ class Twin:
         """The same initial weights for both."""
         return initial_parameters(self.specs, philox(SEED, "weights"))
 
+    @cached_property
+    def statistics(self) -> Arrays:
+        """Buffers off their start: means 0.1 apart from 0, variances from 1."""
+        return {b.name: np.full(b.shape, b.value + 0.1, np.float32)
+                for b in self.module("model").buffers(self.sizes)}  # fmt: skip
+
     def torch_model(self, parameters: Arrays) -> torch.nn.Module:
         """The torch model in training mode with these parameters."""
         model: torch.nn.Module = self.module("model_torch").build(self.sizes)
@@ -79,7 +85,7 @@ class Twin:
 
         def step(parameters: Arrays, batch: Batch) -> Step:
             inputs, targets = batch
-            entered = inputs if inputs.dtype == np.uint8 else inputs.astype(np.int32)
+            entered = as_fed(inputs)
             (loss, logits), gradients = compiled(
                 dict(parameters), entered, targets.astype(np.int32)
             )
@@ -88,10 +94,15 @@ class Twin:
         return step
 
 
+def as_fed(inputs: np.ndarray) -> np.ndarray:
+    """Inputs as a stream feeds them: tokens as int32, images and vectors as they are."""
+    return inputs.astype(np.int32) if inputs.dtype in (np.uint16, np.uint32) else inputs
+
+
 def torch_step(model: torch.nn.Module, batch: Batch) -> Step:
     """One pass of a torch model; its gradients replace those it has."""
     inputs, targets = batch
-    entered = inputs if inputs.dtype == np.uint8 else inputs.astype(np.int32)
+    entered = as_fed(inputs)
     model.zero_grad()
     logits = model(torch.from_numpy(entered))
     wanted = torch.from_numpy(targets.astype(np.int64)).flatten()
@@ -163,8 +174,11 @@ def assert_same_evaluation(twin: Twin, examples: Batch, bound: float = 1e-4) -> 
     probe = Examples(*(part[:4] for part in examples))
     judged = []
     for framework in ("torch", "jax"):
-        made = adapter(framework, "cpu", 1).evaluator(source, {"validation": split}, probe)
-        judged.append({**made.metrics(twin.start, "validation"), **made.probe(twin.start)})
+        made = adapter(framework, "cpu", 1).evaluator(
+            source, {"validation": split}, probe, Judging(4)
+        )
+        state = {**twin.start, **twin.statistics}
+        judged.append({**made.metrics(state, "validation"), **made.probe(state)})
     one, other = judged
     for name, value in one.items():
         assert abs(value - other[name]) <= bound * abs(value), name
