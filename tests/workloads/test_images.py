@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from harness import registry
 from harness.seeds import philox
-from workloads.data.images import CLASSES, Generator, ImageSettings, Split, _latents
+from workloads.data.exact import Sample, near_gaussian
+from workloads.data.images import CHUNK, CLASSES, Generator, ImageSettings
 from workloads.data.parallel import single_threaded_blas
 from workloads.data.projection import Projection
 from workloads.mlp import model_torch
@@ -23,7 +24,7 @@ def generator(seed: str = SEED) -> Generator:
     return Generator(seed, ImageSettings.model_validate(settings))
 
 
-def digest(split: Split) -> str:
+def digest(split: Sample) -> str:
     labels = split.labels.astype("<i8").tobytes()
     return hashlib.sha256(split.images.tobytes() + labels).hexdigest()
 
@@ -34,7 +35,10 @@ def test_the_same_bytes_on_every_machine() -> None:
 
 
 def test_the_products_are_those_of_integers() -> None:
-    made, drawn = generator(), _latents(philox(SEED, "images-train"), 256)[:200].astype(np.int64)
+    made, drawn = (
+        generator(),
+        near_gaussian(philox(SEED, "images-train"), CHUNK, 256)[:200].astype(np.int64),
+    )
     pixels = (drawn @ made.basis.astype(np.int64) >> 11) + 128
     first, second = (matrix.astype(np.int64) for matrix in made.teacher)
     begin = made.settings.teacher_first - 1

@@ -15,7 +15,7 @@ non-linearly: |s| is even, so a linear classifier can use only what `tilt` lets 
 
 Everything is integer arithmetic on raw Philox words: the same bytes on every machine. The matrix
 products run in float32 for speed and are exact in any order of summation, because the absolute
-values that enter one sum stay below 2^24; `_check_exact` makes sure.
+values that enter one sum stay below 2^24; `exact` makes sure.
 """
 
 from __future__ import annotations
@@ -23,36 +23,37 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from harness.seeds import philox
+from workloads.data.exact import (
+    LATENT_BOUND,
+    Bytes,
+    Floats,
+    Integers,
+    Sample,
+    cosines,
+    exact,
+    near_gaussian,
+    random_signs,
+)
 from workloads.data.parallel import for_each_part
 from workloads.spec import Count, Frozen
-
-Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-"""float32 arrays of this module hold integers below 2^24."""
-Bytes = npt.NDArray[np.uint8]
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
 CLASSES = 10
 CHUNK = 2000
 """Examples drawn at a time; it decides which raw word goes where, so it is part of the format."""
-LATENT_BYTES = 4
-LATENT_BOUND = LATENT_BYTES * 255 // 2
 TOP_AMPLITUDE = 512
 SHIFT = 11
 PAINTED = 250
 """Images painted at a time: 3 MB of float32, which stays in the processor's cache."""
 GROUP = 16
 """Neighbouring cosines that are mixed by one rotation."""
-OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]])
-CHROMA_PENALTY = 4
 EVEN = 16
 TEACHER = "teacher-7"
 """Seeds the published teacher: of sixty, the one whose classes are the most even."""
@@ -79,13 +80,6 @@ class ImageSettings(Frozen):
     """The odd part of a hidden unit, in sixteenths of the even one."""
 
 
-class Split(NamedTuple):
-    """Images (n, 3072), channel by channel and row by row, and labels (n,)."""
-
-    images: Bytes
-    labels: Integers
-
-
 @dataclass(frozen=True)
 class Generator:
     """One instance's hidden parameters, from its seed; `sample` draws examples."""
@@ -93,35 +87,36 @@ class Generator:
     seed: str
     settings: ImageSettings
 
-    def sample(self, split: str, count: int) -> Split:
+    def sample(self, split: str, count: int) -> Sample:
         """Draw one split; a shorter sample is the beginning of a longer one."""
         bits = philox(self.seed, f"images-{split}")
         latents = np.empty((count, self.settings.latents), dtype=np.int16)
         for start in range(0, count, CHUNK):
-            latents[start : start + CHUNK] = _latents(bits, self.settings.latents)[: count - start]
+            drawn = near_gaussian(bits, CHUNK, self.settings.latents)
+            latents[start : start + CHUNK] = drawn[: count - start]
         images = np.empty((count, PIXELS), dtype=np.uint8)
         labels = np.empty(count, dtype=np.int64)
 
         def show(part: slice) -> None:
-            drawn = latents[part].astype(np.float32)
-            images[part] = self._paint(drawn)
-            labels[part] = self._label(drawn)
+            values = latents[part].astype(np.float32)
+            images[part] = self._paint(values)
+            labels[part] = self._label(values)
 
         # The hidden parameters are drawn once, not by whichever thread comes first.
         _ = self._scaled_basis, self.teacher, self.offset
         for_each_part(show, count, PAINTED)
-        return Split(images, labels)
+        return Sample(images, labels)
 
     @cached_property
     def basis(self) -> Floats:
         """B, (latents, 3072): cosines by frequency, mixed in groups by a hidden rotation."""
         count = self.settings.latents
         bits = philox(self.seed, "images-basis")
-        cosines = _cosines(count).reshape(-1, GROUP, PIXELS)
-        mixed = np.stack([_rotation(bits) @ group for group in cosines]).reshape(count, PIXELS)
+        waves = cosines(count, SIDE).reshape(-1, GROUP, PIXELS)
+        mixed = np.stack([_rotation(bits) @ group for group in waves]).reshape(count, PIXELS)
         amplitudes = np.array([math.isqrt(TOP_AMPLITUDE**2 // k) for k in range(1, count + 1)])
         # Cosines carry 2^9 and a rotation 2^2.
-        return _exact((amplitudes[:, None] * mixed) >> 11, LATENT_BOUND, 128 << SHIFT)
+        return exact((amplitudes[:, None] * mixed) >> 11, LATENT_BOUND, 128 << SHIFT)
 
     @cached_property
     def teacher(self) -> tuple[Floats, Floats]:
@@ -138,16 +133,16 @@ class Generator:
         hidden = philox(self.seed, "images-teacher")
         words = hidden.random_raw(latents)
         order = np.lexsort((words, np.arange(latents) // NEIGHBOURS))
-        first = first[order] * _random_signs(hidden, latents)[:, None]
+        first = first[order] * random_signs(hidden, latents)[:, None]
         second = second[:, np.argsort(hidden.random_raw(CLASSES), kind="stable")]
         bound = 2 * EVEN * LATENT_BOUND * settings.teacher_fan_in
-        return _exact(first, LATENT_BOUND), _exact(second, bound)
+        return exact(first, LATENT_BOUND), exact(second, bound)
 
     @cached_property
     def offset(self) -> Floats:
         """Each class's mean score over a sample of its own, (classes,): it balances the classes."""
         bits = philox(self.seed, "images-offset")
-        latents = _latents(bits, self.settings.latents).astype(np.float32)
+        latents = near_gaussian(bits, CHUNK, self.settings.latents).astype(np.float32)
         scores = self._scores(latents).astype(np.int64)
         means: Floats = (scores.sum(axis=0) // len(scores)).astype(np.float32)
         return means
@@ -174,76 +169,21 @@ class Generator:
         return scores
 
 
-def _latents(bits: np.random.Philox, count: int) -> npt.NDArray[np.int16]:
-    """(CHUNK, count) sums of four uniform bytes, centred at zero: near Gaussian, deviation 148."""
-    words = bits.random_raw(LATENT_BYTES * CHUNK * count // 8).astype("<u8", copy=False)
-    planes = words.view(np.uint8).reshape(LATENT_BYTES, CHUNK, count)
-    sums = planes[0].astype(np.int16)
-    for plane in planes[1:]:
-        sums += plane
-    centred: npt.NDArray[np.int16] = sums - np.int16(LATENT_BOUND)
-    return centred
-
-
-def _cosines(count: int) -> Integers:
-    """The first `count` products of two cosines and a colour, times 2^9: (count, 3072)."""
-    # Rounded to 2^9 no value lies near a tie, so a last-bit difference in cos changes nothing.
-    table = np.array([round(512 * math.cos(math.pi * j / (2 * SIDE))) for j in range(4 * SIDE)])
-    positions = np.arange(SIDE)
-    wave = table[((2 * positions[None, :] + 1) * positions[:, None]) % (4 * SIDE)]
-    rows = []
-    for _, colour, u, v in _frequencies()[:count]:
-        plane = (wave[u][:, None] * wave[v][None, :]) >> 9
-        rows.append((OPPONENT[colour][:, None] * plane.ravel()[None, :]).ravel())
-    return np.array(rows)
-
-
-def _frequencies() -> list[tuple[int, int, int, int]]:
-    """(squared frequency, colour, u, v), lowest first; colour differences count as higher."""
-    return sorted(
-        ((u * u + v * v + 1) * (CHROMA_PENALTY if colour else 1), colour, u, v)
-        for colour in range(len(OPPONENT))
-        for u in range(SIDE)
-        for v in range(SIDE)
-    )
-
-
 def _rotation(bits: np.random.Philox) -> Integers:
     """A Hadamard matrix with hidden signs and order: 4 times an orthogonal matrix, (16, 16)."""
     hadamard = np.array([[1]])
     while len(hadamard) < GROUP:
         hadamard = np.block([[hadamard, hadamard], [hadamard, -hadamard]])
-    signs = _random_signs(bits, GROUP)
+    signs = random_signs(bits, GROUP)
     order = np.argsort(bits.random_raw(GROUP), kind="stable")
     return np.asarray(hadamard[order] * signs[None, :], dtype=np.int64)
-
-
-def _random_signs(bits: np.random.Philox, count: int) -> Integers:
-    return 1 - 2 * (bits.random_raw(count) >> np.uint64(63)).astype(np.int64)
 
 
 def _signs(bits: np.random.Philox, rows: int, columns: int, entries: int) -> Integers:
     """A matrix of zeros with `entries` random signs in random places of each column."""
     words = bits.random_raw(rows * columns).reshape(rows, columns)
     places = np.argsort(words, axis=0, kind="stable")[: min(entries, rows)]
-    signs = _random_signs(bits, places.size)
+    signs = random_signs(bits, places.size)
     matrix = np.zeros((rows, columns), dtype=np.int64)
     np.put_along_axis(matrix, places, signs.reshape(places.shape), axis=0)
     return matrix
-
-
-def _exact(matrix: npt.NDArray[Any], bound: int, added: int = 0) -> Floats:
-    """The matrix as float32, sure that its products with vectors up to `bound` are exact.
-
-    Args:
-        matrix: (entries of the vector, results), integers.
-        bound: the largest absolute value in the vector.
-        added: what is added to a result afterwards.
-
-    Raises:
-        ValueError: a sum could pass 2^24, beyond which float32 skips integers.
-    """
-    largest = int(np.abs(matrix).sum(axis=0).max()) * bound + added
-    if largest >= 2**24:
-        raise ValueError(f"a sum of the generator can reach {largest}, above 2^24")
-    return matrix.astype(np.float32)

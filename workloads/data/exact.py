@@ -1,0 +1,86 @@
+"""Pieces of the generators of images, in integer arithmetic on raw Philox words.
+
+Everything here gives the same bytes on every machine. float32 arrays hold integers below 2^24,
+whose sums and products are exact in any order; `exact` makes sure.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+"""float32 arrays of the generators hold integers below 2^24."""
+Bytes = npt.NDArray[np.uint8]
+
+LATENT_BYTES = 4
+LATENT_BOUND = LATENT_BYTES * 255 // 2
+OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]])
+CHROMA_PENALTY = 4
+
+
+class Sample(NamedTuple):
+    """Images (n, ...), the channels first, and labels (n,)."""
+
+    images: Bytes
+    labels: Integers
+
+
+def near_gaussian(bits: np.random.Philox, rows: int, columns: int) -> npt.NDArray[np.int16]:
+    """(rows, columns) sums of four uniform bytes, centred at zero: near Gaussian, deviation 148."""
+    words = bits.random_raw(LATENT_BYTES * rows * columns // 8).astype("<u8", copy=False)
+    planes = words.view(np.uint8).reshape(LATENT_BYTES, rows, columns)
+    sums = planes[0].astype(np.int16)
+    for plane in planes[1:]:
+        sums += plane
+    centred: npt.NDArray[np.int16] = sums - np.int16(LATENT_BOUND)
+    return centred
+
+
+def random_signs(bits: np.random.Philox, count: int) -> Integers:
+    """(count,) of -1 and 1."""
+    return 1 - 2 * (bits.random_raw(count) >> np.uint64(63)).astype(np.int64)
+
+
+def cosines(count: int, side: int) -> Integers:
+    """The first `count` products of two cosines and a colour, times 2^9: (count, 3 side^2)."""
+    # Rounded to 2^9 no value lies near a tie, so a last-bit difference in cos changes nothing.
+    table = np.array([round(512 * math.cos(math.pi * j / (2 * side))) for j in range(4 * side)])
+    positions = np.arange(side)
+    wave = table[((2 * positions[None, :] + 1) * positions[:, None]) % (4 * side)]
+    rows = []
+    for _, colour, u, v in _frequencies(side)[:count]:
+        plane = (wave[u][:, None] * wave[v][None, :]) >> 9
+        rows.append((OPPONENT[colour][:, None] * plane.ravel()[None, :]).ravel())
+    return np.array(rows)
+
+
+def _frequencies(side: int) -> list[tuple[int, int, int, int]]:
+    """(squared frequency, colour, u, v), lowest first; colour differences count as higher."""
+    return sorted(
+        ((u * u + v * v + 1) * (CHROMA_PENALTY if colour else 1), colour, u, v)
+        for colour in range(len(OPPONENT))
+        for u in range(side)
+        for v in range(side)
+    )
+
+
+def exact(matrix: npt.NDArray[Any], bound: int, added: int = 0) -> Floats:
+    """The matrix as float32, sure that its products with vectors up to `bound` are exact.
+
+    Args:
+        matrix: (entries of the vector, results), integers.
+        bound: the largest absolute value in the vector.
+        added: what is added to a result afterwards.
+
+    Raises:
+        ValueError: a sum could pass 2^24, beyond which float32 skips integers.
+    """
+    largest = int(np.abs(matrix).sum(axis=0).max()) * bound + added
+    if largest >= 2**24:
+        raise ValueError(f"a sum of the generator can reach {largest}, above 2^24")
+    return matrix.astype(np.float32)

@@ -1,0 +1,168 @@
+"""Generated images: ten classes, 16x16x3, told apart by small patches on a natural background.
+
+An image is a background with a natural image's spectrum, a sum of two-dimensional cosines in three
+opponent colours of which the k-th has a variance proportional to 1/k, and a few patches of its
+class, each at a random place and with a random sign:
+
+    x = clip(128 + floor(z B / 2^shift) + sum_j s_j a_j P_{y,j} at (r_j, c_j)),   s_j = +-1
+
+P_{y,j} is a block of 5x5x3 signs and a_j its amplitude in grey levels. Because of the random sign
+every pixel has the same mean in all classes: a linear classifier stays at chance, and a network
+must find the patches' shapes and be even in them. A class has several patches of falling
+amplitude, of which an image shows some, so accuracy grows bit by bit instead of at one stroke.
+
+All instances are equally hard: the patches are one published set, and the instance seed turns and
+mirrors the images, permutes their channels and draws the sample. Everything is integer arithmetic
+on raw Philox words: the same bytes on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from harness.seeds import philox
+from workloads.data.exact import (
+    LATENT_BOUND,
+    Bytes,
+    Floats,
+    Integers,
+    Sample,
+    cosines,
+    exact,
+    near_gaussian,
+    random_signs,
+)
+from workloads.data.parallel import for_each_part
+from workloads.spec import Count, Frozen
+
+CHANNELS = 3
+SIDE = 16
+PIXELS = CHANNELS * SIDE * SIDE
+CLASSES = 10
+PATCH = 5
+"""The side of a patch."""
+CHUNK = 2000
+"""Examples drawn at a time; it decides which raw word goes where, so it is part of the format."""
+PAINTED = 500
+"""Images painted at a time: 1.5 MB of float32, which stays in the processor's cache."""
+TOP_AMPLITUDE = 320
+SHIFT = 11
+PUBLISHED = "patches-1"
+"""Seeds the published patches."""
+
+
+class PatchSettings(Frozen):
+    """The generator's settings in `workload.toml`; the amplitudes set the difficulty."""
+
+    train: Count
+    validation: Count
+    latents: Annotated[int, Field(ge=1, le=PIXELS)] = 384
+    """How many cosines a background has."""
+    amplitudes: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=127)], ...], Field(min_length=1, max_length=16)
+    ]
+    """Grey levels of each patch of a class; their number is the number of a class's patches."""
+    shown: Annotated[int, Field(ge=1, le=16)] = 1
+    """How many patches an image shows, each drawn from its class's."""
+
+
+@dataclass(frozen=True)
+class PatchGenerator:
+    """One instance's images, from its seed; `sample` draws examples."""
+
+    seed: str
+    settings: PatchSettings
+
+    def sample(self, split: str, count: int) -> Sample:
+        """Draw one split: images (count, 3, 16, 16); a shorter sample begins a longer one."""
+        latents, words = self._draw(split, count)
+        labels = _below(words[:, 0], CLASSES)
+        images = np.empty((count, CHANNELS, SIDE, SIDE), dtype=np.uint8)
+        # The hidden parameters are drawn once, not by whichever thread comes first.
+        _ = self.basis, self.patches, self._symmetry
+
+        def show(part: slice) -> None:
+            images[part] = self._paint(latents[part], labels[part], words[part, 1:])
+
+        for_each_part(show, count, PAINTED)
+        return Sample(images, labels)
+
+    @cached_property
+    def basis(self) -> Floats:
+        """B / 2^shift, (latents, 768): cosines, low frequencies first and strongest."""
+        count = self.settings.latents
+        amplitudes = np.array([math.isqrt(TOP_AMPLITUDE**2 // k) for k in range(1, count + 1)])
+        # Cosines carry 2^9; a power of two scales exactly.
+        scaled = (amplitudes[:, None] * cosines(count, SIDE)) >> 9
+        added = 128 + self.settings.shown * max(self.settings.amplitudes)
+        return exact(scaled, LATENT_BOUND, added << SHIFT) * np.float32(2.0**-SHIFT)
+
+    @cached_property
+    def patches(self) -> Floats:
+        """Grey levels, (classes, patches of a class, 75): signs times amplitudes."""
+        amplitudes = np.array(self.settings.amplitudes)
+        shape = (CLASSES, len(amplitudes), CHANNELS * PATCH * PATCH)
+        signs = random_signs(philox(PUBLISHED, "patches"), math.prod(shape)).reshape(shape)
+        return (signs * amplitudes[:, None]).astype(np.float32)
+
+    @cached_property
+    def _symmetry(self) -> tuple[bool, int, int, npt.NDArray[np.intp]]:
+        """Whether rows become columns, the steps of rows and columns, the channels' order."""
+        words = philox(self.seed, "patches-symmetry").random_raw(3 + CHANNELS)
+        is_turned, rows, columns = (int(word >> np.uint64(63)) for word in words[:3])
+        return bool(is_turned), 1 - 2 * rows, 1 - 2 * columns, np.argsort(words[3:])
+
+    def _draw(self, split: str, count: int) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.uint64]]:
+        """Latents (count, latents) and words (count, 1 + shown)."""
+        bits = philox(self.seed, f"patches-{split}")
+        latents = np.empty((count, self.settings.latents), dtype=np.int16)
+        words = np.empty((count, 1 + self.settings.shown), dtype=np.uint64)
+        for start in range(0, count, CHUNK):
+            part = slice(start, min(start + CHUNK, count))
+            length = part.stop - start
+            latents[part] = near_gaussian(bits, CHUNK, self.settings.latents)[:length]
+            words[part] = bits.random_raw(words.shape[1] * CHUNK).reshape(CHUNK, -1)[:length]
+        return latents, words
+
+    def _paint(
+        self, latents: npt.NDArray[np.int16], labels: Integers, words: npt.NDArray[np.uint64]
+    ) -> Bytes:
+        pixels = latents.astype(np.float32) @ self.basis
+        pixels += np.float32(128)
+        for column in words.T:
+            kind = _below(column, len(self.settings.amplitudes))
+            signs = 1 - 2 * (column >> np.uint64(63)).astype(np.float32)
+            placed = _places(column)
+            pixels[np.arange(len(pixels))[:, None], placed] += (
+                signs[:, None] * self.patches[labels, kind]
+            )
+        # The conversion's truncation is a floor above zero.
+        images = np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
+        return self._turned(images.reshape(-1, CHANNELS, SIDE, SIDE))
+
+    def _turned(self, images: Bytes) -> Bytes:
+        is_turned, rows, columns, channels = self._symmetry
+        turned = images.transpose(0, 1, 3, 2) if is_turned else images
+        return turned[:, channels, ::rows, ::columns]
+
+
+def _below(words: npt.NDArray[np.uint64], bound: int, first_bit: int = 0) -> Integers:
+    """(n,) numbers from 0 to bound - 1, from sixteen bits of each word; bound is small."""
+    bits = (words >> np.uint64(first_bit)) & np.uint64(2**16 - 1)
+    return np.asarray((bits * np.uint64(bound)) >> np.uint64(16), dtype=np.int64)
+
+
+def _places(words: npt.NDArray[np.uint64]) -> Integers:
+    """(n, 75) places in a flat image, (channel, row, column), of a patch that lies in it whole."""
+    room = SIDE - PATCH + 1
+    corner = _below(words, room, 16) * SIDE + _below(words, room, 32)
+    channel, row, column = np.indices((CHANNELS, PATCH, PATCH)).reshape(3, -1)
+    inside = (channel * SIDE + row) * SIDE + column
+    return np.asarray(corner[:, None] + inside[None, :], dtype=np.int64)
