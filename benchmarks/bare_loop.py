@@ -6,6 +6,7 @@ the learning rate falls by a cosine. It runs in its own process: `overhead.py` s
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import sys
@@ -18,7 +19,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workloads.mlp.model_torch import build
 from workloads.spec import Sizes
 
 
@@ -26,6 +26,7 @@ from workloads.spec import Sizes
 class Training:
     """What the loop is given: the same values as the harness's trial has."""
 
+    package: str
     folder: str
     sizes: Sizes
     batch_size: int
@@ -40,9 +41,17 @@ class Training:
 
 
 def resident(folder: Path) -> tuple[Tensor, Tensor]:
-    """Inputs (examples, ...) and targets (examples,) of one split, in memory."""
+    """Inputs (examples, ...) and targets (examples, ...) of one split, in memory."""
     inputs = torch.from_numpy(np.load(folder / "inputs.npy"))
+    inputs = inputs.int() if inputs.dtype == torch.uint16 else inputs
     return inputs, torch.from_numpy(np.load(folder / "targets.npy")).long()
+
+
+def model_of(training: Training) -> nn.Module:
+    """The workload's own model, in training mode."""
+    module = importlib.import_module(f"{training.package}.model_torch")
+    model: nn.Module = module.build(training.sizes)
+    return model.train()
 
 
 def rate(training: Training, step: int) -> float:
@@ -74,7 +83,8 @@ def train(training: Training, model: nn.Module, inputs: Tensor, targets: Tensor)
         offset += size
         optimizer.param_groups[0]["lr"] = rate(training, step)
         logits = model(inputs.index_select(0, batch))
-        loss = functional.cross_entropy(logits, targets.index_select(0, batch))
+        wanted = targets.index_select(0, batch)
+        loss = functional.cross_entropy(logits.flatten(0, -2), wanted.flatten())
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()
@@ -88,8 +98,8 @@ def main() -> None:
     torch.manual_seed(0)
     inputs, targets = resident(Path(training.folder))
     warm_up = Training(**{**asdict(training), "steps": 3})
-    train(warm_up, build(training.sizes), inputs, targets)
-    seconds = train(training, build(training.sizes), inputs, targets)
+    train(warm_up, model_of(training), inputs, targets)
+    seconds = train(training, model_of(training), inputs, targets)
     print(json.dumps({"steps": training.steps, "timed_s": seconds}))
 
 

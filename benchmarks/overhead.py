@@ -1,6 +1,6 @@
-"""What the harness costs: the quick `mlp` training bare and through referee and worker, in turn.
+"""What the harness costs: a quick workload's training bare and through referee and worker, in turn.
 
-    python benchmarks/overhead.py [--rounds 5] [--budget-scale 1.0] [--threads 2]
+    python benchmarks/overhead.py [--workload mlp] [--rounds 5] [--budget-scale 1.0] [--threads 2]
 
 Each round runs one trial of `adamw` at its default point (to the end of its budget, in a new worker
 process) and then `bare_loop.py` on the same examples for as many steps. Printed are the steps a
@@ -61,9 +61,9 @@ class Stopwatch:
         self.heard_s.setdefault(event["kind"], time.monotonic())
 
 
-def planned(number: int, budget_scale: float) -> Trial:
+def planned(workload: str, number: int, budget_scale: float) -> Trial:
     """The trial of a round: its own instance, adamw's default point, the whole budget."""
-    request = PlanRequest(workload="mlp", submission="adamw", budget_scale=budget_scale)
+    request = PlanRequest(workload=workload, submission="adamw", budget_scale=budget_scale)
     submission = resolve(request.submission)
     size = registry.workload(request.workload).at(request.suite)
     point = dict(submission.space.default)
@@ -87,6 +87,7 @@ def training_of(trial: Trial, steps: int, options: RunOptions) -> Training:
     """The same training for the bare loop."""
     size, point = registry.workload(trial.workload).at(trial.suite), trial.point
     return Training(
+        package=registry.workload(trial.workload).package,
         folder=str(prepare(trial, options) / "train"),
         sizes=size.sizes,
         batch_size=size.batch_size,
@@ -129,6 +130,7 @@ def spread(values: Sequence[float]) -> str:
 def main() -> None:
     """Run the rounds and print what they measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workload", default="mlp", choices=registry.workload_names())
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--budget-scale", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=2)
@@ -137,7 +139,8 @@ def main() -> None:
         parser.error(f"--rounds {arguments.rounds} must be at least 2: the first warms up")
     with tempfile.TemporaryDirectory() as folder:
         options = RunOptions(cache_dir=Path(folder) / "data", threads=arguments.threads)
-        trials = [planned(n, arguments.budget_scale) for n in range(1, arguments.rounds + 1)]
+        numbers = range(1, arguments.rounds + 1)
+        trials = [planned(arguments.workload, n, arguments.budget_scale) for n in numbers]
         for trial in trials:
             prepare(trial, options)
         rounds = [one_round(trial, Path(folder), options) for trial in trials]

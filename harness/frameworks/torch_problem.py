@@ -20,6 +20,7 @@ from harness.frameworks.model_source import (
 from harness.frameworks.torch_loss import loss_of
 from harness.frameworks.torch_taps import tap_layers
 from harness.interface import Batch, BudgetView, Evaluation, Tap
+from workloads.fused_torch import twice_differentiable
 from workloads.modules_torch import BatchNorm2d, untracked
 from workloads.parameters import STATISTICS_MOMENTUM
 
@@ -121,6 +122,8 @@ class TorchProblem:
     ) -> Evaluation[Tensor]:
         """Forward pass as a function of parameters: differentiable twice, by torch.func too.
 
+        For that, fused kernels give way to plain operations of the same numbers.
+
         Batch normalisation uses the batch and leaves the running statistics as they are: a
         submission that trains through this alone sets `averages_weights`.
 
@@ -130,7 +133,11 @@ class TorchProblem:
             random: its state, which stays as it is, is the random state of the pass; with None
                 the global generator is drawn from.
         """
-        with untracked(self._norms), self._random_state(random):
+        with (
+            untracked(self._norms),
+            twice_differentiable(self.model),
+            self._random_state(random),
+        ):
             logits = self._counted(self._logits(_Functional(self.model, parameters), batch.inputs))
         return Evaluation(logits, self.loss.value(logits, batch.targets))
 
