@@ -108,7 +108,16 @@ class TorchProblem:
 
     def batch_loss(self, batch: Batch[Tensor]) -> Tensor:
         """The mean loss of the live model in the declared precision: a forward pass, a scalar."""
-        return self._value(self._counted(self._logits(self._call, batch.inputs)), batch.targets)
+        return self.forward(batch).loss
+
+    def forward(self, batch: Batch[Tensor]) -> Evaluation[Tensor]:
+        """Logits and mean loss of the live model, in training: it moves running statistics.
+
+        The graph can be differentiated once, several times with `retain_graph` (for other targets,
+        say); `evaluate` gives one that can be differentiated twice, at the cost of fused kernels.
+        """
+        logits = self._counted(self._logits(self._call, batch.inputs))
+        return Evaluation(logits, self._value(logits, batch.targets))
 
     def uncounted_loss(self, batch: Batch[Tensor]) -> Tensor:
         """`batch_loss` without the hook that counts, for loops that call `note_passes`."""
