@@ -1,8 +1,8 @@
 """The proof that a workload is the same benchmark in both frameworks.
 
-A `Twin` is one workload at one set of sizes: its declaration and its model in torch and in jax, both
-run from the same exported weights. `assert_*` functions compare them; each workload's tests call
-them for the base and every variant.
+A `Twin` is one workload at one set of sizes: its declaration and its model in torch and in jax,
+both run from the same exported weights. `assert_*` functions compare them; each workload's tests
+call them for the base and every variant.
 """
 
 from __future__ import annotations

@@ -1,0 +1,116 @@
+"""The transformer in JAX; `model.py` states it.
+
+The residual stream and every normalisation are float32 whatever the precision of the weights, as
+under torch's autocast.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from workloads.functional_jax import NO_OFFSETS, Buffers, Forward, LayerArrays, Parameters, Pass
+from workloads.lm.model import EPSILON, ROTARY_BASE, LmSizes, checked
+from workloads.spec import Sizes
+
+
+class Run(NamedTuple):
+    """What every function of one forward pass needs."""
+
+    sizes: LmSizes
+    parameters: Parameters
+    offsets: LayerArrays
+    layer_inputs: dict[str, Array]
+
+    def linear(self, name: str, values: Array) -> Array:
+        """One linear layer (..., in) -> (..., out), shifted and recorded if it is tapped."""
+        weight = self.parameters[f"{name}.weight"]
+        values = values.astype(weight.dtype)
+        outputs = values @ weight.T
+        if name not in self.offsets:
+            return outputs
+        self.layer_inputs[name] = values
+        return outputs + self.offsets[name]
+
+    def norm(self, name: str, values: Array, kind: str) -> Array:
+        """RMSNorm, or layer normalisation without a bias, over the last axis; float32."""
+        values = values.astype(jnp.float32)
+        if kind == "layer":
+            values = values - values.mean(-1, keepdims=True)
+        scale = jax.lax.rsqrt(jnp.square(values).mean(-1, keepdims=True) + EPSILON)
+        return values * scale * self.parameters[f"{name}.weight"].astype(jnp.float32)
+
+
+def build(sizes: Sizes) -> Forward:
+    """The model as a pure function; weights are (out, in), named as in `model.py`."""
+    chosen = checked(sizes)
+
+    def forward(
+        parameters: Parameters,
+        inputs: Array,
+        *,
+        offsets: LayerArrays = NO_OFFSETS,
+        buffers: Buffers | None = None,
+        key: Array | None = None,
+    ) -> Pass:
+        del buffers, key  # training and evaluation are the same
+        run = Run(chosen, parameters, offsets, {})
+        return Pass(_logits(run, inputs), run.layer_inputs, {})
+
+    return forward
+
+
+def _logits(run: Run, tokens: Array) -> Array:
+    sizes, embedding = run.sizes, run.parameters["embedding.weight"]
+    values = embedding[tokens].astype(jnp.float32) * math.sqrt(sizes.width)
+    for block in sizes.blocks:
+        values = _block(run, block, values)
+    if sizes.placement == "pre":
+        values = run.norm("final_norm", values, sizes.norm)
+    return values.astype(embedding.dtype) @ embedding.T
+
+
+def _block(run: Run, block: str, values: Array) -> Array:
+    kind = run.sizes.norm
+    attention_norm, mlp_norm = f"{block}.attention_norm", f"{block}.mlp_norm"
+    if run.sizes.placement == "post":
+        values = run.norm(attention_norm, values + _attend(run, block, values), kind)
+        return run.norm(mlp_norm, values + _transform(run, block, values), kind)
+    values = values + _attend(run, block, run.norm(attention_norm, values, kind))
+    return values + _transform(run, block, run.norm(mlp_norm, values, kind))
+
+
+def _attend(run: Run, block: str, values: Array) -> Array:
+    heads = (*values.shape[:2], run.sizes.heads, run.sizes.head_width)
+    query, key, value = (
+        run.linear(f"{block}.{name}", values).reshape(heads) for name in ("query", "key", "value")
+    )
+    query = _rotated(run.norm(f"{block}.query_norm", query, "rms")).astype(value.dtype)
+    key = _rotated(run.norm(f"{block}.key_norm", key, "rms")).astype(value.dtype)
+    mixed = jax.nn.dot_product_attention(query, key, value, is_causal=True)
+    return run.linear(f"{block}.output", mixed.reshape(values.shape))
+
+
+def _transform(run: Run, block: str, values: Array) -> Array:
+    raised = run.linear(f"{block}.up", values)
+    if run.sizes.activation == "swiglu":
+        raised = jax.nn.silu(run.linear(f"{block}.gate", values)) * raised
+    elif run.sizes.activation == "gelu":
+        raised = jax.nn.gelu(raised, approximate=False)
+    else:
+        raised = jnp.square(jax.nn.relu(raised))
+    return run.linear(f"{block}.down", raised)
+
+
+def _rotated(values: Array) -> Array:
+    """Queries or keys (batch, time, heads, head width), each pair turned by its place's angle."""
+    time, width = values.shape[1], values.shape[-1]
+    rates = ROTARY_BASE ** (-2.0 * jnp.arange(width // 2, dtype=jnp.float32) / width)
+    angles = jnp.arange(time, dtype=jnp.float32)[:, None] * rates
+    cosines, sines = jnp.cos(angles)[:, None], jnp.sin(angles)[:, None]
+    first, second = jnp.split(values, 2, -1)
+    return jnp.concatenate([first * cosines - second * sines, second * cosines + first * sines], -1)

@@ -1,0 +1,136 @@
+"""The transformer in PyTorch; `model.py` states it."""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from workloads.fused_torch import FusedModule
+from workloads.lm.model import EPSILON, ROTARY_BASE, LmSizes, checked
+from workloads.spec import Sizes
+
+Rotation = tuple[Tensor, Tensor]
+"""Cosines and signed sines, (time, 1, head width)."""
+linear = partial(nn.Linear, bias=False, dtype=torch.float32)
+
+
+class Norm(nn.Module):
+    """RMSNorm, or layer normalisation without a bias, over the last axis."""
+
+    def __init__(self, width: int, kind: str) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width, dtype=torch.float32))
+        self.subtracts_mean = kind == "layer"
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Normalise (..., width)."""
+        shape = self.weight.shape
+        if self.subtracts_mean:
+            return functional.layer_norm(inputs, shape, self.weight, None, EPSILON)
+        return functional.rms_norm(inputs, shape, self.weight, EPSILON)
+
+
+class Block(FusedModule):
+    """Attention and MLP, each with its normalisation and its residual."""
+
+    def __init__(self, sizes: LmSizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        width = sizes.width
+        self.attention_norm = Norm(width, sizes.norm)
+        self.query, self.key, self.value = (linear(width, width) for _ in range(3))
+        self.query_norm = Norm(sizes.head_width, "rms")
+        self.key_norm = Norm(sizes.head_width, "rms")
+        self.output = linear(width, width)
+        self.mlp_norm = Norm(width, sizes.norm)
+        if sizes.activation == "swiglu":
+            self.gate = linear(width, sizes.mlp_width)
+        self.up = linear(width, sizes.mlp_width)
+        self.down = linear(sizes.mlp_width, width)
+
+    def forward(self, values: Tensor, rotation: Rotation) -> Tensor:
+        """Take and give the residual stream, (batch, time, width)."""
+        if self.sizes.placement == "post":
+            values = self.attention_norm(values + self._attend(values, rotation))
+            normed: Tensor = self.mlp_norm(values + self._transform(values))
+            return normed
+        values = values + self._attend(self.attention_norm(values), rotation)
+        return values + self._transform(self.mlp_norm(values))
+
+    def _attend(self, values: Tensor, rotation: Rotation) -> Tensor:
+        heads = (self.sizes.heads, self.sizes.head_width)
+        query = rotated(self.query_norm(self.query(values).unflatten(-1, heads)), rotation)
+        key = rotated(self.key_norm(self.key(values).unflatten(-1, heads)), rotation)
+        value = self.value(values).unflatten(-1, heads)
+        with nullcontext() if self.is_fused else sdpa_kernel(SDPBackend.MATH):
+            mixed = functional.scaled_dot_product_attention(
+                query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), is_causal=True
+            )
+        result: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
+        return result
+
+    def _transform(self, values: Tensor) -> Tensor:
+        raised = self.up(values)
+        if self.sizes.activation == "swiglu":
+            raised = functional.silu(self.gate(values)) * raised
+        elif self.sizes.activation == "gelu":
+            raised = functional.gelu(raised)
+        else:
+            raised = functional.relu(raised).square()
+        result: Tensor = self.down(raised)
+        return result
+
+
+class Transformer(nn.Module):
+    """The language model: tokens (batch, time) to logits (batch, time, classes)."""
+
+    def __init__(self, sizes: LmSizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.embedding = nn.Embedding(sizes.classes, sizes.width, dtype=torch.float32)
+        self.blocks = nn.ModuleList(Block(sizes) for _ in range(sizes.depth))
+        self.final_norm = Norm(sizes.width, sizes.norm) if sizes.placement == "pre" else None
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Predict each position's next token from those up to it."""
+        values = self.embedding(tokens) * math.sqrt(self.sizes.width)
+        rotation = rotation_of(tokens.shape[1], self.sizes.head_width, values)
+        for block in self.blocks:
+            values = block(values, rotation)
+        if self.final_norm is not None:
+            values = self.final_norm(values)
+        return functional.linear(values, self.embedding.weight)
+
+
+def rotation_of(time: int, width: int, like: Tensor) -> Rotation:
+    """The rotary positions' cosines and signed sines, on the device and in the type of `like`."""
+    half = torch.arange(width // 2, dtype=torch.float32, device=like.device)
+    positions = torch.arange(time, dtype=torch.float32, device=like.device)
+    angles = positions[:, None] * ROTARY_BASE ** (-2.0 * half / width)
+    cosines, sines = angles.cos(), angles.sin()
+    signed = torch.cat([-sines, sines], 1)[:, None]
+    return torch.cat([cosines, cosines], 1)[:, None].to(like.dtype), signed.to(like.dtype)
+
+
+def rotated(values: Tensor, rotation: Rotation) -> Tensor:
+    """Queries or keys (batch, time, heads, head width), each pair turned by its position's angle.
+
+    Entry i is paired with entry i + width / 2; rolling by half the width puts each entry's partner
+    in its place, and the sines carry the sign.
+    """
+    cosines, sines = rotation
+    return values * cosines + values.roll(values.shape[-1] // 2, -1) * sines
+
+
+def build(sizes: Sizes) -> nn.Module:
+    """The model on the default device, its parameters named and ordered as in `model.py`.
+
+    Their values are torch's default draw; the referee's own are put in their place.
+    """
+    return Transformer(checked(sizes))

@@ -1,0 +1,1 @@
+"""Recurrent (LSTM) language model."""

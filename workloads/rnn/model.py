@@ -1,0 +1,213 @@
+"""The recurrent language model's parameters and layers, once for every framework.
+
+    x_t = D(E[token_t])
+    i, f, g, o = W_x x_t + b + W_h h_{t-1}                        in every layer (Hochreiter and
+    c_t = sigmoid(f) * c_{t-1} + sigmoid(i) * tanh(g)             Schmidhuber, 1997; Gers et al.,
+    h_t = sigmoid(o) * tanh(c_t)                                  2000), D(h_t) the next one's x_t
+    logits_t = W_out D(h_t) + b_out
+
+h and c start at zero in each sequence. D is dropout, on connections between layers only (Zaremba et
+al., 2014). If `tied`, W_out is E (Press and Wolf, 2017), and where the hidden width is not the
+embedding's a linear projection without a bias stands between. With `norm` "layer" (Ba et al., 2016)
+
+    i, f, g, o = N_x(W_x x_t) + N_h(W_h h_{t-1}),    h_t = sigmoid(o) * tanh(N_c(c_t))
+
+where N subtracts the mean, divides by the deviation, multiplies by a gain and, but for N_h, adds a
+bias, which stands for b. The gain of N_h starts at 0.1, the others at 1: with 1 the recurrence of an
+untrained layer is chaotic (Cooijmans et al., 2017, start at 0.1 for a like reason).
+
+Weights and biases start uniform in +-1/sqrt(hidden) as `torch.nn.LSTM`'s do, the output's bias at
+zero, the embedding uniform in +-0.1; `init_scale` multiplies the deviation of the matrices. Sizes:
+
+    classes      the vocabulary
+    embedding    the width of the embedding
+    hidden       the width of h and c
+    depth        the number of layers
+    norm         none or layer
+    dropout      the share that D drops
+    tied         whether input and output embedding are one
+    init_scale   a factor on the matrices' initial deviation
+    base_width   the width of which `width_multiplier` is a multiple
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
+
+from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
+from workloads.sizes import checked_sizes
+from workloads.spec import Count, Frozen, Positive, Sizes
+
+EPSILON = 1e-5
+"""Added to the variance in every normalisation."""
+EMBEDDING_BOUND = 0.1
+RECURRENT_GAIN = 0.1
+
+
+class RnnSizes(Frozen):
+    """The checked form of the workload's `sizes`."""
+
+    classes: Count
+    embedding: Count = 128
+    hidden: Count = 128
+    depth: Count = 1
+    norm: Literal["none", "layer"] = "none"
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    tied: bool = False
+    init_scale: Positive = 1.0
+    base_width: Count = 128
+
+    @property
+    def has_projection(self) -> bool:
+        """Whether h must be brought to the embedding's width."""
+        return self.tied and self.embedding != self.hidden
+
+    @property
+    def cells(self) -> tuple[tuple[str, int], ...]:
+        """Name and input width of each recurrent layer."""
+        widths = [self.embedding] + [self.hidden] * (self.depth - 1)
+        return tuple((f"cells.{index}", width) for index, width in enumerate(widths))
+
+
+def checked(sizes: Sizes) -> RnnSizes:
+    """The sizes as a typed value.
+
+    Raises:
+        HarnessError: a key is not known or a value is not allowed.
+    """
+    return checked_sizes(RnnSizes, sizes, "rnn")
+
+
+class Width(NamedTuple):
+    """What `_spec` needs to know of the layer that a parameter belongs to."""
+
+    fan_in: int
+    fan_out: int
+    multiplier: float
+
+
+def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
+    """Embedding, each cell's matrices (4 hidden, in) with their biases or norms, output."""
+    chosen = checked(sizes)
+    cells = [spec for name, width in chosen.cells for spec in _cell(chosen, name, width)]
+    return (_embedding(chosen), *cells, *_output(chosen))
+
+
+def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
+    """None: no batch is normalised."""
+    del sizes
+    return ()
+
+
+def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
+    """The matrices of each cell, then projection and output; no embedding, tied or not.
+
+    A tied embedding is used twice, as input and as output, so its gradient is no sum of products of
+    one layer's inputs and output-gradients.
+    """
+    chosen = checked(sizes)
+    found = [layer for name, _ in chosen.cells for layer in _cell_layers(chosen, name)]
+    if chosen.has_projection:
+        found.append(_linear("projection"))
+    if not chosen.tied:
+        found.append(_linear("output", "output.bias"))
+    return tuple(found)
+
+
+def _cell_layers(sizes: RnnSizes, name: str) -> tuple[LayerSpec, LayerSpec]:
+    bias = f"{name}.input.bias" if sizes.norm == "none" else None
+    recurrent = f"{name}.recurrent"
+    return _linear(f"{name}.input", bias), LayerSpec(
+        name=recurrent, kind="recurrent", weight=f"{recurrent}.weight", shared_over="sequence"
+    )
+
+
+def _linear(name: str, bias: str | None = None) -> LayerSpec:
+    return LayerSpec(
+        name=name, kind="linear", weight=f"{name}.weight", bias=bias, shared_over="sequence"
+    )
+
+
+def _spec(
+    name: str,
+    shape: tuple[int, ...],
+    role: Role,
+    width: Width,
+    init: Init,
+    *,
+    normalised: bool = False,
+) -> ParameterSpec:
+    return ParameterSpec(
+        name=name,
+        shape=shape,
+        role=role,
+        fan_in=width.fan_in,
+        fan_out=width.fan_out,
+        init=init,
+        width_multiplier=width.multiplier,
+        normalised=normalised,
+    )
+
+
+def _uniform(bound: float) -> Init:
+    return Init("uniform", bound / math.sqrt(3.0))
+
+
+def _embedding(sizes: RnnSizes) -> ParameterSpec:
+    """Tied, its input as output is the embedding's width, which its multiplier follows."""
+    multiplier = sizes.embedding / sizes.base_width if sizes.tied else 1.0
+    return _spec(
+        "embedding.weight",
+        (sizes.classes, sizes.embedding),
+        Role.EMBEDDING,
+        Width(sizes.classes, sizes.embedding, multiplier),
+        _uniform(EMBEDDING_BOUND * sizes.init_scale),
+    )
+
+
+def _cell(sizes: RnnSizes, name: str, entering: int) -> tuple[ParameterSpec, ...]:
+    gates, bound = 4 * sizes.hidden, 1.0 / math.sqrt(sizes.hidden)
+    into = Width(entering, gates, entering / sizes.base_width)
+    around = Width(sizes.hidden, gates, sizes.hidden / sizes.base_width)
+    has_norm, init = sizes.norm == "layer", _uniform(bound * sizes.init_scale)
+
+    def matrix(part: str, width: Width) -> ParameterSpec:
+        shape, role = (gates, width.fan_in), Role.HIDDEN_MATRIX
+        return _spec(f"{name}.{part}.weight", shape, role, width, init, normalised=has_norm)
+
+    if has_norm:
+        matrices = matrix("input", into), matrix("recurrent", around)
+        return (*matrices, *_norms(sizes, name, around))
+    bias = _spec(f"{name}.input.bias", (gates,), Role.BIAS, into, _uniform(bound))
+    return matrix("input", into), bias, matrix("recurrent", around)
+
+
+def _norms(sizes: RnnSizes, name: str, width: Width) -> tuple[ParameterSpec, ...]:
+    one, zero, gates = Init("constant", 1.0), Init("constant", 0.0), (4 * sizes.hidden,)
+    small = Init("constant", RECURRENT_GAIN)
+    return (
+        _spec(f"{name}.input_norm.weight", gates, Role.NORM, width, one),
+        _spec(f"{name}.input_norm.bias", gates, Role.BIAS, width, zero),
+        _spec(f"{name}.recurrent_norm.weight", gates, Role.NORM, width, small),
+        _spec(f"{name}.cell_norm.weight", (sizes.hidden,), Role.NORM, width, one),
+        _spec(f"{name}.cell_norm.bias", (sizes.hidden,), Role.BIAS, width, zero),
+    )
+
+
+def _output(sizes: RnnSizes) -> tuple[ParameterSpec, ...]:
+    multiplier = sizes.hidden / sizes.base_width
+    weight = _uniform(sizes.init_scale / math.sqrt(sizes.hidden))
+    out = Width(sizes.hidden, sizes.classes, multiplier)
+    narrow = Width(sizes.hidden, sizes.embedding, multiplier)
+    found = []
+    if sizes.has_projection:
+        shape = (sizes.embedding, sizes.hidden)
+        found.append(_spec("projection.weight", shape, Role.HIDDEN_MATRIX, narrow, weight))
+    if not sizes.tied:
+        shape = (sizes.classes, sizes.hidden)
+        found.append(_spec("output.weight", shape, Role.OUTPUT, out, weight))
+    bias = Init("constant", 0.0)
+    return (*found, _spec("output.bias", (sizes.classes,), Role.BIAS, out, bias))

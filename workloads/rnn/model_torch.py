@@ -1,0 +1,137 @@
+"""The recurrent language model in PyTorch; `model.py` states it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from workloads.fused_torch import FusedModule
+from workloads.rnn.model import EPSILON, RnnSizes, checked
+from workloads.spec import Sizes
+
+
+class Cell(FusedModule):
+    """One LSTM layer over a sequence, from a state of zeros.
+
+    `input` runs once on the whole sequence and `recurrent` once a time step, as modules whose hooks
+    fire. Where none is registered on either and a single derivative is enough (`is_fused`), torch's
+    fused LSTM gives the same numbers from their weights.
+    """
+
+    def __init__(self, entering: int, sizes: RnnSizes) -> None:
+        super().__init__()
+        gates, hidden, self.has_norm = 4 * sizes.hidden, sizes.hidden, sizes.norm == "layer"
+        self.input = nn.Linear(entering, gates, bias=not self.has_norm, dtype=torch.float32)
+        self.recurrent = nn.Linear(hidden, gates, bias=False, dtype=torch.float32)
+        if self.has_norm:
+            self.input_norm = nn.LayerNorm(gates, EPSILON)
+            self.recurrent_norm = nn.LayerNorm(gates, EPSILON, bias=False)
+            self.cell_norm = nn.LayerNorm(hidden, EPSILON)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Take (batch, time, in) and give h, (batch, time, hidden)."""
+        is_plain = self.has_norm or not self.is_fused
+        if is_plain or has_hooks(self.input) or has_hooks(self.recurrent):
+            return self._loop(values)
+        return self._fused(values)
+
+    def _fused(self, values: Tensor) -> Tensor:
+        weight, bias = self.recurrent.weight, self.input.bias
+        zeros = values.new_zeros(1, len(values), weight.shape[1])
+        flat = [self.input.weight, weight, bias, torch.zeros_like(bias)]
+        outputs, _, _ = torch.lstm(
+            values,
+            (zeros, zeros),
+            flat,
+            has_biases=True,
+            num_layers=1,
+            dropout=0.0,
+            train=self.training,
+            bidirectional=False,
+            batch_first=True,
+        )
+        return outputs
+
+    def _loop(self, values: Tensor) -> Tensor:
+        entering = self.input(values)
+        if self.has_norm:
+            entering = self.input_norm(entering)
+        hidden = memory = entering.new_zeros(len(values), self.recurrent.in_features)
+        outputs = []
+        for gates in entering.unbind(1):
+            hidden, memory = self._step(gates, hidden, memory)
+            outputs.append(hidden)
+        return torch.stack(outputs, 1)
+
+    def _step(self, gates: Tensor, hidden: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        around = self.recurrent(hidden)
+        if self.has_norm:
+            around = self.recurrent_norm(around)
+        enter, keep, new, leave = (gates + around).chunk(4, -1)
+        memory = keep.sigmoid() * memory + enter.sigmoid() * new.tanh()
+        shown = self.cell_norm(memory) if self.has_norm else memory
+        return leave.sigmoid() * shown.tanh(), memory
+
+
+class TiedOutput(nn.Module):
+    """The output's bias, with the embedding's matrix borrowed in each pass."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(classes, dtype=torch.float32))
+
+    def forward(self, values: Tensor, embedding: Tensor) -> Tensor:
+        """Take (batch, time, embedding) and give logits (batch, time, classes)."""
+        return functional.linear(values, embedding, self.bias)
+
+
+class Recurrent(nn.Module):
+    """The language model: tokens (batch, time) to logits (batch, time, classes)."""
+
+    def __init__(self, sizes: RnnSizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.embedding = nn.Embedding(sizes.classes, sizes.embedding, dtype=torch.float32)
+        self.cells = nn.ModuleList(Cell(entering, sizes) for _, entering in sizes.cells)
+        if sizes.has_projection:
+            self.projection = nn.Linear(
+                sizes.hidden, sizes.embedding, bias=False, dtype=torch.float32
+            )
+        self.output = (
+            TiedOutput(sizes.classes)
+            if sizes.tied
+            else nn.Linear(sizes.hidden, sizes.classes, dtype=torch.float32)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Predict each position's next token from those up to it."""
+        values = self._dropped(self.embedding(tokens))
+        for cell in self.cells:
+            values = self._dropped(cell(values))
+        if self.sizes.has_projection:
+            values = self.projection(values)
+        tied = (self.embedding.weight,) if self.sizes.tied else ()
+        logits: Tensor = self.output(values, *tied)
+        return logits
+
+    def _dropped(self, values: Tensor) -> Tensor:
+        return functional.dropout(values, self.sizes.dropout, self.training)
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether anything but the module's own forward runs when it is called."""
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )
+
+
+def build(sizes: Sizes) -> nn.Module:
+    """The model on the default device, its parameters named and ordered as in `model.py`.
+
+    Their values are torch's default draw; the referee's own are put in their place.
+    """
+    return Recurrent(checked(sizes))
