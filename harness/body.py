@@ -24,7 +24,9 @@ from harness.hardware import environment, fingerprint, hardware
 from harness.messages import TO_REFEREE, Hello
 from harness.order import Order
 from harness.plan.submissions import locate
+from harness.record.attempts import attempts_of
 from harness.record.events import SCHEMA_VERSION, read_events
+from harness.record.ledger import Ledger
 from harness.record.recorder import Observer, Recorder
 from harness.record.store import EVENTS_FILE, locked, result_of, write_record
 from harness.referee.referee import Bench, Referee
@@ -61,13 +63,22 @@ def run_trial(trial: Trial, store: Path, options: RunOptions, observer: Observer
     An attempt that was cut short (the referee died) stays in the log, and a new one follows it.
     """
     folder = (store / trial.folder).absolute()
+    ledger = Ledger(store)
     with locked(folder):
+        ledger.plan((trial,))
         if (result := result_of(folder)) is None:
             _check_still_planned(trial)
             write_record(folder, TrialRecord(identity=trial.identity, trial=trial))
-            result = _attempt(trial, folder, options, observer)
+            result = _attempt(trial, store, options, observer)
+        _note_end(ledger, trial, folder)
         write_record(folder, TrialRecord(identity=trial.identity, trial=trial, result=result))
     return result
+
+
+def _note_end(ledger: Ledger, trial: Trial, folder: Path) -> None:
+    events = read_events(folder / EVENTS_FILE)
+    state = events[-1]["data"]["result"]["state"]
+    ledger.note_end(trial.identity, len(attempts_of(events)), state, events[-1]["hash"])
 
 
 def _check_still_planned(trial: Trial) -> None:
@@ -79,11 +90,14 @@ def _check_still_planned(trial: Trial) -> None:
         )
 
 
-def _attempt(trial: Trial, folder: Path, options: RunOptions, observer: Observer) -> Result:
-    data = prepare(trial, options)
+def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer) -> Result:
+    data, folder = prepare(trial, options), (store / trial.folder).absolute()
     recorder = Recorder(folder, observer)
     with recorder.open(), tempfile.TemporaryDirectory(prefix="guided-descent-") as scratch:
-        recorder.emit("begin", _beginning(trial, folder, options))
+        beginning = _beginning(trial, folder, options)
+        attempt = {"identity": trial.identity, "attempt": beginning["attempt"]}
+        Ledger(store).note("begun", attempt)
+        recorder.emit("begin", beginning)
         framework = adapter(trial.framework, trial.device, options.threads)
         framework.pin()
         bench = _bench(trial, data, framework, options.threads)

@@ -21,6 +21,14 @@ def derive(*parts: str | int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def commitment(round_seed: str) -> str:
+    """What may be published of a round seed before the round: its SHA-256, in hexadecimal.
+
+    A secret seed has 256 random bits, so that nobody finds it from its commitment.
+    """
+    return hashlib.sha256(f"round\0{round_seed}".encode()).hexdigest()
+
+
 def instance_seed(round_seed: str, suite: str, workload: str, study: int, trial: int) -> str:
     """The seed of one instance; `study` and `trial` count from 1."""
     return derive("instance", round_seed, suite, workload, study, trial)
