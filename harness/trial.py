@@ -53,6 +53,8 @@ class Trial(Frozen):
     study: int = Field(ge=1)
     trial: int = Field(ge=1)
     instance_seed: str = Field(pattern="^[0-9a-f]{32}$")
+    round_commitment: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+    """The commitment to the round seed, from which the instance seed follows; "" if imported."""
     point: dict[str, Scalar]
     budget: TrialBudget
     stop_rule: Literal["target", "budget"] = "target"
@@ -95,6 +97,8 @@ class Result(Frozen):
     timed_s: float
     steps: int
     best_metric: float | None = None
+    disturbed: tuple[str, ...] = ()
+    """What disturbed the machine beyond the declared share: the trial's time is in doubt."""
 
 
 class TrialRecord(Frozen):

@@ -13,9 +13,12 @@ from harness.cli.data import app as data
 from harness.cli.import_ import app as import_
 from harness.cli.list import list_names
 from harness.cli.report import report
+from harness.cli.rerun import rerun
+from harness.cli.round import app as round_
 from harness.cli.run import run
 from harness.cli.score import score
 from harness.cli.trial import trial
+from harness.cli.verify import verify
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -54,6 +57,9 @@ app.command("list")(list_names)
 app.add_typer(data, name="data")
 app.command("trial")(trial)
 app.command("calibrate")(calibrate)
+app.command("verify")(verify)
+app.command("rerun")(rerun)
+app.add_typer(round_, name="round")
 app.add_typer(import_, name="import")
 
 

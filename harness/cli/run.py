@@ -33,7 +33,9 @@ def run(
     trials: Annotated[
         int | None, typer.Option(help="How many trials a study.", show_default=COUNT)
     ] = None,
-    seed: Annotated[str, typer.Option(help="The round seed, any text.")] = PUBLIC_ROUND_SEED,
+    seed: Annotated[
+        str, typer.Option(help="The round seed: any text, or @FILE of a round.")
+    ] = PUBLIC_ROUND_SEED,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the records.", show_default="runs/SUITE")
     ] = None,
@@ -48,7 +50,7 @@ def run(
     budget_scale: Annotated[
         float, typer.Option(help="Factor on every budget; not 1 means unscored.")
     ] = 1.0,
-    variant: Annotated[str, typer.Option(help="base or a held-out variant.")] = "base",
+    variant: Annotated[str, typer.Option(help="base, a held-out variant, or drawn.")] = "base",
     threads: Annotated[
         int | None,
         typer.Option(help="CPU threads an operation may use.", show_default="the suite's cores"),
@@ -62,6 +64,7 @@ def run(
 
     from harness.cli.machine import choose_device, pick, run_options
     from harness.plan.plan import FRAMEWORKS, RULESETS, PlanRequest, plan
+    from harness.plan.rounds import seed_of
     from harness.registry import suite as suite_of
 
     hardware = suite_of(suite).hardware
@@ -72,7 +75,7 @@ def run(
         suite=suite,
         framework=pick("framework", framework, FRAMEWORKS),
         ruleset=pick("ruleset", ruleset, RULESETS),
-        round_seed=seed,
+        round_seed=seed_of(seed),
         variant=variant,
         device=chosen,
         studies=studies,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Literal
 
@@ -11,11 +11,13 @@ from harness import registry
 from harness.errors import HarnessError, UnknownNameError
 from harness.plan.points import Point, draw_points, study_seed
 from harness.plan.submissions import Resolved, resolve
-from harness.seeds import PUBLIC_ROUND_SEED, instance_seed
+from harness.seeds import PUBLIC_ROUND_SEED, commitment, derive, instance_seed
 from harness.trial import Framework, Trial, TrialBudget
 from workloads.spec import Ruleset, SuiteWorkload
 
 RulesetName = Literal["external", "self"]
+DRAWN = "drawn"
+"""The variant of a scoring round: one of the held-out ones, drawn from the round seed."""
 FRAMEWORKS: tuple[Framework, ...] = ("torch", "jax")
 RULESETS: tuple[RulesetName, ...] = ("external", "self")
 
@@ -62,6 +64,7 @@ def plan(request: PlanRequest) -> Plan:
         UnknownNameError: a name stands for nothing.
         HarnessError: the submission, the ruleset or a count does not allow the request.
     """
+    request = with_drawn_variant(request)
     size = workload_at(request)
     submission = resolve(request.submission)
     submission.require(request.framework)
@@ -71,6 +74,29 @@ def plan(request: PlanRequest) -> Plan:
     studies = range(1, asked.studies + 1)
     trials = tuple(t for s in studies for t in _study(request, size, submission, asked, s))
     return Plan(trials, tuple(_remarks(rules, asked, request)))
+
+
+def with_drawn_variant(request: PlanRequest) -> PlanRequest:
+    """The request with variant `drawn` replaced by that which the round draws."""
+    if request.variant != DRAWN:
+        return request
+    variant = drawn_variant(request.round_seed, request.suite, request.workload)
+    return replace(request, variant=variant)
+
+
+def drawn_variant(round_seed: str, suite: str, workload: str) -> str:
+    """The held-out variant of a workload in a scoring round: the same for every entry.
+
+    Raises:
+        HarnessError: the workload has no held-out variants at that suite's size.
+    """
+    names = sorted(registry.workload(workload).at(suite).variants)
+    if not names:
+        raise HarnessError(
+            f"workload '{workload}' has no held-out variants in suite {suite}",
+            "leave out --variant",
+        )
+    return names[int(derive("variant", round_seed, suite, workload), 16) % len(names)]
 
 
 def workload_at(request: PlanRequest) -> SuiteWorkload:
@@ -86,7 +112,7 @@ def workload_at(request: PlanRequest) -> SuiteWorkload:
         raise UnknownNameError(f"workload of suite {suite.name}", request.workload, suite.workloads)
     size = registry.workload(request.workload).at(suite.name)
     if request.variant != "base" and request.variant not in size.variants:
-        raise UnknownNameError("variant", request.variant, ["base", *size.variants])
+        raise UnknownNameError("variant", request.variant, ["base", DRAWN, *size.variants])
     return size
 
 
@@ -165,6 +191,7 @@ def trial_of(
         instance_seed=instance_seed(
             request.round_seed, request.suite, request.workload, study, number
         ),
+        round_commitment=commitment(request.round_seed),
         point=point,
         budget=TrialBudget(runtime_s=runtime_s, scale=request.budget_scale),
         target=size.target,

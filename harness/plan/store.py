@@ -1,22 +1,25 @@
-"""The plan in a store: written down before anything runs, and what of it is still missing."""
+"""The plan in a store: in ledger and folders before anything runs; what of it is still missing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.record.ledger import Ledger
 from harness.record.store import TRIAL_FILE, read_record, write_record
 from harness.trial import Trial, TrialRecord
 
 
 def write_plan(trials: Iterable[Trial], store: Path) -> None:
-    """Write each trial's `trial.json`, without a result, before anything runs.
+    """Enter each trial in the ledger and write its `trial.json`, before anything runs.
 
     A file that exists is left alone: it is this trial's, whose identity is in the folder's name.
 
     Raises:
         HarnessError: the store cannot be written.
     """
+    trials = tuple(trials)
+    Ledger(store).plan(trials)
     for trial in trials:
         folder = store / trial.folder
         if not (folder / TRIAL_FILE).exists():

@@ -35,7 +35,7 @@ def write_record(folder: Path, record: TrialRecord) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with draft.open("w", encoding="utf-8") as file:
-            file.write(record.model_dump_json(indent=2) + "\n")
+            file.write(record_text(record))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -44,6 +44,11 @@ def write_record(folder: Path, record: TrialRecord) -> None:
             f"cannot write {path}: {error}",
             "free some space or choose another folder with --out, and run the same command again",
         ) from error
+
+
+def record_text(record: TrialRecord) -> str:
+    """The text of a `trial.json`, which is the only one for a record."""
+    return record.model_dump_json(indent=2) + "\n"
 
 
 def read_record(path: Path) -> TrialRecord:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from harness.errors import HarnessError
+from harness.record.attempts import attempts_of
 from harness.record.events import read_events
 from harness.record.store import EVENTS_FILE, read_record, record_paths
 from harness.trial import Result, TrialRecord
@@ -51,11 +52,10 @@ def curves_frame(store: Path) -> pd.DataFrame:
 
 
 def last_attempt(folder: Path) -> list[dict[str, Any]]:
-    """A trial's events from its last beginning on; empty if it never began."""
+    """A trial's events from its last beginning on, as they count; empty if it never began."""
     path = folder / EVENTS_FILE
-    events = read_events(path) if path.exists() else []
-    starts = [index for index, event in enumerate(events) if event["kind"] == "begin"]
-    return events[starts[-1] :] if starts else []
+    attempts = attempts_of(read_events(path)) if path.exists() else []
+    return attempts[-1] if attempts else []
 
 
 def evaluations(folder: Path) -> list[dict[str, Any]]:
@@ -75,6 +75,7 @@ def _row(path: Path) -> dict[str, Any]:
         | {
             "hardware": begin.get("fingerprint", ""),
             "origin": begin.get("origin", ""),
+            "attempt": begin.get("attempt", 1),
             "record": str(path.parent),
         }
     )
@@ -104,10 +105,12 @@ def _identity_columns(record: TrialRecord) -> dict[str, Any]:
 
 
 def _result_columns(result: Result | None) -> dict[str, Any]:
-    names = [name for name in Result.model_fields if name not in ("state", "reason")]
+    names = [n for n in Result.model_fields if n not in ("state", "reason", "disturbed")]
     if result is None:
         empty = dict.fromkeys(names, float("nan"))
-        return empty | {"state": "unfinished", "reason": "the trial has not ended"}
+        words = {"state": "unfinished", "reason": "the trial has not ended", "disturbed": ""}
+        return empty | words
     values = result.model_dump()
     numbers = {n: float("nan") if values[n] is None else values[n] for n in names}
-    return numbers | {"state": result.state, "reason": result.reason}
+    words = {"state": result.state, "reason": result.reason}
+    return numbers | words | {"disturbed": "; ".join(result.disturbed)}

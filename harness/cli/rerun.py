@@ -1,0 +1,32 @@
+"""`harness rerun`: the only way to run an ended trial again; it leaves its mark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def rerun(
+    out: Annotated[Path, typer.Argument(help="A folder of records, as `harness run` wrote it.")],
+    *,
+    trial: Annotated[
+        list[str] | None,
+        typer.Option(help="A trial: the end of its folder's name, or its identity's first digits."),
+    ] = None,
+    disturbed: Annotated[
+        bool, typer.Option("--disturbed", help="Every trial stamped as disturbed.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why; it is written into the record.")],
+) -> None:
+    """Open ended trials again, so that the next `harness run` repeats them.
+
+    The record keeps the earlier attempt and says that there was one.
+    """
+    from harness.record.rerun import chosen_records, open_again
+
+    for record in chosen_records(out, tuple(trial or ()), disturbed=disturbed):
+        open_again(out, record, reason)
+        typer.echo(f"open again: {record.trial.folder}")
+    typer.echo("run them: the same `harness run` command as before")

@@ -1,0 +1,47 @@
+"""`harness round`: draw a scoring round's secret seed, and reveal it with the results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="The secret seed of a scoring round.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """The secret seed of a scoring round."""
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="The round's name, such as 2026-12.")],
+    folder: Annotated[Path, typer.Option(help="Where to write its two files.")] = Path(),
+) -> None:
+    """Draw a secret round seed and write its commitment, which is published now."""
+    from harness.plan.rounds import draw_round, read_round
+
+    public, secret = draw_round(name, folder)
+    typer.echo(f"commitment: {read_round(public).commitment}")
+    typer.echo(f"publish now: {public}")
+    typer.echo(f"keep secret until the results are out: {secret}")
+    typer.echo(f"run with it: harness run --seed @{secret} --variant drawn ...")
+
+
+@app.command("reveal")
+def reveal(
+    secret: Annotated[Path, typer.Argument(help="The round's NAME.secret.json.")],
+) -> None:
+    """Write the seed into the round's public file, to be published with the results."""
+    from harness.plan.rounds import read_round, reveal_round
+
+    public = reveal_round(secret)
+    typer.echo(f"seed: {read_round(public).seed}")
+    typer.echo(f"publish: {public}")
+    typer.echo(f"anyone can check records with it: harness verify OUT --round {public}")

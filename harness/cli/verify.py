@@ -1,0 +1,64 @@
+"""`harness verify`: whether a folder of records fits itself, its round and its ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.record.verify import Finding, Verified
+
+
+def verify(
+    out: Annotated[Path, typer.Argument(help="A folder of records, as `harness run` wrote it.")],
+    *,
+    round_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--round", help="The round's file with its revealed seed.", show_default=False
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Name every misfit, not the first.")] = False,
+) -> None:
+    """Recompute hashes, results and states from the raw events; name what does not fit.
+
+    Checked are trial.json, events.jsonl and ledger.jsonl. worker.log and tensorboard/ are no
+    evidence: nothing is computed from them.
+    """
+    from harness.errors import HarnessError
+    from harness.plan.redraw import known_seed, misfits
+    from harness.plan.rounds import read_round
+    from harness.record.verify import Finding, verify_store
+
+    if not out.is_dir():
+        raise HarnessError(f"there is no folder '{out}'", "give the folder of a `harness run`")
+    told = read_round(round_file) if round_file else None
+    seed = told.seed if told else None
+    if told is not None and seed is None:
+        raise HarnessError(f"{round_file} does not tell its seed", "harness round reveal SECRET")
+    found = verify_store(out)
+    trials = [record.trial for record in found.records]
+    findings = [*found.findings, *(Finding(t.folder, what) for t, what in misfits(trials, seed))]
+    closed = sum(bool(t.round_commitment) and known_seed(t, seed) is None for t in trials)
+    _say(found, closed)
+    if findings:
+        _name(findings if every else findings[:1], len(findings))
+        raise typer.Exit(1)
+    typer.echo("everything fits")
+
+
+def _say(found: Verified, closed: int) -> None:
+    typer.echo(f"{len(found.records)} trials read, {found.unfinished} of them unfinished")
+    if found.reruns:
+        typer.echo(f"{found.reruns} reruns by command; each is marked in ledger and events")
+    if closed:
+        typer.echo(f"{closed} trials of a round whose seed is not known here: see --round")
+
+
+def _name(findings: list[Finding], count: int) -> None:
+    for finding in findings:
+        typer.echo(f"misfit: {finding}", err=True)
+    if count > len(findings):
+        typer.echo(f"  {count - len(findings)} more: --all names them", err=True)

@@ -1,0 +1,79 @@
+"""Whether planned trials follow from their round seed, their space and their workload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from harness import registry
+from harness.errors import HarnessError
+from harness.plan.plan import FRAMEWORKS
+from harness.plan.points import draw_points, study_seed
+from harness.plan.submissions import resolve
+from harness.seeds import PUBLIC_ROUND_SEED, commitment, instance_seed
+from harness.trial import Trial
+
+
+def misfits(trials: Iterable[Trial], round_seed: str | None) -> Iterator[tuple[Trial, str]]:
+    """The trials that do not follow from what they name, each with the reason.
+
+    Instance seeds are drawn again where the seed is known: the public one, and `round_seed`. If
+    one is given, every trial must be of its round. Points are drawn again, and declared numbers
+    compared, where the submission or the workload on this machine is still the one that was run.
+    """
+    for trial in trials:
+        if what := _misfit(trial, round_seed):
+            yield trial, what
+
+
+def _misfit(trial: Trial, round_seed: str | None) -> str:
+    if round_seed is not None and trial.round_commitment != commitment(round_seed):
+        return f"of the round {trial.round_commitment[:12] or 'unknown'}, not of this one"
+    seed = known_seed(trial, round_seed)
+    return (_seed_misfit(trial, seed) if seed is not None else "") or _declared_misfit(trial)
+
+
+def known_seed(trial: Trial, round_seed: str | None) -> str | None:
+    """The seed to a trial's commitment, if it is one that is known."""
+    seeds = [PUBLIC_ROUND_SEED, *([round_seed] if round_seed is not None else [])]
+    return next((s for s in seeds if commitment(s) == trial.round_commitment), None)
+
+
+def _seed_misfit(trial: Trial, seed: str) -> str:
+    place = trial.suite, trial.workload, trial.study, trial.trial
+    if instance_seed(seed, *place) != trial.instance_seed:
+        return "the instance seed does not follow from the round's"
+    if not trial.is_scored or (point := _drawn_point(trial, seed)) is None:
+        return ""
+    return "" if point == trial.point else "the point is not the one that the round draws"
+
+
+def _drawn_point(trial: Trial, seed: str) -> dict[str, object] | None:
+    """The point that the plan drew; None if the submission is not at hand any more."""
+    shipped = ":" not in trial.submission.location and trial.submission.location[:1] != "/"
+    try:
+        found = resolve(trial.submission.name if shipped else trial.submission.location)
+    except HarnessError:
+        return None
+    if found.ref.content_hash != trial.submission.content_hash:
+        return None
+    if trial.ruleset == "self":
+        return dict(found.space.default)
+    drawn = study_seed(seed, trial.suite, trial.workload, trial.study)
+    return dict(draw_points(found.space, drawn, trial.trial)[trial.trial - 1])
+
+
+def _declared_misfit(trial: Trial) -> str:
+    """A declared number of a scored trial that is not the workload's own."""
+    if not trial.is_scored or trial.workload not in registry.workload_names():
+        return ""
+    workload = registry.workload(trial.workload)
+    if workload.content_hash != trial.workload_hash or trial.framework not in FRAMEWORKS:
+        return ""
+    size = workload.at(trial.suite)
+    for name in ("target", "grid", "limits", "precision"):
+        if getattr(trial, name) != getattr(size, name):
+            return f"'{name}' is not the workload's own"
+    factor = registry.suite(trial.suite).rulesets[trial.ruleset].budget_factor
+    if trial.budget.runtime_s != size.budget.runtime_s * factor:
+        return "the budget is not the suite's own"
+    return ""

@@ -1,0 +1,120 @@
+"""Scoring rounds: a secret seed, its public commitment, and the seed revealed with the results.
+
+NAME.round.json     public: name, day, commitment; the seed once it is revealed
+NAME.secret.json    the same with the seed; readable by its owner alone
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from harness.errors import HarnessError
+from harness.seeds import commitment
+from workloads.spec import Frozen
+
+SEED_BYTES = 32
+
+
+class Round(Frozen):
+    """One scoring round; `seed` is None where it is not told."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    drawn: str
+    """The day, UTC."""
+    commitment: str = Field(pattern="^[0-9a-f]{64}$")
+    seed: str | None = None
+
+
+def draw_round(name: str, folder: Path) -> tuple[Path, Path]:
+    """Draw a secret round seed; returns the public file and the secret one.
+
+    Raises:
+        HarnessError: the name is no file's name, one of the files exists or cannot be written.
+    """
+    seed, day = secrets.token_hex(SEED_BYTES), datetime.now(UTC).date().isoformat()
+    try:
+        drawn = Round(name=name, drawn=day, commitment=commitment(seed), seed=seed)
+    except ValidationError as error:
+        raise HarnessError(
+            f"'{name}' cannot be a round's name", "letters, digits, '-', '_' and '.'; at most 64"
+        ) from error
+    public, secret = folder / f"{name}.round.json", folder / f"{name}.secret.json"
+    _create(secret, drawn, mode=0o600)
+    _create(public, drawn.model_copy(update={"seed": None}), mode=0o644)
+    return public, secret
+
+
+def reveal_round(secret: Path) -> Path:
+    """Write the seed into the public file beside the secret one; returns the public file.
+
+    Raises:
+        HarnessError: the secret file holds no seed, or the public one another commitment.
+    """
+    told = read_round(secret)
+    if told.seed is None:
+        raise HarnessError(f"{secret} holds no seed", "reveal the file NAME.secret.json")
+    public = secret.with_name(f"{told.name}.round.json")
+    if read_round(public).commitment != told.commitment:
+        raise HarnessError(
+            f"{public} commits to another seed than {secret} holds", "the round is void"
+        )
+    draft = public.with_name(f".{public.name}.{os.getpid()}")
+    _create(draft, told, mode=0o644)
+    draft.replace(public)
+    return public
+
+
+def read_round(path: Path) -> Round:
+    """Read a round's public or secret file.
+
+    Raises:
+        HarnessError: it cannot be read, is no round, or its seed does not fit its commitment.
+    """
+    try:
+        found = Round.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise HarnessError(f"cannot read the round {path}: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise HarnessError(
+            f"{path} is no round: {key}: {first['msg']}", "make one with: harness round new NAME"
+        ) from error
+    if found.seed is not None and commitment(found.seed) != found.commitment:
+        raise HarnessError(f"{path}: the seed does not fit the commitment", "the round is void")
+    return found
+
+
+def seed_of(text: str) -> str:
+    """The round seed that `--seed` means: the text itself, or the seed of a round's `@FILE`.
+
+    Raises:
+        HarnessError: the file is no round or does not tell its seed.
+    """
+    if not text.startswith("@"):
+        return text
+    path = Path(text[1:]).expanduser()
+    seed = read_round(path).seed
+    if seed is None:
+        raise HarnessError(f"{path} does not tell its seed", "give the file NAME.secret.json")
+    return seed
+
+
+def _create(path: Path, value: Round, mode: int) -> None:
+    text = value.model_dump_json(indent=2) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise HarnessError(
+            f"cannot write {path}: {error}", "a round is drawn once: choose another name or folder"
+        ) from error

@@ -1,0 +1,90 @@
+"""The ledger of a store: what was planned, begun, ended and rerun, in one hash-chained log.
+
+    STORE/ledger.jsonl
+        planned   {identity, folder, round}            before anything runs
+        begun     {identity, attempt}                  each life of a trial
+        resumed   {identity, attempt, step}            the referee had died; a checkpoint goes on
+        ended     {identity, attempt, state, events}   `events` is the hash of the log's last event
+        rerun     {identity, attempt, state, events, reason}   by explicit command alone
+
+Points are part of a trial's identity, so a planned line fixes them; a crashed trial has ended and
+counts. Several processes may write: each holds the file's lock while it reads and appends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.record.events import EventLog, read_events
+from harness.trial import Trial
+
+LEDGER_FILE = "ledger.jsonl"
+
+
+class Ledger:
+    """The ledger of one store."""
+
+    def __init__(self, store: Path) -> None:
+        self._path = store / LEDGER_FILE
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All lines, checked against their chain; none if there is no ledger."""
+        return read_events(self._path) if self._path.exists() else []
+
+    def plan(self, trials: Iterable[Trial]) -> None:
+        """Write down the trials that it does not hold yet.
+
+        Raises:
+            HarnessError: the ledger cannot be written.
+        """
+        lines = [
+            {"identity": t.identity, "folder": t.folder, "round": t.round_commitment}
+            for t in trials
+        ]
+        known = {entry["data"]["identity"] for entry in self.entries()}
+        if all(line["identity"] in known for line in lines):
+            return
+        with self._locked() as log:
+            known = {entry["data"]["identity"] for entry in self.entries()}
+            for line in lines:
+                if line["identity"] not in known:
+                    log.append("planned", "referee", line)
+
+    def note(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Append one line.
+
+        Raises:
+            HarnessError: the ledger cannot be written.
+        """
+        with self._locked() as log:
+            log.append(kind, "referee", data)
+
+    def note_end(self, identity: str, attempt: int, state: str, events: str) -> None:
+        """Append the end of an attempt, unless the ledger has it."""
+        line = {"identity": identity, "attempt": attempt, "state": state, "events": events}
+        if not any(e["kind"] == "ended" and e["data"] == line for e in self.entries()):
+            self.note("ended", line)
+
+    @contextmanager
+    def _locked(self) -> Iterator[EventLog]:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # Appending does not touch a file that is only locked.
+            lock = self._path.open("ab")
+        except OSError as error:
+            raise HarnessError(
+                f"cannot write {self._path}: {error}",
+                "choose another folder with --out, or make this one writable",
+            ) from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            log = EventLog(self._path)
+            try:
+                yield log
+            finally:
+                log.close()
