@@ -13,8 +13,8 @@ embedding's a linear projection without a bias stands between. With `norm` "laye
     i, f, g, o = N_x(W_x x_t) + N_h(W_h h_{t-1}),    h_t = sigmoid(o) * tanh(N_c(c_t))
 
 where N subtracts the mean, divides by the deviation, multiplies by a gain and, but for N_h, adds a
-bias, which stands for b. The gain of N_h starts at 0.1, the others at 1: with 1 the recurrence of an
-untrained layer is chaotic (Cooijmans et al., 2017, start at 0.1 for a like reason).
+bias, which stands for b. The gain of N_h starts at 0.1, the others at 1: with 1 the recurrence of
+an untrained layer is chaotic (Cooijmans et al., 2017, start at 0.1 for a like reason).
 
 Weights and biases start uniform in +-1/sqrt(hidden) as `torch.nn.LSTM`'s do, the output's bias at
 zero, the embedding uniform in +-0.1; `init_scale` multiplies the deviation of the matrices. Sizes:
