@@ -45,3 +45,11 @@ def state_lists(
             if name not in entry:
                 entry[name] = torch.zeros_like(parameter)
     return [[state[parameter][name] for parameter in parameters] for name in names]
+
+
+def kept(state: State, parameters: Sequence[torch.Tensor], name: str) -> list[torch.Tensor]:
+    """State tensors that start as copies of the parameters, such as where training began."""
+    for parameter in parameters:
+        if name not in state[parameter]:
+            state[parameter][name] = parameter.detach().clone()
+    return [state[parameter][name] for parameter in parameters]

@@ -1,0 +1,66 @@
+"""SignSGD with momentum: every entry moves by the learning rate, whichever way momentum points.
+
+    m_t = beta m_{t-1} + (1 - beta) g_t
+    w_{t+1} = (1 - eta lambda) w_t - eta sign(m_t)
+
+Source: Bernstein et al. (2018), Algorithm 2 ("Signum"). The thesis writes sign(m^_t): correcting
+m_t by 1 - beta^t changes no sign.
+
+Deviations: weight decay is decoupled. The source's majority vote is for several workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.mathematics.vectors import chunks, state_lists
+
+
+class SignSgd(GroupwiseOptimizer):
+    """The update above.
+
+    Args:
+        parameters: which parameters.
+        lr: eta.
+        momentum: beta.
+        weight_decay: lambda.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.Tensor],
+        *,
+        lr: float,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    def update(self, group: dict[str, Any]) -> None:
+        """One step of one group."""
+        rate, decay = group["lr"], group["weight_decay"]
+        for _, parameters in chunks(self.state, group["params"]):
+            (momentum,) = state_lists(self.state, parameters, ("momentum",))
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            torch._foreach_lerp_(momentum, gradients, 1 - group["momentum"])
+            if decay != 0.0:
+                torch._foreach_mul_(parameters, 1 - rate * decay)
+            torch._foreach_add_(parameters, torch._foreach_sign(momentum), alpha=-rate)
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """SignSGD on all parameters, and its schedule."""
+    optimizer = SignSgd(
+        problem.parameters.values(),
+        lr=hyperparameters["learning_rate"],
+        momentum=hyperparameters["momentum"],
+        weight_decay=hyperparameters["weight_decay"],
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)
