@@ -1,0 +1,31 @@
+"""AdaGrad, diagonal: each entry's rate falls with the sum of its squared gradients.
+
+    v_t = v_{t-1} + g_t^2
+    w_{t+1} = w_t - eta g_t / (sqrt(v_t) + epsilon)
+
+Source: Duchi, Hazan and Singer (2011), as in `torch.optim.Adagrad`; v_0 is
+`initial_accumulator`. Deviations: the thesis leaves out epsilon. Weight decay is coupled.
+"""
+
+from __future__ import annotations
+
+from torch.optim import Adagrad, Optimizer
+
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.optimizers import TorchProblem
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """AdaGrad on all parameters, and its schedule."""
+    parameters = list(problem.parameters.values())
+    optimizer = Adagrad(
+        parameters,
+        lr=hyperparameters["learning_rate"],
+        initial_accumulator_value=hyperparameters["initial_accumulator"],
+        eps=hyperparameters["epsilon"],
+        weight_decay=hyperparameters["weight_decay"],
+        # Torch's fused kernel for AdaGrad is for the CPU alone; elsewhere it picks foreach.
+        fused=True if all(value.device.type == "cpu" for value in parameters) else None,
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)

@@ -1,0 +1,34 @@
+"""Adam: adaptive moments, with weight decay as an l2 penalty in the gradient.
+
+    g_t <- g_t + lambda w_t
+    m_t = beta1 m_{t-1} + (1 - beta1) g_t
+    v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
+    w_{t+1} = w_t - eta m^_t / (sqrt(v^_t) + epsilon)
+
+with m^_t = m_t / (1 - beta1^t) and v^_t = v_t / (1 - beta2^t).
+
+Source: Kingma and Ba (2015), Algorithm 1, as in `torch.optim.Adam`. Deviations: none with lambda
+= 0, the default; AdamW's decay, apart from the gradient, is the submission `adamw`.
+"""
+
+from __future__ import annotations
+
+from torch.optim import Adam, Optimizer
+
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.optimizers import TorchProblem, is_fused
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """Adam on all parameters, fused where the device has it, and its schedule."""
+    parameters = list(problem.parameters.values())
+    optimizer = Adam(
+        parameters,
+        lr=hyperparameters["learning_rate"],
+        betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
+        eps=hyperparameters["epsilon"],
+        weight_decay=hyperparameters["weight_decay"],
+        fused=is_fused(parameters),
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)

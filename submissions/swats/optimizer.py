@@ -1,0 +1,104 @@
+"""The optimizer of `submission.py`; see there for the update, its source and the deviations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from submissions.mathematics.optimizers import GroupwiseOptimizer
+from submissions.mathematics.vectors import chunks, state_lists
+
+
+class Swats(GroupwiseOptimizer):
+    """SWATS, with one switch for all parameters of a group.
+
+    Args:
+        parameters: which parameters.
+        lr: eta.
+        betas: beta1 and beta2.
+        eps: epsilon.
+        weight_decay: an l2 penalty.
+        switch_tolerance: delta.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.Tensor],
+        *,
+        lr: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-9,
+        weight_decay: float = 0.0,
+        switch_tolerance: float = 1e-9,
+    ) -> None:
+        defaults: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps}
+        defaults |= {"weight_decay": weight_decay, "switch_tolerance": switch_tolerance}
+        defaults |= {"updates": 0, "average": 0.0, "sgd_rate": 0.0, "rate_at_switch": 0.0}
+        super().__init__(parameters, defaults)
+
+    def update(self, group: dict[str, Any]) -> None:
+        """One step of one group, in whichever phase it is."""
+        if group["sgd_rate"] > 0.0:
+            self._sgd(group)
+        else:
+            self._adam(group)
+
+    def _sgd(self, group: dict[str, Any]) -> None:
+        beta1 = group["betas"][0]
+        rate = group["sgd_rate"] * group["lr"] / group["rate_at_switch"]
+        for _, parameters in chunks(self.state, group["params"]):
+            gradients = _decayed(parameters, group["weight_decay"])
+            (velocity,) = state_lists(self.state, parameters, ("velocity",))
+            torch._foreach_mul_(velocity, beta1)
+            torch._foreach_add_(velocity, gradients)
+            torch._foreach_add_(parameters, velocity, alpha=-(1 - beta1) * rate)
+
+    def _adam(self, group: dict[str, Any]) -> None:
+        beta1, beta2 = group["betas"]
+        sums: list[torch.Tensor] = []
+        for t, parameters in chunks(self.state, group["params"]):
+            gradients = _decayed(parameters, group["weight_decay"])
+            first, second = state_lists(self.state, parameters, ("first", "second"))
+            torch._foreach_lerp_(first, gradients, 1 - beta1)
+            torch._foreach_mul_(second, beta2)
+            torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
+            scale = torch._foreach_sqrt(second)
+            torch._foreach_add_(scale, group["eps"])
+            steps = torch._foreach_div(first, scale)
+            torch._foreach_mul_(steps, -group["lr"] * (1 - beta2**t) ** 0.5 / (1 - beta1**t))
+            torch._foreach_add_(parameters, steps)
+            sums += [_products(p, g) for p, g in zip(steps, gradients, strict=True)]
+        if sums:
+            squares, along = torch.stack(sums).sum(0).tolist()
+            self._consider(group, squares, -along)
+
+    def _consider(self, group: dict[str, Any], squares: float, descent: float) -> None:
+        """Follow gamma = squares / descent, and switch if it is close to its average."""
+        group["updates"] += 1
+        if descent == 0.0:
+            return
+        beta2, gamma = group["betas"][1], squares / descent
+        group["average"] = beta2 * group["average"] + (1 - beta2) * gamma
+        average = group["average"] / (1 - beta2 ** group["updates"])
+        close = abs(average - gamma) < group["switch_tolerance"]
+        if group["updates"] > 1 and close and average > 0.0:
+            group["sgd_rate"], group["rate_at_switch"] = average, group["lr"]
+            for parameter in group["params"]:
+                for name in ("first", "second"):
+                    self.state[parameter].pop(name, None)
+
+
+def _decayed(parameters: list[torch.Tensor], decay: float) -> list[torch.Tensor]:
+    """Gradients, with the l2 penalty's where there is one."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if decay == 0.0:
+        return gradients
+    return list(torch._foreach_add(gradients, parameters, alpha=decay))
+
+
+def _products(step: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """<p, p> and <p, g>, on the device."""
+    flat = step.flatten()
+    return torch.stack([flat.dot(flat), flat.dot(gradient.flatten())])
