@@ -24,11 +24,12 @@ from torch.optim import Optimizer
 
 from harness.interface import Hyperparameters, Schedule
 from submissions import schedules
-from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
-from submissions.mathematics.vectors import chunks, state_lists
+from submissions.mathematics.optimizers import TorchProblem
+from submissions.mathematics.schedule_free import ScheduleFree
+from submissions.mathematics.vectors import state_lists
 
 
-class ScheduleFreeAdamW(GroupwiseOptimizer):
+class ScheduleFreeAdamW(ScheduleFree):
     """The update above.
 
     Args:
@@ -48,52 +49,24 @@ class ScheduleFreeAdamW(GroupwiseOptimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        defaults: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps}
-        defaults |= {"weight_decay": weight_decay, "largest_rate": 0.0, "weight_sum": 0.0}
-        self._trained: dict[torch.Tensor, torch.Tensor] = {}
-        super().__init__(parameters, defaults)
+        defaults = {"lr": lr, "beta2": betas[1], "eps": eps, "weight_decay": weight_decay}
+        super().__init__(parameters, betas[0], defaults)
 
-    def update(self, group: dict[str, Any]) -> None:
-        """One step of one group."""
-        rate, (beta1, beta2) = group["lr"], group["betas"]
-        group["largest_rate"] = max(rate, group["largest_rate"])
-        weight = group["largest_rate"] ** 2
-        group["weight_sum"] += weight
-        share = weight / group["weight_sum"] if weight > 0.0 else 0.0
-        for t, ys in chunks(self.state, group["params"]):
-            for y in ys:
-                if "z" not in self.state[y]:
-                    self.state[y]["z"] = y.clone()
-            zs, second = state_lists(self.state, ys, ("z", "second"))
-            gradients = [y.grad for y in ys if y.grad is not None]
-            torch._foreach_mul_(second, beta2)
-            torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
-            root = (1 - beta2**t) ** 0.5
-            scale = torch._foreach_sqrt(second)
-            torch._foreach_add_(scale, group["eps"] * root)
-            step = torch._foreach_div(gradients, scale)
-            torch._foreach_mul_(step, root)
-            torch._foreach_add_(step, ys, alpha=group["weight_decay"])
-            # y moves without x: beta1 (1 - c) of the way that z moves is what x does not follow.
-            torch._foreach_lerp_(ys, zs, share)
-            torch._foreach_add_(ys, step, alpha=rate * (beta1 * (1 - share) - 1))
-            torch._foreach_sub_(zs, step, alpha=rate)
-
-    @torch.no_grad()
-    def eval(self) -> None:
-        """Put the average x into the parameters, until `train`."""
-        for group in self.param_groups:
-            for y in group["params"]:
-                if y not in self._trained and "z" in self.state[y]:
-                    self._trained[y] = y.clone()
-                    y.lerp_(self.state[y]["z"], 1 - 1 / group["betas"][0])
-
-    @torch.no_grad()
-    def train(self) -> None:
-        """Put y back into the parameters."""
-        for y, value in self._trained.items():
-            y.copy_(value)
-        self._trained.clear()
+    def directions(
+        self, ys: list[torch.Tensor], t: int, group: dict[str, Any]
+    ) -> list[torch.Tensor]:
+        """n_t: gradients over the root of their corrected second moments."""
+        beta2 = group["beta2"]
+        (second,) = state_lists(self.state, ys, ("second",))
+        gradients = [y.grad for y in ys if y.grad is not None]
+        torch._foreach_mul_(second, beta2)
+        torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
+        root = (1 - beta2**t) ** 0.5
+        scale = torch._foreach_sqrt(second)
+        torch._foreach_add_(scale, group["eps"] * root)
+        steps = list(torch._foreach_div(gradients, scale))
+        torch._foreach_mul_(steps, root)
+        return steps
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -1,0 +1,78 @@
+"""Schedule-free averaging, whatever the step: the sequences z, x and y of Defazio et al. (2024).
+
+    z_{t+1} = z_t - eta_t d_t,   d_t the step's direction at y_t
+    x_{t+1} = (1 - c_{t+1}) x_t + c_{t+1} z_{t+1},   c_{t+1} = m_t^2 / sum_{i <= t} m_i^2
+    y_{t+1} = beta x_{t+1} + (1 - beta) z_{t+1}
+
+with m_t the largest rate so far. The parameters hold y during training; x is what is judged. It is
+not stored: x = (y - (1 - beta) z) / beta.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from harness.errors import HarnessError
+from submissions.mathematics.optimizers import GroupwiseOptimizer
+from submissions.mathematics.vectors import chunks, kept
+
+
+class ScheduleFree(GroupwiseOptimizer):
+    """The averaging above around `directions`.
+
+    Args:
+        parameters: which parameters.
+        momentum: beta, above 0 and at most 1.
+        defaults: what else the groups hold; `lr` and `weight_decay` among them.
+    """
+
+    def __init__(
+        self, parameters: Iterable[torch.Tensor], momentum: float, defaults: dict[str, Any]
+    ) -> None:
+        if not 0.0 < momentum <= 1.0:
+            raise HarnessError(f"schedule-free momentum is {momentum}", "allowed: 0 < beta <= 1")
+        defaults |= {"interpolation": momentum, "largest_rate": 0.0, "weight_sum": 0.0}
+        self._trained: dict[torch.Tensor, torch.Tensor] = {}
+        super().__init__(parameters, defaults)
+
+    @abstractmethod
+    def directions(
+        self, ys: list[torch.Tensor], t: int, group: dict[str, Any]
+    ) -> list[torch.Tensor]:
+        """New tensors, the directions d_t without weight decay; t is from 1."""
+
+    def update(self, group: dict[str, Any]) -> None:
+        """One step of one group."""
+        rate, beta = group["lr"], group["interpolation"]
+        group["largest_rate"] = max(rate, group["largest_rate"])
+        weight = group["largest_rate"] ** 2
+        group["weight_sum"] += weight
+        share = weight / group["weight_sum"] if weight > 0.0 else 0.0
+        for t, ys in chunks(self.state, group["params"]):
+            zs = kept(self.state, ys, "z")
+            steps = self.directions(ys, t, group)
+            torch._foreach_add_(steps, ys, alpha=group["weight_decay"])
+            # y moves without x: beta (1 - c) of the way that z moves is what x does not follow.
+            torch._foreach_lerp_(ys, zs, share)
+            torch._foreach_add_(ys, steps, alpha=rate * (beta * (1 - share) - 1))
+            torch._foreach_sub_(zs, steps, alpha=rate)
+
+    @torch.no_grad()
+    def eval(self) -> None:
+        """Put the average x into the parameters, until `train`."""
+        for group in self.param_groups:
+            for y in group["params"]:
+                if y not in self._trained and "z" in self.state[y]:
+                    self._trained[y] = y.clone()
+                    y.lerp_(self.state[y]["z"], 1 - 1 / group["interpolation"])
+
+    @torch.no_grad()
+    def train(self) -> None:
+        """Put y back into the parameters."""
+        for y, value in self._trained.items():
+            y.copy_(value)
+        self._trained.clear()

@@ -1,0 +1,66 @@
+"""Schedule-free SGD: an average of the iterates in place of a falling learning rate.
+
+    z_{t+1} = z_t - eta_t (g_t + lambda y_t),   g_t the gradient at y_t
+    x_{t+1} = (1 - c_{t+1}) x_t + c_{t+1} z_{t+1},   c_{t+1} = m_t^2 / sum_{i <= t} m_i^2
+    y_{t+1} = beta x_{t+1} + (1 - beta) z_{t+1}
+
+with m_t the largest rate so far. The parameters hold y during training; x is what is judged. With
+beta = 1 gradients are taken at the average itself (primal averaging); beta to 0 is Polyak's average
+of plain SGD.
+
+Source: Defazio et al. (2024), equations 3 to 5, with the weights of their code.
+
+Deviations: as in `submissions.schedule_free_adamw`. beta = 0 is refused, as x is not stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.optimizers import TorchProblem
+from submissions.mathematics.schedule_free import ScheduleFree
+
+
+class ScheduleFreeSgd(ScheduleFree):
+    """The update above.
+
+    Args:
+        parameters: which parameters.
+        lr: eta.
+        momentum: beta.
+        weight_decay: lambda.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.Tensor],
+        *,
+        lr: float,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, momentum, {"lr": lr, "weight_decay": weight_decay})
+
+    def directions(
+        self, ys: list[torch.Tensor], t: int, group: dict[str, Any]
+    ) -> list[torch.Tensor]:
+        """The gradients."""
+        del t, group
+        return [y.grad.clone() for y in ys if y.grad is not None]
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """Schedule-free SGD on all parameters; its schedule only warms up."""
+    optimizer = ScheduleFreeSgd(
+        problem.parameters.values(),
+        lr=hyperparameters["learning_rate"],
+        momentum=hyperparameters["momentum"],
+        weight_decay=hyperparameters["weight_decay"],
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)
