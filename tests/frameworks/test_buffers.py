@@ -1,0 +1,95 @@
+"""Running batch statistics: who moves them, who leaves them, and how they are recomputed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.frameworks.adapter import Examples, ModelSource, adapter
+from harness.interface import Batch
+from harness.order import Order
+from harness.seeds import philox
+from tests.frameworks.kit import SEED, HalfSpent, plain
+from workloads.parameters import STATISTICS_MOMENTUM, initial_buffers, initial_parameters
+from workloads.resnet import model
+
+SIZES = {"width": 4, "blocks": [1], "classes": 3}
+SOURCE = ModelSource("workloads.resnet", SIZES, "cross_entropy", "float32")
+COUNT = 64
+
+
+def examples() -> Examples:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (COUNT, 3, 8, 8), dtype=np.uint8)
+    return Examples(images, random.integers(0, 3, COUNT))
+
+
+class Normed:
+    """A small network with batch normalisation in one framework."""
+
+    def __init__(self, framework: str) -> None:
+        self.adapter = adapter(framework, "cpu", 1)
+        self.adapter.pin()
+        self.problem = self.adapter.problem(SOURCE, HalfSpent(), 16, COUNT, 1)
+        start = initial_parameters(model.parameters(SIZES), philox(SEED, "weights"))
+        self.adapter.load(self.problem, start | initial_buffers(model.buffers(SIZES)))
+        self.stream = self.adapter.stream(examples(), Order(SEED, COUNT), 16)
+
+    def buffers(self) -> dict[str, np.ndarray]:
+        return {name: plain(value).copy() for name, value in self.problem.buffers.items()}
+
+    def train_pass(self, batch: Batch[Any]) -> None:
+        if hasattr(self.problem, "batch_loss"):
+            self.problem.batch_loss(batch).backward()
+        else:
+            self.problem.value_and_grad(self.problem.parameters, batch)
+
+
+@pytest.fixture(params=["torch", "jax"])
+def normed(request: pytest.FixtureRequest) -> Iterator[Normed]:
+    yield Normed(request.param)
+
+
+def farthest(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> float:
+    return max(float(np.abs(one[name] - other[name]).max()) for name in one)
+
+
+def test_evaluate_leaves_them(normed: Normed) -> None:
+    before = normed.buffers()
+    normed.problem.evaluate(normed.problem.parameters, normed.stream.next())
+    assert farthest(normed.buffers(), before) == 0.0
+
+
+def test_both_frameworks_move_them_alike() -> None:
+    one, other = Normed("torch"), Normed("jax")
+    before = one.buffers()
+    for _ in range(3):
+        one.train_pass(one.stream.next())
+        other.train_pass(other.stream.next())
+    assert farthest(one.buffers(), before) > 0.1
+    assert farthest(one.buffers(), other.buffers()) < 1e-5
+
+
+def test_a_training_pass_moves_them_by_the_momentum(normed: Normed) -> None:
+    batch, before = normed.stream.next(), normed.buffers()
+    normed.problem.recompute_statistics(normed.problem.parameters, [batch])
+    statistics = normed.buffers()
+    fresh = Normed(type(normed.adapter).__name__.removesuffix("Adapter").lower())
+    fresh.train_pass(batch)
+    wanted = {
+        name: (1 - STATISTICS_MOMENTUM) * before[name] + STATISTICS_MOMENTUM * statistics[name]
+        for name in before
+    }
+    assert farthest(fresh.buffers(), wanted) < 1e-5
+
+
+def test_recomputed_they_are_the_mean_over_batches(normed: Normed) -> None:
+    problem, batches = normed.problem, [normed.stream.next() for _ in range(3)]
+    single = []
+    for batch in batches:
+        problem.recompute_statistics(problem.parameters, [batch])
+        single.append(normed.buffers())
+    problem.recompute_statistics(problem.parameters, batches)
+    mean = {name: np.mean([one[name] for one in single], axis=0) for name in single[0]}
+    assert farthest(normed.buffers(), mean) < 1e-5
