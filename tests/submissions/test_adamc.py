@@ -39,7 +39,8 @@ def scheduled(optimizer: torch.optim.Optimizer, problem: Given) -> Any:
 
 def test_agrees_with_pytorch_optimizer_under_a_schedule() -> None:
     problem, other = with_normalised(), torch_problem()
-    # Its epsilon stands beside an uncorrected root: made negligible in both.
+    # Its epsilon stands beside an uncorrected root: made negligible in both. It has 1e-15 under the
+    # root besides, which one entry whose first gradient is 3e-6 feels: hence the tolerance.
     point = default_point("adamc", learning_rate=0.01, weight_decay=3.0, epsilon=1e-20)
     ours, _ = build(problem, point)
     parts: dict[bool, list[Any]] = {True: [], False: []}
@@ -52,7 +53,7 @@ def test_agrees_with_pytorch_optimizer_under_a_schedule() -> None:
         weight_decay=3.0,
         eps=point["epsilon"],
     )
-    assert largest_error(scheduled(ours, problem), scheduled(theirs, other)) < 1e-5
+    assert largest_error(scheduled(ours, problem), scheduled(theirs, other)) < 5e-5
 
 
 def test_without_normalised_weights_it_is_adamw() -> None:
