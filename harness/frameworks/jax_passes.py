@@ -38,7 +38,7 @@ def zero_offsets(
     parameters: Mapping[str, Array],
     inputs: Array,
 ) -> dict[str, Array]:
-    """Zeros shaped as the layers' outputs: their inputs' shapes with the last axis replaced.
+    """Zeros shaped as the layers' outputs.
 
     Raises:
         HarnessError: a layer is of a kind whose outputs are shaped otherwise.
@@ -49,11 +49,23 @@ def zero_offsets(
     )
     offsets = {}
     for layer in layers:
-        if layer.kind not in ("linear", "recurrent"):
-            raise HarnessError(
-                f"layer '{layer.name}' of kind {layer.kind} cannot be tapped in jax",
-                "linear and recurrent layers can",
-            )
-        outputs = specs[layer.weight].shape[0]
-        offsets[layer.name] = jnp.zeros((*entered[layer.name].shape[:-1], outputs))
+        weight, shape = specs[layer.weight].shape, entered[layer.name].shape
+        offsets[layer.name] = jnp.zeros(_output_shape(layer, weight, shape))
     return offsets
+
+
+def _output_shape(
+    layer: LayerSpec, weight: tuple[int, ...], entered: tuple[int, ...]
+) -> tuple[int, ...]:
+    """The shape of a layer's output, from its weight's and its input's."""
+    if layer.kind == "convolution":
+        batch, _, *sides = entered
+        pairs = zip(sides, weight[2:], strict=True)
+        left = [(side + 2 * layer.padding - kernel) // layer.stride + 1 for side, kernel in pairs]
+        return (batch, weight[0], *left)
+    if layer.kind in ("linear", "recurrent"):
+        return (*entered[:-1], weight[0])
+    raise HarnessError(
+        f"layer '{layer.name}' of kind {layer.kind} cannot be tapped in jax",
+        "convolution, linear and recurrent layers can",
+    )

@@ -15,8 +15,9 @@ from tests.workloads.parity import (
     assert_same_pass,
     assert_same_training,
 )
+from workloads.data.cifar10 import CifarSettings
 from workloads.mlp import model, model_jax, model_torch
-from workloads.mlp.data import INPUTS, CifarSettings
+from workloads.mlp.data import INPUTS
 from workloads.parameters import Role
 
 QUICK = registry.workload("mlp").at("quick")

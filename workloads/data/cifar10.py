@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from harness.errors import HarnessError
 from workloads.data.paths import default_data_dir
+from workloads.spec import Count, Frozen
 
 ARCHIVE = "cifar-10-python.tar.gz"
 FOLDER = "cifar-10-batches-py"
@@ -52,6 +53,13 @@ class Cifar10(NamedTuple):
 
     train: Batch
     test: Batch
+
+
+class CifarSettings(Frozen):
+    """How the 50,000 training images are parted: the first ones train, the last ones validate."""
+
+    train: Count = 40_000
+    validation: Count = 10_000
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -90,6 +98,26 @@ def load(data_dir: Path | None) -> Cifar10:
     if found[0].name not in BATCHES:
         contents = read_archive(found[0])
     return _assemble(contents, found[0])
+
+
+def parted(settings: CifarSettings, data_dir: Path | None) -> dict[str, Batch]:
+    """The splits `train`, `validation` and `test`; arguments and errors as `load`.
+
+    Raises:
+        HarnessError: also if the settings ask for more than there is.
+    """
+    whole = load(data_dir)
+    train, rest = settings.train, len(whole.train.labels) - settings.validation
+    if train > rest:
+        raise HarnessError(
+            f"{train} training and {settings.validation} validation examples overlap",
+            f"CIFAR-10 has {len(whole.train.labels)} to part",
+        )
+    return {
+        "train": Batch(whole.train.images[:train], whole.train.labels[:train]),
+        "validation": Batch(whole.train.images[rest:], whole.train.labels[rest:]),
+        "test": whole.test,
+    }
 
 
 def files(data_dir: Path | None) -> tuple[Path, ...]:

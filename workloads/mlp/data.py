@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
-from harness.errors import HarnessError, UnknownNameError
+from harness.errors import UnknownNameError
 from workloads.data import cifar10
+from workloads.data.cifar10 import CifarSettings
 from workloads.data.images import Generator, ImageSettings
 from workloads.data.projection import Projection
 from workloads.data.split import write_split
-from workloads.spec import Count, Data, Frozen
+from workloads.sizes import checked_settings
+from workloads.spec import Data
 
 INPUTS = 256
 """The dimension that images are projected to; `sizes.inputs` of every suite."""
 SOURCES = ("cifar10", "images")
-SettingsT = TypeVar("SettingsT", bound=Frozen)
 
 
 class Examples(Protocol):
@@ -35,13 +35,6 @@ class Examples(Protocol):
     def labels(self) -> npt.NDArray[np.int64]:
         """Classes, from 0."""
         ...
-
-
-class CifarSettings(Frozen):
-    """How CIFAR-10's 50,000 training images are parted: the first ones train, the last validate."""
-
-    train: Count = 40_000
-    validation: Count = 10_000
 
 
 def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None) -> None:
@@ -61,10 +54,10 @@ def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None)
     """
     if data.source not in SOURCES:
         raise UnknownNameError("data source of 'mlp'", data.source, SOURCES)
-    splits = (
+    splits: Mapping[str, Examples] = (
         _generated(data.settings, instance_seed)
         if data.source == "images"
-        else _cifar10(data.settings, data_dir)
+        else cifar10.parted(checked_settings(CifarSettings, data.settings, "mlp"), data_dir)
     )
     project = Projection(instance_seed, splits["train"].images, INPUTS)
     for name, split in splits.items():
@@ -81,37 +74,9 @@ def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:
 
 
 def _generated(settings: Mapping[str, Any], seed: str) -> dict[str, Examples]:
-    checked = _settings(settings, ImageSettings)
+    checked = checked_settings(ImageSettings, settings, "mlp")
     generator = Generator(seed, checked)
     return {
         "train": generator.sample("train", checked.train),
         "validation": generator.sample("validation", checked.validation),
     }
-
-
-def _cifar10(settings: Mapping[str, Any], data_dir: Path | None) -> dict[str, Examples]:
-    checked = _settings(settings, CifarSettings)
-    whole = cifar10.load(data_dir)
-    train, rest = checked.train, len(whole.train.labels) - checked.validation
-    if train > rest:
-        raise HarnessError(
-            f"mlp: {train} training and {checked.validation} validation examples overlap",
-            f"CIFAR-10 has {len(whole.train.labels)} to part",
-        )
-    return {
-        "train": cifar10.Batch(whole.train.images[:train], whole.train.labels[:train]),
-        "validation": cifar10.Batch(whole.train.images[rest:], whole.train.labels[rest:]),
-        "test": whole.test,
-    }
-
-
-def _settings(settings: Mapping[str, Any], kind: type[SettingsT]) -> SettingsT:
-    try:
-        return kind.model_validate(settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise HarnessError(
-            f"mlp: data setting '{key}' is {first['input']!r}: {first['msg']}",
-            f"settings: {', '.join(kind.model_fields)}",
-        ) from error

@@ -72,7 +72,7 @@ class ResnetSizes(Frozen):
     @property
     def features(self) -> int:
         """The channels that are averaged and enter the output."""
-        return self.width * 2 ** (len(self.blocks) - 1) * self.widening
+        return (self.width << (len(self.blocks) - 1)) * self.widening
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def blocks_of(sizes: ResnetSizes) -> tuple[Block, ...]:
     found = []
     channels = sizes.width
     for stage, count in enumerate(sizes.blocks, 1):
-        width = sizes.width * 2 ** (stage - 1)
+        width = sizes.width << (stage - 1)
         for number in range(1, count + 1):
             stride = 2 if stage > 1 and number == 1 else 1
             found.append(_block(sizes, f"stage_{stage}_block_{number}", channels, width, stride))
@@ -183,6 +183,7 @@ def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
 def _block(sizes: ResnetSizes, name: str, channels: int, width: int, stride: int) -> Block:
     out = width * sizes.widening
     gain = sizes.last_gain
+    units: tuple[Unit, ...]
     if sizes.block == "basic":
         units = (
             Unit(f"{name}.branch.0", channels, width, 3, stride),

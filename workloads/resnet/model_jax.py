@@ -122,14 +122,16 @@ def _standardised_groups(values: Array, groups: int) -> Array:
     wide = values.astype(jnp.float32).reshape(batch, height, width, groups, channels // groups)
     centred = wide - wide.mean(axis=(1, 2, 4), keepdims=True)
     variance = jnp.square(centred).mean(axis=(1, 2, 4), keepdims=True)
-    standard = centred * lax.rsqrt(variance + EPSILON)
+    standard: Array = centred * lax.rsqrt(variance + EPSILON)
     return standard.reshape(values.shape).astype(values.dtype)
 
 
 def _max_pool(values: Array) -> Array:
     """The largest of each 3x3 window, every other one, as the 7x7 stem wants it."""
     around = ((0, 0), (1, 1), (1, 1), (0, 0))
-    return lax.reduce_window(values, -jnp.inf, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), around)
+    window, strides = (1, 3, 3, 1), (1, 2, 2, 1)
+    largest: Array = lax.reduce_window(values, -jnp.inf, lax.max, window, strides, around)
+    return largest
 
 
 def _channels_last(images: Array) -> Array:

@@ -77,7 +77,8 @@ class Resnet(nn.Sequential):
         """One pass, channels last inside: twice as fast on a CPU, and what tensor cores want."""
         stem, *blocks, output = self
         images = images.contiguous(memory_format=torch.channels_last)
-        values = self.activation(stem((images.to(output.weight.dtype) - 127.5) / 63.75))
+        pixels = images.to(next(output.parameters()).dtype)
+        values = self.activation(stem((pixels - 127.5) / 63.75))
         if self.is_pooled:
             values = functional.max_pool2d(values, 3, stride=2, padding=1)
         for block in blocks:
@@ -91,5 +92,8 @@ def build(sizes: Sizes) -> nn.Module:
 
     Their values are torch's default draw; the referee's own are put in their place.
     """
-    model: nn.Module = Resnet(checked(sizes)).to(memory_format=torch.channels_last)
+    model = Resnet(checked(sizes))
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.data = module.weight.contiguous(memory_format=torch.channels_last)
     return model

@@ -1,0 +1,262 @@
+"""ImageNet from folders of JPEGs or from tar shards, decoded once to arrays that are mapped.
+
+    DIR/train/<wnid>/*.JPEG     DIR/val/<wnid>/*.JPEG                one folder a class
+    DIR/train/*.tar             DIR/val/*.tar                        WebDataset: key.jpg, key.cls
+    DIR/train/<wnid>.tar                                             the official archive's parts
+
+Images are brought to a shorter side of `side`, cut to its centre, and written one by one into a
+memory-mapped `inputs.npy`, uint8 (n, 3, side, side): nothing is ever whole in memory. The order in
+the array is that of sorted names; the training stream shuffles it. Needs the extra `images`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import HarnessError
+from workloads.data.paths import default_data_dir
+from workloads.spec import Count, Frozen
+
+FOLDER = "imagenet"
+SPLITS = {"train": "train", "validation": "val"}
+"""The benchmark's splits and their folders."""
+SUFFIXES = (".jpeg", ".jpg", ".png")
+TARGET_SUFFIX = ".cls"
+WAYS_OUT = (
+    "allowed below --data-dir DIR (or DIR/imagenet): train/<class>/*.JPEG and val/<class>/*.JPEG,\n"
+    "  or train/*.tar and val/*.tar: shards of pairs KEY.jpg and KEY.cls, or <class>.tar of images"
+)
+
+
+class ImagenetSettings(Frozen):
+    """How images are stored and how many there are."""
+
+    side: Count = 256
+    """The stored images' height and width."""
+    classes: Count = 1000
+    train: Count = 1_281_167
+    validation: Count = 50_000
+
+
+class Encoded(NamedTuple):
+    """One image as it lies on disk."""
+
+    name: str
+    """The file, or the archive and its member, for errors."""
+    content: bytes
+    label: int
+
+
+def files(data_dir: Path | None) -> tuple[Path, ...]:
+    """What the prepared arrays depend on: the shards, or the classes' folders.
+
+    Raises:
+        HarnessError: there is no ImageNet.
+    """
+    place = _place(data_dir)
+    return tuple(part for folder in SPLITS.values() for part in _parts(place / folder))
+
+
+def write(
+    settings: ImagenetSettings,
+    data_dir: Path | None,
+    folder: Path,
+    names: npt.NDArray[np.int64],
+) -> None:
+    """Decode both splits into folder/{train,validation}/{inputs,targets}.npy.
+
+    Args:
+        settings: side and numbers.
+        data_dir: the folder that holds `train` and `val`, or `imagenet`; None for the default.
+        folder: where to write.
+        names: the target of each class, (classes,).
+
+    Raises:
+        HarnessError: an image or archive is broken, a class or label is missing, there are more or
+            fewer images than declared, or Pillow is not installed.
+    """
+    place = _place(data_dir)
+    wnids = _class_names(place)
+    if wnids and len(wnids) != settings.classes:
+        raise HarnessError(
+            f"{place / SPLITS['train']} holds {len(wnids)} classes, declared are {settings.classes}",
+            WAYS_OUT,
+        )
+    for split, part in SPLITS.items():
+        count = settings.train if split == "train" else settings.validation
+        images = _encoded(place / part, wnids)
+        targets = _write_images(settings, images, count, folder / split, place / part)
+        np.save(folder / split / "targets.npy", names[targets], allow_pickle=False)
+
+
+def decoded(image: Encoded, side: int) -> npt.NDArray[np.uint8]:
+    """One image, (3, side, side): shorter side scaled to `side` (bicubic), then the centre.
+
+    Raises:
+        HarnessError: it is truncated or no image.
+    """
+    pillow = _pillow()
+    try:
+        with pillow.open(io.BytesIO(image.content)) as opened:
+            opened.draft("RGB", (side, side))
+            picture = opened.convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise HarnessError(
+            f"{image.name} cannot be decoded: {error}", "fetch it again, or take it out"
+        ) from error
+    scale = side / min(picture.size)
+    width, height = (max(side, round(length * scale)) for length in picture.size)
+    picture = picture.resize((width, height), pillow.Resampling.BICUBIC)
+    left, top = (width - side) // 2, (height - side) // 2
+    pixels = np.asarray(picture.crop((left, top, left + side, top + side)))
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _write_images(
+    settings: ImagenetSettings, images: Iterable[Encoded], count: int, folder: Path, source: Path
+) -> npt.NDArray[np.int64]:
+    """Write `inputs.npy`; returns the classes, (count,)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shape = (count, 3, settings.side, settings.side)
+    inputs = np.lib.format.open_memmap(folder / "inputs.npy", "w+", np.uint8, shape)
+    targets = np.empty(count, dtype=np.int64)
+    seen = 0
+    for image in images:
+        if not 0 <= image.label < settings.classes:
+            raise HarnessError(
+                f"{image.name} has class {image.label}", f"allowed: 0 to {settings.classes - 1}"
+            )
+        if seen < count:
+            inputs[seen] = decoded(image, settings.side)
+            targets[seen] = image.label
+        seen += 1
+    if seen != count:
+        raise HarnessError(
+            f"{source} holds {seen} images, declared are {count}",
+            "fetch what is missing; a subset is declared by the data's settings in workload.toml",
+        )
+    inputs.flush()
+    return targets
+
+
+def _encoded(folder: Path, wnids: tuple[str, ...]) -> Iterator[Encoded]:
+    """All images of a split's folder, in sorted order."""
+    number = {wnid: index for index, wnid in enumerate(wnids)}
+    for part in _parts(folder):
+        if part.is_dir():
+            yield from _of_folder(part, number[part.name])
+        elif part.stem in number:
+            yield from (
+                Encoded(name, content, number[part.stem]) for name, content in _members(part)
+            )
+        else:
+            yield from _of_shard(part)
+
+
+def _of_folder(folder: Path, label: int) -> Iterator[Encoded]:
+    images = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    if not images:
+        raise HarnessError(f"class folder {folder} holds no image", WAYS_OUT)
+    for file in images:
+        yield Encoded(str(file), file.read_bytes(), label)
+
+
+def _of_shard(shard: Path) -> Iterator[Encoded]:
+    """A WebDataset shard: members of one key follow each other."""
+    images: dict[str, Encoded] = {}
+    labels: dict[str, int] = {}
+    for name, content in _members(shard):
+        key, suffix = _key(name)
+        if suffix == TARGET_SUFFIX:
+            labels[key] = _class_number(name, content)
+        elif suffix in SUFFIXES:
+            images[key] = Encoded(name, content, -1)
+        if key in images and key in labels:
+            yield images.pop(key)._replace(label=labels.pop(key))
+    if images:
+        raise HarnessError(
+            f"{next(iter(images.values())).name} has no {TARGET_SUFFIX} file beside it",
+            "a shard holds pairs KEY.jpg and KEY.cls; a shard of one class is named <class>.tar",
+        )
+
+
+def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                stream = tar.extractfile(member)
+                if stream is not None:
+                    yield f"{archive}: {member.name}", stream.read()
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise HarnessError(
+            f"{archive} is not a whole tar archive: {error}", "fetch it again, or take it out"
+        ) from error
+
+
+def _key(name: str) -> tuple[str, str]:
+    """A member's key and lower-case suffix; the key ends at the first dot of the file's name."""
+    head, _, base = name.rpartition("/")
+    stem, _, _ = base.partition(".")
+    return f"{head}/{stem}", Path(base).suffix.lower()
+
+
+def _class_number(name: str, content: bytes) -> int:
+    try:
+        return int(content)
+    except ValueError as error:
+        raise HarnessError(
+            f"{name} holds {content[:20]!r}", "a .cls file is one number, the class from 0"
+        ) from error
+
+
+def _class_names(place: Path) -> tuple[str, ...]:
+    """The classes in sorted order, from the training folders or archives of one class each."""
+    trained, held_out = ({_class_of(part) for part in _parts(place / folder)} - {""}
+                         for folder in SPLITS.values())  # fmt: skip
+    missing = sorted(held_out ^ trained) if held_out and trained else []
+    if missing:
+        which = "val" if missing[0] in trained else "train"
+        raise HarnessError(f"{place / which} lacks class {missing[0]}", WAYS_OUT)
+    return tuple(sorted(trained | held_out))
+
+
+def _class_of(part: Path) -> str:
+    """A WordNet number, such as n01440764, or nothing."""
+    is_wnid = part.stem[:1] == "n" and part.stem[1:].isdigit()
+    return part.stem if part.is_dir() or is_wnid else ""
+
+
+def _parts(folder: Path) -> tuple[Path, ...]:
+    """The classes' folders of a split or its archives, sorted."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    parts = tuple(part for part in found if part.is_dir() or part.suffix == ".tar")
+    if not parts:
+        raise HarnessError(f"{folder} holds neither class folders nor .tar files", WAYS_OUT)
+    return parts
+
+
+def _place(data_dir: Path | None) -> Path:
+    place = data_dir if data_dir is not None else default_data_dir()
+    for candidate in (place, place / FOLDER):
+        if (candidate / SPLITS["train"]).is_dir():
+            return candidate
+    raise HarnessError(f"no ImageNet in {place}", WAYS_OUT)
+
+
+def _pillow() -> ModuleType:
+    try:
+        return importlib.import_module("PIL.Image")
+    except ImportError as error:
+        raise HarnessError(
+            "decoding ImageNet needs Pillow, which is not installed",
+            "pip install 'guided-descent[images]'",
+        ) from error
