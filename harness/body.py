@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,8 @@ from harness.record.recorder import Observer, Recorder
 from harness.record.store import EVENTS_FILE, locked, result_of, write_record
 from harness.referee.referee import Bench, Referee
 from harness.sandboxes.sandbox import Confinement, sandbox
-from harness.seeds import philox
+from harness.sandboxes.view import empty_view
+from harness.seeds import philox, worker_seed
 from harness.trial import Result, Trial, TrialRecord
 from harness.wire import Wire
 from workloads.data.cache import prepared
@@ -93,7 +96,7 @@ def _check_still_planned(trial: Trial) -> None:
 def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer) -> Result:
     data, folder = prepare(trial, options), (store / trial.folder).absolute()
     recorder = Recorder(folder, observer)
-    with recorder.open(), tempfile.TemporaryDirectory(prefix="guided-descent-") as scratch:
+    with recorder.open(), _scratch() as scratch, empty_view(data) as view:
         beginning = _beginning(trial, folder, options)
         attempt = {"identity": trial.identity, "attempt": beginning["attempt"]}
         Ledger(store).note("begun", attempt)
@@ -105,13 +108,30 @@ def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer)
             framework=trial.framework,
             threads=options.threads,
             memory_gib=trial.limits.memory_gib,
-            scratch=Path(scratch),
+            scratch=scratch,
             log=folder / "worker.log",
+            view=view,
+            submission=_submission_files(bench.hello.submission),
+            hidden=(store.absolute(), data.parent),
         )
         cell = sandbox(options.sandbox).start(confinement)
         expected_bytes = 2 * sum(math.prod(shape) for shape in bench.shapes.values()) * 4 + 2**20
         wire = Wire(cell.connection, TO_REFEREE, max_tensor_bytes=expected_bytes)
         return Referee(trial, bench, cell, wire, recorder).run()
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    # a hostile submission may leave what cannot be removed; that must not end the run
+    with tempfile.TemporaryDirectory(
+        prefix="guided-descent-", ignore_cleanup_errors=True
+    ) as scratch:
+        yield Path(scratch)
+
+
+def _submission_files(location: str) -> Path | None:
+    """A submission's file or folder; None for an import path."""
+    return Path(location) if Path(location).is_absolute() else None
 
 
 def _beginning(trial: Trial, folder: Path, options: RunOptions) -> dict[str, Any]:
@@ -159,7 +179,7 @@ def _evaluator(
     trial: Trial, source: ModelSource, data: Path, train: Examples, framework: Adapter
 ) -> Evaluator:
     declared = registry.workload(trial.workload).at(trial.suite)
-    order = Order(trial.instance_seed, len(train.targets))
+    order = Order(worker_seed(trial.instance_seed), len(train.targets))
     first = order.slice(0, min(PROBE_TARGETS // math.prod(train.targets.shape[1:]), order.examples))
     probe = Examples(train.inputs[first], train.targets[first])
     limit_gib = declared.limits.resident_gib
@@ -189,7 +209,7 @@ def _hello(trial: Trial, source: ModelSource, train: Examples, threads: int) -> 
         resident_gib=declared.limits.resident_gib,
         submission=locate(trial.submission, trial.framework),
         hyperparameters=trial.point,
-        seed=trial.instance_seed,
+        seed=worker_seed(trial.instance_seed),
         budget_s=trial.budget.runtime_s,
         budget_steps=trial.budget.steps,
     )

@@ -1,6 +1,7 @@
 """Seeds: every random choice of the benchmark comes from a named stream of one instance seed.
 
-    round seed -> instance seed (workload, study, trial) -> stream ("weights", "order", "data", ...)
+    round seed -> instance seed (workload, study, trial) -> stream ("weights", "data", ...)
+                                                         -> worker seed -> stream ("order", ...)
 
 The submission never enters, so entries meet the same instances and can be compared in pairs.
 """
@@ -32,6 +33,14 @@ def commitment(round_seed: str) -> str:
 def instance_seed(round_seed: str, suite: str, workload: str, study: int, trial: int) -> str:
     """The seed of one instance; `study` and `trial` count from 1."""
     return derive("instance", round_seed, suite, workload, study, trial)
+
+
+def worker_seed(instance: str) -> str:
+    """The seed that a worker is told: of data order and of the submission's own choices.
+
+    From it nothing leads back to the instance seed, with which held-out data could be made anew.
+    """
+    return derive("worker", instance)
 
 
 def philox(seed: str, stream: str) -> np.random.Philox:

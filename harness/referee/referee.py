@@ -119,7 +119,8 @@ class Referee:
         self._record.emit("ready", {})
         self._warm_up()
         with self._clock.account("load"):
-            self._send(Load(train_folder=str(self._bench.train_folder)), self._bench.parameters)
+            train_folder = self._cell.show(self._bench.train_folder)
+            self._send(Load(train_folder=str(train_folder)), self._bench.parameters)
             self._expect(Ready, SETUP_TIMEOUT_S, "load the data")
         return self._train()
 

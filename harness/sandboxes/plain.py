@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.sandboxes.sandbox import Confinement, Use
+from harness.sandboxes.sandbox import UNCONFINED_STATUS, Confinement, Use
 
 START_TIMEOUT_S = 120.0
 FREEZE_TIMEOUT_S = 2.0
@@ -31,9 +31,10 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 class Nursery:
     """A preloaded parent of workers and the line to it."""
 
-    def __init__(self, framework: str, threads: int) -> None:
+    def __init__(self, framework: str, threads: int, has_own_users: bool) -> None:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "harness.worker.nursery", str(theirs.fileno()), framework]
+        command += ["own-users"] * has_own_users
         self._process = subprocess.Popen(
             command,
             pass_fds=[theirs.fileno()],
@@ -90,9 +91,15 @@ class Nursery:
 
 
 @cache
-def nursery(framework: str, threads: int) -> Nursery:
-    """This process's nursery for a framework: started once, ended when this process ends."""
-    started = Nursery(framework, threads)
+def nursery(framework: str, threads: int, has_own_users: bool = False) -> Nursery:
+    """This process's nursery for a framework: started once, ended when this process ends.
+
+    Args:
+        framework: what it imports.
+        threads: how many its workers may compute with.
+        has_own_users: whether it lives in a user namespace of its own.
+    """
+    started = Nursery(framework, threads, has_own_users)
     atexit.register(started.close)
     return started
 
@@ -121,6 +128,10 @@ class PlainCell:
         self._signal(signal.SIGKILL)
         self.connection.close()
 
+    def show(self, split: Path) -> Path:
+        """Where the worker finds a split: in its place."""
+        return split
+
     def use(self) -> Use:
         """Resident memory and processor time of the worker's main process."""
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -137,6 +148,8 @@ class PlainCell:
             return "it closed its wire and did not end"
         if os.WIFSIGNALED(status):
             return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
+        if os.WEXITSTATUS(status) == UNCONFINED_STATUS:
+            return "it could not be confined; its worker.log says why"
         return f"exited with status {os.WEXITSTATUS(status)}"
 
     def _signal(self, number: signal.Signals) -> None:
@@ -152,20 +165,24 @@ class PlainCell:
         return True
 
 
+def forked(parent: Nursery, order: dict[str, object], log: Path) -> tuple[int, socket.socket]:
+    """A new worker's process id and the referee's end of its wire."""
+    ours, theirs = socket.socketpair()
+    with log.open("ab") as file, theirs:
+        return parent.fork(order, [theirs.fileno(), file.fileno()]), ours
+
+
 class PlainSandbox:
     """Starts workers under process limits."""
 
     def start(self, confinement: Confinement) -> PlainCell:
         """Fork a worker in its scratch folder, its output going to its log."""
-        ours, theirs = socket.socketpair()
         parent = nursery(confinement.framework, confinement.threads)
         order: dict[str, object] = {
             "scratch": str(confinement.scratch),
             "memory_gib": confinement.memory_gib,
         }
-        with confinement.log.open("ab") as log, theirs:
-            pid = parent.fork(order, [theirs.fileno(), log.fileno()])
-        return PlainCell(parent, pid, ours)
+        return PlainCell(parent, *forked(parent, order, confinement.log))
 
     def unenforced(self) -> tuple[str, ...]:
         """Named in every record."""

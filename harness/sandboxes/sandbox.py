@@ -9,6 +9,9 @@ from typing import Protocol
 
 from harness.errors import UnknownNameError
 
+UNCONFINED_STATUS = 71
+"""The exit status of a worker that could not be confined."""
+
 
 @dataclass(frozen=True)
 class Confinement:
@@ -21,6 +24,16 @@ class Confinement:
     """A private folder, the worker's working directory."""
     log: Path
     """Where its standard output and error go."""
+    view: Path
+    """An empty folder in which a confined worker finds its training data once they are shown."""
+    submission: Path | None = None
+    """The file or folder of the submission; None if it is installed."""
+    hidden: tuple[Path, ...] = ()
+    """Folders with what the worker must not see: records, instances."""
+    processes: int = 512
+    """How many processes and threads it may have."""
+    scratch_mib: int = 1024
+    """How much it may write."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,10 @@ class Cell(Protocol):
 
     def thaw(self) -> None:
         """Let it go on."""
+        ...
+
+    def show(self, split: Path) -> Path:
+        """Let the worker read a split from now on; returns where it finds it."""
         ...
 
     def kill(self) -> None:
@@ -70,7 +87,7 @@ class Sandbox(Protocol):
         ...
 
 
-SANDBOXES = ("plain",)
+SANDBOXES = ("plain", "kernel")
 
 
 def sandbox(name: str) -> Sandbox:
@@ -79,4 +96,8 @@ def sandbox(name: str) -> Sandbox:
         from harness.sandboxes.plain import PlainSandbox
 
         return PlainSandbox()
+    if name == "kernel":
+        from harness.sandboxes.kernel import KernelSandbox
+
+        return KernelSandbox()
     raise UnknownNameError("sandbox", name, SANDBOXES)

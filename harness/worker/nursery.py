@@ -2,28 +2,29 @@
 
 It must import only: a child forked after the parent has computed with several threads hangs.
 Requests come as JSON lines with two descriptors (the worker's wire, its log); answers are the
-child's process id and, later, its wait status. When the line closes, all children are killed.
+worker's process id and, later, its wait status. When the line closes, all children are killed.
+A worker that is the first process of its own namespace has a keeper between it and this parent.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
 import os
-import resource
 import select
 import signal
 import socket
 import sys
-import tempfile
+import traceback
 import warnings
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-PR_SET_PDEATHSIG = 1
+from harness.sandboxes import libc, namespaces
+from harness.sandboxes.confine import confine
+from harness.sandboxes.sandbox import UNCONFINED_STATUS
+
 PRELOADED = {
     "torch": (
         "torch",
@@ -34,12 +35,22 @@ PRELOADED = {
     "jax": ("jax", "optax", "harness.frameworks.jax_adapter", "harness.worker.worker"),
 }
 
+WIRE = 3
+"""The descriptor of a worker's wire; it has no others but those for input and output."""
+
+
+class Child(NamedTuple):
+    """What this process has forked, and the worker: the same process, or a child of it."""
+
+    own: int
+    worker: int
+
 
 def serve(control: socket.socket) -> None:
     """Fork workers until the control line closes."""
     poll = select.poll()
     poll.register(control, select.POLLIN)
-    children: dict[int, int] = {}
+    children: dict[int, Child] = {}
     while True:
         for descriptor, _ in poll.poll():
             if descriptor in children:
@@ -50,10 +61,10 @@ def serve(control: socket.socket) -> None:
             if not line:
                 _kill_all(children)
                 return
-            pid = _fork(control, json.loads(line), descriptors)
-            children[watch := os.pidfd_open(pid)] = pid
+            child = _fork(json.loads(line), descriptors)
+            children[watch := os.pidfd_open(child.own)] = child
             poll.register(watch, select.POLLIN)
-            control.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+            control.sendall(json.dumps({"pid": child.worker}).encode() + b"\n")
 
 
 def _request(control: socket.socket) -> tuple[bytes, list[int]]:
@@ -65,66 +76,84 @@ def _request(control: socket.socket) -> tuple[bytes, list[int]]:
     return line, list(descriptors)
 
 
-def _report_end(control: socket.socket, pid: int, descriptor: int) -> None:
+def _report_end(control: socket.socket, child: Child, descriptor: int) -> None:
     os.close(descriptor)
-    _, status = os.waitpid(pid, 0)
+    _, status = os.waitpid(child.own, 0)
     with contextlib.suppress(BrokenPipeError):
-        control.sendall(json.dumps({"ended": pid, "status": status}).encode() + b"\n")
+        control.sendall(json.dumps({"ended": child.worker, "status": status}).encode() + b"\n")
 
 
-def _kill_all(children: dict[int, int]) -> None:
-    for pid in children.values():
+def _kill_all(children: dict[int, Child]) -> None:
+    for child in children.values():
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+            os.killpg(child.worker, signal.SIGKILL)
 
 
-def _fork(control: socket.socket, order: dict[str, Any], descriptors: list[int]) -> int:
+def _fork(order: dict[str, Any], descriptors: list[int]) -> Child:
+    reader, writer = os.pipe()
     pid = os.fork()
+    if pid == 0 and "pids" in order.get("layers", ()):
+        _keep(writer, order, *descriptors)
     if pid == 0:
-        control.close()
         _become_worker(order, *descriptors)
-    for descriptor in descriptors:
+    for descriptor in (writer, *descriptors):
         os.close(descriptor)
+    with os.fdopen(reader, "rb") as pipe:
+        worker = int(pipe.read() or pid)
     with contextlib.suppress(PermissionError, ProcessLookupError):
-        os.setpgid(pid, pid)
-    return pid
+        os.setpgid(worker, worker)
+    return Child(pid, worker)
+
+
+def _keep(writer: int, order: dict[str, Any], wire: int, log: int) -> NoReturn:
+    """Fork the worker into its own namespace, tell its number, and end as it ends."""
+    libc.die_with_parent(signal.SIGKILL)
+    namespaces.hold_first_process()
+    worker = os.fork()
+    if worker == 0:
+        _become_worker(order, wire, log)
+    with contextlib.suppress(PermissionError, ProcessLookupError):
+        os.setpgid(worker, worker)
+    os.write(writer, str(worker).encode())
+    os.closerange(3, max(writer, wire, log) + 1)
+    _, status = os.waitpid(worker, 0)
+    if os.WIFSIGNALED(status):
+        with contextlib.suppress(OSError):  # SIGKILL has no handler to reset
+            signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
+        os.kill(os.getpid(), os.WTERMSIG(status))
+    os._exit(os.waitstatus_to_exitcode(status))
 
 
 def _become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
-    status = 1
+    status = UNCONFINED_STATUS
     try:
-        with contextlib.suppress(PermissionError):
-            os.setpgid(0, 0)
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.setpgid(0, 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        os.close(log)
+        wire = os.dup2(wire, WIRE)
+        os.set_inheritable(wire, False)
+        os.closerange(WIRE + 1, os.sysconf("SC_OPEN_MAX"))
         # A worker ends by SIGKILL, which would lose what still waits in a buffer.
         sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
-        os.chdir(order["scratch"])
-        os.environ["TMPDIR"] = tempfile.tempdir = order["scratch"]
-        _limit(order["memory_gib"])
+        confine(order)
+        order.clear()
+        status = 1
         gc.unfreeze()
         from harness.worker.worker import serve_trial
 
         serve_trial(socket.socket(fileno=wire))
         status = 0
     finally:
+        if status != 0:
+            traceback.print_exc()
         os._exit(status)
 
 
-def _limit(memory_gib: float) -> None:
-    """Bound private memory, file size and core dumps; RLIMIT_DATA counts anonymous mappings."""
-    memory = int(memory_gib * 2**30)
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
-
-
 def main() -> None:
-    """Entry point: `python -m harness.worker.nursery FD FRAMEWORK`."""
-    descriptor, framework = int(sys.argv[1]), sys.argv[2]
+    """Entry point: `python -m harness.worker.nursery FD FRAMEWORK [own-users]`."""
+    descriptor, framework, *rest = int(sys.argv[1]), *sys.argv[2:]
+    if rest == ["own-users"]:
+        namespaces.enter_user_namespace()
     warnings.filterwarnings("ignore", message=".*os.fork.*")
     for name in PRELOADED[framework]:
         importlib.import_module(name)

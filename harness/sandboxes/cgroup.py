@@ -1,0 +1,91 @@
+"""Control groups, where this process may make them: memory and processes of a whole worker.
+
+Both versions are served; a group lies beside this process's own (version 2) or below it
+(version 1).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path("/sys/fs/cgroup")
+PREFIX = "guided-descent-"
+_REMOVE_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One file of a group and the number in it."""
+
+    file: str
+    value: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """The folders of one worker's groups."""
+
+    folders: tuple[Path, ...]
+
+    def remove(self) -> None:
+        """Remove the groups of processes that have been killed."""
+        deadline_s = time.monotonic() + _REMOVE_TIMEOUT_S
+        for folder in self.folders:
+            while folder.exists() and time.monotonic() < deadline_s:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+                    break
+                time.sleep(0.005)
+
+
+def confined(pid: int, memory_bytes: int, processes: int) -> Group:
+    """Put a process and its future children under bounds.
+
+    Raises:
+        OSError: groups cannot be made here, or lack the controllers.
+    """
+    made: list[Path] = []
+    try:
+        for parent, bounds in _places(memory_bytes, processes):
+            folder = parent / f"{PREFIX}{pid}"
+            folder.mkdir(exist_ok=True)
+            made.append(folder)
+            for bound in bounds:
+                (folder / bound.file).write_text(str(bound.value), encoding="ascii")
+            (folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
+    except OSError:
+        Group(tuple(made)).remove()
+        raise
+    return Group(tuple(made))
+
+
+def _places(memory_bytes: int, processes: int) -> list[tuple[Path, tuple[Bound, ...]]]:
+    own = _own_groups()
+    if "memory" in own and "pids" in own:
+        memory = ROOT / "memory" / own["memory"].lstrip("/")
+        pids = ROOT / "pids" / own["pids"].lstrip("/")
+        return [
+            (memory, (Bound("memory.limit_in_bytes", memory_bytes),)),
+            (pids, (Bound("pids.max", processes),)),
+        ]
+    if not {"memory", "pids"} <= set(_controllers()):
+        raise OSError("no control group with memory and pids is open to this process")
+    place = (ROOT / own.get("", "/").lstrip("/")).parent if own.get("", "/") != "/" else ROOT
+    return [(place, (Bound("memory.max", memory_bytes), Bound("pids.max", processes)))]
+
+
+def _own_groups() -> dict[str, str]:
+    """This process's groups by controller; the empty name stands for version 2."""
+    found: dict[str, str] = {}
+    for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+        _, names, path = line.split(":", 2)
+        found |= dict.fromkeys(names.split(","), path)
+    return found
+
+
+def _controllers() -> list[str]:
+    file = ROOT / "cgroup.controllers"
+    return file.read_text(encoding="ascii").split() if file.exists() else []

@@ -1,0 +1,49 @@
+"""The folder in which a worker finds its training data: empty until the referee shows them.
+
+The worker learns this folder's path and no other: neither where the instance lies nor what lies
+beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def empty_view(data: Path) -> Iterator[Path]:
+    """A folder of the file system that holds an instance; gone afterwards.
+
+    Args:
+        data: the instance's folder in the cache.
+    """
+    folder = _folder_beside(data)
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def show(split: Path, view: Path) -> None:
+    """Let a split's files appear in a view, as links where the file system allows it."""
+    for file in sorted(split.iterdir()):
+        try:
+            os.link(file, view / file.name)
+        except OSError:
+            # another file system, or a cache that belongs to someone else
+            shutil.copyfile(file, view / file.name)
+
+
+def _folder_beside(data: Path) -> Path:
+    views = data.parents[1] / "views"
+    try:
+        views.mkdir(exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=views))
+    except OSError:
+        # a cache that can only be read
+        return Path(tempfile.mkdtemp(prefix="guided-descent-view-"))
