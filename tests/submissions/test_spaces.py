@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from given_problem import (
 from harness.plan.space import read_space
 from harness.registry import submission_folders
 from submissions import schedules
+from tests.frameworks.kit import Kit, plain
 
 FOLDERS = submission_folders()
 SPACES = {name: read_space(folder / "space.toml") for name, folder in FOLDERS.items()}
@@ -38,7 +40,23 @@ def test_declared_frameworks_are_the_files_that_exist(name: str) -> None:
     assert has == set(SPACES[name].frameworks)
 
 
-@pytest.mark.parametrize("name", [n for n, space in SPACES.items() if "torch" in space.frameworks])
+def has_build(name: str) -> bool:
+    return hasattr(importlib.import_module(f"submissions.{name}.submission"), "build")
+
+
+TORCH = [name for name, space in SPACES.items() if "torch" in space.frameworks]
+
+
+@pytest.mark.parametrize("name", [name for name in TORCH if not has_build(name)])
+def test_a_class_steps_at_default_and_corners(name: str) -> None:
+    for point in points(name):
+        kit = Kit("torch")
+        made, stream = kit.submission(FOLDERS[name], **point), kit.stream()
+        assert all(float(made.step(stream)) > 0.0 for _ in range(2))
+        assert all(np.isfinite(plain(value)).all() for value in made.eval_parameters().values())
+
+
+@pytest.mark.parametrize("name", [name for name in TORCH if has_build(name)])
 def test_a_torch_step_at_default_and_corners(name: str) -> None:
     for point in points(name):
         problem = torch_problem()

@@ -1,0 +1,74 @@
+"""KFAC: gradients between the inverses of a layer's input and output-gradient covariances.
+
+    A_t = beta A_{t-1} + (1 - beta) E[h h^T],   S_t = beta S_{t-1} + (1 - beta) E[d d^T]
+    every T_inv steps:  A~ = (A^_t + pi gamma I)^-1,   S~ = (S^_t + gamma / pi I)^-1
+    D_t = S~ G_t A~,   nu_t = min(1, sqrt(kappa / (eta^2 sum <G_t, D_t>)))
+    M_t = mu M_{t-1} + nu_t D_t
+    W_{t+1} = (1 - eta lambda_w) W_t - eta M_t
+
+h is the layer's input with a 1 appended for the bias, d the gradient in its output under targets
+sampled from the model (`fisher = "sampled"`) or the true ones (`"empirical"`); A^ and S^ are the
+averages corrected for their start at zero; pi^2 = (tr A / dim A) / (tr S / dim S). gamma is
+sqrt(lambda) with `damping_form = "paper"` and lambda itself with `"thesis"`. What the factors are
+for convolutions and for weights shared over a sequence is in `mathematics.kronecker_factors`.
+
+Source: Martens and Grosse (2015); the trust region of kappa from Ba et al. (2017).
+
+Deviations: the paper rescales each step, finds the momentum and adapts lambda by the exact Fisher,
+which costs two more passes a step; here a trust region bounds the step, as in the distributed
+versions since. Statistics are taken every `observe_every` steps. Inverses are refreshed layer by
+layer, spread over the T_inv steps, so that no step pays for all; a layer stands still until it has
+its first. Embeddings, norms, weights of two layers and layers with a side longer than `max_side`
+get AdamW.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from harness.errors import UnknownNameError
+from submissions.mathematics.kronecker_factors import (
+    Uses,
+    accumulate,
+    damped_inverse,
+    factored_damping,
+    rows,
+)
+from submissions.mathematics.layerwise import Layer, LayerwiseSubmission
+
+DAMPING_FORMS = ("paper", "thesis")
+
+
+class Submission(LayerwiseSubmission):
+    """KFAC on linear, convolution and recurrent layers, AdamW on the rest."""
+
+    def start(self, layer: Layer) -> None:
+        """Factors of zero."""
+        if self.point["damping_form"] not in DAMPING_FORMS:
+            raise UnknownNameError("damping form", self.point["damping_form"], DAMPING_FORMS)
+        out, width = layer.matrix_shape()
+        layer.state["a"] = layer.weight.new_zeros(width, width)
+        layer.state["s"] = layer.weight.new_zeros(out, out)
+        layer.state["observations"] = 0
+
+    def observe(self, layer: Layer, found: Uses, targets: int) -> None:
+        """Average both factors."""
+        inputs, gradients = rows(found, targets, self.point["sharing"])
+        accumulate(layer.state["a"], inputs, self.point["factor_beta"])
+        accumulate(layer.state["s"], gradients, self.point["factor_beta"])
+        layer.state["observations"] += 1
+
+    def refresh(self, layer: Layer) -> None:
+        """Invert both damped factors."""
+        seen = 1 - self.point["factor_beta"] ** layer.state["observations"]
+        a, s = layer.state["a"] / seen, layer.state["s"] / seen
+        damping = self.point["damping"]
+        gamma = damping**0.5 if self.point["damping_form"] == "paper" else damping
+        for_a, for_s = factored_damping(a, s, gamma)
+        layer.state["a_inverse"] = damped_inverse(a, for_a)
+        layer.state["s_inverse"] = damped_inverse(s, for_s)
+
+    def direction(self, layer: Layer, gradient: torch.Tensor) -> torch.Tensor:
+        """S~ G A~."""
+        step: torch.Tensor = layer.state["s_inverse"] @ gradient @ layer.state["a_inverse"]
+        return step
