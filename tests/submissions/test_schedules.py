@@ -4,48 +4,69 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from given_problem import default_point
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError, UnknownNameError
 from submissions import schedules
+from submissions.mathematics.refinement import refined
 
 SHARE = st.floats(0.0, 1.0)
 WARMUP = st.floats(0.0, 0.5)
-FINAL = st.floats(0.0, 1.0)
+FINAL = st.floats(1e-4, 1.0)
 NAME = st.sampled_from(schedules.NAMES)
+FALLING = st.sampled_from([n for n in schedules.NAMES if n not in ("constant", "refined")])
+SHAPE = st.sampled_from(list(schedules.COOLDOWNS))
 
 
-def made(name: str, warmup: float, final: float) -> schedules.Schedule:
+def made(name: str, warmup: float, final: float, shape: str = "linear") -> schedules.Schedule:
     point = {"schedule": name, "warmup": warmup, "final_factor": final, "cooldown": 0.4}
+    point |= {"gradient_norms": "3 2 1 1 1.5", "cooldown_shape": shape}
     return schedules.from_hyperparameters(point)
 
 
-@given(NAME, SHARE, WARMUP, FINAL)
-def test_factors_lie_between_zero_and_one(n: str, x: float, w: float, f: float) -> None:
-    assert 0.0 <= made(n, w, f)(x) <= 1.0 + 1e-12
+@given(NAME, SHARE, WARMUP, FINAL, SHAPE)
+def test_factors_lie_between_zero_and_one(n: str, x: float, w: float, f: float, s: str) -> None:
+    assert 0.0 <= made(n, w, f, s)(x) <= 1.0 + 1e-12
 
 
-@given(NAME, WARMUP, FINAL)
-def test_the_ends_are_one_after_warmup_and_the_final_factor(n: str, w: float, f: float) -> None:
-    schedule = made(n, w, f)
+@given(FALLING, WARMUP, FINAL, SHAPE)
+def test_the_ends_are_one_after_warmup_and_the_final_factor(
+    n: str, w: float, f: float, s: str
+) -> None:
+    schedule = made(n, w, f, s)
     assert schedule(w) == pytest.approx(1.0)
-    assert schedule(1.0) == pytest.approx(1.0 if n == "constant" else f, abs=1e-12)
+    assert schedule(1.0) == pytest.approx(f, abs=1e-12)
 
 
-@given(NAME, st.floats(0.01, 0.5), SHARE)
+@given(st.sampled_from(("constant", "linear", "cosine")), st.floats(0.01, 0.5), SHARE)
 def test_warmup_is_linear(n: str, w: float, x: float) -> None:
     assert made(n, w, 0.0)(x * w * 0.999) == pytest.approx(x * 0.999)
 
 
-@given(NAME, WARMUP, FINAL)
-def test_after_warmup_factors_never_rise(n: str, w: float, f: float) -> None:
-    schedule = made(n, w, f)
+@given(FALLING, WARMUP, FINAL, SHAPE)
+def test_after_warmup_factors_never_rise(n: str, w: float, f: float, s: str) -> None:
+    schedule = made(n, w, f, s)
     factors = [schedule(w + (1.0 - w) * i / 50) for i in range(51)]
     assert all(later <= earlier + 1e-12 for earlier, later in pairwise(factors))
+
+
+@given(st.floats(0.61, 0.999))
+def test_cooldowns_are_ordered_between_linear_and_the_root(x: float) -> None:
+    factors = [made("warmup_stable_decay", 0.0, 0.0, s)(x) for s in ("linear", "power_0.7", "sqrt")]
+    assert factors[0] > factors[1] > factors[2]
+
+
+def test_the_lowered_linear_cooldown_drops_at_once() -> None:
+    schedule = made("warmup_stable_decay", 0.0, 0.0, "lowered_linear")
+    assert schedule(0.6 - 1e-9) == 1.0
+    assert schedule(0.8) == pytest.approx(0.35)
 
 
 @given(SHARE)
@@ -70,3 +91,102 @@ def test_a_warmup_that_is_no_share_is_refused(warmup: float) -> None:
 def test_warmup_and_cooldown_must_not_overlap() -> None:
     with pytest.raises(HarnessError, match=r"cooldown is 0\.9"):
         schedules.warmup_stable_decay(warmup=0.2, cooldown=0.9)
+
+
+def torch_rates(build: Any, steps: int) -> list[float]:
+    """What a scheduler of torch's makes of a rate of 1, step by step."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = build(optimizer)
+    rates = []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+T = torch.optim.lr_scheduler
+ORACLES: dict[str, tuple[Any, Any]] = {
+    "step": (lambda o: T.StepLR(o, 25, 0.1), schedules.step(drops=3, final_factor=1e-3)),
+    "exponential": (
+        lambda o: T.ExponentialLR(o, 0.01**0.01),
+        schedules.exponential(final_factor=0.01),
+    ),
+    "cosine": (lambda o: T.CosineAnnealingLR(o, 100), schedules.cosine()),
+    "linear": (lambda o: T.LinearLR(o, 1.0, 0.0, 100), schedules.linear()),
+}
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_agrees_with_torch(name: str) -> None:
+    build, ours = ORACLES[name]
+    found = [ours(step / 100) for step in range(100)]
+    np.testing.assert_allclose(found, torch_rates(build, 100), rtol=1e-6)
+
+
+def test_one_cycle_agrees_with_torch() -> None:
+    # Torch's peak is at step 0.3 * 101 - 1, of the last step 100.
+    ours = schedules.one_cycle(warmup=29.3 / 100)
+    theirs = torch_rates(
+        lambda o: T.OneCycleLR(o, 1.0, total_steps=101, cycle_momentum=False), 101 - 1
+    )
+    np.testing.assert_allclose([ours(step / 100) for step in range(100)], theirs, rtol=1e-6)
+
+
+@given(st.lists(st.floats(0.1, 10.0), min_size=2, max_size=40), st.sampled_from([1.0, 2.0]))
+def test_refinement_agrees_with_its_algorithm(norms: list[float], power: float) -> None:
+    factors = [
+        refined(norms, power, smoothing=0.0)(i / (len(norms) - 1)) for i in range(len(norms))
+    ]
+    weights = np.array(norms) ** -power
+    wanted = np.array([w * weights[t + 1 :].sum() for t, w in enumerate(weights)])
+    np.testing.assert_allclose(factors, wanted / wanted.max(), atol=1e-9)
+
+
+def test_refinement_of_constant_norms_is_linear_decay() -> None:
+    schedule = refined([2.0] * 51)
+    assert [schedule(x) for x in (0.0, 0.25, 1.0)] == pytest.approx([1.0, 0.75, 0.0])
+
+
+def test_refinement_warms_up_where_norms_are_large_and_ignores_outliers() -> None:
+    norms = [4.0 - 3.0 * min(i / 20, 1.0) for i in range(100)]
+    schedule = refined(norms)
+    assert schedule(0.0) < 0.2 * schedule(0.2)
+    with_outlier = [*norms[:60], 50.0, *norms[61:]]
+    assert refined(with_outlier)(0.6) == pytest.approx(schedule(0.6))
+
+
+@pytest.mark.parametrize("text", ["1.0", "1 nan", "1 -2", "1 two", None])
+def test_norms_that_cannot_be_used_are_refused(text: str | None) -> None:
+    given_norms = {} if text is None else {"gradient_norms": text}
+    with pytest.raises(HarnessError, match=r"gradient.norms"):
+        schedules.from_hyperparameters({"schedule": "refined", "warmup": 0.0, **given_norms})
+
+
+def test_spikes_follow_the_refreshes_and_go_on_after_loading() -> None:
+    point = default_point("soap", spike_factor=10.0, refresh_every=3, schedule="constant")
+    schedule = schedules.from_hyperparameters(point)
+    assert [schedule(0.5) for _ in range(5)] == [10.0, 1.0, 1.0, 10.0, 1.0]
+    resumed = schedules.from_hyperparameters(point)
+    assert isinstance(schedule, schedules.Spiked)
+    assert isinstance(resumed, schedules.Spiked)
+    resumed.load_state_dict(schedule.state_dict())
+    assert [resumed(0.5) for _ in range(3)] == [1.0, 10.0, 1.0]
+
+
+def test_spikes_without_refreshes_are_refused() -> None:
+    with pytest.raises(HarnessError, match="refresh_every"):
+        schedules.from_hyperparameters(default_point("adamw", spike_factor=10.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schedule": "exponential", "final_factor": 0.0}, "final_factor"),
+        ({"schedule": "step", "drops": 0}, "drops"),
+        ({"schedule": "warmup_stable_decay", "cooldown": 0.3, "cooldown_shape": "x"}, "cooldown_"),
+    ],
+)
+def test_values_that_make_no_schedule_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
+        schedules.from_hyperparameters(default_point("adamw", **changes))
