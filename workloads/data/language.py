@@ -1,0 +1,113 @@
+"""A generated language: Zipfian words, a topic a document, agreement and names over long distances.
+
+One document is one sequence. Its words come from the published grammar of `workloads.data.grammar`.
+What holds over long distances:
+
+- the topic, which favours one in `topics` of the nouns, verbs and adjectives;
+- agreement: a noun's class shows in its determiner and in its verb, whatever stands between;
+- the cast: names are introduced at random and come back. A name's first mention draws its epithet,
+  and with it its class, and its first verb becomes its habit; later mentions repeat them;
+- facts, the same in every document: a noun's usual verb, a verb's usual object.
+
+Every instance speaks this language with its words renamed: a permutation of all token ids, drawn
+from the instance seed, hides which word is which, so all instances are equally hard.
+
+The probability of every word given the words before it and the topic is known. The mean of its
+negative logarithm bounds any model's expected loss from below (`lower_bound`); the topic's entropy,
+at most log(topics) a document, is all that a perfect model would lose against it.
+
+Everything is integer arithmetic and look-ups on raw Philox words: the same bytes on every machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from harness.seeds import philox
+from workloads.data.grammar import UNIT, Integers, Tables
+from workloads.data.writer import CHUNK, Writer
+from workloads.spec import Count, Frozen
+
+Doubles = npt.NDArray[np.float64]
+Tokens = npt.NDArray[np.uint16]
+
+
+class LanguageSettings(Frozen):
+    """The generator's settings in `workload.toml`; a split is so many documents."""
+
+    train: Count
+    validation: Count
+    time: Annotated[int, Field(ge=8, le=4096)] = 128
+    """Tokens that a model reads of a document; the targets are the next ones."""
+    vocabulary: Annotated[int, Field(ge=UNIT, le=8 * UNIT, multiple_of=UNIT)] = UNIT
+    topics: Annotated[int, Field(ge=1, le=16)] = 8
+
+
+class Sample(NamedTuple):
+    """Documents, and how surprising each word is to one who knows the grammar and the topic."""
+
+    tokens: Tokens
+    """(documents, time + 1)"""
+    surprise: Doubles
+    """(documents, time + 1): -log of the word's probability given the topic and all words before,
+    in nat."""
+    topics: Integers
+    """(documents,)"""
+
+
+@dataclass(frozen=True)
+class Language:
+    """One instance's language, from its seed; `sample` writes documents."""
+
+    seed: str
+    settings: LanguageSettings
+
+    def sample(self, split: str, documents: int) -> Sample:
+        """Write one split; a shorter sample is the beginning of a longer one.
+
+        Args:
+            split: names the stream of randomness.
+            documents: how many to write.
+        """
+        bits = philox(self.seed, f"language-{split}")
+        length = self.settings.time + 1
+        tokens = np.empty((documents, length), dtype=np.uint16)
+        chances = np.empty((documents, length))
+        topics = np.empty(documents, dtype=np.int64)
+        for start in range(0, documents, CHUNK):
+            writer = Writer(self.tables, bits.random_raw(CHUNK))
+            part = slice(start, min(start + CHUNK, documents))
+            size = part.stop - part.start
+            topics[part] = writer.topic[:size]
+            for place in range(length):
+                word, chance = writer.step(bits.random_raw(CHUNK))
+                tokens[part, place] = self.ids[word[:size]]
+                chances[part, place] = chance[:size]
+        return Sample(tokens, -np.log(chances), topics)
+
+    @cached_property
+    def ids(self) -> Tokens:
+        """(vocabulary,): the token id of each of the grammar's words."""
+        return permutation(self.seed, self.settings.vocabulary)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The grammar's tables at this vocabulary."""
+        return Tables(self.settings.vocabulary, self.settings.topics)
+
+
+def permutation(seed: str, vocabulary: int) -> Tokens:
+    """(vocabulary,): an instance's permutation of token ids, of at most 65,536."""
+    words = philox(seed, "token-ids").random_raw(vocabulary)
+    return np.argsort(words, kind="stable").astype(np.uint16)
+
+
+def lower_bound(sample: Sample) -> float:
+    """The mean surprise of the targets, nat a token: no model's expected loss is below it."""
+    return float(sample.surprise[:, 1:].mean())
