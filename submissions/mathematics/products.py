@@ -13,22 +13,21 @@ A sequence's targets count one by one. Under batch normalisation "the loss of on
 depending on the whole batch; J is that of the batch.
 
 One graph is built for a batch and each product runs backward through it: J^T u is linear in u, and
-its derivative in u along v is J v, so that G v costs two passes and none forward. Attention takes
-its plain kernel and cuDNN's recurrence is off, as the fused ones have no second derivative.
+its derivative in u along v is J v, so that G v costs two passes and none forward. Attention and
+recurrence leave their fused kernels, which have no second derivative.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch import Tensor, nn
 
 from harness.interface import Batch, Problem
 from submissions.mathematics.flat import flatten, unflatten
+from workloads.fused_torch import twice_differentiable
 
 Product = Callable[[Tensor], Tensor]
 """From a vector (n,) to the product of a matrix (n, n) with it."""
@@ -40,6 +39,7 @@ FINITE_DIFFERENCE = 1e-3
 class LiveProblem(Problem[Tensor], Protocol):
     """What a torch problem has besides `Problem`: live parameters, their generator, counts."""
 
+    model: nn.Module
     device: torch.device
     generator: torch.Generator
 
@@ -50,13 +50,6 @@ class LiveProblem(Problem[Tensor], Protocol):
     def note_passes(self, forward: int, backward: int, examples: int) -> None:
         """Count passes that nothing else counts."""
         ...
-
-
-@contextmanager
-def twice_differentiable() -> Iterator[None]:
-    """Forward passes made in the block have second derivatives."""
-    with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=False):
-        yield
 
 
 class Linearisation:
@@ -74,7 +67,7 @@ class Linearisation:
         self._problem = problem
         self._parameters = list(problem.parameters.values())
         self._batch = batch
-        with torch.enable_grad(), twice_differentiable():
+        with torch.enable_grad(), twice_differentiable(problem.model):
             self._logits, self._loss = problem.evaluate({}, batch, random)
             self._probe = torch.zeros_like(self._logits, requires_grad=True)
         self._pulled: list[Tensor] = []

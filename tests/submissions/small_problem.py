@@ -5,20 +5,36 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-import numpy as np
 import torch
 from given_problem import default_point
 
 from harness.interface import Batch
+from submissions.mathematics.flat import flatten
 from tests.frameworks.kit import Kit
 
 
 def double_problem() -> tuple[Any, Batch[Any]]:
     """The problem in float64, and one batch of it."""
+    kit = double_kit()
+    return kit.problem, DoubleStream(kit).next()
+
+
+class DoubleStream:
+    """A kit's stream in float64."""
+
+    def __init__(self, kit: Kit) -> None:
+        self.inner = kit.stream()
+
+    def next(self, count: int | None = None) -> Batch[Any]:
+        batch = self.inner.next(count)
+        return Batch(batch.inputs.double(), batch.targets)
+
+
+def double_kit() -> Kit:
+    """A kit whose problem is in float64."""
     kit = Kit("torch")
     kit.problem.model.double()
-    batch = kit.batch()
-    return kit.problem, Batch(batch.inputs.double(), batch.targets)
+    return kit
 
 
 def submission(name: str, kit: Kit, **changes: Any) -> Any:
@@ -29,9 +45,23 @@ def submission(name: str, kit: Kit, **changes: Any) -> Any:
     return made
 
 
-def values(kit: Kit) -> np.ndarray:
-    """The live parameters as one array."""
-    return np.concatenate([p.detach().numpy().ravel() for p in kit.problem.parameters.values()])
+def values(kit: Kit) -> torch.Tensor:
+    """A copy of the live parameters as one vector."""
+    return flatten(kit.problem.parameters.values())
+
+
+def fisher(problem: Any, batch: Batch[Any]) -> torch.Tensor:
+    """The explicit Fisher information, which is the Gauss-Newton matrix of cross-entropy."""
+    jac = jacobian(problem, batch)
+    p = problem.evaluate({}, batch).logits.detach().softmax(-1)
+    inner = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
+    return torch.einsum("nci,ncd,ndj->ij", jac, inner, jac) / len(p)
+
+
+def gradient(problem: Any, batch: Batch[Any]) -> torch.Tensor:
+    """The gradient of a batch as one vector."""
+    loss = problem.evaluate({}, batch).loss
+    return flatten(torch.autograd.grad(loss, list(problem.parameters.values())))
 
 
 def jacobian(problem: Any, batch: Batch[Any]) -> torch.Tensor:

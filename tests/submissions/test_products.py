@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_problem import double_problem, jacobian
+from small_problem import double_problem, fisher, jacobian
 from torch.nn.functional import one_hot
 
 from harness.interface import Batch
@@ -49,10 +49,7 @@ def test_hessian_products_are_those_of_autograds_matrix(problem_and_batch: Any) 
 def test_gauss_newton_products_are_those_of_the_explicit_matrix(problem_and_batch: Any) -> None:
     problem, batch = problem_and_batch
     linearisation, vector = Linearisation(problem, batch), vector_of(problem)
-    jac = jacobian(problem, batch)
-    p = problem.evaluate({}, batch).logits.detach().softmax(-1)
-    inner = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
-    matrix = torch.einsum("nci,ncd,ndj->ij", jac, inner, jac) / COUNT
+    matrix = fisher(problem, batch)
     product = linearisation.gauss_newton()
     for _ in range(2):
         found = product(vector)

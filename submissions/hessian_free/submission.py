@@ -1,0 +1,129 @@
+"""Hessian-free optimisation: steps of a damped Gauss-Newton model, solved by conjugate gradients.
+
+    q_t(p) = f(w_t) + grad f(w_t)^T p + p^T (G(w_t) + lambda I) p / 2
+    p_t  <- conjugate gradients on (G + lambda I) p = -grad f(w_t), from `warm_start` p_{t-1},
+            preconditioned by M = (diag F + lambda I)^`exponent`, until q_t ceases to fall
+    p_t  <- the kept iterate of the search with the least f(w_t + p)
+    rho   = (f(w_t + p_t) - f(w_t)) / (q_t(p_t) - q_t(0))
+    lambda <- 3/2 lambda if rho < 1/4,   2/3 lambda if rho > 3/4
+    w_{t+1} = w_t + alpha p_t,   alpha the first of 1, 0.8, 0.8^2, ... with sufficient decrease
+
+The gradient and f are those of a batch of `batch_factor` times the workload's; G is that of its
+first `curvature_share`. `curvature` "hessian" takes H for G, and "finite_difference" the thesis's
+H v = (grad f(w + e v) - grad f(w)) / e; either may be indefinite, and the search then ends at the
+first direction of negative curvature.
+
+Source: Martens (2010), Algorithms 1 and 2 and section 4.
+
+Deviations: f is that of one fresh batch a step, not of all examples (as in Kiros, 2013). Martens
+starts the search from 0.95 p_{t-1}; from batch to batch that carries the last one's noise along and
+the loss then rises, so that `warm_start` is 0 by default. The diagonal in M is N times the squared
+gradient of labels drawn from the model, an unbiased estimate of diag F that costs one pass; Martens
+sums the squares of single examples' gradients. Where no step of the line search decreases f, the
+parameters stay.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from harness.errors import UnknownNameError
+from harness.interface import Stream
+from submissions.mathematics.conjugate_gradients import (
+    Solution,
+    conjugate_gradients,
+    relative_progress,
+)
+from submissions.mathematics.flat import assign, flatten
+from submissions.mathematics.methods import FixedLoss, Method, first_examples, fresh_random
+from submissions.mathematics.products import Linearisation, Product, damped, finite_difference
+
+CURVATURES = ("gauss_newton", "hessian", "finite_difference")
+RAISE, LOWER = 1.5, 2.0 / 3.0
+SHRINK, DECREASE, TRIALS = 0.8, 1e-2, 20
+
+
+class Submission(Method):
+    """Martens's method."""
+
+    def begin(self) -> None:
+        """Damping as declared, no step to start from."""
+        if self.point["curvature"] not in CURVATURES:
+            raise UnknownNameError("curvature", self.point["curvature"], CURVATURES)
+        self.state["damping"] = float(self.point["damping"])
+        self.state["previous"] = torch.zeros_like(flatten(self.parameters))
+
+    def step(self, stream: Stream[Tensor]) -> Tensor:
+        """One large batch, one solution of the damped model, one step."""
+        loss = FixedLoss(self.problem, self.large_batch(stream), fresh_random(self.problem))
+        point = flatten(self.parameters)
+        before, gradient = loss(point)
+        solution = self._solve(loss, point, gradient)
+        step, predicted, after = _backtracked(loss, point, solution)
+        self._adapt(after - before, predicted)
+        self.state["previous"] = solution.x
+        length = _length(loss, point, step, before, float(gradient @ step))
+        assign(self.parameters, point + length * step)
+        return torch.tensor(before)
+
+    def _solve(self, loss: FixedLoss, point: Tensor, gradient: Tensor) -> Solution:
+        damping = self.state["damping"]
+        product, diagonal = self._curvature(loss, point)
+        scale = (diagonal + damping) ** self.point["exponent"]
+        return conjugate_gradients(
+            damped(product, damping),
+            -gradient,
+            self.point["warm_start"] * self.state["previous"],
+            stop=relative_progress(),
+            iterations=self.point["cg_iterations"],
+            preconditioner=lambda residual: residual / scale,
+            keep=True,
+        )
+
+    def _curvature(self, loss: FixedLoss, point: Tensor) -> tuple[Product, Tensor]:
+        """v -> G v, or what stands for it, and an estimate of the diagonal of F, (n,)."""
+        part = first_examples(loss.batch, self.point["curvature_share"])
+        linearisation = Linearisation(self.problem, part, loss.random)
+        targets = linearisation.sampled_targets(self.problem.generator)
+        diagonal = linearisation.target_gradient(targets).square() * targets.numel()
+        if self.point["curvature"] == "gauss_newton":
+            return linearisation.gauss_newton(), diagonal
+        if self.point["curvature"] == "hessian":
+            return linearisation.hessian(), diagonal
+        part_loss = FixedLoss(self.problem, part, loss.random)
+        gradient = linearisation.gradient()
+        return finite_difference(lambda w: part_loss(w)[1], point, gradient), diagonal
+
+    def _adapt(self, found: float, predicted: float) -> None:
+        """Levenberg and Marquardt's rule on the reduction ratio."""
+        ratio = found / predicted if predicted < 0.0 else -math.inf
+        if not ratio >= 0.25:
+            self.state["damping"] *= RAISE
+        elif ratio > 0.75:
+            self.state["damping"] *= LOWER
+
+
+def _backtracked(loss: FixedLoss, point: Tensor, solution: Solution) -> tuple[Tensor, float, float]:
+    """The kept iterate to go to, q there less q(0), f there: back while f falls."""
+    candidates = solution.kept[::-1] or [(solution.x, solution.values[-1])]
+    step, predicted = candidates[0]
+    least = loss.value(point + step)
+    for earlier, value in candidates[1:]:
+        found = loss.value(point + earlier)
+        if least < found:
+            break
+        step, predicted, least = earlier, value, found
+    return step, predicted, least
+
+
+def _length(loss: FixedLoss, point: Tensor, step: Tensor, before: float, slope: float) -> float:
+    """alpha, by Armijo's rule; 0 if none of the lengths tried is short enough."""
+    length = 1.0
+    for _ in range(TRIALS):
+        if loss.value(point + length * step) <= before + DECREASE * length * min(slope, 0.0):
+            return length
+        length *= SHRINK
+    return 0.0

@@ -1,0 +1,138 @@
+"""What the classes of the third door share: setting up, saving, one batch's loss as a function."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.interface import Batch, Hyperparameters, Schedule, Stream
+from submissions import schedules
+from submissions.mathematics.flat import unflatten
+from submissions.mathematics.products import LiveProblem, parameters_of
+
+SEEDS = 2**62
+
+
+class Method(ABC):
+    """A submission of the third door: parameters, generator and `state` are all it remembers.
+
+    Attributes:
+        problem: what is trained.
+        point: the hyperparameters.
+        parameters: the live ones, in the declared order.
+        state: numbers, tensors and lists of them by name, all that `begin` and `step` keep.
+    """
+
+    # `problem.evaluate` leaves running statistics alone, and what is judged may be an average.
+    averages_weights = True
+    problem: LiveProblem
+    point: Hyperparameters
+    parameters: list[Tensor]
+    state: dict[str, Any]
+
+    def setup(self, problem: LiveProblem, hyperparameters: Hyperparameters) -> None:
+        """Take the problem and fill `state`."""
+        self.problem, self.point = problem, hyperparameters
+        self.parameters = list(parameters_of(problem))
+        self.state = {}
+        self._schedule: Schedule | None = None
+        if "schedule" in hyperparameters:
+            self._schedule = schedules.from_hyperparameters(hyperparameters)
+        self.begin()
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Fill `state` from problem and point."""
+
+    @abstractmethod
+    def step(self, stream: Stream[Tensor]) -> Tensor:
+        """Draw batches, move the parameters; the loss before the step, a scalar."""
+
+    def eval_parameters(self) -> Mapping[str, Tensor]:
+        """The live parameters."""
+        return self.problem.parameters
+
+    def learning_rate(self) -> float | None:
+        """eta times its schedule, where there is one."""
+        if "learning_rate" not in self.point:
+            return None
+        return float(self.point["learning_rate"]) * self.schedule_factor()
+
+    def schedule_factor(self) -> float:
+        """The schedule at the share of the horizon spent; 1 without a schedule."""
+        if self._schedule is None:
+            return 1.0
+        return self._schedule(self.problem.budget.progress(self.point["horizon"]))
+
+    def large_batch(self, stream: Stream[Tensor]) -> Batch[Tensor]:
+        """`batch_factor` times the workload's batch, but no more than all training examples."""
+        wanted = int(self.point["batch_factor"]) * self.problem.batch_size
+        return stream.next(min(wanted, self.problem.train_examples))
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """The parameters, the generator and `state`."""
+        return {
+            "parameters": dict(self.problem.parameters),
+            "generator": self.problem.generator.get_state(),
+            **self.state,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+        saved = copy.deepcopy(dict(state))
+        values = saved.pop("parameters")
+        with torch.no_grad():
+            for name, live in self.problem.parameters.items():
+                live.copy_(values[name])
+        self.problem.generator.set_state(saved.pop("generator"))
+        self.state = saved
+
+
+class FixedLoss:
+    """The loss of one batch under one random state, as a function of the vector of parameters.
+
+    Args:
+        problem: evaluated; its live parameters stay as they are.
+        batch: which examples.
+        random: the random state of every pass, as `problem.evaluate` takes it.
+    """
+
+    def __init__(self, problem: LiveProblem, batch: Batch[Tensor], random: torch.Generator) -> None:
+        self.problem, self.batch, self.random = problem, batch, random
+
+    def __call__(self, vector: Tensor) -> tuple[float, Tensor]:
+        """The loss and its gradient, (n,), at a vector (n,)."""
+        leaf = vector.detach().requires_grad_()
+        with torch.enable_grad():
+            loss = self._loss(leaf)
+        (gradient,) = torch.autograd.grad(loss, leaf)
+        return float(loss.detach()), gradient
+
+    @torch.no_grad()
+    def value(self, vector: Tensor) -> float:
+        """The loss alone."""
+        return float(self._loss(vector))
+
+    def _loss(self, vector: Tensor) -> Tensor:
+        live = self.problem.parameters
+        parts = dict(zip(live, unflatten(vector, list(live.values())), strict=True))
+        return self.problem.evaluate(parts, self.batch, self.random).loss
+
+
+def first_examples(batch: Batch[Tensor], share: float) -> Batch[Tensor]:
+    """The first `share` of a batch, at least one example; the batch itself for all of it."""
+    count = max(1, round(share * len(batch.targets)))
+    if count == len(batch.targets):
+        return batch
+    return Batch(batch.inputs[:count], batch.targets[:count])
+
+
+def fresh_random(problem: LiveProblem) -> torch.Generator:
+    """A random state for all passes over one batch, drawn from the problem's generator."""
+    seed = torch.randint(SEEDS, (), generator=problem.generator, device=problem.device)
+    return torch.Generator(problem.device).manual_seed(int(seed))

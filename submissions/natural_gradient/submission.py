@@ -1,0 +1,70 @@
+"""Natural gradient descent: the Fisher information inverted by conjugate gradients.
+
+    F_t = E_{y ~ p(y|x; w_t)} [grad log p(y|x; w_t) grad log p(y|x; w_t)^T]
+    p_t <- (F_t + lambda I)^-1 g_t, by conjugate gradients
+    w_{t+1} = w_t - eta_t p_t,   eta_t = min(eta, sqrt(2 kappa / p_t^T F_t p_t))
+
+`fisher` is "exact" (the expectation over labels in closed form, which under cross-entropy is the
+Gauss-Newton matrix), "sampled" (one label drawn for each target) or "empirical" (the data's own
+labels, the thesis's choice in experiments). g_t is the gradient of a batch of `batch_factor` times
+the workload's, F_t that of its first `curvature_share`.
+
+Sources: Amari (1998); Martens (2020) on the three matrices; Pascanu and Bengio (2014) for solving
+by conjugate gradients.
+
+Deviations: damping, and a bound kappa on p^T F p eta^2 / 2, the divergence between the predictions
+before and after to second order (Schulman et al., 2015): without them the step is defined only
+where F has full rank. The solution is as inexact as `cg_iterations` and the relative residual
+`tolerance` allow.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from harness.errors import UnknownNameError
+from harness.interface import Stream
+from submissions.mathematics.conjugate_gradients import conjugate_gradients, residual_below
+from submissions.mathematics.flat import add
+from submissions.mathematics.methods import Method, first_examples, fresh_random
+from submissions.mathematics.products import Linearisation, Product, damped
+
+FISHERS = ("exact", "sampled", "empirical")
+
+
+class Submission(Method):
+    """Amari's method on mini-batches."""
+
+    def begin(self) -> None:
+        """There is nothing to remember but the parameters."""
+        if self.point["fisher"] not in FISHERS:
+            raise UnknownNameError("fisher", self.point["fisher"], FISHERS)
+
+    def step(self, stream: Stream[Tensor]) -> Tensor:
+        """One large batch, one solution, one step."""
+        batch = self.large_batch(stream)
+        random = fresh_random(self.problem)
+        whole = Linearisation(self.problem, batch, random)
+        gradient = whole.gradient()
+        part = first_examples(batch, self.point["curvature_share"])
+        curvature = whole if part is batch else Linearisation(self.problem, part, random)
+        damping, rate = self.point["damping"], self.learning_rate() or 0.0
+        solution = conjugate_gradients(
+            damped(self._fisher(curvature), damping),
+            gradient,
+            stop=residual_below(self.point["tolerance"] * float(gradient.norm())),
+            iterations=self.point["cg_iterations"],
+        )
+        # q = p^T A p / 2 - g^T p, from which p^T A p, and less lambda |p|^2 it is p^T F p.
+        step = solution.x
+        size = 2.0 * (solution.values[-1] + float(gradient @ step)) - damping * float(step @ step)
+        bound = (2.0 * self.point["trust"] / max(size, 1e-30)) ** 0.5
+        add(self.parameters, step, -min(rate, bound))
+        return whole.loss
+
+    def _fisher(self, linearisation: Linearisation) -> Product:
+        if self.point["fisher"] == "exact":
+            return linearisation.gauss_newton()
+        if self.point["fisher"] == "empirical":
+            return linearisation.fisher()
+        return linearisation.fisher(linearisation.sampled_targets(self.problem.generator))

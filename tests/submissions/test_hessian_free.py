@@ -1,0 +1,57 @@
+"""Hessian-free: exact solutions over twenty steps, a loss that falls, damping that follows rho."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_problem import DoubleStream, double_kit, fisher, gradient, submission, values
+
+STEPS = 20
+WHOLE = {"batch_factor": 2, "curvature_share": 1.0, "cg_iterations": 1000}
+
+
+def test_the_searches_end_at_the_solution_of_the_damped_system() -> None:
+    kit = double_kit()
+    ours = submission("hessian_free", kit, **WHOLE, damping=0.1, exponent=0.75)
+    stream, again = DoubleStream(kit), DoubleStream(kit)
+    for _ in range(STEPS):
+        batch, damping = again.next(64), ours.state["damping"]
+        g = gradient(kit.problem, batch)
+        matrix = fisher(kit.problem, batch) + damping * torch.eye(len(g), dtype=g.dtype)
+        exact = torch.linalg.solve(matrix, -g)
+        ours.step(stream)
+        found = ours.state["previous"]
+        # The search stops when ten iterations gain less than 0.5 % of what q has fallen by.
+        q_found, q_exact = (0.5 * p @ matrix @ p + g @ p for p in (found, exact))
+        assert q_exact <= q_found < 0.98 * q_exact
+
+
+@pytest.mark.parametrize("curvature", ["gauss_newton", "hessian", "finite_difference"])
+def test_no_step_raises_the_loss_of_its_batch(curvature: str) -> None:
+    kit = double_kit()
+    ours = submission("hessian_free", kit, curvature=curvature, batch_factor=2, damping=1.0)
+    stream, again, start = DoubleStream(kit), DoubleStream(kit), None
+    for _ in range(STEPS):
+        batch = again.next(64)
+        before = kit.problem.evaluate({}, batch).loss.item()
+        start = start or before
+        assert float(ours.step(stream)) == pytest.approx(before)
+        assert kit.problem.evaluate({}, batch).loss.item() <= before
+    assert before < 0.5 * start
+
+
+@pytest.mark.parametrize(
+    ("found", "damping"), [(-0.1, 1.5), (0.3, 1.5), (float("nan"), 1.5), (-0.5, 1.0), (-0.9, 2 / 3)]
+)
+def test_damping_follows_the_reduction_ratio(found: float, damping: float) -> None:
+    ours = submission("hessian_free", double_kit(), damping=1.0)
+    ours._adapt(found, -1.0)
+    assert ours.state["damping"] == pytest.approx(damping)
+
+
+def test_the_search_starts_from_the_last_solution() -> None:
+    kit = double_kit()
+    ours = submission("hessian_free", kit, warm_start=0.5, cg_iterations=0)
+    ours.state["previous"] += 2.0
+    ours.step(DoubleStream(kit))
+    torch.testing.assert_close(ours.state["previous"], torch.ones_like(values(kit)))
