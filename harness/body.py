@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness import registry
+from harness.conditions import reading
 from harness.errors import HarnessError
 from harness.frameworks.adapter import (
     Adapter,
@@ -168,6 +170,7 @@ def _bench(trial: Trial, data: Path, framework: Adapter, threads: int) -> Bench:
         shapes=shapes_of(source),
         evaluator=_evaluator(trial, source, data, train, framework),
         splits=_splits(data),
+        reading=partial(reading, trial.device, threads),
     )
 
 

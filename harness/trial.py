@@ -37,6 +37,8 @@ class TrialBudget(Frozen):
     steps: int | None = Field(default=None, ge=1)
     scale: Positive = 1.0
     """The factor that `--budget-scale` put on the suite's budget; 1 for a scored trial."""
+    machine_factor: Positive = 1.0
+    """The factor that a machine of another speed put on it, see `harness.factor`."""
 
 
 class Trial(Frozen):

@@ -62,6 +62,8 @@ class Limits(Frozen):
     memory_gib: Positive = 8.0
     resident_gib: Positive = 4.0
     """A split larger than this stays memory-mapped; batches are then gathered on the host."""
+    drift: Share = 0.25
+    """How much the machine may change around a trial before the trial is stamped as disturbed."""
 
 
 class Data(Frozen):
@@ -132,6 +134,8 @@ class Hardware(Frozen):
     device: Literal["cpu", "cuda"]
     cores: Count
     name: str
+    yardstick_s: Positive | None = None
+    """What `harness.yardstick` takes there; budgets on a CPU scale by a machine's over it."""
 
 
 class Suite(Frozen):

@@ -10,6 +10,7 @@ import typer
 from harness.cli.calibrate import calibrate
 from harness.cli.compare import compare
 from harness.cli.data import app as data
+from harness.cli.doctor import doctor
 from harness.cli.import_ import app as import_
 from harness.cli.list import list_names
 from harness.cli.report import report
@@ -57,6 +58,7 @@ app.command("list")(list_names)
 app.add_typer(data, name="data")
 app.command("trial")(trial)
 app.command("calibrate")(calibrate)
+app.command("doctor")(doctor)
 app.command("verify")(verify)
 app.command("rerun")(rerun)
 app.add_typer(round_, name="round")

@@ -63,6 +63,7 @@ def run(
     from rich.console import Console
 
     from harness.cli.machine import choose_device, pick, run_options
+    from harness.factor import machine_factor
     from harness.plan.plan import FRAMEWORKS, RULESETS, PlanRequest, plan
     from harness.plan.rounds import seed_of
     from harness.registry import suite as suite_of
@@ -81,6 +82,7 @@ def run(
         studies=studies,
         trials=trials,
         budget_scale=budget_scale,
+        machine_factor=machine_factor(suite_of(suite), chosen),
     )
     made = plan(request)
     options = run_options(sandbox, data_dir, threads, hardware.cores)

@@ -37,6 +37,7 @@ class PlanRequest:
     studies: int | None = None
     trials: int | None = None
     budget_scale: float = 1.0
+    machine_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,7 @@ def trial_of(
     """
     study, number = place
     runtime_s = size.budget.runtime_s * budget_factor * request.budget_scale
+    runtime_s *= request.machine_factor
     return Trial(
         suite=request.suite,
         workload=request.workload,
@@ -193,7 +195,9 @@ def trial_of(
         ),
         round_commitment=commitment(request.round_seed),
         point=point,
-        budget=TrialBudget(runtime_s=runtime_s, scale=request.budget_scale),
+        budget=TrialBudget(
+            runtime_s=runtime_s, scale=request.budget_scale, machine_factor=request.machine_factor
+        ),
         target=size.target,
         grid=size.grid,
         limits=size.limits,
@@ -205,6 +209,8 @@ def trial_of(
 def _remarks(rules: Ruleset, asked: Ruleset, request: PlanRequest) -> Iterator[str]:
     if request.budget_scale != 1.0:
         yield f"unscored: every budget is scaled by {request.budget_scale:g}"
+    if request.machine_factor != 1.0:
+        yield f"this machine's factor on every budget is {request.machine_factor:g}"
     if (asked.studies, asked.trials) != (rules.studies, rules.trials):
         yield (
             f"incomplete: {asked.studies} x {asked.trials} trials are planned; ruleset "

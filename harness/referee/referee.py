@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.conditions import disturbances
 from harness.frameworks.adapter import Evaluator, Parameters
 from harness.messages import (
     Failed,
@@ -32,6 +33,7 @@ from harness.record.recorder import Recorder
 from harness.referee.checks import are_finite, checked_parameters
 from harness.referee.clock import Clock
 from harness.referee.observation import Observation, Observed, grid_points
+from harness.referee.surroundings import Reading, Surroundings
 from harness.sandboxes.sandbox import Cell
 from harness.trial import Result, State, Trial
 from harness.wire import Tensors, Wire, WireClosedError, WireError, WireTimeoutError
@@ -65,6 +67,8 @@ class Bench:
     """Of what a snapshot must hold: parameters, then buffers."""
     evaluator: Evaluator
     splits: tuple[str, ...]
+    reading: Reading
+    """Reads the machine's conditions."""
 
 
 class Referee:
@@ -91,7 +95,7 @@ class Referee:
         self._clock = Clock()
         self._observation = Observation(trial.grid, trial.target, self._evaluate)
         self._last: Observed | None = None
-        self._oom_kills = kernel_oom_kills()
+        self._around = Surroundings(bench.reading)
 
     def run(self) -> Result:
         """Run the trial; the worker is dead afterwards."""
@@ -107,9 +111,14 @@ class Referee:
             state, reason = "invalid", str(error)
         finally:
             self._clock.stop()
+            self._around.note(self._cell.use())
             self._cell.kill()
-        result = self._result(state, reason)
-        self._record.emit("end", {"result": result.model_dump(), "clock": self._clock.entries()})
+        with self._clock.account("conditions"):
+            machine = self._around.changes()
+        disturbed = disturbances(machine, self._trial.limits.drift) if machine else ()
+        result = self._result(state, reason).model_copy(update={"disturbed": disturbed})
+        ending = {"result": result.model_dump(), "clock": self._clock.entries()}
+        self._record.emit("end", ending | {"machine": machine})
         return result
 
     def _phases(self) -> tuple[State, str]:
@@ -133,7 +142,11 @@ class Referee:
 
     def _train(self) -> tuple[State, str]:
         points = grid_points(self._trial.grid)
-        self._record.emit("go", {"budget_s": self._trial.budget.runtime_s})
+        with self._clock.account("conditions"):
+            self._cell.freeze()
+            machine = self._around.begin()
+            self._cell.thaw()
+        self._record.emit("go", {"budget_s": self._trial.budget.runtime_s, "machine": machine})
         reached = 0
         while reached < points:
             observed = self._run_until(reached + 1, points)
@@ -191,7 +204,7 @@ class Referee:
             )
 
     def _look(self) -> None:
-        used, allowed = self._cell.use().memory_bytes, self._trial.limits.memory_gib * 2**30
+        used, allowed = self._around.note(self._cell.use()), self._trial.limits.memory_gib * 2**30
         if used > allowed:
             raise TrialEndedError(
                 "out_of_memory",
@@ -269,7 +282,7 @@ class Referee:
 
     def _why_it_died(self) -> tuple[State, str]:
         reason = self._cell.exit_reason(EXIT_TIMEOUT_S)
-        if kernel_oom_kills() > self._oom_kills:
+        if self._around.kernel_has_killed():
             return "out_of_memory", f"the kernel ran out of memory: {reason}"
         return "crashed", f"the worker ended: {reason}"
 
@@ -286,12 +299,6 @@ class Referee:
             steps=self._last.step if self._last else 0,
             best_metric=self._observation.best,
         )
-
-
-def kernel_oom_kills() -> int:
-    """How many processes this machine's kernel has killed for want of memory since it started."""
-    lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
 def _finite(value: float) -> float | None:

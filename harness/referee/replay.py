@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from harness.conditions import disturbances
 from harness.errors import HarnessError
 from harness.referee.observation import Observation, Observed, grid_points
 from harness.trial import Result, Trial
@@ -104,8 +105,11 @@ class Replay:
         timed_s = self._end["clock"]["timed_s"]
         if last and timed_s < last["timed_s"]:
             raise MisfitError("the clock ends before the last snapshot")
+        machine = self._end.get("machine")
+        disturbed = disturbances(machine, self._trial.limits.drift) if machine else ()
         return self._said.model_copy(
             update={
+                "disturbed": disturbed,
                 "time_to_target_s": hit.observed.timed_s if hit else None,
                 "last_miss_s": hit.last_miss_s if hit else None,
                 "steps_to_target": hit.observed.step if hit else None,

@@ -1,0 +1,40 @@
+"""`harness doctor`: one screen on this machine and a suite."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def doctor(
+    *,
+    suite: Annotated[str, typer.Option(help="quick, standard or large.")] = "quick",
+    device: Annotated[
+        str | None,
+        typer.Option(help="cpu, cuda or cuda:N.", show_default="the suite's, or else cpu"),
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure the machine's speed anew; let it be idle.")
+    ] = False,
+) -> None:
+    """Say whether this machine is a suite's target, what differs, disturbs and isolates."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from harness.cli.machine import choose_device
+    from harness.doctor import diagnose
+    from harness.registry import suite as suite_of
+
+    asked = suite_of(suite)
+    found = diagnose(asked, choose_device(device, asked)[0], anew=measure)
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in found.rows:
+        table.add_row(name, text)
+    console = Console()
+    console.print(table)
+    is_target = "not " if found.differences else ""
+    is_quiet = "disturbed now" if found.disturbances else "quiet"
+    console.print(f"This machine is {is_target}what suite {suite} is meant for; it is {is_quiet}.")
