@@ -32,3 +32,8 @@ def checked_parameters(tensors: Tensors, shapes: Mapping[str, tuple[int, ...]]) 
 def are_finite(parameters: Parameters) -> bool:
     """Whether no entry is NaN or infinite."""
     return all(bool(np.isfinite(array).all()) for array in parameters.values())
+
+
+def printable(text: str) -> str:
+    """A worker's words without what would command a terminal: control characters are spelt out."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 
@@ -15,6 +15,15 @@ class Clock:
         self._timed_s = 0.0
         self._since_s: float | None = None
         self._others_s: defaultdict[str, float] = defaultdict(float)
+
+    def resume(self, timed_s: float, others_s: Mapping[str, float]) -> None:
+        """Go on from what a dead referee's clock showed at its last checkpoint."""
+        self._timed_s = timed_s
+        self._others_s.update(others_s)
+
+    def others(self) -> dict[str, float]:
+        """All entries but the timed one, in seconds."""
+        return dict(self._others_s)
 
     def start(self) -> None:
         """The worker may train from now on."""

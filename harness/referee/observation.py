@@ -8,8 +8,9 @@ the first of them that hits decides. Every entry is observed in this way, whatev
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from harness.frameworks.adapter import Parameters
 from workloads.spec import Grid, Target
@@ -43,6 +44,10 @@ def grid_points(grid: Grid) -> int:
     return math.ceil(1.0 / grid.share - 1e-9)
 
 
+def _place(observed: Observed) -> tuple[int, int, float, int]:
+    return observed.grid, observed.step, observed.timed_s, observed.examples
+
+
 class Observation:
     """Looks at snapshots in order and finds the first hit."""
 
@@ -69,6 +74,27 @@ class Observation:
         else:
             self._last_miss_s = observed.timed_s
             self._kept.clear()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no snapshot waits for a later hit."""
+        return not self._kept
+
+    def state(self) -> dict[str, Any]:
+        """What a settled observation goes on from, as JSON's values."""
+        hit = self.hit
+        return {
+            "seen": self._seen,
+            "last_miss_s": self._last_miss_s,
+            "best": self.best,
+            "hit": None if hit is None else [*_place(hit.observed), hit.last_miss_s],
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self._seen, self._last_miss_s = state["seen"], state["last_miss_s"]
+        self.best, hit = state["best"], state["hit"]
+        self.hit = None if hit is None else Hit(Observed(*hit[:4], {}), hit[4])
 
     def _first_hit(self, observed: Observed) -> Hit:
         for kept in self._kept:

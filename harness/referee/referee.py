@@ -30,7 +30,7 @@ from harness.messages import (
     WarmUp,
 )
 from harness.record.recorder import Recorder
-from harness.referee.checks import are_finite, checked_parameters
+from harness.referee.checks import are_finite, checked_parameters, printable
 from harness.referee.clock import Clock
 from harness.referee.observation import Observation, Observed, grid_points
 from harness.referee.surroundings import Reading, Surroundings
@@ -102,13 +102,13 @@ class Referee:
         try:
             state, reason = self._phases()
         except TrialEndedError as end:
-            state, reason = end.state, end.reason
+            state, reason = end.state, printable(end.reason)
         except WireClosedError:
             state, reason = self._why_it_died()
         except WireTimeoutError as error:
             state, reason = "hung", str(error)
         except WireError as error:
-            state, reason = "invalid", str(error)
+            state, reason = "invalid", printable(str(error))
         finally:
             self._clock.stop()
             self._around.note(self._cell.use())
@@ -127,10 +127,7 @@ class Referee:
             self._expect(Ready, SETUP_TIMEOUT_S, "set up")
         self._record.emit("ready", {})
         self._warm_up()
-        with self._clock.account("load"):
-            train_folder = self._cell.show(self._bench.train_folder)
-            self._send(Load(train_folder=str(train_folder)), self._bench.parameters)
-            self._expect(Ready, SETUP_TIMEOUT_S, "load the data")
+        self._load()
         return self._train()
 
     def _warm_up(self) -> None:
@@ -140,13 +137,22 @@ class Referee:
             warm, _ = self._expect(Warm, cap_s + GRACE_S, "warm up")
         self._record.claim("warm", {"compile_s": warm.compile_s, "steps": warm.steps})
 
+    def _load(self) -> None:
+        """Hand over data and parameters, on the clock: whoever has them could train with them."""
+        with self._clock.account("load"):
+            train_folder = self._cell.show(self._bench.train_folder)
+            self._clock.start()
+            self._send(Load(train_folder=str(train_folder)), self._bench.parameters)
+            self._expect(Ready, SETUP_TIMEOUT_S, "load the data")
+            self._clock.stop()
+            self._cell.freeze()
+
     def _train(self) -> tuple[State, str]:
         points = grid_points(self._trial.grid)
         with self._clock.account("conditions"):
-            self._cell.freeze()
             machine = self._around.begin()
-            self._cell.thaw()
         self._record.emit("go", {"budget_s": self._trial.budget.runtime_s, "machine": machine})
+        self._cell.thaw()
         reached = 0
         while reached < points:
             observed = self._run_until(reached + 1, points)
@@ -173,8 +179,8 @@ class Referee:
         elif until_step is None:
             self._refuse_unasked()
         snapshot, tensors = self._expect(Snapshot, GRACE_S, "hand over its snapshot")
-        timed_s = self._clock.stop()
         stopped, _ = self._expect(Stopped, GRACE_S, "say that it stopped")
+        timed_s = self._clock.stop()
         with self._clock.account("freeze"):
             self._cell.freeze()
         return self._observed(point, timed_s, snapshot, stopped, tensors)
@@ -276,7 +282,8 @@ class Referee:
         return message, tensors
 
     def _fail(self, failed: Failed) -> None:
-        self._record.claim("failed", failed.model_dump(exclude={"kind"}))
+        words = {"error": printable(failed.error), "frame": printable(failed.frame)}
+        self._record.claim("failed", {"cause": failed.cause, **words})
         state: State = "out_of_memory" if failed.cause == "out_of_memory" else "crashed"
         raise TrialEndedError(state, f"{failed.error} ({failed.frame})")
 

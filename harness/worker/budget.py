@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 
 
 class WorkerBudget:
@@ -19,6 +20,8 @@ class WorkerBudget:
         self._base = 0.0
         self._since_s = time.monotonic()
         self._share = 0.0
+        self.readings = array("d")
+        """Every share that was read, in order: what a submission may have gone by."""
 
     @property
     def share(self) -> float:
@@ -40,3 +43,10 @@ class WorkerBudget:
             self._share = self._base + (time.monotonic() - self._since_s) / self._runtime_s
         else:
             self._share = step / self._steps
+        self.readings.append(self._share)
+
+    def replay(self, readings: array[float]) -> None:
+        """Take back the readings of an earlier life; the last one is the current share again."""
+        self.readings = readings
+        if readings:
+            self._share = readings[-1]

@@ -2,6 +2,8 @@
 
     HELLO -> READY -> WARM_UP -> WARM -> LOAD -> READY -> (GO -> SNAPSHOT, STOPPED)*
 
+    RESTORE -> READY may come before the first GO.
+
 Whatever the submission raises ends the trial with FAILED, the worker's last words.
 """
 
@@ -11,6 +13,7 @@ import math
 import socket
 import time
 import traceback
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from harness.messages import (
     Hello,
     Load,
     Ready,
+    Restore,
     Snapshot,
     Stop,
     Stopped,
@@ -36,6 +40,7 @@ from harness.order import Order
 from harness.seeds import integer
 from harness.wire import Tensors, Wire, WireClosedError
 from harness.worker.budget import WorkerBudget
+from harness.worker.state import Flattener, StateError, restored
 
 WARM_UP_STEPS = 3
 STATISTICS_BATCHES = 4
@@ -64,6 +69,7 @@ class Worker:
     def __init__(self, wire: Wire[ToWorkerMessage]) -> None:
         self._wire = wire
         self._step = 0
+        self._is_set_up = False
 
     def serve(self) -> None:
         """Answer messages until the referee hangs up."""
@@ -75,6 +81,8 @@ class Worker:
                 self._warm_up(message)
             elif isinstance(message, Load):
                 self._load(message, tensors)
+            elif isinstance(message, Restore):
+                self._restore(message, tensors)
             elif isinstance(message, Go):
                 self._go(message)
             # a STOP that crossed an unasked snapshot on its way needs no answer
@@ -149,11 +157,43 @@ class Worker:
         self._wire.send(Ready())
 
     def _go(self, order: Go) -> None:
+        self._adapter.pin()  # again: what ran since may have changed flags
         self._budget.go(order.share)
-        if self._step == 0:
-            self._submission.setup(self._problem, self._trial.hyperparameters)
+        if not self._is_set_up:
+            self._set_up()
         loss = self._train(order.until_step)
-        self._hand_over(loss)
+        self._hand_over(loss, order.checkpoint_bytes)
+
+    def _set_up(self) -> None:
+        self._submission.setup(self._problem, self._trial.hyperparameters)
+        self._is_set_up = True
+
+    def _restore(self, order: Restore, tensors: Tensors) -> None:
+        """Go on where a dead referee's worker was when its last checkpoint was taken."""
+        self._set_up()
+        kept = restored(order.state, tensors, self._adapter.from_host)
+        self._adapter.load(self._problem, kept["model"])
+        self._submission.load_state_dict(kept["submission"])
+        self._step = kept["step"]
+        self._data.seek(kept["position"])
+        self._problem.note_passes(**kept["passes"])
+        self._budget.replay(array("d", kept["readings"].tolist()))
+        self._adapter.set_random_state(self._problem, kept["random"])
+        self._adapter.synchronize()
+        self._wire.send(Ready())
+
+    def _state(self) -> dict[str, Any]:
+        """All that `_restore` needs; no array in it is copied yet."""
+        counts = self._problem.counts
+        return {
+            "model": self._adapter.export({**self._problem.parameters, **self._problem.buffers}),
+            "submission": self._submission.state_dict(),
+            "step": self._step,
+            "position": self._data.position,
+            "passes": {name: counts[name] for name in ("forward", "backward", "examples")},
+            "readings": np.array(self._budget.readings, dtype=np.float64),
+            "random": self._adapter.random_state(self._problem),
+        }
 
     def _train(self, until_step: int | None) -> Any:
         """Step until STOP or until a step; the loop that the clock times."""
@@ -169,9 +209,11 @@ class Worker:
             self._step += 1
         return loss
 
-    def _hand_over(self, loss: Any) -> None:
+    def _hand_over(self, loss: Any, checkpoint_bytes: int) -> None:
         self._adapter.synchronize()
-        self._wire.send(Snapshot(step=self._step), self._judged())
+        judged = self._judged()
+        snapshot, tensors = self._snapshot(checkpoint_bytes)
+        self._wire.send(snapshot, {**judged, **tensors})
         counts = self._problem.counts
         self._wire.send(
             Stopped(
@@ -183,6 +225,23 @@ class Worker:
                 backwards=counts["backward"],
             )
         )
+
+    def _snapshot(self, checkpoint_bytes: int) -> tuple[Snapshot, Tensors]:
+        """The message of a snapshot, with the state and its tensors if they are wanted and fit.
+
+        Taking the state comes after `_judged`, which may change it (averages are swapped in).
+        """
+        if not checkpoint_bytes:
+            return Snapshot(step=self._step), {}
+        flattener = Flattener(self._adapter.to_host)
+        try:
+            text = flattener.text(self._state())
+        except StateError as error:
+            return Snapshot(step=self._step, no_state=str(error)[:4000]), {}
+        if flattener.nbytes + len(text) > checkpoint_bytes:
+            size = f"{flattener.nbytes + len(text)} bytes; {checkpoint_bytes} are allowed"
+            return Snapshot(step=self._step, no_state=size), {}
+        return Snapshot(step=self._step, state=text), flattener.tensors
 
     def _judged(self) -> dict[str, Any]:
         """What is to be judged: parameters and, if the model has any, running statistics."""

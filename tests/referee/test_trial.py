@@ -73,7 +73,7 @@ def test_the_worker_trains_on_the_instances_data_from_the_instances_weights(benc
     source = CLASS.format(act=look, give=LIVE).replace(
         "self.steps += 1", "self.steps += 1; self.stream = stream"
     )
-    trial = bench.trial(source, seconds=0.3)
+    trial = bench.trial(source, seconds=600.0, steps=20)
     bench.run_planned(trial)
     lines = (bench.store / trial.folder / "worker.log").read_text().splitlines()
     again = trial.model_copy(update={"trial": 2})
