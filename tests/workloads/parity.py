@@ -113,11 +113,14 @@ def torch_step(model: torch.nn.Module, batch: Batch) -> Step:
 
 
 def apart(one: Any, other: Any) -> float:
-    """The largest difference of two arrays, relative to the largest entry of the second."""
+    """The largest difference of two arrays, relative to the largest entry of the second.
+
+    Where the second is zero throughout it is the largest entry of the first.
+    """
     one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
     assert one.shape == other.shape
     assert np.isfinite(one).all()
-    return float(np.abs(one - other).max() / np.abs(other).max())
+    return float(np.abs(one - other).max() / (np.abs(other).max() or 1.0))
 
 
 def farthest(one: Arrays, other: Arrays) -> tuple[float, str]:

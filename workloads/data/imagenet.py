@@ -88,7 +88,7 @@ def write(
     wnids = _class_names(place)
     if wnids and len(wnids) != settings.classes:
         raise HarnessError(
-            f"{place / SPLITS['train']} holds {len(wnids)} classes, declared are {settings.classes}",
+            f"{place} holds {len(wnids)} classes, declared are {settings.classes}",
             WAYS_OUT,
         )
     for split, part in SPLITS.items():

@@ -102,8 +102,8 @@ class PatchGenerator:
         # Cosines carry 2^9; a power of two scales exactly.
         scaled = (amplitudes[:, None] * cosines(count, SIDE)) >> 9
         added = 128 + self.settings.shown * max(self.settings.amplitudes)
-        checked = exact(scaled, LATENT_BOUND, added << SHIFT)
-        return np.asarray(checked * np.float32(2.0**-SHIFT), dtype=np.float32)
+        basis: Floats = exact(scaled, LATENT_BOUND, added << SHIFT) * np.float32(2.0**-SHIFT)
+        return basis
 
     @cached_property
     def patches(self) -> Floats:

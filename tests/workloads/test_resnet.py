@@ -1,0 +1,214 @@
+"""The residual network: one declaration, and the same numbers from both frameworks."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from harness import registry
+from harness.errors import HarnessError, UnknownNameError
+from harness.interface import Batch
+from tests.workloads.parity import (
+    Twin,
+    apart,
+    assert_declared,
+    assert_same_evaluation,
+    assert_same_pass,
+    assert_same_training,
+    torch_step,
+)
+from tests.workloads.tapping import problem_of, tapped
+from workloads.data.patches import PatchGenerator, PatchSettings
+from workloads.parameters import STATISTICS_MOMENTUM, Role
+from workloads.resnet import data, model
+from workloads.spec import Data
+
+WORKLOAD = registry.workload("resnet")
+QUICK = WORKLOAD.at("quick")
+VARIANTS = ("base", *QUICK.variants)
+SEED = "1" * 32
+COUNT = 4
+STEP = 0.01
+KINK = 4e-6
+"""Nearer to zero than this a rounding error may decide on which side of a ReLU a value falls."""
+
+
+@cache
+def images() -> tuple[np.ndarray, np.ndarray]:
+    sample = PatchGenerator(SEED, PatchSettings.model_validate(QUICK.data.settings))
+    drawn = sample.sample("train", 400)
+    return drawn.images, drawn.labels
+
+
+def batch(number: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    part = slice(number * COUNT, (number + 1) * COUNT)
+    return images()[0][part], images()[1][part]
+
+
+def twin(variant: str = "base") -> Twin:
+    return Twin("resnet", QUICK.sizes_of(variant))
+
+
+def distance_to_kinks(module: torch.nn.Module, inputs: np.ndarray) -> float:
+    """How near to zero the input of any ReLU comes without being zero in any arithmetic."""
+    distances = [np.inf]
+
+    def note(_: torch.nn.Module, entered: tuple[torch.Tensor]) -> None:
+        distances.append(entered[0][entered[0] != 0].abs().min().item())
+
+    handles = [
+        part.register_forward_pre_hook(note)
+        for part in module.modules()
+        if isinstance(part, torch.nn.ReLU)
+    ]
+    with torch.no_grad():
+        module(torch.from_numpy(inputs))
+    for handle in handles:
+        handle.remove()
+    return min(distances)
+
+
+def smooth_batches(twin: Twin, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Batches for steps of SGD on which both frameworks see the same smooth function."""
+    module = twin.torch_model(twin.start)
+    optimizer = torch.optim.SGD(module.parameters(), lr=STEP)
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    for number in range(len(images()[1]) // COUNT):
+        if len(found) < count and distance_to_kinks(module, batch(number)[0]) > KINK:
+            found.append(batch(number))
+            torch_step(module, batch(number))
+            optimizer.step()
+    assert len(found) == count
+    return found
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_both_frameworks_train_the_same_network(variant: str) -> None:
+    made = twin(variant)
+    batches = smooth_batches(made, 10)
+    assert_same_pass(made, batches[0])
+    assert_same_training(made, lambda number: batches[number], STEP)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_evaluations_agree(variant: str) -> None:
+    assert_same_evaluation(twin(variant), tuple(part[:20] for part in images()))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_torch_model_has_what_is_declared(variant: str) -> None:
+    assert_declared(twin(variant))
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_taps_are_the_factors_of_the_kernels_gradients(framework: str) -> None:
+    """The weight's gradient is the sum over examples and places of g and the unfolded input."""
+    made = twin()
+    problem = problem_of(framework, made)
+    inputs, targets = batch()
+    wrap = torch.from_numpy if framework == "torch" else (lambda x: x)
+    kinds = {"torch": np.int64, "jax": np.int32}
+    passed = Batch(wrap(inputs), wrap(targets.astype(kinds[framework])))
+    taps, gradients = tapped(framework, problem, passed)
+    assert set(taps) == {layer.name for layer in problem.layers}
+    for layer in problem.layers:
+        shape = gradients[layer.weight].shape
+        entered, left = (torch.tensor(np.asarray(part)) for part in taps[layer.name])
+        if layer.kind == "convolution":
+            entered = torch.nn.functional.unfold(
+                entered, shape[2:], padding=layer.padding, stride=layer.stride
+            ).transpose(1, 2)
+            left = left.flatten(2).transpose(1, 2)
+        product = left.flatten(0, -2).T @ entered.flatten(0, -2)
+        assert apart(product.reshape(shape), gradients[layer.weight]) < 1e-5, layer.name
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_batchs_statistics_are_torchs(variant: str) -> None:
+    """What jax returns moves the running statistics as torch's own pass moves them."""
+    made = twin(variant)
+    module = made.torch_model(made.start)
+    torch_step(module, batch())
+    passed = made.module("model_jax").build(made.sizes)(made.start, batch()[0])
+    moved = dict(module.named_buffers())
+    assert set(passed.statistics) == set(moved)
+    for spec in model.buffers(made.sizes):
+        value = (1 - STATISTICS_MOMENTUM) * spec.value
+        wanted = value + STATISTICS_MOMENTUM * np.asarray(passed.statistics[spec.name])
+        assert apart(moved[spec.name].numpy(), wanted) < 1e-5, spec.name
+
+
+def test_kernels_start_as_he_says() -> None:
+    specs = {spec.name: spec for spec in model.parameters(QUICK.sizes)}
+    name = "stage_3_block_1.branch.1.convolution.weight"
+    kernel, start = specs[name], twin().start[name]
+    assert (kernel.role, kernel.normalised) == (Role.CONVOLUTION, True)
+    assert (kernel.fan_in, kernel.fan_out) == (64 * 9, 64 * 9)
+    assert start.std() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.02)
+    assert specs["stem.norm.weight"].role is Role.NORM
+    assert specs["stem.norm.bias"].role is Role.BIAS
+    assert specs["output.weight"].role is Role.OUTPUT
+
+
+def test_width_multipliers_follow_the_width_but_not_the_images() -> None:
+    specs = {s.name: s for s in model.parameters(QUICK.sizes_of("wide"))}
+    assert specs["stem.convolution.weight"].width_multiplier == 1.0
+    others = {s.width_multiplier for n, s in specs.items() if n != "stem.convolution.weight"}
+    assert others == {1.5}
+
+
+@pytest.mark.parametrize(
+    ("suite", "count"), [("quick", 78_042), ("standard", 11_173_962), ("large", 25_557_032)]
+)
+def test_the_networks_have_the_published_numbers_of_parameters(suite: str, count: int) -> None:
+    """Those of ResNet-18 with a 3x3 stem and ten classes, and of torchvision's ResNet-50."""
+    assert sum(s.size for s in model.parameters(WORKLOAD.at(suite).sizes)) == count
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"activation": "sine"}, "size 'activation' is 'sine'"),
+        ({"stem": 5}, "size 'stem' is 5"),
+        ({"depth": 3}, "size 'depth' is 3"),
+        ({"normalisation": "group", "groups": 5}, "groups = 5 must divide width = 16"),
+    ],
+)
+def test_a_wrong_size_is_named(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
+        model.parameters(QUICK.sizes | changed)
+
+
+@pytest.mark.parametrize("suite", ["quick", "standard", "large"])
+def test_the_declaration_fits_its_data(suite: str) -> None:
+    declared = WORKLOAD.at(suite)
+    assert declared.train_examples == declared.data.settings["train"]
+    assert declared.sizes["classes"] == declared.data.settings.get("classes", 10)
+    assert len(declared.variants) >= 3
+    for variant in declared.variants:
+        model.parameters(declared.sizes_of(variant))
+
+
+def test_class_numbers_are_permuted_by_the_instance(tmp_path: Path) -> None:
+    settings = QUICK.data.settings | {"train": 200, "validation": 100}
+    small = Data(source="patches", settings=settings)
+    data.prepare(small, SEED, tmp_path, None)
+    inputs = np.load(tmp_path / "train" / "inputs.npy", mmap_mode="r")
+    targets = np.load(tmp_path / "train" / "targets.npy")
+    names = data.class_names(SEED, 10)
+    assert sorted(names) == list(range(10))
+    assert not np.array_equal(names, data.class_names("2" * 32, 10))
+    assert np.array_equal(inputs, images()[0][:200])
+    assert np.array_equal(targets, names[images()[1][:200]])
+    assert np.load(tmp_path / "validation" / "inputs.npy").shape == (100, 3, 16, 16)
+
+
+def test_an_unknown_source_or_setting_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="'patch'; did you mean 'patches'"):
+        data.prepare(Data(source="patch"), SEED, tmp_path, None)
+    wrong = Data(source="patches", settings=QUICK.data.settings | {"shown": 0})
+    with pytest.raises(HarnessError, match="resnet: data setting 'shown' is 0"):
+        data.prepare(wrong, SEED, tmp_path, None)
