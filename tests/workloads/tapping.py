@@ -19,7 +19,7 @@ def problem_of(framework: str, twin: Twin) -> Any:
     source = ModelSource(f"workloads.{twin.workload}", twin.sizes, "cross_entropy", "float32")
     made = adapter(framework, "cpu", 1)
     problem = made.problem(source, HalfSpent(), 2, 2, 0)
-    made.load(problem, twin.start)
+    made.load(problem, {**twin.start, **twin.statistics})
     return problem
 
 

@@ -1,0 +1,221 @@
+"""The LSTM: one declaration, the same numbers from both frameworks and from both torch paths."""
+
+from functools import cache
+
+import jax
+import numpy as np
+import pytest
+import torch
+
+from harness import registry
+from harness.errors import HarnessError
+from tests.workloads.parity import (
+    SEED,
+    Arrays,
+    Twin,
+    apart,
+    assert_declared,
+    assert_same_evaluation,
+    assert_same_pass,
+    assert_same_training,
+    farthest,
+    torch_step,
+)
+from tests.workloads.tapping import assert_taps_are_factors, problem_of, tapped, tokens_of
+from workloads.data.language import Language, LanguageSettings
+from workloads.fused_torch import twice_differentiable
+from workloads.parameters import Role
+from workloads.rnn import model, model_jax
+
+QUICK = registry.workload("rnn").at("quick")
+STANDARD = {"tied": True, "embedding": 96, "depth": 2}
+"""What only the larger suites have: tied matrices of unequal widths, with a projection."""
+CASES = {"base": QUICK.sizes, **{name: QUICK.sizes_of(name) for name in QUICK.variants},
+         "projected": QUICK.sizes | STANDARD}  # fmt: skip
+TIME = 16
+
+
+def examples(count: int) -> tuple[np.ndarray, np.ndarray]:
+    settings = LanguageSettings(train=count, validation=1, time=TIME)
+    tokens = Language(SEED, settings).sample("train", count).tokens
+    return tokens[:, :-1], tokens[:, 1:]
+
+
+INPUTS, TARGETS = examples(40)
+
+
+def batch(number: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    part = slice(4 * number, 4 * number + 4)
+    return INPUTS[part], TARGETS[part]
+
+
+@cache
+def twin(case: str = "base") -> Twin:
+    """Kept, for compiling it takes longest."""
+    return Twin("rnn", CASES[case])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_logits_loss_and_gradients_agree(case: str) -> None:
+    assert_same_pass(twin(case), batch())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ten_steps_of_sgd_stay_together(case: str) -> None:
+    assert_same_training(twin(case), batch, 0.1)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_both_referees_give_the_same_metric(case: str) -> None:
+    assert_same_evaluation(twin(case), (INPUTS, TARGETS))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_torch_model_has_the_declared_parameters_in_order(case: str) -> None:
+    assert_declared(twin(case))
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+@pytest.mark.parametrize("case", ["base", "layer_norm", "projected"])
+def test_taps_give_the_weights_gradients(framework: str, case: str) -> None:
+    assert_taps_are_factors(framework, twin(case), batch())
+
+
+@pytest.mark.parametrize("case", ["base", "deep", "projected"])
+def test_the_fused_path_gives_the_numbers_of_the_loop(case: str) -> None:
+    module = twin(case).torch_model(twin(case).start)
+    fused = torch_step(module, batch())
+    with twice_differentiable(module):
+        plain = torch_step(module, batch())
+    assert apart(fused.logits, plain.logits) < 1e-6
+    assert farthest(fused.gradients, plain.gradients)[0] < 1e-5
+    assert all(cell.is_fused for cell in module.cells)
+
+
+def test_a_hook_on_either_matrix_sees_every_call() -> None:
+    module, shapes = twin().torch_model(twin().start), []
+    for name in ("input", "recurrent"):
+        layer = module.cells[0].get_submodule(name)
+        handle = layer.register_forward_hook(lambda _, entered, out: shapes.append(out.shape))
+        module(torch.tensor(INPUTS[:4].astype(np.int32)))
+        handle.remove()
+    assert shapes == [(4, TIME, 512)] + [(4, 512)] * TIME
+    module(torch.tensor(INPUTS[:4].astype(np.int32)))
+    assert len(shapes) == 1 + TIME
+
+
+def test_taps_of_both_frameworks_agree_and_change_no_gradient() -> None:
+    ordinary = torch_step(twin().torch_model(twin().start), batch()).gradients
+    kept = {}
+    for framework in ("torch", "jax"):
+        taps, gradients = tapped(framework, problem_of(framework, twin()),
+                                 tokens_of(framework, batch()))  # fmt: skip
+        assert farthest(gradients, ordinary)[0] < 1e-5
+        kept[framework] = taps["cells.0.recurrent"]
+    for one, other in zip(kept["torch"], kept["jax"], strict=True):
+        assert one.shape[:2] == (4, TIME)
+        assert apart(one, other) < 1e-5
+
+
+def test_a_second_backward_pass_replaces_every_time_step() -> None:
+    problem, given = problem_of("torch", twin()), tokens_of("torch", batch())
+    with problem.tap(["cells.0.recurrent"]) as taps:
+        loss = problem.batch_loss(given)
+        loss.backward(retain_graph=True)
+        first = taps["cells.0.recurrent"].output_gradients
+        (3.0 * loss).backward()
+    assert torch.allclose(taps["cells.0.recurrent"].output_gradients, 3.0 * first, atol=1e-6)
+
+
+def test_time_steps_after_the_loss_have_no_gradient() -> None:
+    problem, given = problem_of("torch", twin()), tokens_of("torch", batch())
+    with problem.tap(["cells.0.recurrent"]) as taps:
+        logits = problem.evaluate(problem.parameters, given).logits
+        problem.loss.value(logits[:, :5], given.targets[:, :5]).backward()
+    gradients = taps["cells.0.recurrent"].output_gradients
+    assert gradients.shape == (4, TIME, 512)
+    assert (gradients[:, :5] != 0).any()
+    assert (gradients[:, 5:] == 0).all()
+
+
+def test_torch_hessian_product_agrees_with_that_of_jax() -> None:
+    problem, given = problem_of("torch", twin()), tokens_of("torch", batch())
+    values = {n: v.detach().requires_grad_() for n, v in problem.parameters.items()}
+    loss = problem.evaluate(values, given).loss
+    gradients = torch.autograd.grad(loss, list(values.values()), create_graph=True)
+    along = sum((g * v.detach()).sum() for g, v in zip(gradients, values.values(), strict=True))
+    product = torch.autograd.grad(along, list(values.values()))
+
+    other, same = problem_of("jax", twin()), tokens_of("jax", batch())
+    gradient = jax.grad(lambda p: other.evaluate(p, same).loss)
+    wanted = jax.jit(lambda p: jax.jvp(gradient, (p,), (p,))[1])(other.parameters)
+    for name, value in zip(values, product, strict=True):
+        assert apart(value, wanted[name]) < 1e-3, name
+
+
+def dropped_logits(framework: str, sizes: dict[str, object], seed: int | None) -> np.ndarray:
+    """Logits in training with dropout drawn from a seed; of evaluation if the seed is None."""
+    dropping = Twin("rnn", sizes | {"dropout": 0.5})
+    tokens = INPUTS[:4].astype(np.int32)
+    if framework == "torch":
+        module = dropping.torch_model(dropping.start).train(seed is not None)
+        torch.manual_seed(seed or 0)
+        return module(torch.tensor(tokens)).detach().numpy()
+    forward = model_jax.build(dropping.sizes)
+    buffers, key = ({}, None) if seed is None else (None, jax.random.key(seed))
+    return np.asarray(forward(dropping.start, tokens, buffers=buffers, key=key).logits)
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_dropout_acts_in_training_alone(framework: str) -> None:
+    sizes = QUICK.sizes
+    judged = dropped_logits(framework, sizes, None)
+    assert apart(judged, twin().jax_step(twin().start, (INPUTS[:4], TARGETS[:4])).logits) < 1e-5
+    one, other = (dropped_logits(framework, sizes, seed) for seed in (1, 2))
+    assert apart(one, judged) > 0.05
+    assert apart(one, other) > 0.05
+    assert np.array_equal(one, dropped_logits(framework, sizes, 1))
+
+
+def test_jax_drops_and_enlarges_the_declared_share() -> None:
+    sizes = model.checked(QUICK.sizes | {"dropout": 0.25})
+    keys = {"embedding": jax.random.key(3)}
+    run = model_jax.Run(sizes, {}, {}, {}, keys)
+    values = np.asarray(run.dropped("embedding", np.ones((100, 100), np.float32)))
+    assert set(np.unique(values)) == {np.float32(0.0), np.float32(1 / 0.75)}
+    assert (values == 0).mean() == pytest.approx(0.25, abs=0.02)
+
+
+def test_roles() -> None:
+    specs = {spec.name: spec for spec in model.parameters(QUICK.sizes)}
+    roles = {name: spec.role for name, spec in specs.items()}
+    assert roles == {
+        "embedding.weight": Role.EMBEDDING,
+        "cells.0.input.weight": Role.HIDDEN_MATRIX,
+        "cells.0.input.bias": Role.BIAS,
+        "cells.0.recurrent.weight": Role.HIDDEN_MATRIX,
+        "output.weight": Role.OUTPUT,
+        "output.bias": Role.BIAS,
+    }
+    kinds = [layer.kind for layer in model.layers(QUICK.sizes)]
+    assert kinds == ["linear", "recurrent", "linear"]
+
+
+def start_of(case: str) -> Arrays:
+    return twin(case).start
+
+
+def test_the_start_is_that_of_torchs_lstm() -> None:
+    start, bound = start_of("base"), 1 / 128**0.5
+    for name in ("cells.0.input.weight", "cells.0.input.bias", "cells.0.recurrent.weight"):
+        assert np.abs(start[name]).max() <= bound
+        assert start[name].std() == pytest.approx(bound / 3**0.5, rel=0.1)
+    assert start_of("small_init")["cells.0.input.weight"] == pytest.approx(
+        0.5 * start["cells.0.input.weight"]
+    )
+
+
+@pytest.mark.parametrize(("key", "value"), [("norm", "batch"), ("dropout", 1.0), ("cell", "gru")])
+def test_a_wrong_size_is_named(key: str, value: object) -> None:
+    with pytest.raises(HarnessError, match=f"rnn: size '{key}'.*{value!r}"):
+        model.parameters(QUICK.sizes | {key: value})
