@@ -2,7 +2,8 @@
 
     <cache>/instances/<key>/{train,validation,test}/{inputs,targets}.npy
     <cache>/instances/<key>/manifest.json     size and SHA-256 of each file
-    <cache>/locks/<digit>.lock                held while an instance is made
+    <cache>/corpora/<key>/...                 tokens of a text, which its instances are cut from
+    <cache>/locks/<kind>-<digit>.lock         held while an instance or a corpus is made
 
 The key is a hash of the workload's content, the suite's data settings, the instance seed, the files
 that the data are read from, and the format. An instance is written beside its place and renamed
@@ -17,7 +18,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +31,7 @@ from workloads.data.paths import default_cache_dir
 from workloads.spec import Data, SuiteWorkload
 
 FORMAT_VERSION = 1
+INSTANCES = "instances"
 LIMIT_BYTES = 4 * 10**9
 """Beyond this the least recently used instances go; one of `mlp` takes about 100 MB."""
 IN_USE_S = 3600.0
@@ -79,12 +81,35 @@ def prepared(
     data = workload.at(suite).data
     module = workload.module("data")
     key = _key(workload.content_hash, data, instance_seed, module.source_files(data, data_dir))
-    place = cache / "instances" / key
+
+    def make(folder: Path) -> None:
+        module.prepare(data, instance_seed, folder, data_dir)
+
+    was_there = is_whole(cache / INSTANCES / key)
+    place = kept(cache, INSTANCES, key, make)
+    if not was_there:
+        with _writing(cache):
+            evict(cache, keep=place)
+    return place
+
+
+def kept(cache: Path, kind: str, key: str, make: Callable[[Path], None]) -> Path:
+    """The folder of something that the cache keeps, made now unless it is there and whole.
+
+    Args:
+        cache: the cache's folder.
+        kind: the folder of its like in the cache.
+        key: a hash of everything that it depends on.
+        make: writes it into an empty folder.
+
+    Raises:
+        HarnessError: the cache cannot be written.
+    """
+    place = cache / kind / key
     if not is_whole(place):
-        with _writing(cache), _locked(cache, key):
+        with _writing(cache), _locked(cache, f"{kind}-{key[0]}"):
             if not is_whole(place):
-                _make(module, data, instance_seed, data_dir, place)
-                evict(cache, keep=place)
+                _make(make, place)
     _mark_used(place)
     return place
 
@@ -98,7 +123,7 @@ def evict(cache: Path, keep: Path, limit_bytes: int = LIMIT_BYTES) -> None:
         limit_bytes: how much all instances may take.
     """
     oldest_first = sorted(
-        (_used_s(place), place) for place in (cache / "instances").iterdir() if place.is_dir()
+        (_used_s(place), place) for place in (cache / INSTANCES).iterdir() if place.is_dir()
     )
     total = sum(_size(place) for _, place in oldest_first)
     for used_s, place in oldest_first:
@@ -122,15 +147,14 @@ def _key(content_hash: str, data: Data, instance_seed: str, files: tuple[Path, .
     )[:40]
 
 
-def _make(
-    module: ModuleType, data: Data, instance_seed: str, data_dir: Path | None, place: Path
-) -> None:
+def _make(make: Callable[[Path], None], place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
     prefix = f"{TEMPORARY}{place.name}-"
     for left_over in place.parent.glob(f"{prefix}*"):
         _remove(left_over)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place.parent))
     try:
-        module.prepare(data, instance_seed, folder, data_dir)
+        make(folder)
         write_manifest(folder)
         _remove(place)
         folder.rename(place)
@@ -139,11 +163,11 @@ def _make(
 
 
 @contextmanager
-def _locked(cache: Path, key: str) -> Iterator[None]:
-    # Sixteen locks, not one a key: they are never deleted, for a lock that is deleted while another
-    # process waits for it protects nothing.
+def _locked(cache: Path, name: str) -> Iterator[None]:
+    # Sixteen locks a kind, not one a key: they are never deleted, for a lock that is deleted while
+    # another process waits for it protects nothing.
     (cache / "locks").mkdir(parents=True, exist_ok=True)
-    with (cache / "locks" / f"{key[0]}.lock").open("w") as file:
+    with (cache / "locks" / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -151,7 +175,7 @@ def _locked(cache: Path, key: str) -> Iterator[None]:
 @contextmanager
 def _writing(cache: Path) -> Iterator[None]:
     try:
-        (cache / "instances").mkdir(parents=True, exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         raise HarnessError(

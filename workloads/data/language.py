@@ -31,6 +31,7 @@ from pydantic import Field
 
 from harness.seeds import philox
 from workloads.data.grammar import UNIT, Integers, Tables
+from workloads.data.ids import Ids, permuted_ids
 from workloads.data.writer import CHUNK, Writer
 from workloads.spec import Count, Frozen
 
@@ -92,20 +93,14 @@ class Language:
         return Sample(tokens, -np.log(chances), topics)
 
     @cached_property
-    def ids(self) -> Tokens:
+    def ids(self) -> Ids:
         """(vocabulary,): the token id of each of the grammar's words."""
-        return permutation(self.seed, self.settings.vocabulary)
+        return permuted_ids(self.seed, self.settings.vocabulary)
 
     @cached_property
     def tables(self) -> Tables:
         """The grammar's tables at this vocabulary."""
         return Tables(self.settings.vocabulary, self.settings.topics)
-
-
-def permutation(seed: str, vocabulary: int) -> Tokens:
-    """(vocabulary,): an instance's permutation of token ids, of at most 65,536."""
-    words = philox(seed, "token-ids").random_raw(vocabulary)
-    return np.argsort(words, kind="stable").astype(np.uint16)
 
 
 def lower_bound(sample: Sample) -> float:

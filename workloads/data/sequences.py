@@ -1,21 +1,53 @@
-"""Token sequences of a language model, from any source: the shared body of `lm` and `rnn`."""
+"""Token sequences of a language model, from any source: the shared body of `lm` and `rnn`.
+
+    language   generated; every sequence is a document of its own
+    text       a corpus of text files, tokenised; sequences follow one another without gaps
+    shards     token shards in llm.c's format, or Parquet files, such as FineWeb-Edu's
+
+Token ids are permuted by the instance seed, those of real text too.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
-import numpy as np
-import numpy.typing as npt
+from pydantic import Field
 
-from harness.errors import UnknownNameError
+from harness.errors import HarnessError, UnknownNameError
+from workloads.data import corpus, shards
+from workloads.data.ids import permuted_ids
 from workloads.data.language import Language, LanguageSettings
 from workloads.data.split import write_split
+from workloads.data.stream import Stream, write_rows
+from workloads.data.tokenised import tokenised
+from workloads.data.tokenizer import Kind
 from workloads.sizes import checked_settings
-from workloads.spec import Data
+from workloads.spec import Count, Data, Frozen
 
-Tokens = npt.NDArray[np.uint16]
+SOURCES = ("language", "shards", "text")
 
-SOURCES = ("language",)
+
+class CorpusSettings(Frozen):
+    """The settings of `text` and `shards` in `workload.toml`; a split is so many sequences."""
+
+    corpus: str
+    """A folder in the data folder, which is itself taken if it holds none of that name."""
+    train: Count
+    validation: Count
+    test: Annotated[int, Field(ge=0)] = 0
+    """0 where the corpus has no files to test on."""
+    time: Count
+    """Ids that a model reads at once; the targets are the next ones."""
+    vocabulary: Annotated[int, Field(ge=300, le=2**18)]
+    """Every id is below it; a tokenizer is trained to at most that size."""
+    tokenizer: Kind = "bpe"
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The sequences of each split."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 def prepare(
@@ -23,32 +55,83 @@ def prepare(
 ) -> None:
     """Write an instance's splits: folder/{train,validation[,test]}/{inputs,targets}.npy.
 
-    Both are uint16 (n, time); the targets are the inputs' next tokens. Token ids are permuted by
-    the instance seed.
+    Both are (n, time), uint16, or uint32 if the vocabulary passes 65,536; the targets are the
+    inputs' next tokens.
 
     Args:
         workload: its name, for errors.
         data: the source and its settings.
-        instance_seed: fixes the permutation and, for `language`, the sample.
+        instance_seed: fixes the permutation of ids and, for `language`, the sample.
         folder: where to write; it exists.
         data_dir: where texts and shards lie; None for the default place.
 
     Raises:
-        HarnessError: the source or a setting is not known, or the data are missing or broken.
+        HarnessError: the source or a setting is not known, or the data are missing, broken, or too
+            few.
     """
     if data.source not in SOURCES:
         raise UnknownNameError(f"data source of '{workload}'", data.source, SOURCES)
-    settings = checked_settings(LanguageSettings, data.settings, workload)
-    language = Language(instance_seed, settings)
-    for split, count in (("train", settings.train), ("validation", settings.validation)):
-        _write(folder, split, language.sample(split, count).tokens)
+    if data.source == "language":
+        _language(
+            checked_settings(LanguageSettings, data.settings, workload), instance_seed, folder
+        )
+        return
+    settings = checked_settings(CorpusSettings, data.settings, workload)
+    ids = permuted_ids(instance_seed, settings.vocabulary)
+    for split, stream in _streams(data.source, settings, data_dir).items():
+        write_rows(folder / split, stream, settings.counts[split], settings.time, ids)
 
 
 def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:
-    """The files that `prepare` reads; an instance is made anew when one of them changes."""
-    return ()
+    """The files that `prepare` reads; an instance is made anew when one of them changes.
+
+    Raises:
+        HarnessError: there are none, or the settings say of no corpus.
+    """
+    if data.source not in ("shards", "text"):
+        return ()
+    settings = checked_settings(CorpusSettings, data.settings, "data")
+    return _find(data.source, settings, data_dir).files
 
 
-def _write(folder: Path, split: str, rows: Tokens) -> None:
-    """Rows of time + 1 tokens, cut into inputs and targets."""
-    write_split(folder, split, rows[:, :-1], rows[:, 1:])
+def _language(settings: LanguageSettings, seed: str, folder: Path) -> None:
+    language = Language(seed, settings)
+    for split, count in (("train", settings.train), ("validation", settings.validation)):
+        rows = language.sample(split, count).tokens
+        write_split(folder, split, rows[:, :-1], rows[:, 1:])
+
+
+def _find(source: str, settings: CorpusSettings, data_dir: Path | None) -> corpus.Corpus:
+    text = (*corpus.TEXT, corpus.PARQUET)
+    found = corpus.find(
+        settings.corpus, data_dir, (shards.SUFFIX, corpus.PARQUET) if source == "shards" else text
+    )
+    kinds = {file.suffix == shards.SUFFIX for file in found.files}
+    if len(kinds) > 1:
+        raise HarnessError(
+            f"{found.place} holds token shards (.bin) and Parquet files",
+            "keep one kind, for they are two tokenisations",
+        )
+    return found
+
+
+def _streams(source: str, settings: CorpusSettings, data_dir: Path | None) -> dict[str, Stream]:
+    """The tokens of each split that is wanted; validation begins the training text if need be."""
+    found = _find(source, settings, data_dir)
+    wanted = {split: count * settings.time + 1 for split, count in settings.counts.items() if count}
+    if not found.validation:
+        wanted["train"] += wanted["validation"]
+    if found.train[0].suffix == shards.SUFFIX:
+        by_split = {
+            split: Stream(tuple((file, shards.tokens_of(file)) for file in files))
+            for split, files in found.by_split.items()
+        }
+    else:
+        made = tokenised(found, settings.tokenizer, settings.vocabulary, wanted)
+        by_split = {split: Stream(((file, tokens),)) for split, (file, tokens) in made.items()}
+    if not found.validation:
+        by_split["validation"] = by_split["train"]
+        by_split["train"] = replace(by_split["train"], skipped=wanted["validation"])
+    if settings.test and not found.test:
+        raise HarnessError(f"{found.place} has no file to test on", "allowed: test = 0")
+    return {split: by_split[split] for split in wanted}

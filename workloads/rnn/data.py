@@ -1,4 +1,4 @@
-"""The recurrent language model's data: token sequences of a generated language, a text, or shards."""
+"""The recurrent language model's data: generated, from a text, or from shards."""
 
 from __future__ import annotations
 

@@ -1,0 +1,155 @@
+"""A corpus on disk: which files belong to which split, and their text piece by piece.
+
+Any folder of `.txt`, `.txt.gz` or Parquet files will do; so will WikiText's `wiki.train.tokens` and
+Penn Treebank's `ptb.train.txt`. A file whose name has `train`, `valid`, `validation`, `val`, `dev`
+or `test` as a part belongs to that split, any other to the training split.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.errors import HarnessError
+from workloads.data.paths import default_data_dir
+
+TEXT = (".txt", ".txt.gz", ".tokens", ".raw")
+PARQUET = ".parquet"
+COLUMN = "text"
+SPLITS = {
+    "train": "train",
+    "valid": "validation",
+    "validation": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+}
+PIECE_CHARACTERS = 2**20
+PARQUET_ROWS = 256
+EXTRA = "pip install 'guided-descent[text]'"
+
+
+class Corpus(NamedTuple):
+    """The files of each split, in the order of their names."""
+
+    place: Path
+    train: tuple[Path, ...]
+    validation: tuple[Path, ...]
+    test: tuple[Path, ...]
+
+    @property
+    def by_split(self) -> dict[str, tuple[Path, ...]]:
+        """The splits that have files."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {split: files for split, files in splits.items() if files}
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return (*self.train, *self.validation, *self.test)
+
+
+def find(corpus: str, data_dir: Path | None, suffixes: tuple[str, ...]) -> Corpus:
+    """The corpus of a name: the folder of that name in the data folder, or the data folder itself.
+
+    Args:
+        corpus: the name, or an absolute path to a folder or a file.
+        data_dir: None for `default_data_dir()`.
+        suffixes: how the files' names may end.
+
+    Raises:
+        HarnessError: no such file is there.
+    """
+    base = data_dir if data_dir is not None else default_data_dir()
+    place = base / corpus if (base / corpus).exists() else base
+    inside = [place] if place.is_file() else sorted(place.glob("*"))
+    files = [file for file in inside if file.is_file() and file.name.endswith(suffixes)]
+    by_split: dict[str, list[Path]] = {"train": [], "validation": [], "test": []}
+    for file in files:
+        by_split[split_of(file)].append(file)
+    if not by_split["train"]:
+        raise HarnessError(
+            f"no training text of corpus '{corpus}' in {place}: no file ends in "
+            f"{', '.join(suffixes)}",
+            ways_out(corpus),
+        )
+    return Corpus(place, *(tuple(by_split[split]) for split in ("train", "validation", "test")))
+
+
+def ways_out(corpus: str) -> str:
+    """How to get a corpus, for errors."""
+    fetch = f"harness data prepare {corpus}, or " if corpus.startswith("wikitext") else ""
+    return f"{fetch}--data-dir DIR, where DIR holds such files or a folder '{corpus}' of them"
+
+
+def split_of(file: Path) -> str:
+    """The split that a file's name says; `train` if it says none."""
+    parts = re.split(r"[._-]", file.name.lower())
+    return next((SPLITS[part] for part in parts if part in SPLITS), "train")
+
+
+def pieces(files: Iterable[Path]) -> Iterator[str]:
+    """The text of some files in pieces of whole lines, of about a million characters.
+
+    A row of a Parquet file is a document; a blank line is put after it unless it ends a line, as
+    the rows of WikiText do.
+
+    Raises:
+        HarnessError: a file cannot be read, is cut short, is not UTF-8, or has no column `text`.
+    """
+    for file in files:
+        if file.name.endswith(PARQUET):
+            yield from _parquet_pieces(file)
+        else:
+            yield from _text_pieces(file)
+
+
+def _text_pieces(file: Path) -> Iterator[str]:
+    lines = 0
+    try:
+        with _opened(file) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig") as stream:
+            while some := stream.readlines(PIECE_CHARACTERS):
+                lines += len(some)
+                yield "".join(some)
+    except UnicodeDecodeError as error:
+        raise HarnessError(
+            f"{file} is not UTF-8 after line {lines}: {error}",
+            f"convert it, for example: iconv -f LATIN1 -t UTF-8 {file.name}",
+        ) from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise HarnessError(
+            f"{file} is damaged or cut short after line {lines}: {error}",
+            f"copy or download it again; gzip --test {file.name} checks it",
+        ) from error
+    except OSError as error:
+        raise HarnessError(f"cannot read {file}: {error.strerror or error}") from error
+
+
+def _opened(file: Path) -> gzip.GzipFile | io.BufferedReader:
+    return gzip.GzipFile(file) if file.name.endswith(".gz") else file.open("rb")
+
+
+def _parquet_pieces(file: Path) -> Iterator[str]:
+    try:
+        from pyarrow import ArrowInvalid, parquet
+    except ImportError as error:
+        raise HarnessError(f"reading {file} needs pyarrow", EXTRA) from error
+    try:
+        with parquet.ParquetFile(file) as opened:
+            if COLUMN not in opened.schema_arrow.names:
+                raise HarnessError(
+                    f"{file} has no column '{COLUMN}'",
+                    f"it has: {', '.join(opened.schema_arrow.names)}",
+                )
+            for batch in opened.iter_batches(batch_size=PARQUET_ROWS, columns=[COLUMN]):
+                rows = (row for row in batch.column(0).to_pylist() if row)
+                yield "".join(row if row.endswith("\n") else f"{row}\n\n" for row in rows)
+    except (ArrowInvalid, OSError) as error:
+        raise HarnessError(
+            f"{file} is no whole Parquet file: {error}", "copy or download it again"
+        ) from error

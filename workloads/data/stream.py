@@ -1,0 +1,86 @@
+"""A long row of tokens, over one file or several, cut into the sequences of a split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.errors import HarnessError
+from workloads.data.ids import Ids
+
+PIECE_TOKENS = 2**21
+"""About how many tokens are in memory at once."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The tokens of some files, one after the other, without the first `skipped`."""
+
+    files: tuple[tuple[Path, Ids], ...]
+    """What each file holds, (tokens,), memory-mapped."""
+    skipped: int = 0
+
+    def __len__(self) -> int:
+        return max(0, sum(len(tokens) for _, tokens in self.files) - self.skipped)
+
+    def read(self, begin: int, end: int, vocabulary: int) -> Ids:
+        """The tokens from `begin` and before `end`, (end - begin,).
+
+        Raises:
+            HarnessError: one is not below `vocabulary`.
+        """
+        parts = []
+        start = -self.skipped
+        for file, tokens in self.files:
+            part = tokens[max(0, begin - start) : max(0, end - start)]
+            start += len(tokens)
+            if len(part):
+                parts.append(part)
+                largest = int(part.max())
+                if largest >= vocabulary:
+                    raise HarnessError(
+                        f"{file} is of another vocabulary: it has token {largest}, the workload's "
+                        f"vocabulary is {vocabulary}",
+                        "take shards of that vocabulary, or Parquet files, which are tokenised",
+                    )
+        return np.concatenate(parts)
+
+
+def write_rows(place: Path, stream: Stream, count: int, time: int, ids: Ids) -> None:
+    """Write the first sequences of a stream, `count` of `time` tokens, without gaps.
+
+    place/{inputs,targets}.npy are (count, time), of the type of `ids`; the targets are the
+    inputs' next tokens.
+
+    Args:
+        place: the split's folder, named after it.
+        stream: the tokens.
+        count: how many sequences.
+        time: how long each is.
+        ids: what each token is called, (vocabulary,).
+
+    Raises:
+        HarnessError: the stream is too short, or has a token that is not in the vocabulary.
+    """
+    if len(stream) < count * time + 1:
+        names = ", ".join(str(file) for file, _ in stream.files)
+        raise HarnessError(
+            f"{place.name}: {count} sequences of {time} tokens need {count * time + 1:,} tokens; "
+            f"{len(stream):,} are there, enough for {max(0, len(stream) - 1) // time}",
+            f"more text, or fewer or shorter sequences in the workload's settings; read: {names}",
+        )
+    place.mkdir(parents=True, exist_ok=True)
+    for name, shift in (("inputs", 0), ("targets", 1)):
+        with (place / f"{name}.npy").open("wb") as file:
+            header = {"descr": ids.dtype.str, "fortran_order": False, "shape": (count, time)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for begin, end in _pieces(count * time):
+                file.write(ids[stream.read(begin + shift, end + shift, len(ids))].tobytes())
+
+
+def _pieces(tokens: int) -> Iterator[tuple[int, int]]:
+    for begin in range(0, tokens, PIECE_TOKENS):
+        yield begin, min(begin + PIECE_TOKENS, tokens)

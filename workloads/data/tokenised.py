@@ -1,0 +1,107 @@
+"""A text's tokens on disk: made once, whatever the instance, and memory-mapped ever after.
+
+    <cache>/corpora/<key>/{train,validation,test}.tokens    little-endian, uint16 or uint32
+    <cache>/corpora/<key>/{tokenizer.json,words.txt}        what they were made with
+
+The key is a hash of the text's own SHA-256, of what is made of it, and of the format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.canonical import sha256_json
+from harness.errors import HarnessError
+from workloads.data import tokenizer
+from workloads.data.cache import kept
+from workloads.data.corpus import Corpus, pieces
+from workloads.data.ids import Ids, as_ids, id_type
+from workloads.data.paths import default_cache_dir
+
+FORMAT_VERSION = 1
+CORPORA = "corpora"
+
+
+def tokenised(
+    corpus: Corpus, kind: tokenizer.Kind, vocabulary: int, most: dict[str, int]
+) -> dict[str, tuple[Path, Ids]]:
+    """Of each split that has files the file of its tokens, and them, (tokens,), memory-mapped.
+
+    Args:
+        corpus: the files.
+        kind: which tokenizer to train on the training files.
+        vocabulary: at most how many ids it may have.
+        most: by split, how many tokens are wanted; reading stops there.
+
+    Raises:
+        HarnessError: a file is broken, a split is empty, a library is missing, or the cache cannot
+            be written.
+    """
+    wanted = {split: files for split, files in corpus.by_split.items() if split in most}
+
+    def make(folder: Path) -> None:
+        coder = tokenizer.train(kind, pieces(corpus.train), vocabulary)
+        coder.save(folder)
+        for split, files in wanted.items():
+            count = _write(
+                folder / f"{split}.tokens",
+                coder.encode(pieces(files)),
+                vocabulary,
+                most[split],
+            )
+            if not count:
+                raise HarnessError(f"{', '.join(map(str, files))}: the {split} text is empty")
+
+    key = _key(wanted, kind, vocabulary, most)
+    place = kept(default_cache_dir().absolute(), CORPORA, key, make)
+    found = {split: place / f"{split}.tokens" for split in wanted}
+    return {
+        split: (file, np.memmap(file, dtype=id_type(vocabulary), mode="r"))
+        for split, file in found.items()
+    }
+
+
+def _key(
+    files: dict[str, tuple[Path, ...]], kind: str, vocabulary: int, most: dict[str, int]
+) -> str:
+    return sha256_json(
+        {
+            "format": FORMAT_VERSION,
+            "tokenizer": kind,
+            "vocabulary": vocabulary,
+            "most": most,
+            "files": {split: [_sha256(file) for file in some] for split, some in files.items()},
+        }
+    )[:40]
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise HarnessError(f"cannot read {file}: {error.strerror or error}") from error
+
+
+def _write(file: Path, coded: Iterable[npt.NDArray[np.uint32]], vocabulary: int, most: int) -> int:
+    """Write at most so many tokens; returns how many."""
+    count = 0
+    with file.open("wb") as stream:
+        for ids in _until(coded, most):
+            stream.write(as_ids(ids, vocabulary).tobytes())
+            count += len(ids)
+    return count
+
+
+def _until(coded: Iterable[npt.NDArray[np.uint32]], most: int) -> Iterator[npt.NDArray[np.uint32]]:
+    left = most
+    for ids in coded:
+        yield ids[:left]
+        left -= len(ids)
+        if left <= 0:
+            return

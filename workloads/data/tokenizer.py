@@ -1,0 +1,133 @@
+"""Text to token ids: byte-level pair encoding, or whole words.
+
+Both are made from the training text alone and written beside the tokens, as `tokenizer.json` or
+`words.txt`, so that ids can be read back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import HarnessError
+from workloads.data.corpus import EXTRA
+
+if TYPE_CHECKING:
+    import tokenizers
+
+Ids = npt.NDArray[np.uint32]
+
+Kind = Literal["bpe", "word"]
+BPE_FILE = "tokenizer.json"
+WORDS_FILE = "words.txt"
+UNKNOWN = "<unk>"
+END_OF_LINE = "<eos>"
+TRAINED_ON_CHARACTERS = 2**25
+"""A pair encoding is made from the first so many characters of the training text."""
+
+
+class Coder(Protocol):
+    """Turns text into ids below its vocabulary."""
+
+    def encode(self, texts: Iterable[str]) -> Iterator[Ids]:
+        """The ids of each piece of whole lines, one array a piece."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder."""
+        ...
+
+
+def train(kind: Kind, texts: Iterable[str], vocabulary: int) -> Coder:
+    """Make a tokenizer of at most `vocabulary` ids from the training text."""
+    if kind == "word":
+        return Words.of(texts, vocabulary)
+    return PairEncoding.of(texts, vocabulary)
+
+
+class PairEncoding:
+    """Byte-level byte-pair encoding, split as for GPT-2, by the library `tokenizers`."""
+
+    def __init__(self, library: tokenizers.Tokenizer) -> None:
+        self.library = library
+
+    @classmethod
+    def of(cls, texts: Iterable[str], vocabulary: int) -> PairEncoding:
+        """Learn the merges from the beginning of a text.
+
+        Raises:
+            HarnessError: the library is not there.
+        """
+        try:
+            from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+        except ImportError as error:
+            raise HarnessError("byte-pair encoding needs the library tokenizers", EXTRA) from error
+        made = Tokenizer(models.BPE())
+        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        made.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocabulary,
+            min_frequency=2,
+            show_progress=False,
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        )
+        made.train_from_iterator(_first(texts, TRAINED_ON_CHARACTERS), trainer)
+        return cls(made)
+
+    def encode(self, texts: Iterable[str]) -> Iterator[Ids]:
+        """The ids of each piece; see `Coder`."""
+        for text in texts:
+            lines = text.splitlines(keepends=True)
+            coded = self.library.encode_batch_fast(lines, add_special_tokens=False)
+            yield np.array([*chain.from_iterable(line.ids for line in coded)], dtype=np.uint32)
+
+    def save(self, folder: Path) -> None:
+        """Write `tokenizer.json`."""
+        (folder / BPE_FILE).write_text(self.library.to_str(), encoding="utf-8")
+
+
+class Words:
+    """The most frequent words between blanks; a line's end is a word, all others are `<unk>`."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
+        self.ids = {word: number for number, word in enumerate(words)}
+
+    @classmethod
+    def of(cls, texts: Iterable[str], vocabulary: int) -> Words:
+        """Count the words of a text; those counted equally often are ranked by their letters."""
+        counted = Counter(chain.from_iterable(text.split() for text in texts))
+        for special in (UNKNOWN, END_OF_LINE):
+            counted.pop(special, None)
+        ranked = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+        return cls([UNKNOWN, END_OF_LINE, *(word for word, _ in ranked[: vocabulary - 2])])
+
+    def encode(self, texts: Iterable[str]) -> Iterator[Ids]:
+        """The ids of each piece; see `Coder`. Blank lines are left out."""
+        for text in texts:
+            ids: list[int] = []
+            for line in text.splitlines():
+                words = line.split()
+                if words:
+                    ids.extend(self.ids.get(word, 0) for word in words)
+                    ids.append(1)
+            yield np.array(ids, dtype=np.uint32)
+
+    def save(self, folder: Path) -> None:
+        """Write `words.txt`, a word a line in the order of the ids."""
+        (folder / WORDS_FILE).write_text("\n".join(self.words) + "\n", encoding="utf-8")
+
+
+def _first(texts: Iterable[str], characters: int) -> Iterator[str]:
+    taken = 0
+    for text in texts:
+        yield from text.splitlines(keepends=True)
+        taken += len(text)
+        if taken >= characters:
+            return
