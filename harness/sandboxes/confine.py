@@ -36,7 +36,7 @@ def confine(order: Mapping[str, Any]) -> None:
     """Take on limits and the layers of an order.
 
     Args:
-        order: `scratch`, `memory_gib`, and for the sandbox `kernel` also `layers`, `view`,
+        order: `scratch`, `memory_gib`, `file_mib`, and for the sandbox `kernel` also `layers`, `view`,
             `readable`, `hidden`, `user`, `processes`, `scratch_mib`.
 
     Raises:
@@ -46,7 +46,7 @@ def confine(order: Mapping[str, Any]) -> None:
     os.chdir(scratch)
     _use_scratch(scratch)
     limits.be_killed_first()
-    limits.limit(order["memory_gib"], order.get("processes"))
+    limits.limit(order["memory_gib"], order["file_mib"], order.get("processes"))
     if layers:
         _confine(order, scratch, layers)
     libc.die_with_parent(signal.SIGKILL)

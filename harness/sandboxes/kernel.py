@@ -142,6 +142,7 @@ class KernelSandbox:
         return {
             "scratch": str(confinement.scratch),
             "memory_gib": confinement.memory_gib,
+            "file_mib": confinement.file_mib,
             "layers": [name for name in LAYERS if name in self.active],
             "view": str(confinement.view),
             "readable": [str(path) for path in submission],

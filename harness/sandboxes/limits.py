@@ -11,8 +11,6 @@ from pathlib import Path
 
 from harness.sandboxes import libc
 
-LARGEST_FILE_BYTES = 64 * 2**20
-"""The worker's log is a file, too."""
 OPEN_FILES = 4096
 NOBODY = 65534
 _OWN_USERS = range(0x70000000, 0x71000000)
@@ -22,16 +20,21 @@ _DAC_READ_SEARCH = 1 << 2
 _CAPABILITY_VERSION = 0x20080522
 
 
-def limit(memory_gib: float, processes: int | None = None) -> None:
+def limit(memory_gib: float, file_mib: int, processes: int | None = None) -> None:
     """Bound private memory (RLIMIT_DATA counts anonymous mappings), files, core dumps, processes.
 
     The kernel does not bind the number of processes of the user root.
+
+    Args:
+        memory_gib: of one process.
+        file_mib: the largest single file; the worker's log is one, too.
+        processes: of the user; None for as many as there may be.
     """
     memory = int(memory_gib * 2**30)
     wanted = {
         resource.RLIMIT_DATA: memory,
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: LARGEST_FILE_BYTES,
+        resource.RLIMIT_FSIZE: file_mib * 2**20,
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_MEMLOCK: 64 * 2**20,
         resource.RLIMIT_MSGQUEUE: 0,

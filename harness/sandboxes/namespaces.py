@@ -16,8 +16,8 @@ NEW_MOUNTS, NEW_UTS, NEW_IPC = 0x00020000, 0x04000000, 0x08000000
 NEW_USER, NEW_PIDS, NEW_NETWORK = 0x10000000, 0x20000000, 0x40000000
 
 _READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_EXECUTE = 1, 2, 4, 8
-_RECURSIVE = 1 << 14
-PRIVATE = _RECURSIVE | 1 << 18
+_PRIVATE = 1 << 14 | 1 << 18
+"""Recursively; else what is mounted here could be seen by all."""
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 
 
@@ -58,8 +58,8 @@ def leave_mounts(scratch: Path, scratch_mib: int, user: int, hidden: Iterable[Pa
         user: whose it is.
         hidden: folders that look empty.
     """
-    unshare(NEW_MOUNTS | NEW_UTS | NEW_IPC)
-    libc.mount("none", "/", "", PRIVATE)
+    unshare(NEW_UTS | NEW_IPC)
+    _leave_shared_mounts()
     _make_read_only()
     quota = f"size={scratch_mib}m,nr_inodes=65536,mode=0700,uid={user}"
     libc.mount("scratch", str(scratch), "tmpfs", _NO_SUID | _NO_DEVICES, quota)
@@ -70,9 +70,16 @@ def leave_mounts(scratch: Path, scratch_mib: int, user: int, hidden: Iterable[Pa
 
 
 def show_own_processes() -> None:
-    """Replace /proc by one that knows only this namespace's processes."""
+    """Replace /proc, for this process alone, by one that knows only its namespace's processes."""
+    _leave_shared_mounts()
     flags = _NO_SUID | _NO_DEVICES | _NO_EXECUTE | _READ_ONLY
     libc.mount("proc", "/proc", "proc", flags)
+
+
+def _leave_shared_mounts() -> None:
+    """Whatever is mounted next is seen by this process and its children only."""
+    unshare(NEW_MOUNTS)
+    libc.mount("none", "/", "", _PRIVATE)
 
 
 def _make_read_only() -> None:

@@ -181,6 +181,7 @@ class PlainSandbox:
         order: dict[str, object] = {
             "scratch": str(confinement.scratch),
             "memory_gib": confinement.memory_gib,
+            "file_mib": confinement.file_mib,
         }
         return PlainCell(parent, *forked(parent, order, confinement.log))
 

@@ -144,8 +144,9 @@ def _become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
         serve_trial(socket.socket(fileno=wire))
         status = 0
     finally:
-        if status != 0:
-            traceback.print_exc()
+        with contextlib.suppress(OSError):  # its log may be full
+            if status != 0:
+                traceback.print_exc()
         os._exit(status)
 
 

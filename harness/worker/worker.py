@@ -59,8 +59,8 @@ def serve_trial(connection: socket.socket) -> None:
         wire.send(_last_words(error, "out_of_memory"))
     except Exception as error:  # whatever a submission raises is its trial's end, and is reported
         cause = "out_of_memory" if _is_out_of_memory(error) else "exception"
-        traceback.print_exc()
         wire.send(_last_words(error, cause))
+        traceback.print_exc()  # last, for a full log raises, too
 
 
 class Worker:
