@@ -1,0 +1,76 @@
+"""EKFAC: gradients scaled by their own second moments in KFAC's eigenbasis.
+
+    A_t = beta A_{t-1} + (1 - beta) E[h h^T],   S_t = beta S_{t-1} + (1 - beta) E[d d^T]
+    every T_eig steps:  A_t = U_A D_A U_A^T,   S_t = U_S D_S U_S^T
+    s_t = beta_s s_{t-1} + (1 - beta_s) diag(F~_t)
+    D_t = U_S [(U_S^T G_t U_A) / (s_t + lambda)] U_A^T,
+    nu_t = min(1, sqrt(kappa / (eta^2 sum <G_t, D_t>)))
+    M_t = mu M_{t-1} + nu_t D_t
+    W_{t+1} = (1 - eta lambda_w) W_t - eta M_t
+
+h, d, M and kappa are as in `kfac`. With
+`diagonal = "examples"` diag(F~) is the Fisher's exact diagonal in the basis, N sum_n
+(U_S^T G_n U_A)^2 over the examples' gradients G_n, at the steps with statistics; with `"batch"`,
+the thesis's box, it is the square of the batch's own gradient, (U_S^T G_t U_A)^2, at every step.
+
+Source: George et al. (2018), Algorithm 1; `"batch"` is close to their EKFAC-ra.
+
+Deviations: when a basis is recomputed, s is KFAC's D_S D_A^T until the next statistics replace it,
+and a mean, then a moving average, of those from there on, as the old diagonal belongs to other
+directions (`"batch"` averages from KFAC's on, as one gradient's square is too noisy). Momentum, trust region, staggering and what gets AdamW are as in `kfac`.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from harness.errors import UnknownNameError
+from submissions.mathematics.kronecker_factors import Uses, accumulate, rows, second_moment
+from submissions.mathematics.layerwise import Layer, LayerwiseSubmission
+
+DIAGONALS = ("batch", "examples")
+
+
+class Submission(LayerwiseSubmission):
+    """EKFAC on linear, convolution and recurrent layers, AdamW on the rest."""
+
+    def start(self, layer: Layer) -> None:
+        """Factors of zero."""
+        if self.point["diagonal"] not in DIAGONALS:
+            raise UnknownNameError("diagonal", self.point["diagonal"], DIAGONALS)
+        out, width = layer.matrix_shape()
+        layer.state["a"] = layer.weight.new_zeros(width, width)
+        layer.state["s"] = layer.weight.new_zeros(out, out)
+        layer.state["observations"] = 0
+
+    def observe(self, layer: Layer, found: Uses, targets: int) -> None:
+        """Average both factors, and the diagonal in the basis that there is."""
+        state = layer.state
+        inputs, gradients = rows(found, targets, self.point["sharing"])
+        accumulate(state["a"], inputs, self.point["factor_beta"])
+        accumulate(state["s"], gradients, self.point["factor_beta"])
+        state["observations"] += 1
+        if "diagonal" in state and self.point["diagonal"] == "examples":
+            moment = second_moment(found, targets, state["a_basis"], state["s_basis"])
+            state["age"] += 1
+            weight = max(1 - self.point["diagonal_beta"], 1 / state["age"])
+            state["diagonal"].lerp_(moment, weight)
+
+    def refresh(self, layer: Layer) -> None:
+        """Recompute the bases; until the next statistics the diagonal in them is KFAC's."""
+        state = layer.state
+        seen = 1 - self.point["factor_beta"] ** state["observations"]
+        a_values, state["a_basis"] = torch.linalg.eigh(state["a"] / seen)
+        s_values, state["s_basis"] = torch.linalg.eigh(state["s"] / seen)
+        state["diagonal"] = torch.outer(s_values.clamp(min=0.0), a_values.clamp(min=0.0))
+        state["age"] = 0
+
+    def direction(self, layer: Layer, gradient: torch.Tensor) -> torch.Tensor:
+        """Scale the gradient in the basis."""
+        state = layer.state
+        turned = state["s_basis"].mT @ gradient @ state["a_basis"]
+        if self.point["diagonal"] == "batch":
+            state["diagonal"].lerp_(turned.square(), 1 - self.point["diagonal_beta"])
+        turned /= state["diagonal"] + self.point["damping"]
+        step: torch.Tensor = state["s_basis"] @ turned @ state["a_basis"].mT
+        return step
