@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def calibrate(
     *,
     workload: Annotated[str, typer.Option(help="The workload's name; see `harness list`.")],
-    suite: Annotated[str, typer.Option(help="quick or standard.")] = "quick",
+    suite: Annotated[str, typer.Option(help="quick, standard or large.")] = "quick",
     framework: Annotated[str, typer.Option(help="torch or jax.")] = "torch",
     out: Annotated[
         Path | None,
@@ -31,6 +31,9 @@ def calibrate(
     ] = None,
     points: Annotated[int, typer.Option(help="Points a baseline is tuned over.")] = 24,
     seeds: Annotated[int, typer.Option(help="Reruns of its best point.")] = 20,
+    studies: Annotated[
+        int, typer.Option(help="Whole studies of the first baseline, as a user runs them.")
+    ] = 10,
     baselines: Annotated[
         str, typer.Option(help="Names with commas; the first sets target and budget.")
     ] = "adamw,nadamw,nesterov,heavy_ball",
@@ -82,7 +85,7 @@ def calibrate(
             _check(console, request, check, store / "check", options, write=write)
             return
         steps = horizon_steps or size.budget.horizon_steps
-        effort = Effort(steps, points=points, seeds=seeds, baselines=names)
+        effort = Effort(steps, points=points, seeds=seeds, studies=studies, baselines=names)
         found = Calibration(request, effort, store, options, jobs, _plainly(console)).run()
     _finish(console, found, store, write=write)
 
