@@ -1,26 +1,18 @@
-"""ImageNet from folders of JPEGs or from tar shards, decoded once to arrays that are mapped.
+"""ImageNet as it lies on disk: folders of JPEGs, or tar shards.
 
     DIR/train/<wnid>/*.JPEG     DIR/val/<wnid>/*.JPEG                one folder a class
     DIR/train/*.tar             DIR/val/*.tar                        WebDataset: key.jpg, key.cls
     DIR/train/<wnid>.tar                                             the official archive's parts
 
-Images are brought to a shorter side of `side`, cut to its centre, and written one by one into a
-memory-mapped `inputs.npy`, uint8 (n, 3, side, side): nothing is ever whole in memory. The order in
-the array is that of sorted names; the training stream shuffles it. Needs the extra `images`.
+Images come one by one, in the order of sorted names; nothing is ever whole in memory.
 """
 
 from __future__ import annotations
 
-import importlib
-import io
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
 
 from harness.errors import HarnessError
 from workloads.data.paths import default_data_dir
@@ -46,6 +38,10 @@ class ImagenetSettings(Frozen):
     train: Count = 1_281_167
     validation: Count = 50_000
 
+    def count(self, split: str) -> int:
+        """How many images a split has."""
+        return self.train if split == "train" else self.validation
+
 
 class Encoded(NamedTuple):
     """One image as it lies on disk."""
@@ -66,23 +62,12 @@ def files(data_dir: Path | None) -> tuple[Path, ...]:
     return tuple(part for folder in SPLITS.values() for part in _parts(place / folder))
 
 
-def write(
-    settings: ImagenetSettings,
-    data_dir: Path | None,
-    folder: Path,
-    names: npt.NDArray[np.int64],
-) -> None:
-    """Decode both splits into folder/{train,validation}/{inputs,targets}.npy.
-
-    Args:
-        settings: side and numbers.
-        data_dir: the folder that holds `train` and `val`, or `imagenet`; None for the default.
-        folder: where to write.
-        names: the target of each class, (classes,).
+def encoded(settings: ImagenetSettings, data_dir: Path | None, split: str) -> Iterator[Encoded]:
+    """All images of a split, `train` or `validation`, in sorted order.
 
     Raises:
-        HarnessError: an image or archive is broken, a class or label is missing, there are more or
-            fewer images than declared, or Pillow is not installed.
+        HarnessError: an archive is broken, a class or label is missing, or a class is none of the
+            declared ones.
     """
     place = _place(data_dir)
     wnids = _class_names(place)
@@ -91,65 +76,15 @@ def write(
             f"{place} holds {len(wnids)} classes, declared are {settings.classes}",
             WAYS_OUT,
         )
-    for split, part in SPLITS.items():
-        count = settings.train if split == "train" else settings.validation
-        images = _encoded(place / part, wnids)
-        targets = _write_images(settings, images, count, folder / split, place / part)
-        np.save(folder / split / "targets.npy", names[targets], allow_pickle=False)
-
-
-def decoded(image: Encoded, side: int) -> npt.NDArray[np.uint8]:
-    """One image, (3, side, side): shorter side scaled to `side` (bicubic), then the centre.
-
-    Raises:
-        HarnessError: it is truncated or no image.
-    """
-    pillow = _pillow()
-    try:
-        with pillow.open(io.BytesIO(image.content)) as opened:
-            opened.draft("RGB", (side, side))
-            picture = opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise HarnessError(
-            f"{image.name} cannot be decoded: {error}", "fetch it again, or take it out"
-        ) from error
-    scale = side / min(picture.size)
-    width, height = (max(side, round(length * scale)) for length in picture.size)
-    picture = picture.resize((width, height), pillow.Resampling.BICUBIC)
-    left, top = (width - side) // 2, (height - side) // 2
-    pixels = np.asarray(picture.crop((left, top, left + side, top + side)))
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
-
-
-def _write_images(
-    settings: ImagenetSettings, images: Iterable[Encoded], count: int, folder: Path, source: Path
-) -> npt.NDArray[np.int64]:
-    """Write `inputs.npy`; returns the classes, (count,)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shape = (count, 3, settings.side, settings.side)
-    inputs = np.lib.format.open_memmap(folder / "inputs.npy", "w+", np.uint8, shape)
-    targets = np.empty(count, dtype=np.int64)
-    seen = 0
-    for image in images:
+    for image in _images(place / SPLITS[split], wnids):
         if not 0 <= image.label < settings.classes:
             raise HarnessError(
                 f"{image.name} has class {image.label}", f"allowed: 0 to {settings.classes - 1}"
             )
-        if seen < count:
-            inputs[seen] = decoded(image, settings.side)
-            targets[seen] = image.label
-        seen += 1
-    if seen != count:
-        raise HarnessError(
-            f"{source} holds {seen} images, declared are {count}",
-            "fetch what is missing; a subset is declared by the data's settings in workload.toml",
-        )
-    inputs.flush()
-    return targets
+        yield image
 
 
-def _encoded(folder: Path, wnids: tuple[str, ...]) -> Iterator[Encoded]:
-    """All images of a split's folder, in sorted order."""
+def _images(folder: Path, wnids: tuple[str, ...]) -> Iterator[Encoded]:
     number = {wnid: index for index, wnid in enumerate(wnids)}
     for part in _parts(folder):
         if part.is_dir():
@@ -250,13 +185,3 @@ def _place(data_dir: Path | None) -> Path:
         if (candidate / SPLITS["train"]).is_dir():
             return candidate
     raise HarnessError(f"no ImageNet in {place}", WAYS_OUT)
-
-
-def _pillow() -> ModuleType:
-    try:
-        return importlib.import_module("PIL.Image")
-    except ImportError as error:
-        raise HarnessError(
-            "decoding ImageNet needs Pillow, which is not installed",
-            "pip install 'guided-descent[images]'",
-        ) from error

@@ -15,6 +15,7 @@ from harness.errors import UnknownNameError
 from harness.seeds import philox
 from workloads.data import cifar10, imagenet
 from workloads.data.cifar10 import CifarSettings
+from workloads.data.decoded import write_instance
 from workloads.data.exact import Sample
 from workloads.data.imagenet import ImagenetSettings
 from workloads.data.patches import CLASSES, PatchGenerator, PatchSettings
@@ -45,7 +46,7 @@ def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None)
     if data.source == "imagenet":
         settings = checked_settings(ImagenetSettings, data.settings, NAME)
         names = class_names(instance_seed, settings.classes)
-        imagenet.write(settings, data_dir, folder, names)
+        write_instance(settings, data_dir, names, folder)
         return
     names = class_names(instance_seed, CLASSES)
     for split, sample in _samples(data, instance_seed, data_dir).items():

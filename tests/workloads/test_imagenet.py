@@ -1,0 +1,197 @@
+"""ImageNet in its true formats: found, decoded once, linked into instances, refused when broken."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from harness import registry
+from harness.errors import HarnessError
+from harness.frameworks.adapter import Examples, ModelSource, adapter
+from harness.order import Order
+from harness.seeds import philox
+from tests.frameworks.kit import HalfSpent
+from tests.workloads.imagenet_made import CLASSES, SIDE, jpeg, make_folders, make_shards, make_tar
+from workloads.data.decoded import decoded
+from workloads.data.imagenet import Encoded
+from workloads.parameters import initial_buffers, initial_parameters
+from workloads.resnet import data, model
+from workloads.spec import Data
+
+SEED = "1" * 32
+SETTINGS = {"side": SIDE, "classes": 2, "train": 4, "validation": 2}
+DATA = Data(source="imagenet", settings=SETTINGS)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def prepared(source: Path, folder: Path, **settings: int) -> Path:
+    folder.mkdir(parents=True)
+    changed = Data(source="imagenet", settings=SETTINGS | settings)
+    data.prepare(changed, SEED, folder, source)
+    return folder
+
+
+def arrays(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    inputs = np.load(folder / split / "inputs.npy", mmap_mode="r")
+    return inputs, np.load(folder / split / "targets.npy")
+
+
+def test_folders_and_shards_give_the_same_instance(tmp_path: Path) -> None:
+    one = prepared(make_folders(tmp_path / "folders"), tmp_path / "one")
+    two = prepared(make_shards(tmp_path / "shards" / "imagenet").parent, tmp_path / "two")
+    names = data.class_names(SEED, 2)
+    for split, classes in (("train", [0, 0, 1, 1]), ("validation", [0, 1])):
+        inputs, targets = arrays(one, split)
+        assert inputs.shape == (len(classes), 3, SIDE, SIDE)
+        assert inputs.dtype == np.uint8
+        assert np.array_equal(targets, names[classes])
+        others = arrays(two, split)
+        assert np.array_equal(inputs, others[0])
+        assert np.array_equal(targets, others[1])
+
+
+def test_archives_of_one_class_each_are_read(tmp_path: Path) -> None:
+    for label, wnid in enumerate(CLASSES):
+        images = {f"{wnid}_{n}.JPEG": jpeg(2 * label + n) for n in range(2)}
+        make_tar(tmp_path / "in" / "train" / f"{wnid}.tar", images)
+        make_tar(tmp_path / "in" / "val" / f"{wnid}.tar", {"a.JPEG": jpeg(2 * label)})
+    one = prepared(tmp_path / "in", tmp_path / "one")
+    two = prepared(make_folders(tmp_path / "folders"), tmp_path / "two")
+    assert np.array_equal(arrays(one, "train")[0], arrays(two, "train")[0])
+    assert np.array_equal(arrays(one, "train")[1], arrays(two, "train")[1])
+
+
+def test_pixels_are_decoded_once_for_all_instances(tmp_path: Path) -> None:
+    source = make_folders(tmp_path / "in")
+    one, two = prepared(source, tmp_path / "one"), prepared(source, tmp_path / "two")
+    files = [folder / "train" / "inputs.npy" for folder in (one, two)]
+    assert files[0].samefile(files[1])
+
+
+def test_an_image_is_scaled_to_its_shorter_side_and_cut_to_the_centre() -> None:
+    picture = decoded(Encoded("wide", jpeg(0, (512, 128)), 0), 64).astype(int)
+    assert picture.shape == (3, 64, 64)
+    # The first channel is the column: 192 to 319 of 512 are seen, in steps of two, modulo 256.
+    expected = (192.5 + 2 * np.arange(64)) % 256
+    inner = slice(2, 30)
+    assert np.abs(picture[0, 32, inner] - expected[inner]).max() < 4
+
+
+def test_one_step_at_full_size_from_the_true_format(tmp_path: Path) -> None:
+    large = registry.workload("resnet").at("large")
+    folder = prepared(make_shards(tmp_path / "in"), tmp_path / "out")
+    source = ModelSource("workloads.resnet", large.sizes, "cross_entropy", "float32")
+    made = adapter("torch", "cpu", 1)
+    problem = made.problem(source, HalfSpent(), 1, 4, 0)
+    start = initial_parameters(model.parameters(large.sizes), philox(SEED, "weights"))
+    made.load(problem, {**start, **initial_buffers(model.buffers(large.sizes))})
+    examples = Examples.open(folder / "train", limit_gib=1e-6)
+    assert examples.is_mapped
+    batch = made.stream(examples, Order(SEED, 4), 1, large.augmentation).next()
+    assert batch.inputs.shape == (1, 3, 224, 224)
+    loss = problem.batch_loss(batch)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(torch.isfinite(value.grad).all() for value in problem.parameters.values())
+
+
+def break_jpeg(place: Path) -> str:
+    file = place / "train" / CLASSES[1] / f"{CLASSES[1]}_0.JPEG"
+    file.write_bytes(file.read_bytes()[:2000])
+    return f"{file} cannot be decoded"
+
+
+def empty_class(place: Path) -> str:
+    folder = place / "val" / CLASSES[0]
+    for file in folder.iterdir():
+        file.unlink()
+    return f"class folder {folder} holds no image"
+
+
+def lose_class(place: Path) -> str:
+    (place / "val" / CLASSES[0]).rename(place / "elsewhere")
+    return f"{place / 'val'} lacks class {CLASSES[0]}"
+
+
+def lose_both(place: Path) -> str:
+    for split in ("train", "val"):
+        (place / split / CLASSES[0]).rename(place / f"{split}-elsewhere")
+    return f"{place} holds 1 classes, declared are 2"
+
+
+def lose_image(place: Path) -> str:
+    (place / "train" / CLASSES[0] / f"{CLASSES[0]}_0.JPEG").unlink()
+    return "train split of ImageNet holds 3 images, declared are 4"
+
+
+def lose_split(place: Path) -> str:
+    (place / "val").rename(place / "elsewhere")
+    return f"{place / 'val'} holds neither class folders nor .tar files"
+
+
+@pytest.mark.parametrize(
+    "damage", [break_jpeg, empty_class, lose_class, lose_both, lose_image, lose_split]
+)
+def test_a_damaged_tree_is_refused_with_its_place(damage, tmp_path: Path) -> None:
+    place = make_folders(tmp_path / "in")
+    message = damage(place)
+    with pytest.raises(HarnessError) as refusal:
+        prepared(place, tmp_path / "out")
+    assert message in str(refusal.value)
+    assert "\n" in str(refusal.value)
+
+
+def truncate_tar(place: Path) -> str:
+    shard = place / "train" / "shard-000001.tar"
+    shard.write_bytes(shard.read_bytes()[:3000])
+    return f"{shard} is not a whole tar archive"
+
+
+def no_tar(place: Path) -> str:
+    shard = place / "train" / "shard-000001.tar"
+    shard.write_bytes(b"not a tar " * 300)
+    return f"{shard} is not a whole tar archive"
+
+
+def no_label(place: Path) -> str:
+    shard = make_tar(place / "train" / "shard-000001.tar", {"000003.jpg": jpeg(3)})
+    return f"{shard}: 000003.jpg has no .cls file"
+
+
+def wrong_label(place: Path) -> str:
+    members = {"000003.jpg": jpeg(3), "000003.cls": b"cat"}
+    shard = make_tar(place / "train" / "shard-000001.tar", members)
+    return f"{shard}: 000003.cls holds b'cat'"
+
+
+def large_label(place: Path) -> str:
+    members = {"000003.jpg": jpeg(3), "000003.cls": b"2"}
+    shard = make_tar(place / "train" / "shard-000001.tar", members)
+    return f"{shard}: 000003.jpg has class 2"
+
+
+@pytest.mark.parametrize("damage", [truncate_tar, no_tar, no_label, wrong_label, large_label])
+def test_a_damaged_shard_is_refused_with_its_place(damage, tmp_path: Path) -> None:
+    place = make_shards(tmp_path / "in")
+    message = damage(place)
+    with pytest.raises(HarnessError) as refusal:
+        prepared(place, tmp_path / "out")
+    assert message in str(refusal.value)
+    assert "\n" in str(refusal.value)
+
+
+def test_where_there_is_none_the_ways_out_are_said(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=r"no ImageNet in .*\n.*train/<class>/\*.JPEG"):
+        data.source_files(DATA, tmp_path)
+
+
+def test_without_pillow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    with pytest.raises(HarnessError, match=r"pip install 'guided-descent\[images\]'"):
+        prepared(make_shards(tmp_path / "in"), tmp_path / "out")

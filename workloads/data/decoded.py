@@ -1,0 +1,140 @@
+"""ImageNet's pixels: decoded once, whatever the instance, and memory-mapped ever after.
+
+    <cache>/imagenet/<key>/{train,validation}/{inputs,classes}.npy
+
+Images are brought to a shorter side of `side`, cut to its centre, and written into `inputs.npy`,
+uint8 (n, 3, side, side), a few at a time. An instance links that file and writes targets of its
+own. Needs Pillow, the extra `images`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.canonical import sha256_json
+from harness.errors import HarnessError
+from workloads.data import imagenet
+from workloads.data.cache import kept
+from workloads.data.imagenet import Encoded, ImagenetSettings
+from workloads.data.paths import default_cache_dir
+
+FORMAT_VERSION = 1
+KIND = "imagenet"
+AT_ONCE = 256
+"""Images in memory at a time: 50 MB of pixels at a side of 256."""
+
+
+def write_instance(
+    settings: ImagenetSettings, data_dir: Path | None, names: npt.NDArray[np.int64], folder: Path
+) -> None:
+    """Write folder/{train,validation}/{inputs,targets}.npy, decoding first if need be.
+
+    Args:
+        settings: side and numbers.
+        data_dir: the folder that holds `train` and `val`, or `imagenet`; None for the default.
+        names: the target of each class, (classes,).
+        folder: where to write.
+
+    Raises:
+        HarnessError: ImageNet is not there, is broken, or is not what the settings say, or Pillow
+            is not installed.
+    """
+    source = kept(
+        default_cache_dir().absolute(),
+        KIND,
+        _key(settings, data_dir),
+        lambda place: _decode(settings, data_dir, place),
+    )
+    for split in imagenet.SPLITS:
+        (folder / split).mkdir(parents=True, exist_ok=True)
+        _link(source / split / "inputs.npy", folder / split / "inputs.npy")
+        classes = np.load(source / split / "classes.npy", allow_pickle=False)
+        np.save(folder / split / "targets.npy", names[classes], allow_pickle=False)
+
+
+def decoded(image: Encoded, side: int) -> npt.NDArray[np.uint8]:
+    """One image, (3, side, side): shorter side scaled to `side` (bicubic), then the centre.
+
+    Raises:
+        HarnessError: it is truncated or no image, or Pillow is not installed.
+    """
+    pillow = _pillow()
+    try:
+        with pillow.open(io.BytesIO(image.content)) as opened:
+            picture = opened.convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise HarnessError(
+            f"{image.name} cannot be decoded: {error}", "fetch it again, or take it out"
+        ) from error
+    scale = side / min(picture.size)
+    width, height = (max(side, round(length * scale)) for length in picture.size)
+    picture = picture.resize((width, height), pillow.Resampling.BICUBIC)
+    left, top = (width - side) // 2, (height - side) // 2
+    pixels = np.asarray(picture.crop((left, top, left + side, top + side)))
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _decode(settings: ImagenetSettings, data_dir: Path | None, folder: Path) -> None:
+    for split in imagenet.SPLITS:
+        (folder / split).mkdir()
+        shape = (settings.count(split), 3, settings.side, settings.side)
+        pixels = np.lib.format.open_memmap(folder / split / "inputs.npy", "w+", np.uint8, shape)
+        images = imagenet.encoded(settings, data_dir, split)
+        classes = _fill(pixels, images, settings.side)
+        if len(classes) != len(pixels):
+            raise HarnessError(
+                f"the {split} split of ImageNet holds {len(classes)} images,"
+                f" declared are {len(pixels)}",
+                "fetch what is missing; a subset is declared in workload.toml's data settings",
+            )
+        pixels.flush()
+        np.save(folder / split / "classes.npy", np.array(classes, dtype=np.int64))
+
+
+def _fill(pixels: npt.NDArray[np.uint8], images: Iterator[Encoded], side: int) -> list[int]:
+    """Decode in threads, as many as fit; returns the class of every image there is."""
+    classes: list[int] = []
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        while some := list(islice(images, AT_ONCE)):
+            room = some[: max(0, len(pixels) - len(classes))]
+            for number, picture in enumerate(pool.map(lambda one: decoded(one, side), room)):
+                pixels[len(classes) + number] = picture
+            classes += [image.label for image in some]
+    return classes
+
+
+def _key(settings: ImagenetSettings, data_dir: Path | None) -> str:
+    files = imagenet.files(data_dir)
+    stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return sha256_json(
+        {"format": FORMAT_VERSION, "settings": settings.model_dump(mode="json"), "files": stamps}
+    )[:40]
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        # Another file system, or one without links.
+        shutil.copyfile(source, target)
+
+
+def _pillow() -> ModuleType:
+    try:
+        return importlib.import_module("PIL.Image")
+    except ImportError as error:
+        raise HarnessError(
+            "decoding ImageNet needs Pillow, which is not installed",
+            "pip install 'guided-descent[images]'",
+        ) from error
