@@ -1,4 +1,4 @@
-"""The generated language: the same bytes everywhere, heavy tails, and what only a memory predicts."""
+"""The generated language: the same bytes everywhere, heavy tails, what only a memory predicts."""
 
 import hashlib
 from functools import cache

@@ -82,7 +82,7 @@ def prepare(
         write_rows(folder / split, stream, settings.counts[split], settings.time, ids)
 
 
-def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:
+def source_files(workload: str, data: Data, data_dir: Path | None) -> tuple[Path, ...]:
     """The files that `prepare` reads; an instance is made anew when one of them changes.
 
     Raises:
@@ -90,7 +90,7 @@ def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:
     """
     if data.source not in ("shards", "text"):
         return ()
-    settings = checked_settings(CorpusSettings, data.settings, "data")
+    settings = checked_settings(CorpusSettings, data.settings, workload)
     return _find(data.source, settings, data_dir).files
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from workloads.data import sequences
-from workloads.data.sequences import source_files
 from workloads.spec import Data
-
-__all__ = ["prepare", "source_files"]
 
 
 def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None) -> None:
     """Write an instance's splits; see `workloads.data.sequences.prepare`."""
     sequences.prepare("lm", data, instance_seed, folder, data_dir)
+
+
+def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:
+    """The files that `prepare` reads; see `workloads.data.sequences.source_files`."""
+    return sequences.source_files("lm", data, data_dir)

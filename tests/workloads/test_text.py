@@ -1,0 +1,180 @@
+"""Real text: whatever the form, tokenised once, cut into sequences that follow one another."""
+
+import gzip
+import multiprocessing
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from tests.workloads.text_made import of_text, text
+from workloads.data import tokenised
+from workloads.data.corpus import Corpus, find, pieces, split_of
+from workloads.data.ids import permuted_ids
+from workloads.data.manifest import has_its_hashes
+from workloads.data.tokenizer import PairEncoding, Words
+from workloads.lm import data as lm
+from workloads.rnn import data as rnn
+
+SEED = "0123456789abcdef0123456789abcdef"
+LINES = {"train": 400, "valid": 80, "test": 80}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache/guided-descent/corpora"
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    place = tmp_path / "data/made"
+    place.mkdir(parents=True)
+    for seed, (split, lines) in enumerate(LINES.items()):
+        (place / f"{split}.txt").write_text(text(lines, seed), encoding="utf-8")
+    return place
+
+
+def prepared(place: Path, folder: Path, seed: str = SEED, **changed: object) -> Path:
+    folder.mkdir(exist_ok=True)
+    lm.prepare(of_text(**changed), seed, folder, place)
+    return folder
+
+
+def ids_of(
+    folder: Path, split: str = "train", seed: str = SEED, vocabulary: int = 300
+) -> list[int]:
+    """The tokenizer's ids of a split, in a row."""
+    inputs, targets = (np.load(folder / split / f"{name}.npy") for name in ("inputs", "targets"))
+    assert inputs.dtype == targets.dtype == np.uint16
+    assert np.array_equal(inputs.ravel()[1:], targets.ravel()[:-1])
+    named = np.argsort(permuted_ids(seed, vocabulary))
+    return [*named[inputs.ravel()].tolist(), int(named[targets[-1, -1]])]
+
+
+def test_pair_encoding_gives_the_text_back(corpus: Path, tmp_path: Path, cache: Path) -> None:
+    folder = prepared(corpus.parent, tmp_path / "made", test=3)
+    (stored,) = cache.iterdir()
+    import tokenizers
+
+    coder = tokenizers.Tokenizer.from_file(str(stored / "tokenizer.json"))
+    for split, file in (("train", "train"), ("validation", "valid"), ("test", "test")):
+        read_back = coder.decode(ids_of(folder, split))
+        assert (corpus / f"{file}.txt").read_text().startswith(read_back)
+        assert len(read_back) > 30
+    assert np.load(folder / "train/inputs.npy").shape == (40, 8)
+
+
+def test_words_are_the_most_frequent_ones_and_lines_end(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "train.txt").write_text("b a b\n\n b rare <unk> a\n" * 40 + "once\n")
+    (tmp_path / "valid.txt").write_text("a never\n" * 40)
+    rnn.prepare(of_text(tokenizer="word"), SEED, tmp_path, tmp_path)
+    (stored,) = cache.iterdir()
+    known = (stored / "words.txt").read_text().split()
+    assert known == ["<unk>", "<eos>", "b", "a", "rare", "once"]
+    assert [known[word] for word in ids_of(tmp_path)[:10]] == (
+        ["b", "a", "b", "<eos>", "b", "rare", "<unk>", "a", "<eos>", "b"]
+    )
+    assert [known[word] for word in ids_of(tmp_path, "validation")[:3]] == ["a", "<unk>", "<eos>"]
+
+
+def test_a_vocabulary_bounds_the_words() -> None:
+    coder = Words.of([text(200)], 8)
+    assert len(coder.words) == 8
+    assert {int(ids.max()) for ids in coder.encode([text(50)])} == {7}
+
+
+def test_every_form_gives_the_same_tokens(corpus: Path, tmp_path: Path) -> None:
+    wanted = ids_of(prepared(corpus.parent, tmp_path / "plain"))
+    content = (corpus / "train.txt").read_text()
+    (corpus / "train.txt").unlink()
+    (corpus / "train.txt.gz").write_bytes(gzip.compress(content.encode()))
+    assert ids_of(prepared(corpus.parent, tmp_path / "gz")) == wanted
+    (corpus / "train.txt.gz").unlink()
+    rows = [line + "\n" for line in content.split("\n")[:-1]]
+    parquet.write_table(pyarrow.table({"text": rows}), corpus / "train-00000-of-00001.parquet")
+    assert ids_of(prepared(corpus.parent, tmp_path / "parquet")) == wanted
+
+
+def test_rows_that_are_documents_are_parted_by_a_blank_line(tmp_path: Path) -> None:
+    table = pyarrow.table({"text": ["one\ntwo", "", None, "three"], "id": list("abcd")})
+    parquet.write_table(table, tmp_path / "shard.parquet")
+    assert "".join(pieces([tmp_path / "shard.parquet"])) == "one\ntwo\n\nthree\n\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("ptb.valid.txt", "validation"),
+        ("wiki.train.tokens", "train"),
+        ("test-00000-of-00001.parquet", "test"),
+        ("edu_fineweb_val_000000.bin", "validation"),
+        ("dev.txt.gz", "validation"),
+        ("latest_trainings.txt", "train"),
+    ],
+)
+def test_names_say_the_split(name: str, split: str) -> None:
+    assert split_of(Path(name)) == split
+
+
+def test_the_data_folder_itself_may_be_the_corpus(corpus: Path) -> None:
+    by_name = find("made", corpus.parent, (".txt",))
+    assert by_name == find("made", corpus, (".txt",)) == find(str(corpus), None, (".txt",))
+    assert by_name == Corpus(
+        corpus, (corpus / "train.txt",), (corpus / "valid.txt",), (corpus / "test.txt",)
+    )
+    assert set(lm.source_files(of_text(), corpus)) == set(by_name.files)
+
+
+def test_without_a_file_for_it_validation_begins_the_text(corpus: Path, tmp_path: Path) -> None:
+    for name in ("valid.txt", "test.txt"):
+        (corpus / name).unlink()
+    folder = prepared(corpus, tmp_path / "made")
+    whole = Words.of(pieces([corpus / "train.txt"]), 300)
+    folder = prepared(corpus, tmp_path / "words", tokenizer="word")
+    (ids,) = whole.encode(pieces([corpus / "train.txt"]))
+    assert ids_of(folder, "validation") == ids[:81].tolist()
+    assert ids_of(folder, "train") == ids[81 : 81 + 321].tolist()
+
+
+def test_instances_name_the_same_tokens_otherwise(corpus: Path, tmp_path: Path) -> None:
+    first = prepared(corpus, tmp_path / "first")
+    second = prepared(corpus, tmp_path / "second", seed="f" * 32)
+    assert ids_of(first) == ids_of(second, seed="f" * 32)
+    inputs = [np.load(folder / "train/inputs.npy") for folder in (first, second)]
+    assert (inputs[0] == inputs[1]).mean() < 0.2
+
+
+def test_a_text_is_tokenised_once(
+    corpus: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(corpus, tmp_path / "first")
+    (stored,) = cache.iterdir()
+    assert has_its_hashes(stored)
+    with monkeypatch.context() as patched:
+        patched.delattr(PairEncoding, "encode")
+        prepared(corpus, tmp_path / "second", seed="f" * 32)
+    (corpus / "train.txt").write_text(text(500, 9))
+    prepared(corpus, tmp_path / "changed")
+    monkeypatch.setattr(tokenised, "FORMAT_VERSION", tokenised.FORMAT_VERSION + 1)
+    prepared(corpus, tmp_path / "format")
+    prepared(corpus, tmp_path / "vocabulary", vocabulary=310)
+    assert len(list(cache.iterdir())) == 4
+
+
+def test_two_processes_at_once_tokenise_it_whole(corpus: Path, tmp_path: Path, cache: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    jobs = [
+        context.Process(target=prepared, args=(corpus, tmp_path / str(number)))
+        for number in range(2)
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    assert [job.exitcode for job in jobs] == [0, 0]
+    assert ids_of(tmp_path / "0") == ids_of(tmp_path / "1")
+    (stored,) = cache.iterdir()
+    assert has_its_hashes(stored)
