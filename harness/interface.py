@@ -12,6 +12,7 @@ Nothing here names the workload, and none of it is held-out data.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from workloads.parameters import LayerSpec, ParameterSpec
@@ -22,6 +23,20 @@ Hyperparameters = Mapping[str, Any]
 
 Schedule = Callable[[float], float]
 """From the share of the horizon spent, in [0, 1], to the factor on the learning rate."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """What `build` may return where an optax transformation and a schedule do not say enough."""
+
+    optimizer: Any
+    """The transformation."""
+    schedule: Schedule | None = None
+    judged: Callable[[Any, Any], Any] | None = None
+    """From its state and the live parameters to the parameters to be judged."""
+    takes_factor: bool = False
+    """Whether its `update` takes the schedule's factor, as the argument `factor` (a scalar array),
+    to use it where the method wants it; else its whole update is multiplied by the factor."""
 
 
 class Batch(NamedTuple, Generic[Array]):

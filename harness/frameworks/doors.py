@@ -132,6 +132,18 @@ def arguments(function: Callable[..., Any], hyperparameters: Hyperparameters) ->
     return {name: value for name, value in named.items() if name in accepted}
 
 
+def schedule_state(schedule: Any) -> dict[str, Any]:
+    """The state of a schedule that has one, such as one that counts its calls."""
+    state: dict[str, Any] = schedule.state_dict() if hasattr(schedule, "state_dict") else {}
+    return state
+
+
+def load_schedule_state(schedule: Any, state: Mapping[str, Any]) -> None:
+    """Take back what `schedule_state` gave."""
+    if hasattr(schedule, "load_state_dict"):
+        schedule.load_state_dict(state)
+
+
 class CompletedSubmission:
     """A class of door 3 with what it left out filled in.
 
@@ -141,10 +153,18 @@ class CompletedSubmission:
     Args:
         inner: an instance of the submission's class.
         assign: puts parameters back into `problem.parameters`.
+        prepare: called before `setup` with the problem, the point, and whether the class clips
+            its gradients by itself; it gives the parameters the start that the point asks for.
     """
 
-    def __init__(self, inner: Any, assign: Callable[[Any, Mapping[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        inner: Any,
+        assign: Callable[[Any, Mapping[str, Any]], None],
+        prepare: Callable[[Any, Hyperparameters, bool], None],
+    ) -> None:
         self.inner = inner
+        self._prepare = prepare
         self._assign = assign
         self._problem: Any = None
         self.step: Callable[[Any], Any] = inner.step
@@ -156,6 +176,7 @@ class CompletedSubmission:
     def setup(self, problem: Any, hyperparameters: Hyperparameters) -> None:
         """Set the submission up."""
         self._problem = problem
+        self._prepare(problem, hyperparameters, getattr(self.inner, "clips_gradients", False))
         self.inner.setup(problem, hyperparameters)
 
     def eval_parameters(self) -> Mapping[str, Any]:

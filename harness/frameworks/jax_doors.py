@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import optax
 from jax import Array
 
 from harness.errors import HarnessError
+from harness.frameworks.averages import averaged
 from harness.frameworks.doors import (
     DEFAULT_HORIZON,
     CompletedSubmission,
@@ -18,16 +20,19 @@ from harness.frameworks.doors import (
     complete_class,
     imported,
     is_import_path,
+    load_schedule_state,
     module_of,
     room,
+    schedule_state,
     submission_file,
 )
+from harness.frameworks.jax_around import Around, JaxArithmetic, prepare_class
 from harness.frameworks.jax_problem import JaxProblem, moved
 from harness.frameworks.jax_stream import JaxStream
-from harness.interface import Batch, Hyperparameters, Schedule, Submission
+from harness.interface import Batch, Built, Hyperparameters, Schedule, Submission
 
-Built = optax.GradientTransformation | tuple[optax.GradientTransformation, Schedule]
-Build = Callable[[JaxProblem, Hyperparameters], Built]
+Returned = optax.GradientTransformation | tuple[optax.GradientTransformation, Schedule] | Built
+Build = Callable[[JaxProblem, Hyperparameters], Returned]
 
 
 def submission_at(location: str, hyperparameters: Hyperparameters) -> Submission:
@@ -36,10 +41,14 @@ def submission_at(location: str, hyperparameters: Hyperparameters) -> Submission
     Raises:
         HarnessError: there is none for jax. What the submission itself raises passes through.
     """
+    return averaged(_found(location, hyperparameters), hyperparameters, JaxArithmetic())
+
+
+def _found(location: str, hyperparameters: Hyperparameters) -> Submission:
     if is_import_path(location):
         found = imported(location)
         if isinstance(found, type) and hasattr(found, "step"):
-            return CompletedSubmission(complete_class(found, location)(), assign)
+            return CompletedSubmission(complete_class(found, location)(), assign, prepare_class)
         if not callable(found):
             raise HarnessError(
                 f"'{location}' is no function that makes an optax transformation",
@@ -51,7 +60,7 @@ def submission_at(location: str, hyperparameters: Hyperparameters) -> Submission
     file = submission_file(location, "submission_jax.py")
     entry = room(module_of(file), file)
     if isinstance(entry, type):
-        return CompletedSubmission(entry(), assign)
+        return CompletedSubmission(entry(), assign, prepare_class)
     return OptimizerSubmission(entry, str(file))
 
 
@@ -76,23 +85,30 @@ class OptimizerSubmission:
         self._state: Any = None
         self._passes = 0
 
-    averages_weights = False
+    @property
+    def averages_weights(self) -> bool:
+        """Whether the transformation has parameters of its own to be judged."""
+        return self._built.judged is not None
 
     def setup(self, problem: JaxProblem, hyperparameters: Hyperparameters) -> None:
         """Build the transformation and its state."""
         self._problem = problem
-        transformation, schedule = _with_schedule(self._build(problem, hyperparameters))
-        if not isinstance(transformation, optax.GradientTransformation):
+        self._around = Around(problem, hyperparameters)
+        self._built = _whole(self._build(problem, hyperparameters))
+        if not isinstance(self._built.optimizer, optax.GradientTransformation):
             raise HarnessError(
-                f"{self._place}: made {type(transformation).__name__}",
+                f"{self._place}: made {type(self._built.optimizer).__name__}",
                 "an optax.GradientTransformation is wanted, or a pair of one and a schedule",
             )
-        self._schedule = schedule
+        self._schedule = self._built.schedule
+        transformation = self._around(self._built.optimizer)
         self._rate: float | None = hyperparameters.get("learning_rate")
         self._factor: float | None = None
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
         self._place_on_device(problem.parameters, transformation.init(problem.parameters))
-        self._train = _train_step(problem, transformation)
+        self._train = _train_step(problem, transformation, self._built.takes_factor)
+        judged = self._built.judged
+        self._judge = judged and jax.jit(partial(self._around.judged, judged))
 
     def step(self, stream: JaxStream) -> Array:
         """One batch, one update; the loss before it, still being computed."""
@@ -114,8 +130,11 @@ class OptimizerSubmission:
         return loss
 
     def eval_parameters(self) -> Mapping[str, Array]:
-        """The live parameters."""
-        return self._parameters
+        """The live parameters, or those that the transformation has to be judged."""
+        if self._judge is None:
+            return self._parameters
+        judged: Mapping[str, Array] = self._judge(self._state, self._parameters)
+        return judged
 
     def learning_rate(self) -> float | None:
         """The point's rate times the schedule's last factor."""
@@ -124,16 +143,18 @@ class OptimizerSubmission:
         return self._rate * self._factor
 
     def state_dict(self) -> Mapping[str, Any]:
-        """The parameters and the leaves of the transformation's state."""
+        """The parameters, the leaves of the transformation's state, and the schedule's state."""
         return {
             "optimizer": jax.tree.leaves(self._state),
             "parameters": self._parameters,
             "passes": self._passes,
+            "schedule": schedule_state(self._schedule),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Put all back."""
         self._passes = int(state["passes"])
+        load_schedule_state(self._schedule, state["schedule"])
         structure = jax.tree.structure(self._state)
         self._place_on_device(
             state["parameters"], jax.tree.unflatten(structure, state["optimizer"])
@@ -146,15 +167,18 @@ class OptimizerSubmission:
         self._state = jax.device_put(state, self._problem.device)
 
 
-def _with_schedule(built: Any) -> tuple[Any, Schedule | None]:
-    """What `build` returned as a pair; an optax transformation is a tuple of its own kind."""
-    if isinstance(built, tuple) and not isinstance(built, optax.GradientTransformation):
-        transformation, schedule = built
-        return transformation, schedule
-    return built, None
+def _whole(returned: Any) -> Built:
+    """What `build` returned as one kind; an optax transformation is a tuple of its own."""
+    if isinstance(returned, Built):
+        return returned
+    if isinstance(returned, tuple) and not isinstance(returned, optax.GradientTransformation):
+        return Built(*returned)
+    return Built(returned)
 
 
-def _train_step(problem: JaxProblem, transformation: optax.GradientTransformation) -> Any:
+def _train_step(
+    problem: JaxProblem, transformation: optax.GradientTransformation, takes_factor: bool
+) -> Any:
     """The compiled step; it returns parameters, state, buffers and the loss.
 
     Args of the step: parameters, state, buffers, batch, factor (or None) and the number of the
@@ -173,11 +197,12 @@ def _train_step(problem: JaxProblem, transformation: optax.GradientTransformatio
         (loss, statistics), gradients = jax.value_and_grad(problem.training_loss, has_aux=True)(
             parameters, batch, key
         )
-        # Line searches among the transformations (optax.lbfgs) ask for the last three.
-        updates, state = update(
-            gradients, state, parameters, value=loss, grad=gradients, value_fn=value
-        )
-        if factor is not None:
+        # Line searches among the transformations (optax.lbfgs) ask for these three.
+        extra = {"value": loss, "grad": gradients, "value_fn": value}
+        if takes_factor:
+            extra["factor"] = jnp.asarray(1.0 if factor is None else factor)
+        updates, state = update(gradients, state, parameters, **extra)
+        if factor is not None and not takes_factor:
             updates = jax.tree.map(lambda change: factor * change, updates)
         buffers = moved(buffers, statistics)
         return optax.apply_updates(parameters, updates), state, buffers, loss

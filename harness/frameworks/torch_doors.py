@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from harness.errors import HarnessError
+from harness.frameworks.averages import averaged
 from harness.frameworks.doors import (
     DEFAULT_HORIZON,
     CompletedSubmission,
@@ -18,10 +19,13 @@ from harness.frameworks.doors import (
     complete_class,
     imported,
     is_import_path,
+    load_schedule_state,
     module_of,
     room,
+    schedule_state,
     submission_file,
 )
+from harness.frameworks.torch_around import Around, TorchArithmetic, prepare_class
 from harness.frameworks.torch_problem import TorchProblem
 from harness.frameworks.torch_stream import TorchStream
 from harness.interface import Hyperparameters, Schedule, Submission
@@ -36,12 +40,16 @@ def submission_at(location: str, hyperparameters: Hyperparameters) -> Submission
     Raises:
         HarnessError: there is none for torch. What the submission itself raises passes through.
     """
+    return averaged(_found(location, hyperparameters), hyperparameters, TorchArithmetic())
+
+
+def _found(location: str, hyperparameters: Hyperparameters) -> Submission:
     if is_import_path(location):
         found = imported(location)
         if isinstance(found, type) and issubclass(found, Optimizer):
             return OptimizerSubmission(_builder_of(found, hyperparameters))
         if isinstance(found, type) and hasattr(found, "step"):
-            return CompletedSubmission(complete_class(found, location)(), assign)
+            return CompletedSubmission(complete_class(found, location)(), assign, prepare_class)
         raise HarnessError(
             f"'{location}' is no torch optimizer class",
             "give a class such as torch.optim:AdamW, or one with setup and step",
@@ -49,7 +57,7 @@ def submission_at(location: str, hyperparameters: Hyperparameters) -> Submission
     file = submission_file(location, "submission.py")
     entry = room(module_of(file), file)
     if isinstance(entry, type):
-        return CompletedSubmission(entry(), assign)
+        return CompletedSubmission(entry(), assign, prepare_class)
     return OptimizerSubmission(entry, str(file))
 
 
@@ -101,7 +109,8 @@ class OptimizerSubmission:
         """Build the optimizer over the live parameters."""
         self._problem = problem
         self._loss = problem.uncounted_loss
-        built = self._build(problem, hyperparameters)
+        self._around = Around(problem, hyperparameters)
+        built = self._build(self._around.view, hyperparameters)
         self._optimizer, self._schedule = built if isinstance(built, tuple) else (built, None)
         if not isinstance(self._optimizer, Optimizer):
             raise HarnessError(
@@ -118,13 +127,16 @@ class OptimizerSubmission:
         problem = self._problem
         batch = stream.next()
         optimizer: Any = self._optimizer
+        around = self._around
         if self._schedule is not None:
             self._set_rates(self._schedule(problem.budget.progress(self._horizon)))
 
         def loss_and_gradient() -> Tensor:
             optimizer.zero_grad()
+            around.publish()
             loss = self._loss(batch)
             loss.backward()
+            around.take_gradients()
             problem.note_passes(1, 1, batch.targets.shape[0])
             return loss
 
@@ -133,14 +145,17 @@ class OptimizerSubmission:
         else:
             loss = loss_and_gradient()
             optimizer.step()
+        around.publish()
         return loss.detach()
 
     def eval_parameters(self) -> Mapping[str, Tensor]:
         """The live parameters, or the optimizer's average where it has modes to switch to one."""
         if not self._set_mode("eval"):
             return self._problem.parameters
+        self._around.publish()
         judged = {name: live.detach().clone() for name, live in self._problem.parameters.items()}
         self._set_mode("train")
+        self._around.publish()
         return judged
 
     def learning_rate(self) -> float | None:
@@ -148,16 +163,20 @@ class OptimizerSubmission:
         return float(self._optimizer.param_groups[0]["lr"])
 
     def state_dict(self) -> Mapping[str, Any]:
-        """The optimizer's state and the parameters."""
+        """The optimizer's state, the parameters, and the schedule's state if it has one."""
         return {
             "optimizer": self._optimizer.state_dict(),
             "parameters": dict(self._problem.parameters),
+            "trained": self._around.state_dict(),
+            "schedule": schedule_state(self._schedule),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Put both back."""
+        """Put all back."""
         assign(self._problem, state["parameters"])
+        self._around.load_state_dict(state["trained"])
         self._optimizer.load_state_dict(dict(state["optimizer"]))
+        load_schedule_state(self._schedule, state["schedule"])
 
     def _set_rates(self, factor: float) -> None:
         for group, base in zip(self._optimizer.param_groups, self._base_rates, strict=True):

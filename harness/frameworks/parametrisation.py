@@ -1,0 +1,116 @@
+"""Maximal-update (muP) and unit-scaled maximal-update (u-muP) parametrisation, for any optimizer.
+
+A point asks for one as `parametrisation = "<scheme>_<rule>"`: the scheme is `mup` or `umup`, the
+rule says how the optimizer's step depends on the gradient's scale,
+
+    sgd       step ~ gradient: sgd, heavy_ball, nesterov, mda                            e = 0
+    shampoo   step ~ orthogonal matrix: shampoo without grafting                         e = 1/2
+    kfac      step ~ gradient over its square: kfac, ekfac, natural_gradient             e = 1
+    adam      each entry of the step ~ 1: adamw, soap, shampoo grafted to adam, signsgd, ...
+
+With m_in and m_out the widths that a weight reads and writes, over the workload's base widths
+(`mup`) or absolute (`umup`), a weight's step is to change by
+
+    matrices     (m_out / m_in)^(1 - e)          adam: 1 / m_in
+    embeddings   m_out^(1 - e)                   adam: 1, umup: 1 / sqrt(m_out)
+    vectors      m_out^(1 - e)                   adam and shampoo (which has Adam for them): 1
+
+and its start by 1 / sqrt(m_in) for the output matrix, 1 for all others (`mup`), or to deviations of
+1 / sqrt(fan_in), 1 / fan_in for the output matrix and 1 for embeddings (`umup`).
+
+No optimizer needs to know: it is given w in place of W = A w, with gradients A dL/dW, and one rate
+for all. For a step that wants the factor r, A = r (adam, shampoo) or sqrt(r) (sgd); kfac, whose
+step does not depend on A, never wants one. This is the symmetry of abc-parametrisations, and an
+output multiplier is the same thing. Decoupled decay is not scaled with r: it stays eta lambda.
+
+Sources: Yang et al. (2022), table 3; Ishikawa and Karakida (2024), for shampoo and kfac; Blake et
+al. (2025), table 2. Deviations of `umup`: multipliers of activations, residuals and attention
+belong to the model and are not there; trained weights have unit scale only up to that symmetry;
+vectors start as the workload says. Damping and epsilon are the optimizer's and do not scale with
+width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.errors import UnknownNameError
+from harness.interface import Hyperparameters
+from workloads.parameters import ParameterSpec, Role
+
+EXPONENTS = {"sgd": 0.0, "shampoo": 0.5, "kfac": 1.0}
+RULES = ("adam", *EXPONENTS)
+SCHEMES = ("mup", "umup")
+NAMES = ("standard", *(f"{scheme}_{rule}" for scheme in SCHEMES for rule in RULES))
+VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What a parametrisation does to one weight W."""
+
+    initial: float
+    """The factor on its declared start."""
+    rate: float
+    """The factor on its step, r."""
+    multiplier: float
+    """W over what the optimizer trains, A."""
+
+
+def scalings(
+    specs: Mapping[str, ParameterSpec], hyperparameters: Hyperparameters
+) -> dict[str, Scaling]:
+    """The scalings that a point asks for, by parameter; none for `standard`.
+
+    Raises:
+        UnknownNameError: `parametrisation` is not one of `NAMES`.
+    """
+    name = str(hyperparameters.get("parametrisation", "standard"))
+    if name not in NAMES:
+        raise UnknownNameError("parametrisation", name, NAMES)
+    if name == "standard":
+        return {}
+    scheme, _, rule = name.partition("_")
+    found = {}
+    for key, spec in specs.items():
+        rate = _rate(spec, _widths(spec, specs, scheme), scheme, rule)
+        multiplier = math.sqrt(rate) if rule == "sgd" else rate
+        found[key] = Scaling(_initial(spec, scheme), rate, multiplier)
+    return found
+
+
+def _widths(
+    spec: ParameterSpec, specs: Mapping[str, ParameterSpec], scheme: str
+) -> tuple[float, float]:
+    """m_in and m_out. Logits are not a width, and neither are an embedding's rows."""
+    reads = 1.0 if spec.role in (*VECTORS, Role.EMBEDDING) else spec.width_multiplier
+    classes = [other.fan_out for other in specs.values() if other.role is Role.OUTPUT]
+    to_logits = spec.role is Role.OUTPUT or (spec.role is Role.BIAS and spec.fan_out in classes)
+    if scheme == "umup":
+        written = spec.shape[1] if spec.role is Role.EMBEDDING else spec.shape[0]
+        into = 1 if spec.role in (*VECTORS, Role.EMBEDDING) else spec.fan_in
+        return float(into), 1.0 if to_logits else float(written)
+    return reads, 1.0 if to_logits else max(other.width_multiplier for other in specs.values())
+
+
+def _rate(spec: ParameterSpec, widths: tuple[float, float], scheme: str, rule: str) -> float:
+    reads, writes = widths
+    if spec.role in VECTORS and rule == "shampoo":
+        rule = "adam"
+    if rule == "adam":
+        is_unit_embedding = spec.role is Role.EMBEDDING and scheme == "umup"
+        return 1.0 / math.sqrt(writes) if is_unit_embedding else 1.0 / reads
+    return float((writes / reads) ** (1.0 - EXPONENTS[rule]))
+
+
+def _initial(spec: ParameterSpec, scheme: str) -> float:
+    if spec.role in VECTORS or spec.init.kind == "constant":
+        return 1.0
+    if scheme == "mup":
+        return 1.0 / math.sqrt(spec.width_multiplier) if spec.role is Role.OUTPUT else 1.0
+    wanted = 1.0 if spec.role is Role.EMBEDDING else 1.0 / math.sqrt(spec.fan_in)
+    if spec.role is Role.OUTPUT:
+        wanted = 1.0 / spec.fan_in
+    return wanted / spec.init.value

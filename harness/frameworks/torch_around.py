@@ -1,0 +1,124 @@
+"""What stands around any torch optimizer: clipping, parametrisation, averages."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.errors import HarnessError
+from harness.frameworks.averages import Values
+from harness.frameworks.parametrisation import Scaling, scalings
+from harness.frameworks.torch_problem import TorchProblem
+from harness.interface import Hyperparameters
+
+
+class TorchArithmetic:
+    """`harness.frameworks.averages.Arithmetic`, in as few launches as torch allows."""
+
+    def copy(self, values: Mapping[str, Tensor]) -> Values:
+        """Copies that later steps do not change."""
+        return {name: value.detach().clone() for name, value in values.items()}
+
+    @torch.no_grad()
+    def towards(self, average: Values, values: Mapping[str, Tensor], weight: float) -> Values:
+        """average + weight (values - average), in place."""
+        torch._foreach_lerp_(list(average.values()), [values[n] for n in average], weight)
+        return average
+
+    @torch.no_grad()
+    def shifted(
+        self, average: Values, values: Mapping[str, Tensor], start: Values, weight: float
+    ) -> Values:
+        """average + weight (values - start), new tensors."""
+        way = torch._foreach_sub([values[n] for n in average], [start[n] for n in average])
+        moved = torch._foreach_add(list(average.values()), way, alpha=weight)
+        return dict(zip(average, moved, strict=True))
+
+
+def scale_start(problem: TorchProblem, found: Mapping[str, Scaling]) -> None:
+    """Multiply the live parameters by a parametrisation's factors on their start."""
+    with torch.no_grad():
+        for name, scaling in found.items():
+            problem.parameters[name].mul_(scaling.initial)
+
+
+def prepare_class(problem: TorchProblem, hyperparameters: Hyperparameters, clips: bool) -> None:
+    """What a class of door 3 may ask for: a start of its own scale, nothing between its passes.
+
+    Raises:
+        HarnessError: the point asks for clipping or multipliers, which such a class has to do.
+    """
+    if float(hyperparameters.get("clip", 0.0)) != 0.0 and not clips:
+        raise HarnessError(
+            "clip is set, and this submission is a class that makes its own passes",
+            "set clip = 0.0; a class that clips by itself says so by clips_gradients = True",
+        )
+    found = scalings(problem.specs, hyperparameters)
+    if any(scaling.multiplier != 1.0 for scaling in found.values()):
+        raise HarnessError(
+            f"parametrisation is {hyperparameters['parametrisation']}, and this submission is a "
+            "class that updates the live parameters itself",
+            "allowed here: standard, or mup_kfac and umup_kfac, which only change the start",
+        )
+    scale_start(problem, found)
+
+
+class Around:
+    """Between the problem and a torch optimizer: what the optimizer trains, and its gradients.
+
+    Args:
+        problem: the problem; its live parameters W are scaled to a parametrisation's start.
+        hyperparameters: `clip`, the largest global norm of dL/dW (0 for none), and
+            `parametrisation`.
+    """
+
+    def __init__(self, problem: TorchProblem, hyperparameters: Hyperparameters) -> None:
+        self._live = problem.parameters
+        self._clip = float(hyperparameters.get("clip", 0.0))
+        if self._clip < 0.0:
+            raise HarnessError(f"clip is {self._clip}", "allowed: 0 (off) or a largest norm")
+        found = scalings(problem.specs, hyperparameters)
+        scale_start(problem, found)
+        self._multipliers = {n: s.multiplier for n, s in found.items() if s.multiplier != 1.0}
+        self._trained = {
+            name: nn.Parameter(self._live[name].detach() / multiplier)
+            for name, multiplier in self._multipliers.items()
+        }
+        self.view = self._view(problem)
+        """The problem as `build` sees it: its parameters are those to be trained, w."""
+
+    def _view(self, problem: TorchProblem) -> TorchProblem:
+        if not self._trained:
+            return problem
+        view = copy.copy(problem)
+        view.parameters = {**problem.parameters, **self._trained}
+        return view
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Put A w into the live parameters; nothing where the two are one."""
+        for name, trained in self._trained.items():
+            torch.mul(trained, self._multipliers[name], out=self._live[name].detach())
+
+    def take_gradients(self) -> None:
+        """After a backward pass: clip, and give the optimizer A dL/dW."""
+        if self._clip > 0.0:
+            nn.utils.clip_grad_norm_(self._live.values(), self._clip)
+        for name, trained in self._trained.items():
+            gradient, self._live[name].grad = self._live[name].grad, None
+            trained.grad = None if gradient is None else gradient.mul_(self._multipliers[name])
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is trained in other coordinates."""
+        return dict(self._trained)
+
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Put it back."""
+        for name, trained in self._trained.items():
+            trained.copy_(state[name])
+        self.publish()

@@ -1,0 +1,43 @@
+"""Schedule-free AdamW through `optax.contrib`; see `submission.py` for the update.
+
+The schedule's factor, which warms up, is part of the rate that weights the average.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import optax
+
+from harness.interface import Built, Hyperparameters, Problem
+from submissions import schedules
+
+
+def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
+    """Schedule-free AdamW on all parameters; what is judged is its average x."""
+    del problem  # optax meets the parameters in `init`
+
+    def at_rate(rate: Any) -> optax.GradientTransformationExtraArgs:
+        return optax.contrib.schedule_free_adamw(
+            rate,
+            b1=hyperparameters["beta1"],
+            b2=hyperparameters["beta2"],
+            eps=hyperparameters["epsilon"],
+            weight_decay=hyperparameters["weight_decay"],
+        )
+
+    base = hyperparameters["learning_rate"]
+
+    def update(
+        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
+    ) -> Any:
+        del extra  # a line search's
+        return at_rate(base * factor).update(updates, state, params)
+
+    return Built(
+        optax.GradientTransformationExtraArgs(at_rate(base).init, update),
+        schedules.from_hyperparameters(hyperparameters),
+        judged=optax.contrib.schedule_free_eval_params,
+        takes_factor=True,
+    )
