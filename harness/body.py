@@ -33,7 +33,9 @@ from harness.record.events import SCHEMA_VERSION, read_events
 from harness.record.ledger import Ledger
 from harness.record.recorder import Observer, Recorder
 from harness.record.store import EVENTS_FILE, locked, result_of, write_record
-from harness.referee.referee import Bench, Referee
+from harness.referee.bench import Bench
+from harness.referee.referee import Referee
+from harness.referee.resumption import expected_bytes, left_behind, note_beginning, resumable
 from harness.sandboxes.sandbox import Confinement, sandbox
 from harness.sandboxes.view import empty_view
 from harness.seeds import philox, worker_seed
@@ -54,6 +56,8 @@ class RunOptions:
     data_dir: Path | None = None
     cache_dir: Path | None = None
     threads: int = 2
+    checkpoint_s: float = 60.0
+    """The least timed seconds between two checkpoints of a trial."""
 
 
 def prepare(trial: Trial, options: RunOptions) -> Path:
@@ -65,7 +69,8 @@ def prepare(trial: Trial, options: RunOptions) -> Path:
 def run_trial(trial: Trial, store: Path, options: RunOptions, observer: Observer) -> Result:
     """Run a trial unless its record is finished; either way return its result.
 
-    An attempt that was cut short (the referee died) stays in the log, and a new one follows it.
+    An attempt that was cut short (the referee died) goes on from its last checkpoint; if there is
+    none, it stays in the log, and a new one follows it.
     """
     folder = (store / trial.folder).absolute()
     ledger = Ledger(store)
@@ -99,13 +104,14 @@ def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer)
     data, folder = prepare(trial, options), (store / trial.folder).absolute()
     recorder = Recorder(folder, observer)
     with recorder.open(), _scratch() as scratch, empty_view(data) as view:
-        beginning = _beginning(trial, folder, options)
-        attempt = {"identity": trial.identity, "attempt": beginning["attempt"]}
-        Ledger(store).note("begun", attempt)
-        recorder.emit("begin", beginning)
+        events = read_events(folder / EVENTS_FILE)
+        beginning = _beginning(trial, len(attempts_of(events)) + 1, options)
+        left = left_behind(trial, folder, events, beginning)
+        note_beginning(Ledger(store), recorder, beginning, left)
         framework = adapter(trial.framework, trial.device, options.threads)
         framework.pin()
-        bench = _bench(trial, data, framework, options.threads)
+        bench = _bench(trial, data, framework, options)
+        checkpoints = resumable(trial, folder, options.checkpoint_s, bench.shapes, left)
         confinement = Confinement(
             framework=trial.framework,
             threads=options.threads,
@@ -117,9 +123,8 @@ def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer)
             hidden=(store.absolute(), data.parent),
         )
         cell = sandbox(options.sandbox).start(confinement)
-        expected_bytes = 2 * sum(math.prod(shape) for shape in bench.shapes.values()) * 4 + 2**20
-        wire = Wire(cell.connection, TO_REFEREE, max_tensor_bytes=expected_bytes)
-        return Referee(trial, bench, cell, wire, recorder).run()
+        wire = Wire(cell.connection, TO_REFEREE, max_tensor_bytes=expected_bytes(bench.shapes))
+        return Referee(trial, bench, cell, wire, recorder, checkpoints=checkpoints).run(left)
 
 
 @contextmanager
@@ -136,14 +141,12 @@ def _submission_files(location: str) -> Path | None:
     return Path(location) if Path(location).is_absolute() else None
 
 
-def _beginning(trial: Trial, folder: Path, options: RunOptions) -> dict[str, Any]:
-    path = folder / EVENTS_FILE
-    earlier = sum(event["kind"] == "begin" for event in read_events(path))
+def _beginning(trial: Trial, attempt: int, options: RunOptions) -> dict[str, Any]:
     return {
         "schema": SCHEMA_VERSION,
         "origin": "measured",
         "identity": trial.identity,
-        "attempt": earlier + 1,
+        "attempt": attempt,
         "hardware": hardware(trial.device),
         "fingerprint": fingerprint(trial.device),
         "environment": environment(),
@@ -154,7 +157,7 @@ def _beginning(trial: Trial, folder: Path, options: RunOptions) -> dict[str, Any
     }
 
 
-def _bench(trial: Trial, data: Path, framework: Adapter, threads: int) -> Bench:
+def _bench(trial: Trial, data: Path, framework: Adapter, options: RunOptions) -> Bench:
     workload = registry.workload(trial.workload)
     declared = workload.at(trial.suite)
     sizes = declared.sizes_of(trial.variant)
@@ -163,14 +166,14 @@ def _bench(trial: Trial, data: Path, framework: Adapter, threads: int) -> Bench:
     train = Examples.open(data / "train", declared.limits.resident_gib)
     weights = philox(trial.instance_seed, "weights")
     return Bench(
-        hello=_hello(trial, source, train, threads),
+        hello=_hello(trial, source, train, options.threads),
         train_folder=data / "train",
         parameters=initial_parameters(tuple(specs_of(source).values()), weights)
         | initial_buffers(tuple(buffers_of(source).values())),
         shapes=shapes_of(source),
         evaluator=_evaluator(trial, source, data, train, framework),
         splits=_splits(data),
-        reading=partial(reading, trial.device, threads),
+        reading=partial(reading, trial.device, options.threads),
     )
 
 

@@ -1,6 +1,6 @@
 """What referee and worker say to each other: frozen messages, checked field by field.
 
-to the worker      HELLO, WARM_UP, LOAD, GO, STOP
+to the worker      HELLO, WARM_UP, LOAD, RESTORE, GO, STOP
 to the referee     READY, WARM, SNAPSHOT, STOPPED, FAILED
 
 What the worker says is hostile input; every field has a type and a bound here, and tensors are
@@ -19,6 +19,7 @@ from workloads.spec import Augmentation, Frozen, Sizes
 Seconds = Annotated[float, Field(ge=0.0, le=1e7, allow_inf_nan=False)]
 StepCount = Annotated[int, Field(ge=0, le=2**53)]
 Text = Annotated[str, Field(max_length=4000)]
+StateText = Annotated[str, Field(max_length=2**22)]
 
 
 class Hello(Frozen):
@@ -62,12 +63,23 @@ class Load(Frozen):
     train_folder: str
 
 
+class Restore(Frozen):
+    """A checkpoint of this trial, whose referee had died: text, and this message's tensors."""
+
+    kind: Literal["RESTORE"] = "RESTORE"
+    state: StateText
+
+
 class Go(Frozen):
-    """Train until told to stop, or until a step; `share` of the budget is spent already."""
+    """Train until told to stop, or until a step; `share` of the budget is spent already.
+
+    The next snapshot is to hold the worker's state if that takes at most `checkpoint_bytes`.
+    """
 
     kind: Literal["GO"] = "GO"
     share: float
     until_step: int | None = None
+    checkpoint_bytes: int = 0
 
 
 class Stop(Frozen):
@@ -78,7 +90,10 @@ class Stop(Frozen):
 
 
 class Ready(Frozen):
-    """HELLO: the submission is imported and the model built; LOAD: the data are resident."""
+    """HELLO: the submission is imported and the model built; LOAD: the data are resident.
+
+    RESTORE: the state is back.
+    """
 
     kind: Literal["READY"] = "READY"
 
@@ -96,6 +111,10 @@ class Snapshot(Frozen):
 
     kind: Literal["SNAPSHOT"] = "SNAPSHOT"
     step: StepCount
+    state: StateText | None = None
+    """The worker's state, if it was asked for; its tensors' names begin with `state/`."""
+    no_state: Text = ""
+    """Why it is not there."""
 
 
 class Stopped(Frozen):
@@ -119,7 +138,7 @@ class Failed(Frozen):
     frame: Text
 
 
-ToWorkerMessage = Hello | WarmUp | Load | Go | Stop
+ToWorkerMessage = Hello | WarmUp | Load | Restore | Go | Stop
 ToRefereeMessage = Ready | Warm | Snapshot | Stopped | Failed
 Message = ToWorkerMessage | ToRefereeMessage
 

@@ -29,7 +29,9 @@ Tensors = Mapping[str, npt.NDArray[Any]]
 M = TypeVar("M")
 
 MAX_HEADER_BYTES = 8 * 2**20
-DTYPES = {"float32", "float64", "int64", "int32", "uint8", "bool", "uint64"}
+DTYPES = {"float32", "float64", "int64", "int32", "uint8", "bool", "uint64", "uint32"}
+STATE_PREFIX = "state/"
+"""Begins the names of a checkpoint's tensors; no parameter's name has a slash."""
 _LENGTH = struct.Struct(">I")
 
 

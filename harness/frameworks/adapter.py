@@ -135,6 +135,25 @@ class Adapter(Protocol):
         """Parameters as contiguous float32 arrays that later steps do not change."""
         ...
 
+    def to_host(self, value: Any) -> tuple[Array, str] | None:
+        """An array of the framework's or numpy's as numpy's, with a mark; None for what is none.
+
+        It may share memory with the value.
+        """
+        ...
+
+    def from_host(self, array: Array, mark: str) -> Any:
+        """What `to_host` gave, as it was, on the device: a copy."""
+        ...
+
+    def random_state(self, problem: Any) -> Mapping[str, Any]:
+        """The states of all generators: the framework's, the problem's, numpy's, python's."""
+        ...
+
+    def set_random_state(self, problem: Any, state: Mapping[str, Any]) -> None:
+        """Put them back."""
+        ...
+
     def evaluator(
         self,
         source: ModelSource,

@@ -18,6 +18,12 @@ import numpy.typing as npt
 from jax import Array
 
 from harness.frameworks.adapter import Examples, Judging, ModelSource, Parameters
+from harness.frameworks.generators import (
+    global_state,
+    plain_array,
+    plain_value,
+    set_global_state,
+)
 from harness.frameworks.jax_doors import assign, submission_at
 from harness.frameworks.jax_evaluator import JaxEvaluator
 from harness.frameworks.jax_problem import JaxProblem, key_of
@@ -112,6 +118,32 @@ class JaxAdapter:
         """Float32 arrays; on CPU views of jax's buffers, which nothing changes."""
         host = jax.device_get(dict(parameters))
         return {name: np.ascontiguousarray(host[name], dtype=np.float32) for name in parameters}
+
+    def to_host(self, value: Any) -> tuple[npt.NDArray[Any], str] | None:
+        """An array; of keys the words behind them."""
+        if not isinstance(value, Array):
+            return plain_array(value)
+        if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+            return np.asarray(jax.random.key_data(value)), f"key {jax.random.key_impl(value)}"
+        return np.asarray(value), "jax"
+
+    def from_host(self, array: npt.NDArray[Any], mark: str) -> Any:
+        """An array of jax's on the device."""
+        if mark.startswith("numpy"):
+            return plain_value(array, mark)
+        placed = jax.device_put(jnp.array(array), self.device)
+        if mark.startswith("key "):
+            return jax.random.wrap_key_data(placed, impl=mark.removeprefix("key "))
+        return placed
+
+    def random_state(self, problem: JaxProblem) -> Mapping[str, Any]:
+        """The problem's sequence of keys, numpy's generator and python's."""
+        return {"problem": problem.random_state(), **global_state()}
+
+    def set_random_state(self, problem: JaxProblem, state: Mapping[str, Any]) -> None:
+        """Put them back."""
+        problem.set_random_state(state["problem"])
+        set_global_state(state)
 
     def evaluator(
         self,

@@ -127,6 +127,14 @@ class JaxProblem:
         self._drawn += 1
         return jax.random.fold_in(self.key, self._drawn)
 
+    def random_state(self) -> tuple[Array, int]:
+        """The key and how many keys of its sequence have been drawn."""
+        return self.key, self._drawn
+
+    def set_random_state(self, state: tuple[Array, int]) -> None:
+        """Put both back."""
+        self.key, self._drawn = state
+
     def recompute_statistics(self, parameters: Tree, batches: Sequence[Batch[Array]]) -> None:
         """Set `buffers` to the mean statistics that some batches have under the parameters."""
         found = [self._statistics(dict(parameters), batch.inputs) for batch in batches]

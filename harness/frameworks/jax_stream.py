@@ -100,6 +100,12 @@ class JaxStream:
         self.position += count
         return batch
 
+    def seek(self, position: int) -> None:
+        """Go on from another position."""
+        epoch, self._offset = divmod(position, self._examples)
+        self._enter_epoch(epoch)
+        self.position = position
+
     def _within_epoch(self, count: int) -> Batch[Array]:
         start = self._offset
         self._offset += count

@@ -12,6 +12,12 @@ import torch
 from torch import Tensor
 
 from harness.frameworks.adapter import Examples, Judging, ModelSource, Parameters
+from harness.frameworks.generators import (
+    global_state,
+    plain_array,
+    plain_value,
+    set_global_state,
+)
 from harness.frameworks.model_source import check_shapes
 from harness.frameworks.torch_doors import submission_at
 from harness.frameworks.torch_evaluator import TorchEvaluator
@@ -108,6 +114,43 @@ class TorchAdapter:
             arrays[name] = host[start : start + value.numel()].reshape(value.shape)
             start += value.numel()
         return arrays
+
+    def to_host(self, value: Any) -> tuple[npt.NDArray[Any], str] | None:
+        """A tensor and its dtype's name; bfloat16, which numpy lacks, as its bits."""
+        if not isinstance(value, Tensor):
+            return plain_array(value)
+        host, mark = value.detach().cpu(), str(value.dtype).removeprefix("torch.")
+        mark = f"{mark} {'host' if value.device.type == 'cpu' else 'device'}"
+        bits = host.contiguous().view(torch.int16) if host.dtype == torch.bfloat16 else host
+        return bits.numpy(), mark
+
+    def from_host(self, array: npt.NDArray[Any], mark: str) -> Any:
+        """A tensor of the marked dtype."""
+        if mark.startswith("numpy"):
+            return plain_value(array, mark)
+        dtype, place = mark.split()
+        tensor = torch.from_numpy(array.copy())
+        if dtype == "bfloat16":
+            tensor = tensor.view(torch.bfloat16)
+        return tensor if place == "host" else tensor.to(self.device)
+
+    def random_state(self, problem: TorchProblem) -> Mapping[str, Any]:
+        """Torch's generators of host and device, the problem's, numpy's and python's."""
+        on_device = self.device.type == "cuda"
+        return {
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state(self.device) if on_device else None,
+            "problem": problem.generator.get_state(),
+            **global_state(),
+        }
+
+    def set_random_state(self, problem: TorchProblem, state: Mapping[str, Any]) -> None:
+        """Put them back."""
+        torch.set_rng_state(state["torch"])
+        if state["cuda"] is not None:
+            torch.cuda.set_rng_state(state["cuda"], self.device)
+        problem.generator.set_state(state["problem"])
+        set_global_state(state)
 
     def evaluator(
         self,

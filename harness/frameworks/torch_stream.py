@@ -112,6 +112,13 @@ class TorchStream:
         self.position += count
         return batch
 
+    def seek(self, position: int) -> None:
+        """Go on from another position."""
+        epoch, offset = divmod(position, self._examples)
+        self._epoch = epoch - 1
+        self._next_epoch()
+        self.position, self._offset = position, offset
+
     def _within_epoch(self, count: int) -> Batch[Tensor]:
         start = self._offset
         self._offset += count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -37,3 +38,8 @@ def are_finite(parameters: Parameters) -> bool:
 def printable(text: str) -> str:
     """A worker's words without what would command a terminal: control characters are spelt out."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+def finite_or_none(value: float) -> float | None:
+    """A number as the record keeps it: JSON has no NaN and no infinity."""
+    return value if math.isfinite(value) else None

@@ -94,7 +94,9 @@ class Observation:
         """Go on from a state."""
         self._seen, self._last_miss_s = state["seen"], state["last_miss_s"]
         self.best, hit = state["best"], state["hit"]
-        self.hit = None if hit is None else Hit(Observed(*hit[:4], {}), hit[4])
+        if hit is not None:
+            grid, step, timed_s, examples, last_miss_s = hit
+            self.hit = Hit(Observed(grid, step, timed_s, examples, {}), last_miss_s)
 
     def _first_hit(self, observed: Observed) -> Hit:
         for kept in self._kept:

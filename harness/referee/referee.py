@@ -9,31 +9,31 @@ claim, what the referee sees as a measurement.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from harness.conditions import disturbances
-from harness.frameworks.adapter import Evaluator, Parameters
 from harness.messages import (
     Failed,
     Go,
-    Hello,
     Load,
     Ready,
+    Restore,
     Snapshot,
     Stop,
     Stopped,
     ToRefereeMessage,
+    ToWorkerMessage,
     Warm,
     WarmUp,
 )
 from harness.record.recorder import Recorder
-from harness.referee.checks import are_finite, checked_parameters, printable
+from harness.referee.bench import Bench
+from harness.referee.checkpoint import Checkpoint, Checkpoints
+from harness.referee.checks import are_finite, checked_parameters, finite_or_none, printable
 from harness.referee.clock import Clock
-from harness.referee.observation import Observation, Observed, grid_points
-from harness.referee.surroundings import Reading, Surroundings
+from harness.referee.observation import Observation, Observed
+from harness.referee.surroundings import Surroundings
+from harness.referee.timetable import Timetable
 from harness.sandboxes.sandbox import Cell
 from harness.trial import Result, State, Trial
 from harness.wire import Tensors, Wire, WireClosedError, WireError, WireTimeoutError
@@ -56,21 +56,6 @@ class TrialEndedError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class Bench:
-    """What the referee brings to a trial."""
-
-    hello: Hello
-    train_folder: Path
-    parameters: Parameters
-    shapes: Mapping[str, tuple[int, ...]]
-    """Of what a snapshot must hold: parameters, then buffers."""
-    evaluator: Evaluator
-    splits: tuple[str, ...]
-    reading: Reading
-    """Reads the machine's conditions."""
-
-
 class Referee:
     """Runs one trial to its end.
 
@@ -80,6 +65,7 @@ class Referee:
         cell: the confined worker, waiting for HELLO.
         wire: the referee's end of the wire.
         recorder: takes what is measured, what the worker claims, and what is only shown.
+        checkpoints: keeps what a successor would need.
     """
 
     def __init__(
@@ -89,18 +75,21 @@ class Referee:
         cell: Cell,
         wire: Wire[ToRefereeMessage],
         recorder: Recorder,
+        *,
+        checkpoints: Checkpoints,
     ) -> None:
         self._trial, self._bench, self._cell, self._wire = trial, bench, cell, wire
-        self._record = recorder
+        self._record, self._checkpoints = recorder, checkpoints
         self._clock = Clock()
+        self._timetable = Timetable(trial)
         self._observation = Observation(trial.grid, trial.target, self._evaluate)
         self._last: Observed | None = None
         self._around = Surroundings(bench.reading)
 
-    def run(self) -> Result:
-        """Run the trial; the worker is dead afterwards."""
+    def run(self, left: Checkpoint | None = None) -> Result:
+        """Run the trial, or go on with what a dead referee left; the worker is dead afterwards."""
         try:
-            state, reason = self._phases()
+            state, reason = self._phases(left)
         except TrialEndedError as end:
             state, reason = end.state, printable(end.reason)
         except WireClosedError:
@@ -119,15 +108,18 @@ class Referee:
         result = self._result(state, reason).model_copy(update={"disturbed": disturbed})
         ending = {"result": result.model_dump(), "clock": self._clock.entries()}
         self._record.emit("end", ending | {"machine": machine})
+        self._checkpoints.remove()
         return result
 
-    def _phases(self) -> tuple[State, str]:
+    def _phases(self, left: Checkpoint | None) -> tuple[State, str]:
         with self._clock.account("setup"):
             self._send(self._bench.hello)
             self._expect(Ready, SETUP_TIMEOUT_S, "set up")
         self._record.emit("ready", {})
         self._warm_up()
         self._load()
+        if left is not None:
+            self._resume(left)
         return self._train()
 
     def _warm_up(self) -> None:
@@ -148,12 +140,12 @@ class Referee:
             self._cell.freeze()
 
     def _train(self) -> tuple[State, str]:
-        points = grid_points(self._trial.grid)
+        points = self._timetable.points
         with self._clock.account("conditions"):
             machine = self._around.begin()
         self._record.emit("go", {"budget_s": self._trial.budget.runtime_s, "machine": machine})
         self._cell.thaw()
-        reached = 0
+        reached = self._last.grid if self._last else 0
         while reached < points:
             observed = self._run_until(reached + 1, points)
             reached = observed.grid
@@ -161,6 +153,9 @@ class Referee:
             self._observation.add(observed, is_last)
             if self._observation.hit and self._trial.stop_rule == "target":
                 break
+            with self._clock.account("checkpoint"):
+                clock = self._clock.timed_s, self._clock.others()
+                self._checkpoints.keep(observed, clock, self._observation, self._record.emit)
             with self._clock.account("thaw"):
                 self._cell.thaw()
         if self._observation.hit:
@@ -169,9 +164,10 @@ class Referee:
 
     def _run_until(self, point: int, points: int) -> Observed:
         """Let the worker train to a grid point; it is frozen when this returns."""
-        due_s, until_step = self._due(point, points)
+        due_s, until_step = self._timetable.due(point)
         self._clock.start()
-        self._send(Go(share=self._share(), until_step=until_step))
+        wanted = self._checkpoints.wanted_bytes(point, self._clock.timed_s)
+        self._send(Go(share=self._share(), until_step=until_step, checkpoint_bytes=wanted))
         self._watch(due_s)
         if not self._wire.poll():
             self._send(Stop(reason="budget" if point == points else "grid"))
@@ -183,20 +179,23 @@ class Referee:
         timed_s = self._clock.stop()
         with self._clock.account("freeze"):
             self._cell.freeze()
+        tensors = self._checkpoints.without_state(snapshot, tensors)
         return self._observed(point, timed_s, snapshot, stopped, tensors)
 
-    def _due(self, point: int, points: int) -> tuple[float, int | None]:
-        budget = self._trial.budget
-        share = min(1.0, point * self._trial.grid.share) if point < points else 1.0
-        if budget.steps is None:
-            return share * budget.runtime_s, None
-        return budget.runtime_s, max(1, round(share * budget.steps))
+    def _resume(self, left: Checkpoint) -> None:
+        """Go on from a checkpoint; nothing of this is on the clock."""
+        position = left.position
+        self._observation.resume(position.observation)
+        self._last = position.last.observed()
+        with self._clock.account("restore"):
+            self._cell.thaw()
+            self._send(Restore(state=left.state), left.tensors)
+            self._expect(Ready, SETUP_TIMEOUT_S, "take its state back")
+            self._cell.freeze()
+        self._clock.resume(position.timed_s, position.others_s)
 
     def _share(self) -> float:
-        budget, last = self._trial.budget, self._last
-        if budget.steps is not None:
-            return last.step / budget.steps if last else 0.0
-        return self._clock.timed_s / budget.runtime_s
+        return self._timetable.share(self._clock.timed_s, self._last.step if self._last else 0)
 
     def _watch(self, until_s: float, is_limit: bool = False) -> None:
         """Wait until the worker speaks or the clock shows a time, with an eye on its memory."""
@@ -230,7 +229,7 @@ class Referee:
         if stopped.step != snapshot.step or (self._last and snapshot.step < self._last.step):
             raise TrialEndedError("invalid", f"the worker's steps do not fit: {stopped.step}")
         parameters = checked_parameters(tensors, self._bench.shapes)
-        grid = self._grid_reached(point, timed_s)
+        grid = self._timetable.reached(point, timed_s)
         observed = Observed(grid, snapshot.step, timed_s, stopped.examples, parameters)
         self._last = observed
         with self._clock.account("record"):
@@ -241,13 +240,6 @@ class Referee:
             raise TrialEndedError("diverged", f"parameters not finite at step {snapshot.step}")
         return observed
 
-    def _grid_reached(self, point: int, timed_s: float) -> int:
-        """The last grid point passed; a long step may have passed several."""
-        if self._trial.budget.steps is not None:
-            return point
-        share = timed_s / self._trial.budget.runtime_s / self._trial.grid.share
-        return max(point, min(math.floor(share), grid_points(self._trial.grid)))
-
     def _evaluate(self, observed: Observed) -> float:
         """Judge one snapshot; the worker is frozen."""
         bench, value = self._bench, math.nan
@@ -256,18 +248,18 @@ class Referee:
         with self._clock.account("evaluation"):
             for split in bench.splits:
                 metrics = bench.evaluator.metrics(observed.parameters, split)
-                data[split] = {name: _finite(number) for name, number in metrics.items()}
+                data[split] = {name: finite_or_none(number) for name, number in metrics.items()}
                 if split == "validation":
                     value = metrics[self._trial.target.metric]
         if self._trial.probes:
             with self._clock.account("probe"):
                 probe = bench.evaluator.probe(observed.parameters)
-                data["probe"] = {name: _finite(number) for name, number in probe.items()}
+                data["probe"] = {name: finite_or_none(number) for name, number in probe.items()}
         with self._clock.account("record"):
             self._record.emit("evaluation", data)
         return value
 
-    def _send(self, message: Hello | WarmUp | Load | Go | Stop, tensors: Any = None) -> None:
+    def _send(self, message: ToWorkerMessage, tensors: Any = None) -> None:
         self._wire.send(message, tensors, timeout_s=SETUP_TIMEOUT_S)
 
     def _expect(self, kind: type[Any], timeout_s: float, task: str) -> tuple[Any, Tensors]:
@@ -306,7 +298,3 @@ class Referee:
             steps=self._last.step if self._last else 0,
             best_metric=self._observation.best,
         )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.conditions import disturbances
 from harness.errors import HarnessError
-from harness.referee.observation import Observation, Observed, grid_points
+from harness.referee.observation import Observation, Observed
+from harness.referee.timetable import Timetable
 from harness.trial import Result, Trial
 
 
@@ -32,6 +33,7 @@ class Replay:
         )
         self._end = next(e["data"] for e in attempt if e["kind"] == "end")
         self._said = Result.model_validate(self._end["result"])
+        self._timetable = Timetable(trial)
         self._observation = Observation(trial.grid, trial.target, self._value)
 
     def result(self) -> Result:
@@ -41,14 +43,14 @@ class Replay:
             MisfitError: they do not fit each other.
         """
         counted = self._snapshots[:-1] if self._said.state == "diverged" else self._snapshots
-        points, reached = grid_points(self._trial.grid), 0
+        reached = 0
         for snapshot in self._snapshots:
             self._check_place(snapshot, reached)
             if self._is_over(reached):
                 raise MisfitError(f"grid point {snapshot['grid']}: a snapshot after the end")
             reached = snapshot["grid"]
             if snapshot in counted:
-                self._observation.add(_observed(snapshot), reached >= points)
+                self._observation.add(_observed(snapshot), reached >= self._timetable.points)
         if (extra := next(self._judged, None)) is not None:
             raise MisfitError(f"grid point {extra['grid']}: an evaluation that was not due")
         self._check_state(reached)
@@ -56,18 +58,14 @@ class Replay:
 
     def _check_place(self, snapshot: dict[str, Any], reached: int) -> None:
         """Grid point, step, time and share of a snapshot against the one before it."""
-        budget, place = self._trial.budget, f"grid point {snapshot['grid']}"
+        place = f"grid point {snapshot['grid']}"
         previous = next((s for s in self._snapshots if s["grid"] == reached), None)
         if previous and (
             snapshot["step"] < previous["step"] or snapshot["timed_s"] < previous["timed_s"]
         ):
             raise MisfitError(f"{place}: step or time lies before the snapshot before it")
-        share, due = snapshot["timed_s"] / budget.runtime_s, reached + 1
-        if budget.steps is None:
-            passed = math.floor(share / self._trial.grid.share)
-            due = max(due, min(passed, grid_points(self._trial.grid)))
-        else:
-            share = snapshot["step"] / budget.steps
+        due = self._timetable.reached(reached + 1, snapshot["timed_s"])
+        share = self._timetable.share(snapshot["timed_s"], snapshot["step"])
         if snapshot["grid"] != due:
             raise MisfitError(f"{place}: it had to be grid point {due}")
         if snapshot["share"] != share:
@@ -89,7 +87,7 @@ class Replay:
 
     def _is_over(self, reached: int) -> bool:
         by_target = self._observation.hit is not None and self._trial.stop_rule == "target"
-        return by_target or reached >= grid_points(self._trial.grid)
+        return by_target or reached >= self._timetable.points
 
     def _check_state(self, reached: int) -> None:
         said, hit = self._said.state, self._observation.hit

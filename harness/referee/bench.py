@@ -1,0 +1,26 @@
+"""What the referee brings to a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.frameworks.adapter import Evaluator, Parameters
+from harness.messages import Hello
+from harness.referee.surroundings import Reading
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the referee brings to a trial."""
+
+    hello: Hello
+    train_folder: Path
+    parameters: Parameters
+    shapes: Mapping[str, tuple[int, ...]]
+    """Of what a snapshot must hold: parameters, then buffers."""
+    evaluator: Evaluator
+    splits: tuple[str, ...]
+    reading: Reading
+    """Reads the machine's conditions."""

@@ -1,0 +1,219 @@
+"""Checkpoints: what a referee's successor needs to go on with a trial, in one file, atomically.
+
+    TRIAL/checkpoint.safetensors    the worker's tensors; as text beside them the worker's tree,
+                                    which only a worker reads, and the referee's own part
+
+One is taken at evaluated grid points, where no snapshot waits for a hit, and not more often than
+asked for. The log names a checkpoint's SHA-256 before the file takes its place, so that whenever
+the referee dies the file that lies there is named in the log. It is deleted when the trial ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from harness.errors import HarnessError
+from harness.messages import Snapshot
+from harness.record.attempts import attempts_of
+from harness.referee.observation import Observation, Observed, grid_points
+from harness.trial import Trial
+from harness.wire import STATE_PREFIX, Tensors
+from workloads.spec import Frozen
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+STATE_FACTOR = 32
+STATE_FLOOR_BYTES = 64 * 2**20
+
+
+def state_limit(shapes_bytes: int) -> int:
+    """The largest state that a worker may hand over: 64 MiB, or 32 times the model if more."""
+    return max(STATE_FLOOR_BYTES, STATE_FACTOR * shapes_bytes)
+
+
+class Seen(Frozen):
+    """A snapshot without its parameters."""
+
+    grid: int
+    step: int
+    timed_s: float
+    examples: int
+
+    @classmethod
+    def of(cls, observed: Observed) -> Seen:
+        """What is kept of a snapshot."""
+        return cls(
+            grid=observed.grid,
+            step=observed.step,
+            timed_s=observed.timed_s,
+            examples=observed.examples,
+        )
+
+    def observed(self) -> Observed:
+        """The snapshot again; nothing asks for its parameters any more."""
+        return Observed(self.grid, self.step, self.timed_s, self.examples, {})
+
+
+class Position(Frozen):
+    """The referee's own part of a checkpoint."""
+
+    identity: str
+    last: Seen
+    timed_s: float
+    others_s: dict[str, float]
+    observation: dict[str, Any]
+    """What `Observation.resume` takes."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as it was read."""
+
+    position: Position
+    state: str
+    tensors: Tensors
+    after_seq: int
+    """The `seq` of its event in the log; later events are taken back."""
+
+
+class Checkpoints:
+    """Writes a trial's checkpoints.
+
+    Args:
+        folder: the trial's.
+        trial: whose they are.
+        every_s: the least timed seconds between two.
+        limit_bytes: the largest state.
+        since_s: the timed seconds at the last one.
+    """
+
+    def __init__(
+        self, folder: Path, trial: Trial, every_s: float, limit_bytes: int, since_s: float = 0.0
+    ) -> None:
+        self._folder, self._trial, self._every_s = folder, trial, every_s
+        self._limit_bytes, self._since_s = limit_bytes, since_s
+        self._wanted = 0
+        self._state: tuple[str, Tensors] | None = None
+
+    def wanted_bytes(self, point: int, timed_s: float) -> int:
+        """How large a state is asked for with a grid point's snapshot; 0 if none is."""
+        grid = self._trial.grid
+        is_due = point < grid_points(grid) and point % grid.evaluate_every == 0
+        is_time = timed_s - self._since_s >= self._every_s
+        self._wanted = self._limit_bytes if is_due and is_time else 0
+        return self._wanted
+
+    def without_state(self, snapshot: Snapshot, tensors: Tensors) -> Tensors:
+        """Set the worker's state apart, if one was asked for; the other tensors."""
+        self._state = None
+        if not self._wanted:
+            return tensors
+        parts = {name: t for name, t in tensors.items() if name.startswith(STATE_PREFIX)}
+        if snapshot.state is not None:
+            self._state = snapshot.state, parts
+        return {name: tensor for name, tensor in tensors.items() if name not in parts}
+
+    def keep(
+        self,
+        observed: Observed,
+        clock: tuple[float, dict[str, float]],
+        observation: Observation,
+        emit: Callable[[str, Mapping[str, Any]], None],
+    ) -> None:
+        """Write a checkpoint, if the worker gave its state and nothing waits for a hit.
+
+        Args:
+            observed: the snapshot that it belongs to.
+            clock: timed seconds, and the others by name.
+            observation: as it is after that snapshot.
+            emit: records its event.
+
+        Raises:
+            HarnessError: it cannot be written.
+        """
+        if self._state is None or not observation.is_settled:
+            return
+        position = Position(
+            identity=self._trial.identity,
+            last=Seen.of(observed),
+            timed_s=clock[0],
+            others_s=clock[1],
+            observation=observation.state(),
+        )
+        event = self._write_draft(position, *self._state)
+        emit("checkpoint", event)
+        self._draft.replace(self._folder / CHECKPOINT_FILE)
+
+    def _write_draft(self, position: Position, state: str, tensors: Tensors) -> dict[str, Any]:
+        """Write a checkpoint beside its place; its event."""
+        metadata = {"referee": position.model_dump_json(), "worker": state}
+        content = save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, metadata)
+        try:
+            with self._draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise HarnessError(
+                f"cannot write {self._draft}: {error}",
+                "free some space and run the same command again; the trial goes on from the last",
+            ) from error
+        self._since_s = position.timed_s
+        place = {"grid": position.last.grid, "step": position.last.step}
+        return place | {
+            "timed_s": position.timed_s,
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+
+    def remove(self) -> None:
+        """Delete what is there: the trial has ended."""
+        for path in (self._draft, self._folder / CHECKPOINT_FILE):
+            path.unlink(missing_ok=True)
+
+    @property
+    def _draft(self) -> Path:
+        return self._folder / f".{CHECKPOINT_FILE}.draft"
+
+
+def read_checkpoint(
+    folder: Path, trial: Trial, events: Sequence[dict[str, Any]]
+) -> Checkpoint | None:
+    """The checkpoint of a trial's last attempt; None if there is none that its log names.
+
+    Args:
+        folder: the trial's.
+        trial: what it must be a checkpoint of.
+        events: the trial's log.
+    """
+    attempts, path = attempts_of(events), folder / CHECKPOINT_FILE
+    if not attempts or not path.exists():
+        return None
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    named = [
+        e["seq"]
+        for e in attempts[-1]
+        if e["kind"] == "checkpoint" and e["data"]["sha256"] == digest
+    ]
+    if not named:
+        return None
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata, names = file.metadata(), file.keys()
+            tensors: dict[str, npt.NDArray[Any]] = {name: file.get_tensor(name) for name in names}
+        position = Position.model_validate_json(metadata["referee"])
+    except (OSError, SafetensorError, ValidationError, KeyError, TypeError):
+        return None
+    if position.identity != trial.identity:
+        return None
+    return Checkpoint(position, metadata["worker"], tensors, named[-1])

@@ -1,0 +1,83 @@
+"""What a dead referee left, and how its successor begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.record.attempts import attempts_of
+from harness.record.ledger import Ledger
+from harness.record.recorder import Recorder
+from harness.referee.checkpoint import Checkpoint, Checkpoints, read_checkpoint, state_limit
+from harness.trial import Trial
+
+Shapes = Mapping[str, tuple[int, ...]]
+SAME_WHEN_RESUMED = ("fingerprint", "environment", "threads", "sandbox")
+"""What must be as it was at the attempt's beginning; else the trial begins anew."""
+
+
+def left_behind(
+    trial: Trial,
+    folder: Path,
+    events: Sequence[dict[str, Any]],
+    beginning: Mapping[str, Any],
+) -> Checkpoint | None:
+    """The checkpoint from which the last attempt can go on; None if it cannot.
+
+    Args:
+        trial: what is run.
+        folder: its folder.
+        events: its log.
+        beginning: what its `begin` would say now.
+    """
+    attempts = attempts_of(events)
+    if not attempts or attempts[-1][-1]["kind"] in ("end", "rerun"):
+        return None
+    before = attempts[-1][0]["data"]
+    if any(before.get(name) != beginning[name] for name in SAME_WHEN_RESUMED):
+        return None
+    return read_checkpoint(folder, trial, events)
+
+
+def note_beginning(
+    ledger: Ledger, recorder: Recorder, beginning: Mapping[str, Any], left: Checkpoint | None
+) -> None:
+    """Say in ledger and log that an attempt begins, or goes on from a checkpoint."""
+    identity, attempt = beginning["identity"], beginning["attempt"]
+    if left is None:
+        ledger.note("begun", {"identity": identity, "attempt": attempt})
+        recorder.emit("begin", beginning)
+        return
+    place = {"step": left.position.last.step, "timed_s": left.position.timed_s}
+    mark = {"attempt": attempt - 1, **place}
+    ledger.note("resumed", {"identity": identity, **mark})
+    recorder.emit("resumed", {"after_seq": left.after_seq, **mark})
+
+
+def resumable(
+    trial: Trial, folder: Path, every_s: float, shapes: Shapes, left: Checkpoint | None
+) -> Checkpoints:
+    """The writer of a trial's checkpoints, which goes on from what a dead referee left.
+
+    Args:
+        trial: what is run.
+        folder: its folder.
+        every_s: the least timed seconds between two checkpoints.
+        shapes: of the model's parameters and buffers.
+        left: the checkpoint that the trial goes on from, if any.
+    """
+    since_s = left.position.timed_s if left else 0.0
+    return Checkpoints(folder, trial, every_s, state_limit(model_bytes(shapes)), since_s)
+
+
+def expected_bytes(shapes: Shapes) -> int:
+    """The most that a worker's message may hold: a snapshot and a state."""
+    size = model_bytes(shapes)
+    return 2 * size + 2**20 + state_limit(size)
+
+
+def model_bytes(shapes: Shapes) -> int:
+    """The bytes of parameters and buffers."""
+    return 4 * sum(math.prod(shape) for shape in shapes.values())
