@@ -1,0 +1,143 @@
+"""A line search for the strong Wolfe conditions, by cubic interpolation.
+
+With phi(a) = f(w + a d), a length a is taken when
+
+    phi(a) <= phi(0) + c1 a phi'(0)      and      |phi'(a)| <= c2 |phi'(0)|
+
+Lengths grow until an interval is known to hold one that qualifies, and the interval shrinks to the
+minimiser of the cubic through its ends: Nocedal and Wright (2006), Algorithms 3.5 and 3.6. On a
+quadratic the second trial is the exact minimiser.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+Loss = Callable[[Tensor], tuple[float, Tensor]]
+"""From a vector (n,) to value and gradient (n,)."""
+
+GROWTH, STRIDE = 10.0, 3.0
+MARGIN = 0.1
+"""The share of an interval next to its ends in which no trial is made while it shrinks."""
+NARROW = 1e-9
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A length along the direction: value, slope and gradient there."""
+
+    length: float
+    value: float
+    slope: float
+    gradient: Tensor
+
+
+@dataclass(frozen=True)
+class Wolfe:
+    """What a length must fulfil: c1, c2, and how many lengths may be tried."""
+
+    decrease: float = 1e-4
+    curvature: float = 0.9
+    evaluations: int = 20
+
+    def search(
+        self, loss: Loss, point: Tensor, direction: Tensor, start: Trial, first: float
+    ) -> Trial:
+        """A length that fulfils the conditions.
+
+        Args:
+            loss: f.
+            point: w, (n,).
+            direction: d, (n,), along which f falls.
+            start: the trial of length 0.
+            first: the length to try first.
+
+        Returns:
+            The trial taken; when no length within `evaluations` fulfils both conditions, the least
+            value found that fulfils the first, or `start`.
+        """
+        return _Search(self, loss, point, direction, start).run(first)
+
+
+class _Search:
+    def __init__(
+        self, rule: Wolfe, loss: Loss, point: Tensor, direction: Tensor, start: Trial
+    ) -> None:
+        self.rule, self.loss = rule, loss
+        self.point, self.direction, self.start = point, direction, start
+        self.left = rule.evaluations
+
+    def run(self, first: float) -> Trial:
+        before, length = self.start, first
+        while self.left > 0:
+            here = self._at(length)
+            if self._is_too_high(here) or (before.length > 0.0 and here.value >= before.value):
+                return self._shrink(before, here)
+            if self._is_flat(here):
+                return here
+            if here.slope >= 0.0:
+                return self._shrink(here, before)
+            reach, guess = here.length - before.length, minimiser(before, here)
+            # A cubic that is least behind this length, or nowhere, only says: further.
+            guess = guess if guess > here.length else here.length + STRIDE * reach
+            length = min(max(guess, here.length + MARGIN * reach), GROWTH * here.length)
+            before = here
+        return before
+
+    def _shrink(self, low: Trial, high: Trial) -> Trial:
+        """Between `low`, the best length so far, and `high` lies one that qualifies."""
+        while self.left > 0 and abs(high.length - low.length) > NARROW * max(1.0, high.length):
+            ends = sorted((low.length, high.length))
+            margin = MARGIN * (ends[1] - ends[0])
+            guess = minimiser(low, high)
+            inside = ends[0] < guess < ends[1]
+            # A guess well inside is trusted; near an end it is moved so that the interval shrinks.
+            guess = min(max(guess, ends[0] + margin), ends[1] - margin) if inside else sum(ends) / 2
+            here = self._at(guess)
+            if self._is_too_high(here) or here.value >= low.value:
+                high = here
+                continue
+            if self._is_flat(here):
+                return here
+            if here.slope * (high.length - low.length) >= 0.0:
+                high = low
+            low = here
+        return low
+
+    def _at(self, length: float) -> Trial:
+        self.left -= 1
+        value, gradient = self.loss(self.point + length * self.direction)
+        if not math.isfinite(value):
+            return Trial(length, math.inf, math.nan, gradient)
+        return Trial(length, value, float(gradient @ self.direction), gradient)
+
+    def _is_too_high(self, here: Trial) -> bool:
+        allowed = self.start.value + self.rule.decrease * here.length * self.start.slope
+        return not here.value <= allowed
+
+    def _is_flat(self, here: Trial) -> bool:
+        return abs(here.slope) <= -self.rule.curvature * self.start.slope
+
+
+def minimiser(left: Trial, right: Trial) -> float:
+    """Where the cubic with these values and slopes at two lengths is least; the middle if nowhere.
+
+    Nocedal and Wright (2006), equation 3.59.
+    """
+    middle = 0.5 * (left.length + right.length)
+    if not (math.isfinite(right.value) and math.isfinite(left.value)):
+        return middle
+    width = right.length - left.length
+    first = left.slope + right.slope - 3.0 * (left.value - right.value) / -width
+    square = first * first - left.slope * right.slope
+    if square < 0.0:
+        return middle
+    second = math.copysign(math.sqrt(square), width)
+    below = right.slope - left.slope + 2.0 * second
+    if below == 0.0:
+        return middle
+    return right.length - width * (right.slope + second - first) / below
