@@ -18,6 +18,7 @@ import optax
 import torch
 
 import submissions
+from harness.interface import Built
 from workloads.parameters import Init, ParameterSpec, Role
 
 Values = dict[str, npt.NDArray[np.float32]]
@@ -96,8 +97,9 @@ def optax_transformation(name: str, **changes: Any) -> optax.GradientTransformat
     """A submission's transformation at its default point."""
     module = importlib.import_module(f"submissions.{name}.submission_jax")
     problem = Given({n: jnp.asarray(v) for n, v in draw(0).items()}, specs())
-    transformation, _ = module.build(problem, default_point(name, **changes))
-    return transformation
+    built = module.build(problem, default_point(name, **changes))
+    made: optax.GradientTransformation = built.optimizer if isinstance(built, Built) else built[0]
+    return made
 
 
 def optax_steps(transformation: optax.GradientTransformation) -> Values:

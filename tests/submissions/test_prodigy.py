@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+import prodigyopt
 import pytest
 import torch
 from given_problem import draw, gradients, largest_error, torch_problem, torch_steps
@@ -57,3 +58,23 @@ def test_a_rate_of_zero_changes_nothing() -> None:
     ours = Prodigy(problem.parameters.values(), lr=0.0)
     assert largest_error(torch_steps(ours, problem, range(3)), draw(0)) == 0.0
     assert ours.param_groups[0]["estimate"] == 1e-6
+
+
+@pytest.mark.parametrize("bias_correction", [False, True])
+def test_agrees_with_the_authors(bias_correction: bool) -> None:
+    problem, other = torch_problem(), torch_problem()
+    ours = Prodigy(
+        problem.parameters.values(),
+        weight_decay=0.1,
+        first_estimate=1e-3,
+        bias_correction=bias_correction,
+    )
+    theirs = prodigyopt.Prodigy(
+        list(other.parameters.values()),
+        weight_decay=0.1,
+        d0=1e-3,
+        use_bias_correction=bias_correction,
+    )
+    found, wanted = torch_steps(ours, problem, range(20)), torch_steps(theirs, other, range(20))
+    assert ours.param_groups[0]["estimate"] == pytest.approx(theirs.param_groups[0]["d"], rel=1e-4)
+    assert largest_error(found, wanted) < 1e-3 * largest_error(found, draw(0))

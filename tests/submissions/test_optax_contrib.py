@@ -1,0 +1,83 @@
+"""Schedule-free AdamW and Prodigy in JAX against torch's, the schedule's factor inside."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from given_problem import (
+    STEPS,
+    Given,
+    default_point,
+    draw,
+    gradients,
+    largest_error,
+    specs,
+    torch_optimizer,
+    torch_problem,
+    torch_steps,
+)
+
+from harness.errors import HarnessError
+
+POINTS: dict[str, dict[str, Any]] = {
+    # From 1e-6 the first steps would drown in the rounding of float32 parameters.
+    "prodigy": {"first_estimate": 1e-3, "weight_decay": 0.1},
+    "schedule_free_adamw": {"weight_decay": 0.1},
+}
+
+
+def factors() -> list[float]:
+    """A warmup from zero and a decay, step by step."""
+    return [min(step / 4, 1.0 - step / 40) for step in range(STEPS)]
+
+
+def torch_way(name: str) -> tuple[Any, Any]:
+    """Parameters after all steps, and those to be judged."""
+    problem = torch_problem()
+    optimizer: Any = torch_optimizer(name, problem, **POINTS[name])
+    rate = optimizer.param_groups[0]["lr"]
+    for step, factor in enumerate(factors()):
+        optimizer.param_groups[0]["lr"] = rate * factor
+        trained = torch_steps(optimizer, problem, range(step, step + 1))
+    if hasattr(optimizer, "eval"):
+        optimizer.eval()
+    return trained, {n: v.detach().numpy() for n, v in problem.parameters.items()}
+
+
+def jax_way(name: str) -> tuple[Any, Any]:
+    module = importlib.import_module(f"submissions.{name}.submission_jax")
+    parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
+    built = module.build(Given(parameters, specs()), default_point(name, **POINTS[name]))
+    assert built.takes_factor
+    state, update = built.optimizer.init(parameters), jax.jit(built.optimizer.update)
+    for step, factor in enumerate(factors()):
+        updates, state = update(gradients(step), state, parameters, factor=jnp.asarray(factor))
+        parameters = optax.apply_updates(parameters, updates)
+    judged = built.judged(state, parameters) if built.judged else parameters
+    return parameters, judged
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_jax_agrees_with_torch_under_a_schedule(name: str) -> None:
+    (trained, judged), (wanted, wanted_judged) = jax_way(name), torch_way(name)
+    moved = largest_error(wanted, draw(0))
+    assert moved > 0.01
+    assert largest_error(trained, wanted) < 1e-3 * moved
+    assert largest_error(judged, wanted_judged) < 1e-3 * moved
+
+
+def test_prodigys_first_step_at_a_rate_of_zero_leaves_its_state_finite() -> None:
+    _, judged = jax_way("prodigy")
+    assert all(np.isfinite(value).all() for value in judged.values())
+
+
+def test_prodigy_without_correction_is_refused() -> None:
+    module = importlib.import_module("submissions.prodigy.submission_jax")
+    with pytest.raises(HarnessError, match="bias_correction"):
+        module.build(Given({}, specs()), default_point("prodigy", bias_correction=False))
