@@ -1,6 +1,7 @@
 """The transformer: one declaration, and the same numbers from both frameworks."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import torch
 
 from harness import registry
 from harness.errors import HarnessError
+from tests.workloads.full_size import losses_around_a_step
 from tests.workloads.parity import (
     SEED,
     Twin,
@@ -20,6 +22,7 @@ from tests.workloads.parity import (
     assert_same_training,
 )
 from tests.workloads.tapping import assert_taps_are_factors, problem_of, tokens_of
+from tests.workloads.text_made import shard
 from workloads.data.language import Language, LanguageSettings
 from workloads.lm import model, model_jax, model_torch
 from workloads.parameters import Role
@@ -184,3 +187,23 @@ def test_a_wrong_size_is_named(key: str, value: object) -> None:
 def test_heads_must_part_the_width() -> None:
     with pytest.raises(HarnessError, match=r"width 128 is no multiple of 2 x heads = 6"):
         model.parameters(QUICK.sizes | {"heads": 3})
+
+
+@pytest.mark.slow
+def test_large_makes_a_step_at_full_size_from_a_shard(tmp_path: Path) -> None:
+    folder = tmp_path / "fineweb"
+    folder.mkdir()
+    for name in ("val_000000.bin", "train_000001.bin"):
+        shard(folder / name, np.random.default_rng(1).integers(0, 50257, 2000))
+    before, after = losses_around_a_step("lm", folder, tmp_path / "instance")
+    assert before == pytest.approx(np.log(50304), abs=0.5)
+    assert after < before
+
+
+@pytest.mark.parametrize("suite", ["quick", "standard", "large"])
+def test_every_suite_declares_what_its_data_are(suite: str) -> None:
+    declared = registry.workload("lm").at(suite)
+    assert declared.train_examples == declared.data.settings["train"]
+    assert declared.sizes["classes"] == declared.data.settings["vocabulary"]
+    assert len(declared.variants) >= 3
+    assert all(declared.sizes_of(name) != declared.sizes for name in declared.variants)

@@ -1,6 +1,7 @@
 """The LSTM: one declaration, the same numbers from both frameworks and from both torch paths."""
 
 from functools import cache
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 
 from harness import registry
 from harness.errors import HarnessError
+from tests.workloads.full_size import losses_around_a_step
 from tests.workloads.parity import (
     SEED,
     Arrays,
@@ -22,6 +24,7 @@ from tests.workloads.parity import (
     torch_step,
 )
 from tests.workloads.tapping import assert_taps_are_factors, problem_of, tapped, tokens_of
+from tests.workloads.text_made import text
 from workloads.data.language import Language, LanguageSettings
 from workloads.fused_torch import twice_differentiable
 from workloads.parameters import Role
@@ -219,3 +222,23 @@ def test_the_start_is_that_of_torchs_lstm() -> None:
 def test_a_wrong_size_is_named(key: str, value: object) -> None:
     with pytest.raises(HarnessError, match=f"rnn: size '{key}'.*{value!r}"):
         model.parameters(QUICK.sizes | {key: value})
+
+
+@pytest.mark.slow
+def test_large_makes_a_step_at_full_size_from_text(tmp_path: Path) -> None:
+    folder = tmp_path / "wikitext"
+    folder.mkdir()
+    (folder / "wiki.train.tokens").write_text(text(400), encoding="utf-8")
+    (folder / "wiki.valid.tokens").write_text(text(400, seed=1), encoding="utf-8")
+    before, after = losses_around_a_step("rnn", folder, tmp_path / "instance")
+    assert before == pytest.approx(np.log(32768), abs=0.5)
+    assert after < before
+
+
+@pytest.mark.parametrize("suite", ["quick", "standard", "large"])
+def test_every_suite_declares_what_its_data_are(suite: str) -> None:
+    declared = registry.workload("rnn").at(suite)
+    assert declared.train_examples == declared.data.settings["train"]
+    assert declared.sizes["classes"] == declared.data.settings["vocabulary"]
+    assert len(declared.variants) >= 3
+    assert all(declared.sizes_of(name) != declared.sizes for name in declared.variants)

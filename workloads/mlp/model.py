@@ -18,10 +18,10 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from harness.errors import HarnessError
 from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
+from workloads.sizes import checked_sizes
 from workloads.spec import Count, Frozen, Positive, Sizes
 
 
@@ -52,24 +52,16 @@ def checked(sizes: Sizes) -> MlpSizes:
     Raises:
         HarnessError: a key is not known or a value is not allowed.
     """
-    try:
-        return MlpSizes.model_validate(sizes)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(MlpSizes.model_fields)
-        raise HarnessError(
-            f"mlp: size '{key}' is {first['input']!r}: {first['msg']}", f"sizes: {known}"
-        ) from error
+    return checked_sizes(MlpSizes, sizes, "mlp")
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
     """Weight (out, in) and bias (out,) of each layer, from the first to the output."""
-    checked_sizes = checked(sizes)
+    chosen = checked(sizes)
     return tuple(
         spec
-        for name, fan_in, fan_out in checked_sizes.widths
-        for spec in _layer_parameters(checked_sizes, name, fan_in, fan_out)
+        for name, fan_in, fan_out in chosen.widths
+        for spec in _layer_parameters(chosen, name, fan_in, fan_out)
     )
 
 

@@ -1,0 +1,175 @@
+"""How fast a workload's torch model is, against a plain one of the same size.
+
+    python benchmarks/models.py [--workload lm] [--suite quick] [--rounds 20] [--threads 2]
+                                [--device cpu] [--peak-tflops 989]
+
+Both models make forward and backward passes on the same random batch in the suite's precision, in
+turn in one process. Printed are examples a second of each (tokens, for language models) and the
+median over the rounds of the ratio, workload over reference: at least 1 is wanted. On CUDA the
+share of the peak that the workload's model reaches is printed too (model-FLOPs utilisation, with
+`torch.compile` where the suite asks for it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from reference_resnet import Reference as ReferenceResnet
+from reference_transformer import Reference as ReferenceTransformer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from harness import registry
+from workloads.lm.model import checked, parameters
+from workloads.parameters import Role
+from workloads.spec import SuiteWorkload
+
+GOAL = 1.0
+IMAGE_SIDES = {"patches": 16, "cifar10": 32}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one workload is compared with, and on what."""
+
+    reference: Callable[[SuiteWorkload], nn.Module]
+    batch: Callable[[SuiteWorkload], tuple[Tensor, Tensor]]
+    """Random inputs and targets of the suite's batch size."""
+    unit: str
+    flops: Callable[[SuiteWorkload], float] | None = None
+    """Of one forward and backward pass on the batch; None where it is not said."""
+
+
+def tokens(size: SuiteWorkload) -> tuple[Tensor, Tensor]:
+    """Random tokens and targets, (batch, time)."""
+    shape, classes = (size.batch_size, int(size.data.settings["time"])), size.sizes["classes"]
+    return (
+        torch.randint(0, classes, shape, dtype=torch.int32),
+        torch.randint(0, classes, shape),
+    )
+
+
+def images(size: SuiteWorkload) -> tuple[Tensor, Tensor]:
+    """Random images (batch, channels, side, side), as the stream crops them, and classes."""
+    crop = None if size.augmentation is None else size.augmentation.crop_to
+    side = crop or IMAGE_SIDES[size.data.source]
+    shape = (size.batch_size, size.sizes["channels"], side, side)
+    return (
+        torch.randint(0, 256, shape, dtype=torch.uint8),
+        torch.randint(0, size.sizes["classes"], (size.batch_size,)),
+    )
+
+
+def transformer_flops(size: SuiteWorkload) -> float:
+    """Six a matrix entry and token, and attention's two products of causal length.
+
+    As in Chowdhery et al. (2022, appendix B), but attention counted as causal.
+    """
+    sizes, time_steps = checked(size.sizes), int(size.data.settings["time"])
+    used = (Role.HIDDEN_MATRIX, Role.EMBEDDING)
+    matrices = sum(spec.size for spec in parameters(size.sizes) if spec.role in used)
+    attention = 6.0 * sizes.depth * time_steps * sizes.width
+    return float(size.batch_size * time_steps * (6.0 * matrices + attention))
+
+
+CASES: Mapping[str, Case] = {
+    "lm": Case(
+        reference=lambda size: ReferenceTransformer(size.sizes),
+        batch=tokens,
+        unit="tokens",
+        flops=transformer_flops,
+    ),
+    "resnet": Case(reference=lambda size: ReferenceResnet(size.sizes), batch=images, unit="images"),
+}
+
+
+def pass_of(
+    model: nn.Module, inputs: Tensor, targets: Tensor, size: SuiteWorkload
+) -> Callable[[], None]:
+    """One forward and backward pass, finished when it returns."""
+    device, precision = inputs.device, size.precision
+    is_compiled = size.compile and device.type == "cuda"
+    call: Callable[[Tensor], Tensor] = torch.compile(model) if is_compiled else model
+
+    def context() -> AbstractContextManager[object]:
+        if precision == "float32":
+            return nullcontext()
+        return torch.autocast(device.type, dtype=getattr(torch, precision))
+
+    def run() -> None:
+        model.zero_grad()
+        with context():
+            logits = call(inputs)
+        flat = logits.float().flatten(0, -2)
+        torch.autograd.backward(functional.cross_entropy(flat, targets.flatten()))
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    return run
+
+
+def timed(run: Callable[[], None], repeats: int) -> float:
+    """Seconds of a pass, the fastest of some."""
+    seconds = []
+    for _ in range(repeats):
+        start_s = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start_s)
+    return min(seconds)
+
+
+def rounds_of(
+    model: Callable[[], None], reference: Callable[[], None], rounds: int
+) -> list[tuple[float, float]]:
+    """Seconds of a pass of the model and of the reference, in turn, first one first."""
+    timed(model, 3), timed(reference, 3)
+    found = []
+    for number in range(rounds):
+        if number % 2:
+            other = timed(reference, 3)
+            found.append((timed(model, 3), other))
+        else:
+            found.append((timed(model, 3), timed(reference, 3)))
+    return found
+
+
+def main() -> None:
+    """Compare and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workload", default="lm", choices=sorted(CASES))
+    parser.add_argument("--suite", default="quick")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--peak-tflops", type=float, default=989.0)
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    case, size = CASES[chosen.workload], registry.workload(chosen.workload).at(chosen.suite)
+    device = torch.device(chosen.device)
+    inputs, targets = (part.to(device) for part in case.batch(size))
+    package = importlib.import_module(f"workloads.{chosen.workload}.model_torch")
+    models: list[nn.Module] = [package.build(size.sizes), case.reference(size)]
+    counts = [sum(p.numel() for p in model.parameters()) for model in models]
+    passes = [pass_of(model.to(device), inputs, targets, size) for model in models]
+    found = rounds_of(passes[0], passes[1], chosen.rounds)
+    ours_s, other_s = (min(row[place] for row in found) for place in (0, 1))
+    ratio = statistics.median(other / ours for ours, other in found)
+    units = targets.numel()
+    print(f"{chosen.workload} on {chosen.suite}: {counts[0]:,} and {counts[1]:,} parameters")
+    print(f"workload   {units / ours_s:12,.0f} {case.unit}/s  {1e3 * ours_s:8.2f} ms")
+    print(f"reference  {units / other_s:12,.0f} {case.unit}/s  {1e3 * other_s:8.2f} ms")
+    print(f"ratio {ratio:.3f} (wanted: {GOAL:g} or more), median of {chosen.rounds} rounds")
+    if case.flops is not None and device.type == "cuda":
+        share = case.flops(size) / ours_s / (1e12 * chosen.peak_tflops)
+        print(f"model-FLOPs utilisation {share:.1%} of {chosen.peak_tflops:g} TFLOP/s")
+
+
+if __name__ == "__main__":
+    main()

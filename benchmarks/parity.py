@@ -1,0 +1,133 @@
+"""What a step costs in each framework, side by side, for every workload of a suite.
+
+    python benchmarks/parity.py [--suite quick] [--workloads lm rnn] [--submission adamw]
+                                [--steps 20] [--rounds 3] [--threads 2] [--device cpu]
+
+A step is the submission's own at its default point, on random examples of the workload's shape,
+compiled and warmed up. Each measurement has its own process, the frameworks in turn; printed is the
+median of the rounds' medians. Other work on the machine spoils these figures. That both frameworks
+compute the same is tested in `tests/workloads`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from harness import registry
+from harness.frameworks.adapter import ADAPTERS, Examples, ModelSource, adapter
+from harness.frameworks.model_source import buffers_of, specs_of
+from harness.order import Order
+from harness.plan.submissions import locate, resolve
+from harness.seeds import philox
+from workloads.parameters import initial_buffers, initial_parameters
+from workloads.spec import SuiteWorkload
+
+SEED = "0" * 32
+WARM_UP_STEPS = 5
+IMAGE_SIDE = {"quick": 16, "standard": 32, "large": 256}
+
+
+class Unlimited:
+    """A budget of which nothing is ever spent."""
+
+    share = 0.0
+
+    def progress(self, horizon: float) -> float:
+        """Always 0."""
+        return 0.0 * horizon
+
+
+def random_examples(size: SuiteWorkload, suite: str, count: int) -> Examples:
+    """Examples of the workload's shape: tokens, images or vectors, by what its sizes say."""
+    random, sizes = np.random.default_rng(0), size.sizes
+    classes = int(sizes["classes"])
+    if "time" in size.data.settings:
+        shape = (count, int(size.data.settings["time"]))
+        return Examples(*random.integers(0, classes, (2, *shape)).astype(np.uint16))
+    targets = random.integers(0, classes, count)
+    if "channels" in sizes:
+        side = IMAGE_SIDE[suite]
+        images = random.integers(0, 256, (count, int(sizes["channels"]), side, side))
+        return Examples(images.astype(np.uint8), targets)
+    return Examples(
+        random.standard_normal((count, int(sizes["inputs"]))).astype(np.float32), targets
+    )
+
+
+def measure(framework: str, workload: str, chosen: argparse.Namespace) -> list[float]:
+    """Milliseconds of each step in this process."""
+    known = registry.workload(workload)
+    size, submission = known.at(chosen.suite), resolve(chosen.submission)
+    made = adapter(framework, chosen.device, chosen.threads)
+    made.pin()
+    source = ModelSource(
+        known.package, size.sizes, known.spec.loss, size.precision, is_compiled=size.compile
+    )
+    count = 4 * size.batch_size
+    problem = made.problem(source, Unlimited(), size.batch_size, count, 0)
+    specs = tuple(specs_of(source).values())
+    values = initial_parameters(specs, philox(SEED, "weights"))
+    made.load(problem, {**values, **initial_buffers(buffers_of(source))})
+    examples = random_examples(size, chosen.suite, count)
+    stream = made.stream(examples, Order(SEED, count), size.batch_size, size.augmentation)
+    point = dict(submission.space.default)
+    live = made.submission(locate(submission.ref, framework), point)
+    live.setup(problem, point)
+    found = []
+    for _ in range(WARM_UP_STEPS + chosen.steps):
+        start_s = time.perf_counter()
+        live.step(stream)
+        made.synchronize()
+        found.append(1e3 * (time.perf_counter() - start_s))
+    return found[WARM_UP_STEPS:]
+
+
+def in_own_process(framework: str, workload: str) -> float:
+    """The median of `measure`, by this file run anew with the same arguments."""
+    command = [sys.executable, str(Path(__file__)), *sys.argv[1:], "--measure", framework, workload]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{workload} in {framework} failed:\n{done.stderr}")
+    return statistics.median(json.loads(done.stdout))
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--suite", default="quick")
+    parser.add_argument("--workloads", nargs="*", help="all of the suite by default")
+    parser.add_argument("--submission", default="adamw")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and print, workload by workload."""
+    chosen = arguments()
+    if chosen.measure:
+        print(json.dumps(measure(*chosen.measure, chosen)))
+        return
+    print(f"{'ms a step':12}" + "".join(f"{name:>10}" for name in ADAPTERS) + "  torch / jax")
+    for workload in chosen.workloads or registry.suite(chosen.suite).workloads:
+        rounds = [
+            [in_own_process(framework, workload) for framework in ADAPTERS]
+            for _ in range(chosen.rounds)
+        ]
+        torch_ms, jax_ms = (statistics.median(column) for column in zip(*rounds, strict=True))
+        print(f"{workload:12}{torch_ms:10.2f}{jax_ms:10.2f}{torch_ms / jax_ms:13.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

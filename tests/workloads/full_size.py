@@ -1,0 +1,45 @@
+"""One step of a `large` language model at its full size, from the true on-disk format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from harness import registry
+from harness.frameworks.adapter import Examples, ModelSource, adapter
+from harness.order import Order
+from harness.seeds import philox
+from tests.frameworks.kit import HalfSpent
+from tests.workloads.parity import SEED
+from workloads.parameters import initial_parameters
+from workloads.spec import Data
+
+RATE = 0.1
+
+
+def losses_around_a_step(workload: str, corpus: Path, folder: Path) -> tuple[float, float]:
+    """The loss on one sequence before and after a step of SGD on it, in float32.
+
+    The sequence comes through the workload's own `prepare`, with its declared settings but for the
+    corpus and the number of sequences.
+    """
+    known = registry.workload(workload)
+    size = known.at("large")
+    changed = {"corpus": str(corpus), "train": 1, "validation": 1, "test": 0}
+    data = Data(source=size.data.source, settings={**size.data.settings, **changed})
+    folder.mkdir()
+    known.module("data").prepare(data, SEED, folder, None)
+    source = ModelSource(known.package, size.sizes, known.spec.loss, "float32")
+    made = adapter("torch", "cpu", 1)
+    problem = made.problem(source, HalfSpent(), 1, 1, 0)
+    specs = known.module("model").parameters(size.sizes)
+    made.load(problem, initial_parameters(specs, philox(SEED, "weights")))
+    examples = Examples.open(folder / "train", size.limits.resident_gib)
+    batch = made.stream(examples, Order(SEED, 1), 1).next()
+    optimizer = torch.optim.SGD(problem.parameters.values(), lr=RATE)
+    before = problem.batch_loss(batch)
+    before.backward()
+    optimizer.step()
+    with torch.no_grad():
+        return before.item(), problem.batch_loss(batch).item()
