@@ -1,0 +1,56 @@
+"""Entropy-SGD: steps along the gradient of the local entropy, estimated by Langevin dynamics.
+
+    F(x, gamma) = log integral exp(-f(x') - gamma/2 ||x - x'||^2) dx'
+    x', mu <- x;   L times, with a batch each:
+        x' <- x' - eta' (grad f(x') - gamma (x - x')) + sqrt(eta') epsilon N(0, I)
+        mu <- (1 - alpha) mu + alpha x'
+    x <- x - eta (x - mu),   where gamma (x - mu) estimates -grad F(x, gamma)
+    gamma <- gamma (1 + scoping)
+
+Source: Chaudhari et al. (2017a), Algorithm 1 and section 4; eta' = 0.1, alpha = 0.75, L = 20.
+
+Deviations: eta here is the paper's times gamma, as in the authors' code: with gamma near 1e-2 its
+step would otherwise be as small. The schedule multiplies eta. `langevin_momentum` adds Nesterov's
+to the inner loop, which the paper uses in its larger experiments; it is 0 by default.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harness.interface import Stream
+from submissions.mathematics.flat import add, flatten
+from submissions.mathematics.methods import FixedLoss, Method, fresh_random
+
+
+class Submission(Method):
+    """Chaudhari and others' method."""
+
+    def begin(self) -> None:
+        """The scope as declared."""
+        self.state["scope"] = float(self.point["scope"])
+
+    def step(self, stream: Stream[Tensor]) -> Tensor:
+        """L Langevin steps, then one along their average; the mean loss on the way."""
+        x = flatten(self.parameters)
+        inner, average, momentum = x.clone(), x.clone(), torch.zeros_like(x)
+        losses = []
+        for _ in range(int(self.point["langevin_steps"])):
+            losses.append(self._langevin(stream, x, inner, momentum))
+            average.lerp_(inner, self.point["averaging"])
+        add(self.parameters, average - x, self.learning_rate() or 0.0)
+        self.state["scope"] *= 1.0 + self.point["scoping"]
+        return torch.tensor(sum(losses) / len(losses))
+
+    def _langevin(self, stream: Stream[Tensor], x: Tensor, inner: Tensor, u: Tensor) -> float:
+        """Move x' in place."""
+        rate, rho = self.point["langevin_rate"], self.point["langevin_momentum"]
+        loss, gradient = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))(inner)
+        gradient = gradient.add(inner - x, alpha=self.state["scope"])
+        gradient.add_(inner, alpha=self.point["weight_decay"])
+        u.mul_(rho).add_(gradient)
+        inner.sub_(gradient.add_(u, alpha=rho), alpha=rate)
+        noise = torch.empty_like(inner).normal_(generator=self.problem.generator)
+        inner.add_(noise, alpha=rate**0.5 * self.point["noise"])
+        return loss
