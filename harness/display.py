@@ -246,7 +246,8 @@ def _row(record: TrialRecord, names: Iterable[str]) -> tuple[str, ...]:
     time = "-" if result.time_to_target_s is None else f"{result.time_to_target_s:.2f}"
     steps = result.steps if result.steps_to_target is None else result.steps_to_target
     best = "-" if result.best_metric is None else f"{result.best_metric:.4g}"
-    return (*place, result.state, time, str(steps), best, point)
+    state = f"{result.state}, disturbed" if result.disturbed else result.state
+    return (*place, state, time, str(steps), best, point)
 
 
 def _point_text(trial: Trial, names: Iterable[str]) -> str:
@@ -259,11 +260,15 @@ def _point_text(trial: Trial, names: Iterable[str]) -> str:
 
 
 def reasons(records: Iterable[TrialRecord]) -> tuple[str, ...]:
-    """Why trials ended that ended neither at the target nor at the budget, each reason once."""
+    """Why trials ended neither at target nor at budget, and what disturbed them, each once."""
     found: dict[str, str] = {}
     for record in records:
         result = record.result
         if result is not None and result.state not in ("reached", "budget") and result.reason:
             place = f"study {record.trial.study} trial {record.trial.trial}"
             found.setdefault(result.reason, f"{place}, {result.state}: {result.reason}")
+        if result is not None and result.disturbed:
+            what = "; ".join(result.disturbed)
+            place = f"study {record.trial.study} trial {record.trial.trial}"
+            found.setdefault(what, f"{place}, disturbed: {what}")
     return tuple(found.values())

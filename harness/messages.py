@@ -19,7 +19,9 @@ from workloads.spec import Augmentation, Frozen, Sizes
 Seconds = Annotated[float, Field(ge=0.0, le=1e7, allow_inf_nan=False)]
 StepCount = Annotated[int, Field(ge=0, le=2**53)]
 Text = Annotated[str, Field(max_length=4000)]
-StateText = Annotated[str, Field(max_length=2**22)]
+StateText = Annotated[str, Field(max_length=2**22, pattern=r"^[ -~]*$")]
+"""JSON in ASCII, which only a worker reads."""
+Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Hello(Frozen):
@@ -123,8 +125,8 @@ class Stopped(Frozen):
     kind: Literal["STOPPED"] = "STOPPED"
     step: StepCount
     examples: StepCount
-    train_loss: float | None = None
-    learning_rate: float | None = None
+    train_loss: Number | None = None
+    learning_rate: Number | None = None
     forwards: StepCount = 0
     backwards: StepCount = 0
 

@@ -166,6 +166,8 @@ def _layout_entry(entry: Sequence[Any]) -> tuple[str, str, tuple[int, ...]]:
         raise ValueError(f"shape {str(shape)[:50]}")
     if any(type(size) is not int or not 0 <= size < 2**40 for size in shape):
         raise ValueError(f"shape {str(shape)[:50]}")
+    if math.prod(size for size in shape if size) >= 2**40:
+        raise ValueError(f"shape {str(shape)[:50]}")
     return name, dtype, tuple(shape)
 
 

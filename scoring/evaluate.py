@@ -9,7 +9,7 @@ import pandas as pd
 from harness.errors import HarnessError
 from scoring.clock import clock_of, require_column
 from scoring.frame import held_out_of, prepare
-from scoring.refusals import check_allowed, frame_breaches, missing_studies, settle
+from scoring.refusals import check_allowed, frame_breaches, marks, missing_studies, settle
 from scoring.rules import Rules, load_rules
 from scoring.scoreboard import Scoreboard, score_times
 from scoring.studies import times_of, with_hit_index
@@ -51,7 +51,7 @@ def score_results(
         frame = with_hit_index(frame, curves)
     times = times_of(frame[frame["state"] != "unfinished"], clock_of(clock))
     stamps = settle([*breaches, *missing_studies(times, own)], allowed)
-    return score_times(times, own, clock_of(clock), stamps)
+    return score_times(times, own, clock_of(clock), (*stamps, *marks(frame)))
 
 
 def score_table(

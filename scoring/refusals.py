@@ -86,6 +86,19 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
             yield Breach(rule, f"{int(bad.sum())} of {len(frame)} trials (of {entries})")
 
 
+def marks(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Stamps of what is no breach and must be seen: disturbed trials, and repeated ones.
+
+    The columns `disturbed` (what disturbed a trial) and `attempt` (its number) may be missing.
+    """
+    found = []
+    if "disturbed" in frame.columns and (count := int(frame["disturbed"].fillna("").ne("").sum())):
+        found.append(f"disturbed: the machine changed around {count} of {len(frame)} trials")
+    if "attempt" in frame.columns and (count := int(frame["attempt"].gt(1).sum())):
+        found.append(f"repeated: {count} of {len(frame)} trials were begun more than once")
+    return tuple(found)
+
+
 def missing_studies(times: Times, rules: Rules) -> list[Breach]:
     """A breach if an entry lacks a study that another has, under rules that count it against it."""
     if rules.missing == "drop":

@@ -175,10 +175,12 @@ def parse_toml(text: str, name: str, kind: type[FrozenT]) -> FrozenT:
     """Parse TOML text as a declared kind of value; `name` stands for the file in errors."""
     try:
         return kind.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise HarnessError(f"{name} is not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise HarnessError(f"{name} is not valid TOML: nested too deeply") from error
     except ValidationError as error:
         raise HarnessError(f"{name}: {_first_problem(error, kind)}") from error
+    except ValueError as error:  # tomllib's own, and a number of too many digits
+        raise HarnessError(f"{name} is not valid TOML: {error}") from error
 
 
 def _first_problem(error: ValidationError, kind: type[Frozen]) -> str:

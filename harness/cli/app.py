@@ -69,6 +69,6 @@ def main() -> None:
     """Run the command line; a mistake of the user ends it with a message and exit code 2."""
     try:
         app()
-    except HarnessError as error:
+    except (HarnessError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)

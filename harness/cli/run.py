@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,6 +56,9 @@ def run(
         int | None,
         typer.Option(help="CPU threads an operation may use.", show_default="the suite's cores"),
     ] = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0.0, help="Least timed seconds between a trial's checkpoints.")
+    ] = 60.0,
 ) -> None:
     """Train a workload with a submission and measure the time to its target.
 
@@ -86,6 +90,7 @@ def run(
     )
     made = plan(request)
     options = run_options(sandbox, data_dir, threads, hardware.cores)
+    options = replace(options, checkpoint_s=checkpoint_every)
     console = Console()
     remarks = (*filter(None, [remark]), *made.remarks)
     _show_plan(console, request, made, remarks)

@@ -39,7 +39,10 @@ class EventLog:
         whole = "".join(f"{canonical_json(event)}\n" for event in kept).encode()
         if path.exists() and path.stat().st_size != len(whole):
             os.truncate(path, len(whole))
-        self._file = path.open("ab", buffering=0)
+        try:
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
 
     def append(self, kind: str, by: Literal["referee", "worker"], data: Mapping[str, Any]) -> Event:
         """Write one event and return it as written.
@@ -62,10 +65,7 @@ class EventLog:
             if self._file.write(line) != len(line):
                 raise OSError("no space left for a whole line")
         except OSError as error:
-            raise HarnessError(
-                f"cannot write {self.path}: {error}",
-                "free some space and run the same command again; finished trials are kept",
-            ) from error
+            raise _cannot_write(self.path, error) from error
         self._previous = event["hash"]
         self._sequence += 1
         return event
@@ -76,6 +76,13 @@ class EventLog:
         self._file.close()
 
 
+def _cannot_write(path: Path, error: OSError) -> HarnessError:
+    return HarnessError(
+        f"cannot write {path}: {error}",
+        "free some space and run the same command again; finished trials are kept",
+    )
+
+
 def read_events(path: Path) -> list[dict[str, Any]]:
     """All whole events of a log, checked against their chain; a torn last line is left out.
 
@@ -83,7 +90,10 @@ def read_events(path: Path) -> list[dict[str, Any]]:
         BrokenChainError: a line other than a torn last one does not fit the chain.
     """
     events: list[dict[str, Any]] = []
-    lines = path.read_bytes().split(b"\n")
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise HarnessError(f"cannot read {path}: {error}") from error
     previous = GENESIS
     for number, line in enumerate(lines[:-1], start=1):
         event = _checked(line, previous, len(events))
@@ -103,8 +113,9 @@ def _checked(line: bytes, previous: str, sequence: int) -> dict[str, Any] | None
         body = {key: value for key, value in event.items() if key != "hash"}
         text = canonical_json(body)
         fits = event["hash"] == sha256_text(text) and canonical_json(event).encode() == line
-    except (ValueError, KeyError, TypeError, AttributeError):
+        is_event = isinstance(event["data"], dict) and isinstance(event["kind"], str)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    if not fits or event.get("previous") != previous or event.get("seq") != sequence:
+    if not (fits and is_event) or event.get("previous") != previous or event.get("seq") != sequence:
         return None
     return dict(event)

@@ -28,7 +28,7 @@ from harness.messages import Snapshot
 from harness.record.attempts import attempts_of
 from harness.referee.observation import Observation, Observed, grid_points
 from harness.trial import Trial
-from harness.wire import STATE_PREFIX, Tensors
+from harness.wire import STATE_PREFIX, Tensors, WireError
 from workloads.spec import Frozen
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -119,6 +119,8 @@ class Checkpoints:
         if not self._wanted:
             return tensors
         parts = {name: t for name, t in tensors.items() if name.startswith(STATE_PREFIX)}
+        if any(not name.removeprefix(STATE_PREFIX).isdecimal() for name in parts):
+            raise WireError("a state whose tensors are not numbered")
         if snapshot.state is not None:
             self._state = snapshot.state, parts
         return {name: tensor for name, tensor in tensors.items() if name not in parts}

@@ -1,0 +1,147 @@
+"""Files of any content: a value or an error message, never a traceback."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from harness.errors import HarnessError
+from harness.plan.rounds import draw_round, read_round
+from harness.plan.space import IMPORT_PATH_SPACE, Space, read_space
+from harness.record.events import EventLog, read_events
+from harness.record.store import read_record, write_record
+from harness.record.table import results_frame
+from harness.record.verify import verify_store
+from harness.registry import WORKLOADS
+from harness.trial import TrialRecord
+from tests.record.conftest import Made
+from workloads.spec import Suite, WorkloadSpec, parse_toml, read_toml
+
+FUZZ = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+TOML = {
+    Suite: WORKLOADS / "suites" / "quick.toml",
+    WorkloadSpec: WORKLOADS / "mlp" / "workload.toml",
+    Space: IMPORT_PATH_SPACE,
+}
+Read = Callable[[Path], Any]
+
+
+def mutated(whole: bytes) -> st.SearchStrategy[bytes]:
+    """The bytes with a stretch of them replaced, doubled or left out."""
+    place = st.integers(0, len(whole))
+    return st.builds(
+        lambda a, b, part: whole[: min(a, b)] + part + whole[max(a, b) :],
+        place,
+        place,
+        st.binary(max_size=20)
+        | st.sampled_from([b"", b"nan", b"1e999", b"[[", b"{", b"-1", b'""']),
+    ) | st.builds(lambda a, b: whole[:a] + whole[b:], place, place)
+
+
+def survives(read: Read, content: bytes) -> None:
+    """Reading the content gives a value or a message."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        path.write_bytes(content)
+        try:
+            read(path)
+        except HarnessError as error:
+            assert str(error)
+
+
+@pytest.mark.parametrize("kind", TOML, ids=lambda kind: kind.__name__)
+@FUZZ
+@given(data=st.data())
+def test_toml_files(kind: Any, data: st.DataObject) -> None:
+    content = data.draw(mutated(TOML[kind].read_bytes()) | st.binary(max_size=200))
+    survives(lambda path: read_toml(path, kind), content)
+
+
+@FUZZ
+@given(st.text(max_size=300))
+@example("a = " + "[" * 5000)
+@example("a = " + "9" * 5000)
+def test_toml_texts(text: str) -> None:
+    for kind in TOML:
+        with pytest.raises(HarnessError):
+            parse_toml(text, "file", kind)
+
+
+@FUZZ
+@given(st.data())
+def test_spaces_draw_what_they_accept(data: st.DataObject) -> None:
+    number = st.floats() | st.integers(-(10**30), 10**30)
+    low, high = data.draw(number), data.draw(number)
+    scale = data.draw(st.sampled_from(["linear", "log", "one_minus_log"]))
+    kind = data.draw(st.sampled_from(["real", "integer"]))
+    lines = ['summary = "x"', 'family = "x"', 'frameworks = ["torch"]', "[default]", "a = 1.0"]
+    lines += ["[space.a]", f"min = {low}", f"max = {high}"]
+    lines += [f'scale = "{scale}"', f'type = "{kind}"']
+    try:
+        space = parse_toml("\n".join(lines), "space.toml", Space)
+    except HarnessError:
+        return
+    value = space.space["a"].value_at(data.draw(st.floats(0, 1, exclude_max=True)))
+    assert low <= value <= high
+
+
+@FUZZ
+@given(data=st.data())
+@example(data=None)
+def test_records(made_once: Made, data: st.DataObject | None) -> None:
+    readers: dict[str, Read] = {"trial.json": read_record, "events.jsonl": read_events}
+    for name, read in readers.items():
+        whole = (made_once.folder / name).read_bytes()
+        deep = b'{"a":' * 5000 + b"\n"
+        survives(read, deep if data is None else data.draw(mutated(whole) | st.binary()))
+
+
+@FUZZ
+@given(data=st.data())
+def test_rounds(tmp_path: Path, data: st.DataObject) -> None:
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    public, _ = draw_round("r", folder)
+    survives(read_round, data.draw(mutated(public.read_bytes()) | st.binary(max_size=100)))
+
+
+@FUZZ
+@given(data=st.data())
+def test_stores(made_once: Made, data: st.DataObject) -> None:
+    names = {"trial.json": made_once.folder, "events.jsonl": made_once.folder}
+    name = data.draw(st.sampled_from(["ledger.jsonl", *names]))
+    path = names.get(name, made_once.store) / name
+    whole = path.read_bytes()
+    path.write_bytes(data.draw(mutated(whole)))
+    try:
+        found = verify_store(made_once.store)
+        assert bool(found.findings) == (path.read_bytes() != whole)
+        results_frame(made_once.store)
+    except HarnessError as error:
+        assert str(error)
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("content", ["{}", '{"kind":1}', "[]", "null", "1"])
+def test_a_chained_line_that_is_no_event_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "events.jsonl").write_text(content + "\n")
+    with pytest.raises(HarnessError, match="line 1"):
+        read_events(tmp_path / "events.jsonl")
+
+
+def test_a_file_that_may_not_be_written_is_a_message(made: Made) -> None:
+    full = Path("/dev/full")
+    with pytest.raises(HarnessError, match="cannot"):
+        write_record(full, TrialRecord(identity=made.trial.identity, trial=made.trial))
+    with pytest.raises(HarnessError, match="cannot"):
+        EventLog(made.store / "no such folder" / "events.jsonl")
+    with pytest.raises(HarnessError):
+        read_space(full)

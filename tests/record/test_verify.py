@@ -1,0 +1,146 @@
+"""Verify: a whole store fits, and whatever is changed in it is found and named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.canonical import canonical_json, sha256_text
+from harness.plan.redraw import misfits
+from harness.record.events import GENESIS
+from harness.record.rerun import chosen_records, open_again
+from harness.record.store import read_record
+from harness.record.table import results_frame
+from harness.record.verify import verify_store
+
+from .conftest import Made
+
+FILES = ("trial.json", "events.jsonl", "ledger.jsonl")
+
+
+def place_of(made: Made, name: str) -> Path:
+    return (made.store if name == "ledger.jsonl" else made.folder) / name
+
+
+def findings(made: Made) -> str:
+    return "\n".join(map(str, verify_store(made.store).findings))
+
+
+def rewrite(path: Path, change: Any) -> None:
+    """Change events and chain them anew, as a careful forger would."""
+    previous, lines = GENESIS, []
+    for line in path.read_text().splitlines():
+        event = json.loads(line)
+        change(event)
+        body = {k: v for k, v in event.items() if k != "hash"} | {"previous": previous}
+        previous = sha256_text(canonical_json(body))
+        lines.append(canonical_json({**body, "hash": previous}) + "\n")
+    path.write_text("".join(lines))
+
+
+def test_a_store_as_it_was_written_fits(made: Made) -> None:
+    assert findings(made) == ""
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.sampled_from(FILES), st.floats(0, 1, exclude_max=True), st.integers(1, 255))
+def test_any_changed_byte_of_a_record_is_found(
+    made_once: Made, name: str, share: float, change: int
+) -> None:
+    path = place_of(made_once, name)
+    whole = path.read_bytes()
+    content = bytearray(whole)
+    content[int(share * len(content))] ^= change
+    path.write_bytes(bytes(content))
+    try:
+        assert findings(made_once) != ""
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES)
+def test_every_byte_of_a_record_counts(made_once: Made, name: str) -> None:
+    path = place_of(made_once, name)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert findings(made_once), f"byte {place} of {name}"
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value", "words"),
+    [
+        ("end", ("result", "time_to_target_s"), 0.5, "time_to_target_s is 0.5"),
+        ("end", ("result", "state"), "budget", "the state is 'budget'"),
+        ("end", ("result", "disturbed"), ["a quake"], "disturbed is"),
+        ("end", ("result", "steps"), 3, "steps is 3"),
+        ("evaluation", ("validation", "accuracy"), 0.99, "its evaluation is due"),
+        ("evaluation", ("grid",), 9, "evaluation"),
+        ("snapshot", ("share",), 0.5, "a share of 0.5"),
+        ("snapshot", ("grid",), 3, "it had to be grid point 1"),
+        ("begin", ("attempt",), 2, "calls itself attempt 2"),
+        ("begin", ("identity",), "0", "of another trial"),
+        ("begin", ("fingerprint",), "0", "the fingerprint"),
+    ],
+)
+def test_a_chained_forgery_does_not_fit_the_rules(
+    made: Made, kind: str, path: tuple[str, ...], value: Any, words: str
+) -> None:
+    def change(event: dict[str, Any]) -> None:
+        if event["kind"] == kind:
+            inner = event["data"]
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = value
+
+    rewrite(made.folder / "events.jsonl", change)
+    assert words in findings(made)
+
+
+def test_a_chained_forgery_that_fits_the_rules_is_not_what_the_ledger_has(made: Made) -> None:
+    rewrite(made.folder / "events.jsonl", lambda event: event.update(at="2000-01-01T00:00:00"))
+    assert "another end" in findings(made)
+
+
+def test_a_planned_trial_that_is_gone_is_named(made: Made) -> None:
+    shutil.copytree(made.folder, made.folder.with_name("trial_2-copied"))
+    shutil.rmtree(made.folder)
+    assert "belongs into" in findings(made)
+    assert "was planned and is not there" in findings(made)
+
+
+def test_a_second_run_without_a_rerun_is_found(made: Made) -> None:
+    made.attempt(2)
+    assert "run again without a rerun" in findings(made)
+
+
+def test_a_rerun_leaves_its_mark_and_fits(made: Made) -> None:
+    (record,) = chosen_records(
+        made.store, ("trial_1-" + made.trial.identity[:10],), disturbed=False
+    )
+    open_again(made.store, record, "a test")
+    assert results_frame(made.store)["state"].tolist() == ["unfinished"]
+    assert read_record(made.folder / "trial.json").result is None
+    made.attempt(2)
+    found = verify_store(made.store)
+    assert (found.findings, found.reruns) == ((), 1)
+    assert results_frame(made.store)["attempt"].tolist() == [2]
+
+
+def test_seeds_and_points_follow_from_the_round(made: Made) -> None:
+    other = made.trial.model_copy(update={"instance_seed": "0" * 32})
+    moved = made.trial.model_copy(update={"point": made.trial.point | {"learning_rate": 0.5}})
+    said = {what for _, what in misfits([other, moved], None)}
+    assert said == {
+        "the instance seed does not follow from the round's",
+        "the point is not the one that the round draws",
+    }
+    assert [what for _, what in misfits([made.trial], "another")] != []

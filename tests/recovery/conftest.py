@@ -1,0 +1,147 @@
+"""A trial in a budget of steps, and its lives: each a referee that may be killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.body import RunOptions, prepare
+from harness.plan.plan import PlanRequest, plan
+from harness.plan.store import write_plan
+from harness.record.attempts import ended
+from harness.record.events import read_events
+from harness.record.table import last_attempt
+from harness.trial import Framework, Trial
+
+STEPS = 100
+
+
+def children_of(pid: int) -> list[int]:
+    """The direct children of a process."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(folder.name))
+    return found
+
+
+class Lives:
+    """Runs trials in referees of their own, one after the other."""
+
+    def __init__(self, framework: Framework, cache: Path) -> None:
+        self.framework, self.cache = framework, cache
+        path = Path(__file__).with_name("lives.py")
+        self._server = subprocess.Popen(
+            [sys.executable, str(path), framework, str(cache)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def close(self) -> None:
+        with self._server:
+            pass
+
+    def trial(self, steps: int = STEPS, submission: str = "adamw", **changes: Any) -> Trial:
+        """A short trial that never reaches its target."""
+        request = PlanRequest("mlp", submission, ruleset="self", framework=self.framework)
+        (planned,) = plan(request).trials
+        budget = planned.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
+        target = planned.target.model_copy(update={"value": 2.0})
+        trial = planned.model_copy(update={"budget": budget, "target": target, **changes})
+        prepare(trial, RunOptions(cache_dir=self.cache))
+        return trial
+
+    def begin(self, trial: Trial, store: Path) -> int:
+        """Start a life; the referee's process id."""
+        write_plan([trial], store)
+        print(store / trial.folder / "trial.json", store, file=self._server.stdin, flush=True)
+        return int(self._answer())
+
+    def end(self) -> int:
+        """Wait for its end; the wait status."""
+        return int(self._answer())
+
+    def whole(self, trial: Trial, store: Path) -> None:
+        """A life that nobody disturbs."""
+        self.begin(trial, store)
+        assert self.end() == 0
+
+    def killed(self, trial: Trial, store: Path, events: int, who: str = "referee") -> None:
+        """A life that ends, or whose worker does, when the log has so many more events."""
+        log = store / trial.folder / "events.jsonl"
+        before = len(log.read_bytes().splitlines()) if log.exists() else 0
+        pid = self.begin(trial, store)
+        while not log.exists() or len(log.read_bytes().splitlines()) < before + events:
+            if _is_over(pid):
+                break
+            time.sleep(0.002)
+        victims = {"referee": [pid], "worker": worker_of(pid), "both": [*worker_of(pid), pid]}
+        for victim in victims[who]:
+            with suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+        self.end()
+
+    def _answer(self) -> str:
+        assert self._server.stdout is not None
+        return self._server.stdout.readline()
+
+
+def _is_over(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def worker_of(referee: int) -> list[int]:
+    """The processes that a referee's nursery has forked."""
+    return [worker for nursery in children_of(referee) for worker in children_of(nursery)]
+
+
+def has_ended(trial: Trial, store: Path) -> bool:
+    path = store / trial.folder / "events.jsonl"
+    return path.exists() and ended(read_events(path))
+
+
+def curve(trial: Trial, store: Path) -> list[Any]:
+    """Losses, as claimed, and metrics, as measured, at every grid point."""
+    found = []
+    for event in last_attempt(store / trial.folder):
+        data = event["data"]
+        if event["kind"] == "snapshot":
+            found.append((data["step"], data["claims"]["train_loss"], data["claims"]["examples"]))
+        elif event["kind"] == "evaluation":
+            found.append((data["step"], data["validation"], data["probe"]))
+    return found
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def _lives(framework: Framework, cache: Path) -> Iterator[Lives]:
+    lives = Lives(framework, cache)
+    yield lives
+    lives.close()
+
+
+@pytest.fixture(scope="session")
+def torch_lives(cache: Path) -> Iterator[Lives]:
+    yield from _lives("torch", cache)
+
+
+@pytest.fixture(scope="session")
+def jax_lives(cache: Path) -> Iterator[Lives]:
+    yield from _lives("jax", cache)
