@@ -1,0 +1,165 @@
+"""De-bias and feature-whiten (DFW): layers preconditioned by the covariance of their inputs.
+
+For a predictor F sigma(G x), with h = G x, z = sigma(h) and its loss L,
+
+    G_+ = G - eta_G P_G^-1 grad_G L(F, G) (Q_G + lambda_G I)^-1,     Q_G = E[x x^T]
+    F_+ = F - eta_F grad_F L(F, G_+) Q_F^-1,                         Q_F = E[z z^T]
+    P_G = I, or E[(df/dh)^T df/dh];   P_F = I
+
+Whitening its input makes a layer's progress independent of how its inputs are conditioned;
+F's gradient is taken at G_+ and on a batch of its own, so that the two do not share their noise.
+With P_G = I, and L Gaussian, this is KFAC's update.
+
+Source: Zhang et al. (2024a) and (2025), as the thesis states them (its section 3.4.2).
+
+Deviations: networks with more than two layers. G's part is played by every preconditioned layer but
+the output, F's by the output (a model whose output is tied to its embedding has no F, and draws one
+batch a step). Convolutions whiten patches, and layers used many times pool their uses. A bias is a
+weight on a constant input. Q and P are moving averages over batches (a batch can be smaller than a
+layer is wide), and are damped by `damping` times their mean eigenvalue, F's too. `momentum` sums
+steps; 0 is the source's. Everything else, layers of a side over `max_side` included, takes AdamW.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.errors import HarnessError, UnknownNameError
+from harness.interface import Stream, Tap
+from submissions.mathematics.kronecker_factors import (
+    accumulate,
+    damped_inverse,
+    preconditionable,
+    uses,
+)
+from submissions.mathematics.layerwise import Layer, TappedProblem
+from submissions.mathematics.methods import Method
+from submissions.mathematics.optimizers import adamw
+from submissions.mathematics.staggering import due
+from workloads.parameters import Role
+
+OUTPUT_SIDES = ("identity", "jacobian")
+
+
+class Submission(Method):
+    """Zhang and others' method, a layer at a time."""
+
+    # Forward passes are those of the live model, and the live parameters are judged.
+    averages_weights = False
+    problem: TappedProblem
+
+    def begin(self) -> None:
+        """Part the parameters into body, head and the rest."""
+        if self.point["output_side"] not in OUTPUT_SIDES:
+            raise UnknownNameError("output_side", self.point["output_side"], OUTPUT_SIDES)
+        problem = self.problem
+        chosen = preconditionable(problem.layers, problem.specs, int(self.point["max_side"]))
+        if not chosen:
+            raise HarnessError(
+                f"no layer has both sides within max_side = {self.point['max_side']}",
+                "raise max_side, or train this workload with another submission",
+            )
+        layers = [Layer(spec, problem.parameters) for spec in chosen]
+        self.head = [x for x in layers if problem.specs[x.spec.weight].role == Role.OUTPUT]
+        self.body = [x for x in layers if x not in self.head]
+        owned = {spec.weight for spec in chosen} | {spec.bias for spec in chosen}
+        rest = [value for name, value in problem.parameters.items() if name not in owned]
+        self.rest = adamw(rest, self.point, "adam_learning_rate") if rest else None
+        for layer in layers:
+            layer.state["momentum"] = layer.weight.new_zeros(layer.matrix_shape())
+        self.state["steps"] = 0
+
+    def step(self, stream: Stream[Tensor]) -> Tensor:
+        """The body on one batch, the head on the next; the loss before it."""
+        loss = self._gradients(stream, self.body)
+        with torch.no_grad():
+            self._update(self.body)
+            if self.rest is not None:
+                factor = self.schedule_factor()
+                self.rest.param_groups[0]["lr"] = self.point["adam_learning_rate"] * factor
+                self.rest.step()
+        if self.head:
+            self._gradients(stream, self.head)
+            with torch.no_grad():
+                self._update(self.head)
+        self.state["steps"] += 1
+        return loss
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """What `Method` keeps, the layers' states and the rest's optimizer."""
+        rest = {} if self.rest is None else self.rest.state_dict()
+        layers = [layer.state for layer in (*self.body, *self.head)]
+        return {**super().state_dict(), "layers": layers, "rest": rest}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+        super().load_state_dict(state)
+        saved = self.state.pop("layers")
+        for layer, values in zip((*self.body, *self.head), saved, strict=True):
+            layer.state = values
+        rest = self.state.pop("rest")
+        if self.rest is not None:
+            self.rest.load_state_dict(rest)
+
+    def _gradients(self, stream: Stream[Tensor], layers: Sequence[Layer]) -> Tensor:
+        """One batch's gradients, and the moments of what passes through the layers."""
+        with self.problem.tap() as taps:
+            logits, loss = self.problem.forward(stream.next())
+            if layers is self.body and self.point["output_side"] == "jacobian":
+                self._observe_jacobian(logits, taps)
+            everything = [*self.problem.parameters.values()]
+            wanted = everything if layers is self.body else _parameters(layers)
+            for value, gradient in zip(wanted, torch.autograd.grad(loss, wanted), strict=True):
+                value.grad = gradient
+        with torch.no_grad():
+            for layer in layers:
+                found = uses(layer.spec, layer.weight.shape, taps[layer.spec.name])
+                self._average(layer, "inputs", found.inputs.flatten(0, 1))
+        return loss.detach()
+
+    def _observe_jacobian(self, logits: Tensor, taps: Mapping[str, Tap[Tensor]]) -> None:
+        """J_h^T J_h = E[(J_h^T u) (J_h^T u)^T] for u of independent standard normals."""
+        u = torch.empty_like(logits).normal_(generator=self.problem.generator)
+        torch.autograd.grad(logits, _parameters(self.body), u, retain_graph=True)
+        with torch.no_grad():
+            for layer in self.body:
+                found = uses(layer.spec, layer.weight.shape, taps[layer.spec.name])
+                self._average(layer, "outputs", found.gradients.flatten(0, 1))
+
+    def _average(self, layer: Layer, name: str, rows: Tensor) -> None:
+        """A mean of the first moments, then one with weight `factor_beta` on the past."""
+        rows = rows.to(layer.weight.dtype)
+        steps, width = self.state["steps"], rows.shape[1]
+        if name not in layer.state:
+            layer.state[name] = rows.new_zeros(width, width)
+        beta = min(self.point["factor_beta"], steps / (steps + 1))
+        accumulate(layer.state[name], rows / len(rows) ** 0.5, beta)
+
+    def _update(self, layers: Sequence[Layer]) -> None:
+        steps, rate = self.state["steps"], self.learning_rate() or 0.0
+        period = int(self.point["refresh_every"])
+        for layer in layers if steps == 0 else due(layers, steps, period):
+            for side in ("inputs", "outputs"):
+                if side in layer.state:
+                    inverse = whitener(layer.state[side], self.point["damping"])
+                    layer.state[f"{side}_inverse"] = inverse
+        for layer in layers:
+            step = layer.gradient() @ layer.state["inputs_inverse"]
+            if "outputs_inverse" in layer.state:
+                step = layer.state["outputs_inverse"] @ step
+            momentum = layer.state["momentum"].mul_(self.point["momentum"]).add_(step)
+            layer.move(momentum, rate, self.point["weight_decay"])
+
+
+def whitener(moment: Tensor, damping: float) -> Tensor:
+    """(Q + lambda I)^-1 with lambda = `damping` times the mean eigenvalue of Q, (n, n)."""
+    tiny = torch.finfo(moment.dtype).tiny ** 0.5
+    return damped_inverse(moment, damping * moment.diagonal().mean().clamp_min(tiny))
+
+
+def _parameters(layers: Sequence[Layer]) -> list[Tensor]:
+    return [x for layer in layers for x in (layer.weight, layer.bias) if x is not None]
