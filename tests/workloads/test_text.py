@@ -178,3 +178,15 @@ def test_two_processes_at_once_tokenise_it_whole(corpus: Path, tmp_path: Path, c
     assert ids_of(tmp_path / "0") == ids_of(tmp_path / "1")
     (stored,) = cache.iterdir()
     assert has_its_hashes(stored)
+
+
+def test_a_corpus_of_fewer_sequences_is_taken_whole(corpus: Path, tmp_path: Path) -> None:
+    folder = prepared(corpus, tmp_path / "all", train=10**6, validation=10**6, tokenizer="word")
+    (ids,) = Words.of(pieces([corpus / "train.txt"]), 300).encode(pieces([corpus / "train.txt"]))
+    kept = 8 * ((len(ids) - 1) // 8) + 1
+    assert ids_of(folder) == ids[:kept].tolist()
+    assert 8 < len(ids_of(folder, "validation")) < len(ids)
+    (corpus / "valid.txt").unlink()
+    folder = prepared(corpus, tmp_path / "parted", train=10**6, validation=10**6, tokenizer="word")
+    assert len(ids_of(folder, "validation")) <= 1 + len(ids) // 10
+    assert ids_of(folder, "validation") == ids[: len(ids_of(folder, "validation"))].tolist()

@@ -76,12 +76,15 @@ def test_an_empty_text(place: Path, split: str) -> None:
 def test_a_text_of_less_than_one_sequence(place: Path) -> None:
     (place / "train.txt").write_text("a few words .\n")
     said = refusal(of_text(train=1, tokenizer="word"), place)
-    assert "train: 1 sequences of 8 tokens need 9 tokens; 5 are there, enough for 0" in said
-    assert "fewer or shorter sequences" in said
+    assert "train: 5 tokens are 0 sequences of 8; at least 1 are needed" in said
+    assert "put more text beside it" in said
 
 
-def test_a_text_of_fewer_sequences_than_asked_for(place: Path) -> None:
-    assert "validation: 9000 sequences" in refusal(of_text(validation=9000), place)
+def test_a_text_of_less_than_one_batch(place: Path) -> None:
+    (place / "train.txt").write_text(text(50))
+    said = refusal(of_text(train=4000, tokenizer="word"), place)
+    assert "sequences of 8; at least 64 are needed" in said
+    assert f"{place.parent}/cache" in said
 
 
 def test_text_that_is_not_utf8(place: Path) -> None:

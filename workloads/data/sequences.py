@@ -30,7 +30,10 @@ SOURCES = ("language", "shards", "text")
 
 
 class CorpusSettings(Frozen):
-    """The settings of `text` and `shards` in `workload.toml`; a split is so many sequences."""
+    """The settings of `text` and `shards` in `workload.toml`; a split is so many sequences.
+
+    A corpus that has fewer is taken whole.
+    """
 
     corpus: str
     """A folder in the data folder, which is itself taken if it holds none of that name."""
@@ -38,8 +41,10 @@ class CorpusSettings(Frozen):
     validation: Count
     test: Annotated[int, Field(ge=0)] = 0
     """0 where the corpus has no files to test on."""
+    least: Count = 64
+    """Training sequences that there must be, so that there is a batch."""
     time: Count
-    """Ids that a model reads at once; the targets are the next ones."""
+    """Tokens that a model reads at once; the targets are the next ones."""
     vocabulary: Annotated[int, Field(ge=300, le=2**18)]
     """Every id is below it; a tokenizer is trained to at most that size."""
     tokenizer: Kind = "bpe"
@@ -79,7 +84,8 @@ def prepare(
     settings = checked_settings(CorpusSettings, data.settings, workload)
     ids = permuted_ids(instance_seed, settings.vocabulary)
     for split, stream in _streams(data.source, settings, data_dir).items():
-        write_rows(folder / split, stream, settings.counts[split], settings.time, ids)
+        count = _sequences(split, stream, settings)
+        write_rows(folder / split, stream, count, settings.time, ids)
 
 
 def source_files(workload: str, data: Data, data_dir: Path | None) -> tuple[Path, ...]:
@@ -101,6 +107,19 @@ def _language(settings: LanguageSettings, seed: str, folder: Path) -> None:
         write_split(folder, split, rows[:, :-1], rows[:, 1:])
 
 
+def _sequences(split: str, stream: Stream, settings: CorpusSettings) -> int:
+    count = min(settings.counts[split], stream.sequences(settings.time))
+    least = min(settings.least, settings.train) if split == "train" else 1
+    if count < least:
+        names = ", ".join(str(file) for file, _ in stream.files)
+        raise HarnessError(
+            f"{split}: {len(stream)} tokens are {count} sequences of {settings.time}; at least "
+            f"{least} are needed",
+            f"put more text beside it, or take a corpus that has more; read: {names}",
+        )
+    return count
+
+
 def _find(source: str, settings: CorpusSettings, data_dir: Path | None) -> corpus.Corpus:
     text = (*corpus.TEXT, corpus.PARQUET)
     found = corpus.find(
@@ -116,7 +135,7 @@ def _find(source: str, settings: CorpusSettings, data_dir: Path | None) -> corpu
 
 
 def _streams(source: str, settings: CorpusSettings, data_dir: Path | None) -> dict[str, Stream]:
-    """The tokens of each split that is wanted; validation begins the training text if need be."""
+    """The tokens of each split that is wanted; validation is the text's beginning if need be."""
     found = _find(source, settings, data_dir)
     wanted = {split: count * settings.time + 1 for split, count in settings.counts.items() if count}
     if not found.validation:
@@ -130,8 +149,13 @@ def _streams(source: str, settings: CorpusSettings, data_dir: Path | None) -> di
         made = tokenised(found, settings.tokenizer, settings.vocabulary, wanted)
         by_split = {split: Stream(((file, tokens),)) for split, (file, tokens) in made.items()}
     if not found.validation:
-        by_split["validation"] = by_split["train"]
-        by_split["train"] = replace(by_split["train"], skipped=wanted["validation"])
+        whole = by_split["train"]
+        first = wanted["validation"]
+        if len(whole) < wanted["train"]:
+            # A short text gives a tenth at most.
+            first = min(first, 1 + len(whole) // 10)
+        by_split["validation"] = replace(whole, end=first)
+        by_split["train"] = replace(whole, skipped=first)
     if settings.test and not found.test:
         raise HarnessError(f"{found.place} has no file to test on", "allowed: test = 0")
     return {split: by_split[split] for split in wanted}
