@@ -17,7 +17,8 @@ Source: George et al. (2018), Algorithm 1; `"batch"` is close to their EKFAC-ra.
 
 Deviations: when a basis is recomputed, s is KFAC's D_S D_A^T until the next statistics replace it,
 and a mean, then a moving average, of those from there on, as the old diagonal belongs to other
-directions (`"batch"` averages from KFAC's on, as one gradient's square is too noisy). Momentum, trust region, staggering and what gets AdamW are as in `kfac`.
+directions (`"batch"` averages from KFAC's on, as one gradient's square is too noisy). Momentum,
+trust region, staggering and what gets AdamW are as in `kfac`.
 """
 
 from __future__ import annotations

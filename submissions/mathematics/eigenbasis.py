@@ -37,3 +37,25 @@ def followed(matrix: torch.Tensor, basis: torch.Tensor) -> tuple[torch.Tensor, t
     order = torch.argsort((basis * image).sum(0), descending=True, stable=True)
     turned: torch.Tensor = torch.linalg.qr(image[:, order])[0]
     return turned, order
+
+
+def followed_until(
+    matrix: torch.Tensor, basis: torch.Tensor, tolerance: float, iterations: int
+) -> torch.Tensor:
+    """Orthogonal iteration until the basis diagonalises the matrix well enough.
+
+    Args:
+        matrix: A, (n, n).
+        basis: Q, (n, n); it comes back as it is if it does so already.
+        tolerance: tau; enough is ||Q^T A Q - diag(Q^T A Q)||_F <= tau ||A||_F.
+        iterations: at most so many.
+    """
+    for _ in range(iterations):
+        image = matrix @ basis
+        rotated = basis.mT @ image
+        whole = torch.linalg.matrix_norm(rotated)
+        beside = torch.linalg.matrix_norm(rotated - torch.diag(rotated.diagonal()))
+        if bool(beside <= tolerance * whole) or not bool(torch.isfinite(whole)):
+            break
+        basis = torch.linalg.qr(image)[0]
+    return basis

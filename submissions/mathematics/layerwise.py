@@ -115,8 +115,9 @@ class LayerwiseSubmission(ABC):
             value.grad = None
         observes = self.steps % self.point["observe_every"] == 0
         loss = self._observed_pass(batch) if observes else self._pass(batch)
+        period = self.point["refresh_every"]
         with torch.no_grad():
-            for layer in due(self.layers, self.steps, self.point["refresh_every"]):
+            for layer in due(self.layers, self.steps, period, eager=True):
                 self.refresh(layer)
                 layer.state["ready"] = True
             self._move()

@@ -11,9 +11,10 @@ from harness.errors import UnknownNameError
 from submissions.mathematics.inverse_roots import inverse_root
 from submissions.mathematics.matrix_sign import product_dtype
 from submissions.mathematics.optimizers import GroupwiseOptimizer
+from submissions.mathematics.staggering import due
+from submissions.mathematics.two_sided import SIDES, State, accumulate, start_factors
 
 GRAFTS = ("adam", "none", "sgd")
-State = dict[str, Any]
 
 
 class Shampoo(GroupwiseOptimizer):
@@ -30,6 +31,7 @@ class Shampoo(GroupwiseOptimizer):
         refresh_every: T_prec.
         start: the first step at which roots are computed.
         max_side: a longer side has the identity as its factor.
+        block_side: matrices are cut into blocks of sides no longer than this; 0 for none.
         graft: one of `GRAFTS`.
         graft_beta2: the second moment's, for `adam`.
         epsilon: of `adam`.
@@ -49,6 +51,7 @@ class Shampoo(GroupwiseOptimizer):
         refresh_every: int = 10,
         start: int = 1,
         max_side: int = 2048,
+        block_side: int = 0,
         graft: str = "adam",
         graft_beta2: float = 0.99,
         epsilon: float = 1e-8,
@@ -65,6 +68,7 @@ class Shampoo(GroupwiseOptimizer):
         defaults |= {"power": power, "damping": damping, "refresh_every": refresh_every}
         defaults |= {"start": start, "max_side": max_side, "graft": graft, "step": 0}
         defaults |= {"graft_beta2": graft_beta2, "epsilon": epsilon, "products": products}
+        defaults |= {"block_side": block_side}
         super().__init__(parameters, defaults)
 
     def update(self, group: dict[str, Any]) -> None:
@@ -84,38 +88,47 @@ class Shampoo(GroupwiseOptimizer):
     def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
         state: State = self.state[parameter]
         if not state:
-            rows, columns = parameter.flatten(1).shape
+            matrix = parameter.flatten(1)
             state["step"] = 0
             state["momentum"] = torch.zeros_like(parameter)
             if group["graft"] == "adam":
-                state["second"] = parameter.new_zeros(rows, columns)
-            for side, size in (("left", rows), ("right", columns)):
-                if size <= group["max_side"]:
-                    state[side] = parameter.new_zeros(size, size)
+                state["second"] = torch.zeros_like(matrix)
+            state["blocks"] = []
+            for block in blocks(matrix, group["block_side"]):
+                state["blocks"].append({})
+                start_factors(state["blocks"][-1], block, group["max_side"])
         state["step"] += 1
         return state
 
     def _refresh(self, live: list[torch.Tensor], group: dict[str, Any]) -> None:
         """Recompute the roots that are due: factor j of n at steps start + j T / n modulo T."""
-        factors = [(p, side) for p in live for side in ("left", "right") if side in self.state[p]]
-        period, since = group["refresh_every"], group["step"] - group["start"]
-        for place, (parameter, side) in enumerate(factors):
-            offset = place * period // len(factors)
-            if since >= offset and (since - offset) % period == 0:
-                state = self.state[parameter]
-                both = "left" in state and "right" in state
-                power = group["power"] if both else 2 * group["power"]
-                state[f"{side}_root"] = inverse_root(state[side], power, group["damping"])
+        factors = [
+            (block, side)
+            for parameter in live
+            for block in self.state[parameter]["blocks"]
+            for side in SIDES
+            if side in block
+        ]
+        since = group["step"] - group["start"]
+        for block, side in due(factors, since, group["refresh_every"]):
+            both = "left" in block and "right" in block
+            power = group["power"] if both else 2 * group["power"]
+            block[f"{side}_root"] = inverse_root(block[side], power, group["damping"])
+
+
+def blocks(matrix: torch.Tensor, side: int) -> list[torch.Tensor]:
+    """A matrix cut into views with sides no longer than `side`, row by row; whole for 0."""
+    if side == 0:
+        return [matrix]
+    return [block for rows in matrix.split(side) for block in rows.split(side, 1)]
 
 
 def _accumulate(state: State, parameter: torch.Tensor, group: dict[str, Any]) -> None:
     assert parameter.grad is not None
-    gradient, beta2 = parameter.grad.flatten(1), group["beta2"]
-    weight = 1.0 if beta2 == 1.0 else 1.0 - beta2
-    if "left" in state:
-        state["left"].addmm_(gradient, gradient.mT, beta=beta2, alpha=weight)
-    if "right" in state:
-        state["right"].addmm_(gradient.mT, gradient, beta=beta2, alpha=weight)
+    gradient = parameter.grad.flatten(1)
+    parts = blocks(gradient, group["block_side"])
+    for block, part in zip(state["blocks"], parts, strict=True):
+        accumulate(block, part, group["beta2"])
     if "second" in state:
         decay = group["graft_beta2"]
         state["second"].mul_(decay).addcmul_(gradient, gradient, value=1 - decay)
@@ -127,14 +140,25 @@ def _direction(state: State, average: torch.Tensor, group: dict[str, Any]) -> to
     if group["graft"] == "adam":
         correction = 1 - group["graft_beta2"] ** state["step"]
         graft = average / ((state["second"] / correction).sqrt_().add_(group["epsilon"]))
-    sides = [side for side in ("left", "right") if side in state]
-    if not sides or not all(f"{side}_root" in state for side in sides):
+    step = torch.empty_like(average)
+    cut = (blocks(matrix, group["block_side"]) for matrix in (step, average, graft))
+    for block, target, part, grafted in zip(state["blocks"], *cut, strict=True):
+        target.copy_(_preconditioned(block, part, grafted, group))
+    return step
+
+
+def _preconditioned(
+    block: State, average: torch.Tensor, graft: torch.Tensor, group: dict[str, Any]
+) -> torch.Tensor:
+    """One block's step: the grafted method's until the block has its roots."""
+    sides = [side for side in SIDES if side in block]
+    if not sides or not all(f"{side}_root" in block for side in sides):
         return graft
     shampoo = average.to(product_dtype(average.device, group["products"]))
-    if "left" in state:
-        shampoo = state["left_root"].to(shampoo.dtype) @ shampoo
-    if "right" in state:
-        shampoo = shampoo @ state["right_root"].to(shampoo.dtype)
+    if "left" in block:
+        shampoo = block["left_root"].to(shampoo.dtype) @ shampoo
+    if "right" in block:
+        shampoo = shampoo @ block["right_root"].to(shampoo.dtype)
     shampoo = shampoo.to(average.dtype)
     if group["graft"] == "none":
         return shampoo

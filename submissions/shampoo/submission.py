@@ -17,7 +17,8 @@ longer than `max_side` has the identity as its factor, and the other side's powe
 for a tensor of order one. Roots are refreshed one factor at a time, spread over the T_prec steps,
 so that no step pays for all. beta2 = 0 keeps only the last gradient; beta2 = 1 sums, as in the
 first paper. Products with roots are in bfloat16 where the hardware has it. Kernels are flattened to
-(out, in * height * width); nothing is merged or blocked.
+(out, in * height * width); nothing is merged. With `block_side` matrices are cut into blocks, each
+with its own factors and grafting, as in Shi et al.; the default takes them whole.
 """
 
 from __future__ import annotations
@@ -52,6 +53,6 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
 def _settings(hyperparameters: Hyperparameters) -> dict[str, Any]:
     same = (
         "weight_decay", "beta1", "beta2", "power", "damping", "refresh_every", "start",
-        "max_side", "graft", "graft_beta2", "epsilon", "products",
+        "max_side", "block_side", "graft", "graft_beta2", "epsilon", "products",
     )  # fmt: skip
     return {"lr": hyperparameters["learning_rate"]} | {n: hyperparameters[n] for n in same}

@@ -8,11 +8,10 @@ from typing import Any
 import torch
 
 from submissions.mathematics.eigenbasis import eigenbasis, followed
-from submissions.mathematics.matrix_sign import product_dtype
 from submissions.mathematics.optimizers import GroupwiseOptimizer
-
-State = dict[str, Any]
-SIDES = ("left", "right")
+from submissions.mathematics.rotated_adam import move, turn_momentum
+from submissions.mathematics.staggering import due
+from submissions.mathematics.two_sided import SIDES, State, accumulate, start_factors
 
 
 class Soap(GroupwiseOptimizer):
@@ -55,34 +54,19 @@ class Soap(GroupwiseOptimizer):
                 continue
             state, gradient = self.state[parameter], parameter.grad.flatten(1)
             if state:
-                self._move(parameter, gradient, group)
-                _accumulate(state, gradient, group["factor_beta"])
+                move(parameter, state, gradient, group)
+                accumulate(state, gradient, group["factor_beta"])
             else:
                 _initialise(state, gradient, group)
         self._refresh(group)
         group["step"] += 1
 
-    def _move(self, parameter: torch.Tensor, gradient: torch.Tensor, group: dict[str, Any]) -> None:
-        state, (beta1, beta2) = self.state[parameter], group["betas"]
-        state["step"] += 1
-        dtype = product_dtype(gradient.device, group["products"])
-        rotated = _project(state, gradient, dtype)
-        state["momentum"].lerp_(rotated, 1 - beta1)
-        state["second"].mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)
-        scale = (state["second"] / (1 - beta2 ** state["step"])).sqrt_().add_(group["eps"])
-        step = _project_back(state, state["momentum"] / scale, dtype)
-        rate = group["lr"] / (1 - beta1 ** state["step"])
-        parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(step.view_as(parameter), alpha=-rate)
-
     def _refresh(self, group: dict[str, Any]) -> None:
         """Turn the bases that are due: side j of n at steps j T / n modulo T, from the first."""
         states = [self.state[p] for p in group["params"] if p in self.state]
-        due = [(state, side) for state in states for side in SIDES if side in state]
-        step, period = group["step"], group["refresh_every"]
-        for place, (state, side) in enumerate(due):
-            offset = place * period // len(due)
-            if state["step"] > 0 and step >= offset and (step - offset) % period == 0:
+        sides = [(state, side) for state in states for side in SIDES if side in state]
+        for state, side in due(sides, group["step"], group["refresh_every"]):
+            if state["step"] > 0:
                 _turn(state, side)
 
 
@@ -90,46 +74,15 @@ def _initialise(state: State, gradient: torch.Tensor, group: dict[str, Any]) -> 
     state["step"] = 0
     state["momentum"] = torch.zeros_like(gradient)
     state["second"] = torch.zeros_like(gradient)
-    for side, size in zip(SIDES, gradient.shape, strict=True):
-        if size <= group["max_side"]:
-            state[side] = gradient.new_zeros(size, size)
-    _accumulate(state, gradient, group["factor_beta"])
+    start_factors(state, gradient, group["max_side"])
+    accumulate(state, gradient, group["factor_beta"])
     for side in SIDES:
         if side in state:
             state[f"{side}_basis"] = eigenbasis(state[side])
 
 
-def _accumulate(state: State, gradient: torch.Tensor, beta: float) -> None:
-    if "left" in state:
-        state["left"].addmm_(gradient, gradient.mT, beta=beta, alpha=1 - beta)
-    if "right" in state:
-        state["right"].addmm_(gradient.mT, gradient, beta=beta, alpha=1 - beta)
-
-
-def _project(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """U_L^T X U_R."""
-    x = matrix.to(dtype)
-    x = state["left_basis"].to(dtype).mT @ x if "left" in state else x
-    x = x @ state["right_basis"].to(dtype) if "right" in state else x
-    return x.to(matrix.dtype)
-
-
-def _project_back(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """U_L X U_R^T."""
-    x = matrix.to(dtype)
-    x = state["left_basis"].to(dtype) @ x if "left" in state else x
-    x = x @ state["right_basis"].to(dtype).mT if "right" in state else x
-    return x.to(matrix.dtype)
-
-
 def _turn(state: State, side: str) -> None:
     """Follow one basis; the momentum turns with it, the second moment takes its order."""
-    old = state[f"{side}_basis"]
-    new, order = followed(state[side], old)
-    state[f"{side}_basis"] = new
-    if side == "left":
-        state["momentum"] = new.mT @ (old @ state["momentum"])
-        state["second"] = state["second"][order]
-    else:
-        state["momentum"] = (state["momentum"] @ old.mT) @ new
-        state["second"] = state["second"][:, order]
+    basis, order = followed(state[side], state[f"{side}_basis"])
+    turn_momentum(state, side, basis)
+    state["second"] = state["second"][order] if side == "left" else state["second"][:, order]

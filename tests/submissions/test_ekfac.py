@@ -45,7 +45,7 @@ def test_the_diagonal_is_the_exact_second_moment_in_its_basis(kind: str) -> None
 
 
 def textbook_step(state: dict[str, Any], a: Any, d: Any, t: int, point: Any) -> Any:
-    """The direction of a layer refreshed at steps 2, 7, 12, ..., from dense matrices."""
+    """The direction of a layer refreshed at steps 1, 7, 12, ..., from dense matrices."""
     gradients = torch.einsum("no,ni->noi", d, a).flatten(1)
     covariances = (d.mT @ d / len(d), a.mT @ a / len(a))
     old = state.get("factors", (0.0, 0.0))
@@ -54,7 +54,7 @@ def textbook_step(state: dict[str, Any], a: Any, d: Any, t: int, point: Any) -> 
         state["age"] += 1
         moment = (gradients @ state["basis"]).square().mean(0)
         state["moment"] = torch.lerp(state["moment"], moment, max(0.1, 1 / state["age"]))
-    if t % 5 == 2:
+    if t in (1, 7, 12, 17):
         values, bases = zip(*(torch.linalg.eigh(f) for f in state["factors"]), strict=True)
         state["basis"], state["age"] = torch.kron(*bases), 0
         state["moment"] = torch.kron(*values) / (1 - 0.95 ** (t + 1)) ** 2

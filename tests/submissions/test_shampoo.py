@@ -18,7 +18,7 @@ from given_problem import (
 )
 
 from submissions.mathematics.inverse_roots import inverse_root
-from submissions.shampoo.optimizer import Shampoo
+from submissions.shampoo.optimizer import Shampoo, blocks
 
 MATRICES = [name for name, (shape, _) in SHAPES.items() if len(shape) > 1]
 SETTINGS: dict[str, Any] = {
@@ -119,3 +119,18 @@ def test_a_root_of_something_not_finite_is_not_finite() -> None:
 
 def test_a_root_of_zero_is_finite() -> None:
     assert inverse_root(torch.zeros(3, 3), 0.25, 1e-6).isfinite().all()
+
+
+def test_blocks_are_preconditioned_as_if_they_were_parameters() -> None:
+    whole = torch.nn.Parameter(torch.from_numpy(gradients(50)["square"].copy()))
+    cut = [torch.nn.Parameter(b.clone()) for b in blocks(whole.detach(), 16)]
+    settings: dict[str, Any] = SETTINGS | {"refresh_every": 1}
+    ours, apart = Shampoo([whole], **settings, block_side=16), Shampoo(cut, **settings)
+    for step in range(20):
+        whole.grad = torch.from_numpy(gradients(step)["square"].copy())
+        for block, part in zip(cut, blocks(whole.grad, 16), strict=True):
+            block.grad = part.clone()
+        ours.step()
+        apart.step()
+    for block, part in zip(cut, blocks(whole.detach(), 16), strict=True):
+        torch.testing.assert_close(block.detach(), part)

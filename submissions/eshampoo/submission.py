@@ -1,0 +1,106 @@
+"""EShampoo: Shampoo with its eigenvalues corrected at every step, so that it needs no grafting.
+
+    L_t = beta_s L_{t-1} + (1 - beta_s) G_t G_t^T,   R_t = beta_s R_{t-1} + (1 - beta_s) G_t^T G_t
+    every T_prec steps, a side whose basis no longer fits, ||Q^T L Q - diag||_F > tau ||L||_F:
+        Q <- orthogonal iteration with L until it fits, at most K times; R likewise
+    M_t = beta1 M_{t-1} + (1 - beta1) G_t
+    D_t = beta2 D_{t-1} + (1 - beta2) (Q_L^T G_t Q_R)^2
+    W_{t+1} = (1 - eta lambda) W_t - eta Q_L [(Q_L^T M^_t Q_R) / (sqrt(D^_t) + epsilon)] Q_R^T
+
+with M^ and D^ corrected for their start at zero. SOAP is its sibling: the same diagonal, but bases
+that always turn, by one iteration, and a second moment that follows their order. Here D stays where
+it is when a basis turns.
+
+Source: Eschenhagen et al. (2025), "Purifying Shampoo", Algorithm 2 with the adaptive criterion.
+
+Deviations: a side's first basis comes from an eigendecomposition at step j for side j, the identity
+before, and later sides are looked at one by one over the T_prec steps, so that no step pays for
+all. Projections are in bfloat16 where the hardware has it. A side longer than `max_side` keeps the
+identity. Kernels are flattened to (out, in * height * width). Embeddings and parameters of one axis
+get AdamW.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.eigenbasis import eigenbasis, followed_until
+from submissions.mathematics.optimizers import (
+    Combined,
+    GroupwiseOptimizer,
+    TorchProblem,
+    adamw,
+    by_role,
+)
+from submissions.mathematics.rotated_adam import move, turn_momentum
+from submissions.mathematics.staggering import due
+from submissions.mathematics.two_sided import SIDES, State, accumulate, start_factors
+from workloads.parameters import Role
+
+ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT)
+
+
+class EShampoo(GroupwiseOptimizer):
+    """The update above for parameters of two axes or more.
+
+    Args:
+        parameters: which parameters.
+        settings: `lr`, `weight_decay`, `betas`, `factor_beta`, `eps`, `refresh_every` (T_prec),
+            `tolerance` (tau), `iterations` (K), `max_side` and `products`.
+    """
+
+    def __init__(self, parameters: Iterable[torch.Tensor], **settings: Any) -> None:
+        super().__init__(parameters, settings | {"step": 0})
+
+    def update(self, group: dict[str, Any]) -> None:
+        """One step of one group."""
+        live = [parameter for parameter in group["params"] if parameter.grad is not None]
+        states = [self._state(parameter, group) for parameter in live]
+        for parameter, state in zip(live, states, strict=True):
+            assert parameter.grad is not None
+            accumulate(state, parameter.grad.flatten(1), group["factor_beta"])
+        sides = [(state, side) for state in states for side in SIDES if side in state]
+        for state, side in due(sides, group["step"], group["refresh_every"], eager=True):
+            turn_momentum(state, side, _basis(state, side, group))
+        for parameter, state in zip(live, states, strict=True):
+            move(parameter, state, parameter.grad.flatten(1), group)
+        group["step"] += 1
+
+    def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
+        state: State = self.state[parameter]
+        if not state:
+            matrix = parameter.flatten(1)
+            state["step"] = 0
+            state["momentum"] = torch.zeros_like(matrix)
+            state["second"] = torch.zeros_like(matrix)
+            start_factors(state, matrix, group["max_side"])
+        return state
+
+
+def _basis(state: State, side: str, group: dict[str, Any]) -> torch.Tensor:
+    if f"{side}_basis" not in state:
+        return eigenbasis(state[side])
+    basis = state[f"{side}_basis"]
+    return followed_until(state[side], basis, group["tolerance"], group["iterations"])
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """EShampoo on matrices and kernels, AdamW on the rest, and their common schedule."""
+    chosen, rest = by_role(problem, ROLES)
+    parts: list[Optimizer] = []
+    if chosen:
+        names = ("weight_decay", "factor_beta", "refresh_every", "tolerance", "iterations")
+        settings = {name: hyperparameters[name] for name in (*names, "max_side", "products")}
+        settings |= {"lr": hyperparameters["learning_rate"], "eps": hyperparameters["epsilon"]}
+        settings |= {"betas": (hyperparameters["beta1"], hyperparameters["beta2"])}
+        parts.append(EShampoo([problem.parameters[name] for name in chosen], **settings))
+    if rest:
+        others = [problem.parameters[name] for name in rest]
+        parts.append(adamw(others, hyperparameters, "learning_rate"))
+    return Combined(*parts), schedules.from_hyperparameters(hyperparameters)

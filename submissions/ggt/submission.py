@@ -1,0 +1,105 @@
+"""GGT: full-matrix AdaGrad of the last r gradients.
+
+    m_t = beta1 m_{t-1} + (1 - beta1) g_t,   m^_t = m_t / (1 - beta1^t)
+    G_t = [g_t, beta2 g_{t-1}, ..., beta2^{r-1} g_{t-r+1}]
+    G_t^T G_t = V S^2 V^T,   U = G_t V S^-1
+    w_{t+1} = (1 - eta lambda) w_t - eta [(G_t G_t^T)^(1/2) + epsilon I]^-1 m^_t
+            = ... - eta [m^ / epsilon + U (1 / (S + epsilon) - 1 / epsilon) U^T m^]
+
+over all parameters as one vector. epsilon is relative to the root mean square of S, so that it does
+not depend on the gradients' scale; `outside` multiplies the part of m^ that the window does not
+span, which moves by m^ / epsilon in the equation.
+
+Source: Agarwal et al. (2019), "Efficient full-matrix adaptive regularization", Algorithm 1.
+
+Deviations: epsilon's relative form and `outside`; the paper's own code also treats that part
+apart. Only the row of G^T G that belongs to the newest gradient is computed, the rest is rescaled;
+directions with S below 1e-4 of the largest count as outside. State is r copies of the parameters:
+a method for small models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.flat import add, flatten
+from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
+
+NULL = 1e-4
+
+
+class Ggt(GroupwiseOptimizer):
+    """The update above; the state of the whole group lies with its first parameter.
+
+    Args:
+        parameters: which parameters; each must have a gradient at every step.
+        settings: `lr`, `weight_decay`, `betas`, `eps`, `outside` and `window` (r).
+    """
+
+    def __init__(self, parameters: Iterable[torch.Tensor], **settings: Any) -> None:
+        super().__init__(parameters, settings)
+
+    def update(self, group: dict[str, Any]) -> None:
+        """One step of one group."""
+        parameters, (beta1, beta2) = group["params"], group["betas"]
+        state = self.state[parameters[0]]
+        gradient = flatten(parameter.grad for parameter in parameters)
+        if not state:
+            state["step"], size = 0, group["window"]
+            state["momentum"] = torch.zeros_like(gradient)
+            state["window"] = gradient.new_zeros(size, len(gradient))
+            state["gram"] = gradient.new_zeros(size, size)
+        place = state["step"] % group["window"]
+        state["step"] += 1
+        state["momentum"].lerp_(gradient, 1 - beta1)
+        _enter(state, place, gradient, beta2)
+        average = state["momentum"] / (1 - beta1 ** state["step"])
+        step = _direction(state, average, group)
+        for parameter in parameters:
+            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+        add(parameters, step, -group["lr"])
+
+
+def _enter(state: dict[str, Any], place: int, gradient: torch.Tensor, beta: float) -> None:
+    """Put a gradient in the oldest one's place; older ones, and their products, fade."""
+    window, gram = state["window"], state["gram"]
+    window.mul_(beta)
+    window[place] = gradient
+    gram.mul_(beta**2)
+    products = window @ gradient
+    gram[place], gram[:, place] = products, products
+
+
+def _direction(state: dict[str, Any], average: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    values, vectors = torch.linalg.eigh(state["gram"].double())
+    sizes = values.clamp(min=0.0).sqrt()
+    known = sizes > NULL * sizes[-1]
+    epsilon = group["eps"] * sizes[known].square().mean().sqrt()
+    # U^T m = S^-1 V^T G^T m, and U x = G V S^-1 x.
+    to_basis = (vectors[:, known] / sizes[known]).mT.to(average)
+    inside = to_basis @ (state["window"] @ average)
+    outside = group["outside"] / epsilon.to(average)
+    scales = 1 / (sizes[known] + epsilon).to(average) - outside
+    back = to_basis.mT @ (scales * inside)
+    step: torch.Tensor = outside * average + state["window"].mT @ back
+    return step
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """GGT on all parameters, and its schedule."""
+    optimizer = Ggt(
+        problem.parameters.values(),
+        lr=hyperparameters["learning_rate"],
+        weight_decay=hyperparameters["weight_decay"],
+        betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
+        eps=hyperparameters["epsilon"],
+        outside=hyperparameters["outside"],
+        window=hyperparameters["window"],
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)

@@ -1,0 +1,47 @@
+"""The two second moments of a matrix-shaped gradient, and its coordinates in their eigenbases.
+
+A parameter's state holds, for each side that has a factor, `left` (rows, rows) or `right`
+(columns, columns), and `left_basis` or `right_basis` of the same shape once there is one; a side
+without a basis stands for the identity.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+State = dict[str, Any]
+SIDES = ("left", "right")
+
+
+def start_factors(state: State, matrix: torch.Tensor, max_side: int) -> None:
+    """Factors of zero for the sides of a matrix that are no longer than `max_side`."""
+    for side, size in zip(SIDES, matrix.shape, strict=True):
+        if size <= max_side:
+            state[side] = matrix.new_zeros(size, size)
+
+
+def accumulate(state: State, gradient: torch.Tensor, beta: float) -> None:
+    """L <- beta L + (1 - beta) G G^T, R <- beta R + (1 - beta) G^T G; sums for beta = 1."""
+    weight = 1.0 if beta == 1.0 else 1.0 - beta
+    if "left" in state:
+        state["left"].addmm_(gradient, gradient.mT, beta=beta, alpha=weight)
+    if "right" in state:
+        state["right"].addmm_(gradient.mT, gradient, beta=beta, alpha=weight)
+
+
+def project(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """U_L^T X U_R, multiplied in a precision."""
+    x = matrix.to(dtype)
+    x = state["left_basis"].to(dtype).mT @ x if "left_basis" in state else x
+    x = x @ state["right_basis"].to(dtype) if "right_basis" in state else x
+    return x.to(matrix.dtype)
+
+
+def project_back(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """U_L X U_R^T, multiplied in a precision."""
+    x = matrix.to(dtype)
+    x = state["left_basis"].to(dtype) @ x if "left_basis" in state else x
+    x = x @ state["right_basis"].to(dtype).mT if "right_basis" in state else x
+    return x.to(matrix.dtype)

@@ -1,0 +1,111 @@
+"""Steepest descent under the modular norm: every parameter moves along the dual of its role.
+
+    M_t = mu M_{t-1} + (1 - mu) G_t
+    D_l = argmax_{||T||_l = 1} <M_l, T>
+    W_l <- (1 - eta lambda) W_l - eta_t D_l / s_l
+    eta_t = eta                           size = "fixed"
+    eta_t = eta sum_l <M_l, D_l> / s_l    size = "dual_norm", the minimiser of a quadratic bound
+
+The norms ||.||_l and their duals D_l are in `mathematics.dual_maps`: RMS -> RMS for matrices, for
+kernels as matrices (out, in * height * width) (`kernels = "reshaped"`, the thesis's form) or offset
+by offset (`"by_offset"`, the paper's), rows for embeddings, and vectors' own. 1 / s_l is 1 for
+matrices, `embedding_scale` and `vector_scale` for the others.
+
+Source: Bernstein and Newhouse (2024), "Old optimizer, new norm", Proposition 1 and "Modular
+duality"; Large et al. (2024).
+
+Deviations: the papers have no momentum in the map, their code does. The weights 1 / s_l are
+hyperparameters; Large et al. derive them from masses that the architecture's author assigns.
+Newton-Schulz leaves singular values in [0.65, 1.2]; `polish` iterations bring them to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from harness.errors import UnknownNameError
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.dual_maps import KERNELS, MATRICES, duals
+from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
+from workloads.parameters import Role
+
+SIZES = ("dual_norm", "fixed")
+
+
+class ModularNorm(GroupwiseOptimizer):
+    """The update above.
+
+    Args:
+        parameters: which parameters.
+        roles: of each.
+        splits: of each, as in `ParameterSpec`.
+        settings: `lr`, `weight_decay`, `momentum`, `size`, `kernels`, `polish`, `products`,
+            `embedding_scale` and `vector_scale`.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.Tensor],
+        roles: Sequence[str],
+        splits: Sequence[Sequence[int]],
+        **settings: Any,
+    ) -> None:
+        if settings["size"] not in SIZES:
+            raise UnknownNameError("size", settings["size"], SIZES)
+        if settings["kernels"] not in KERNELS:
+            raise UnknownNameError("kernels", settings["kernels"], KERNELS)
+        group = {"params": list(parameters), "roles": list(roles)}
+        super().__init__([group | {"splits": [list(s) for s in splits]}], settings)
+
+    def update(self, group: dict[str, Any]) -> None:
+        """One step of one group."""
+        keys = zip(group["params"], group["roles"], group["splits"], strict=True)
+        live = [key for key in keys if key[0].grad is not None]
+        if not live:
+            return
+        parameters, roles, splits = zip(*live, strict=True)
+        momenta = [self._momentum(parameter, group) for parameter in parameters]
+        options = {name: group[name] for name in ("kernels", "polish", "products")}
+        steps = duals(momenta, roles, splits, **options)
+        scales = [_scale(role, group) for role in roles]
+        rate = group["lr"]
+        if group["size"] == "dual_norm":
+            sizes = [(m * d).sum() * s for m, d, s in zip(momenta, steps, scales, strict=True)]
+            rate = rate * torch.stack(sizes).sum()
+        for parameter, step, scale in zip(parameters, steps, scales, strict=True):
+            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            parameter.sub_(step * (rate * scale))
+
+    def _momentum(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+        state, gradient = self.state[parameter], parameter.grad
+        assert gradient is not None
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(parameter)
+        momentum: torch.Tensor = state["momentum"]
+        return momentum.lerp_(gradient, 1 - group["momentum"])
+
+
+def _scale(role: str, group: dict[str, Any]) -> float:
+    """1 / s of a role."""
+    if Role(role) in MATRICES:
+        return 1.0
+    return float(group["embedding_scale" if role == Role.EMBEDDING else "vector_scale"])
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """All parameters by their roles, and the schedule."""
+    names = ("weight_decay", "momentum", "size", "kernels", "polish", "products")
+    scales = ("embedding_scale", "vector_scale")
+    optimizer = ModularNorm(
+        problem.parameters.values(),
+        [spec.role.value for spec in problem.specs.values()],
+        [spec.splits for spec in problem.specs.values()],
+        lr=hyperparameters["learning_rate"],
+        **{name: hyperparameters[name] for name in (*names, *scales)},
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)

@@ -1,0 +1,174 @@
+"""The optimizer of `submission.py`; see there for the update, its source and the deviations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from submissions.mathematics.matrix_sign import product_dtype
+from submissions.mathematics.optimizers import GroupwiseOptimizer
+from submissions.mathematics.staggering import due
+
+State = dict[str, Any]
+SIDES = ("left", "right")
+BOUND_BETA = 0.9
+FIRST_RATE = 0.5
+BALANCE_EVERY = 100
+LARGEST_ROTATION = 1 / 8
+
+
+class Psgd(GroupwiseOptimizer):
+    """PSGD with Kronecker factors, for parameters of any shape.
+
+    Args:
+        parameters: which parameters.
+        settings: `lr`, `weight_decay`, `momentum`, `preconditioner_rate` (mu), `damping`,
+            `update_every` (T), `burst`, `clip`, `max_side` and `products`.
+    """
+
+    def __init__(self, parameters: Iterable[torch.Tensor], **settings: Any) -> None:
+        super().__init__(parameters, settings | {"step": 0})
+
+    def update(self, group: dict[str, Any]) -> None:
+        """One step of one group."""
+        live = [parameter for parameter in group["params"] if parameter.grad is not None]
+        for parameter in live:
+            state = self._state(parameter, group)
+            state["step"] += 1
+            state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
+        for parameter in self._due(live, group):
+            _fit(self.state[parameter], self._average(parameter, group), group)
+        for parameter in live:
+            step = _precondition(self.state[parameter], self._average(parameter, group), group)
+            step *= (group["clip"] / _root_mean_square(step)).clamp_(max=1.0)
+            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            parameter.add_(step.view_as(parameter), alpha=-group["lr"])
+        group["step"] += 1
+
+    def _due(self, live: list[torch.Tensor], group: dict[str, Any]) -> list[torch.Tensor]:
+        if group["step"] < group["burst"]:
+            return live
+        return due(live, group["step"], group["update_every"])
+
+    def _average(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+        state = self.state[parameter]
+        matrix = state["momentum"].reshape(len(parameter) if parameter.ndim > 1 else 1, -1)
+        average: torch.Tensor = matrix / (1 - group["momentum"] ** state["step"])
+        return average
+
+    def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
+        state: State = self.state[parameter]
+        if not state:
+            state["step"] = state["fits"] = 0
+            state["momentum"] = torch.zeros_like(parameter)
+            shape = parameter.flatten(1).shape if parameter.ndim > 1 else (1, parameter.numel())
+            for side, size in zip(SIDES, shape, strict=True):
+                # A vector's entries are scaled one by one, as is a side too long to rotate.
+                dense = size <= group["max_side"] and parameter.ndim > 1
+                factor = torch.eye(size) if dense else torch.ones(size)
+                state[side] = factor.to(parameter)
+                state[f"{side}_p"] = state[side].clone()
+                state[f"{side}_bound"] = parameter.new_zeros(())
+        return state
+
+
+def _precondition(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    """P_L X P_R."""
+    dtype = product_dtype(matrix.device, group["products"])
+    left, right = (state[f"{side}_p"].to(dtype) for side in SIDES)
+    x = matrix.to(dtype)
+    x = left @ x if left.ndim > 1 else left[:, None] * x
+    x = x @ right if right.ndim > 1 else x * right
+    return x.to(matrix.dtype)
+
+
+def _fit(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> None:
+    """One step of both factors towards those that whiten the momentum."""
+    state["fits"] += 1
+    rate = max(group["preconditioner_rate"], FIRST_RATE / state["fits"])
+    x = _precondition(state, matrix, group)
+    size = [state[f"{side}_p"].square().sum() for side in SIDES]
+    for place, side in enumerate(SIDES):
+        other, of_side = x.shape[1 - place], x if place == 0 else x.mT
+        noise = group["damping"] ** 2 * size[1 - place]
+        if state[side].ndim > 1:
+            _fit_dense(state, side, (of_side, other, noise), rate, group)
+        else:
+            _fit_diagonal(state, side, (of_side, other, noise), rate)
+    if state["fits"] % BALANCE_EVERY == 0:
+        _balance(state)
+    for side in SIDES:
+        factor = state[side]
+        state[f"{side}_p"] = _product(factor.mT, factor, group) if factor.ndim > 1 else factor**2
+
+
+Sample = tuple[torch.Tensor, int, torch.Tensor]
+"""The whitened momentum seen from a side, the other side's length, the other's damping."""
+
+
+def _fit_dense(state: State, side: str, sample: Sample, rate: float, group: dict[str, Any]) -> None:
+    (x, other, noise), factor = sample, state[side]
+    gram = _product(x, x.mT, group)
+    p = state[f"{side}_p"]
+    gram += noise * _product(p, p, group)
+    bound = _raise_bound(state, side, _norm(gram) + other)
+    gram.diagonal().sub_(other)
+    factor.sub_(_product(gram, factor, group).mul_(rate / bound))
+    _make_symmetric(factor, group)
+
+
+def _fit_diagonal(state: State, side: str, sample: Sample, rate: float) -> None:
+    x, other, noise = sample
+    gram = x.square().sum(1) + noise * state[f"{side}_p"].square()
+    bound = _raise_bound(state, side, gram.max() + other)
+    state[side].mul_(1 - rate / bound * (gram - other))
+
+
+def _raise_bound(state: State, side: str, now: torch.Tensor) -> torch.Tensor:
+    """A smooth bound on the gradient's Lipschitz constant, never below the present one."""
+    bound = state[f"{side}_bound"]
+    bound.lerp_(now, 1 - BOUND_BETA).clamp_(min=now)
+    result: torch.Tensor = bound
+    return result
+
+
+def _make_symmetric(factor: torch.Tensor, group: dict[str, Any]) -> None:
+    """Rotate Q towards the symmetric matrix with the same Q^T Q, by one step of ascent of tr R Q.
+
+    The rotation exp(a S), S skew, is taken to second order.
+    """
+    skew = factor.mT - factor
+    skew /= _norm(skew, symmetric=False).clamp_(min=torch.finfo(skew.dtype).tiny ** 0.5)
+    first = _product(skew, factor, group)
+    second = _product(skew, first, group)
+    rise, bend = first.diagonal().sum(), second.diagonal().sum()
+    best = torch.where(bend < 0, -rise / bend, LARGEST_ROTATION).clamp(max=LARGEST_ROTATION)
+    factor.add_(best * (first + 0.5 * best * second))
+
+
+def _norm(matrix: torch.Tensor, *, symmetric: bool = True) -> torch.Tensor:
+    """An estimate from below of the largest singular value: power steps from the longest row."""
+    row = matrix[matrix.square().sum(1).argmax()]
+    tiny = torch.finfo(matrix.dtype).tiny ** 0.5
+    for _ in range(2):
+        row = row / row.norm().clamp(min=tiny)
+        row = row @ matrix if symmetric else matrix.mT @ (matrix @ row)
+    return row.norm() if symmetric else row.norm().sqrt()
+
+
+def _balance(state: State) -> None:
+    """Give both factors the same largest entry; their product stays."""
+    ratio = (state["right"].abs().max() / state["left"].abs().max()).sqrt()
+    state["left"].mul_(ratio)
+    state["right"].div_(ratio)
+
+
+def _product(a: torch.Tensor, b: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    dtype = product_dtype(a.device, group["products"])
+    return (a.to(dtype) @ b.to(dtype)).to(a.dtype)
+
+
+def _root_mean_square(x: torch.Tensor) -> torch.Tensor:
+    return x.square().mean().sqrt_().clamp_(min=torch.finfo(x.dtype).tiny ** 0.5)

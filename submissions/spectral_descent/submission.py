@@ -1,0 +1,101 @@
+"""Stochastic spectral descent: gradients' polar factors, as long as their nuclear norms.
+
+    M_t = mu M_{t-1} + (1 - mu) G_t = U S V^T
+    W_{t+1} = (1 - eta lambda) W_t - eta (tr S) U V^T
+
+which minimises <M, D> + ||D||_2^2 / (2 eta) over D: steepest descent under the spectral norm with
+its full step, where Muon keeps the direction alone. With `scope = "network"` tr S is the sum over
+all matrices (the minimiser for the largest of their spectral norms, Theorem 4.2 of the thesis)
+instead of each layer's own. Parameters of one axis take plain gradient steps, the Euclidean norm's.
+
+Source: Carlson et al. (2015), Section 3; Bernstein and Newhouse (2024) for `"network"`.
+
+Deviations: the paper takes a (randomised) singular value decomposition; here Newton-Schulz, whose
+factor is good to 1e-5 after `polish = 3` iterations of convergence, and tr S = <M, U V^T>. mu = 0
+is the paper's method; momentum is for small batches. Kernels are flattened to (out, in * height *
+width); matrices fused along their output axis are taken one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from harness.errors import UnknownNameError
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.batching import batched, matrices, tensor_of
+from submissions.mathematics.dual_maps import polar
+from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
+
+SCOPES = ("layer", "network")
+
+
+class SpectralDescent(GroupwiseOptimizer):
+    """The update above.
+
+    Args:
+        parameters: which parameters.
+        splits: for each the sizes of matrices fused along its first axis.
+        settings: `lr`, `weight_decay`, `momentum`, `scope`, `polish` and `products`.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.Tensor],
+        splits: Sequence[Sequence[int]],
+        **settings: Any,
+    ) -> None:
+        if settings["scope"] not in SCOPES:
+            raise UnknownNameError("scope", settings["scope"], SCOPES)
+        group = {"params": list(parameters), "splits": [list(s) for s in splits]}
+        super().__init__([group], settings)
+
+    def update(self, group: dict[str, Any]) -> None:
+        """One step of one group."""
+        keys = zip(group["params"], group["splits"], strict=True)
+        live = [key for key in keys if key[0].grad is not None]
+        momenta = [self._momentum(parameter, group) for parameter, _ in live]
+        parts = [
+            matrices(momentum, splits) if momentum.ndim > 1 else []
+            for momentum, (_, splits) in zip(momenta, live, strict=True)
+        ]
+        steps = iter(self._steps([matrix for part in parts for matrix in part], group))
+        for (parameter, _), momentum, part in zip(live, momenta, parts, strict=True):
+            own = [next(steps) for _ in part]
+            step = tensor_of(own, parameter.shape) if own else momentum
+            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            parameter.add_(step, alpha=-group["lr"])
+
+    def _steps(self, found: list[torch.Tensor], group: dict[str, Any]) -> list[torch.Tensor]:
+        """(tr S) U V^T of every matrix."""
+        sign = partial(polar, polish=group["polish"], products=group["products"])
+        signs = batched(sign, found)
+        traces = [(m * x).sum() for m, x in zip(found, signs, strict=True)]
+        if group["scope"] == "network" and traces:
+            traces = [torch.stack(traces).sum()] * len(traces)
+        return [x * trace for x, trace in zip(signs, traces, strict=True)]
+
+    def _momentum(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+        state, gradient = self.state[parameter], parameter.grad
+        assert gradient is not None
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(parameter)
+        momentum: torch.Tensor = state["momentum"]
+        return momentum.lerp_(gradient, 1 - group["momentum"])
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """Spectral descent on all parameters, and its schedule."""
+    names = ("weight_decay", "momentum", "scope", "polish", "products")
+    optimizer = SpectralDescent(
+        problem.parameters.values(),
+        [spec.splits for spec in problem.specs.values()],
+        lr=hyperparameters["learning_rate"],
+        **{name: hyperparameters[name] for name in names},
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)

@@ -1,0 +1,128 @@
+"""The optimizer of `submission.py`; see there for the update, its source and the deviations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from harness.errors import UnknownNameError
+from submissions.mathematics.eigenbasis import eigenbasis
+from submissions.mathematics.matrix_sign import product_dtype
+from submissions.mathematics.optimizers import GroupwiseOptimizer
+from submissions.mathematics.staggering import due
+from submissions.mathematics.two_sided import (
+    SIDES,
+    State,
+    accumulate,
+    project,
+    project_back,
+    start_factors,
+)
+
+FORMS = ("paper", "thesis")
+
+
+class SPlus(GroupwiseOptimizer):
+    """SPlus for parameters of any shape.
+
+    Args:
+        parameters: which parameters.
+        lr: eta.
+        weight_decay: lambda.
+        betas: beta1 and beta2.
+        average_beta: alpha.
+        form: one of `FORMS`.
+        vector_scale: s for parameters of one axis.
+        refresh_every: T_prec.
+        max_side: a longer side keeps the identity as its basis.
+        products: the precision of projections: a dtype's name, or `auto`.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.Tensor],
+        *,
+        lr: float,
+        weight_decay: float = 0.01,
+        betas: tuple[float, float] = (0.9, 0.999),
+        average_beta: float = 0.999,
+        form: str = "paper",
+        vector_scale: float = 0.001,
+        refresh_every: int = 100,
+        max_side: int = 10000,
+        products: str = "auto",
+    ) -> None:
+        if form not in FORMS:
+            raise UnknownNameError("form", form, FORMS)
+        defaults: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, "betas": betas}
+        defaults |= {"average_beta": average_beta, "form": form, "vector_scale": vector_scale}
+        defaults |= {"refresh_every": refresh_every, "max_side": max_side, "products": products}
+        self._trained: dict[torch.Tensor, torch.Tensor] = {}
+        super().__init__(parameters, defaults | {"step": 0})
+
+    def update(self, group: dict[str, Any]) -> None:
+        """One step of one group."""
+        live = [parameter for parameter in group["params"] if parameter.grad is not None]
+        for parameter in live:
+            state = self._state(parameter, group)
+            direction, scale = _direction(parameter, state, group)
+            rate = group["lr"] * scale
+            parameter.add_(direction.view_as(parameter), alpha=-rate)
+            parameter.mul_(1 - rate * group["weight_decay"])
+            state["average"].lerp_(parameter, 1 - group["average_beta"])
+        sides = [(self.state[p], side) for p in live for side in SIDES if side in self.state[p]]
+        dtype = product_dtype(live[0].device, group["products"]) if live else None
+        for state, side in due(sides, group["step"], group["refresh_every"], eager=True):
+            state[f"{side}_basis"] = eigenbasis(state[side]).to(dtype)
+        group["step"] += 1
+
+    def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
+        state: State = self.state[parameter]
+        if not state:
+            state["step"] = 0
+            state["momentum"] = torch.zeros_like(parameter)
+            state["average"] = torch.zeros_like(parameter)
+            if parameter.ndim > 1 and group["form"] == "paper":
+                start_factors(state, parameter.flatten(1), group["max_side"])
+        state["step"] += 1
+        return state
+
+    @torch.no_grad()
+    def eval(self) -> None:
+        """Put the average into the parameters, until `train`."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                state = self.state[parameter]
+                if parameter not in self._trained and state:
+                    self._trained[parameter] = parameter.clone()
+                    weight = 1 - group["average_beta"] ** state["step"]
+                    parameter.copy_(state["average"] / weight)
+
+    @torch.no_grad()
+    def train(self) -> None:
+        """Put the trained values back into the parameters."""
+        for parameter, value in self._trained.items():
+            parameter.copy_(value)
+        self._trained.clear()
+
+
+def _direction(
+    parameter: torch.Tensor, state: State, group: dict[str, Any]
+) -> tuple[torch.Tensor, float]:
+    """A bounded direction and the factor s on its rate; the factors take the gradient in."""
+    gradient, (beta1, beta2) = parameter.grad, group["betas"]
+    assert gradient is not None
+    if group["form"] == "thesis":
+        norm = torch.linalg.vector_norm(gradient).clamp_(min=torch.finfo(gradient.dtype).tiny)
+        rows, columns = gradient.flatten(1).shape if gradient.ndim > 1 else (1, 1)
+        return gradient / norm, (rows / columns) ** 0.5
+    state["momentum"].lerp_(gradient, 1 - beta1)
+    if gradient.ndim < 2:
+        return state["momentum"].sign(), group["vector_scale"]
+    matrix = gradient.flatten(1)
+    accumulate(state, matrix, beta2)
+    dtype = product_dtype(matrix.device, group["products"])
+    signs = project(state, state["momentum"].flatten(1), dtype).sign()
+    return project_back(state, signs, dtype), 2.0 / sum(matrix.shape)

@@ -1,0 +1,50 @@
+"""SPlus: signs of the momentum in the eigenbases of Shampoo's factors, and an average to be judged.
+
+    M_t = beta1 M_{t-1} + (1 - beta1) G_t
+    W_{t+1} = (1 - eta s lambda) (W_t - eta s U_L sgn(U_L^T M_t U_R) U_R^T),  s = 2 / (r + c)
+    L_t = beta2 L_{t-1} + (1 - beta2) G_t G_t^T,   R_t = beta2 R_{t-1} + (1 - beta2) G_t^T G_t
+    every T_prec steps:  L_t = U_L D_L U_L^T,   R_t = U_R D_R U_R^T
+    Wbar_t = alpha Wbar_{t-1} + (1 - alpha) W_t, corrected for its start at zero: what is judged
+
+for a matrix of r rows and c columns. The bases start as the identity. Parameters of one axis step
+by s sgn(M_t) with s = `vector_scale`.
+
+The thesis's box is another method: with `form = "thesis"` the sign becomes a division by the
+Frobenius norm (so that the bases drop out), s = sqrt(r / c), and there is no momentum.
+
+Source: Frans et al. (2025), Algorithm 1, and their code.
+
+Deviations: bases are recomputed one at a time, spread over the T_prec steps, so that no step pays
+for all; each has its first within the first steps, one a step. Decay comes before the average, as
+in the equations above. Products with bases are in bfloat16 where the hardware has it: entries of
+the rotated momentum nearer zero than its rounding may change sign. A side longer than `max_side`
+keeps the identity. Kernels are flattened to (out, in * height * width); embeddings and outputs are
+matrices like others, as in the source.
+"""
+
+from __future__ import annotations
+
+from torch.optim import Optimizer
+
+from harness.interface import Hyperparameters, Schedule
+from submissions import schedules
+from submissions.mathematics.optimizers import TorchProblem
+
+from .optimizer import SPlus
+
+
+def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
+    """SPlus on all parameters, and its schedule."""
+    optimizer = SPlus(
+        problem.parameters.values(),
+        lr=hyperparameters["learning_rate"],
+        weight_decay=hyperparameters["weight_decay"],
+        betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
+        average_beta=hyperparameters["average_beta"],
+        form=hyperparameters["form"],
+        vector_scale=hyperparameters["vector_scale"],
+        refresh_every=hyperparameters["refresh_every"],
+        max_side=hyperparameters["max_side"],
+        products=hyperparameters["products"],
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)

@@ -1,0 +1,109 @@
+"""Dual maps: unit norm and largest inner product, by role; spectral descent against the SVD."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from given_problem import (
+    SHAPES,
+    default_point,
+    largest_error,
+    textbook_steps,
+    torch_optimizer,
+    torch_problem,
+    torch_steps,
+)
+from torch import Tensor
+
+from submissions.mathematics.dual_maps import duals
+from workloads.parameters import Role
+
+CASES = [
+    (Role.HIDDEN_MATRIX, (40, 12)),
+    (Role.OUTPUT, (10, 24)),
+    (Role.CONVOLUTION, (16, 4, 3, 3)),
+    (Role.EMBEDDING, (30, 8)),
+    (Role.NORM, (24,)),
+    (Role.BIAS, (24,)),
+]
+
+
+def norm(value: Tensor, role: Role, kernels: str) -> float:
+    if role == Role.CONVOLUTION and kernels == "by_offset":
+        slices = value.flatten(2).unbind(-1)
+        return len(slices) * max(norm(s, Role.HIDDEN_MATRIX, kernels) for s in slices)
+    if role in (Role.HIDDEN_MATRIX, Role.OUTPUT, Role.CONVOLUTION):
+        matrix = value.flatten(1)
+        largest = torch.linalg.matrix_norm(matrix, 2)
+        return float(largest * (matrix.shape[1] / matrix.shape[0]) ** 0.5)
+    rows = value if role == Role.EMBEDDING else value[None]
+    sizes = rows.abs().amax(1) if role == Role.NORM else rows.square().mean(1).sqrt()
+    return float(sizes.max())
+
+
+@pytest.mark.parametrize("kernels", ["reshaped", "by_offset"])
+@pytest.mark.parametrize(("role", "shape"), CASES)
+def test_a_dual_has_unit_norm_and_the_largest_inner_product(
+    role: Role, shape: tuple[int, ...], kernels: str
+) -> None:
+    generator = torch.Generator().manual_seed(1)
+    gradient = torch.randn(shape, generator=generator)
+    options: dict[str, Any] = {"kernels": kernels, "polish": 6, "products": "float32"}
+    (dual,) = duals([gradient], [role.value], [()], **options)
+    assert norm(dual, role, kernels) == pytest.approx(1.0, abs=1e-3)
+    best = float((gradient * dual).sum())
+    for noise in (0.01, 0.1, 1.0, 10.0):
+        for _ in range(20):
+            other = dual + noise * torch.randn(shape, generator=generator) * dual.std()
+            other /= norm(other, role, kernels)
+            assert float((gradient * other).sum()) < best + 1e-4 * abs(best)
+
+
+def of(name: str, g: Any, kind: str) -> Any:
+    """The exact step from a singular value decomposition, in float64."""
+    if g.ndim == 1:
+        return g if kind == "spectral_descent" else g / np.sqrt((g**2).mean())
+    matrix = g.reshape(len(g), -1)
+    left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    size = (
+        values.sum() if kind == "spectral_descent" else (matrix.shape[0] / matrix.shape[1]) ** 0.5
+    )
+    return (size * left @ right).reshape(g.shape)
+
+
+@pytest.mark.parametrize("kind", ["spectral_descent", "modular_norm"])
+def test_twenty_steps_agree_with_the_singular_value_decomposition(kind: str) -> None:
+    changes = {"polish": 6, "products": "float32", "weight_decay": 0.1, "learning_rate": 0.01}
+    point, momenta = default_point(kind, **changes), {}
+
+    def update(name: str, t: int, w: Any, g: Any) -> Any:
+        m = momenta[name] = point["momentum"] * momenta.get(name, 0.0) + (1 - point["momentum"]) * g
+        scale = point.get("vector_scale", 1.0) if w.ndim == 1 else 1.0
+        return (1 - 0.01 * 0.1) * w - 0.01 * scale * of(name, m, kind)
+
+    problem = torch_problem()
+    ours = torch_steps(torch_optimizer(kind, problem, **changes), problem)
+    # The least singular values of random squares are still on their way to 1.
+    assert largest_error(textbook_steps(update), ours) < 1e-3
+
+
+def test_sizes_by_dual_norm_are_the_sum_over_all_parameters() -> None:
+    fixed, sized = torch_problem(), torch_problem()
+    before = {name: p.detach().clone() for name, p in fixed.parameters.items()}
+    same = {"weight_decay": 0.0, "momentum": 0.0}
+    torch_steps(torch_optimizer("modular_norm", fixed, **same), fixed, range(1))
+    optimizer = torch_optimizer("modular_norm", sized, **same, size="dual_norm")
+    torch_steps(optimizer, sized, range(1))
+    total = 0.0
+    for name, start in before.items():
+        gradient = fixed.parameters[name].grad
+        total += float((gradient * (start - fixed.parameters[name].detach())).sum())
+    for name, start in before.items():
+        ratio = (start - sized.parameters[name].detach()) / (
+            start - fixed.parameters[name].detach()
+        )
+        rate = default_point("modular_norm")["learning_rate"]
+        assert float(ratio.median()) == pytest.approx(total / rate, rel=0.02), SHAPES[name]

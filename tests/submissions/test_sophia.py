@@ -1,0 +1,86 @@
+"""Sophia: estimators that are right on average, a clipped step, pytorch-optimizer's update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from given_problem import default_point
+
+from harness.interface import Batch
+from harness.registry import submission_folders
+from tests.frameworks.kit import Kit
+
+FOLDERS = submission_folders()
+NAMES = ("sophia_g", "sophia_h")
+
+
+def made(kit: Kit, name: str, **changes: Any) -> Any:
+    constant = {"schedule": "constant", "warmup": 0.0, "estimate_share": 1.0}
+    return kit.submission(FOLDERS[name], **default_point(name, **{**constant, **changes}))
+
+
+def diagonal(kit: Kit, batch: Batch[torch.Tensor], name: str, which: str) -> torch.Tensor:
+    """The exact diagonal for one parameter: of the Hessian, or of the Gauss-Newton matrix."""
+    problem = kit.problem
+    live = problem.parameters[name].detach()
+    if which == "sophia_h":
+
+        def loss(value: torch.Tensor) -> torch.Tensor:
+            return problem.evaluate({name: value}, batch).loss
+
+        return torch.autograd.functional.hessian(loss, live).diagonal()
+
+    def logits(value: torch.Tensor) -> torch.Tensor:
+        return problem.evaluate({name: value}, batch).logits
+
+    jacobian = torch.autograd.functional.jacobian(logits, live)
+    p = logits(live).softmax(-1)
+    inner = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
+    return torch.einsum("nci,ncd,ndi->i", jacobian, inner, jacobian) / len(p)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_estimator_is_the_diagonal_on_average(name: str) -> None:
+    kit = Kit("torch")
+    ours, batch = made(kit, name), kit.batch()
+    place = list(kit.problem.parameters).index("output.bias")
+    found = torch.stack([ours.inner.estimate(batch)[place] for _ in range(1500)])
+    exact = diagonal(kit, batch, "output.bias", name)
+    deviation = found.std(0) / len(found) ** 0.5
+    assert ((found.mean(0) - exact).abs() < 4 * deviation).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_entry_moves_further_than_the_rate_times_rho(name: str) -> None:
+    kit = Kit("torch")
+    ours, stream = made(kit, name, weight_decay=0.0, rho=0.5, gamma=1e-6), kit.stream()
+    for _ in range(20):
+        before = {n: p.detach().clone() for n, p in kit.problem.parameters.items()}
+        ours.step(stream)
+        moved = [(p - before[n]).detach().abs().max() for n, p in kit.problem.parameters.items()]
+        assert max(moved) <= 0.002 * 0.5 * 1.001
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_twenty_steps_agree_with_pytorch_optimizer(name: str) -> None:
+    library = pytest.importorskip("pytorch_optimizer")
+    kit = Kit("torch")
+    ours = made(kit, name, gamma=1.0, rho=0.04, weight_decay=0.1)
+    weights = [torch.nn.Parameter(p.detach().clone()) for p in kit.problem.parameters.values()]
+    settings = {"lr": 0.002, "betas": (0.96, 0.99), "weight_decay": 0.1, "p": 0.04}
+    oracle = library.SophiaH(weights, **settings, update_period=10**9)
+    estimates, estimate = [], ours.inner.estimate
+    ours.inner.estimate = lambda batch: estimates.append(estimate(batch)) or estimates[-1]
+    stream, again = kit.stream(), kit.stream()
+    for step in range(20):
+        batch = again.next()
+        live = dict(zip(kit.problem.parameters, weights, strict=True))
+        loss = kit.problem.evaluate(live, batch).loss
+        for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+            weight.grad = gradient
+        ours.step(stream)
+        oracle.step(hessian=estimates.pop() if step % 10 == 0 else None)
+    for found, expected in zip(kit.problem.parameters.values(), weights, strict=True):
+        torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-5)

@@ -1,0 +1,85 @@
+"""SPlus: pytorch-optimizer's sequence and average, a bounded step, the thesis's normalisation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from given_problem import gradients, torch_problem, torch_steps
+
+from submissions.splus.optimizer import SPlus
+
+SIZE = 16
+
+
+def conditioned(step: int) -> torch.Tensor:
+    """A square gradient with singular values from 1 to 3: eigenvectors are sure in float32."""
+    generator = torch.Generator().manual_seed(step)
+    left, right = torch.linalg.qr(torch.randn(2, SIZE, SIZE, generator=generator).double())[0]
+    return (left * torch.linspace(1.0, 3.0, SIZE, dtype=torch.float64)) @ right.mT
+
+
+def steps(optimizer: torch.optim.Optimizer, weights: list[torch.nn.Parameter]) -> None:
+    for step in range(20):
+        weights[0].grad, weights[1].grad = conditioned(step), conditioned(step)[0]
+        optimizer.step()
+
+
+def weights() -> list[torch.nn.Parameter]:
+    return [torch.nn.Parameter(value) for value in (conditioned(99), conditioned(99)[1])]
+
+
+def test_agrees_with_pytorch_optimizer() -> None:
+    library = pytest.importorskip("pytorch_optimizer")
+    mine, theirs = weights(), weights()
+    settings: dict[str, Any] = {"lr": 0.1, "betas": (0.9, 0.99), "weight_decay": 0.1}
+    ours = SPlus(
+        mine,
+        **settings, average_beta=0.9, vector_scale=0.01, refresh_every=1, products="float64",
+    )  # fmt: skip
+    oracle = library.SPlus(
+        theirs,
+        **settings, ema_rate=0.9, nonstandard_constant=0.01, inverse_steps=1, eps=0.0,
+    )  # fmt: skip
+    steps(ours, mine)
+    steps(oracle, theirs)
+    for found, expected in zip(mine, theirs, strict=True):
+        # The library's eigenvectors are float32's.
+        torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-4)
+
+
+def test_a_step_is_bounded_whatever_the_gradient() -> None:
+    problem = torch_problem()
+    ours = SPlus([problem.parameters["square"]], lr=1.0, weight_decay=0.0, products="float32")
+    before = problem.parameters["square"].detach().clone()
+    for step in range(20):
+        problem.parameters["square"].grad = 1e6 * torch.from_numpy(gradients(step)["square"])
+        ours.step()
+        after = problem.parameters["square"].detach().clone()
+        assert torch.linalg.matrix_norm(after - before) == pytest.approx(24 * 2 / 48, rel=1e-3)
+        before = after
+
+
+def test_evaluation_sees_the_corrected_average_and_leaves_no_trace() -> None:
+    problem = torch_problem()
+    ours = SPlus(problem.parameters.values(), lr=0.1, weight_decay=0.0, average_beta=0.5)
+    values, weights = [], [0.5 ** (3 - t) for t in range(3)]
+    for t in range(3):
+        torch_steps(ours, problem, range(t, t + 1))
+        values.append(problem.parameters["tall"].detach().clone())
+    mean = sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
+    ours.eval()
+    torch.testing.assert_close(problem.parameters["tall"].detach(), mean)
+    ours.train()
+    assert torch.equal(problem.parameters["tall"].detach(), values[-1])
+
+
+def test_the_thesis_divides_by_the_frobenius_norm() -> None:
+    problem = torch_problem()
+    before = problem.parameters["tall"].detach().clone()
+    ours = SPlus(problem.parameters.values(), lr=0.1, weight_decay=0.0, form="thesis")
+    torch_steps(ours, problem, range(1))
+    gradient = torch.from_numpy(gradients(0)["tall"])
+    expected = before - 0.1 * (40 / 12) ** 0.5 * gradient / gradient.norm()
+    torch.testing.assert_close(problem.parameters["tall"].detach(), expected)
