@@ -22,13 +22,14 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
 	--constraint constraints.txt $(PIP_FLAGS)
 CHECKED := harness workloads submissions scoring tests benchmarks
 
-.PHONY: help demo test test-slow test-containers lint bench clean
+.PHONY: help demo test test-slow test-containers torture lint bench clean
 
 help:
 	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
 	@echo "make test             the tests"
 	@echo "make test-slow        the tests that take longer than a minute"
 	@echo "make test-containers  the image, built and run; needs a Docker engine"
+	@echo "make torture          the kill, record, fuzz and hostile tests in full"
 	@echo "make lint             ruff and mypy --strict"
 	@echo "make bench            what the harness costs over a bare training loop"
 	@echo "make clean            remove .venv and every cache"
@@ -48,6 +49,10 @@ test-slow: $(VENV)/installed-dev
 
 test-containers: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m containers -rs tests/containers $(PYTEST_FLAGS)
+
+torture: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m 'slow or not slow' tests/recovery tests/record tests/fuzz \
+		$(wildcard tests/hostile) $(PYTEST_FLAGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check $(CHECKED)

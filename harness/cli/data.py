@@ -14,7 +14,7 @@ from harness.errors import UnknownNameError
 if TYPE_CHECKING:
     from workloads.data.download import Progress
 
-DATA_SETS = ("cifar10",)
+DATA_SETS = ("cifar10", "wikitext-103", "wikitext-2")
 
 app = typer.Typer(
     help="Data sets that the standard suite reads.",
@@ -37,18 +37,22 @@ def prepare(
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="The archive or its unpacked folder, instead of a download."),
+        typer.Option("--from", help="Its archive or folder, instead of a download."),
     ] = None,
 ) -> None:
     """Download a data set, or take it from a path, check it, and unpack it."""
     from workloads.data.download import prepare_cifar10
     from workloads.data.paths import default_data_dir
+    from workloads.data.wikitext import prepare_wikitext
 
     if name not in DATA_SETS:
         raise UnknownNameError("data set", name, DATA_SETS)
     place = data_dir if data_dir is not None else default_data_dir()
     with _progress_bar(f"downloading {name}") as progress:
-        folder = prepare_cifar10(place, source, progress)
+        if name == "cifar10":
+            folder = prepare_cifar10(place, source, progress)
+        else:
+            folder = prepare_wikitext(name, place, source, progress)
     typer.echo(f"{name} is in {folder}")
     if data_dir is not None:
         typer.echo(f"use it with --data-dir {data_dir}")

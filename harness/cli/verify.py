@@ -20,13 +20,18 @@ def verify(
             "--round", help="The round's file with its revealed seed.", show_default=False
         ),
     ] = None,
+    score: Annotated[
+        Path | None,
+        typer.Option(help="A file of `harness score --json` to compare.", show_default=False),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Name every misfit, not the first.")] = False,
 ) -> None:
-    """Recompute hashes, results and states from the raw events; name what does not fit.
+    """Recompute hashes, states, results and scores from the raw events; name what does not fit.
 
     Checked are trial.json, events.jsonl and ledger.jsonl. worker.log and tensorboard/ are no
     evidence: nothing is computed from them.
     """
+    from harness.cli.verify_score import score_misfit
     from harness.errors import HarnessError
     from harness.plan.redraw import known_seed, misfits
     from harness.plan.rounds import read_round
@@ -41,6 +46,8 @@ def verify(
     found = verify_store(out)
     trials = [record.trial for record in found.records]
     findings = [*found.findings, *(Finding(t.folder, what) for t, what in misfits(trials, seed))]
+    if score is not None and (what := score_misfit(out, score)):
+        findings.append(Finding(str(score), what))
     closed = sum(bool(t.round_commitment) and known_seed(t, seed) is None for t in trials)
     _say(found, closed)
     if findings:
@@ -50,7 +57,7 @@ def verify(
 
 
 def _say(found: Verified, closed: int) -> None:
-    typer.echo(f"{len(found.records)} trials read, {found.unfinished} of them unfinished")
+    typer.echo(f"{found.trials} trials read, {found.unfinished} of them unfinished")
     if found.reruns:
         typer.echo(f"{found.reruns} reruns by command; each is marked in ledger and events")
     if closed:

@@ -38,7 +38,9 @@ class Finding:
 class Verified:
     """What was found in a store."""
 
+    trials: int
     records: tuple[TrialRecord, ...]
+    """Those without a finding."""
     findings: tuple[Finding, ...]
     unfinished: int
     reruns: int
@@ -75,7 +77,7 @@ def verify_store(store: Path) -> Verified:
     )
     unfinished = sum(record.result is None for record in records)
     reruns = sum(line["kind"] == "rerun" for line in lines)
-    return Verified(tuple(records), tuple(findings), unfinished, reruns)
+    return Verified(len(paths), tuple(records), tuple(findings), unfinished, reruns)
 
 
 def check_record(store: Path, path: Path, ledger: Sequence[dict[str, Any]]) -> TrialRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from harness.canonical import sha256_json
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.store import write_plan
-from harness.record.events import EventLog
+from harness.record.attempts import attempts_of, ended
+from harness.record.events import EventLog, read_events
 from harness.record.ledger import Ledger
 from harness.record.store import EVENTS_FILE, write_record
 from harness.referee.timetable import Timetable
@@ -26,32 +28,42 @@ class Made:
     def __init__(self, store: Path) -> None:
         self.store = store
         (self.trial,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
-        grid = self.trial.grid.model_copy(update={"share": 0.1, "evaluate_every": 5})
-        self.trial = self.trial.model_copy(update={"grid": grid})
-        write_plan([self.trial], store)
-        self.attempt()
+        self.run()
+
+    @property
+    def log(self) -> Path:
+        return self.folder / EVENTS_FILE
 
     @property
     def folder(self) -> Path:
         return self.store / self.trial.folder
 
-    def attempt(self, number: int = 1) -> None:
-        """Write an attempt as a referee does, up to its end and into the ledger."""
-        identity = self.trial.identity
-        Ledger(self.store).note("begun", {"identity": identity, "attempt": number})
-        log = EventLog(self.folder / EVENTS_FILE)
-        log.append("begin", "referee", beginning(self.trial, number))
-        for event in curve(self.trial):
-            log.append(*event)
-        result = ending(self.trial)
-        data = {
-            "result": result.model_dump(),
-            "clock": {"timed_s": result.timed_s},
-            "machine": MACHINE,
-        }
-        end = log.append("end", "referee", data)
-        log.close()
-        Ledger(self.store).note_end(identity, number, result.state, end["hash"])
+    def run(self) -> None:
+        """Plan the trial and run what is missing of it, in the order of `harness.body`."""
+        write_plan([self.trial], self.store)
+        events = read_events(self.log) if self.log.exists() else []
+        if not ended(events):
+            self.attempt(len(attempts_of(events)) + 1)
+        self.conclude()
+
+    def attempt(self, number: int) -> None:
+        """Write an attempt as a referee does, up to its end."""
+        begun = {"identity": self.trial.identity, "attempt": number}
+        Ledger(self.store).note("begun", begun)
+        with closing(EventLog(self.log)) as log:
+            log.append("begin", "referee", beginning(self.trial, number))
+            for event in curve(self.trial):
+                log.append(*event)
+            result = ending(self.trial)
+            clock = {"timed_s": result.timed_s}
+            data = {"result": result.model_dump(), "clock": clock, "machine": MACHINE}
+            log.append("end", "referee", data)
+
+    def conclude(self) -> None:
+        """Enter the last attempt's end into the ledger and into `trial.json`."""
+        events, identity, result = read_events(self.log), self.trial.identity, ending(self.trial)
+        number = len(attempts_of(events))
+        Ledger(self.store).note_end(identity, number, result.state, events[-1]["hash"])
         write_record(self.folder, TrialRecord(identity=identity, trial=self.trial, result=result))
 
 
@@ -66,7 +78,7 @@ def beginning(trial: Trial, number: int) -> dict[str, Any]:
 
 
 def time_at(trial: Trial, grid: int) -> float:
-    return 0.101 * grid * trial.budget.runtime_s
+    return 1.01 * grid * trial.grid.share * trial.budget.runtime_s
 
 
 def curve(trial: Trial) -> list[Any]:
@@ -96,7 +108,7 @@ def ending(trial: Trial) -> Result:
         last_miss_s=time_at(trial, 6),
         steps_to_target=700,
         examples_to_target=89600,
-        timed_s=max(10.5, time_at(trial, 10)),
+        timed_s=time_at(trial, 10) + 0.5,
         steps=1000,
         best_metric=trial.target.value + 0.01 * 3.5,
     )

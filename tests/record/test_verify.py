@@ -119,6 +119,7 @@ def test_a_planned_trial_that_is_gone_is_named(made: Made) -> None:
 
 def test_a_second_run_without_a_rerun_is_found(made: Made) -> None:
     made.attempt(2)
+    made.conclude()
     assert "run again without a rerun" in findings(made)
 
 
@@ -129,7 +130,7 @@ def test_a_rerun_leaves_its_mark_and_fits(made: Made) -> None:
     open_again(made.store, record, "a test")
     assert results_frame(made.store)["state"].tolist() == ["unfinished"]
     assert read_record(made.folder / "trial.json").result is None
-    made.attempt(2)
+    made.run()
     found = verify_store(made.store)
     assert (found.findings, found.reruns) == ((), 1)
     assert results_frame(made.store)["attempt"].tolist() == [2]

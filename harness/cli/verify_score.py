@@ -1,0 +1,65 @@
+"""Whether a written score is what a folder of records scores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from scoring.scoreboard import Scoreboard
+
+
+def score_misfit(out: Path, file: Path) -> str:
+    """The first number of a `harness score --json` file that the records do not give; "" if none.
+
+    Intervals and ranks (`uncertainty`) are not compared.
+
+    Raises:
+        HarnessError: the file is no such, or the records cannot be scored.
+    """
+    said = _read(file)
+    ours = json.loads(json.dumps(_scored(out, said, file).to_json()))
+    for key, value in ours.items():
+        if said.get(key) != value:
+            return f"'{key}' is {_short(said.get(key))}; the records say {_short(value)}"
+    return ""
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise HarnessError(f"cannot read the score {file}: {error}") from error
+    if not isinstance(said, dict):
+        raise HarnessError(f"{file} is no score", "write one with: harness score OUT --json FILE")
+    return said
+
+
+def _scored(out: Path, said: dict[str, Any], file: Path) -> Scoreboard:
+    from harness.cli.score import read_records
+    from harness.record.table import curves_frame
+    from scoring.evaluate import score_results
+    from scoring.refusals import RULES
+    from scoring.rules import Rules
+
+    try:
+        rules = Rules.model_validate(said["rules"])
+        clock = str(said["clock"]["name"])
+        stamped = [str(stamp).partition(":")[0] for stamp in said["stamps"]]
+    except (KeyError, TypeError, ValidationError) as error:
+        raise HarnessError(
+            f"{file} is no score: {error}", "write one with: harness score OUT --json FILE"
+        ) from error
+    curves = curves_frame(out) if rules.best_trial == "evaluation" else None
+    allowed = [name for name in stamped if name in RULES]
+    return score_results(read_records(out), rules, clock, allowed, curves)
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."

@@ -1,0 +1,112 @@
+"""The machine around a trial: readings, what they say together, the factor, the doctor."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import factor
+from harness.conditions import (
+    between,
+    disturbances,
+    parse_accelerator,
+    processor_times,
+    reading,
+    throttles,
+)
+from harness.doctor import diagnose
+from harness.errors import HarnessError
+from harness.plan.plan import PlanRequest, plan
+from harness.registry import suite
+
+BEFORE: dict[str, Any] = {
+    "yardstick_s": 0.02,
+    "at_s": 0.0,
+    "processors": 2.0,
+    "busy_s": 100.0,
+    "stolen_s": 5.0,
+    "throttled": 3,
+}
+
+
+def after(**changes: Any) -> dict[str, Any]:
+    return BEFORE | {"at_s": 10.0, "busy_s": 110.0} | changes
+
+
+def test_a_reading_sees_work_of_this_process() -> None:
+    first = processor_times()["busy_s"]
+    end_s = time.process_time() + 0.1
+    while time.process_time() < end_s:
+        pass
+    assert processor_times()["busy_s"] >= first + 0.08
+    assert 0.0 < reading("cpu", 1)["yardstick_s"] < 60.0
+
+
+def test_what_others_take_is_what_the_trial_does_not() -> None:
+    assert between(BEFORE, after(), 4.0)["others_share"] == pytest.approx(0.3)
+    assert between(BEFORE, after(), 40.0)["others_share"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, []),
+        ({"yardstick_s": 0.024}, []),
+        ({"yardstick_s": 0.026}, ["changed by +30 %"]),
+        ({"yardstick_s": 0.014}, ["changed by -30 %"]),
+        ({"stolen_s": 11.0}, ["took 30 % of the time"]),
+        ({"busy_s": 120.0, "throttled": 9}, []),
+    ],
+)
+def test_only_what_no_submission_causes_is_stamped(
+    changes: dict[str, Any], words: list[str]
+) -> None:
+    found = disturbances(between(BEFORE, after(**changes), 4.0), 0.25)
+    assert [any(word in text for text in found) for word in words] == [True] * len(found)
+
+
+def test_the_drivers_line_on_a_gpu_is_understood() -> None:
+    state = parse_accelerator("NVIDIA H100, 45, 1980, 0x0000000000000001, 7\n")
+    assert state == {
+        "name": "NVIDIA H100",
+        "temperature_c": 45,
+        "clock_mhz": 1980,
+        "throttle_reasons": 1,
+        "use_percent": 7,
+    }
+    assert not throttles(state)
+    hot = parse_accelerator("NVIDIA H100, 91, 900, 0x0000000000000040, [N/A]")
+    assert hot is not None
+    assert throttles(hot)
+    assert hot["use_percent"] is None
+
+
+def test_the_factor_is_measured_once_and_scales_every_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = suite("quick")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    measured_s = factor.machine_s(2)
+    assert factor.machine_s(2) == measured_s
+    slow = quick.hardware.model_copy(update={"yardstick_s": measured_s / 3.0})
+    found = factor.machine_factor(quick.model_copy(update={"hardware": slow}), "cpu")
+    assert found == pytest.approx(3.0, rel=0.02)
+    plain, scaled = (
+        plan(PlanRequest("mlp", "adamw", machine_factor=f)).trials[0] for f in (1.0, found)
+    )
+    assert scaled.budget.runtime_s == plain.budget.runtime_s * found
+    assert scaled.is_scored
+    absurd = quick.hardware.model_copy(update={"yardstick_s": measured_s / 100.0})
+    with pytest.raises(HarnessError, match="allows up to 20"):
+        factor.machine_factor(quick.model_copy(update={"hardware": absurd}), "cpu")
+
+
+def test_the_doctor_says_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    many = suite("quick").hardware.model_copy(update={"cores": 4096})
+    found = diagnose(suite("quick").model_copy(update={"hardware": many}), "cpu")
+    assert any("not 4096" in what for what in found.differences)
+    assert {"suite", "machine", "differs", "isolation", "time"} <= {name for name, _ in found.rows}

@@ -1,0 +1,70 @@
+"""Rounds: committed before, revealed after, checked by anyone."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.plan.plan import PlanRequest, drawn_variant, plan
+from harness.plan.redraw import misfits
+from harness.plan.rounds import draw_round, read_round, reveal_round, seed_of
+from harness.registry import workload
+from harness.seeds import commitment
+
+REQUEST = PlanRequest(workload="mlp", submission="adamw")
+
+
+def test_the_public_file_commits_and_does_not_tell(tmp_path: Path) -> None:
+    public, secret = draw_round("r", tmp_path)
+    told = read_round(secret)
+    assert read_round(public).seed is None
+    assert read_round(public).commitment == told.commitment == commitment(told.seed or "")
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert seed_of(f"@{secret}") == told.seed
+
+
+def test_two_rounds_differ_and_one_is_drawn_once(tmp_path: Path) -> None:
+    seeds = {seed_of(f"@{draw_round(name, tmp_path)[1]}") for name in ("a", "b")}
+    assert len(seeds) == 2
+    with pytest.raises(HarnessError, match="drawn once"):
+        draw_round("a", tmp_path)
+
+
+def test_a_revealed_seed_proves_the_trials_and_no_other_does(tmp_path: Path) -> None:
+    public, secret = draw_round("r", tmp_path)
+    trials = plan(replace(REQUEST, round_seed=seed_of(f"@{secret}"))).trials
+    assert reveal_round(secret) == public
+    seed = read_round(public).seed
+    assert list(misfits(trials, seed)) == []
+    assert "not of this one" in next(misfits(trials, "another seed"))[1]
+    assert "not of this one" in next(misfits(plan(REQUEST).trials, seed))[1]
+
+
+def test_a_seed_that_does_not_fit_its_commitment_is_refused(tmp_path: Path) -> None:
+    _, secret = draw_round("r", tmp_path)
+    seed = seed_of(f"@{secret}")
+    secret.write_text(secret.read_text().replace(seed, "0" * 64))
+    with pytest.raises(HarnessError, match="does not fit the commitment"):
+        read_round(secret)
+
+
+def test_another_rounds_public_file_voids_the_reveal(tmp_path: Path) -> None:
+    _, secret = draw_round("r", tmp_path)
+    other, _ = draw_round("r", tmp_path / "other")
+    other.replace(tmp_path / "r.round.json")
+    with pytest.raises(HarnessError, match="commits to another seed"):
+        reveal_round(secret)
+
+
+def test_the_drawn_variant_is_a_held_out_one_and_the_same_for_all() -> None:
+    variants = set(workload("mlp").at("quick").variants)
+    drawn = {drawn_variant(str(seed), "quick", "mlp") for seed in range(60)}
+    assert drawn == variants
+    made = [plan(replace(REQUEST, variant="drawn", submission=s)).trials for s in ("adamw", "muon")]
+    assert {trial.variant for trials in made for trial in trials} == {
+        drawn_variant(REQUEST.round_seed, "quick", "mlp")
+    }

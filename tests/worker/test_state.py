@@ -1,0 +1,142 @@
+"""A worker's state as text and tensors: back as it was, in both frameworks, or refused."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.frameworks.adapter import adapter
+from harness.wire import DTYPES
+from harness.worker.state import MAX_DEPTH, Flattener, StateError, restored
+from tests.frameworks.kit import Kit
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner)
+    | st.tuples(inner, inner),
+    max_leaves=12,
+)  # fmt: skip
+
+
+def returned(value: Any, framework: str = "torch") -> Any:
+    made = adapter(framework, "cpu", 1)
+    flattener = Flattener(made.to_host)
+    text = flattener.text(value)
+    text.encode("ascii")
+    assert all(array.dtype.name in DTYPES for array in flattener.tensors.values())
+    return restored(text, flattener.tensors, made.from_host)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PLAIN)
+def test_plain_values_come_back_as_they_were(value: Any) -> None:
+    assert repr(returned(value)) == repr(value)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.randn(3, 4),
+        torch.tensor(2.5, dtype=torch.float64),
+        torch.randn(2, 3).to(torch.bfloat16),
+        torch.arange(5, dtype=torch.int16),
+        torch.randn(2, dtype=torch.complex64),
+        torch.randn(4, 3).T,
+        torch.empty(0, 3),
+        torch.tensor([True, False]),
+    ],
+)
+def test_tensors_come_back_bit_for_bit(tensor: torch.Tensor) -> None:
+    back = returned({"a": [tensor]})["a"][0]
+    assert back.dtype == tensor.dtype
+    assert torch.equal(back, tensor)
+    assert back.data_ptr() != tensor.data_ptr() or not tensor.numel()
+
+
+def test_arrays_and_keys_of_jax_come_back() -> None:
+    state = {"w": jnp.arange(3.0).astype(jnp.bfloat16), "key": jax.random.key(7), "n": jnp.int32(4)}
+    back = returned(state, "jax")
+    assert back["w"].dtype == jnp.bfloat16
+    assert (back["w"] == state["w"]).all()
+    assert jax.random.uniform(back["key"]) == jax.random.uniform(state["key"])
+    assert back["n"] == 4
+
+
+def test_numpys_arrays_and_scalars_come_back() -> None:
+    back = returned([np.arange(3, dtype=np.uint16), np.float32(0.5)])
+    assert back[0].dtype == np.uint16
+    assert isinstance(back[1], np.float32)
+
+
+def test_an_array_that_occurs_twice_is_sent_once() -> None:
+    tensor, flattener = torch.ones(8), Flattener(adapter("torch", "cpu", 1).to_host)
+    flattener.text([tensor, {"again": tensor}])
+    assert flattener.nbytes == 32
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, np.array([object()]), [lambda: 0]])
+def test_what_is_no_state_is_refused(value: Any) -> None:
+    with pytest.raises(StateError, match="cannot be kept"):
+        returned({"a": value})
+
+
+def test_a_state_too_deep_is_refused() -> None:
+    value: Any = 0
+    for _ in range(MAX_DEPTH + 1):
+        value = [value]
+    with pytest.raises(StateError, match="levels"):
+        returned(value)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text() | st.sampled_from(['["a",0,"jax","float32",[2]]', '["d",[[1]]]', "[]", '["t",1]']))
+def test_a_text_that_is_no_state_is_refused(text: str) -> None:
+    with pytest.raises(StateError):
+        restored(text, {}, adapter("torch", "cpu", 1).from_host)
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_all_generators_go_on_where_they_were(framework: str) -> None:
+    kit = Kit(framework)
+    made = adapter(framework, "cpu", 1)
+
+    def draw() -> list[float]:
+        drawn = [random.gauss(0, 1), float(np.random.normal())]
+        if framework == "torch":
+            drawn.append(float(torch.rand(())))
+            drawn.append(float(torch.rand((), generator=kit.problem.generator)))
+        else:
+            drawn.append(float(jax.random.uniform(kit.problem.next_key())))
+        return drawn
+
+    draw()
+    state = returned(made.random_state(kit.problem), framework)
+    first = [draw(), draw()]
+    made.set_random_state(kit.problem, state)
+    assert [draw(), draw()] == first
+    assert all(math.isfinite(number) for number in first[0])
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+@pytest.mark.parametrize("position", [0, 128, 1000, 4096, 5000])
+def test_a_stream_goes_on_from_any_position(framework: str, position: int) -> None:
+    walked, sought = Kit(framework).stream(), Kit(framework).stream()
+    left = position
+    while left:
+        walked.next(min(left, 100))
+        left -= min(left, 100)
+    sought.seek(position)
+    assert sought.position == walked.position
+    for _ in range(3):
+        ours, theirs = sought.next(70), walked.next(70)
+        assert (np.asarray(ours.inputs) == np.asarray(theirs.inputs)).all()
+        assert (np.asarray(ours.targets) == np.asarray(theirs.targets)).all()
