@@ -36,7 +36,7 @@ def confine(order: Mapping[str, Any]) -> None:
     """Take on limits and the layers of an order.
 
     Args:
-        order: `scratch`, `memory_gib`, `file_mib`, and for the sandbox `kernel` also `layers`, `view`,
+        order: `scratch`, `memory_gib`, `file_mib`; for the sandbox `kernel` also `layers`, `view`,
             `readable`, `hidden`, `user`, `processes`, `scratch_mib`.
 
     Raises:

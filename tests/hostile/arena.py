@@ -1,0 +1,229 @@
+"""Where hostile submissions run: real trials on a small grid, each defence apart."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from harness import body, conditions
+from harness.body import RunOptions, run_trial
+from harness.frameworks.adapter import Examples
+from harness.plan.plan import PlanRequest, plan
+from harness.record.table import last_attempt
+from harness.sandboxes import libc
+from harness.sandboxes.confine import LAYERS
+from harness.sandboxes.kernel import KernelSandbox, layers
+from harness.sandboxes.plain import PlainSandbox
+from harness.trial import Result, State, Trial
+from workloads.spec import Grid
+
+CASES = Path(__file__).parent / "cases"
+SHARED = ("honest.py", "wires.py", "read_held_out_by_path.py")
+SPACE = """
+summary = "hostile"
+family = "test"
+frameworks = ["torch"]
+[default]
+learning_rate = 0.05
+"""
+GRID = Grid(share=0.25, evaluate_every=2)
+
+
+class Ear:
+    """Hears events, and may take its time over one kind."""
+
+    slow_kind, slow_s = "", 0.0
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        if event["kind"] == self.slow_kind:
+            time.sleep(self.slow_s)
+
+
+class Box:
+    """A sandbox whose bounds are changed for a test."""
+
+    def __init__(self, inner: Any, changes: Mapping[str, Any]) -> None:
+        self.inner, self.changes, self.cell = inner, changes, None
+
+    def start(self, confinement: Any) -> Any:
+        self.cell = self.inner.start(replace(confinement, **self.changes))
+        return self.cell
+
+    def unenforced(self) -> tuple[str, ...]:
+        return tuple(self.inner.unenforced())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a trial."""
+
+    result: Result
+    log: str
+    events: list[dict[str, Any]]
+    trial: Trial
+
+    @property
+    def says_so(self) -> bool:
+        """Whether the submission found that it had succeeded."""
+        return "SUCCEEDED" in self.log
+
+
+Won = Callable[[Outcome], bool]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A hostile submission, what stops it, and how that is switched off.
+
+    Args:
+        name: of its file.
+        kind: whether it cannot work, is caught, or is only forbidden.
+        defence: the one thing that stops it.
+        off: switches that off; with it the same submission succeeds.
+        states: how its trial may end with the defence on.
+        reason: what the reason then says.
+        won: whether it has succeeded.
+        settings: of the trial.
+        prepare: what both runs need.
+        needs: layers without which there is no such defence.
+        root: the control shows something only where this process is root.
+        proof: the control, where it is not a trial with the defence off.
+    """
+
+    name: str
+    kind: str
+    defence: str
+    off: Callable[[Arena], None] = lambda arena: None
+    states: tuple[State, ...] = ("budget",)
+    reason: str = ""
+    won: Won = lambda outcome: outcome.says_so
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Arena], None] = lambda arena: None
+    needs: tuple[str, ...] = ()
+    root: bool = False
+    proof: Callable[[Arena], bool] | None = None
+    slow: bool = False
+
+
+def _few_held_out(opened: Any, folder: Path, limit_gib: float) -> Examples:
+    found = opened(folder, limit_gib)
+    if folder.name == "train":
+        return found
+    return Examples(found.inputs[:256], found.targets[:256], found.is_mapped)
+
+
+class Arena:
+    """Runs cases in one store."""
+
+    def __init__(self, folder: Path, cache: Path, monkeypatch: Any) -> None:
+        self.folder, self.store, self.patch = folder, folder / "store", monkeypatch
+        self.options = RunOptions(cache_dir=cache, threads=1, sandbox="kernel")
+        self.layers: set[str] | None = set(LAYERS)
+        self.bounds: dict[str, Any] = {}
+        self.ear = Ear()
+        self.elsewhere = folder / "elsewhere"
+        self.elsewhere.mkdir()
+        self.elsewhere.chmod(0o777)
+        self.port = 0
+        monkeypatch.setattr(body, "sandbox", lambda name: self.box())
+        # neither the machine's speed nor exact metrics matter here; both take long
+        monkeypatch.setattr(conditions, "yardstick_s", lambda threads: 0.02)
+        monkeypatch.setattr(Examples, "open", partial(_few_held_out, Examples.open))
+
+    @property
+    def offered(self) -> set[str]:
+        """The layers of this kernel."""
+        return {layer.name for layer in layers() if layer.is_active}
+
+    def box(self) -> Box:
+        """The sandbox of the next trial; kept as `last`."""
+        libc.set_dumpable(True)
+        inner = PlainSandbox() if self.layers is None else KernelSandbox(self.layers)
+        self.last = Box(inner, self.bounds)
+        return self.last
+
+    def plain(self) -> None:
+        """Switch every layer off."""
+        self.layers = None
+
+    def without(self, *names: str) -> None:
+        """Switch layers off."""
+        self.layers = set(LAYERS) - set(names)
+
+    def listen(self) -> socket.socket:
+        """A server on this machine."""
+        server = socket.create_server(("127.0.0.1", 0))
+        self.port = server.getsockname()[1]
+        return server
+
+    def trial(self, name: str, **settings: Any) -> Trial:
+        place = self.folder / "submission"
+        place.mkdir(exist_ok=True)
+        for file in SHARED:
+            shutil.copy(CASES / file, place / file)
+        shutil.copy(CASES / f"{name}.py", place / "submission.py")
+        (place / "space.toml").write_text(SPACE)
+        request = PlanRequest("mlp", "adamw", ruleset="self")
+        seeds = plan(request).trials[0]
+        data = body.prepare(seeds, self.options)
+        facts = {
+            "REFEREE": os.getpid(),
+            "PORT": self.port,
+            "TRAIN": str(data / "train"),
+            "ELSEWHERE": str(self.elsewhere),
+            "SLEEP_S": self.marker,
+        }
+        lines = [f"{key} = {value!r}\n" for key, value in facts.items()]
+        (place / "facts.py").write_text("".join(lines))
+        (planned,) = plan(PlanRequest("mlp", str(place), ruleset="self")).trials
+        return self._small(planned, settings)
+
+    @property
+    def marker(self) -> str:
+        """Seconds of sleep that no other process asks for."""
+        return f"7{os.getpid()}.25"
+
+    def _small(self, planned: Trial, settings: Mapping[str, Any]) -> Trial:
+        runtime_s, steps = settings.get("seconds", 60.0), settings.get("steps", 8)
+        scaled = {"runtime_s": runtime_s, "steps": steps, "scale": 0.5}
+        limits = {k: settings[k] for k in ("memory_gib", "warmup_s") if k in settings}
+        return planned.model_copy(
+            update={
+                "budget": planned.budget.model_copy(update=scaled),
+                "target": planned.target.model_copy(update={"value": 0.99}),
+                "limits": planned.limits.model_copy(update=limits),
+                "grid": GRID,
+                "probes": False,
+                "trial": settings.get("trial", 1),
+            }
+        )
+
+    def run(self, name: str, **settings: Any) -> Outcome:
+        """Run a case's trial."""
+        return self.run_planned(self.trial(name, **settings))
+
+    def run_planned(self, trial: Trial) -> Outcome:
+        result = run_trial(trial, self.store, self.options, self.ear)
+        folder = self.store / trial.folder
+        log = (folder / "worker.log").read_bytes().decode(errors="replace")
+        return Outcome(result, log, last_attempt(folder), trial)
+
+
+def is_running(marker: str) -> list[int]:
+    """The processes of this machine with a marker among their arguments."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            arguments = file.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if marker.encode() in arguments:
+            found.append(int(file.parent.name))
+    return found

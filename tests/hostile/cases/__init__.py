@@ -1,0 +1,1 @@
+"""Hostile submissions, one a file. Each is read by the table beside this folder."""

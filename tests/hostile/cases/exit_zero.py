@@ -1,0 +1,10 @@
+"""Ends in mid-trial, as if all were well."""
+
+import os
+
+from .honest import Honest
+
+
+class Submission(Honest):
+    def act(self):
+        os._exit(0)

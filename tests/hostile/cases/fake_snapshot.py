@@ -1,0 +1,12 @@
+"""Sends a snapshot of its best moment unasked."""
+
+import gc
+
+from harness.worker.worker import Worker
+
+from .honest import Honest
+
+
+class Submission(Honest):
+    def act(self):
+        next(found for found in gc.get_objects() if isinstance(found, Worker))._hand_over(None)

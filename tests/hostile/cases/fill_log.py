@@ -1,0 +1,10 @@
+"""Prints without end."""
+
+from .honest import Honest, succeed
+
+
+class Submission(Honest):
+    def act(self):
+        for _ in range(12):
+            print("x" * 2**20)
+        succeed("printed 12 MiB")

@@ -1,0 +1,11 @@
+"""Takes more memory than is allowed."""
+
+import numpy as np
+
+from .honest import Honest, succeed
+
+
+class Submission(Honest):
+    def act(self):
+        self.hoard = np.ones(2**28)
+        succeed("took two GiB")

@@ -1,0 +1,17 @@
+"""Forks until it may not."""
+
+import os
+import time
+
+from .honest import Honest, attempt
+
+
+def fork():
+    for _ in range(80):
+        if os.fork() == 0:
+            time.sleep(1000.0)
+
+
+class Submission(Honest):
+    def act(self):
+        attempt(fork, "started 80 processes")

@@ -1,0 +1,10 @@
+"""Hangs in a step."""
+
+import time
+
+from .honest import Honest
+
+
+class Submission(Honest):
+    def act(self):
+        time.sleep(2.0)

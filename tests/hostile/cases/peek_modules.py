@@ -1,0 +1,11 @@
+"""Looks for the workload's name among the modules of its process."""
+
+import sys
+
+from .honest import Honest, succeed
+
+
+class Submission(Honest):
+    def act(self):
+        if "workloads.mlp.model" in sys.modules:
+            succeed("the workload is mlp")

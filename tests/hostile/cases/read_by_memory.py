@@ -1,0 +1,18 @@
+"""Reads the memory of its parent, which the referee's would be read like."""
+
+import os
+from pathlib import Path
+
+from .honest import Honest, attempt
+
+
+def read():
+    line = next(line for line in Path(f"/proc/{os.getppid()}/maps").open() if "[heap]" in line)
+    with Path(f"/proc/{os.getppid()}/mem").open("rb") as memory:
+        memory.seek(int(line.partition("-")[0], 16))
+        memory.read(64)
+
+
+class Submission(Honest):
+    def act(self):
+        attempt(read, "read another process's memory")

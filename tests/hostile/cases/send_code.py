@@ -1,0 +1,24 @@
+"""Hands over a checkpoint that executes code when it is unpickled."""
+
+import pickle
+import sys
+
+from .honest import Honest
+from .wires import snapshots_are_framed
+
+
+class Code:
+    def __reduce__(self):
+        return exec, ("import sys; sys.was_pickled_code_run = True",)
+
+
+PAYLOAD = pickle.dumps(Code())
+
+
+def was_run():
+    return getattr(sys, "was_pickled_code_run", False)
+
+
+class Submission(Honest):
+    def act(self):
+        snapshots_are_framed(lambda message: PAYLOAD)

@@ -1,0 +1,30 @@
+"""A thread trains on whenever the main one stands still."""
+
+import threading
+import time
+
+from .honest import Honest, succeed
+
+MANY = 150
+
+
+class Submission(Honest):
+    is_stopped, stolen = False, 0
+
+    def act(self):
+        threading.Thread(target=self.go_on, daemon=True).start()
+
+    def go_on(self):
+        while True:
+            time.sleep(0.002)
+            self.stolen += self.is_stopped
+
+    def step(self, stream):
+        self.is_stopped = False
+        return super().step(stream)
+
+    def eval_parameters(self):
+        if self.stolen > MANY:
+            succeed("computed while frozen")
+        self.is_stopped = True
+        return super().eval_parameters()

@@ -1,0 +1,260 @@
+"""How single defences are switched off, and controls that are no trials."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness import body
+from harness.frameworks.torch_evaluator import TorchEvaluator
+from harness.frameworks.torch_loss import CrossEntropy
+from harness.messages import Snapshot
+from harness.record.events import BrokenChainError
+from harness.referee import referee
+from harness.referee.clock import Clock
+from harness.sandboxes.plain import PlainCell
+from harness.wire import Wire
+from workloads.spec import Target
+
+from .arena import Arena, Outcome
+from .cases import patch_clock, patch_evaluator, patch_loss, patch_target, peek_surroundings
+
+KEEP = {
+    patch_loss: (CrossEntropy, "per_target"),
+    patch_evaluator: (TorchEvaluator, "metrics"),
+    patch_target: (Target, "is_met_by"),
+}
+
+
+def same_process(case: Any) -> Any:
+    """Let the attack run where the referee does, as it does where both are one process."""
+
+    def off(arena: Arena) -> None:
+        owner, name = KEEP[case]
+        arena.patch.setattr(owner, name, getattr(owner, name))  # put back after the test
+        case.attack()
+
+    return off
+
+
+def clock_of_same_process(arena: Arena) -> bool:
+    """A clock in the process of the attack stands still."""
+    for name in ("monotonic", "perf_counter", "time"):
+        arena.patch.setattr(time, name, getattr(time, name))
+    clock = Clock()
+    clock.start()
+    patch_clock.attack()
+    torch.ones(1000).sum()
+    stands = clock.timed_s <= 0.0
+    arena.patch.undo()
+    return stands
+
+
+def flags_without_pin(arena: Arena) -> bool:
+    """What is not pinned again stays as the attack has set it."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    stays = torch.get_float32_matmul_precision() == "medium"
+    torch.set_float32_matmul_precision(before)
+    return stays
+
+
+def forged(arena: Arena) -> bool:
+    """Without Landlock the line is written; the chain of hashes then finds it."""
+    arena.plain()
+    try:
+        arena.run("forge_record")
+    except BrokenChainError:
+        return True
+    return False
+
+
+def unpickled(arena: Arena) -> bool:
+    """Whoever unpickles the payload runs its code."""
+    from .cases.send_code import PAYLOAD, was_run
+
+    pickle.loads(PAYLOAD)
+    found = was_run()
+    del sys.was_pickled_code_run  # type: ignore[attr-defined]
+    return found
+
+
+def full_environment(arena: Arena) -> bool:
+    """An environment that is not cleaned names the workload."""
+    return bool(peek_surroundings.look({"LAST_COMMAND": "run workload=mlp"}))
+
+
+def tell_the_seed(arena: Arena) -> None:
+    arena.patch.setattr(body, "worker_seed", lambda instance: instance)
+
+
+def weights_known_before(arena: Arena) -> None:
+    """Start from the weights of the warm-up, which anyone knows."""
+    import numpy as np
+
+    def known(specs: Any, _: Any) -> dict[str, Any]:
+        random = np.random.default_rng(0)
+        return {s.name: (0.05 * random.standard_normal(s.shape)).astype(np.float32) for s in specs}
+
+    arena.patch.setattr(body, "initial_parameters", known)
+
+
+def load_off_the_clock(arena: Arena) -> None:
+    arena.patch.setattr(referee.Referee, "_load", _load_off_the_clock)
+
+
+def _load_off_the_clock(self: Any) -> None:
+    folder = self._cell.show(self._bench.train_folder)
+    self._send(referee.Load(train_folder=str(folder)), self._bench.parameters)
+    self._expect(referee.Ready, 60.0, "load the data")
+
+
+def clock_stops_at_snapshot(arena: Arena) -> None:
+    expect = referee.Referee._expect
+
+    def replaced(self: Any, kind: Any, *rest: Any) -> Any:
+        found = expect(self, kind, *rest)
+        if kind is Snapshot:
+            self._clock.stop()
+        return found
+
+    arena.patch.setattr(referee.Referee, "_expect", replaced)
+
+
+def never_freeze(arena: Arena) -> None:
+    arena.patch.setattr(PlainCell, "freeze", lambda self: None)
+
+
+def kill_by_terminating(arena: Arena) -> None:
+    """Ask the worker to end, as a batch system first does, in the place of killing it."""
+    arena.patch.setattr(PlainCell, "kill", lambda self: self.connection.close())
+
+
+def unchecked_snapshots(arena: Arena) -> None:
+    arena.patch.setattr(referee, "checked_parameters", lambda tensors, shapes: tensors)
+
+
+def infinite_counts_as_finite(arena: Arena) -> None:
+    arena.patch.setattr(referee, "are_finite", lambda parameters: True)
+
+
+def unasked_is_welcome(arena: Arena) -> None:
+    arena.patch.setattr(referee.Referee, "_refuse_unasked", lambda self: None)
+
+
+def raw_words(arena: Arena) -> None:
+    arena.patch.setattr(referee, "printable", lambda text: text)
+
+
+def any_size(arena: Arena) -> None:
+    """Let a peer announce what it likes."""
+    init = Wire.__init__
+
+    def replaced(self: Any, connection: Any, incoming: Any, max_tensor_bytes: int = 0) -> None:
+        init(self, connection, incoming, 2**60)
+
+    arena.patch.setattr(Wire, "__init__", replaced)
+
+
+def patient(arena: Arena) -> None:
+    arena.patch.setattr(referee, "GRACE_S", 20.0)
+    arena.patch.setattr(referee, "SETUP_TIMEOUT_S", 60.0)
+
+
+def impatient(arena: Arena) -> None:
+    arena.patch.setattr(referee, "GRACE_S", 0.4)
+
+
+def impatient_at_setup(arena: Arena) -> None:
+    arena.patch.setattr(referee, "SETUP_TIMEOUT_S", 0.7)
+
+
+def bounds(**changes: Any) -> Any:
+    """Bounds of the sandbox."""
+
+    def prepare(arena: Arena) -> None:
+        arena.bounds |= changes
+
+    return prepare
+
+
+def slow_after(kind: str, seconds: float) -> Any:
+    """Let the referee take its time while the worker is frozen."""
+
+    def prepare(arena: Arena) -> None:
+        arena.ear.slow_kind, arena.ear.slow_s = kind, seconds
+
+    return prepare
+
+
+def without(*names: str) -> Any:
+    return lambda arena: arena.without(*names)
+
+
+def plain(arena: Arena) -> None:
+    arena.plain()
+
+
+def one_scratch(arena: Arena) -> None:
+    """Let all trials share a scratch that is kept."""
+    arena.without("mounts")
+    folder = Path(tempfile.mkdtemp(dir=arena.folder))
+    folder.chmod(0o777)
+    arena.patch.setattr(body, "_scratch", lambda: _shared(folder))
+
+
+@contextmanager
+def _shared(folder: Path) -> Iterator[Path]:
+    yield folder
+
+
+def clean_up_by_following(arena: Arena) -> None:
+    """Clean the scratch up by deleting what its links lead to, too."""
+    arena.plain()
+    arena.patch.setattr(body, "_scratch", _followed)
+
+
+@contextmanager
+def _followed() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp())
+    yield folder
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path.resolve(), ignore_errors=True)
+    shutil.rmtree(folder)
+
+
+def stole_time(outcome: Outcome) -> bool:
+    """Whether the half seconds stolen at four points of the grid are not on the clock."""
+    return outcome.log.count("stole") == 4 and outcome.result.timed_s < 2.0
+
+
+def is_reached(outcome: Outcome) -> bool:
+    return outcome.result.state == "reached"
+
+
+def is_not(state: str) -> Any:
+    return lambda outcome: outcome.result.state != state
+
+
+def loss_is_zero(outcome: Outcome) -> bool:
+    judged = [e["data"]["validation"]["loss"] for e in outcome.events if e["kind"] == "evaluation"]
+    return 0.0 in judged
+
+
+def steps_were_free(outcome: Outcome) -> bool:
+    return outcome.result.steps >= 4000 and outcome.result.timed_s < 0.3
+
+
+def commands_the_terminal(outcome: Outcome) -> bool:
+    failed = [e["data"]["error"] for e in outcome.events if e["kind"] == "failed"]
+    return any("\x1b" in text or "\u202e" in text for text in [outcome.result.reason, *failed])

@@ -1,0 +1,83 @@
+"""What a hostile submission leaves behind: processes, links, caches, trials to be resumed."""
+
+import os
+import signal
+
+import pytest
+
+from harness import body
+from harness.record.events import read_events
+from harness.record.store import EVENTS_FILE
+
+from . import switches
+from .arena import is_running
+from .table import CASES
+
+BY_NAME = {case.name: case for case in CASES}
+
+
+def beginnings(arena, trial):
+    events = read_events(arena.store / trial.folder / EVENTS_FILE)
+    return sum(event["kind"] == "begin" for event in events)
+
+
+def test_a_process_left_behind_lives_on_outside_a_process_namespace(arena):
+    BY_NAME["outlive"].off(arena)
+    arena.run("outlive")
+    left = is_running(arena.marker)
+    assert left
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_worker_that_is_not_killed_lives_on(arena):
+    switches.impatient(arena)
+    switches.kill_by_terminating(arena)
+    arena.run("ignore_signals")
+    pid = arena.last.cell.pid
+    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, 0)
+    os.killpg(pid, signal.SIGKILL)
+
+
+def test_a_trial_whose_worker_has_died_is_not_resumed(arena):
+    trial = arena.trial("exit_zero")
+    first = arena.run_planned(trial).result
+    assert arena.run_planned(trial).result == first
+    assert (first.state, beginnings(arena, trial)) == ("crashed", 1)
+
+
+def test_were_deaths_not_written_down_a_death_would_be_resumed(arena, monkeypatch):
+    monkeypatch.setattr(body, "result_of", lambda folder: None)
+    trial = arena.trial("exit_zero")
+    arena.run_planned(trial)
+    arena.run_planned(trial)
+    assert beginnings(arena, trial) == 2
+
+
+def test_links_in_a_scratch_lead_nobody_out(arena):
+    arena.plain()
+    (arena.elsewhere / "kept").touch()
+    arena.run("link_out")
+    assert (arena.elsewhere / "kept").exists()
+
+
+def test_a_cleaner_that_follows_links_deletes_what_is_elsewhere(arena):
+    switches.clean_up_by_following(arena)
+    (arena.elsewhere / "kept").touch()
+    arena.run("link_out")
+    assert not (arena.elsewhere / "kept").exists()
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_cache_is_poisoned_only_if_it_is_shared(arena, is_shared):
+    if is_shared:
+        switches.one_scratch(arena)
+    arena.run("poison_cache", trial=1)
+    assert arena.run("poison_cache", trial=2).says_so == is_shared
+
+
+def test_steps_are_free_to_claim_only_where_the_budget_is_in_steps(arena):
+    outcome = arena.run("claim_steps", seconds=600.0, steps=4000)
+    assert switches.steps_were_free(outcome)
+    assert not outcome.trial.is_scored

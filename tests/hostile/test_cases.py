@@ -1,0 +1,88 @@
+"""Each hostile submission fails with its defence on and succeeds with it off."""
+
+import os
+import signal
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.record.events import read_events
+from harness.record.store import EVENTS_FILE
+
+from . import switches
+from .arena import is_running
+from .table import CASES, RULE
+
+FENCED = [case for case in CASES if case.kind != RULE]
+
+BEFORE_IT_ACTS = ("hang_in_import", "hang_in_setup")
+
+
+def of(cases):
+    marks = {True: [pytest.mark.slow], False: []}
+    return [pytest.param(case, id=case.name, marks=marks[case.slow]) for case in cases]
+
+
+@pytest.fixture(autouse=True)
+def surroundings(arena):
+    os.environ["HOSTILE_TEST"] = "workload=mlp"
+    server = arena.listen()
+    yield
+    server.close()
+    del os.environ["HOSTILE_TEST"]
+    for pid in is_running(arena.marker):
+        os.kill(pid, signal.SIGKILL)
+
+
+def skip_without(case, arena):
+    missing = set(case.needs) - arena.offered
+    if missing:
+        pytest.skip(f"this kernel does not offer: {', '.join(sorted(missing))}")
+
+
+@pytest.mark.parametrize("case", of(FENCED))
+def test_it_fails(case, arena):
+    skip_without(case, arena)
+    case.prepare(arena)
+    outcome = arena.run(case.name, **case.settings)
+    assert outcome.result.state in case.states, outcome.result.reason + outcome.log
+    assert case.reason in outcome.result.reason
+    assert "acting" in outcome.log or case.name in BEFORE_IT_ACTS
+    assert not case.won(outcome), outcome.log
+    assert outcome.result.time_to_target_s is None
+    assert read_events(arena.store / outcome.trial.folder / EVENTS_FILE)[-1]["kind"] == "end"
+    assert not is_running(arena.marker)
+
+
+ELSEWHERE = (
+    "claim_steps", "outlive", "ignore_signals", "exit_zero", "link_out", "poison_cache",
+    "other_shapes", "grow_model", "add_buffers",
+)  # fmt: skip
+"""Their controls stand below and in test_afterwards."""
+CONTROLLED = [case for case in FENCED if case.name not in ELSEWHERE]
+
+
+@pytest.mark.parametrize("case", of(CONTROLLED))
+def test_it_succeeds_without_its_defence(case, arena):
+    skip_without(case, arena)
+    if case.root and os.getuid() != 0:
+        pytest.skip("the kernel refuses an ordinary user anyway")
+    case.prepare(arena)
+    if case.proof is not None:
+        assert case.proof(arena)
+        return
+    case.off(arena)
+    outcome = arena.run(case.name, **case.settings)
+    assert case.won(outcome), outcome.result.reason + outcome.log
+
+
+@pytest.mark.parametrize("name", ["other_shapes", "grow_model", "add_buffers"])
+def test_an_unchecked_snapshot_brings_the_referee_down(arena, name):
+    switches.unchecked_snapshots(arena)
+    with pytest.raises((HarnessError, RuntimeError, ValueError)):
+        arena.run(name)
+
+
+@pytest.mark.parametrize("case", of(c for c in CASES if c.kind == RULE))
+def test_what_is_forbidden_by_rule_only_does_succeed(case, arena):
+    assert arena.run(case.name).says_so
