@@ -55,13 +55,14 @@ def prepare_cifar10(data_dir: Path, source: Path | None, progress: Progress) -> 
     return place
 
 
-def download(url: str, archive: Path, progress: Progress) -> None:
+def download(url: str, archive: Path, progress: Progress, ways_out: str = cifar10.WAYS_OUT) -> None:
     """Fetch a file by way of `<archive>.part`; what an earlier attempt fetched is kept.
 
     Args:
         url: where the file is; a server that knows no ranges sends it from its beginning.
         archive: where it goes once it is whole.
         progress: hears how far it is.
+        ways_out: what else can be done, for the error.
 
     Raises:
         HarnessError: the server cannot be reached, or the connection broke.
@@ -73,7 +74,7 @@ def download(url: str, archive: Path, progress: Progress) -> None:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise HarnessError(
             f"cannot download {url}: {reason}",
-            f"the same command goes on where it broke off; {cifar10.WAYS_OUT}",
+            f"the same command goes on where it broke off; {ways_out}",
         ) from error
     part.replace(archive)
 
@@ -86,6 +87,7 @@ def _fetch(url: str, part: Path, progress: Progress) -> None:
             resumed = response.status == HTTPStatus.PARTIAL_CONTENT
             _receive(response, part, have if resumed else 0, progress)
     except urllib.error.HTTPError as error:
+        error.close()
         # The part is as long as the file: nothing is left to fetch.
         if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not have:
             raise

@@ -1,0 +1,94 @@
+"""`harness data prepare wikitext-2`: whole or not at all."""
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+from typer.testing import CliRunner
+
+from harness.cli.data import app
+from harness.errors import HarnessError
+from workloads.data import corpus, wikitext
+from workloads.data.wikitext import FILES, prepare_wikitext
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A server's folder with all of WikiText-2 in small."""
+    folder, files = FILES["wikitext-2"]
+    place = tmp_path / "home" / folder
+    place.mkdir(parents=True)
+    for file in files:
+        rows = [" = Title = \n", "", f" a line of {file} . \n"]
+        parquet.write_table(pyarrow.table({"text": rows}), place / file)
+    handler = partial(Quiet, directory=str(tmp_path / "home"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        monkeypatch.setattr(wikitext, "BASE", f"http://127.0.0.1:{server.server_port}")
+        yield place
+        server.shutdown()
+        thread.join()
+
+
+def silent(have_bytes: int, total_bytes: int | None) -> None:
+    pass
+
+
+def test_it_is_fetched_whole_and_once(home: Path, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    done = CliRunner().invoke(app, ["prepare", "wikitext-2", "--data-dir", str(data_dir)])
+    assert done.exit_code == 0, done.output
+    found = corpus.find("wikitext-2", data_dir, (corpus.PARQUET,))
+    assert [len(files) for files in found.by_split.values()] == [1, 1, 1]
+    assert "".join(corpus.pieces(found.test)).startswith(" = Title = \n a line of test")
+    for file in home.iterdir():
+        file.unlink()
+    assert prepare_wikitext("wikitext-2", data_dir, None, silent) == data_dir / "wikitext-2"
+
+
+def test_a_half_is_never_read_and_goes_on(home: Path, tmp_path: Path) -> None:
+    last = home / FILES["wikitext-2"][1][-1]
+    content = last.read_bytes()
+    last.unlink()
+    with pytest.raises(HarnessError, match="cannot download") as caught:
+        prepare_wikitext("wikitext-2", tmp_path, None, silent)
+    assert "goes on where it broke off" in str(caught.value)
+    assert not (tmp_path / "wikitext-2").exists()
+    with pytest.raises(HarnessError, match="no training text"):
+        corpus.find("wikitext-2", tmp_path, (corpus.PARQUET,))
+    last.write_bytes(content[:-1] + b"?")
+    with pytest.raises(HarnessError, match="is no Parquet file"):
+        prepare_wikitext("wikitext-2", tmp_path, None, silent)
+    last.write_bytes(content)
+    assert len(list(prepare_wikitext("wikitext-2", tmp_path, None, silent).iterdir())) == 3
+
+
+def test_it_is_taken_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wikitext, "BASE", "http://127.0.0.1:9")
+    source = tmp_path / "unpacked"
+    source.mkdir()
+    for split in ("train", "valid", "test"):
+        (source / f"wiki.{split}.tokens").write_text("some text\n")
+    folder = prepare_wikitext("wikitext-2", tmp_path / "data", source, silent)
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "wiki.test.tokens",
+        "wiki.train.tokens",
+        "wiki.valid.tokens",
+    ]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(HarnessError, match=f"cannot put wikitext-2 into {tmp_path}/data"):
+        prepare_wikitext("wikitext-2", tmp_path / "data", None, silent)

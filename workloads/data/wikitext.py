@@ -1,0 +1,91 @@
+"""Getting WikiText (Merity et al., 2016): Parquet files from its home, one row a line.
+
+`wikitext-103` is the raw text, for byte pairs; `wikitext-2` the form with <unk>, for whole words.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from harness.errors import HarnessError
+from workloads.data import corpus
+from workloads.data.download import Progress, download
+
+BASE = "https://huggingface.co/datasets/Salesforce/wikitext/resolve/main"
+HELD_OUT = ("validation-00000-of-00001.parquet", "test-00000-of-00001.parquet")
+FILES = {
+    "wikitext-2": ("wikitext-2-v1", ("train-00000-of-00001.parquet", *HELD_OUT)),
+    "wikitext-103": (
+        "wikitext-103-raw-v1",
+        ("train-00000-of-00002.parquet", "train-00001-of-00002.parquet", *HELD_OUT),
+    ),
+}
+MARK = b"PAR1"
+"""How a Parquet file begins and ends."""
+
+
+def prepare_wikitext(name: str, data_dir: Path, source: Path | None, progress: Progress) -> Path:
+    """Put WikiText into its folder in a data folder; does nothing if it is there.
+
+    The folder takes its name when all its files are there, so a half is never read.
+
+    Args:
+        name: `wikitext-2` or `wikitext-103`.
+        data_dir: where to put it.
+        source: a folder with the text in any form that `workloads.data.corpus` reads; None to
+            download.
+        progress: hears how far each file is.
+
+    Returns:
+        The folder.
+
+    Raises:
+        HarnessError: no network, a broken file, or a folder that cannot be written.
+    """
+    place = data_dir / name
+    if place.is_dir() and source is None:
+        return place
+    making = data_dir / f"{name}.making"
+    try:
+        making.mkdir(parents=True, exist_ok=True)
+        if source is not None:
+            _copy(name, source, making)
+        else:
+            _download(name, making, progress)
+        shutil.rmtree(place, ignore_errors=True)
+        making.rename(place)
+    except OSError as error:
+        raise HarnessError(
+            f"cannot put {name} into {data_dir}: {error.strerror or error}",
+            "free some space there (350 MB), or name another folder with --data-dir DIR",
+        ) from error
+    return place
+
+
+def _download(name: str, making: Path, progress: Progress) -> None:
+    folder, files = FILES[name]
+    for file in files:
+        if not (making / file).exists():
+            download(f"{BASE}/{folder}/{file}", making / file, progress, corpus.ways_out(name))
+            _check(making / file)
+
+
+def _check(file: Path) -> None:
+    with file.open("rb") as stream:
+        begins = stream.read(len(MARK))
+        stream.seek(-min(len(MARK), file.stat().st_size), os.SEEK_END)
+        ends = stream.read()
+    if begins != MARK or ends != MARK:
+        # A download that is wrong in content would never come right by going on.
+        file.unlink()
+        raise HarnessError(f"what came for {file.name} is no Parquet file", "try again later")
+
+
+def _copy(name: str, source: Path, making: Path) -> None:
+    found = corpus.find(name, source, (*corpus.TEXT, corpus.PARQUET))
+    shutil.rmtree(making)
+    making.mkdir()
+    for file in found.files:
+        shutil.copyfile(file, making / file.name)
