@@ -34,6 +34,7 @@ from harness.record.ledger import Ledger
 from harness.record.recorder import Observer, Recorder
 from harness.record.store import EVENTS_FILE, locked, result_of, write_record
 from harness.referee.bench import Bench
+from harness.referee.checkpoint import remove_checkpoint
 from harness.referee.referee import Referee
 from harness.referee.resumption import expected_bytes, left_behind, note_beginning, resumable
 from harness.sandboxes.sandbox import Confinement, sandbox
@@ -81,6 +82,7 @@ def run_trial(trial: Trial, store: Path, options: RunOptions, observer: Observer
             write_record(folder, TrialRecord(identity=trial.identity, trial=trial))
             result = _attempt(trial, store, options, observer)
         _note_end(ledger, trial, folder)
+        remove_checkpoint(folder)
         write_record(folder, TrialRecord(identity=trial.identity, trial=trial, result=result))
     return result
 

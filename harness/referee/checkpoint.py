@@ -32,6 +32,7 @@ from harness.wire import STATE_PREFIX, Tensors, WireError
 from workloads.spec import Frozen
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
+DRAFT_FILE = f".{CHECKPOINT_FILE}.draft"
 STATE_FACTOR = 32
 STATE_FLOOR_BYTES = 64 * 2**20
 
@@ -178,14 +179,15 @@ class Checkpoints:
             "sha256": hashlib.sha256(content).hexdigest(),
         }
 
-    def remove(self) -> None:
-        """Delete what is there: the trial has ended."""
-        for path in (self._draft, self._folder / CHECKPOINT_FILE):
-            path.unlink(missing_ok=True)
-
     @property
     def _draft(self) -> Path:
-        return self._folder / f".{CHECKPOINT_FILE}.draft"
+        return self._folder / DRAFT_FILE
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Delete what lies in a trial's folder: the trial has ended."""
+    for name in (DRAFT_FILE, CHECKPOINT_FILE):
+        (folder / name).unlink(missing_ok=True)
 
 
 def read_checkpoint(

@@ -108,7 +108,6 @@ class Referee:
         result = self._result(state, reason).model_copy(update={"disturbed": disturbed})
         ending = {"result": result.model_dump(), "clock": self._clock.entries()}
         self._record.emit("end", ending | {"machine": machine})
-        self._checkpoints.remove()
         return result
 
     def _phases(self, left: Checkpoint | None) -> tuple[State, str]:
