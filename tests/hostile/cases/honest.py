@@ -36,7 +36,7 @@ class Honest:
         loss.backward()
         with torch.no_grad():
             for parameter in self.problem.parameters.values():
-                parameter -= 0.05 * parameter.grad
+                parameter.sub_(parameter.grad, alpha=0.05)
                 parameter.grad = None
         return loss.detach()
 

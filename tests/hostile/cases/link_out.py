@@ -1,6 +1,6 @@
 """Leaves links to others' folders in its scratch, for whoever cleans up or collects."""
 
-import os
+from pathlib import Path
 
 from .facts import ELSEWHERE
 from .honest import Honest
@@ -8,6 +8,6 @@ from .honest import Honest
 
 class Submission(Honest):
     def act(self):
-        os.symlink(ELSEWHERE, "link")
-        os.mkdir("deep")
-        os.symlink("../../..", "deep/up")
+        Path("link").symlink_to(ELSEWHERE)
+        Path("deep").mkdir()
+        Path("deep/up").symlink_to("../../..")

@@ -1,0 +1,56 @@
+"""The sandbox `kernel`: which layers there are, and what each record then says."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.sandboxes import kernel
+from harness.sandboxes.confine import LAYERS
+from harness.sandboxes.kernel import ENFORCED_BY, KernelSandbox, Layer, layers
+from harness.sandboxes.sandbox import sandbox
+
+ROOT = Path(kernel.__file__).parents[2]
+
+
+def offered(monkeypatch, *names):
+    found = tuple(Layer(name, name in names, "" if name in names else "no") for name in LAYERS)
+    monkeypatch.setattr(kernel, "layers", lambda: found)
+
+
+def test_every_layer_is_tried_and_says_why_it_is_missing():
+    assert [layer.name for layer in layers()] == list(LAYERS)
+    assert all(layer.is_active == (layer.why == "") for layer in layers())
+
+
+def test_with_every_layer_nothing_is_unenforced(monkeypatch):
+    offered(monkeypatch, *LAYERS)
+    assert sandbox("kernel").unenforced() == ()
+
+
+def test_with_no_layer_nothing_is_enforced(monkeypatch):
+    offered(monkeypatch)
+    assert KernelSandbox().unenforced() == tuple(ENFORCED_BY)
+
+
+def test_what_one_layer_lacks_another_may_still_refuse(monkeypatch):
+    offered(monkeypatch, *(name for name in LAYERS if name != "network"))
+    assert "network access" not in KernelSandbox().unenforced()
+    offered(monkeypatch, *(name for name in LAYERS if name != "landlock"))
+    assert KernelSandbox().unenforced() == ("reading files outside the trial",)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become someone else")
+def test_an_ordinary_user_gets_the_layers_that_need_no_rights():
+    command = [sys.executable, "-m", "harness.sandboxes.probe"]
+    nobody = {"user": 65534, "group": 65534}
+    try:
+        done = subprocess.run(command, check=True, capture_output=True, cwd=ROOT, **nobody)
+    except PermissionError:
+        pytest.skip("this interpreter cannot be run by others")
+    found = json.loads(done.stdout)
+    assert (found["identity"], found["seccomp"]) == ("", "")
+    assert found["cgroup"]

@@ -1,0 +1,105 @@
+"""Each layer in a child of its own, seen to refuse what it is there for."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from harness.sandboxes.kernel import layers
+
+ACTIVE = {layer.name for layer in layers() if layer.is_active}
+START = "import os, socket, json, resource\nfrom pathlib import Path\n"
+
+
+def in_child(code):
+    """What a child prints as JSON."""
+    command = [sys.executable, "-c", START + code]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    return json.loads(done.stdout)
+
+
+def needs(layer):
+    return pytest.mark.skipif(layer not in ACTIVE, reason=f"this kernel offers no {layer}")
+
+
+@needs("landlock")
+def test_landlock_leaves_what_is_named(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "file").write_text("kept")
+    (tmp_path / "out").write_text("secret")
+    code = f"""
+from harness.sandboxes import landlock, libc
+libc.gain_nothing_by_exec()
+folder = Path({str(tmp_path)!r})
+landlock.restrict([(folder / "in", landlock.READ), (folder / "absent", landlock.READ)])
+found = [(folder / "in" / "file").read_text()]
+for act in [(folder / "out").read_text, (folder / "in" / "new").touch]:
+    try:
+        act()
+        found.append("done")
+    except PermissionError:
+        found.append("refused")
+print(json.dumps(found))
+"""
+    assert in_child(code) == ["kept", "refused", "refused"]
+
+
+@needs("seccomp")
+def test_seccomp_refuses_by_number_and_by_argument():
+    code = """
+import ctypes
+from harness.sandboxes import libc, seccomp
+libc.gain_nothing_by_exec()
+seccomp.restrict()
+plain = ctypes.CDLL(None, use_errno=True)
+found = {"unshare": plain.unshare(0x10000000), "ptrace": plain.ptrace(0, 0, 0, 0),
+         "pdeathsig": plain.prctl(1, 0, 0, 0, 0), "name": plain.prctl(15, b"name", 0, 0, 0),
+         "setsid": plain.setsid(), "pair": len(socket.socketpair())}
+if (pid := os.fork()) == 0:
+    os._exit(7)
+found["fork"] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+print(json.dumps(found))
+"""
+    assert in_child(code) == {
+        "unshare": -1, "ptrace": -1, "pdeathsig": -1, "name": 0, "setsid": -1, "pair": 2, "fork": 7,
+    }  # fmt: skip
+
+
+@needs("mounts")
+def test_mounts_hide_and_bound_and_touch_nobody_else(tmp_path):
+    for name in ("scratch", "hidden"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "hidden" / "file").touch()
+    code = f"""
+from harness.sandboxes import namespaces
+if os.getuid() != 0:
+    namespaces.enter_user_namespace()
+folder = Path({str(tmp_path)!r})
+namespaces.leave_mounts(folder / "scratch", 1, os.getuid(), [folder / "hidden"])
+found = [len(list((folder / "hidden").iterdir()))]
+try:
+    Path("file").write_bytes(bytes(2 * 2**20))
+except OSError as error:
+    found.append(error.errno)
+print(json.dumps(found))
+"""
+    assert in_child(code) == [0, 28]
+    assert list((tmp_path / "hidden").iterdir()) and not list((tmp_path / "scratch").iterdir())
+
+
+@needs("proc")
+def test_a_proc_of_ones_own_is_nobody_elses(tmp_path):
+    code = """
+from harness.sandboxes import namespaces
+if os.getuid() != 0:
+    namespaces.enter_user_namespace()
+namespaces.hold_first_process()
+if os.fork() == 0:
+    namespaces.show_own_processes()
+    print(json.dumps(sorted(path.name for path in Path("/proc").glob("[0-9]*"))), flush=True)
+    os._exit(0)
+os.wait()
+assert Path(f"/proc/self/status").exists()
+"""
+    assert in_child(code) == ["1"]
