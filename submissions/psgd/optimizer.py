@@ -53,7 +53,7 @@ class Psgd(GroupwiseOptimizer):
         return due(live, group["step"], group["update_every"])
 
     def _average(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-        state = self.state[parameter]
+        state: State = self.state[parameter]
         matrix = state["momentum"].reshape(len(parameter) if parameter.ndim > 1 else 1, -1)
         average: torch.Tensor = matrix / (1 - group["momentum"] ** state["step"])
         return average
@@ -77,8 +77,9 @@ class Psgd(GroupwiseOptimizer):
 def _precondition(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
     """P_L X P_R."""
     dtype = product_dtype(matrix.device, group["products"])
-    left, right = (state[f"{side}_p"].to(dtype) for side in SIDES)
-    x = matrix.to(dtype)
+    left: torch.Tensor = state["left_p"].to(dtype)
+    right: torch.Tensor = state["right_p"].to(dtype)
+    x: torch.Tensor = matrix.to(dtype)
     x = left @ x if left.ndim > 1 else left[:, None] * x
     x = x @ right if right.ndim > 1 else x * right
     return x.to(matrix.dtype)
@@ -128,10 +129,8 @@ def _fit_diagonal(state: State, side: str, sample: Sample, rate: float) -> None:
 
 def _raise_bound(state: State, side: str, now: torch.Tensor) -> torch.Tensor:
     """A smooth bound on the gradient's Lipschitz constant, never below the present one."""
-    bound = state[f"{side}_bound"]
-    bound.lerp_(now, 1 - BOUND_BETA).clamp_(min=now)
-    result: torch.Tensor = bound
-    return result
+    bound: torch.Tensor = state[f"{side}_bound"]
+    return bound.lerp_(now, 1 - BOUND_BETA).clamp_(min=now)
 
 
 def _make_symmetric(factor: torch.Tensor, group: dict[str, Any]) -> None:
@@ -150,7 +149,7 @@ def _make_symmetric(factor: torch.Tensor, group: dict[str, Any]) -> None:
 
 def _norm(matrix: torch.Tensor, *, symmetric: bool = True) -> torch.Tensor:
     """An estimate from below of the largest singular value: power steps from the longest row."""
-    row = matrix[matrix.square().sum(1).argmax()]
+    row: torch.Tensor = matrix[matrix.square().sum(1).argmax()]
     tiny = torch.finfo(matrix.dtype).tiny ** 0.5
     for _ in range(2):
         row = row / row.norm().clamp(min=tiny)

@@ -1,0 +1,269 @@
+"""Time one step of every algorithm against the same algorithm in other packages.
+
+    python benchmarks/optimizers.py                      # every submission, both sets of shapes
+    python benchmarks/optimizers.py --shapes mlp --names soap muon --device cuda
+
+All contestants for a name take their steps in turn in one process, on the same gradients. Printed
+are the median and mean step in ms, the largest step over the median, the best rival's median over
+ours (above 1: we are faster), the matrix products' FLOPs of a step (eigendecompositions and QR are
+not counted) and their share of the machine's peak, measured here on square products. A submission
+that draws its own batches is timed on the perceptron of the suite `quick`, its passes included,
+without a rival. heavyball runs without its compiler. A package that is not installed is said to be
+missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import statistics
+import time
+import tomllib
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
+
+from harness.frameworks.adapter import Examples, ModelSource, adapter
+from harness.order import Order
+from harness.registry import submission_folders, workload
+from harness.seeds import philox
+from submissions.mathematics.matrix_sign import product_dtype
+from workloads.parameters import Init, ParameterSpec, Role, initial_parameters
+
+MATRIX, OUT, BIAS = Role.HIDDEN_MATRIX, Role.OUTPUT, Role.BIAS
+SHAPES: dict[str, list[tuple[tuple[int, ...], Role]]] = {
+    "mlp": [((256, 256), MATRIX), ((256,), BIAS)] * 2 + [((10, 256), OUT), ((10,), BIAS)],
+    "transformer": [
+        ((rows, columns), MATRIX)
+        for _ in range(6)
+        for rows, columns in ((1152, 384), (384, 384), (1536, 384), (384, 1536))
+    ],
+}
+Step = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """An optimizer class of another package; `matrices` if it takes nothing else."""
+
+    package: str
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    matrices: bool = False
+
+
+PO = "pytorch_optimizer"
+RIVALS: dict[str, tuple[Rival, ...]] = {
+    "adagrad": (Rival("torch.optim", "Adagrad", {"lr": 0.01, "fused": True}),),
+    "adam": (Rival("torch.optim", "Adam", {"fused": True}),),
+    "adamw": (Rival("torch.optim", "AdamW", {"fused": True}), Rival("heavyball", "AdamW")),
+    "d_adaptation": (Rival(PO, "DAdaptAdam"),),
+    "heavy_ball": (Rival("torch.optim", "SGD", {"momentum": 0.9, "fused": True}),),
+    "lars": (Rival(PO, "LARS"),),
+    "muon": (
+        Rival("torch.optim", "Muon", matrices=True),
+        Rival("heavyball", "Muon", matrices=True),
+    ),
+    "nadamw": (Rival("torch.optim", "NAdam"),),
+    "nesterov": (Rival("torch.optim", "SGD", {"momentum": 0.9, "nesterov": True, "fused": True}),),
+    "prodigy": (Rival("prodigyopt", "Prodigy"),),
+    "psgd": (Rival(PO, "Kron"), Rival("heavyball", "PSGDKron")),
+    "rmsprop": (Rival("torch.optim", "RMSprop"),),
+    "schedule_free_adamw": (Rival("schedulefree", "AdamWScheduleFree"),),
+    "schedule_free_sgd": (Rival("schedulefree", "SGDScheduleFree", {"lr": 0.1}),),
+    "sgd": (Rival("torch.optim", "SGD", {"lr": 0.1, "fused": True}),),
+    "shampoo": (
+        Rival(PO, "Shampoo", {"preconditioning_compute_steps": 20}),
+        Rival(PO, "ScalableShampoo", {"preconditioning_compute_steps": 20}),
+    ),
+    "signsgd": (Rival(PO, "SignSGD"),),
+    "soap": (
+        Rival(PO, "SOAP", {"precondition_frequency": 20}),
+        Rival("heavyball", "SOAP", {"precondition_frequency": 20}),
+    ),
+    "splus": (Rival(PO, "SPlus", {"inverse_steps": 50}),),
+    "swats": (Rival(PO, "SWATS"),),
+}
+
+
+@dataclass(frozen=True)
+class Given:
+    """Parameters and specs: the part of a problem that `build` reads."""
+
+    parameters: dict[str, torch.Tensor]
+    specs: dict[str, ParameterSpec]
+
+
+def given(shapes: Iterable[tuple[tuple[int, ...], Role]], device: str) -> Given:
+    """Parameters with gradients, the same at every call."""
+    generator = torch.Generator().manual_seed(0)
+    parameters, specs = {}, {}
+    for place, (shape, role) in enumerate(shapes):
+        name, scale = f"p{place}", 0.02
+        value = scale * torch.randn(shape, generator=generator)
+        parameters[name] = torch.nn.Parameter(value.to(device))
+        parameters[name].grad = scale * torch.randn(shape, generator=generator).to(device)
+        specs[name] = ParameterSpec(name, shape, role, shape[-1], shape[0], Init("normal", scale))
+    return Given(parameters, specs)
+
+
+class NoBudget:
+    """A budget of which half is spent."""
+
+    share = 0.5
+
+    def progress(self, horizon: float) -> float:
+        return min(1.0, self.share / horizon)
+
+
+def our_step(name: str, shapes: str, device: str) -> Step | None:
+    """One step of a submission at its default point; None if it needs what shapes do not give."""
+    folder = submission_folders()[name]
+    if not (folder / "submission.py").exists():
+        return None
+    point = tomllib.loads((folder / "space.toml").read_text())["default"]
+    module = importlib.import_module(f"submissions.{name}.submission")
+    if hasattr(module, "build"):
+        built = module.build(given(SHAPES[shapes], device), point)
+        optimizer = built[0] if isinstance(built, tuple) else built
+        step: Step = optimizer.step
+        return step
+    return class_step(folder, point, device) if shapes == "mlp" else None
+
+
+def class_step(folder: Path, point: dict[str, Any], device: str) -> Step:
+    """A step on the perceptron of the suite `quick`, with examples of noise."""
+    found = workload("mlp")
+    spec, model = found.at("quick"), found.module("model")
+    source = ModelSource(found.package, spec.sizes, "cross_entropy", spec.precision)
+    made, size = adapter("torch", device, torch.get_num_threads()), spec.batch_size
+    problem = made.problem(source, NoBudget(), size, 100 * size, 0)
+    made.load(
+        problem, initial_parameters(model.parameters(spec.sizes), philox("0" * 32, "weights"))
+    )
+    random = np.random.default_rng(0)
+    inputs = random.standard_normal((100 * size, 256)).astype(np.float32)
+    examples = Examples(inputs, random.integers(0, 10, 100 * size))
+    stream = made.stream(examples, Order("0" * 32, 100 * size), size)
+    submission = made.submission(str(folder), point)
+    submission.setup(problem, point)
+    return lambda: submission.step(stream)
+
+
+def rival_step(rival: Rival, shapes: str, device: str) -> Step | str:
+    """One step of a rival, or why there is none."""
+    try:
+        module = importlib.import_module(rival.package)
+    except ImportError as error:
+        return f"missing: {error.name}"
+    if rival.package == "heavyball":
+        # Compiling with autotuning takes minutes a shape.
+        module.utils.compile_mode = None
+    if not hasattr(module, rival.name):
+        return f"{rival.package} has no {rival.name}"
+    chosen = [(s, role) for s, role in SHAPES[shapes] if len(s) > 1 or not rival.matrices]
+    problem = given(chosen, device)
+    optimizer = getattr(module, rival.name)(list(problem.parameters.values()), **rival.arguments)
+    # Some packages drop gradients after a step.
+    gradients = {p: p.grad for p in problem.parameters.values()}
+
+    def step() -> None:
+        for parameter, gradient in gradients.items():
+            parameter.grad = gradient
+        optimizer.step()
+
+    if callable(getattr(optimizer, "train", None)):
+        optimizer.train()
+    return step
+
+
+def timed(steps: dict[str, Step], rounds: int, device: str) -> dict[str, list[float]]:
+    """Milliseconds of every step, contestants in turn; the first three rounds do not count."""
+    found: dict[str, list[float]] = {name: [] for name in steps}
+    for round_ in range(rounds + 3):
+        for name, step in steps.items():
+            start_s = time.perf_counter()
+            step()
+            if device == "cuda":
+                torch.cuda.synchronize()
+            if round_ >= 3:
+                found[name].append(1e3 * (time.perf_counter() - start_s))
+    return found
+
+
+def peak_gflops(device: str) -> float:
+    """The best of twenty products of 1024 x 1024 matrices, in the precision of products."""
+    a = torch.randn(1024, 1024, device=device).to(product_dtype(torch.device(device)))
+    steps = {"product": lambda: a @ a}
+    return 2 * 1024**3 / min(timed(steps, 20, device)["product"]) / 1e6
+
+
+def counted_gflop(step: Step) -> float:
+    """What the matrix products of one step take."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return counter.get_total_flops() / 1e9
+
+
+def rows(name: str, shapes: str, rounds: int, device: str, peak: float) -> list[list[str]]:
+    """The table's rows for one submission: ours, then its rivals."""
+    ours = our_step(name, shapes, device)
+    if ours is None:
+        return []
+    rivals = {f"{r.package}:{r.name}": rival_step(r, shapes, device) for r in RIVALS.get(name, ())}
+    steps = {"ours": ours} | {k: step for k, step in rivals.items() if not isinstance(step, str)}
+    times = timed(steps, rounds, device)
+    medians = {key: statistics.median(values) for key, values in times.items()}
+    best = min((medians[key] for key in medians if key != "ours"), default=None)
+    found = []
+    for key, values in times.items():
+        gflop, median = counted_gflop(steps[key]), medians[key]
+        ratio = f"{best / median:.2f}" if best and key == "ours" else ""
+        cells = [median, statistics.mean(values), max(values) / median]
+        share = f"{1e5 * gflop / median / peak:.0f} %"
+        label = name if key == "ours" else f"  {key}"
+        found.append([label, *(f"{cell:.3f}" for cell in cells), ratio, f"{gflop:.3f}", share])
+    return found + [[f"  {k}", why, *[""] * 5] for k, why in rivals.items() if isinstance(why, str)]
+
+
+def main() -> None:
+    """Print a table for each set of shapes."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--names", nargs="*", default=sorted(submission_folders()))
+    parser.add_argument("--shapes", nargs="*", default=list(SHAPES), choices=list(SHAPES))
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    warnings.simplefilter("ignore")
+    console, peak = Console(width=110), peak_gflops(chosen.device)
+    console.print(f"{chosen.device}, {chosen.threads} threads, peak of products {peak:.0f} GFLOP/s")
+    for shapes in chosen.shapes:
+        table = Table(title=shapes)
+        for title in (
+            "algorithm",
+            "median ms",
+            "mean ms",
+            "max/median",
+            "ratio",
+            "GFLOP",
+            "of peak",
+        ):
+            table.add_column(title, justify="left" if title == "algorithm" else "right")
+        for name in chosen.names:
+            for row in rows(name, shapes, chosen.rounds, chosen.device, peak):
+                table.add_row(*row)
+        console.print(table)
+
+
+if __name__ == "__main__":
+    main()

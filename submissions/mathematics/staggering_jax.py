@@ -1,0 +1,12 @@
+"""`staggering.due` for a step that is traced."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+
+def is_due(place: int, count: int, step: jax.Array, period: int) -> jax.Array:
+    """Whether item `place` of `count` is due: at steps j T / n modulo T, from the first on."""
+    offset = place * period // count
+    return jnp.logical_and(step >= offset, (step - offset) % period == 0)

@@ -1,0 +1,159 @@
+"""Shampoo in JAX, as an optax transformation; see `submission.py` for the update.
+
+Deviations from there: products with roots are in float32, and matrices are taken whole
+(`block_side` must be 0). The roots are recomputed under `lax.cond`, so that a step pays
+only for those due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from harness.errors import HarnessError, UnknownNameError
+from harness.interface import Hyperparameters, Problem, Schedule
+from submissions import schedules
+from submissions.mathematics.staggering_jax import is_due
+from workloads.parameters import Role
+
+ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT, Role.EMBEDDING)
+GRAFTS = ("adam", "none", "sgd")
+SIDES = ("left", "right")
+Entry = dict[str, jax.Array]
+TINY = 1.1754944e-38
+"""The least normal number of float32."""
+
+
+class ShampooState(NamedTuple):
+    """Steps made, and by parameter: momentum, second moment, factors and their roots."""
+
+    step: jax.Array
+    entries: dict[str, Entry]
+
+
+def shampoo(names: Collection[str], point: Hyperparameters) -> optax.GradientTransformation:
+    """P_t, grafted: from gradients of a dictionary of (out, ...) arrays.
+
+    Args:
+        names: which of the dictionary's arrays; others pass as they are.
+        point: `beta1`, `beta2`, `power`, `damping`, `refresh_every`, `start`, `max_side`, `graft`,
+            `graft_beta2` and `epsilon`.
+
+    Raises:
+        HarnessError: the graft is not known, or blocks are asked for.
+    """
+    if point["graft"] not in GRAFTS:
+        raise UnknownNameError("graft", point["graft"], GRAFTS)
+    if point.get("block_side", 0):
+        raise HarnessError(f"block_side is {point['block_side']}", "allowed in jax: 0")
+
+    def init(params: Any) -> ShampooState:
+        entries = {name: _start(params[name], point) for name in names}
+        return ShampooState(jnp.zeros((), jnp.int32), entries)
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        del params
+        step, period = state.step + 1, point["refresh_every"]
+        since = step - point["start"]
+        gradients = {n: updates[n].reshape(updates[n].shape[0], -1) for n in names}
+        entries = {n: _accumulate(state.entries[n], g, point) for n, g in gradients.items()}
+        sides = [(n, side) for n in entries for side in SIDES if side in entries[n]]
+        first = dict.fromkeys(entries, 0)
+        for place, (name, side) in enumerate(sides):
+            due = is_due(place, len(sides), since, period)
+            entries[name] = _refreshed(entries[name], side, due, point)
+            first[name] = place * period // len(sides)
+        found = {
+            name: _direction(entry, step, since >= first[name], point).reshape(updates[name].shape)
+            for name, entry in entries.items()
+        }
+        return {**updates, **found}, ShampooState(step, entries)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
+    matrix = jnp.zeros_like(parameter.reshape(parameter.shape[0], -1))
+    entry = {"momentum": matrix, "second": matrix}
+    for side, size in zip(SIDES, matrix.shape, strict=True):
+        if size <= point["max_side"]:
+            entry[side] = jnp.zeros((size, size), matrix.dtype)
+            entry[f"{side}_root"] = jnp.eye(size, dtype=matrix.dtype)
+    return entry
+
+
+def _accumulate(entry: Entry, g: jax.Array, point: Hyperparameters) -> Entry:
+    beta1, beta2, decay = point["beta1"], point["beta2"], point["graft_beta2"]
+    weight = 1.0 if beta2 == 1.0 else 1.0 - beta2
+    new = dict(entry)
+    new["momentum"] = beta1 * entry["momentum"] + (1 - beta1) * g
+    new["second"] = decay * entry["second"] + (1 - decay) * g**2
+    if "left" in entry:
+        new["left"] = beta2 * entry["left"] + weight * g @ g.T
+    if "right" in entry:
+        new["right"] = beta2 * entry["right"] + weight * g.T @ g
+    return new
+
+
+def _refreshed(entry: Entry, side: str, due: jax.Array, point: Hyperparameters) -> Entry:
+    both = "left" in entry and "right" in entry
+    power = point["power"] if both else 2 * point["power"]
+    root = partial(_inverse_root, power=power, damping=point["damping"])
+    kept = entry[f"{side}_root"]
+    new: jax.Array = jax.lax.cond(due, root, lambda _: kept, entry[side])
+    return {**entry, f"{side}_root": new}
+
+
+def _inverse_root(matrix: jax.Array, power: float, damping: float) -> jax.Array:
+    """(A + lambda ||A||_2 I)^-p, as `mathematics.inverse_roots`."""
+    values, vectors = jnp.linalg.eigh(matrix)
+    largest = jnp.maximum(values[-1], TINY**0.5)
+    damped = jnp.maximum(values, 0.0) + damping * largest
+    root: jax.Array = (vectors * damped**-power) @ vectors.T
+    return root
+
+
+def _direction(
+    entry: Entry, step: jax.Array, is_ready: jax.Array, point: Hyperparameters
+) -> jax.Array:
+    average = entry["momentum"] / (1 - point["beta1"] ** step)
+    graft = average
+    if point["graft"] == "adam":
+        second = entry["second"] / (1 - point["graft_beta2"] ** step)
+        graft = average / (jnp.sqrt(second) + point["epsilon"])
+    if "left" not in entry and "right" not in entry:
+        return graft
+    found = entry["left_root"] @ average if "left" in entry else average
+    found = found @ entry["right_root"] if "right" in entry else found
+    if point["graft"] != "none":
+        norm = jnp.maximum(jnp.linalg.norm(found), TINY)
+        found = found * (jnp.linalg.norm(graft) / norm)
+    chosen: jax.Array = jnp.where(is_ready, found, graft)
+    return chosen
+
+
+def build(
+    problem: Problem[jax.Array], hyperparameters: Hyperparameters
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """Shampoo on matrices and kernels, AdamW on the rest, and their common schedule."""
+    kinds = {n: "matrix" if s.role in ROLES else "rest" for n, s in problem.specs.items()}
+    rate, decay = hyperparameters["learning_rate"], hyperparameters["weight_decay"]
+    matrices = optax.chain(
+        shampoo([name for name, kind in kinds.items() if kind == "matrix"], hyperparameters),
+        optax.add_decayed_weights(decay),
+        optax.scale_by_learning_rate(rate),
+    )
+    rest = optax.adamw(
+        rate,
+        b1=hyperparameters["adam_beta1"],
+        b2=hyperparameters["adam_beta2"],
+        eps=hyperparameters["epsilon"],
+        weight_decay=decay,
+    )
+    transformation = optax.multi_transform({"matrix": matrices, "rest": rest}, kinds)
+    return transformation, schedules.from_hyperparameters(hyperparameters)

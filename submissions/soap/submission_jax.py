@@ -1,0 +1,136 @@
+"""SOAP in JAX, as an optax transformation; see `submission.py` for the update.
+
+Deviations from there: projections are in float32. Bases are turned under `lax.cond`, so that a step
+pays only for those due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from harness.interface import Hyperparameters, Problem, Schedule
+from submissions import schedules
+from submissions.mathematics.staggering_jax import is_due
+from workloads.parameters import Role
+
+ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
+SIDES = ("left", "right")
+Entry = dict[str, jax.Array]
+
+
+class SoapState(NamedTuple):
+    """Steps made, and by parameter: rotated momentum and second moment, factors and bases."""
+
+    step: jax.Array
+    entries: dict[str, Entry]
+
+
+def soap(names: Collection[str], point: Hyperparameters) -> optax.GradientTransformation:
+    """The whole step, decay and rate included: the first gradient moves nothing.
+
+    Args:
+        names: which of the dictionary's arrays; others pass as they are.
+        point: `learning_rate`, `weight_decay`, `beta1`, `beta2`, `factor_beta`, `epsilon`,
+            `refresh_every` and `max_side`.
+    """
+
+    def init(params: Any) -> SoapState:
+        entries = {name: _start(params[name], point) for name in names}
+        return SoapState(jnp.zeros((), jnp.int32), entries)
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        gradients = {n: updates[n].reshape(updates[n].shape[0], -1) for n in names}
+        steps, entries = {}, {}
+        for name, g in gradients.items():
+            entry, step = _move(state.entries[name], g, state.step, point)
+            whole = step.reshape(updates[name].shape) + point["weight_decay"] * params[name]
+            steps[name] = jnp.where(state.step > 0, -point["learning_rate"] * whole, 0.0)
+            entries[name] = _accumulate(entry, g, point["factor_beta"])
+        sides = [(n, side) for n in entries for side in SIDES if side in entries[n]]
+        for place, (name, side) in enumerate(sides):
+            due = is_due(place, len(sides), state.step, point["refresh_every"])
+            entries[name] = _refreshed(entries[name], side, state.step == 0, due)
+        return {**updates, **steps}, SoapState(state.step + 1, entries)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
+    matrix = jnp.zeros_like(parameter.reshape(parameter.shape[0], -1))
+    entry = {"momentum": matrix, "second": matrix}
+    for side, size in zip(SIDES, matrix.shape, strict=True):
+        if size <= point["max_side"]:
+            entry[side] = jnp.zeros((size, size), matrix.dtype)
+            entry[f"{side}_basis"] = jnp.eye(size, dtype=matrix.dtype)
+    return entry
+
+
+def _move(
+    entry: Entry, g: jax.Array, step: jax.Array, point: Hyperparameters
+) -> tuple[Entry, jax.Array]:
+    """Adam's moments and step in the bases; step 0 leaves the moments at zero."""
+    beta1, beta2 = point["beta1"], point["beta2"]
+    left, right = entry.get("left_basis"), entry.get("right_basis")
+    rotated = g if left is None else left.T @ g
+    rotated = jnp.where(step > 0, rotated if right is None else rotated @ right, 0.0)
+    momentum = beta1 * entry["momentum"] + (1 - beta1) * rotated
+    second = beta2 * entry["second"] + (1 - beta2) * rotated**2
+    count = jnp.maximum(step, 1)
+    scale = jnp.sqrt(second / (1 - beta2**count)) + point["epsilon"]
+    found = momentum / (1 - beta1**count) / scale
+    found = found if left is None else left @ found
+    found = found if right is None else found @ right.T
+    return {**entry, "momentum": momentum, "second": second}, found
+
+
+def _accumulate(entry: Entry, g: jax.Array, beta: float) -> Entry:
+    new = dict(entry)
+    if "left" in entry:
+        new["left"] = beta * entry["left"] + (1 - beta) * g @ g.T
+    if "right" in entry:
+        new["right"] = beta * entry["right"] + (1 - beta) * g.T @ g
+    return new
+
+
+def _refreshed(entry: Entry, side: str, is_first: jax.Array, due: jax.Array) -> Entry:
+    """The first basis by eigendecomposition, later ones by one step of orthogonal iteration."""
+    flipped = side == "right"
+
+    def begin(entry: Entry) -> Entry:
+        return {**entry, f"{side}_basis": jnp.linalg.eigh(entry[side])[1][:, ::-1]}
+
+    def turn(entry: Entry) -> Entry:
+        basis, momentum, second = entry[f"{side}_basis"], entry["momentum"], entry["second"]
+        momentum, second = (momentum.T, second.T) if flipped else (momentum, second)
+        image = entry[side] @ basis
+        order = jnp.argsort(-(basis * image).sum(0), stable=True)
+        new = jnp.linalg.qr(image[:, order])[0]
+        momentum, second = new.T @ (basis @ momentum), second[order]
+        moments = (momentum.T, second.T) if flipped else (momentum, second)
+        return {**entry, f"{side}_basis": new, "momentum": moments[0], "second": moments[1]}
+
+    choice = jnp.where(is_first, 1, jnp.where(due, 2, 0))
+    found: Entry = jax.lax.switch(choice, [lambda entry: entry, begin, turn], entry)
+    return found
+
+
+def build(
+    problem: Problem[jax.Array], hyperparameters: Hyperparameters
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """SOAP on hidden matrices and kernels, AdamW on the rest, and their common schedule."""
+    rest = optax.adamw(
+        hyperparameters["learning_rate"],
+        b1=hyperparameters["adam_beta1"],
+        b2=hyperparameters["adam_beta2"],
+        eps=hyperparameters["epsilon"],
+        weight_decay=hyperparameters["weight_decay"],
+    )
+    kinds = {n: "matrix" if s.role in ROLES else "rest" for n, s in problem.specs.items()}
+    matrices = soap([name for name, kind in kinds.items() if kind == "matrix"], hyperparameters)
+    transformation = optax.multi_transform({"matrix": matrices, "rest": rest}, kinds)
+    return transformation, schedules.from_hyperparameters(hyperparameters)
