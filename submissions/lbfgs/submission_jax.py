@@ -1,0 +1,104 @@
+"""Limited-memory BFGS through `optax.lbfgs`; see `submission.py` for the update.
+
+Deviations: the search is optax's (zoom, strong Wolfe conditions). optax forms its pairs between
+one call and the next, whatever batch the gradients are of, so its memory starts anew with each
+batch, and `restart_factor` times as many iterations are made on one. `learning_rate` is not used:
+the search tries 1 first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from harness.interface import Batch, Hyperparameters, Problem, Stream
+
+Values = dict[str, Array]
+
+
+class CountingProblem(Problem[Array], Protocol):
+    """What a jax problem has besides `Problem`."""
+
+    device: jax.Device
+
+    def note_passes(self, forward: int, backward: int, examples: int) -> None:
+        """Count passes made inside a compiled function."""
+        ...
+
+
+class Submission:
+    """optax's method, some iterations on each large batch."""
+
+    _parameters: Values
+
+    # Compiled passes leave running statistics alone.
+    averages_weights = True
+
+    def setup(self, problem: CountingProblem, hyperparameters: Hyperparameters) -> None:
+        """Compile for this problem; start from its parameters."""
+        self._problem = problem
+        batch = int(hyperparameters["batch_factor"]) * problem.batch_size
+        self._batch_size = min(batch, problem.train_examples)
+        self._load(problem.parameters)
+        self._minimise = _compiled(problem, hyperparameters)
+
+    def step(self, stream: Stream[Array]) -> Array:
+        """One large batch, and the iterations on it; the loss before them."""
+        batch = stream.next(self._batch_size)
+        loss: Array
+        self._parameters, loss, searched = self._minimise(self._parameters, batch)
+        passes = int(searched)
+        self._problem.note_passes(passes, passes, passes * self._batch_size)
+        return loss
+
+    def eval_parameters(self) -> Mapping[str, Array]:
+        """The live parameters."""
+        return self._parameters
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """The parameters: the memory does not outlive a batch."""
+        return {"parameters": self._parameters}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put them back."""
+        self._load(state["parameters"])
+
+    def _load(self, values: Mapping[str, Array]) -> None:
+        copies = {name: jnp.array(value) for name, value in values.items()}
+        self._parameters = jax.device_put(copies, self._problem.device)
+
+
+def _compiled(problem: CountingProblem, point: Hyperparameters) -> Any:
+    """(parameters, batch) -> (parameters, first loss, evaluations of loss and gradient)."""
+    search = optax.scale_by_zoom_linesearch(
+        max_linesearch_steps=int(point["evaluations"]),
+        slope_rtol=point["decrease"],
+        curv_rtol=point["curvature"],
+        initial_guess_strategy="one",
+    )
+    method = optax.lbfgs(None, memory_size=int(point["memory"]), linesearch=search)
+    iterations = int(point["iterations"]) * int(point["restart_factor"])
+
+    def minimise(parameters: Values, batch: Batch[Array]) -> tuple[Values, Array, Array]:
+        def value(parameters: Values) -> Array:
+            return problem.evaluate(parameters, batch).loss
+
+        def iterate(carry: Any, _: None) -> tuple[Any, Any]:
+            parameters, state, count = carry
+            loss, gradient = optax.value_and_grad_from_state(value)(parameters, state=state)
+            updates, state = method.update(
+                gradient, state, parameters, value=loss, grad=gradient, value_fn=value
+            )
+            searched = optax.tree.get(state, "num_linesearch_steps")
+            return (optax.apply_updates(parameters, updates), state, count + searched), loss
+
+        start = (parameters, method.init(parameters), jnp.ones((), jnp.int32))
+        (parameters, _, count), losses = jax.lax.scan(iterate, start, length=iterations)
+        return parameters, losses[0], count
+
+    return jax.jit(minimise)
