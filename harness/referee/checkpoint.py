@@ -11,6 +11,7 @@ the referee dies the file that lies there is named in the log. It is deleted whe
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from safetensors.numpy import save
 from harness.errors import HarnessError
 from harness.messages import Snapshot
 from harness.record.attempts import attempts_of
+from harness.referee.checks import printable
 from harness.referee.observation import Observation, Observed, grid_points
 from harness.trial import Trial
 from harness.wire import STATE_PREFIX, Tensors, WireError
@@ -105,6 +107,7 @@ class Checkpoints:
         self._limit_bytes, self._since_s = limit_bytes, since_s
         self._wanted = 0
         self._state: tuple[str, Tensors] | None = None
+        self._why_not = ""
 
     def wanted_bytes(self, point: int, timed_s: float) -> int:
         """How large a state is asked for with a grid point's snapshot; 0 if none is."""
@@ -119,6 +122,7 @@ class Checkpoints:
         self._state = None
         if not self._wanted:
             return tensors
+        self._why_not = "" if snapshot.state is not None else printable(snapshot.no_state) or "?"
         parts = {name: t for name, t in tensors.items() if name.startswith(STATE_PREFIX)}
         if any(not name.removeprefix(STATE_PREFIX).isdecimal() for name in parts):
             raise WireError("a state whose tensors are not numbered")
@@ -135,6 +139,8 @@ class Checkpoints:
     ) -> None:
         """Write a checkpoint, if the worker gave its state and nothing waits for a hit.
 
+        If it could not give it, the record says why and it is not asked again.
+
         Args:
             observed: the snapshot that it belongs to.
             clock: timed seconds, and the others by name.
@@ -144,6 +150,9 @@ class Checkpoints:
         Raises:
             HarnessError: it cannot be written.
         """
+        if self._why_not:
+            emit("no_checkpoint", {"grid": observed.grid, "why": self._why_not})
+            self._why_not, self._every_s = "", math.inf
         if self._state is None or not observation.is_settled:
             return
         position = Position(

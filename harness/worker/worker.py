@@ -40,7 +40,7 @@ from harness.order import Order
 from harness.seeds import integer
 from harness.wire import Tensors, Wire, WireClosedError
 from harness.worker.budget import WorkerBudget
-from harness.worker.state import Flattener, StateError, restored
+from harness.worker.state import Flattener, restored
 
 WARM_UP_STEPS = 3
 STATISTICS_BATCHES = 4
@@ -236,8 +236,9 @@ class Worker:
         flattener = Flattener(self._adapter.to_host)
         try:
             text = flattener.text(self._state())
-        except StateError as error:
-            return Snapshot(step=self._step, no_state=str(error)[:4000]), {}
+        except Exception as error:  # a submission's own; it costs a checkpoint and no more
+            why = f"{type(error).__name__}: {error}"[:1000]
+            return Snapshot(step=self._step, no_state=why), {}
         if flattener.nbytes + len(text) > checkpoint_bytes:
             size = f"{flattener.nbytes + len(text)} bytes; {checkpoint_bytes} are allowed"
             return Snapshot(step=self._step, no_state=size), {}

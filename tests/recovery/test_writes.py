@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,23 +39,41 @@ def test_a_full_disk_loses_nothing_that_was_written(tmp_path: Path, size: int) -
     assert (found.findings, found.unfinished) == ((), 0)
 
 
-def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path: Path) -> None:
-    (trial,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
-    observation = Observation(trial.grid, trial.target, lambda _: 0.0)
-    checkpoints, events = Checkpoints(tmp_path, trial, 0.0, 2**20), list[str]()
+class Kept:
+    """Checkpoints of a trial as a referee asks for them."""
 
-    def keep() -> None:
-        assert checkpoints.wanted_bytes(5, 1.0) == 2**20
-        checkpoints.without_state(Snapshot(step=1, state="{}"), {})
+    def __init__(self, folder: Path) -> None:
+        (trial,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
+        self._observation = Observation(trial.grid, trial.target, lambda _: 0.0)
+        self.checkpoints, self.events = Checkpoints(folder, trial, 0.0, 2**20), list[str]()
+
+    def keep(self, snapshot: Snapshot) -> int:
+        """At the fifth grid point; the bytes that were asked for."""
+        wanted = self.checkpoints.wanted_bytes(5, 1.0)
+        self.checkpoints.without_state(snapshot, {})
         seen, clock = Observed(5, 1, 1.0, 128, {}), (1.0, dict[str, float]())
-        checkpoints.keep(seen, clock, observation, lambda kind, _: events.append(kind))
+        self.checkpoints.keep(seen, clock, self._observation, self._emit)
+        return wanted
 
-    keep()
+    def _emit(self, kind: str, _: Mapping[str, Any]) -> None:
+        self.events.append(kind)
+
+
+def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path: Path) -> None:
+    kept, snapshot = Kept(tmp_path), Snapshot(step=1, state="{}")
+    assert kept.keep(snapshot) == 2**20
     before = (tmp_path / CHECKPOINT_FILE).read_bytes()
     with files_of(100), pytest.raises(HarnessError, match="cannot write"):
-        keep()
+        kept.keep(snapshot)
     assert (tmp_path / CHECKPOINT_FILE).read_bytes() == before
-    assert events == ["checkpoint"]
+    assert kept.events == ["checkpoint"]
+
+
+def test_a_state_that_cannot_be_had_is_asked_for_once_and_said(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    assert [kept.keep(Snapshot(step=1, no_state="no")) for _ in range(2)] == [2**20, 0]
+    assert kept.events == ["no_checkpoint"]
+    assert not (tmp_path / CHECKPOINT_FILE).exists()
 
 
 def test_a_folder_that_cannot_be_written_is_a_message(tmp_path: Path) -> None:
