@@ -25,18 +25,32 @@ def list_names(
         raise UnknownNameError("kind", kind, KINDS)
     rows = {"submissions": _submissions, "workloads": _workloads, "suites": _suites}[kind]
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    for row in rows():
-        table.add_row(*row)
+    made = list(rows())
+    for place in range(2):
+        table.add_column(no_wrap=True, min_width=max(len(row[place]) for row in made))
+    # One line each; what a terminal is too narrow for stands in the space's own file.
+    table.add_column(no_wrap=kind == "submissions", overflow="ellipsis")
+    for row in made:
+        table.add_row(*row, style="bold" if not any(row[1:]) else None)
     Console().print(table)
 
 
 def _submissions() -> Iterator[tuple[str, str, str]]:
+    """By family, each under its name."""
+    from itertools import groupby
+
     from harness.plan.submissions import resolve
     from harness.registry import submission_folders
 
-    for name in submission_folders():
-        found = resolve(name)
-        yield name, ", ".join(found.frameworks), found.space.summary
+    found = {name: resolve(name) for name in submission_folders()}
+
+    def family(name: str) -> str:
+        return found[name].space.family
+
+    for title, members in groupby(sorted(found, key=family), key=family):
+        yield title, "", ""
+        for name in members:
+            yield name, ", ".join(found[name].frameworks), found[name].space.summary
 
 
 def _workloads() -> Iterator[tuple[str, str, str]]:
