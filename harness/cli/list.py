@@ -24,12 +24,12 @@ def list_names(
     if kind not in KINDS:
         raise UnknownNameError("kind", kind, KINDS)
     rows = {"submissions": _submissions, "workloads": _workloads, "suites": _suites}[kind]
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0), expand=True)
     made = list(rows())
     for place in range(2):
-        table.add_column(no_wrap=True, min_width=max(len(row[place]) for row in made))
+        table.add_column(no_wrap=True, width=max(len(row[place]) for row in made))
     # One line each; what a terminal is too narrow for stands in the space's own file.
-    table.add_column(no_wrap=kind == "submissions", overflow="ellipsis")
+    table.add_column(no_wrap=kind == "submissions", overflow="ellipsis", ratio=1)
     for row in made:
         table.add_row(*row, style="bold" if not any(row[1:]) else None)
     Console().print(table)
