@@ -90,7 +90,7 @@ def _fit(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> None:
     state["fits"] += 1
     rate = max(group["preconditioner_rate"], FIRST_RATE / state["fits"])
     x = _precondition(state, matrix, group)
-    size = [state[f"{side}_p"].square().sum() for side in SIDES]
+    size = [state[f"{side}_p"].to(x.dtype).square().sum() for side in SIDES]
     for place, side in enumerate(SIDES):
         other, of_side = x.shape[1 - place], x if place == 0 else x.mT
         noise = group["damping"] ** 2 * size[1 - place]
@@ -98,11 +98,13 @@ def _fit(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> None:
             _fit_dense(state, side, (of_side, other, noise), rate, group)
         else:
             _fit_diagonal(state, side, (of_side, other, noise), rate)
+    dtype = product_dtype(matrix.device, group["products"])
     if state["fits"] % BALANCE_EVERY == 0:
         _balance(state)
     for side in SIDES:
         factor = state[side]
-        state[f"{side}_p"] = _product(factor.mT, factor, group) if factor.ndim > 1 else factor**2
+        p = _product(factor.mT, factor, group).to(dtype) if factor.ndim > 1 else factor**2
+        state[f"{side}_p"] = p
 
 
 Sample = tuple[torch.Tensor, int, torch.Tensor]
@@ -154,7 +156,8 @@ def _norm(matrix: torch.Tensor, *, symmetric: bool = True) -> torch.Tensor:
     for _ in range(2):
         row = row / row.norm().clamp(min=tiny)
         row = row @ matrix if symmetric else matrix.mT @ (matrix @ row)
-    return row.norm() if symmetric else row.norm().sqrt()
+    size: torch.Tensor = torch.linalg.vector_norm(row)
+    return size if symmetric else size.sqrt()
 
 
 def _balance(state: State) -> None:

@@ -122,7 +122,7 @@ def _direction(
     entry: Entry, step: jax.Array, is_ready: jax.Array, point: Hyperparameters
 ) -> jax.Array:
     average = entry["momentum"] / (1 - point["beta1"] ** step)
-    graft = average
+    graft: jax.Array = average
     if point["graft"] == "adam":
         second = entry["second"] / (1 - point["graft_beta2"] ** step)
         graft = average / (jnp.sqrt(second) + point["epsilon"])
