@@ -17,7 +17,9 @@ the output, F's by the output (a model whose output is tied to its embedding has
 batch a step). Convolutions whiten patches, and layers used many times pool their uses. A bias is a
 weight on a constant input. Q and P are moving averages over batches (a batch can be smaller than a
 layer is wide), and are damped by `damping` times their mean eigenvalue, F's too. `momentum` sums
-steps; 0 is the source's. Everything else, layers of a side over `max_side` included, takes AdamW.
+steps; 0 is the source's. A step is at most `trust` times as long as its weight: where inputs are
+tiny, as a recurrent layer's at the start, their inverse covariance is huge. Everything else, layers
+of a side over `max_side` included, takes AdamW.
 """
 
 from __future__ import annotations
@@ -151,6 +153,8 @@ class Submission(Method):
             step = layer.gradient() @ layer.state["inputs_inverse"]
             if "outputs_inverse" in layer.state:
                 step = layer.state["outputs_inverse"] @ step
+            largest = self.point["trust"] * layer.weight.norm() / max(rate, 1e-12)
+            step = step * (largest / step.norm().clamp_min(1e-30)).clamp(max=1.0)
             momentum = layer.state["momentum"].mul_(self.point["momentum"]).add_(step)
             layer.move(momentum, rate, self.point["weight_decay"])
 

@@ -12,7 +12,13 @@ from harness.interface import Batch
 
 STEPS, LAYERS = 20, ("hidden_1", "hidden_2", "output")
 PLAIN = {"momentum": 0.0, "factor_beta": 0.0, "refresh_every": 1, "weight_decay": 0.0}
-PLAIN |= {"learning_rate": 0.3, "damping": 1e-3, "schedule": "constant", "warmup": 0.0}
+PLAIN |= {
+    "learning_rate": 0.3,
+    "damping": 1e-3,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "trust": 1e9,
+}
 
 
 def with_ones(values: Any) -> Any:
