@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.audit import audit
 from harness.cli.calibrate import calibrate
 from harness.cli.compare import compare
 from harness.cli.data import app as data
@@ -61,6 +62,7 @@ app.command("calibrate")(calibrate)
 app.command("doctor")(doctor)
 app.command("verify")(verify)
 app.command("rerun")(rerun)
+app.command("audit")(audit)
 app.add_typer(round_, name="round")
 app.add_typer(import_, name="import")
 

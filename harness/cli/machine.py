@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from harness.errors import HarnessError, UnknownNameError
+from harness.sandboxes.sandbox import SANDBOXES
 
 if TYPE_CHECKING:
     from harness.body import RunOptions
     from workloads.spec import Suite
 
-SANDBOXES = ("plain",)
 NameT = TypeVar("NameT", bound=str)
 
 

@@ -1,0 +1,94 @@
+"""`harness audit`: rerun chosen trials on instances of one's own, and compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from harness.audit import Audited
+    from harness.trial import TrialRecord
+
+
+NUMBERS = ("claimed (s)", "found (s)", "ratio")
+
+
+def audit(
+    out: Annotated[Path, typer.Argument(help="A folder of records, as `harness run` wrote it.")],
+    *,
+    trial: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A trial: the end of its folder's name, or its identity's first digits.",
+            show_default="the fastest of each entry",
+        ),
+    ] = None,
+    seed: Annotated[str, typer.Option(help="Any text that the submission's author cannot know.")],
+    variant: Annotated[str, typer.Option(help="A held-out variant instead of the base.")] = "base",
+    store: Annotated[
+        Path | None, typer.Option(help="Folder of the audit's records.", show_default="OUT-audit")
+    ] = None,
+    sandbox: Annotated[str, typer.Option(help="What confines the worker.")] = "plain",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of downloaded data.", show_default=False)
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="CPU threads an operation may use.", show_default="the suite's cores"),
+    ] = None,
+) -> None:
+    """Run chosen trials again at the same point on other instances; exit code 1 if one disagrees.
+
+    On a variant there is no calibrated target: a time there is compared with the base's all the
+    same, and says how much the entry leans on the base.
+    """
+    from rich.console import Console
+
+    from harness import registry
+    from harness.audit import Audited, again, deciding
+    from harness.cli.machine import interruptible, run_options
+    from harness.display import display_for
+    from harness.executors.local import run_local
+    from harness.record.rerun import chosen_records
+    from harness.record.store import read_record, record_paths
+
+    claimed = (
+        chosen_records(out, tuple(trial), disturbed=False)
+        if trial
+        else deciding(read_record(path) for path in record_paths(out))
+    )
+    repeated = [again(record.trial, seed, variant) for record in claimed]
+    cores = registry.suite(claimed[0].trial.suite).hardware.cores
+    place = store or out.with_name(f"{out.resolve().name}-audit")
+    console = Console()
+    with interruptible(place):
+        options = run_options(sandbox, data_dir, threads, cores)
+        found = run_local(repeated, place, options, display_for(console))
+    audited = [Audited(one, other) for one, other in zip(claimed, found, strict=True)]
+    console.print(_table(audited))
+    if any(one.verdict in ("slower", "not reached") for one in audited):
+        raise typer.Exit(1)
+
+
+def _table(audited: list[Audited]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("workload", "submission", "claimed (s)", "found (s)", "ratio", "verdict"):
+        table.add_column(name, justify="right" if name in NUMBERS else "left")
+    for one in audited:
+        claimed = one.claimed.trial
+        workload = f"{claimed.workload} {one.found.trial.variant}".removesuffix(" base")
+        times = [_seconds(one.claimed), _seconds(one.found)]
+        ratio = "-" if one.ratio is None else f"{one.ratio:.2f}"
+        table.add_row(workload, claimed.submission.name, *times, ratio, one.verdict)
+    return table
+
+
+def _seconds(record: TrialRecord) -> str:
+    time_s = record.result.time_to_target_s if record.result else None
+    return "-" if time_s is None else f"{time_s:.2f}"

@@ -1,0 +1,81 @@
+"""`harness audit`: a trial again on an instance that nobody can have prepared for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from harness.audit import TOLERANCE, Audited, again, deciding
+from harness.cli.app import app
+from harness.errors import HarnessError, UnknownNameError
+from harness.record.store import read_record, record_paths
+from harness.trial import TrialRecord
+from tests.record.conftest import Made, ending
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return Made(tmp_path / "store")
+
+
+def with_time(record: TrialRecord, time_s: float | None) -> TrialRecord:
+    assert record.result is not None
+    state = "reached" if time_s is not None else "budget"
+    changes = {"time_to_target_s": time_s, "state": state}
+    return record.model_copy(update={"result": record.result.model_copy(update=changes)})
+
+
+def record_of(made: Made) -> TrialRecord:
+    return TrialRecord(identity=made.trial.identity, trial=made.trial, result=ending(made.trial))
+
+
+def test_only_the_instance_changes(made: Made) -> None:
+    repeated = again(made.trial, "my own text")
+    assert repeated.instance_seed != made.trial.instance_seed
+    assert again(made.trial, "another").instance_seed != repeated.instance_seed
+    for name in ("point", "budget", "target", "grid", "variant", "submission"):
+        assert getattr(repeated, name) == getattr(made.trial, name)
+
+
+def test_an_unknown_variant_is_refused(made: Made) -> None:
+    assert again(made.trial, "text", "wide").variant == "wide"
+    with pytest.raises(UnknownNameError, match="wide"):
+        again(made.trial, "text", "wid")
+
+
+def test_the_deciding_trial_is_the_fastest_of_its_entry(made: Made) -> None:
+    record = record_of(made)
+    records = [with_time(record, time_s) for time_s in (3.0, None, 2.0, 5.0)]
+    (chosen,) = deciding(records)
+    assert chosen.result is not None
+    assert chosen.result.time_to_target_s == 2.0
+    with pytest.raises(HarnessError, match="no trial reached"):
+        deciding([with_time(record, None)])
+
+
+@given(claimed_s=st.floats(0.1, 1e3), found_s=st.none() | st.floats(0.1, 1e3))
+def test_a_time_agrees_within_the_tolerance(
+    tmp_path_factory: pytest.TempPathFactory, claimed_s: float, found_s: float | None
+) -> None:
+    record = record_of(Made(tmp_path_factory.mktemp("store")))
+    verdict = Audited(with_time(record, claimed_s), with_time(record, found_s)).verdict
+    if found_s is None:
+        assert verdict == "not reached"
+    else:
+        assert verdict == ("agrees" if found_s / claimed_s <= TOLERANCE else "slower")
+
+
+def test_an_audit_runs_and_its_exit_code_tells(made: Made, tmp_path: Path) -> None:
+    shortened = made.trial.budget.model_copy(update={"runtime_s": 0.3, "scale": 0.02})
+    made.trial = made.trial.model_copy(update={"budget": shortened})
+    made.run()
+    flags = ("--trial", made.folder.name, "--seed", "mine", "--store", str(tmp_path / "audit"))
+    done = CliRunner().invoke(app, ["audit", str(made.store), *flags, "--threads", "1"])
+    assert (done.exit_code, "not reached" in done.output) == (1, True), done.output
+    (found,) = [read_record(path) for path in record_paths(tmp_path / "audit")]
+    assert found.result is not None
+    assert found.result.state == "budget"
