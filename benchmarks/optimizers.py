@@ -48,6 +48,8 @@ SHAPES: dict[str, list[tuple[tuple[int, ...], Role]]] = {
     ],
 }
 Step = Callable[[], object]
+WARM_UP = 60
+"""Rounds that are not timed: by then every basis and root is there, and PSGD's burst is over."""
 
 
 @dataclass(frozen=True)
@@ -186,15 +188,15 @@ def rival_step(rival: Rival, shapes: str, device: str) -> Step | str:
 
 
 def timed(steps: dict[str, Step], rounds: int, device: str) -> dict[str, list[float]]:
-    """Milliseconds of every step, contestants in turn; the first three rounds do not count."""
+    """Milliseconds of every step, contestants in turn; the first `WARM_UP` rounds do not count."""
     found: dict[str, list[float]] = {name: [] for name in steps}
-    for round_ in range(rounds + 3):
+    for round_ in range(rounds + WARM_UP):
         for name, step in steps.items():
             start_s = time.perf_counter()
             step()
             if device == "cuda":
                 torch.cuda.synchronize()
-            if round_ >= 3:
+            if round_ >= WARM_UP:
                 found[name].append(1e3 * (time.perf_counter() - start_s))
     return found
 
@@ -202,7 +204,7 @@ def timed(steps: dict[str, Step], rounds: int, device: str) -> dict[str, list[fl
 def peak_gflops(device: str) -> float:
     """The best of twenty products of 1024 x 1024 matrices, in the precision of products."""
     a = torch.randn(1024, 1024, device=device).to(product_dtype(torch.device(device)))
-    steps = {"product": lambda: a @ a}
+    steps: dict[str, Step] = {"product": lambda: a @ a}
     return 2 * 1024**3 / min(timed(steps, 20, device)["product"]) / 1e6
 
 
