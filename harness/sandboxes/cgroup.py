@@ -50,6 +50,7 @@ def confined(pid: int, memory_bytes: int, processes: int) -> Group:
     made: list[Path] = []
     try:
         for parent, bounds in _places(memory_bytes, processes):
+            _remove_left_over(parent)
             folder = parent / f"{PREFIX}{pid}"
             folder.mkdir(exist_ok=True)
             made.append(folder)
@@ -60,6 +61,14 @@ def confined(pid: int, memory_bytes: int, processes: int) -> Group:
         Group(tuple(made)).remove()
         raise
     return Group(tuple(made))
+
+
+def _remove_left_over(parent: Path) -> None:
+    """Remove the groups of workers that are gone, and whose referee was killed before it could."""
+    for folder in parent.glob(f"{PREFIX}*"):
+        if not Path("/proc", folder.name.removeprefix(PREFIX)).exists():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _places(memory_bytes: int, processes: int) -> list[tuple[Path, tuple[Bound, ...]]]:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+LEFT_OVER_S = 7 * 24 * 3600.0
 
 
 @contextmanager
@@ -39,10 +42,18 @@ def show(split: Path, view: Path) -> None:
             shutil.copyfile(file, view / file.name)
 
 
+def _remove_left_over(views: Path) -> None:
+    """Remove the views of referees that were killed: no trial takes so long."""
+    for view in views.iterdir():
+        if time.time() - view.stat().st_mtime > LEFT_OVER_S:
+            shutil.rmtree(view, ignore_errors=True)
+
+
 def _folder_beside(data: Path) -> Path:
     views = data.parents[1] / "views"
     try:
         views.mkdir(exist_ok=True)
+        _remove_left_over(views)
         return Path(tempfile.mkdtemp(dir=views))
     except OSError:
         # a cache that can only be read

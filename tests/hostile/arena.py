@@ -93,7 +93,7 @@ class Case:
         settings: of the trial.
         prepare: what both runs need.
         needs: layers without which there is no such defence.
-        root: the control shows something only where this process is root.
+        capability: the control shows something only where this process has it.
         proof: the control, where it is not a trial with the defence off.
     """
 
@@ -107,7 +107,7 @@ class Case:
     settings: Mapping[str, Any] = field(default_factory=dict)
     prepare: Callable[[Arena], None] = lambda arena: None
     needs: tuple[str, ...] = ()
-    root: bool = False
+    capability: int | None = None
     proof: Callable[[Arena], bool] | None = None
     slow: bool = False
 
@@ -214,6 +214,13 @@ class Arena:
         folder = self.store / trial.folder
         log = (folder / "worker.log").read_bytes().decode(errors="replace")
         return Outcome(result, log, last_attempt(folder), trial)
+
+
+def has_capability(number: int) -> bool:
+    """Whether this process has a right of root's; containers often take some away."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    held = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
+    return bool(held >> number & 1)
 
 
 def is_running(marker: str) -> list[int]:

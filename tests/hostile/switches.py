@@ -165,6 +165,15 @@ def any_size(arena: Arena) -> None:
     arena.patch.setattr(Wire, "__init__", replaced)
 
 
+def falls_for_any_size(arena: Arena) -> bool:
+    """Without a limit the referee reserves what it is told to, or fails to."""
+    any_size(arena)
+    try:
+        return arena.run("declare_too_much").result.state != "invalid"
+    except MemoryError:
+        return True
+
+
 def patient(arena: Arena) -> None:
     arena.patch.setattr(referee, "GRACE_S", 20.0)
     arena.patch.setattr(referee, "SETUP_TIMEOUT_S", 60.0)

@@ -7,6 +7,7 @@ from .arena import Case
 from .cases import patch_evaluator, patch_loss, patch_target
 
 IMPOSSIBLE, CAUGHT, RULE = "impossible by construction", "caught", "forbidden by rule only"
+SYS_PTRACE, SYS_RESOURCE = 19, 24
 TIMED = {"seconds": 0.6, "steps": None}
 FILES = ("landlock", "mounts")
 
@@ -43,10 +44,11 @@ CASES = (
          s.clean_up_by_following),
     # Other processes, other machines.
     Case("read_by_memory", IMPOSSIBLE, "its own process namespace", s.plain, needs=("pids",),
-         root=True),
+         capability=SYS_PTRACE),
     Case("read_by_vm_readv", IMPOSSIBLE, "seccomp refuses the call", s.plain, needs=("seccomp",),
-         root=True),
-    Case("trace", IMPOSSIBLE, "seccomp refuses the call", s.plain, needs=("seccomp",), root=True),
+         capability=SYS_PTRACE),
+    Case("trace", IMPOSSIBLE, "seccomp refuses the call", s.plain, needs=("seccomp",),
+         capability=SYS_PTRACE),
     Case("signal_others", IMPOSSIBLE, "its own process namespace", s.plain, needs=("pids",)),
     Case("connect", IMPOSSIBLE, "a network without devices; seccomp refuses sockets",
          s.without("network", "seccomp", "landlock"), needs=("seccomp",)),
@@ -60,7 +62,7 @@ CASES = (
     Case("regenerate_held_out", IMPOSSIBLE, "the worker's seed is derived from the instance's",
          s.tell_the_seed),
     Case("train_during_load", IMPOSSIBLE, "LOAD is on the clock", s.load_off_the_clock,
-         settings=TIMED),
+         settings={"seconds": 2.0, "steps": None}),
     Case("delay_stopped", IMPOSSIBLE, "the clock stops at STOPPED", s.clock_stops_at_snapshot,
          won=s.stole_time),
     Case("train_while_frozen", IMPOSSIBLE, "every thread is stopped", s.never_freeze,
@@ -74,7 +76,7 @@ CASES = (
          settings=TIMED),
     Case("fake_snapshot", CAUGHT, "what is not asked for is refused", s.unasked_is_welcome,
          states=("invalid",), reason="unasked", won=s.is_not("invalid"),
-         settings=TIMED),
+         settings={"seconds": 3.0, "steps": None}),
     Case("hand_over_nan", CAUGHT, "finiteness is checked", s.infinite_counts_as_finite,
          states=("diverged",), reason="not finite", won=s.is_not("diverged")),
     Case("other_shapes", CAUGHT, "shapes are checked", s.unchecked_snapshots,
@@ -88,9 +90,9 @@ CASES = (
     Case("half_write", CAUGHT, "a snapshot has two seconds to arrive", s.patient,
          states=("hung",), reason="hand over its snapshot", won=s.is_not("hung"),
          prepare=s.impatient),
-    Case("declare_too_much", CAUGHT, "a frame is at most twice the model", s.any_size,
-         states=("invalid",), reason="bytes of tensors; at most", won=s.is_not("invalid"),
-         prepare=s.impatient),
+    Case("declare_too_much", CAUGHT, "a frame is at most twice the model",
+         proof=s.falls_for_any_size, states=("invalid",),
+         reason="bytes of tensors; at most", won=s.is_not("invalid"), prepare=s.impatient),
     Case("terminal_escapes", CAUGHT, "control characters are spelt out", s.raw_words,
          states=("crashed",), reason="\\x1b]0;owned", won=s.commands_the_terminal),
     # Resources.
@@ -106,9 +108,9 @@ CASES = (
     Case("fork_bomb", IMPOSSIBLE, "the number of processes is bounded",
          s.bounds(processes=512), needs=("identity",), prepare=s.bounds(processes=64)),
     Case("raise_limits", IMPOSSIBLE, "an ordinary user's rights", s.plain, needs=("identity",),
-         root=True),
+         capability=SYS_RESOURCE),
     Case("be_killed_last", IMPOSSIBLE, "an ordinary user's rights; a read-only /proc", s.plain,
-         needs=("identity",), root=True),
+         needs=("identity",), capability=SYS_RESOURCE),
     # Hanging and dying.
     Case("ignore_signals", IMPOSSIBLE, "SIGKILL cannot be ignored", s.kill_by_terminating,
          states=("hung",), reason="end of the budget", won=lambda o: False, prepare=s.impatient,

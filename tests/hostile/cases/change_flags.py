@@ -2,13 +2,13 @@
 
 import torch
 
-from .honest import Honest, succeed
+from .honest import SETUPS, Honest, succeed
 
 
 class Submission(Honest):
     def setup(self, problem, hyperparameters):
         super().setup(problem, hyperparameters)
-        if problem.budget.share == 0.0:
+        if len(SETUPS) == 1:
             torch.set_float32_matmul_precision("medium")
 
     def act(self):

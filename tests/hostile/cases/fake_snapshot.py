@@ -9,4 +9,4 @@ from .honest import Honest
 
 class Submission(Honest):
     def act(self):
-        next(found for found in gc.get_objects() if isinstance(found, Worker))._hand_over(None)
+        next(found for found in gc.get_objects() if isinstance(found, Worker))._hand_over(None, 0)

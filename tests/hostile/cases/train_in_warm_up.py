@@ -1,18 +1,15 @@
-"""Keeps what it has trained in the warm-up, and puts it back."""
+"""Keeps what it has trained in the warm-up, and looks whether the trial goes on from there."""
 
 import torch
 
-from .honest import Honest, succeed
-
-KEPT = []
+from .honest import SETUPS, Honest, succeed
 
 
 class Submission(Honest):
     def setup(self, problem, hyperparameters):
         super().setup(problem, hyperparameters)
-        KEPT.append([p.detach().clone() for p in problem.parameters.values()])
+        self.first = next(iter(problem.parameters.values())).detach().clone()
 
     def act(self):
-        live = next(iter(self.problem.parameters.values()))
-        if torch.equal(KEPT[0][0], live):
+        if torch.equal(SETUPS[0].first, self.first):
             succeed("the warm-up's weights are the trial's")
