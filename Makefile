@@ -88,5 +88,5 @@ $(VENV)/installed: $(VENV)/made pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	@$(INSTALL) --editable '.[jax,dev]'
+	@$(INSTALL) --editable '.[jax,images,text,dev]'
 	@touch $@
