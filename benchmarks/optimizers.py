@@ -107,7 +107,8 @@ class Given:
 def given(shapes: Iterable[tuple[tuple[int, ...], Role]], device: str) -> Given:
     """Parameters with gradients, the same at every call."""
     generator = torch.Generator().manual_seed(0)
-    parameters, specs = {}, {}
+    parameters: dict[str, torch.Tensor] = {}
+    specs = {}
     for place, (shape, role) in enumerate(shapes):
         name, scale = f"p{place}", 0.02
         value = scale * torch.randn(shape, generator=generator)
@@ -212,7 +213,7 @@ def counted_gflop(step: Step) -> float:
     """What the matrix products of one step take."""
     with FlopCounterMode(display=False) as counter:
         step()
-    return counter.get_total_flops() / 1e9
+    return float(counter.get_total_flops() / 1e9)
 
 
 def rows(name: str, shapes: str, rounds: int, device: str, peak: float) -> list[list[str]]:

@@ -27,6 +27,7 @@ from harness.frameworks.model_source import buffers_of, specs_of
 from harness.order import Order
 from harness.plan.submissions import locate, resolve
 from harness.seeds import philox
+from harness.trial import Framework
 from workloads.parameters import initial_buffers, initial_parameters
 from workloads.spec import SuiteWorkload
 
@@ -62,7 +63,7 @@ def random_examples(size: SuiteWorkload, suite: str, count: int) -> Examples:
     )
 
 
-def measure(framework: str, workload: str, chosen: argparse.Namespace) -> list[float]:
+def measure(framework: Framework, workload: str, chosen: argparse.Namespace) -> list[float]:
     """Milliseconds of each step in this process."""
     known = registry.workload(workload)
     size, submission = known.at(chosen.suite), resolve(chosen.submission)
@@ -75,7 +76,7 @@ def measure(framework: str, workload: str, chosen: argparse.Namespace) -> list[f
     problem = made.problem(source, Unlimited(), size.batch_size, count, 0)
     specs = tuple(specs_of(source).values())
     values = initial_parameters(specs, philox(SEED, "weights"))
-    made.load(problem, {**values, **initial_buffers(buffers_of(source))})
+    made.load(problem, {**values, **initial_buffers(tuple(buffers_of(source).values()))})
     examples = random_examples(size, chosen.suite, count)
     stream = made.stream(examples, Order(SEED, count), size.batch_size, size.augmentation)
     point = dict(submission.space.default)
@@ -96,7 +97,7 @@ def in_own_process(framework: str, workload: str) -> float:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{workload} in {framework} failed:\n{done.stderr}")
-    return statistics.median(json.loads(done.stdout))
+    return float(statistics.median(json.loads(done.stdout)))
 
 
 def arguments() -> argparse.Namespace:
@@ -117,7 +118,8 @@ def main() -> None:
     """Measure and print, workload by workload."""
     chosen = arguments()
     if chosen.measure:
-        print(json.dumps(measure(*chosen.measure, chosen)))
+        framework, workload = chosen.measure
+        print(json.dumps(measure(framework, workload, chosen)))
         return
     print(f"{'ms a step':12}" + "".join(f"{name:>10}" for name in ADAPTERS) + "  torch / jax")
     for workload in chosen.workloads or registry.suite(chosen.suite).workloads:

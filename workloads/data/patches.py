@@ -111,7 +111,8 @@ class PatchGenerator:
         amplitudes = np.array(self.settings.amplitudes)
         shape = (CLASSES, len(amplitudes), CHANNELS * PATCH * PATCH)
         signs = random_signs(philox(PUBLISHED, "patches"), math.prod(shape)).reshape(shape)
-        return (signs * amplitudes[:, None]).astype(np.float32)
+        levels: Floats = (signs * amplitudes[:, None]).astype(np.float32)
+        return levels
 
     @cached_property
     def _symmetry(self) -> tuple[bool, int, int, npt.NDArray[np.intp]]:

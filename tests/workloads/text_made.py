@@ -1,0 +1,54 @@
+"""Small corpora for tests: text, token shards and Parquet files in their true formats."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workloads.spec import Data
+
+WORDS = (
+    "the",
+    "a",
+    "of",
+    "river",
+    "stone",
+    "bird",
+    "walks",
+    "sings",
+    "under",
+    "over",
+    "long",
+    "grey",
+)
+
+
+def text(lines: int, seed: int = 0) -> str:
+    """Lines of four to twelve words; every fifth is blank."""
+    bits = np.random.default_rng(seed)
+    made = []
+    for line in range(lines):
+        picked = bits.integers(0, len(WORDS), size=bits.integers(4, 12))
+        made.append("" if line % 5 == 4 else " ".join(WORDS[word] for word in picked) + " .")
+    return "\n".join(made) + "\n"
+
+
+def shard(file: Path, tokens: np.ndarray) -> None:
+    """A shard as llm.c's `write_datafile` writes it."""
+    header = np.zeros(256, dtype="<i4")
+    header[:3] = 20240520, 1, len(tokens)
+    file.write_bytes(header.tobytes() + tokens.astype("<u2").tobytes())
+
+
+def settings(**changed: Any) -> dict[str, Any]:
+    """Those of a small corpus."""
+    given = {"corpus": "made", "train": 40, "validation": 10, "time": 8, "vocabulary": 300}
+    return given | changed
+
+
+def of_text(**changed: Any) -> Data:
+    return Data(source="text", settings=settings(**changed))
+
+
+def of_shards(**changed: Any) -> Data:
+    return Data(source="shards", settings=settings(vocabulary=50304, **changed))
