@@ -7,7 +7,7 @@ import numpy as np
 
 from workloads.spec import Data
 
-WORDS = (
+WORDS = ("the", "a", "of", "river", "stone", "bird", "walks", "sings", "under", "over", "long", "now")
     "the",
     "a",
     "of",
