@@ -7,20 +7,7 @@ import numpy as np
 
 from workloads.spec import Data
 
-WORDS = ("the", "a", "of", "river", "stone", "bird", "walks", "sings", "under", "over", "long", "now")
-    "the",
-    "a",
-    "of",
-    "river",
-    "stone",
-    "bird",
-    "walks",
-    "sings",
-    "under",
-    "over",
-    "long",
-    "grey",
-)
+WORDS = tuple(f"word{number}" for number in range(16))
 
 
 def text(lines: int, seed: int = 0) -> str:
