@@ -14,7 +14,7 @@ from workloads.rnn import model_torch as recurrent
 
 SEED = "0123456789abcdef0123456789abcdef"
 BATCH = 16
-STEPS = 800
+STEPS = 400
 
 
 def trained(name: str, tokens: torch.Tensor, rate: float) -> torch.nn.Module:
@@ -29,7 +29,9 @@ def trained(name: str, tokens: torch.Tensor, rate: float) -> torch.nn.Module:
     optimizer = torch.optim.AdamW(model.parameters(), rate, betas=(0.9, 0.98), weight_decay=0.1)
     for step, batch in enumerate(tokens.split(BATCH)):
         for group in optimizer.param_groups:
-            group["lr"] = rate * min(1.0, (step + 1) / 50) * min(1.0, (STEPS - step) / 320)
+            group["lr"] = (
+                rate * min(1.0, (step + 1) / 50) * min(1.0, (STEPS - step) / (0.4 * STEPS))
+            )
         optimizer.zero_grad()
         loss(model, batch).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
