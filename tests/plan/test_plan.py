@@ -76,7 +76,7 @@ def test_a_scaled_budget_is_stamped_unscored() -> None:
         ({"trials": -1}, "--trials -1"),
         ({"budget_scale": 0.0}, "--budget-scale 0"),
         ({"ruleset": "self", "trials": 3}, "ruleset self"),
-        ({"submission": "shampoo", "framework": "jax"}, "has no jax version"),
+        ({"submission": "kfac", "framework": "jax"}, "has no jax version"),
     ],
 )
 def test_a_bad_request_says_what_is_known(change: dict[str, Any], words: str) -> None:
