@@ -91,7 +91,7 @@ class Nursery:
 
 
 @cache
-def nursery(framework: str, threads: int, has_own_users: bool = False) -> Nursery:
+def nursery(framework: str, threads: int, has_own_users: bool) -> Nursery:
     """This process's nursery for a framework: started once, ended when this process ends.
 
     Args:
@@ -177,7 +177,7 @@ class PlainSandbox:
 
     def start(self, confinement: Confinement) -> PlainCell:
         """Fork a worker in its scratch folder, its output going to its log."""
-        parent = nursery(confinement.framework, confinement.threads)
+        parent = nursery(confinement.framework, confinement.threads, False)
         order: dict[str, object] = {
             "scratch": str(confinement.scratch),
             "memory_gib": confinement.memory_gib,

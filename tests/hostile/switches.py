@@ -261,7 +261,9 @@ def loss_is_zero(outcome: Outcome) -> bool:
 
 
 def steps_were_free(outcome: Outcome) -> bool:
-    return outcome.result.steps >= 4000 and outcome.result.timed_s < 0.3
+    """Whether claimed steps have ended the trial before its time."""
+    is_early = outcome.result.timed_s < 0.99 * outcome.trial.budget.runtime_s
+    return outcome.result.steps >= 10**12 and is_early
 
 
 def commands_the_terminal(outcome: Outcome) -> bool:

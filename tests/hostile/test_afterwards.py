@@ -11,7 +11,7 @@ from harness.record.store import EVENTS_FILE
 
 from . import switches
 from .arena import is_running
-from .table import CASES
+from .table import CASES, TIMED
 
 BY_NAME = {case.name: case for case in CASES}
 
@@ -33,7 +33,7 @@ def test_a_process_left_behind_lives_on_outside_a_process_namespace(arena):
 def test_a_worker_that_is_not_killed_lives_on(arena):
     switches.impatient(arena)
     switches.kill_by_terminating(arena)
-    arena.run("ignore_signals")
+    arena.run("ignore_signals", **TIMED)
     pid = arena.last.cell.pid
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, 0)

@@ -7,5 +7,5 @@ from .honest import Honest, succeed
 
 class Submission(Honest):
     def act(self):
-        self.hoard = np.ones(2**28)
+        self.hoard = np.empty(2**28)
         succeed("took two GiB")
