@@ -147,8 +147,11 @@ def infinite_counts_as_finite(arena: Arena) -> None:
     arena.patch.setattr(referee, "are_finite", lambda parameters: True)
 
 
-def unasked_is_welcome(arena: Arena) -> None:
+def welcomes_the_unasked(arena: Arena) -> bool:
+    """A referee that takes what it has not asked for."""
     arena.patch.setattr(referee.Referee, "_refuse_unasked", lambda self: None)
+    outcome = arena.run("fake_snapshot", seconds=2.0, steps=None)
+    return outcome.result.state != "invalid"
 
 
 def raw_words(arena: Arena) -> None:
