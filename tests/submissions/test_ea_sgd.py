@@ -12,6 +12,7 @@ STEPS = 20
 def test_a_replica_without_springs_is_torch_optims_sgd() -> None:
     kit, other = double_kit(), double_kit()
     point = {"replicas": 1, "elasticity": 0.0, "schedule": "constant", "warmup": 0.0}
+    point["learning_rate"] = 0.1
     ours, stream, again = submission("ea_sgd", kit, **point), DoubleStream(kit), DoubleStream(kit)
     theirs = torch.optim.SGD(
         other.problem.parameters.values(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4

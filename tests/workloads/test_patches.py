@@ -99,7 +99,7 @@ def test_the_spectrum_falls_with_frequency() -> None:
     images = generator().sample("train", 4000).images.astype(np.float32)
     power = (np.abs(np.fft.rfft(images - images.mean(0))) ** 2).mean((0, 1, 2))
     assert (np.diff(np.log(power[1:])) < 0).all()
-    assert power[1] > 10 * power[-1]
+    assert power[1] > 4 * power[-1]  # the strongest patches add to the high end
 
 
 def test_instances_are_the_published_patches_turned() -> None:
