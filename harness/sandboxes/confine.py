@@ -82,7 +82,9 @@ def _confine(order: Mapping[str, Any], scratch: Path, layers: set[str]) -> None:
 
 
 def _rules(order: Mapping[str, Any], scratch: Path, layers: set[str]) -> Iterator[tuple[Path, int]]:
-    code = (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)
+    code = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix]
+    # a user's own packages lie elsewhere; other entries, such as the working folder, are not code
+    code += [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
     packages = [Path(workloads.__file__).parent, Path(submissions.__file__).parent]
     harness = Path(__file__).parents[1]
     for path in (*_SYSTEM, *code, *packages, harness, order["view"], *order["readable"]):

@@ -69,7 +69,7 @@ def layers() -> tuple[Layer, ...]:
     try:
         done = subprocess.run(command, capture_output=True, timeout=PROBE_TIMEOUT_S, check=True)
         reasons = json.loads(done.stdout)
-    except (subprocess.SubprocessError, ValueError) as error:
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise HarnessError(
             f"what this kernel offers cannot be tried: {error}", "run with --sandbox plain"
         ) from error
