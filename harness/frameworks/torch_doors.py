@@ -133,15 +133,18 @@ class OptimizerSubmission:
 
         def loss_and_gradient() -> Tensor:
             optimizer.zero_grad()
-            around.publish()
             loss = self._loss(batch)
             loss.backward()
             around.take_gradients()
             problem.note_passes(1, 1, batch.targets.shape[0])
             return loss
 
+        def published_loss_and_gradient() -> Tensor:
+            around.publish()
+            return loss_and_gradient()
+
         if self._needs_closure:
-            loss: Tensor = optimizer.step(loss_and_gradient)
+            loss: Tensor = optimizer.step(published_loss_and_gradient)
         else:
             loss = loss_and_gradient()
             optimizer.step()

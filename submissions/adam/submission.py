@@ -16,19 +16,9 @@ from __future__ import annotations
 from torch.optim import Adam, Optimizer
 
 from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import TorchProblem, is_fused
+from submissions.mathematics.optimizers import TorchProblem, adam_on_all
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """Adam on all parameters, fused where the device has it, and its schedule."""
-    parameters = list(problem.parameters.values())
-    optimizer = Adam(
-        parameters,
-        lr=hyperparameters["learning_rate"],
-        betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
-        eps=hyperparameters["epsilon"],
-        weight_decay=hyperparameters["weight_decay"],
-        fused=is_fused(parameters),
-    )
-    return optimizer, schedules.from_hyperparameters(hyperparameters)
+    return adam_on_all(Adam, problem, hyperparameters)

@@ -23,8 +23,7 @@ import torch
 from torch.optim import AdamW, Optimizer
 
 from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import TorchProblem, is_fused
+from submissions.mathematics.optimizers import TorchProblem, adam_on_all
 
 
 class AdamS(AdamW):
@@ -64,13 +63,4 @@ class AdamS(AdamW):
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """AdamS on all parameters, fused where the device has it, and its schedule."""
-    parameters = list(problem.parameters.values())
-    optimizer = AdamS(
-        parameters,
-        lr=hyperparameters["learning_rate"],
-        betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
-        eps=hyperparameters["epsilon"],
-        weight_decay=hyperparameters["weight_decay"],
-        fused=is_fused(parameters),
-    )
-    return optimizer, schedules.from_hyperparameters(hyperparameters)
+    return adam_on_all(AdamS, problem, hyperparameters)

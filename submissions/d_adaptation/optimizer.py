@@ -8,13 +8,11 @@ from typing import Any
 
 import torch
 
-from submissions.mathematics.optimizers import GroupwiseOptimizer
-from submissions.mathematics.vectors import chunks, state_lists
-
-Chunks = list[tuple[int, list[torch.Tensor]]]
+from submissions.mathematics.learned_rate import Chunks, LearnedRate, Weights
+from submissions.mathematics.vectors import state_lists
 
 
-class DAdaptAdam(GroupwiseOptimizer):
+class DAdaptAdam(LearnedRate):
     """Adam with D-Adaptation, with one estimate for all parameters of a group.
 
     Args:
@@ -42,61 +40,41 @@ class DAdaptAdam(GroupwiseOptimizer):
     ) -> None:
         defaults: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps}
         defaults |= {"weight_decay": weight_decay, "growth": growth}
-        defaults |= {"bias_correction": bias_correction, "updates": 0}
-        defaults |= {"estimate": first_estimate, "numerator": 0.0}
-        super().__init__(parameters, defaults)
+        defaults |= {"bias_correction": bias_correction}
+        super().__init__(parameters, first_estimate, defaults)
 
-    def update(self, group: dict[str, Any]) -> None:
-        """One step of one group; while the rate is zero nothing moves and nothing is estimated."""
-        if group["lr"] == 0.0:
-            return
-        group["updates"] += 1
-        parts = chunks(self.state, group["params"])
-        rate, b = self._rate(group), group["betas"][1] ** 0.5
-        correlation, size = self._accumulate(parts, group, rate)
+    def estimated(self, group: dict[str, Any], parts: Chunks, rate: float) -> bool:
+        """d_{k+1}, from <g_k, s_k / sqrt(v_k)> and ||s_{k+1}||_1."""
+        beta1, beta2 = group["betas"]
+        b = beta2**0.5
+        weights = Weights(rate * (1 - beta1), 1 - beta2, rate * (1 - b))
+        correlation, size = self.accumulate(parts, group, weights)
         group["numerator"] = b * group["numerator"] + (1 - b) * rate * correlation
         if size == 0.0:
-            return
+            return False
         found = group["numerator"] / ((1 - b) * size)
         estimate = group["estimate"]
         group["estimate"] = max(estimate, min(found, estimate * group["growth"]))
-        for _, parameters in parts:
-            first, second = state_lists(self.state, parameters, ("first", "second"))
-            denominator = torch._foreach_sqrt(second)
-            torch._foreach_add_(denominator, group["eps"])
-            if group["weight_decay"] != 0.0:
-                torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])
-            torch._foreach_addcdiv_(parameters, first, denominator, -1.0)
+        return True
 
-    def _rate(self, group: dict[str, Any]) -> float:
-        """d_k gamma_k, corrected if asked."""
-        rate: float = group["lr"] * group["estimate"]
-        if group["bias_correction"]:
-            beta1, beta2 = group["betas"]
-            rate *= (1 - beta2 ** group["updates"]) ** 0.5 / (1 - beta1 ** group["updates"])
-        return rate
+    def way(
+        self, group: dict[str, Any], parameters: list[torch.Tensor], total: list[torch.Tensor]
+    ) -> list[torch.Tensor]:
+        """s_k / sqrt(v_k)."""
+        return list(torch._foreach_div(total, self._denominator(group, parameters)))
 
-    def _accumulate(self, parts: Chunks, group: dict[str, Any], rate: float) -> tuple[float, float]:
-        """Update m, v and s; <g_k, s_k / sqrt(v_k)> before it, ||s_{k+1}||_1 after it."""
-        beta1, beta2 = group["betas"]
-        b = beta2**0.5
-        sums: list[torch.Tensor] = []
-        for _, parameters in parts:
-            first, second, total = state_lists(self.state, parameters, ("first", "second", "sum"))
-            gradients = [p.grad for p in parameters if p.grad is not None]
-            denominator = torch._foreach_sqrt(second)
-            torch._foreach_add_(denominator, group["eps"])
-            along = torch._foreach_div(total, denominator)
-            torch._foreach_mul_(along, gradients)
-            torch._foreach_mul_(first, beta1)
-            torch._foreach_add_(first, gradients, alpha=rate * (1 - beta1))
-            torch._foreach_mul_(second, beta2)
-            torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
-            torch._foreach_mul_(total, b)
-            torch._foreach_add_(total, gradients, alpha=rate * (1 - b))
-            norms = torch._foreach_norm(total, 1)
-            sums += [torch.stack([w.sum(), n]) for w, n in zip(along, norms, strict=True)]
-        if not sums:
-            return 0.0, 0.0
-        correlation, size = torch.stack(sums).sum(0).tolist()
-        return correlation, size
+    def move(self, group: dict[str, Any], parameters: list[torch.Tensor], rate: float) -> None:
+        """Decay, then m over sqrt(v); the rate is in m."""
+        (first,) = state_lists(self.state, parameters, ("first",))
+        if group["weight_decay"] != 0.0:
+            torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])
+        denominator = self._denominator(group, parameters)
+        torch._foreach_addcdiv_(parameters, first, denominator, -1.0)
+
+    def _denominator(
+        self, group: dict[str, Any], parameters: list[torch.Tensor]
+    ) -> tuple[torch.Tensor, ...]:
+        (second,) = state_lists(self.state, parameters, ("second",))
+        denominator = torch._foreach_sqrt(second)
+        torch._foreach_add_(denominator, group["eps"])
+        return denominator

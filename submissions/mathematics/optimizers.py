@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import torch
-from torch.optim import AdamW, Optimizer
+from torch.optim import Adam, AdamW, Optimizer
 
-from harness.interface import Hyperparameters, Problem
+from harness.interface import Hyperparameters, Problem, Schedule
+from submissions import schedules
 from workloads.parameters import Role
 
 TorchProblem = Problem[torch.Tensor]
@@ -24,6 +25,29 @@ def by_role(problem: TorchProblem, roles: Collection[Role]) -> tuple[list[str], 
 def is_fused(parameters: Collection[torch.Tensor]) -> bool:
     """Whether torch has fused steps for the devices that the parameters are on."""
     return all(value.device.type in ("cpu", "cuda") for value in parameters)
+
+
+def adam_on_all(
+    kind: type[Adam], problem: TorchProblem, hyperparameters: Hyperparameters
+) -> tuple[Optimizer, Schedule]:
+    """Adam or a class of its constructor on all parameters, fused where possible; its schedule.
+
+    Args:
+        kind: `Adam`, `AdamW`, ...
+        problem: whose parameters.
+        hyperparameters: `learning_rate`, `beta1`, `beta2`, `epsilon`, `weight_decay` and those of
+            the schedule.
+    """
+    parameters = list(problem.parameters.values())
+    optimizer = kind(
+        parameters,
+        lr=hyperparameters["learning_rate"],
+        betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
+        eps=hyperparameters["epsilon"],
+        weight_decay=hyperparameters["weight_decay"],
+        fused=is_fused(parameters),
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)
 
 
 def adamw(parameters: list[torch.Tensor], hyperparameters: Hyperparameters, rate: str) -> AdamW:
@@ -58,6 +82,40 @@ class GroupwiseOptimizer(Optimizer, ABC):
     @abstractmethod
     def update(self, group: dict[str, Any]) -> None:
         """Update the parameters of one group that have a gradient."""
+
+
+class MomentumMethod(GroupwiseOptimizer):
+    """A method with a rate, a momentum and a weight decay, whose meaning is its own.
+
+    Args:
+        parameters: which parameters.
+        lr: the learning rate.
+        momentum: between 0 and 1.
+        weight_decay: coupled or not, as the method says.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.Tensor],
+        *,
+        lr: float,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+
+def with_momentum(
+    kind: Callable[..., Optimizer], problem: TorchProblem, hyperparameters: Hyperparameters
+) -> tuple[Optimizer, Schedule]:
+    """A method of `MomentumMethod`'s constructor on all parameters, and its schedule."""
+    optimizer = kind(
+        problem.parameters.values(),
+        lr=hyperparameters["learning_rate"],
+        momentum=hyperparameters["momentum"],
+        weight_decay=hyperparameters["weight_decay"],
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)
 
 
 class Combined(Optimizer):

@@ -22,19 +22,17 @@ velocity.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.mathematics.optimizers import MomentumMethod, TorchProblem, with_momentum
 from submissions.mathematics.vectors import chunks, kept, state_lists
 
 
-class Mda(GroupwiseOptimizer):
+class Mda(MomentumMethod):
     """The update above.
 
     Args:
@@ -43,16 +41,6 @@ class Mda(GroupwiseOptimizer):
         momentum: rho.
         weight_decay: lambda, coupled.
     """
-
-    def __init__(
-        self,
-        parameters: Iterable[torch.Tensor],
-        *,
-        lr: float,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     def update(self, group: dict[str, Any]) -> None:
         """One step of one group."""
@@ -72,10 +60,4 @@ class Mda(GroupwiseOptimizer):
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """MDA on all parameters, and its schedule."""
-    optimizer = Mda(
-        problem.parameters.values(),
-        lr=hyperparameters["learning_rate"],
-        momentum=hyperparameters["momentum"],
-        weight_decay=hyperparameters["weight_decay"],
-    )
-    return optimizer, schedules.from_hyperparameters(hyperparameters)
+    return with_momentum(Mda, problem, hyperparameters)

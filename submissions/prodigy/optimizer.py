@@ -7,13 +7,11 @@ from typing import Any
 
 import torch
 
-from submissions.mathematics.optimizers import GroupwiseOptimizer
-from submissions.mathematics.vectors import chunks, state_lists
-
-Chunks = list[tuple[int, list[torch.Tensor]]]
+from submissions.mathematics.learned_rate import Chunks, LearnedRate, Weights
+from submissions.mathematics.vectors import kept, state_lists
 
 
-class Prodigy(GroupwiseOptimizer):
+class Prodigy(LearnedRate):
     """Prodigy, with one estimate for all parameters of a group.
 
     Args:
@@ -44,63 +42,33 @@ class Prodigy(GroupwiseOptimizer):
         defaults: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps}
         defaults |= {"weight_decay": weight_decay, "first_estimate": first_estimate}
         defaults |= {"coefficient": coefficient, "bias_correction": bias_correction}
-        defaults |= {"safeguard_warmup": safeguard_warmup, "step": 0}
-        defaults |= {"estimate": first_estimate, "numerator": 0.0}
-        super().__init__(parameters, defaults)
+        defaults |= {"safeguard_warmup": safeguard_warmup}
+        super().__init__(parameters, first_estimate, defaults)
 
-    def update(self, group: dict[str, Any]) -> None:
-        """One step of one group; none while the rate is zero, as nothing can be estimated then."""
-        if group["lr"] == 0.0:
-            return
-        group["step"] += 1
-        parts = chunks(self.state, group["params"])
-        d, rate = group["estimate"], self._rate(group)
-        correlation, size = self._accumulate(parts, group, rate)
-        beta3 = group["betas"][1] ** 0.5
-        scale = d / group["first_estimate"] * rate
-        group["numerator"] = beta3 * group["numerator"] + scale * correlation
-        if size == 0.0:
-            return
-        group["estimate"] = max(d, group["coefficient"] * group["numerator"] / size)
-        for _, parameters in parts:
-            first, second = state_lists(self.state, parameters, ("first", "second"))
-            denominator = torch._foreach_sqrt(second)
-            torch._foreach_add_(denominator, group["estimate"] * group["eps"])
-            torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])
-            torch._foreach_addcdiv_(parameters, first, denominator, -rate)
-
-    def _rate(self, group: dict[str, Any]) -> float:
-        """eta_t d_t, corrected if asked."""
-        rate: float = group["lr"] * group["estimate"]
-        if group["bias_correction"]:
-            beta1, beta2 = group["betas"]
-            rate *= (1 - beta2 ** group["step"]) ** 0.5 / (1 - beta1 ** group["step"])
-        return rate
-
-    def _accumulate(self, parts: Chunks, group: dict[str, Any], rate: float) -> tuple[float, float]:
-        """Update m, v and s; the inner product <g, w_0 - w> and ||s||_1 over all parameters."""
+    def estimated(self, group: dict[str, Any], parts: Chunks, rate: float) -> bool:
+        """d_{t+1}, from <g_t, w_0 - w_t> and ||s_{t+1}||_1."""
         (beta1, beta2), d = group["betas"], group["estimate"]
-        weight = d / group["first_estimate"] * (d if group["safeguard_warmup"] else rate)
-        sums: list[torch.Tensor] = []
-        for _, parameters in parts:
-            for parameter in parameters:
-                if "start" not in self.state[parameter]:
-                    self.state[parameter]["start"] = parameter.clone()
-            start, first, second, total = state_lists(
-                self.state, parameters, ("start", "first", "second", "sum")
-            )
-            gradients = [p.grad for p in parameters if p.grad is not None]
-            way = torch._foreach_sub(start, parameters)
-            torch._foreach_mul_(way, gradients)
-            torch._foreach_mul_(first, beta1)
-            torch._foreach_add_(first, gradients, alpha=d * (1 - beta1))
-            torch._foreach_mul_(second, beta2)
-            torch._foreach_addcmul_(second, gradients, gradients, d * d * (1 - beta2))
-            torch._foreach_mul_(total, beta2**0.5)
-            torch._foreach_add_(total, gradients, alpha=weight)
-            norms = torch._foreach_norm(total, 1)
-            sums += [torch.stack([w.sum(), n]) for w, n in zip(way, norms, strict=True)]
-        if not sums:
-            return 0.0, 0.0
-        correlation, size = torch.stack(sums).sum(0).tolist()
-        return correlation, size
+        relative = d / group["first_estimate"]
+        weight = relative * (d if group["safeguard_warmup"] else rate)
+        weights = Weights(d * (1 - beta1), d * d * (1 - beta2), weight)
+        correlation, size = self.accumulate(parts, group, weights)
+        group["numerator"] = beta2**0.5 * group["numerator"] + relative * rate * correlation
+        if size == 0.0:
+            return False
+        group["estimate"] = max(d, group["coefficient"] * group["numerator"] / size)
+        return True
+
+    def way(
+        self, group: dict[str, Any], parameters: list[torch.Tensor], total: list[torch.Tensor]
+    ) -> list[torch.Tensor]:
+        """w_0 - w_t."""
+        del group, total
+        return list(torch._foreach_sub(kept(self.state, parameters, "start"), parameters))
+
+    def move(self, group: dict[str, Any], parameters: list[torch.Tensor], rate: float) -> None:
+        """Decay, then m over sqrt(v)."""
+        first, second = state_lists(self.state, parameters, ("first", "second"))
+        denominator = torch._foreach_sqrt(second)
+        torch._foreach_add_(denominator, group["estimate"] * group["eps"])
+        torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])
+        torch._foreach_addcdiv_(parameters, first, denominator, -rate)

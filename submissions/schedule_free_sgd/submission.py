@@ -22,8 +22,7 @@ import torch
 from torch.optim import Optimizer
 
 from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import TorchProblem
+from submissions.mathematics.optimizers import TorchProblem, with_momentum
 from submissions.mathematics.schedule_free import ScheduleFree
 
 
@@ -57,10 +56,4 @@ class ScheduleFreeSgd(ScheduleFree):
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """Schedule-free SGD on all parameters; its schedule only warms up."""
-    optimizer = ScheduleFreeSgd(
-        problem.parameters.values(),
-        lr=hyperparameters["learning_rate"],
-        momentum=hyperparameters["momentum"],
-        weight_decay=hyperparameters["weight_decay"],
-    )
-    return optimizer, schedules.from_hyperparameters(hyperparameters)
+    return with_momentum(ScheduleFreeSgd, problem, hyperparameters)

@@ -11,19 +11,17 @@ Deviations: weight decay is decoupled. The source's majority vote is for several
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.mathematics.optimizers import MomentumMethod, TorchProblem, with_momentum
 from submissions.mathematics.vectors import chunks, state_lists
 
 
-class SignSgd(GroupwiseOptimizer):
+class SignSgd(MomentumMethod):
     """The update above.
 
     Args:
@@ -32,16 +30,6 @@ class SignSgd(GroupwiseOptimizer):
         momentum: beta.
         weight_decay: lambda.
     """
-
-    def __init__(
-        self,
-        parameters: Iterable[torch.Tensor],
-        *,
-        lr: float,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     def update(self, group: dict[str, Any]) -> None:
         """One step of one group."""
@@ -57,10 +45,4 @@ class SignSgd(GroupwiseOptimizer):
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """SignSGD on all parameters, and its schedule."""
-    optimizer = SignSgd(
-        problem.parameters.values(),
-        lr=hyperparameters["learning_rate"],
-        momentum=hyperparameters["momentum"],
-        weight_decay=hyperparameters["weight_decay"],
-    )
-    return optimizer, schedules.from_hyperparameters(hyperparameters)
+    return with_momentum(SignSgd, problem, hyperparameters)

@@ -84,7 +84,7 @@ def unpickled(arena: Arena) -> bool:
 
     pickle.loads(PAYLOAD)
     found = was_run()
-    del sys.was_pickled_code_run  # type: ignore[attr-defined]
+    vars(sys).pop("was_pickled_code_run")
     return found
 
 
