@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.flags import DataDir, Sandbox, Threads
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -32,14 +34,9 @@ def audit(
     store: Annotated[
         Path | None, typer.Option(help="Folder of the audit's records.", show_default="OUT-audit")
     ] = None,
-    sandbox: Annotated[str, typer.Option(help="What confines the worker.")] = "plain",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of downloaded data.", show_default=False)
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(help="CPU threads an operation may use.", show_default="the suite's cores"),
-    ] = None,
+    sandbox: Sandbox = "plain",
+    data_dir: DataDir = None,
+    threads: Threads = None,
 ) -> None:
     """Run chosen trials again at the same point on other instances; exit code 1 if one disagrees.
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Workload
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -19,9 +21,9 @@ if TYPE_CHECKING:
 
 def calibrate(
     *,
-    workload: Annotated[str, typer.Option(help="The workload's name; see `harness list`.")],
-    suite: Annotated[str, typer.Option(help="quick, standard or large.")] = "quick",
-    framework: Annotated[str, typer.Option(help="torch or jax.")] = "torch",
+    workload: Workload,
+    suite: SuiteName = "quick",
+    framework: FrameworkName = "torch",
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the records.", show_default="runs/calibration-SUITE"),
@@ -48,14 +50,9 @@ def calibrate(
     check: Annotated[
         int, typer.Option(help="Instead, run so many whole studies of the first as a check.")
     ] = 0,
-    device: Annotated[
-        str | None,
-        typer.Option(help="cpu, cuda or cuda:N.", show_default="the suite's, or else cpu"),
-    ] = None,
-    sandbox: Annotated[str, typer.Option(help="What confines the worker.")] = "plain",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of downloaded data.", show_default=False)
-    ] = None,
+    device: Device = None,
+    sandbox: Sandbox = "plain",
+    data_dir: DataDir = None,
 ) -> None:
     """Tune baselines, rerun each on fresh seeds, and derive target and budget.
 

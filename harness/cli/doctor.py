@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.flags import Device, SuiteName
+
 
 def doctor(
     *,
-    suite: Annotated[str, typer.Option(help="quick, standard or large.")] = "quick",
-    device: Annotated[
-        str | None,
-        typer.Option(help="cpu, cuda or cuda:N.", show_default="the suite's, or else cpu"),
-    ] = None,
+    suite: SuiteName = "quick",
+    device: Device = None,
     measure: Annotated[
         bool, typer.Option("--measure", help="Measure the machine's speed anew; let it be idle.")
     ] = False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Threads, Workload
 from harness.seeds import PUBLIC_ROUND_SEED
 
 if TYPE_CHECKING:
@@ -21,12 +22,12 @@ COUNT = "the suite's own count"
 
 def run(
     *,
-    workload: Annotated[str, typer.Option(help="The workload's name; see `harness list`.")],
+    workload: Workload,
     submission: Annotated[
         str, typer.Option(help="A known name, a folder or .py file, or module:Class.")
     ],
-    suite: Annotated[str, typer.Option(help="quick or standard.")] = "quick",
-    framework: Annotated[str, typer.Option(help="torch or jax.")] = "torch",
+    suite: SuiteName = "quick",
+    framework: FrameworkName = "torch",
     ruleset: Annotated[str, typer.Option(help="external or self.")] = "external",
     studies: Annotated[
         int | None, typer.Option(help="How many studies.", show_default=COUNT)
@@ -40,22 +41,14 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the records.", show_default="runs/SUITE")
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of downloaded data.", show_default=False)
-    ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(help="cpu, cuda or cuda:N.", show_default="the suite's, or else cpu"),
-    ] = None,
-    sandbox: Annotated[str, typer.Option(help="What confines the worker.")] = "plain",
+    data_dir: DataDir = None,
+    device: Device = None,
+    sandbox: Sandbox = "plain",
     budget_scale: Annotated[
         float, typer.Option(help="Factor on every budget; not 1 means unscored.")
     ] = 1.0,
     variant: Annotated[str, typer.Option(help="base, a held-out variant, or drawn.")] = "base",
-    threads: Annotated[
-        int | None,
-        typer.Option(help="CPU threads an operation may use.", show_default="the suite's cores"),
-    ] = None,
+    threads: Threads = None,
     checkpoint_every: Annotated[
         float, typer.Option(min=0.0, help="Least timed seconds between a trial's checkpoints.")
     ] = 60.0,

@@ -7,18 +7,15 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.flags import DataDir, Sandbox, Threads
+
 
 def trial(
     file: Annotated[Path, typer.Argument(help="A trial's JSON, such as a store's trial.json.")],
     store: Annotated[Path, typer.Option(help="Folder of the records.")],
-    sandbox: Annotated[str, typer.Option(help="What confines the worker.")] = "plain",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of downloaded data.", show_default=False)
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(help="CPU threads an operation may use.", show_default="the suite's cores"),
-    ] = None,
+    sandbox: Sandbox = "plain",
+    data_dir: DataDir = None,
+    threads: Threads = None,
 ) -> None:
     """Run one trial, if the store holds no result of it, and say how it ended."""
     from rich.console import Console
