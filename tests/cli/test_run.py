@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,15 @@ def test_the_body_runs_a_planned_trial(
     assert read_record(planned).identity == read_record(record_paths(tmp_path)[0]).identity
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A child inherits an ignored Ctrl-C, as in a background job; here it must hear it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_says_how_to_go_on(tmp_path: Path, environment: dict[str, str]) -> None:
     flags = ("run", "--workload", "mlp", "--submission", "adamw", "--trials", "1")
     running = subprocess.Popen(
