@@ -150,8 +150,8 @@ class Worker:
         examples = Examples.open(Path(order.train_folder), self._trial.resident_gib)
         self._data = self._stream(examples)
         if self._problem.buffers:
-            first = self._stream(examples)
-            self._statistics_batches = [first.next() for _ in range(STATISTICS_BATCHES)]
+            self._statistics_batches = [self._data.next() for _ in range(STATISTICS_BATCHES)]
+            self._data.seek(0)
         self._adapter.load(self._problem, tensors)
         self._adapter.synchronize()
         self._wire.send(Ready())
