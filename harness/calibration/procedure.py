@@ -6,7 +6,7 @@ Every trial lies in a store and runs once, so an interrupted calibration goes on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,7 @@ class Effort:
     seeds: int = 20
     studies: int = 10
     baselines: tuple[str, ...] = BASELINES
+    rule: Rule = field(default_factory=Rule)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Calibration:
         speed = self._speed(first, pool)
         target = self.places.size.target
         bests = self._whole_studies(pool)
-        chosen = target_of(first.curves, bests, target.metric, target.direction)
+        chosen = target_of(first.curves, bests, target.metric, target.direction, self.effort.rule)
         self.say(f"target: {_noise_text(chosen, target.metric)}")
         others = [self._baseline(name, pool) for name in self.effort.baselines[1:]]
         reached = target.model_copy(update={"value": chosen.value})
@@ -129,7 +130,7 @@ class Calibration:
             metric=target.metric,
             direction=target.direction,
             horizon_steps=self.effort.horizon_steps,
-            rule=Rule(),
+            rule=self.effort.rule,
             target=chosen,
             speed=speed,
             budget_s=budget_of(self.effort.horizon_steps, speed.step_s),

@@ -31,6 +31,8 @@ class Rule(Frozen):
     """The share of whole studies, at points drawn as a user's are, that must reach it in budget."""
     max_variation: float = 0.10
     """The greatest coefficient of variation of the steps to it, among seeds that reach it."""
+    latest_share: Share = 1.0
+    """The share of the horizon by which the median seed must be there: below 1, on the slope."""
     resolution: float = 0.001
     """Targets are multiples of it: a step that evaluation noise cannot tell apart is of no use."""
 
@@ -95,11 +97,16 @@ def target_of(
     """
     rule = rule or Rule()
     needed = math.ceil(rule.reached_share * len(curves) - 1e-9)
+    latest = rule.latest_share * max(
+        (curve.steps[-1] for curve in curves if curve.steps), default=0
+    )
     for value in _candidates(curves, direction, rule.resolution):
         target = Target(metric=metric, direction=direction, value=value)
         noise = noise_of(curves, target)
         studies = sum(best is not None and target.is_met_by(best) for best in study_bests)
-        if noise.reached < needed or noise.variation is None:
+        if noise.reached < needed or noise.variation is None or noise.median_steps is None:
+            continue
+        if noise.median_steps > latest:
             continue
         if studies < rule.studies_share * len(study_bests) - 1e-9:
             continue
@@ -107,7 +114,8 @@ def target_of(
             return noise
     raise HarnessError(
         f"no value of {metric} is reached by {needed} of {len(curves)} seeds with a coefficient of "
-        f"variation of at most {rule.max_variation:g} and by {rule.studies_share:.0%} of studies",
+        f"variation of at most {rule.max_variation:g} and by {rule.studies_share:.0%} of studies, "
+        f"its median seed within {rule.latest_share:.0%} of the horizon",
         "ask for a longer horizon with --horizon-steps",
     )
 

@@ -39,6 +39,9 @@ def calibrate(
     baselines: Annotated[
         str, typer.Option(help="Names with commas; the first sets target and budget.")
     ] = "adamw,nadamw,nesterov,heavy_ball",
+    latest: Annotated[
+        float, typer.Option(help="Share of the horizon by which the median seed is at the target.")
+    ] = 1.0,
     jobs: Annotated[int, typer.Option(help="Trials at once where only steps count.")] = 1,
     threads: Annotated[
         int | None,
@@ -62,6 +65,7 @@ def calibrate(
     from rich.console import Console
 
     from harness.calibration.procedure import Calibration, Effort
+    from harness.calibration.target import Rule
     from harness.cli.machine import choose_device, interruptible, pick, run_options
     from harness.plan.plan import FRAMEWORKS, PlanRequest, workload_at
     from harness.registry import suite as suite_of
@@ -82,7 +86,14 @@ def calibrate(
             _check(console, request, check, store / "check", options, write=write)
             return
         steps = horizon_steps or size.budget.horizon_steps
-        effort = Effort(steps, points=points, seeds=seeds, studies=studies, baselines=names)
+        effort = Effort(
+            steps,
+            points=points,
+            seeds=seeds,
+            studies=studies,
+            baselines=names,
+            rule=Rule(latest_share=latest),
+        )
         found = Calibration(request, effort, store, options, jobs, _plainly(console)).run()
     _finish(console, found, store, write=write)
 

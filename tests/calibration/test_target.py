@@ -48,6 +48,14 @@ def test_uneven_times_lower_the_target() -> None:
         target_of([*early, *late], [], "accuracy", "maximize")
 
 
+def test_a_target_on_the_slope_is_met_by_its_share_of_the_horizon() -> None:
+    curves = [rising(top=0.6)] * 10
+    whole = target_of(curves, [], "accuracy", "maximize")
+    half = target_of(curves, [], "accuracy", "maximize", Rule(latest_share=0.5))
+    assert (whole.value, half.value) == (0.6, 0.3)
+    assert half.median_steps == 500
+
+
 def test_a_metric_to_minimise_is_turned_round() -> None:
     mirrored = [
         Curve(instance_seed="0", steps=c.steps, values=tuple(1.0 - (v or 0.0) for v in c.values))
