@@ -93,9 +93,14 @@ class Calibration:
         with Pool(self.store, self.jobs, self._finished) as pool:
             return self._in(pool)
 
+    def at_declared_target(self) -> tuple[Baseline, ...]:
+        """The baselines, each tuned, rerun and timed, at the target that the workload declares."""
+        with Pool(self.store, self.jobs, self._finished) as pool:
+            found = [self._baseline(name, pool) for name in self.effort.baselines]
+        return tuple(_at(self.places.size.target, baseline) for baseline in found)
+
     def _in(self, pool: Pool) -> Summary:
         first = self._baseline(self.effort.baselines[0], pool)
-        speed = self._speed(first, pool)
         target = self.places.size.target
         bests = self._whole_studies(pool)
         chosen = target_of(first.curves, bests, target.metric, target.direction, self.effort.rule)
@@ -103,7 +108,7 @@ class Calibration:
         others = [self._baseline(name, pool) for name in self.effort.baselines[1:]]
         reached = target.model_copy(update={"value": chosen.value})
         reports = [_at(reached, found) for found in (first, *others)]
-        return self._summary(chosen, speed, bests, reports)
+        return self._summary(chosen, bests, reports)
 
     def _whole_studies(self, pool: Pool) -> tuple[float | None, ...]:
         """Whole studies of the first baseline, so that the target is within a user's reach."""
@@ -118,7 +123,6 @@ class Calibration:
     def _summary(
         self,
         chosen: Noise,
-        speed: Speed,
         bests: tuple[float | None, ...],
         baselines: Sequence[Baseline],
     ) -> Summary:
@@ -132,8 +136,7 @@ class Calibration:
             horizon_steps=self.effort.horizon_steps,
             rule=self.effort.rule,
             target=chosen,
-            speed=speed,
-            budget_s=budget_of(self.effort.horizon_steps, speed.step_s),
+            budget_s=budget_of(self.effort.horizon_steps, _first_step_s(baselines)),
             study_bests=bests,
             baselines=tuple(baselines),
         )
@@ -155,6 +158,7 @@ class Calibration:
             curves=tuple(curve_of(record, self.store) for record in records),
             final_mean=_six_digits(np.mean(finals)) if finals else None,
             final_deviation=_six_digits(np.std(finals, ddof=1)) if len(finals) > 1 else None,
+            speed=self._speed(found, best, pool),
         )
 
     def _tune(self, found: Resolved, pool: Pool) -> tuple[Point, list[Tried]]:
@@ -175,19 +179,16 @@ class Calibration:
             self.say(f"{found.ref.name}: {len(records)} points to {steps} steps tried")
         return numbered[0][1], tried
 
-    def _speed(self, baseline: Baseline, pool: Pool) -> Speed:
-        """Time the baseline's best point alone, with all threads of a scored trial."""
+    def _speed(self, found: Resolved, best: Point, pool: Pool) -> Speed | None:
+        """Time a baseline's best point alone, with all threads of a scored trial."""
         from harness.hardware import fingerprint
 
-        found, steps = resolve(baseline.submission), min(self.effort.horizon_steps, TIMING_STEPS)
-        trials = self.places.timing(found, baseline.best_point, steps, TIMING_TRIALS)
+        steps = min(self.effort.horizon_steps, TIMING_STEPS)
+        trials = self.places.timing(found, best, steps, TIMING_TRIALS)
         records = pool.run_alone(trials, self.options)
         times = [time for record in records for time in step_times_of(record, self.store)]
         if not times:
-            raise HarnessError(
-                f"no timing trial of {baseline.submission} made a step",
-                f"look at worker.log below {self.store}",
-            )
+            return None
         return Speed(
             step_s=_six_digits(np.median(times)),
             trials=len(records),
@@ -217,6 +218,15 @@ def _ranked(
         for (number, point), final in zip(numbered, finals, strict=True)
     ]
     return [pair for _, pair in sorted(keyed, key=lambda entry: entry[0])]
+
+
+def _first_step_s(baselines: Sequence[Baseline]) -> float:
+    """Seconds a step of the baseline that sets the budget."""
+    speed = baselines[0].speed
+    if speed is None:
+        name = baselines[0].submission
+        raise HarnessError(f"no timing trial of {name} made a step", "look at their worker.log")
+    return speed.step_s
 
 
 def _at(target: Target, baseline: Baseline) -> Baseline:

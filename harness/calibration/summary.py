@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from harness.calibration.target import Curve, Direction, Noise, Rule
+from harness.calibration.target import Curve, Direction, Noise, Rule, steps_to
 from harness.errors import HarnessError
 from harness.trial import Framework, Scalar
-from workloads.spec import Count, Frozen, Positive, Share
+from workloads.spec import Count, Frozen, Positive, Share, Target
 
 HORIZON_SHARE = 0.75
 """The horizon of a tuned schedule as a share of the budget: budget = horizon / 0.75."""
@@ -25,6 +26,16 @@ class Tried(Frozen):
     """The metric after the rung's last step; None if the trial did not get there."""
 
 
+class Speed(Frozen):
+    """How fast a baseline trained alone."""
+
+    step_s: Positive
+    """The median seconds a step over the grid intervals of all timing trials."""
+    trials: Count
+    threads: Count
+    hardware: str
+
+
 class Baseline(Frozen):
     """One baseline: how it was tuned and what its best point does on fresh seeds."""
 
@@ -36,18 +47,24 @@ class Baseline(Frozen):
     final_mean: float | None
     final_deviation: float | None
     """The standard deviation of the final metric over seeds."""
+    speed: Speed | None
+    """None where it was not timed."""
     at_target: Noise | None = None
     """How it fares at the target; None before there is one."""
 
+    def times_s(self, target: Target) -> tuple[float, ...]:
+        """Seconds to a target of each seed, at the baseline's own speed; infinite where missed.
 
-class Speed(Frozen):
-    """How fast the first baseline trained alone."""
-
-    step_s: Positive
-    """The median seconds a step over the grid intervals of all timing trials."""
-    trials: Count
-    threads: Count
-    hardware: str
+        Raises:
+            HarnessError: the baseline was not timed.
+        """
+        if self.speed is None:
+            raise HarnessError(
+                f"baseline {self.submission} was not timed",
+                f"harness calibrate --baselines {self.submission} --add --write times it",
+            )
+        reached = [steps_to(curve, target) for curve in self.curves]
+        return tuple(math.inf if n is None else n * self.speed.step_s for n in reached)
 
 
 class Check(Frozen):
@@ -73,12 +90,17 @@ class Summary(Frozen):
     horizon_share: Share = HORIZON_SHARE
     rule: Rule
     target: Noise
-    speed: Speed
     budget_s: Positive
     study_bests: tuple[float | None, ...]
     """The best value of each whole study of the first baseline, counted in steps."""
     baselines: tuple[Baseline, ...]
+    """The first one set target and budget."""
     check: Check | None = None
+
+    def with_baselines(self, added: Iterable[Baseline]) -> Summary:
+        """The same with more baselines; one of a name that is there takes its place."""
+        found = {baseline.submission: baseline for baseline in (*self.baselines, *added)}
+        return self.model_copy(update={"baselines": tuple(found.values())})
 
 
 def budget_of(horizon_steps: int, step_s: float) -> float:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.body import RunOptions
+    from harness.calibration.procedure import Calibration
     from harness.calibration.summary import Baseline, Summary
     from harness.plan.plan import PlanRequest
 
@@ -50,6 +51,9 @@ def calibrate(
     write: Annotated[
         bool, typer.Option("--write", help="Put target, budget and summary beside the workload.")
     ] = False,
+    add: Annotated[
+        bool, typer.Option("--add", help="Instead, add the baselines at the declared target.")
+    ] = False,
     check: Annotated[
         int, typer.Option(help="Instead, run so many whole studies of the first as a check.")
     ] = 0,
@@ -61,6 +65,7 @@ def calibrate(
 
     Interrupted, it goes on with the trials that have not finished. The summary is OUT/summary.json;
     --write copies it beside the workload, into calibration/SUITE.json, and changes workload.toml.
+    --add and --check leave target and budget as they are.
     """
     from rich.console import Console
 
@@ -94,7 +99,11 @@ def calibrate(
             baselines=names,
             rule=Rule(latest_share=latest),
         )
-        found = Calibration(request, effort, store, options, jobs, _plainly(console)).run()
+        made = Calibration(request, effort, store, options, jobs, _plainly(console))
+        if add:
+            _add(console, made, write=write)
+            return
+        found = made.run()
     _finish(console, found, store, write=write)
 
 
@@ -112,7 +121,7 @@ def _finish(console: Console, found: Summary, store: Path, *, write: bool) -> No
 
     folder, say = workload(found.workload).folder, _plainly(console)
     console.print(_table(found))
-    say(f"{1e3 * found.speed.step_s:.3f} ms a step, budget {found.budget_s:g} s")
+    say(f"budget {found.budget_s:g} s")
     write_summary(store / "summary.json", found)
     say(f"summary: {store / 'summary.json'}")
     if write:
@@ -137,23 +146,37 @@ def _table(found: Summary) -> Table:
         "median steps",
         "time (s)",
         "variation",
+        "ms a step",
     )
     for name in names:
         table.add_column(name, justify="left" if name == "baseline" else "right")
     for baseline in found.baselines:
-        table.add_row(baseline.submission, *_cells(baseline, found.speed.step_s))
+        table.add_row(baseline.submission, *_cells(baseline))
     return table
 
 
-def _cells(baseline: Baseline, step_s: float) -> tuple[str, ...]:
+def _cells(baseline: Baseline) -> tuple[str, ...]:
     noise, mean, deviation = baseline.at_target, baseline.final_mean, baseline.final_deviation
     final = "-" if mean is None else f"{mean:.4f}"
     final += "" if deviation is None else f" ± {deviation:.4f}"
+    step = "-" if baseline.speed is None else f"{1e3 * baseline.speed.step_s:.3f}"
     if noise is None or noise.median_steps is None or noise.variation is None:
-        return final, "0", "-", "-", "-"
-    reached = f"{noise.reached} of {noise.seeds}"
-    time = f"{noise.median_steps * step_s:.2f}"
-    return final, reached, f"{noise.median_steps:g}", time, f"{100.0 * noise.variation:.1f} %"
+        return final, "0", "-", "-", "-", step
+    reached, variation = f"{noise.reached} of {noise.seeds}", f"{100.0 * noise.variation:.1f} %"
+    time = "-" if baseline.speed is None else f"{noise.median_steps * baseline.speed.step_s:.2f}"
+    return final, reached, f"{noise.median_steps:g}", time, variation, step
+
+
+def _add(console: Console, made: Calibration, *, write: bool) -> None:
+    from harness.calibration.summary import read_summary, summary_path, write_summary
+    from harness.registry import workload
+
+    path = summary_path(workload(made.request.workload).folder, made.request.suite)
+    found, say = read_summary(path).with_baselines(made.at_declared_target()), _plainly(console)
+    console.print(_table(found))
+    if write:
+        write_summary(path, found)
+    say(f"added to {path}" if write else "--write adds these to the summary beside the workload")
 
 
 def _check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,8 @@ def test_target_and_budget_follow_from_the_summary(
     size = workload("mlp").at("quick")
     reached = size.target.model_copy(update={"value": summary.target.value})
     assert baseline.at_target == noise_of(baseline.curves, reached) == summary.target
-    assert summary.budget_s == budget_of(100, summary.speed.step_s)
+    assert baseline.speed is not None
+    assert summary.budget_s == budget_of(100, baseline.speed.step_s)
     write_summary(tmp_path / "a" / "summary.json", summary)
     assert read_summary(tmp_path / "a" / "summary.json") == summary
 
@@ -65,6 +67,20 @@ def test_a_repetition_runs_nothing(found: tuple[Path, Path, Summary, list[str]])
     again, repeated = calibrate(store, cache)
     assert again == summary
     assert not any(line.startswith("  ") for line in repeated)
+
+
+def test_a_baseline_added_later_is_judged_at_the_declared_target(
+    found: tuple[Path, Path, Summary, list[str]],
+) -> None:
+    store, cache, summary, _ = found
+    options = RunOptions(cache_dir=cache, threads=1)
+    made = Calibration(REQUEST, EFFORT, store, options, 1, print)
+    (added,) = made.at_declared_target()
+    target = workload("mlp").at("quick").target
+    assert added.at_target == noise_of(added.curves, target)
+    assert added.curves == summary.baselines[0].curves
+    assert set(added.times_s(target)) == {math.inf}  # a hundred steps do not get there
+    assert summary.with_baselines([added]).baselines == (added,)
 
 
 def test_a_trial_in_steps_has_the_schedule_of_the_whole_budget() -> None:

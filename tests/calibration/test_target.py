@@ -105,7 +105,8 @@ def test_a_committed_target_follows_from_its_summary(path: Path) -> None:
     )
     size = workload(summary.workload).at(summary.suite)
     assert (chosen, chosen.value) == (summary.target, size.target.value)
-    assert summary.budget_s == budget_of(summary.horizon_steps, summary.speed.step_s)
+    assert first.speed is not None
+    assert summary.budget_s == budget_of(summary.horizon_steps, first.speed.step_s)
     assert (size.budget.runtime_s, size.budget.horizon_steps) == (
         summary.budget_s,
         summary.horizon_steps,

@@ -98,35 +98,108 @@ def _logits(run: Run, tokens: Array) -> Array:
 def _cell(run: Run, name: str, values: Array) -> Array:
     """One LSTM layer over a sequence: (batch, time, in) -> (batch, time, hidden)."""
     entering, layer = run.linear(f"{name}.input", values), f"{name}.recurrent"
-    if run.sizes.norm == "layer":
-        entering = run.norm(f"{name}.input_norm", entering)
-    is_tapped = layer in run.offsets
-    shifts = jnp.broadcast_to(run.offsets[layer], entering.shape) if is_tapped else None
     weight = run.parameters[f"{layer}.weight"].T
-    start = jnp.zeros((len(values), run.sizes.hidden), values.dtype)
+    if run.sizes.norm == "layer":
+        outputs = _normed_recurrence(run, name, _by_time(entering), weight)
+    else:
+        entering = entering + run.offsets.get(layer, 0.0)
+        outputs = recurrence(_by_time(entering), weight)
+    if layer in run.offsets:
+        run.layer_inputs[layer] = _by_time(_delayed(outputs))
+    return _by_time(outputs)
+
+
+def _by_time(values: Array) -> Array:
+    """Batch and time exchanged."""
+    return values.swapaxes(0, 1)
+
+
+def _delayed(values: Array) -> Array:
+    """(time, ...), each one step later, 0 first."""
+    return jnp.concatenate([jnp.zeros_like(values[:1]), values[:-1]])
+
+
+@jax.custom_jvp
+def recurrence(entering: Array, weight: Array) -> Array:
+    """Hidden states (time, batch, hidden) of a plain LSTM that starts at 0.
+
+    `entering` (time, batch, 4 hidden) is the gates' other part, `weight` (hidden, 4 hidden). The
+    derivative is written by hand, as a loop that is linear in the tangents: differentiated as it
+    stands, the loop would add up the weight's gradient time step by time step, and that costs more
+    than all the rest. Every further derivative is JAX's own.
+    """
+    return _course(entering, weight)[0]
+
+
+@recurrence.defjvp
+def _tangent(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    weight = primals[1]
+    outputs, gates, memories = _course(*primals)
+    enter, keep, new, leave = jnp.split(gates, 4, -1)
+    shown = jnp.tanh(memories)
+    slopes = [
+        new * enter * (1.0 - enter),
+        _delayed(memories) * keep * (1.0 - keep),
+        enter * (1.0 - jnp.square(new)),
+        shown * leave * (1.0 - leave),
+    ]
+    passed = leave * (1.0 - jnp.square(shown))
+    driving = tangents[0] + _delayed(outputs) @ tangents[1]
+
+    def step(state: State, at: tuple[Array, Array, Array, Array]) -> tuple[State, Array]:
+        drive, slope, kept, through = at
+        moved = slope * (drive + state[0] @ weight).astype(jnp.float32)
+        entered, forgot, renewed, left = jnp.split(moved, 4, -1)
+        memory = kept * state[1] + entered + forgot + renewed
+        hidden = (through * memory + left).astype(drive.dtype)
+        return (hidden, memory), hidden
+
+    steps = (driving, jnp.concatenate(slopes, -1), keep, passed)
+    return outputs, jax.lax.scan(step, _rest(driving), steps, unroll=UNROLLED_STEPS)[1]
+
+
+def _course(entering: Array, weight: Array) -> tuple[Array, Array, Array]:
+    """Hidden states, gates after their nonlinearities and memories at every time step."""
+
+    def step(state: State, entered: Array) -> tuple[State, tuple[Array, Array, Array]]:
+        gates = (entered + state[0] @ weight).astype(jnp.float32)
+        enter, keep, new, leave = jnp.split(gates, 4, -1)
+        opened = [jax.nn.sigmoid(enter), jax.nn.sigmoid(keep), jnp.tanh(new)]
+        memory = opened[1] * state[1] + opened[0] * opened[2]
+        opened.append(jax.nn.sigmoid(leave))
+        hidden = (opened[3] * jnp.tanh(memory)).astype(entered.dtype)
+        return (hidden, memory), (hidden, jnp.concatenate(opened, -1), memory)
+
+    course: tuple[Array, Array, Array] = jax.lax.scan(
+        step, _rest(entering), entering, unroll=UNROLLED_STEPS
+    )[1]
+    return course
+
+
+def _rest(entering: Array) -> State:
+    """The state before the first step, for (time, batch, 4 hidden)."""
+    start = jnp.zeros((entering.shape[1], entering.shape[2] // 4), entering.dtype)
+    return start, start.astype(jnp.float32)
+
+
+def _normed_recurrence(run: Run, name: str, entering: Array, weight: Array) -> Array:
+    """Hidden states (time, batch, hidden) of an LSTM with three layer normalisations."""
+    entering = run.norm(f"{name}.input_norm", entering)
+    layer = f"{name}.recurrent"
+    shifts = None
+    if layer in run.offsets:
+        shifts = _by_time(jnp.broadcast_to(run.offsets[layer], _by_time(entering).shape))
 
     def step(state: State, entered: tuple[Array, Array | None]) -> tuple[State, Array]:
         around = state[0] @ weight
         if entered[1] is not None:
             around = around + entered[1]
-        hidden, memory = _gated(run, name, entered[0], around, state[1])
-        return (hidden.astype(values.dtype), memory), hidden.astype(values.dtype)
+        gates = entered[0] + run.norm(f"{name}.recurrent_norm", around)
+        enter, keep, new, leave = jnp.split(gates.astype(jnp.float32), 4, -1)
+        memory = jax.nn.sigmoid(keep) * state[1] + jax.nn.sigmoid(enter) * jnp.tanh(new)
+        shown = run.norm(f"{name}.cell_norm", memory)
+        hidden = (jax.nn.sigmoid(leave) * jnp.tanh(shown)).astype(weight.dtype)
+        return (hidden, memory), hidden
 
-    by_time = jax.tree.map(lambda array: array.swapaxes(0, 1), (entering, shifts))
-    first = (start, start.astype(jnp.float32))
-    _, outputs = jax.lax.scan(step, first, by_time, unroll=UNROLLED_STEPS)
-    if is_tapped:
-        run.layer_inputs[layer] = jnp.concatenate([start[None], outputs[:-1]]).swapaxes(0, 1)
-    return outputs.swapaxes(0, 1)
-
-
-def _gated(run: Run, name: str, entering: Array, around: Array, memory: Array) -> State:
-    """One time step from the two products, (batch, 4 hidden) each."""
-    has_norm = run.sizes.norm == "layer"
-    if has_norm:
-        around = run.norm(f"{name}.recurrent_norm", around)
-    gates = (entering + around).astype(jnp.float32)
-    enter, keep, new, leave = jnp.split(gates, 4, -1)
-    memory = jax.nn.sigmoid(keep) * memory + jax.nn.sigmoid(enter) * jnp.tanh(new)
-    shown = run.norm(f"{name}.cell_norm", memory) if has_norm else memory
-    return jax.nn.sigmoid(leave) * jnp.tanh(shown), memory
+    start = _rest(entering.astype(weight.dtype))
+    return jax.lax.scan(step, start, (entering, shifts), unroll=UNROLLED_STEPS)[1]
