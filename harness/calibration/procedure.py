@@ -60,6 +60,7 @@ class Effort:
     studies: int = 10
     baselines: tuple[str, ...] = BASELINES
     rule: Rule = field(default_factory=Rule)
+    budget_margin: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Calibration:
         bests: tuple[float | None, ...],
         baselines: Sequence[Baseline],
     ) -> Summary:
-        request, target = self.request, self.places.size.target
+        request, target, margin = self.request, self.places.size.target, self.effort.budget_margin
         return Summary(
             workload=request.workload,
             suite=request.suite,
@@ -136,7 +137,8 @@ class Calibration:
             horizon_steps=self.effort.horizon_steps,
             rule=self.effort.rule,
             target=chosen,
-            budget_s=budget_of(self.effort.horizon_steps, _first_step_s(baselines)),
+            budget_margin=margin,
+            budget_s=budget_of(self.effort.horizon_steps, _first_step_s(baselines), margin),
             study_bests=bests,
             baselines=tuple(baselines),
         )

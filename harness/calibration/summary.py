@@ -90,6 +90,9 @@ class Summary(Frozen):
     horizon_share: Share = HORIZON_SHARE
     rule: Rule
     target: Noise
+    budget_margin: Positive = 1.0
+    """How many times slower than the timing a framework or a machine may be and still train for the
+    whole horizon within the budget."""
     budget_s: Positive
     study_bests: tuple[float | None, ...]
     """The best value of each whole study of the first baseline, counted in steps."""
@@ -103,9 +106,9 @@ class Summary(Frozen):
         return self.model_copy(update={"baselines": tuple(found.values())})
 
 
-def budget_of(horizon_steps: int, step_s: float) -> float:
-    """The budget in seconds, rounded up to a tenth: the horizon's time over 0.75."""
-    return math.ceil(horizon_steps * step_s / HORIZON_SHARE * 10.0) / 10.0
+def budget_of(horizon_steps: int, step_s: float, margin: float = 1.0) -> float:
+    """The budget in seconds, rounded up to a tenth: the horizon's time and a margin, over 0.75."""
+    return math.ceil(horizon_steps * step_s * margin / HORIZON_SHARE * 10.0) / 10.0
 
 
 def summary_path(folder: Path, suite: str) -> Path:

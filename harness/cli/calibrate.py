@@ -43,6 +43,9 @@ def calibrate(
     latest: Annotated[
         float, typer.Option(help="Share of the horizon by which the median seed is at the target.")
     ] = 1.0,
+    margin: Annotated[
+        float, typer.Option(help="Times slower that a framework may be and keep the horizon.")
+    ] = 1.0,
     jobs: Annotated[int, typer.Option(help="Trials at once where only steps count.")] = 1,
     threads: Annotated[
         int | None,
@@ -98,6 +101,7 @@ def calibrate(
             studies=studies,
             baselines=names,
             rule=Rule(latest_share=latest),
+            budget_margin=margin,
         )
         made = Calibration(request, effort, store, options, jobs, _plainly(console))
         if add:

@@ -90,6 +90,7 @@ def test_any_target_fulfils_its_rule(shapes: list[tuple[int, float]]) -> None:
 def test_a_budget_is_the_horizon_over_three_quarters() -> None:
     assert budget_of(3000, 1e-3) == 4.0
     assert budget_of(3001, 1e-3) == 4.1
+    assert budget_of(3000, 1e-3, 1.5) == 6.0
 
 
 def test_some_calibration_is_committed() -> None:
@@ -106,7 +107,8 @@ def test_a_committed_target_follows_from_its_summary(path: Path) -> None:
     size = workload(summary.workload).at(summary.suite)
     assert (chosen, chosen.value) == (summary.target, size.target.value)
     assert first.speed is not None
-    assert summary.budget_s == budget_of(summary.horizon_steps, first.speed.step_s)
+    margin = summary.budget_margin
+    assert summary.budget_s == budget_of(summary.horizon_steps, first.speed.step_s, margin)
     assert (size.budget.runtime_s, size.budget.horizon_steps) == (
         summary.budget_s,
         summary.horizon_steps,
