@@ -87,15 +87,20 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
 
 
 def marks(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Stamps of what is no breach and must be seen: disturbed trials, and repeated ones.
+    """Stamps of what is no breach and must be seen: normalised trials, disturbed, repeated ones.
 
-    The columns `disturbed` (what disturbed a trial) and `attempt` (its number) may be missing.
+    The columns `normalised` (how), `disturbed` (by what), `attempt` (its number) and `resumed` (how
+    often) may be missing.
     """
     found = []
+    if "normalised" in frame.columns:
+        found += [f"normalised: {how}" for how in sorted(frame["normalised"].unique()) if how]
     if "disturbed" in frame.columns and (count := int(frame["disturbed"].fillna("").ne("").sum())):
         found.append(f"disturbed: the machine changed around {count} of {len(frame)} trials")
     if "attempt" in frame.columns and (count := int(frame["attempt"].gt(1).sum())):
         found.append(f"repeated: {count} of {len(frame)} trials were begun more than once")
+    if "resumed" in frame.columns and (count := int(frame["resumed"].gt(0).sum())):
+        found.append(f"resumed: {count} of {len(frame)} trials went on from a checkpoint")
     return tuple(found)
 
 

@@ -27,6 +27,14 @@ Allow = Annotated[
     list[str] | None,
     typer.Option(help="A rule to override, as a refusal names it; the output is stamped."),
 ]
+Normalise = Annotated[
+    Path | None,
+    typer.Option(
+        help="Records of another machine, put into OUT's seconds by the reference's trials that "
+        "were run there in between; the output is stamped.",
+        show_default=False,
+    ),
+]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything here as JSON.")]
 CsvFile = Annotated[Path | None, typer.Option("--csv", help="Write the table here as CSV.")]
 
@@ -46,6 +54,8 @@ class Source:
     rules: str = "guided-descent"
     clock: str = "seconds"
     allow: tuple[str, ...] = ()
+    normalise: Path | None = None
+    reference: str = "adamw"
 
 
 def score(
@@ -57,6 +67,7 @@ def score(
     reference: Reference = "adamw",
     resamples: Resamples = 2000,
     allow: Allow = None,
+    normalise: Normalise = None,
     json: JsonFile = None,
     csv: CsvFile = None,
 ) -> None:
@@ -65,7 +76,8 @@ def score(
     from scoring.report.tables import workload_table
     from scoring.uncertainty import assess
 
-    board, frame = load_board(Source(out, times, rules, clock, tuple(allow or ())))
+    allowed = tuple(allow or ())
+    board, frame = load_board(Source(out, times, rules, clock, allowed, normalise, reference))
     table = workload_table(board, frame)
     sure = assess(board, reference, resamples)
     print_board(board, table, sure)
@@ -86,6 +98,8 @@ def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
     from scoring.rules import load_rules
 
     rules = load_rules(source.rules)
+    if source.normalise is not None and source.out is None:
+        raise HarnessError("--normalise goes with a folder", "harness score OUT --normalise DIR")
     if source.out is None and source.times is not None:
         return score_table(read_table(source.times), rules, source.clock, source.allow), None
     if source.out is None or source.times is not None:
@@ -94,11 +108,27 @@ def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
             "harness score OUT   or   harness score --times FILE.csv --rules algoperf-v0.5",
         )
     frame, curves = read_records(source.out), None
-    if rules.best_trial == "evaluation":
-        from harness.record.table import curves_frame
+    if source.normalise is not None:
+        from scoring.normalise import normalised
 
-        curves = curves_frame(source.out)
+        frame = normalised(frame, read_records(source.normalise), source.reference)
+    if rules.best_trial == "evaluation":
+        curves = _curves(source, frame)
     return score_results(frame, rules, source.clock, source.allow, curves), frame
+
+
+def _curves(source: Source, frame: pd.DataFrame) -> pd.DataFrame:
+    """The curves of a frame's trials: of the folder, and of the one that was normalised."""
+    import pandas as pd
+
+    from harness.record.table import curves_frame
+
+    own = [curves_frame(source.out)] if source.out else []
+    if source.normalise is None:
+        return own[0]
+    there = curves_frame(source.normalise)
+    scaled = frame.loc[frame["normalised"].ne(""), "identity"]
+    return pd.concat([*own, there[there["identity"].isin(scaled)]], ignore_index=True)
 
 
 def read_records(out: Path) -> pd.DataFrame:

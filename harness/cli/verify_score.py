@@ -55,6 +55,11 @@ def _scored(out: Path, said: dict[str, Any], file: Path) -> Scoreboard:
         raise HarnessError(
             f"{file} is no score: {error}", "write one with: harness score OUT --json FILE"
         ) from error
+    if "normalised" in stamped:
+        raise HarnessError(
+            f"{file} is a normalised score: it rests on the records of two machines",
+            "score both folders again with --normalise and compare",
+        )
     curves = curves_frame(out) if rules.best_trial == "evaluation" else None
     allowed = [name for name in stamped if name in RULES]
     return score_results(read_records(out), rules, clock, allowed, curves)

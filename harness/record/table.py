@@ -76,6 +76,9 @@ def _row(path: Path) -> dict[str, Any]:
             "hardware": begin.get("fingerprint", ""),
             "origin": begin.get("origin", ""),
             "attempt": begin.get("attempt", 1),
+            "resumed": sum(event["kind"] == "resumed" for event in events),
+            "begun_at": events[0]["at"] if events else "",
+            "ended_at": events[-1]["at"] if ended else "",
             "record": str(path.parent),
         }
     )

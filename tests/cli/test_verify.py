@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli.app import app
+from harness.errors import HarnessError
 from tests.record.conftest import Made
 
 
@@ -62,3 +63,9 @@ def test_a_round_from_draw_to_check(made: Made, tmp_path: Path) -> None:
     code, shown = harness("verify", str(made.store), "--round", public)
     assert code == 1
     assert "not of this one" in shown
+
+
+def test_a_folder_is_not_normalised_by_itself(made: Made) -> None:
+    done = CliRunner().invoke(app, ["score", str(made.store), "--normalise", str(made.store)])
+    assert isinstance(done.exception, HarnessError)
+    assert "both folders are of machine" in done.exception.message

@@ -1,0 +1,113 @@
+"""Records of another machine, put into the seconds of the first by a reference run in between.
+
+    time here = time there / ratio,   ratio = median over trials of (s/step there) / (s/step here)
+
+for each workload; the trials are the reference's on the same instances on both machines. Seconds a
+step are compared and not times to target, which the reference's luck enters, too. The ratio is the
+reference's own: another method may gain more or less from a machine, so every score is stamped.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from harness.errors import HarnessError
+
+MOST_BETWEEN = 3
+"""How many trials may lie between two of the reference's: as many as a study has."""
+DRIFT = 0.25
+"""How far the ratios of the reference's trials may lie apart: what disturbs a trial, too."""
+SECONDS = ["time_to_target_s", "last_miss_s", "timed_s", "budget_s"]
+INSTANCE = ["framework", "ruleset", "column", "study", "trial", "instance_seed", "workload_hash"]
+
+
+def normalised(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """The trials of two prepared frames, those of the second in the seconds of the first.
+
+    The reference's own trials of the second are left out. The column `normalised` says what was
+    done to a trial; "" for those of the first frame.
+
+    Args:
+        frame: of one machine.
+        other: of another one, with the columns `begun_at` and `ended_at`.
+        reference: the submission that ran on both.
+
+    Raises:
+        HarnessError: the machines are not two, an entry is in both frames, the reference lacks
+            trials, or was not run in between, or the other machine's speed changed.
+    """
+    here, there = _machine(frame), _machine(other)
+    if here == there:
+        raise HarnessError(f"both folders are of machine {here}", "score them without --normalise")
+    theirs = other[other["submission"] != reference]
+    _refuse_entries_of_both(frame, theirs)
+    parts = [frame.assign(normalised="")]
+    for column, trials in theirs.groupby("column"):
+        ran = other[(other["submission"] == reference) & (other["column"] == column)]
+        _refuse_unless_between(trials, ran, f"{reference} on {column}")
+        ratio, count = _ratio(frame[frame["submission"] == reference], ran, reference, str(column))
+        what = (
+            f"{column}: seconds of {there} divided by {ratio:.3g}, {reference}'s time a step there "
+            f"over that on {here} ({count} trials run in between)"
+        )
+        scaled = {name: trials[name].astype(float) / ratio for name in SECONDS}
+        parts.append(trials.assign(**scaled, hardware=here, normalised=what))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _machine(frame: pd.DataFrame) -> str:
+    found = sorted({str(value) for value in frame["hardware"]} - {""})
+    if len(found) != 1:
+        raise HarnessError(
+            f"a folder of {len(found)} machines: {', '.join(found) or 'no trial has begun'}",
+            "keep the records of each machine in a folder of its own",
+        )
+    return found[0]
+
+
+def _refuse_entries_of_both(frame: pd.DataFrame, theirs: pd.DataFrame) -> None:
+    keys = ["submission", "framework", "column"]
+    both = frame[keys].drop_duplicates().merge(theirs[keys].drop_duplicates())
+    if len(both):
+        names = ", ".join(sorted(set(both["submission"] + " on " + both["column"])))
+        raise HarnessError(
+            f"in both folders: {names}", "normalise a folder without the entries that are here"
+        )
+
+
+def _refuse_unless_between(trials: pd.DataFrame, ran: pd.DataFrame, what: str) -> None:
+    """Each trial lies between two of the reference's, with at most a study in between."""
+    spans = list(zip(ran["begun_at"].map(str), ran["ended_at"].map(str), strict=True))
+    others = trials["begun_at"].map(str).tolist()
+    for trial in trials.to_dict("records"):
+        before = max((end for _, end in spans if end <= str(trial["begun_at"])), default="")
+        after = min((begun for begun, _ in spans if begun >= str(trial["ended_at"])), default="")
+        between = sum(before <= begun < after for begun in others)
+        if not before or not after or between > MOST_BETWEEN:
+            raise HarnessError(
+                f"{trial['record']} was not run between two trials of {what}, "
+                f"with at most {MOST_BETWEEN} others",
+                "run the reference before and after: harness run --submission "
+                f"{what.partition(' ')[0]} --trials 1, the entry, then the reference again",
+            )
+
+
+def _ratio(ours: pd.DataFrame, ran: pd.DataFrame, reference: str, column: str) -> tuple[float, int]:
+    """How much longer a step of the reference takes there, and of how many trials that is."""
+    pairs = ours.merge(ran, on=INSTANCE, suffixes=("", "_there"))
+    pairs = pairs[(pairs["steps"] > 0) & (pairs["steps_there"] > 0)]
+    if pairs.empty:
+        raise HarnessError(
+            f"no trial of {reference} on {column} ran on both machines",
+            f"run it here as there: harness run --workload {column} --submission {reference}",
+        )
+    there = pairs["timed_s_there"] / pairs["steps_there"]
+    ratios = (there / (pairs["timed_s"] / pairs["steps"])).to_numpy(dtype=np.float64)
+    if ratios.max() > (1.0 + DRIFT) * ratios.min():
+        raise HarnessError(
+            f"{reference} on {column} is {ratios.min():.3g} to {ratios.max():.3g} times slower "
+            f"there; {100 * DRIFT:.0f} % between its trials are allowed",
+            "run the folder again on an idle machine: harness doctor says what disturbs",
+        )
+    return float(np.median(ratios)), len(ratios)

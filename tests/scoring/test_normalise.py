@@ -1,0 +1,76 @@
+"""Another machine's records: in the seconds of the first, stamped, or refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from made_frames import row
+
+from harness.errors import HarnessError
+from scoring.evaluate import score_results
+from scoring.frame import prepare
+from scoring.normalise import normalised
+
+
+def trial(submission: str, study: int, begun: int, **other: Any) -> dict[str, Any]:
+    """A trial of 1000 steps that began at a minute of the hour and took two."""
+    at = {"begun_at": f"2026-01-01T00:{begun:02}", "ended_at": f"2026-01-01T00:{begun + 2:02}"}
+    values = at | {"timed_s": 20.0, "steps": 1000, "time_s": 10.0} | other
+    return row(submission, "mlp", study, values.pop("time_s"), **values)
+
+
+def here() -> pd.DataFrame:
+    return prepare(pd.DataFrame([trial("adamw", study, 0) for study in (1, 2)]))
+
+
+def there(**changes: Any) -> pd.DataFrame:
+    """The reference takes twice as long there; muon's two studies lie in between."""
+    slow = {"hardware": "box-2", "timed_s": 40.0, "time_s": 20.0}
+    rows = [trial("adamw", 1, 0, **slow), trial("adamw", 2, 30, **slow | changes)]
+    rows += [trial("muon", study, 10 * study, **slow, budget_s=120.0) for study in (1, 2)]
+    return prepare(pd.DataFrame(rows))
+
+
+def test_times_come_into_the_first_machines_seconds_and_the_score_says_so() -> None:
+    frame = normalised(here(), there(), "adamw")
+    muon = frame[frame["submission"] == "muon"]
+    assert (len(frame), muon["time_to_target_s"].tolist()) == (4, [10.0, 10.0])
+    assert muon["budget_s"].tolist() == [60.0, 60.0]
+    board = score_results(frame)
+    assert board.medians.tolist() == [[10.0], [10.0]]
+    (stamp,) = board.stamps
+    assert stamp.startswith("normalised: mlp: seconds of box-2 divided by 2, adamw's")
+    with pytest.raises(HarnessError, match="mixed-hardware"):
+        score_results(pd.concat([here(), there()]))
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (there(begun_at="2026-01-01T00:12", ended_at="2026-01-01T00:14"), "not run between two"),
+        (there(timed_s=60.0), "2 to 3 times slower"),
+        (there(hardware="box-1"), "2 machines: box-1, box-2"),
+        (there().assign(hardware="box-1"), "both folders are of machine box-1"),
+        (there().assign(instance_seed="f" * 32), "no trial of adamw on mlp ran on both"),
+        (there().replace({"submission": {"muon": "adamw"}}).iloc[:0], "no trial has begun"),
+    ],
+)
+def test_what_is_not_interleaved_or_not_comparable_is_refused(
+    other: pd.DataFrame, words: str
+) -> None:
+    with pytest.raises(HarnessError, match=words):
+        normalised(here(), other, "adamw")
+
+
+def test_more_than_a_study_between_is_refused() -> None:
+    more = pd.DataFrame([trial("muon", s, 20 + s, hardware="box-2") for s in (3, 4, 5)])
+    with pytest.raises(HarnessError, match=r"at most 3 others"):
+        normalised(here(), prepare(pd.concat([there(), more])), "adamw")
+
+
+def test_an_entry_of_both_machines_is_refused() -> None:
+    both = pd.concat([here(), prepare(pd.DataFrame([trial("muon", 1, 0)]))])
+    with pytest.raises(HarnessError, match="in both folders: muon on mlp"):
+        normalised(both, there(), "adamw")
