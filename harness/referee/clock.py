@@ -17,9 +17,14 @@ class Clock:
         self._others_s: defaultdict[str, float] = defaultdict(float)
 
     def resume(self, timed_s: float, others_s: Mapping[str, float]) -> None:
-        """Go on from what a dead referee's clock showed at its last checkpoint."""
+        """Go on from what a dead referee's clock showed at its last checkpoint.
+
+        What this referee has timed, the load, happened before that checkpoint and is in it. What it
+        has accounted elsewhere, such as its own setting up, comes on top.
+        """
         self._timed_s = timed_s
-        self._others_s.update(others_s)
+        for name, seconds in others_s.items():
+            self._others_s[name] += seconds
 
     def others(self) -> dict[str, float]:
         """All entries but the timed one, in seconds."""

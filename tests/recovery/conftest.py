@@ -86,6 +86,15 @@ class Lives:
             if _is_over(pid):
                 break
             time.sleep(0.002)
+        self._kill(pid, who)
+
+    def killed_after(self, trial: Trial, store: Path, seconds: float, who: str) -> None:
+        """A life that ends, or whose worker does, after so many seconds."""
+        pid = self.begin(trial, store)
+        time.sleep(seconds)
+        self._kill(pid, who)
+
+    def _kill(self, pid: int, who: str) -> None:
         victims = {"referee": [pid], "worker": worker_of(pid), "both": [*worker_of(pid), pid]}
         for victim in victims[who]:
             with suppress(ProcessLookupError):

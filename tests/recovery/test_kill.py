@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import random
+import os
+import time
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
@@ -18,7 +21,7 @@ EVENTS = 60
 
 def lived(lives: Lives, store: Path, kills: int, seed: int) -> None:
     """A trial whose referee is killed again and again, until it has ended."""
-    trial, instants = lives.trial(), random.Random(seed)
+    trial, instants = lives.trial(), Random(seed)
     lives.whole(trial, store / "whole")
     for _ in range(kills):
         if not has_ended(trial, store / "killed"):
@@ -54,7 +57,57 @@ def test_a_killed_workers_trial_has_crashed_and_is_not_run_again(
     assert not verify_store(tmp_path).findings
 
 
+INSTANTS = int(os.environ.get("KILL_INSTANTS", "100"))
+SEED = os.environ.get("KILL_SEED", "0")
+PART = 10
+"""Instants of one test."""
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    torch_lives: Lives, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[Any], float]:
+    """The curve of a life that nobody disturbs, and the seconds that it takes."""
+    store, trial = tmp_path_factory.mktemp("undisturbed"), torch_lives.trial()
+    start_s = time.monotonic()
+    torch_lives.whole(trial, store)
+    return curve(trial, store), time.monotonic() - start_s
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(10))
-def test_a_hundred_instants(torch_lives: Lives, tmp_path: Path, seed: int) -> None:
-    lived(torch_lives, tmp_path, kills=10, seed=100 + seed)
+@pytest.mark.parametrize("part", range(INSTANTS // PART))
+def test_at_any_instant_whoever_is_killed(
+    torch_lives: Lives, tmp_path: Path, undisturbed: tuple[list[Any], float], part: int
+) -> None:
+    random, trial, number = Random(f"{SEED} {part}"), torch_lives.trial(), 0
+    killed: dict[int, list[str]] = {0: []}
+    for _ in range(PART):
+        who = random.choice(("referee", "worker", "both"))
+        seconds = random.uniform(0.0, undisturbed[1])
+        torch_lives.killed_after(trial, tmp_path / str(number), seconds, who)
+        killed[number].append(f"{who} {seconds:.3f} s")
+        if has_ended(trial, tmp_path / str(number)):
+            number += 1
+            killed[number] = []
+    for number, victims in killed.items():
+        print(f"part {part}: {', '.join(victims)}: ", end="")
+        print(came_out_right(torch_lives, tmp_path / str(number), victims, undisturbed[0]))
+
+
+def came_out_right(lives: Lives, store: Path, victims: list[str], whole: list[Any]) -> str:
+    """Let the trial go on to its end and check what there is; its state."""
+    trial = lives.trial()
+    log = store / trial.folder / "events.jsonl"
+    before = log.read_bytes() if has_ended(trial, store) else None
+    lives.whole(trial, store)
+    record = read_record(log.with_name("trial.json"))
+    assert record.result is not None
+    assert before in (None, log.read_bytes())
+    assert not verify_store(store).findings
+    assert not list(store.rglob("*.safetensors*"))
+    if record.result.state == "crashed":
+        assert any(not victim.startswith("referee") for victim in victims)
+        assert "SIGKILL" in record.result.reason
+    else:
+        assert (record.result.state, curve(trial, store)) == ("budget", whole)
+    return record.result.state

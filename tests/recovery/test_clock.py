@@ -1,0 +1,109 @@
+"""The clock of a trial whose referee was killed: nothing counted twice, nothing lost, none told."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.record.events import read_events
+from harness.record.store import read_record
+from harness.record.table import last_attempt, results_frame
+from harness.record.verify import verify_store
+from scoring.refusals import marks
+
+from .conftest import Lives
+
+SPACE = 'summary = "x"\nfamily = "x"\nframeworks = ["torch"]\n[default]\nlearning_rate = 0.1\n'
+CODE = """
+import time
+
+class Submission:
+    def setup(self, problem, hyperparameters):
+        print("NEW")
+        self.problem, self.readings = problem, []
+
+    def step(self, stream):
+        stream.next()
+        time.sleep(0.004)
+        self.readings.append(self.problem.budget.share)
+        print("read", self.readings[-1])
+
+    def state_dict(self):
+        return {"readings": self.readings}
+
+    def load_state_dict(self, state):
+        self.readings = list(state["readings"])
+        print("restored", *self.readings)
+
+    def eval_parameters(self):
+        return self.problem.parameters
+"""
+BUDGET_S, DEAD_S = 4.0, 1.0
+
+
+@pytest.fixture(scope="module")
+def store(torch_lives: Lives, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a trial in seconds whose referee was killed after half of it, and went on much later."""
+    folder = tmp_path_factory.mktemp("clock")
+    (place := folder / "submission").mkdir()
+    (place / "submission.py").write_text(CODE)
+    (place / "space.toml").write_text(SPACE)
+    trial = torch_lives.trial(submission=str(place))
+    budget = trial.budget.model_copy(update={"steps": None, "runtime_s": BUDGET_S})
+    trial = trial.model_copy(update={"budget": budget})
+    torch_lives.killed(trial, folder / "store", events=40)
+    time.sleep(DEAD_S)
+    torch_lives.whole(trial, folder / "store")
+    assert not verify_store(folder / "store").findings
+    return (folder / "store" / trial.folder).parent
+
+
+def folder_of(store: Path) -> Path:
+    (found,) = store.glob("trial_*")
+    return found
+
+
+def shares(store: Path) -> tuple[list[float], list[float], list[float]]:
+    """Readings of the first life, those that the second took back, and those it made itself."""
+    parts = (folder_of(store) / "worker.log").read_text().split("NEW\n")
+    assert len(parts) == 5  # each life has set up for the warm-up, too
+    first, (restored, *rest) = parts[2].splitlines(), parts[4].splitlines()
+    made = [[float(line.split()[1]) for line in life] for life in (first, rest)]
+    return made[0], [float(word) for word in restored.split()[1:]], made[1]
+
+
+def test_what_was_read_before_the_checkpoint_is_given_back_and_no_more(store: Path) -> None:
+    before, back, _ = shares(store)
+    assert 0 < len(back) < len(before)
+    assert back == before[: len(back)]
+
+
+def test_the_clock_goes_on_from_the_checkpoint_without_the_time_between(store: Path) -> None:
+    _, back, after = shares(store)
+    (resumed,) = (
+        event["data"]
+        for event in read_events(folder_of(store) / "events.jsonl")
+        if event["kind"] == "resumed"
+    )
+    assert back[-1] * BUDGET_S <= resumed["timed_s"] <= after[0] * BUDGET_S
+    assert after[0] * BUDGET_S < resumed["timed_s"] + DEAD_S / 2
+    assert after == sorted(after)
+
+
+def test_every_timed_second_has_its_snapshots_once(store: Path) -> None:
+    seen = [e["data"] for e in last_attempt(folder_of(store)) if e["kind"] == "snapshot"]
+    grid, timed_s = ([data[key] for data in seen] for key in ("grid", "timed_s"))
+    assert grid == sorted(set(grid))
+    assert grid[-1] == 50
+    assert timed_s == sorted(timed_s)
+    result = read_record(folder_of(store) / "trial.json").result
+    assert result is not None
+    assert result.timed_s >= BUDGET_S
+
+
+def test_a_score_of_it_says_that_it_was_resumed(store: Path) -> None:
+    frame = results_frame(store.parents[2])
+    assert frame["resumed"].tolist() == [1]
+    assert [stamp for stamp in marks(frame) if stamp.startswith("resumed: 1 of 1")]
