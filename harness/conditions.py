@@ -11,9 +11,11 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness.cores import Cores, allowed_cores
 from harness.yardstick import VERSION, yardstick_s
 
 NVIDIA_SMI = (
@@ -27,13 +29,19 @@ BENIGN_THROTTLING = 0x1 | 0x2
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
-def reading(device: str, threads: int) -> dict[str, Any]:
+def reading(device: str, threads: int, cores: Cores | None = None) -> dict[str, Any]:
     """Yardstick, processor times, load, throttling and, on CUDA, the accelerator's state.
 
     `busy_s` and `stolen_s` are of the processors that this process may use, since they started.
+
+    Args:
+        device: what the trial runs on.
+        threads: with how many it computes.
+        cores: how it is pinned, if it is: the yardstick then runs on the worker's own.
     """
     found: dict[str, Any] = {
-        "yardstick_s": yardstick_s(threads),
+        "yardstick_s": yardstick_s(threads, cores.worker if cores else ()),
+        "cores": asdict(cores) if cores else None,
         "yardstick": VERSION,
         "load_average": os.getloadavg()[0],
         "throttled": throttle_count(),
@@ -47,7 +55,7 @@ def reading(device: str, threads: int) -> dict[str, Any]:
 
 def processor_times() -> dict[str, float]:
     """Busy and stolen seconds of the allowed processors, and how many there are."""
-    allowed = os.sched_getaffinity(0)
+    allowed = allowed_cores()
     busy = stolen = 0
     for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
         name, *fields = line.split()

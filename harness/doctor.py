@@ -10,6 +10,7 @@ from typing import Any
 
 from harness import registry
 from harness.conditions import accelerator, processor_times, throttle_count, throttles
+from harness.cores import allowed_cores, pinned, taken_cores, text
 from harness.errors import HarnessError
 from harness.factor import machine_factor, machine_s
 from harness.hardware import hardware
@@ -49,6 +50,7 @@ def diagnose(suite: Suite, device: str, *, anew: bool = False) -> Diagnosis:
         ("machine", _machine(found)),
         ("differs", "; ".join(differences) or "nothing"),
         *_speed(suite, device, anew=anew),
+        ("cores", _cores(suite, device)),
         ("others", f"{100 * others:.0f} % of the processors; load {os.getloadavg()[0]:.2f}"),
         ("stolen", f"{100 * stolen:.0f} % by the hypervisor"),
         ("throttled", _throttled()),
@@ -83,11 +85,23 @@ def _differences(suite: Suite, found: dict[str, Any]) -> Iterator[str]:
 
 def _speed(suite: Suite, device: str, *, anew: bool) -> Iterator[tuple[str, str]]:
     cores, reference = suite.hardware.cores, suite.hardware.yardstick_s
-    best_s, now_s = machine_s(cores, anew=anew), yardstick_s(min(cores, os.cpu_count() or 1))
+    best_s, now_s = machine_s(cores, anew=anew), yardstick_s(min(cores, len(allowed_cores())))
     against = f", the suite's reference {1e3 * reference:.0f} ms" if reference else ""
     yield "speed", f"yardstick {1e3 * now_s:.0f} ms now, {1e3 * best_s:.0f} ms at best{against}"
     factor = machine_factor(suite, device)
     yield "budgets", "the suite's own" if factor == 1.0 else f"{factor:g} times the suite's"
+
+
+def _cores(suite: Suite, device: str) -> str:
+    """How a trial would be pinned that began now."""
+    if device != "cpu":
+        return "not pinned: trials run on another device"
+    taken = taken_cores()
+    with pinned(min(suite.hardware.cores, len(allowed_cores()))) as cores:
+        pins = f"a trial's worker is pinned to {text(cores.worker)}, its referee to "
+        pins += text(cores.referee)
+    shared = f", {text(cores.shared)} shared with it" if cores.shared else ""
+    return pins + (f"; another trial has {text(taken)}{shared}" if taken else "")
 
 
 def _others() -> tuple[float, float]:

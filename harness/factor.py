@@ -10,6 +10,7 @@ import json
 import os
 from pathlib import Path
 
+from harness.cores import allowed_cores
 from harness.errors import HarnessError
 from harness.hardware import fingerprint
 from harness.yardstick import VERSION, processor_s
@@ -52,7 +53,7 @@ def machine_s(threads: int, *, anew: bool = False) -> float:
     key = f"{fingerprint('cpu')}-{threads}-{VERSION}"
     known = _read(path)
     if anew or key not in known:
-        known[key] = processor_s(min(threads, len(os.sched_getaffinity(0))), ROUNDS)
+        known[key] = processor_s(min(threads, len(allowed_cores())), ROUNDS)
         _write(path, known)
     return known[key]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.canonical import sha256_files, sha256_json
+from harness.cores import allowed_cores
 
 PACKAGES = ("guided-descent", "numpy", "scipy", "torch", "jax", "jaxlib", "optax")
 
@@ -19,7 +20,7 @@ def hardware(device: str) -> dict[str, Any]:
     return {
         "processor": _processor(),
         "machine": platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": len(allowed_cores()),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "device": device.partition(":")[0],
         "accelerator": _accelerator() if device.startswith("cuda") else None,

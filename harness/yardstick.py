@@ -8,8 +8,9 @@ over a suite's reference is the machine's factor.
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
@@ -25,13 +26,14 @@ COPIES = 2
 REPEATS = 5
 
 
-def yardstick_s(threads: int) -> float:
+def yardstick_s(threads: int, cores: Collection[int] = ()) -> float:
     """The median wall seconds of one round of the work, all threads at once.
 
     Args:
         threads: how many threads work: as many as a trial's.
+        cores: those that they work on; any by default.
     """
-    return median(rounds_s(threads, REPEATS, time.perf_counter))
+    return median(rounds_s(threads, REPEATS, time.perf_counter, cores))
 
 
 def processor_s(threads: int, repeats: int) -> float:
@@ -39,13 +41,23 @@ def processor_s(threads: int, repeats: int) -> float:
     return min(rounds_s(threads, repeats, time.thread_time))
 
 
-def rounds_s(threads: int, repeats: int, clock: Callable[[], float]) -> list[float]:
+def rounds_s(
+    threads: int, repeats: int, clock: Callable[[], float], cores: Collection[int] = ()
+) -> list[float]:
     """The seconds that each round took by a clock, after one round that is not timed.
 
     A round takes as long as the slowest of its threads.
     """
     works = [_Work(clock) for _ in range(threads)]
-    with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
+
+    def keep() -> None:
+        if cores:
+            os.sched_setaffinity(0, cores)
+
+    with (
+        threadpool_limits(limits=1),
+        ThreadPoolExecutor(threads, initializer=keep) as pool,
+    ):
         found = [max(pool.map(_Work.round_s, works)) for _ in range(repeats + 1)]
     return found[1:]
 

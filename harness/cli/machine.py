@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
+from harness.cores import allowed_cores
 from harness.errors import HarnessError, UnknownNameError
 from harness.sandboxes.sandbox import SANDBOXES
 
@@ -92,5 +92,5 @@ def run_options(sandbox: str, data_dir: Path | None, threads: int | None, cores:
         )
     if threads is not None and threads < 1:
         raise HarnessError(f"--threads {threads} must be at least 1")
-    chosen = threads or min(cores, os.cpu_count() or 1)
+    chosen = threads or min(cores, len(allowed_cores()))
     return RunOptions(sandbox=sandbox, data_dir=data_dir, cache_dir=None, threads=chosen)

@@ -36,8 +36,8 @@ def confine(order: Mapping[str, Any]) -> None:
     """Take on limits and the layers of an order.
 
     Args:
-        order: `scratch`, `memory_gib`, `file_mib`; for the sandbox `kernel` also `layers`, `view`,
-            `readable`, `hidden`, `user`, `processes`, `scratch_mib`.
+        order: `scratch`, `memory_gib`, `file_mib`, `cores`; for the sandbox `kernel` also
+            `layers`, `view`, `readable`, `hidden`, `user`, `processes`, `scratch_mib`.
 
     Raises:
         OSError: the kernel refuses a layer.
@@ -45,6 +45,8 @@ def confine(order: Mapping[str, Any]) -> None:
     scratch, layers = Path(order["scratch"]), set(order.get("layers", ()))
     os.chdir(scratch)
     _use_scratch(scratch)
+    if order["cores"]:
+        os.sched_setaffinity(0, order["cores"])
     limits.be_killed_first()
     limits.limit(order["memory_gib"], order["file_mib"], order.get("processes"))
     if layers:

@@ -112,12 +112,13 @@ class PlainCell:
         self.pid = pid
         self._nursery = parent
 
-    def freeze(self) -> None:
+    def freeze(self) -> bool:
         """Send SIGSTOP to the group and wait until every thread of the worker is stopped."""
         self._signal(signal.SIGSTOP)
         deadline_s = time.monotonic() + FREEZE_TIMEOUT_S
-        while not self._is_still() and time.monotonic() < deadline_s:
+        while not (is_still := self._is_still()) and time.monotonic() < deadline_s:
             time.sleep(0.0001)
+        return is_still
 
     def thaw(self) -> None:
         """Send SIGCONT to the group."""
@@ -182,6 +183,7 @@ class PlainSandbox:
             "scratch": str(confinement.scratch),
             "memory_gib": confinement.memory_gib,
             "file_mib": confinement.file_mib,
+            "cores": confinement.cores,
         }
         return PlainCell(parent, *forked(parent, order, confinement.log))
 
@@ -191,6 +193,7 @@ class PlainSandbox:
             "network access",
             "reading files outside the trial",
             "processes that leave the worker's group",
+            "threads that leave the worker's cores",
         )
 
 

@@ -30,6 +30,8 @@ class Confinement:
     """The file or folder of the submission; None if it is installed."""
     hidden: tuple[Path, ...] = ()
     """Folders with what the worker must not see: records, instances."""
+    cores: tuple[int, ...] = ()
+    """What it is pinned to; empty for all."""
     processes: int = 512
     """How many processes and threads it may have."""
     scratch_mib: int = 1024
@@ -52,8 +54,8 @@ class Cell(Protocol):
     connection: socket.socket
     """The referee's end of the wire."""
 
-    def freeze(self) -> None:
-        """Stop every thread of the worker; returns when they stand still."""
+    def freeze(self) -> bool:
+        """Stop every thread of the worker; returns whether they stand still, within two seconds."""
         ...
 
     def thaw(self) -> None:

@@ -2,7 +2,8 @@
 
 The filter is a list of numbers that are refused with EPERM; see seccomp(2). What it refuses:
 looking into other processes, sockets, new namespaces and mounts, leaving the process group (by
-which a worker is frozen), changing rights of files, clocks, modules, and ways round a filter.
+which a worker is frozen) or the cores it is pinned to, changing rights of files, clocks, modules,
+and ways round a filter.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _OF_MACHINE = {
         "chown": 92, "fchown": 93, "lchown": 94, "fchownat": 260, "setxattr": 188,
         "lsetxattr": 189, "fsetxattr": 190, "removexattr": 197, "lremovexattr": 198,
         "fremovexattr": 199, "utime": 132, "utimes": 235, "futimesat": 261, "utimensat": 280,
+        "sched_setaffinity": 203,
     },
     "aarch64": {
         "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272,
@@ -49,7 +51,7 @@ _OF_MACHINE = {
         "adjtimex": 171, "clock_adjtime": 266, "setsid": 157, "setpgid": 154, "syslog": 116,
         "acct": 89, "quotactl": 60, "mknodat": 33, "fchmod": 52, "fchmodat": 53, "fchown": 55,
         "fchownat": 54, "setxattr": 5, "lsetxattr": 6, "fsetxattr": 7, "removexattr": 14,
-        "lremovexattr": 15, "fremovexattr": 16, "utimensat": 88,
+        "lremovexattr": 15, "fremovexattr": 16, "utimensat": 88, "sched_setaffinity": 122,
     },
 }  # fmt: skip
 _CLONE = {"x86_64": 56, "aarch64": 220}

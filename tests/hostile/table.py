@@ -69,6 +69,8 @@ CASES = (
          prepare=s.slow_after("snapshot", 0.6)),
     Case("train_in_child", IMPOSSIBLE, "seccomp: no process leaves the group that is frozen",
          s.without("seccomp"), needs=("seccomp",), prepare=s.slow_after("snapshot", 0.6)),
+    Case("spread_out", IMPOSSIBLE, "seccomp: no thread leaves the worker's cores",
+         s.plain, needs=("seccomp",)),
     Case("change_flags", CAUGHT, "flags are pinned again at GO", proof=s.flags_without_pin),
     # What is handed over.
     Case("claim_steps", CAUGHT, "a scored budget is in seconds of the referee's",

@@ -1,0 +1,45 @@
+"""A trial's worker runs on the cores that its record names, and on no others."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from harness.body import run_trial
+from harness.cores import allowed_cores, claimed
+from tests.recovery.conftest import worker_of
+
+from .test_states import ADAMW
+
+
+class Witness:
+    """Looks at the affinity of every thread of the worker and the referee, at each snapshot."""
+
+    def __init__(self):
+        self.go, self.worker, self.referee = None, set(), set()
+
+    def event(self, event):
+        if event["kind"] == "go":
+            self.go = event["machine"]["cores"]
+        if event["kind"] == "snapshot":
+            self.referee.add(frozenset(os.sched_getaffinity(0)))
+            for pid in worker_of(os.getpid()):
+                for thread in Path(f"/proc/{pid}/task").iterdir():
+                    self.worker.add(frozenset(os.sched_getaffinity(int(thread.name))))
+
+
+def test_every_thread_of_the_worker_is_pinned_and_the_record_says_where(bench):
+    witness, options = Witness(), replace(bench.options, threads=1)
+    trial = bench.trial(ADAMW, seconds=600.0, steps=20)
+    run_trial(trial, bench.store, options, witness)
+    assert len(witness.go["worker"]) == 1
+    assert witness.worker == {frozenset(witness.go["worker"])}
+    assert witness.referee == {frozenset(witness.go["referee"])}
+
+
+def test_a_trial_beside_another_gets_other_cores_if_there_are_enough(bench):
+    witness, options = Witness(), replace(bench.options, threads=1)
+    with claimed(1) as (taken, _):
+        run_trial(bench.trial(ADAMW, seconds=600.0, steps=4), bench.store, options, witness)
+    is_alone = len(allowed_cores()) == 1
+    assert (witness.go["worker"] == taken) == is_alone
+    assert witness.go["shared"] == (taken if is_alone else ())
