@@ -6,7 +6,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from harness import registry
 from harness.conditions import reading
+from harness.cores import Cores, pinned
 from harness.errors import HarnessError
 from harness.frameworks.adapter import (
     Adapter,
@@ -35,6 +36,7 @@ from harness.record.recorder import Observer, Recorder
 from harness.record.store import EVENTS_FILE, locked, result_of, write_record
 from harness.referee.bench import Bench
 from harness.referee.checkpoint import remove_checkpoint
+from harness.referee.idle import IdleProbe
 from harness.referee.referee import Referee
 from harness.referee.resumption import expected_bytes, left_behind, note_beginning, resumable
 from harness.sandboxes.sandbox import Confinement, sandbox
@@ -105,14 +107,19 @@ def _check_still_planned(trial: Trial) -> None:
 def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer) -> Result:
     data, folder = prepare(trial, options), (store / trial.folder).absolute()
     recorder = Recorder(folder, observer)
-    with recorder.open(), _scratch() as scratch, empty_view(data) as view:
+    with (
+        recorder.open(),
+        _scratch() as scratch,
+        empty_view(data) as view,
+        pinned(options.threads) if trial.device == "cpu" else nullcontext() as cores,
+    ):
         events = read_events(folder / EVENTS_FILE)
         beginning = _beginning(trial, len(attempts_of(events)) + 1, options)
         left = left_behind(trial, folder, events, beginning)
         note_beginning(Ledger(store), recorder, beginning, left)
         framework = adapter(trial.framework, trial.device, options.threads)
         framework.pin()
-        bench = _bench(trial, data, framework, options)
+        bench = _bench(trial, data, framework, options, cores)
         checkpoints = resumable(trial, folder, options.checkpoint_s, bench.shapes, left)
         confinement = Confinement(
             framework=trial.framework,
@@ -123,6 +130,7 @@ def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer)
             view=view,
             submission=_submission_files(bench.hello.submission),
             hidden=(store.absolute(), data.parent),
+            cores=cores.worker if cores else (),
         )
         cell = sandbox(options.sandbox).start(confinement)
         wire = Wire(cell.connection, TO_REFEREE, max_tensor_bytes=expected_bytes(bench.shapes))
@@ -159,7 +167,9 @@ def _beginning(trial: Trial, attempt: int, options: RunOptions) -> dict[str, Any
     }
 
 
-def _bench(trial: Trial, data: Path, framework: Adapter, options: RunOptions) -> Bench:
+def _bench(
+    trial: Trial, data: Path, framework: Adapter, options: RunOptions, cores: Cores | None
+) -> Bench:
     workload = registry.workload(trial.workload)
     declared = workload.at(trial.suite)
     sizes = declared.sizes_of(trial.variant)
@@ -175,7 +185,8 @@ def _bench(trial: Trial, data: Path, framework: Adapter, options: RunOptions) ->
         shapes=shapes_of(source),
         evaluator=_evaluator(trial, source, data, train, framework),
         splits=_splits(data),
-        reading=partial(reading, trial.device, options.threads),
+        reading=partial(reading, trial.device, options.threads, cores),
+        idle=IdleProbe.measured(framework.probe_s, trial.device),
     )
 
 

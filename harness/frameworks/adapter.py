@@ -20,6 +20,9 @@ from harness.order import Order
 from workloads.spec import Augmentation, Sizes
 
 Array = npt.NDArray[Any]
+PROBE = {"cpu": (64, 1), "cuda": (2048, 8)}
+"""Side and number of the matrix products of `Adapter.probe_s`: several milliseconds of a GPU, so
+that one which other work shares is seen to be slower."""
 Parameters = Mapping[str, npt.NDArray[np.float32]]
 
 
@@ -95,8 +98,8 @@ class Adapter(Protocol):
         """Wait until the device has finished all queued work."""
         ...
 
-    def is_idle(self) -> bool:
-        """Whether the device has no work queued, as far as this process can see."""
+    def probe_s(self) -> float:
+        """Seconds that a small computation takes now: longer on a device that is not idle."""
         ...
 
     def problem(

@@ -6,6 +6,7 @@ import atexit
 import os
 import random
 import shutil
+import time
 from collections.abc import Mapping
 from functools import cache
 from tempfile import mkdtemp
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from jax import Array
 
-from harness.frameworks.adapter import Examples, Judging, ModelSource, Parameters
+from harness.frameworks.adapter import PROBE, Examples, Judging, ModelSource, Parameters
 from harness.frameworks.generators import (
     global_state,
     plain_array,
@@ -74,10 +75,15 @@ class JaxAdapter:
         jax.block_until_ready(_live_arrays())
         jax.block_until_ready(jnp.add(jnp.zeros((), device=self.device), 1.0))
 
-    def is_idle(self) -> bool:
-        """Whether every live array is computed; jax shows no more of the device's queue."""
-        live: list[Any] = _live_arrays()
-        return all(array.is_ready() for array in live)
+    def probe_s(self) -> float:
+        """Seconds of some matrix products, until the device has finished them."""
+        side, products = PROBE[self._platform]
+        matrix = jnp.full((side, side), 1.0 / side, device=self.device).block_until_ready()
+        start_s = time.perf_counter()
+        for _ in range(products):
+            matrix = matrix @ matrix
+        matrix.block_until_ready()
+        return time.perf_counter() - start_s
 
     def problem(
         self, source: ModelSource, budget: BudgetView, batch_size: int, examples: int, seed: int

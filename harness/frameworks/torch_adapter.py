@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from harness.frameworks.adapter import Examples, Judging, ModelSource, Parameters
+from harness.frameworks.adapter import PROBE, Examples, Judging, ModelSource, Parameters
 from harness.frameworks.generators import (
     global_state,
     plain_array,
@@ -58,9 +59,16 @@ class TorchAdapter:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def is_idle(self) -> bool:
-        """Whether the current stream is empty; always on CPU."""
-        return self.device.type == "cpu" or torch.cuda.current_stream(self.device).query()
+    def probe_s(self) -> float:
+        """Seconds of some matrix products, until the device has finished them."""
+        side, products = PROBE[self.device.type]
+        matrix = torch.full((side, side), 1.0 / side, device=self.device)
+        self.synchronize()
+        start_s = time.perf_counter()
+        for _ in range(products):
+            matrix = matrix @ matrix
+        self.synchronize()
+        return time.perf_counter() - start_s
 
     def problem(
         self, source: ModelSource, budget: BudgetView, batch_size: int, examples: int, seed: int

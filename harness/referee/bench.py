@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.frameworks.adapter import Evaluator, Parameters
 from harness.messages import Hello
+from harness.referee.idle import IdleProbe
 from harness.referee.surroundings import Reading
 
 
@@ -24,3 +25,5 @@ class Bench:
     splits: tuple[str, ...]
     reading: Reading
     """Reads the machine's conditions."""
+    idle: IdleProbe
+    """Looks whether the device is idle."""

@@ -31,6 +31,7 @@ from harness.referee.bench import Bench
 from harness.referee.checkpoint import Checkpoint, Checkpoints
 from harness.referee.checks import are_finite, checked_parameters, finite_or_none, printable
 from harness.referee.clock import Clock
+from harness.referee.idle import allowed_busy_s
 from harness.referee.observation import Observation, Observed
 from harness.referee.surroundings import Surroundings
 from harness.referee.timetable import Timetable
@@ -85,6 +86,7 @@ class Referee:
         self._observation = Observation(trial.grid, trial.target, self._evaluate)
         self._last: Observed | None = None
         self._around = Surroundings(bench.reading)
+        self._busy_s = 0.0
 
     def run(self, left: Checkpoint | None = None) -> Result:
         """Run the trial, or go on with what a dead referee left; the worker is dead afterwards."""
@@ -136,7 +138,7 @@ class Referee:
             self._send(Load(train_folder=str(train_folder)), self._bench.parameters)
             self._expect(Ready, SETUP_TIMEOUT_S, "load the data")
             self._clock.stop()
-            self._cell.freeze()
+        self._freeze()
 
     def _train(self) -> tuple[State, str]:
         points = self._timetable.points
@@ -176,8 +178,7 @@ class Referee:
         snapshot, tensors = self._expect(Snapshot, GRACE_S, "hand over its snapshot")
         stopped, _ = self._expect(Stopped, GRACE_S, "say that it stopped")
         timed_s = self._clock.stop()
-        with self._clock.account("freeze"):
-            self._cell.freeze()
+        self._freeze()
         tensors = self._checkpoints.without_state(snapshot, tensors)
         return self._observed(point, timed_s, snapshot, stopped, tensors)
 
@@ -190,8 +191,25 @@ class Referee:
             self._cell.thaw()
             self._send(Restore(state=left.state), left.tensors)
             self._expect(Ready, SETUP_TIMEOUT_S, "take its state back")
-            self._cell.freeze()
+        self._freeze()
         self._clock.resume(position.timed_s, position.others_s)
+
+    def _freeze(self) -> None:
+        """Stop the worker, and see that nothing which it has begun goes on elsewhere."""
+        with self._clock.account("freeze"):
+            is_still = self._cell.freeze()
+        if not is_still:
+            raise TrialEndedError("invalid", "a thread of the worker could not be stopped")
+        if self._trial.budget.steps is not None:
+            return  # not scored; several such trials may share a device
+        with self._clock.account("probe_of_device"):
+            self._busy_s += self._bench.idle.busy_s()
+        if self._busy_s > (allowed_s := allowed_busy_s(self._trial.budget.runtime_s)):
+            raise TrialEndedError(
+                "invalid",
+                f"the device computed for {self._busy_s:.2f} s while the worker stood still; "
+                f"{allowed_s:.2f} s are allowed",
+            )
 
     def _share(self) -> float:
         return self._timetable.share(self._clock.timed_s, self._last.step if self._last else 0)

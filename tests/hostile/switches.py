@@ -131,7 +131,7 @@ def clock_stops_at_snapshot(arena: Arena) -> None:
 
 
 def never_freeze(arena: Arena) -> None:
-    arena.patch.setattr(PlainCell, "freeze", lambda self: None)
+    arena.patch.setattr(PlainCell, "freeze", lambda self: True)
 
 
 def kill_by_terminating(arena: Arena) -> None:

@@ -1,0 +1,26 @@
+"""Leaves work queued on a device when it says that it has stopped: `synchronize` does not wait.
+
+An honest worker's waits for the device, as `torch.cuda.synchronize` does.
+"""
+
+import importlib
+
+from .device import Device
+from .facts import ADAPTER, DEVICE, IS_HONEST
+
+module, name = ADAPTER
+adapter = getattr(importlib.import_module(module), name)
+device = Device(DEVICE)
+adapter.synchronize = (lambda self: device.wait()) if IS_HONEST else (lambda self: None)
+
+
+class Submission:
+    def setup(self, problem, hyperparameters):
+        self.problem = problem
+
+    def step(self, stream):
+        stream.next()
+        device.queue(0.02)
+
+    def eval_parameters(self):
+        return self.problem.parameters
