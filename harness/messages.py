@@ -1,7 +1,7 @@
 """What referee and worker say to each other: frozen messages, checked field by field.
 
-to the worker      HELLO, WARM_UP, LOAD, RESTORE, GO, STOP
-to the referee     READY, WARM, SNAPSHOT, STOPPED, FAILED
+to the worker      HELLO, WARM_UP, LOAD, RESTORE, GO, STOP, PROFILE
+to the referee     READY, WARM, SNAPSHOT, STOPPED, PROFILED, FAILED
 
 What the worker says is hostile input; every field has a type and a bound here, and tensors are
 checked against the model by the referee.
@@ -91,6 +91,14 @@ class Stop(Frozen):
     reason: Literal["grid", "budget", "end"]
 
 
+class Profile(Frozen):
+    """The trial is over: make a few more steps, at most so many seconds, with stopwatches."""
+
+    kind: Literal["PROFILE"] = "PROFILE"
+    steps: int
+    cap_s: Seconds
+
+
 class Ready(Frozen):
     """HELLO: the submission is imported and the model built; LOAD: the data are resident.
 
@@ -131,6 +139,19 @@ class Stopped(Frozen):
     backwards: StepCount = 0
 
 
+class Profiled(Frozen):
+    """What some steps spent in all, on drawing data, and on forward and backward passes.
+
+    `passes_s` is None where passes and update are one compiled program, or none was seen.
+    """
+
+    kind: Literal["PROFILED"] = "PROFILED"
+    steps: StepCount
+    steps_s: Seconds
+    data_s: Seconds
+    passes_s: Seconds | None = None
+
+
 class Failed(Frozen):
     """The submission raised; the worker's last words."""
 
@@ -140,8 +161,8 @@ class Failed(Frozen):
     frame: Text
 
 
-ToWorkerMessage = Hello | WarmUp | Load | Restore | Go | Stop
-ToRefereeMessage = Ready | Warm | Snapshot | Stopped | Failed
+ToWorkerMessage = Hello | WarmUp | Load | Restore | Go | Stop | Profile
+ToRefereeMessage = Ready | Warm | Snapshot | Stopped | Profiled | Failed
 Message = ToWorkerMessage | ToRefereeMessage
 
 TO_WORKER: TypeAdapter[ToWorkerMessage] = TypeAdapter(

@@ -6,7 +6,7 @@ the border towards them is numpy; what crosses it towards a submission is the fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -100,6 +100,10 @@ class Adapter(Protocol):
 
     def probe_s(self) -> float:
         """Seconds that a small computation takes now: longer on a device that is not idle."""
+        ...
+
+    def passes(self, problem: Any) -> Sequence[tuple[Any, str]]:
+        """The functions in which forward and backward passes happen, as owner and name."""
         ...
 
     def problem(

@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from tempfile import mkdtemp
 from typing import Any
@@ -84,6 +84,10 @@ class JaxAdapter:
             matrix = matrix @ matrix
         matrix.block_until_ready()
         return time.perf_counter() - start_s
+
+    def passes(self, problem: JaxProblem) -> Sequence[tuple[Any, str]]:
+        """Those that a submission calls; the passes of an optax step are compiled into it."""
+        return (problem, "evaluate"), (problem, "value_and_grad"), (problem, "tapped")
 
     def problem(
         self, source: ModelSource, budget: BudgetView, batch_size: int, examples: int, seed: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,11 @@ class TorchAdapter:
             matrix = matrix @ matrix
         self.synchronize()
         return time.perf_counter() - start_s
+
+    def passes(self, problem: TorchProblem) -> Sequence[tuple[Any, str]]:
+        """Of whatever door: all forward passes of a problem, all backward passes of torch."""
+        autograd: Any = torch.autograd
+        return (problem, "_logits"), (problem, "_value"), (autograd, "backward"), (autograd, "grad")
 
     def problem(
         self, source: ModelSource, budget: BudgetView, batch_size: int, examples: int, seed: int

@@ -72,8 +72,11 @@ class EventLog:
 
     def close(self) -> None:
         """Flush to the disk and close."""
-        os.fsync(self._file.fileno())
-        self._file.close()
+        with self._file:
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                raise _cannot_write(self.path, error) from error
 
 
 def _cannot_write(path: Path, error: OSError) -> HarnessError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,13 +30,11 @@ class Recorder:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Keep log and board open for one attempt."""
-        self._log = EventLog(self._folder / EVENTS_FILE)
-        self._board = Board(self._folder / "tensorboard")
-        try:
+        with (
+            closing(EventLog(self._folder / EVENTS_FILE)) as self._log,
+            closing(Board(self._folder / "tensorboard")) as self._board,
+        ):
             yield
-        finally:
-            self._board.close()
-            self._log.close()
 
     def emit(self, kind: str, data: Mapping[str, Any]) -> None:
         """Record what the referee measured."""

@@ -95,10 +95,18 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold a trial's folder against other processes.
 
     Raises:
-        HarnessError: another process runs the trial now.
+        HarnessError: another process runs the trial now, or the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    path = folder / ".lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = path.open("w")
+    except OSError as error:
+        raise HarnessError(
+            f"cannot write {path}: {error}",
+            "choose another folder with --out, or make this one writable",
+        ) from error
+    with held as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,14 +10,31 @@ from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event as EventProto
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from harness.errors import HarnessError
 
 
 class Board:
-    """Turns snapshot and evaluation events into scalars over steps."""
+    """Turns snapshot and evaluation events into scalars over steps.
+
+    Written at once and not by a thread of TensorBoard's, which would die with a traceback of its
+    own on a full disk, and would compute beside the trial.
+
+    Raises:
+        HarnessError: the file cannot be written; so do all its methods.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._writer = EventFileWriter(str(folder))
+        now_s = time.time()
+        self._path = folder / f"events.out.tfevents.{now_s:.6f}.{os.getpid()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("wb", buffering=0)
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        self._records = RecordWriter(self._file)
+        self._write(EventProto(wall_time=now_s, file_version="brain.Event:2"))
 
     def show(self, kind: str, data: Mapping[str, Any]) -> None:
         """Write the scalars of one event, if it has any."""
@@ -37,8 +55,8 @@ class Board:
             self._scalars(data["step"], found)
 
     def close(self) -> None:
-        """Flush and close the file."""
-        self._writer.close()
+        """Close the file."""
+        self._file.close()
 
     def _scalars(self, step: int, values: Mapping[str, float | None]) -> None:
         summary = Summary(
@@ -48,4 +66,16 @@ class Board:
                 if value is not None
             ]
         )
-        self._writer.add_event(EventProto(wall_time=time.time(), step=step, summary=summary))
+        self._write(EventProto(wall_time=time.time(), step=step, summary=summary))
+
+    def _write(self, event: EventProto) -> None:
+        try:
+            self._records.write(event.SerializeToString())
+        except OSError as error:
+            raise self._cannot_write(error) from error
+
+    def _cannot_write(self, error: OSError) -> HarnessError:
+        return HarnessError(
+            f"cannot write {self._path}: {error}",
+            "free some space and run the same command again; finished trials are kept",
+        )

@@ -164,7 +164,10 @@ class Checkpoints:
         )
         event = self._write_draft(position, *self._state)
         emit("checkpoint", event)
-        self._draft.replace(self._folder / CHECKPOINT_FILE)
+        try:
+            self._draft.replace(self._folder / CHECKPOINT_FILE)
+        except OSError as error:
+            raise _cannot_write(self._folder / CHECKPOINT_FILE, error) from error
 
     def _write_draft(self, position: Position, state: str, tensors: Tensors) -> dict[str, Any]:
         """Write a checkpoint beside its place; its event."""
@@ -176,10 +179,7 @@ class Checkpoints:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise HarnessError(
-                f"cannot write {self._draft}: {error}",
-                "free some space and run the same command again; the trial goes on from the last",
-            ) from error
+            raise _cannot_write(self._draft, error) from error
         self._since_s = position.timed_s
         place = {"grid": position.last.grid, "step": position.last.step}
         return place | {
@@ -191,6 +191,13 @@ class Checkpoints:
     @property
     def _draft(self) -> Path:
         return self._folder / DRAFT_FILE
+
+
+def _cannot_write(path: Path, error: OSError) -> HarnessError:
+    return HarnessError(
+        f"cannot write {path}: {error}",
+        "free some space and run the same command again; the trial goes on from the last",
+    )
 
 
 def remove_checkpoint(folder: Path) -> None:
@@ -210,7 +217,7 @@ def read_checkpoint(
         events: the trial's log.
     """
     attempts, path = attempts_of(events), folder / CHECKPOINT_FILE
-    if not attempts or not path.exists():
+    if not attempts or not path.is_file():
         return None
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     named = [

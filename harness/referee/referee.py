@@ -16,6 +16,8 @@ from harness.messages import (
     Failed,
     Go,
     Load,
+    Profile,
+    Profiled,
     Ready,
     Restore,
     Snapshot,
@@ -46,6 +48,9 @@ GRACE_S = 2.0
 LOOK_EVERY_S = 0.5
 """How often a running worker's memory is looked at and its progress told."""
 EXIT_TIMEOUT_S = 2.0
+PROFILED_STEPS = 10
+PROFILE_CAP_S = 1.0
+"""Of the steps after the end whose parts are timed; one that has begun may take as long again."""
 
 
 class TrialEndedError(Exception):
@@ -121,7 +126,10 @@ class Referee:
         self._load()
         if left is not None:
             self._resume(left)
-        return self._train()
+        ended = self._train()
+        if self._trial.probes:
+            self._profile()
+        return ended
 
     def _warm_up(self) -> None:
         cap_s = self._trial.limits.warmup_s
@@ -162,6 +170,18 @@ class Referee:
         if self._observation.hit:
             return "reached", "the target was met"
         return "budget", "the budget was spent before the target was met"
+
+    def _profile(self) -> None:
+        """Ask where a step's time goes; the trial has its result, so a failure is only noted."""
+        with self._clock.account("profile"):
+            self._cell.thaw()
+            try:
+                self._send(Profile(steps=PROFILED_STEPS, cap_s=PROFILE_CAP_S))
+                found, _ = self._expect(Profiled, PROFILE_CAP_S + GRACE_S, "profile its steps")
+            except (TrialEndedError, WireError) as error:
+                self._record.emit("no_profile", {"why": printable(str(error))})
+                return
+        self._record.claim("profile", found.model_dump(exclude={"kind"}))
 
     def _run_until(self, point: int, points: int) -> Observed:
         """Let the worker train to a grid point; it is frozen when this returns."""

@@ -168,8 +168,14 @@ class PlainCell:
 
 def forked(parent: Nursery, order: dict[str, object], log: Path) -> tuple[int, socket.socket]:
     """A new worker's process id and the referee's end of its wire."""
+    try:
+        output = log.open("ab")
+    except OSError as error:
+        raise HarnessError(
+            f"cannot write {log}: {error}", "make it writable and run the same command again"
+        ) from error
     ours, theirs = socket.socketpair()
-    with log.open("ab") as file, theirs:
+    with output as file, theirs:
         return parent.fork(order, [theirs.fileno(), file.fileno()]), ours
 
 

@@ -2,7 +2,7 @@
 
     HELLO -> READY -> WARM_UP -> WARM -> LOAD -> READY -> (GO -> SNAPSHOT, STOPPED)*
 
-    RESTORE -> READY may come before the first GO.
+    RESTORE -> READY may come before the first GO, PROFILE -> PROFILED after the last STOPPED.
 
 Whatever the submission raises ends the trial with FAILED, the worker's last words.
 """
@@ -27,6 +27,7 @@ from harness.messages import (
     Go,
     Hello,
     Load,
+    Profile,
     Ready,
     Restore,
     Snapshot,
@@ -40,6 +41,7 @@ from harness.order import Order
 from harness.seeds import integer
 from harness.wire import Tensors, Wire, WireClosedError
 from harness.worker.budget import WorkerBudget
+from harness.worker.profile import profiled
 from harness.worker.state import Flattener, restored
 
 WARM_UP_STEPS = 3
@@ -85,6 +87,8 @@ class Worker:
                 self._restore(message, tensors)
             elif isinstance(message, Go):
                 self._go(message)
+            elif isinstance(message, Profile):
+                self._profile(message)
             # a STOP that crossed an unasked snapshot on its way needs no answer
 
     def _hello(self, hello: Hello) -> None:
@@ -225,6 +229,11 @@ class Worker:
                 backwards=counts["backward"],
             )
         )
+
+    def _profile(self, order: Profile) -> None:
+        passes, limits = self._adapter.passes(self._problem), (order.steps, order.cap_s)
+        wait = self._adapter.synchronize
+        self._wire.send(profiled(self._submission, self._data, passes, wait, limits))
 
     def _snapshot(self, checkpoint_bytes: int) -> tuple[Snapshot, Tensors]:
         """The message of a snapshot, with the state and its tensors if they are wanted and fit.

@@ -13,13 +13,14 @@ from harness.cli.app import main
 
 COMMANDS = (
     "run", "trial", "score", "report", "compare", "list", "data prepare", "calibrate", "verify",
-    "rerun", "round new", "round reveal", "import algoperf",
+    "rerun", "audit", "doctor --suite", "round new", "round reveal", "import algoperf",
 )  # fmt: skip
 OPTIONS = (
     "--workload", "--submission", "--suite", "--framework", "--ruleset", "--studies", "--trials",
     "--seed", "--out", "--device", "--sandbox", "--budget-scale", "--variant", "--threads",
     "--round", "--reason", "--trial", "--disturbed", "--all", "--rules", "--times", "--clock",
-    "--json", "--allow", "--folder", "--store", "--from", "--help", "--version",
+    "--json", "--allow", "--folder", "--store", "--from", "--normalise", "--help",
+    "--version",
 )  # fmt: skip
 # A name that stands for something would start a run, so no text here is one.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0/"), max_size=12)

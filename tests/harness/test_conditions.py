@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from harness import factor
+from harness.cli.app import app
 from harness.conditions import (
     between,
     disturbances,
@@ -102,6 +104,18 @@ def test_the_factor_is_measured_once_and_scales_every_budget(
     absurd = quick.hardware.model_copy(update={"yardstick_s": measured_s / 100.0})
     with pytest.raises(HarnessError, match="allows up to 20"):
         factor.machine_factor(quick.model_copy(update={"hardware": absurd}), "cpu")
+
+
+@pytest.mark.parametrize("name", ["quick", "standard"])
+def test_the_doctor_needs_one_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    done = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["doctor", "--suite", name])
+    lines = done.output.splitlines()
+    assert done.exit_code == 0, done.output
+    assert (len(lines) <= 24, max(map(len, lines)) <= 80) == (True, True)
+    assert any(line.startswith("cores") for line in lines)
 
 
 def test_the_doctor_says_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,16 @@ def test_a_message_and_its_tensors_arrive_as_sent():
             np.testing.assert_array_equal(received[name], tensor)
 
 
+def test_what_was_sent_shares_nothing_with_what_arrives():
+    with ends() as (referee, worker, _):
+        mine = np.ones(4, np.float32)
+        worker.send(Snapshot(step=7), {"w": mine, "tied": mine})
+        mine[:] = 5.0
+        _, received = referee.receive(1.0)
+        received["tied"][:] = 3.0
+        assert received["w"].tolist() == [1.0] * 4
+
+
 def test_a_frame_larger_than_the_sockets_buffer_passes():
     with ends() as (referee, worker, _):
         big = {"w": np.random.default_rng(0).standard_normal(2**20)}

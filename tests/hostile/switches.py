@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,12 @@ def patient(arena: Arena) -> None:
 
 def impatient(arena: Arena) -> None:
     arena.patch.setattr(referee, "GRACE_S", 0.4)
+
+
+def impatient_with_checkpoints(arena: Arena) -> None:
+    """Ask for the worker's state at every evaluated grid point."""
+    impatient(arena)
+    arena.options = replace(arena.options, checkpoint_s=0.0)
 
 
 def impatient_at_setup(arena: Arena) -> None:

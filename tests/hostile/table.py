@@ -131,6 +131,9 @@ CASES = (
     Case("hang_in_snapshot", CAUGHT, "two seconds after the budget's end it is killed", s.patient,
          states=("hung",), reason="end of the budget", won=s.is_not("hung"), prepare=s.impatient,
          settings=TIMED),
+    Case("hang_in_checkpoint", CAUGHT, "two seconds after the budget's end it is killed", s.patient,
+         states=("hung",), reason="end of the budget", won=s.is_not("hung"),
+         prepare=s.impatient_with_checkpoints, settings=TIMED),
     # Rules.
     Case("peek_surroundings", IMPOSSIBLE, "the environment is cleaned", proof=s.full_environment),
     Case("peek_modules", RULE, "audit on another variant"),

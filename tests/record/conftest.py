@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.canonical import sha256_json
+from harness.conditions import disturbances
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.store import write_plan
 from harness.record.attempts import attempts_of, ended
@@ -111,6 +112,7 @@ def ending(trial: Trial) -> Result:
         timed_s=time_at(trial, 10) + 0.5,
         steps=1000,
         best_metric=trial.target.value + 0.01 * 3.5,
+        disturbed=disturbances(MACHINE, trial.limits.drift),
     )
 
 

@@ -12,13 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.canonical import canonical_json, sha256_text
+from harness.errors import HarnessError
 from harness.plan.redraw import misfits
 from harness.record.events import GENESIS
 from harness.record.rerun import chosen_records, open_again
 from harness.record.store import read_record
 from harness.record.table import results_frame
 from harness.record.verify import verify_store
+from scoring.refusals import marks
 
+from . import conftest
 from .conftest import Made
 
 FILES = ("trial.json", "events.jsonl", "ledger.jsonl")
@@ -134,6 +137,25 @@ def test_a_rerun_leaves_its_mark_and_fits(made: Made) -> None:
     found = verify_store(made.store)
     assert (found.findings, found.reruns) == ((), 1)
     assert results_frame(made.store)["attempt"].tolist() == [2]
+
+
+def test_a_trial_on_a_machine_that_drifted_is_stamped_and_repeated_by_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as drifted:
+        drifted.setitem(conftest.MACHINE, "drift", 0.4)
+        made = Made(tmp_path)
+        assert "disturbed: the machine changed around 1 of 1" in marks(results_frame(made.store))[0]
+        assert findings(made) == ""
+    (record,) = chosen_records(made.store, (), disturbed=True)
+    open_again(made.store, record, "disturbed")
+    made.run()
+    assert findings(made) == ""
+    assert marks(results_frame(made.store)) == (
+        "repeated: 1 of 1 trials were begun more than once",
+    )
+    with pytest.raises(HarnessError, match=r"no trial of .* is chosen"):
+        chosen_records(made.store, (), disturbed=True)
 
 
 def test_seeds_and_points_follow_from_the_round(made: Made) -> None:

@@ -48,6 +48,7 @@ def test_the_record_says_who_said_what(bench):
         "go": "referee",
         "snapshot": "worker",
         "evaluation": "referee",
+        "profile": "worker",
         "end": "referee",
     }
 
@@ -92,6 +93,26 @@ def test_step_budgets_give_the_same_curve_whatever_the_speed(bench):
         curves.append([(data["step"], data["validation"]) for data in judged])
     assert curves[0] == curves[1]
     assert [step for step, _ in curves[0]] == list(range(20, 201, 20))
+
+
+def test_a_profile_is_off_the_clock_and_adds_up(bench):
+    slow = acting("pass").replace("time.sleep(0.002)", "stream.next(); time.sleep(0.01); "
+        "self.problem.batch_loss(stream.next()).backward()")  # fmt: skip
+    result = bench.run_planned(trial := bench.trial(slow, seconds=1.0))
+    (profile,) = (e["data"] for e in bench.events(trial) if e["kind"] == "profile")
+    assert (result.state, profile["steps"]) == ("budget", 10)
+    rest_s = profile["steps_s"] - profile["data_s"] - profile["passes_s"]
+    assert min(profile["data_s"], profile["passes_s"]) > 0.0
+    assert 0.1 <= rest_s < 1.0
+    assert result.timed_s < 1.2
+
+
+def test_a_profile_that_fails_costs_nothing(bench):
+    dying = acting("os._exit(3) if self.steps > 20 else None")
+    result = bench.run_planned(trial := bench.trial(dying, seconds=600.0, steps=20))
+    events = bench.events(trial)
+    assert result.state == "budget"
+    assert [e["data"]["why"] for e in events if e["kind"] == "no_profile"]
 
 
 def test_time_frozen_is_not_training_time(bench):

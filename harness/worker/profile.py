@@ -1,0 +1,83 @@
+"""Where the time of a step goes: a few more steps after the trial's end, with stopwatches in them.
+
+The device is waited for at the borders of each part, which the timed steps never do; so this is
+done off the clock, when nothing counts any more, and what comes of it is the worker's claim.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from harness.interface import Submission
+from harness.messages import Profiled
+
+Place = tuple[Any, str]
+"""A function as its owner and its name there."""
+
+
+class Stopwatch:
+    """Adds up the seconds of calls; calls inside one another count once.
+
+    Args:
+        synchronize: waits for the device.
+    """
+
+    def __init__(self, synchronize: Callable[[], None]) -> None:
+        self._synchronize, self._is_running = synchronize, False
+        self.seconds, self.calls = 0.0, 0
+
+    def put_around(self, places: Iterable[Place]) -> None:
+        """Time these functions from now on."""
+        for owner, name in places:
+            setattr(owner, name, self._timed(getattr(owner, name)))
+
+    def _timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **named: Any) -> Any:
+            if self._is_running:
+                return function(*arguments, **named)
+            self._synchronize()
+            self._is_running, start_s = True, time.perf_counter()
+            try:
+                return function(*arguments, **named)
+            finally:
+                self._synchronize()
+                self._is_running = False
+                self.seconds += time.perf_counter() - start_s
+                self.calls += 1
+
+        return timed
+
+
+def profiled(
+    submission: Submission,
+    stream: Any,
+    passes: Iterable[Place],
+    synchronize: Callable[[], None],
+    limits: tuple[int, float],
+) -> Profiled:
+    """Make some steps and say what they spend on data and on passes; the rest is the update.
+
+    Args:
+        submission: makes the steps.
+        stream: what it draws from.
+        passes: the functions in which forward and backward passes happen.
+        synchronize: waits for the device.
+        limits: the number of steps, and the seconds after which no other begins.
+    """
+    data, both, steps = Stopwatch(synchronize), Stopwatch(synchronize), 0
+    data.put_around([(stream, "next")])
+    both.put_around(passes)
+    synchronize()
+    start_s = time.perf_counter()
+    while steps < limits[0] and time.perf_counter() - start_s < limits[1]:
+        submission.step(stream)
+        steps += 1
+    synchronize()
+    return Profiled(
+        steps=steps,
+        steps_s=time.perf_counter() - start_s,
+        data_s=data.seconds,
+        passes_s=both.seconds if both.calls else None,
+    )

@@ -1,0 +1,15 @@
+"""Hangs when it is asked for its state."""
+
+import time
+
+from .honest import Honest
+
+
+class Submission(Honest):
+    def state_dict(self):
+        if self.has_acted:
+            time.sleep(2.0)
+        return {}
+
+    def load_state_dict(self, state):
+        pass

@@ -1,0 +1,77 @@
+"""Real trials on a full disk, or with something in the way of a file: a message, then a result."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.body import RunOptions, run_trial
+from harness.errors import HarnessError
+from harness.executors.pool import Silent
+from harness.plan.plan import PlanRequest, plan
+from harness.plan.store import write_plan
+from harness.record.ledger import LEDGER_FILE
+from harness.record.store import EVENTS_FILE, TRIAL_FILE
+from harness.record.verify import verify_store
+from harness.referee.checkpoint import CHECKPOINT_FILE, DRAFT_FILE
+from harness.trial import Trial
+from workloads.spec import Grid
+
+from .test_writes import files_of
+
+
+class Run:
+    """One short trial with a checkpoint, in a store of its own."""
+
+    def __init__(self, store: Path, cache: Path) -> None:
+        self.store, self.options = store, RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)
+        (planned,) = plan(PlanRequest("mlp", "adamw", ruleset="self")).trials
+        budget = planned.budget.model_copy(update={"steps": 8, "runtime_s": 600.0})
+        target = planned.target.model_copy(update={"value": 2.0})
+        grid = Grid(share=0.25, evaluate_every=2)
+        changes = {"budget": budget, "target": target, "grid": grid}
+        self.trial: Trial = planned.model_copy(update=changes)
+
+    @property
+    def folder(self) -> Path:
+        return self.store / self.trial.folder
+
+    def __call__(self) -> str:
+        """Plan it and run it, as `harness run` does; its state."""
+        write_plan([self.trial], self.store)
+        return run_trial(self.trial, self.store, self.options, Silent()).state
+
+    def is_whole(self) -> bool:
+        """Run what is missing; whether the store then fits."""
+        found = self() == "budget", verify_store(self.store)
+        return found[0] and (found[1].findings, found[1].unfinished) == ((), 0)
+
+
+@pytest.fixture
+def run(tmp_path: Path, cache: Path) -> Run:
+    return Run(tmp_path / "store", cache)
+
+
+@pytest.mark.parametrize("size", [0, 20, 300, 900, 1800, 2500, 3500, 5000, 20_000])
+def test_a_disk_that_is_full_at_any_write(run: Run, size: int) -> None:
+    with files_of(size), pytest.raises(HarnessError, match=r"cannot write.*\n.*space"):
+        run()
+    assert run.is_whole()
+
+
+OBSTACLES = (
+    EVENTS_FILE, TRIAL_FILE, ".lock", "tensorboard", "worker.log", DRAFT_FILE, CHECKPOINT_FILE,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*OBSTACLES, LEDGER_FILE])
+def test_what_stands_in_the_way_of_any_file_is_named(run: Run, name: str) -> None:
+    path = (run.store if name == LEDGER_FILE else run.folder) / name
+    path.parent.mkdir(parents=True)
+    path.touch() if name == "tensorboard" else path.mkdir()
+    with pytest.raises(HarnessError, match=r"cannot (write|read) "):
+        run()
+    path.unlink() if name == "tensorboard" else shutil.rmtree(path)
+    assert run.is_whole()

@@ -1,0 +1,94 @@
+"""A warm-up leaves no trace: parameters, optimizer and all generators are those of a trial without.
+
+Compared are the states of whole workers, as a checkpoint after a few steps holds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from harness.body import RunOptions, run_trial
+from harness.plan.plan import PlanRequest, plan
+from harness.referee.checkpoint import DRAFT_FILE
+from harness.trial import Framework
+from workloads.spec import Grid
+
+SPACE = 'summary = "x"\nfamily = "x"\nframeworks = ["{}"]\n[default]\nlearning_rate = 0.01\n'
+CODE = {
+    "torch": """
+import random
+import torch
+
+def build(problem, hyperparameters):
+    torch.rand(3)
+    adam = torch.optim.Adam(problem.parameters.values(), lr=hyperparameters["learning_rate"])
+    return adam, lambda share: 1.0 + 0.1 * random.random() + 0.1 * torch.rand(()).item()
+""",
+    "jax": """
+import random
+import optax
+
+def build(problem, hyperparameters):
+    problem.next_key()
+    return optax.adam(hyperparameters["learning_rate"]), lambda share: 1.0 + 0.1 * random.random()
+""",
+}
+SKIP = """
+from harness.messages import Warm
+from harness.worker.worker import Worker
+
+Worker._warm_up = lambda self, order: self._wire.send(Warm(compile_s=0.0, steps=0))
+"""
+
+
+class Copies:
+    """Reads the worker's part of the first checkpoint, before it takes its place."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.warm_steps = folder, -1
+        self.text, self.tensors = "", dict[str, Any]()
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        if event["kind"] == "warm":
+            self.warm_steps = event["steps"]
+        if event["kind"] == "checkpoint" and not self.text:
+            with safe_open(self.folder / DRAFT_FILE, framework="numpy") as file:
+                self.text = file.metadata()["worker"]
+                self.tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def state(folder: Path, cache: Path, framework: Framework, code: str) -> Copies:
+    """The state after four of eight steps."""
+    (place := folder / "submission").mkdir(parents=True)
+    suffix = "" if framework == "torch" else "_jax"
+    (place / f"submission{suffix}.py").write_text(code)
+    (place / "space.toml").write_text(SPACE.format(framework))
+    (trial,) = plan(PlanRequest("mlp", str(place), ruleset="self", framework=framework)).trials
+    budget = trial.budget.model_copy(update={"steps": 8, "runtime_s": 600.0})
+    target = trial.target.model_copy(update={"value": 2.0})
+    changes = {"budget": budget, "target": target, "grid": Grid(share=0.25, evaluate_every=2)}
+    trial = trial.model_copy(update=changes)
+    copies = Copies(folder / trial.folder)
+    options = RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)
+    assert run_trial(trial, folder, options, copies).state == "budget"
+    return copies
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_a_worker_is_as_it_would_be_without_a_warm_up(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, framework: Framework
+) -> None:
+    cache, code = tmp_path_factory.mktemp("cache"), CODE[framework]
+    warm = state(tmp_path / "warm", cache, framework, code)
+    cold = state(tmp_path / "cold", cache, framework, code + SKIP)
+    assert (warm.warm_steps, cold.warm_steps) == (3, 0)
+    assert warm.text == cold.text
+    assert sorted(warm.tensors) == sorted(cold.tensors)
+    for name, tensor in warm.tensors.items():
+        np.testing.assert_array_equal(tensor, cold.tensors[name])
