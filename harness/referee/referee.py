@@ -48,7 +48,7 @@ GRACE_S = 2.0
 LOOK_EVERY_S = 0.5
 """How often a running worker's memory is looked at and its progress told."""
 EXIT_TIMEOUT_S = 2.0
-PROFILED_STEPS = 10
+PROFILED_STEPS = 5
 PROFILE_CAP_S = 1.0
 """Of the steps after the end whose parts are timed; one that has begun may take as long again."""
 

@@ -134,7 +134,7 @@ class Arena:
         self.port = 0
         monkeypatch.setattr(body, "sandbox", lambda name: self.box())
         # neither the machine's speed nor exact metrics matter here; both take long
-        monkeypatch.setattr(conditions, "yardstick_s", lambda threads: 0.02)
+        monkeypatch.setattr(conditions, "yardstick_s", lambda *_: 0.02)
         monkeypatch.setattr(Examples, "open", partial(_few_held_out, Examples.open))
 
     @property

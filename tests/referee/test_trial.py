@@ -100,10 +100,10 @@ def test_a_profile_is_off_the_clock_and_adds_up(bench):
         "self.problem.batch_loss(stream.next()).backward()")  # fmt: skip
     result = bench.run_planned(trial := bench.trial(slow, seconds=1.0))
     (profile,) = (e["data"] for e in bench.events(trial) if e["kind"] == "profile")
-    assert (result.state, profile["steps"]) == ("budget", 10)
+    assert (result.state, profile["steps"]) == ("budget", 5)
     rest_s = profile["steps_s"] - profile["data_s"] - profile["passes_s"]
     assert min(profile["data_s"], profile["passes_s"]) > 0.0
-    assert 0.1 <= rest_s < 1.0
+    assert 0.05 <= rest_s < 1.0
     assert result.timed_s < 1.2
 
 
