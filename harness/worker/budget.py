@@ -45,6 +45,10 @@ class WorkerBudget:
             self._share = step / self._steps
         self.readings.append(self._share)
 
+    def forget(self) -> None:
+        """What was read in the warm-up has never been."""
+        self._share, self.readings = 0.0, array("d")
+
     def replay(self, readings: array[float]) -> None:
         """Take back the readings of an earlier life; the last one is the current share again."""
         self.readings = readings

@@ -64,7 +64,8 @@ def serve(control: socket.socket) -> None:
             child = _fork(json.loads(line), descriptors)
             children[watch := os.pidfd_open(child.own)] = child
             poll.register(watch, select.POLLIN)
-            control.sendall(json.dumps({"pid": child.worker}).encode() + b"\n")
+            # if its other end is gone meanwhile, the next request is empty and ends this loop
+            _answer(control, {"pid": child.worker})
 
 
 def _request(control: socket.socket) -> tuple[bytes, list[int]]:
@@ -79,8 +80,12 @@ def _request(control: socket.socket) -> tuple[bytes, list[int]]:
 def _report_end(control: socket.socket, child: Child, descriptor: int) -> None:
     os.close(descriptor)
     _, status = os.waitpid(child.own, 0)
-    with contextlib.suppress(BrokenPipeError):
-        control.sendall(json.dumps({"ended": child.worker, "status": status}).encode() + b"\n")
+    _answer(control, {"ended": child.worker, "status": status})
+
+
+def _answer(control: socket.socket, words: dict[str, int]) -> None:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        control.sendall(json.dumps(words).encode() + b"\n")
 
 
 def _kill_all(children: dict[int, Child]) -> None:

@@ -125,6 +125,7 @@ class Worker:
         self._judged()
         self._adapter.synchronize()
         self._submission = self._new_submission()
+        self._budget.forget()
         self._wire.send(Warm(compile_s=time.monotonic() - start_s, steps=steps))
 
     def _random_parameters(self) -> dict[str, Any]:

@@ -88,18 +88,30 @@ class Lives:
             time.sleep(0.002)
         self._kill(pid, who)
 
-    def killed_after(self, trial: Trial, store: Path, seconds: float, who: str) -> None:
-        """A life that ends, or whose worker does, after so many seconds."""
-        pid = self.begin(trial, store)
-        time.sleep(seconds)
-        self._kill(pid, who)
+    def killed_after(self, trial: Trial, store: Path, seconds: float, who: str) -> bool:
+        """A life that ends, or whose worker does, so many seconds after it has a worker.
 
-    def _kill(self, pid: int, who: str) -> None:
+        Returns:
+            whether there was someone left to kill.
+        """
+        pid = self.begin(trial, store)
+        self.wait_for_worker(pid)
+        time.sleep(seconds)
+        return self._kill(pid, who)
+
+    def wait_for_worker(self, pid: int) -> None:
+        """Until a referee has a worker, or is dead."""
+        while not worker_of(pid) and not _is_over(pid):
+            time.sleep(0.002)
+
+    def _kill(self, pid: int, who: str) -> bool:
+        was_alive = not _is_over(pid)
         victims = {"referee": [pid], "worker": worker_of(pid), "both": [*worker_of(pid), pid]}
         for victim in victims[who]:
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
         self.end()
+        return was_alive and bool(victims[who])
 
     def _answer(self) -> str:
         assert self._server.stdout is not None

@@ -67,10 +67,11 @@ PART = 10
 def undisturbed(
     torch_lives: Lives, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[list[Any], float]:
-    """The curve of a life that nobody disturbs, and the seconds that it takes."""
+    """The curve of a life that nobody disturbs, and its seconds from its worker's birth on."""
     store, trial = tmp_path_factory.mktemp("undisturbed"), torch_lives.trial()
+    torch_lives.wait_for_worker(torch_lives.begin(trial, store))
     start_s = time.monotonic()
-    torch_lives.whole(trial, store)
+    assert torch_lives.end() == 0
     return curve(trial, store), time.monotonic() - start_s
 
 
@@ -84,14 +85,14 @@ def test_at_any_instant_whoever_is_killed(
     for _ in range(PART):
         who = random.choice(("referee", "worker", "both"))
         seconds = random.uniform(0.0, undisturbed[1])
-        torch_lives.killed_after(trial, tmp_path / str(number), seconds, who)
-        killed[number].append(f"{who} {seconds:.3f} s")
+        if torch_lives.killed_after(trial, tmp_path / str(number), seconds, who):
+            killed[number].append(f"{who} {seconds:.3f} s")
         if has_ended(trial, tmp_path / str(number)):
             number += 1
             killed[number] = []
     for number, victims in killed.items():
-        print(f"part {part}: {', '.join(victims)}: ", end="")
-        print(came_out_right(torch_lives, tmp_path / str(number), victims, undisturbed[0]))
+        state = came_out_right(torch_lives, tmp_path / str(number), victims, undisturbed[0])
+        print(f"part {part}: {', '.join(victims) or 'nobody'}: {state}")
 
 
 def came_out_right(lives: Lives, store: Path, victims: list[str], whole: list[Any]) -> str:
