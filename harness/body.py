@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,6 +38,7 @@ from harness.referee.idle import IdleProbe
 from harness.referee.referee import Referee
 from harness.referee.resumption import expected_bytes, left_behind, note_beginning, resumable
 from harness.sandboxes.sandbox import Confinement, sandbox
+from harness.sandboxes.scratch import scratch as new_scratch
 from harness.sandboxes.view import empty_view
 from harness.seeds import philox, worker_seed
 from harness.trial import Result, Trial, TrialRecord
@@ -109,7 +108,7 @@ def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer)
     recorder = Recorder(folder, observer)
     with (
         recorder.open(),
-        _scratch() as scratch,
+        new_scratch() as scratch,
         empty_view(data) as view,
         pinned(options.threads) if trial.device == "cpu" else nullcontext() as cores,
     ):
@@ -135,15 +134,6 @@ def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer)
         cell = sandbox(options.sandbox).start(confinement)
         wire = Wire(cell.connection, TO_REFEREE, max_tensor_bytes=expected_bytes(bench.shapes))
         return Referee(trial, bench, cell, wire, recorder, checkpoints=checkpoints).run(left)
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    # a hostile submission may leave what cannot be removed; that must not end the run
-    with tempfile.TemporaryDirectory(
-        prefix="guided-descent-", ignore_cleanup_errors=True
-    ) as scratch:
-        yield Path(scratch)
 
 
 def _submission_files(location: str) -> Path | None:

@@ -228,7 +228,7 @@ def one_scratch(arena: Arena) -> None:
     arena.without("mounts")
     folder = Path(tempfile.mkdtemp(dir=arena.folder))
     folder.chmod(0o777)
-    arena.patch.setattr(body, "_scratch", lambda: _shared(folder))
+    arena.patch.setattr(body, "new_scratch", lambda: _shared(folder))
 
 
 @contextmanager
@@ -239,7 +239,7 @@ def _shared(folder: Path) -> Iterator[Path]:
 def clean_up_by_following(arena: Arena) -> None:
     """Clean the scratch up by deleting what its links lead to, too."""
     arena.plain()
-    arena.patch.setattr(body, "_scratch", _followed)
+    arena.patch.setattr(body, "new_scratch", _followed)
 
 
 @contextmanager
