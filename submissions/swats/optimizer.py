@@ -16,7 +16,7 @@ class Swats(GroupwiseOptimizer):
 
     Args:
         parameters: which parameters.
-        lr: eta.
+        lr: eta; a schedule's eta_t is what is written into the group later.
         betas: beta1 and beta2.
         eps: epsilon.
         weight_decay: an l2 penalty.
@@ -35,7 +35,7 @@ class Swats(GroupwiseOptimizer):
     ) -> None:
         defaults: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps}
         defaults |= {"weight_decay": weight_decay, "switch_tolerance": switch_tolerance}
-        defaults |= {"updates": 0, "average": 0.0, "sgd_rate": 0.0, "rate_at_switch": 0.0}
+        defaults |= {"updates": 0, "average": 0.0, "sgd_rate": 0.0, "base_rate": lr}
         super().__init__(parameters, defaults)
 
     def update(self, group: dict[str, Any]) -> None:
@@ -47,7 +47,7 @@ class Swats(GroupwiseOptimizer):
 
     def _sgd(self, group: dict[str, Any]) -> None:
         beta1 = group["betas"][0]
-        rate = group["sgd_rate"] * group["lr"] / group["rate_at_switch"]
+        rate = group["sgd_rate"] * group["lr"] / group["base_rate"]
         for _, parameters in chunks(self.state, group["params"]):
             gradients = _decayed(parameters, group["weight_decay"])
             (velocity,) = state_lists(self.state, parameters, ("velocity",))
@@ -67,8 +67,9 @@ class Swats(GroupwiseOptimizer):
             scale = torch._foreach_sqrt(second)
             torch._foreach_add_(scale, group["eps"])
             steps = torch._foreach_div(first, scale)
-            torch._foreach_mul_(steps, -group["lr"] * (1 - beta2**t) ** 0.5 / (1 - beta1**t))
-            torch._foreach_add_(parameters, steps)
+            correction = (1 - beta2**t) ** 0.5 / (1 - beta1**t)
+            torch._foreach_mul_(steps, -group["base_rate"] * correction)
+            torch._foreach_add_(parameters, steps, alpha=group["lr"] / group["base_rate"])
             sums += [_products(p, g) for p, g in zip(steps, gradients, strict=True)]
         if sums:
             squares, along = torch.stack(sums).sum(0).tolist()
@@ -84,7 +85,7 @@ class Swats(GroupwiseOptimizer):
         average = group["average"] / (1 - beta2 ** group["updates"])
         close = abs(average - gamma) < group["switch_tolerance"]
         if group["updates"] > 1 and close and average > 0.0:
-            group["sgd_rate"], group["rate_at_switch"] = average, group["lr"]
+            group["sgd_rate"] = average
             for parameter in group["params"]:
                 for name in ("first", "second"):
                     self.state[parameter].pop(name, None)

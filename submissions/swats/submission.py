@@ -1,20 +1,22 @@
 """SWATS: Adam, until the rate of SGD that its steps amount to has settled; then SGD.
 
-    p_t = -eta_t sqrt(1 - beta2^t) / (1 - beta1^t) m_t / (sqrt(v_t) + epsilon),  w_{t+1} = w_t + p_t
+    p_t = -eta sqrt(1 - beta2^t) / (1 - beta1^t) m_t / (sqrt(v_t) + epsilon)
+    w_{t+1} = w_t + (eta_t / eta) p_t
     gamma_t = <p_t, p_t> / <-p_t, g_t>,  L_t = beta2 L_{t-1} + (1 - beta2) gamma_t
     switch when t > 1 and |L_t / (1 - beta2^t) - gamma_t| < delta;  Lambda = L_t / (1 - beta2^t)
 
-with the moments of Adam and inner products over all parameters; gamma_t is the rate at which the
-step of SGD, projected on p_t, is p_t. After the switch, with u = 0 at first,
+with the moments of Adam, inner products over all parameters, and eta_t the base rate eta under its
+schedule; gamma_t is the rate at which the step of SGD, projected on p_t, is p_t. After the switch,
+with u = 0 at first,
 
     u_t = beta1 u_{t-1} + g_t
-    w_{t+1} = w_t - (1 - beta1) Lambda (eta_t / eta_s) u_t
-
-with eta_s the rate at the switch, so that the schedule goes on.
+    w_{t+1} = w_t - (1 - beta1) Lambda (eta_t / eta) u_t
 
 Source: Keskar and Socher (2017), Algorithm 1.
 
-Deviations: Lambda must be positive (gamma_t may not be). The source has delta = epsilon = 1e-9,
+Deviations: the source's rate is constant. gamma_t is the base rate's, not eta_t's: as rates that a
+schedule makes small are close to each other in absolute terms, the second step of a slow warmup
+would switch. Lambda must be positive (gamma_t may not be). The source has delta = epsilon = 1e-9,
 which in a few thousand noisy steps is met by chance or never; here `switch_tolerance` is apart.
 Weight decay is coupled, in both phases.
 """

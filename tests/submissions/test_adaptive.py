@@ -157,6 +157,22 @@ def test_swats_switches_when_pytorch_optimizers_does() -> None:
         np.testing.assert_allclose(mine[0], other[0], atol=1e-6)
 
 
+@pytest.mark.parametrize("factors", [[1.0] * 20, [t / 1000 for t in range(20)]])
+def test_swats_rate_of_sgd_is_that_of_the_base_rate_whatever_the_schedule(
+    factors: list[float],
+) -> None:
+    problem, other = torch_problem(), torch_problem()
+    scheduled = torch_optimizer("swats", problem)
+    constant = torch_optimizer("swats", other, switch_tolerance=0.0)
+    for step, factor in enumerate(factors):
+        scheduled.param_groups[0]["lr"] = default_point("swats")["learning_rate"] * factor
+        torch_steps(scheduled, problem, range(step, step + 1))
+        torch_steps(constant, other, range(step, step + 1))
+    group = scheduled.param_groups[0]
+    assert group["sgd_rate"] == 0.0
+    assert group["average"] == pytest.approx(constant.param_groups[0]["average"])
+
+
 @pytest.mark.parametrize(("bias_correction", "growth"), [(False, 1.5), (True, math.inf)])
 def test_d_adaptation_agrees_with_the_authors(bias_correction: bool, growth: float) -> None:
     problem, other = torch_problem(), torch_problem()
