@@ -28,8 +28,11 @@ class CrossEntropy:
         return functional.cross_entropy(flat, targets.reshape(-1), reduction="none")
 
     def sample_targets(self, logits: Tensor, random: torch.Generator | None = None) -> Tensor:
-        """Targets drawn from softmax(logits), shape (...)."""
-        probabilities = logits.detach().float().softmax(-1)
+        """Targets drawn from softmax(logits), shape (...); from any where logits are not finite.
+
+        That a model has diverged shows in its loss, as in jax, and not as an error of the draw.
+        """
+        probabilities = logits.detach().float().softmax(-1).nan_to_num(1.0)
         flat = probabilities.reshape(-1, logits.shape[-1])
         return torch.multinomial(flat, 1, generator=random).reshape(logits.shape[:-1])
 

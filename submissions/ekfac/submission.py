@@ -26,6 +26,7 @@ from __future__ import annotations
 import torch
 
 from harness.errors import UnknownNameError
+from submissions.mathematics.eigenbasis import decomposed
 from submissions.mathematics.kronecker_factors import Uses, accumulate, rows, second_moment
 from submissions.mathematics.layerwise import Layer, LayerwiseSubmission
 
@@ -61,8 +62,8 @@ class Submission(LayerwiseSubmission):
         """Recompute the bases; until the next statistics the diagonal in them is KFAC's."""
         state = layer.state
         seen = 1 - self.point["factor_beta"] ** state["observations"]
-        a_values, state["a_basis"] = torch.linalg.eigh(state["a"] / seen)
-        s_values, state["s_basis"] = torch.linalg.eigh(state["s"] / seen)
+        a_values, state["a_basis"] = decomposed(state["a"] / seen)
+        s_values, state["s_basis"] = decomposed(state["s"] / seen)
         state["diagonal"] = torch.outer(s_values.clamp(min=0.0), a_values.clamp(min=0.0))
         state["age"] = 0
 

@@ -14,8 +14,8 @@ Source: Agarwal et al. (2019), "Efficient full-matrix adaptive regularization", 
 
 Deviations: epsilon's relative form and `outside`; the paper's own code also treats that part
 apart. Only the row of G^T G that belongs to the newest gradient is computed, the rest is rescaled;
-directions with S below 1e-4 of the largest count as outside. State is r copies of the parameters:
-a method for small models.
+directions with S below 1e-4 of the largest count as outside. A window of zeros makes no step.
+State is r copies of the parameters: a method for small models.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from torch.optim import Optimizer
 
 from harness.interface import Hyperparameters, Schedule
 from submissions import schedules
+from submissions.mathematics.eigenbasis import decomposed
 from submissions.mathematics.flat import add, flatten
 from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
 
@@ -77,8 +78,10 @@ def _enter(state: dict[str, Any], place: int, gradient: torch.Tensor, beta: floa
 
 
 def _direction(state: dict[str, Any], average: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-    values, vectors = torch.linalg.eigh(state["gram"].double())
+    values, vectors = decomposed(state["gram"].double())
     sizes = values.clamp(min=0.0).sqrt()
+    if float(sizes[-1]) == 0.0:
+        return torch.zeros_like(average)
     known = sizes > NULL * sizes[-1]
     epsilon = group["eps"] * sizes[known].square().mean().sqrt()
     # U^T m = S^-1 V^T G^T m, and U x = G V S^-1 x.

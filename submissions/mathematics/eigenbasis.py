@@ -5,6 +5,19 @@ from __future__ import annotations
 import torch
 
 
+def decomposed(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rising eigenvalues, (n,), and eigenvectors as columns, (n, n), of a symmetric matrix.
+
+    Both are NaN where the matrix is not finite, so that divergence shows in the step and is no
+    error of the decomposition.
+    """
+    if not bool(torch.isfinite(matrix).all()):
+        nan = torch.full_like(matrix, torch.nan)
+        return nan[0], nan
+    values, vectors = torch.linalg.eigh(matrix)
+    return values, vectors
+
+
 def eigenbasis(matrix: torch.Tensor) -> torch.Tensor:
     """Orthonormal eigenvectors as columns, by falling eigenvalue.
 
@@ -12,12 +25,9 @@ def eigenbasis(matrix: torch.Tensor) -> torch.Tensor:
         matrix: symmetric positive semidefinite, (n, n).
 
     Returns:
-        The basis, (n, n); the matrix itself where it is not finite, so that divergence shows.
+        The basis, (n, n); NaN where the matrix is not finite, so that divergence shows.
     """
-    if not bool(torch.isfinite(matrix).all()):
-        return matrix
-    vectors: torch.Tensor = torch.linalg.eigh(matrix)[1]
-    return vectors.flip(-1)
+    return decomposed(matrix)[1].flip(-1)
 
 
 def followed(matrix: torch.Tensor, basis: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

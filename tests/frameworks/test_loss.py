@@ -58,6 +58,14 @@ def test_sampled_targets_have_the_models_distribution(framework: str) -> None:
     np.testing.assert_allclose(shares, np.exp(logits), atol=0.015)
 
 
+@pytest.mark.parametrize("framework", KINDS)
+def test_targets_can_be_sampled_from_a_model_that_has_diverged(framework: str) -> None:
+    loss, array = KINDS[framework]
+    logits = np.array([[0.0, np.nan, 0.0], [np.inf, 0.0, 0.0]], dtype=np.float32)
+    random = torch.Generator() if framework == "torch" else jax.random.key(0)
+    assert set(np.asarray(loss.sample_targets(array(logits), random))) <= {0, 1, 2}
+
+
 @pytest.mark.parametrize("module", [torch_loss, jax_loss])
 def test_an_unknown_loss_names_the_known_ones(module: Any) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'cross_entropy'"):

@@ -50,3 +50,11 @@ def test_a_first_step_without_the_outside_has_the_length_of_the_rate() -> None:
     weight.grad = 1e3 * gradient(0)
     ours.step()
     torch.testing.assert_close(weight.detach(), -0.1 * gradient(0) / gradient(0).norm())
+
+
+def test_gradients_of_zero_move_nothing() -> None:
+    weight = torch.nn.Parameter(torch.ones(SIZE))
+    ours = Ggt([weight], lr=0.1, weight_decay=0.0, betas=(0.9, 1.0), eps=0.3, outside=1.0, window=3)
+    weight.grad = torch.zeros(SIZE)
+    ours.step()
+    assert bool((weight == 1.0).all())

@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 from given_problem import (
     draw,
     gradients,
@@ -55,6 +56,16 @@ def test_a_class_steps_at_default_and_corners(name: str) -> None:
         made, stream = kit.submission(FOLDERS[name], **point), kit.stream()
         assert all(float(made.step(stream)) > 0.0 for _ in range(2))
         assert all(np.isfinite(plain(value)).all() for value in made.eval_parameters().values())
+
+
+@pytest.mark.parametrize("name", TORCH)
+def test_a_model_that_has_diverged_is_stepped_and_not_an_error(name: str) -> None:
+    kit = Kit("torch")
+    with torch.no_grad():
+        for value in kit.problem.parameters.values():
+            value.fill_(torch.nan)
+    made, stream = kit.submission(FOLDERS[name], **SPACES[name].default), kit.stream()
+    assert all(np.isnan(float(made.step(stream))) for _ in range(2))
 
 
 @pytest.mark.parametrize("name", [name for name in TORCH if has_build(name)])
