@@ -28,7 +28,7 @@ and sqrt; one_cycle is Smith's (2018) in the form of `torch.optim.lr_scheduler.O
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -149,6 +149,17 @@ class Spiked:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self._calls = int(state["calls"])
+
+
+def state_of(schedule: Schedule | None) -> dict[str, Any]:
+    """What a schedule has to remember, such as how often it was called; mostly nothing."""
+    return schedule.state_dict() if isinstance(schedule, Spiked) else {}
+
+
+def restore(schedule: Schedule | None, state: Mapping[str, Any]) -> None:
+    """Take back what `state_of` gave."""
+    if isinstance(schedule, Spiked):
+        schedule.load_state_dict(dict(state))
 
 
 NAMES = (

@@ -37,19 +37,22 @@ POWELL = 0.2
 class Submission(QuasiNewton):
     """Buckley and LeNir's method on mini-batches."""
 
+    _last: tuple[Tensor, Tensor, Tensor] | None
+    """The last step if the next direction is to be conjugate to it: s, g before it and y."""
+
     def begin(self) -> None:
         """No corrections."""
         self.state["known"] = False
         self.forget()
-        self.new_batch()
 
     def new_batch(self) -> None:
         """No step to be conjugate to."""
-        self._last: tuple[Tensor, Tensor, Tensor] | None = None
+        self._last = None
 
     def forget(self) -> None:
-        """A new cycle."""
+        """A new cycle, along the gradient."""
         self.state["steps"], self.state["changes"], self.state["scale"] = [], [], 1.0
+        self._last = None
 
     def learn(self, step: Tensor, before: Tensor, taken: Trial) -> None:
         """Store the pair while there is room; else the next direction is conjugate to the step."""
@@ -74,7 +77,6 @@ class Submission(QuasiNewton):
         if not bool(overlaps | (direction @ gradient >= 0.0)):
             return direction
         self.forget()
-        self.new_batch()
         self._store(step, change)
         return -self._inverse(gradient)
 

@@ -17,9 +17,9 @@ the output, F's by the output (a model whose output is tied to its embedding has
 batch a step). Convolutions whiten patches, and layers used many times pool their uses. A bias is a
 weight on a constant input. Q and P are moving averages over batches (a batch can be smaller than a
 layer is wide), and are damped by `damping` times their mean eigenvalue, F's too. `momentum` sums
-steps; 0 is the source's. A step is at most `trust` times as long as its weight: where inputs are
-tiny, as a recurrent layer's at the start, their inverse covariance is huge. Everything else, layers
-of a side over `max_side` included, takes AdamW.
+steps; 0 is the source's. A step is at most `trust` times as long as its weight, unless that is
+zero: where inputs are tiny, as a recurrent layer's at the start, their inverse covariance is huge.
+Everything else, layers of a side over `max_side` included, takes AdamW.
 """
 
 from __future__ import annotations
@@ -75,14 +75,13 @@ class Submission(Method):
             layer.state["momentum"] = layer.weight.new_zeros(layer.matrix_shape())
         self.state["steps"] = 0
 
-    def step(self, stream: Stream[Tensor]) -> Tensor:
+    def move(self, stream: Stream[Tensor]) -> Tensor:
         """The body on one batch, the head on the next; the loss before it."""
         loss = self._gradients(stream, self.body)
         with torch.no_grad():
             self._update(self.body)
             if self.rest is not None:
-                factor = self.schedule_factor()
-                self.rest.param_groups[0]["lr"] = self.point["adam_learning_rate"] * factor
+                self.rest.param_groups[0]["lr"] = self.point["adam_learning_rate"] * self.factor
                 self.rest.step()
         if self.head:
             self._gradients(stream, self.head)
@@ -153,8 +152,9 @@ class Submission(Method):
             step = layer.gradient() @ layer.state["inputs_inverse"]
             if "outputs_inverse" in layer.state:
                 step = layer.state["outputs_inverse"] @ step
-            largest = self.point["trust"] * layer.weight.norm() / max(rate, 1e-12)
-            step = step * (largest / step.norm().clamp_min(1e-30)).clamp(max=1.0)
+            size, length = layer.weight.norm(), rate * step.norm()
+            shrink = self.point["trust"] * size / length.clamp_min(1e-30)
+            step = step * torch.where(size > 0.0, shrink.clamp(max=1.0), 1.0)
             momentum = layer.state["momentum"].mul_(self.point["momentum"]).add_(step)
             layer.move(momentum, rate, self.point["weight_decay"])
 

@@ -39,7 +39,7 @@ class Submission(Method):
         self.state["momenta"] = [torch.zeros_like(start) for _ in replicas]
         self.state["steps"] = 0
 
-    def step(self, stream: Stream[Tensor]) -> Tensor:
+    def move(self, stream: Stream[Tensor]) -> Tensor:
         """One batch and one move of every replica; the mean of their losses before it."""
         pulls = self._pulls()
         losses = [self._move(i, stream) for i in range(len(self.state["replicas"]))]

@@ -11,7 +11,8 @@ Source: Chaudhari et al. (2017a), Algorithm 1 and section 4; eta' = 0.1, alpha =
 
 Deviations: eta here is the paper's times gamma, as in the authors' code: with gamma near 1e-2 its
 step would otherwise be as small. The schedule multiplies eta. `langevin_momentum` adds Nesterov's
-to the inner loop, which the paper uses in its larger experiments; it is 0 by default.
+to the inner loop, which the paper uses in its larger experiments; it is 0 by default. gamma stops
+growing at 1 / eta', where x' is back at x after one step: at twice that the inner loop diverges.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Submission(Method):
         """The scope as declared."""
         self.state["scope"] = float(self.point["scope"])
 
-    def step(self, stream: Stream[Tensor]) -> Tensor:
+    def move(self, stream: Stream[Tensor]) -> Tensor:
         """L Langevin steps, then one along their average; the mean loss on the way."""
         x = flatten(self.parameters)
         inner, average, momentum = x.clone(), x.clone(), torch.zeros_like(x)
@@ -40,7 +41,9 @@ class Submission(Method):
             losses.append(self._langevin(stream, x, inner, momentum))
             average.lerp_(inner, self.point["averaging"])
         add(self.parameters, average - x, self.learning_rate() or 0.0)
-        self.state["scope"] *= 1.0 + self.point["scoping"]
+        grown = self.state["scope"] * (1.0 + self.point["scoping"])
+        if grown * self.point["langevin_rate"] <= 1.0:
+            self.state["scope"] = grown
         return torch.tensor(sum(losses) / len(losses))
 
     def _langevin(self, stream: Stream[Tensor], x: Tensor, inner: Tensor, u: Tensor) -> float:

@@ -56,7 +56,7 @@ class Submission(Method):
         self.state["damping"] = float(self.point["damping"])
         self.state["previous"] = torch.zeros_like(flatten(self.parameters))
 
-    def step(self, stream: Stream[Tensor]) -> Tensor:
+    def move(self, stream: Stream[Tensor]) -> Tensor:
         """One large batch, one solution of the damped model, one step."""
         loss = FixedLoss(self.problem, self.large_batch(stream), fresh_random(self.problem))
         point = flatten(self.parameters)

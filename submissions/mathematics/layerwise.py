@@ -129,12 +129,13 @@ class LayerwiseSubmission(ABC):
         return float(self.point["learning_rate"]) * self.factor
 
     def state_dict(self) -> State:
-        """Parameters, the layers' states in order, the rest's optimizer, steps, generator."""
+        """Parameters, generator, the layers' states in order, the rest's, the schedule's, steps."""
         return {
             "parameters": dict(self.problem.parameters),
             "layers": [layer.state for layer in self.layers],
             "rest": self.rest.state_dict() if self.rest else {},
             "steps": self.steps,
+            "schedule": schedules.state_of(self.schedule),
             "generator": self.problem.generator.get_state(),
         }
 
@@ -148,6 +149,7 @@ class LayerwiseSubmission(ABC):
         if self.rest:
             self.rest.load_state_dict(dict(state["rest"]))
         self.steps = state["steps"]
+        schedules.restore(self.schedule, state["schedule"])
         self.problem.generator.set_state(state["generator"])
 
     def _pass(self, batch: Batch[torch.Tensor]) -> torch.Tensor:

@@ -25,7 +25,8 @@ class Method(ABC):
         problem: what is trained.
         point: the hyperparameters.
         parameters: the live ones, in the declared order.
-        state: numbers, tensors and lists of them by name, all that `begin` and `step` keep.
+        state: numbers, tensors and lists of them by name, all that `begin` and `move` keep.
+        factor: the schedule's at the step under way; 1 without a schedule.
     """
 
     # `problem.evaluate` leaves running statistics alone, and what is judged may be an average.
@@ -40,6 +41,7 @@ class Method(ABC):
         self.problem, self.point = problem, hyperparameters
         self.parameters = list(parameters_of(problem))
         self.state = {}
+        self.factor = 1.0
         self._schedule: Schedule | None = None
         if "schedule" in hyperparameters:
             self._schedule = schedules.from_hyperparameters(hyperparameters)
@@ -50,24 +52,25 @@ class Method(ABC):
         """Fill `state` from problem and point."""
 
     @abstractmethod
-    def step(self, stream: Stream[Tensor]) -> Tensor:
+    def move(self, stream: Stream[Tensor]) -> Tensor:
         """Draw batches, move the parameters; the loss before the step, a scalar."""
+
+    def step(self, stream: Stream[Tensor]) -> Tensor:
+        """One call of `move` under one factor of the schedule, whose calls may count steps."""
+        if self._schedule is not None:
+            progress = self.problem.budget.progress(self.point["horizon"])
+            self.factor = self._schedule(progress)
+        return self.move(stream)
 
     def eval_parameters(self) -> Mapping[str, Tensor]:
         """The live parameters."""
         return self.problem.parameters
 
     def learning_rate(self) -> float | None:
-        """eta times its schedule, where there is one."""
+        """eta times its schedule in the step under way or made last, where there is one."""
         if "learning_rate" not in self.point:
             return None
-        return float(self.point["learning_rate"]) * self.schedule_factor()
-
-    def schedule_factor(self) -> float:
-        """The schedule at the share of the horizon spent; 1 without a schedule."""
-        if self._schedule is None:
-            return 1.0
-        return self._schedule(self.problem.budget.progress(self.point["horizon"]))
+        return float(self.point["learning_rate"]) * self.factor
 
     def large_batch(self, stream: Stream[Tensor]) -> Batch[Tensor]:
         """`batch_factor` times the workload's batch, but no more than all training examples."""
@@ -75,10 +78,11 @@ class Method(ABC):
         return stream.next(min(wanted, self.problem.train_examples))
 
     def state_dict(self) -> Mapping[str, Any]:
-        """The parameters, the generator and `state`."""
+        """The parameters, the generator, the schedule's state and `state`."""
         return {
             "parameters": dict(self.problem.parameters),
             "generator": self.problem.generator.get_state(),
+            "schedule": schedules.state_of(self._schedule),
             **self.state,
         }
 
@@ -90,6 +94,7 @@ class Method(ABC):
             for name, live in self.problem.parameters.items():
                 live.copy_(values[name])
         self.problem.generator.set_state(saved.pop("generator"))
+        schedules.restore(self._schedule, saved.pop("schedule"))
         self.state = saved
 
 

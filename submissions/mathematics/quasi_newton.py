@@ -73,7 +73,7 @@ class QuasiNewton(Method):
     def forget(self) -> None:
         """Drop all corrections: the search along their direction failed."""
 
-    def step(self, stream: Stream[Tensor]) -> Tensor:
+    def move(self, stream: Stream[Tensor]) -> Tensor:
         """One large batch, and some iterations on it; the loss before them."""
         loss = FixedLoss(self.problem, self.large_batch(stream), fresh_random(self.problem))
         before, point = self.minimise(loss, flatten(self.parameters), self.point["iterations"])
@@ -116,4 +116,4 @@ class QuasiNewton(Method):
 
 def cautious_length(gradient: Tensor) -> float:
     """min(1, 1 / ||g||_1): the first length along a gradient whose scale nothing is known of."""
-    return min(1.0, 1.0 / float(gradient.abs().sum()))
+    return 1.0 / max(1.0, float(gradient.abs().sum()))

@@ -30,7 +30,7 @@ class Sophia(Method):
         for name in ("momentum", "curvature"):
             self.state[name] = [torch.zeros_like(value) for value in self.parameters]
 
-    def step(self, stream: Stream[Tensor]) -> Tensor:
+    def move(self, stream: Stream[Tensor]) -> Tensor:
         """One batch, one update; before it an estimate if one is due."""
         batch, state, point = stream.next(), self.state, self.point
         if state["steps"] % point["estimate_every"] == 0:

@@ -40,7 +40,7 @@ class Submission(Method):
         if self.point["fisher"] not in FISHERS:
             raise UnknownNameError("fisher", self.point["fisher"], FISHERS)
 
-    def step(self, stream: Stream[Tensor]) -> Tensor:
+    def move(self, stream: Stream[Tensor]) -> Tensor:
         """One large batch, one solution, one step."""
         batch = self.large_batch(stream)
         random = fresh_random(self.problem)

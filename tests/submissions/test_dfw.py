@@ -92,6 +92,17 @@ def test_the_conditioning_of_the_inputs_does_not_matter() -> None:
     assert float((values(kit) - before).abs().max()) > 0.1
 
 
+def test_weights_that_start_at_zero_move_too() -> None:
+    kit = double_kit()
+    output = kit.problem.parameters["output.weight"]
+    with torch.no_grad():
+        output.zero_()
+    ours, stream = submission("dfw", kit, schedule="constant", warmup=0.0), DoubleStream(kit)
+    ours.step(stream)
+    ours.step(stream)
+    assert bool((output != 0.0).any())
+
+
 def test_the_output_side_is_the_jacobians_second_moment() -> None:
     kit = double_kit()
     ours = submission("dfw", kit, **PLAIN, output_side="jacobian")

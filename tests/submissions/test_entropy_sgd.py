@@ -83,3 +83,12 @@ def test_the_scope_grows() -> None:
     for _ in range(STEPS):
         ours.step(stream)
     assert ours.state["scope"] == pytest.approx(0.01 * 1.001**STEPS)
+
+
+def test_the_scope_stops_where_the_spring_would_overshoot() -> None:
+    kit = double_kit()
+    point = {"langevin_steps": 1, "scope": 8.0, "scoping": 0.1}
+    ours, stream = submission("entropy_sgd", kit, **point), DoubleStream(kit)
+    for _ in range(STEPS):
+        ours.step(stream)
+    assert ours.state["scope"] == pytest.approx(8.0 * 1.1**2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import scipy.sparse.linalg
@@ -10,7 +11,7 @@ import torch
 from small_problem import DoubleStream, double_kit, submission, values
 
 from submissions.mathematics.line_search import Loss, Trial, Wolfe
-from submissions.mathematics.quasi_newton import scaled_inverse_product
+from submissions.mathematics.quasi_newton import cautious_length, scaled_inverse_product
 
 SIZE, STEPS = 40, 20
 
@@ -79,6 +80,29 @@ def test_powells_criterion_starts_a_new_cycle() -> None:
     assert torch.equal(ours.state["steps"][0], after - before)
     ours.direction(after + 0.5 * before)
     assert torch.equal(ours.state["steps"][0], 2.0 * (after - before))
+
+
+def test_a_failed_search_along_a_conjugate_direction_is_followed_by_the_gradient() -> None:
+    ours, (matrix, b, loss) = submission("cg_bfgs", double_kit(), memory=0), quadratic()
+    tried: list[torch.Tensor] = []
+    exact = float(b @ b / (b @ matrix @ b))
+
+    def take(_: Loss, __: torch.Tensor, direction: torch.Tensor, *rest: Any) -> Trial:
+        tried.append(direction)
+        length = 0.0 if len(tried) > 1 else exact
+        value, gradient = loss(length * direction)
+        return Trial(length, value, float(gradient @ direction), gradient)
+
+    ours.take = take
+    ours.minimise(loss, torch.zeros_like(b), 3)
+    gradient = loss(exact * b)[1]
+    assert float(tried[1] @ matrix @ b) == pytest.approx(0.0, abs=1e-9)
+    torch.testing.assert_close(tried[2], -gradient)
+
+
+def test_where_there_is_no_gradient_the_first_length_is_one() -> None:
+    assert cautious_length(torch.zeros(3)) == 1.0
+    assert cautious_length(torch.full((4,), 0.5)) == 0.5
 
 
 def test_the_product_is_that_of_the_explicit_matrix() -> None:

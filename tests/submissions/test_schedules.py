@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError, UnknownNameError
+from harness.registry import submission_folders
 from submissions import schedules
 from submissions.mathematics.refinement import refined
+from tests.frameworks.kit import Kit
 
 SHARE = st.floats(0.0, 1.0)
 WARMUP = st.floats(0.0, 0.5)
@@ -172,6 +174,23 @@ def test_spikes_follow_the_refreshes_and_go_on_after_loading() -> None:
     assert isinstance(resumed, schedules.Spiked)
     resumed.load_state_dict(schedule.state_dict())
     assert [resumed(0.5) for _ in range(3)] == [1.0, 10.0, 1.0]
+
+
+@pytest.mark.parametrize("name", ["dfw", "kfac"])
+def test_spikes_count_a_classs_steps_and_go_on_after_loading(name: str) -> None:
+    point = default_point(name, spike_factor=10.0, refresh_every=3, schedule="constant", warmup=0.0)
+    kit, other = Kit("torch"), Kit("torch")
+    ours = kit.submission(submission_folders()[name], **point)
+    resumed = other.submission(submission_folders()[name], **point)
+    stream, rate, rates = kit.stream(), point["learning_rate"], []
+    for _ in range(5):
+        ours.step(stream)
+        rates.append(ours.learning_rate() / rate)
+    resumed.load_state_dict(ours.state_dict())
+    for _ in range(2):
+        resumed.step(stream)
+        rates.append(resumed.learning_rate() / rate)
+    assert rates == pytest.approx([10.0, 1.0, 1.0, 10.0, 1.0, 1.0, 10.0])
 
 
 def test_spikes_without_refreshes_are_refused() -> None:
