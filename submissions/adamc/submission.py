@@ -11,7 +11,9 @@ AdamC's stays. gamma_max is the base rate, which every schedule here reaches.
 Source: Defazio (2025), Algorithm 1.
 
 Deviations: `corrected = "hidden"` treats every hidden matrix and kernel as normalised, which the
-thesis reports to work as well; the default, "declared", takes those that the model says are.
+thesis reports to work as well; the default, "declared", takes those that the model says are: every
+convolution of `resnet`, queries and keys of `lm`, and in networks without norms none, where this is
+AdamW.
 """
 
 from __future__ import annotations
