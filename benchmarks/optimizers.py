@@ -8,8 +8,9 @@ are the median and mean step in ms, the largest step over the median, the best r
 ours (above 1: we are faster), the matrix products' FLOPs of a step (eigendecompositions and QR are
 not counted) and their share of the machine's peak, measured here on square products. A submission
 that draws its own batches is timed on the perceptron of the suite `quick`, its passes included,
-without a rival. heavyball runs without its compiler. A package that is not installed is said to be
-missing.
+without a rival. With `--clock cpu` (and one thread) the process's own time is taken, which waiting
+for other processes does not lengthen. heavyball runs without its compiler. A package that is not
+installed is said to be missing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, addmm_flop, baddbmm_flop
 
 from harness.frameworks.adapter import Examples, ModelSource, adapter
 from harness.order import Order
@@ -48,8 +49,14 @@ SHAPES: dict[str, list[tuple[tuple[int, ...], Role]]] = {
     ],
 }
 Step = Callable[[], object]
+IN_PLACE: dict[Any, Any] = {
+    torch.ops.aten.addmm_: addmm_flop,
+    torch.ops.aten.baddbmm_: baddbmm_flop,
+}
+"""Products that torch's own counter passes over."""
 WARM_UP = 60
-"""Rounds that are not timed: by then every basis and root is there, and PSGD's burst is over."""
+"""Rounds that are not timed: by then every basis and root is there, and PSGD's burst is over. Fewer
+(`--warm-up`) do for others."""
 
 
 @dataclass(frozen=True)
@@ -188,17 +195,23 @@ def rival_step(rival: Rival, shapes: str, device: str) -> Step | str:
     return step
 
 
-def timed(steps: dict[str, Step], rounds: int, device: str) -> dict[str, list[float]]:
-    """Milliseconds of every step, contestants in turn; the first `WARM_UP` rounds do not count."""
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def timed(
+    steps: dict[str, Step], rounds: int, device: str, clock: str = "wall", warm_up: int = WARM_UP
+) -> dict[str, list[float]]:
+    """Milliseconds of every step, contestants in turn; the first rounds do not count."""
+    now = CLOCKS[clock]
     found: dict[str, list[float]] = {name: [] for name in steps}
-    for round_ in range(rounds + WARM_UP):
+    for round_ in range(rounds + warm_up):
         for name, step in steps.items():
-            start_s = time.perf_counter()
+            start_s = now()
             step()
             if device == "cuda":
                 torch.cuda.synchronize()
-            if round_ >= WARM_UP:
-                found[name].append(1e3 * (time.perf_counter() - start_s))
+            if round_ >= warm_up:
+                found[name].append(1e3 * (now() - start_s))
     return found
 
 
@@ -211,19 +224,20 @@ def peak_gflops(device: str) -> float:
 
 def counted_gflop(step: Step) -> float:
     """What the matrix products of one step take."""
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=IN_PLACE) as counter:
         step()
     return float(counter.get_total_flops() / 1e9)
 
 
-def rows(name: str, shapes: str, rounds: int, device: str, peak: float) -> list[list[str]]:
+def rows(name: str, shapes: str, chosen: argparse.Namespace, peak: float) -> list[list[str]]:
     """The table's rows for one submission: ours, then its rivals."""
+    device = chosen.device
     ours = our_step(name, shapes, device)
     if ours is None:
         return []
     rivals = {f"{r.package}:{r.name}": rival_step(r, shapes, device) for r in RIVALS.get(name, ())}
     steps = {"ours": ours} | {k: step for k, step in rivals.items() if not isinstance(step, str)}
-    times = timed(steps, rounds, device)
+    times = timed(steps, chosen.rounds, device, chosen.clock, chosen.warm_up)
     medians = {key: statistics.median(values) for key, values in times.items()}
     best = min((medians[key] for key in medians if key != "ours"), default=None)
     found = []
@@ -243,13 +257,16 @@ def main() -> None:
     parser.add_argument("--names", nargs="*", default=sorted(submission_folders()))
     parser.add_argument("--shapes", nargs="*", default=list(SHAPES), choices=list(SHAPES))
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--warm-up", type=int, default=WARM_UP)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     warnings.simplefilter("ignore")
     console, peak = Console(width=110), peak_gflops(chosen.device)
-    console.print(f"{chosen.device}, {chosen.threads} threads, peak of products {peak:.0f} GFLOP/s")
+    kind = f"{chosen.device}, {chosen.threads} threads, {chosen.clock} clock"
+    console.print(f"{kind}, peak of products {peak:.0f} GFLOP/s")
     for shapes in chosen.shapes:
         table = Table(title=shapes)
         for title in (
@@ -263,7 +280,7 @@ def main() -> None:
         ):
             table.add_column(title, justify="left" if title == "algorithm" else "right")
         for name in chosen.names:
-            for row in rows(name, shapes, chosen.rounds, chosen.device, peak):
+            for row in rows(name, shapes, chosen, peak):
                 table.add_row(*row)
         console.print(table)
 

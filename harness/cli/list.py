@@ -50,7 +50,9 @@ def _submissions() -> Iterator[tuple[str, str, str]]:
     for title, members in groupby(sorted(found, key=family), key=family):
         yield title, "", ""
         for name in members:
-            yield name, ", ".join(found[name].frameworks), found[name].space.summary
+            space = found[name].space
+            refused = f" (refused: {', '.join(space.refused)})" if space.refused else ""
+            yield name, ", ".join(found[name].frameworks), space.summary + refused
 
 
 def _workloads() -> Iterator[tuple[str, str, str]]:

@@ -55,7 +55,8 @@ def run(
 ) -> None:
     """Train a workload with a submission and measure the time to its target.
 
-    Repeated, it goes on with the trials that have not finished.
+    Repeated, it goes on with the trials that have not finished. A submission is refused on a
+    workload where its space says that too few of its steps fit the budget.
     """
     from rich.console import Console
 

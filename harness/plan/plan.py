@@ -69,6 +69,8 @@ def plan(request: PlanRequest) -> Plan:
     size = workload_at(request)
     submission = resolve(request.submission)
     submission.require(request.framework)
+    if request.budget_scale <= 1.0:
+        submission.require_allowed(request.suite, request.workload)
     _require_installed(request.framework)
     rules = registry.suite(request.suite).rulesets[request.ruleset]
     asked = _counts(rules, request)

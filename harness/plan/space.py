@@ -13,6 +13,9 @@ max = 1e-2
 scale = "log"                # "linear" (the default), "log" or "one_minus_log"
 # type = "integer"           # numbers are real unless this is said
 # choices = ["a", "b"]       # instead of min and max
+
+[refused]                    # where it is not to be run, and why; mostly there is none
+"quick/lm" = "a step at the default point takes 12 s of a budget of 33 s"
 """
 
 from __future__ import annotations
@@ -117,6 +120,8 @@ class Space(Frozen):
     default: dict[str, Scalar]
     """Every hyperparameter by name; the point of the self-tuning ruleset."""
     space: dict[str, Dimension] = Field(default_factory=dict)
+    refused: dict[str, str] = Field(default_factory=dict)
+    """`suite/workload` to the reason why it is not to be run there."""
 
     @field_validator("default")
     @classmethod
@@ -133,6 +138,14 @@ class Space(Frozen):
                 known = ", ".join(sorted(self.default)) or "nothing"
                 raise ValueError(f"'space.{name}' is not in [default], which holds: {known}")
         return self
+
+    @field_validator("refused")
+    @classmethod
+    def _refused_places_are_named(cls, refused: dict[str, str]) -> dict[str, str]:
+        for place, why in refused.items():
+            if len(place.split("/")) != 2 or not why.strip():
+                raise ValueError(f"'{place}' must be \"SUITE/WORKLOAD\" with a reason")
+        return refused
 
     @property
     def content_hash(self) -> str:

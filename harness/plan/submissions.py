@@ -40,6 +40,19 @@ class Resolved:
                 f"it is written for: {has}; choose one with --framework",
             )
 
+    def require_allowed(self, suite: str, workload: str) -> None:
+        """Check that its space does not refuse a workload.
+
+        Raises:
+            HarnessError: it does; the message says why.
+        """
+        why = self.space.refused.get(f"{suite}/{workload}")
+        if why is not None:
+            raise HarnessError(
+                f"submission '{self.ref.name}' is refused on {workload} of suite {suite}: {why}",
+                "a --budget-scale above 1 runs it all the same, unscored",
+            )
+
 
 def resolve(text: str) -> Resolved:
     """Find a submission.

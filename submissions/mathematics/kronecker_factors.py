@@ -30,6 +30,7 @@ from torch.nn.functional import pad, unfold
 
 from harness.errors import UnknownNameError
 from harness.interface import Tap
+from submissions.mathematics.symmetric_products import add_product
 from workloads.parameters import LayerSpec, ParameterSpec, Role
 
 SHARING = ("expand", "reduce")
@@ -94,7 +95,7 @@ def rows(found: Uses, targets: int, sharing: str = "expand") -> tuple[torch.Tens
 
 def accumulate(factor: torch.Tensor, x: torch.Tensor, beta: float) -> None:
     """F <- beta F + (1 - beta) X^T X in place; `factor` is (n, n), `x` (places, n)."""
-    factor.addmm_(x.mT, x, beta=beta, alpha=1 - beta)
+    add_product(factor, x.mT, x, beta=beta, alpha=1 - beta)
 
 
 def second_moment(

@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from submissions.mathematics.symmetric_products import add_product
+
 State = dict[str, Any]
 SIDES = ("left", "right")
 
@@ -26,9 +28,9 @@ def accumulate(state: State, gradient: torch.Tensor, beta: float) -> None:
     """L <- beta L + (1 - beta) G G^T, R <- beta R + (1 - beta) G^T G; sums for beta = 1."""
     weight = 1.0 if beta == 1.0 else 1.0 - beta
     if "left" in state:
-        state["left"].addmm_(gradient, gradient.mT, beta=beta, alpha=weight)
+        add_product(state["left"], gradient, gradient.mT, beta=beta, alpha=weight)
     if "right" in state:
-        state["right"].addmm_(gradient.mT, gradient, beta=beta, alpha=weight)
+        add_product(state["right"], gradient.mT, gradient, beta=beta, alpha=weight)
 
 
 def project(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

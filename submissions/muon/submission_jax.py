@@ -17,6 +17,7 @@ import optax
 
 from harness.interface import Hyperparameters, Problem, Schedule
 from submissions import schedules
+from submissions.mathematics.newton_schulz import iterations
 from workloads.parameters import ParameterSpec, Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
@@ -44,13 +45,15 @@ def momentum(beta: float, nesterov: str) -> optax.GradientTransformation:
 def orthogonalise(
     specs: dict[str, ParameterSpec], hyperparameters: Hyperparameters
 ) -> optax.GradientTransformation:
-    """From M~ to s X_5 for a dictionary of parameters (out, ...)."""
+    """From M~ to s X_K for a dictionary of parameters (out, ...)."""
     scaling = hyperparameters["scaling"]
     dtype = jnp.dtype(hyperparameters["products"].replace("auto", "float32"))
     # Without its own momentum optax's transformation is the iteration alone; it commutes with
     # transposition, so the layout does not matter here.
     sign = optax.contrib.scale_by_muon(
-        ns_steps=hyperparameters["newton_schulz_steps"],
+        ns_coeffs=iterations(
+            hyperparameters["coefficients"], hyperparameters["newton_schulz_steps"]
+        ),
         beta=0.0,
         nesterov=False,
         preconditioning=hyperparameters["norm"].replace("schatten4", "schatten"),

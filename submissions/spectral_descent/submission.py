@@ -11,7 +11,7 @@ instead of each layer's own. Parameters of one axis take plain gradient steps, t
 Source: Carlson et al. (2015), Section 3; Bernstein and Newhouse (2024) for `"network"`.
 
 Deviations: the paper takes a (randomised) singular value decomposition; here Newton-Schulz, whose
-factor is good to 1e-5 after `polish = 3` iterations of convergence, and tr S = <M, U V^T>. mu = 0
+factor is good to 3e-4 after `polish = 2` iterations of convergence, and tr S = <M, U V^T>. mu = 0
 is the paper's method; momentum is for small batches. Kernels are flattened to (out, in * height *
 width); matrices fused along their output axis are taken one by one.
 """

@@ -30,6 +30,28 @@ def test_the_default_is_the_quick_suite_under_its_external_ruleset() -> None:
     assert not made.remarks
 
 
+SPACE = """
+summary = "s"
+family = "f"
+frameworks = ["torch"]
+[default]
+learning_rate = 0.1
+[refused]
+"quick/lm" = "a step takes 12 s of a budget of 33 s"
+"""
+
+
+def test_a_refused_workload_is_named_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "submission.py").write_text("def build(problem, hyperparameters): ...\n")
+    (tmp_path / "space.toml").write_text(SPACE)
+    request = replace(REQUEST, submission=str(tmp_path))
+    assert plan(request).trials
+    for scale in (1.0, 0.02):
+        with pytest.raises(HarnessError, match="refused on lm of suite quick: a step takes 12 s"):
+            plan(replace(request, workload="lm", budget_scale=scale))
+    assert plan(replace(request, workload="lm", budget_scale=3.0)).trials
+
+
 def test_the_same_request_gives_the_same_trials() -> None:
     identities = [[trial.identity for trial in plan(REQUEST).trials] for _ in range(2)]
     assert identities[0] == identities[1]

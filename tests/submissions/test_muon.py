@@ -21,15 +21,19 @@ from given_problem import (
     torch_steps,
 )
 
+from harness.errors import UnknownNameError
 from submissions.mathematics.batching import batched
-from submissions.mathematics.matrix_sign import newton_schulz
+from submissions.mathematics.matrix_sign import _iterated, newton_schulz
+from submissions.mathematics.newton_schulz import JORDAN, iterations
 from submissions.muon.submission import Muon
 from workloads.parameters import Role
 
-FORMS = [
-    ("source", "source", "schatten4"),
-    ("thesis", "thesis", "frobenius"),
-    ("none", "rms", "schatten4"),
+SOURCE = {"coefficients": "jordan", "newton_schulz_steps": 5}
+FROBENIUS: dict[str, Any] = {"norm": "frobenius", "coefficients": "jordan", "steps": 5}
+FORMS: list[dict[str, Any]] = [
+    {"nesterov": "source", "scaling": "source"},
+    {"nesterov": "thesis", "scaling": "thesis", "norm": "frobenius", **SOURCE},
+    {"nesterov": "none", "scaling": "rms", **SOURCE},
 ]
 HIDDEN = [n for n, (_, role) in SHAPES.items() if role in (Role.HIDDEN_MATRIX, Role.CONVOLUTION)]
 
@@ -46,14 +50,35 @@ def of_condition(rows: int, columns: int, condition: float, seed: int) -> torch.
 @pytest.mark.parametrize("shape", [(256, 256), (64, 200), (200, 64), (10, 256)])
 @pytest.mark.parametrize("condition", [1.0, 100.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("coefficients", "steps"), [("polar_express", 4), ("jordan", 5)])
 def test_singular_values_lie_in_the_band(
-    shape: tuple[int, int], condition: float, dtype: torch.dtype
+    shape: tuple[int, int], condition: float, dtype: torch.dtype, coefficients: str, steps: int
 ) -> None:
     matrix = of_condition(*shape, condition, seed=3)
-    sign = newton_schulz(matrix[None], dtype=dtype)[0].float()
+    sign = newton_schulz(matrix[None], steps, coefficients=coefficients, dtype=dtype)[0].float()
     values = torch.linalg.svdvals(sign)
     assert values.min() > 0.65
     assert values.max() < 1.2
+
+
+def test_the_last_coefficients_repeat_and_unknown_ones_are_named() -> None:
+    assert iterations("jordan", 5) == (JORDAN,) * 5
+    assert len(set(iterations("polar_express", 6))) == 4
+    with pytest.raises(UnknownNameError, match="did you mean 'jordan'"):
+        iterations("jordon", 5)
+
+
+def test_wide_matrices_give_the_same_on_their_short_side() -> None:
+    wide = of_condition(200, 640, 1e3, seed=4)[None]
+    exact = newton_schulz(wide.double(), dtype=torch.float64)
+    halves = newton_schulz(wide, dtype=torch.float32)
+    assert float((halves - exact).abs().max()) < 1e-4
+    x, gram = wide / 2.0, wide @ wide.mT / 4.0
+    three = iterations("jordan", 3)
+    at_once = _iterated(x, gram, three)
+    for one in three:
+        x = _iterated(x, x @ x.mT, [one])
+    torch.testing.assert_close(at_once, x, atol=1e-5, rtol=0.0)
 
 
 def test_a_zero_matrix_stays_zero() -> None:
@@ -87,9 +112,9 @@ def textbook(point: dict[str, Any]) -> dict[str, Any]:
         x = x / np.linalg.norm(x)
         if point["norm"] == "schatten4":
             x = x / np.linalg.norm(x @ x.T) ** 0.5
-        for _ in range(5):
-            a = x @ x.T
-            x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+        for a, b, c in iterations(point["coefficients"], point["newton_schulz_steps"]):
+            gram = x @ x.T
+            x = a * x + (b * gram + c * gram @ gram) @ x
         factors = {"source": max(1, rows / columns) ** 0.5, "thesis": 1.0}
         s = factors.get(point["scaling"], 0.2 * max(rows, columns) ** 0.5)
         eta, decay = point["learning_rate"], point["weight_decay"]
@@ -98,17 +123,17 @@ def textbook(point: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in textbook_steps(update).items() if name in HIDDEN}
 
 
-@pytest.mark.parametrize(("nesterov", "scaling", "norm"), FORMS)
-def test_torch_agrees_with_the_textbook(nesterov: str, scaling: str, norm: str) -> None:
-    changes = {"nesterov": nesterov, "scaling": scaling, "products": "float32", "norm": norm}
+@pytest.mark.parametrize("form", FORMS)
+def test_torch_agrees_with_the_textbook(form: dict[str, Any]) -> None:
+    changes = {**form, "products": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("muon", problem, **changes), problem)
     assert largest_error(textbook(default_point("muon", **changes)), ours) < 1e-5
 
 
-@pytest.mark.parametrize(("nesterov", "scaling", "norm"), FORMS)
-def test_jax_agrees_with_torch(nesterov: str, scaling: str, norm: str) -> None:
-    changes = {"nesterov": nesterov, "scaling": scaling, "products": "float32", "norm": norm}
+@pytest.mark.parametrize("form", FORMS)
+def test_jax_agrees_with_torch(form: dict[str, Any]) -> None:
+    changes = {**form, "products": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("muon", problem, **changes), problem)
     theirs = optax_steps(optax_transformation("muon", **changes))
@@ -118,7 +143,7 @@ def test_jax_agrees_with_torch(nesterov: str, scaling: str, norm: str) -> None:
 def test_bfloat16_agrees_with_torch_optim() -> None:
     weight = torch.nn.Parameter(of_condition(40, 12, 10.0, seed=5))
     other = torch.nn.Parameter(weight.detach().clone())
-    ours = Muon([weight], lr=0.02, weight_decay=0.1, products="bfloat16", norm="frobenius")
+    ours = Muon([weight], lr=0.02, weight_decay=0.1, products="bfloat16", **FROBENIUS)
     theirs = torch.optim.Muon([other], lr=0.02, weight_decay=0.1)
     for step in range(20):
         weight.grad = other.grad = torch.from_numpy(gradients(step)["tall"])

@@ -19,7 +19,7 @@ from given_problem import (
 )
 
 from harness.plan.space import read_space
-from harness.registry import submission_folders
+from harness.registry import submission_folders, suite
 from submissions import schedules
 from tests.frameworks.kit import Kit, plain
 
@@ -39,6 +39,13 @@ def test_declared_frameworks_are_the_files_that_exist(name: str) -> None:
     files = {"torch": "submission.py", "jax": "submission_jax.py"}
     has = {framework for framework, file in files.items() if (FOLDERS[name] / file).exists()}
     assert has == set(SPACES[name].frameworks)
+
+
+@pytest.mark.parametrize("name", [name for name, space in SPACES.items() if space.refused])
+def test_what_is_refused_exists(name: str) -> None:
+    for place in SPACES[name].refused:
+        suite_name, workload_name = place.split("/")
+        assert workload_name in suite(suite_name).workloads
 
 
 def has_build(name: str, module: str = "submission") -> bool:

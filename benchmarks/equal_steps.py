@@ -1,0 +1,170 @@
+"""Train a workload with several submissions at their default points, for equally many steps.
+
+    python benchmarks/equal_steps.py --workload rnn --names ggt sophia_g --steps 100
+
+The clock counts steps, so the schedules do not depend on the machine's speed: `steps` are the whole
+budget, as in `harness calibrate`. All start from the same parameters and see the same order of
+examples. `sgd` comes first; a submission is wanted at or below its loss. Printed are the loss on
+the validation split after the last step, its difference from sgd's, and the seconds of a step.
+`--seconds` ends a submission early; its row then says after how many steps, and its loss is not
+comparable. `--set NAME=VALUE` changes a hyperparameter of all but sgd.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.frameworks.adapter import Adapter, Evaluator, Examples, Judging, ModelSource, adapter
+from harness.frameworks.model_source import buffers_of, specs_of
+from harness.order import Order
+from harness.plan.space import read_space
+from harness.registry import submission_folders, workload
+from harness.seeds import PUBLIC_ROUND_SEED, instance_seed, integer, philox, worker_seed
+from harness.worker.budget import WorkerBudget
+from harness.worker.worker import STATISTICS_BATCHES
+from workloads.data.cache import prepared
+from workloads.parameters import initial_buffers, initial_parameters
+from workloads.spec import SuiteWorkload
+
+BASELINE = "sgd"
+HELD_OUT = 1024
+"""So many validation examples are judged; the rest cost more than they tell here."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One instance of a workload, and how long it is trained."""
+
+    framework: Adapter
+    size: SuiteWorkload
+    source: ModelSource
+    seed: str
+    train: Examples
+    evaluator: Evaluator
+    steps: int
+    limit_s: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of one training run."""
+
+    loss: float
+    steps: int
+    step_s: float
+
+
+def setting(chosen: argparse.Namespace) -> Setting:
+    """The instance that a public round's first trial has."""
+    found = workload(chosen.workload)
+    size = found.at(chosen.suite)
+    seed = instance_seed(PUBLIC_ROUND_SEED, chosen.suite, chosen.workload, 1, 1)
+    folder = prepared(found, chosen.suite, seed, None, None)
+    framework = adapter("torch", "cpu", chosen.threads)
+    framework.pin()
+    source = ModelSource(found.package, size.sizes, found.spec.loss, size.precision)
+    held_out = first(Examples.open(folder / "validation", size.limits.resident_gib))
+    judging = Judging(size.evaluation_batch, size.augmentation)
+    evaluator = framework.evaluator(source, {"validation": held_out}, held_out, judging)
+    train = Examples.open(folder / "train", size.limits.resident_gib)
+    return Setting(
+        framework, size, source, seed, train, evaluator, chosen.steps, chosen.seconds
+    )  # fmt: skip
+
+
+def first(examples: Examples) -> Examples:
+    """The first `HELD_OUT` targets' examples."""
+    count = max(1, HELD_OUT // math.prod(examples.targets.shape[1:]))
+    return Examples(examples.inputs[:count], examples.targets[:count])
+
+
+def run(at: Setting, folder: Path, point: Mapping[str, Any]) -> Outcome:
+    """Train from the instance's own start and judge what the submission wants judged."""
+    budget, size = WorkerBudget(1.0, at.steps), at.size
+    examples = len(at.train.targets)
+    seed = worker_seed(at.seed)
+    choices = integer(seed, "submission")
+    problem = at.framework.problem(at.source, budget, size.batch_size, examples, choices)
+    parameters = tuple(specs_of(at.source).values())
+    start = initial_parameters(parameters, philox(at.seed, "weights"))
+    at.framework.load(problem, start | initial_buffers(tuple(buffers_of(at.source).values())))
+    order = Order(seed, examples)
+    stream = at.framework.stream(at.train, order, size.batch_size, size.augmentation)
+    batches = [stream.next() for _ in range(STATISTICS_BATCHES)]
+    stream.seek(0)
+    submission = at.framework.submission(str(folder), dict(point))
+    submission.setup(problem, dict(point))
+    step, start_s = 0, time.perf_counter()
+    while step < at.steps and time.perf_counter() - start_s < at.limit_s:
+        budget.read(step)
+        submission.step(stream)
+        step += 1
+    step_s = (time.perf_counter() - start_s) / step
+    values = submission.eval_parameters()
+    if problem.buffers and getattr(submission, "averages_weights", False):
+        problem.recompute_statistics(values, batches)
+    judged = at.framework.export({**values, **problem.buffers})
+    return Outcome(at.evaluator.metrics(judged, "validation")["loss"], step, step_s)
+
+
+def changes(texts: list[str]) -> dict[str, Any]:
+    """`NAME=VALUE` pairs; a value that is no JSON is a word."""
+
+    def value(text: str) -> Any:
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            return text
+
+    return {name: value(text) for name, _, text in (pair.partition("=") for pair in texts)}
+
+
+def row(name: str, found: Outcome, baseline: Outcome, steps: int) -> list[str]:
+    """The table's row of one submission."""
+    verdict = f"after {found.steps}" if found.steps < steps else ""
+    if not verdict and not found.loss <= baseline.loss:
+        verdict = "above"
+    difference = f"{found.loss - baseline.loss:+.4f}"
+    return [name, f"{found.loss:.4f}", difference, f"{found.step_s:.4f}", verdict]
+
+
+def main() -> None:
+    """Train one after the other, and print the table as it grows."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--workload", default="mlp")
+    parser.add_argument("--suite", default="quick")
+    parser.add_argument("--names", nargs="*", default=sorted(submission_folders()))
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=math.inf)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
+    chosen = parser.parse_args()
+    warnings.simplefilter("ignore")
+    at, folders, console = setting(chosen), submission_folders(), Console(width=100)
+    table = Table(title=f"{chosen.workload}, {chosen.suite}, {chosen.steps} steps")
+    for title in ("submission", "loss", "over sgd", "s a step", ""):
+        table.add_column(title, justify="left" if title == "submission" else "right")
+    baseline = None
+    for name in [BASELINE, *(n for n in chosen.names if n != BASELINE)]:
+        point = dict(read_space(folders[name] / "space.toml").default)
+        outcome = run(at, folders[name], point | (changes(chosen.set) if baseline else {}))
+        baseline = baseline or outcome
+        cells = row(name, outcome, baseline, chosen.steps)
+        table.add_row(*cells)
+        print(*cells, flush=True)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
