@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import math
 import statistics
 import time
 import tomllib
@@ -30,7 +31,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch.utils.flop_counter import FlopCounterMode, addmm_flop, baddbmm_flop
+from torch.utils.flop_counter import FlopCounterMode
 
 from harness.frameworks.adapter import Examples, ModelSource, adapter
 from harness.order import Order
@@ -49,11 +50,6 @@ SHAPES: dict[str, list[tuple[tuple[int, ...], Role]]] = {
     ],
 }
 Step = Callable[[], object]
-IN_PLACE: dict[Any, Any] = {
-    torch.ops.aten.addmm_: addmm_flop,
-    torch.ops.aten.baddbmm_: baddbmm_flop,
-}
-"""Products that torch's own counter passes over."""
 WARM_UP = 60
 """Rounds that are not timed: by then every basis and root is there, and PSGD's burst is over. Fewer
 (`--warm-up`) do for others."""
@@ -220,6 +216,18 @@ def peak_gflops(device: str) -> float:
     a = torch.randn(1024, 1024, device=device).to(product_dtype(torch.device(device)))
     steps: dict[str, Step] = {"product": lambda: a @ a}
     return 2 * 1024**3 / min(timed(steps, 20, device)["product"]) / 1e6
+
+
+def product_flop(_out: Any, a: Any, b: Any, *_: Any, **__: Any) -> int:
+    """Of a product added to another tensor, from the shapes."""
+    return 2 * math.prod(a) * int(b[-1])
+
+
+IN_PLACE: dict[Any, Any] = {
+    torch.ops.aten.addmm_: product_flop,
+    torch.ops.aten.baddbmm_: product_flop,
+}
+"""Products that torch's own counter passes over."""
 
 
 def counted_gflop(step: Step) -> float:
