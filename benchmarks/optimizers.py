@@ -220,7 +220,7 @@ def peak_gflops(device: str) -> float:
 
 def product_flop(_out: Any, a: Any, b: Any, *_: Any, **__: Any) -> int:
     """Of a product added to another tensor, from the shapes."""
-    return 2 * math.prod(a) * int(b[-1])
+    return int(2 * math.prod(a) * b[-1])
 
 
 IN_PLACE: dict[Any, Any] = {

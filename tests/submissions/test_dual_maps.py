@@ -76,7 +76,7 @@ def of(name: str, g: Any, kind: str) -> Any:
 
 @pytest.mark.parametrize("kind", ["spectral_descent", "modular_norm"])
 def test_twenty_steps_agree_with_the_singular_value_decomposition(kind: str) -> None:
-    changes = {"polish": 6, "products": "float32", "weight_decay": 0.1, "learning_rate": 0.01}
+    changes = {"polish": 8, "products": "float32", "weight_decay": 0.1, "learning_rate": 0.01}
     point, momenta = default_point(kind, **changes), {}
 
     def update(name: str, t: int, w: Any, g: Any) -> Any:
