@@ -14,8 +14,8 @@ matrices of the short side:
     Q_0 = I,   P_k = a_k I + b_k A_k + c_k A_k^2,   Q_{k+1} = P_k Q_k,   A_{k+1} = P_k A_k P_k
 
 All of these commute, so that each product is symmetric. A has the squares of the singular values,
-and what rounding does to small ones grows by P^2 in each iteration; in half precision A is
-therefore computed anew from X after `LAG` iterations.
+and what rounding does to small ones grows by P^2 in each iteration: in half precision a singular
+matrix would blow up after two, so that there X is iterated itself.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from submissions.mathematics.symmetric_products import add_product, product
 
 NORMS = ("frobenius", "schatten4")
 """Bounds n(M): ||M||_F, and the tighter ||M M^T||_F^(1/2), which comes at no cost."""
-LAG = 2
 WIDE = 1.5
 """From this ratio of sides on, work on the short side alone is less."""
 
@@ -66,23 +65,23 @@ def newton_schulz(
         square = torch.linalg.matrix_norm(gram, keepdim=True)
         x, gram = _over(x, square.sqrt()), _over(gram, square)
     used = iterations(coefficients, steps)
-    lag = 1
-    if x.shape[-1] >= WIDE * x.shape[-2]:
-        lag = max(1, steps) if dtype.itemsize >= 4 else LAG
-    for start in range(0, steps, lag):
-        gram = gram if start == 0 else product(x, x.mT)
-        x = _iterated(x, gram, used[start : start + lag])
-    return x.mT if is_tall else x
+    is_wide = x.shape[-1] >= WIDE * x.shape[-2] and dtype.itemsize >= 4
+    signs = _through_gram(x, gram, used) if is_wide else _directly(x, gram, used)
+    return signs.mT if is_tall else signs
 
 
-def _iterated(x: Tensor, gram: Tensor, coefficients: Sequence[Coefficients]) -> Tensor:
-    """X after some iterations, of which it takes part in the last alone."""
+def _directly(x: Tensor, gram: Tensor, coefficients: Sequence[Coefficients]) -> Tensor:
+    for step, (a, b, c) in enumerate(coefficients):
+        gram = gram if step == 0 else product(x, x.mT)
+        polynomial = add_product(gram.clone(), gram, gram, beta=b, alpha=c)
+        x = torch.baddbmm(x, polynomial, x, beta=a)
+    return x
+
+
+def _through_gram(x: Tensor, gram: Tensor, coefficients: Sequence[Coefficients]) -> Tensor:
     total: Tensor | None = None
     for step, (a, b, c) in enumerate(coefficients, start=1):
-        # X takes its share of a without rounding P's diagonal.
         polynomial = add_product(gram.clone(), gram, gram, beta=b, alpha=c)
-        if len(coefficients) == 1:
-            return torch.baddbmm(x, polynomial, x, beta=a)
         polynomial.diagonal(dim1=-2, dim2=-1).add_(a)
         total = polynomial if total is None else product(polynomial, total)
         if step < len(coefficients):

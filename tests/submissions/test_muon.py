@@ -23,7 +23,7 @@ from given_problem import (
 
 from harness.errors import UnknownNameError
 from submissions.mathematics.batching import batched
-from submissions.mathematics.matrix_sign import _iterated, newton_schulz
+from submissions.mathematics.matrix_sign import _directly, _through_gram, newton_schulz
 from submissions.mathematics.newton_schulz import JORDAN, iterations
 from submissions.muon.submission import Muon
 from workloads.parameters import Role
@@ -74,11 +74,19 @@ def test_wide_matrices_give_the_same_on_their_short_side() -> None:
     halves = newton_schulz(wide, dtype=torch.float32)
     assert float((halves - exact).abs().max()) < 1e-4
     x, gram = wide / 2.0, wide @ wide.mT / 4.0
-    three = iterations("jordan", 3)
-    at_once = _iterated(x, gram, three)
-    for one in three:
-        x = _iterated(x, x @ x.mT, [one])
-    torch.testing.assert_close(at_once, x, atol=1e-5, rtol=0.0)
+    forms = [form(x, gram, iterations("jordan", 3)) for form in (_directly, _through_gram)]
+    torch.testing.assert_close(*forms, atol=1e-5, rtol=0.0)
+
+
+@pytest.mark.parametrize("shape", [(10, 256), (128, 512), (200, 64), (256, 256)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_singular_matrix_stays_in_the_band(shape: tuple[int, int], dtype: torch.dtype) -> None:
+    # As the output layer's gradient, whose rows sum to zero over the classes.
+    for seed in range(10):
+        matrix = of_condition(*shape, 8.0, seed)
+        matrix -= matrix.mean(0)
+        sign = newton_schulz(matrix[None], dtype=dtype)[0].float()
+        assert torch.linalg.matrix_norm(sign, 2) < 1.2
 
 
 def test_a_zero_matrix_stays_zero() -> None:
