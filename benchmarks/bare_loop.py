@@ -1,7 +1,9 @@
 """The training that `overhead.py` compares with: a loop as one writes it by hand, timed.
 
 Examples are resident, each epoch's permutation is sliced, the optimizer is torch's fused AdamW and
-the learning rate falls by a cosine. It runs in its own process: `overhead.py` starts it.
+the learning rate falls by a cosine. It runs in its own process, which `overhead.py` starts: the
+first line of its input is a `Training` as JSON, every further one a number of steps to make now;
+each is answered by a line, `ready` and then the seconds.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 import math
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workloads.spec import Sizes
+
+WARM_UP_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,6 @@ class Training:
     folder: str
     sizes: Sizes
     batch_size: int
-    steps: int
     horizon_steps: int
     warmup_share: float
     learning_rate: float
@@ -63,44 +66,53 @@ def rate(training: Training, step: int) -> float:
     return training.learning_rate * 0.5 * (1.0 + math.cos(math.pi * fall))
 
 
-def train(training: Training, model: nn.Module, inputs: Tensor, targets: Tensor) -> float:
-    """Train for the given number of steps; returns the seconds of the loop."""
-    optimizer = torch.optim.AdamW(
-        model.parameters(),
-        lr=training.learning_rate,
-        betas=training.betas,
-        eps=training.eps,
-        weight_decay=training.weight_decay,
-        fused=True,
-    )
-    size = training.batch_size
-    offset = len(targets)
-    start_s = time.monotonic()
-    for step in range(training.steps):
-        if offset + size > len(targets):
-            permutation, offset = torch.randperm(len(targets)), 0
-        batch = permutation[offset : offset + size]
-        offset += size
-        optimizer.param_groups[0]["lr"] = rate(training, step)
-        logits = model(inputs.index_select(0, batch))
-        wanted = targets.index_select(0, batch)
-        loss = functional.cross_entropy(logits.flatten(0, -2), wanted.flatten())
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()
-    return time.monotonic() - start_s
+class Loop:
+    """The loop, some steps at a time."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._inputs, self._targets = resident(Path(training.folder))
+        self._model = model_of(training)
+        self._optimizer = torch.optim.AdamW(
+            self._model.parameters(),
+            lr=training.learning_rate,
+            betas=training.betas,
+            eps=training.eps,
+            weight_decay=training.weight_decay,
+            fused=True,
+        )
+        self._step, self._offset = 0, len(self._targets)
+
+    def run(self, steps: int) -> float:
+        """Make so many steps; returns their seconds."""
+        size, model, optimizer = self._training.batch_size, self._model, self._optimizer
+        start_s = time.monotonic()
+        for _ in range(steps):
+            if self._offset + size > len(self._targets):
+                self._permutation, self._offset = torch.randperm(len(self._targets)), 0
+            batch = self._permutation[self._offset : self._offset + size]
+            self._offset += size
+            optimizer.param_groups[0]["lr"] = rate(self._training, self._step)
+            logits = model(self._inputs.index_select(0, batch))
+            wanted = self._targets.index_select(0, batch)
+            loss = functional.cross_entropy(logits.flatten(0, -2), wanted.flatten())
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+            self._step += 1
+        return time.monotonic() - start_s
 
 
 def main() -> None:
-    """Read a training as JSON from standard input, run it, print its seconds as JSON."""
-    training = Training(**json.load(sys.stdin))
+    """Read what to train, then make steps as they are asked for."""
+    training = Training(**json.loads(sys.stdin.readline()))
     torch.set_num_threads(training.threads)
     torch.manual_seed(0)
-    inputs, targets = resident(Path(training.folder))
-    warm_up = Training(**{**asdict(training), "steps": 3})
-    train(warm_up, model_of(training), inputs, targets)
-    seconds = train(training, model_of(training), inputs, targets)
-    print(json.dumps({"steps": training.steps, "timed_s": seconds}))
+    loop = Loop(training)
+    loop.run(WARM_UP_STEPS)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        print(loop.run(int(line)), flush=True)
 
 
 if __name__ == "__main__":

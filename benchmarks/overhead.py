@@ -1,13 +1,15 @@
-"""What the harness costs: a quick workload's training bare and through referee and worker, in turn.
+"""What the harness costs: a quick workload through referee and worker, and bare, in turn.
 
-    python benchmarks/overhead.py [--workload mlp] [--rounds 5] [--budget-scale 1.0] [--threads 2]
+    python benchmarks/overhead.py [--workload mlp] [--rounds 3] [--budget-scale 1.0] [--threads 2]
 
-Each round runs one trial of `adamw` at its default point (to the end of its budget, in a new worker
-process) and then `bare_loop.py` on the same examples for as many steps. Printed are the steps a
-timed second of both and their ratio, how long a trial takes from its call to its first timed step,
-and the share of a trial's wall time that lies between its first timed step and its end but not on
-the clock: evaluation, snapshots, records. As in `harness run`, all data are made before the first
-trial. Other work on the machine spoils these figures.
+Each round is one trial of `adamw` at its default point, to the end of its budget, in a new worker
+process. After each of its snapshots, while the clock stands and the worker is frozen,
+`bare_loop.py` makes as many steps on the same examples as the trial has just made: a machine that
+is now fast, now slow is so to both. Printed are the seconds of the bare steps over those of the
+trial (1: the harness costs nothing), how long a trial takes from its call to its first timed step,
+and the share of a trial's wall time, without the bare loop's, that lies between its first timed
+step and its end but not on the clock: evaluation, snapshots, records. As in `harness run`, all data
+are made before the first trial.
 """
 
 from __future__ import annotations
@@ -30,35 +32,71 @@ from harness import registry
 from harness.body import RunOptions, prepare, run_trial
 from harness.plan.plan import PlanRequest, trial_of
 from harness.plan.submissions import resolve
-from harness.trial import Result, Trial
+from harness.trial import Trial
 
 GOALS = {"ratio": 0.97, "start_s": 1.0, "off_clock_share": 0.10}
 
 
 @dataclass(frozen=True)
 class Round:
-    """What one round measured; rates are steps a timed second."""
+    """What one round measured, over all intervals between snapshots."""
 
-    harness_rate: float
-    bare_rate: float
+    steps: int
+    timed_s: float
+    bare_s: float
     start_s: float
     off_clock_share: float
 
     @property
     def ratio(self) -> float:
-        """The harness's rate over the bare loop's."""
-        return self.harness_rate / self.bare_rate
+        """The harness's rate of steps over the bare loop's."""
+        return self.bare_s / self.timed_s
 
 
-class Stopwatch:
-    """An observer that remembers when each kind of event was first heard."""
+class BareLoop:
+    """`bare_loop.py` in a process of its own, waiting to be asked for steps."""
 
-    def __init__(self) -> None:
+    def __init__(self, training: Training) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("bare_loop.py"))]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        self._answer(json.dumps(asdict(training)))
+
+    def seconds(self, steps: int) -> float:
+        """Make so many steps now; returns how long they took."""
+        return float(self._answer(str(steps)))
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+    def _answer(self, line: str) -> str:
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+        if not (answer := process.stdout.readline()):
+            sys.exit("the bare loop failed; its error stands above")
+        return answer
+
+
+class Interleaved:
+    """An observer that lets the bare loop make the same steps after each snapshot."""
+
+    def __init__(self, bare: BareLoop) -> None:
+        self._bare, self._step = bare, 0
+        self.bare_s = self.asked_s = 0.0
         self.heard_s: dict[str, float] = {}
 
     def event(self, event: Mapping[str, Any]) -> None:
-        """Note the time of an event."""
-        self.heard_s.setdefault(event["kind"], time.monotonic())
+        """Note the time of an event; after a snapshot, run the bare loop."""
+        start_s = time.monotonic()
+        self.heard_s.setdefault(event["kind"], start_s)
+        if event["kind"] == "snapshot":
+            self.bare_s += self._bare.seconds(event["step"] - self._step)
+            self._step = event["step"]
+            self.asked_s += time.monotonic() - start_s
 
 
 def planned(workload: str, number: int, budget_scale: float) -> Trial:
@@ -71,19 +109,7 @@ def planned(workload: str, number: int, budget_scale: float) -> Trial:
     return trial.model_copy(update={"stop_rule": "budget"})
 
 
-def through_harness(trial: Trial, store: Path, options: RunOptions) -> tuple[Result, float, float]:
-    """Run a trial; returns its result, the seconds to its first timed step, the off-clock share."""
-    watch = Stopwatch()
-    called_s = time.monotonic()
-    result = run_trial(trial, store, options, watch)
-    wall_s = time.monotonic() - called_s
-    if result.state not in {"budget", "reached"}:
-        sys.exit(f"the trial ended as {result.state}: {result.reason}")
-    go_s, end_s = watch.heard_s["go"], watch.heard_s["end"]
-    return result, go_s - called_s, (end_s - go_s - result.timed_s) / wall_s
-
-
-def training_of(trial: Trial, steps: int, options: RunOptions) -> Training:
+def training_of(trial: Trial, options: RunOptions) -> Training:
     """The same training for the bare loop."""
     size, point = registry.workload(trial.workload).at(trial.suite), trial.point
     return Training(
@@ -91,8 +117,7 @@ def training_of(trial: Trial, steps: int, options: RunOptions) -> Training:
         folder=str(prepare(trial, options) / "train"),
         sizes=size.sizes,
         batch_size=size.batch_size,
-        steps=steps,
-        horizon_steps=round(float(point["horizon"]) * steps),
+        horizon_steps=size.budget.horizon_steps,
         warmup_share=float(point["warmup"]),
         learning_rate=float(point["learning_rate"]),
         weight_decay=float(point["weight_decay"]),
@@ -102,22 +127,20 @@ def training_of(trial: Trial, steps: int, options: RunOptions) -> Training:
     )
 
 
-def bare_rate(training: Training) -> float:
-    """Steps a second of the bare loop, in a process of its own."""
-    command = [sys.executable, str(Path(__file__).with_name("bare_loop.py"))]
-    text = json.dumps(asdict(training))
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"the bare loop failed:\n{done.stderr}")
-    measured = json.loads(done.stdout)
-    return float(measured["steps"] / measured["timed_s"])
-
-
 def one_round(trial: Trial, store: Path, options: RunOptions) -> Round:
-    """One trial through the harness, then the bare loop; printed at once."""
-    result, start_s, share = through_harness(trial, store, options)
-    bare = bare_rate(training_of(trial, result.steps, options))
-    measured = Round(result.steps / result.timed_s, bare, start_s, share)
+    """One trial through the harness and, interval by interval, the bare loop; printed at once."""
+    bare = BareLoop(training_of(trial, options))
+    watch = Interleaved(bare)
+    called_s = time.monotonic()
+    result = run_trial(trial, store, options, watch)
+    wall_s = time.monotonic() - called_s - watch.asked_s
+    bare.close()
+    if result.state not in {"budget", "reached"}:
+        sys.exit(f"the trial ended as {result.state}: {result.reason}")
+    go_s, end_s = watch.heard_s["go"], watch.heard_s["end"]
+    off_clock_s = end_s - go_s - watch.asked_s - result.timed_s
+    start_s, share = go_s - called_s, off_clock_s / wall_s
+    measured = Round(result.steps, result.timed_s, watch.bare_s, start_s, share)
     show(trial.trial, measured)
     return measured
 
@@ -131,7 +154,7 @@ def main() -> None:
     """Run the rounds and print what they measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workload", default="mlp", choices=registry.workload_names())
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--budget-scale", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
@@ -161,8 +184,8 @@ def summarise(rounds: Sequence[Round]) -> None:
 def show(number: int, measured: Round) -> None:
     """Print one round."""
     print(
-        f"round {number}: harness {measured.harness_rate:.0f} steps/s, "
-        f"bare {measured.bare_rate:.0f}, ratio {measured.ratio:.3f}; "
+        f"round {number}: {measured.steps} steps in {measured.timed_s:.2f} s, bare in "
+        f"{measured.bare_s:.2f} s, ratio {measured.ratio:.3f}; "
         f"start {measured.start_s:.2f} s; off the clock {measured.off_clock_share:.1%}",
         flush=True,
     )
