@@ -90,6 +90,8 @@ def test_spaces_draw_what_they_accept(data: st.DataObject) -> None:
     except HarnessError:
         return
     value = space.space["a"].value_at(data.draw(st.floats(0, 1, exclude_max=True)))
+    if kind == "real":  # a bound of thirty digits is rounded to a float
+        low, high = float(low), float(high)
     assert low <= value <= high
 
 
