@@ -16,7 +16,7 @@ from typing import Self
 REPEATS = 3
 FACTOR = 1.6
 """Beyond what clocks and caches do to a computation; two programs that share a device halve it."""
-SLACK_S = {"cpu": 0.05, "cuda": 0.001}
+SLACK_S = {"cpu": 0.2, "cuda": 0.001}
 """A processor's load delays a computation, too; there, freezing is what stops a worker."""
 PATIENCE_S = 1.0
 ALLOWED_S, ALLOWED_SHARE = 0.1, 0.01
