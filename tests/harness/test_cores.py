@@ -14,15 +14,23 @@ from harness.cores import allowed_cores, claimed, pinned, taken_cores, text
 
 HOLD = """
 import sys
+from harness import cores
 from harness.cores import claimed
+cores._CLAIM = sys.argv[1]
 with claimed(1) as (own, _):
     print(*own, flush=True)
     sys.stdin.read()
 """
 
 
+@pytest.fixture(autouse=True)
+def names_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Claims that no trial beside these tests sees."""
+    monkeypatch.setattr(cores, "_CLAIM", f"guided-descent-test-{os.getpid()}-")
+
+
 def holder() -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", HOLD]
+    command = [sys.executable, "-c", HOLD, cores._CLAIM]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from harness import cores
 from harness.body import run_trial
 from harness.cores import allowed_cores, claimed
 from tests.recovery.conftest import worker_of
@@ -36,7 +37,8 @@ def test_every_thread_of_the_worker_is_pinned_and_the_record_says_where(bench):
     assert witness.referee == {frozenset(witness.go["referee"])}
 
 
-def test_a_trial_beside_another_gets_other_cores_if_there_are_enough(bench):
+def test_a_trial_beside_another_gets_other_cores_if_there_are_enough(bench, monkeypatch):
+    monkeypatch.setattr(cores, "_CLAIM", f"guided-descent-test-{os.getpid()}-")
     witness, options = Witness(), replace(bench.options, threads=1)
     with claimed(1) as (taken, _):
         run_trial(bench.trial(ADAMW, seconds=600.0, steps=4), bench.store, options, witness)
