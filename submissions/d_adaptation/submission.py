@@ -14,6 +14,10 @@ Source: Defazio and Mishchenko (2023), Algorithm 5 (DAdaptAdam), and their code,
 decay and bound on growth these are.
 
 Deviations: none in the sequence. The estimate is read once a step for all parameters.
+
+Defaults against `sgd`'s after equal steps: below on `rnn` (80 steps), above on `lm` (by 0.43 after
+60) and `resnet` (by 0.17 after 250). Likely the estimate, which starts from 1e-6, spends much of a
+short run growing.
 """
 
 from __future__ import annotations

@@ -20,6 +20,10 @@ layer is wide), and are damped by `damping` times their mean eigenvalue, F's too
 steps; 0 is the source's. A step is at most `trust` times as long as its weight, unless that is
 zero: where inputs are tiny, as a recurrent layer's at the start, their inverse covariance is huge.
 Everything else, layers of a side over `max_side` included, takes AdamW.
+
+Defaults against `sgd`'s after equal steps: below on `rnn` (80 steps), above on `mlp` (by 0.14 after
+600), `lm` (by 0.26 after 150) and `resnet` (by 0.15 after 218 against 250). The thesis's setting is
+linear representation learning; outside it whitening inputs alone, P_G = I, is no gain here.
 """
 
 from __future__ import annotations

@@ -18,6 +18,10 @@ for gradients and sqrt(k + 1) for the sum.
 Deviations: rho is constant (theirs is 1 - c_k, c_k mostly constant). The state is
 s_k / sqrt(k + 1) in place of s_k. A rate alpha here is eta = (1 - rho) alpha of SGD with a summed
 velocity.
+
+Defaults against `sgd`'s after equal steps: below on `rnn` (80 steps) and `lm` (60), above on `mlp`
+(by 0.05 after 600) and `resnet` (by 0.18 after 250). Likely the pull to the start, which fades only
+as 1 / k, is still felt in runs this short; lower rates, which strengthen it, do worse on `mlp`.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def test_no_entry_moves_further_than_the_rate_times_rho(name: str) -> None:
 def test_twenty_steps_agree_with_pytorch_optimizer(name: str) -> None:
     library = pytest.importorskip("pytorch_optimizer")
     kit = Kit("torch")
-    ours = made(kit, name, gamma=1.0, rho=0.04, weight_decay=0.1)
+    ours = made(kit, name, beta1=0.96, gamma=1.0, rho=0.04, weight_decay=0.1)
     weights = [torch.nn.Parameter(p.detach().clone()) for p in kit.problem.parameters.values()]
     settings = {"lr": 0.002, "betas": (0.96, 0.99), "weight_decay": 0.1, "p": 0.04}
     oracle = library.SophiaH(weights, **settings, update_period=10**9)
