@@ -28,6 +28,9 @@ from harness.interface import BudgetView, Hyperparameters, Submission
 from harness.order import Order
 from workloads.spec import Augmentation
 
+AS_IT_READS = "-"
+"""The layout of a tensor whose last axis is the innermost in memory, and so on outwards."""
+
 
 class TorchAdapter:
     """Torch on one device (`harness.frameworks.adapter.Adapter`)."""
@@ -129,22 +132,32 @@ class TorchAdapter:
         return arrays
 
     def to_host(self, value: Any) -> tuple[npt.NDArray[Any], str] | None:
-        """A tensor and its dtype's name; bfloat16, which numpy lacks, as its bits."""
+        """A tensor; the mark is its dtype, its place and the order of its axes in memory.
+
+        Bfloat16, which numpy lacks, goes as its bits.
+        """
         if not isinstance(value, Tensor):
             return plain_array(value)
         host, mark = value.detach().cpu(), str(value.dtype).removeprefix("torch.")
-        mark = f"{mark} {'host' if value.device.type == 'cpu' else 'device'}"
+        mark = f"{mark} {'host' if value.device.type == 'cpu' else 'device'} {_layout(value)}"
         bits = host.contiguous().view(torch.int16) if host.dtype == torch.bfloat16 else host
         return bits.numpy(), mark
 
     def from_host(self, array: npt.NDArray[Any], mark: str) -> Any:
-        """A tensor of the marked dtype."""
+        """A tensor of the marked dtype and layout.
+
+        Fused steps read an optimizer's state in the order of memory, on the CPU without a check: a
+        kernel's momentum has to lie as the kernel does.
+        """
         if mark.startswith("numpy"):
             return plain_value(array, mark)
-        dtype, place = mark.split()
+        dtype, place, layout = mark.split()
         tensor = torch.from_numpy(array.copy())
         if dtype == "bfloat16":
             tensor = tensor.view(torch.bfloat16)
+        if layout != AS_IT_READS:
+            order = [int(axis) for axis in layout.split(",")]
+            tensor = tensor.permute(order).contiguous().permute(np.argsort(order).tolist())
         return tensor if place == "host" else tensor.to(self.device)
 
     def random_state(self, problem: TorchProblem) -> Mapping[str, Any]:
@@ -174,3 +187,11 @@ class TorchAdapter:
     ) -> TorchEvaluator:
         """An evaluator with its own model and its own copy of the splits on the device."""
         return TorchEvaluator(source, splits, probe, judging, self.device)
+
+
+def _layout(tensor: Tensor) -> str:
+    """The axes of a tensor from the outermost in memory to the innermost, joined by commas."""
+    if tensor.layout != torch.strided or tensor.is_contiguous():
+        return AS_IT_READS
+    order = sorted(range(tensor.ndim), key=lambda axis: -tensor.stride()[axis])
+    return ",".join(map(str, order))

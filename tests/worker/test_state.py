@@ -62,6 +62,39 @@ def test_tensors_come_back_bit_for_bit(tensor: torch.Tensor) -> None:
     assert back.data_ptr() != tensor.data_ptr() or not tensor.numel()
 
 
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.randn(4, 3, 3, 3).contiguous(memory_format=torch.channels_last),
+        torch.randn(4, 3).to(torch.bfloat16).T,
+        torch.randn(2, 3, 4),
+    ],
+)
+def test_tensors_come_back_with_their_layout(tensor: torch.Tensor) -> None:
+    assert returned(tensor).stride() == tensor.stride()
+
+
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
+def test_a_fused_step_goes_on_over_kernels_whose_channels_lie_last(kind: type[Any]) -> None:
+    def run(saves: bool) -> torch.Tensor:
+        drawn = torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+        kernel = torch.nn.Parameter(drawn.contiguous(memory_format=torch.channels_last))
+        options: dict[str, Any] = {"lr": 0.1, "fused": True}
+        options |= {"momentum": 0.9} if kind is torch.optim.SGD else {}
+        optimizer = kind([kernel], **options)
+        for step in range(4):
+            optimizer.zero_grad()
+            (torch.sin((step + 1.0) * kernel) * drawn).sum().backward()
+            optimizer.step()
+            if saves and step == 1:
+                state = returned(optimizer.state_dict())
+                optimizer = kind([kernel], **options)
+                optimizer.load_state_dict(state)
+        return kernel.detach()
+
+    assert torch.equal(run(saves=True), run(saves=False))
+
+
 def test_arrays_and_keys_of_jax_come_back() -> None:
     state = {"w": jnp.arange(3.0).astype(jnp.bfloat16), "key": jax.random.key(7), "n": jnp.int32(4)}
     back = returned(state, "jax")
