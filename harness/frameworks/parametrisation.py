@@ -86,13 +86,21 @@ def _widths(
 ) -> tuple[float, float]:
     """m_in and m_out. Logits are not a width, and neither are an embedding's rows."""
     reads = 1.0 if spec.role in (*VECTORS, Role.EMBEDDING) else spec.width_multiplier
-    classes = [other.fan_out for other in specs.values() if other.role is Role.OUTPUT]
-    to_logits = spec.role is Role.OUTPUT or (spec.role is Role.BIAS and spec.fan_out in classes)
+    to_logits = spec.role is Role.OUTPUT or (spec.role is Role.BIAS and _is_of_logits(spec, specs))
     if scheme == "umup":
         written = spec.shape[1] if spec.role is Role.EMBEDDING else spec.shape[0]
         into = 1 if spec.role in (*VECTORS, Role.EMBEDDING) else spec.fan_in
         return float(into), 1.0 if to_logits else float(written)
     return reads, 1.0 if to_logits else max(other.width_multiplier for other in specs.values())
+
+
+def _is_of_logits(bias: ParameterSpec, specs: Mapping[str, ParameterSpec]) -> bool:
+    """Whether a bias stands beside the output matrix, or beside none: the embedding is tied then.
+
+    Sizes do not tell: there may be as many gates as classes.
+    """
+    weight = specs.get(f"{bias.name.rpartition('.')[0]}.weight")
+    return weight is None or weight.role is Role.OUTPUT
 
 
 def _rate(spec: ParameterSpec, widths: tuple[float, float], scheme: str, rule: str) -> float:

@@ -17,6 +17,7 @@ from harness.seeds import philox
 from tests.frameworks.kit import SEED, HalfSpent
 from workloads.mlp import model
 from workloads.parameters import ParameterSpec, initial_parameters
+from workloads.rnn import model as recurrent
 
 INPUTS, CLASSES, BATCH = 32, 10, 128
 BASE = 64
@@ -54,6 +55,14 @@ def test_four_times_the_width_scales_rates_as_the_papers_say(
 def test_at_the_base_width_mup_is_the_standard_parametrisation(rule: str) -> None:
     found = scalings(specs(BASE), {"parametrisation": f"mup_{rule}"})
     assert {(s.initial, s.rate, s.multiplier) for s in found.values()} == {(1.0, 1.0, 1.0)}
+
+
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_a_bias_of_logits_is_told_from_one_of_as_many_gates(is_tied: bool) -> None:
+    wide = {"classes": 512, "embedding": 64, "hidden": 128, "base_width": 64, "tied": is_tied}
+    declared = {spec.name: spec for spec in recurrent.parameters(wide)}
+    found = scalings(declared, {"parametrisation": "mup_sgd"})
+    assert [found[f"{n}.bias"].rate for n in ("cells.0.input", "output")] == [2.0, 1.0]
 
 
 def test_unit_scaled_starts_and_rates_are_those_of_the_fans() -> None:
