@@ -162,3 +162,22 @@ def test_the_least_recently_used_go_first_and_those_in_use_stay(tmp_path: Path) 
     cache.evict(tmp_path / "cache", keep=places[0], limit_bytes=0)
     assert [place.exists() for place in places] == [True, False, True, False]
     shutil.rmtree(tmp_path / "cache")
+
+
+def test_what_another_process_takes_away_meanwhile_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workload = Small(tmp_path)
+    workload.prepared()
+    making = tmp_path / "cache/instances/.making-other"
+    (making / "train").mkdir(parents=True)
+    is_dir = Path.is_dir
+
+    def listed_and_then_renamed(place: Path) -> bool:
+        found = is_dir(place)
+        if place == making and found:
+            making.rename(making.with_name("other"))
+        return found
+
+    monkeypatch.setattr(Path, "is_dir", listed_and_then_renamed)
+    assert is_whole(workload.prepared("f" * 32))

@@ -176,7 +176,16 @@ def large_label(place: Path) -> str:
     return f"{shard}: 000003.jpg has class 2"
 
 
-@pytest.mark.parametrize("damage", [truncate_tar, no_tar, no_label, wrong_label, large_label])
+def lose_a_half_of_each_of_two_pairs(place: Path) -> str:
+    members = {"000002.jpg": jpeg(2), "000003.cls": b"1"}
+    shard = make_tar(place / "train" / "shard-000001.tar", members)
+    return f"{shard}: 000002.jpg has no .cls file"
+
+
+SHARD_DAMAGES = [truncate_tar, no_tar, no_label, wrong_label, large_label]
+
+
+@pytest.mark.parametrize("damage", [*SHARD_DAMAGES, lose_a_half_of_each_of_two_pairs])
 def test_a_damaged_shard_is_refused_with_its_place(damage, tmp_path: Path) -> None:
     place = make_shards(tmp_path / "in")
     message = damage(place)

@@ -193,11 +193,18 @@ def _mark_used(place: Path) -> None:
 
 
 def _used_s(place: Path) -> float:
-    return place.stat().st_mtime
+    try:
+        return place.stat().st_mtime
+    except FileNotFoundError:
+        # Another process has finished or deleted it since it was listed.
+        return time.time()
 
 
 def _size(place: Path) -> int:
-    return sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+    try:
+        return sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+    except FileNotFoundError:
+        return 0
 
 
 def _remove(place: Path) -> None:

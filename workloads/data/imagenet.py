@@ -91,7 +91,8 @@ def _images(folder: Path, wnids: tuple[str, ...]) -> Iterator[Encoded]:
             yield from _of_folder(part, number[part.name])
         elif part.stem in number:
             yield from (
-                Encoded(name, content, number[part.stem]) for name, content in _members(part)
+                Encoded(f"{part}: {name}", content, number[part.stem])
+                for name, content in _members(part)
             )
         else:
             yield from _of_shard(part)
@@ -112,9 +113,9 @@ def _of_shard(shard: Path) -> Iterator[Encoded]:
     for name, content in _members(shard):
         key, suffix = _key(name)
         if suffix == TARGET_SUFFIX:
-            labels[key] = _class_number(name, content)
+            labels[key] = _class_number(f"{shard}: {name}", content)
         elif suffix in SUFFIXES:
-            images[key] = Encoded(name, content, -1)
+            images[key] = Encoded(f"{shard}: {name}", content, -1)
         if key in images and key in labels:
             yield images.pop(key)._replace(label=labels.pop(key))
     if images:
@@ -130,7 +131,7 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
             for member in tar:
                 stream = tar.extractfile(member)
                 if stream is not None:
-                    yield f"{archive}: {member.name}", stream.read()
+                    yield member.name, stream.read()
     except (tarfile.TarError, EOFError, OSError) as error:
         raise HarnessError(
             f"{archive} is not a whole tar archive: {error}", "fetch it again, or take it out"
