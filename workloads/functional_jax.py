@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple, Protocol, TypeAlias
 
+import jax.numpy as jnp
 from jax import Array
 
 Parameters: TypeAlias = Mapping[str, Array]
@@ -55,3 +56,17 @@ class Forward(Protocol):
     ) -> Pass:
         """Pass inputs (batch, ...) through the model."""
         ...
+
+
+def with_bias(values: Array, bias: Array) -> Array:
+    """values (..., width) + bias (width,), in the type of the values.
+
+    The sum is in float32, and so is the bias's gradient: one over all places, of which bfloat16
+    would lose the most.
+    """
+    return (values.astype(jnp.float32) + bias.astype(jnp.float32)).astype(values.dtype)
+
+
+def looked_up(embedding: Array, tokens: Array) -> Array:
+    """Rows of an embedding (classes, width) in float32, that their gradients are summed in that."""
+    return embedding.astype(jnp.float32)[tokens]

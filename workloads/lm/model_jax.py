@@ -13,7 +13,15 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from workloads.functional_jax import NO_OFFSETS, Buffers, Forward, LayerArrays, Parameters, Pass
+from workloads.functional_jax import (
+    NO_OFFSETS,
+    Buffers,
+    Forward,
+    LayerArrays,
+    Parameters,
+    Pass,
+    looked_up,
+)
 from workloads.lm.model import EPSILON, ROTARY_BASE, LmSizes, checked
 from workloads.spec import Sizes
 
@@ -66,7 +74,7 @@ def build(sizes: Sizes) -> Forward:
 
 def _logits(run: Run, tokens: Array) -> Array:
     sizes, embedding = run.sizes, run.parameters["embedding.weight"]
-    values = embedding[tokens].astype(jnp.float32) * math.sqrt(sizes.width)
+    values = looked_up(embedding, tokens) * math.sqrt(sizes.width)
     for block in sizes.blocks:
         values = _block(run, block, values)
     if sizes.placement == "pre":

@@ -9,7 +9,15 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from workloads.functional_jax import NO_OFFSETS, Buffers, Forward, LayerArrays, Parameters, Pass
+from workloads.functional_jax import (
+    NO_OFFSETS,
+    Buffers,
+    Forward,
+    LayerArrays,
+    Parameters,
+    Pass,
+    with_bias,
+)
 from workloads.resnet.model import Block, ResnetSizes, Unit, blocks_of, checked, stem_of
 from workloads.spec import Sizes
 
@@ -57,7 +65,7 @@ class _Run:
         for block in blocks_of(self.sizes):
             values = self.block(block, values, activation)
         features = values.mean(axis=(1, 2))
-        logits = features @ weight.T + self.parameters["output.bias"]
+        logits = with_bias(features @ weight.T, self.parameters["output.bias"])
         if "output" in self.offsets:
             self.layer_inputs["output"] = features
             logits = logits + self.offsets["output"]
@@ -87,8 +95,8 @@ class _Run:
         if name in self.offsets:
             values = _channels_last(_channels_first(values) + self.offsets[name])
         if self.sizes.normalisation == "group":
-            values = _standardised_groups(values, self.sizes.groups)
-            return self._scaled(unit, values)
+            standard = _standardised_groups(values, self.sizes.groups)
+            return self._scaled(unit, standard).astype(values.dtype)
         return self._batch_norm(unit, values)
 
     def _batch_norm(self, unit: Unit, values: Array) -> Array:
@@ -103,7 +111,9 @@ class _Run:
         return (values * scale + shift).astype(values.dtype)
 
     def _scaled(self, unit: Unit, values: Array) -> Array:
-        gain, bias = (self.parameters[f"{unit.norm}.{name}"] for name in ("weight", "bias"))
+        """Float32 in and out: gradients of gain and bias are sums over all places."""
+        names = (f"{unit.norm}.weight", f"{unit.norm}.bias")
+        gain, bias = (self.parameters[name].astype(jnp.float32) for name in names)
         return values * gain + bias
 
 
@@ -123,7 +133,7 @@ def _standardised_groups(values: Array, groups: int) -> Array:
     centred = wide - wide.mean(axis=(1, 2, 4), keepdims=True)
     variance = jnp.square(centred).mean(axis=(1, 2, 4), keepdims=True)
     standard: Array = centred * lax.rsqrt(variance + EPSILON)
-    return standard.reshape(values.shape).astype(values.dtype)
+    return standard.reshape(values.shape)
 
 
 def _max_pool(values: Array) -> Array:

@@ -11,7 +11,16 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from workloads.functional_jax import NO_OFFSETS, Buffers, Forward, LayerArrays, Parameters, Pass
+from workloads.functional_jax import (
+    NO_OFFSETS,
+    Buffers,
+    Forward,
+    LayerArrays,
+    Parameters,
+    Pass,
+    looked_up,
+    with_bias,
+)
 from workloads.rnn.model import EPSILON, RnnSizes, checked
 from workloads.spec import Sizes
 
@@ -34,7 +43,7 @@ class Run(NamedTuple):
         """One linear layer (..., in) -> (..., out), shifted and recorded if it is tapped."""
         outputs = values @ self.parameters[f"{name}.weight"].T
         if f"{name}.bias" in self.parameters:
-            outputs = outputs + self.parameters[f"{name}.bias"]
+            outputs = with_bias(outputs, self.parameters[f"{name}.bias"])
         if name not in self.offsets:
             return outputs
         self.layer_inputs[name] = values
@@ -85,13 +94,13 @@ def _keys(sizes: RnnSizes, key: Array) -> dict[str, Array]:
 
 def _logits(run: Run, tokens: Array) -> Array:
     embedding = run.parameters["embedding.weight"]
-    values = run.dropped("embedding", embedding[tokens])
+    values = run.dropped("embedding", looked_up(embedding, tokens).astype(embedding.dtype))
     for name, _ in run.sizes.cells:
         values = run.dropped(name, _cell(run, name, values))
     if run.sizes.has_projection:
         values = run.linear("projection", values)
     if run.sizes.tied:
-        return values @ embedding.T + run.parameters["output.bias"]
+        return with_bias(values @ embedding.T, run.parameters["output.bias"])
     return run.linear("output", values)
 
 
