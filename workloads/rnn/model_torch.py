@@ -16,7 +16,8 @@ class Cell(FusedModule):
 
     `input` runs once on the whole sequence and `recurrent` once a time step, as modules whose hooks
     fire. Where none is registered on either and a single derivative is enough (`is_fused`), torch's
-    fused LSTM gives the same numbers from their weights.
+    fused LSTM gives the same numbers from their weights. Memories c are at least float32, whatever
+    the precision of the products, for they sum over time.
     """
 
     def __init__(self, entering: int, sizes: RnnSizes) -> None:
@@ -57,7 +58,8 @@ class Cell(FusedModule):
         entering = self.input(values)
         if self.has_norm:
             entering = self.input_norm(entering)
-        hidden = memory = entering.new_zeros(len(values), self.recurrent.in_features)
+        hidden = entering.new_zeros(len(values), self.recurrent.in_features)
+        memory = hidden.to(torch.promote_types(hidden.dtype, torch.float32))
         outputs = []
         for gates in entering.unbind(1):
             hidden, memory = self._step(gates, hidden, memory)
@@ -68,10 +70,10 @@ class Cell(FusedModule):
         around = self.recurrent(hidden)
         if self.has_norm:
             around = self.recurrent_norm(around)
-        enter, keep, new, leave = (gates + around).chunk(4, -1)
+        enter, keep, new, leave = (gates + around).to(memory.dtype).chunk(4, -1)
         memory = keep.sigmoid() * memory + enter.sigmoid() * new.tanh()
         shown = self.cell_norm(memory) if self.has_norm else memory
-        return leave.sigmoid() * shown.tanh(), memory
+        return (leave.sigmoid() * shown.tanh()).to(gates.dtype), memory
 
 
 class TiedOutput(nn.Module):
