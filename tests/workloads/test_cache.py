@@ -138,6 +138,14 @@ def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         Small(tmp_path).prepared()
 
 
+def test_a_source_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    def make(_: Path) -> None:
+        (tmp_path / "image.jpg").read_bytes()
+
+    with pytest.raises(HarnessError, match=rf"cannot read {tmp_path}/image.jpg: No such file"):
+        cache.kept(tmp_path / "cache", "instances", "a" * 40, make)
+
+
 def test_a_whole_instance_serves_where_nothing_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

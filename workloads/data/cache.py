@@ -178,10 +178,22 @@ def _writing(cache: Path) -> Iterator[None]:
         cache.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
+        if _is_elsewhere(error.filename, cache):
+            raise HarnessError(
+                f"cannot read {error.filename}: {error.strerror or error}",
+                "the data are prepared from it: put it there again, or let it be read",
+            ) from error
         raise HarnessError(
             f"cannot write prepared data below {cache}: {error.strerror or error}",
             "free some space there, or set XDG_CACHE_HOME to a folder that can be written",
         ) from error
+
+
+def _is_elsewhere(name: object, cache: Path) -> bool:
+    """Whether an error's file is neither in the cache nor a folder that the cache lies in."""
+    return isinstance(name, str) and not (
+        Path(name).is_relative_to(cache) or cache.is_relative_to(name)
+    )
 
 
 def _mark_used(place: Path) -> None:
