@@ -20,6 +20,10 @@ in the equations above. Products with bases are in bfloat16 where the hardware h
 the rotated momentum nearer zero than its rounding may change sign. A side longer than `max_side`
 keeps the identity. Kernels are flattened to (out, in * height * width); embeddings and outputs are
 matrices like others, as in the source.
+
+Defaults against `sgd`'s after equal steps: far below on `mlp` (600 steps), above on `rnn` (by 0.4
+after 80) and `lm` (by 0.6 after 60), likely because the average that is judged lags in so short a
+run.
 """
 
 from __future__ import annotations
