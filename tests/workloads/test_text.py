@@ -98,6 +98,12 @@ def test_every_form_gives_the_same_tokens(corpus: Path, tmp_path: Path) -> None:
     assert ids_of(prepared(corpus.parent, tmp_path / "parquet")) == wanted
 
 
+def test_a_line_ends_at_its_line_feed_alone() -> None:
+    coder = Words.of(["a b"], 4)
+    (ids,) = coder.encode(["a\u2028b\x0ca\r\nb\n"])
+    assert [coder.words[number] for number in ids] == ["a", "b", "a", "<eos>", "b", "<eos>"]
+
+
 def test_rows_that_are_documents_are_parted_by_a_blank_line(tmp_path: Path) -> None:
     table = pyarrow.table({"text": ["one\ntwo", "", None, "three"], "id": list("abcd")})
     parquet.write_table(table, tmp_path / "shard.parquet")

@@ -112,7 +112,7 @@ class Words:
         """The ids of each piece; see `Coder`. Blank lines are left out."""
         for text in texts:
             ids: list[int] = []
-            for line in text.splitlines():
+            for line in text.split("\n"):
                 words = line.split()
                 if words:
                     ids.extend(self.ids.get(word, 0) for word in words)
