@@ -168,3 +168,11 @@ def test_fused_matrices_are_orthogonalised_one_by_one() -> None:
     sign = partial(newton_schulz, dtype=torch.float32)
     expected = torch.cat([sign(part[None])[0] for part in weight.grad.split([8, 4])])
     torch.testing.assert_close(weight.detach(), -expected, atol=1e-5, rtol=0.0)
+
+
+def test_one_large_singular_value_in_half_precision_stays_in_the_band() -> None:
+    random = torch.Generator().manual_seed(0)
+    column, row = (torch.randn(40, *s, generator=random) for s in ((512, 1), (1, 128)))
+    stack = column @ row + 0.1 * torch.randn(40, 512, 128, generator=random)
+    signs = newton_schulz(stack, dtype=torch.bfloat16)
+    assert torch.linalg.matrix_norm(signs.float(), 2).max() < 1.2
