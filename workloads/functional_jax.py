@@ -18,7 +18,8 @@ layers it taps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -56,6 +57,55 @@ class Forward(Protocol):
     ) -> Pass:
         """Pass inputs (batch, ...) through the model."""
         ...
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a model; what it meets on its way is kept for `Pass`."""
+
+    parameters: Parameters
+    inputs: Array
+    offsets: LayerArrays
+    buffers: Buffers | None
+    key: Array | None
+    layer_inputs: dict[str, Array] = field(default_factory=dict)
+    statistics: dict[str, Array] = field(default_factory=dict)
+
+    def linear(self, name: str, values: Array) -> Array:
+        """One linear layer (..., in) -> (..., out), with its bias if it has one."""
+        weight = self.parameters[f"{name}.weight"]
+        values = values.astype(weight.dtype)
+        outputs = values @ weight.T
+        if f"{name}.bias" in self.parameters:
+            outputs = with_bias(outputs, self.parameters[f"{name}.bias"])
+        return self.tapped(name, values, outputs)
+
+    def tapped(self, name: str, values: Array, outputs: Array) -> Array:
+        """A layer's outputs, shifted if it is tapped; what went into it is noted then."""
+        if name not in self.offsets:
+            return outputs
+        self.layer_inputs[name] = values
+        return outputs + self.offsets[name]
+
+    def gives(self, logits: Array) -> Pass:
+        """The end of the call."""
+        return Pass(logits, self.layer_inputs, self.statistics)
+
+
+def pure(model: Callable[[Call], Pass]) -> Forward:
+    """A model, written for a whole call, as the function that `build` returns."""
+
+    def forward(
+        parameters: Parameters,
+        inputs: Array,
+        *,
+        offsets: LayerArrays = NO_OFFSETS,
+        buffers: Buffers | None = None,
+        key: Array | None = None,
+    ) -> Pass:
+        return model(Call(parameters, inputs, offsets, buffers, key))
+
+    return forward
 
 
 def with_bias(values: Array, bias: Array) -> Array:

@@ -176,3 +176,11 @@ def test_one_large_singular_value_in_half_precision_stays_in_the_band() -> None:
     stack = column @ row + 0.1 * torch.randn(40, 512, 128, generator=random)
     signs = newton_schulz(stack, dtype=torch.bfloat16)
     assert torch.linalg.matrix_norm(signs.float(), 2).max() < 1.2
+
+
+def test_polar_express_has_room_above_the_largest_singular_value() -> None:
+    x = np.linspace(0.0028, 1.018, 10_000)
+    for a, b, c in iterations("polar_express", 4):
+        x = a * x + b * x**3 + c * x**5
+    assert x.min() > 0.71
+    assert x.max() < 1.17

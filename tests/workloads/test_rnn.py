@@ -26,6 +26,7 @@ from tests.workloads.parity import (
 from tests.workloads.tapping import assert_taps_are_factors, problem_of, tapped, tokens_of
 from tests.workloads.text_made import text
 from workloads.data.language import Language, LanguageSettings
+from workloads.functional_jax import Call
 from workloads.fused_torch import twice_differentiable
 from workloads.parameters import Role
 from workloads.rnn import model, model_jax
@@ -196,8 +197,9 @@ def test_dropout_acts_in_training_alone(framework: str) -> None:
 def test_jax_drops_and_enlarges_the_declared_share() -> None:
     sizes = model.checked(QUICK.sizes | {"dropout": 0.25})
     keys = {"embedding": jax.random.key(3)}
-    run = model_jax.Run(sizes, {}, {}, {}, keys)
-    values = np.asarray(run.dropped("embedding", np.ones((100, 100), np.float32)))
+    ones = np.ones((100, 100), np.float32)
+    run = model_jax.Run(sizes, Call({}, ones, {}, None, None), keys)
+    values = np.asarray(run.dropped("embedding", ones))
     assert set(np.unique(values)) == {np.float32(0.0), np.float32(1 / 0.75)}
     assert (values == 0).mean() == pytest.approx(0.25, abs=0.02)
 

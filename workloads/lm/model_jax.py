@@ -13,15 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from workloads.functional_jax import (
-    NO_OFFSETS,
-    Buffers,
-    Forward,
-    LayerArrays,
-    Parameters,
-    Pass,
-    looked_up,
-)
+from workloads.functional_jax import Call, Forward, looked_up, pure
 from workloads.lm.model import EPSILON, ROTARY_BASE, LmSizes, checked
 from workloads.spec import Sizes
 
@@ -30,19 +22,7 @@ class Run(NamedTuple):
     """What every function of one forward pass needs."""
 
     sizes: LmSizes
-    parameters: Parameters
-    offsets: LayerArrays
-    layer_inputs: dict[str, Array]
-
-    def linear(self, name: str, values: Array) -> Array:
-        """One linear layer (..., in) -> (..., out), shifted and recorded if it is tapped."""
-        weight = self.parameters[f"{name}.weight"]
-        values = values.astype(weight.dtype)
-        outputs = values @ weight.T
-        if name not in self.offsets:
-            return outputs
-        self.layer_inputs[name] = values
-        return outputs + self.offsets[name]
+    call: Call
 
     def norm(self, name: str, values: Array, kind: str) -> Array:
         """RMSNorm, or layer normalisation without a bias, over the last axis; float32."""
@@ -50,31 +30,18 @@ class Run(NamedTuple):
         if kind == "layer":
             values = values - values.mean(-1, keepdims=True)
         scale = jax.lax.rsqrt(jnp.square(values).mean(-1, keepdims=True) + EPSILON)
-        return values * scale * self.parameters[f"{name}.weight"].astype(jnp.float32)
+        return values * scale * self.call.parameters[f"{name}.weight"].astype(jnp.float32)
 
 
 def build(sizes: Sizes) -> Forward:
     """The model as a pure function; weights are (out, in), named as in `model.py`."""
     chosen = checked(sizes)
-
-    def forward(
-        parameters: Parameters,
-        inputs: Array,
-        *,
-        offsets: LayerArrays = NO_OFFSETS,
-        buffers: Buffers | None = None,
-        key: Array | None = None,
-    ) -> Pass:
-        del buffers, key  # training and evaluation are the same
-        run = Run(chosen, parameters, offsets, {})
-        return Pass(_logits(run, inputs), run.layer_inputs, {})
-
-    return forward
+    return pure(lambda call: call.gives(_logits(Run(chosen, call))))
 
 
-def _logits(run: Run, tokens: Array) -> Array:
-    sizes, embedding = run.sizes, run.parameters["embedding.weight"]
-    values = looked_up(embedding, tokens) * math.sqrt(sizes.width)
+def _logits(run: Run) -> Array:
+    sizes, embedding = run.sizes, run.call.parameters["embedding.weight"]
+    values = looked_up(embedding, run.call.inputs) * math.sqrt(sizes.width)
     for block in sizes.blocks:
         values = _block(run, block, values)
     if sizes.placement == "pre":
@@ -95,23 +62,24 @@ def _block(run: Run, block: str, values: Array) -> Array:
 def _attend(run: Run, block: str, values: Array) -> Array:
     heads = (*values.shape[:2], run.sizes.heads, run.sizes.head_width)
     query, key, value = (
-        run.linear(f"{block}.{name}", values).reshape(heads) for name in ("query", "key", "value")
+        run.call.linear(f"{block}.{name}", values).reshape(heads)
+        for name in ("query", "key", "value")
     )
     query = _rotated(run.norm(f"{block}.query_norm", query, "rms")).astype(value.dtype)
     key = _rotated(run.norm(f"{block}.key_norm", key, "rms")).astype(value.dtype)
     mixed = jax.nn.dot_product_attention(query, key, value, is_causal=True)
-    return run.linear(f"{block}.output", mixed.reshape(values.shape))
+    return run.call.linear(f"{block}.output", mixed.reshape(values.shape))
 
 
 def _transform(run: Run, block: str, values: Array) -> Array:
-    raised = run.linear(f"{block}.up", values)
+    raised = run.call.linear(f"{block}.up", values)
     if run.sizes.activation == "swiglu":
-        raised = jax.nn.silu(run.linear(f"{block}.gate", values)) * raised
+        raised = jax.nn.silu(run.call.linear(f"{block}.gate", values)) * raised
     elif run.sizes.activation == "gelu":
         raised = jax.nn.gelu(raised, approximate=False)
     else:
         raised = jnp.square(jax.nn.relu(raised))
-    return run.linear(f"{block}.down", raised)
+    return run.call.linear(f"{block}.down", raised)
 
 
 def _rotated(values: Array) -> Array:

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from workloads.functional_jax import (
-    NO_OFFSETS,
-    Buffers,
-    Forward,
-    LayerArrays,
-    Parameters,
-    Pass,
-    with_bias,
-)
+from workloads.functional_jax import Call, Forward, Pass, pure
 from workloads.resnet.model import Block, ResnetSizes, Unit, blocks_of, checked, stem_of
 from workloads.spec import Sizes
 
@@ -28,48 +20,27 @@ EPSILON = 1e-5
 def build(sizes: Sizes) -> Forward:
     """The model as a pure function; kernels are (out, in, height, width), as in `model.py`."""
     network = checked(sizes)
-
-    def forward(
-        parameters: Parameters,
-        inputs: Array,
-        *,
-        offsets: LayerArrays = NO_OFFSETS,
-        buffers: Buffers | None = None,
-        key: Array | None = None,
-    ) -> Pass:
-        del key  # nothing is dropped
-        return _Run(network, parameters, offsets, buffers).forward(inputs)
-
-    return forward
+    return pure(lambda call: _Run(network, call).forward(call.inputs))
 
 
 @dataclass(frozen=True)
 class _Run:
-    """One pass, channels last inside; what it meets on its way is kept for `Pass`."""
+    """One pass, channels last inside."""
 
     sizes: ResnetSizes
-    parameters: Parameters
-    offsets: LayerArrays
-    buffers: Buffers | None
-    layer_inputs: dict[str, Array] = field(default_factory=dict)
-    statistics: dict[str, Array] = field(default_factory=dict)
+    call: Call
 
     def forward(self, images: Array) -> Pass:
         """Images (batch, channels, height, width) to logits (batch, classes)."""
         activation = ACTIVATIONS[self.sizes.activation]
-        weight = self.parameters["output.weight"]
-        values = (_channels_last(images).astype(weight.dtype) - 127.5) / 63.75
+        dtype = self.call.parameters["output.weight"].dtype
+        values = (_channels_last(images).astype(dtype) - 127.5) / 63.75
         values = activation(self.unit(stem_of(self.sizes), values))
         if self.sizes.stem == 7:
             values = _max_pool(values)
         for block in blocks_of(self.sizes):
             values = self.block(block, values, activation)
-        features = values.mean(axis=(1, 2))
-        logits = with_bias(features @ weight.T, self.parameters["output.bias"])
-        if "output" in self.offsets:
-            self.layer_inputs["output"] = features
-            logits = logits + self.offsets["output"]
-        return Pass(logits, self.layer_inputs, self.statistics)
+        return self.call.gives(self.call.linear("output", values.mean(axis=(1, 2))))
 
     def block(self, block: Block, values: Array, activation: Callable[[Array], Array]) -> Array:
         """act(F(h) + S(h))."""
@@ -82,18 +53,17 @@ class _Run:
 
     def unit(self, unit: Unit, values: Array) -> Array:
         """A convolution and its norm; tapped, its inputs and offsets have the channels first."""
-        name, around = unit.convolution, (unit.padding, unit.padding)
-        if name in self.offsets:
-            self.layer_inputs[name] = _channels_first(values)
+        name, around, entering = unit.convolution, (unit.padding, unit.padding), values
         values = lax.conv_general_dilated(
             values,
-            self.parameters[f"{name}.weight"],
+            self.call.parameters[f"{name}.weight"],
             (unit.stride, unit.stride),
             (around, around),
             dimension_numbers=("NHWC", "OIHW", "NHWC"),
         )
-        if name in self.offsets:
-            values = _channels_last(_channels_first(values) + self.offsets[name])
+        if name in self.call.offsets:
+            first = _channels_first(entering), _channels_first(values)
+            values = _channels_last(self.call.tapped(name, *first))
         if self.sizes.normalisation == "group":
             standard = _standardised_groups(values, self.sizes.groups)
             return self._scaled(unit, standard).astype(values.dtype)
@@ -101,19 +71,19 @@ class _Run:
 
     def _batch_norm(self, unit: Unit, values: Array) -> Array:
         names = (f"{unit.norm}.running_mean", f"{unit.norm}.running_var")
-        if self.buffers is None:
+        if self.call.buffers is None:
             mean, variance, unbiased = _moments(values)
-            self.statistics.update(zip(names, (mean, unbiased), strict=True))
+            self.call.statistics.update(zip(names, (mean, unbiased), strict=True))
         else:
-            mean, variance = (self.buffers[name] for name in names)
-        scale = lax.rsqrt(variance + EPSILON) * self.parameters[f"{unit.norm}.weight"]
-        shift = self.parameters[f"{unit.norm}.bias"] - mean * scale
+            mean, variance = (self.call.buffers[name] for name in names)
+        scale = lax.rsqrt(variance + EPSILON) * self.call.parameters[f"{unit.norm}.weight"]
+        shift = self.call.parameters[f"{unit.norm}.bias"] - mean * scale
         return (values * scale + shift).astype(values.dtype)
 
     def _scaled(self, unit: Unit, values: Array) -> Array:
         """Float32 in and out: gradients of gain and bias are sums over all places."""
         names = (f"{unit.norm}.weight", f"{unit.norm}.bias")
-        gain, bias = (self.parameters[name].astype(jnp.float32) for name in names)
+        gain, bias = (self.call.parameters[name].astype(jnp.float32) for name in names)
         return values * gain + bias
 
 

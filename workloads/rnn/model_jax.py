@@ -11,16 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from workloads.functional_jax import (
-    NO_OFFSETS,
-    Buffers,
-    Forward,
-    LayerArrays,
-    Parameters,
-    Pass,
-    looked_up,
-    with_bias,
-)
+from workloads.functional_jax import Call, Forward, looked_up, pure, with_bias
 from workloads.rnn.model import EPSILON, RnnSizes, checked
 from workloads.spec import Sizes
 
@@ -34,29 +25,17 @@ class Run(NamedTuple):
     """What every function of one forward pass needs."""
 
     sizes: RnnSizes
-    parameters: Parameters
-    offsets: LayerArrays
-    layer_inputs: dict[str, Array]
+    call: Call
     keys: dict[str, Array]
-
-    def linear(self, name: str, values: Array) -> Array:
-        """One linear layer (..., in) -> (..., out), shifted and recorded if it is tapped."""
-        outputs = values @ self.parameters[f"{name}.weight"].T
-        if f"{name}.bias" in self.parameters:
-            outputs = with_bias(outputs, self.parameters[f"{name}.bias"])
-        if name not in self.offsets:
-            return outputs
-        self.layer_inputs[name] = values
-        return outputs + self.offsets[name]
 
     def norm(self, name: str, values: Array) -> Array:
         """Layer normalisation over the last axis, in float32."""
-        values = values.astype(jnp.float32)
+        parameters, values = self.call.parameters, values.astype(jnp.float32)
         centred = values - values.mean(-1, keepdims=True)
         scale = jax.lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + EPSILON)
-        normed = centred * scale * self.parameters[f"{name}.weight"]
+        normed = centred * scale * parameters[f"{name}.weight"]
         bias = f"{name}.bias"
-        return normed + self.parameters[bias] if bias in self.parameters else normed
+        return normed + parameters[bias] if bias in parameters else normed
 
     def dropped(self, place: str, values: Array) -> Array:
         """Drop a share of the values and enlarge the others, if the place has a key."""
@@ -70,51 +49,40 @@ class Run(NamedTuple):
 def build(sizes: Sizes) -> Forward:
     """The model as a pure function; weights are (out, in), named as in `model.py`."""
     chosen = checked(sizes)
-
-    def forward(
-        parameters: Parameters,
-        inputs: Array,
-        *,
-        offsets: LayerArrays = NO_OFFSETS,
-        buffers: Buffers | None = None,
-        key: Array | None = None,
-    ) -> Pass:
-        drops = buffers is None and key is not None and chosen.dropout > 0.0
-        keys = _keys(chosen, key) if drops and key is not None else {}
-        run = Run(chosen, parameters, offsets, {}, keys)
-        return Pass(_logits(run, inputs), run.layer_inputs, {})
-
-    return forward
+    return pure(lambda call: call.gives(_logits(Run(chosen, call, _keys(chosen, call)))))
 
 
-def _keys(sizes: RnnSizes, key: Array) -> dict[str, Array]:
+def _keys(sizes: RnnSizes, call: Call) -> dict[str, Array]:
+    """A key for each place at which something is dropped."""
+    if call.buffers is not None or call.key is None or sizes.dropout == 0.0:
+        return {}
     places = ["embedding", *(name for name, _ in sizes.cells)]
-    return dict(zip(places, jax.random.split(key, len(places)), strict=True))
+    return dict(zip(places, jax.random.split(call.key, len(places)), strict=True))
 
 
-def _logits(run: Run, tokens: Array) -> Array:
-    embedding = run.parameters["embedding.weight"]
-    values = run.dropped("embedding", looked_up(embedding, tokens).astype(embedding.dtype))
+def _logits(run: Run) -> Array:
+    call, embedding = run.call, run.call.parameters["embedding.weight"]
+    values = run.dropped("embedding", looked_up(embedding, call.inputs).astype(embedding.dtype))
     for name, _ in run.sizes.cells:
         values = run.dropped(name, _cell(run, name, values))
     if run.sizes.has_projection:
-        values = run.linear("projection", values)
+        values = call.linear("projection", values)
     if run.sizes.tied:
-        return with_bias(values @ embedding.T, run.parameters["output.bias"])
-    return run.linear("output", values)
+        return with_bias(values @ embedding.T, call.parameters["output.bias"])
+    return call.linear("output", values)
 
 
 def _cell(run: Run, name: str, values: Array) -> Array:
     """One LSTM layer over a sequence: (batch, time, in) -> (batch, time, hidden)."""
-    entering, layer = run.linear(f"{name}.input", values), f"{name}.recurrent"
-    weight = run.parameters[f"{layer}.weight"].T
+    call, layer = run.call, f"{name}.recurrent"
+    entering, weight = call.linear(f"{name}.input", values), call.parameters[f"{layer}.weight"].T
     if run.sizes.norm == "layer":
         outputs = _normed_recurrence(run, name, _by_time(entering), weight)
     else:
-        entering = entering + run.offsets.get(layer, 0.0)
+        entering = entering + call.offsets.get(layer, 0.0)
         outputs = recurrence(_by_time(entering), weight)
-    if layer in run.offsets:
-        run.layer_inputs[layer] = _by_time(_delayed(outputs))
+    if layer in call.offsets:
+        call.layer_inputs[layer] = _by_time(_delayed(outputs))
     return _by_time(outputs)
 
 
@@ -196,8 +164,8 @@ def _normed_recurrence(run: Run, name: str, entering: Array, weight: Array) -> A
     entering = run.norm(f"{name}.input_norm", entering)
     layer = f"{name}.recurrent"
     shifts = None
-    if layer in run.offsets:
-        shifts = _by_time(jnp.broadcast_to(run.offsets[layer], _by_time(entering).shape))
+    if (offset := run.call.offsets.get(layer)) is not None:
+        shifts = _by_time(jnp.broadcast_to(offset, _by_time(entering).shape))
 
     def step(state: State, entered: tuple[Array, Array | None]) -> tuple[State, Array]:
         around = state[0] @ weight
