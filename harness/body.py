@@ -176,7 +176,7 @@ def _bench(
         evaluator=_evaluator(trial, source, data, train, framework),
         splits=_splits(data),
         reading=partial(reading, trial.device, options.threads, cores),
-        idle=IdleProbe.measured(framework.probe_s, trial.device),
+        idle=IdleProbe.measured(framework.probe, trial.device),
     )
 
 

@@ -58,14 +58,15 @@ class Baseline(Frozen):
         Raises:
             HarnessError: some seed reaches it and the baseline was not timed.
         """
-        reached = [steps_to(curve, target) for curve in self.curves]
-        if self.speed is None and any(reached):
+        steps = [steps_to(curve, target) for curve in self.curves]
+        if not any(steps):
+            return (math.inf,) * len(steps)
+        if self.speed is None:
             raise HarnessError(
                 f"baseline {self.submission} was not timed",
                 f"harness calibrate --baselines {self.submission} --add --write times it",
             )
-        step_s = self.speed.step_s if self.speed else math.nan
-        return tuple(math.inf if n is None else n * step_s for n in reached)
+        return tuple(math.inf if n is None else n * self.speed.step_s for n in steps)
 
 
 class Check(Frozen):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Workload
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,46 +21,65 @@ if TYPE_CHECKING:
     from harness.plan.plan import PlanRequest
 
 
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the records.", show_default="runs/calibration-SUITE"),
+]
+HorizonSteps = Annotated[
+    int | None, typer.Option(help="Steps of the horizon.", show_default="the workload's")
+]
+Points = Annotated[int, typer.Option(help="Points a baseline is tuned over.")]
+Seeds = Annotated[int, typer.Option(help="Reruns of its best point.")]
+Studies = Annotated[
+    int, typer.Option(help="Whole studies of the first baseline, as a user runs them.")
+]
+Baselines = Annotated[
+    str, typer.Option(help="Names with commas; the first sets target and budget.")
+]
+Latest = Annotated[
+    float,
+    typer.Option(
+        min=0.0, max=1.0, help="Share of the horizon by which the median seed is at the target."
+    ),
+]
+Margin = Annotated[
+    float,
+    typer.Option(min=1.0, help="Times slower that a framework may be and keep the horizon."),
+]
+Jobs = Annotated[int, typer.Option(help="Trials at once where only steps count.")]
+AllThreads = Annotated[
+    int | None,
+    typer.Option(help="CPU threads of all jobs together.", show_default="the suite's cores"),
+]
+Write = Annotated[
+    bool, typer.Option("--write", help="Put target, budget and summary beside the workload.")
+]
+Add = Annotated[
+    bool, typer.Option("--add", help="Instead, add the baselines at the declared target.")
+]
+Check = Annotated[
+    int, typer.Option(help="Instead, run so many whole studies of the first as a check.")
+]
+
+
 def calibrate(
     *,
     workload: Workload,
     suite: SuiteName = "quick",
     framework: FrameworkName = "torch",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the records.", show_default="runs/calibration-SUITE"),
-    ] = None,
-    horizon_steps: Annotated[
-        int | None, typer.Option(help="Steps of the horizon.", show_default="the workload's")
-    ] = None,
-    points: Annotated[int, typer.Option(help="Points a baseline is tuned over.")] = 24,
-    seeds: Annotated[int, typer.Option(help="Reruns of its best point.")] = 20,
-    studies: Annotated[
-        int, typer.Option(help="Whole studies of the first baseline, as a user runs them.")
-    ] = 10,
-    baselines: Annotated[
-        str, typer.Option(help="Names with commas; the first sets target and budget.")
-    ] = "adamw,nadamw,nesterov,heavy_ball",
-    latest: Annotated[
-        float, typer.Option(help="Share of the horizon by which the median seed is at the target.")
-    ] = 1.0,
-    margin: Annotated[
-        float, typer.Option(help="Times slower that a framework may be and keep the horizon.")
-    ] = 1.0,
-    jobs: Annotated[int, typer.Option(help="Trials at once where only steps count.")] = 1,
-    threads: Annotated[
-        int | None,
-        typer.Option(help="CPU threads of all jobs together.", show_default="the suite's cores"),
-    ] = None,
-    write: Annotated[
-        bool, typer.Option("--write", help="Put target, budget and summary beside the workload.")
-    ] = False,
-    add: Annotated[
-        bool, typer.Option("--add", help="Instead, add the baselines at the declared target.")
-    ] = False,
-    check: Annotated[
-        int, typer.Option(help="Instead, run so many whole studies of the first as a check.")
-    ] = 0,
+    out: Out = None,
+    horizon_steps: HorizonSteps = None,
+    points: Points = 24,
+    seeds: Seeds = 20,
+    studies: Studies = 10,
+    baselines: Baselines = "adamw,nadamw,nesterov,heavy_ball",
+    latest: Latest = 1.0,
+    margin: Margin = 1.0,
+    jobs: Jobs = 1,
+    threads: AllThreads = None,
+    write: Write = False,
+    add: Add = False,
+    check: Check = 0,
     device: Device = None,
     sandbox: Sandbox = "plain",
     data_dir: DataDir = None,
@@ -78,6 +98,8 @@ def calibrate(
     from harness.plan.plan import FRAMEWORKS, PlanRequest, workload_at
     from harness.registry import suite as suite_of
 
+    if add and check:
+        raise HarnessError("--add and --check each do another thing", "run one after the other")
     hardware, names = suite_of(suite).hardware, tuple(baselines.split(","))
     request = PlanRequest(
         workload=workload,

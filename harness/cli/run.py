@@ -18,40 +18,39 @@ if TYPE_CHECKING:
     from harness.plan.plan import Plan, PlanRequest
 
 COUNT = "the suite's own count"
+Submission = Annotated[
+    str, typer.Option(help="A known name, a folder or .py file, or module:Class.")
+]
+Ruleset = Annotated[str, typer.Option(help="external or self.")]
+Studies = Annotated[int | None, typer.Option(help="How many studies.", show_default=COUNT)]
+Trials = Annotated[int | None, typer.Option(help="How many trials a study.", show_default=COUNT)]
+Seed = Annotated[str, typer.Option(help="The round seed: any text, or @FILE of a round.")]
+Out = Annotated[Path | None, typer.Option(help="Folder of the records.", show_default="runs/SUITE")]
+BudgetScale = Annotated[float, typer.Option(help="Factor on every budget; not 1 means unscored.")]
+Variant = Annotated[str, typer.Option(help="base, a held-out variant, or drawn.")]
+CheckpointEvery = Annotated[
+    float, typer.Option(min=0.0, help="Least timed seconds between a trial's checkpoints.")
+]
 
 
 def run(
     *,
     workload: Workload,
-    submission: Annotated[
-        str, typer.Option(help="A known name, a folder or .py file, or module:Class.")
-    ],
+    submission: Submission,
     suite: SuiteName = "quick",
     framework: FrameworkName = "torch",
-    ruleset: Annotated[str, typer.Option(help="external or self.")] = "external",
-    studies: Annotated[
-        int | None, typer.Option(help="How many studies.", show_default=COUNT)
-    ] = None,
-    trials: Annotated[
-        int | None, typer.Option(help="How many trials a study.", show_default=COUNT)
-    ] = None,
-    seed: Annotated[
-        str, typer.Option(help="The round seed: any text, or @FILE of a round.")
-    ] = PUBLIC_ROUND_SEED,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the records.", show_default="runs/SUITE")
-    ] = None,
+    ruleset: Ruleset = "external",
+    studies: Studies = None,
+    trials: Trials = None,
+    seed: Seed = PUBLIC_ROUND_SEED,
+    out: Out = None,
     data_dir: DataDir = None,
     device: Device = None,
     sandbox: Sandbox = "plain",
-    budget_scale: Annotated[
-        float, typer.Option(help="Factor on every budget; not 1 means unscored.")
-    ] = 1.0,
-    variant: Annotated[str, typer.Option(help="base, a held-out variant, or drawn.")] = "base",
+    budget_scale: BudgetScale = 1.0,
+    variant: Variant = "base",
     threads: Threads = None,
-    checkpoint_every: Annotated[
-        float, typer.Option(min=0.0, help="Least timed seconds between a trial's checkpoints.")
-    ] = 60.0,
+    checkpoint_every: CheckpointEvery = 60.0,
 ) -> None:
     """Train a workload with a submission and measure the time to its target.
 

@@ -21,7 +21,7 @@ from workloads.spec import Augmentation, Sizes
 
 Array = npt.NDArray[Any]
 PROBE = {"cpu": (64, 1), "cuda": (2048, 8)}
-"""Side and number of the matrix products of `Adapter.probe_s`: several milliseconds of a GPU, so
+"""Side and number of the matrix products of `Adapter.probe`: several milliseconds of a GPU, so
 that one which other work shares is seen to be slower."""
 Parameters = Mapping[str, npt.NDArray[np.float32]]
 
@@ -98,8 +98,8 @@ class Adapter(Protocol):
         """Wait until the device has finished all queued work."""
         ...
 
-    def probe_s(self) -> float:
-        """Seconds that a small computation takes now: longer on a device that is not idle."""
+    def probe(self) -> None:
+        """A small computation; returns when the device has finished it."""
         ...
 
     def passes(self, problem: Any) -> Sequence[tuple[Any, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,16 +61,13 @@ class TorchAdapter:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def probe_s(self) -> float:
-        """Seconds of some matrix products, until the device has finished them."""
+    def probe(self) -> None:
+        """Some matrix products, until the device has finished them."""
         side, products = PROBE[self.device.type]
         matrix = torch.full((side, side), 1.0 / side, device=self.device)
-        self.synchronize()
-        start_s = time.perf_counter()
         for _ in range(products):
             matrix = matrix @ matrix
         self.synchronize()
-        return time.perf_counter() - start_s
 
     def passes(self, problem: TorchProblem) -> Sequence[tuple[Any, str]]:
         """Of whatever door: all forward passes of a problem, all backward passes of torch."""

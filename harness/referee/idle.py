@@ -27,30 +27,43 @@ ALLOWED_S, ALLOWED_SHARE = 0.1, 0.01
 class IdleProbe:
     """A probe of one device."""
 
-    probe_s: Callable[[], float]
+    probe: Callable[[], None]
+    """A small computation on it, which returns when it is finished."""
     limit_s: float
     """What it takes at most on a device that is idle."""
 
     @classmethod
-    def measured(cls, probe_s: Callable[[], float], device: str) -> Self:
+    def measured(cls, probe: Callable[[], None], device: str) -> Self:
         """Learn how long the probe takes here; no worker has been started yet.
 
         Args:
-            probe_s: makes the computation and returns its seconds.
+            probe: as above.
             device: what it runs on.
         """
-        probe_s()  # the first may compile
-        idle_s = max(probe_s() for _ in range(REPEATS))
-        return cls(probe_s, FACTOR * idle_s + SLACK_S[device.partition(":")[0]])
+        probe()  # the first may compile
+        idle_s = max(_seconds(probe) for _ in range(REPEATS))
+        return cls(probe, FACTOR * idle_s + SLACK_S[device.partition(":")[0]])
 
     def busy_s(self) -> float:
         """How long it takes until the device is idle: 0 if it is, about a second at most."""
         start_s, waited_s = time.monotonic(), 0.0
-        while waited_s < PATIENCE_S and self.probe_s() > self.limit_s:
+        while waited_s < PATIENCE_S and _seconds(self.probe) > self.limit_s:
             waited_s = time.monotonic() - start_s
         return waited_s
 
 
-def allowed_busy_s(budget_s: float) -> float:
-    """How long a device may be found busy in a trial of some budget."""
-    return max(ALLOWED_S, ALLOWED_SHARE * budget_s)
+def _seconds(probe: Callable[[], None]) -> float:
+    start_s = time.perf_counter()
+    probe()
+    return time.perf_counter() - start_s
+
+
+def too_busy(busy_s: float, budget_s: float) -> str | None:
+    """Why a device was found busy too long in a trial of some budget; None if it was not."""
+    allowed_s = max(ALLOWED_S, ALLOWED_SHARE * budget_s)
+    if busy_s <= allowed_s:
+        return None
+    return (
+        f"the device computed for {busy_s:.2f} s while the worker stood still; "
+        f"{allowed_s:.2f} s are allowed"
+    )

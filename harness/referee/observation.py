@@ -80,6 +80,17 @@ class Observation:
         """Whether no snapshot waits for a later hit."""
         return not self._kept
 
+    def outcome(self) -> dict[str, Any]:
+        """What a `Result` has of the target."""
+        hit = self.hit
+        return {
+            "time_to_target_s": hit.observed.timed_s if hit else None,
+            "last_miss_s": hit.last_miss_s if hit else None,
+            "steps_to_target": hit.observed.step if hit else None,
+            "examples_to_target": hit.observed.examples if hit else None,
+            "best_metric": self.best,
+        }
+
     def state(self) -> dict[str, Any]:
         """What a settled observation goes on from, as JSON's values."""
         hit = self.hit

@@ -8,7 +8,6 @@ claim, what the referee sees as a measurement.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from harness.conditions import disturbances
@@ -31,9 +30,11 @@ from harness.messages import (
 from harness.record.recorder import Recorder
 from harness.referee.bench import Bench
 from harness.referee.checkpoint import Checkpoint, Checkpoints
-from harness.referee.checks import are_finite, checked_parameters, finite_or_none, printable
+from harness.referee.checks import are_finite, checked_parameters, printable
 from harness.referee.clock import Clock
-from harness.referee.idle import allowed_busy_s
+from harness.referee.ending import TrialEndedError
+from harness.referee.idle import too_busy
+from harness.referee.judge import Judge
 from harness.referee.observation import Observation, Observed
 from harness.referee.surroundings import Surroundings
 from harness.referee.timetable import Timetable
@@ -51,15 +52,6 @@ EXIT_TIMEOUT_S = 2.0
 PROFILED_STEPS = 5
 PROFILE_CAP_S = 1.0
 """Of the steps after the end whose parts are timed; one that has begun may take as long again."""
-
-
-class TrialEndedError(Exception):
-    """The trial ends here, in a state, for a reason."""
-
-    def __init__(self, state: State, reason: str) -> None:
-        super().__init__(reason)
-        self.state = state
-        self.reason = reason
 
 
 class Referee:
@@ -88,7 +80,8 @@ class Referee:
         self._record, self._checkpoints = recorder, checkpoints
         self._clock = Clock()
         self._timetable = Timetable(trial)
-        self._observation = Observation(trial.grid, trial.target, self._evaluate)
+        judge = Judge(trial, bench, self._clock, recorder)
+        self._observation = Observation(trial.grid, trial.target, judge.value)
         self._last: Observed | None = None
         self._around = Surroundings(bench.reading)
         self._busy_s = 0.0
@@ -224,12 +217,8 @@ class Referee:
             return  # not scored; several such trials may share a device
         with self._clock.account("probe_of_device"):
             self._busy_s += self._bench.idle.busy_s()
-        if self._busy_s > (allowed_s := allowed_busy_s(self._trial.budget.runtime_s)):
-            raise TrialEndedError(
-                "invalid",
-                f"the device computed for {self._busy_s:.2f} s while the worker stood still; "
-                f"{allowed_s:.2f} s are allowed",
-            )
+        if why := too_busy(self._busy_s, self._trial.budget.runtime_s):
+            raise TrialEndedError("invalid", why)
 
     def _share(self) -> float:
         return self._timetable.share(self._clock.timed_s, self._last.step if self._last else 0)
@@ -241,9 +230,8 @@ class Referee:
                 return
             self._look()
         if is_limit:
-            raise TrialEndedError(
-                "hung", f"no snapshot within {GRACE_S:g} s of the end of the budget"
-            )
+            why = f"no snapshot within {GRACE_S:g} s of the end of the budget"
+            raise TrialEndedError("hung", why)
 
     def _look(self) -> None:
         used, allowed = self._around.note(self._cell.use()), self._trial.limits.memory_gib * 2**30
@@ -277,25 +265,6 @@ class Referee:
             raise TrialEndedError("diverged", f"parameters not finite at step {snapshot.step}")
         return observed
 
-    def _evaluate(self, observed: Observed) -> float:
-        """Judge one snapshot; the worker is frozen."""
-        bench, value = self._bench, math.nan
-        data: dict[str, Any] = {"grid": observed.grid, "step": observed.step}
-        data |= {"timed_s": observed.timed_s, "examples": observed.examples}
-        with self._clock.account("evaluation"):
-            for split in bench.splits:
-                metrics = bench.evaluator.metrics(observed.parameters, split)
-                data[split] = {name: finite_or_none(number) for name, number in metrics.items()}
-                if split == "validation":
-                    value = metrics[self._trial.target.metric]
-        if self._trial.probes:
-            with self._clock.account("probe"):
-                probe = bench.evaluator.probe(observed.parameters)
-                data["probe"] = {name: finite_or_none(number) for name, number in probe.items()}
-        with self._clock.account("record"):
-            self._record.emit("evaluation", data)
-        return value
-
     def _send(self, message: ToWorkerMessage, tensors: Any = None) -> None:
         self._wire.send(message, tensors, timeout_s=SETUP_TIMEOUT_S)
 
@@ -323,15 +292,10 @@ class Referee:
         return "crashed", f"the worker ended: {reason}"
 
     def _result(self, state: State, reason: str) -> Result:
-        hit = self._observation.hit
         return Result(
             state=state,
             reason=reason,
-            time_to_target_s=hit.observed.timed_s if hit else None,
-            last_miss_s=hit.last_miss_s if hit else None,
-            steps_to_target=hit.observed.step if hit else None,
-            examples_to_target=hit.observed.examples if hit else None,
             timed_s=self._clock.timed_s,
             steps=self._last.step if self._last else 0,
-            best_metric=self._observation.best,
+            **self._observation.outcome(),
         )

@@ -36,12 +36,10 @@ class Device:
         """Return when everything queued is done."""
         time.sleep(max(0.0, self._read()[0] - time.monotonic()))
 
-    def probe_s(self) -> float:
-        """Seconds until a small piece of work is done."""
-        start_s = time.monotonic()
+    def probe(self) -> None:
+        """A small piece of work, until it is done."""
         self.queue(0.001)
         self.wait()
-        return time.monotonic() - start_s
 
     @property
     def is_idle(self) -> bool:

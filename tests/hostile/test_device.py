@@ -45,7 +45,7 @@ class Late:
     def run(self, framework: Framework, *, is_honest: bool) -> Result:
         """The trial; the referee's probe of the device is queued as all work is."""
         owner, device = ADAPTERS[framework], self.watch.device
-        self.patch.setattr(owner, "probe_s", lambda adapter: device.probe_s())
+        self.patch.setattr(owner, "probe", lambda adapter: device.probe())
         place = self.folder / "submission"
         place.mkdir()
         module = "submission.py" if framework == "torch" else "submission_jax.py"
