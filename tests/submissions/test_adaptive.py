@@ -140,14 +140,14 @@ def swats_rates(optimizer: torch.optim.Optimizer, key: str) -> list[tuple[np.nda
 
 
 def test_swats_switches_when_pytorch_optimizers_does() -> None:
-    dummy = [torch.nn.Parameter(torch.zeros(1))]
+    weights = [torch.nn.Parameter(torch.zeros(1))]
     theirs = swats_rates(
-        pytorch_optimizer.SWATS(dummy, lr=0.01, betas=(0.5, 0.6), eps=1e-3, foreach=False), "lr"
+        pytorch_optimizer.SWATS(weights, lr=0.01, betas=(0.5, 0.6), eps=1e-3, foreach=False), "lr"
     )
     (switch,) = {i for i in range(1, 30) if theirs[i][1] != theirs[i - 1][1]}
     # Its tolerance is relative, 1e-3 times gamma; ours absolute, so gamma's final value is needed.
     ours = swats_rates(
-        Swats(dummy, lr=0.01, betas=(0.5, 0.6), eps=1e-3, switch_tolerance=1e-3 * theirs[29][1]),
+        Swats(weights, lr=0.01, betas=(0.5, 0.6), eps=1e-3, switch_tolerance=1e-3 * theirs[29][1]),
         "sgd_rate",
     )
     assert 10 < switch < 29

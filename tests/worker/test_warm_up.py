@@ -60,7 +60,8 @@ class Copies:
         if event["kind"] == "checkpoint" and not self.text:
             with safe_open(self.folder / DRAFT_FILE, framework="numpy") as file:
                 self.text = file.metadata()["worker"]
-                self.tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                names = file.keys()
+                self.tensors = {name: file.get_tensor(name) for name in names}
 
 
 def state(folder: Path, cache: Path, framework: Framework, code: str) -> Copies:

@@ -77,7 +77,7 @@ def _cell(run: Run, name: str, values: Array) -> Array:
     call, layer = run.call, f"{name}.recurrent"
     entering, weight = call.linear(f"{name}.input", values), call.parameters[f"{layer}.weight"].T
     if run.sizes.norm == "layer":
-        outputs = _normed_recurrence(run, name, _by_time(entering), weight)
+        outputs = _normed_recurrence(run, name, entering, weight)
     else:
         entering = entering + call.offsets.get(layer, 0.0)
         outputs = recurrence(_by_time(entering), weight)
@@ -160,12 +160,13 @@ def _rest(entering: Array) -> State:
 
 
 def _normed_recurrence(run: Run, name: str, entering: Array, weight: Array) -> Array:
-    """Hidden states (time, batch, hidden) of an LSTM with three layer normalisations."""
-    entering = run.norm(f"{name}.input_norm", entering)
-    layer = f"{name}.recurrent"
-    shifts = None
-    if (offset := run.call.offsets.get(layer)) is not None:
-        shifts = _by_time(jnp.broadcast_to(offset, _by_time(entering).shape))
+    """Hidden states (time, batch, hidden) of an LSTM with three layer normalisations.
+
+    `entering` is (batch, time, 4 hidden) here, as what a tap shifts.
+    """
+    offset = run.call.offsets.get(f"{name}.recurrent")
+    shifts = None if offset is None else _by_time(jnp.broadcast_to(offset, entering.shape))
+    entering = _by_time(run.norm(f"{name}.input_norm", entering))
 
     def step(state: State, entered: tuple[Array, Array | None]) -> tuple[State, Array]:
         around = state[0] @ weight
