@@ -38,6 +38,7 @@ def check(
     records = run_local(made.trials, store, options, display)
     times = tuple(best_time(records, study) for study in range(1, studies + 1))
     return Check(
+        framework=request.framework,
         submission=request.submission,
         studies=studies,
         trials_a_study=len(made.trials) // studies,

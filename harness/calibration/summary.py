@@ -73,6 +73,7 @@ class Check(Frozen):
     """Whole studies under the new budget and target."""
 
     submission: str
+    framework: Framework
     studies: Count
     trials_a_study: Count
     reached: int
@@ -100,12 +101,18 @@ class Summary(Frozen):
     """The best value of each whole study of the first baseline, counted in steps."""
     baselines: tuple[Baseline, ...]
     """The first one set target and budget."""
-    check: Check | None = None
+    checks: tuple[Check, ...] = ()
+    """One of a framework."""
 
     def with_baselines(self, added: Iterable[Baseline]) -> Summary:
         """The same with more baselines; one of a name that is there takes its place."""
         found = {baseline.submission: baseline for baseline in (*self.baselines, *added)}
         return self.model_copy(update={"baselines": tuple(found.values())})
+
+    def with_check(self, added: Check) -> Summary:
+        """The same with a framework's check, in place of one that was there."""
+        others = (check for check in self.checks if check.framework != added.framework)
+        return self.model_copy(update={"checks": (*others, added)})
 
 
 def budget_of(horizon_steps: int, step_s: float, margin: float = 1.0) -> float:

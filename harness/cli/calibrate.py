@@ -224,7 +224,7 @@ def _check(
     say(f"{found.reached} of {found.studies} studies of {found.submission} reach the target")
     if write:
         path = summary_path(workload(request.workload).folder, request.suite)
-        write_summary(path, read_summary(path).model_copy(update={"check": found}))
+        write_summary(path, read_summary(path).with_check(found))
         say(f"added to {path}")
     else:
         say("--write adds this to the summary beside the workload")

@@ -9,7 +9,13 @@ import pytest
 
 from harness.body import RunOptions
 from harness.calibration.procedure import Calibration, Effort
-from harness.calibration.summary import Summary, budget_of, read_summary, write_summary
+from harness.calibration.summary import (
+    Check,
+    Summary,
+    budget_of,
+    read_summary,
+    write_summary,
+)
 from harness.calibration.target import noise_of, target_of
 from harness.calibration.trials import Places, points_of
 from harness.errors import HarnessError
@@ -81,6 +87,17 @@ def test_a_baseline_added_later_is_judged_at_the_declared_target(
     assert added.curves == summary.baselines[0].curves
     assert set(added.times_s(target)) == {math.inf}  # a hundred steps do not get there
     assert summary.with_baselines([added]).baselines == (added,)
+
+
+def test_a_check_takes_the_place_of_its_frameworks_last(
+    found: tuple[Path, Path, Summary, list[str]],
+) -> None:
+    first = Check(
+        submission="adamw", framework="torch", studies=1, trials_a_study=3, reached=0, times_s=()
+    )
+    again, other = (first.model_copy(update=u) for u in ({"reached": 1}, {"framework": "jax"}))
+    summary = found[2].with_check(first).with_check(other).with_check(again)
+    assert summary.checks == (other, again)
 
 
 def test_a_trial_in_steps_has_the_schedule_of_the_whole_budget() -> None:
