@@ -4,6 +4,7 @@
     M~_t = G_t + beta M_t                     nesterov = "source", Keller Jordan's form
     M~_t = M_t + beta (M_t - M_{t-1})         nesterov = "thesis"
     M~_t = M_t                                nesterov = "none"
+    X_0  = M~_t / ||(M~_t M~_t^T)^2||_F^(1/4)  norm = "schatten8"
     X_0  = M~_t / ||M~_t M~_t^T||_F^(1/2)     norm = "schatten4"
     X_0  = M~_t / ||M~_t||_F                  norm = "frobenius", source and thesis
     X_k  = a X_{k-1} + (b A + c A^2) X_{k-1},   A = X_{k-1} X_{k-1}^T,   k = 1 ... K
@@ -24,9 +25,10 @@ Deviations: the source averages its momentum, here it is a sum as in the algorit
 hardware has it, else in float32. Four iterations with Polar Express's coefficients take four
 fifths of the work of the source's five and leave singular values nearer to 1; `coefficients` and
 `newton_schulz_steps` give the source's. In float32 wide matrices are iterated on their short side,
-which is the same sequence. The default norm is tighter than the source's: of 256 singular
-values down to a hundredth of the largest, the least would stay under 0.65. Kernels are flattened to
-(out, in * height * width); matrices fused along their output axis are orthogonalised one by one.
+which is the same sequence. The default norm is tighter than the source's: where most of a few
+hundred singular values are alike, one of a hundredth of them would stay under 0.65. Kernels are
+flattened to (out, in * height * width); matrices fused along their output axis are orthogonalised
+one by one.
 """
 
 from __future__ import annotations
@@ -84,7 +86,7 @@ class Muon(GroupwiseOptimizer):
         weight_decay: float = 0.0,
         nesterov: str = "source",
         scaling: str = "source",
-        norm: str = "schatten4",
+        norm: str = "schatten8",
         steps: int = 4,
         coefficients: str = "polar_express",
         products: str = "auto",

@@ -3,13 +3,13 @@
 Deviations from `optax.contrib.muon`: its momentum is bias-corrected between the two terms of the
 Nesterov form, the source's is not; it scales matrices as (in, out), here they are (out, in); and it
 gives NAdam to what is no matrix, here that is AdamW. Products are float32 unless `products` names
-another precision.
+another precision. optax has no norm tighter than Schatten-4, which stands for "schatten8", too.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,12 @@ from submissions.mathematics.newton_schulz import iterations
 from workloads.parameters import ParameterSpec, Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
+PRECONDITIONING: dict[str, Literal["frobenius", "schatten"]] = {
+    "frobenius": "frobenius",
+    "schatten4": "schatten",
+    "schatten8": "schatten",
+}
+"""optax's name for each norm of `submission.py`."""
 
 
 def momentum(beta: float, nesterov: str) -> optax.GradientTransformation:
@@ -56,7 +62,7 @@ def orthogonalise(
         ),
         beta=0.0,
         nesterov=False,
-        preconditioning=hyperparameters["norm"].replace("schatten4", "schatten"),
+        preconditioning=PRECONDITIONING[hyperparameters["norm"]],
         weight_dimension_numbers=_as_matrices,
     )
 
