@@ -25,7 +25,8 @@ def add_product(out: Tensor, a: Tensor, b: Tensor, *, beta: float, alpha: float)
     """
     size = out.shape[-1]
     # On a GPU a launch costs more than is saved, on a CPU small products of half precision do.
-    if size < 2 * LEAF or out.device.type != "cpu" or out.dtype.itemsize < 4:
+    is_small = size < 2 * LEAF or a.shape[-1] < LEAF
+    if is_small or out.device.type != "cpu" or out.dtype.itemsize < 4:
         add = out.addmm_ if out.ndim == 2 else out.baddbmm_
         return add(a, b, beta=beta, alpha=alpha)
     half = size // 2

@@ -79,9 +79,7 @@ class Shampoo(GroupwiseOptimizer):
             _accumulate(self._state(parameter, group), parameter, group)
         self._refresh(live, group)
         for parameter in live:
-            state = self.state[parameter]
-            average = state["momentum"] / (1 - group["beta1"] ** state["step"])
-            update = _direction(state, average.flatten(1), group)
+            update = _direction(self.state[parameter], group)
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(update.view_as(parameter), alpha=-group["lr"])
 
@@ -113,7 +111,9 @@ class Shampoo(GroupwiseOptimizer):
         for block, side in due(factors, since, group["refresh_every"]):
             both = "left" in block and "right" in block
             power = group["power"] if both else 2 * group["power"]
-            block[f"{side}_root"] = inverse_root(block[side], power, group["damping"])
+            root = inverse_root(block[side], power, group["damping"])
+            # Nothing but products reads it, so that it is kept in their precision.
+            block[f"{side}_root"] = root.to(product_dtype(root.device, group["products"]))
 
 
 def blocks(matrix: torch.Tensor, side: int) -> list[torch.Tensor]:
@@ -135,32 +135,38 @@ def _accumulate(state: State, parameter: torch.Tensor, group: dict[str, Any]) ->
     state["momentum"].lerp_(parameter.grad, 1 - group["beta1"])
 
 
-def _direction(state: State, average: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-    graft = average
-    if group["graft"] == "adam":
-        correction = 1 - group["graft_beta2"] ** state["step"]
-        graft = average / ((state["second"] / correction).sqrt_().add_(group["epsilon"]))
-    step = torch.empty_like(average)
-    cut = (blocks(matrix, group["block_side"]) for matrix in (step, average, graft))
-    for block, target, part, grafted in zip(state["blocks"], *cut, strict=True):
-        target.copy_(_preconditioned(block, part, grafted, group))
+def _direction(state: State, group: dict[str, Any]) -> torch.Tensor:
+    """The step of a parameter as a matrix: the grafted one, overwritten block by block."""
+    correction = 1 - group["beta1"] ** state["step"]
+    step = _graft(state, correction, group)
+    cut = (blocks(m, group["block_side"]) for m in (step, state["momentum"].flatten(1)))
+    for block, part, momentum in zip(state["blocks"], *cut, strict=True):
+        sides = [side for side in SIDES if side in block]
+        if not sides or not all(f"{side}_root" in block for side in sides):
+            continue
+        size = torch.linalg.vector_norm(part)
+        part.copy_(_between_roots(block, momentum, group))
+        if group["graft"] == "none":
+            part.div_(correction)
+        else:
+            # of the grafted size, so that the momentum needs no correction
+            norm = torch.linalg.vector_norm(part).clamp_(min=torch.finfo(part.dtype).tiny)
+            part.mul_(size / norm)
     return step
 
 
-def _preconditioned(
-    block: State, average: torch.Tensor, graft: torch.Tensor, group: dict[str, Any]
-) -> torch.Tensor:
-    """One block's step: the grafted method's until the block has its roots."""
-    sides = [side for side in SIDES if side in block]
-    if not sides or not all(f"{side}_root" in block for side in sides):
-        return graft
-    shampoo = average.to(product_dtype(average.device, group["products"]))
-    if "left" in block:
-        shampoo = block["left_root"].to(shampoo.dtype) @ shampoo
-    if "right" in block:
-        shampoo = shampoo @ block["right_root"].to(shampoo.dtype)
-    shampoo = shampoo.to(average.dtype)
-    if group["graft"] == "none":
-        return shampoo
-    norm = torch.linalg.vector_norm(shampoo).clamp_(min=torch.finfo(shampoo.dtype).tiny)
-    return shampoo.mul_(torch.linalg.vector_norm(graft) / norm)
+def _graft(state: State, correction: float, group: dict[str, Any]) -> torch.Tensor:
+    """Q_t; M^_t for `none`."""
+    momentum = state["momentum"].flatten(1)
+    if group["graft"] != "adam":
+        return momentum / correction
+    second = 1 - group["graft_beta2"] ** state["step"]
+    # M^ / (sqrt(v^) + epsilon) with both corrections in the denominator, for one pass less
+    root = state["second"].sqrt().mul_(correction / second**0.5)
+    return torch.div(momentum, root.add_(correction * group["epsilon"]), out=root)
+
+
+def _between_roots(block: State, momentum: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    step = momentum.to(product_dtype(momentum.device, group["products"]))
+    step = block["left_root"] @ step if "left" in block else step
+    return step @ block["right_root"] if "right" in block else step
