@@ -9,8 +9,8 @@ mean over ours (above 1: we are faster), the matrix products' FLOPs of a step (e
 and QR are not counted) and their share of the machine's peak, measured here on square products. A
 submission that draws its own batches is timed on the perceptron of the suite `quick`, its passes
 included, without a rival. With `--clock cpu` (and one thread) the process's own time is taken,
-which waiting for other processes does not lengthen. heavyball runs without its compiler. A package
-that is not installed is said to be missing.
+which waiting for other processes does not lengthen. heavyball runs without its compiler. The rivals
+come with the extras `dev` and `bench`; a package that is not installed is said to be missing.
 """
 
 from __future__ import annotations
@@ -57,33 +57,46 @@ WARM_UP = 60
 
 @dataclass(frozen=True)
 class Rival:
-    """An optimizer class of another package; `matrices` if it takes nothing else."""
+    """An optimizer class of another package."""
 
     package: str
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
     matrices: bool = False
+    """Whether it takes nothing else."""
+    group: dict[str, Any] = field(default_factory=dict)
+    """What it wants to be said of the parameters' group."""
 
 
 PO = "pytorch_optimizer"
+# NAdam follows another momentum schedule than NAdamW, and the three called Kron or PSGD fit their
+# factors by different rules: they are the nearest that there are.
 RIVALS: dict[str, tuple[Rival, ...]] = {
     "adagrad": (Rival("torch.optim", "Adagrad", {"lr": 0.01, "fused": True}),),
     "adam": (Rival("torch.optim", "Adam", {"fused": True}),),
+    "adamc": (Rival(PO, "AdamC"),),
     "adamw": (Rival("torch.optim", "AdamW", {"fused": True}), Rival("heavyball", "AdamW")),
     "d_adaptation": (Rival(PO, "DAdaptAdam"),),
     "heavy_ball": (Rival("torch.optim", "SGD", {"momentum": 0.9, "fused": True}),),
     "lars": (Rival(PO, "LARS"),),
     "muon": (
         Rival("torch.optim", "Muon", matrices=True),
+        Rival(PO, "Muon", matrices=True, group={"use_muon": True}),
         Rival("heavyball", "Muon", matrices=True),
     ),
     "nadamw": (Rival("torch.optim", "NAdam"),),
     "nesterov": (Rival("torch.optim", "SGD", {"momentum": 0.9, "nesterov": True, "fused": True}),),
-    "prodigy": (Rival("prodigyopt", "Prodigy"),),
+    "prodigy": (Rival("prodigyopt", "Prodigy"), Rival(PO, "Prodigy")),
     "psgd": (Rival(PO, "Kron"), Rival("heavyball", "PSGDKron")),
     "rmsprop": (Rival("torch.optim", "RMSprop"),),
-    "schedule_free_adamw": (Rival("schedulefree", "AdamWScheduleFree"),),
-    "schedule_free_sgd": (Rival("schedulefree", "SGDScheduleFree", {"lr": 0.1}),),
+    "schedule_free_adamw": (
+        Rival("schedulefree", "AdamWScheduleFree"),
+        Rival(PO, "ScheduleFreeAdamW"),
+    ),
+    "schedule_free_sgd": (
+        Rival("schedulefree", "SGDScheduleFree", {"lr": 0.1}),
+        Rival(PO, "ScheduleFreeSGD", {"lr": 0.1}),
+    ),
     "sgd": (Rival("torch.optim", "SGD", {"lr": 0.1, "fused": True}),),
     "shampoo": (
         Rival(PO, "Shampoo", {"preconditioning_compute_steps": 20}),
@@ -130,12 +143,19 @@ class NoBudget:
         return min(1.0, self.share / horizon)
 
 
+def point_of(name: str) -> dict[str, Any]:
+    """A submission's default point."""
+    space = tomllib.loads((submission_folders()[name] / "space.toml").read_text())
+    point: dict[str, Any] = space["default"]
+    return point
+
+
 def our_step(name: str, shapes: str, device: str) -> Step | None:
     """One step of a submission at its default point; None if it needs what shapes do not give."""
     folder = submission_folders()[name]
     if not (folder / "submission.py").exists():
         return None
-    point = tomllib.loads((folder / "space.toml").read_text())["default"]
+    point = point_of(name)
     module = importlib.import_module(f"submissions.{name}.submission")
     if hasattr(module, "build"):
         built = module.build(given(SHAPES[shapes], device), point)
@@ -164,8 +184,8 @@ def class_step(folder: Path, point: dict[str, Any], device: str) -> Step:
     return lambda: submission.step(stream)
 
 
-def rival_step(rival: Rival, shapes: str, device: str) -> Step | str:
-    """One step of a rival, or why there is none."""
+def rival_step(rival: Rival, shapes: str, device: str, decay: float) -> Step | str:
+    """One step of a rival with a weight decay, or why there is none."""
     try:
         module = importlib.import_module(rival.package)
     except ImportError as error:
@@ -177,7 +197,9 @@ def rival_step(rival: Rival, shapes: str, device: str) -> Step | str:
         return f"{rival.package} has no {rival.name}"
     chosen = [(s, role) for s, role in SHAPES[shapes] if len(s) > 1 or not rival.matrices]
     problem = given(chosen, device)
-    optimizer = getattr(module, rival.name)(list(problem.parameters.values()), **rival.arguments)
+    parameters = [{"params": list(problem.parameters.values()), **rival.group}]
+    arguments = {"weight_decay": decay, **rival.arguments}
+    optimizer = getattr(module, rival.name)(parameters, **arguments)
     # Some packages drop gradients after a step.
     gradients = {p: p.grad for p in problem.parameters.values()}
 
@@ -243,7 +265,11 @@ def rows(name: str, shapes: str, chosen: argparse.Namespace, peak: float) -> lis
     ours = our_step(name, shapes, device)
     if ours is None:
         return []
-    rivals = {f"{r.package}:{r.name}": rival_step(r, shapes, device) for r in RIVALS.get(name, ())}
+    decay = point_of(name).get("weight_decay", 0.0)
+    rivals = {
+        f"{rival.package}:{rival.name}": rival_step(rival, shapes, device, decay)
+        for rival in RIVALS.get(name, ())
+    }
     steps = {"ours": ours} | {k: step for k, step in rivals.items() if not isinstance(step, str)}
     times = timed(steps, chosen.rounds, device, chosen.clock, chosen.warm_up)
     found = []

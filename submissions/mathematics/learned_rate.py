@@ -72,23 +72,24 @@ class LearnedRate(GroupwiseOptimizer):
     ) -> tuple[float, float]:
         """Update m, v and s; <gradients, way> before it and ||s||_1 after it."""
         beta1, beta2 = group["betas"]
-        sums: list[torch.Tensor] = []
+        correlations: list[torch.Tensor] = []
+        sizes: list[torch.Tensor] = []
         for _, parameters in parts:
             first, second, total = state_lists(self.state, parameters, ("first", "second", "sum"))
             gradients = [p.grad for p in parameters if p.grad is not None]
             way = self.way(group, parameters, total)
-            torch._foreach_mul_(way, gradients)
+            pairs = zip(way, gradients, strict=True)
+            correlations += [torch.dot(w.flatten(), g.flatten()) for w, g in pairs]
             torch._foreach_mul_(first, beta1)
             torch._foreach_add_(first, gradients, alpha=weights.first)
             torch._foreach_mul_(second, beta2)
             torch._foreach_addcmul_(second, gradients, gradients, weights.second)
             torch._foreach_mul_(total, beta2**0.5)
             torch._foreach_add_(total, gradients, alpha=weights.total)
-            norms = torch._foreach_norm(total, 1)
-            sums += [torch.stack([w.sum(), n]) for w, n in zip(way, norms, strict=True)]
-        if not sums:
+            sizes += [s.abs().sum() for s in total]
+        if not sizes:
             return 0.0, 0.0
-        correlation, size = torch.stack(sums).sum(0).tolist()
+        correlation, size = torch.stack(correlations + sizes).view(2, -1).sum(1).tolist()
         return correlation, size
 
     def _rate(self, group: dict[str, Any]) -> float:

@@ -1,8 +1,8 @@
-"""Elementwise updates over many tensors: all at once on a GPU, one by one on a CPU.
+"""Elementwise updates over many tensors: all at once on a GPU, few at once on a CPU.
 
 An update is written once, with torch's `_foreach` functions over the lists that `chunks` gives. On
-a GPU one list holds all tensors, so that a step is a handful of launches; on a CPU each tensor is
-its own list, whose temporaries stay in the cache.
+a GPU one list holds all tensors, so that a step is a handful of launches; on a CPU a list holds as
+many as fit the cache together with their temporaries.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any
 import torch
 
 State = MutableMapping[torch.Tensor, dict[str, Any]]
+CACHED = 2**18
+"""Numbers in a list on a CPU, from which on it is closed."""
 
 
 def chunks(
@@ -25,14 +27,23 @@ def chunks(
     Returns:
         Pairs of the step, from 1, and the parameters.
     """
-    together: dict[Any, list[torch.Tensor]] = {}
+    found: list[tuple[int, list[torch.Tensor]]] = []
+    # Which list of `found` is open for a step and a device, and how many numbers it holds.
+    opened: dict[tuple[int, torch.device], tuple[list[torch.Tensor], int]] = {}
     for parameter in parameters:
         if parameter.grad is None:
             continue
-        step = state[parameter]["step"] = state[parameter].get("step", 0) + 1
-        place = parameter if parameter.device.type == "cpu" else parameter.device
-        together.setdefault((step, place), []).append(parameter)
-    return [(step, members) for (step, _), members in together.items()]
+        entry = state[parameter]
+        step = entry["step"] = entry.get("step", 0) + 1
+        device = parameter.device
+        members, size = opened.get((step, device), ([], 0))
+        if not members:
+            found.append((step, members))
+        members.append(parameter)
+        size += parameter.numel()
+        is_full = device.type == "cpu" and size >= CACHED
+        opened[step, device] = ([], 0) if is_full else (members, size)
+    return found
 
 
 def state_lists(

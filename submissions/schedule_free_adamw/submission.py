@@ -25,7 +25,7 @@ from torch.optim import Optimizer
 from harness.interface import Hyperparameters, Schedule
 from submissions import schedules
 from submissions.mathematics.optimizers import TorchProblem
-from submissions.mathematics.schedule_free import ScheduleFree
+from submissions.mathematics.schedule_free import Directions, ScheduleFree
 from submissions.mathematics.vectors import state_lists
 
 
@@ -52,9 +52,7 @@ class ScheduleFreeAdamW(ScheduleFree):
         defaults = {"lr": lr, "beta2": betas[1], "eps": eps, "weight_decay": weight_decay}
         super().__init__(parameters, betas[0], defaults)
 
-    def directions(
-        self, ys: list[torch.Tensor], t: int, group: dict[str, Any]
-    ) -> list[torch.Tensor]:
+    def directions(self, ys: list[torch.Tensor], t: int, group: dict[str, Any]) -> Directions:
         """n_t: gradients over the root of their corrected second moments."""
         beta2 = group["beta2"]
         (second,) = state_lists(self.state, ys, ("second",))
@@ -64,9 +62,7 @@ class ScheduleFreeAdamW(ScheduleFree):
         root = (1 - beta2**t) ** 0.5
         scale = torch._foreach_sqrt(second)
         torch._foreach_add_(scale, group["eps"] * root)
-        steps = list(torch._foreach_div(gradients, scale))
-        torch._foreach_mul_(steps, root)
-        return steps
+        return Directions(gradients, scale, root)
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -23,7 +23,7 @@ from torch.optim import Optimizer
 
 from harness.interface import Hyperparameters, Schedule
 from submissions.mathematics.optimizers import TorchProblem, with_momentum
-from submissions.mathematics.schedule_free import ScheduleFree
+from submissions.mathematics.schedule_free import Directions, ScheduleFree
 
 
 class ScheduleFreeSgd(ScheduleFree):
@@ -46,12 +46,10 @@ class ScheduleFreeSgd(ScheduleFree):
     ) -> None:
         super().__init__(parameters, momentum, {"lr": lr, "weight_decay": weight_decay})
 
-    def directions(
-        self, ys: list[torch.Tensor], t: int, group: dict[str, Any]
-    ) -> list[torch.Tensor]:
+    def directions(self, ys: list[torch.Tensor], t: int, group: dict[str, Any]) -> Directions:
         """The gradients."""
         del t, group
-        return [y.grad.clone() for y in ys if y.grad is not None]
+        return Directions([y.grad for y in ys if y.grad is not None])
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

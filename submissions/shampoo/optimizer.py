@@ -167,6 +167,9 @@ def _graft(state: State, correction: float, group: dict[str, Any]) -> torch.Tens
 
 
 def _between_roots(block: State, momentum: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-    step = momentum.to(product_dtype(momentum.device, group["products"]))
-    step = block["left_root"] @ step if "left" in block else step
-    return step @ block["right_root"] if "right" in block else step
+    step: torch.Tensor = momentum.to(product_dtype(momentum.device, group["products"]))
+    if "left" in block:
+        step = block["left_root"] @ step
+    if "right" in block:
+        step = step @ block["right_root"]
+    return step

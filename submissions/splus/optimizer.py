@@ -124,5 +124,7 @@ def _direction(
     matrix = gradient.flatten(1)
     accumulate(state, matrix, beta2)
     dtype = product_dtype(matrix.device, group["products"])
-    signs = project(state, state["momentum"].flatten(1), dtype).sign()
-    return project_back(state, signs, dtype), 2.0 / sum(matrix.shape)
+    # signs are exact in any precision, so that nothing is cast between the two rotations
+    signs = project(state, state["momentum"].flatten(1).to(dtype), dtype).sign_()
+    direction = project_back(state, signs, dtype)
+    return direction.to(matrix.dtype), 2.0 / sum(matrix.shape)
