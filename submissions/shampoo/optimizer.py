@@ -168,8 +168,9 @@ def _graft(state: State, correction: float, group: dict[str, Any]) -> torch.Tens
 
 def _between_roots(block: State, momentum: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
     step: torch.Tensor = momentum.to(product_dtype(momentum.device, group["products"]))
-    if "left" in block:
-        step = block["left_root"] @ step
-    if "right" in block:
-        step = step @ block["right_root"]
+    for side in SIDES:
+        if side in block:
+            # a root that was saved and loaded is of the parameter's precision
+            root: torch.Tensor = block[f"{side}_root"].to(step.dtype)
+            step = root @ step if side == "left" else step @ root
     return step

@@ -125,6 +125,6 @@ def _direction(
     accumulate(state, matrix, beta2)
     dtype = product_dtype(matrix.device, group["products"])
     # signs are exact in any precision, so that nothing is cast between the two rotations
-    signs = project(state, state["momentum"].flatten(1).to(dtype), dtype).sign_()
+    signs = project(state, state["momentum"].flatten(1).to(dtype), dtype).sign()
     direction = project_back(state, signs, dtype)
     return direction.to(matrix.dtype), 2.0 / sum(matrix.shape)
