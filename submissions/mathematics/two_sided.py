@@ -1,7 +1,7 @@
 """The two second moments of a matrix-shaped gradient, and its coordinates in their eigenbases.
 
 A parameter's state holds, for each side that has a factor, `left` (rows, rows) or `right`
-(columns, columns), and `left_basis` or `right_basis` of the same shape once there is one; a side
+(columns, columns), in float32 or better, and `left_basis` or `right_basis` of the same shape once there is one; a side
 without a basis stands for the identity.
 """
 
@@ -21,16 +21,18 @@ def start_factors(state: State, matrix: torch.Tensor, max_side: int) -> None:
     """Factors of zero for the sides of a matrix that are no longer than `max_side`."""
     for side, size in zip(SIDES, matrix.shape, strict=True):
         if size <= max_side:
-            state[side] = matrix.new_zeros(size, size)
+            dtype = torch.promote_types(matrix.dtype, torch.float32)
+            state[side] = matrix.new_zeros(size, size, dtype=dtype)
 
 
 def accumulate(state: State, gradient: torch.Tensor, beta: float) -> None:
     """L <- beta L + (1 - beta) G G^T, R <- beta R + (1 - beta) G^T G; sums for beta = 1."""
     weight = 1.0 if beta == 1.0 else 1.0 - beta
+    exact = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
     if "left" in state:
-        add_product(state["left"], gradient, gradient.mT, beta=beta, alpha=weight)
+        add_product(state["left"], exact, exact.mT, beta=beta, alpha=weight)
     if "right" in state:
-        add_product(state["right"], gradient.mT, gradient, beta=beta, alpha=weight)
+        add_product(state["right"], exact.mT, exact, beta=beta, alpha=weight)
 
 
 def project(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 
 from harness.errors import UnknownNameError
-from submissions.mathematics.inverse_roots import inverse_root
+from submissions.mathematics.inverse_roots import coupled_newton, inverse_root
 from submissions.mathematics.matrix_sign import product_dtype
 from submissions.mathematics.optimizers import GroupwiseOptimizer
 from submissions.mathematics.staggering import due
 from submissions.mathematics.two_sided import SIDES, State, accumulate, start_factors
 
 GRAFTS = ("adam", "none", "sgd")
+ROOTS = {"eigen": inverse_root, "newton": coupled_newton}
 
 
 class Shampoo(GroupwiseOptimizer):
@@ -36,6 +37,7 @@ class Shampoo(GroupwiseOptimizer):
         graft_beta2: the second moment's, for `adam`.
         epsilon: of `adam`.
         products: the precision of products with roots: a dtype's name, or `auto`.
+        roots: a name in `ROOTS`.
     """
 
     def __init__(
@@ -56,9 +58,12 @@ class Shampoo(GroupwiseOptimizer):
         graft_beta2: float = 0.99,
         epsilon: float = 1e-8,
         products: str = "auto",
+        roots: str = "eigen",
     ) -> None:
         if graft not in GRAFTS:
             raise UnknownNameError("graft", graft, GRAFTS)
+        if roots not in ROOTS:
+            raise UnknownNameError("roots", roots, ROOTS)
         defaults: dict[str, Any] = {
             "lr": lr,
             "weight_decay": weight_decay,
@@ -68,7 +73,7 @@ class Shampoo(GroupwiseOptimizer):
         defaults |= {"power": power, "damping": damping, "refresh_every": refresh_every}
         defaults |= {"start": start, "max_side": max_side, "graft": graft, "step": 0}
         defaults |= {"graft_beta2": graft_beta2, "epsilon": epsilon, "products": products}
-        defaults |= {"block_side": block_side}
+        defaults |= {"block_side": block_side, "roots": roots}
         super().__init__(parameters, defaults)
 
     def update(self, group: dict[str, Any]) -> None:
@@ -111,7 +116,7 @@ class Shampoo(GroupwiseOptimizer):
         for block, side in due(factors, since, group["refresh_every"]):
             both = "left" in block and "right" in block
             power = group["power"] if both else 2 * group["power"]
-            root = inverse_root(block[side], power, group["damping"])
+            root = ROOTS[group["roots"]](block[side], power, group["damping"])
             # Nothing but products reads it, so that it is kept in their precision.
             block[f"{side}_root"] = root.to(product_dtype(root.device, group["products"]))
 
@@ -157,7 +162,7 @@ def _direction(state: State, group: dict[str, Any]) -> torch.Tensor:
 
 def _graft(state: State, correction: float, group: dict[str, Any]) -> torch.Tensor:
     """Q_t; M^_t for `none`."""
-    momentum = state["momentum"].flatten(1)
+    momentum: torch.Tensor = state["momentum"].flatten(1)
     if group["graft"] != "adam":
         return momentum / correction
     second = 1 - group["graft_beta2"] ** state["step"]

@@ -15,10 +15,12 @@ Sources: Gupta et al. (2018); the averages, grafting, delay and momentum of Shi 
 Deviations: lambda is relative to the factor's largest eigenvalue, as in Anil et al. (2020). A side
 longer than `max_side` has the identity as its factor, and the other side's power is then 2 p, as
 for a tensor of order one. Roots are refreshed one factor at a time, spread over the T_prec steps,
-so that no step pays for all. beta2 = 0 keeps only the last gradient; beta2 = 1 sums, as in the
-first paper. Products with roots are in bfloat16 where the hardware has it. Kernels are flattened to
-(out, in * height * width); nothing is merged. With `block_side` matrices are cut into blocks, each
-with its own factors and grafting, as in Shi et al.; the default takes them whole.
+so that no step pays for all; they come from an eigendecomposition, or with `roots = "newton"` from
+Anil et al.'s coupled Newton iteration, for 1 / p an integer. beta2 = 0 keeps only the last
+gradient; beta2 = 1 sums, as in the first paper. Products with roots are in bfloat16 where the
+hardware has it. Kernels are flattened to (out, in * height * width); nothing is merged. With
+`block_side` matrices are cut into blocks, each with its own factors and grafting, as in Shi et al.;
+the default takes them whole.
 """
 
 from __future__ import annotations
@@ -53,6 +55,6 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
 def _settings(hyperparameters: Hyperparameters) -> dict[str, Any]:
     same = (
         "weight_decay", "beta1", "beta2", "power", "damping", "refresh_every", "start",
-        "max_side", "block_side", "graft", "graft_beta2", "epsilon", "products",
+        "max_side", "block_side", "graft", "graft_beta2", "epsilon", "products", "roots",
     )  # fmt: skip
     return {"lr": hyperparameters["learning_rate"]} | {n: hyperparameters[n] for n in same}

@@ -1,8 +1,8 @@
 """Shampoo in JAX, as an optax transformation; see `submission.py` for the update.
 
-Deviations from there: products with roots are in float32, and matrices are taken whole
-(`block_side` must be 0). The roots are recomputed under `lax.cond`, so that a step pays
-only for those due.
+Deviations from there: products with roots are in float32, matrices are taken whole (`block_side`
+must be 0), and roots come from eigendecompositions (`roots` must be "eigen"), under `lax.cond`, so
+that a step pays only for those due.
 """
 
 from __future__ import annotations
@@ -45,12 +45,14 @@ def shampoo(names: Collection[str], point: Hyperparameters) -> optax.GradientTra
             `graft_beta2` and `epsilon`.
 
     Raises:
-        HarnessError: the graft is not known, or blocks are asked for.
+        HarnessError: the graft is not known, or blocks or Newton's roots are asked for.
     """
     if point["graft"] not in GRAFTS:
         raise UnknownNameError("graft", point["graft"], GRAFTS)
     if point.get("block_side", 0):
         raise HarnessError(f"block_side is {point['block_side']}", "allowed in jax: 0")
+    if point.get("roots", "eigen") != "eigen":
+        raise HarnessError(f"roots is {point['roots']!r}", "allowed in jax: 'eigen'")
 
     def init(params: Any) -> ShampooState:
         entries = {name: _start(params[name], point) for name in names}

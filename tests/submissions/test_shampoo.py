@@ -17,7 +17,8 @@ from given_problem import (
     torch_steps,
 )
 
-from submissions.mathematics.inverse_roots import inverse_root
+from harness.errors import HarnessError
+from submissions.mathematics.inverse_roots import coupled_newton, inverse_root
 from submissions.shampoo.optimizer import Shampoo, blocks
 
 MATRICES = [name for name, (shape, _) in SHAPES.items() if len(shape) > 1]
@@ -134,3 +135,27 @@ def test_blocks_are_preconditioned_as_if_they_were_parameters() -> None:
         apart.step()
     for block, part in zip(cut, blocks(whole.detach(), 16), strict=True):
         torch.testing.assert_close(block.detach(), part)
+
+
+@pytest.mark.parametrize("order", [1, 2, 4, 6])
+@pytest.mark.parametrize("rank", [5, 40])
+def test_coupled_newton_gives_the_same_roots(order: int, rank: int) -> None:
+    half = torch.randn(40, rank, generator=torch.Generator().manual_seed(0))
+    matrix = 1e-3 * half @ half.T
+    exact = inverse_root(matrix.double(), 1 / order, 1e-4)
+    assert (coupled_newton(matrix, 1 / order, 1e-4) - exact).norm() / exact.norm() < 2e-3
+
+
+def test_coupled_newton_refuses_other_powers() -> None:
+    with pytest.raises(HarnessError, match=r"power 0\.3"):
+        coupled_newton(torch.eye(3), 0.3, 1e-6)
+
+
+def test_shampoo_by_coupled_newton_goes_the_same_way() -> None:
+    ways = []
+    for roots in ("eigen", "newton"):
+        problem = torch_problem()
+        parameters = [problem.parameters[name] for name in MATRICES]
+        shampoo = Shampoo(parameters, **SETTINGS, refresh_every=2, roots=roots)
+        ways.append(torch_steps(shampoo, problem))
+    assert largest_error(*ways) < 1e-3
