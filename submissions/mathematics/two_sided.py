@@ -1,8 +1,8 @@
 """The two second moments of a matrix-shaped gradient, and its coordinates in their eigenbases.
 
 A parameter's state holds, for each side that has a factor, `left` (rows, rows) or `right`
-(columns, columns), in float32 or better, and `left_basis` or `right_basis` of the same shape once there is one; a side
-without a basis stands for the identity.
+(columns, columns), in float32 or better, and `left_basis` or `right_basis` of the same shape once
+there is one; a side without a basis stands for the identity.
 """
 
 from __future__ import annotations
