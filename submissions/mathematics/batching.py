@@ -1,4 +1,7 @@
-"""Matrices out of tensors, and one batched call for all matrices of one shape."""
+"""Matrices out of tensors, and one batched call for all matrices of one shape.
+
+On a CPU a call takes as many as the cache holds: larger stacks are slower than single matrices.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import torch
+
+from submissions.mathematics.vectors import CACHED
 
 
 def matrices(tensor: torch.Tensor, splits: Sequence[int] = ()) -> list[torch.Tensor]:
@@ -27,7 +32,7 @@ def tensor_of(parts: Sequence[torch.Tensor], shape: torch.Size) -> torch.Tensor:
 def batched(
     function: Callable[[torch.Tensor], torch.Tensor], inputs: Sequence[torch.Tensor]
 ) -> list[torch.Tensor]:
-    """Apply a function of stacks to matrices, once for each shape.
+    """Apply a function of stacks to matrices, once for each shape, on a CPU for few at a time.
 
     Args:
         function: from (batch, rows, columns) to (batch, ...).
@@ -40,7 +45,11 @@ def batched(
     for place, matrix in enumerate(inputs):
         places[matrix.shape].append(place)
     results: dict[int, torch.Tensor] = {}
-    for members in places.values():
-        stack = torch.stack([inputs[place] for place in members])
-        results.update(zip(members, function(stack).unbind(), strict=True))
+    for shape, members in places.items():
+        is_on_cpu = inputs[members[0]].device.type == "cpu"
+        count = max(1, CACHED // shape.numel()) if is_on_cpu else len(members)
+        for start in range(0, len(members), count):
+            some = members[start : start + count]
+            stack = torch.stack([inputs[place] for place in some])
+            results.update(zip(some, function(stack).unbind(), strict=True))
     return [results[place] for place in range(len(inputs))]

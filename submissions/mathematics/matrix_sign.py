@@ -14,13 +14,15 @@ matrices of the short side:
     Q_0 = I,   P_k = a_k I + b_k A_k + c_k A_k^2,   Q_{k+1} = P_k Q_k,   A_{k+1} = P_k A_k P_k
 
 All of these commute, so that each product is symmetric. A has the squares of the singular values,
-and what rounding does to small ones grows by P^2 in each iteration: in half precision a singular
-matrix would blow up after two, so that there X is iterated itself.
+and what rounding does to small ones grows by P^2 in each iteration. In half precision the first two
+iterations, which bring up the small ones, are therefore made on X itself, and those that follow two
+by two on the short side, with A taken from X anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -35,7 +37,9 @@ they are n^(1/2), n^(1/4) and n^(1/8) times the largest; the first iteration nee
 anyway, so that the tighter ones come at no cost.
 """
 WIDE = 1.5
-"""From this ratio of sides on, work on the short side alone is less."""
+"""From this ratio of sides on, iterations on the short side alone are less work."""
+ALONE, HALF_BLOCK = 2, 2
+"""In half precision so many first iterations are made on X, and the others so many at once."""
 
 
 def newton_schulz(
@@ -74,36 +78,48 @@ def newton_schulz(
         # Not from x, for small singular values are lost when large ones are rounded twice.
         x = _over(scaled, bound.sqrt().to(scaled.dtype)).to(dtype)
     used = iterations(coefficients, steps)
-    is_wide = x.shape[-1] >= WIDE * x.shape[-2] and dtype.itemsize >= 4
-    signs = (_through_gram if is_wide else _directly)(x, gram, square, used)
-    return signs.mT if is_tall else signs
+    at_once = 1 if x.shape[-1] < WIDE * x.shape[-2] else HALF_BLOCK if dtype.itemsize < 4 else steps
+    for start, stop in _blocks(steps, at_once):
+        gram = gram if start == 0 else product(x, x.mT)
+        x = _multiplied(x, gram, square if start == 0 else None, used[start:stop])
+    return x.mT if is_tall else x
 
 
-def _directly(
-    x: Tensor, gram: Tensor, square: Tensor, coefficients: Sequence[Coefficients]
+def _blocks(steps: int, at_once: int) -> list[tuple[int, int]]:
+    """Iterations from and to which X is multiplied in one go."""
+    first = min(ALONE, steps) if at_once < steps else 0
+    edges = [*range(first), *range(first, steps, max(at_once, 1)), steps]
+    return list(pairwise(edges))
+
+
+def _multiplied(
+    x: Tensor, gram: Tensor, square: Tensor | None, coefficients: Sequence[Coefficients]
 ) -> Tensor:
-    for step, (a, b, c) in enumerate(coefficients):
-        if step == 0:
-            polynomial = torch.add(c * square, gram, alpha=b)
-        else:
-            gram = product(x, x.mT)
-            polynomial = add_product(gram.clone(), gram, gram, beta=b, alpha=c)
-        x = torch.baddbmm(x, polynomial, x, beta=a)
-    return x
+    """X after a few iterations on the short side, from A and, if it is known, its square."""
+    a, b, c = coefficients[0]
+    polynomial = _sum(gram, square, c / b)
+    if len(coefficients) == 1:
+        # The identity stays outside: beside it rounding would cost the polynomial's last bits.
+        return torch.baddbmm(x, polynomial, x, beta=a, alpha=b)
+    total = polynomial = _plus(polynomial.mul_(b), a)
+    for a, b, c in coefficients[1:]:
+        gram = product(product(polynomial, gram), polynomial)
+        polynomial = _plus(_sum(gram, None, c / b).mul_(b), a)
+        total = product(polynomial, total)
+    return torch.bmm(total, x)
 
 
-def _through_gram(
-    x: Tensor, gram: Tensor, square: Tensor, coefficients: Sequence[Coefficients]
-) -> Tensor:
-    total: Tensor | None = None
-    for step, (a, b, c) in enumerate(coefficients, start=1):
-        polynomial = torch.add(c * square, gram, alpha=b)
-        polynomial.diagonal(dim1=-2, dim2=-1).add_(a)
-        total = polynomial if total is None else product(polynomial, total)
-        if step < len(coefficients):
-            gram = product(product(polynomial, gram), polynomial)
-            square = product(gram, gram)
-    return x if total is None else torch.bmm(total, x)
+def _sum(gram: Tensor, square: Tensor | None, share: float) -> Tensor:
+    """A and a share of its square, rounded once."""
+    if square is None:
+        return add_product(gram.clone(), gram, gram, beta=1.0, alpha=share)
+    return torch.add(gram, square, alpha=share)
+
+
+def _plus(stack: Tensor, scale: float) -> Tensor:
+    """Scale times the identity added, in place."""
+    stack.diagonal(dim1=-2, dim2=-1).add_(scale)
+    return stack
 
 
 def _over(stack: Tensor, norm: Tensor) -> Tensor:
