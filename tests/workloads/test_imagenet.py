@@ -1,6 +1,8 @@
 """ImageNet in its true formats: found, decoded once, linked into instances, refused when broken."""
 
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +200,35 @@ def test_a_damaged_shard_is_refused_with_its_place(damage, tmp_path: Path) -> No
 def test_where_there_is_none_the_ways_out_are_said(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"no ImageNet in .*\n.*train/<class>/\*.JPEG"):
         data.source_files(DATA, tmp_path)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte: room for five images of 256 x 256, not for six."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = f"mount -t tmpfs -o size=1m tmpfs '{place}'"
+    if subprocess.run(mount, shell=True, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a file system")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_an_error_and_no_death(
+    tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(small_disk))
+    source = make_folders(tmp_path / "in")
+    # In a process of its own, for a hole in a mapped file on a full disk kills its writer.
+    script = f"""
+from pathlib import Path
+from tests.workloads.test_imagenet import prepared
+prepared(Path({str(source)!r}), Path({str(tmp_path / "out")!r}))
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert f"cannot write prepared data below {small_disk}/guided-descent: No space" in done.stderr
+    assert list((small_disk / "guided-descent/imagenet").iterdir()) == []
 
 
 def test_without_pillow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ def _decode(settings: ImagenetSettings, data_dir: Path | None, folder: Path) -> 
     for split in imagenet.SPLITS:
         (folder / split).mkdir()
         shape = (settings.count(split), 3, settings.side, settings.side)
-        pixels = np.lib.format.open_memmap(folder / split / "inputs.npy", "w+", np.uint8, shape)
+        pixels = _reserved(folder / split / "inputs.npy", shape)
         images = imagenet.encoded(settings, data_dir, split)
         classes = _fill(pixels, images, settings.side)
         if len(classes) != len(pixels):
@@ -100,6 +100,15 @@ def _decode(settings: ImagenetSettings, data_dir: Path | None, folder: Path) -> 
             )
         pixels.flush()
         np.save(folder / split / "classes.npy", np.array(classes, dtype=np.int64))
+
+
+def _reserved(file: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    pixels = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
+    with file.open("r+b") as stream:
+        # A mapped file has holes for pages not yet written. If the disk filled up under one, the
+        # process would die of SIGBUS; here it is an OSError.
+        os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
+    return pixels
 
 
 def _fill(pixels: npt.NDArray[np.uint8], images: Iterator[Encoded], side: int) -> list[int]:
