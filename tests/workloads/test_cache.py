@@ -14,7 +14,7 @@ import pytest
 
 from harness import registry
 from harness.errors import HarnessError
-from workloads.data import cache
+from workloads.data import cache, manifest
 from workloads.data.cache import prepared
 from workloads.data.manifest import has_its_hashes, is_whole
 from workloads.mlp import data as mlp_data
@@ -94,6 +94,37 @@ def test_a_torn_instance_is_made_again(tmp_path: Path) -> None:
     (torn.parent.parent / "manifest.json").write_text('{"files"')
     workload.prepared()
     assert workload.times_made == 3
+
+
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def test_an_instance_of_the_right_size_and_wrong_content_is_made_again(tmp_path: Path) -> None:
+    workload = Small(tmp_path)
+    damaged = workload.prepared() / "train/inputs.npy"
+    before = damaged.read_bytes()
+    flip_a_bit(damaged)
+    workload.prepared()
+    assert workload.times_made == 2
+    assert damaged.read_bytes() == before
+
+
+def test_a_large_instance_is_judged_by_its_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workload = Small(tmp_path)
+    place = workload.prepared()
+    total = sum(file.stat().st_size for file in place.glob("*/*"))
+    flip_a_bit(place / "train/inputs.npy")
+    monkeypatch.setattr(manifest, "HASHED_BYTES", total - 1)
+    workload.prepared()
+    assert workload.times_made == 1
+    monkeypatch.setattr(manifest, "HASHED_BYTES", total)
+    workload.prepared()
+    assert workload.times_made == 2
 
 
 def test_what_a_killed_process_left_is_neither_read_nor_kept(tmp_path: Path) -> None:
