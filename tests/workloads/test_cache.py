@@ -203,20 +203,31 @@ def test_the_least_recently_used_go_first_and_those_in_use_stay(tmp_path: Path) 
     shutil.rmtree(tmp_path / "cache")
 
 
+def test_left_overs_go_unless_someone_is_at_work_on_them(tmp_path: Path) -> None:
+    names = ("corpora/.making-b0-killed", "imagenet/.making-c0-at-work")
+    killed, at_work = (tmp_path / "cache" / name for name in names)
+    for folder in (killed, at_work):
+        (folder / "train").mkdir(parents=True)
+        os.utime(folder, (0, 0))
+    with cache._locked(tmp_path / "cache", "imagenet-c"):
+        cache.evict(tmp_path / "cache", keep=tmp_path, limit_bytes=0)
+    assert [folder.exists() for folder in (killed, at_work)] == [False, True]
+
+
 def test_what_another_process_takes_away_meanwhile_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workload = Small(tmp_path)
     workload.prepared()
-    making = tmp_path / "cache/instances/.making-other"
-    (making / "train").mkdir(parents=True)
+    other = tmp_path / "cache/instances/other"
+    (other / "train").mkdir(parents=True)
     is_dir = Path.is_dir
 
-    def listed_and_then_renamed(place: Path) -> bool:
+    def listed_and_then_deleted(place: Path) -> bool:
         found = is_dir(place)
-        if place == making and found:
-            making.rename(making.with_name("other"))
+        if place == other and found:
+            shutil.rmtree(other)
         return found
 
-    monkeypatch.setattr(Path, "is_dir", listed_and_then_renamed)
+    monkeypatch.setattr(Path, "is_dir", listed_and_then_deleted)
     assert is_whole(workload.prepared("f" * 32))

@@ -19,7 +19,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
@@ -112,15 +112,18 @@ def kept(cache: Path, kind: str, key: str, make: Callable[[Path], None]) -> Path
 
 
 def evict(cache: Path, keep: Path, limit_bytes: int = LIMIT_BYTES) -> None:
-    """Delete the least recently used instances until the cache is within its limit.
+    """Delete what killed processes left, then the least recently used instances over the limit.
+
+    Decoded pictures and tokens stay, for they may take hours to make again.
 
     Args:
         cache: the cache's folder.
         keep: an instance that stays.
         limit_bytes: how much all instances may take.
     """
+    _remove_left_overs(cache)
     oldest_first = sorted(
-        (_used_s(place), place) for place in (cache / INSTANCES).glob("*") if place.is_dir()
+        (_used_s(place), place) for place in (cache / INSTANCES).glob("[!.]*") if place.is_dir()
     )
     total = sum(_size(place) for _, place in oldest_first)
     for used_s, place in oldest_first:
@@ -129,6 +132,17 @@ def evict(cache: Path, keep: Path, limit_bytes: int = LIMIT_BYTES) -> None:
         if place != keep:
             total -= _size(place)
             _remove(place)
+
+
+def _remove_left_overs(cache: Path) -> None:
+    for left_over in cache.glob(f"*/{TEMPORARY}*"):
+        digit = left_over.name.removeprefix(TEMPORARY)[:1]
+        # Who makes a folder holds its lock, so one whose lock is free is nobody's.
+        with (
+            suppress(BlockingIOError),
+            _locked(cache, f"{left_over.parent.name}-{digit}", wait=False),
+        ):
+            _remove(left_over)
 
 
 def _key(content_hash: str, data: Data, instance_seed: str, files: tuple[Path, ...]) -> str:
@@ -160,12 +174,12 @@ def _make(make: Callable[[Path], None], place: Path) -> None:
 
 
 @contextmanager
-def _locked(cache: Path, name: str) -> Iterator[None]:
+def _locked(cache: Path, name: str, wait: bool = True) -> Iterator[None]:
     # Sixteen locks a kind, not one a key: they are never deleted, for a lock that is deleted while
     # another process waits for it protects nothing.
     (cache / "locks").mkdir(parents=True, exist_ok=True)
     with (cache / "locks" / f"{name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
 
