@@ -84,6 +84,16 @@ def test_other_source_files_make_another_instance(tmp_path: Path) -> None:
     assert cache._key("a", data, SEED, (source,)) != first
 
 
+def test_another_file_in_a_source_folder_makes_another_instance(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    image = tmp_path / "source/image.jpg"
+    image.write_bytes(b"one")
+    data = Small(tmp_path).at("quick").data
+    first = cache._key("a", data, SEED, (image.parent,))
+    image.write_bytes(b"three")
+    assert cache._key("a", data, SEED, (image.parent,)) != first
+
+
 def test_a_torn_instance_is_made_again(tmp_path: Path) -> None:
     workload = Small(tmp_path)
     torn = workload.prepared() / "train/inputs.npy"

@@ -76,6 +76,15 @@ def test_pixels_are_decoded_once_for_all_instances(tmp_path: Path) -> None:
     assert files[0].samefile(files[1])
 
 
+def test_an_image_overwritten_in_place_is_decoded_again(tmp_path: Path) -> None:
+    source = make_folders(tmp_path / "in")
+    before = arrays(prepared(source, tmp_path / "one"), "train")[0]
+    (source / "train" / CLASSES[0] / f"{CLASSES[0]}_0.JPEG").write_bytes(jpeg(3))
+    after = arrays(prepared(source, tmp_path / "two"), "train")[0]
+    assert not np.array_equal(after[0], before[0])
+    assert np.array_equal(after[1:], before[1:])
+
+
 def test_an_image_is_scaled_to_its_shorter_side_and_cut_to_the_centre() -> None:
     picture = decoded(Encoded("wide", jpeg(0, (512, 128)), 0), 64).astype(int)
     assert picture.shape == (3, 64, 64)

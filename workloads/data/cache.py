@@ -28,6 +28,7 @@ from harness.canonical import sha256_json
 from harness.errors import HarnessError
 from workloads.data.manifest import is_intact, write_manifest
 from workloads.data.paths import default_cache_dir
+from workloads.data.stamps import stamps
 from workloads.spec import Data, SuiteWorkload
 
 FORMAT_VERSION = 1
@@ -146,14 +147,13 @@ def _remove_left_overs(cache: Path) -> None:
 
 
 def _key(content_hash: str, data: Data, instance_seed: str, files: tuple[Path, ...]) -> str:
-    stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return sha256_json(
         {
             "format": FORMAT_VERSION,
             "workload": content_hash,
             "data": data.model_dump(mode="json"),
             "instance_seed": instance_seed,
-            "files": stamps,
+            "files": stamps(files),
         }
     )[:40]
 

@@ -28,6 +28,7 @@ from workloads.data import imagenet
 from workloads.data.cache import kept
 from workloads.data.imagenet import Encoded, ImagenetSettings
 from workloads.data.paths import default_cache_dir
+from workloads.data.stamps import stamps
 
 FORMAT_VERSION = 1
 KIND = "imagenet"
@@ -124,10 +125,9 @@ def _fill(pixels: npt.NDArray[np.uint8], images: Iterator[Encoded], side: int) -
 
 
 def _key(settings: ImagenetSettings, data_dir: Path | None) -> str:
-    files = imagenet.files(data_dir)
-    stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    files = stamps(imagenet.files(data_dir))
     return sha256_json(
-        {"format": FORMAT_VERSION, "settings": settings.model_dump(mode="json"), "files": stamps}
+        {"format": FORMAT_VERSION, "settings": settings.model_dump(mode="json"), "files": files}
     )[:40]
 
 
