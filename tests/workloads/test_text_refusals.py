@@ -14,6 +14,7 @@ from pyarrow import parquet
 from harness.errors import HarnessError, UnknownNameError
 from tests.workloads.text_made import of_shards, of_text, shard, text
 from workloads.data import stream, tokenised
+from workloads.data.corpus import pieces
 from workloads.data.manifest import is_whole
 from workloads.lm import data as lm
 from workloads.spec import Data
@@ -118,6 +119,35 @@ def test_a_parquet_file_without_text_or_cut_short(place: Path) -> None:
     assert f"{file} has no column 'text'\n  it has: content, url" in refusal(of_text(), place)
     os.truncate(file, 100)
     assert f"{file} is no whole Parquet file" in refusal(of_text(), place)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"), [([b"caf\xe9"], "binary"), ([1, 2], "int64"), ([["a"]], "list<")]
+)
+def test_a_parquet_column_of_another_type(place: Path, column: list, kind: str) -> None:
+    (place / "train.txt").unlink()
+    file = place / "train.parquet"
+    parquet.write_table(pyarrow.table({"text": column}), file)
+    said = refusal(of_text(), place)
+    assert f"column 'text' of {file} is of type {kind}" in said
+    assert "allowed: string" in said
+
+
+def test_a_parquet_column_that_is_not_utf8(place: Path) -> None:
+    (place / "train.txt").unlink()
+    file = place / "train.parquet"
+    latin = pyarrow.array(["fine", "café".encode("latin-1")], type=pyarrow.binary())
+    table = pyarrow.table({"text": latin.view(pyarrow.string())})
+    parquet.write_table(table, file)
+    said = refusal(of_text(), place)
+    assert f"column 'text' of {file} is not UTF-8 after row 0" in said
+
+
+@pytest.mark.parametrize("kind", [pyarrow.large_string(), pyarrow.dictionary("int32", "string")])
+def test_every_parquet_type_of_text_is_read(tmp_path: Path, kind: pyarrow.DataType) -> None:
+    file = tmp_path / "train.parquet"
+    parquet.write_table(pyarrow.table({"text": pyarrow.array(["a b", "c"]).cast(kind)}), file)
+    assert "".join(pieces([file])) == "a b\n\nc\n\n"
 
 
 @pytest.mark.parametrize(
