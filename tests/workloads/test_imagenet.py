@@ -1,7 +1,9 @@
 """ImageNet in its true formats: found, decoded once, linked into instances, refused when broken."""
 
+import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -193,10 +195,45 @@ def lose_a_half_of_each_of_two_pairs(place: Path) -> str:
     return f"{shard}: 000002.jpg has no .cls file"
 
 
-SHARD_DAMAGES = [truncate_tar, no_tar, no_label, wrong_label, large_label]
+def no_image(place: Path) -> str:
+    members = {"000003.webp": b"", "000003.cls": b"1"}
+    shard = make_tar(place / "train" / "shard-000001.tar", members)
+    return f"{shard}: 000003.cls has no image beside it"
 
 
-@pytest.mark.parametrize("damage", [*SHARD_DAMAGES, lose_a_half_of_each_of_two_pairs])
+def last_pair(shard: Path) -> int:
+    """Where the header of the second pair's image begins."""
+    with tarfile.open(shard) as tar:
+        return tar.getmembers()[2].offset
+
+
+def cut_between_members(place: Path) -> str:
+    shard = place / "train" / "shard-000001.tar"
+    end = last_pair(shard)
+    os.truncate(shard, end)
+    return f"{shard} is not a whole tar archive: at byte {end}"
+
+
+def cut_inside_a_header(place: Path) -> str:
+    shard = place / "train" / "shard-000001.tar"
+    end = last_pair(shard)
+    os.truncate(shard, end + 100)
+    return f"{shard} is not a whole tar archive: at byte {end}"
+
+
+def spoil_a_header(place: Path) -> str:
+    shard = place / "train" / "shard-000001.tar"
+    begin = last_pair(shard)
+    content = shard.read_bytes()
+    shard.write_bytes(content[:begin] + b"?" * 512 + content[begin + 512 :])
+    return f"{shard} is not a whole tar archive: at byte {begin}"
+
+
+LABEL_DAMAGES = [no_label, no_image, wrong_label, large_label, lose_a_half_of_each_of_two_pairs]
+TAR_DAMAGES = [truncate_tar, cut_between_members, cut_inside_a_header, spoil_a_header, no_tar]
+
+
+@pytest.mark.parametrize("damage", [*TAR_DAMAGES, *LABEL_DAMAGES])
 def test_a_damaged_shard_is_refused_with_its_place(damage, tmp_path: Path) -> None:
     place = make_shards(tmp_path / "in")
     message = damage(place)
