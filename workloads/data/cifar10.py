@@ -34,6 +34,7 @@ WAYS_OUT = (
     f"  without: harness data prepare cifar10 --from PATH, where PATH is {ARCHIVE} or {FOLDER};\n"
     f"  or --data-dir DIR, where DIR holds one of them"
 )
+AGAIN = f"to fetch it again\n  {WAYS_OUT}"
 
 _ALLOWED = {
     (f"numpy.{core}.multiarray", "_reconstruct"): np.ndarray.__reduce__(np.empty(0))[0]
@@ -79,7 +80,8 @@ def read_pickle(content: bytes, name: str) -> Any:
         return _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError) as error:
         raise HarnessError(
-            f"{name} is refused: {error}", "a CIFAR-10 batch holds only arrays, lists and strings"
+            f"{name} is refused: {error}",
+            f"a CIFAR-10 batch holds only arrays, lists and strings; {AGAIN}",
         ) from error
 
 
@@ -175,8 +177,11 @@ def _batch(content: bytes, name: str) -> Batch:
     if images.dtype != np.uint8 or images.shape != (BATCH_EXAMPLES, IMAGE_BYTES):
         raise HarnessError(
             f"{name} holds {images.dtype} images of shape {images.shape}",
-            f"allowed: uint8 of shape ({BATCH_EXAMPLES}, {IMAGE_BYTES})",
+            f"allowed: uint8 of shape ({BATCH_EXAMPLES}, {IMAGE_BYTES}); {AGAIN}",
         )
     if len(labels) != len(images) or not set(labels) <= set(range(10)):
-        raise HarnessError(f"{name} has labels other than {BATCH_EXAMPLES} numbers from 0 to 9")
+        raise HarnessError(
+            f"{name} has labels other than {BATCH_EXAMPLES} numbers from 0 to 9",
+            AGAIN,
+        )
     return Batch(images, np.array(labels, dtype=np.int64))
