@@ -78,14 +78,22 @@ def test_a_text_of_less_than_one_sequence(place: Path) -> None:
     (place / "train.txt").write_text("a few words .\n")
     said = refusal(of_text(train=1, tokenizer="word"), place)
     assert "train: 5 tokens are 0 sequences of 8; at least 1 are needed" in said
-    assert "put more text beside it" in said
+    assert f"put more text beside {place}/train.txt" in said
 
 
 def test_a_text_of_less_than_one_batch(place: Path) -> None:
     (place / "train.txt").write_text(text(50))
     said = refusal(of_text(train=4000, tokenizer="word"), place)
     assert "sequences of 8; at least 64 are needed" in said
-    assert f"{place.parent}/cache" in said
+    assert f"put more text beside {place}/train.txt, or take a corpus" in said
+    assert f"{place.parent}/cache" not in said
+
+
+def test_too_little_to_part_off_a_validation_split(place: Path) -> None:
+    (place / "valid.txt").unlink()
+    (place / "train.txt").write_text("a few words .\n")
+    said = refusal(of_text(train=1, tokenizer="word"), place)
+    assert f"put more text beside {place}/train.txt, or take a corpus" in said
 
 
 def test_text_that_is_not_utf8(place: Path) -> None:
