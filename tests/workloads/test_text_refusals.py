@@ -66,6 +66,19 @@ def test_no_text_names_the_folder_and_what_to_do(tmp_path: Path) -> None:
     assert "--data-dir DIR" in said
 
 
+@pytest.mark.parametrize("name", ["test.txt", "my.test.corpus.txt"])
+def test_no_text_to_train_on_names_what_there_is(place: Path, name: str) -> None:
+    (place / "train.txt").rename(place / name)
+    said = refusal(of_text(), place)
+    assert f"in {place}: {name} is for test, valid.txt is for validation" in said
+    assert "has 'train' in its name first, or none of valid, validation, val, dev, test" in said
+
+
+def test_a_single_file_that_is_named_after_another_split(place: Path) -> None:
+    said = refusal(of_text(), place / "valid.txt")
+    assert f"in {place}/valid.txt: valid.txt is for validation" in said
+
+
 @pytest.mark.parametrize("split", ["train", "valid"])
 def test_an_empty_text(place: Path, split: str) -> None:
     (place / f"{split}.txt").write_text("")

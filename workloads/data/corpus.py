@@ -32,6 +32,10 @@ SPLITS = {
     "dev": "validation",
     "test": "test",
 }
+RENAME = (
+    "a file to train on has 'train' in its name first, or none of "
+    f"{', '.join(part for part in SPLITS if part != 'train')}"
+)
 PIECE_CHARACTERS = 2**20
 PARQUET_ROWS = 256
 EXTRA = "pip install 'guided-descent[text]'"
@@ -66,7 +70,7 @@ def find(corpus: str, data_dir: Path | None, suffixes: tuple[str, ...]) -> Corpu
         suffixes: how the files' names may end.
 
     Raises:
-        HarnessError: no such file is there.
+        HarnessError: no such file is there, or none to train on.
     """
     base = data_dir if data_dir is not None else default_data_dir()
     place = base / corpus if (base / corpus).exists() else base
@@ -76,12 +80,19 @@ def find(corpus: str, data_dir: Path | None, suffixes: tuple[str, ...]) -> Corpu
     for file in files:
         by_split[split_of(file)].append(file)
     if not by_split["train"]:
-        raise HarnessError(
-            f"no training text of corpus '{corpus}' in {place}: no file ends in "
-            f"{', '.join(suffixes)}",
-            ways_out(corpus),
-        )
+        raise _none_to_train_on(corpus, place, suffixes, files)
     return Corpus(place, *(tuple(by_split[split]) for split in ("train", "validation", "test")))
+
+
+def _none_to_train_on(
+    corpus: str, place: Path, suffixes: tuple[str, ...], files: list[Path]
+) -> HarnessError:
+    said = ", ".join(f"{file.name} is for {split_of(file)}" for file in files)
+    return HarnessError(
+        f"no training text of corpus '{corpus}' in {place}: "
+        + (said or f"no file ends in {', '.join(suffixes)}"),
+        f"{RENAME};\n  {ways_out(corpus)}" if files else ways_out(corpus),
+    )
 
 
 def ways_out(corpus: str) -> str:
