@@ -42,7 +42,7 @@ class CorpusSettings(Frozen):
     test: Annotated[int, Field(ge=0)] = 0
     """0 where the corpus has no files to test on."""
     least: Count = 64
-    """Training sequences that there must be, so that there is a batch."""
+    """Training sequences that there must be, so that there is a batch: no less than its size."""
     time: Count
     """Tokens that a model reads at once; the targets are the next ones."""
     vocabulary: Annotated[int, Field(ge=300, le=2**18)]
