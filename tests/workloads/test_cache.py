@@ -187,6 +187,14 @@ def test_a_source_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         cache.kept(tmp_path / "cache", "instances", "a" * 40, make)
 
 
+def test_a_data_folder_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
+    # As root may look into any folder, this one has a name that is too long to be there.
+    folder = tmp_path / ("long" * 100)
+    with pytest.raises(HarnessError, match=rf"cannot read {folder}\S*: File name too long"):
+        prepared(registry.workload("mlp"), "standard", SEED, folder, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_whole_instance_serves_where_nothing_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

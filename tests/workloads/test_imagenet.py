@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from harness import registry
 from harness.errors import HarnessError
@@ -94,6 +95,12 @@ def test_an_image_is_scaled_to_its_shorter_side_and_cut_to_the_centre() -> None:
     expected = (192.5 + 2 * np.arange(64)) % 256
     inner = slice(2, 30)
     assert np.abs(picture[0, 32, inner] - expected[inner]).max() < 4
+
+
+def test_a_picture_too_large_to_be_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(HarnessError, match=r"wide cannot be decoded: Image size \(1200 pixels\)"):
+        decoded(Encoded("wide", jpeg(0, (40, 30)), 0), 16)
 
 
 def test_one_step_at_full_size_from_the_true_format(tmp_path: Path) -> None:

@@ -81,7 +81,9 @@ def prepared(
     cache = (cache_dir if cache_dir is not None else default_cache_dir()).absolute()
     data = workload.at(suite).data
     module = workload.module("data")
-    key = _key(workload.content_hash, data, instance_seed, module.source_files(data, data_dir))
+    with _reading():
+        files = module.source_files(data, data_dir)
+        key = _key(workload.content_hash, data, instance_seed, files)
 
     def make(folder: Path) -> None:
         module.prepare(data, instance_seed, folder, data_dir)
@@ -184,20 +186,32 @@ def _locked(cache: Path, name: str, wait: bool = True) -> Iterator[None]:
 
 
 @contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+@contextmanager
 def _writing(cache: Path) -> Iterator[None]:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         if _is_elsewhere(error.filename, cache):
-            raise HarnessError(
-                f"cannot read {error.filename}: {error.strerror or error}",
-                "the data are prepared from it: put it there again, or let it be read",
-            ) from error
+            raise _unreadable(error) from error
         raise HarnessError(
             f"cannot write prepared data below {cache}: {error.strerror or error}",
             "free some space there, or set XDG_CACHE_HOME to a folder that can be written",
         ) from error
+
+
+def _unreadable(error: OSError) -> HarnessError:
+    return HarnessError(
+        f"cannot read {error.filename}: {error.strerror or error}",
+        "the data are prepared from it: put it there again, or let it be read",
+    )
 
 
 def _is_elsewhere(name: object, cache: Path) -> bool:

@@ -74,7 +74,7 @@ def decoded(image: Encoded, side: int) -> npt.NDArray[np.uint8]:
     try:
         with pillow.open(io.BytesIO(image.content)) as opened:
             picture = opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
         raise HarnessError(
             f"{image.name} cannot be decoded: {error}", "fetch it again, or take it out"
         ) from error
