@@ -108,6 +108,19 @@ def test_no_data_names_both_ways_out(tmp_path: Path) -> None:
         assert way in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["cifar-10-binary.tar.gz", "cifar-10-batches-bin/test_batch.bin"])
+def test_the_binary_version_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"images")
+    top, *_ = Path(name).parts
+    for place in (tmp_path, tmp_path / top):
+        with pytest.raises(HarnessError) as caught:
+            cifar10.load(place)
+        said = f"{tmp_path / top} is the binary version, wanted is the python version"
+        assert said in str(caught.value)
+        assert "where PATH is cifar-10-python.tar.gz" in str(caught.value)
+
+
 def test_a_missing_batch_is_named(tmp_path: Path) -> None:
     (write_folder(tmp_path) / "data_batch_4").unlink()
     with pytest.raises(HarnessError, match="lacks data_batch_4"):

@@ -24,6 +24,8 @@ from workloads.spec import Count, Frozen
 
 ARCHIVE = "cifar-10-python.tar.gz"
 FOLDER = "cifar-10-batches-py"
+BINARY = "cifar-10-*bin*"
+"""The names of the same images in another form, which is not read."""
 MD5 = "c58f30108f718f92721af3b95e74349a"
 TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST_BATCH = "test_batch"
@@ -157,11 +159,13 @@ def files(data_dir: Path | None) -> tuple[Path, ...]:
     """The archive, or the six batches of the unpacked folder; arguments and errors as `load`."""
     place = data_dir if data_dir is not None else default_data_dir()
     for candidate in (place, place / FOLDER, place / ARCHIVE):
-        if candidate.is_file():
+        if candidate.is_file() and not candidate.match(BINARY):
             return (candidate,)
         if (candidate / TEST_BATCH).is_file():
             return tuple(candidate / name for name in BATCHES if (candidate / name).is_file())
-    raise HarnessError(f"no CIFAR-10 in {place}", WAYS_OUT)
+    binary = next((found for found in (place, *place.glob("*")) if found.match(BINARY)), None)
+    seen = f": {binary} is the binary version, wanted is the python version" if binary else ""
+    raise HarnessError(f"no CIFAR-10 in {place}{seen}", WAYS_OUT)
 
 
 def check_md5(archive: Path) -> None:
