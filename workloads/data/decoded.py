@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +104,7 @@ def _decode(settings: ImagenetSettings, data_dir: Path | None, folder: Path) -> 
         np.save(folder / split / "classes.npy", np.array(classes, dtype=np.int64))
 
 
-def _reserved(file: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+def _reserved(file: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
     pixels = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
     with file.open("r+b") as stream:
         # A mapped file has holes for pages not yet written. If the disk filled up under one, the
