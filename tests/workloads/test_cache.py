@@ -14,7 +14,7 @@ import pytest
 
 from harness import registry
 from harness.errors import HarnessError
-from workloads.data import cache
+from workloads.data import cache, manifest
 from workloads.data.cache import prepared
 from workloads.data.manifest import has_its_hashes, is_whole
 from workloads.mlp import data as mlp_data
@@ -84,6 +84,16 @@ def test_other_source_files_make_another_instance(tmp_path: Path) -> None:
     assert cache._key("a", data, SEED, (source,)) != first
 
 
+def test_another_file_in_a_source_folder_makes_another_instance(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    image = tmp_path / "source/image.jpg"
+    image.write_bytes(b"one")
+    data = Small(tmp_path).at("quick").data
+    first = cache._key("a", data, SEED, (image.parent,))
+    image.write_bytes(b"three")
+    assert cache._key("a", data, SEED, (image.parent,)) != first
+
+
 def test_a_torn_instance_is_made_again(tmp_path: Path) -> None:
     workload = Small(tmp_path)
     torn = workload.prepared() / "train/inputs.npy"
@@ -94,6 +104,37 @@ def test_a_torn_instance_is_made_again(tmp_path: Path) -> None:
     (torn.parent.parent / "manifest.json").write_text('{"files"')
     workload.prepared()
     assert workload.times_made == 3
+
+
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def test_an_instance_of_the_right_size_and_wrong_content_is_made_again(tmp_path: Path) -> None:
+    workload = Small(tmp_path)
+    damaged = workload.prepared() / "train/inputs.npy"
+    before = damaged.read_bytes()
+    flip_a_bit(damaged)
+    workload.prepared()
+    assert workload.times_made == 2
+    assert damaged.read_bytes() == before
+
+
+def test_a_large_instance_is_judged_by_its_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workload = Small(tmp_path)
+    place = workload.prepared()
+    total = sum(file.stat().st_size for file in place.glob("*/*"))
+    flip_a_bit(place / "train/inputs.npy")
+    monkeypatch.setattr(manifest, "HASHED_BYTES", total - 1)
+    workload.prepared()
+    assert workload.times_made == 1
+    monkeypatch.setattr(manifest, "HASHED_BYTES", total)
+    workload.prepared()
+    assert workload.times_made == 2
 
 
 def test_what_a_killed_process_left_is_neither_read_nor_kept(tmp_path: Path) -> None:
@@ -146,6 +187,14 @@ def test_a_source_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         cache.kept(tmp_path / "cache", "instances", "a" * 40, make)
 
 
+def test_a_data_folder_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
+    # As root may look into any folder, this one has a name that is too long to be there.
+    folder = tmp_path / ("long" * 100)
+    with pytest.raises(HarnessError, match=rf"cannot read {folder}\S*: File name too long"):
+        prepared(registry.workload("mlp"), "standard", SEED, folder, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_whole_instance_serves_where_nothing_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,20 +221,31 @@ def test_the_least_recently_used_go_first_and_those_in_use_stay(tmp_path: Path) 
     shutil.rmtree(tmp_path / "cache")
 
 
+def test_left_overs_go_unless_someone_is_at_work_on_them(tmp_path: Path) -> None:
+    names = ("corpora/.making-b0-killed", "imagenet/.making-c0-at-work")
+    killed, at_work = (tmp_path / "cache" / name for name in names)
+    for folder in (killed, at_work):
+        (folder / "train").mkdir(parents=True)
+        os.utime(folder, (0, 0))
+    with cache._locked(tmp_path / "cache", "imagenet-c"):
+        cache.evict(tmp_path / "cache", keep=tmp_path, limit_bytes=0)
+    assert [folder.exists() for folder in (killed, at_work)] == [False, True]
+
+
 def test_what_another_process_takes_away_meanwhile_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workload = Small(tmp_path)
     workload.prepared()
-    making = tmp_path / "cache/instances/.making-other"
-    (making / "train").mkdir(parents=True)
+    other = tmp_path / "cache/instances/other"
+    (other / "train").mkdir(parents=True)
     is_dir = Path.is_dir
 
-    def listed_and_then_renamed(place: Path) -> bool:
+    def listed_and_then_deleted(place: Path) -> bool:
         found = is_dir(place)
-        if place == making and found:
-            making.rename(making.with_name("other"))
+        if place == other and found:
+            shutil.rmtree(other)
         return found
 
-    monkeypatch.setattr(Path, "is_dir", listed_and_then_renamed)
+    monkeypatch.setattr(Path, "is_dir", listed_and_then_deleted)
     assert is_whole(workload.prepared("f" * 32))

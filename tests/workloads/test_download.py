@@ -1,5 +1,6 @@
 """`harness data prepare cifar10`: from a path, and from a server that breaks off."""
 
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -115,6 +116,19 @@ def test_what_is_there_is_not_fetched_again(tmp_path: Path, server: Server, arch
     for _ in range(2):
         prepare_cifar10(tmp_path / "data", None, silent)
     assert len(server.ranges) == 1
+
+
+@pytest.mark.parametrize("archive_stays", [True, False])
+def test_a_damaged_batch_is_fetched_again(
+    tmp_path: Path, server: Server, archive: Path, archive_stays: bool
+) -> None:
+    folder = prepare_cifar10(tmp_path / "data", None, silent)
+    os.truncate(folder / "data_batch_3", 1000)
+    if not archive_stays:
+        (tmp_path / "data" / cifar10.ARCHIVE).unlink()
+    prepare_cifar10(tmp_path / "data", None, silent)
+    assert len(cifar10.load(folder).train.labels) == 100
+    assert len(server.ranges) == (1 if archive_stays else 2)
 
 
 @pytest.mark.parametrize("form", ["archive", "folder", "parent"])

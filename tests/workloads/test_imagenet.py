@@ -1,11 +1,16 @@
 """ImageNet in its true formats: found, decoded once, linked into instances, refused when broken."""
 
+import os
+import subprocess
 import sys
+import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from harness import registry
 from harness.errors import HarnessError
@@ -74,6 +79,15 @@ def test_pixels_are_decoded_once_for_all_instances(tmp_path: Path) -> None:
     assert files[0].samefile(files[1])
 
 
+def test_an_image_overwritten_in_place_is_decoded_again(tmp_path: Path) -> None:
+    source = make_folders(tmp_path / "in")
+    before = arrays(prepared(source, tmp_path / "one"), "train")[0]
+    (source / "train" / CLASSES[0] / f"{CLASSES[0]}_0.JPEG").write_bytes(jpeg(3))
+    after = arrays(prepared(source, tmp_path / "two"), "train")[0]
+    assert not np.array_equal(after[0], before[0])
+    assert np.array_equal(after[1:], before[1:])
+
+
 def test_an_image_is_scaled_to_its_shorter_side_and_cut_to_the_centre() -> None:
     picture = decoded(Encoded("wide", jpeg(0, (512, 128)), 0), 64).astype(int)
     assert picture.shape == (3, 64, 64)
@@ -81,6 +95,12 @@ def test_an_image_is_scaled_to_its_shorter_side_and_cut_to_the_centre() -> None:
     expected = (192.5 + 2 * np.arange(64)) % 256
     inner = slice(2, 30)
     assert np.abs(picture[0, 32, inner] - expected[inner]).max() < 4
+
+
+def test_a_picture_too_large_to_be_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(HarnessError, match=r"wide cannot be decoded: Image size \(1200 pixels\)"):
+        decoded(Encoded("wide", jpeg(0, (40, 30)), 0), 16)
 
 
 def test_one_step_at_full_size_from_the_true_format(tmp_path: Path) -> None:
@@ -182,10 +202,45 @@ def lose_a_half_of_each_of_two_pairs(place: Path) -> str:
     return f"{shard}: 000002.jpg has no .cls file"
 
 
-SHARD_DAMAGES = [truncate_tar, no_tar, no_label, wrong_label, large_label]
+def no_image(place: Path) -> str:
+    members = {"000003.webp": b"", "000003.cls": b"1"}
+    shard = make_tar(place / "train" / "shard-000001.tar", members)
+    return f"{shard}: 000003.cls has no image beside it"
 
 
-@pytest.mark.parametrize("damage", [*SHARD_DAMAGES, lose_a_half_of_each_of_two_pairs])
+def last_pair(shard: Path) -> int:
+    """Where the header of the second pair's image begins."""
+    with tarfile.open(shard) as tar:
+        return tar.getmembers()[2].offset
+
+
+def cut_between_members(place: Path) -> str:
+    shard = place / "train" / "shard-000001.tar"
+    end = last_pair(shard)
+    os.truncate(shard, end)
+    return f"{shard} is not a whole tar archive: at byte {end}"
+
+
+def cut_inside_a_header(place: Path) -> str:
+    shard = place / "train" / "shard-000001.tar"
+    end = last_pair(shard)
+    os.truncate(shard, end + 100)
+    return f"{shard} is not a whole tar archive: at byte {end}"
+
+
+def spoil_a_header(place: Path) -> str:
+    shard = place / "train" / "shard-000001.tar"
+    begin = last_pair(shard)
+    content = shard.read_bytes()
+    shard.write_bytes(content[:begin] + b"?" * 512 + content[begin + 512 :])
+    return f"{shard} is not a whole tar archive: at byte {begin}"
+
+
+LABEL_DAMAGES = [no_label, no_image, wrong_label, large_label, lose_a_half_of_each_of_two_pairs]
+TAR_DAMAGES = [truncate_tar, cut_between_members, cut_inside_a_header, spoil_a_header, no_tar]
+
+
+@pytest.mark.parametrize("damage", [*TAR_DAMAGES, *LABEL_DAMAGES])
 def test_a_damaged_shard_is_refused_with_its_place(damage, tmp_path: Path) -> None:
     place = make_shards(tmp_path / "in")
     message = damage(place)
@@ -198,6 +253,35 @@ def test_a_damaged_shard_is_refused_with_its_place(damage, tmp_path: Path) -> No
 def test_where_there_is_none_the_ways_out_are_said(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"no ImageNet in .*\n.*train/<class>/\*.JPEG"):
         data.source_files(DATA, tmp_path)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte: room for five images of 256 x 256, not for six."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = f"mount -t tmpfs -o size=1m tmpfs '{place}'"
+    if subprocess.run(mount, shell=True, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a file system")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_an_error_and_no_death(
+    tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(small_disk))
+    source = make_folders(tmp_path / "in")
+    # In a process of its own, for a hole in a mapped file on a full disk kills its writer.
+    script = f"""
+from pathlib import Path
+from tests.workloads.test_imagenet import prepared
+prepared(Path({str(source)!r}), Path({str(tmp_path / "out")!r}))
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert f"cannot write prepared data below {small_disk}/guided-descent: No space" in done.stderr
+    assert list((small_disk / "guided-descent/imagenet").iterdir()) == []
 
 
 def test_without_pillow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import multiprocessing
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from harness import registry
 from tests.workloads.text_made import of_text, text
 from workloads.data import tokenised
 from workloads.data.corpus import Corpus, find, pieces, split_of
 from workloads.data.ids import permuted_ids
 from workloads.data.manifest import has_its_hashes
+from workloads.data.sequences import CorpusSettings
 from workloads.data.tokenizer import PairEncoding, Words
 from workloads.lm import data as lm
 from workloads.rnn import data as rnn
@@ -170,6 +173,17 @@ def test_a_text_is_tokenised_once(
     assert len(list(cache.iterdir())) == 4
 
 
+def test_another_version_of_the_library_makes_its_own_tokens(
+    corpus: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for library in ("one", "another"):
+        monkeypatch.setattr(metadata, "version", lambda _, library=library: library)
+        for kind in ("bpe", "word"):
+            prepared(corpus, tmp_path / "made", tokenizer=kind)
+    # Whole words need no library.
+    assert len(list(cache.iterdir())) == 3
+
+
 def test_two_processes_at_once_tokenise_it_whole(corpus: Path, tmp_path: Path, cache: Path) -> None:
     context = multiprocessing.get_context("spawn")
     jobs = [
@@ -196,3 +210,11 @@ def test_a_corpus_of_fewer_sequences_is_taken_whole(corpus: Path, tmp_path: Path
     folder = prepared(corpus, tmp_path / "parted", train=10**6, validation=10**6, tokenizer="word")
     assert len(ids_of(folder, "validation")) <= 1 + len(ids) // 10
     assert ids_of(folder, "validation") == ids[: len(ids_of(folder, "validation"))].tolist()
+
+
+@pytest.mark.parametrize("name", ["lm", "rnn"])
+@pytest.mark.parametrize("suite", ["standard", "large"])
+def test_every_suite_demands_a_batch_of_sequences(name: str, suite: str) -> None:
+    declared = registry.workload(name).at(suite)
+    settings = CorpusSettings.model_validate(declared.data.settings)
+    assert min(settings.least, settings.train) >= declared.batch_size

@@ -14,6 +14,7 @@ from pyarrow import parquet
 from harness.errors import HarnessError, UnknownNameError
 from tests.workloads.text_made import of_shards, of_text, shard, text
 from workloads.data import stream, tokenised
+from workloads.data.corpus import pieces
 from workloads.data.manifest import is_whole
 from workloads.lm import data as lm
 from workloads.spec import Data
@@ -65,6 +66,19 @@ def test_no_text_names_the_folder_and_what_to_do(tmp_path: Path) -> None:
     assert "--data-dir DIR" in said
 
 
+@pytest.mark.parametrize("name", ["test.txt", "my.test.corpus.txt"])
+def test_no_text_to_train_on_names_what_there_is(place: Path, name: str) -> None:
+    (place / "train.txt").rename(place / name)
+    said = refusal(of_text(), place)
+    assert f"in {place}: {name} is for test, valid.txt is for validation" in said
+    assert "has 'train' in its name first, or none of valid, validation, val, dev, test" in said
+
+
+def test_a_single_file_that_is_named_after_another_split(place: Path) -> None:
+    said = refusal(of_text(), place / "valid.txt")
+    assert f"in {place}/valid.txt: valid.txt is for validation" in said
+
+
 @pytest.mark.parametrize("split", ["train", "valid"])
 def test_an_empty_text(place: Path, split: str) -> None:
     (place / f"{split}.txt").write_text("")
@@ -77,14 +91,22 @@ def test_a_text_of_less_than_one_sequence(place: Path) -> None:
     (place / "train.txt").write_text("a few words .\n")
     said = refusal(of_text(train=1, tokenizer="word"), place)
     assert "train: 5 tokens are 0 sequences of 8; at least 1 are needed" in said
-    assert "put more text beside it" in said
+    assert f"put more text beside {place}/train.txt" in said
 
 
 def test_a_text_of_less_than_one_batch(place: Path) -> None:
     (place / "train.txt").write_text(text(50))
     said = refusal(of_text(train=4000, tokenizer="word"), place)
     assert "sequences of 8; at least 64 are needed" in said
-    assert f"{place.parent}/cache" in said
+    assert f"put more text beside {place}/train.txt, or take a corpus" in said
+    assert f"{place.parent}/cache" not in said
+
+
+def test_too_little_to_part_off_a_validation_split(place: Path) -> None:
+    (place / "valid.txt").unlink()
+    (place / "train.txt").write_text("a few words .\n")
+    said = refusal(of_text(train=1, tokenizer="word"), place)
+    assert f"put more text beside {place}/train.txt, or take a corpus" in said
 
 
 def test_text_that_is_not_utf8(place: Path) -> None:
@@ -118,6 +140,35 @@ def test_a_parquet_file_without_text_or_cut_short(place: Path) -> None:
     assert f"{file} has no column 'text'\n  it has: content, url" in refusal(of_text(), place)
     os.truncate(file, 100)
     assert f"{file} is no whole Parquet file" in refusal(of_text(), place)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"), [([b"caf\xe9"], "binary"), ([1, 2], "int64"), ([["a"]], "list<")]
+)
+def test_a_parquet_column_of_another_type(place: Path, column: list, kind: str) -> None:
+    (place / "train.txt").unlink()
+    file = place / "train.parquet"
+    parquet.write_table(pyarrow.table({"text": column}), file)
+    said = refusal(of_text(), place)
+    assert f"column 'text' of {file} is of type {kind}" in said
+    assert "allowed: string" in said
+
+
+def test_a_parquet_column_that_is_not_utf8(place: Path) -> None:
+    (place / "train.txt").unlink()
+    file = place / "train.parquet"
+    latin = pyarrow.array(["fine", "café".encode("latin-1")], type=pyarrow.binary())
+    table = pyarrow.table({"text": latin.view(pyarrow.string())})
+    parquet.write_table(table, file)
+    said = refusal(of_text(), place)
+    assert f"column 'text' of {file} is not UTF-8 after row 0" in said
+
+
+@pytest.mark.parametrize("kind", [pyarrow.large_string(), pyarrow.dictionary("int32", "string")])
+def test_every_parquet_type_of_text_is_read(tmp_path: Path, kind: pyarrow.DataType) -> None:
+    file = tmp_path / "train.parquet"
+    parquet.write_table(pyarrow.table({"text": pyarrow.array(["a b", "c"]).cast(kind)}), file)
+    assert "".join(pieces([file])) == "a b\n\nc\n\n"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`harness data prepare wikitext-2`: whole or not at all."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -72,6 +73,26 @@ def test_a_half_is_never_read_and_goes_on(home: Path, tmp_path: Path) -> None:
         prepare_wikitext("wikitext-2", tmp_path, None, silent)
     last.write_bytes(content)
     assert len(list(prepare_wikitext("wikitext-2", tmp_path, None, silent).iterdir())) == 3
+
+
+def test_a_damaged_file_is_fetched_again(home: Path, tmp_path: Path) -> None:
+    folder = prepare_wikitext("wikitext-2", tmp_path, None, silent)
+    damaged = folder / FILES["wikitext-2"][1][0]
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:8] + bytes(len(whole) - 16) + whole[-8:])
+    prepare_wikitext("wikitext-2", tmp_path, None, silent)
+    assert damaged.read_bytes() == whole
+
+
+def test_a_missing_library_is_no_damage(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prepare_wikitext("wikitext-2", tmp_path, None, silent)
+    before = folder.stat()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(HarnessError, match=r"needs pyarrow\n  pip install"):
+        prepare_wikitext("wikitext-2", tmp_path, None, silent)
+    assert folder.stat() == before
 
 
 def test_it_is_taken_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

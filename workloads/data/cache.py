@@ -7,8 +7,8 @@
 
 The key is a hash of the workload's content, the suite's data settings, the instance seed, the files
 that the data are read from, and the format. An instance is written beside its place and renamed
-into it, so a folder under its key is whole; should a size not fit its manifest all the same, it is
-made again.
+into it, so a folder under its key is whole; should a size or, up to 1 GB in all, a hash not fit its
+manifest all the same, it is made again. That is checked at each use: 0.1 s for 100 MB.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
 from harness.canonical import sha256_json
 from harness.errors import HarnessError
-from workloads.data.manifest import is_whole, write_manifest
+from workloads.data.manifest import is_intact, write_manifest
 from workloads.data.paths import default_cache_dir
+from workloads.data.stamps import stamps
 from workloads.spec import Data, SuiteWorkload
 
 FORMAT_VERSION = 1
@@ -80,21 +81,18 @@ def prepared(
     cache = (cache_dir if cache_dir is not None else default_cache_dir()).absolute()
     data = workload.at(suite).data
     module = workload.module("data")
-    key = _key(workload.content_hash, data, instance_seed, module.source_files(data, data_dir))
+    with _reading():
+        files = module.source_files(data, data_dir)
+        key = _key(workload.content_hash, data, instance_seed, files)
 
     def make(folder: Path) -> None:
         module.prepare(data, instance_seed, folder, data_dir)
 
-    was_there = is_whole(cache / INSTANCES / key)
-    place = kept(cache, INSTANCES, key, make)
-    if not was_there:
-        with _writing(cache):
-            evict(cache, keep=place)
-    return place
+    return kept(cache, INSTANCES, key, make)
 
 
 def kept(cache: Path, kind: str, key: str, make: Callable[[Path], None]) -> Path:
-    """The folder of something that the cache keeps, made now unless it is there and whole.
+    """The folder of something that the cache keeps, made now unless it is there and intact.
 
     Args:
         cache: the cache's folder.
@@ -106,24 +104,29 @@ def kept(cache: Path, kind: str, key: str, make: Callable[[Path], None]) -> Path
         HarnessError: the cache cannot be written.
     """
     place = cache / kind / key
-    if not is_whole(place):
-        with _writing(cache), _locked(cache, f"{kind}-{key[0]}"):
-            if not is_whole(place):
-                _make(make, place)
+    if not is_intact(place):
+        with _writing(cache):
+            with _locked(cache, f"{kind}-{key[0]}"):
+                if not is_intact(place):
+                    _make(make, place)
+            evict(cache, keep=place)
     _mark_used(place)
     return place
 
 
 def evict(cache: Path, keep: Path, limit_bytes: int = LIMIT_BYTES) -> None:
-    """Delete the least recently used instances until the cache is within its limit.
+    """Delete what killed processes left, then the least recently used instances over the limit.
+
+    Decoded pictures and tokens stay, for they may take hours to make again.
 
     Args:
         cache: the cache's folder.
         keep: an instance that stays.
         limit_bytes: how much all instances may take.
     """
+    _remove_left_overs(cache)
     oldest_first = sorted(
-        (_used_s(place), place) for place in (cache / INSTANCES).iterdir() if place.is_dir()
+        (_used_s(place), place) for place in (cache / INSTANCES).glob("[!.]*") if place.is_dir()
     )
     total = sum(_size(place) for _, place in oldest_first)
     for used_s, place in oldest_first:
@@ -134,15 +137,25 @@ def evict(cache: Path, keep: Path, limit_bytes: int = LIMIT_BYTES) -> None:
             _remove(place)
 
 
+def _remove_left_overs(cache: Path) -> None:
+    for left_over in cache.glob(f"*/{TEMPORARY}*"):
+        digit = left_over.name.removeprefix(TEMPORARY)[:1]
+        # Who makes a folder holds its lock, so one whose lock is free is nobody's.
+        with (
+            suppress(BlockingIOError),
+            _locked(cache, f"{left_over.parent.name}-{digit}", wait=False),
+        ):
+            _remove(left_over)
+
+
 def _key(content_hash: str, data: Data, instance_seed: str, files: tuple[Path, ...]) -> str:
-    stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return sha256_json(
         {
             "format": FORMAT_VERSION,
             "workload": content_hash,
             "data": data.model_dump(mode="json"),
             "instance_seed": instance_seed,
-            "files": stamps,
+            "files": stamps(files),
         }
     )[:40]
 
@@ -163,13 +176,21 @@ def _make(make: Callable[[Path], None], place: Path) -> None:
 
 
 @contextmanager
-def _locked(cache: Path, name: str) -> Iterator[None]:
+def _locked(cache: Path, name: str, wait: bool = True) -> Iterator[None]:
     # Sixteen locks a kind, not one a key: they are never deleted, for a lock that is deleted while
     # another process waits for it protects nothing.
     (cache / "locks").mkdir(parents=True, exist_ok=True)
     with (cache / "locks" / f"{name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unreadable(error) from error
 
 
 @contextmanager
@@ -179,14 +200,18 @@ def _writing(cache: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if _is_elsewhere(error.filename, cache):
-            raise HarnessError(
-                f"cannot read {error.filename}: {error.strerror or error}",
-                "the data are prepared from it: put it there again, or let it be read",
-            ) from error
+            raise _unreadable(error) from error
         raise HarnessError(
             f"cannot write prepared data below {cache}: {error.strerror or error}",
             "free some space there, or set XDG_CACHE_HOME to a folder that can be written",
         ) from error
+
+
+def _unreadable(error: OSError) -> HarnessError:
+    return HarnessError(
+        f"cannot read {error.filename}: {error.strerror or error}",
+        "the data are prepared from it: put it there again, or let it be read",
+    )
 
 
 def _is_elsewhere(name: object, cache: Path) -> bool:

@@ -1,13 +1,14 @@
 """CIFAR-10 from the official python archive or its unpacked folder, without running its pickles.
 
 The archive holds pickled dictionaries of numpy arrays. A pickle is a program; the reader here knows
-only the three names such an array needs and refuses every other.
+only the three names such an array needs, gives it harmless things for them and refuses every other.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import math
 import pickle
 import tarfile
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ from workloads.spec import Count, Frozen
 
 ARCHIVE = "cifar-10-python.tar.gz"
 FOLDER = "cifar-10-batches-py"
+BINARY = "cifar-10-*bin*"
+"""The names of the same images in another form, which is not read."""
 MD5 = "c58f30108f718f92721af3b95e74349a"
 TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST_BATCH = "test_batch"
@@ -34,11 +37,7 @@ WAYS_OUT = (
     f"  without: harness data prepare cifar10 --from PATH, where PATH is {ARCHIVE} or {FOLDER};\n"
     f"  or --data-dir DIR, where DIR holds one of them"
 )
-
-_ALLOWED = {
-    (f"numpy.{core}.multiarray", "_reconstruct"): np.ndarray.__reduce__(np.empty(0))[0]
-    for core in ("core", "_core")
-} | {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype}
+AGAIN = f"to fetch it again\n  {WAYS_OUT}"
 
 
 class Batch(NamedTuple):
@@ -62,6 +61,40 @@ class CifarSettings(Frozen):
     validation: Count = 10_000
 
 
+class _Bytes(np.ndarray[Any, np.dtype[np.uint8]]):
+    """An array that takes nothing from a pickle but its shape and its bytes."""
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, kind, is_fortran, content = state
+        if not isinstance(kind, _ByteType) or math.prod(shape) != len(content):
+            raise pickle.UnpicklingError("its array is none of bytes, or not of their number")
+        super().__setstate__((1, shape, np.dtype(np.uint8), is_fortran, content))
+
+
+class _ByteType:
+    """Stands for numpy's type, which a damaged state makes crash."""
+
+    def __init__(self, code: object, *_: object) -> None:
+        if code not in ("u1", b"u1"):
+            raise pickle.UnpicklingError(f"it holds an array of {code!r}, allowed: u1")
+
+    def __setstate__(self, state: object) -> None:
+        """Byte order and the like, which mean nothing to bytes."""
+
+
+def _no_bytes(*_: object) -> _Bytes:
+    return np.empty(0, np.uint8).view(_Bytes)
+
+
+_ALLOWED = {
+    ("numpy.core.multiarray", "_reconstruct"): _no_bytes,
+    ("numpy._core.multiarray", "_reconstruct"): _no_bytes,
+    ("numpy", "ndarray"): None,
+    ("numpy", "dtype"): _ByteType,
+}
+"""What stands for the three names; `ndarray` is only ever an argument."""
+
+
 class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
@@ -70,16 +103,18 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def read_pickle(content: bytes, name: str) -> Any:
-    """Numbers, strings, lists, dictionaries and plain arrays of a pickle, and nothing else.
+    """Numbers, strings, lists, dictionaries and arrays of bytes of a pickle, and nothing else.
 
     Raises:
         HarnessError: the pickle is damaged or asks for any other object.
     """
     try:
         return _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError) as error:
+    except Exception as error:
+        # There is no saying what a damaged pickle raises: a missing attribute, no memory.
         raise HarnessError(
-            f"{name} is refused: {error}", "a CIFAR-10 batch holds only arrays, lists and strings"
+            f"{name} is refused: {error or type(error).__name__}",
+            f"a CIFAR-10 batch holds only arrays, lists and strings; {AGAIN}",
         ) from error
 
 
@@ -124,11 +159,13 @@ def files(data_dir: Path | None) -> tuple[Path, ...]:
     """The archive, or the six batches of the unpacked folder; arguments and errors as `load`."""
     place = data_dir if data_dir is not None else default_data_dir()
     for candidate in (place, place / FOLDER, place / ARCHIVE):
-        if candidate.is_file():
+        if candidate.is_file() and not candidate.match(BINARY):
             return (candidate,)
         if (candidate / TEST_BATCH).is_file():
             return tuple(candidate / name for name in BATCHES if (candidate / name).is_file())
-    raise HarnessError(f"no CIFAR-10 in {place}", WAYS_OUT)
+    binary = next((found for found in (place, *place.glob("*")) if found.match(BINARY)), None)
+    seen = f": {binary} is the binary version, wanted is the python version" if binary else ""
+    raise HarnessError(f"no CIFAR-10 in {place}{seen}", WAYS_OUT)
 
 
 def check_md5(archive: Path) -> None:
@@ -172,11 +209,14 @@ def _batch(content: bytes, name: str) -> Batch:
     labels = value.get(b"labels") if isinstance(value, dict) else None
     if not isinstance(images, np.ndarray) or not isinstance(labels, list):
         raise HarnessError(f"{name} has no 'data' array and 'labels' list", WAYS_OUT)
-    if images.dtype != np.uint8 or images.shape != (BATCH_EXAMPLES, IMAGE_BYTES):
+    if images.shape != (BATCH_EXAMPLES, IMAGE_BYTES):
         raise HarnessError(
-            f"{name} holds {images.dtype} images of shape {images.shape}",
-            f"allowed: uint8 of shape ({BATCH_EXAMPLES}, {IMAGE_BYTES})",
+            f"{name} holds images of shape {images.shape}",
+            f"allowed: ({BATCH_EXAMPLES}, {IMAGE_BYTES}); {AGAIN}",
         )
-    if len(labels) != len(images) or not set(labels) <= set(range(10)):
-        raise HarnessError(f"{name} has labels other than {BATCH_EXAMPLES} numbers from 0 to 9")
-    return Batch(images, np.array(labels, dtype=np.int64))
+    if len(labels) != len(images) or not all(label in range(10) for label in labels):
+        raise HarnessError(
+            f"{name} has labels other than {BATCH_EXAMPLES} numbers from 0 to 9",
+            AGAIN,
+        )
+    return Batch(np.asarray(images), np.array(labels, dtype=np.int64))

@@ -13,10 +13,13 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import HarnessError
 from workloads.data.paths import default_data_dir
+
+if TYPE_CHECKING:
+    import pyarrow
 
 TEXT = (".txt", ".txt.gz", ".tokens", ".raw")
 PARQUET = ".parquet"
@@ -29,6 +32,10 @@ SPLITS = {
     "dev": "validation",
     "test": "test",
 }
+RENAME = (
+    "a file to train on has 'train' in its name first, or none of "
+    f"{', '.join(part for part in SPLITS if part != 'train')}"
+)
 PIECE_CHARACTERS = 2**20
 PARQUET_ROWS = 256
 EXTRA = "pip install 'guided-descent[text]'"
@@ -63,7 +70,7 @@ def find(corpus: str, data_dir: Path | None, suffixes: tuple[str, ...]) -> Corpu
         suffixes: how the files' names may end.
 
     Raises:
-        HarnessError: no such file is there.
+        HarnessError: no such file is there, or none to train on.
     """
     base = data_dir if data_dir is not None else default_data_dir()
     place = base / corpus if (base / corpus).exists() else base
@@ -73,12 +80,19 @@ def find(corpus: str, data_dir: Path | None, suffixes: tuple[str, ...]) -> Corpu
     for file in files:
         by_split[split_of(file)].append(file)
     if not by_split["train"]:
-        raise HarnessError(
-            f"no training text of corpus '{corpus}' in {place}: no file ends in "
-            f"{', '.join(suffixes)}",
-            ways_out(corpus),
-        )
+        raise _none_to_train_on(corpus, place, suffixes, files)
     return Corpus(place, *(tuple(by_split[split]) for split in ("train", "validation", "test")))
+
+
+def _none_to_train_on(
+    corpus: str, place: Path, suffixes: tuple[str, ...], files: list[Path]
+) -> HarnessError:
+    said = ", ".join(f"{file.name} is for {split_of(file)}" for file in files)
+    return HarnessError(
+        f"no training text of corpus '{corpus}' in {place}: "
+        + (said or f"no file ends in {', '.join(suffixes)}"),
+        f"{RENAME};\n  {ways_out(corpus)}" if files else ways_out(corpus),
+    )
 
 
 def ways_out(corpus: str) -> str:
@@ -100,7 +114,8 @@ def pieces(files: Iterable[Path]) -> Iterator[str]:
     the rows of WikiText do.
 
     Raises:
-        HarnessError: a file cannot be read, is cut short, is not UTF-8, or has no column `text`.
+        HarnessError: a file cannot be read, is cut short, is not UTF-8, or has no column `text` of
+            strings.
     """
     for file in files:
         if file.name.endswith(PARQUET):
@@ -136,20 +151,36 @@ def _opened(file: Path) -> gzip.GzipFile | io.BufferedReader:
 
 def _parquet_pieces(file: Path) -> Iterator[str]:
     try:
-        from pyarrow import ArrowInvalid, parquet
+        from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise HarnessError(f"reading {file} needs pyarrow", EXTRA) from error
+    rows = 0
     try:
         with parquet.ParquetFile(file) as opened:
-            if COLUMN not in opened.schema_arrow.names:
-                raise HarnessError(
-                    f"{file} has no column '{COLUMN}'",
-                    f"it has: {', '.join(opened.schema_arrow.names)}",
-                )
+            _check_column(file, opened.schema_arrow)
             for batch in opened.iter_batches(batch_size=PARQUET_ROWS, columns=[COLUMN]):
-                rows = (row for row in batch.column(0).to_pylist() if row)
-                yield "".join(row if row.endswith("\n") else f"{row}\n\n" for row in rows)
-    except (ArrowInvalid, OSError) as error:
+                texts = [text for text in batch.column(0).to_pylist() if text]
+                rows += len(batch)
+                yield "".join(text if text.endswith("\n") else f"{text}\n\n" for text in texts)
+    except UnicodeDecodeError as error:
+        raise HarnessError(
+            f"column '{COLUMN}' of {file} is not UTF-8 after row {rows}: {error}",
+            "write the file again with the column as UTF-8",
+        ) from error
+    except (ArrowException, OSError) as error:
         raise HarnessError(
             f"{file} is no whole Parquet file: {error}", "copy or download it again"
         ) from error
+
+
+def _check_column(file: Path, schema: pyarrow.Schema) -> None:
+    from pyarrow import types
+
+    if COLUMN not in schema.names:
+        raise HarnessError(f"{file} has no column '{COLUMN}'", f"it has: {', '.join(schema.names)}")
+    kind = schema.field(COLUMN).type
+    stored = kind.value_type if types.is_dictionary(kind) else kind
+    if not (types.is_string(stored) or types.is_large_string(stored)):
+        raise HarnessError(
+            f"column '{COLUMN}' of {file} is of type {kind}", "allowed: string, large_string"
+        )

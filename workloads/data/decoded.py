@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from workloads.data import imagenet
 from workloads.data.cache import kept
 from workloads.data.imagenet import Encoded, ImagenetSettings
 from workloads.data.paths import default_cache_dir
+from workloads.data.stamps import stamps
 
 FORMAT_VERSION = 1
 KIND = "imagenet"
@@ -73,7 +75,7 @@ def decoded(image: Encoded, side: int) -> npt.NDArray[np.uint8]:
     try:
         with pillow.open(io.BytesIO(image.content)) as opened:
             picture = opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
         raise HarnessError(
             f"{image.name} cannot be decoded: {error}", "fetch it again, or take it out"
         ) from error
@@ -89,7 +91,7 @@ def _decode(settings: ImagenetSettings, data_dir: Path | None, folder: Path) -> 
     for split in imagenet.SPLITS:
         (folder / split).mkdir()
         shape = (settings.count(split), 3, settings.side, settings.side)
-        pixels = np.lib.format.open_memmap(folder / split / "inputs.npy", "w+", np.uint8, shape)
+        pixels = _reserved(folder / split / "inputs.npy", shape)
         images = imagenet.encoded(settings, data_dir, split)
         classes = _fill(pixels, images, settings.side)
         if len(classes) != len(pixels):
@@ -100,6 +102,15 @@ def _decode(settings: ImagenetSettings, data_dir: Path | None, folder: Path) -> 
             )
         pixels.flush()
         np.save(folder / split / "classes.npy", np.array(classes, dtype=np.int64))
+
+
+def _reserved(file: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
+    pixels = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
+    with file.open("r+b") as stream:
+        # A mapped file has holes for pages not yet written. If the disk filled up under one, the
+        # process would die of SIGBUS; here it is an OSError.
+        os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
+    return pixels
 
 
 def _fill(pixels: npt.NDArray[np.uint8], images: Iterator[Encoded], side: int) -> list[int]:
@@ -115,10 +126,9 @@ def _fill(pixels: npt.NDArray[np.uint8], images: Iterator[Encoded], side: int) -
 
 
 def _key(settings: ImagenetSettings, data_dir: Path | None) -> str:
-    files = imagenet.files(data_dir)
-    stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    files = stamps(imagenet.files(data_dir))
     return sha256_json(
-        {"format": FORMAT_VERSION, "settings": settings.model_dump(mode="json"), "files": stamps}
+        {"format": FORMAT_VERSION, "settings": settings.model_dump(mode="json"), "files": files}
     )[:40]
 
 

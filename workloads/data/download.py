@@ -24,7 +24,9 @@ Progress = Callable[[int, int | None], None]
 
 
 def prepare_cifar10(data_dir: Path, source: Path | None, progress: Progress) -> Path:
-    """Put CIFAR-10's unpacked folder into a data folder; does nothing if it is there and whole.
+    """Put CIFAR-10's unpacked folder into a data folder; does nothing if it is there and readable.
+
+    A folder that cannot be read to its end is replaced.
 
     Args:
         data_dir: where to put it.
@@ -38,20 +40,20 @@ def prepare_cifar10(data_dir: Path, source: Path | None, progress: Progress) -> 
         HarnessError: no network, a broken archive, or a folder that cannot be written.
     """
     place = data_dir / cifar10.FOLDER
-    if source is None and _has_all(place):
-        return place
     try:
+        if source is None and _is_whole(place):
+            return place
         data_dir.mkdir(parents=True, exist_ok=True)
         if source is not None:
             _take(source, place)
         else:
             _download_and_unpack(data_dir, progress)
+        cifar10.load(place)
     except OSError as error:
         raise HarnessError(
             f"cannot put CIFAR-10 into {data_dir}: {error.strerror or error}",
             "free some space there (400 MB), or name another folder with --data-dir DIR",
         ) from error
-    cifar10.load(place)
     return place
 
 
@@ -139,5 +141,9 @@ def _take(source: Path, place: Path) -> None:
     shutil.rmtree(making, ignore_errors=True)
 
 
-def _has_all(place: Path) -> bool:
-    return all((place / name).is_file() for name in cifar10.BATCHES)
+def _is_whole(place: Path) -> bool:
+    try:
+        cifar10.load(place)
+    except HarnessError:
+        return False
+    return True

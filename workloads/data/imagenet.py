@@ -10,6 +10,7 @@ Images come one by one, in the order of sorted names; nothing is ever whole in m
 from __future__ import annotations
 
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ SPLITS = {"train": "train", "validation": "val"}
 """The benchmark's splits and their folders."""
 SUFFIXES = (".jpeg", ".jpg", ".png")
 TARGET_SUFFIX = ".cls"
+PAIRS = "a shard holds pairs KEY.jpg and KEY.cls; a shard of one class is named <class>.tar"
 WAYS_OUT = (
     "allowed below --data-dir DIR (or DIR/imagenet): train/<class>/*.JPEG and val/<class>/*.JPEG,\n"
     "  or train/*.tar and val/*.tar: shards of pairs KEY.jpg and KEY.cls, or <class>.tar of images"
@@ -121,7 +123,12 @@ def _of_shard(shard: Path) -> Iterator[Encoded]:
     if images:
         raise HarnessError(
             f"{next(iter(images.values())).name} has no {TARGET_SUFFIX} file beside it",
-            "a shard holds pairs KEY.jpg and KEY.cls; a shard of one class is named <class>.tar",
+            PAIRS,
+        )
+    if labels:
+        raise HarnessError(
+            f"{shard}: {next(iter(labels)).lstrip('/')}{TARGET_SUFFIX} has no image beside it",
+            f"{PAIRS}; allowed images: {', '.join(SUFFIXES)}",
         )
 
 
@@ -132,10 +139,23 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
                 stream = tar.extractfile(member)
                 if stream is not None:
                     yield member.name, stream.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
+            _check_end(tar)
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise HarnessError(
             f"{archive} is not a whole tar archive: {error}", "fetch it again, or take it out"
         ) from error
+
+
+def _check_end(tar: tarfile.TarFile) -> None:
+    """Demand the zeros that end an archive; tarfile takes any damaged or missing header for it."""
+    end = b""
+    if tar.fileobj is not None:
+        tar.fileobj.seek(tar.offset)
+        end = tar.fileobj.read(tarfile.BLOCKSIZE)
+    if end != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError(
+            f"at byte {tar.offset} there is neither another member nor the archive's end"
+        )
 
 
 def _key(name: str) -> tuple[str, str]:

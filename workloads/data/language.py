@@ -12,9 +12,10 @@ What holds over long distances:
 Every instance speaks this language with its words renamed: a permutation of all token ids, drawn
 from the instance seed, hides which word is which, so all instances are equally hard.
 
-The probability of every word given the words before it and the topic is known. The mean of its
-negative logarithm bounds any model's expected loss from below (`lower_bound`); the topic's entropy,
-at most log(topics) a document, is all that a perfect model would lose against it.
+The probability of every word given the words before it and what its writer knows besides is known.
+The mean of its negative logarithm bounds any model's expected loss from below (`lower_bound`); the
+entropy of what the words do not show, the topic (at most log(topics) a document) and which mentions
+were introductions, is all that a perfect model would lose against it.
 
 Everything is integer arithmetic and look-ups on raw Philox words: the same bytes on every machine.
 """

@@ -42,7 +42,7 @@ class CorpusSettings(Frozen):
     test: Annotated[int, Field(ge=0)] = 0
     """0 where the corpus has no files to test on."""
     least: Count = 64
-    """Training sequences that there must be, so that there is a batch."""
+    """Training sequences that there must be, so that there is a batch: no less than its size."""
     time: Count
     """Tokens that a model reads at once; the targets are the next ones."""
     vocabulary: Annotated[int, Field(ge=300, le=2**18)]
@@ -83,8 +83,9 @@ def prepare(
         return
     settings = checked_settings(CorpusSettings, data.settings, workload)
     ids = permuted_ids(instance_seed, settings.vocabulary)
-    for split, stream in _streams(data.source, settings, data_dir).items():
-        count = _sequences(split, stream, settings)
+    found = _find(data.source, settings, data_dir)
+    for split, stream in _streams(found, settings).items():
+        count = _sequences(split, stream, settings, found)
         write_rows(folder / split, stream, count, settings.time, ids)
 
 
@@ -107,15 +108,16 @@ def _language(settings: LanguageSettings, seed: str, folder: Path) -> None:
         write_split(folder, split, rows[:, :-1], rows[:, 1:])
 
 
-def _sequences(split: str, stream: Stream, settings: CorpusSettings) -> int:
+def _sequences(split: str, stream: Stream, settings: CorpusSettings, found: corpus.Corpus) -> int:
     count = min(settings.counts[split], stream.sequences(settings.time))
     least = min(settings.least, settings.train) if split == "train" else 1
     if count < least:
-        names = ", ".join(str(file) for file, _ in stream.files)
+        # The stream's own files may be tokens in the cache.
+        names = ", ".join(map(str, found.by_split.get(split, found.train)))
         raise HarnessError(
             f"{split}: {len(stream)} tokens are {count} sequences of {settings.time}; at least "
             f"{least} are needed",
-            f"put more text beside it, or take a corpus that has more; read: {names}",
+            f"put more text beside {names}, or take a corpus that has more",
         )
     return count
 
@@ -134,9 +136,8 @@ def _find(source: str, settings: CorpusSettings, data_dir: Path | None) -> corpu
     return found
 
 
-def _streams(source: str, settings: CorpusSettings, data_dir: Path | None) -> dict[str, Stream]:
+def _streams(found: corpus.Corpus, settings: CorpusSettings) -> dict[str, Stream]:
     """The tokens of each split that is wanted; validation is the text's beginning if need be."""
-    found = _find(source, settings, data_dir)
     wanted = {split: count * settings.time + 1 for split, count in settings.counts.items() if count}
     if not found.validation:
         wanted["train"] += wanted["validation"]

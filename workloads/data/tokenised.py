@@ -3,7 +3,8 @@
     <cache>/corpora/<key>/{train,validation,test}.tokens    little-endian, uint16 or uint32
     <cache>/corpora/<key>/{tokenizer.json,words.txt}        what they were made with
 
-The key is a hash of the text's own SHA-256, of what is made of it, and of the format.
+The key is a hash of the text's own SHA-256, of what is made of it, of the version of the library
+that makes it, and of the format.
 """
 
 from __future__ import annotations
@@ -67,12 +68,12 @@ def tokenised(
 
 
 def _key(
-    files: dict[str, tuple[Path, ...]], kind: str, vocabulary: int, most: dict[str, int]
+    files: dict[str, tuple[Path, ...]], kind: tokenizer.Kind, vocabulary: int, most: dict[str, int]
 ) -> str:
     return sha256_json(
         {
             "format": FORMAT_VERSION,
-            "tokenizer": kind,
+            "tokenizer": [kind, tokenizer.version(kind)],
             "vocabulary": vocabulary,
             "most": most,
             "files": {split: [_sha256(file) for file in some] for split, some in files.items()},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from importlib import metadata
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -28,6 +29,7 @@ BPE_FILE = "tokenizer.json"
 WORDS_FILE = "words.txt"
 UNKNOWN = "<unk>"
 END_OF_LINE = "<eos>"
+MISSING = "byte-pair encoding needs the library tokenizers"
 TRAINED_ON_CHARACTERS = 2**25
 """A pair encoding is made from the first so many characters of the training text."""
 
@@ -51,6 +53,18 @@ def train(kind: Kind, texts: Iterable[str], vocabulary: int) -> Coder:
     return PairEncoding.of(texts, vocabulary)
 
 
+def version(kind: Kind) -> str:
+    """The version of the library that decides the ids, besides the text; "" if none does.
+
+    Raises:
+        HarnessError: the library is not there.
+    """
+    try:
+        return metadata.version("tokenizers") if kind == "bpe" else ""
+    except metadata.PackageNotFoundError as error:
+        raise HarnessError(MISSING, EXTRA) from error
+
+
 class PairEncoding:
     """Byte-level byte-pair encoding, split as for GPT-2, by the library `tokenizers`."""
 
@@ -67,7 +81,7 @@ class PairEncoding:
         try:
             from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
         except ImportError as error:
-            raise HarnessError("byte-pair encoding needs the library tokenizers", EXTRA) from error
+            raise HarnessError(MISSING, EXTRA) from error
         made = Tokenizer(models.BPE())
         made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         made.decoder = decoders.ByteLevel()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import deque
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -22,14 +23,16 @@ FILES = {
         ("train-00000-of-00002.parquet", "train-00001-of-00002.parquet", *HELD_OUT),
     ),
 }
+SUFFIXES = (*corpus.TEXT, corpus.PARQUET)
 MARK = b"PAR1"
 """How a Parquet file begins and ends."""
 
 
 def prepare_wikitext(name: str, data_dir: Path, source: Path | None, progress: Progress) -> Path:
-    """Put WikiText into its folder in a data folder; does nothing if it is there.
+    """Put WikiText into its folder in a data folder; does nothing if it is there and readable.
 
-    The folder takes its name when all its files are there, so a half is never read.
+    The folder takes its name when all its files are there, so a half is never read. One that cannot
+    be read to its end is replaced.
 
     Args:
         name: `wikitext-2` or `wikitext-103`.
@@ -42,13 +45,14 @@ def prepare_wikitext(name: str, data_dir: Path, source: Path | None, progress: P
         The folder.
 
     Raises:
-        HarnessError: no network, a broken file, or a folder that cannot be written.
+        HarnessError: no network, a broken file, a folder that cannot be written, or pyarrow is not
+            installed.
     """
     place = data_dir / name
-    if place.is_dir() and source is None:
-        return place
     making = data_dir / f"{name}.making"
     try:
+        if source is None and _is_whole(name, place):
+            return place
         making.mkdir(parents=True, exist_ok=True)
         if source is not None:
             _copy(name, source, making)
@@ -56,12 +60,30 @@ def prepare_wikitext(name: str, data_dir: Path, source: Path | None, progress: P
             _download(name, making, progress)
         shutil.rmtree(place, ignore_errors=True)
         making.rename(place)
+        _read(name, place)
     except OSError as error:
         raise HarnessError(
             f"cannot put {name} into {data_dir}: {error.strerror or error}",
             "free some space there (350 MB), or name another folder with --data-dir DIR",
         ) from error
     return place
+
+
+def _is_whole(name: str, place: Path) -> bool:
+    try:
+        _read(name, place)
+    except HarnessError as error:
+        if isinstance(error.__cause__, ImportError):
+            # It is the library that is missing, and not the text that is damaged.
+            raise
+        return False
+    return True
+
+
+def _read(name: str, place: Path) -> None:
+    """Raise what would be raised at its use; 2 s for the larger one."""
+    found = corpus.find(name, place, SUFFIXES)
+    deque(corpus.pieces(found.files), maxlen=0)
 
 
 def _download(name: str, making: Path, progress: Progress) -> None:
@@ -84,7 +106,7 @@ def _check(file: Path) -> None:
 
 
 def _copy(name: str, source: Path, making: Path) -> None:
-    found = corpus.find(name, source, (*corpus.TEXT, corpus.PARQUET))
+    found = corpus.find(name, source, SUFFIXES)
     shutil.rmtree(making)
     making.mkdir()
     for file in found.files:

@@ -1,8 +1,10 @@
 """Writes documents of the generated language, word by word, and says how likely each word was.
 
-A word's probability is that of its slot given the slot before, times that of the word there. Both
-can be read off the words written so far and the topic, so their product is the word's probability
-given the past and the topic.
+A word's probability is that of its slot given the slot before, times that of the word there. All
+but one thing that it depends on can be read off the words so far and the topic: a name that is
+introduced again looks like one that comes back, so how many introductions there were is hidden.
+The probability is thus given a little more than the text shows; who knows more is, on average, no
+more surprised, so the mean surprise still bounds any model's expected loss from below.
 """
 
 from __future__ import annotations
