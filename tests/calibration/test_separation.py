@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import pytest
 from scipy import stats
 
@@ -9,14 +11,16 @@ from harness.calibration.summary import read_summary, summary_path
 from harness.registry import workload
 
 LEVEL = 0.05
+TUNED = ("sgd", "adamw", "muon")
 
 
-@pytest.mark.parametrize("name", ["lm", "rnn"])
-def test_on_a_language_tuned_sgd_and_adamw_differ_beyond_noise(name: str) -> None:
+@pytest.mark.parametrize("name", ["mlp", "resnet", "lm", "rnn"])
+@pytest.mark.parametrize(("one", "other"), combinations(TUNED, 2))
+def test_two_tuned_algorithms_differ_beyond_noise(name: str, one: str, other: str) -> None:
     known = workload(name)
     summary = read_summary(summary_path(known.folder, "quick"))
     target = known.at("quick").target
     times = {b.submission: b.times_s(target) for b in summary.baselines}
     # ranks, because a seed that misses the target counts as later than all that reach it
-    compared = stats.mannwhitneyu(times["adamw"], times["sgd"], alternative="less")
+    compared = stats.mannwhitneyu(times[one], times[other])
     assert compared.pvalue < LEVEL

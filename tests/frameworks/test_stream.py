@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 
+from harness.frameworks.adapter import Examples
 from harness.order import Order
 from tests.frameworks.kit import EXAMPLES, SEED, Kit, examples
 
@@ -27,6 +29,22 @@ def test_both_frameworks_give_the_same_examples(torch_kit: Kit, jax_kit: Kit) ->
         batch, same = mine.next(), other.next()
         np.testing.assert_array_equal(batch.inputs, same.inputs)
         np.testing.assert_array_equal(batch.targets, same.targets)
+
+
+@pytest.mark.parametrize("is_mapped", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
+def test_tokens_are_the_same_in_both_frameworks(
+    torch_kit: Kit, jax_kit: Kit, dtype: type, is_mapped: bool
+) -> None:
+    tokens = np.random.default_rng(0).integers(0, 60_000, (50, 9)).astype(dtype)
+    data, order = Examples(tokens[:, :-1], tokens[:, 1:], is_mapped), Order(SEED, 50)
+    streams = [kit.adapter.stream(data, order, 16) for kit in (torch_kit, jax_kit)]
+    for position in range(0, 200, 16):
+        for stream in streams:
+            batch = stream.next()
+            wanted = tokens[order.slice(position, 16)]
+            np.testing.assert_array_equal(batch.inputs, wanted[:, :-1])
+            np.testing.assert_array_equal(batch.targets, wanted[:, 1:])
 
 
 def test_the_stream_keeps_its_own_copy(kit: Kit) -> None:

@@ -63,6 +63,11 @@ def test_logits_loss_and_gradients_agree(variant: str) -> None:
     assert_same_pass(twin(variant), batch())
 
 
+def test_they_agree_at_the_full_length() -> None:
+    tokens = Language(SEED, LanguageSettings(train=1, validation=1, time=128)).sample("train", 1)
+    assert_same_pass(twin(), (tokens.tokens[:, :-1], tokens.tokens[:, 1:]))
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_ten_steps_of_sgd_stay_together(variant: str) -> None:
     assert_same_training(twin(variant), batch, 0.1)

@@ -99,6 +99,14 @@ def test_both_frameworks_train_the_same_network(variant: str) -> None:
     assert_same_training(made, lambda number: batches[number], STEP)
 
 
+@pytest.mark.parametrize("variant", ["base", "group_norm"])
+def test_what_only_the_large_network_has_is_the_same_in_both(variant: str) -> None:
+    sizes = WORKLOAD.at("large").sizes_of(variant)
+    made = Twin("resnet", sizes | {"width": 32, "blocks": [1, 1], "classes": 10, "last_gain": 1.0})
+    assert (made.sizes["stem"], made.sizes["block"]) == (7, "bottleneck")
+    assert_same_pass(made, smooth_batches(made, 1)[0])
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_evaluations_agree(variant: str) -> None:
     assert_same_evaluation(twin(variant), tuple(part[:20] for part in images()))

@@ -1,0 +1,40 @@
+"""Every workload through the whole harness in both frameworks: plan, referee, worker, record."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.record.events import read_events
+from harness.record.store import read_record, record_paths
+
+RUN = "from harness.cli.app import main; main()"
+SHORT = ("--trials", "1", "--studies", "1", "--budget-scale", "0.3")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+@pytest.mark.parametrize("name", ["mlp", "resnet", "lm", "rnn"])
+def test_a_workload_trains(name: str, framework: str, tmp_path: Path, cache: Path) -> None:
+    flags = ("run", "--workload", name, "--submission", "adamw", "--framework", framework, *SHORT)
+    subprocess.run(
+        [sys.executable, "-c", RUN, *flags, "--out", str(tmp_path)],
+        env=os.environ | {"XDG_CACHE_HOME": str(cache)},
+        check=True,
+    )
+    (path,) = record_paths(tmp_path)
+    result = read_record(path).result
+    assert result is not None
+    assert result.state in ("budget", "reached")
+    events = read_events(path.parent / "events.jsonl")
+    losses = [e["data"]["probe"]["loss"] for e in events if e["kind"] == "evaluation"]
+    assert losses[-1] < losses[0]
