@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import pytorch_optimizer
 import torch
 from given_problem import (
     SHAPES,
@@ -87,6 +88,19 @@ def test_agrees_with_the_textbook(period: int, start: int, graft: str, max_side:
     )
     ours = torch_steps(shampoo, problem)
     assert largest_error(textbook(period, start, graft, max_side), ours) < 2e-5
+
+
+def test_summed_and_ungrafted_it_is_pytorch_optimizers() -> None:
+    start = torch.from_numpy(gradients(99)["tall"]).double()
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    settings = {"beta1": 0.0, "beta2": 1.0, "graft": "none", "damping": 1e-9, "refresh_every": 1}
+    shampoo = Shampoo([ours], lr=0.01, products="float64", **settings)
+    other = pytorch_optimizer.Shampoo([theirs], lr=0.01, matrix_eps=1e-9)
+    for step in range(20):
+        for weight, optimizer in ((ours, shampoo), (theirs, other)):
+            weight.grad = torch.from_numpy(gradients(step)["tall"]).double()
+            optimizer.step()
+    assert (ours - theirs).abs().max() < 1e-8
 
 
 @pytest.mark.parametrize("name", ["square", "tall", "kernel", "output"])

@@ -6,8 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytorch_optimizer
 import torch
-from given_problem import SHAPES, largest_error, textbook_steps, torch_problem, torch_steps
+from given_problem import (
+    SHAPES,
+    gradients,
+    largest_error,
+    textbook_steps,
+    torch_problem,
+    torch_steps,
+)
 
 from submissions.mathematics.eigenbasis import eigenbasis, followed
 from submissions.soap.optimizer import Soap
@@ -64,6 +72,20 @@ def textbook(period: int) -> dict[str, Any]:
         return w
 
     return {name: value for name, value in textbook_steps(update).items() if name in MATRICES}
+
+
+def test_refreshed_at_every_step_it_is_pytorch_optimizers() -> None:
+    # Not with decay, which that package applies after the step, nor with a null space.
+    start = torch.from_numpy(gradients(99)["square"]).double()
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    settings: dict[str, Any] = {"lr": 0.01, "betas": (0.9, 0.95), "weight_decay": 0.0}
+    soap = Soap([ours], **settings, refresh_every=1, products="float64")
+    other = pytorch_optimizer.SOAP([theirs], **settings, precondition_frequency=1)
+    for step in range(20):
+        for weight, optimizer in ((ours, soap), (theirs, other)):
+            weight.grad = torch.from_numpy(gradients(step)["square"]).double()
+            optimizer.step()
+    assert (ours - theirs).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("period", [1, 4])
