@@ -50,7 +50,7 @@ class Submission(Method):
         """Move x' in place."""
         rate, rho = self.point["langevin_rate"], self.point["langevin_momentum"]
         loss, gradient = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))(inner)
-        gradient = gradient.add(inner - x, alpha=self.state["scope"])
+        gradient = self.clipped(gradient).add(inner - x, alpha=self.state["scope"])
         gradient.add_(inner, alpha=self.point["weight_decay"])
         u.mul_(rho).add_(gradient)
         inner.sub_(gradient.add_(u, alpha=rho), alpha=rate)
