@@ -123,22 +123,27 @@ def warmup_stable_decay(
 class Spiked:
     """A schedule whose factor is multiplied at every so many calls: one call is one step.
 
-    With the period of a preconditioner's refreshes the spikes follow them: calls 0, period, 2
-    period, ... are those at which `refresh_every` counts from. Methods that stagger the refreshes
-    of their factors over the period refresh the first of them then.
+    Calls phase, phase + period, ... are spiked: with the period of a preconditioner's refreshes and
+    its method's phase, the steps that are the first to use the refreshed *first* factor. The phase
+    is 0 where a factor is refreshed before the step it falls due in (kfac, ekfac, eshampoo, dfw), 1
+    where after it (soap, splus), and what `start` leaves of the period in shampoo. Methods here
+    stagger their refreshes, factor j of n by j / n of the period, so that at a spike the other
+    factors are from nearly a period to one n-th of one old: the thesis's spikes, at which all
+    factors are fresh, they are for the first factor only.
     """
 
-    def __init__(self, schedule: Schedule, factor: float, period: int) -> None:
+    def __init__(self, schedule: Schedule, factor: float, period: int, phase: int = 0) -> None:
         if period < 1:
             raise HarnessError(f"refresh_every is {period}", "allowed: 1, 2, ... steps")
         self._schedule = schedule
         self._factor = factor
         self._period = period
+        self._phase = phase % period
         self._calls = 0
 
     def __call__(self, share: float) -> float:
         """The factor of the next step."""
-        spike = self._factor if self._calls % self._period == 0 else 1.0
+        spike = self._factor if self._calls % self._period == self._phase else 1.0
         self._calls += 1
         return spike * self._schedule(share)
 
@@ -174,7 +179,7 @@ NAMES = (
 )
 
 
-def from_hyperparameters(hyperparameters: Hyperparameters) -> Schedule:
+def from_hyperparameters(hyperparameters: Hyperparameters, spike_phase: int = 0) -> Schedule:
     """The schedule that a point asks for.
 
     Args:
@@ -182,7 +187,9 @@ def from_hyperparameters(hyperparameters: Hyperparameters) -> Schedule:
             `refined`, `final_factor`; `cooldown` and, if wished, `cooldown_shape` for
             `warmup_stable_decay`; `drops` for `step`; `initial_factor` for `one_cycle`;
             `gradient_norms` (numbers apart by spaces), `norm_power` and `smoothing` for `refined`.
-            With any of them `spike_factor` multiplies every `refresh_every`-th step's rate.
+            With any of them `spike_factor` multiplies every `refresh_every`-th step's rate, from
+            step `spike_phase` on.
+        spike_phase: the method's, where the point has none: see `Spiked`.
 
     Raises:
         UnknownNameError: there is no schedule of that name.
@@ -196,7 +203,8 @@ def from_hyperparameters(hyperparameters: Hyperparameters) -> Schedule:
             "spikes are for methods whose preconditioner is refreshed: soap, shampoo, splus, ...",
         )
     factor, period = hyperparameters["spike_factor"], hyperparameters["refresh_every"]
-    return Spiked(schedule, float(factor), int(period))
+    phase = hyperparameters.get("spike_phase", spike_phase)
+    return Spiked(schedule, float(factor), int(period), int(phase))
 
 
 def _named(point: Hyperparameters) -> Schedule:

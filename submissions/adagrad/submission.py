@@ -4,7 +4,10 @@
     w_{t+1} = w_t - eta g_t / (sqrt(v_t) + epsilon)
 
 Source: Duchi, Hazan and Singer (2011), as in `torch.optim.Adagrad`; v_0 is
-`initial_accumulator`. Deviations: the thesis leaves out epsilon. Weight decay is coupled.
+`initial_accumulator`.
+
+Deviations: the thesis has epsilon under the root, sqrt(v_t + epsilon), in its section 3.1.4, and
+leaves it out where it first states the update. Weight decay is coupled.
 """
 
 from __future__ import annotations

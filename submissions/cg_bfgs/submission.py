@@ -16,7 +16,7 @@ Source: Buckley and LeNir (1983), as the thesis describes it; Powell (1977) for 
 Deviations: as in L-BFGS here, a step draws one batch of `batch_factor` times the workload's and
 makes `iterations` on it. A new batch's gradients are not orthogonal to the last one's, so its first
 direction is -H g without a conjugate term; the corrections stay. A pair that is not curved is left
-out.
+out. A `schedule`, of which the paper has none, multiplies alpha_k.
 """
 
 from __future__ import annotations

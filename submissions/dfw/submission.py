@@ -36,6 +36,7 @@ from torch import Tensor
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.interface import Stream, Tap
+from submissions.mathematics.clipping import clipped
 from submissions.mathematics.kronecker_factors import (
     accumulate,
     damped_inverse,
@@ -118,7 +119,8 @@ class Submission(Method):
                 self._observe_jacobian(logits, taps)
             everything = [*self.problem.parameters.values()]
             wanted = everything if layers is self.body else _parameters(layers)
-            for value, gradient in zip(wanted, torch.autograd.grad(loss, wanted), strict=True):
+            gradients = clipped(torch.autograd.grad(loss, wanted), self.clip)
+            for value, gradient in zip(wanted, gradients, strict=True):
                 value.grad = gradient
         with torch.no_grad():
             for layer in layers:

@@ -64,7 +64,7 @@ class Submission(Method):
     def _move(self, i: int, stream: Stream[Tensor]) -> float:
         replica, momentum = self.state["replicas"][i], self.state["momenta"][i]
         loss, gradient = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))(replica)
-        gradient = gradient.add(replica, alpha=self.point["weight_decay"])
+        gradient = self.clipped(gradient).add(replica, alpha=self.point["weight_decay"])
         momentum.mul_(self.point["momentum"]).add_(gradient)
         gradient.add_(momentum, alpha=self.point["momentum"])
         replica.sub_(gradient, alpha=self.learning_rate() or 0.0)

@@ -11,7 +11,8 @@ Source: Chaudhari et al. (2017a), Algorithm 1 and section 4; eta' = 0.1, alpha =
 
 Deviations: eta here is the paper's times gamma, as in the authors' code: with gamma near 1e-2 its
 step would otherwise be as small. The schedule multiplies eta. `langevin_momentum` adds Nesterov's
-to the inner loop, which the paper uses in its larger experiments; it is 0 by default. gamma stops
+to the inner loop, which the paper uses in its larger experiments; it is 0 by default.
+`weight_decay` lambda, of which the equations have none, adds lambda x' to grad f(x'). gamma stops
 growing at 1 / eta', where x' is back at x after one step: at twice that the inner loop diverges.
 """
 
@@ -50,7 +51,7 @@ class Submission(Method):
         """Move x' in place."""
         rate, rho = self.point["langevin_rate"], self.point["langevin_momentum"]
         loss, gradient = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))(inner)
-        gradient = gradient.add(inner - x, alpha=self.state["scope"])
+        gradient = self.clipped(gradient).add(inner - x, alpha=self.state["scope"])
         gradient.add_(inner, alpha=self.point["weight_decay"])
         u.mul_(rho).add_(gradient)
         inner.sub_(gradient.add_(u, alpha=rho), alpha=rate)

@@ -38,6 +38,7 @@ from submissions.mathematics.optimizers import (
     adamw,
     by_role,
 )
+from submissions.mathematics.precision import at_least_float32
 from submissions.mathematics.rotated_adam import move, turn_momentum
 from submissions.mathematics.staggering import due
 from submissions.mathematics.two_sided import SIDES, State, accumulate, start_factors
@@ -62,20 +63,20 @@ class EShampoo(GroupwiseOptimizer):
         """One step of one group."""
         live = [parameter for parameter in group["params"] if parameter.grad is not None]
         states = [self._state(parameter, group) for parameter in live]
-        for parameter, state in zip(live, states, strict=True):
-            assert parameter.grad is not None
-            accumulate(state, parameter.grad.flatten(1), group["factor_beta"])
+        gradients = [at_least_float32(parameter.grad.flatten(1)) for parameter in live]
+        for gradient, state in zip(gradients, states, strict=True):
+            accumulate(state, gradient, group["factor_beta"])
         sides = [(state, side) for state in states for side in SIDES if side in state]
         for state, side in due(sides, group["step"], group["refresh_every"], eager=True):
             turn_momentum(state, side, _basis(state, side, group))
-        for parameter, state in zip(live, states, strict=True):
-            move(parameter, state, parameter.grad.flatten(1), group)
+        for parameter, state, gradient in zip(live, states, gradients, strict=True):
+            move(parameter, state, gradient, group)
         group["step"] += 1
 
     def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
         state: State = self.state[parameter]
         if not state:
-            matrix = parameter.flatten(1)
+            matrix = at_least_float32(parameter.flatten(1))
             state["step"] = 0
             state["momentum"] = torch.zeros_like(matrix)
             state["second"] = torch.zeros_like(matrix)

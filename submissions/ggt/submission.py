@@ -35,6 +35,7 @@ from submissions import schedules
 from submissions.mathematics.eigenbasis import decomposed
 from submissions.mathematics.flat import add, flatten
 from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.mathematics.precision import at_least_float32
 
 NULL = 1e-4
 
@@ -43,7 +44,8 @@ class Ggt(GroupwiseOptimizer):
     """The update above; the state of the whole group lies with its first parameter.
 
     Args:
-        parameters: which parameters; each must have a gradient at every step.
+        parameters: which parameters; one without a gradient counts as having one of zero, and is
+            not decayed.
         settings: `lr`, `weight_decay`, `betas`, `eps`, `outside` and `window` (r).
     """
 
@@ -54,7 +56,7 @@ class Ggt(GroupwiseOptimizer):
         """One step of one group."""
         parameters, (beta1, beta2) = group["params"], group["betas"]
         state = self.state[parameters[0]]
-        gradient = flatten(parameter.grad for parameter in parameters)
+        gradient = at_least_float32(flatten(_gradient(parameter) for parameter in parameters))
         if not state:
             state["step"], size = 0, group["window"]
             state["momentum"] = torch.zeros_like(gradient)
@@ -66,9 +68,13 @@ class Ggt(GroupwiseOptimizer):
         _enter(state, place, gradient, beta2)
         average = state["momentum"] / (1 - beta1 ** state["step"])
         step = _direction(state, average, group)
-        for parameter in parameters:
+        for parameter in (parameter for parameter in parameters if parameter.grad is not None):
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
         add(parameters, step, -group["lr"])
+
+
+def _gradient(parameter: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
 
 
 def _enter(state: dict[str, Any], place: int, gradient: torch.Tensor, beta: float) -> None:

@@ -20,7 +20,7 @@ starts the search from 0.95 p_{t-1}; from batch to batch that carries the last o
 the loss then rises, so that `warm_start` is 0 by default. The diagonal in M is N times the squared
 gradient of labels drawn from the model, an unbiased estimate of diag F that costs one pass; Martens
 sums the squares of single examples' gradients. Where no step of the line search decreases f, the
-parameters stay.
+parameters stay. A `schedule`, of which the paper has none, multiplies alpha.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ SHRINK, DECREASE, TRIALS = 0.8, 1e-2, 20
 class Submission(Method):
     """Martens's method."""
 
+    searches_lengths = True
+
     def begin(self) -> None:
         """Damping as declared, no step to start from."""
         if self.point["curvature"] not in CURVATURES:
@@ -66,7 +68,7 @@ class Submission(Method):
         self._adapt(after - before, predicted)
         self.state["previous"] = solution.x
         length = _length(loss, point, step, before, float(gradient @ step))
-        assign(self.parameters, point + length * step)
+        assign(self.parameters, point + self.factor * length * step)
         return torch.tensor(before)
 
     def _solve(self, loss: FixedLoss, point: Tensor, gradient: Tensor) -> Solution:

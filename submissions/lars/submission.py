@@ -5,7 +5,8 @@
     w_{t+1} = w_t - u_{t+1}
 
 for each matrix and kernel w; q_t is 1 where a norm is zero. Vectors (biases, gains) have q_t = 1
-and no decay, so that eta is an ordinary rate for them.
+and no decay, so that eta is an ordinary rate for them. Matrices know eta and tau only by their
+product, so that tau is not searched.
 
 Source: You, Gitman and Ginsburg (2017), Algorithm 1; the rate stands inside the momentum.
 

@@ -14,7 +14,7 @@ Sources: Liu and Nocedal (1989); the same batch on both ends of a pair is Schrau
 pairs), as `torch.optim.LBFGS` does without a search, whose sequence it then is on one batch.
 
 Deviations: mini-batches. A pair with y^T s <= 1e-10 y^T y is left out. Where a search finds nothing
-lower, the pairs are dropped.
+lower, the pairs are dropped. A `schedule`, of which the paper has none, multiplies alpha_k.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from submissions.mathematics.quasi_newton import (
     cautious_length,
     is_curved,
     scaled_inverse_product,
+    trial,
 )
 
 SEARCHES = ("strong_wolfe", "none")
@@ -77,6 +78,4 @@ class Submission(QuasiNewton):
         """As searched for, or as it comes."""
         if self.point["line_search"] == "strong_wolfe":
             return super().take(loss, point, direction, value, gradient)
-        length = self.first_length(gradient, direction)
-        value, gradient = loss(point + length * direction)
-        return Trial(length, value, float(gradient @ direction), gradient)
+        return trial(loss, point, direction, self.factor * self.first_length(gradient, direction))

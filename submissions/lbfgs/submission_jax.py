@@ -3,7 +3,8 @@
 Deviations: the search is optax's (zoom, strong Wolfe conditions). optax forms its pairs between
 one call and the next, whatever batch the gradients are of, so its memory starts anew with each
 batch, and `restart_factor` times as many iterations are made on one. `learning_rate` is not used:
-the search tries 1 first.
+the search tries 1 first. A schedule is refused, as optax takes the gradient at the length that was
+searched for to be the next iteration's.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from harness.errors import HarnessError
 from harness.interface import Batch, Hyperparameters, Problem, Stream
 
 Values = dict[str, Array]
@@ -41,6 +43,7 @@ class Submission:
 
     def setup(self, problem: CountingProblem, hyperparameters: Hyperparameters) -> None:
         """Compile for this problem; start from its parameters."""
+        _check_rate_is_constant(hyperparameters)
         self._problem = problem
         batch = int(hyperparameters["batch_factor"]) * problem.batch_size
         self._batch_size = min(batch, problem.train_examples)
@@ -71,6 +74,16 @@ class Submission:
     def _load(self, values: Mapping[str, Array]) -> None:
         copies = {name: jnp.array(value) for name, value in values.items()}
         self._parameters = jax.device_put(copies, self._problem.device)
+
+
+def _check_rate_is_constant(point: Hyperparameters) -> None:
+    for name, allowed in (("schedule", "constant"), ("warmup", 0.0), ("spike_factor", 1.0)):
+        if point.get(name, allowed) != allowed:
+            raise HarnessError(
+                f"{name} is {point[name]}, and lbfgs in jax takes each step as long as its search "
+                "says",
+                f"set {name} = {allowed}, leave it out, or train with --framework torch",
+            )
 
 
 def _compiled(problem: CountingProblem, point: Hyperparameters) -> Any:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import torch
 
+from submissions.mathematics.precision import at_least_float32
+
 
 def decomposed(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Rising eigenvalues, (n,), and eigenvectors as columns, (n, n), of a symmetric matrix.
 
-    Both are NaN where the matrix is not finite, so that divergence shows in the step and is no
-    error of the decomposition.
+    Both are in float32 at least, and NaN where the matrix is not finite, so that divergence shows
+    in the step and is no error of the decomposition.
     """
+    matrix = at_least_float32(matrix)
     if not bool(torch.isfinite(matrix).all()):
         nan = torch.full_like(matrix, torch.nan)
         return nan[0], nan

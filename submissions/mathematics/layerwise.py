@@ -13,6 +13,7 @@ import torch
 from harness.errors import UnknownNameError
 from harness.interface import Batch, Evaluation, Hyperparameters, Stream, Tap
 from submissions import schedules
+from submissions.mathematics.clipping import bound_of
 from submissions.mathematics.kronecker_factors import Uses, preconditionable, uses
 from submissions.mathematics.optimizers import adamw
 from submissions.mathematics.products import LiveProblem
@@ -71,8 +72,11 @@ class LayerwiseSubmission(ABC):
 
     Hyperparameters: `learning_rate`, `momentum`, `weight_decay`, `trust` (kappa), `fisher` (one of
     `FISHERS`), `observe_every`, `refresh_every`, `max_side`; those of the schedule; and those of
-    `optimizers.adamw` for parameters that no preconditioned layer owns.
+    `optimizers.adamw` for parameters that no preconditioned layer owns. `clip`, if wished, bounds
+    the norm of the gradient before it is preconditioned; statistics are of gradients as they are.
     """
+
+    clips_gradients = True
 
     @abstractmethod
     def start(self, layer: Layer) -> None:
@@ -95,6 +99,7 @@ class LayerwiseSubmission(ABC):
         if hyperparameters["fisher"] not in FISHERS:
             raise UnknownNameError("fisher", hyperparameters["fisher"], FISHERS)
         self.problem, self.point = problem, hyperparameters
+        self.clip = bound_of(hyperparameters)
         self.schedule = schedules.from_hyperparameters(hyperparameters)
         chosen = preconditionable(problem.layers, problem.specs, hyperparameters["max_side"])
         self.layers = [Layer(spec, problem.parameters) for spec in chosen]
@@ -115,6 +120,8 @@ class LayerwiseSubmission(ABC):
             value.grad = None
         observes = self.steps % self.point["observe_every"] == 0
         loss = self._observed_pass(batch) if observes else self._pass(batch)
+        if self.clip:
+            torch.nn.utils.clip_grad_norm_(self.problem.parameters.values(), self.clip)
         period = self.point["refresh_every"]
         with torch.no_grad():
             for layer in due(self.layers, self.steps, period, eager=True):

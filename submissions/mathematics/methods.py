@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.errors import HarnessError
 from harness.interface import Batch, Hyperparameters, Schedule, Stream
 from submissions import schedules
+from submissions.mathematics.clipping import bound_of, clipped
 from submissions.mathematics.flat import unflatten
 from submissions.mathematics.products import LiveProblem, parameters_of
 
@@ -27,10 +29,14 @@ class Method(ABC):
         parameters: the live ones, in the declared order.
         state: numbers, tensors and lists of them by name, all that `begin` and `move` keep.
         factor: the schedule's at the step under way; 1 without a schedule.
+        clip: the bound on a gradient's norm, for `clipped`; 0 for none.
     """
 
     # `problem.evaluate` leaves running statistics alone, and what is judged may be an average.
     averages_weights = True
+    clips_gradients = True
+    # Whether it searches for the length of a step, on the loss whose gradient it follows.
+    searches_lengths = False
     problem: LiveProblem
     point: Hyperparameters
     parameters: list[Tensor]
@@ -41,7 +47,7 @@ class Method(ABC):
         self.problem, self.point = problem, hyperparameters
         self.parameters = list(parameters_of(problem))
         self.state = {}
-        self.factor = 1.0
+        self.factor, self.clip = 1.0, self._bound()
         self._schedule: Schedule | None = None
         if "schedule" in hyperparameters:
             self._schedule = schedules.from_hyperparameters(hyperparameters)
@@ -71,6 +77,20 @@ class Method(ABC):
         if "learning_rate" not in self.point:
             return None
         return float(self.point["learning_rate"]) * self.factor
+
+    def clipped(self, gradient: Tensor) -> Tensor:
+        """A gradient in all parameters, (n,), no longer than `clip` allows."""
+        return clipped([gradient], self.clip)[0]
+
+    def _bound(self) -> float:
+        bound = bound_of(self.point)
+        if bound and self.searches_lengths:
+            raise HarnessError(
+                f"clip is {bound}, and this method searches for the length of a step on the loss "
+                "whose gradient it follows: a clipped one is no loss's",
+                "set clip = 0.0, or leave it out",
+            )
+        return bound
 
     def large_batch(self, stream: Stream[Tensor]) -> Batch[Tensor]:
         """`batch_factor` times the workload's batch, but no more than all training examples."""

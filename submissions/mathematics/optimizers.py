@@ -23,8 +23,14 @@ def by_role(problem: TorchProblem, roles: Collection[Role]) -> tuple[list[str], 
 
 
 def is_fused(parameters: Collection[torch.Tensor]) -> bool:
-    """Whether torch has fused steps for the devices that the parameters are on."""
-    return all(value.device.type in ("cpu", "cuda") for value in parameters)
+    """Whether torch has fused steps that are right for the devices and precisions of all.
+
+    On a CPU its fused SGD (2.13) leaves all of a bfloat16 tensor but a rest of its length as it is.
+    """
+    return all(
+        value.device.type == "cuda" or (value.device.type == "cpu" and value.dtype.itemsize >= 4)
+        for value in parameters
+    )
 
 
 def adam_on_all(
@@ -82,6 +88,24 @@ class GroupwiseOptimizer(Optimizer, ABC):
     @abstractmethod
     def update(self, group: dict[str, Any]) -> None:
         """Update the parameters of one group that have a gradient."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take back what `state_dict` gave, in its precision: torch would take the parameters'."""
+        super().load_state_dict(state_dict)
+        for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
+            for parameter, key in zip(group["params"], saved["params"], strict=True):
+                if key in state_dict["state"]:
+                    self.state[parameter] = _copied(state_dict["state"][key], parameter.device)
+
+
+def _copied(state: Any, device: torch.device) -> Any:
+    if isinstance(state, torch.Tensor):
+        return state.detach().to(device, copy=True)
+    if isinstance(state, dict):
+        return {key: _copied(value, device) for key, value in state.items()}
+    if isinstance(state, list):
+        return [_copied(value, device) for value in state]
+    return state
 
 
 class MomentumMethod(GroupwiseOptimizer):

@@ -50,8 +50,11 @@ class QuasiNewton(Method):
     """Some iterations of a line-search method on one large batch a step.
 
     Hyperparameters: `batch_factor`, `iterations` (on one batch), `decrease` and `curvature` (c1
-    and c2), `evaluations` (of the loss in one search).
+    and c2), `evaluations` (of the loss in one search). A schedule, if there is one, multiplies the
+    length that a search finds, at the cost of one more evaluation.
     """
+
+    searches_lengths = True
 
     @abstractmethod
     def new_batch(self) -> None:
@@ -95,7 +98,9 @@ class QuasiNewton(Method):
                 direction = -gradient
             taken = self.take(loss, point, direction, value, gradient)
             if taken.length == 0.0:
-                self.forget()
+                # Where the schedule has put the rate to zero no search has failed.
+                if self.factor != 0.0:
+                    self.forget()
                 continue
             point = point + taken.length * direction
             self.learn(taken.length * direction, gradient, taken)
@@ -105,13 +110,22 @@ class QuasiNewton(Method):
     def take(
         self, loss: Loss, point: Tensor, direction: Tensor, value: float, gradient: Tensor
     ) -> Trial:
-        """How far to go along a direction."""
+        """How far to go along a direction: as searched for, times the schedule's factor."""
         rule = Wolfe(
             self.point["decrease"], self.point["curvature"], int(self.point["evaluations"])
         )
         start = Trial(0.0, value, float(gradient @ direction), gradient)
         first = self.first_length(gradient, direction)
-        return rule.search(loss, point, direction, start, first)
+        found = rule.search(loss, point, direction, start, first)
+        if self.factor == 1.0:
+            return found
+        return trial(loss, point, direction, self.factor * found.length)
+
+
+def trial(loss: Loss, point: Tensor, direction: Tensor, length: float) -> Trial:
+    """What is found at a length along a direction."""
+    value, gradient = loss(point + length * direction)
+    return Trial(length, value, float(gradient @ direction), gradient)
 
 
 def cautious_length(gradient: Tensor) -> float:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.interface import Batch, Stream
+from submissions.mathematics.clipping import clipped
 from submissions.mathematics.methods import Method, first_examples
 
 
@@ -38,7 +39,7 @@ class Sophia(Method):
             _average(state["curvature"], found, point["beta2"])
         loss = self.problem.batch_loss(batch)
         gradients = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
-        _average(state["momentum"], list(gradients), point["beta1"])
+        _average(state["momentum"], clipped(gradients, self.clip), point["beta1"])
         with torch.no_grad():
             self._move(self.learning_rate() or 0.0)
         state["steps"] += 1

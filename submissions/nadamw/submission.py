@@ -61,11 +61,11 @@ class NAdamW(GroupwiseOptimizer):
             # The scalar corrections are moved into the rate: two passes over memory fewer.
             ahead, here = beta1 / (1 - beta1 ** (t + 1)), (1 - beta1) / (1 - beta1**t)
             root = (1 - beta2**t) ** 0.5
-            direction = torch._foreach_add(first, gradients, alpha=here / ahead)
+            direction = torch._foreach_add(gradients, first, alpha=ahead / here)
             scale = torch._foreach_sqrt(second)
             torch._foreach_add_(scale, group["eps"] * root)
             torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])
-            torch._foreach_addcdiv_(parameters, direction, scale, -rate * ahead * root)
+            torch._foreach_addcdiv_(parameters, direction, scale, -rate * here * root)
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

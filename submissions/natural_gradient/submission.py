@@ -45,7 +45,7 @@ class Submission(Method):
         batch = self.large_batch(stream)
         random = fresh_random(self.problem)
         whole = Linearisation(self.problem, batch, random)
-        gradient = whole.gradient()
+        gradient = self.clipped(whole.gradient())
         part = first_examples(batch, self.point["curvature_share"])
         curvature = whole if part is batch else Linearisation(self.problem, part, random)
         damping, rate = self.point["damping"], self.learning_rate() or 0.0

@@ -15,6 +15,7 @@ is coupled (an l2 penalty), on every parameter.
 
 from __future__ import annotations
 
+import torch
 from torch.optim import SGD, Optimizer
 
 from harness.interface import Hyperparameters, Schedule
@@ -33,4 +34,8 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         weight_decay=hyperparameters["weight_decay"],
         fused=is_fused(parameters),
     )
+    if hyperparameters["momentum"] != 0.0:
+        # Those that torch would make at the first gradients; its fused step wants all at once.
+        for value in parameters:
+            optimizer.state[value]["momentum_buffer"] = torch.zeros_like(value)
     return optimizer, schedules.from_hyperparameters(hyperparameters)

@@ -49,7 +49,8 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
     if rest:
         others = [problem.parameters[name] for name in rest]
         parts.append(adamw(others, hyperparameters, "learning_rate"))
-    return Combined(*parts), schedules.from_hyperparameters(hyperparameters)
+    phase = int(hyperparameters["start"]) - 1
+    return Combined(*parts), schedules.from_hyperparameters(hyperparameters, phase)
 
 
 def _settings(hyperparameters: Hyperparameters) -> dict[str, Any]:

@@ -158,4 +158,5 @@ def build(
         weight_decay=decay,
     )
     transformation = optax.multi_transform({"matrix": matrices, "rest": rest}, kinds)
-    return transformation, schedules.from_hyperparameters(hyperparameters)
+    phase = int(hyperparameters["start"]) - 1
+    return transformation, schedules.from_hyperparameters(hyperparameters, phase)

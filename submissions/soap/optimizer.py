@@ -9,6 +9,7 @@ import torch
 
 from submissions.mathematics.eigenbasis import eigenbasis, followed
 from submissions.mathematics.optimizers import GroupwiseOptimizer
+from submissions.mathematics.precision import at_least_float32
 from submissions.mathematics.rotated_adam import move, turn_momentum
 from submissions.mathematics.staggering import due
 from submissions.mathematics.two_sided import SIDES, State, accumulate, start_factors
@@ -52,7 +53,8 @@ class Soap(GroupwiseOptimizer):
         for parameter in group["params"]:
             if parameter.grad is None:
                 continue
-            state, gradient = self.state[parameter], parameter.grad.flatten(1)
+            state = self.state[parameter]
+            gradient = at_least_float32(parameter.grad.flatten(1))
             if state:
                 move(parameter, state, gradient, group)
                 accumulate(state, gradient, group["factor_beta"])

@@ -53,4 +53,4 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
     if rest:
         others = [problem.parameters[name] for name in rest]
         parts.append(adamw(others, hyperparameters, "learning_rate"))
-    return Combined(*parts), schedules.from_hyperparameters(hyperparameters)
+    return Combined(*parts), schedules.from_hyperparameters(hyperparameters, spike_phase=1)

@@ -133,4 +133,4 @@ def build(
     kinds = {n: "matrix" if s.role in ROLES else "rest" for n, s in problem.specs.items()}
     matrices = soap([name for name, kind in kinds.items() if kind == "matrix"], hyperparameters)
     transformation = optax.multi_transform({"matrix": matrices, "rest": rest}, kinds)
-    return transformation, schedules.from_hyperparameters(hyperparameters)
+    return transformation, schedules.from_hyperparameters(hyperparameters, spike_phase=1)

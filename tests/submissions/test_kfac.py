@@ -1,4 +1,4 @@
-"""KFAC: the exact Fisher of a linear network, curvlinops' factors, twenty steps with them."""
+"""KFAC: the exact Fisher of a linear network, factors by definition, twenty steps with them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import torch
 from given_problem import default_point
 from torch import nn
 
+from harness.frameworks.torch_taps import tap_layers
 from harness.interface import Tap
-from submissions.mathematics.kronecker_factors import factored_damping, rows, uses
+from submissions.mathematics.kronecker_factors import rows, uses
 from tests.frameworks.kit import Kit
 from workloads.parameters import LayerSpec
 
-LINEAR = LayerSpec("layer", "linear", "weight", "bias")
+LINEAR = LayerSpec("layer", "linear", "0.weight", "0.bias")
+KINDS = ["linear", "sequence", "convolution", "recurrent"]
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -49,99 +51,138 @@ class Sequence(nn.Sequential):
         return super().forward(x).flatten(0, 1)
 
 
+class Recurrence(nn.Sequential):
+    """h_t = tanh(x_t + W h_{t-1} + b), and one label a step."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        states = [torch.zeros_like(x[:, 0])]
+        for step in x.unbind(1):
+            states.append(torch.tanh(step + self[0](states[-1])))
+        logits: torch.Tensor = self[1](torch.stack(states[1:], 1).flatten(0, 1))
+        return logits
+
+
 def network(kind: str) -> tuple[nn.Module, torch.Tensor, torch.Tensor, LayerSpec]:
     torch.manual_seed(3)
     labels = torch.arange(12) % 5
+    pair = nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 5)
     if kind == "linear":
-        model: nn.Module = nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 5))
-        return model, random(12, 6), labels, LINEAR
+        return nn.Sequential(*pair), random(12, 6), labels, LINEAR
     if kind == "sequence":
-        return (
-            Sequence(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 5)),
-            random(4, 3, 6),
-            labels,
-            LINEAR,
-        )
+        return Sequence(*pair), random(4, 3, 6), labels, LINEAR
+    if kind == "recurrent":
+        layer = LayerSpec("layer", "recurrent", "0.weight", "0.bias", "sequence")
+        return Recurrence(nn.Linear(4, 4), pair[2]), random(4, 3, 4), labels, layer
     head = (nn.ReLU(), nn.Flatten(), nn.Linear(4 * 9, 5))
     model = nn.Sequential(nn.Conv2d(2, 4, 3, stride=2, padding=1), *head)
-    layer = LayerSpec("layer", "convolution", "weight", "bias", "space", stride=2, padding=1)
+    layer = LayerSpec("layer", "convolution", "0.weight", "0.bias", "space", stride=2, padding=1)
     return model, random(12, 2, 6, 6), labels, layer
 
 
-def tapped(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> Tap[torch.Tensor]:
-    caught: list[torch.Tensor] = []
+def tapped(
+    model: nn.Module, layer: LayerSpec, inputs: torch.Tensor, labels: torch.Tensor
+) -> Tap[torch.Tensor]:
+    with tap_layers(model, [layer], None) as taps:
+        nn.functional.cross_entropy(model(inputs), labels).backward()
+    return taps[layer.name]
 
-    def keep(_: nn.Module, __: Any, output: torch.Tensor) -> None:
-        output.register_hook(caught.append)
 
-    handle = model.get_submodule("0").register_forward_hook(keep)
-    nn.functional.cross_entropy(model(inputs), labels).backward()
+def places(values: torch.Tensor) -> torch.Tensor:
+    """A layer's output as (examples, places, out)."""
+    channels_last = values.movedim(1, -1) if values.ndim == 4 else values
+    return channels_last.reshape(len(values), -1, channels_last.shape[-1])
+
+
+def used(module: nn.Module, entered: torch.Tensor) -> torch.Tensor:
+    """a: what the first output at each place is when each weight into it, and its bias, is one."""
+
+    def first(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
+        return places(torch.func.functional_call(module, parameters, (entered,)))[..., 0]
+
+    found: Any = torch.func.jacrev(first)({n: p.detach() for n, p in module.named_parameters()})
+    return torch.cat([found["weight"][:, :, 0].flatten(2), found["bias"][:, :, :1]], 2)
+
+
+def factors(
+    model: nn.Module, name: str, inputs: torch.Tensor, labels: torch.Tensor, how: str = "expand"
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A and S by their definition: autograd in a shift of the layer's output at every place."""
+    module, entered, shifts = model.get_submodule(name), [], []
+
+    def shift(_: nn.Module, given: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        entered.append(given[0].detach())
+        shifts.append(torch.zeros_like(output, requires_grad=True))
+        return output + shifts[-1]
+
+    handle = module.register_forward_hook(shift)
+    loss = nn.functional.cross_entropy(model(inputs), labels)
     handle.remove()
-    return Tap(inputs, caught[0])
-
-
-def oracle(model: nn.Module, inputs: Any, labels: Any, how: str) -> Any:
-    curvlinops = pytest.importorskip("curvlinops", reason="oracle: pip install --no-deps")
-    return curvlinops.KFACLinearOperator(
-        model,
-        nn.CrossEntropyLoss(),
-        list(model.parameters()),
-        [(inputs, labels)],
-        fisher_type="empirical",
-        kfac_approx=how,
-        separate_weight_and_bias=False,
-        check_deterministic=False,
-        num_per_example_loss_terms=len(labels) // len(inputs),
-    )
+    g = torch.cat([places(found) for found in torch.autograd.grad(loss, shifts)], 1)
+    a = torch.cat([used(module, given) for given in entered], 1)
+    if how == "reduce":
+        a, g = a.mean(1, keepdim=True), g.sum(1, keepdim=True)
+    a, g = a.flatten(0, 1), g.flatten(0, 1)
+    return a.mT @ a / len(a), len(labels) * g.mT @ g
 
 
 @pytest.mark.parametrize("how", ["expand", "reduce"])
-@pytest.mark.parametrize("kind", ["linear", "sequence", "convolution"])
-def test_factors_agree_with_curvlinops(kind: str, how: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_factors_are_those_of_the_definition(kind: str, how: str) -> None:
     model, inputs, labels, layer = network(kind)
-    tap = tapped(model, inputs, labels)
-    theirs = oracle(model, inputs, labels, how)
-    theirs.compute_kronecker_factors()
-    weight = model.get_parameter("0.weight")
-    found = kronecker(layer, weight, tap, len(labels), how)
-    a, s = theirs._input_covariances["0"], theirs._gradient_covariances["0"]
+    tap = tapped(model, layer, inputs, labels)
+    found = kronecker(layer, model.get_parameter("0.weight"), tap, len(labels), how)
+    a, s = factors(model, "0", inputs, labels, how)
     torch.testing.assert_close(found, torch.kron(s, a), rtol=1e-4, atol=1e-7)
 
 
-def test_twenty_steps_with_the_factors_of_curvlinops() -> None:
+class Textbook:
+    """KFAC with factors by definition and dense inverses, on every layer of a perceptron."""
+
+    def __init__(self, model: nn.Module, point: dict[str, Any]) -> None:
+        self.model, self.point, self.t = model, point, 0
+        self.names = [n for n, module in model.named_modules() if isinstance(module, nn.Linear)]
+        self.averages = {name: (torch.tensor(0.0), torch.tensor(0.0)) for name in self.names}
+        self.momenta = {name: torch.tensor(0.0) for name in self.names}
+
+    def direction(self, name: str, pair: tuple[torch.Tensor, ...]) -> tuple[Any, Any]:
+        """G and (S + gamma / pi I)^-1 G (A + pi gamma I)^-1."""
+        old, beta = self.averages[name], self.point["factor_beta"]
+        new = [beta * before + (1 - beta) * now for before, now in zip(old, pair, strict=True)]
+        self.averages[name] = (new[0], new[1])
+        a, s = (value / (1 - beta**self.t) for value in self.averages[name])
+        gamma = self.point["damping"] ** 0.5
+        pi = ((a.trace() / len(a)) / (s.trace() / len(s))) ** 0.5
+        layer: Any = self.model.get_submodule(name)
+        g = torch.cat([layer.weight.grad, layer.bias.grad[:, None]], 1)
+        half = torch.linalg.inv(s + gamma / pi * torch.eye(len(s))) @ g
+        return g, half @ torch.linalg.inv(a + pi * gamma * torch.eye(len(a)))
+
+    def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> None:
+        self.t += 1
+        found = {name: factors(self.model, name, inputs, labels) for name in self.names}
+        self.model.zero_grad()
+        nn.functional.cross_entropy(self.model(inputs), labels).backward()
+        pairs = {name: self.direction(name, pair) for name, pair in found.items()}
+        rate, decay = self.point["learning_rate"], self.point["weight_decay"]
+        size = sum((g * d).sum() for g, d in pairs.values()) * rate**2
+        shrink = min(1.0, float(self.point["trust"] / size) ** 0.5)
+        for name, (_, d) in pairs.items():
+            self.momenta[name] = self.point["momentum"] * self.momenta[name] + shrink * d
+            step = self.momenta[name]
+            weight, bias = self.model.get_submodule(name).parameters()
+            weight.data.mul_(1 - rate * decay).sub_(rate * step[:, :-1])
+            bias.data.mul_(1 - rate * decay).sub_(rate * step[:, -1])
+
+
+def test_twenty_steps_agree_with_dense_inverses_of_the_factors() -> None:
     kit = Kit("torch")
     changes: dict[str, Any] = {"fisher": "empirical", "observe_every": 1, "refresh_every": 1}
     point = default_point("kfac", **changes, schedule="constant", warmup=0.0)
-    model = copy.deepcopy(kit.problem.model)
+    theirs = Textbook(copy.deepcopy(kit.problem.model), point)
     ours = kit.submission("submissions/kfac", **point)
-    stream, averages, momenta = kit.stream(), {}, {}
-    batches = [stream.next() for _ in range(20)]
-    for t, (inputs, targets) in enumerate(batches, 1):
-        theirs = oracle(model, inputs, targets, "expand")
-        theirs.compute_kronecker_factors()
-        model.zero_grad()
-        nn.functional.cross_entropy(model(inputs), targets).backward()
-        directions = {}
-        for name in theirs._input_covariances:
-            pair = (theirs._input_covariances[name], theirs._gradient_covariances[name])
-            old = averages.get(name, (0.0, 0.0))
-            averages[name] = tuple(0.95 * o + 0.05 * n for o, n in zip(old, pair, strict=True))
-            a, s = (value / (1 - 0.95**t) for value in averages[name])
-            for_a, for_s = factored_damping(a, s, point["damping"] ** 0.5)
-            layer = model.get_submodule(name)
-            g = torch.cat([layer.weight.grad, layer.bias.grad[:, None]], 1)
-            d = torch.linalg.inv(s + for_s * torch.eye(len(s))) @ g
-            directions[name] = (g, d @ torch.linalg.inv(a + for_a * torch.eye(len(a))))
-        rate = point["learning_rate"]
-        size = sum((g * d).sum() for g, d in directions.values()) * rate**2
-        shrink = min(1.0, float(point["trust"] / size) ** 0.5)
-        for name, (_, d) in directions.items():
-            momenta[name] = point["momentum"] * momenta.get(name, 0.0) + shrink * d
-            weight, bias = model.get_submodule(name).parameters()
-            weight.data.mul_(1 - rate * 0.01).sub_(rate * momenta[name][:, :-1])
-            bias.data.mul_(1 - rate * 0.01).sub_(rate * momenta[name][:, -1])
-    again = kit.stream()
-    for _ in batches:
+    stream, again = kit.stream(), kit.stream()
+    for _ in range(20):
+        theirs.step(*stream.next())
         ours.step(again)
-    for name, value in model.named_parameters():
+    for name, value in theirs.model.named_parameters():
         torch.testing.assert_close(kit.problem.parameters[name], value, rtol=1e-3, atol=2e-5)

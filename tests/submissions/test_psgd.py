@@ -1,11 +1,13 @@
-"""PSGD: factors whose inverse is the root of the second moment, a whitened step, its invariance."""
+"""PSGD: a float64 textbook's sequence, factors that whiten, a step that scale does not change."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from given_problem import largest_error, textbook_steps, torch_problem, torch_steps
 
 from submissions.psgd.optimizer import Psgd, _fit
 
@@ -13,6 +15,87 @@ SETTINGS: dict[str, Any] = {
     "lr": 0.01, "weight_decay": 0.0, "momentum": 0.0, "preconditioner_rate": 0.1, "damping": 1e-9,
     "update_every": 1, "burst": 0, "clip": 1e9, "max_side": 99, "products": "float64",
 }  # fmt: skip
+
+
+def length(matrix: Any, is_symmetric: bool = True) -> Any:
+    """Two power steps from the longest row: from below, the largest singular value."""
+    row = matrix[(matrix**2).sum(1).argmax()]
+    for _ in range(2):
+        row = row / np.linalg.norm(row)
+        row = row @ matrix if is_symmetric else matrix.T @ (matrix @ row)
+    return np.linalg.norm(row) if is_symmetric else np.linalg.norm(row) ** 0.5
+
+
+def symmetric(q: Any) -> Any:
+    """exp(a S) Q to second order, a the best for the trace, at most 1/8; S skew."""
+    skew = q.T - q
+    if not skew.any():
+        return q
+    first = skew / length(skew, False) @ q
+    second = skew / length(skew, False) @ first
+    bend = np.trace(second)
+    a = min(-np.trace(first) / bend, 1 / 8) if bend < 0 else 1 / 8
+    return q + a * first + a**2 / 2 * second
+
+
+class Textbook:
+    """One parameter's factors, a side too long or a vector's as the diagonal of a matrix."""
+
+    def __init__(self, shape: tuple[int, ...], settings: dict[str, Any]) -> None:
+        self.settings, self.fits, self.m, self.bounds = settings, 0, 0.0, [0.0, 0.0]
+        sides = shape if len(shape) > 1 else (1, *shape)
+        self.dense = [len(shape) > 1 and n <= settings["max_side"] for n in sides]
+        self.q = [np.eye(n) for n in sides]
+
+    def whitened(self, m: Any) -> Any:
+        return self.q[0].T @ self.q[0] @ m @ self.q[1].T @ self.q[1]
+
+    def fit(self, m: Any) -> None:
+        """Q <- Q - (mu / l) (X X^T + damping - c I) Q, each side from the same X."""
+        self.fits += 1
+        rate = max(self.settings["preconditioner_rate"], 0.5 / self.fits)
+        x, p = self.whitened(m), [q.T @ q for q in self.q]
+        for i in range(2):
+            side, other = (x, x.T)[i], x.shape[1 - i]
+            gram = (
+                side @ side.T + self.settings["damping"] ** 2 * (p[1 - i] ** 2).sum() * p[i] @ p[i]
+            )
+            gram = gram if self.dense[i] else np.diag(np.diag(gram))
+            now = (length(gram) if self.dense[i] else gram.max()) + other
+            self.bounds[i] = max(0.9 * self.bounds[i] + 0.1 * now, now)
+            q = self.q[i] - rate / self.bounds[i] * (gram - other * np.eye(len(gram))) @ self.q[i]
+            self.q[i] = symmetric(q) if self.dense[i] else q
+
+    def step(self, t: int, w: Any, g: Any, is_due: bool) -> Any:
+        beta, rate = self.settings["momentum"], self.settings["lr"]
+        self.m = beta * self.m + (1 - beta) * (g if g.ndim > 1 else g[None])
+        m = self.m / (1 - beta**t)
+        if is_due:
+            self.fit(m)
+        step = self.whitened(m)
+        step = step * min(1.0, self.settings["clip"] / np.sqrt((step**2).mean()))
+        return (1 - rate * self.settings["weight_decay"]) * w - rate * step.reshape(w.shape)
+
+
+@pytest.mark.parametrize(("burst", "every"), [(99, 1), (6, 3)])
+def test_twenty_steps_are_those_of_the_textbook(burst: int, every: int) -> None:
+    """Fitted at every step, or after a burst each in its turn; a dense side, a long one, a bias."""
+    changes = {"momentum": 0.9, "weight_decay": 0.1, "clip": 2.0, "damping": 1e-3, "max_side": 24}
+    settings = {**SETTINGS, **changes, "burst": burst, "update_every": every}
+    names, problem = ["square", "tall", "bias"], torch_problem()
+    live = {n: torch.nn.Parameter(problem.parameters[n].detach().double()) for n in names}
+    problem.parameters.update(live)
+    books = {n: Textbook(tuple(value.shape), settings) for n, value in live.items()}
+
+    def update(name: str, t: int, w: Any, g: Any) -> Any:
+        if name not in books:
+            return w
+        turn = (t - 1 - names.index(name) * every // 3) % every == 0
+        return books[name].step(t, w, g, t <= burst or turn)
+
+    found = torch_steps(Psgd(live.values(), **settings), problem)
+    expected = textbook_steps(update)
+    assert largest_error({n: expected[n] for n in names}, found) < 1e-9
 
 
 def turned(size: int, seed: int) -> torch.Tensor:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from given_problem import default_point
+from given_problem import default_point, torch_problem, torch_steps
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -167,13 +169,42 @@ def test_norms_that_cannot_be_used_are_refused(text: str | None) -> None:
 
 def test_spikes_follow_the_refreshes_and_go_on_after_loading() -> None:
     point = default_point("soap", spike_factor=10.0, refresh_every=3, schedule="constant")
+    point["spike_phase"] = 1
     schedule = schedules.from_hyperparameters(point)
-    assert [schedule(0.5) for _ in range(5)] == [10.0, 1.0, 1.0, 10.0, 1.0]
+    assert [schedule(0.5) for _ in range(5)] == [1.0, 10.0, 1.0, 1.0, 10.0]
     resumed = schedules.from_hyperparameters(point)
     assert isinstance(schedule, schedules.Spiked)
     assert isinstance(resumed, schedules.Spiked)
     resumed.load_state_dict(schedule.state_dict())
-    assert [resumed(0.5) for _ in range(3)] == [1.0, 10.0, 1.0]
+    assert [resumed(0.5) for _ in range(3)] == [1.0, 1.0, 10.0]
+
+
+FIRST_FACTORS: dict[str, tuple[Callable[[Any], Any], int, dict[str, Any]]] = {
+    "soap": (lambda state: state["left_basis"], 1, {}),
+    "splus": (lambda state: state["left_basis"], 1, {"spike_phase": 1}),
+    "eshampoo": (lambda state: state["left_basis"], 0, {}),
+    "shampoo": (lambda state: state["blocks"][0].get("left_root"), 0, {"start": 3}),
+}
+"""By method: its first factor, and how many steps after a refresh that factor is first used."""
+
+
+@pytest.mark.parametrize("name", FIRST_FACTORS)
+def test_a_spiked_step_is_the_first_with_a_fresh_first_factor(name: str) -> None:
+    factor, lag, changes = FIRST_FACTORS[name]
+    problem, spiked, refreshed, before = torch_problem(), [], [], None
+    point = default_point(name, **changes, spike_factor=10.0, refresh_every=7, schedule="constant")
+    module = importlib.import_module(f"submissions.{name}.submission")
+    optimizer, schedule = module.build(problem, {**point, "warmup": 0.0})
+    parts = getattr(optimizer, "parts", [optimizer])
+    for step in range(25):
+        if schedule(0.5) > 1.0:
+            spiked.append(step)
+        torch_steps(optimizer, problem, range(step, step + 1))
+        after = factor(parts[0].state[problem.parameters["square"]])
+        if after is not None and (before is None or not torch.equal(after, before)):
+            refreshed.append(step)
+        before = None if after is None else after.clone()
+    assert spiked == [step + lag for step in refreshed if step + lag < 25]
 
 
 @pytest.mark.parametrize("name", ["dfw", "kfac"])

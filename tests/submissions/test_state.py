@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from given_problem import default_point
+from workload_models import WorkloadKit
 
 from harness.registry import submission_folders
 from tests.frameworks.kit import Kit, plain
@@ -24,12 +26,16 @@ ENTRIES = [
 STEPS = 20
 
 
-class Run:
-    """A trial of a small perceptron: problem, submission and stream."""
+SHAPED = [name for framework, name in ENTRIES if framework == "torch"]
 
-    def __init__(self, framework: str, name: str) -> None:
-        self.kit = Kit(framework)
-        self.submission = self.kit.submission(submission_folders()[name], **default_point(name))
+
+class Run:
+    """A trial of a small model, a perceptron unless said otherwise: problem, submission, stream."""
+
+    def __init__(self, kit: Kit, name: str, **changes: Any) -> None:
+        self.kit = kit
+        point = default_point(name, **changes)
+        self.submission = self.kit.submission(submission_folders()[name], **point)
         self.stream = self.kit.stream()
 
     def steps(self, count: int) -> Run:
@@ -55,15 +61,32 @@ class Run:
         else:
             self.submission.load_state_dict(torch.load(io.BytesIO(saved), weights_only=True))
             self.kit.problem.generator.set_state(other.kit.problem.generator.get_state())
+            for name, value in self.kit.problem.buffers.items():
+                value.copy_(other.kit.problem.buffers[name])
         self.stream.next(other.stream.position)
         return self
 
 
-@pytest.mark.parametrize(("framework", "name"), ENTRIES)
-def test_twenty_steps_are_ten_saved_and_ten(framework: str, name: str) -> None:
-    expected = Run(framework, name).steps(STEPS).judged()
-    first = Run(framework, name).steps(STEPS // 2)
-    found = Run(framework, name).continue_from(first).steps(STEPS // 2).judged()
+def assert_resumed(make: Callable[[], Run], half: int) -> None:
+    """Two halves with a save between them are the whole, bit for bit."""
+    expected = make().steps(2 * half).judged()
+    first = make().steps(half)
+    found = make().continue_from(first).steps(half).judged()
     assert found.keys() == expected.keys()
     for parameter in expected:
         np.testing.assert_array_equal(found[parameter], expected[parameter])
+
+
+@pytest.mark.parametrize(("framework", "name"), ENTRIES)
+def test_twenty_steps_are_ten_saved_and_ten(framework: str, name: str) -> None:
+    assert_resumed(lambda: Run(Kit(framework), name), STEPS // 2)
+
+
+@pytest.mark.parametrize("model", ["resnet", "rnn"])
+@pytest.mark.parametrize("name", SHAPED)
+def test_kernels_and_recurrences_are_resumed(name: str, model: str) -> None:
+    assert_resumed(lambda: Run(WorkloadKit("torch", name=model), name), 3)
+
+
+def test_psgd_is_resumed_between_fits_in_turn() -> None:
+    assert_resumed(lambda: Run(Kit("torch"), "psgd", burst=3, update_every=4), STEPS // 2)

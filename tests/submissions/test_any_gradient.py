@@ -1,0 +1,90 @@
+"""Every optimizer takes parameters in bfloat16, and gradients that come late."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from typing import Any
+
+import pytest
+import torch
+from given_problem import default_point, gradients, torch_problem
+
+from harness.registry import submission_folders
+
+NAMES = [
+    name
+    for name in submission_folders()
+    if hasattr(importlib.import_module(f"submissions.{name}.submission"), "build")
+]
+NOT_IN_BFLOAT16 = ("shampoo",)
+LOST_IN_BFLOAT16 = ("prodigy",)
+"""Their first steps are 1e-6 long, as in the source: below what moves a number of eight bits."""
+LATE, FIRST_STEPS = "square_2", 4
+Values = dict[str, torch.Tensor]
+
+
+class Run:
+    """An optimizer at its default point on parameters near zero, where bfloat16 is fine enough."""
+
+    def __init__(self, name: str, dtype: torch.dtype = torch.float32) -> None:
+        problem = torch_problem()
+        for n, value in problem.parameters.items():
+            small = (0.02 * value.detach()).to(dtype)
+            problem.parameters[n] = torch.nn.Parameter(small)
+        module = importlib.import_module(f"submissions.{name}.submission")
+        self.optimizer: Any = module.build(problem, default_point(name))[0]
+        self.parameters: Values = problem.parameters
+        self.start = self.copied()
+
+    def copied(self) -> Values:
+        return {n: value.detach().clone() for n, value in self.parameters.items()}
+
+    def steps(self, steps: range, without: str = "") -> Run:
+        for step in steps:
+            for n, gradient in gradients(step).items():
+                value = self.parameters[n]
+                value.grad = None if n == without else torch.from_numpy(gradient).to(value.dtype)
+            self.optimizer.step()
+        return self
+
+    def way(self) -> torch.Tensor:
+        """From the start to here, (n,), in float32."""
+        parts = ((self.parameters[n].detach() - start).float() for n, start in self.start.items())
+        return torch.cat([part.flatten() for part in parts])
+
+
+def marked(names: list[str]) -> list[Any]:
+    failing = pytest.mark.xfail(raises=NotImplementedError, strict=True)
+    return [pytest.param(n, marks=failing if n in NOT_IN_BFLOAT16 else ()) for n in names]
+
+
+@pytest.mark.parametrize("name", marked([n for n in NAMES if n not in LOST_IN_BFLOAT16]))
+def test_in_bfloat16_it_goes_where_it_goes_in_float32(name: str) -> None:
+    found = Run(name, torch.bfloat16).steps(range(20)).way()
+    expected = Run(name).steps(range(20)).way()
+    assert float(torch.cosine_similarity(found, expected, dim=0)) > 0.95
+    assert 0.9 < float(found.norm() / expected.norm()) < 1.1
+
+
+@pytest.mark.parametrize("name", marked(NAMES))
+def test_in_bfloat16_ten_steps_saved_and_ten_are_twenty(name: str) -> None:
+    whole = Run(name, torch.bfloat16).steps(range(20))
+    first = Run(name, torch.bfloat16).steps(range(10))
+    second = Run(name, torch.bfloat16)
+    for n, value in first.parameters.items():
+        second.parameters[n].data.copy_(value.detach())
+    second.optimizer.load_state_dict(copy.deepcopy(first.optimizer.state_dict()))
+    second.steps(range(10, 20))
+    for n, value in whole.copied().items():
+        assert torch.equal(second.parameters[n], value), n
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_parameter_stands_still_until_its_first_gradient(name: str) -> None:
+    run = Run(name).steps(range(FIRST_STEPS), without=LATE)
+    assert torch.equal(run.parameters[LATE], run.start[LATE])
+    assert not torch.equal(run.parameters["square"], run.start["square"])
+    run.steps(range(FIRST_STEPS, 20))
+    assert not torch.equal(run.parameters[LATE], run.start[LATE])
+    assert bool(torch.isfinite(run.way()).all())

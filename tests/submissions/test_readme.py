@@ -1,0 +1,52 @@
+"""The README's column of state: floats that a submission keeps, over those of `mlp` in `quick`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from given_problem import default_point
+from workload_models import WorkloadKit
+
+from harness.registry import submission_folders
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+ROW = re.compile(r"^\|[^|]*\| `(\w+)` \|[^|]*\|[^|]*\| (up to )?([\d.]+) \|[^|]*\|$", re.MULTILINE)
+STATES = {name: (float(number), bool(bound)) for name, bound, number in ROW.findall(README)}
+STEPS = 24
+"""Enough for every factor's first refresh, and for the memory of L-BFGS to be full."""
+
+
+def floats(state: Any) -> int:
+    if isinstance(state, torch.Tensor):
+        return state.numel() if state.is_floating_point() else 0
+    if isinstance(state, dict):
+        return sum(floats(value) for value in state.values())
+    return sum(floats(value) for value in state) if isinstance(state, list) else 0
+
+
+def test_every_submission_has_a_row() -> None:
+    assert STATES.keys() == submission_folders().keys()
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_the_state_of_a_parameter_is_as_stated(name: str) -> None:
+    kit = WorkloadKit("torch", name="mlp")
+    submission, stream = (
+        kit.submission(submission_folders()[name], **default_point(name)),
+        kit.stream(),
+    )
+    most = 0
+    for _ in range(STEPS):
+        submission.step(stream)
+        kept = {
+            part: value for part, value in submission.state_dict().items() if part != "parameters"
+        }
+        most = max(most, floats(kept))
+    stated, is_bound = STATES[name]
+    found = most / sum(value.numel() for value in kit.problem.parameters.values())
+    assert found <= 1.02 * stated + 0.06
+    assert is_bound or found >= 0.98 * stated - 0.06
