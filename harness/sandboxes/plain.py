@@ -21,6 +21,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.sandboxes.sandbox import UNCONFINED_STATUS, Confinement, Use
+from harness.sandboxes.stillness import Stillness
 
 START_TIMEOUT_S = 120.0
 FREEZE_TIMEOUT_S = 2.0
@@ -114,17 +115,24 @@ class PlainCell:
         self.connection = connection
         self.pid = pid
         self._nursery = parent
+        self._stillness: Stillness | None = None
 
     def freeze(self) -> bool:
-        """Send SIGSTOP to the group and wait until every thread of the worker is stopped."""
+        """Send SIGSTOP to the group and wait until every thread in it is stopped."""
         self._signal(signal.SIGSTOP)
         deadline_s = time.monotonic() + FREEZE_TIMEOUT_S
-        while not (is_still := self._is_still()) and time.monotonic() < deadline_s:
+        while (still := Stillness.of(self.pid)) is None and time.monotonic() < deadline_s:
             time.sleep(0.0001)
-        return is_still
+        self._stillness = still
+        return still is not None
+
+    def has_stood_still(self) -> bool:
+        """Compare states and processor times with those at the freeze."""
+        return self._stillness is None or self._stillness.has_lasted()
 
     def thaw(self) -> None:
         """Send SIGCONT to the group."""
+        self._stillness = None
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
@@ -159,14 +167,6 @@ class PlainCell:
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
-
-    def _is_still(self) -> bool:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            for task in Path(f"/proc/{self.pid}/task").iterdir():
-                state = (task / "stat").read_text().rpartition(")")[2].split()[0]
-                if state not in "TtZX":
-                    return False
-        return True
 
 
 def forked(parent: Nursery, order: dict[str, object], log: Path) -> tuple[int, socket.socket]:

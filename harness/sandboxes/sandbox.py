@@ -58,6 +58,10 @@ class Cell(Protocol):
         """Stop every thread of the worker; returns whether they stand still, within two seconds."""
         ...
 
+    def has_stood_still(self) -> bool:
+        """Whether nothing of the worker has run since it was frozen."""
+        ...
+
     def thaw(self) -> None:
         """Let it go on."""
         ...

@@ -135,6 +135,17 @@ def never_freeze(arena: Arena) -> None:
     arena.patch.setattr(PlainCell, "freeze", lambda self: True)
 
 
+def trust_the_frozen(arena: Arena) -> None:
+    """Take a worker that was stopped for one that has stood still."""
+    arena.patch.setattr(PlainCell, "has_stood_still", lambda self: True)
+
+
+def timers_and_time(arena: Arena) -> None:
+    """Allow timers of one's own, and let the referee take its time while the worker is frozen."""
+    arena.without("seccomp")
+    slow_after("snapshot", 0.6)(arena)
+
+
 def kill_by_terminating(arena: Arena) -> None:
     """Ask the worker to end, as a batch system first does, in the place of killing it."""
     arena.patch.setattr(PlainCell, "kill", lambda self: self.connection.close())

@@ -81,3 +81,12 @@ def test_steps_are_free_to_claim_only_where_the_budget_is_in_steps(arena):
     outcome = arena.run("claim_steps", seconds=600.0, steps=4000)
     assert switches.steps_were_free(outcome)
     assert not outcome.trial.is_scored
+
+
+def test_a_confined_worker_gets_no_timer_that_could_wake_it(arena):
+    if "seccomp" not in arena.offered:
+        pytest.skip("this kernel offers no seccomp")
+    switches.slow_after("snapshot", 0.6)(arena)
+    outcome = arena.run("thaw_itself")
+    assert outcome.result.state == "budget"
+    assert "refused" in outcome.log and not outcome.says_so
