@@ -81,7 +81,8 @@ class Referee:
         self._clock = Clock()
         self._timetable = Timetable(trial)
         judge = Judge(trial, bench, self._clock, recorder)
-        self._observation = Observation(trial.grid, trial.target, judge.value)
+        limit_s = trial.budget.runtime_s
+        self._observation = Observation(trial.grid, trial.target, judge.value, limit_s)
         self._last: Observed | None = None
         self._around = Surroundings(bench.reading)
         self._brake = Brake(cell, bench.idle, trial.budget, self._clock)
@@ -190,8 +191,8 @@ class Referee:
             self._watch(self._trial.budget.runtime_s + GRACE_S, is_limit=True)
         elif until_step is None:
             self._refuse_unasked()
-        snapshot, tensors = self._expect(Snapshot, GRACE_S, "hand over its snapshot")
-        stopped, _ = self._expect(Stopped, GRACE_S, "say that it stopped")
+        snapshot, tensors = self._expect_in_time(Snapshot, "hand over its snapshot")
+        stopped, _ = self._expect_in_time(Stopped, "say that it stopped")
         timed_s = self._clock.stop()
         self._brake.freeze()
         tensors = self._checkpoints.without_state(snapshot, tensors)
@@ -257,11 +258,20 @@ class Referee:
     def _send(self, message: ToWorkerMessage, tensors: Any = None) -> None:
         self._wire.send(message, tensors, timeout_s=SETUP_TIMEOUT_S)
 
-    def _expect(self, kind: type[Any], timeout_s: float, task: str) -> tuple[Any, Tensors]:
+    def _expect_in_time(self, kind: type[Any], task: str) -> tuple[Any, Tensors]:
+        """Wait for a part of the hand-over; all of it ends soon after the budget, at the latest."""
+        left_s = self._trial.budget.runtime_s + GRACE_S - self._clock.timed_s
+        of = " of the end of the budget" if left_s < GRACE_S else ""
+        return self._expect(kind, max(0.0, min(GRACE_S, left_s)), task, f"{GRACE_S:g} s{of}")
+
+    def _expect(
+        self, kind: type[Any], timeout_s: float, task: str, limit: str = ""
+    ) -> tuple[Any, Tensors]:
         try:
             message, tensors = self._wire.receive(timeout_s)
         except WireTimeoutError as error:
-            raise WireTimeoutError(f"the worker did not {task} within {timeout_s:g} s") from error
+            why = f"the worker did not {task} within {limit or f'{timeout_s:g} s'}"
+            raise WireTimeoutError(why) from error
         if isinstance(message, Failed):
             self._fail(message)
         if not isinstance(message, kind):

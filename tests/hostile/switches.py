@@ -22,6 +22,7 @@ from harness.messages import Snapshot
 from harness.record.events import BrokenChainError
 from harness.referee import referee
 from harness.referee.clock import Clock
+from harness.referee.observation import Observation
 from harness.sandboxes.plain import PlainCell
 from harness.wire import Wire
 from workloads.spec import Target
@@ -206,6 +207,19 @@ def impatient_with_checkpoints(arena: Arena) -> None:
 
 def impatient_at_setup(arena: Arena) -> None:
     arena.patch.setattr(referee, "SETUP_TIMEOUT_S", 0.7)
+
+
+def patient_with_each_part(arena: Arena) -> None:
+    """Give the snapshot, and then the word that the worker stopped, a patience of its own."""
+
+    def replaced(self: Any, kind: Any, task: str) -> Any:
+        return self._expect(kind, referee.GRACE_S, task)
+
+    arena.patch.setattr(referee.Referee, "_expect_in_time", replaced)
+
+
+def hits_at_any_time(arena: Arena) -> None:
+    arena.patch.setattr(Observation, "_is_in_time", lambda self, observed: True)
 
 
 def bounds(**changes: Any) -> Any:

@@ -75,6 +75,11 @@ CASES = (
     Case("spread_out", IMPOSSIBLE, "seccomp: no thread leaves the worker's cores",
          s.plain, needs=("seccomp",)),
     Case("change_flags", CAUGHT, "flags are pinned again at GO", proof=s.flags_without_pin),
+    Case("overrun", CAUGHT, "a hit lies within the budget", s.hits_at_any_time,
+         won=s.is_reached, settings=TIMED | {"target": 1e-6}),
+    Case("dawdle", CAUGHT, "snapshot and STOPPED share the two seconds after the budget's end",
+         s.patient_with_each_part, states=("hung",), reason="end of the budget",
+         won=s.is_not("hung"), prepare=s.impatient, settings=TIMED),
     # What is handed over.
     Case("claim_steps", CAUGHT, "a scored budget is in seconds of the referee's",
          lambda arena: None, won=s.steps_were_free,
