@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,17 @@ def unpickled(arena: Arena) -> bool:
 def full_environment(arena: Arena) -> bool:
     """An environment that is not cleaned names the workload."""
     return bool(peek_surroundings.look({"LAST_COMMAND": "run workload=mlp"}))
+
+
+def named_log(arena: Arena) -> bool:
+    """A log that is opened in its trial's folder tells the worker where that is."""
+    arena.patch.setattr(body, "neutral_name", lambda log, _: nullcontext(log))
+    return "the name stands in file 1, file 2" in arena.run("peek_surroundings").log
+
+
+def told(arena: Arena) -> bool:
+    """Both ways in which the name would be told."""
+    return full_environment(arena) and named_log(arena)
 
 
 def tell_the_seed(arena: Arena) -> None:

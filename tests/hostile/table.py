@@ -143,7 +143,8 @@ CASES = (
          states=("hung",), reason="end of the budget", won=s.is_not("hung"),
          prepare=s.impatient_with_checkpoints, settings=TIMED),
     # Rules.
-    Case("peek_surroundings", IMPOSSIBLE, "the environment is cleaned", proof=s.full_environment),
+    Case("peek_surroundings", IMPOSSIBLE, "a cleaned environment; a log without a telling name",
+         proof=s.told),
     Case("peek_modules", RULE, "audit on another variant"),
     Case("fingerprint_shapes", RULE, "audit on another variant"),
 )  # fmt: skip
