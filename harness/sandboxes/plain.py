@@ -21,10 +21,11 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.sandboxes.sandbox import UNCONFINED_STATUS, Confinement, Use
-from harness.sandboxes.stillness import Stillness
+from harness.sandboxes.stillness import Stillness, has_ended
 
 START_TIMEOUT_S = 120.0
 FREEZE_TIMEOUT_S = 2.0
+END_TIMEOUT_S = 10.0
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 """glibc gives freed memory back to the kernel and asks for it again in the next step: on a small
 transformer the page faults take a twentieth of the time. Its largest threshold is 32 MiB."""
@@ -136,9 +137,16 @@ class PlainCell:
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Send SIGKILL to the group and close the wire."""
+        """Send SIGKILL to the group, close the wire, and wait until nothing of the group is left.
+
+        The kernel takes its time to give gigabytes back, and a machine that is busy with that is
+        not the one that comes after.
+        """
         self._signal(signal.SIGKILL)
         self.connection.close()
+        deadline_s = time.monotonic() + END_TIMEOUT_S
+        while not has_ended(self.pid) and time.monotonic() < deadline_s:
+            time.sleep(0.001)
 
     def show(self, split: Path) -> Path:
         """Where the worker finds a split: in its place."""

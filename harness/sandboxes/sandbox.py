@@ -71,7 +71,7 @@ class Cell(Protocol):
         ...
 
     def kill(self) -> None:
-        """End it and all that it started; safe to call twice."""
+        """End it and all that it started, and see it gone; safe to call twice."""
         ...
 
     def use(self) -> Use:
