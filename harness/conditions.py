@@ -139,8 +139,8 @@ def between(
     available_s = max(1e-9, (after["at_s"] - before["at_s"]) * after["processors"])
     others_s = after["busy_s"] - before["busy_s"] - trial_cpu_s
     counts = before["throttled"], after["throttled"]
-    gpus = before.get("accelerator"), after.get("accelerator")
-    slowed = {} if None in gpus else {"gpu_slowed": _slowing(gpus[0]) | _slowing(gpus[1])}
+    first, second = before.get("accelerator"), after.get("accelerator")
+    slowed = {"gpu_slowed": _slowing(first) | _slowing(second)} if first and second else {}
     return slowed | {
         "drift": after["yardstick_s"] / before["yardstick_s"] - 1.0,
         "stolen_share": max(0.0, after["stolen_s"] - before["stolen_s"]) / available_s,

@@ -33,6 +33,8 @@ CASES = (
          needs=FILES),
     Case("read_data_before_load", IMPOSSIBLE, "the view is empty until LOAD", s.plain,
          needs=FILES),
+    Case("borrow_generators", IMPOSSIBLE, "mounts: the generators are hidden",
+         s.without("mounts"), needs=("mounts",)),
     Case("corrupt_data", IMPOSSIBLE, "Landlock: the view is read-only", s.plain, needs=FILES),
     Case("lock_data_away", IMPOSSIBLE, "read-only mounts; seccomp refuses chmod", s.plain,
          needs=("seccomp",)),
