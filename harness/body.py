@@ -37,6 +37,7 @@ from harness.referee.checkpoint import remove_checkpoint
 from harness.referee.idle import IdleProbe
 from harness.referee.referee import Referee
 from harness.referee.resumption import expected_bytes, left_behind, note_beginning, resumable
+from harness.sandboxes.log import neutral_name
 from harness.sandboxes.sandbox import Confinement, sandbox
 from harness.sandboxes.scratch import scratch as new_scratch
 from harness.sandboxes.view import empty_view
@@ -111,6 +112,7 @@ def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer)
         new_scratch() as scratch,
         empty_view(data) as view,
         pinned(options.threads) if trial.device == "cpu" else nullcontext() as cores,
+        neutral_name(folder / "worker.log", store.absolute()) as log,
     ):
         events = read_events(folder / EVENTS_FILE)
         beginning = _beginning(trial, len(attempts_of(events)) + 1, options)
@@ -125,7 +127,7 @@ def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer)
             threads=options.threads,
             memory_gib=trial.limits.memory_gib,
             scratch=scratch,
-            log=folder / "worker.log",
+            log=log,
             view=view,
             submission=_submission_files(bench.hello.submission),
             hidden=(store.absolute(), data.parent),

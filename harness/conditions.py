@@ -1,8 +1,10 @@
 """The machine around a trial: how fast it is, what others take of it, whether it is throttled.
 
-A reading is taken before GO and after the end, while the worker stands still or is dead, so that no
-submission can bring one about that would get it repeated. What is stamped is only what a submission
-cannot cause: a yardstick that changed, and processor time that the hypervisor took.
+A reading is taken before GO, while the worker stands still, and when all of it has ended, so that
+no submission can bring one about that would get it repeated. What is stamped is only what a
+submission cannot cause: a yardstick that changed, and processor time that the hypervisor took. On
+CUDA also what slows a machine that is cooled and powered as it should be by no load at all: a GPU
+that holds its clocks back while it idles, and processors throttled for heat.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ NVIDIA_SMI = (
 NVIDIA_TIMEOUT_S = 10.0
 BENIGN_THROTTLING = 0x1 | 0x2
 """Bits of NVML's reasons that say that the GPU idles or keeps clocks that were asked for."""
+SLOWING = 0x8 | 0x20 | 0x40 | 0x80
+"""Bits that say that heat or hardware holds the clocks back; a cap on power is an ordinary load."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -129,17 +133,24 @@ def between(
 
     Returns:
         `drift`, the yardstick's relative change; `stolen_share` and `others_share` of the allowed
-        processors' time; `throttled`, how often more, None if unknown.
+        processors' time; `throttled`, how often more, None if unknown; where a GPU was read,
+        `gpu_slowed`, why it was slowed at either reading, as NVML's bits.
     """
     available_s = max(1e-9, (after["at_s"] - before["at_s"]) * after["processors"])
     others_s = after["busy_s"] - before["busy_s"] - trial_cpu_s
     counts = before["throttled"], after["throttled"]
-    return {
+    first, second = before.get("accelerator"), after.get("accelerator")
+    slowed = {"gpu_slowed": _slowing(first) | _slowing(second)} if first and second else {}
+    return slowed | {
         "drift": after["yardstick_s"] / before["yardstick_s"] - 1.0,
         "stolen_share": max(0.0, after["stolen_s"] - before["stolen_s"]) / available_s,
         "others_share": min(1.0, max(0.0, others_s / available_s)),
         "throttled": None if None in counts else counts[1] - counts[0],
     }
+
+
+def _slowing(gpu: Mapping[str, Any]) -> int:
+    return (gpu["throttle_reasons"] or 0) & SLOWING
 
 
 def disturbances(machine: Mapping[str, Any], limit: float) -> tuple[str, ...]:
@@ -154,6 +165,10 @@ def disturbances(machine: Mapping[str, Any], limit: float) -> tuple[str, ...]:
         found.append(f"the yardstick changed by {100.0 * machine['drift']:+.0f} %")
     if machine["stolen_share"] > limit:
         found.append(f"the hypervisor took {100.0 * machine['stolen_share']:.0f} % of the time")
+    if bits := machine.get("gpu_slowed"):
+        found.append(f"heat or hardware slowed the GPU (reasons {bits:#x})")
+    if "gpu_slowed" in machine and machine["throttled"]:
+        found.append(f"the processors were throttled {machine['throttled']} times")
     return tuple(found)
 
 

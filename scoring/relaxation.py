@@ -24,9 +24,9 @@ def runs_to_the_end(frame: pd.DataFrame) -> bool:
 def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Score and rank of each entry against the target's shift.
 
-    A trial's time at a shifted target is its first evaluation that meets it. Targets harder than
-    the declared one need trials recorded to the end of their budget; without them only easier
-    ones are given. Columns: easier_by, submission, score, rank.
+    A trial's time at a shifted target is its first evaluation within the budget that meets it.
+    Targets harder than the declared one need trials recorded to the end of their budget; without
+    them only easier ones are given. Columns: easier_by, submission, score, rank.
 
     Args:
         frame: prepared results (`scoring.frame.prepare`).
@@ -55,13 +55,11 @@ def moved(frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float) -> pd.Dat
     sign = frame["direction"].map({"maximize": 1.0, "minimize": -1.0})
     bound = sign * frame["target"] - easier_by * frame["target"].abs()
     wanted = pd.DataFrame({"metric": frame["metric"], "sign": sign, "bound": bound})
-    wanted["identity"] = frame["identity"]
+    wanted[["identity", "budget_s"]] = frame[["identity", "budget_s"]]
     seen = curves[curves["split"] == "validation"].merge(wanted, on=["identity", "metric"])
-    first = (
-        seen[seen["sign"] * seen["value"].astype(float) >= seen["bound"]]
-        .groupby("identity")["time_s"]
-        .min()
-    )
+    is_met = seen["sign"] * seen["value"].astype(float) >= seen["bound"]
+    is_in_time = seen["time_s"] <= seen["budget_s"]  # the last evaluation lies beyond it
+    first = seen[is_met & is_in_time].groupby("identity")["time_s"].min()
     hit = frame["identity"].map(first)
     # A trial that the referee threw out has no time, whatever its curve says.
     valid = frame["state"].ne("invalid") & hit.notna()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from harness.frameworks import torch_precision
 from harness.frameworks.adapter import PROBE, Examples, Judging, ModelSource, Parameters
 from harness.frameworks.generators import (
     global_state,
@@ -50,8 +51,7 @@ class TorchAdapter:
         # Determinism would otherwise also fill every new tensor, which only hides misuse.
         deterministic: Any = torch.utils.deterministic
         deterministic.fill_uninitialized_memory = False
-        torch.set_float32_matmul_precision("highest")
-        torch.backends.cudnn.allow_tf32 = False
+        torch_precision.pin(self.device.type)
         torch.backends.cudnn.benchmark = False
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from harness.frameworks.adapter import Parameters
 from harness.wire import Tensors, WireError
+
+NAMES_SHOWN, NAME_SHOWN = 3, 60
 
 
 def checked_parameters(tensors: Tensors, shapes: Mapping[str, tuple[int, ...]]) -> Parameters:
@@ -18,8 +20,8 @@ def checked_parameters(tensors: Tensors, shapes: Mapping[str, tuple[int, ...]]) 
         WireError: a name, a shape or a dtype is not the model's.
     """
     if set(tensors) != set(shapes):
-        odd = sorted(set(tensors) ^ set(shapes))
-        raise WireError(f"a snapshot whose parameters differ from the model's: {', '.join(odd)}")
+        odd = _some(sorted(set(tensors) ^ set(shapes)))
+        raise WireError(f"a snapshot whose parameters differ from the model's: {odd}")
     for name, shape in shapes.items():
         tensor = tensors[name]
         if tensor.shape != shape or tensor.dtype != np.float32:
@@ -28,6 +30,13 @@ def checked_parameters(tensors: Tensors, shapes: Mapping[str, tuple[int, ...]]) 
                 f"the model's is float32{list(shape)}"
             )
     return {name: tensors[name] for name in shapes}
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of some names, each cut, for there may be thousands; and how many there are."""
+    shown = ", ".join(name[:NAME_SHOWN] for name in names[:NAMES_SHOWN])
+    more = len(names) - NAMES_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def are_finite(parameters: Parameters) -> bool:

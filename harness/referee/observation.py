@@ -3,6 +3,10 @@
 Snapshots are taken at every multiple of the grid's share of the budget. Every k-th is evaluated
 at once; the others are kept. When one hits, those since the last miss are evaluated in order, and
 the first of them that hits decides. Every entry is observed in this way, whatever it does.
+
+A hit lies within the budget. The last snapshot is asked for when the budget is spent and comes
+later, by the step in flight: it is judged, and those before it are looked through if it meets the
+target, but it is no hit itself.
 """
 
 from __future__ import annotations
@@ -49,12 +53,20 @@ def _place(observed: Observed) -> tuple[int, int, float, int]:
 
 
 class Observation:
-    """Looks at snapshots in order and finds the first hit."""
+    """Looks at snapshots in order and finds the first hit.
 
-    def __init__(self, grid: Grid, target: Target, evaluate: Evaluate) -> None:
-        self._grid = grid
-        self._target = target
-        self._evaluate = evaluate
+    Args:
+        grid: which of them are evaluated at once.
+        target: what a hit meets.
+        evaluate: gives the target's metric.
+        limit_s: the timed seconds after which there is no hit.
+    """
+
+    def __init__(
+        self, grid: Grid, target: Target, evaluate: Evaluate, limit_s: float = math.inf
+    ) -> None:
+        self._grid, self._target = grid, target
+        self._evaluate, self._limit_s = evaluate, limit_s
         self._kept: list[Observed] = []
         self._seen = 0
         self._last_miss_s = 0.0
@@ -109,12 +121,15 @@ class Observation:
             grid, step, timed_s, examples, last_miss_s = hit
             self.hit = Hit(Observed(grid, step, timed_s, examples, {}), last_miss_s)
 
-    def _first_hit(self, observed: Observed) -> Hit:
+    def _first_hit(self, observed: Observed) -> Hit | None:
         for kept in self._kept:
-            if self._meets(kept):
+            if self._is_in_time(kept) and self._meets(kept):
                 return Hit(kept, self._last_miss_s)
             self._last_miss_s = kept.timed_s
-        return Hit(observed, self._last_miss_s)
+        return Hit(observed, self._last_miss_s) if self._is_in_time(observed) else None
+
+    def _is_in_time(self, observed: Observed) -> bool:
+        return observed.timed_s <= self._limit_s
 
     def _meets(self, observed: Observed) -> bool:
         value = self._evaluate(observed)

@@ -29,11 +29,11 @@ from harness.messages import (
 )
 from harness.record.recorder import Recorder
 from harness.referee.bench import Bench
+from harness.referee.brake import Brake
 from harness.referee.checkpoint import Checkpoint, Checkpoints
 from harness.referee.checks import are_finite, checked_parameters, printable
 from harness.referee.clock import Clock
 from harness.referee.ending import TrialEndedError
-from harness.referee.idle import too_busy
 from harness.referee.judge import Judge
 from harness.referee.observation import Observation, Observed
 from harness.referee.surroundings import Surroundings
@@ -81,10 +81,11 @@ class Referee:
         self._clock = Clock()
         self._timetable = Timetable(trial)
         judge = Judge(trial, bench, self._clock, recorder)
-        self._observation = Observation(trial.grid, trial.target, judge.value)
+        limit_s = trial.budget.runtime_s
+        self._observation = Observation(trial.grid, trial.target, judge.value, limit_s)
         self._last: Observed | None = None
         self._around = Surroundings(bench.reading)
-        self._busy_s = 0.0
+        self._brake = Brake(cell, bench.idle, trial.budget, self._clock)
 
     def run(self, left: Checkpoint | None = None) -> Result:
         """Run the trial, or go on with what a dead referee left; the worker is dead afterwards."""
@@ -125,7 +126,8 @@ class Referee:
         return ended
 
     def _warm_up(self) -> None:
-        cap_s = self._trial.limits.warmup_s
+        """Let it compile; what setting up took is part of the time that is free."""
+        cap_s = max(0.0, self._trial.limits.warmup_s - self._clock.others()["setup"])
         with self._clock.account("warm_up"):
             self._send(WarmUp(cap_s=cap_s))
             warm, _ = self._expect(Warm, cap_s + GRACE_S, "warm up")
@@ -133,20 +135,23 @@ class Referee:
 
     def _load(self) -> None:
         """Hand over data and parameters, on the clock: whoever has them could train with them."""
+        self._brake.freeze()  # a view that is a copy may take seconds
         with self._clock.account("load"):
             train_folder = self._cell.show(self._bench.train_folder)
+        self._brake.thaw()
+        with self._clock.account("load"):
             self._clock.start()
             self._send(Load(train_folder=str(train_folder)), self._bench.parameters)
             self._expect(Ready, SETUP_TIMEOUT_S, "load the data")
             self._clock.stop()
-        self._freeze()
+        self._brake.freeze()
 
     def _train(self) -> tuple[State, str]:
         points = self._timetable.points
         with self._clock.account("conditions"):
             machine = self._around.begin()
         self._record.emit("go", {"budget_s": self._trial.budget.runtime_s, "machine": machine})
-        self._cell.thaw()
+        self._brake.thaw()
         reached = self._last.grid if self._last else 0
         while reached < points:
             observed = self._run_until(reached + 1, points)
@@ -158,8 +163,7 @@ class Referee:
             with self._clock.account("checkpoint"):
                 clock = self._clock.timed_s, self._clock.others()
                 self._checkpoints.keep(observed, clock, self._observation, self._record.emit)
-            with self._clock.account("thaw"):
-                self._cell.thaw()
+            self._brake.thaw()
         if self._observation.hit:
             return "reached", "the target was met"
         return "budget", "the budget was spent before the target was met"
@@ -167,8 +171,8 @@ class Referee:
     def _profile(self) -> None:
         """Ask where a step's time goes; the trial has its result, so a failure is only noted."""
         with self._clock.account("profile"):
-            self._cell.thaw()
             try:
+                self._brake.thaw()
                 self._send(Profile(steps=PROFILED_STEPS, cap_s=PROFILE_CAP_S))
                 found, _ = self._expect(Profiled, PROFILE_CAP_S + GRACE_S, "profile its steps")
             except (TrialEndedError, WireError) as error:
@@ -188,10 +192,10 @@ class Referee:
             self._watch(self._trial.budget.runtime_s + GRACE_S, is_limit=True)
         elif until_step is None:
             self._refuse_unasked()
-        snapshot, tensors = self._expect(Snapshot, GRACE_S, "hand over its snapshot")
-        stopped, _ = self._expect(Stopped, GRACE_S, "say that it stopped")
+        snapshot, tensors = self._expect_in_time(Snapshot, "hand over its snapshot")
+        stopped, _ = self._expect_in_time(Stopped, "say that it stopped")
         timed_s = self._clock.stop()
-        self._freeze()
+        self._brake.freeze()
         tensors = self._checkpoints.without_state(snapshot, tensors)
         return self._observed(point, timed_s, snapshot, stopped, tensors)
 
@@ -201,24 +205,11 @@ class Referee:
         self._observation.resume(position.observation)
         self._last = position.last.observed()
         with self._clock.account("restore"):
-            self._cell.thaw()
+            self._brake.thaw()
             self._send(Restore(state=left.state), left.tensors)
             self._expect(Ready, SETUP_TIMEOUT_S, "take its state back")
-        self._freeze()
+        self._brake.freeze()
         self._clock.resume(position.timed_s, position.others_s)
-
-    def _freeze(self) -> None:
-        """Stop the worker, and see that nothing which it has begun goes on elsewhere."""
-        with self._clock.account("freeze"):
-            is_still = self._cell.freeze()
-        if not is_still:
-            raise TrialEndedError("invalid", "a thread of the worker could not be stopped")
-        if self._trial.budget.steps is not None:
-            return  # not scored; several such trials may share a device
-        with self._clock.account("probe_of_device"):
-            self._busy_s += self._bench.idle.busy_s()
-        if why := too_busy(self._busy_s, self._trial.budget.runtime_s):
-            raise TrialEndedError("invalid", why)
 
     def _share(self) -> float:
         return self._timetable.share(self._clock.timed_s, self._last.step if self._last else 0)
@@ -234,12 +225,7 @@ class Referee:
             raise TrialEndedError("hung", why)
 
     def _look(self) -> None:
-        used, allowed = self._around.note(self._cell.use()), self._trial.limits.memory_gib * 2**30
-        if used > allowed:
-            raise TrialEndedError(
-                "out_of_memory",
-                f"{used / 2**30:.1f} GiB used; {self._trial.limits.memory_gib:g} are allowed",
-            )
+        self._around.check(self._cell.use(), self._trial.limits.memory_gib)
         self._record.tell("progress", {"timed_s": self._clock.timed_s, "share": self._share()})
 
     def _refuse_unasked(self) -> None:
@@ -268,11 +254,20 @@ class Referee:
     def _send(self, message: ToWorkerMessage, tensors: Any = None) -> None:
         self._wire.send(message, tensors, timeout_s=SETUP_TIMEOUT_S)
 
-    def _expect(self, kind: type[Any], timeout_s: float, task: str) -> tuple[Any, Tensors]:
+    def _expect_in_time(self, kind: type[Any], task: str) -> tuple[Any, Tensors]:
+        """Wait for a part of the hand-over; all of it ends soon after the budget, at the latest."""
+        left_s = self._trial.budget.runtime_s + GRACE_S - self._clock.timed_s
+        of = " of the end of the budget" if left_s < GRACE_S else ""
+        return self._expect(kind, max(0.0, min(GRACE_S, left_s)), task, f"{GRACE_S:g} s{of}")
+
+    def _expect(
+        self, kind: type[Any], timeout_s: float, task: str, limit: str = ""
+    ) -> tuple[Any, Tensors]:
         try:
             message, tensors = self._wire.receive(timeout_s)
         except WireTimeoutError as error:
-            raise WireTimeoutError(f"the worker did not {task} within {timeout_s:g} s") from error
+            why = f"the worker did not {task} within {limit or f'{timeout_s:g} s'}"
+            raise WireTimeoutError(why) from error
         if isinstance(message, Failed):
             self._fail(message)
         if not isinstance(message, kind):

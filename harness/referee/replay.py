@@ -34,7 +34,8 @@ class Replay:
         self._end = next(e["data"] for e in attempt if e["kind"] == "end")
         self._said = Result.model_validate(self._end["result"])
         self._timetable = Timetable(trial)
-        self._observation = Observation(trial.grid, trial.target, self._value)
+        limit_s = trial.budget.runtime_s
+        self._observation = Observation(trial.grid, trial.target, self._value, limit_s)
 
     def result(self) -> Result:
         """What the events say about the trial's end.

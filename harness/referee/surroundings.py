@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.conditions import between
+from harness.referee.ending import TrialEndedError
 from harness.sandboxes.sandbox import Use
 
 Reading = Callable[[], dict[str, Any]]
@@ -31,10 +32,20 @@ class Surroundings:
         self.before = self._reading() | {"own_s": sum(os.times()[:2])}
         return self.before
 
-    def note(self, use: Use) -> int:
-        """Keep the worker's processor time; its memory."""
+    def note(self, use: Use) -> None:
+        """Keep the worker's processor time."""
         self._cpu_s = max(self._cpu_s, use.cpu_s)
-        return use.memory_bytes
+
+    def check(self, use: Use, memory_gib: float) -> None:
+        """Keep the worker's processor time, and end its trial if it uses more memory than it may.
+
+        Raises:
+            TrialEndedError: it does.
+        """
+        self.note(use)
+        if (used_gib := use.memory_bytes / 2**30) > memory_gib:
+            why = f"{used_gib:.1f} GiB used; {memory_gib:g} are allowed"
+            raise TrialEndedError("out_of_memory", why)
 
     def changes(self) -> dict[str, Any]:
         """The second reading and the changes since the first; empty if there was none."""

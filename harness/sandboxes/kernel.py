@@ -25,6 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import workloads
 from harness.errors import HarnessError
 from harness.sandboxes import cgroup, libc, limits
 from harness.sandboxes.confine import LAYERS, NAMESPACES
@@ -33,6 +34,8 @@ from harness.sandboxes.sandbox import Confinement
 from harness.sandboxes.view import show
 
 PROBE_TIMEOUT_S = 30.0
+GENERATORS = Path(workloads.__file__).parent / "data"
+"""A worker needs none of them, and they could make it instances to tune on before GO."""
 ENFORCED_BY = {
     "network access": ("network", "seccomp"),
     "reading files outside the trial": ("landlock",),
@@ -137,7 +140,7 @@ class KernelSandbox:
         seen = [confinement.scratch, confinement.view, *submission, Path(__file__)]
         hidden = [
             str(folder)
-            for folder in confinement.hidden
+            for folder in (*confinement.hidden, GENERATORS)
             if folder.is_dir() and not any(path.is_relative_to(folder) for path in seen)
         ]
         return {

@@ -21,9 +21,11 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.sandboxes.sandbox import UNCONFINED_STATUS, Confinement, Use
+from harness.sandboxes.stillness import Stillness, has_ended
 
 START_TIMEOUT_S = 120.0
 FREEZE_TIMEOUT_S = 2.0
+END_TIMEOUT_S = 10.0
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 """glibc gives freed memory back to the kernel and asks for it again in the next step: on a small
 transformer the page faults take a twentieth of the time. Its largest threshold is 32 MiB."""
@@ -114,23 +116,37 @@ class PlainCell:
         self.connection = connection
         self.pid = pid
         self._nursery = parent
+        self._stillness: Stillness | None = None
 
     def freeze(self) -> bool:
-        """Send SIGSTOP to the group and wait until every thread of the worker is stopped."""
+        """Send SIGSTOP to the group and wait until every thread in it is stopped."""
         self._signal(signal.SIGSTOP)
         deadline_s = time.monotonic() + FREEZE_TIMEOUT_S
-        while not (is_still := self._is_still()) and time.monotonic() < deadline_s:
+        while (still := Stillness.of(self.pid)) is None and time.monotonic() < deadline_s:
             time.sleep(0.0001)
-        return is_still
+        self._stillness = still
+        return still is not None
+
+    def has_stood_still(self) -> bool:
+        """Compare states and processor times with those at the freeze."""
+        return self._stillness is None or self._stillness.has_lasted()
 
     def thaw(self) -> None:
         """Send SIGCONT to the group."""
+        self._stillness = None
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Send SIGKILL to the group and close the wire."""
+        """Send SIGKILL to the group, close the wire, and wait until nothing of the group is left.
+
+        The kernel takes its time to give gigabytes back, and a machine that is busy with that is
+        not the one that comes after.
+        """
         self._signal(signal.SIGKILL)
         self.connection.close()
+        deadline_s = time.monotonic() + END_TIMEOUT_S
+        while not has_ended(self.pid) and time.monotonic() < deadline_s:
+            time.sleep(0.001)
 
     def show(self, split: Path) -> Path:
         """Where the worker finds a split: in its place."""
@@ -159,14 +175,6 @@ class PlainCell:
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
-
-    def _is_still(self) -> bool:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            for task in Path(f"/proc/{self.pid}/task").iterdir():
-                state = (task / "stat").read_text().rpartition(")")[2].split()[0]
-                if state not in "TtZX":
-                    return False
-        return True
 
 
 def forked(parent: Nursery, order: dict[str, object], log: Path) -> tuple[int, socket.socket]:

@@ -58,6 +58,10 @@ class Cell(Protocol):
         """Stop every thread of the worker; returns whether they stand still, within two seconds."""
         ...
 
+    def has_stood_still(self) -> bool:
+        """Whether nothing of the worker has run since it was frozen."""
+        ...
+
     def thaw(self) -> None:
         """Let it go on."""
         ...
@@ -67,7 +71,7 @@ class Cell(Protocol):
         ...
 
     def kill(self) -> None:
-        """End it and all that it started; safe to call twice."""
+        """End it and all that it started, and see it gone; safe to call twice."""
         ...
 
     def use(self) -> Use:

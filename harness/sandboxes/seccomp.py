@@ -2,8 +2,9 @@
 
 The filter is a list of numbers that are refused with EPERM; see seccomp(2). What it refuses:
 looking into other processes, sockets, new namespaces and mounts, leaving the process group (by
-which a worker is frozen) or the cores it is pinned to, changing rights of files, clocks, modules,
-and ways round a filter.
+which a worker is frozen) or the cores it is pinned to, having a signal of one's choice sent to
+oneself later (SIGCONT wakes whoever is frozen), changing rights of files, clocks, modules, and ways
+round a filter.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _OF_MACHINE = {
         "chown": 92, "fchown": 93, "lchown": 94, "fchownat": 260, "setxattr": 188,
         "lsetxattr": 189, "fsetxattr": 190, "removexattr": 197, "lremovexattr": 198,
         "fremovexattr": 199, "utime": 132, "utimes": 235, "futimesat": 261, "utimensat": 280,
-        "sched_setaffinity": 203,
+        "sched_setaffinity": 203, "timer_create": 222, "mq_notify": 244,
     },
     "aarch64": {
         "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272,
@@ -52,21 +53,25 @@ _OF_MACHINE = {
         "acct": 89, "quotactl": 60, "mknodat": 33, "fchmod": 52, "fchmodat": 53, "fchown": 55,
         "fchownat": 54, "setxattr": 5, "lsetxattr": 6, "fsetxattr": 7, "removexattr": 14,
         "lremovexattr": 15, "fremovexattr": 16, "utimensat": 88, "sched_setaffinity": 122,
+        "timer_create": 107, "mq_notify": 184,
     },
 }  # fmt: skip
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _PRCTL = {"x86_64": 157, "aarch64": 167}
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
+_FCNTL = {"x86_64": 72, "aarch64": 25}
 _CLONE3 = 435
 _X32_BIT = 0x40000000
 _NEW_NAMESPACE = 0x7E020080
 """CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
 _SET_PDEATHSIG, _SET_DUMPABLE = 1, 4
+_SET_SIGNAL = 10
+"""Of fcntl: which signal tells that a descriptor is ready, in the place of SIGIO."""
 
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _REFUSE, _UNKNOWN = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
 _LOAD, _IF_EQUAL, _IF_BITS, _IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
-_NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENT_AT = 0, 4, 16
+_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_AT, _SECOND_AT = 0, 4, 16, 24
 _SET_MODE_FILTER = 1
 
 
@@ -88,16 +93,17 @@ def _filter(machine: str) -> Iterator[bytes]:
     # The C library falls back to `clone`, whose flags a filter can see.
     yield _instruction(_IF_EQUAL, _CLONE3, 0, 1)
     yield _instruction(_RETURN, _UNKNOWN)
-    yield from _refused_argument(_CLONE[machine], _IF_BITS, _NEW_NAMESPACE)
-    yield from _refused_argument(_PRCTL[machine], _IF_EQUAL, _SET_PDEATHSIG)
-    yield from _refused_argument(_PRCTL[machine], _IF_EQUAL, _SET_DUMPABLE)
+    yield from _refused_argument(_CLONE[machine], _FIRST_AT, _IF_BITS, _NEW_NAMESPACE)
+    yield from _refused_argument(_PRCTL[machine], _FIRST_AT, _IF_EQUAL, _SET_PDEATHSIG)
+    yield from _refused_argument(_PRCTL[machine], _FIRST_AT, _IF_EQUAL, _SET_DUMPABLE)
+    yield from _refused_argument(_FCNTL[machine], _SECOND_AT, _IF_EQUAL, _SET_SIGNAL)
     yield _instruction(_RETURN, _ALLOW)
 
 
-def _refused_argument(number: int, test: int, value: int) -> Iterator[bytes]:
-    """Refuse a call by its first argument; the number is loaded before and after."""
+def _refused_argument(number: int, place: int, test: int, value: int) -> Iterator[bytes]:
+    """Refuse a call by an argument, a place says which; the number is loaded before and after."""
     yield _instruction(_IF_EQUAL, number, 0, 4)
-    yield _instruction(_LOAD, _ARGUMENT_AT)
+    yield _instruction(_LOAD, place)
     yield _instruction(test, value, 0, 1)
     yield _instruction(_RETURN, _REFUSE)
     yield _instruction(_LOAD, _NUMBER_AT)

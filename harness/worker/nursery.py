@@ -57,24 +57,27 @@ def serve(control: socket.socket) -> None:
                 poll.unregister(descriptor)
                 _report_end(control, children.pop(descriptor), descriptor)
                 continue
-            line, descriptors = _request(control)
-            if not line:
+            order, descriptors = _request(control)
+            if not order:
                 _kill_all(children)
                 return
-            child = _fork(json.loads(line), descriptors)
+            child = _fork(order, descriptors)
             children[watch := os.pidfd_open(child.own)] = child
             poll.register(watch, select.POLLIN)
             # if its other end is gone meanwhile, the next request is empty and ends this loop
             _answer(control, {"pid": child.worker})
 
 
-def _request(control: socket.socket) -> tuple[bytes, list[int]]:
-    """One request and its descriptors; nothing once the other end is gone."""
+def _request(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """One order and its descriptors; an empty one once the other end is gone.
+
+    Its text stays in no frame, for a worker can read all those that it has been forked from.
+    """
     try:
         line, descriptors, _, _ = socket.recv_fds(control, 65536, 2)
     except ConnectionResetError:
-        return b"", []
-    return line, list(descriptors)
+        return {}, []
+    return dict(json.loads(line)) if line else {}, list(descriptors)
 
 
 def _report_end(control: socket.socket, child: Child, descriptor: int) -> None:

@@ -70,6 +70,28 @@ def test_only_what_no_submission_causes_is_stamped(
     assert [any(word in text for text in found) for word in words] == [True] * len(found)
 
 
+def gpu(reasons: int | None) -> dict[str, Any]:
+    return {"accelerator": {"name": "made", "throttle_reasons": reasons}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        (gpu(0x1), gpu(0x2), []),
+        (gpu(0x4), gpu(None), []),
+        (gpu(0x1), gpu(0x61), ["slowed the GPU (reasons 0x60)"]),
+        (gpu(0x8), gpu(0x1), ["slowed the GPU (reasons 0x8)"]),
+        (gpu(0x1), gpu(0x1) | {"throttled": 5}, ["throttled 2 times"]),
+        ({"accelerator": None}, {"accelerator": None, "throttled": 5}, []),
+    ],
+)
+def test_a_gpu_slowed_by_heat_or_hardware_is_stamped(
+    first: dict[str, Any], second: dict[str, Any], words: list[str]
+) -> None:
+    found = disturbances(between(BEFORE | first, after(**second), 4.0), 0.25)
+    assert [any(word in text for text in found) for word in words] == [True] * len(found)
+
+
 def test_the_drivers_line_on_a_gpu_is_understood() -> None:
     state = parse_accelerator("NVIDIA H100, 45, 1980, 0x0000000000000001, 7\n")
     assert state == {

@@ -197,7 +197,7 @@ class Arena:
         return planned.model_copy(
             update={
                 "budget": planned.budget.model_copy(update=scaled),
-                "target": planned.target.model_copy(update={"value": 0.99}),
+                "target": planned.target.model_copy(update={"value": settings.get("target", 0.99)}),
                 "limits": planned.limits.model_copy(update=limits),
                 "grid": GRID,
                 "probes": False,

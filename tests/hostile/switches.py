@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from harness.messages import Snapshot
 from harness.record.events import BrokenChainError
 from harness.referee import referee
 from harness.referee.clock import Clock
+from harness.referee.observation import Observation
 from harness.sandboxes.plain import PlainCell
 from harness.wire import Wire
 from workloads.spec import Target
@@ -94,6 +95,17 @@ def full_environment(arena: Arena) -> bool:
     return bool(peek_surroundings.look({"LAST_COMMAND": "run workload=mlp"}))
 
 
+def named_log(arena: Arena) -> bool:
+    """A log that is opened in its trial's folder tells the worker where that is."""
+    arena.patch.setattr(body, "neutral_name", lambda log, _: nullcontext(log))
+    return "the name stands in file 1, file 2" in arena.run("peek_surroundings").log
+
+
+def told(arena: Arena) -> bool:
+    """Both ways in which the name would be told."""
+    return full_environment(arena) and named_log(arena)
+
+
 def tell_the_seed(arena: Arena) -> None:
     arena.patch.setattr(body, "worker_seed", lambda instance: instance)
 
@@ -133,6 +145,17 @@ def clock_stops_at_snapshot(arena: Arena) -> None:
 
 def never_freeze(arena: Arena) -> None:
     arena.patch.setattr(PlainCell, "freeze", lambda self: True)
+
+
+def trust_the_frozen(arena: Arena) -> None:
+    """Take a worker that was stopped for one that has stood still."""
+    arena.patch.setattr(PlainCell, "has_stood_still", lambda self: True)
+
+
+def timers_and_time(arena: Arena) -> None:
+    """Allow timers of one's own, and let the referee take its time while the worker is frozen."""
+    arena.without("seccomp")
+    slow_after("snapshot", 0.6)(arena)
 
 
 def kill_by_terminating(arena: Arena) -> None:
@@ -195,6 +218,19 @@ def impatient_with_checkpoints(arena: Arena) -> None:
 
 def impatient_at_setup(arena: Arena) -> None:
     arena.patch.setattr(referee, "SETUP_TIMEOUT_S", 0.7)
+
+
+def patient_with_each_part(arena: Arena) -> None:
+    """Give the snapshot, and then the word that the worker stopped, a patience of its own."""
+
+    def replaced(self: Any, kind: Any, task: str) -> Any:
+        return self._expect(kind, referee.GRACE_S, task)
+
+    arena.patch.setattr(referee.Referee, "_expect_in_time", replaced)
+
+
+def hits_at_any_time(arena: Arena) -> None:
+    arena.patch.setattr(Observation, "_is_in_time", lambda self, observed: True)
 
 
 def bounds(**changes: Any) -> Any:

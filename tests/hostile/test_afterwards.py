@@ -8,6 +8,7 @@ import pytest
 from harness import body
 from harness.record.events import read_events
 from harness.record.store import EVENTS_FILE
+from harness.record.verify import verify_store
 
 from . import switches
 from .arena import is_running
@@ -81,3 +82,21 @@ def test_steps_are_free_to_claim_only_where_the_budget_is_in_steps(arena):
     outcome = arena.run("claim_steps", seconds=600.0, steps=4000)
     assert switches.steps_were_free(outcome)
     assert not outcome.trial.is_scored
+
+
+def test_a_confined_worker_gets_no_timer_that_could_wake_it(arena):
+    if "seccomp" not in arena.offered:
+        pytest.skip("this kernel offers no seccomp")
+    switches.slow_after("snapshot", 0.6)(arena)
+    outcome = arena.run("thaw_itself")
+    assert outcome.result.state == "budget"
+    assert "refused" in outcome.log and not outcome.says_so
+
+
+def test_a_hit_after_the_budget_does_not_fit_its_events(arena):
+    overrun = BY_NAME["overrun"]
+    overrun.off(arena)
+    assert arena.run("overrun", **overrun.settings).result.state == "reached"
+    assert not verify_store(arena.store).findings
+    arena.patch.undo()
+    assert "the events say 'budget'" in str(verify_store(arena.store).findings)

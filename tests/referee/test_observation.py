@@ -1,3 +1,5 @@
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,14 +13,15 @@ def observed(grid, value):
     return Observed(grid, step=10 * grid, timed_s=float(grid), examples=0, parameters={"w": value})
 
 
-def observe(values, every):
+def observe(values, every, limit_s=math.inf):
     seen = []
 
     def evaluate(snapshot):
         seen.append(snapshot.grid)
         return snapshot.parameters["w"]
 
-    observation = Observation(Grid(share=1 / len(values), evaluate_every=every), TARGET, evaluate)
+    grid = Grid(share=1 / len(values), evaluate_every=every)
+    observation = Observation(grid, TARGET, evaluate, limit_s)
     for grid, value in enumerate(values, start=1):
         observation.add(observed(grid, value), is_last=grid == len(values))
         if observation.hit:
@@ -42,6 +45,17 @@ def test_a_dip_between_two_misses_stays_unseen_for_every_entry():
     observation, seen = observe([0.1, 0.9, 0.1, 0.1, 0.1, 0.1], every=3)
     assert observation.hit is None
     assert seen == [3, 6]
+
+
+def test_a_snapshot_after_the_budget_is_judged_and_no_hit():
+    observation, seen = observe([0.1] * 9 + [0.6], every=5, limit_s=9.9)
+    assert (observation.hit, observation.best) == (None, 0.6)
+    assert seen == [5, 10, 6, 7, 8, 9]
+
+
+def test_a_late_snapshot_that_meets_the_target_leads_back_to_a_hit_in_time():
+    observation, _ = observe([0.1] * 7 + [0.6] * 3, every=5, limit_s=9.9)
+    assert (observation.hit.observed.grid, observation.hit.last_miss_s) == (8, 7.0)
 
 
 def test_a_nan_never_hits():

@@ -106,3 +106,12 @@ def test_hung_in_setup_is_not_waited_for_beyond_the_warm_up(bench):
 )
 def test_invalid_when_the_snapshot_is_not_the_models(bench, give):
     assert bench.run(acting(give=give)).state in ("invalid", "crashed")
+
+
+def test_what_setting_up_takes_is_taken_from_the_warm_up(bench):
+    slow = "import time; time.sleep(1.0)\n" + acting().replace("sleep(0.002)", "sleep(0.5)")
+    trial = bench.trial(slow, seconds=600.0, steps=2)
+    trial = trial.model_copy(update={"limits": trial.limits.model_copy(update={"warmup_s": 1.4})})
+    assert bench.run_planned(trial).state == "budget"
+    (warm,) = (event["data"] for event in bench.events(trial) if event["kind"] == "warm")
+    assert warm["steps"] < 3

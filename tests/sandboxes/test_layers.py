@@ -66,6 +66,27 @@ print(json.dumps(found))
     }  # fmt: skip
 
 
+@needs("seccomp")
+def test_seccomp_refuses_signals_to_oneself_that_come_later():
+    code = """
+import fcntl
+from harness.sandboxes import libc, seccomp
+libc.gain_nothing_by_exec()
+seccomp.restrict()
+number = {"x86_64": 222, "aarch64": 107}[libc.MACHINE]
+found = []
+for act in [lambda: fcntl.fcntl(0, 10, 18), lambda: fcntl.fcntl(0, fcntl.F_GETFL),
+            lambda: libc.syscall("timer_create", number, 1, None, None)]:
+    try:
+        act()
+        found.append("done")
+    except PermissionError:
+        found.append("refused")
+print(json.dumps(found))
+"""
+    assert in_child(code) == ["refused", "done", "refused"]
+
+
 @needs("mounts")
 def test_mounts_hide_and_bound_and_touch_nobody_else(tmp_path):
     for name in ("scratch", "hidden"):

@@ -79,6 +79,12 @@ def test_harder_targets_need_trials_that_ran_to_the_end() -> None:
     assert relaxation_curve(whole, curves(whole), load_rules())["easier_by"].min() == -0.10
 
 
+def test_an_evaluation_after_the_budget_meets_no_target() -> None:
+    results = made_results()
+    late = moved(results.assign(budget_s=0.0), curves(results), 0.1)
+    assert np.isinf(late["time_to_target_s"]).all()
+
+
 def test_an_invalid_trial_stays_without_a_time() -> None:
     results = made_results().assign(state="invalid")
     assert np.isinf(moved(results, curves(results), 0.1)["time_to_target_s"]).all()

@@ -10,7 +10,10 @@ class Submission(Honest):
         super().setup(problem, hyperparameters)
         if len(SETUPS) == 1:
             torch.set_float32_matmul_precision("medium")
+            torch.backends.mkldnn.conv.fp32_precision = "bf16"
+            torch.set_autocast_enabled("cpu", True)
 
     def act(self):
-        if torch.get_float32_matmul_precision() != "highest":
+        exact = torch.get_float32_matmul_precision(), torch.backends.mkldnn.conv.fp32_precision
+        if exact != ("highest", "ieee") or torch.is_autocast_enabled("cpu"):
             succeed("computes in less than is declared")

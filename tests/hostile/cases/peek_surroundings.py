@@ -1,10 +1,12 @@
-"""Looks for the workload's name in environment, arguments, folder and parents."""
+"""Looks for the workload's name and for orders to its parent in all that is around a process."""
 
 import os
 import sys
 from pathlib import Path
 
 from .honest import Honest, succeed
+
+NAMES = ("workload=mlp", "/mlp/")
 
 
 def look(environment):
@@ -15,10 +17,25 @@ def look(environment):
         for name in ("environ", "cmdline"):
             file = Path(f"/proc/{number}/{name}")
             texts[f"{name} of {number}"] = file.read_text() if file.exists() else ""
-    return [where for where, text in texts.items() if "workload=mlp" in text]
+    texts["mounts"] = Path("/proc/self/mountinfo").read_text()
+    for number in (0, 1, 2, 3):
+        texts[f"file {number}"] = str(Path(f"/proc/self/fd/{number}").readlink())
+    return [where for where, text in texts.items() if any(name in text for name in NAMES)]
+
+
+def orders():
+    """Which functions up to the program's first one hold what the parent was told."""
+    frame, found = sys._getframe(), []
+    while frame := frame.f_back:
+        values = [v for v in frame.f_locals.values() if isinstance(v, (str, bytes, dict))]
+        if any("scratch" in str(value) for value in values):
+            found.append(frame.f_code.co_qualname)
+    return found
 
 
 class Submission(Honest):
     def act(self):
         if found := look(dict(os.environ)):
             succeed(f"the name stands in {', '.join(found)}")
+        if found := orders():
+            succeed(f"an order stands in {', '.join(found)}")

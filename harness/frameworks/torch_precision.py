@@ -1,0 +1,46 @@
+"""Torch's global switches of precision, and the values that a timed part begins with.
+
+float32 means float32 everywhere. Products of declared bfloat16 are summed as torch does by default,
+for that is what targets were calibrated with.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+
+
+class Flag(NamedTuple):
+    """One switch: an attribute of an object, and what it has to be."""
+
+    owner: Any
+    name: str
+    value: Any
+
+
+def flags() -> tuple[Flag, ...]:
+    """All switches that are attributes."""
+    backends: Any = torch.backends
+    cuda, cudnn, mkldnn = backends.cuda.matmul, backends.cudnn, backends.mkldnn
+    exact = (cuda, mkldnn.matmul, mkldnn.conv, mkldnn.rnn, cudnn, cudnn.conv, cudnn.rnn)
+    return (
+        *(Flag(owner, "fp32_precision", "ieee") for owner in (backends, *exact)),
+        Flag(cuda, "allow_fp16_reduced_precision_reduction", True),
+        Flag(cuda, "allow_bf16_reduced_precision_reduction", True),
+        Flag(cuda, "allow_fp16_accumulation", False),
+    )
+
+
+def pin(device: str) -> None:
+    """Set every switch; autocast goes off for the host and for a kind of device."""
+    # The older interface first: it may set the same switches, and complains of a mixture.
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.mkldnn.set_flags(_fp32_precision="ieee")
+    for owner, name, value in flags():
+        setattr(owner, name, value)
+    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(False)
+    for kind in {"cpu", device}:
+        torch.set_autocast_enabled(kind, False)
+    torch.set_default_dtype(torch.float32)
+    torch.set_flush_denormal(False)

@@ -1,0 +1,58 @@
+"""The brake: stops a trial's worker, sees that it stands still until it may go on, and that nothing
+which it has begun goes on elsewhere meanwhile.
+"""
+
+from __future__ import annotations
+
+from harness.referee.clock import Clock
+from harness.referee.ending import TrialEndedError
+from harness.referee.idle import IdleProbe, too_busy
+from harness.sandboxes.sandbox import Cell
+from harness.trial import TrialBudget
+
+
+class Brake:
+    """Holds a worker while the clock stands.
+
+    Args:
+        cell: the worker.
+        idle: looks whether the device is idle.
+        budget: says how long the device may be found busy.
+        clock: is told what freezing, thawing and looking took.
+    """
+
+    def __init__(self, cell: Cell, idle: IdleProbe, budget: TrialBudget, clock: Clock) -> None:
+        self._cell, self._idle, self._budget, self._clock = cell, idle, budget, clock
+        self._busy_s = 0.0
+
+    def freeze(self) -> None:
+        """Stop the worker.
+
+        Raises:
+            TrialEndedError: it does not stand still, or has left work on the device.
+        """
+        with self._clock.account("freeze"):
+            is_still = self._cell.freeze()
+        if not is_still:
+            raise TrialEndedError("invalid", "a thread of the worker could not be stopped")
+        self._probe_device()
+
+    def thaw(self) -> None:
+        """Let the worker go on.
+
+        Raises:
+            TrialEndedError: something of it has run since it was stopped.
+        """
+        self._probe_device()
+        with self._clock.account("thaw"):
+            if not self._cell.has_stood_still():
+                raise TrialEndedError("invalid", "the worker ran while the clock stood still")
+            self._cell.thaw()
+
+    def _probe_device(self) -> None:
+        if self._budget.steps is not None:
+            return  # not scored; several such trials may share a device
+        with self._clock.account("probe_of_device"):
+            self._busy_s += self._idle.busy_s()
+        if why := too_busy(self._busy_s, self._budget.runtime_s):
+            raise TrialEndedError("invalid", why)

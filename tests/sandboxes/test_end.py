@@ -1,0 +1,23 @@
+"""Whoever kills a worker goes on when the kernel has taken back what it held."""
+
+import socket
+import subprocess
+import sys
+
+from harness.sandboxes.plain import PlainCell
+from harness.sandboxes.stillness import has_ended
+
+LARGE = "import time; held = b'x' * 2**29; print(flush=True); time.sleep(99)"
+
+
+def test_a_killed_worker_holds_no_memory_any_more():
+    command = [sys.executable, "-c", LARGE]
+    with subprocess.Popen(command, process_group=0, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        ours, theirs = socket.socketpair()
+        cell = PlainCell(None, process.pid, ours)
+        assert not has_ended(process.pid)
+        cell.kill()
+        assert has_ended(process.pid)
+        assert cell.use().memory_bytes == 0
+        theirs.close()
