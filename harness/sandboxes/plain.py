@@ -16,7 +16,6 @@ import socket
 import subprocess
 import sys
 import time
-from functools import cache
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -49,6 +48,11 @@ class Nursery:
         ours.settimeout(START_TIMEOUT_S)
         self._control = ours
         self._ended: dict[int, int] = {}
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can fork workers; an unconfined one may have killed it."""
+        return self._process.poll() is None
 
     def close(self) -> None:
         """Hang up, upon which the nursery kills what it has forked and ends."""
@@ -86,25 +90,32 @@ class Nursery:
     def _control_line(self) -> bytes:
         line = b""
         while not line.endswith(b"\n"):
-            byte = self._control.recv(1)
+            try:
+                byte = self._control.recv(1)
+            except ConnectionResetError:
+                return b""
             if not byte:
                 return b""
             line += byte
         return line
 
 
-@cache
+_STARTED: dict[tuple[str, int, bool], Nursery] = {}
+
+
 def nursery(framework: str, threads: int, has_own_users: bool) -> Nursery:
-    """This process's nursery for a framework: started once, ended when this process ends.
+    """This process's nursery for a framework: kept while it lives, ended when this process ends.
 
     Args:
         framework: what it imports.
         threads: how many its workers may compute with.
         has_own_users: whether it lives in a user namespace of its own.
     """
-    started = Nursery(framework, threads, has_own_users)
-    atexit.register(started.close)
-    return started
+    key = framework, threads, has_own_users
+    if key not in _STARTED or not _STARTED[key].is_alive:
+        _STARTED[key] = Nursery(*key)
+        atexit.register(_STARTED[key].close)
+    return _STARTED[key]
 
 
 class PlainCell:
@@ -114,6 +125,7 @@ class PlainCell:
         self.connection = connection
         self.pid = pid
         self._nursery = parent
+        self._handle = _handle_of(pid)
 
     def freeze(self) -> bool:
         """Send SIGSTOP to the group and wait until every thread of the worker is stopped."""
@@ -128,8 +140,13 @@ class PlainCell:
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Send SIGKILL to the group and close the wire."""
+        """Send SIGKILL to the group, and to a worker that has left it, and close the wire."""
         self._signal(signal.SIGKILL)
+        if self._handle is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            os.close(self._handle)
+            self._handle = None
         self.connection.close()
 
     def show(self, split: Path) -> Path:
@@ -140,18 +157,21 @@ class PlainCell:
         """Resident memory and processor time of the worker's main process."""
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+            fields = _stat(Path(f"/proc/{self.pid}"))
             cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
             return Use(memory_bytes=pages * _PAGE_BYTES, cpu_s=cpu_s)
         return Use(memory_bytes=0, cpu_s=0.0)
 
     def exit_reason(self, timeout_s: float) -> str:
         """The worker's exit status or the signal that ended it."""
-        status = self._nursery.status(self.pid, timeout_s)
+        try:
+            status = self._nursery.status(self.pid, timeout_s)
+        except HarnessError:
+            return "its parent process has ended, and the worker with it"
         if status is None:
             return "it closed its wire and did not end"
         if os.WIFSIGNALED(status):
-            return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
+            return f"killed by {signal_name(os.WTERMSIG(status))}"
         if os.WEXITSTATUS(status) == UNCONFINED_STATUS:
             return "it could not be confined; its worker.log says why"
         return f"exited with status {os.WEXITSTATUS(status)}"
@@ -163,10 +183,30 @@ class PlainCell:
     def _is_still(self) -> bool:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             for task in Path(f"/proc/{self.pid}/task").iterdir():
-                state = (task / "stat").read_text().rpartition(")")[2].split()[0]
-                if state not in "TtZX":
+                if _stat(task)[0] not in "TtZX":
                     return False
         return True
+
+
+def signal_name(number: int) -> str:
+    """A signal's name; most real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _handle_of(pid: int) -> int | None:
+    """A descriptor that stands for a process even when its number is another's; None if gone."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+
+
+def _stat(folder: Path) -> list[str]:
+    """What /proc has of a process or thread behind its name, which may hold any bytes."""
+    return (folder / "stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
 
 
 def forked(parent: Nursery, order: dict[str, object], log: Path) -> tuple[int, socket.socket]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -16,12 +17,14 @@ from typing import Any
 import torch
 
 from harness import body
+from harness.errors import HarnessError
 from harness.frameworks.torch_evaluator import TorchEvaluator
 from harness.frameworks.torch_loss import CrossEntropy
 from harness.messages import Snapshot
 from harness.record.events import BrokenChainError
 from harness.referee import referee
 from harness.referee.clock import Clock
+from harness.sandboxes import plain as plain_sandbox
 from harness.sandboxes.plain import PlainCell
 from harness.wire import Wire
 from workloads.spec import Target
@@ -236,6 +239,40 @@ def _shared(folder: Path) -> Iterator[Path]:
     yield folder
 
 
+def signals_have_names(arena: Arena) -> None:
+    arena.patch.setattr(plain_sandbox, "signal_name", lambda number: signal.Signals(number).name)
+
+
+def names_are_text(arena: Arena) -> None:
+    def stat(folder: Path) -> list[str]:
+        return (folder / "stat").read_text().rpartition(")")[2].split()
+
+    arena.patch.setattr(plain_sandbox, "_stat", stat)
+
+
+def falls_end_nothing(arena: Arena) -> None:
+    """Let whatever brings the referee down leave its trial open."""
+
+    def raised(error: Exception) -> str:
+        raise error
+
+    arena.patch.setattr(referee, "fall_of", raised)
+
+
+def ends_unheard(arena: Arena) -> bool:
+    """Whoever only asks the parent how its worker ended gets no answer, and no end."""
+
+    def asked(cell: PlainCell, timeout_s: float) -> str:
+        return str(cell._nursery.status(cell.pid, timeout_s))
+
+    arena.patch.setattr(PlainCell, "exit_reason", asked)
+    try:
+        arena.run("kill_parent")
+    except HarnessError:
+        return True
+    return False
+
+
 def clean_up_by_following(arena: Arena) -> None:
     """Clean the scratch up by deleting what its links lead to, too."""
     arena.plain()
@@ -250,6 +287,10 @@ def _followed() -> Iterator[Path]:
         if path.is_dir():
             shutil.rmtree(path.resolve(), ignore_errors=True)
     shutil.rmtree(folder)
+
+
+def brought_down(outcome: Outcome) -> bool:
+    return "the referee could not go on" in outcome.result.reason
 
 
 def stole_time(outcome: Outcome) -> bool:

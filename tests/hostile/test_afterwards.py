@@ -6,8 +6,11 @@ import signal
 import pytest
 
 from harness import body
+from harness.errors import HarnessError
 from harness.record.events import read_events
 from harness.record.store import EVENTS_FILE
+from harness.record.verify import verify_store
+from harness.sandboxes.plain import Nursery
 
 from . import switches
 from .arena import is_running
@@ -53,6 +56,41 @@ def test_were_deaths_not_written_down_a_death_would_be_resumed(arena, monkeypatc
     arena.run_planned(trial)
     arena.run_planned(trial)
     assert beginnings(arena, trial) == 2
+
+
+def test_a_trial_that_brings_the_referee_down_has_ended(arena):
+    arena.plain()
+    switches.signals_have_names(arena)
+    trial = arena.trial("die_realtime")
+    first = arena.run_planned(trial).result
+    assert arena.run_planned(trial).result == first
+    assert (first.state, beginnings(arena, trial)) == ("crashed", 1)
+    assert verify_store(arena.store).findings == ()
+
+
+def test_were_such_a_fall_no_end_the_trial_would_be_run_again(arena):
+    arena.plain()
+    switches.signals_have_names(arena)
+    switches.falls_end_nothing(arena)
+    trial = arena.trial("die_realtime")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not a valid Signals"):
+            arena.run_planned(trial)
+    assert beginnings(arena, trial) == 2
+
+
+def test_a_worker_that_has_killed_its_parent_harms_no_later_trial(arena):
+    arena.plain()
+    arena.run("kill_parent")
+    assert arena.run("fingerprint_shapes", trial=2).result.state == "budget"
+
+
+def test_were_the_dead_parent_kept_the_next_trial_would_not_start(arena, monkeypatch):
+    arena.plain()
+    arena.run("kill_parent")
+    monkeypatch.setattr(Nursery, "is_alive", True)
+    with pytest.raises((HarnessError, OSError)):
+        arena.run("fingerprint_shapes", trial=2)
 
 
 def test_links_in_a_scratch_lead_nobody_out(arena):
