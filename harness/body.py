@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -126,13 +127,13 @@ def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer)
         pinned(options.threads) if trial.device == "cpu" else nullcontext() as cores,
     ):
         events = read_events(folder / EVENTS_FILE)
-        ledger = Ledger(store)
+        ledger, begun_s = Ledger(store), time.monotonic()
         beginning = _beginning(trial, ledger.attempts(trial.identity) + 1, options)
         left = left_behind(trial, folder, events, beginning)
         note_beginning(ledger, recorder, beginning, left)
         framework = adapter(trial.framework, trial.device, options.threads)
         framework.pin()
-        bench = _bench(trial, data, framework, options, cores)
+        bench = _bench(trial, data, framework, options, cores, begun_s=begun_s)
         checkpoints = resumable(trial, folder, options.checkpoint_s, bench.shapes, left)
         confinement = Confinement(
             framework=trial.framework,
@@ -172,7 +173,13 @@ def _beginning(trial: Trial, attempt: int, options: RunOptions) -> dict[str, Any
 
 
 def _bench(
-    trial: Trial, data: Path, framework: Adapter, options: RunOptions, cores: Cores | None
+    trial: Trial,
+    data: Path,
+    framework: Adapter,
+    options: RunOptions,
+    cores: Cores | None,
+    *,
+    begun_s: float,
 ) -> Bench:
     workload = registry.workload(trial.workload)
     declared = workload.at(trial.suite)
@@ -191,6 +198,7 @@ def _bench(
         splits=_splits(data),
         reading=partial(reading, trial.device, options.threads, cores),
         idle=IdleProbe.measured(framework.probe, trial.device),
+        begun_s=begun_s,
     )
 
 

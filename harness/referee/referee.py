@@ -79,7 +79,7 @@ class Referee:
     ) -> None:
         self._trial, self._bench, self._cell, self._wire = trial, bench, cell, wire
         self._record, self._checkpoints = recorder, checkpoints
-        self._clock = Clock()
+        self._clock = Clock(bench.begun_s)
         self._timetable = Timetable(trial)
         judge = Judge(trial, bench, self._clock, recorder)
         self._observation = Observation(trial.grid, trial.target, judge.value)
@@ -203,8 +203,9 @@ class Referee:
         stopped, _ = self._expect(Stopped, GRACE_S, "say that it stopped")
         timed_s = self._clock.stop()
         self._freeze()
-        tensors = self._checkpoints.without_state(snapshot, tensors)
-        return self._observed(point, timed_s, snapshot, stopped, tensors)
+        with self._clock.account("snapshot_copy"):
+            tensors = self._checkpoints.without_state(snapshot, tensors)
+            return self._observed(point, timed_s, snapshot, stopped, tensors)
 
     def _resume(self, left: Checkpoint) -> None:
         """Go on from a checkpoint; nothing of this is on the clock."""
@@ -222,6 +223,7 @@ class Referee:
         """Stop the worker, and see that nothing which it has begun goes on elsewhere."""
         with self._clock.account("freeze"):
             is_still = self._cell.freeze()
+        self._clock.stands_still()
         if not is_still:
             raise TrialEndedError("invalid", "a thread of the worker could not be stopped")
         if self._trial.budget.steps is not None:
