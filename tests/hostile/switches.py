@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import math
+import os
 import pickle
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pytest
 import torch
 
 from harness import body
+from harness import wire as wire_module
 from harness.frameworks.torch_evaluator import TorchEvaluator
 from harness.frameworks.torch_loss import CrossEntropy
 from harness.messages import Snapshot
 from harness.record.events import BrokenChainError
-from harness.referee import referee
+from harness.referee import referee, resumption
+from harness.referee.checkpoint import CHECKPOINT_FILE
 from harness.referee.clock import Clock
 from harness.sandboxes import plain as plain_sandbox
 from harness.sandboxes.plain import PlainCell
+from harness.trial import Trial
 from harness.wire import Wire
+from workloads.mlp.model_torch import Mlp
 from workloads.spec import Target
 
-from .arena import Arena, Outcome
-from .cases import patch_clock, patch_evaluator, patch_loss, patch_target, peek_surroundings
+from .arena import Arena, Ear, Outcome
+from .cases import (
+    change_model,
+    patch_clock,
+    patch_evaluator,
+    patch_loss,
+    patch_target,
+)
 
 KEEP = {
+    change_model: (Mlp, "forward"),
     patch_loss: (CrossEntropy, "per_target"),
     patch_evaluator: (TorchEvaluator, "metrics"),
     patch_target: (Target, "is_met_by"),
@@ -62,13 +80,23 @@ def clock_of_same_process(arena: Arena) -> bool:
     return stands
 
 
-def flags_without_pin(arena: Arena) -> bool:
-    """What is not pinned again stays as the attack has set it."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    stays = torch.get_float32_matmul_precision() == "medium"
-    torch.set_float32_matmul_precision(before)
-    return stays
+def flags_are_not_pinned(arena: Arena) -> None:
+    """Let a worker's flags be as its submission has set them."""
+    (site := arena.folder / "site").mkdir()
+    pin = "from harness.frameworks.torch_adapter import TorchAdapter as a; a.pin = lambda self: 0"
+    (site / "sitecustomize.py").write_text(f"{pin}\n")
+    parents_get(arena, lambda: {"PYTHONPATH": str(site)})
+
+
+def environment_is_not_cleaned(arena: Arena) -> None:
+    parents_get(arena, lambda: dict(os.environ))
+
+
+def parents_get(arena: Arena, more: Callable[[], dict[str, str]]) -> None:
+    """Let the parent of the workers be a new one, with more in its environment."""
+    kept = plain_sandbox._environment
+    arena.patch.setattr(plain_sandbox, "_STARTED", {})
+    arena.patch.setattr(plain_sandbox, "_environment", lambda threads: kept(threads) | more())
 
 
 def forged(arena: Arena) -> bool:
@@ -81,19 +109,81 @@ def forged(arena: Arena) -> bool:
     return False
 
 
-def unpickled(arena: Arena) -> bool:
-    """Whoever unpickles the payload runs its code."""
-    from .cases.send_code import PAYLOAD, was_run
+def headers_are_pickles(arena: Arena) -> None:
+    """Let the referee's wire take pickles, too."""
 
-    pickle.loads(PAYLOAD)
-    found = was_run()
-    vars(sys).pop("was_pickled_code_run")
-    return found
+    def loads(text: str) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return pickle.loads(text.encode())
+
+    arena.patch.setattr(wire_module, "json", SimpleNamespace(loads=loads, dumps=json.dumps))
 
 
-def full_environment(arena: Arena) -> bool:
-    """An environment that is not cleaned names the workload."""
-    return bool(peek_surroundings.look({"LAST_COMMAND": "run workload=mlp"}))
+def was_code_run(_: Outcome | None = None) -> bool:
+    """Whether a payload was executed in the referee's process; forgotten afterwards."""
+    return vars(sys).pop("was_pickled_code_run", False)
+
+
+class Mortal(Ear):
+    """Dies, and the referee with it, at the third snapshot: one behind a checkpoint."""
+
+    def __init__(self) -> None:
+        self.left = 3
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        self.left -= event["kind"] == "snapshot"
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def with_checkpoints(arena: Arena) -> None:
+    """Ask for the worker's state at every evaluated grid point."""
+    arena.options = replace(arena.options, checkpoint_s=0.0)
+
+
+def left_with_a_checkpoint(arena: Arena, name: str) -> Trial:
+    """A case's trial whose referee has died."""
+    with_checkpoints(arena)
+    trial, kept = arena.trial(name), arena.ear
+    arena.ear = Mortal()
+    with suppress(KeyboardInterrupt):
+        arena.run_planned(trial)
+    arena.ear = kept
+    assert (arena.store / trial.folder / CHECKPOINT_FILE).is_file()
+    return trial
+
+
+def checkpoint_is_unpickled(arena: Arena) -> bool:
+    """A successor that unpickles what its predecessor has left runs the code."""
+    read = resumption.read_checkpoint
+
+    def unpickling(*what: Any) -> Any:
+        if (left := read(*what)) is not None:
+            pickle.loads(base64.b64decode(left.state))
+        return left
+
+    trial = left_with_a_checkpoint(arena, "checkpoint_code")
+    arena.patch.setattr(resumption, "read_checkpoint", unpickling)
+    arena.run_planned(trial)
+    return was_code_run()
+
+
+def memory_is_shared(arena: Arena) -> None:
+    """Let the referee look into the worker's memory, in the place of a copy."""
+
+    def mapped(tensors: Any, shapes: Any) -> Any:
+        shared = np.memmap(arena.elsewhere / "memory", np.float32, "r")
+        return {n: shared[: math.prod(s)].reshape(s) for n, s in shapes.items()}
+
+    arena.patch.setattr(referee, "checked_parameters", mapped)
+
+
+def judged_is_what_was_sent(outcome: Outcome) -> bool:
+    """Whether all that was judged after the attack were zeros, which tell no class apart."""
+    losses = [e["data"]["validation"]["loss"] for e in outcome.events if e["kind"] == "evaluation"]
+    return losses == pytest.approx([math.log(10)] * 2)
 
 
 def tell_the_seed(arena: Arena) -> None:
@@ -102,7 +192,6 @@ def tell_the_seed(arena: Arena) -> None:
 
 def weights_known_before(arena: Arena) -> None:
     """Start from the weights of the warm-up, which anyone knows."""
-    import numpy as np
 
     def known(specs: Any, _: Any) -> dict[str, Any]:
         random = np.random.default_rng(0)
@@ -190,9 +279,8 @@ def impatient(arena: Arena) -> None:
 
 
 def impatient_with_checkpoints(arena: Arena) -> None:
-    """Ask for the worker's state at every evaluated grid point."""
     impatient(arena)
-    arena.options = replace(arena.options, checkpoint_s=0.0)
+    with_checkpoints(arena)
 
 
 def impatient_at_setup(arena: Arena) -> None:

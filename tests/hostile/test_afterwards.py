@@ -24,6 +24,13 @@ def beginnings(arena, trial):
     return sum(event["kind"] == "begin" for event in events)
 
 
+def test_a_checkpoint_that_is_code_runs_in_no_referee(arena):
+    trial = switches.left_with_a_checkpoint(arena, "checkpoint_code")
+    result = arena.run_planned(trial).result
+    assert (result.state, "not a state" in result.reason) == ("crashed", True)
+    assert not switches.was_code_run()
+
+
 def test_a_process_left_behind_lives_on_outside_a_process_namespace(arena):
     BY_NAME["outlive"].off(arena)
     arena.run("outlive")
