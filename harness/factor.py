@@ -61,7 +61,7 @@ def machine_s(threads: int, *, anew: bool = False) -> float:
 def _read(path: Path) -> dict[str, float]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):
         return {}

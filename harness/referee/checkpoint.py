@@ -233,10 +233,11 @@ def read_checkpoint(
         with safe_open(path, framework="numpy") as file:
             metadata, names = file.metadata(), file.keys()
             tensors: dict[str, npt.NDArray[Any]] = {name: file.get_tensor(name) for name in names}
+        state = metadata["worker"]
         position = Position.model_validate_json(metadata["referee"])
     except (OSError, SafetensorError, ValidationError, KeyError, TypeError):
         return None
     if position.identity != trial.identity:
         return None
     number = number_of(attempts[-1])
-    return Checkpoint(position, metadata["worker"], tensors, number, named[-1])
+    return Checkpoint(position, state, tensors, number, named[-1])
