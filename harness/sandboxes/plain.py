@@ -61,7 +61,10 @@ class Nursery:
 
     def fork(self, order: dict[str, object], descriptors: list[int]) -> int:
         """Fork a worker that gets `descriptors` (wire, log) and return its process id."""
-        socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
+        try:
+            socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise _has_ended() from error
         while "pid" not in (line := self._read(START_TIMEOUT_S)):
             self._note(line)
         return int(line["pid"])
@@ -81,10 +84,7 @@ class Nursery:
         self._control.settimeout(max(timeout_s, 0.001))
         text = self._control_line()
         if not text:
-            raise HarnessError(
-                "the parent process of the workers has ended",
-                "run the same command again; if it recurs, see the memory that is free",
-            )
+            raise _has_ended()
         return dict(json.loads(text))
 
     def _control_line(self) -> bytes:
@@ -98,6 +98,13 @@ class Nursery:
                 return b""
             line += byte
         return line
+
+
+def _has_ended() -> HarnessError:
+    return HarnessError(
+        "the parent process of the workers has ended",
+        "run the same command again; if it recurs, see the memory that is free",
+    )
 
 
 _STARTED: dict[tuple[str, int, bool], Nursery] = {}
@@ -219,7 +226,11 @@ def forked(parent: Nursery, order: dict[str, object], log: Path) -> tuple[int, s
         ) from error
     ours, theirs = socket.socketpair()
     with output as file, theirs:
-        return parent.fork(order, [theirs.fileno(), file.fileno()]), ours
+        try:
+            return parent.fork(order, [theirs.fileno(), file.fileno()]), ours
+        except BaseException:
+            ours.close()
+            raise
 
 
 class PlainSandbox:

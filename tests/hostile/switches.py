@@ -231,6 +231,10 @@ def kill_by_terminating(arena: Arena) -> None:
     arena.patch.setattr(PlainCell, "kill", lambda self: self.connection.close())
 
 
+def kill_by_group(arena: Arena) -> None:
+    arena.patch.setattr(plain_sandbox, "_handle_of", lambda pid: None)
+
+
 def unchecked_snapshots(arena: Arena) -> None:
     arena.patch.setattr(referee, "checked_parameters", lambda tensors, shapes: tensors)
 

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import time
+from pathlib import Path
 
 import pytest
 
 from harness import body
 from harness.errors import HarnessError
 from harness.record.events import read_events
+from harness.record.ledger import Ledger
 from harness.record.store import EVENTS_FILE
 from harness.record.verify import verify_store
 from harness.sandboxes.plain import Nursery
@@ -40,6 +43,26 @@ def test_a_process_left_behind_lives_on_outside_a_process_namespace(arena):
         os.kill(pid, signal.SIGKILL)
 
 
+def lives_on(pid):
+    """Whether a process is there a while after it should have been killed."""
+    deadline_s = time.monotonic() + 2.0
+    while (is_there := Path(f"/proc/{pid}").exists()) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    return is_there
+
+
+@pytest.mark.parametrize("is_killed_by_number", [True, False])
+def test_a_worker_that_has_left_its_group_is_killed_by_its_number(arena, is_killed_by_number):
+    arena.plain()
+    if not is_killed_by_number:
+        switches.kill_by_group(arena)
+    arena.run("leave_group")
+    pid = arena.last.cell.pid
+    assert lives_on(pid) != is_killed_by_number
+    if not is_killed_by_number:
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_a_worker_that_is_not_killed_lives_on(arena):
     switches.impatient(arena)
     switches.kill_by_terminating(arena)
@@ -59,6 +82,7 @@ def test_a_trial_whose_worker_has_died_is_not_resumed(arena):
 
 def test_were_deaths_not_written_down_a_death_would_be_resumed(arena, monkeypatch):
     monkeypatch.setattr(body, "result_of", lambda folder: None)
+    monkeypatch.setattr(Ledger, "end_of", lambda ledger, identity: None)
     trial = arena.trial("exit_zero")
     arena.run_planned(trial)
     arena.run_planned(trial)
@@ -96,7 +120,7 @@ def test_were_the_dead_parent_kept_the_next_trial_would_not_start(arena, monkeyp
     arena.plain()
     arena.run("kill_parent")
     monkeypatch.setattr(Nursery, "is_alive", True)
-    with pytest.raises((HarnessError, OSError)):
+    with pytest.raises(HarnessError, match="parent process of the workers"):
         arena.run("fingerprint_shapes", trial=2)
 
 
