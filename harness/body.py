@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +28,7 @@ from harness.hardware import environment, fingerprint, hardware
 from harness.messages import TO_REFEREE, Hello
 from harness.order import Order
 from harness.plan.submissions import locate
-from harness.record.attempts import attempts_of
+from harness.record.attempts import attempts_of, number_of
 from harness.record.events import SCHEMA_VERSION, read_events
 from harness.record.ledger import Ledger
 from harness.record.recorder import Observer, Recorder
@@ -81,6 +82,7 @@ def run_trial(trial: Trial, store: Path, options: RunOptions, observer: Observer
         ledger.plan((trial,))
         if (result := result_of(folder)) is None:
             _check_still_planned(trial)
+            _check_not_ended(ledger, trial)
             write_record(folder, TrialRecord(identity=trial.identity, trial=trial))
             result = _attempt(trial, store, options, observer)
         _note_end(ledger, trial, folder)
@@ -92,7 +94,8 @@ def run_trial(trial: Trial, store: Path, options: RunOptions, observer: Observer
 def _note_end(ledger: Ledger, trial: Trial, folder: Path) -> None:
     events = read_events(folder / EVENTS_FILE)
     state = events[-1]["data"]["result"]["state"]
-    ledger.note_end(trial.identity, len(attempts_of(events)), state, events[-1]["hash"])
+    number = number_of(attempts_of(events)[-1])
+    ledger.note_end(trial.identity, number, state, events[-1]["hash"])
 
 
 def _check_still_planned(trial: Trial) -> None:
@@ -101,6 +104,17 @@ def _check_still_planned(trial: Trial) -> None:
         raise HarnessError(
             f"workload '{trial.workload}' has changed since the trial was planned",
             "plan it again: `harness run` with another --out",
+        )
+
+
+def _check_not_ended(ledger: Ledger, trial: Trial) -> None:
+    """An ended trial whose events are gone is not run again silently."""
+    if (end := ledger.end_of(trial.identity)) is not None:
+        raise HarnessError(
+            f"{trial.folder} has ended ('{end['state']}', attempt {end['attempt']}), says the "
+            "ledger, but its events do not",
+            "bring its folder back; or mark it as lost, and run it again: "
+            f"harness rerun OUT --trial {Path(trial.folder).name} --reason TEXT",
         )
 
 
@@ -115,12 +129,13 @@ def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer)
         neutral_name(folder / "worker.log", store.absolute()) as log,
     ):
         events = read_events(folder / EVENTS_FILE)
-        beginning = _beginning(trial, len(attempts_of(events)) + 1, options)
+        ledger, begun_s = Ledger(store), time.monotonic()
+        beginning = _beginning(trial, ledger.attempts(trial.identity) + 1, options)
         left = left_behind(trial, folder, events, beginning)
-        note_beginning(Ledger(store), recorder, beginning, left)
+        note_beginning(ledger, recorder, beginning, left)
         framework = adapter(trial.framework, trial.device, options.threads)
         framework.pin()
-        bench = _bench(trial, data, framework, options, cores)
+        bench = _bench(trial, data, framework, options, cores, begun_s=begun_s)
         checkpoints = resumable(trial, folder, options.checkpoint_s, bench.shapes, left)
         confinement = Confinement(
             framework=trial.framework,
@@ -160,7 +175,13 @@ def _beginning(trial: Trial, attempt: int, options: RunOptions) -> dict[str, Any
 
 
 def _bench(
-    trial: Trial, data: Path, framework: Adapter, options: RunOptions, cores: Cores | None
+    trial: Trial,
+    data: Path,
+    framework: Adapter,
+    options: RunOptions,
+    cores: Cores | None,
+    *,
+    begun_s: float,
 ) -> Bench:
     workload = registry.workload(trial.workload)
     declared = workload.at(trial.suite)
@@ -179,6 +200,7 @@ def _bench(
         splits=_splits(data),
         reading=partial(reading, trial.device, options.threads, cores),
         idle=IdleProbe.measured(framework.probe, trial.device),
+        begun_s=begun_s,
     )
 
 

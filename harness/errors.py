@@ -23,6 +23,10 @@ class HarnessError(Exception):
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
 
 
+class CannotWriteError(HarnessError):
+    """The machine did not take what had to be written: a full disk, a folder without rights."""
+
+
 class UnknownNameError(HarnessError):
     """A name that stands for nothing; says what is known and which name is nearest."""
 

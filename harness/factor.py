@@ -7,11 +7,11 @@ each trial's budget. Within a fifth of the reference it is 1: that is the same c
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from harness.cores import allowed_cores
-from harness.errors import HarnessError
+from harness.errors import CannotWriteError, HarnessError
+from harness.files import write_whole
 from harness.hardware import fingerprint
 from harness.yardstick import VERSION, processor_s
 from workloads.data.paths import default_cache_dir
@@ -61,7 +61,7 @@ def machine_s(threads: int, *, anew: bool = False) -> float:
 def _read(path: Path) -> dict[str, float]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):
         return {}
@@ -69,13 +69,10 @@ def _read(path: Path) -> dict[str, float]:
 
 
 def _write(path: Path, known: dict[str, float]) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
+        write_whole(path, json.dumps(known, indent=1) + "\n")
+    except CannotWriteError as error:
         raise HarnessError(
-            f"cannot write {path}: {error}",
+            error.message,
             "free some space there, or set XDG_CACHE_HOME to a folder that can be written",
         ) from error

@@ -30,14 +30,17 @@ def read_measurements(path: str, metric: str) -> Measurements | None:
     passed over.
 
     Raises:
-        HarnessError: the file has evaluations but no column of times.
+        HarnessError: the file has evaluations but no column of times, or is no CSV.
     """
     data = _read(path)
     if data is None:
         return None
     columns = _plain_columns(data)
     if columns is None:
-        columns = _any_columns(data)
+        try:
+            columns = _any_columns(data)
+        except csv.Error as error:
+            raise HarnessError(f"cannot read the evaluations {path}: {error}") from error
     names, cells = columns
     count = len(cells) // len(names)
     if not count:

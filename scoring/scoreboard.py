@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.errors import HarnessError
 from scoring.clock import CLOCKS, Clock
 from scoring.profile import (
     base_workloads,
@@ -91,7 +92,16 @@ def _by_name(
 def score_times(
     times: Times, rules: Rules, clock: Clock = CLOCKS["seconds"], stamps: tuple[str, ...] = ()
 ) -> Scoreboard:
-    """Score study times under rules."""
+    """Score study times under rules.
+
+    Raises:
+        HarnessError: there are none.
+    """
+    if not times.hit.size:
+        raise HarnessError(
+            "there is no study time to score",
+            "a table needs at least one row, and a folder of records one trial that has ended",
+        )
     medians = median_times(settle_missing(times.hit, rules))
     judged = judged_times(medians, times.workloads, rules)
     ratios = ratios_to_best(judged)

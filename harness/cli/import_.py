@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.score import write_text
+from harness.files import write_whole
 
 app = typer.Typer(help="Read what other benchmarks published.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def import_algoperf(
         from scoring.rules import load_rules
 
         table = study_times(logs, load_rules(rules))
-        write_text(out, table.to_csv(index=False))
+        write_whole(out, table.to_csv(index=False))
         typer.echo(f"{len(table)} study times: {out}")
         typer.echo(f"score them: harness score --times {out} --rules {rules}")
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -36,6 +37,7 @@ def import_records(logs: Path, rules_name: str, out: Path) -> int:
             continue
         rows = zip(measured.steps, measured.times_s, measured.metric, strict=True)
         evaluations = [PublishedEvaluation(*row) for row in rows]
+        _check_times(evaluations, log.path)
         trial = published_trial(log, rules, Path(rules_name).stem, evaluations)
         write_imported(out, trial, evaluations, log.path)
         count += 1
@@ -45,6 +47,15 @@ def import_records(logs: Path, rules_name: str, out: Path) -> int:
             "expected: SUBMISSION/study_K/WORKLOAD_FRAMEWORK/trial_N/eval_measurements.csv",
         )
     return count
+
+
+def _check_times(evaluations: Sequence[PublishedEvaluation], path: str) -> None:
+    for number, evaluation in enumerate(evaluations, start=1):
+        if not math.isfinite(evaluation.timed_s):
+            raise HarnessError(
+                f"{path}: evaluation {number} has the time {evaluation.timed_s}",
+                "a record needs a number of seconds; import into a table: --out FILE.csv",
+            )
 
 
 def published_trial(

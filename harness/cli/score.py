@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.errors import HarnessError
+from harness.files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,9 +84,9 @@ def score(
     print_board(board, table, sure)
     if json is not None:
         document = board.to_json() | {"uncertainty": sure.to_json(board) if sure else None}
-        write_text(json, json_module.dumps(document, indent=1, allow_nan=False) + "\n")
+        write_whole(json, json_module.dumps(document, indent=1, allow_nan=False) + "\n")
     if csv is not None:
-        write_text(csv, table.to_csv(index=False))
+        write_whole(csv, table.to_csv(index=False))
 
 
 def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
@@ -163,16 +164,3 @@ def read_table(path: Path) -> pd.DataFrame:
         ) from error
     columns = {clock.table_column for clock in CLOCKS.values()} | {"last_miss"}
     return read_numbers(table, columns)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file and its folders.
-
-    Raises:
-        HarnessError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise HarnessError(f"cannot write {path}: {error}") from error

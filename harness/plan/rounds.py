@@ -45,7 +45,11 @@ def draw_round(name: str, folder: Path) -> tuple[Path, Path]:
         ) from error
     public, secret = folder / f"{name}.round.json", folder / f"{name}.secret.json"
     _create(secret, drawn, mode=0o600)
-    _create(public, drawn.model_copy(update={"seed": None}), mode=0o644)
+    try:
+        _create(public, drawn.model_copy(update={"seed": None}), mode=0o644)
+    except HarnessError:
+        secret.unlink()  # a secret to which nobody has committed would only hold its name
+        raise
     return public, secret
 
 
@@ -65,7 +69,11 @@ def reveal_round(secret: Path) -> Path:
         )
     draft = public.with_name(f".{public.name}.{os.getpid()}")
     _create(draft, told, mode=0o644)
-    draft.replace(public)
+    try:
+        draft.replace(public)
+    except OSError as error:
+        draft.unlink()
+        raise _cannot_write(public, error) from error
     return public
 
 
@@ -106,15 +114,24 @@ def seed_of(text: str) -> str:
 
 
 def _create(path: Path, value: Round, mode: int) -> None:
+    """Write a file that there is not yet, or none."""
     text = value.model_dump_json(indent=2) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise HarnessError(
-            f"cannot write {path}: {error}", "a round is drawn once: choose another name or folder"
-        ) from error
+        path.unlink()
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> HarnessError:
+    return HarnessError(
+        f"cannot write {path}: {error}", "a round is drawn once: choose another name or folder"
+    )

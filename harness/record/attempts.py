@@ -37,6 +37,11 @@ def effective(attempt: Sequence[dict[str, Any]]) -> Events:
     return kept
 
 
+def number_of(attempt: Sequence[dict[str, Any]]) -> int:
+    """The number that an attempt calls itself by; numbers of lost attempts are missing in a log."""
+    return int(attempt[0]["data"].get("attempt", 1))
+
+
 def ended(events: Sequence[dict[str, Any]]) -> bool:
     """Whether the trial's last attempt has ended and no rerun was asked for since."""
     return bool(events) and events[-1]["kind"] == "end"

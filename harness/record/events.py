@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.canonical import canonical_json, sha256_text
-from harness.errors import HarnessError
+from harness.errors import CannotWriteError, HarnessError
 
 SCHEMA_VERSION = 1
 GENESIS = "0" * 64
@@ -79,8 +79,8 @@ class EventLog:
                 raise _cannot_write(self.path, error) from error
 
 
-def _cannot_write(path: Path, error: OSError) -> HarnessError:
-    return HarnessError(
+def _cannot_write(path: Path, error: OSError) -> CannotWriteError:
+    return CannotWriteError(
         f"cannot write {path}: {error}",
         "free some space and run the same command again; finished trials are kept",
     )
@@ -103,7 +103,8 @@ def read_events(path: Path) -> list[dict[str, Any]]:
         if event is None:
             raise BrokenChainError(
                 f"{path}, line {number}: the event does not fit the chain",
-                "the log was changed or damaged; move the trial's folder away and run it again",
+                "it was changed or damaged: bring back a copy; or, if it is a trial's, mark that "
+                "as lost and run it again: harness rerun OUT --trial NAME --reason TEXT",
             )
         events.append(event)
         previous = event["hash"]

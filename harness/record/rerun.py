@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 from harness.errors import HarnessError
-from harness.record.attempts import attempts_of, ended
-from harness.record.events import EventLog, read_events
+from harness.record.attempts import attempts_of, ended, number_of
+from harness.record.events import BrokenChainError, EventLog, read_events
 from harness.record.ledger import Ledger
 from harness.record.store import EVENTS_FILE, locked, read_record, record_paths, write_record
 from harness.trial import TrialRecord
@@ -32,11 +35,18 @@ def chosen_records(store: Path, names: tuple[str, ...], *, disturbed: bool) -> l
             f"no trial of {store} is chosen", "name one with --trial, or give --disturbed"
         )
     for record in chosen:
-        if record.result is None:
+        if record.result is None and _is_open(store, record):
             raise HarnessError(
                 f"{record.trial.folder} has not ended", "`harness run` goes on with it"
             )
     return chosen
+
+
+def _is_open(store: Path, record: TrialRecord) -> bool:
+    """Whether `harness run` would go on with a trial that has no result."""
+    log = store / record.trial.folder / EVENTS_FILE
+    is_broken = log.exists() and log.stat().st_size > 0 and not _readable(log)
+    return not is_broken and Ledger(store).end_of(record.identity) is None
 
 
 def _named(records: list[TrialRecord], name: str) -> TrialRecord:
@@ -54,25 +64,50 @@ def _named(records: list[TrialRecord], name: str) -> TrialRecord:
 def open_again(store: Path, record: TrialRecord, reason: str) -> None:
     """Mark an ended trial as to be run again, in the ledger and in its own events.
 
+    Events that are gone, or do not fit their chain, are lost: the ledger says so, and what is left
+    of them is set aside.
+
     Raises:
         HarnessError: the reason is empty, another process runs the trial, or a file cannot be
             written.
     """
     if not reason.strip():
         raise HarnessError("a rerun needs a reason", "say it with --reason TEXT")
-    folder = store / record.trial.folder
-    with locked(folder):
-        events = read_events(folder / EVENTS_FILE)
-        if not ended(events):
-            return
-        mark = {
-            "attempt": len(attempts_of(events)),
-            "state": events[-1]["data"]["result"]["state"],
-            "events": events[-1]["hash"],
-            "reason": reason.strip(),
-        }
-        Ledger(store).note("rerun", {"identity": record.identity, **mark})
-        log = EventLog(folder / EVENTS_FILE)
-        log.append("rerun", "referee", mark)
-        log.close()
-        write_record(folder, TrialRecord(identity=record.identity, trial=record.trial))
+    log, ledger = store / record.trial.folder / EVENTS_FILE, Ledger(store)
+    with locked(log.parent):
+        events = _readable(log)
+        if ended(events):
+            _mark(log, ledger, record, reason.strip())
+        elif not _is_open(store, record):
+            _mark_lost(log, ledger, record, reason.strip())
+        write_record(log.parent, TrialRecord(identity=record.identity, trial=record.trial))
+
+
+def _mark(log: Path, ledger: Ledger, record: TrialRecord, reason: str) -> None:
+    events = read_events(log)
+    mark = {
+        "attempt": number_of(attempts_of(events)[-1]),
+        "state": events[-1]["data"]["result"]["state"],
+        "events": events[-1]["hash"],
+        "reason": reason,
+    }
+    ledger.note_rerun({"identity": record.identity, **mark})
+    with closing(EventLog(log)) as opened:
+        opened.append("rerun", "referee", mark)
+
+
+def _mark_lost(log: Path, ledger: Ledger, record: TrialRecord, reason: str) -> None:
+    unfinished = {"attempt": ledger.attempts(record.identity), "state": "unfinished", "events": ""}
+    end = ledger.end_of(record.identity) or unfinished
+    if log.exists():
+        free = next(n for n in count(1) if not log.with_suffix(f".lost-{n}.jsonl").exists())
+        log.rename(log.with_suffix(f".lost-{free}.jsonl"))
+    ledger.note_rerun({**end, "identity": record.identity, "reason": reason, "lost": True})
+
+
+def _readable(log: Path) -> list[dict[str, Any]]:
+    """A log's events; none if they are lost."""
+    try:
+        return read_events(log) if log.exists() else []
+    except BrokenChainError:
+        return []

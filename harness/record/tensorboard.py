@@ -12,7 +12,7 @@ from tensorboard.compat.proto.event_pb2 import Event as EventProto
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from harness.errors import HarnessError
+from harness.errors import CannotWriteError
 
 
 class Board:
@@ -74,8 +74,8 @@ class Board:
         except OSError as error:
             raise self._cannot_write(error) from error
 
-    def _cannot_write(self, error: OSError) -> HarnessError:
-        return HarnessError(
+    def _cannot_write(self, error: OSError) -> CannotWriteError:
+        return CannotWriteError(
             f"cannot write {self._path}: {error}",
             "free some space and run the same command again; finished trials are kept",
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.canonical import sha256_json
 from harness.errors import HarnessError
-from harness.record.attempts import attempts_of, end_of, ended
+from harness.record.attempts import attempts_of, end_of, ended, number_of
 from harness.record.events import read_events
 from harness.record.imported import PublishedEvaluation, result_of_evaluations
 from harness.record.ledger import LEDGER_FILE
@@ -149,11 +149,14 @@ def _check_events(record: TrialRecord, events: list[dict[str, Any]]) -> None:
     if attempts and attempts[0][0]["data"].get("origin") == "imported":
         _check_imported(record, attempts[0])
         return
-    for number, attempt in enumerate(attempts, start=1):
-        _check_beginning(trial, attempt[0]["data"], number)
+    before = 0
+    for attempt in attempts:
+        number = number_of(attempt)
+        _check_beginning(trial, attempt[0]["data"], number, before)
+        before = number
         if (end := end_of(attempt)) is None:
             continue
-        if number < len(attempts) and attempt[-1]["kind"] != "rerun":
+        if attempt is not attempts[-1] and attempt[-1]["kind"] != "rerun":
             raise MisfitError(f"attempt {number} has ended and was run again without a rerun")
         _check_equal(Replay(trial, attempt).result(), Result.model_validate(end["data"]["result"]))
     said = Result.model_validate(events[-1]["data"]["result"]) if ended(events) else None
@@ -163,11 +166,11 @@ def _check_events(record: TrialRecord, events: list[dict[str, Any]]) -> None:
         _check_equal(said, record.result)
 
 
-def _check_beginning(trial: Trial, data: dict[str, Any], number: int) -> None:
+def _check_beginning(trial: Trial, data: dict[str, Any], number: int, before: int) -> None:
     if data["identity"] != trial.identity:
         raise MisfitError(f"attempt {number} is of another trial")
-    if data["attempt"] != number:
-        raise MisfitError(f"attempt {number} calls itself attempt {data['attempt']}")
+    if data["attempt"] != number or number <= before:
+        raise MisfitError(f"what follows attempt {before} calls itself attempt {number}")
     if data["fingerprint"] != sha256_json(data["hardware"])[:12]:
         raise MisfitError(f"attempt {number}: the fingerprint is not the hash of the hardware")
 
@@ -214,6 +217,7 @@ def _check_ledger(
         raise MisfitError(f"{LEDGER_FILE} has it begin before it was planned")
     for missing in _missing_lines(attempts, [(line["kind"], line["data"]) for line in ours]):
         raise MisfitError(f"{LEDGER_FILE} lacks {missing}")
+    _check_lives(events, ours)
     if record.result is None:
         return
     last = [line["data"]["events"] for line in ours if line["kind"] == "ended"][-1]
@@ -221,17 +225,31 @@ def _check_ledger(
         raise MisfitError(f"{LEDGER_FILE} has another end of it")
 
 
+def _check_lives(events: list[dict[str, Any]], ours: list[dict[str, Any]]) -> None:
+    """What the ledger has of a trial and its events have not: an attempt that was thrown away."""
+    begun = [line["data"]["attempt"] for line in ours if line["kind"] == "begun"]
+    if twice := next((n for n in begun if begun.count(n) > 1), None):
+        raise MisfitError(f"{LEDGER_FILE} has attempt {twice} begin {begun.count(twice)} times")
+    ends = {event["hash"] for event in events if event["kind"] == "end"}
+    lost = {line["data"]["events"] for line in ours if line["data"].get("lost")}
+    for line in ours:
+        if line["kind"] == "ended" and line["data"]["events"] not in ends | lost:
+            attempt = line["data"]["attempt"]
+            raise MisfitError(f"{LEDGER_FILE} has an end of attempt {attempt} that is not there")
+
+
 def _missing_lines(
     attempts: list[list[dict[str, Any]]], lines: list[tuple[str, dict[str, Any]]]
 ) -> Iterator[str]:
     """What the events of a trial have and the ledger's lines on it have not."""
-    for number, attempt in enumerate(attempts, start=1):
+    for attempt in attempts:
+        number = number_of(attempt)
         for event in attempt:
             kind = {"begin": "begun", "end": "ended"}.get(event["kind"], event["kind"])
             if kind not in ("begun", "resumed", "ended", "rerun"):
                 continue
             if not any(k == kind and data["attempt"] == number for k, data in lines):
                 yield f"the line '{kind}' of attempt {number}"
-    reruns = sum(kind == "rerun" for kind, _ in lines)
+    reruns = sum(kind == "rerun" and not data.get("lost") for kind, data in lines)
     if reruns != sum(e["kind"] == "rerun" for attempt in attempts for e in attempt):
         yield "a rerun, or has one that the events do not have"

@@ -27,3 +27,5 @@ class Bench:
     """Reads the machine's conditions."""
     idle: IdleProbe
     """Looks whether the device is idle."""
+    begun_s: float
+    """When the attempt began, by `time.monotonic`."""

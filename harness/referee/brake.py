@@ -33,6 +33,7 @@ class Brake:
         """
         with self._clock.account("freeze"):
             is_still = self._cell.freeze()
+        self._clock.stands_still()
         if not is_still:
             raise TrialEndedError("invalid", "a thread of the worker could not be stopped")
         self._probe_device()

@@ -24,9 +24,9 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from harness.errors import HarnessError
+from harness.errors import CannotWriteError
 from harness.messages import Snapshot
-from harness.record.attempts import attempts_of
+from harness.record.attempts import attempts_of, number_of
 from harness.referee.checks import printable
 from harness.referee.observation import Observation, Observed, grid_points
 from harness.trial import Trial
@@ -85,6 +85,8 @@ class Checkpoint:
     position: Position
     state: str
     tensors: Tensors
+    attempt: int
+    """The number of the attempt that goes on."""
     after_seq: int
     """The `seq` of its event in the log; later events are taken back."""
 
@@ -193,8 +195,8 @@ class Checkpoints:
         return self._folder / DRAFT_FILE
 
 
-def _cannot_write(path: Path, error: OSError) -> HarnessError:
-    return HarnessError(
+def _cannot_write(path: Path, error: OSError) -> CannotWriteError:
+    return CannotWriteError(
         f"cannot write {path}: {error}",
         "free some space and run the same command again; the trial goes on from the last",
     )
@@ -231,9 +233,11 @@ def read_checkpoint(
         with safe_open(path, framework="numpy") as file:
             metadata, names = file.metadata(), file.keys()
             tensors: dict[str, npt.NDArray[Any]] = {name: file.get_tensor(name) for name in names}
+        state = metadata["worker"]
         position = Position.model_validate_json(metadata["referee"])
     except (OSError, SafetensorError, ValidationError, KeyError, TypeError):
         return None
     if position.identity != trial.identity:
         return None
-    return Checkpoint(position, metadata["worker"], tensors, named[-1])
+    number = number_of(attempts[-1])
+    return Checkpoint(position, state, tensors, number, named[-1])

@@ -1,4 +1,14 @@
-"""The referee's clock: monotonic, its own, and stopped while the worker stands still."""
+"""The referee's clock: monotonic, its own, and stopped while the worker stands still.
+
+Every second of an attempt is in one entry, so that the entries sum to its wall time:
+
+    timed           the worker trains, loads, or hands its snapshot over
+    frozen          it stands still, and no other entry has the time
+    idle            it does not, and no other entry has the time
+    prepare, setup, warm_up, snapshot_copy, evaluation, ...     accounted by name
+
+Of entries within each other the innermost has the time; what is timed is in no other.
+"""
 
 from __future__ import annotations
 
@@ -9,52 +19,82 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Timed seconds, and the seconds of everything else by name."""
+    """Timed seconds, and the seconds of everything else by name.
 
-    def __init__(self) -> None:
+    Args:
+        begun_s: when the attempt began, by `time.monotonic`; up to now it was prepared.
+    """
+
+    def __init__(self, begun_s: float | None = None) -> None:
+        self._since_s = time.monotonic()
         self._timed_s = 0.0
-        self._since_s: float | None = None
+        self._is_running = False
+        self._rest = "idle"
+        self._within: list[str] = []
         self._others_s: defaultdict[str, float] = defaultdict(float)
+        if begun_s is not None:
+            self._others_s["prepare"] = self._since_s - begun_s
 
     def resume(self, timed_s: float, others_s: Mapping[str, float]) -> None:
         """Go on from what a dead referee's clock showed at its last checkpoint.
 
-        What this referee has timed, the load, happened before that checkpoint and is in it. What it
-        has accounted elsewhere, such as its own setting up, comes on top.
+        What this referee has timed, the load, happened before that checkpoint and is in it: here
+        it was part of restoring. What it has accounted elsewhere comes on top.
         """
+        self._turn()
+        self._others_s["restore"] += self._timed_s
         self._timed_s = timed_s
         for name, seconds in others_s.items():
             self._others_s[name] += seconds
 
     def others(self) -> dict[str, float]:
         """All entries but the timed one, in seconds."""
+        self._turn()
         return dict(self._others_s)
 
     def start(self) -> None:
         """The worker may train from now on."""
-        self._since_s = time.monotonic()
+        self._turn()
+        self._is_running, self._rest = True, "idle"
 
     def stop(self) -> float:
         """The worker's snapshot is complete; returns the timed seconds so far."""
-        self._timed_s = self.timed_s
-        self._since_s = None
+        self._turn()
+        self._is_running = False
         return self._timed_s
+
+    def stands_still(self) -> None:
+        """The worker is frozen from now on, until the clock starts."""
+        self._turn()
+        self._rest = "frozen"
 
     @property
     def timed_s(self) -> float:
         """The timed seconds so far, those that are running included."""
-        running_s = time.monotonic() - self._since_s if self._since_s is not None else 0.0
+        running_s = time.monotonic() - self._since_s if self._is_running else 0.0
         return self._timed_s + running_s
 
     @contextmanager
     def account(self, name: str) -> Iterator[None]:
         """Add the seconds of a block to an entry other than the timed one."""
-        start_s = time.monotonic()
+        self._turn()
+        self._within.append(name)
         try:
             yield
         finally:
-            self._others_s[name] += time.monotonic() - start_s
+            self._turn()
+            self._within.pop()
 
     def entries(self) -> dict[str, float]:
-        """All entries in seconds: `timed` and the accounted ones."""
-        return {"timed_s": self.timed_s} | {f"{k}_s": v for k, v in self._others_s.items()}
+        """All entries in seconds: `timed` and the others."""
+        others_s = self.others()
+        return {"timed_s": self.timed_s} | {f"{k}_s": v for k, v in others_s.items()}
+
+    def _turn(self) -> None:
+        """Give the seconds since the last turn to the entry that they belong to."""
+        now_s = time.monotonic()
+        seconds, self._since_s = now_s - self._since_s, now_s
+        if self._is_running:
+            self._timed_s += seconds
+        else:
+            self._others_s[self._within[-1] if self._within else self._rest] += seconds

@@ -1,6 +1,15 @@
 """How a trial ends before its target or its budget does."""
 
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from harness.referee.checks import printable
 from harness.trial import State
+
+LONGEST = 500
+"""Of an error's words, which may be of a worker's making."""
 
 
 class TrialEndedError(Exception):
@@ -10,3 +19,11 @@ class TrialEndedError(Exception):
         super().__init__(reason)
         self.state = state
         self.reason = reason
+
+
+def fall_of(error: Exception) -> str:
+    """Why a referee could not go on, and where, in words fit for the record."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(where.filename).name}:{where.lineno} in {where.name}"
+    words = printable(f"{type(error).__name__}: {error}"[:LONGEST])
+    return f"the referee could not go on: {words} ({place})"

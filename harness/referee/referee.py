@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.conditions import disturbances
+from harness.errors import CannotWriteError
 from harness.messages import (
     Failed,
     Go,
@@ -33,7 +34,7 @@ from harness.referee.brake import Brake
 from harness.referee.checkpoint import Checkpoint, Checkpoints
 from harness.referee.checks import are_finite, checked_parameters, printable
 from harness.referee.clock import Clock
-from harness.referee.ending import TrialEndedError
+from harness.referee.ending import TrialEndedError, fall_of
 from harness.referee.judge import Judge
 from harness.referee.observation import Observation, Observed
 from harness.referee.surroundings import Surroundings
@@ -78,7 +79,7 @@ class Referee:
     ) -> None:
         self._trial, self._bench, self._cell, self._wire = trial, bench, cell, wire
         self._record, self._checkpoints = recorder, checkpoints
-        self._clock = Clock()
+        self._clock = Clock(bench.begun_s)
         self._timetable = Timetable(trial)
         judge = Judge(trial, bench, self._clock, recorder)
         limit_s = trial.budget.runtime_s
@@ -90,18 +91,13 @@ class Referee:
     def run(self, left: Checkpoint | None = None) -> Result:
         """Run the trial, or go on with what a dead referee left; the worker is dead afterwards."""
         try:
-            state, reason = self._phases(left)
-        except TrialEndedError as end:
-            state, reason = end.state, printable(end.reason)
-        except WireClosedError:
-            state, reason = self._why_it_died()
-        except WireTimeoutError as error:
-            state, reason = "hung", str(error)
-        except WireError as error:
-            state, reason = "invalid", printable(str(error))
+            state, reason = self._life(left)
+        except CannotWriteError:
+            raise  # the disk is full, say: once it is not, a successor goes on
+        except Exception as error:  # perhaps of the worker's making: not to be had again for free
+            state, reason = "crashed", fall_of(error)
+            self._record.emit("fell", {"why": reason})
         finally:
-            self._clock.stop()
-            self._around.note(self._cell.use())
             self._cell.kill()
         with self._clock.account("conditions"):
             machine = self._around.changes()
@@ -110,6 +106,21 @@ class Referee:
         ending = {"result": result.model_dump(), "clock": self._clock.entries()}
         self._record.emit("end", ending | {"machine": machine})
         return result
+
+    def _life(self, left: Checkpoint | None) -> tuple[State, str]:
+        try:
+            return self._phases(left)
+        except TrialEndedError as end:
+            return end.state, printable(end.reason)
+        except WireClosedError:
+            return self._why_it_died()
+        except WireTimeoutError as error:
+            return "hung", str(error)
+        except WireError as error:
+            return "invalid", printable(str(error))
+        finally:
+            self._clock.stop()
+            self._around.note(self._cell.use())
 
     def _phases(self, left: Checkpoint | None) -> tuple[State, str]:
         with self._clock.account("setup"):
@@ -196,8 +207,9 @@ class Referee:
         stopped, _ = self._expect_in_time(Stopped, "say that it stopped")
         timed_s = self._clock.stop()
         self._brake.freeze()
-        tensors = self._checkpoints.without_state(snapshot, tensors)
-        return self._observed(point, timed_s, snapshot, stopped, tensors)
+        with self._clock.account("snapshot_copy"):
+            tensors = self._checkpoints.without_state(snapshot, tensors)
+            return self._observed(point, timed_s, snapshot, stopped, tensors)
 
     def _resume(self, left: Checkpoint) -> None:
         """Go on from a checkpoint; nothing of this is on the clock."""

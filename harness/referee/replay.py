@@ -17,6 +17,10 @@ class MisfitError(HarnessError):
     """Recorded events do not fit each other, or the rules."""
 
 
+class _FellError(Exception):
+    """The referee fell before it had evaluated what was due."""
+
+
 class Replay:
     """One ended attempt, gone through once more.
 
@@ -31,6 +35,7 @@ class Replay:
         self._judged: Iterator[dict[str, Any]] = iter(
             [e["data"] for e in attempt if e["kind"] == "evaluation"]
         )
+        self._fell = any(e["kind"] == "fell" for e in attempt)
         self._end = next(e["data"] for e in attempt if e["kind"] == "end")
         self._said = Result.model_validate(self._end["result"])
         self._timetable = Timetable(trial)
@@ -51,11 +56,19 @@ class Replay:
                 raise MisfitError(f"grid point {snapshot['grid']}: a snapshot after the end")
             reached = snapshot["grid"]
             if snapshot in counted:
-                self._observation.add(_observed(snapshot), reached >= self._timetable.points)
+                self._add(snapshot)
         if (extra := next(self._judged, None)) is not None:
             raise MisfitError(f"grid point {extra['grid']}: an evaluation that was not due")
         self._check_state(reached)
         return self._computed()
+
+    def _add(self, snapshot: dict[str, Any]) -> None:
+        is_last = snapshot["grid"] >= self._timetable.points
+        try:
+            self._observation.add(_observed(snapshot), is_last)
+        except _FellError:
+            if snapshot is not self._snapshots[-1]:
+                raise MisfitError(f"grid point {snapshot['grid']}: its evaluation is due") from None
 
     def _check_place(self, snapshot: dict[str, Any], reached: int) -> None:
         """Grid point, step, time and share of a snapshot against the one before it."""
@@ -75,6 +88,8 @@ class Replay:
     def _value(self, observed: Observed) -> float:
         """The recorded value of the evaluation that is due now."""
         data = next(self._judged, None)
+        if data is None and self._fell:
+            raise _FellError
         if data is None or data["grid"] != observed.grid:
             found = "none" if data is None else f"that of grid point {data['grid']}"
             raise MisfitError(
@@ -92,7 +107,9 @@ class Replay:
 
     def _check_state(self, reached: int) -> None:
         said, hit = self._said.state, self._observation.hit
-        if self._is_over(reached) and said != "diverged":
+        if self._fell and said != "crashed":
+            raise MisfitError(f"the state is '{said}', but the referee fell")
+        if self._is_over(reached) and said != "diverged" and not self._fell:
             wanted = "reached" if hit else "budget"
             if said != wanted:
                 raise MisfitError(f"the state is '{said}'; the events say '{wanted}'")

@@ -45,13 +45,13 @@ def note_beginning(
     ledger: Ledger, recorder: Recorder, beginning: Mapping[str, Any], left: Checkpoint | None
 ) -> None:
     """Say in ledger and log that an attempt begins, or goes on from a checkpoint."""
-    identity, attempt = beginning["identity"], beginning["attempt"]
+    identity = beginning["identity"]
     if left is None:
-        ledger.note("begun", {"identity": identity, "attempt": attempt})
+        ledger.note("begun", {"identity": identity, "attempt": beginning["attempt"]})
         recorder.emit("begin", beginning)
         return
     place = {"step": left.position.last.step, "timed_s": left.position.timed_s}
-    mark = {"attempt": attempt - 1, **place}
+    mark = {"attempt": left.attempt, **place}
     ledger.note("resumed", {"identity": identity, **mark})
     recorder.emit("resumed", {"after_seq": left.after_seq, **mark})
 

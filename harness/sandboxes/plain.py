@@ -16,12 +16,11 @@ import socket
 import subprocess
 import sys
 import time
-from functools import cache
 from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.sandboxes.sandbox import UNCONFINED_STATUS, Confinement, Use
-from harness.sandboxes.stillness import Stillness, has_ended
+from harness.sandboxes.stillness import Stillness, has_ended, stat_fields
 
 START_TIMEOUT_S = 120.0
 FREEZE_TIMEOUT_S = 2.0
@@ -52,6 +51,11 @@ class Nursery:
         self._control = ours
         self._ended: dict[int, int] = {}
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can fork workers; an unconfined one may have killed it."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """Hang up, upon which the nursery kills what it has forked and ends."""
         self._control.close()
@@ -59,7 +63,10 @@ class Nursery:
 
     def fork(self, order: dict[str, object], descriptors: list[int]) -> int:
         """Fork a worker that gets `descriptors` (wire, log) and return its process id."""
-        socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
+        try:
+            socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise _has_ended() from error
         while "pid" not in (line := self._read(START_TIMEOUT_S)):
             self._note(line)
         return int(line["pid"])
@@ -79,34 +86,45 @@ class Nursery:
         self._control.settimeout(max(timeout_s, 0.001))
         text = self._control_line()
         if not text:
-            raise HarnessError(
-                "the parent process of the workers has ended",
-                "run the same command again; if it recurs, see the memory that is free",
-            )
+            raise _has_ended()
         return dict(json.loads(text))
 
     def _control_line(self) -> bytes:
         line = b""
         while not line.endswith(b"\n"):
-            byte = self._control.recv(1)
+            try:
+                byte = self._control.recv(1)
+            except ConnectionResetError:
+                return b""
             if not byte:
                 return b""
             line += byte
         return line
 
 
-@cache
+def _has_ended() -> HarnessError:
+    return HarnessError(
+        "the parent process of the workers has ended",
+        "run the same command again; if it recurs, see the memory that is free",
+    )
+
+
+_STARTED: dict[tuple[str, int, bool], Nursery] = {}
+
+
 def nursery(framework: str, threads: int, has_own_users: bool) -> Nursery:
-    """This process's nursery for a framework: started once, ended when this process ends.
+    """This process's nursery for a framework: kept while it lives, ended when this process ends.
 
     Args:
         framework: what it imports.
         threads: how many its workers may compute with.
         has_own_users: whether it lives in a user namespace of its own.
     """
-    started = Nursery(framework, threads, has_own_users)
-    atexit.register(started.close)
-    return started
+    key = framework, threads, has_own_users
+    if key not in _STARTED or not _STARTED[key].is_alive:
+        _STARTED[key] = Nursery(*key)
+        atexit.register(_STARTED[key].close)
+    return _STARTED[key]
 
 
 class PlainCell:
@@ -117,6 +135,7 @@ class PlainCell:
         self.pid = pid
         self._nursery = parent
         self._stillness: Stillness | None = None
+        self._handle = _handle_of(pid)
 
     def freeze(self) -> bool:
         """Send SIGSTOP to the group and wait until every thread in it is stopped."""
@@ -137,12 +156,17 @@ class PlainCell:
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Send SIGKILL to the group, close the wire, and wait until nothing of the group is left.
+        """Kill the group and a worker that has left it, and wait until nothing of them is left.
 
         The kernel takes its time to give gigabytes back, and a machine that is busy with that is
         not the one that comes after.
         """
         self._signal(signal.SIGKILL)
+        if self._handle is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            os.close(self._handle)
+            self._handle = None
         self.connection.close()
         deadline_s = time.monotonic() + END_TIMEOUT_S
         while not has_ended(self.pid) and time.monotonic() < deadline_s:
@@ -156,18 +180,21 @@ class PlainCell:
         """Resident memory and processor time of the worker's main process."""
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+            fields = stat_fields(Path(f"/proc/{self.pid}"))
             cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
             return Use(memory_bytes=pages * _PAGE_BYTES, cpu_s=cpu_s)
         return Use(memory_bytes=0, cpu_s=0.0)
 
     def exit_reason(self, timeout_s: float) -> str:
         """The worker's exit status or the signal that ended it."""
-        status = self._nursery.status(self.pid, timeout_s)
+        try:
+            status = self._nursery.status(self.pid, timeout_s)
+        except HarnessError:
+            return "its parent process has ended, and the worker with it"
         if status is None:
             return "it closed its wire and did not end"
         if os.WIFSIGNALED(status):
-            return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
+            return f"killed by {signal_name(os.WTERMSIG(status))}"
         if os.WEXITSTATUS(status) == UNCONFINED_STATUS:
             return "it could not be confined; its worker.log says why"
         return f"exited with status {os.WEXITSTATUS(status)}"
@@ -175,6 +202,22 @@ class PlainCell:
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
+
+
+def signal_name(number: int) -> str:
+    """A signal's name; most real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _handle_of(pid: int) -> int | None:
+    """A descriptor that stands for a process even when its number is another's; None if gone."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
 
 
 def forked(parent: Nursery, order: dict[str, object], log: Path) -> tuple[int, socket.socket]:
@@ -187,7 +230,11 @@ def forked(parent: Nursery, order: dict[str, object], log: Path) -> tuple[int, s
         ) from error
     ours, theirs = socket.socketpair()
     with output as file, theirs:
-        return parent.fork(order, [theirs.fileno(), file.fileno()]), ours
+        try:
+            return parent.fork(order, [theirs.fileno(), file.fileno()]), ours
+        except BaseException:
+            ours.close()
+            raise
 
 
 class PlainSandbox:

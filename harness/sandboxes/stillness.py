@@ -62,12 +62,17 @@ class Stillness:
         )
 
 
+def stat_fields(folder: Path) -> list[str]:
+    """What /proc has of a process or thread behind its name, which may hold any bytes."""
+    return (folder / "stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
+
+
 def members(group: int) -> list[int]:
-    """The processes of a group."""
+    """The processes of a group, and its leader even where that has left it."""
     found = []
     for name in os.listdir("/proc"):  # noqa: PTH208, a call of microseconds at every freeze
         with contextlib.suppress(ProcessLookupError, ValueError):
-            if os.getpgid(int(name)) == group:
+            if int(name) == group or os.getpgid(int(name)) == group:
                 found.append(int(name))
     return found
 
@@ -82,7 +87,7 @@ def _threads(pid: int) -> list[_Thread]:
     found = []
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for task in Path(f"/proc/{pid}/task").iterdir():
-            fields = (task / "stat").read_text().rpartition(")")[2].split()
+            fields = stat_fields(task)
             found.append(_Thread(fields[0], bool(int(fields[6]) & _EXITING)))
     return found
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.errors import HarnessError
+from harness.files import write_whole
 from scoring.draws import METHODS
 from scoring.frame import prepare
 from scoring.pairs import PairTable
@@ -110,11 +110,7 @@ def write_page(text: str, path: Path) -> Path:
     Raises:
         HarnessError: it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise HarnessError(f"cannot write the report {path}: {error}") from error
+    write_whole(path, text)
     return path
 
 

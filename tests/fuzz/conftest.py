@@ -9,7 +9,7 @@ from tests.record.conftest import Made
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    return Made(tmp_path)
+    return Made(tmp_path / "store")
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
@@ -23,38 +22,14 @@ from harness.trial import TrialRecord
 from tests.record.conftest import Made
 from workloads.spec import Suite, WorkloadSpec, parse_toml, read_toml
 
-FUZZ = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+from .mutations import DEEP, FUZZ, Read, mutated, survives
+from .promptly import promptly
+
 TOML = {
     Suite: WORKLOADS / "suites" / "quick.toml",
     WorkloadSpec: WORKLOADS / "mlp" / "workload.toml",
     Space: IMPORT_PATH_SPACE,
 }
-Read = Callable[[Path], Any]
-
-
-def mutated(whole: bytes) -> st.SearchStrategy[bytes]:
-    """The bytes with a stretch of them replaced, doubled or left out."""
-    place = st.integers(0, len(whole))
-    return st.builds(
-        lambda a, b, part: whole[: min(a, b)] + part + whole[max(a, b) :],
-        place,
-        place,
-        st.binary(max_size=20)
-        | st.sampled_from([b"", b"nan", b"1e999", b"[[", b"{", b"-1", b'""']),
-    ) | st.builds(lambda a, b: whole[:a] + whole[b:], place, place)
-
-
-def survives(read: Read, content: bytes) -> None:
-    """Reading the content gives a value or a message."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "file"
-        path.write_bytes(content)
-        try:
-            read(path)
-        except HarnessError as error:
-            assert str(error)
 
 
 @pytest.mark.parametrize("kind", TOML, ids=lambda kind: kind.__name__)
@@ -102,8 +77,7 @@ def test_records(made_once: Made, data: st.DataObject | None) -> None:
     readers: dict[str, Read] = {"trial.json": read_record, "events.jsonl": read_events}
     for name, read in readers.items():
         whole = (made_once.folder / name).read_bytes()
-        deep = b'{"a":' * 5000 + b"\n"
-        survives(read, deep if data is None else data.draw(mutated(whole) | st.binary()))
+        survives(read, DEEP if data is None else data.draw(mutated(whole) | st.binary()))
 
 
 @FUZZ
@@ -123,7 +97,8 @@ def test_stores(made_once: Made, data: st.DataObject) -> None:
     whole = path.read_bytes()
     path.write_bytes(data.draw(mutated(whole)))
     try:
-        found = verify_store(made_once.store)
+        with promptly():
+            found = verify_store(made_once.store)
         assert bool(found.findings) == (path.read_bytes() != whole)
         results_frame(made_once.store)
     except HarnessError as error:

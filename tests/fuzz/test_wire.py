@@ -14,6 +14,8 @@ from harness.canonical import canonical_json
 from harness.messages import TO_REFEREE, Failed, Snapshot, Stopped
 from harness.wire import DTYPES, Wire, WireError
 
+from .promptly import promptly
+
 FUZZ = settings(max_examples=150, deadline=None)
 MESSAGES = [
     Snapshot(step=3, state="x").model_dump(),
@@ -40,7 +42,8 @@ def received(content: bytes) -> Any:
         theirs.sendall(content)
         theirs.shutdown(socket.SHUT_WR)
         try:
-            message, tensors = Wire(ours, TO_REFEREE, max_tensor_bytes=2**16).receive(5.0)
+            with promptly():
+                message, tensors = Wire(ours, TO_REFEREE, max_tensor_bytes=2**16).receive(5.0)
         except WireError as error:
             assert str(error)
             return None

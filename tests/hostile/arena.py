@@ -25,7 +25,7 @@ from harness.trial import Result, State, Trial
 from workloads.spec import Grid
 
 CASES = Path(__file__).parent / "cases"
-SHARED = ("honest.py", "wires.py", "read_held_out_by_path.py")
+SHARED = ("honest.py", "wires.py", "read_held_out_by_path.py", "send_code.py")
 SPACE = """
 summary = "hostile"
 family = "test"

@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import math
+import os
 import pickle
 import shutil
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pytest
 import torch
 
 from harness import body
+from harness import wire as wire_module
 from harness.frameworks.torch_evaluator import TorchEvaluator
 from harness.frameworks.torch_loss import CrossEntropy
 from harness.messages import Snapshot
 from harness.record.events import BrokenChainError
-from harness.referee import referee
+from harness.referee import referee, resumption
+from harness.referee.checkpoint import CHECKPOINT_FILE
 from harness.referee.clock import Clock
 from harness.referee.observation import Observation
+from harness.sandboxes import plain as plain_sandbox
+from harness.sandboxes import stillness
 from harness.sandboxes.plain import PlainCell
+from harness.trial import Trial
 from harness.wire import Wire
+from workloads.mlp.model_torch import Mlp
 from workloads.spec import Target
 
-from .arena import Arena, Outcome
-from .cases import patch_clock, patch_evaluator, patch_loss, patch_target, peek_surroundings
+from .arena import Arena, Ear, Outcome
+from .cases import (
+    change_model,
+    patch_clock,
+    patch_evaluator,
+    patch_loss,
+    patch_target,
+)
 
 KEEP = {
+    change_model: (Mlp, "forward"),
     patch_loss: (CrossEntropy, "per_target"),
     patch_evaluator: (TorchEvaluator, "metrics"),
     patch_target: (Target, "is_met_by"),
@@ -61,13 +82,23 @@ def clock_of_same_process(arena: Arena) -> bool:
     return stands
 
 
-def flags_without_pin(arena: Arena) -> bool:
-    """What is not pinned again stays as the attack has set it."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    stays = torch.get_float32_matmul_precision() == "medium"
-    torch.set_float32_matmul_precision(before)
-    return stays
+def flags_are_not_pinned(arena: Arena) -> None:
+    """Let a worker's flags be as its submission has set them."""
+    (site := arena.folder / "site").mkdir()
+    pin = "from harness.frameworks.torch_adapter import TorchAdapter as a; a.pin = lambda self: 0"
+    (site / "sitecustomize.py").write_text(f"{pin}\n")
+    parents_get(arena, lambda: {"PYTHONPATH": str(site)})
+
+
+def environment_is_not_cleaned(arena: Arena) -> None:
+    parents_get(arena, lambda: dict(os.environ))
+
+
+def parents_get(arena: Arena, more: Callable[[], dict[str, str]]) -> None:
+    """Let the parent of the workers be a new one, with more in its environment."""
+    kept = plain_sandbox._environment
+    arena.patch.setattr(plain_sandbox, "_STARTED", {})
+    arena.patch.setattr(plain_sandbox, "_environment", lambda threads: kept(threads) | more())
 
 
 def forged(arena: Arena) -> bool:
@@ -80,30 +111,86 @@ def forged(arena: Arena) -> bool:
     return False
 
 
-def unpickled(arena: Arena) -> bool:
-    """Whoever unpickles the payload runs its code."""
-    from .cases.send_code import PAYLOAD, was_run
+def headers_are_pickles(arena: Arena) -> None:
+    """Let the referee's wire take pickles, too."""
 
-    pickle.loads(PAYLOAD)
-    found = was_run()
-    vars(sys).pop("was_pickled_code_run")
-    return found
+    def loads(text: str) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return pickle.loads(text.encode())
 
-
-def full_environment(arena: Arena) -> bool:
-    """An environment that is not cleaned names the workload."""
-    return bool(peek_surroundings.look({"LAST_COMMAND": "run workload=mlp"}))
+    arena.patch.setattr(wire_module, "json", SimpleNamespace(loads=loads, dumps=json.dumps))
 
 
-def named_log(arena: Arena) -> bool:
-    """A log that is opened in its trial's folder tells the worker where that is."""
+def was_code_run(_: Outcome | None = None) -> bool:
+    """Whether a payload was executed in the referee's process; forgotten afterwards."""
+    return vars(sys).pop("was_pickled_code_run", False)
+
+
+class Mortal(Ear):
+    """Dies, and the referee with it, at the third snapshot: one behind a checkpoint."""
+
+    def __init__(self) -> None:
+        self.left = 3
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        self.left -= event["kind"] == "snapshot"
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def with_checkpoints(arena: Arena) -> None:
+    """Ask for the worker's state at every evaluated grid point."""
+    arena.options = replace(arena.options, checkpoint_s=0.0)
+
+
+def left_with_a_checkpoint(arena: Arena, name: str) -> Trial:
+    """A case's trial whose referee has died."""
+    with_checkpoints(arena)
+    trial, kept = arena.trial(name), arena.ear
+    arena.ear = Mortal()
+    with suppress(KeyboardInterrupt):
+        arena.run_planned(trial)
+    arena.ear = kept
+    assert (arena.store / trial.folder / CHECKPOINT_FILE).is_file()
+    return trial
+
+
+def checkpoint_is_unpickled(arena: Arena) -> bool:
+    """A successor that unpickles what its predecessor has left runs the code."""
+    read = resumption.read_checkpoint
+
+    def unpickling(*what: Any) -> Any:
+        if (left := read(*what)) is not None:
+            pickle.loads(base64.b64decode(left.state))
+        return left
+
+    trial = left_with_a_checkpoint(arena, "checkpoint_code")
+    arena.patch.setattr(resumption, "read_checkpoint", unpickling)
+    arena.run_planned(trial)
+    return was_code_run()
+
+
+def memory_is_shared(arena: Arena) -> None:
+    """Let the referee look into the worker's memory, in the place of a copy."""
+
+    def mapped(tensors: Any, shapes: Any) -> Any:
+        shared = np.memmap(arena.elsewhere / "memory", np.float32, "r")
+        return {n: shared[: math.prod(s)].reshape(s) for n, s in shapes.items()}
+
+    arena.patch.setattr(referee, "checked_parameters", mapped)
+
+
+def judged_is_what_was_sent(outcome: Outcome) -> bool:
+    """Whether all that was judged after the attack were zeros, which tell no class apart."""
+    losses = [e["data"]["validation"]["loss"] for e in outcome.events if e["kind"] == "evaluation"]
+    return losses == pytest.approx([math.log(10)] * 2)
+
+
+def log_has_its_name(arena: Arena) -> None:
+    """Open a worker's log in its trial's folder."""
     arena.patch.setattr(body, "neutral_name", lambda log, _: nullcontext(log))
-    return "the name stands in file 1, file 2" in arena.run("peek_surroundings").log
-
-
-def told(arena: Arena) -> bool:
-    """Both ways in which the name would be told."""
-    return full_environment(arena) and named_log(arena)
 
 
 def tell_the_seed(arena: Arena) -> None:
@@ -112,7 +199,6 @@ def tell_the_seed(arena: Arena) -> None:
 
 def weights_known_before(arena: Arena) -> None:
     """Start from the weights of the warm-up, which anyone knows."""
-    import numpy as np
 
     def known(specs: Any, _: Any) -> dict[str, Any]:
         random = np.random.default_rng(0)
@@ -163,6 +249,10 @@ def kill_by_terminating(arena: Arena) -> None:
     arena.patch.setattr(PlainCell, "kill", lambda self: self.connection.close())
 
 
+def kill_by_group(arena: Arena) -> None:
+    arena.patch.setattr(plain_sandbox, "_handle_of", lambda pid: None)
+
+
 def unchecked_snapshots(arena: Arena) -> None:
     arena.patch.setattr(referee, "checked_parameters", lambda tensors, shapes: tensors)
 
@@ -211,9 +301,8 @@ def impatient(arena: Arena) -> None:
 
 
 def impatient_with_checkpoints(arena: Arena) -> None:
-    """Ask for the worker's state at every evaluated grid point."""
     impatient(arena)
-    arena.options = replace(arena.options, checkpoint_s=0.0)
+    with_checkpoints(arena)
 
 
 def impatient_at_setup(arena: Arena) -> None:
@@ -272,6 +361,33 @@ def _shared(folder: Path) -> Iterator[Path]:
     yield folder
 
 
+def signals_have_names(arena: Arena) -> None:
+    arena.patch.setattr(plain_sandbox, "signal_name", lambda number: signal.Signals(number).name)
+
+
+def names_are_text(arena: Arena) -> None:
+    def stat(folder: Path) -> list[str]:
+        return (folder / "stat").read_text().rpartition(")")[2].split()
+
+    arena.patch.setattr(stillness, "stat_fields", stat)
+
+
+def falls_end_nothing(arena: Arena) -> None:
+    """Let whatever brings the referee down leave its trial open."""
+
+    def raised(error: Exception) -> str:
+        raise error
+
+    arena.patch.setattr(referee, "fall_of", raised)
+
+
+def only_the_parent_is_asked(arena: Arena) -> None:
+    def asked(cell: PlainCell, timeout_s: float) -> str:
+        return str(cell._nursery.status(cell.pid, timeout_s))
+
+    arena.patch.setattr(PlainCell, "exit_reason", asked)
+
+
 def clean_up_by_following(arena: Arena) -> None:
     """Clean the scratch up by deleting what its links lead to, too."""
     arena.plain()
@@ -286,6 +402,10 @@ def _followed() -> Iterator[Path]:
         if path.is_dir():
             shutil.rmtree(path.resolve(), ignore_errors=True)
     shutil.rmtree(folder)
+
+
+def brought_down(outcome: Outcome) -> bool:
+    return "the referee could not go on" in outcome.result.reason
 
 
 def stole_time(outcome: Outcome) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import switches as s
 from .arena import Case
-from .cases import patch_evaluator, patch_loss, patch_target
+from .cases import change_model, patch_evaluator, patch_loss, patch_target
 
 IMPOSSIBLE, CAUGHT, RULE = "impossible by construction", "caught", "forbidden by rule only"
 SYS_PTRACE, SYS_RESOURCE = 19, 24
@@ -22,8 +22,12 @@ CASES = (
          s.same_process(patch_evaluator), won=s.is_reached),
     Case("patch_target", IMPOSSIBLE, "the target is compared in another process",
          s.same_process(patch_target), won=s.is_reached),
-    Case("send_code", IMPOSSIBLE, "nothing is ever unpickled", states=("invalid",),
-         reason="not a message", proof=s.unpickled),
+    Case("change_model", IMPOSSIBLE, "the referee's model is built in another process",
+         s.same_process(change_model), won=s.judged_is_what_was_sent),
+    Case("send_code", IMPOSSIBLE, "nothing is ever unpickled", s.headers_are_pickles,
+         states=("invalid",), reason="not a message", won=s.was_code_run),
+    Case("checkpoint_code", IMPOSSIBLE, "no state is unpickled; only a worker reads it",
+         prepare=s.with_checkpoints, proof=s.checkpoint_is_unpickled, won=s.was_code_run),
     # Files.
     Case("forge_record", IMPOSSIBLE, "Landlock: the store cannot be written", s.plain, needs=FILES,
          proof=s.forged),
@@ -72,11 +76,13 @@ CASES = (
     Case("thaw_itself", CAUGHT, "processor time and state are compared at every thaw",
          s.trust_the_frozen, states=("invalid",), reason="ran while the clock stood still",
          prepare=s.timers_and_time),
+    Case("fake_stopped", IMPOSSIBLE, "after STOPPED every thread is stopped", s.never_freeze,
+         prepare=s.slow_after("snapshot", 0.6)),
     Case("train_in_child", IMPOSSIBLE, "seccomp: no process leaves the group that is frozen",
          s.without("seccomp"), needs=("seccomp",), prepare=s.slow_after("snapshot", 0.6)),
     Case("spread_out", IMPOSSIBLE, "seccomp: no thread leaves the worker's cores",
          s.plain, needs=("seccomp",)),
-    Case("change_flags", CAUGHT, "flags are pinned again at GO", proof=s.flags_without_pin),
+    Case("change_flags", CAUGHT, "flags are pinned again at GO", s.flags_are_not_pinned),
     Case("overrun", CAUGHT, "a hit lies within the budget", s.hits_at_any_time,
          won=s.is_reached, settings=TIMED | {"target": 1e-6}),
     Case("dawdle", CAUGHT, "snapshot and STOPPED share the two seconds after the budget's end",
@@ -100,6 +106,8 @@ CASES = (
          states=("invalid",), reason="the model's is float32"),
     Case("add_buffers", CAUGHT, "names are checked", s.unchecked_snapshots,
          states=("invalid",), reason="differ from the model's: ../../\\x1b[2Jtable"),
+    Case("alias_tensors", IMPOSSIBLE, "a snapshot is copied through a socket", s.memory_is_shared,
+         won=lambda o: not s.judged_is_what_was_sent(o), prepare=s.plain),
     Case("half_write", CAUGHT, "a snapshot has two seconds to arrive", s.patient,
          states=("hung",), reason="hand over its snapshot", won=s.is_not("hung"),
          prepare=s.impatient),
@@ -128,8 +136,19 @@ CASES = (
     Case("ignore_signals", IMPOSSIBLE, "SIGKILL cannot be ignored", s.kill_by_terminating,
          states=("hung",), reason="end of the budget", won=lambda o: False, prepare=s.impatient,
          settings=TIMED),
+    Case("leave_group", CAUGHT, "it is killed by its own number, too", s.kill_by_group,
+         states=("invalid",), reason="could not be stopped", won=lambda o: False,
+         prepare=s.plain),
     Case("exit_zero", CAUGHT, "a worker's end is its trial's end", states=("crashed",),
          reason="exited with status 0"),
+    Case("die_realtime", CAUGHT, "a signal without a name has a number", s.signals_have_names,
+         states=("crashed",), reason="killed by signal 35", won=s.brought_down,
+         prepare=s.plain),
+    Case("rename_itself", CAUGHT, "a process's name is bytes", s.names_are_text,
+         won=s.brought_down),
+    Case("kill_parent", CAUGHT, "the end of a worker's parent is its own",
+         s.only_the_parent_is_asked, states=("crashed",), reason="its parent process has ended",
+         prepare=s.plain, won=s.brought_down),
     Case("hang_in_import", CAUGHT, "setting up has 60 s", s.patient, states=("hung",),
          reason="set up within", won=s.is_not("hung"), prepare=s.impatient_at_setup),
     Case("hang_in_setup", CAUGHT, "the warm-up has its cap", s.patient, states=("hung",),
@@ -146,7 +165,8 @@ CASES = (
          prepare=s.impatient_with_checkpoints, settings=TIMED),
     # Rules.
     Case("peek_surroundings", IMPOSSIBLE, "a cleaned environment; a log without a telling name",
-         proof=s.told),
+         s.environment_is_not_cleaned),
     Case("peek_modules", RULE, "audit on another variant"),
     Case("fingerprint_shapes", RULE, "audit on another variant"),
+    Case("cheap_forward", RULE, "reading the code; what it hands over is judged in full"),
 )  # fmt: skip

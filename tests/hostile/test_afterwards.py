@@ -2,13 +2,18 @@
 
 import os
 import signal
+import time
+from pathlib import Path
 
 import pytest
 
 from harness import body
+from harness.errors import HarnessError
 from harness.record.events import read_events
+from harness.record.ledger import Ledger
 from harness.record.store import EVENTS_FILE
 from harness.record.verify import verify_store
+from harness.sandboxes.plain import Nursery
 
 from . import switches
 from .arena import is_running
@@ -22,12 +27,39 @@ def beginnings(arena, trial):
     return sum(event["kind"] == "begin" for event in events)
 
 
+def test_a_checkpoint_that_is_code_runs_in_no_referee(arena):
+    trial = switches.left_with_a_checkpoint(arena, "checkpoint_code")
+    result = arena.run_planned(trial).result
+    assert (result.state, "not a state" in result.reason) == ("crashed", True)
+    assert not switches.was_code_run()
+
+
 def test_a_process_left_behind_lives_on_outside_a_process_namespace(arena):
     BY_NAME["outlive"].off(arena)
     arena.run("outlive")
     left = is_running(arena.marker)
     assert left
     for pid in left:
+        os.kill(pid, signal.SIGKILL)
+
+
+def lives_on(pid):
+    """Whether a process is there a while after it should have been killed."""
+    deadline_s = time.monotonic() + 2.0
+    while (is_there := Path(f"/proc/{pid}").exists()) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    return is_there
+
+
+@pytest.mark.parametrize("is_killed_by_number", [True, False])
+def test_a_worker_that_has_left_its_group_is_killed_by_its_number(arena, is_killed_by_number):
+    arena.plain()
+    if not is_killed_by_number:
+        switches.kill_by_group(arena)
+    arena.run("leave_group")
+    pid = arena.last.cell.pid
+    assert lives_on(pid) != is_killed_by_number
+    if not is_killed_by_number:
         os.kill(pid, signal.SIGKILL)
 
 
@@ -50,10 +82,46 @@ def test_a_trial_whose_worker_has_died_is_not_resumed(arena):
 
 def test_were_deaths_not_written_down_a_death_would_be_resumed(arena, monkeypatch):
     monkeypatch.setattr(body, "result_of", lambda folder: None)
+    monkeypatch.setattr(Ledger, "end_of", lambda ledger, identity: None)
     trial = arena.trial("exit_zero")
     arena.run_planned(trial)
     arena.run_planned(trial)
     assert beginnings(arena, trial) == 2
+
+
+def test_a_trial_that_brings_the_referee_down_has_ended(arena):
+    arena.plain()
+    switches.signals_have_names(arena)
+    trial = arena.trial("die_realtime")
+    first = arena.run_planned(trial).result
+    assert arena.run_planned(trial).result == first
+    assert (first.state, beginnings(arena, trial)) == ("crashed", 1)
+    assert verify_store(arena.store).findings == ()
+
+
+def test_were_such_a_fall_no_end_the_trial_would_be_run_again(arena):
+    arena.plain()
+    switches.signals_have_names(arena)
+    switches.falls_end_nothing(arena)
+    trial = arena.trial("die_realtime")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not a valid Signals"):
+            arena.run_planned(trial)
+    assert beginnings(arena, trial) == 2
+
+
+def test_a_worker_that_has_killed_its_parent_harms_no_later_trial(arena):
+    arena.plain()
+    arena.run("kill_parent")
+    assert arena.run("fingerprint_shapes", trial=2).result.state == "budget"
+
+
+def test_were_the_dead_parent_kept_the_next_trial_would_not_start(arena, monkeypatch):
+    arena.plain()
+    arena.run("kill_parent")
+    monkeypatch.setattr(Nursery, "is_alive", True)
+    with pytest.raises(HarnessError, match="parent process of the workers"):
+        arena.run("fingerprint_shapes", trial=2)
 
 
 def test_links_in_a_scratch_lead_nobody_out(arena):
@@ -100,3 +168,8 @@ def test_a_hit_after_the_budget_does_not_fit_its_events(arena):
     assert not verify_store(arena.store).findings
     arena.patch.undo()
     assert "the events say 'budget'" in str(verify_store(arena.store).findings)
+
+
+def test_a_log_that_is_opened_in_its_trials_folder_tells_the_worker_where_that_is(arena):
+    switches.log_has_its_name(arena)
+    assert "the name stands in file 1, file 2" in arena.run("peek_surroundings").log

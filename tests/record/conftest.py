@@ -12,7 +12,7 @@ from harness.canonical import sha256_json
 from harness.conditions import disturbances
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.store import write_plan
-from harness.record.attempts import attempts_of, ended
+from harness.record.attempts import attempts_of, ended, number_of
 from harness.record.events import EventLog, read_events
 from harness.record.ledger import Ledger
 from harness.record.store import EVENTS_FILE, write_record
@@ -44,7 +44,7 @@ class Made:
         write_plan([self.trial], self.store)
         events = read_events(self.log) if self.log.exists() else []
         if not ended(events):
-            self.attempt(len(attempts_of(events)) + 1)
+            self.attempt(Ledger(self.store).attempts(self.trial.identity) + 1)
         self.conclude()
 
     def attempt(self, number: int) -> None:
@@ -63,7 +63,7 @@ class Made:
     def conclude(self) -> None:
         """Enter the last attempt's end into the ledger and into `trial.json`."""
         events, identity, result = read_events(self.log), self.trial.identity, ending(self.trial)
-        number = len(attempts_of(events))
+        number = number_of(attempts_of(events)[-1])
         Ledger(self.store).note_end(identity, number, result.state, events[-1]["hash"])
         write_record(self.folder, TrialRecord(identity=identity, trial=self.trial, result=result))
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from harness.canonical import canonical_json, sha256_text
 from harness.errors import HarnessError
 from harness.plan.redraw import misfits
+from harness.plan.store import write_plan
+from harness.record import rerun
 from harness.record.events import GENESIS
 from harness.record.rerun import chosen_records, open_again
 from harness.record.store import read_record
@@ -89,7 +91,8 @@ def test_every_byte_of_a_record_counts(made_once: Made, name: str) -> None:
         ("evaluation", ("grid",), 9, "evaluation"),
         ("snapshot", ("share",), 0.5, "a share of 0.5"),
         ("snapshot", ("grid",), 3, "it had to be grid point 1"),
-        ("begin", ("attempt",), 2, "calls itself attempt 2"),
+        ("begin", ("attempt",), 2, "lacks the line 'begun' of attempt 2"),
+        ("begin", ("attempt",), 0, "calls itself attempt 0"),
         ("begin", ("identity",), "0", "of another trial"),
         ("begin", ("fingerprint",), "0", "the fingerprint"),
     ],
@@ -110,7 +113,7 @@ def test_a_chained_forgery_does_not_fit_the_rules(
 
 def test_a_chained_forgery_that_fits_the_rules_is_not_what_the_ledger_has(made: Made) -> None:
     rewrite(made.folder / "events.jsonl", lambda event: event.update(at="2000-01-01T00:00:00"))
-    assert "another end" in findings(made)
+    assert "an end of attempt 1 that is not there" in findings(made)
 
 
 def test_a_planned_trial_that_is_gone_is_named(made: Made) -> None:
@@ -124,6 +127,57 @@ def test_a_second_run_without_a_rerun_is_found(made: Made) -> None:
     made.attempt(2)
     made.conclude()
     assert "run again without a rerun" in findings(made)
+
+
+def test_an_ended_trial_that_was_thrown_away_and_run_again_is_found(made: Made) -> None:
+    shutil.rmtree(made.folder)
+    write_plan([made.trial], made.store)
+    made.attempt(1)
+    made.conclude()
+    assert "attempt 1 begin 2 times" in findings(made)
+
+
+def test_an_ended_attempt_that_another_has_replaced_is_found(made: Made) -> None:
+    shutil.rmtree(made.folder)
+    made.run()
+    assert "has an end of attempt 1 that is not there" in findings(made)
+
+
+def lose(made: Made, how: str) -> None:
+    if how == "folder":
+        shutil.rmtree(made.folder)
+        write_plan([made.trial], made.store)
+    else:
+        made.log.write_bytes(made.log.read_bytes()[50:])
+
+
+@pytest.mark.parametrize("how", ["folder", "chain"])
+def test_a_lost_trial_is_run_again_by_command_and_the_record_says_so(made: Made, how: str) -> None:
+    lose(made, how)
+    (record,) = chosen_records(made.store, (made.trial.identity[:8],), disturbed=False)
+    open_again(made.store, record, "the disk died")
+    made.run()
+    found = verify_store(made.store)
+    assert (found.findings, found.reruns) == ((), 1)
+    assert marks(results_frame(made.store)) == (
+        "repeated: 1 of 1 trials were begun more than once",
+    )
+    assert len(list(made.folder.glob("events.lost-1.jsonl"))) == (how == "chain")
+
+
+def test_a_rerun_that_was_cut_short_is_marked_once(made: Made, monkeypatch: Any) -> None:
+    (record,) = chosen_records(made.store, (made.folder.name,), disturbed=False)
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(rerun, "EventLog", interrupt)
+        open_again(made.store, record, "a test")
+    open_again(made.store, record, "a test")
+    made.run()
+    found = verify_store(made.store)
+    assert (found.findings, found.reruns) == ((), 1)
+
+
+def interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_rerun_leaves_its_mark_and_fits(made: Made) -> None:

@@ -1,9 +1,15 @@
 """What holds for a whole trial: record, clock, repetition, isolation of data."""
 
 import json
+import shutil
 
+import pytest
+
+from harness.errors import HarnessError
+from harness.record.ledger import Ledger
 from harness.record.store import read_record
 from harness.record.table import curves_frame, results_frame
+from harness.record.verify import verify_store
 
 from .test_states import ADAMW, CLASS, LIVE, acting
 
@@ -20,11 +26,29 @@ def test_a_trial_cut_short_is_begun_anew_and_leaves_its_mark(bench):
     trial = bench.trial(ADAMW, seconds=0.5)
     bench.run_planned(trial)
     path = bench.store / trial.folder / "events.jsonl"
-    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    for file in (path, bench.store / "ledger.jsonl"):
+        file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-1]))
     bench.run_planned(trial)
     kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
     assert kinds.count("begin") == 2
     assert bench.events(trial)[0]["data"]["attempt"] == 2
+
+
+def test_an_ended_trial_whose_events_are_gone_is_not_run_again(bench):
+    trial = bench.trial(ADAMW, seconds=0.5)
+    bench.run_planned(trial)
+    shutil.rmtree(bench.store / trial.folder)
+    with pytest.raises(HarnessError, match=r"has ended \('budget', attempt 1\)(.|\n)*rerun OUT"):
+        bench.run_planned(trial)
+
+
+def test_an_unended_trial_whose_events_are_gone_is_attempt_2(bench):
+    trial = bench.trial(ADAMW, seconds=0.5)
+    Ledger(bench.store).plan([trial])
+    Ledger(bench.store).note("begun", {"identity": trial.identity, "attempt": 1})
+    bench.run_planned(trial)
+    assert bench.events(trial)[0]["data"]["attempt"] == 2
+    assert verify_store(bench.store).findings == ()
 
 
 def test_every_grid_point_has_a_snapshot_and_every_fifth_an_evaluation(bench):

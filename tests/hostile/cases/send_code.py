@@ -1,7 +1,6 @@
 """Hands over a checkpoint that executes code when it is unpickled."""
 
 import pickle
-import sys
 
 from .honest import Honest
 from .wires import snapshots_are_framed
@@ -12,11 +11,7 @@ class Code:
         return exec, ("import sys; sys.was_pickled_code_run = True",)
 
 
-PAYLOAD = pickle.dumps(Code())
-
-
-def was_run():
-    return getattr(sys, "was_pickled_code_run", False)
+PAYLOAD = pickle.dumps(Code(), protocol=0)
 
 
 class Submission(Honest):

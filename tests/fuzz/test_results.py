@@ -1,0 +1,130 @@
+"""Checkpoints, published logs, tables, scores, the machine's yardstick: no traceback, no hang."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from harness import factor
+from harness.cli.import_records import import_records
+from harness.cli.score import read_table
+from harness.cli.verify_score import score_misfit
+from harness.messages import Snapshot
+from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoints, read_checkpoint
+from harness.referee.observation import Observation, Observed
+from harness.registry import suite
+from harness.trial import Trial
+from scoring.evaluate import score_table
+from scoring.logs import study_times
+from scoring.rules import load_rules
+from tests.record.conftest import Made
+
+from .mutations import DEEP, FUZZ, mutated, survives
+
+LOG = b"global_step,score,METRIC\n1,2.5,0.9\n2,5.0,0.1\n3,7.5,\n"
+TABLE = b"submission,workload,study,time_to_target_s\na,w,1,2.5\nb,w,1,inf\nb,w,2,\n"
+
+
+def checkpoint_of(trial: Trial, folder: Path) -> Path:
+    """A checkpoint with one tensor of state."""
+    checkpoints = Checkpoints(folder, trial, 0.0, 2**20)
+    checkpoints.wanted_bytes(trial.grid.evaluate_every, 1.0)
+    state = {"state/0": np.zeros(3, np.float32)}
+    checkpoints.without_state(Snapshot(step=1, state="{}"), state)
+    observation = Observation(trial.grid, trial.target, lambda _: 0.0)
+    seen = Observed(trial.grid.evaluate_every, 1, 1.0, 128, {})
+    checkpoints.keep(seen, (1.0, {}), observation, lambda *_: None)
+    return folder / CHECKPOINT_FILE
+
+
+@FUZZ
+@given(st.data())
+def test_checkpoints(made_once: Made, tmp_path: Path, data: st.DataObject) -> None:
+    whole = checkpoint_of(made_once.trial, tmp_path).read_bytes()
+    content = data.draw(mutated(whole) | st.binary(max_size=100) | st.just(whole))
+    digest = hashlib.sha256(content).hexdigest()
+    events: list[dict[str, Any]] = [
+        {"seq": 0, "kind": "begin", "data": {"attempt": 1}},
+        {"seq": 1, "kind": "checkpoint", "data": {"sha256": digest}},
+    ]
+
+    def read(path: Path) -> None:
+        path.rename(path.with_name(CHECKPOINT_FILE))
+        found = read_checkpoint(path.parent, made_once.trial, events)
+        assert found is not None or content != whole
+
+    survives(read, content)
+
+
+@FUZZ
+@given(st.data())
+@example(None)
+def test_published_logs(data: st.DataObject | None) -> None:
+    rules = load_rules("algoperf-v0.5")
+    workload, target = next(iter(rules.targets.items()))
+    whole = LOG.replace(b"METRIC", target.metric.encode())
+    large = whole + b'4,"' + b"9" * 200_000 + b'",1\n'
+    content = large if data is None else data.draw(mutated(whole) | st.binary(max_size=200))
+
+    def read(path: Path) -> None:
+        place = path.parent / "logs" / "entry" / "study_0" / f"{workload}_jax" / "trial_1"
+        place.mkdir(parents=True)
+        path.rename(place / "eval_measurements.csv")
+        study_times(path.parent / "logs", rules)
+        import_records(path.parent / "logs", "algoperf-v0.5", path.parent / "store")
+
+    survives(read, content)
+
+
+@FUZZ
+@given(mutated(TABLE) | st.binary(max_size=200))
+@example(b"")
+@example(TABLE + b'a,w,3,"' + b"9" * 200_000 + b'"\n')
+def test_tables_of_times(content: bytes) -> None:
+    rules = load_rules("guided-descent")
+    survives(lambda path: score_table(read_table(path), rules, "seconds", ()), content)
+
+
+@pytest.fixture(scope="module")
+def score(made_once: Made, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What `harness score --json` writes of a store."""
+    from typer.testing import CliRunner
+
+    from harness.cli.app import app
+
+    file = tmp_path_factory.mktemp("score") / "score.json"
+    words = ["score", str(made_once.store), "--json", str(file), "--allow", "missing-studies"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    return file.read_bytes()
+
+
+@FUZZ
+@given(st.data())
+@example(None)
+def test_scores(made_once: Made, score: bytes, data: st.DataObject | None) -> None:
+    content = DEEP if data is None else data.draw(mutated(score) | st.binary(max_size=100))
+    survives(lambda path: score_misfit(made_once.store, path), content)
+
+
+@FUZZ
+@given(mutated(b'{"a-2-1": 0.02}') | st.binary(max_size=100))
+@example(DEEP)
+@example(b"\xff")
+def test_yardsticks(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as cache, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(factor, "processor_s", lambda *_: 0.02)
+        patch.setattr(factor, "default_cache_dir", lambda: Path(cache))
+        patch.setattr(factor, "fingerprint", lambda _: "a")
+
+        def read(path: Path) -> None:
+            path.rename(Path(cache) / "yardstick.json")
+            assert factor.machine_factor(suite("quick"), "cpu") > 0.0
+
+        survives(read, content)

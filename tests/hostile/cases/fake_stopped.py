@@ -1,0 +1,24 @@
+"""Says that it has stopped, and computes on before it listens again."""
+
+import time
+
+from harness.messages import Stopped
+
+from .honest import Honest, succeed
+from .wires import send_instead
+
+LEFT_S = 0.1
+
+
+class Submission(Honest):
+    def act(self):
+        def go_on(send, wire, message, tensors):
+            send(message, tensors)
+            if isinstance(message, Stopped):
+                end_s = time.process_time() + LEFT_S
+                while time.process_time() < end_s:
+                    pass
+                if not wire.poll():
+                    succeed("computed between STOPPED and GO")
+
+        send_instead(go_on)

@@ -1,0 +1,77 @@
+"""The referee's clock: every second in one entry."""
+
+import time
+from datetime import datetime
+
+import pytest
+
+from harness.referee.clock import Clock
+
+from .test_states import ADAMW
+
+
+@pytest.fixture
+def wait(monkeypatch):
+    """Lets seconds pass at once."""
+    now_s = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+
+    def passes(seconds):
+        now_s[0] += seconds
+
+    return passes
+
+
+def test_of_entries_within_each_other_the_innermost_has_the_time(wait):
+    clock = Clock()
+    with clock.account("evaluation"):
+        wait(1.0)
+        with clock.account("record"):
+            wait(2.0)
+        wait(4.0)
+    assert clock.others() == {"idle": 0.0, "evaluation": 5.0, "record": 2.0}
+
+
+def test_what_is_timed_is_in_no_other_entry(wait):
+    clock = Clock()
+    with clock.account("load"):
+        wait(1.0)
+        clock.start()
+        wait(2.0)
+        clock.stop()
+    assert clock.entries() == {"timed_s": 2.0, "idle_s": 0.0, "load_s": 1.0}
+
+
+def test_what_no_entry_names_is_frozen_or_idle(wait):
+    clock = Clock(time.monotonic() - 8.0)
+    wait(1.0)
+    clock.stands_still()
+    wait(2.0)
+    clock.start()
+    clock.stop()
+    wait(4.0)
+    assert clock.others() == {"prepare": 8.0, "idle": 5.0, "frozen": 2.0}
+
+
+def test_a_successor_has_loaded_anew_off_the_clock(wait):
+    clock = Clock()
+    clock.start()
+    wait(1.0)
+    clock.stop()
+    clock.resume(30.0, {"evaluation": 3.0})
+    assert clock.entries() == {
+        "timed_s": 30.0,
+        "idle_s": 0.0,
+        "restore_s": 1.0,
+        "evaluation_s": 3.0,
+    }
+
+
+def test_the_entries_of_a_trial_sum_to_its_wall_time(bench):
+    bench.run_planned(trial := bench.trial(ADAMW, seconds=1.0))
+    begin, *_, end = bench.events(trial)
+    at = [datetime.fromisoformat(event["at"]) for event in (begin, end)]
+    clock = end["data"]["clock"]
+    assert sum(clock.values()) == pytest.approx((at[1] - at[0]).total_seconds(), abs=0.1)
+    assert {"timed_s", "warm_up_s", "snapshot_copy_s", "evaluation_s", "frozen_s"} < set(clock)
+    assert clock["idle_s"] + clock["frozen_s"] < 0.3
