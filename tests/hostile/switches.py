@@ -34,8 +34,8 @@ from harness.referee.checkpoint import CHECKPOINT_FILE
 from harness.referee.clock import Clock
 from harness.referee.observation import Observation
 from harness.sandboxes import plain as plain_sandbox
-from harness.sandboxes import stillness
 from harness.sandboxes.plain import PlainCell
+from harness.sandboxes.stillness import Stillness
 from harness.trial import Trial
 from harness.wire import Wire
 from workloads.mlp.model_torch import Mlp
@@ -103,7 +103,7 @@ def parents_get(arena: Arena, more: Callable[[], dict[str, str]]) -> None:
 
 def forged(arena: Arena) -> bool:
     """Without Landlock the line is written; the chain of hashes then finds it."""
-    arena.plain()
+    plain_with_its_log(arena)
     try:
         arena.run("forge_record")
     except BrokenChainError:
@@ -348,6 +348,11 @@ def plain(arena: Arena) -> None:
     arena.plain()
 
 
+def plain_with_its_log(arena: Arena) -> None:
+    arena.plain()
+    log_has_its_name(arena)
+
+
 def one_scratch(arena: Arena) -> None:
     """Let all trials share a scratch that is kept."""
     arena.without("mounts")
@@ -366,10 +371,14 @@ def signals_have_names(arena: Arena) -> None:
 
 
 def names_are_text(arena: Arena) -> None:
-    def stat(folder: Path) -> list[str]:
-        return (folder / "stat").read_text().rpartition(")")[2].split()
+    """Let whoever freezes a worker read its name as text."""
+    of = Stillness.of
 
-    arena.patch.setattr(stillness, "stat_fields", stat)
+    def reading(group: int) -> Stillness | None:
+        Path(f"/proc/{group}/stat").read_text()
+        return of(group)
+
+    arena.patch.setattr(plain_sandbox, "Stillness", SimpleNamespace(of=reading))
 
 
 def falls_end_nothing(arena: Arena) -> None:

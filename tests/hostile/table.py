@@ -31,8 +31,8 @@ CASES = (
     # Files.
     Case("forge_record", IMPOSSIBLE, "Landlock: the store cannot be written", s.plain, needs=FILES,
          proof=s.forged),
-    Case("read_other_results", IMPOSSIBLE, "Landlock: the store cannot be read", s.plain,
-         needs=FILES),
+    Case("read_other_results", IMPOSSIBLE, "Landlock: the store cannot be read",
+         s.plain_with_its_log, needs=FILES),
     Case("read_held_out_by_path", IMPOSSIBLE, "Landlock: only the view can be read", s.plain,
          needs=FILES),
     Case("read_data_before_load", IMPOSSIBLE, "the view is empty until LOAD", s.plain,

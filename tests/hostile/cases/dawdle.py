@@ -7,17 +7,14 @@ from harness.messages import Snapshot, Stopped
 from .honest import Honest
 from .wires import send_instead
 
-PAUSE_S, BUDGET_S = 0.25, 1.5
-GO = []
-
-
-def act(send, wire, message, tensors):
-    if isinstance(message, (Snapshot, Stopped)) and time.monotonic() - GO[0] > BUDGET_S - 0.1:
-        time.sleep(PAUSE_S)
-    send(message, tensors)
+PAUSE_S, LATE = 0.3, 0.9
 
 
 class Submission(Honest):
     def act(self):
-        GO.append(time.monotonic())
-        send_instead(act)
+        def dawdle(send, wire, message, tensors):
+            if isinstance(message, (Snapshot, Stopped)) and self.problem.budget.share > LATE:
+                time.sleep(PAUSE_S)
+            send(message, tensors)
+
+        send_instead(dawdle)
