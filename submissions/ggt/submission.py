@@ -36,6 +36,8 @@ from submissions.mathematics.eigenbasis import decomposed
 from submissions.mathematics.flat import add, flatten
 from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
 
+PARAMETRISATION_RULES: tuple[str, ...] = ()
+"""The step is whitened over all weights at once, for which there is no rule."""
 NULL = 1e-4
 
 
