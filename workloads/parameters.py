@@ -41,6 +41,25 @@ class Init:
 
 
 @dataclass(frozen=True)
+class WidthScale:
+    """A factor that grows as a power of a width, 1 at the width's base."""
+
+    power: float = 0.0
+    width: int = 1
+    base: float = 1.0
+
+    @property
+    def relative(self) -> float:
+        """(width / base)^power."""
+        return math.pow(self.width / self.base, self.power)
+
+    @property
+    def absolute(self) -> float:
+        """width^power."""
+        return math.pow(self.width, self.power)
+
+
+@dataclass(frozen=True)
 class ParameterSpec:
     """One parameter: name, shape, role and the widths that scaling rules need."""
 
@@ -56,6 +75,12 @@ class ParameterSpec:
     """True if a normalisation follows, so that the weight's scale does not matter (for AdamC)."""
     splits: tuple[int, ...] = ()
     """Sizes along the output axis of matrices fused into one, such as query, key and value."""
+    place_scale: WidthScale = WidthScale()
+    """What muP wants of the weight for its place in the model, beyond what its role and widths say.
+
+    It is how a model has muP's multipliers without a multiplication that only muP would use: those
+    of tied logits and of attention are put on a weight that is linear in them.
+    """
 
     @property
     def size(self) -> int:

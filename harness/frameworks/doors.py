@@ -13,13 +13,14 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from harness.errors import HarnessError, UnknownNameError
+from harness.frameworks.parametrisation import RULES, check_rule
 from harness.interface import Hyperparameters
 from harness.registry import SUBMISSIONS
 
@@ -124,6 +125,28 @@ def complete_class(kind: type[Any], place: str) -> type[Any]:
     return kind
 
 
+def check_class(kind: type[Any], hyperparameters: Hyperparameters) -> None:
+    """Refuse what stands around an optimizer and cannot stand between the passes of a class.
+
+    Raises:
+        HarnessError: the point asks for clipping or a parametrisation, and the class does not say
+            that it sees to it, by `clips_gradients` and `parametrisation_rules`.
+    """
+    clips = bool(getattr(kind, "clips_gradients", False))
+    if float(hyperparameters.get("clip", 0.0)) != 0.0 and not clips:
+        raise HarnessError(
+            "clip is set, and this submission is a class that makes its own passes",
+            "set clip = 0.0; a class that clips by itself says so by clips_gradients = True",
+        )
+    check_rule(hyperparameters, getattr(kind, "parametrisation_rules", ()))
+
+
+def rules_of(module: ModuleType) -> Collection[str]:
+    """The rules of parametrisation that fit a module's `build`; all, if it names none."""
+    rules: Collection[str] = getattr(module, "PARAMETRISATION_RULES", RULES)
+    return rules
+
+
 def arguments(function: Callable[..., Any], hyperparameters: Hyperparameters) -> dict[str, Any]:
     """Those hyperparameters that a function takes by name; `learning_rate` may be called `lr`."""
     accepted = inspect.signature(function).parameters
@@ -153,15 +176,15 @@ class CompletedSubmission:
     Args:
         inner: an instance of the submission's class.
         assign: puts parameters back into `problem.parameters`.
-        prepare: called before `setup` with the problem, the point, and whether the class clips
-            its gradients by itself; it gives the parameters the start that the point asks for.
+        prepare: called before `setup` with the problem and the point; it gives the parameters the
+            start that the point asks for.
     """
 
     def __init__(
         self,
         inner: Any,
         assign: Callable[[Any, Mapping[str, Any]], None],
-        prepare: Callable[[Any, Hyperparameters, bool], None],
+        prepare: Callable[[Any, Hyperparameters], None],
     ) -> None:
         self.inner = inner
         self._prepare = prepare
@@ -174,9 +197,14 @@ class CompletedSubmission:
                 setattr(self, name, getattr(inner, name))
 
     def setup(self, problem: Any, hyperparameters: Hyperparameters) -> None:
-        """Set the submission up."""
+        """Set the submission up.
+
+        Raises:
+            HarnessError: the point asks for what the class does not say that it does.
+        """
         self._problem = problem
-        self._prepare(problem, hyperparameters, getattr(self.inner, "clips_gradients", False))
+        check_class(type(self.inner), hyperparameters)
+        self._prepare(problem, hyperparameters)
         self.inner.setup(problem, hyperparameters)
 
     def eval_parameters(self) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from jax import Array
 from harness.errors import HarnessError
 from harness.frameworks.averages import Values
 from harness.frameworks.jax_problem import JaxProblem
-from harness.frameworks.parametrisation import scalings
+from harness.frameworks.parametrisation import Scaling, scalings
 from harness.interface import Hyperparameters
 
 Judge = Callable[[Any, Any], Any]
@@ -45,23 +45,15 @@ def _moved(average: Any, values: Any, start: Any, weight: Any) -> Any:
     return jax.tree.map(lambda a, v, s: a + weight * (v - s), average, values, start)
 
 
-def prepare_class(problem: JaxProblem, hyperparameters: Hyperparameters, clips: bool) -> None:
-    """What a class of door 3 may ask for: a start of its own scale, nothing between its passes.
+def scale_start(problem: JaxProblem, found: Mapping[str, Scaling]) -> None:
+    """Multiply the parameters by a parametrisation's factors on their start."""
+    for name, scaling in found.items():
+        problem.parameters[name] = scaling.initial * problem.parameters[name]
 
-    Raises:
-        HarnessError: the point asks for clipping or multipliers, which such a class has to do.
-    """
-    if float(hyperparameters.get("clip", 0.0)) != 0.0 and not clips:
-        raise HarnessError(
-            "clip is set, and this submission is a class that makes its own passes",
-            "set clip = 0.0; a class that clips by itself says so by clips_gradients = True",
-        )
-    if any(multiplier != 1.0 for multiplier in Around(problem, hyperparameters).multipliers):
-        raise HarnessError(
-            f"parametrisation is {hyperparameters['parametrisation']}, and this submission is a "
-            "class that updates the live parameters itself",
-            "allowed here: standard, or mup_kfac and umup_kfac, which only change the start",
-        )
+
+def prepare_class(problem: JaxProblem, hyperparameters: Hyperparameters) -> None:
+    """Give the parameters of a class of door 3 the start that the point asks for."""
+    scale_start(problem, scalings(problem.specs, hyperparameters))
 
 
 class Around:
@@ -79,13 +71,7 @@ class Around:
             raise HarnessError(f"clip is {self._clip}", "allowed: 0 (off) or a largest norm")
         found = scalings(problem.specs, hyperparameters)
         self._multiplier = {name: scaling.multiplier for name, scaling in found.items()}
-        for name, scaling in found.items():
-            problem.parameters[name] = scaling.initial * problem.parameters[name]
-
-    @property
-    def multipliers(self) -> tuple[float, ...]:
-        """A of each parameter; none for the standard parametrisation."""
-        return tuple(self._multiplier.values())
+        scale_start(problem, found)
 
     def __call__(self, inner: optax.GradientTransformation) -> optax.GradientTransformation:
         """The transformation of W that `inner` is in its own coordinates w, where W = A w."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -23,12 +23,14 @@ from harness.frameworks.doors import (
     load_schedule_state,
     module_of,
     room,
+    rules_of,
     schedule_state,
     submission_file,
 )
 from harness.frameworks.jax_around import Around, JaxArithmetic, prepare_class
 from harness.frameworks.jax_problem import JaxProblem, moved
 from harness.frameworks.jax_stream import JaxStream
+from harness.frameworks.parametrisation import RULES, check_rule
 from harness.interface import Batch, Built, Hyperparameters, Schedule, Submission
 
 Returned = optax.GradientTransformation | tuple[optax.GradientTransformation, Schedule] | Built
@@ -58,10 +60,11 @@ def _found(location: str, hyperparameters: Hyperparameters) -> Submission:
             lambda _problem, _point: found(**arguments(found, hyperparameters)), location
         )
     file = submission_file(location, "submission_jax.py")
-    entry = room(module_of(file), file)
+    module = module_of(file)
+    entry = room(module, file)
     if isinstance(entry, type):
         return CompletedSubmission(entry(), assign, prepare_class)
-    return OptimizerSubmission(entry, str(file))
+    return OptimizerSubmission(entry, str(file), rules_of(module))
 
 
 def assign(problem: JaxProblem, values: Mapping[str, Array]) -> None:
@@ -78,9 +81,10 @@ class OptimizerSubmission:
     horizon spent multiplies the whole update, decoupled weight decay included.
     """
 
-    def __init__(self, build: Build, place: str) -> None:
+    def __init__(self, build: Build, place: str, rules: Collection[str] = RULES) -> None:
         self._build = build
         self._place = place
+        self._rules = rules
         self._parameters: dict[str, Array] = {}
         self._state: Any = None
         self._passes = 0
@@ -93,6 +97,7 @@ class OptimizerSubmission:
     def setup(self, problem: JaxProblem, hyperparameters: Hyperparameters) -> None:
         """Build the transformation and its state."""
         self._problem = problem
+        check_rule(hyperparameters, self._rules)
         self._around = Around(problem, hyperparameters)
         self._built = _whole(self._build(problem, hyperparameters))
         if not isinstance(self._built.optimizer, optax.GradientTransformation):

@@ -46,25 +46,9 @@ def scale_start(problem: TorchProblem, found: Mapping[str, Scaling]) -> None:
             problem.parameters[name].mul_(scaling.initial)
 
 
-def prepare_class(problem: TorchProblem, hyperparameters: Hyperparameters, clips: bool) -> None:
-    """What a class of door 3 may ask for: a start of its own scale, nothing between its passes.
-
-    Raises:
-        HarnessError: the point asks for clipping or multipliers, which such a class has to do.
-    """
-    if float(hyperparameters.get("clip", 0.0)) != 0.0 and not clips:
-        raise HarnessError(
-            "clip is set, and this submission is a class that makes its own passes",
-            "set clip = 0.0; a class that clips by itself says so by clips_gradients = True",
-        )
-    found = scalings(problem.specs, hyperparameters)
-    if any(scaling.multiplier != 1.0 for scaling in found.values()):
-        raise HarnessError(
-            f"parametrisation is {hyperparameters['parametrisation']}, and this submission is a "
-            "class that updates the live parameters itself",
-            "allowed here: standard, or mup_kfac and umup_kfac, which only change the start",
-        )
-    scale_start(problem, found)
+def prepare_class(problem: TorchProblem, hyperparameters: Hyperparameters) -> None:
+    """Give the parameters of a class of door 3 the start that the point asks for."""
+    scale_start(problem, scalings(problem.specs, hyperparameters))
 
 
 class Around:

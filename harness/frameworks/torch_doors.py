@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -22,9 +22,11 @@ from harness.frameworks.doors import (
     load_schedule_state,
     module_of,
     room,
+    rules_of,
     schedule_state,
     submission_file,
 )
+from harness.frameworks.parametrisation import RULES, check_rule
 from harness.frameworks.torch_around import Around, TorchArithmetic, prepare_class
 from harness.frameworks.torch_problem import TorchProblem
 from harness.frameworks.torch_stream import TorchStream
@@ -55,10 +57,11 @@ def _found(location: str, hyperparameters: Hyperparameters) -> Submission:
             "give a class such as torch.optim:AdamW, or one with setup and step",
         )
     file = submission_file(location, "submission.py")
-    entry = room(module_of(file), file)
+    module = module_of(file)
+    entry = room(module, file)
     if isinstance(entry, type):
         return CompletedSubmission(entry(), assign, prepare_class)
-    return OptimizerSubmission(entry, str(file))
+    return OptimizerSubmission(entry, str(file), rules_of(module))
 
 
 def assign(problem: TorchProblem, values: Mapping[str, Tensor]) -> None:
@@ -94,9 +97,10 @@ class OptimizerSubmission:
     whose `step` must have a closure (L-BFGS) gets one that computes the same batch again.
     """
 
-    def __init__(self, build: Build, place: str = "") -> None:
+    def __init__(self, build: Build, place: str = "", rules: Collection[str] = RULES) -> None:
         self._build = build
         self._place = place
+        self._rules = rules
         self._schedule: Schedule | None = None
         self._base_rates: list[float] = []
 
@@ -109,6 +113,7 @@ class OptimizerSubmission:
         """Build the optimizer over the live parameters."""
         self._problem = problem
         self._loss = problem.uncounted_loss
+        check_rule(hyperparameters, self._rules)
         self._around = Around(problem, hyperparameters)
         built = self._build(self._around.view, hyperparameters)
         self._optimizer, self._schedule = built if isinstance(built, tuple) else (built, None)

@@ -18,10 +18,12 @@ Source: George et al. (2018), Algorithm 1; `"batch"` is close to their EKFAC-ra.
 Deviations: when a basis is recomputed, s is KFAC's D_S D_A^T until the next statistics replace it,
 and a mean, then a moving average, of those from there on, as the old diagonal belongs to other
 directions (`"batch"` averages from KFAC's on, as one gradient's square is too noisy). Momentum,
-trust region, staggering and what gets AdamW are as in `kfac`.
+trust region, staggering, what gets AdamW and what widths scale are as in `kfac`.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 
@@ -73,6 +75,6 @@ class Submission(LayerwiseSubmission):
         turned = state["s_basis"].mT @ gradient @ state["a_basis"]
         if self.point["diagonal"] == "batch":
             state["diagonal"].lerp_(turned.square(), 1 - self.point["diagonal_beta"])
-        turned /= state["diagonal"] + self.point["damping"]
+        turned /= state["diagonal"] + self.point["damping"] * math.prod(layer.damping)
         step: torch.Tensor = state["s_basis"] @ turned @ state["a_basis"].mT
         return step

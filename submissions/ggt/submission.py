@@ -37,6 +37,8 @@ from submissions.mathematics.flat import add, flatten
 from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
 from submissions.mathematics.precision import at_least_float32
 
+PARAMETRISATION_RULES: tuple[str, ...] = ()
+"""The step is whitened over all weights at once, for which there is no rule."""
 NULL = 1e-4
 
 

@@ -19,7 +19,8 @@ which costs two more passes a step; here a trust region bounds the step, as in t
 versions since. Statistics are taken every `observe_every` steps. Inverses are refreshed layer by
 layer, spread over the T_inv steps, so that no step pays for all; a layer stands still until it has
 its first. Embeddings, norms, weights of two layers and layers with a side longer than `max_side`
-get AdamW.
+get AdamW. Under maximal-update parametrisation both dampings have the factors, and AdamW the rates,
+of `harness.frameworks.parametrisation`.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ class Submission(LayerwiseSubmission):
         damping = self.point["damping"]
         gamma = damping**0.5 if self.point["damping_form"] == "paper" else damping
         for_a, for_s = factored_damping(a, s, gamma)
-        layer.state["a_inverse"] = damped_inverse(a, for_a)
-        layer.state["s_inverse"] = damped_inverse(s, for_s)
+        layer.state["a_inverse"] = damped_inverse(a, for_a * layer.damping[0])
+        layer.state["s_inverse"] = damped_inverse(s, for_s * layer.damping[1])
 
     def direction(self, layer: Layer, gradient: torch.Tensor) -> torch.Tensor:
         """S~ G A~."""

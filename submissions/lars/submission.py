@@ -28,6 +28,8 @@ from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem,
 from submissions.mathematics.vectors import chunks, state_lists
 from workloads.parameters import Role
 
+PARAMETRISATION_RULES: tuple[str, ...] = ()
+"""The step follows the weight's own norm, and so its scale, which no rule describes."""
 VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
 
 

@@ -9,13 +9,15 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import torch
+from torch.optim import AdamW
 
 from harness.errors import UnknownNameError
+from harness.frameworks.parametrisation import Scaling, scalings
 from harness.interface import Batch, Evaluation, Hyperparameters, Stream, Tap
 from submissions import schedules
 from submissions.mathematics.clipping import bound_of
 from submissions.mathematics.kronecker_factors import Uses, preconditionable, uses
-from submissions.mathematics.optimizers import adamw
+from submissions.mathematics.optimizers import adamw_at
 from submissions.mathematics.products import LiveProblem
 from submissions.mathematics.staggering import due
 from workloads.parameters import LayerSpec
@@ -39,8 +41,14 @@ class TappedProblem(LiveProblem, Protocol):
 class Layer:
     """One preconditioned layer: its parameters and its state."""
 
-    def __init__(self, spec: LayerSpec, parameters: Mapping[str, torch.Tensor]) -> None:
+    def __init__(
+        self,
+        spec: LayerSpec,
+        parameters: Mapping[str, torch.Tensor],
+        damping: tuple[float, float] = (1.0, 1.0),
+    ) -> None:
         self.spec = spec
+        self.damping = damping
         self.weight = parameters[spec.weight]
         self.bias = parameters[spec.bias] if spec.bias else None
         self.state: State = {}
@@ -77,6 +85,7 @@ class LayerwiseSubmission(ABC):
     """
 
     clips_gradients = True
+    parametrisation_rules = ("kfac",)
 
     @abstractmethod
     def start(self, layer: Layer) -> None:
@@ -102,15 +111,27 @@ class LayerwiseSubmission(ABC):
         self.clip = bound_of(hyperparameters)
         self.schedule = schedules.from_hyperparameters(hyperparameters)
         chosen = preconditionable(problem.layers, problem.specs, hyperparameters["max_side"])
-        self.layers = [Layer(spec, problem.parameters) for spec in chosen]
+        scaled = scalings(problem.specs, hyperparameters)
+        self.layers = [
+            Layer(spec, problem.parameters, scaled.get(spec.weight, Scaling()).damping)
+            for spec in chosen
+        ]
         for layer in self.layers:
             self.start(layer)
             layer.state["momentum"] = layer.weight.new_zeros(layer.matrix_shape())
         owned = {spec.weight for spec in chosen} | {spec.bias for spec in chosen}
-        rest = [value for name, value in problem.parameters.items() if name not in owned]
-        self.rest = adamw(rest, hyperparameters, "adam_learning_rate") if rest else None
+        self.rest = self._adamw([name for name in problem.parameters if name not in owned])
         self.steps = 0
         self.factor = 1.0
+
+    def _adamw(self, names: list[str]) -> AdamW | None:
+        """AdamW, at its own parametrisation's rates, on the parameters of these names."""
+        if not names:
+            return None
+        scaled = scalings(self.problem.specs, self.point, "adam")
+        rates = {name: scaled[name].rate for name in names if scaled}
+        values = {name: self.problem.parameters[name] for name in names}
+        return adamw_at(values, rates, self.point, "adam_learning_rate")
 
     def step(self, stream: Stream[torch.Tensor]) -> torch.Tensor:
         """One batch, one update; the loss before it."""
@@ -200,7 +221,8 @@ class LayerwiseSubmission(ABC):
             layer.state["momentum"].mul_(point["momentum"]).add_(step * shrink)
             layer.move(layer.state["momentum"], rate, point["weight_decay"])
         if self.rest:
-            self.rest.param_groups[0]["lr"] = point["adam_learning_rate"] * self.factor
+            for group in self.rest.param_groups:
+                group["lr"] = group["whole_rate"] * self.factor
             self.rest.step()
 
 

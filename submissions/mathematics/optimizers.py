@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -72,6 +72,29 @@ def adamw(parameters: list[torch.Tensor], hyperparameters: Hyperparameters, rate
         weight_decay=hyperparameters["weight_decay"],
         fused=is_fused(parameters),
     )
+
+
+def adamw_at(
+    parameters: Mapping[str, torch.Tensor],
+    rates: Mapping[str, float],
+    hyperparameters: Hyperparameters,
+    rate: str,
+) -> AdamW:
+    """`adamw`, each parameter at a multiple r of the rate, as a parametrisation asks.
+
+    Decay is eta lambda at every r, and epsilon / r what epsilon is to a gradient r times as large:
+    the step is that of AdamW on w in place of W = r w. Each group keeps its rate as `whole_rate`.
+    """
+    groups: dict[float, list[torch.Tensor]] = {}
+    for name, value in parameters.items():
+        groups.setdefault(rates.get(name, 1.0), []).append(value)
+    made = adamw(list(parameters.values()), hyperparameters, rate)
+    whole = made.param_groups.pop()
+    for r, values in groups.items():
+        lr, decay, epsilon = (whole[key] for key in ("lr", "weight_decay", "eps"))
+        scaled = {"lr": r * lr, "weight_decay": decay / r, "eps": epsilon / r}
+        made.add_param_group({**whole, **scaled, "params": values, "whole_rate": r * lr})
+    return made
 
 
 class GroupwiseOptimizer(Optimizer, ABC):

@@ -192,9 +192,9 @@ def finite_difference(
     return product
 
 
-def damped(product: Product, damping: float) -> Product:
-    """v -> (A + lambda I) v."""
-    return lambda vector: product(vector).add_(vector, alpha=damping)
+def damped(product: Product, damping: float | Tensor) -> Product:
+    """v -> (A + lambda I) v, or (A + diag(lambda)) v for a vector lambda."""
+    return lambda vector: product(vector).add_(damping * vector)
 
 
 def parameters_of(problem: LiveProblem) -> Sequence[Tensor]:

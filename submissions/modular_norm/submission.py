@@ -34,6 +34,8 @@ from submissions.mathematics.dual_maps import KERNELS, MATRICES, duals
 from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
 from workloads.parameters import Role
 
+PARAMETRISATION_RULES: tuple[str, ...] = ()
+"""Each role's step has its widths' scale already."""
 SIZES = ("dual_norm", "fixed")
 
 

@@ -55,6 +55,8 @@ from submissions.mathematics.optimizers import (
 )
 from workloads.parameters import Role
 
+PARAMETRISATION_RULES: tuple[str, ...] = ()
+"""Matrices get steps of their own scale, the rest AdamW: no one rule fits both."""
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 NESTEROV = ("none", "source", "thesis")
 SCALINGS = ("rms", "source", "thesis")

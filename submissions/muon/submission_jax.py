@@ -20,6 +20,8 @@ from submissions import schedules
 from submissions.mathematics.newton_schulz import iterations
 from workloads.parameters import ParameterSpec, Role
 
+PARAMETRISATION_RULES: tuple[str, ...] = ()
+"""Matrices get steps of their own scale, the rest AdamW: no one rule fits both."""
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 PRECONDITIONING: dict[str, Literal["frobenius", "schatten"]] = {
     "frobenius": "frobenius",

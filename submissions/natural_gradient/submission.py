@@ -20,9 +20,13 @@ where F has full rank. The solution is as inexact as `cg_iterations` and the rel
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor
 
 from harness.errors import UnknownNameError
+from harness.frameworks.parametrisation import scalings
 from harness.interface import Stream
 from submissions.mathematics.conjugate_gradients import conjugate_gradients, residual_below
 from submissions.mathematics.flat import add
@@ -35,10 +39,13 @@ FISHERS = ("exact", "sampled", "empirical")
 class Submission(Method):
     """Amari's method on mini-batches."""
 
+    parametrisation_rules = ("kfac",)
+
     def begin(self) -> None:
         """There is nothing to remember but the parameters."""
         if self.point["fisher"] not in FISHERS:
             raise UnknownNameError("fisher", self.point["fisher"], FISHERS)
+        self.damping = self._damping()
 
     def move(self, stream: Stream[Tensor]) -> Tensor:
         """One large batch, one solution, one step."""
@@ -48,7 +55,7 @@ class Submission(Method):
         gradient = self.clipped(whole.gradient())
         part = first_examples(batch, self.point["curvature_share"])
         curvature = whole if part is batch else Linearisation(self.problem, part, random)
-        damping, rate = self.point["damping"], self.learning_rate() or 0.0
+        damping, rate = self.damping, self.learning_rate() or 0.0
         solution = conjugate_gradients(
             damped(self._fisher(curvature), damping),
             gradient,
@@ -57,10 +64,22 @@ class Submission(Method):
         )
         # q = p^T A p / 2 - g^T p, from which p^T A p, and less lambda |p|^2 it is p^T F p.
         step = solution.x
-        size = 2.0 * (solution.values[-1] + float(gradient @ step)) - damping * float(step @ step)
+        size = 2.0 * (solution.values[-1] + float(gradient @ step)) - float(step @ (damping * step))
         bound = (2.0 * self.point["trust"] / max(size, 1e-30)) ** 0.5
         add(self.parameters, step, -min(rate, bound))
         return whole.loss
+
+    def _damping(self) -> float | Tensor:
+        """lambda, or lambda times each weight's factor where a parametrisation scales it."""
+        damping: float = self.point["damping"]
+        found = scalings(self.problem.specs, self.point)
+        if not found:
+            return damping
+        names = self.problem.parameters
+        factors = {name: math.prod(found[name].damping) for name in names}
+        return torch.cat(
+            [torch.full_like(v.flatten(), damping * factors[n]) for n, v in names.items()]
+        )
 
     def _fisher(self, linearisation: Linearisation) -> Product:
         if self.point["fisher"] == "exact":

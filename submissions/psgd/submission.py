@@ -37,6 +37,9 @@ from submissions.mathematics.optimizers import TorchProblem
 
 from .optimizer import Psgd
 
+PARAMETRISATION_RULES: tuple[str, ...] = ()
+"""A whitened matrix has a scale of its widths already, which no rule describes."""
+
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """PSGD on all parameters, and its schedule."""

@@ -32,6 +32,8 @@ from submissions.mathematics.batching import batched, matrices, tensor_of
 from submissions.mathematics.dual_maps import polar
 from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
 
+PARAMETRISATION_RULES: tuple[str, ...] = ()
+"""The step's scale is that of all singular values together, for which there is no rule."""
 SCOPES = ("layer", "network")
 
 

@@ -36,6 +36,9 @@ from submissions.mathematics.optimizers import TorchProblem
 
 from .optimizer import SPlus
 
+PARAMETRISATION_RULES: tuple[str, ...] = ()
+"""Matrices have a scale of their widths already, and no one rule fits them and the rest."""
+
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """SPlus on all parameters, and its schedule."""

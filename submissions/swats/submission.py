@@ -31,6 +31,9 @@ from submissions.mathematics.optimizers import TorchProblem
 
 from .optimizer import Swats
 
+PARAMETRISATION_RULES: tuple[str, ...] = ()
+"""Adam's rule fits at first and SGD's later, and it is not known when."""
+
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """SWATS on all parameters, and its schedule."""

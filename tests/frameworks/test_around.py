@@ -156,18 +156,19 @@ CLASS = """
 
         def eval_parameters(self):
             return self.start
+
 """
 
 
-def at(folder: Path) -> Path:
+def at(folder: Path, code: str = CLASS) -> Path:
     for file in ("submission.py", "submission_jax.py"):
-        (folder / file).write_text(dedent(CLASS))
+        (folder / file).write_text(dedent(code))
     return folder
 
 
 @pytest.mark.parametrize(
     ("point", "message"),
-    [({"clip": 1.0}, "clip is set"), ({"parametrisation": "umup_adam"}, "umup_adam")],
+    [({"clip": 1.0}, "clip is set"), ({"parametrisation": "mup_kfac"}, "parametrisation is mup_k")],
 )
 def test_what_a_class_must_do_itself_is_refused(
     kit: Kit, tmp_path: Path, point: dict[str, Any], message: str
@@ -176,11 +177,19 @@ def test_what_a_class_must_do_itself_is_refused(
         kit.submission(at(tmp_path), **point)
 
 
-def test_a_class_gets_the_start_of_a_kfac_parametrisation(kit: Kit, tmp_path: Path) -> None:
+def test_a_class_gets_the_start_of_a_rule_that_it_names(kit: Kit, tmp_path: Path) -> None:
     before = kit.adapter.export(kit.problem.parameters)
-    start = kit.submission(at(tmp_path), parametrisation="umup_kfac").eval_parameters()
+    folder = at(tmp_path, CLASS + '        parametrisation_rules = ("kfac",)')
+    start = kit.submission(folder, parametrisation="umup_kfac").eval_parameters()
     ratio = plain(start["output.weight"]) / before["output.weight"]
     np.testing.assert_allclose(ratio, (1 / 7) / (1 / np.sqrt(3 * 7)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("rules", ["()", '("sgd",)'])
+def test_a_rule_that_a_build_does_not_name_is_refused(kit: Kit, tmp_path: Path, rules: str) -> None:
+    folder = at(tmp_path, f"PARAMETRISATION_RULES = {rules}\nbuild = None")
+    with pytest.raises(HarnessError, match="mup_shampoo, and its rule does not describe"):
+        kit.submission(folder, parametrisation="mup_shampoo")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,14 @@ gains start at 1. Sizes:
     norm         rms or layer
     placement    pre or post
     init_scale   a factor on the matrices' initial deviation
-    base_width   the width of which `width_multiplier` is a multiple
+    base_width   the width of which `width_multiplier` is a multiple; a model of that width has as
+                 many heads
+
+Maximal-update scaling wants the tied logits divided by the width, the residual stream's start kept
+as it is, and attention divided by the width of a head, all over their bases. The weights that carry
+these factors say so (`place_scale`): the embedding and the last gain the root of the first each,
+which the factor sqrt(d) on the stream asks of the embedding as well, and the queries' gain the root
+of the last, as attention is divided by the other root already.
 """
 
 from __future__ import annotations
@@ -39,7 +46,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
+from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role, WidthScale
 from workloads.sizes import checked_sizes
 from workloads.spec import Count, Frozen, Positive, Sizes
 
@@ -143,6 +150,7 @@ def _embedding(sizes: LmSizes) -> ParameterSpec:
         fan_out=sizes.width,
         init=Init("normal", EMBEDDING_DEVIATION * sizes.init_scale),
         width_multiplier=sizes.width / sizes.base_width,
+        place_scale=_root_of(sizes.width, sizes.base_width),
     )
 
 
@@ -188,4 +196,18 @@ def _gain(sizes: LmSizes, name: str, width: int) -> ParameterSpec:
         fan_out=width,
         init=Init("constant", 1.0),
         width_multiplier=1.0 if is_head else sizes.width / sizes.base_width,
+        place_scale=_gain_scale(sizes, name),
     )
+
+
+def _gain_scale(sizes: LmSizes, name: str) -> WidthScale:
+    last = "final_norm" if sizes.placement == "pre" else f"{sizes.blocks[-1]}.mlp_norm"
+    if name == last:
+        return _root_of(sizes.width, sizes.base_width)
+    if name.endswith(".query_norm"):
+        return _root_of(sizes.head_width, sizes.base_width / sizes.heads)
+    return WidthScale()
+
+
+def _root_of(width: int, base: float) -> WidthScale:
+    return WidthScale(-0.5, width, base)

@@ -27,7 +27,11 @@ zero, the embedding uniform in +-0.1; `init_scale` multiplies the deviation of t
     dropout      the share that D drops
     tied         whether input and output embedding are one
     init_scale   a factor on the matrices' initial deviation
-    base_width   the width of which `width_multiplier` is a multiple
+    base_width   the width of which `width_multiplier` is a multiple, of h and of the embedding
+
+Maximal-update scaling wants tied logits divided by the embedding's width over that base. The
+weights that carry the factor say so (`place_scale`): the projection or, where there is none, the
+embedding, and then the first layer's input matrix carries its inverse.
 """
 
 from __future__ import annotations
@@ -37,7 +41,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
+from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role, WidthScale
 from workloads.sizes import checked_sizes
 from workloads.spec import Count, Frozen, Positive, Sizes
 
@@ -45,6 +49,7 @@ EPSILON = 1e-5
 """Added to the variance in every normalisation."""
 EMBEDDING_BOUND = 0.1
 RECURRENT_GAIN = 0.1
+NO_SCALE = WidthScale()
 
 
 class RnnSizes(Frozen):
@@ -139,6 +144,7 @@ def _spec(
     init: Init,
     *,
     normalised: bool = False,
+    place_scale: WidthScale = NO_SCALE,
 ) -> ParameterSpec:
     return ParameterSpec(
         name=name,
@@ -149,7 +155,17 @@ def _spec(
         init=init,
         width_multiplier=width.multiplier,
         normalised=normalised,
+        place_scale=place_scale,
     )
+
+
+def _place_scale(sizes: RnnSizes, name: str) -> WidthScale:
+    """The part of 1 / width that tied logits put on a weight."""
+    powers = {"embedding.weight": -1.0, "cells.0.input.weight": 1.0}
+    if sizes.has_projection:
+        powers = {"projection.weight": -1.0}
+    power = powers.get(name, 0.0) if sizes.tied else 0.0
+    return WidthScale(power, sizes.embedding, sizes.base_width)
 
 
 def _uniform(bound: float) -> Init:
@@ -165,6 +181,7 @@ def _embedding(sizes: RnnSizes) -> ParameterSpec:
         Role.EMBEDDING,
         Width(sizes.classes, sizes.embedding, multiplier),
         _uniform(EMBEDDING_BOUND * sizes.init_scale),
+        place_scale=_place_scale(sizes, "embedding.weight"),
     )
 
 
@@ -175,8 +192,9 @@ def _cell(sizes: RnnSizes, name: str, entering: int) -> tuple[ParameterSpec, ...
     has_norm, init = sizes.norm == "layer", _uniform(bound * sizes.init_scale)
 
     def matrix(part: str, width: Width) -> ParameterSpec:
-        shape, role = (gates, width.fan_in), Role.HIDDEN_MATRIX
-        return _spec(f"{name}.{part}.weight", shape, role, width, init, normalised=has_norm)
+        shape, role, full = (gates, width.fan_in), Role.HIDDEN_MATRIX, f"{name}.{part}.weight"
+        scale = _place_scale(sizes, full)
+        return _spec(full, shape, role, width, init, normalised=has_norm, place_scale=scale)
 
     if has_norm:
         matrices = matrix("input", into), matrix("recurrent", around)
@@ -204,8 +222,9 @@ def _output(sizes: RnnSizes) -> tuple[ParameterSpec, ...]:
     narrow = Width(sizes.hidden, sizes.embedding, multiplier)
     found = []
     if sizes.has_projection:
-        shape = (sizes.embedding, sizes.hidden)
-        found.append(_spec("projection.weight", shape, Role.HIDDEN_MATRIX, narrow, weight))
+        name, shape = "projection.weight", (sizes.embedding, sizes.hidden)
+        scale = _place_scale(sizes, name)
+        found.append(_spec(name, shape, Role.HIDDEN_MATRIX, narrow, weight, place_scale=scale))
     if not sizes.tied:
         shape = (sizes.classes, sizes.hidden)
         found.append(_spec("output.weight", shape, Role.OUTPUT, out, weight))
