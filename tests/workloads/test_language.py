@@ -14,10 +14,10 @@ from workloads.data.writer import CHUNK, Writer
 
 SEED = "0123456789abcdef0123456789abcdef"
 OTHER = "f" * 32
-SHA256 = "d6ceea56803ad21b1e80504603c181820dbdafe09fe34cb51c4c762925cb963a"
+SHA256 = "e1c732b43ee320ee29c0829f4e6fdac60ba477cdd79ee0d7d66b3eaaf210800d"
 SETTINGS = LanguageSettings(train=1, validation=1)
 VOCABULARY = SETTINGS.vocabulary
-TABLES = Tables(VOCABULARY, SETTINGS.topics)
+TABLES = Tables(VOCABULARY, SETTINGS.topics, SEED)
 
 
 @cache
@@ -57,12 +57,18 @@ def test_seeds_and_splits_differ_and_the_vocabulary_is_kept_to() -> None:
 
 def test_the_categories_part_the_vocabulary_at_every_size() -> None:
     for vocabulary in (512, 1024, 4096):
-        tables = Tables(vocabulary, 8)
+        tables = Tables(vocabulary, 8, SEED)
         sizes = [tables.count[name] * part.classes for name, part in CATEGORIES.items()]
         assert sum(sizes) == vocabulary
         assert (tables.chance.sum(axis=1) == 2**14).all()
         assert (tables.chance.min(axis=1) >= 0).all()
     assert all(sum(following.values()) == 16 for following in FOLLOWS.values())
+
+
+def test_every_instance_has_facts_of_its_own() -> None:
+    one, other = (Language(seed, SETTINGS).tables for seed in (SEED, OTHER))
+    assert (one.usual_verb != other.usual_verb).mean() > 0.5
+    assert (one.usual_object != other.usual_object).mean() > 0.5
 
 
 def test_counts_follow_the_weights_and_leave_nobody_out() -> None:

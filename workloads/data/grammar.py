@@ -84,8 +84,6 @@ FOLLOWS: dict[Slot, dict[Slot, int]] = {
 }
 """What may follow a slot, in sixteenths; an epithet always follows a name's first mention."""
 SLOT_BITS = 4
-PUBLISHED = "language-1"
-"""Seeds the facts, which are the same in every instance but for the words' names."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def category_of(slot: Slot) -> str:
 
 
 class Tables:
-    """The grammar's look-up tables for a vocabulary and a number of topics.
+    """The grammar's look-up tables for a vocabulary, a number of topics and an instance's facts.
 
     Words are numbered category by category; within one with classes, `first + CLASSES * k + class`,
     so that the k-th stem of a verb has its four forms side by side.
@@ -128,10 +126,11 @@ class Tables:
     Args:
         vocabulary: a multiple of UNIT.
         topics: how many topics there are.
+        seed: the instance's, from which the facts follow.
     """
 
-    def __init__(self, vocabulary: int, topics: int) -> None:
-        self.topics = topics
+    def __init__(self, vocabulary: int, topics: int, seed: str) -> None:
+        self.topics, self._seed = topics, seed
         self.first: dict[str, int] = {}
         self.count: dict[str, int] = {}
         """Words of a category in one class."""
@@ -208,7 +207,7 @@ class Tables:
         return self._facts("noun", self.count["verb"])
 
     def _facts(self, about: str, size: int) -> Indices:
-        words = philox(PUBLISHED, f"usual-{about}").random_raw(size)
+        words = philox(self._seed, f"usual-{about}").random_raw(size)
         return (words % np.uint64(self.count[about])).astype(np.int32)
 
     def _rows(self) -> Iterator[Indices]:

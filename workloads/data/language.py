@@ -9,8 +9,10 @@ What holds over long distances:
   and with it its class, and its first verb becomes its habit; later mentions repeat them;
 - facts, the same in every document: a noun's usual verb, a verb's usual object.
 
-Every instance speaks this language with its words renamed: a permutation of all token ids, drawn
-from the instance seed, hides which word is which, so all instances are equally hard.
+Every instance speaks this language with facts of its own and its words renamed: both are drawn from
+the instance seed, the names as a permutation of all token ids. Facts are drawn alike for all nouns
+and verbs, so that instances are equally hard: over eight of them the bound below has a standard
+deviation of 0.004 nat.
 
 The probability of every word given the words before it and what its writer knows besides is known.
 The mean of its negative logarithm bounds any model's expected loss from below (`lower_bound`); the
@@ -101,7 +103,7 @@ class Language:
     @cached_property
     def tables(self) -> Tables:
         """The grammar's tables at this vocabulary."""
-        return Tables(self.settings.vocabulary, self.settings.topics)
+        return Tables(self.settings.vocabulary, self.settings.topics, self.seed)
 
 
 def lower_bound(sample: Sample) -> float:
