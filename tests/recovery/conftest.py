@@ -29,7 +29,7 @@ def children_of(pid: int) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
+            if int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1]) == pid:
                 found.append(int(folder.name))
     return found
 
@@ -130,7 +130,7 @@ class Lives:
 
 def _is_over(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z"
     except OSError:
         return True
 
