@@ -10,7 +10,7 @@
 #   PYTEST_FLAGS more flags for pytest, such as -k mlp
 #   OUT          the folder of the demo's results (demo)
 #   KILL_INSTANTS, KILL_SEED   at how many instants processes are killed, and which (torture):
-#                100 and 0 by default
+#                100 (at least 1) and 0 by default
 
 VENV := .venv
 BIN := $(VENV)/bin

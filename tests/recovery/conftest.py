@@ -16,7 +16,6 @@ import pytest
 
 from harness.body import RunOptions, prepare
 from harness.plan.plan import PlanRequest, plan
-from harness.plan.store import write_plan
 from harness.record.attempts import ended
 from harness.record.events import read_events
 from harness.record.table import last_attempt
@@ -30,7 +29,7 @@ def children_of(pid: int) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
+            if int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1]) == pid:
                 found.append(int(folder.name))
     return found
 
@@ -63,9 +62,10 @@ class Lives:
         return trial
 
     def begin(self, trial: Trial, store: Path) -> int:
-        """Start a life; the referee's process id."""
-        write_plan([trial], store)
-        print(store / trial.folder / "trial.json", store, file=self._server.stdin, flush=True)
+        """Start a life, which begins with the plan; the referee's process id."""
+        order = store.with_name(f"{store.name}.trial.json")
+        order.write_text(trial.model_dump_json())
+        print(order, store, file=self._server.stdin, flush=True)
         return int(self._answer())
 
     def end(self) -> int:
@@ -88,14 +88,24 @@ class Lives:
             time.sleep(0.002)
         self._kill(pid, who)
 
-    def killed_after(self, trial: Trial, store: Path, seconds: float, who: str) -> bool:
-        """A life that ends, or whose worker does, so many seconds after it has a worker.
+    def killed_after(
+        self, trial: Trial, store: Path, seconds: float, who: str, *, is_worker_there: bool
+    ) -> bool:
+        """A life that ends, or whose worker does, so many seconds after its start.
+
+        Args:
+            trial: what lives.
+            store: where.
+            seconds: until the kill.
+            who: is killed.
+            is_worker_there: whether the seconds count from when it has a worker.
 
         Returns:
             whether there was someone left to kill.
         """
         pid = self.begin(trial, store)
-        self.wait_for_worker(pid)
+        if is_worker_there:
+            self.wait_for_worker(pid)
         time.sleep(seconds)
         return self._kill(pid, who)
 
@@ -120,7 +130,7 @@ class Lives:
 
 def _is_over(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z"
     except OSError:
         return True
 

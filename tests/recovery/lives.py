@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.body import RunOptions, run_trial
 from harness.executors.pool import Silent
+from harness.plan.store import write_plan
 from harness.record.store import read_record
 
 
@@ -22,7 +23,9 @@ def live(trial: Path, store: Path, cache: Path) -> int:
     """One life, with a checkpoint at every evaluated grid point; its exit status."""
     options = RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)
     try:
-        run_trial(read_record(trial).trial, store, options, Silent())
+        planned = read_record(trial).trial
+        write_plan([planned], store)
+        run_trial(planned, store, options, Silent())
     except BaseException:
         traceback.print_exc()
         return 1

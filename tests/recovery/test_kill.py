@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 from harness.record.store import read_record
 from harness.record.verify import verify_store
+from harness.trial import Trial
 
 from .conftest import Lives, curve, has_ended
 
@@ -60,39 +63,74 @@ def test_a_killed_workers_trial_has_crashed_and_is_not_run_again(
 INSTANTS = int(os.environ.get("KILL_INSTANTS", "100"))
 SEED = os.environ.get("KILL_SEED", "0")
 PART = 10
-"""Instants of one test."""
+"""Instants of one test; the last has what is left."""
+if INSTANTS < 1:
+    raise pytest.UsageError(f"KILL_INSTANTS is {INSTANTS}; at least 1 instant is needed")
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A life that nobody disturbs: its curve, its seconds without and with a worker."""
+
+    curve: list[Any]
+    before_s: float
+    with_worker_s: float
 
 
 @pytest.fixture(scope="session")
-def undisturbed(
-    torch_lives: Lives, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[list[Any], float]:
-    """The curve of a life that nobody disturbs, and its seconds from its worker's birth on."""
-    store, trial = tmp_path_factory.mktemp("undisturbed"), torch_lives.trial()
-    torch_lives.wait_for_worker(torch_lives.begin(trial, store))
+def undisturbed(torch_lives: Lives, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    store, trial = tmp_path_factory.mktemp("undisturbed") / "store", torch_lives.trial()
     start_s = time.monotonic()
+    torch_lives.wait_for_worker(torch_lives.begin(trial, store))
+    worker_s = time.monotonic()
     assert torch_lives.end() == 0
-    return curve(trial, store), time.monotonic() - start_s
+    return Undisturbed(curve(trial, store), worker_s - start_s, time.monotonic() - worker_s)
+
+
+def kill_once(lives: Lives, trial: Trial, store: Path, random: Random, whole: Undisturbed) -> str:
+    """Kill a life at a random instant: who was killed and when, "" if it was over by then.
+
+    Every third is killed before it has a worker, mostly in the first moments, in which plan,
+    ledger and the first lines of the log are written.
+    """
+    if is_worker_there := random.randrange(3) > 0:
+        who = random.choice(("referee", "worker", "both"))
+        seconds = random.uniform(0.0, whole.with_worker_s)
+    else:
+        who, seconds = "referee", whole.before_s * random.random() ** 3
+    if lives.killed_after(trial, store, seconds, who, is_worker_there=is_worker_there):
+        return f"{who} {seconds:.3f} s after {'its worker' if is_worker_there else 'the start'}"
+    return ""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(INSTANTS // PART))
+@pytest.mark.parametrize("part", range(math.ceil(INSTANTS / PART)))
 def test_at_any_instant_whoever_is_killed(
-    torch_lives: Lives, tmp_path: Path, undisturbed: tuple[list[Any], float], part: int
+    torch_lives: Lives, tmp_path: Path, undisturbed: Undisturbed, part: int
 ) -> None:
     random, trial, number = Random(f"{SEED} {part}"), torch_lives.trial(), 0
     killed: dict[int, list[str]] = {0: []}
-    for _ in range(PART):
-        who = random.choice(("referee", "worker", "both"))
-        seconds = random.uniform(0.0, undisturbed[1])
-        if torch_lives.killed_after(trial, tmp_path / str(number), seconds, who):
-            killed[number].append(f"{who} {seconds:.3f} s")
-        if has_ended(trial, tmp_path / str(number)):
+    for _ in range(min(PART, INSTANTS - PART * part)):
+        store = tmp_path / str(number)
+        if victim := kill_once(torch_lives, trial, store, random, undisturbed):
+            killed[number].append(victim)
+        if has_ended(trial, store):
             number += 1
             killed[number] = []
     for number, victims in killed.items():
-        state = came_out_right(torch_lives, tmp_path / str(number), victims, undisturbed[0])
+        state = came_out_right(torch_lives, tmp_path / str(number), victims, undisturbed.curve)
         print(f"part {part}: {', '.join(victims) or 'nobody'}: {state}")
+
+
+def test_killed_again_and_again_before_there_is_a_worker(
+    torch_lives: Lives, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    trial, store, victims = torch_lives.trial(), tmp_path / "store", []
+    for part in range(4):
+        seconds = undisturbed.before_s * (part / 4) ** 2
+        torch_lives.killed_after(trial, store, seconds, "referee", is_worker_there=False)
+        victims.append(f"referee {seconds:.3f} s")
+    assert came_out_right(torch_lives, store, victims, undisturbed.curve) == "budget"
 
 
 def came_out_right(lives: Lives, store: Path, victims: list[str], whole: list[Any]) -> str:
