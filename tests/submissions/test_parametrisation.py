@@ -224,6 +224,8 @@ class Search:
 
 ADAM = Search("adam", range(-11, -4), 120, {"beta2": 0.99})
 SGD = Search("sgd", range(-6, -1), 120)
+KFAC = Search("kfac", range(-10, -4), 40, {"trust": 1e9})
+"""Without its trust region, within which all larger rates are one."""
 
 
 # Seen: 2^-7 at width 64; at 1024 2^-7 under muP (loss 0.773) and 2^-10 under the standard (0.757).
@@ -242,3 +244,11 @@ def test_rates_of_sgd_do_the_same_at_every_width_under_mup_only() -> None:
     narrow = SGD.loss(BASE, 2.0**-6, "standard")
     assert 0.75 < SGD.loss(16 * BASE, 2.0**-6, "mup_sgd") / narrow < 1.25
     assert SGD.loss(16 * BASE, 2.0**-6, "standard") / narrow < 0.75
+
+
+# Seen: 2^-7 at width 64 (loss 1.115); at 512 2^-7 under muP (0.977) and 2^-8 under the standard.
+@pytest.mark.slow
+def test_the_best_rate_of_kfac_is_the_same_under_mup_and_less_under_the_standard() -> None:
+    narrow = KFAC.best(BASE, "standard")
+    assert KFAC.best(8 * BASE, "mup_kfac") == narrow
+    assert KFAC.best(8 * BASE, "standard") < narrow
