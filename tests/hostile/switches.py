@@ -2,53 +2,37 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import math
 import os
-import pickle
 import shutil
 import signal
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 
 from harness import body
-from harness import wire as wire_module
 from harness.frameworks.torch_evaluator import TorchEvaluator
 from harness.frameworks.torch_loss import CrossEntropy
 from harness.messages import Snapshot
 from harness.record.events import BrokenChainError
-from harness.referee import referee, resumption
-from harness.referee.checkpoint import CHECKPOINT_FILE
+from harness.referee import referee
 from harness.referee.clock import Clock
 from harness.referee.observation import Observation
 from harness.sandboxes import plain as plain_sandbox
 from harness.sandboxes.plain import PlainCell
 from harness.sandboxes.stillness import Stillness
-from harness.trial import Trial
-from harness.wire import Wire
 from workloads.mlp.model_torch import Mlp
 from workloads.spec import Target
 
-from .arena import Arena, Ear, Outcome
-from .cases import (
-    change_model,
-    patch_clock,
-    patch_evaluator,
-    patch_loss,
-    patch_target,
-)
+from .arena import Arena
+from .cases import change_model, patch_clock, patch_evaluator, patch_loss, patch_target
+from .handed_over import with_checkpoints
 
 KEEP = {
     change_model: (Mlp, "forward"),
@@ -109,83 +93,6 @@ def forged(arena: Arena) -> bool:
     except BrokenChainError:
         return True
     return False
-
-
-def headers_are_pickles(arena: Arena) -> None:
-    """Let the referee's wire take pickles, too."""
-
-    def loads(text: str) -> Any:
-        try:
-            return json.loads(text)
-        except ValueError:
-            return pickle.loads(text.encode())
-
-    arena.patch.setattr(wire_module, "json", SimpleNamespace(loads=loads, dumps=json.dumps))
-
-
-def was_code_run(_: Outcome | None = None) -> bool:
-    """Whether a payload was executed in the referee's process; forgotten afterwards."""
-    return vars(sys).pop("was_pickled_code_run", False)
-
-
-class Mortal(Ear):
-    """Dies, and the referee with it, at the third snapshot: one behind a checkpoint."""
-
-    def __init__(self) -> None:
-        self.left = 3
-
-    def event(self, event: Mapping[str, Any]) -> None:
-        self.left -= event["kind"] == "snapshot"
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-
-def with_checkpoints(arena: Arena) -> None:
-    """Ask for the worker's state at every evaluated grid point."""
-    arena.options = replace(arena.options, checkpoint_s=0.0)
-
-
-def left_with_a_checkpoint(arena: Arena, name: str) -> Trial:
-    """A case's trial whose referee has died."""
-    with_checkpoints(arena)
-    trial, kept = arena.trial(name), arena.ear
-    arena.ear = Mortal()
-    with suppress(KeyboardInterrupt):
-        arena.run_planned(trial)
-    arena.ear = kept
-    assert (arena.store / trial.folder / CHECKPOINT_FILE).is_file()
-    return trial
-
-
-def checkpoint_is_unpickled(arena: Arena) -> bool:
-    """A successor that unpickles what its predecessor has left runs the code."""
-    read = resumption.read_checkpoint
-
-    def unpickling(*what: Any) -> Any:
-        if (left := read(*what)) is not None:
-            pickle.loads(base64.b64decode(left.state))
-        return left
-
-    trial = left_with_a_checkpoint(arena, "checkpoint_code")
-    arena.patch.setattr(resumption, "read_checkpoint", unpickling)
-    arena.run_planned(trial)
-    return was_code_run()
-
-
-def memory_is_shared(arena: Arena) -> None:
-    """Let the referee look into the worker's memory, in the place of a copy."""
-
-    def mapped(tensors: Any, shapes: Any) -> Any:
-        shared = np.memmap(arena.elsewhere / "memory", np.float32, "r")
-        return {n: shared[: math.prod(s)].reshape(s) for n, s in shapes.items()}
-
-    arena.patch.setattr(referee, "checked_parameters", mapped)
-
-
-def judged_is_what_was_sent(outcome: Outcome) -> bool:
-    """Whether all that was judged after the attack were zeros, which tell no class apart."""
-    losses = [e["data"]["validation"]["loss"] for e in outcome.events if e["kind"] == "evaluation"]
-    return losses == pytest.approx([math.log(10)] * 2)
 
 
 def log_has_its_name(arena: Arena) -> None:
@@ -251,44 +158,6 @@ def kill_by_terminating(arena: Arena) -> None:
 
 def kill_by_group(arena: Arena) -> None:
     arena.patch.setattr(plain_sandbox, "_handle_of", lambda pid: None)
-
-
-def unchecked_snapshots(arena: Arena) -> None:
-    arena.patch.setattr(referee, "checked_parameters", lambda tensors, shapes: tensors)
-
-
-def infinite_counts_as_finite(arena: Arena) -> None:
-    arena.patch.setattr(referee, "are_finite", lambda parameters: True)
-
-
-def welcomes_the_unasked(arena: Arena) -> bool:
-    """A referee that takes what it has not asked for."""
-    arena.patch.setattr(referee.Referee, "_refuse_unasked", lambda self: None)
-    outcome = arena.run("fake_snapshot", seconds=2.0, steps=None)
-    return outcome.result.state != "invalid"
-
-
-def raw_words(arena: Arena) -> None:
-    arena.patch.setattr(referee, "printable", lambda text: text)
-
-
-def any_size(arena: Arena) -> None:
-    """Let a peer announce what it likes."""
-    init = Wire.__init__
-
-    def replaced(self: Any, connection: Any, incoming: Any, max_tensor_bytes: int = 0) -> None:
-        init(self, connection, incoming, 2**60)
-
-    arena.patch.setattr(Wire, "__init__", replaced)
-
-
-def falls_for_any_size(arena: Arena) -> bool:
-    """Without a limit the referee reserves what it is told to, or fails to."""
-    any_size(arena)
-    try:
-        return arena.run("declare_too_much").result.state != "invalid"
-    except MemoryError:
-        return True
 
 
 def patient(arena: Arena) -> None:
@@ -411,36 +280,3 @@ def _followed() -> Iterator[Path]:
         if path.is_dir():
             shutil.rmtree(path.resolve(), ignore_errors=True)
     shutil.rmtree(folder)
-
-
-def brought_down(outcome: Outcome) -> bool:
-    return "the referee could not go on" in outcome.result.reason
-
-
-def stole_time(outcome: Outcome) -> bool:
-    """Whether the half seconds stolen at four points of the grid are not on the clock."""
-    return outcome.log.count("stole") == 4 and outcome.result.timed_s < 2.0
-
-
-def is_reached(outcome: Outcome) -> bool:
-    return outcome.result.state == "reached"
-
-
-def is_not(state: str) -> Any:
-    return lambda outcome: outcome.result.state != state
-
-
-def loss_is_zero(outcome: Outcome) -> bool:
-    judged = [e["data"]["validation"]["loss"] for e in outcome.events if e["kind"] == "evaluation"]
-    return 0.0 in judged
-
-
-def steps_were_free(outcome: Outcome) -> bool:
-    """Whether claimed steps have ended the trial before its time."""
-    is_early = outcome.result.timed_s < 0.99 * outcome.trial.budget.runtime_s
-    return outcome.result.steps >= 10**12 and is_early
-
-
-def commands_the_terminal(outcome: Outcome) -> bool:
-    failed = [e["data"]["error"] for e in outcome.events if e["kind"] == "failed"]
-    return any("\x1b" in text or "\u202e" in text for text in [outcome.result.reason, *failed])

@@ -15,7 +15,7 @@ from harness.record.store import EVENTS_FILE
 from harness.record.verify import verify_store
 from harness.sandboxes.plain import Nursery
 
-from . import switches
+from . import handed_over, signs, switches
 from .arena import is_running
 from .table import CASES, TIMED
 
@@ -28,10 +28,10 @@ def beginnings(arena, trial):
 
 
 def test_a_checkpoint_that_is_code_runs_in_no_referee(arena):
-    trial = switches.left_with_a_checkpoint(arena, "checkpoint_code")
+    trial = handed_over.left_with_a_checkpoint(arena, "checkpoint_code")
     result = arena.run_planned(trial).result
     assert (result.state, "not a state" in result.reason) == ("crashed", True)
-    assert not switches.was_code_run()
+    assert not handed_over.was_code_run()
 
 
 def test_a_process_left_behind_lives_on_outside_a_process_namespace(arena):
@@ -148,7 +148,7 @@ def test_a_cache_is_poisoned_only_if_it_is_shared(arena, is_shared):
 
 def test_steps_are_free_to_claim_only_where_the_budget_is_in_steps(arena):
     outcome = arena.run("claim_steps", seconds=600.0, steps=4000)
-    assert switches.steps_were_free(outcome)
+    assert signs.steps_were_free(outcome)
     assert not outcome.trial.is_scored
 
 

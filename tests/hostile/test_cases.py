@@ -8,7 +8,7 @@ import pytest
 from harness.record.events import read_events
 from harness.record.store import EVENTS_FILE
 
-from . import switches
+from . import handed_over, signs
 from .arena import has_capability, is_running
 from .table import CASES, RULE
 
@@ -77,8 +77,8 @@ def test_it_succeeds_without_its_defence(case, arena):
 
 @pytest.mark.parametrize("name", ["other_shapes", "grow_model", "add_buffers"])
 def test_an_unchecked_snapshot_brings_the_referee_down(arena, name):
-    switches.unchecked_snapshots(arena)
-    assert switches.brought_down(arena.run(name))
+    handed_over.unchecked_snapshots(arena)
+    assert signs.brought_down(arena.run(name))
 
 
 @pytest.mark.parametrize("case", of(c for c in CASES if c.kind == RULE))

@@ -1,0 +1,49 @@
+"""What shows that a hostile submission has succeeded."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from .arena import Outcome
+
+
+def brought_down(outcome: Outcome) -> bool:
+    return "the referee could not go on" in outcome.result.reason
+
+
+def stole_time(outcome: Outcome) -> bool:
+    """Whether the half seconds stolen at four points of the grid are not on the clock."""
+    return outcome.log.count("stole") == 4 and outcome.result.timed_s < 2.0
+
+
+def is_reached(outcome: Outcome) -> bool:
+    return outcome.result.state == "reached"
+
+
+def is_not(state: str) -> Any:
+    return lambda outcome: outcome.result.state != state
+
+
+def loss_is_zero(outcome: Outcome) -> bool:
+    judged = [e["data"]["validation"]["loss"] for e in outcome.events if e["kind"] == "evaluation"]
+    return 0.0 in judged
+
+
+def steps_were_free(outcome: Outcome) -> bool:
+    """Whether claimed steps have ended the trial before its time."""
+    is_early = outcome.result.timed_s < 0.99 * outcome.trial.budget.runtime_s
+    return outcome.result.steps >= 10**12 and is_early
+
+
+def commands_the_terminal(outcome: Outcome) -> bool:
+    failed = [e["data"]["error"] for e in outcome.events if e["kind"] == "failed"]
+    return any("\x1b" in text or "\u202e" in text for text in [outcome.result.reason, *failed])
+
+
+def judged_is_what_was_sent(outcome: Outcome) -> bool:
+    """Whether all that was judged after the attack were zeros, which tell no class apart."""
+    losses = [e["data"]["validation"]["loss"] for e in outcome.events if e["kind"] == "evaluation"]
+    return losses == pytest.approx([math.log(10)] * 2)
