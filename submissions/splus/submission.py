@@ -54,4 +54,4 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         max_side=hyperparameters["max_side"],
         products=hyperparameters["products"],
     )
-    return optimizer, schedules.from_hyperparameters(hyperparameters)
+    return optimizer, schedules.from_hyperparameters(hyperparameters, spike_phase=1)

@@ -15,7 +15,7 @@ TUNED = ("sgd", "adamw", "muon")
 
 
 @pytest.mark.parametrize("name", ["mlp", "resnet", "lm", "rnn"])
-@pytest.mark.parametrize(("one", "other"), combinations(TUNED, 2))
+@pytest.mark.parametrize(("one", "other"), list(combinations(TUNED, 2)))
 def test_two_tuned_algorithms_differ_beyond_noise(name: str, one: str, other: str) -> None:
     known = workload(name)
     summary = read_summary(summary_path(known.folder, "quick"))

@@ -17,7 +17,6 @@ NAMES = [
     for name in submission_folders()
     if hasattr(importlib.import_module(f"submissions.{name}.submission"), "build")
 ]
-NOT_IN_BFLOAT16 = ("shampoo",)
 LOST_IN_BFLOAT16 = ("prodigy",)
 """Their first steps are 1e-6 long, as in the source: below what moves a number of eight bits."""
 LATE, FIRST_STEPS = "square_2", 4
@@ -54,12 +53,7 @@ class Run:
         return torch.cat([part.flatten() for part in parts])
 
 
-def marked(names: list[str]) -> list[Any]:
-    failing = pytest.mark.xfail(raises=NotImplementedError, strict=True)
-    return [pytest.param(n, marks=failing if n in NOT_IN_BFLOAT16 else ()) for n in names]
-
-
-@pytest.mark.parametrize("name", marked([n for n in NAMES if n not in LOST_IN_BFLOAT16]))
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in LOST_IN_BFLOAT16])
 def test_in_bfloat16_it_goes_where_it_goes_in_float32(name: str) -> None:
     found = Run(name, torch.bfloat16).steps(range(20)).way()
     expected = Run(name).steps(range(20)).way()
@@ -67,7 +61,7 @@ def test_in_bfloat16_it_goes_where_it_goes_in_float32(name: str) -> None:
     assert 0.9 < float(found.norm() / expected.norm()) < 1.1
 
 
-@pytest.mark.parametrize("name", marked(NAMES))
+@pytest.mark.parametrize("name", NAMES)
 def test_in_bfloat16_ten_steps_saved_and_ten_are_twenty(name: str) -> None:
     whole = Run(name, torch.bfloat16).steps(range(20))
     first = Run(name, torch.bfloat16).steps(range(10))

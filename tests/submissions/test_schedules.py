@@ -181,7 +181,7 @@ def test_spikes_follow_the_refreshes_and_go_on_after_loading() -> None:
 
 FIRST_FACTORS: dict[str, tuple[Callable[[Any], Any], int, dict[str, Any]]] = {
     "soap": (lambda state: state["left_basis"], 1, {}),
-    "splus": (lambda state: state["left_basis"], 1, {"spike_phase": 1}),
+    "splus": (lambda state: state["left_basis"], 1, {}),
     "eshampoo": (lambda state: state["left_basis"], 0, {}),
     "shampoo": (lambda state: state["blocks"][0].get("left_root"), 0, {"start": 3}),
 }
