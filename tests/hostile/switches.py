@@ -169,6 +169,10 @@ def impatient(arena: Arena) -> None:
     arena.patch.setattr(referee, "GRACE_S", 0.4)
 
 
+def fairly_patient(arena: Arena) -> None:
+    arena.patch.setattr(referee, "GRACE_S", 0.8)
+
+
 def impatient_with_checkpoints(arena: Arena) -> None:
     impatient(arena)
     with_checkpoints(arena)

@@ -89,7 +89,7 @@ CASES = (
          won=signs.is_reached, settings=TIMED | {"target": 1e-6}),
     Case("dawdle", CAUGHT, "snapshot and STOPPED share the two seconds after the budget's end",
          s.patient_with_each_part, states=("hung",), reason="end of the budget",
-         won=signs.is_not("hung"), prepare=s.impatient, settings=TIMED),
+         won=signs.is_not("hung"), prepare=s.fairly_patient, settings=TIMED),
     # What is handed over.
     Case("claim_steps", CAUGHT, "a scored budget is in seconds of the referee's",
          lambda arena: None, won=signs.steps_were_free,

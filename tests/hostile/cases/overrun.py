@@ -1,12 +1,17 @@
-"""Trains on in one long step until its time is over, and hands over what meets the target then."""
+"""Goes on beyond the budget before its first snapshot, which meets the target then."""
 
 import time
 
-from .honest import Honest
+from .honest import SETUPS, Honest
 
 BEYOND_THE_BUDGET_S = 1.7
 
 
 class Submission(Honest):
-    def act(self):
-        time.sleep(BEYOND_THE_BUDGET_S)
+    has_acted = True
+
+    def setup(self, problem, hyperparameters):
+        super().setup(problem, hyperparameters)
+        if len(SETUPS) == 2:
+            print("acting", flush=True)
+            time.sleep(BEYOND_THE_BUDGET_S)
