@@ -88,7 +88,7 @@ def calibrate(
 
     Interrupted, it goes on with the trials that have not finished. The summary is OUT/summary.json;
     --write copies it beside the workload, into calibration/SUITE.json, and changes workload.toml.
-    --add and --check leave target and budget as they are.
+    --add and --check leave target and budget as they are; --add times all baselines anew.
     """
     from rich.console import Console
 
@@ -198,7 +198,8 @@ def _add(console: Console, made: Calibration, *, write: bool) -> None:
     from harness.registry import workload
 
     path = summary_path(workload(made.request.workload).folder, made.request.suite)
-    found, say = read_summary(path).with_baselines(made.at_declared_target()), _plainly(console)
+    known, say = read_summary(path), _plainly(console)
+    found = known.with_baselines(made.at_declared_target(known.baselines))
     console.print(_table(found))
     if write:
         write_summary(path, found)

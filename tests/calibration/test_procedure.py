@@ -89,6 +89,19 @@ def test_a_baseline_added_later_is_judged_at_the_declared_target(
     assert summary.with_baselines([added]).baselines == (added,)
 
 
+def test_what_is_known_already_is_timed_anew(
+    found: tuple[Path, Path, Summary, list[str]],
+) -> None:
+    store, cache, summary, _ = found
+    options = RunOptions(cache_dir=cache, threads=1)
+    made = Calibration(REQUEST, EFFORT, store, options, 1, print)
+    changes = {"submission": "sgd", "best_point": resolve("sgd").space.default, "speed": None}
+    known = summary.baselines[0].model_copy(update=changes)
+    again, _ = made.at_declared_target([known])
+    assert again.speed is not None
+    assert again.curves == known.curves
+
+
 def test_a_check_takes_the_place_of_its_frameworks_last(
     found: tuple[Path, Path, Summary, list[str]],
 ) -> None:
