@@ -137,6 +137,7 @@ class Calibration:
         baselines: Sequence[Baseline],
     ) -> Summary:
         request, target, margin = self.request, self.places.size.target, self.effort.budget_margin
+        step_s = _first_step_s(baselines)
         return Summary(
             workload=request.workload,
             suite=request.suite,
@@ -147,7 +148,8 @@ class Calibration:
             rule=self.effort.rule,
             target=chosen,
             budget_margin=margin,
-            budget_s=budget_of(self.effort.horizon_steps, _first_step_s(baselines), margin),
+            step_s=step_s,
+            budget_s=budget_of(self.effort.horizon_steps, step_s, margin),
             study_bests=bests,
             baselines=tuple(baselines),
         )

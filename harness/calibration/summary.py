@@ -96,6 +96,8 @@ class Summary(Frozen):
     budget_margin: Positive = 1.0
     """How many times slower than the timing a framework or a machine may be and still train for the
     whole horizon within the budget."""
+    step_s: Positive
+    """Seconds a step of the first baseline when the budget was set."""
     budget_s: Positive
     study_bests: tuple[float | None, ...]
     """The best value of each whole study of the first baseline, counted in steps."""

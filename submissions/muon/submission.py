@@ -4,8 +4,7 @@
     M~_t = G_t + beta M_t                     nesterov = "source", Keller Jordan's form
     M~_t = M_t + beta (M_t - M_{t-1})         nesterov = "thesis"
     M~_t = M_t                                nesterov = "none"
-    X_0  = M~_t / ||(M~_t M~_t^T)^2||_F^(1/4)  norm = "schatten8"
-    X_0  = M~_t / ||M~_t M~_t^T||_F^(1/2)     norm = "schatten4"
+    X_0  = M~_t / n(M~_t)                     norm = "tight", see `mathematics.matrix_sign`
     X_0  = M~_t / ||M~_t||_F                  norm = "frobenius", source and thesis
     X_k  = a X_{k-1} + (b A + c A^2) X_{k-1},   A = X_{k-1} X_{k-1}^T,   k = 1 ... K
     W_{t+1} = (1 - eta lambda) W_t - eta s X_K
@@ -88,7 +87,7 @@ class Muon(GroupwiseOptimizer):
         weight_decay: float = 0.0,
         nesterov: str = "source",
         scaling: str = "source",
-        norm: str = "schatten8",
+        norm: str = "tight",
         steps: int = 4,
         coefficients: str = "polar_express",
         products: str = "auto",

@@ -3,7 +3,7 @@
 Deviations from `optax.contrib.muon`: its momentum is bias-corrected between the two terms of the
 Nesterov form, the source's is not; it scales matrices as (in, out), here they are (out, in); and it
 gives NAdam to what is no matrix, here that is AdamW. Products are float32 unless `products` names
-another precision. optax has no norm tighter than Schatten-4, which stands for "schatten8", too.
+another precision. The norm "tight" is optax's "schatten", ||M~ M~^T||_F^(1/2), at any size.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ PARAMETRISATION_RULES: tuple[str, ...] = ()
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 PRECONDITIONING: dict[str, Literal["frobenius", "schatten"]] = {
     "frobenius": "frobenius",
-    "schatten4": "schatten",
-    "schatten8": "schatten",
+    "tight": "schatten",
 }
 """optax's name for each norm of `submission.py`."""
 
