@@ -149,6 +149,8 @@ class Suite(Frozen):
 
     @model_validator(mode="after")
     def _self_has_one_trial(self) -> Self:
+        if self.rulesets.keys() != {"external", "self"}:
+            raise ValueError("rulesets must be external and self, both")
         if self.rulesets["self"].trials != 1:
             raise ValueError("rulesets.self.trials must be 1: self-tuning has one trial a study")
         return self

@@ -40,6 +40,12 @@ def test_toml_files(kind: Any, data: st.DataObject) -> None:
     survives(lambda path: read_toml(path, kind), content)
 
 
+def test_a_suite_without_a_ruleset_is_refused() -> None:
+    text = TOML[Suite].read_text().partition("[rulesets.self]")[0]
+    with pytest.raises(HarnessError, match="rulesets must be external and self"):
+        parse_toml(text, "file", Suite)
+
+
 @FUZZ
 @given(st.text(max_size=300))
 @example("a = " + "[" * 5000)
