@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from harness.referee.clock import Clock
 from harness.referee.ending import TrialEndedError
-from harness.referee.idle import IdleProbe, too_busy
+from harness.referee.idle import IdleProbe
 from harness.sandboxes.sandbox import Cell
 from harness.trial import TrialBudget
 
@@ -55,5 +55,5 @@ class Brake:
             return  # not scored; several such trials may share a device
         with self._clock.account("probe_of_device"):
             self._busy_s += self._idle.busy_s()
-        if why := too_busy(self._busy_s, self._budget.runtime_s):
+        if why := self._idle.why_too_long(self._busy_s, self._budget.runtime_s):
             raise TrialEndedError("invalid", why)

@@ -13,7 +13,7 @@ from harness.body import RunOptions, run_trial
 from harness.frameworks.jax_adapter import JaxAdapter
 from harness.frameworks.torch_adapter import TorchAdapter
 from harness.plan.plan import PlanRequest, plan
-from harness.referee.idle import IdleProbe
+from harness.referee.idle import ALLOWED_S, IdleProbe
 from harness.trial import Framework, Result
 
 from .arena import CASES, GRID, SPACE
@@ -45,6 +45,7 @@ class Late:
     def run(self, framework: Framework, *, is_honest: bool) -> Result:
         """The trial; the referee's probe of the device is queued as all work is."""
         owner, device = ADAPTERS[framework], self.watch.device
+        self.patch.setitem(ALLOWED_S, "cpu", ALLOWED_S["cuda"])  # for which the device stands
         self.patch.setattr(owner, "probe", lambda adapter: device.probe())
         place = self.folder / "submission"
         place.mkdir()
