@@ -40,6 +40,13 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Summary
     return store, cache, *calibrate(store, cache)
 
 
+def calibration(found: tuple[Path, Path, Summary, list[str]]) -> Calibration:
+    """The same calibration again, in the same store."""
+    store, cache, *_ = found
+    options = RunOptions(cache_dir=cache, threads=1)
+    return Calibration(REQUEST, EFFORT, store, options, 1, print)
+
+
 def test_target_and_budget_follow_from_the_summary(
     found: tuple[Path, Path, Summary, list[str]], tmp_path: Path
 ) -> None:
@@ -78,10 +85,8 @@ def test_a_repetition_runs_nothing(found: tuple[Path, Path, Summary, list[str]])
 def test_a_baseline_added_later_is_judged_at_the_declared_target(
     found: tuple[Path, Path, Summary, list[str]],
 ) -> None:
-    store, cache, summary, _ = found
-    options = RunOptions(cache_dir=cache, threads=1)
-    made = Calibration(REQUEST, EFFORT, store, options, 1, print)
-    (added,) = made.at_declared_target()
+    summary = found[2]
+    (added,) = calibration(found).at_declared_target()
     target = workload("mlp").at("quick").target
     assert added.at_target == noise_of(added.curves, target)
     assert added.curves == summary.baselines[0].curves
@@ -92,12 +97,10 @@ def test_a_baseline_added_later_is_judged_at_the_declared_target(
 def test_what_is_known_already_is_timed_anew(
     found: tuple[Path, Path, Summary, list[str]],
 ) -> None:
-    store, cache, summary, _ = found
-    options = RunOptions(cache_dir=cache, threads=1)
-    made = Calibration(REQUEST, EFFORT, store, options, 1, print)
+    summary = found[2]
     changes = {"submission": "sgd", "best_point": resolve("sgd").space.default, "speed": None}
     known = summary.baselines[0].model_copy(update=changes)
-    again, _ = made.at_declared_target([known])
+    again, _ = calibration(found).at_declared_target([known])
     assert again.speed is not None
     assert again.curves == known.curves
 

@@ -133,10 +133,15 @@ def test_a_damaged_archive(place: Path, damage: str) -> None:
     assert "gzip --test train.txt.gz" in said
 
 
-def test_a_parquet_file_without_text_or_cut_short(place: Path) -> None:
+def only_parquet(place: Path, table: pyarrow.Table) -> Path:
+    """A table as the only text to train on."""
     (place / "train.txt").unlink()
-    file = place / "train.parquet"
-    parquet.write_table(pyarrow.table({"content": ["a"], "url": ["b"]}), file)
+    parquet.write_table(table, place / "train.parquet")
+    return place / "train.parquet"
+
+
+def test_a_parquet_file_without_text_or_cut_short(place: Path) -> None:
+    file = only_parquet(place, pyarrow.table({"content": ["a"], "url": ["b"]}))
     assert f"{file} has no column 'text'\n  it has: content, url" in refusal(of_text(), place)
     os.truncate(file, 100)
     assert f"{file} is no whole Parquet file" in refusal(of_text(), place)
@@ -146,20 +151,15 @@ def test_a_parquet_file_without_text_or_cut_short(place: Path) -> None:
     ("column", "kind"), [([b"caf\xe9"], "binary"), ([1, 2], "int64"), ([["a"]], "list<")]
 )
 def test_a_parquet_column_of_another_type(place: Path, column: list, kind: str) -> None:
-    (place / "train.txt").unlink()
-    file = place / "train.parquet"
-    parquet.write_table(pyarrow.table({"text": column}), file)
+    file = only_parquet(place, pyarrow.table({"text": column}))
     said = refusal(of_text(), place)
     assert f"column 'text' of {file} is of type {kind}" in said
     assert "allowed: string" in said
 
 
 def test_a_parquet_column_that_is_not_utf8(place: Path) -> None:
-    (place / "train.txt").unlink()
-    file = place / "train.parquet"
     latin = pyarrow.array(["fine", "café".encode("latin-1")], type=pyarrow.binary())
-    table = pyarrow.table({"text": latin.view(pyarrow.string())})
-    parquet.write_table(table, file)
+    file = only_parquet(place, pyarrow.table({"text": latin.view(pyarrow.string())}))
     said = refusal(of_text(), place)
     assert f"column 'text' of {file} is not UTF-8 after row 0" in said
 
