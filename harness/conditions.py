@@ -149,6 +149,21 @@ def between(
     }
 
 
+def busy_fractions(look_s: float) -> tuple[float, float]:
+    """Look at the machine for some seconds, in which this process must not compute.
+
+    Returns:
+        what other programs take of the allowed processors, and what the hypervisor takes, as
+        fractions.
+    """
+    before, start_s = processor_times(), time.monotonic()
+    time.sleep(look_s)
+    after, seconds = processor_times(), time.monotonic() - start_s
+    available_s = seconds * after["processors"]
+    others, stolen = ((after[k] - before[k]) / available_s for k in ("busy_s", "stolen_s"))
+    return min(1.0, max(0.0, others)), min(1.0, max(0.0, stolen))
+
+
 def _slowing(gpu: Mapping[str, Any]) -> int:
     return (gpu["throttle_reasons"] or 0) & SLOWING
 

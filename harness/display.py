@@ -259,6 +259,18 @@ def _point_text(trial: Trial, names: Iterable[str]) -> str:
     )
 
 
+def missed(records: Sequence[TrialRecord]) -> str:
+    """That no trial reached the target, and how near the best came; "" if one did."""
+    results = [record.result for record in records if record.result is not None]
+    if not results or any(result.state == "reached" for result in results):
+        return ""
+    target = records[0].trial.target
+    values = [result.best_metric for result in results if result.best_metric is not None]
+    pick = max if target.direction == "maximize" else min
+    nearest = f"; the nearest came to {pick(values):.4g}" if values else ""
+    return f"None of {len(results)} trials reached {target.metric} {target.value:.4g}{nearest}."
+
+
 def reasons(records: Iterable[TrialRecord]) -> tuple[str, ...]:
     """Why trials ended neither at target nor at budget, and what disturbed them, each once."""
     found: dict[str, str] = {}

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from importlib.util import find_spec
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 from harness import registry
-from harness.conditions import accelerator, processor_times, throttle_count, throttles
+from harness.conditions import accelerator, busy_fractions, throttle_count, throttles
 from harness.cores import allowed_cores, pinned, taken_cores, text
 from harness.errors import HarnessError
-from harness.factor import machine_factor, machine_s
 from harness.hardware import hardware
-from harness.yardstick import yardstick_s
+from harness.machine.reference_training import REFERENCE
+from harness.machine.speed import Say, measured_speed, reference_speed, remembered_speed
+from harness.plan.plan import FRAMEWORKS, PlanRequest
+from harness.trial import Framework, MachineSpeed
 from workloads.spec import Suite
+
+if TYPE_CHECKING:
+    from harness.body import RunOptions
 
 LOOK_S = 1.0
 QUIET_SHARE = 0.05
@@ -33,23 +39,25 @@ class Diagnosis:
     disturbances: tuple[str, ...]
 
 
-def diagnose(suite: Suite, device: str, *, anew: bool = False) -> Diagnosis:
-    """Look at this machine for about two seconds.
+def diagnose(suite: Suite, device: str, options: RunOptions, say: Say | None = None) -> Diagnosis:
+    """Look at this machine for about two seconds; longer if its speed is to be measured.
 
     Args:
         suite: what is to run here.
         device: what its trials would run on.
-        anew: measure the machine's speed even if it is known.
+        options: their threads and folders.
+        say: if given, the speed is measured on each workload, and this hears of each in a line.
     """
+    speeds = _speeds(suite, device, options, say)
     found, gpu = hardware(device), accelerator() if device.startswith("cuda") else None
     differences = tuple(_differences(suite, found))
-    others, stolen = _others()
+    others, stolen = busy_fractions(LOOK_S)
     disturbances = tuple(_disturbances(others, stolen, gpu))
     rows = [
         ("suite", f"{suite.name}, meant for {suite.hardware.name}"),
         ("machine", _machine(found)),
         ("differs", "; ".join(differences) or "nothing"),
-        *_speed(suite, device, anew=anew),
+        *_speed_rows(suite, speeds),
         ("cores", _cores(suite, device)),
         ("others", f"{100 * others:.0f} % of the processors; load {os.getloadavg()[0]:.2f}"),
         ("stolen", f"{100 * stolen:.0f} % by the hypervisor"),
@@ -57,7 +65,7 @@ def diagnose(suite: Suite, device: str, *, anew: bool = False) -> Diagnosis:
         *_gpu_rows(gpu),
         ("disturbs", "; ".join(disturbances) or "nothing"),
         ("isolation", _isolation()),
-        ("time", _time(suite, device)),
+        ("time", _time(suite, speeds)),
     ]
     return Diagnosis(tuple(rows), differences, disturbances)
 
@@ -83,13 +91,41 @@ def _differences(suite: Suite, found: dict[str, Any]) -> Iterator[str]:
         yield f"GPU {found['accelerator']}, not {model}"
 
 
-def _speed(suite: Suite, device: str, *, anew: bool) -> Iterator[tuple[str, str]]:
-    cores, reference = suite.hardware.cores, suite.hardware.yardstick_s
-    best_s, now_s = machine_s(cores, anew=anew), yardstick_s(min(cores, len(allowed_cores())))
-    against = f", the suite's reference {1e3 * reference:.0f} ms" if reference else ""
-    yield "speed", f"yardstick {1e3 * now_s:.0f} ms now, {1e3 * best_s:.0f} ms at best{against}"
-    factor = machine_factor(suite, device)
-    yield "budgets", "the suite's own" if factor == 1.0 else f"{factor:g} times the suite's"
+def _speeds(
+    suite: Suite, device: str, options: RunOptions, say: Say | None
+) -> dict[tuple[str, Framework], MachineSpeed]:
+    """The speeds that are known, by workload and framework; measured anew if somebody listens."""
+    found = {}
+    for framework, name in product(FRAMEWORKS, suite.workloads):
+        request = PlanRequest(name, REFERENCE, suite.name, framework, device=device)
+        if name not in registry.workload_names() or reference_speed(request) is None:
+            continue
+        if say is not None and find_spec(framework) is not None:
+            found[name, framework] = measured_speed(request, options, say)
+        elif (speed := remembered_speed(request, options)) is not None:
+            found[name, framework] = speed
+    return found
+
+
+def _speed_rows(
+    suite: Suite, speeds: Mapping[tuple[str, Framework], MachineSpeed]
+) -> Iterator[tuple[str, str]]:
+    if not speeds:
+        yield "speed", "not measured yet; a run does it, or harness doctor --measure"
+    for framework in FRAMEWORKS:
+        shown = [
+            f"{name} {1.0 / speed.step_s:,.4g} ({_budget_s(suite, name, speed):.4g} s)"
+            for name in suite.workloads
+            if (speed := speeds.get((name, framework))) is not None
+        ]
+        if shown:
+            yield "speed", f"{framework}, adamw steps a second (budget): {', '.join(shown)}"
+
+
+def _budget_s(suite: Suite, workload: str, speed: MachineSpeed | None) -> float:
+    """The budget of a workload's trial on this machine."""
+    runtime_s = registry.workload(workload).at(suite.name).budget.runtime_s
+    return speed.budget_s(runtime_s) if speed else runtime_s
 
 
 def _cores(suite: Suite, device: str) -> str:
@@ -102,16 +138,6 @@ def _cores(suite: Suite, device: str) -> str:
         pins += text(cores.referee)
     shared = f", {text(cores.shared)} shared with it" if cores.shared else ""
     return pins + (f"; another trial has {text(taken)}{shared}" if taken else "")
-
-
-def _others() -> tuple[float, float]:
-    """What others take of the processors, and what the hypervisor does, as shares."""
-    before, start_s = processor_times(), time.monotonic()
-    time.sleep(LOOK_S)
-    after, seconds = processor_times(), time.monotonic() - start_s
-    available_s = seconds * after["processors"]
-    shares = [(after[k] - before[k]) / available_s for k in ("busy_s", "stolen_s")]
-    return min(1.0, max(0.0, shares[0])), min(1.0, max(0.0, shares[1]))
 
 
 def _disturbances(others: float, stolen: float, gpu: dict[str, Any] | None) -> Iterator[str]:
@@ -152,14 +178,14 @@ def _isolation() -> str:
     return f"--sandbox kernel: {active}" + (f"; lacking: {lacking}" if lacking else "")
 
 
-def _time(suite: Suite, device: str) -> str:
+def _time(suite: Suite, speeds: Mapping[tuple[str, Framework], MachineSpeed]) -> str:
     rules, clock_s, warm_s, trials = suite.rulesets["external"], 0.0, 0.0, 0
     for name in suite.workloads:
         if name not in registry.workload_names():
             continue
         size, count = registry.workload(name).at(suite.name), rules.studies * rules.trials
         trials += count
-        clock_s += count * size.budget.runtime_s * machine_factor(suite, device)
+        clock_s += count * _budget_s(suite, name, speeds.get((name, "torch")))
         warm_s += count * (size.limits.warmup_s + OVERHEAD_S)
     return (
         f"a submission: {trials} trials, at most {clock_s / 60:.0f} min on the clock and "

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.canonical import sha256_files, sha256_json
 from harness.cores import allowed_cores
+from harness.machine.variables import kernel_variables
 
 PACKAGES = ("guided-descent", "numpy", "scipy", "torch", "jax", "jaxlib", "optax")
 
@@ -34,12 +35,13 @@ def fingerprint(device: str) -> str:
 
 @cache
 def environment() -> dict[str, Any]:
-    """Versions of what a trial runs on, and the hash of the harness's own code."""
+    """Versions of what a trial runs on, variables that steer it, and the harness's own hash."""
     root = Path(__file__).parent
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
         "packages": {name: _version(name) for name in PACKAGES},
+        "variables": kernel_variables(),
         "harness_hash": sha256_files(root, root.rglob("*.py")),
     }
 

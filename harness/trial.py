@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from harness.canonical import sha256_json
-from workloads.spec import Frozen, Grid, Limits, Positive, Target
+from workloads.spec import Frozen, Grid, Limits, Positive, ReferenceSpeed, Target
 
 Scalar = bool | int | float | str
 Framework = Literal["torch", "jax"]
@@ -26,6 +26,35 @@ class SubmissionRef(Frozen):
     content_hash: str
 
 
+SAME_SPEED = 0.05
+"""A machine whose speed is within this fraction of the reference's has the reference's budgets."""
+
+
+class MachineSpeed(Frozen):
+    """How fast reference training runs on this machine, as `harness.machine.speed` measures it."""
+
+    step_s: Positive
+    """Seconds a step here, in the trial's framework: the median of the rounds."""
+    startup_s: float = Field(ge=0.0)
+    """Seconds on the clock beside the steps: loading the data, tracing the first step."""
+    reference: ReferenceSpeed
+    """The same on the suite's reference machine, in torch."""
+    spread: float = Field(ge=0.0)
+    """The interquartile range of the rounds over their median."""
+    conditions: str
+    """The hash of everything that the measurement depends on."""
+
+    def budget_s(self, runtime_s: float) -> float:
+        """The seconds in which reference training makes as many steps here as in a budget there.
+
+        Within five per cent of that budget it is that budget.
+        """
+        steps = max(0.0, runtime_s - self.reference.startup_s) / self.reference.step_s
+        budget_s = self.startup_s + steps * self.step_s
+        is_same = abs(budget_s / runtime_s - 1.0) <= SAME_SPEED
+        return runtime_s if is_same else float(f"{budget_s:.4g}")
+
+
 class TrialBudget(Frozen):
     """How long the worker may train: seconds of the referee's clock, or steps.
 
@@ -37,8 +66,8 @@ class TrialBudget(Frozen):
     steps: int | None = Field(default=None, ge=1)
     scale: Positive = 1.0
     """The factor that `--budget-scale` put on the suite's budget; 1 for a scored trial."""
-    machine_factor: Positive = 1.0
-    """The factor that a machine of another speed put on it, see `harness.factor`."""
+    speed: MachineSpeed | None = None
+    """This machine's speed, by which the budget was scaled; None where it was not."""
 
 
 class Trial(Frozen):

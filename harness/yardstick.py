@@ -2,15 +2,15 @@
 
 Each thread makes its own matrix products, as training does, and copies more than a cache holds.
 It runs before and after each trial, off the clock, while the worker stands still; two that differ
-show that the machine changed in between. Its processor time, which other processes lengthen little,
-over a suite's reference is the machine's factor.
+show that the machine changed in between. It says nothing of how fast the machine trains: that is
+`harness.machine.speed`.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
@@ -33,22 +33,15 @@ def yardstick_s(threads: int, cores: Collection[int] = ()) -> float:
         threads: how many threads work: as many as a trial's.
         cores: those that they work on; any by default.
     """
-    return median(rounds_s(threads, REPEATS, time.perf_counter, cores))
+    return median(rounds_s(threads, REPEATS, cores))
 
 
-def processor_s(threads: int, repeats: int) -> float:
-    """The least processor seconds that a thread took for its share of a round."""
-    return min(rounds_s(threads, repeats, time.thread_time))
-
-
-def rounds_s(
-    threads: int, repeats: int, clock: Callable[[], float], cores: Collection[int] = ()
-) -> list[float]:
-    """The seconds that each round took by a clock, after one round that is not timed.
+def rounds_s(threads: int, repeats: int, cores: Collection[int] = ()) -> list[float]:
+    """The wall seconds of each round, after one round that is not timed.
 
     A round takes as long as the slowest of its threads.
     """
-    works = [_Work(clock) for _ in range(threads)]
+    works = [_Work() for _ in range(threads)]
 
     def keep() -> None:
         if cores:
@@ -65,9 +58,8 @@ def rounds_s(
 class _Work:
     """One thread's share of the work."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self) -> None:
         random = np.random.default_rng(0)
-        self._clock = clock
         self._left = random.standard_normal((SIDE, SIDE), dtype=np.float32) / SIDE
         self._right, self._product = self._left.T.copy(), np.empty_like(self._left)
         self._source = np.zeros(COPIED_BYTES, dtype=np.uint8)
@@ -75,9 +67,9 @@ class _Work:
 
     def round_s(self) -> float:
         """One round; its seconds."""
-        start_s = self._clock()
+        start_s = time.perf_counter()
         for _ in range(PRODUCTS):
             np.matmul(self._left, self._right, out=self._product)
         for _ in range(COPIES):
             np.copyto(self._copy, self._source)
-        return self._clock() - start_s
+        return time.perf_counter() - start_s

@@ -17,6 +17,7 @@ RULES = {
     "mixed-rulesets": "all trials were tuned under one ruleset",
     "mixed-hardware": "all trials ran on machines with one fingerprint",
     "mixed-workloads": "all trials of a workload ran with one content hash",
+    "mixed-budgets": "all trials of a workload had one budget; a machine's speed scales it",
     "mixed-frameworks": "all trials ran in one framework; seconds do not compare across",
     "unscored-trials": "all trials ran under the suite's own budget in seconds",
     "unfinished-trials": "every trial has ended",
@@ -77,6 +78,7 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
         if len(values) > 1:
             short = ", ".join(sorted(str(value)[:12] for value in values))
             yield Breach("mixed-workloads", f"{name} has {len(values)} hashes: {short}")
+    yield from _budget_breaches(frame)
     for rule, bad in (
         ("unscored-trials", ~frame["scored"].astype(bool)),
         ("unfinished-trials", frame["state"].eq("unfinished")),
@@ -84,6 +86,17 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
         if bad.any():
             entries = ", ".join(sorted(frame.loc[bad, "entry"].unique()))
             yield Breach(rule, f"{int(bad.sum())} of {len(frame)} trials (of {entries})")
+
+
+def _budget_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
+    """Seconds of several budgets on one machine; each machine and framework has its own."""
+    of_one_machine = ["column", "hardware", "framework", "ruleset"]
+    scored = frame[frame["scored"].astype(bool) & frame["hardware"].astype(str).ne("")]
+    for (name, *_), part in scored.groupby(of_one_machine):
+        budgets = sorted(part["budget_s"].unique())
+        if len(budgets) > 1:
+            shown = ", ".join(f"{budget_s:.4g} s" for budget_s in budgets)
+            yield Breach("mixed-budgets", f"{name} has {len(budgets)} budgets: {shown}")
 
 
 def marks(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.calibration.summary import Check
 from harness.executors.local import run_local
+from harness.machine.speed import machine_speed
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.store import write_plan
 from harness.trial import TrialRecord
@@ -33,7 +34,9 @@ def check(
         options: of this machine.
         display: shows the trials.
     """
-    made = plan(replace(request, studies=studies, round_seed=CHECK_SEED))
+    request = replace(request, studies=studies, round_seed=CHECK_SEED)
+    speed = machine_speed(request, options, store, display.note)
+    made = plan(replace(request, speed=speed))
     write_plan(made.trials, store)
     records = run_local(made.trials, store, options, display)
     times = tuple(best_time(records, study) for study in range(1, studies + 1))

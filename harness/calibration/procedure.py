@@ -27,17 +27,17 @@ from harness.calibration.trials import (
     curve_of,
     final_of,
     points_of,
-    step_times_of,
     study_bests,
 )
 from harness.display import ending
-from harness.errors import HarnessError
 from harness.executors.pool import Pool
+from harness.machine.reference_training import measurement_of, reference_trial
 from harness.plan.plan import PlanRequest
 from harness.plan.points import Point
 from harness.plan.submissions import Resolved, resolve
+from harness.record.table import intervals, last_attempt
 from harness.trial import TrialRecord
-from workloads.spec import Target
+from workloads.spec import ReferenceSpeed, Target
 
 if TYPE_CHECKING:
     from harness.body import RunOptions
@@ -60,7 +60,6 @@ class Effort:
     studies: int = 10
     baselines: tuple[str, ...] = BASELINES
     rule: Rule = field(default_factory=Rule)
-    budget_margin: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +104,19 @@ class Calibration:
             again = [self._timed(one, pool) for one in known if one.submission not in names]
         return tuple(_at(self.places.size.target, baseline) for baseline in (*again, *found))
 
+    def timed_anew(self, known: Summary) -> Summary:
+        """A summary with the reference and all its baselines timed now, and the budget from it."""
+        with Pool(self.store, self.jobs, self._finished) as pool:
+            reference = self._reference_speed(pool)
+            baselines = tuple(self._timed(one, pool) for one in known.baselines)
+        changes = {
+            "reference": reference,
+            "budget_s": budget_of(known.horizon_steps, reference),
+            "baselines": baselines,
+            "checks": (),
+        }
+        return known.model_copy(update=changes)
+
     def _timed(self, baseline: Baseline, pool: Pool) -> Baseline:
         speed = self._speed(resolve(baseline.submission), baseline.best_point, pool)
         return baseline.model_copy(update={"speed": speed})
@@ -118,7 +130,7 @@ class Calibration:
         others = [self._baseline(name, pool) for name in self.effort.baselines[1:]]
         reached = target.model_copy(update={"value": chosen.value})
         reports = [_at(reached, found) for found in (first, *others)]
-        return self._summary(chosen, bests, reports)
+        return self._summary(chosen, bests, reports, self._reference_speed(pool))
 
     def _whole_studies(self, pool: Pool) -> tuple[float | None, ...]:
         """Whole studies of the first baseline, so that the target is within a user's reach."""
@@ -135,9 +147,9 @@ class Calibration:
         chosen: Noise,
         bests: tuple[float | None, ...],
         baselines: Sequence[Baseline],
+        reference: ReferenceSpeed,
     ) -> Summary:
-        request, target, margin = self.request, self.places.size.target, self.effort.budget_margin
-        step_s = _first_step_s(baselines)
+        request, target = self.request, self.places.size.target
         return Summary(
             workload=request.workload,
             suite=request.suite,
@@ -147,9 +159,8 @@ class Calibration:
             horizon_steps=self.effort.horizon_steps,
             rule=self.effort.rule,
             target=chosen,
-            budget_margin=margin,
-            step_s=step_s,
-            budget_s=budget_of(self.effort.horizon_steps, step_s, margin),
+            reference=reference,
+            budget_s=budget_of(self.effort.horizon_steps, reference),
             study_bests=bests,
             baselines=tuple(baselines),
         )
@@ -192,6 +203,21 @@ class Calibration:
             self.say(f"{found.ref.name}: {len(records)} points to {steps} steps tried")
         return numbered[0][1], tried
 
+    def _reference_speed(self, pool: Pool) -> ReferenceSpeed:
+        """The speed of reference training here: medians of several measurements."""
+        numbers = range(1, TIMING_TRIALS + 1)
+        trials = [reference_trial(self.request, number) for number in numbers]
+        pool.run_alone(trials, self.options)
+        logs = [last_attempt(self.store / trial.folder) for trial in trials]
+        found = [measurement_of(events, self.request.workload) for events in logs]
+        for one in found:
+            steady = "" if one.is_of_an_idle_machine else ": this machine is not idle"
+            self.say(f"reference: {1e3 * one.step_s:.3f} ms a step ± {one.spread:.1%}{steady}")
+        return ReferenceSpeed(
+            step_s=float(f"{np.median([one.step_s for one in found]):.4g}"),
+            startup_s=round(float(np.median([one.startup_s for one in found])), 2),
+        )
+
     def _speed(self, found: Resolved, best: Point, pool: Pool) -> Speed | None:
         """Time a baseline's best point alone, with all threads of a scored trial."""
         from harness.hardware import fingerprint
@@ -199,7 +225,8 @@ class Calibration:
         steps = min(self.effort.horizon_steps, TIMING_STEPS)
         trials = self.places.timing(found, best, steps, TIMING_TRIALS)
         records = pool.run_alone(trials, self.options)
-        times = [time for record in records for time in step_times_of(record, self.store)]
+        logs = [last_attempt(self.store / record.trial.folder) for record in records]
+        times = [interval.step_s for events in logs for interval in intervals(events)]
         if not times:
             return None
         return Speed(
@@ -231,15 +258,6 @@ def _ranked(
         for (number, point), final in zip(numbered, finals, strict=True)
     ]
     return [pair for _, pair in sorted(keyed, key=lambda entry: entry[0])]
-
-
-def _first_step_s(baselines: Sequence[Baseline]) -> float:
-    """Seconds a step of the baseline that sets the budget."""
-    speed = baselines[0].speed
-    if speed is None:
-        name = baselines[0].submission
-        raise HarnessError(f"no timing trial of {name} made a step", "look at their worker.log")
-    return speed.step_s
 
 
 def _at(target: Target, baseline: Baseline) -> Baseline:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +20,7 @@ from harness.errors import HarnessError
 from harness.plan.plan import PlanRequest, trial_of
 from harness.plan.points import Point, draw_points
 from harness.plan.submissions import Resolved
-from harness.record.table import evaluations, last_attempt
+from harness.record.table import evaluations
 from harness.seeds import derive, instance_seed
 from harness.trial import Trial, TrialBudget, TrialRecord
 from workloads.spec import Grid, SuiteWorkload
@@ -175,18 +174,3 @@ def curve_of(record: TrialRecord, store: Path) -> Curve:
         steps=tuple(int(event["step"]) for event in found),
         values=tuple(None if value is None else float(f"{value:.6g}") for value in values),
     )
-
-
-def step_times_of(record: TrialRecord, store: Path) -> list[float]:
-    """Seconds a step in each interval between a trial's snapshots."""
-    events = last_attempt(store / record.trial.folder)
-    marks = [(0, 0.0)] + [
-        (int(event["data"]["step"]), float(event["data"]["timed_s"]))
-        for event in events
-        if event["kind"] == "snapshot"
-    ]
-    return [
-        (end - start) / (last - first)
-        for (first, start), (last, end) in pairwise(marks)
-        if last > first
-    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +14,8 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.sandboxes.sandbox import SANDBOXES
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from harness.body import RunOptions
     from workloads.spec import Suite
 
@@ -44,6 +46,15 @@ def interruptible(store: Path) -> Iterator[None]:
             err=True,
         )
         raise typer.Exit(130) from None
+
+
+def said_on(console: Console) -> Callable[[str], None]:
+    """A function that prints a line as it is."""
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    return say
 
 
 def has_gpu() -> bool:

@@ -73,7 +73,8 @@ def score(
     csv: CsvFile = None,
 ) -> None:
     """Print times to target, steps to target and the score of every entry."""
-    from scoring.report.console import print_board
+    from scoring.report.console import print_board, print_misses
+    from scoring.report.misses import nothing_reached
     from scoring.report.tables import workload_table
     from scoring.uncertainty import assess
 
@@ -81,7 +82,10 @@ def score(
     board, frame = load_board(Source(out, times, rules, clock, allowed, normalise, reference))
     table = workload_table(board, frame)
     sure = assess(board, reference, resamples)
-    print_board(board, table, sure)
+    if frame is not None and (text := nothing_reached(frame)):
+        print_misses(board, text)
+    else:
+        print_board(board, table, sure)
     if json is not None:
         document = board.to_json() | {"uncertainty": sure.to_json(board) if sure else None}
         write_whole(json, json_module.dumps(document, indent=1, allow_nan=False) + "\n")

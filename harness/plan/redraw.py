@@ -74,6 +74,7 @@ def _declared_misfit(trial: Trial) -> str:
         if getattr(trial, name) != getattr(size, name):
             return f"'{name}' is not the workload's own"
     factor = registry.suite(trial.suite).rulesets[trial.ruleset].budget_factor
-    if trial.budget.runtime_s != size.budget.runtime_s * factor * trial.budget.machine_factor:
+    runtime_s, speed = size.budget.runtime_s * factor, trial.budget.speed
+    if trial.budget.runtime_s != (speed.budget_s(runtime_s) if speed else runtime_s):
         return "the budget is not the suite's own"
     return ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -56,6 +58,32 @@ def last_attempt(folder: Path) -> list[dict[str, Any]]:
     path = folder / EVENTS_FILE
     attempts = attempts_of(read_events(path)) if path.exists() else []
     return attempts[-1] if attempts else []
+
+
+class Interval(NamedTuple):
+    """What lies between two snapshots of an attempt, or its start and the first one."""
+
+    steps: int
+    seconds: float
+
+    @property
+    def step_s(self) -> float:
+        """Seconds a step."""
+        return self.seconds / self.steps
+
+
+def intervals(events: Iterable[Mapping[str, Any]]) -> list[Interval]:
+    """The intervals between an attempt's snapshots in which steps were made."""
+    marks = [(0, 0.0)] + [
+        (int(event["data"]["step"]), float(event["data"]["timed_s"]))
+        for event in events
+        if event["kind"] == "snapshot"
+    ]
+    return [
+        Interval(last - first, end_s - start_s)
+        for (first, start_s), (last, end_s) in pairwise(marks)
+        if last > first
+    ]
 
 
 def evaluations(folder: Path) -> list[dict[str, Any]]:

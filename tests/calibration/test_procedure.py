@@ -57,7 +57,7 @@ def test_target_and_budget_follow_from_the_summary(
     reached = size.target.model_copy(update={"value": summary.target.value})
     assert baseline.at_target == noise_of(baseline.curves, reached) == summary.target
     assert baseline.speed is not None
-    assert summary.budget_s == budget_of(100, baseline.speed.step_s)
+    assert summary.budget_s == budget_of(100, summary.reference)
     write_summary(tmp_path / "a" / "summary.json", summary)
     assert read_summary(tmp_path / "a" / "summary.json") == summary
 
@@ -76,7 +76,7 @@ def test_points_are_halved_and_the_best_is_rerun(
 
 def test_a_repetition_runs_nothing(found: tuple[Path, Path, Summary, list[str]]) -> None:
     store, cache, summary, lines = found
-    assert len(record_paths(store)) == sum(line.startswith("  ") for line in lines) == 12
+    assert len(record_paths(store)) == sum(line.startswith("  ") for line in lines) == 15
     again, repeated = calibrate(store, cache)
     assert again == summary
     assert not any(line.startswith("  ") for line in repeated)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from harness import factor
+from harness.body import RunOptions
 from harness.cli.app import app
 from harness.conditions import (
     between,
@@ -20,8 +20,6 @@ from harness.conditions import (
     throttles,
 )
 from harness.doctor import diagnose
-from harness.errors import HarnessError
-from harness.plan.plan import PlanRequest, plan
 from harness.registry import suite
 
 BEFORE: dict[str, Any] = {
@@ -108,26 +106,6 @@ def test_the_drivers_line_on_a_gpu_is_understood() -> None:
     assert hot["use_percent"] is None
 
 
-def test_the_factor_is_measured_once_and_scales_every_budget(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    quick = suite("quick")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    measured_s = factor.machine_s(2)
-    assert factor.machine_s(2) == measured_s
-    slow = quick.hardware.model_copy(update={"yardstick_s": measured_s / 3.0})
-    found = factor.machine_factor(quick.model_copy(update={"hardware": slow}), "cpu")
-    assert found == pytest.approx(3.0, rel=0.02)
-    plain, scaled = (
-        plan(PlanRequest("mlp", "adamw", machine_factor=f)).trials[0] for f in (1.0, found)
-    )
-    assert scaled.budget.runtime_s == plain.budget.runtime_s * found
-    assert scaled.is_scored
-    absurd = quick.hardware.model_copy(update={"yardstick_s": measured_s / 100.0})
-    with pytest.raises(HarnessError, match="allows up to 20"):
-        factor.machine_factor(quick.model_copy(update={"hardware": absurd}), "cpu")
-
-
 @pytest.mark.parametrize("name", ["quick", "standard"])
 def test_the_doctor_needs_one_screen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -143,6 +121,7 @@ def test_the_doctor_needs_one_screen(
 def test_the_doctor_says_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     many = suite("quick").hardware.model_copy(update={"cores": 4096})
-    found = diagnose(suite("quick").model_copy(update={"hardware": many}), "cpu")
+    options = RunOptions(threads=1)
+    found = diagnose(suite("quick").model_copy(update={"hardware": many}), "cpu", options)
     assert any("not 4096" in what for what in found.differences)
     assert {"suite", "machine", "differs", "isolation", "time"} <= {name for name, _ in found.rows}
