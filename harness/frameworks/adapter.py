@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from harness.errors import UnknownNameError
 from harness.interface import BudgetView, Hyperparameters, Submission
+from harness.machine.variables import limit_spinning
 from harness.order import Order
 from workloads.spec import Augmentation, Sizes
 
@@ -183,6 +184,7 @@ def adapter(framework: str, device: str, threads: int) -> Adapter:
         device: `cpu`, `cuda` or `cuda:N`.
         threads: how many CPU threads one operation may use.
     """
+    limit_spinning()
     if framework == "torch":
         from harness.frameworks.torch_adapter import TorchAdapter
 

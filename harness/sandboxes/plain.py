@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.machine.variables import SPINNING
 from harness.sandboxes.sandbox import UNCONFINED_STATUS, Confinement, Use
 from harness.sandboxes.stillness import Stillness, has_ended, stat_fields
 
@@ -262,7 +263,7 @@ class PlainSandbox:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """A cleaned environment: what finding libraries needs, and the number of threads."""
+    """A cleaned environment: what finding libraries needs, and how threads are used."""
     kept = (
         "PATH",
         "HOME",
@@ -274,4 +275,5 @@ def _environment(threads: int) -> dict[str, str]:
     )
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    return environment | ALLOCATOR | dict.fromkeys(names, str(threads)) | {"PYTHONHASHSEED": "0"}
+    threading = SPINNING | dict.fromkeys(names, str(threads))
+    return environment | ALLOCATOR | threading | {"PYTHONHASHSEED": "0"}
