@@ -12,9 +12,11 @@ PREFIXES = (
 )  # fmt: skip
 NAMES = ("GLIBC_TUNABLES", "LD_PRELOAD")
 SPINNING = {"GOMP_SPINCOUNT": "1000"}
-"""How long a thread of libgomp spins at a barrier before it sleeps: some microseconds. By default it
-spins for milliseconds, which on an idle machine gains nothing and beside other programs costs nearly
-all: two threads on `mlp` made 2 to 12 steps a second beside five busy processes, 42 to 86 with this."""
+"""How long a thread of libgomp spins at a barrier before it sleeps: some microseconds.
+
+Its default is milliseconds, which beside other programs costs nearly everything: with five busy
+processes two threads made 2 to 12 steps of `mlp` a second, and 42 to 86 with this.
+"""
 LONGEST = 500
 """Characters kept of a value."""
 
