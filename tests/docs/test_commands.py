@@ -1,4 +1,4 @@
-"""Every shell command in README and docs: `harness` parses it, `make` has it, or a reason is given."""
+"""Every command in README and docs: `harness` parses it, `make` has it, or a reason is given."""
 
 from __future__ import annotations
 
