@@ -22,9 +22,11 @@ PIP_FLAGS ?=
 PYTEST_FLAGS ?=
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
 	--constraint constraints.txt $(PIP_FLAGS)
-CHECKED := harness workloads submissions scoring tests benchmarks
+# Without the variable, the theme advertises its successor at each build.
+MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+CHECKED := harness workloads submissions scoring tests benchmarks docs
 
-.PHONY: help demo test test-slow test-containers torture lint bench clean
+.PHONY: help demo test test-slow test-containers torture lint docs algorithms bench clean
 
 help:
 	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
@@ -32,7 +34,9 @@ help:
 	@echo "make test-slow        the tests that take longer than a minute"
 	@echo "make test-containers  the image, built and run; needs a Docker engine"
 	@echo "make torture          the kill, record, fuzz and hostile tests in full"
-	@echo "make lint             ruff and mypy --strict"
+	@echo "make lint             ruff, mypy --strict, and the documentation's links"
+	@echo "make docs             the documentation as a site, in site/"
+	@echo "make algorithms       docs/ALGORITHMS.md, from the submissions"
 	@echo "make bench            what the harness costs over a bare training loop"
 	@echo "make clean            remove .venv and every cache"
 
@@ -61,12 +65,21 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks
+	$(BIN)/mypy docs
+	$(MKDOCS) --quiet
+
+docs: $(VENV)/installed-dev
+	$(MKDOCS)
+	@echo "Open $(abspath site)/index.html"
+
+algorithms: $(VENV)/installed-dev
+	$(BIN)/python docs/algorithms.py
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A venv without pip would be taken for a finished one, so the interpreter is checked first.
@@ -90,5 +103,5 @@ $(VENV)/installed: $(VENV)/made pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	@$(INSTALL) --editable '.[jax,images,text,dev]'
+	@$(INSTALL) --editable '.[jax,images,text,docs,dev]'
 	@touch $@

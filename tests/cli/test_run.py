@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -75,6 +76,27 @@ def test_an_import_path_just_runs(tmp_path: Path, environment: dict[str, str]) -
     shown = harness(environment, "run", *BASE, *flags)
     assert shown.returncode == 0, shown.stderr
     assert states(tmp_path) == ["budget"]
+
+
+def test_the_submission_in_the_readme_runs_and_is_scored(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    folder, store = tmp_path / "my_method", str(tmp_path / "store")
+    folder.mkdir()
+    for language, name in (("toml", "space.toml"), ("python", "submission.py")):
+        shown_code = re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)
+        assert shown_code is not None
+        (folder / name).write_text(shown_code[1])
+    allowed = ("--allow", "unscored-trials")
+    for words in (
+        ("run", *BASE, "--submission", str(folder), "--trials", "1", "--out", store),
+        ("score", store, *allowed),
+        ("report", store, *allowed),
+    ):
+        shown = harness(environment, *words)
+        assert shown.returncode == 0, shown.stderr
+    assert "my_method" in (tmp_path / "store" / "report.html").read_text()
 
 
 def test_a_submission_that_does_not_import_shows_its_own_last_frame(

@@ -1,0 +1,109 @@
+"""Every command in README and docs: `harness` parses it, `make` has it, or a reason is given."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from harness.cli.app import app
+from harness.plan.space import parse_space
+from harness.registry import submission_folders, suite_names, workload_names
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+PROGRAMS = ("harness", "make", "pip", "python", "python3", "docker", "git", "pre-commit", ".ci/run")
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INDENTED = re.compile(r"^    (\S.*)$", re.MULTILINE)
+NOT_RUN = {
+    "pip install .": "would change the environment that the tests run in",
+    "pre-commit install": "would change the repository's hooks",
+    "python benchmarks/scoring.py --logs LOGS/external_tuning": "needs AlgoPerf's published logs",
+}
+
+
+def fenced(page: Path, *languages: str) -> list[str]:
+    """The page's fenced code blocks in these languages."""
+    found = FENCED.findall(page.read_text())
+    return [text for language, text in found if language in languages]
+
+
+def commands() -> list[str]:
+    """Whole commands, from indented and fenced code, without comments."""
+    shell = [text for page in PAGES for text in fenced(page, "", "sh", "bash", "console")]
+    lines = [line for text in shell for line in text.splitlines()]
+    lines += [line for page in PAGES for line in INDENTED.findall(page.read_text())]
+    without = {line.partition(" #")[0].strip() for line in lines}
+    return sorted(line for line in without if line.split(" ")[0] in PROGRAMS)
+
+
+def mentioned(program: str) -> list[str]:
+    """Commands in running text, where required options may be left out."""
+    text = "\n".join(page.read_text() for page in PAGES)
+    found = re.findall(rf"(?<!`)`({program} [^`]+)`", text)
+    return sorted({" ".join(command.split()) for command in found})
+
+
+def subcommand(arguments: list[str]) -> tuple[Any, list[str]]:
+    """The command that the first words name, and the other words."""
+    command: Any = get_command(app)
+    while hasattr(command, "commands") and not arguments[0].startswith("-"):
+        command, arguments = command.commands[arguments[0]], arguments[1:]
+    return command, arguments
+
+
+def is_placeholder(name: str) -> bool:
+    """Whether a name stands for the reader's own: NAME, W, or a path."""
+    return name.isupper() or "/" in name
+
+
+@pytest.mark.parametrize("line", [line for line in commands() if line.startswith("harness")])
+def test_harness_parses_the_command(line: str) -> None:
+    command, arguments = subcommand(shlex.split(line)[1:])
+    given = command.make_context(line, arguments).params
+    for kind, known in (("workload", workload_names()), ("suite", suite_names())):
+        assert is_placeholder(given.get(kind) or "W") or given[kind] in known
+    submission = given.get("submission") or "NAME"
+    if ":" in submission:
+        module, _, name = submission.partition(":")
+        assert hasattr(import_module(module), name)
+    else:
+        assert is_placeholder(submission) or submission in submission_folders()
+
+
+@pytest.mark.parametrize("line", mentioned("harness"))
+def test_harness_has_the_command_and_flags_of_a_mention(line: str) -> None:
+    command, arguments = subcommand(line.split()[1:])
+    flags = {flag for parameter in command.params for flag in parameter.opts} | {"--help"}
+    assert {word for word in arguments if word.startswith("--")} <= flags
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize(
+    "line", sorted({*(c for c in commands() if c.startswith("make")), *mentioned("make")})
+)
+def test_make_has_the_target(line: str, tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    words = ["make", "--dry-run", *shlex.split(line)[1:]]
+    subprocess.run(words, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, check=True)
+
+
+def test_every_other_command_has_a_reason_not_to_run() -> None:
+    checked = ("harness", "make")
+    assert {line for line in commands() if line.split()[0] not in checked} <= NOT_RUN.keys()
+
+
+def test_every_search_space_shown_is_one() -> None:
+    shown = [text for page in PAGES for text in fenced(page, "toml") if "[default]" in text]
+    assert len(shown) >= 2
+    for text in shown:
+        assert parse_space(text).space
