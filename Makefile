@@ -63,6 +63,7 @@ torture: $(VENV)/installed-dev
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks
 	$(BIN)/mypy docs

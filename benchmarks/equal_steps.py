@@ -25,12 +25,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from harness.frameworks.adapter import Adapter, Evaluator, Examples, Judging, ModelSource, adapter
+from harness.core.seeds import PUBLIC_ROUND_SEED, instance_seed, integer, philox, worker_seed
+from harness.frameworks.base import Adapter, Evaluator, Examples, Judging, ModelSource
+from harness.frameworks.load import adapter
 from harness.frameworks.model_source import buffers_of, specs_of
-from harness.order import Order
-from harness.plan.space import read_space
-from harness.registry import submission_folders, workload
-from harness.seeds import PUBLIC_ROUND_SEED, instance_seed, integer, philox, worker_seed
+from harness.frameworks.order import Order
+from harness.providers.registry import submission_folders, workload
+from harness.submission.space import read_space
 from harness.worker.budget import WorkerBudget
 from harness.worker.worker import STATISTICS_BATCHES
 from workloads.data.cache import prepared

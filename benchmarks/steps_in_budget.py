@@ -24,14 +24,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.body import RunOptions, prepare, run_trial
-from harness.cores import allowed_cores
-from harness.executors.pool import Silent
-from harness.machine.speed import measured_speed
+from harness.execution.body import RunOptions, prepare, run_trial
+from harness.execution.pool import Silent
+from harness.machine.cores import allowed_cores
 from harness.plan.plan import PlanRequest, plan
-from harness.plan.submissions import resolve
-from harness.registry import suite, workload
-from harness.trial import MachineSpeed
+from harness.plan.trial import MachineSpeed
+from harness.providers.registry import suite, workload
+from harness.speed.factor import measured_speed
+from harness.submission.resolution import resolve
 from workloads.data.paths import default_cache_dir
 
 HEADS = (

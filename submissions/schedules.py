@@ -32,8 +32,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from harness.errors import HarnessError, UnknownNameError
-from harness.interface import Hyperparameters, Schedule
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions.mathematics import refinement
 
 COOLDOWNS: dict[str, Callable[[float], float]] = {

@@ -11,9 +11,9 @@ nothing is dropped, `statistics` is empty.
 `offsets` maps a layer's name (`LayerSpec.name`) to an array of the shape of that layer's output; it
 is added to the output before the activation. With zeros the logits stay the same, and the gradient
 of the mean loss in an offset is that layer's output-gradient
-(`harness.interface.Tap.output_gradients`). `layer_inputs` maps the same names to what went into
-each layer. Layers without an offset are neither shifted nor returned, so a method pays only for the
-layers it taps.
+(`harness.submission.interface.Tap.output_gradients`). `layer_inputs` maps the same names to what
+went into each layer. Layers without an offset are neither shifted nor returned, so a method pays
+only for the layers it taps.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -55,7 +55,7 @@ class Budget(Frozen):
     horizon_steps: Count
     """Steps that AdamW makes in the calibrated horizon, 0.75 of the budget."""
     reference: ReferenceSpeed | None = None
-    """By which the budget is scaled on other machines, see `harness.machine.speed`; None: it is
+    """By which the budget is scaled on other machines, see `harness.speed.factor`; None: it is
     not."""
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.calibration.summary import Check
-from harness.executors.local import run_local
-from harness.machine.speed import machine_speed
+from harness.execution.local import run_local
 from harness.plan.plan import PlanRequest, plan
-from harness.plan.store import write_plan
-from harness.trial import TrialRecord
+from harness.plan.trial import TrialRecord
+from harness.record.plan import write_plan
+from harness.speed.factor import machine_speed
 
 if TYPE_CHECKING:
-    from harness.body import RunOptions
-    from harness.display import Display
+    from harness.display.base import Display
+    from harness.execution.body import RunOptions
 
 CHECK_SEED = "calibration-check"
 """The round seed of the check: neither the calibration's instances nor the public ones."""

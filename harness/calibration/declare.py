@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from harness.calibration.summary import Summary
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from workloads.spec import ReferenceSpeed, WorkloadSpec, parse_toml
 
 Changes = dict[tuple[str, str], str]

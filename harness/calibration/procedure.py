@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import registry
 from harness.calibration.summary import (
     HORIZON_SHARE,
     Baseline,
@@ -29,18 +28,19 @@ from harness.calibration.trials import (
     points_of,
     study_bests,
 )
-from harness.display import ending
-from harness.executors.pool import Pool
-from harness.machine.reference_training import measurement_of, reference_trial
+from harness.display.progress import ending
+from harness.execution.pool import Pool
 from harness.plan.plan import PlanRequest
 from harness.plan.points import Point
-from harness.plan.submissions import Resolved, resolve
-from harness.record.table import intervals, last_attempt
-from harness.trial import TrialRecord
+from harness.plan.trial import TrialRecord
+from harness.providers import registry
+from harness.record.tables import intervals, last_attempt
+from harness.speed.reference_training import measurement_of, reference_trial
+from harness.submission.resolution import Resolved, resolve
 from workloads.spec import ReferenceSpeed, Target
 
 if TYPE_CHECKING:
-    from harness.body import RunOptions
+    from harness.execution.body import RunOptions
 
 BASELINES = ("adamw", "nadamw", "nesterov", "heavy_ball")
 """The first one sets target and budget; all are reported against them."""
@@ -220,7 +220,7 @@ class Calibration:
 
     def _speed(self, found: Resolved, best: Point, pool: Pool) -> Speed | None:
         """Time a baseline's best point alone, with all threads of a scored trial."""
-        from harness.hardware import fingerprint
+        from harness.machine.hardware import fingerprint
 
         steps = min(self.effort.horizon_steps, TIMING_STEPS)
         trials = self.places.timing(found, best, steps, TIMING_TRIALS)

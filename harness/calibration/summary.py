@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.calibration.target import Curve, Direction, Noise, Rule, steps_to
-from harness.errors import HarnessError
-from harness.trial import Framework, Scalar
+from harness.core.errors import HarnessError
+from harness.submission.reference import Framework, Scalar
 from workloads.spec import Count, Frozen, Positive, ReferenceSpeed, Share, Target
 
 HORIZON_SHARE = 0.75
@@ -94,7 +94,7 @@ class Summary(Frozen):
     rule: Rule
     target: Noise
     reference: ReferenceSpeed
-    """The speed of reference training in torch, as `harness.machine.reference_training` has it."""
+    """The speed of reference training in torch, as `harness.speed.reference_training` has it."""
     budget_s: Positive
     study_bests: tuple[float | None, ...]
     """The best value of each whole study of the first baseline, counted in steps."""

@@ -16,13 +16,13 @@ from typing import NamedTuple
 
 from harness.calibration.summary import HORIZON_SHARE
 from harness.calibration.target import Curve, Direction
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.seeds import derive, instance_seed
 from harness.plan.plan import PlanRequest, trial_of
 from harness.plan.points import Point, draw_points
-from harness.plan.submissions import Resolved
-from harness.record.table import evaluations
-from harness.seeds import derive, instance_seed
-from harness.trial import Trial, TrialBudget, TrialRecord
+from harness.plan.trial import Trial, TrialBudget, TrialRecord
+from harness.record.tables import evaluations
+from harness.submission.resolution import Resolved
 from workloads.spec import Grid, SuiteWorkload
 
 ROUND_SEED = "calibration"

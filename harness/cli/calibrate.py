@@ -9,15 +9,15 @@ import typer
 
 from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Workload
 from harness.cli.machine import said_on
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from harness.body import RunOptions
     from harness.calibration.procedure import Calibration
     from harness.calibration.summary import Baseline, Summary
+    from harness.execution.body import RunOptions
     from harness.plan.plan import PlanRequest
 
 
@@ -99,7 +99,7 @@ def calibrate(
     from harness.calibration.target import Rule
     from harness.cli.machine import choose_device, interruptible, pick, run_options
     from harness.plan.plan import FRAMEWORKS, PlanRequest, workload_at
-    from harness.registry import suite as suite_of
+    from harness.providers.registry import suite as suite_of
 
     if add + time + bool(check) > 1:
         raise HarnessError(
@@ -140,7 +140,7 @@ def calibrate(
 def _declared(made: Calibration) -> Summary:
     """The summary beside the workload."""
     from harness.calibration.summary import read_summary, summary_path
-    from harness.registry import workload
+    from harness.providers.registry import workload
 
     return read_summary(summary_path(workload(made.request.workload).folder, made.request.suite))
 
@@ -148,7 +148,7 @@ def _declared(made: Calibration) -> Summary:
 def _finish(console: Console, found: Summary, store: Path, *, write: bool) -> None:
     from harness.calibration.declare import changes_of, changes_text, write_changes
     from harness.calibration.summary import summary_path, write_summary
-    from harness.registry import workload
+    from harness.providers.registry import workload
 
     folder, say = workload(found.workload).folder, said_on(console)
     console.print(_table(found))
@@ -200,7 +200,7 @@ def _cells(baseline: Baseline) -> tuple[str, ...]:
 
 def _add(console: Console, made: Calibration, *, write: bool) -> None:
     from harness.calibration.summary import read_summary, summary_path, write_summary
-    from harness.registry import workload
+    from harness.providers.registry import workload
 
     path = summary_path(workload(made.request.workload).folder, made.request.suite)
     known, say = read_summary(path), said_on(console)
@@ -222,8 +222,8 @@ def _check(
 ) -> None:
     from harness.calibration.check import check
     from harness.calibration.summary import read_summary, summary_path, write_summary
-    from harness.display import display_for
-    from harness.registry import workload
+    from harness.display.load import display_for
+    from harness.providers.registry import workload
 
     found = check(request, studies, store, options, display_for(console))
     say = said_on(console)

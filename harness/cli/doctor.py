@@ -25,8 +25,8 @@ def doctor(
     from rich.table import Table
 
     from harness.cli.machine import choose_device, run_options, said_on
-    from harness.doctor import diagnose
-    from harness.registry import suite as suite_of
+    from harness.providers.registry import suite as suite_of
+    from harness.speed.report import diagnose
 
     asked, console = suite_of(suite), Console()
     options = run_options("plain", None, None, asked.hardware.cores)

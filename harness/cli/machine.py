@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from harness.cores import allowed_cores
-from harness.errors import HarnessError, UnknownNameError
-from harness.sandboxes.sandbox import SANDBOXES
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.machine.cores import allowed_cores
+from harness.sandboxes.load import SANDBOXES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.body import RunOptions
+    from harness.execution.body import RunOptions
     from workloads.spec import Suite
 
 NameT = TypeVar("NameT", bound=str)
@@ -93,7 +93,7 @@ def run_options(sandbox: str, data_dir: Path | None, threads: int | None, cores:
         threads: CPU threads an operation may use, or None for what the suite's hardware has.
         cores: the suite's cores.
     """
-    from harness.body import RunOptions
+    from harness.execution.body import RunOptions
 
     pick("sandbox", sandbox, SANDBOXES)
     if data_dir is not None and not data_dir.is_dir():

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Threads, Workload
-from harness.seeds import PUBLIC_ROUND_SEED
+from harness.core.seeds import PUBLIC_ROUND_SEED
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.body import RunOptions
+    from harness.execution.body import RunOptions
     from harness.plan.plan import Plan, PlanRequest
-    from harness.trial import TrialBudget
+    from harness.plan.trial import TrialBudget
 
 COUNT = "the suite's own count"
 Submission = Annotated[
@@ -61,10 +61,10 @@ def run(
     from rich.console import Console
 
     from harness.cli.machine import choose_device, interruptible, pick, run_options, said_on
-    from harness.machine.speed import machine_speed
     from harness.plan.plan import FRAMEWORKS, RULESETS, PlanRequest, plan
     from harness.plan.rounds import seed_of
-    from harness.registry import suite as suite_of
+    from harness.providers.registry import suite as suite_of
+    from harness.speed.factor import machine_speed
 
     hardware = suite_of(suite).hardware
     chosen, remark = choose_device(device, suite_of(suite))
@@ -95,9 +95,10 @@ def run(
 
 def _run(console: Console, made: Plan, store: Path, options: RunOptions) -> None:
     from harness.cli.machine import interruptible
-    from harness.display import display_for, missed, reasons, results_table
-    from harness.executors.local import run_local
-    from harness.plan.store import unfinished, write_plan
+    from harness.display.load import display_for
+    from harness.display.results import missed, reasons, results_table
+    from harness.execution.local import run_local
+    from harness.record.plan import unfinished, write_plan
 
     write_plan(made.trials, store)
     missing = unfinished(made.trials, store)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.errors import HarnessError
-from harness.files import write_whole
+from harness.core.errors import HarnessError
+from harness.core.files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +126,7 @@ def _curves(source: Source, frame: pd.DataFrame) -> pd.DataFrame:
     """The curves of a frame's trials: of the folder, and of the one that was normalised."""
     import pandas as pd
 
-    from harness.record.table import curves_frame
+    from harness.record.tables import curves_frame
 
     own = [curves_frame(source.out)] if source.out else []
     if source.normalise is None:
@@ -138,7 +138,7 @@ def _curves(source: Source, frame: pd.DataFrame) -> pd.DataFrame:
 
 def read_records(out: Path) -> pd.DataFrame:
     """The prepared results frame of a folder of records."""
-    from harness.record.table import results_frame
+    from harness.record.tables import results_frame
     from scoring.frame import prepare
 
     if not out.is_dir():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from harness.record.verify import Finding, Verified
+    from harness.verification.store import Finding, Verified
 
 
 def verify(
@@ -32,10 +32,10 @@ def verify(
     evidence: nothing is computed from them.
     """
     from harness.cli.verify_score import score_misfit
-    from harness.errors import HarnessError
+    from harness.core.errors import HarnessError
     from harness.plan.redraw import known_seed, misfits
     from harness.plan.rounds import read_round
-    from harness.record.verify import Finding, verify_store
+    from harness.verification.store import Finding, verify_store
 
     if not out.is_dir():
         raise HarnessError(f"there is no folder '{out}'", "give the folder of a `harness run`")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from scoring.scoreboard import Scoreboard
@@ -42,7 +42,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _scored(out: Path, said: dict[str, Any], file: Path) -> Scoreboard:
     from harness.cli.score import read_records
-    from harness.record.table import curves_frame
+    from harness.record.tables import curves_frame
     from scoring.evaluate import score_results
     from scoring.refusals import RULES
     from scoring.rules import Rules

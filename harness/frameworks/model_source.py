@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from harness.errors import HarnessError
-from harness.frameworks.adapter import ModelSource
+from harness.core.errors import HarnessError
+from harness.frameworks.base import ModelSource
 from workloads.parameters import BufferSpec, LayerSpec, ParameterSpec, Spec
 
 

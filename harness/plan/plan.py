@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Literal
 
-from harness import registry
-from harness.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.seeds import PUBLIC_ROUND_SEED, commitment, derive, instance_seed
 from harness.plan.points import Point, draw_points, study_seed
-from harness.plan.submissions import Resolved, resolve
-from harness.seeds import PUBLIC_ROUND_SEED, commitment, derive, instance_seed
-from harness.trial import Framework, MachineSpeed, Trial, TrialBudget
+from harness.plan.trial import MachineSpeed, Trial, TrialBudget
+from harness.providers import registry
+from harness.submission.reference import Framework
+from harness.submission.resolution import Resolved, resolve
 from workloads.spec import Ruleset, SuiteWorkload
 
 RulesetName = Literal["external", "self"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from harness import registry
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.seeds import PUBLIC_ROUND_SEED, commitment, instance_seed
 from harness.plan.plan import FRAMEWORKS
 from harness.plan.points import draw_points, study_seed
-from harness.plan.submissions import resolve
-from harness.seeds import PUBLIC_ROUND_SEED, commitment, instance_seed
-from harness.trial import Trial
+from harness.plan.trial import Trial
+from harness.providers import registry
+from harness.submission.resolution import resolve
 
 
 def misfits(trials: Iterable[Trial], round_seed: str | None) -> Iterator[tuple[Trial, str]]:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError
-from harness.record.events import read_events
-from harness.trial import Result, Trial, TrialRecord
+from harness.core.errors import HarnessError
+from harness.plan.trial import Result, Trial, TrialRecord
+from harness.record.log import read_events
 
 TRIAL_FILE = "trial.json"
 EVENTS_FILE = "events.jsonl"

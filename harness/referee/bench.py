@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.frameworks.adapter import Evaluator, Parameters
-from harness.messages import Hello
+from harness.frameworks.base import Evaluator, Parameters
+from harness.protocol.messages import Hello
 from harness.referee.idle import IdleProbe
 from harness.referee.surroundings import Reading
 

@@ -4,11 +4,11 @@ which it has begun goes on elsewhere meanwhile.
 
 from __future__ import annotations
 
+from harness.plan.trial import TrialBudget
 from harness.referee.clock import Clock
 from harness.referee.ending import TrialEndedError
 from harness.referee.idle import IdleProbe
-from harness.sandboxes.sandbox import Cell
-from harness.trial import TrialBudget
+from harness.sandboxes.base import Cell
 
 
 class Brake:

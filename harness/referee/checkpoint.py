@@ -24,13 +24,13 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from harness.errors import CannotWriteError
-from harness.messages import Snapshot
+from harness.core.errors import CannotWriteError
+from harness.plan.trial import Trial
+from harness.protocol.messages import Snapshot
+from harness.protocol.wire import STATE_PREFIX, Tensors, WireError
 from harness.record.attempts import attempts_of, number_of
 from harness.referee.checks import printable
 from harness.referee.observation import Observation, Observed, grid_points
-from harness.trial import Trial
-from harness.wire import STATE_PREFIX, Tensors, WireError
 from workloads.spec import Frozen
 
 CHECKPOINT_FILE = "checkpoint.safetensors"

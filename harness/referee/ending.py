@@ -5,8 +5,8 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+from harness.plan.trial import State
 from harness.referee.checks import printable
-from harness.trial import State
 
 LONGEST = 500
 """Of an error's words, which may be of a worker's making."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from harness.plan.trial import Trial
 from harness.record.recorder import Recorder
 from harness.referee.bench import Bench
 from harness.referee.checks import finite_or_none
 from harness.referee.clock import Clock
 from harness.referee.observation import Observed
-from harness.trial import Trial
 
 
 class Judge:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.frameworks.adapter import Parameters
+from harness.frameworks.base import Parameters
 from workloads.spec import Grid, Target
 
 

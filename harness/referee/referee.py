@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.conditions import disturbances
-from harness.errors import CannotWriteError
-from harness.messages import (
+from harness.core.errors import CannotWriteError
+from harness.machine.host_monitor import disturbances
+from harness.plan.trial import Result, State, Trial
+from harness.protocol.messages import (
     Failed,
     Go,
     Load,
@@ -28,6 +29,7 @@ from harness.messages import (
     Warm,
     WarmUp,
 )
+from harness.protocol.wire import Tensors, Wire, WireClosedError, WireError, WireTimeoutError
 from harness.record.recorder import Recorder
 from harness.referee.bench import Bench
 from harness.referee.brake import Brake
@@ -39,9 +41,7 @@ from harness.referee.judge import Judge
 from harness.referee.observation import Observation, Observed
 from harness.referee.surroundings import Surroundings
 from harness.referee.timetable import Timetable
-from harness.sandboxes.sandbox import Cell
-from harness.trial import Result, State, Trial
-from harness.wire import Tensors, Wire, WireClosedError, WireError, WireTimeoutError
+from harness.sandboxes.base import Cell
 
 SETUP_TIMEOUT_S = 60.0
 """For importing the submission and building the model, and for loading the data."""

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.conditions import between
+from harness.machine.host_monitor import between
 from harness.referee.ending import TrialEndedError
-from harness.sandboxes.sandbox import Use
+from harness.sandboxes.base import Use
 
 Reading = Callable[[], dict[str, Any]]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from harness.plan.trial import Trial
 from harness.referee.observation import grid_points
-from harness.trial import Trial
 
 
 class Timetable:

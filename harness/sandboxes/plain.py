@@ -18,9 +18,9 @@ import sys
 import time
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.machine.variables import SPINNING
-from harness.sandboxes.sandbox import UNCONFINED_STATUS, Confinement, Use
+from harness.sandboxes.base import UNCONFINED_STATUS, Confinement, Use
 from harness.sandboxes.stillness import Stillness, has_ended, stat_fields
 
 START_TIMEOUT_S = 120.0
@@ -38,7 +38,13 @@ class Nursery:
 
     def __init__(self, framework: str, threads: int, has_own_users: bool) -> None:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "harness.worker.nursery", str(theirs.fileno()), framework]
+        command = [
+            sys.executable,
+            "-m",
+            "harness.sandboxes.fork_server",
+            str(theirs.fileno()),
+            framework,
+        ]
         command += ["own-users"] * has_own_users
         self._process = subprocess.Popen(
             command,

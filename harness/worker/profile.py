@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from harness.interface import Submission
-from harness.messages import Profiled
+from harness.protocol.messages import Profiled
+from harness.submission.interface import Submission
 
 Place = tuple[Any, str]
 """A function as its owner and its name there."""

@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.frameworks.adapter import Adapter, Examples, ModelSource, adapter
-from harness.interface import Submission
-from harness.messages import (
+from harness.core.seeds import integer
+from harness.frameworks.base import Adapter, Examples, ModelSource
+from harness.frameworks.load import adapter
+from harness.frameworks.order import Order
+from harness.protocol.messages import (
     TO_WORKER,
     Failed,
     Go,
@@ -37,9 +39,8 @@ from harness.messages import (
     Warm,
     WarmUp,
 )
-from harness.order import Order
-from harness.seeds import integer
-from harness.wire import Tensors, Wire, WireClosedError
+from harness.protocol.wire import Tensors, Wire, WireClosedError
+from harness.submission.interface import Submission
 from harness.worker.budget import WorkerBudget
 from harness.worker.profile import profiled
 from harness.worker.state import Flattener, restored

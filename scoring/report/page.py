@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.files import write_whole
+from harness.core.files import write_whole
 from scoring.draws import METHODS
 from scoring.frame import prepare
 from scoring.pairs import PairTable

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from torch.optim import Adagrad, Optimizer
 
-from harness.interface import Hyperparameters, Schedule
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions import schedules
 from submissions.mathematics.optimizers import TorchProblem
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from torch.optim import Adam, Optimizer
 
-from harness.interface import Hyperparameters, Schedule
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions.mathematics.optimizers import TorchProblem, adam_on_all
 
 

@@ -23,8 +23,8 @@ from typing import Any
 
 from torch.optim import AdamW, Optimizer
 
-from harness.errors import UnknownNameError
-from harness.interface import Hyperparameters, Schedule
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions import schedules
 from submissions.mathematics.optimizers import TorchProblem, is_fused
 from workloads.parameters import Role

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch.optim import AdamW, Optimizer
 
-from harness.interface import Hyperparameters, Schedule
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions.mathematics.optimizers import TorchProblem, adam_on_all
 
 

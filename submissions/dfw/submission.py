@@ -34,8 +34,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.errors import HarnessError, UnknownNameError
-from harness.interface import Stream, Tap
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.submission.interface import Stream, Tap
 from submissions.mathematics.clipping import clipped
 from submissions.mathematics.kronecker_factors import (
     accumulate,

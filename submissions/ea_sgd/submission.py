@@ -23,7 +23,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from harness.interface import Stream
+from harness.submission.interface import Stream
 from submissions.mathematics.flat import flatten, unflatten
 from submissions.mathematics.methods import FixedLoss, Method, fresh_random
 

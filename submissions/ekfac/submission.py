@@ -27,7 +27,7 @@ import math
 
 import torch
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 from submissions.mathematics.eigenbasis import decomposed
 from submissions.mathematics.kronecker_factors import Uses, accumulate, rows, second_moment
 from submissions.mathematics.layerwise import Layer, LayerwiseSubmission

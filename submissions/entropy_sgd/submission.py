@@ -21,7 +21,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.interface import Stream
+from harness.submission.interface import Stream
 from submissions.mathematics.flat import add, flatten
 from submissions.mathematics.methods import FixedLoss, Method, fresh_random
 

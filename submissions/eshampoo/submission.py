@@ -28,7 +28,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions import schedules
 from submissions.mathematics.eigenbasis import eigenbasis, followed_until
 from submissions.mathematics.optimizers import (

@@ -30,8 +30,8 @@ import math
 import torch
 from torch import Tensor
 
-from harness.errors import UnknownNameError
-from harness.interface import Stream
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Stream
 from submissions.mathematics.conjugate_gradients import (
     Solution,
     conjugate_gradients,

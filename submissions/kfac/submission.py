@@ -20,14 +20,14 @@ versions since. Statistics are taken every `observe_every` steps. Inverses are r
 layer, spread over the T_inv steps, so that no step pays for all; a layer stands still until it has
 its first. Embeddings, norms, weights of two layers and layers with a side longer than `max_side`
 get AdamW. Under maximal-update parametrisation both dampings have the factors, and AdamW the rates,
-of `harness.frameworks.parametrisation`.
+of `harness.submission.parametrisation`.
 """
 
 from __future__ import annotations
 
 import torch
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 from submissions.mathematics.kronecker_factors import (
     Uses,
     accumulate,

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions import schedules
 from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem, by_role
 from submissions.mathematics.vectors import chunks, state_lists

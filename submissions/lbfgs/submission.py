@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 from submissions.mathematics.line_search import Loss, Trial
 from submissions.mathematics.quasi_newton import (
     QuasiNewton,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from harness.errors import HarnessError
-from harness.interface import Hyperparameters
+from harness.core.errors import HarnessError
+from harness.submission.interface import Hyperparameters
 
 
 def bound_of(point: Hyperparameters) -> float:

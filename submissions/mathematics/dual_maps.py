@@ -25,7 +25,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 from submissions.mathematics.batching import batched, matrices, tensor_of
 from submissions.mathematics.matrix_sign import newton_schulz, product_dtype
 from submissions.mathematics.symmetric_products import add_product, product

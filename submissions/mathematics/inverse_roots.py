@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 NEWTON_ITERATIONS = 100
 NEWTON_TOLERANCE = 1e-6

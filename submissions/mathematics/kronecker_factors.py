@@ -28,8 +28,8 @@ from typing import NamedTuple
 import torch
 from torch.nn.functional import pad, unfold
 
-from harness.errors import UnknownNameError
-from harness.interface import Tap
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Tap
 from submissions.mathematics.symmetric_products import add_product
 from workloads.parameters import LayerSpec, ParameterSpec, Role
 

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import torch
 from torch.optim import AdamW
 
-from harness.errors import UnknownNameError
-from harness.frameworks.parametrisation import Scaling, scalings
-from harness.interface import Batch, Evaluation, Hyperparameters, Stream, Tap
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Batch, Evaluation, Hyperparameters, Stream, Tap
+from harness.submission.parametrisation import Scaling, scalings
 from submissions import schedules
 from submissions.mathematics.clipping import bound_of
 from submissions.mathematics.kronecker_factors import Uses, preconditionable, uses

@@ -27,7 +27,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 from submissions.mathematics.newton_schulz import Coefficients, iterations
 from submissions.mathematics.symmetric_products import add_product, product
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.errors import HarnessError
-from harness.interface import Batch, Hyperparameters, Schedule, Stream
+from harness.core.errors import HarnessError
+from harness.submission.interface import Batch, Hyperparameters, Schedule, Stream
 from submissions import schedules
 from submissions.mathematics.clipping import bound_of, clipped
 from submissions.mathematics.flat import unflatten

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 
 Coefficients = tuple[float, float, float]
 JORDAN: Coefficients = (3.4445, -4.7750, 2.0315)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.optim import Adam, AdamW, Optimizer
 
-from harness.interface import Hyperparameters, Problem, Schedule
+from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions import schedules
 from workloads.parameters import Role
 

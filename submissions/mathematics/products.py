@@ -25,7 +25,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from harness.interface import Batch, Problem
+from harness.submission.interface import Batch, Problem
 from submissions.mathematics.flat import flatten, unflatten
 
 Product = Callable[[Tensor], Tensor]

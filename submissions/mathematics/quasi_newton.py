@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from harness.interface import Stream
+from harness.submission.interface import Stream
 from submissions.mathematics.flat import assign, flatten
 from submissions.mathematics.line_search import Loss, Trial, Wolfe
 from submissions.mathematics.methods import FixedLoss, Method, fresh_random

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import HarnessError
-from harness.interface import Hyperparameters, Schedule
+from harness.core.errors import HarnessError
+from harness.submission.interface import Hyperparameters, Schedule
 
 Array = npt.NDArray[np.float64]
 

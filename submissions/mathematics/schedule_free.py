@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from submissions.mathematics.optimizers import GroupwiseOptimizer
 from submissions.mathematics.vectors import chunks, kept
 

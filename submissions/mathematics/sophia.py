@@ -7,7 +7,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from harness.interface import Batch, Stream
+from harness.submission.interface import Batch, Stream
 from submissions.mathematics.clipping import clipped
 from submissions.mathematics.methods import Method, first_examples
 

@@ -27,8 +27,8 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.errors import UnknownNameError
-from harness.interface import Hyperparameters, Schedule
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions import schedules
 from submissions.mathematics.dual_maps import KERNELS, MATRICES, duals
 from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem

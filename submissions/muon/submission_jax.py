@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from harness.interface import Hyperparameters, Problem, Schedule
+from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions import schedules
 from submissions.mathematics.newton_schulz import iterations
 from workloads.parameters import ParameterSpec, Role

@@ -25,9 +25,9 @@ import math
 import torch
 from torch import Tensor
 
-from harness.errors import UnknownNameError
-from harness.frameworks.parametrisation import scalings
-from harness.interface import Stream
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Stream
+from harness.submission.parametrisation import scalings
 from submissions.mathematics.conjugate_gradients import conjugate_gradients, residual_below
 from submissions.mathematics.flat import add
 from submissions.mathematics.methods import Method, first_examples, fresh_random

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from harness.errors import HarnessError
-from harness.interface import Built, Hyperparameters, Problem
+from harness.core.errors import HarnessError
+from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions import schedules
 
 

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions import schedules
 from submissions.mathematics.optimizers import TorchProblem
 

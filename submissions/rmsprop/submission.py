@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from torch.optim import Optimizer, RMSprop
 
-from harness.interface import Hyperparameters, Schedule
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions import schedules
 from submissions.mathematics.optimizers import TorchProblem
 

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import optax
 
-from harness.interface import Built, Hyperparameters, Problem
+from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions import schedules
 
 

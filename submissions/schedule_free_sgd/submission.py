@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions.mathematics.optimizers import TorchProblem, with_momentum
 from submissions.mathematics.schedule_free import Directions, ScheduleFree
 

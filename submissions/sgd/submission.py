@@ -18,7 +18,7 @@ from __future__ import annotations
 import torch
 from torch.optim import SGD, Optimizer
 
-from harness.interface import Hyperparameters, Schedule
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions import schedules
 from submissions.mathematics.optimizers import TorchProblem, is_fused
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import optax
 
-from harness.interface import Hyperparameters, Problem, Schedule
+from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions import schedules
 
 

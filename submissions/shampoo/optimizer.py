@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 from submissions.mathematics.inverse_roots import coupled_newton, inverse_root
 from submissions.mathematics.matrix_sign import product_dtype
 from submissions.mathematics.optimizers import GroupwiseOptimizer

@@ -29,7 +29,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions import schedules
 from submissions.mathematics.optimizers import Combined, TorchProblem, adamw, by_role
 from workloads.parameters import Role

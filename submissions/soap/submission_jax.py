@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from harness.interface import Hyperparameters, Problem, Schedule
+from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions import schedules
 from submissions.mathematics.staggering_jax import is_due
 from workloads.parameters import Role

@@ -23,7 +23,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.interface import Batch
+from harness.submission.interface import Batch
 from submissions.mathematics.layerwise import TappedProblem
 from submissions.mathematics.sophia import Sophia
 

@@ -22,8 +22,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.errors import UnknownNameError
-from harness.interface import Batch
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Batch
 from submissions.mathematics.methods import fresh_random
 from submissions.mathematics.products import hessian_product
 from submissions.mathematics.sophia import Sophia

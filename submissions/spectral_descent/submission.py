@@ -25,8 +25,8 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.errors import UnknownNameError
-from harness.interface import Hyperparameters, Schedule
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Hyperparameters, Schedule
 from submissions import schedules
 from submissions.mathematics.batching import batched, matrices, tensor_of
 from submissions.mathematics.dual_maps import polar

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 from submissions.mathematics.eigenbasis import eigenbasis
 from submissions.mathematics.matrix_sign import product_dtype
 from submissions.mathematics.optimizers import GroupwiseOptimizer

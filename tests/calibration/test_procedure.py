@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.body import RunOptions
 from harness.calibration.procedure import Calibration, Effort
 from harness.calibration.summary import (
     Check,
@@ -18,11 +17,12 @@ from harness.calibration.summary import (
 )
 from harness.calibration.target import noise_of, target_of
 from harness.calibration.trials import Places, points_of
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.execution.body import RunOptions
 from harness.plan.plan import PlanRequest
-from harness.plan.submissions import resolve
+from harness.providers.registry import workload
 from harness.record.store import record_paths
-from harness.registry import workload
+from harness.submission.resolution import resolve
 
 REQUEST = PlanRequest(workload="mlp", submission="adamw")
 EFFORT = Effort(horizon_steps=100, points=2, seeds=2, studies=1, baselines=("adamw",))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from harness.calibration.summary import Summary, budget_of, read_summary
 from harness.calibration.target import Curve, Rule, noise_of, steps_to, target_of
-from harness.errors import HarnessError
-from harness.registry import WORKLOADS, workload
+from harness.core.errors import HarnessError
+from harness.providers.registry import WORKLOADS, workload
 from workloads.spec import ReferenceSpeed, Target
 
 SUMMARIES = sorted(WORKLOADS.glob("*/calibration/*.json"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.record.events import read_events
+from harness.record.log import read_events
 from harness.record.store import read_record, record_paths
 
 RUN = "from harness.cli.app import main; main()"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
 from tests.frameworks.kit import Kit, plain
 
 SGD = {"torch": "torch.optim:SGD", "jax": "optax:sgd"}

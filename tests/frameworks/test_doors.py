@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from harness.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
 from tests.frameworks.kit import Kit
 
 FILES = {"torch": "submission.py", "jax": "submission_jax.py"}

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness.frameworks.adapter import ModelSource, adapter
-from harness.interface import Batch
+from harness.frameworks.base import ModelSource
+from harness.frameworks.load import adapter
+from harness.submission.interface import Batch
 from tests.frameworks.kit import HalfSpent, Kit, parameters, plain
 
 DIRECTION = {

@@ -3,8 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.errors import HarnessError, UnknownNameError
-from harness.frameworks.adapter import Judging
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.frameworks.base import Judging
 from tests.frameworks.kit import SOURCE, Kit, examples, parameters
 
 LARGE = examples(5000)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.errors import UnknownNameError
-from harness.interface import Batch
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Batch
 from tests.frameworks.kit import Kit, plain
 
 LAYER = "hidden_2"

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import doctor
 from harness.cli.app import main
-from harness.executors import local
-from harness.machine import speed
-from harness.trial import MachineSpeed
+from harness.execution import local
+from harness.plan.trial import MachineSpeed
+from harness.speed import factor as speed
+from harness.speed import report as doctor
 from tests.record.conftest import Made
 from workloads.spec import ReferenceSpeed
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from harness.cli.import_records import import_records
 from harness.cli.score import read_table
 from harness.cli.verify_score import score_misfit
-from harness.machine import known_speeds
-from harness.messages import Snapshot
+from harness.plan.trial import MachineSpeed, Trial
+from harness.protocol.messages import Snapshot
 from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoints, read_checkpoint
 from harness.referee.observation import Observation, Observed
-from harness.trial import MachineSpeed, Trial
+from harness.speed import known_speeds
 from scoring.evaluate import score_table
 from scoring.logs import study_times
 from scoring.rules import load_rules

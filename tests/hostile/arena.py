@@ -12,16 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness import body, conditions
-from harness.body import RunOptions, run_trial
-from harness.frameworks.adapter import Examples
+from harness.execution import body
+from harness.execution.body import RunOptions, run_trial
+from harness.frameworks.base import Examples
+from harness.machine import host_monitor as conditions
 from harness.plan.plan import PlanRequest, plan
-from harness.record.table import last_attempt
-from harness.sandboxes import libc
-from harness.sandboxes.confine import LAYERS
-from harness.sandboxes.kernel import KernelSandbox, layers
+from harness.plan.trial import Result, State, Trial
+from harness.record.tables import last_attempt
+from harness.sandboxes.kernel import libc
+from harness.sandboxes.kernel.confine import LAYERS
+from harness.sandboxes.kernel.sandbox import KernelSandbox, layers
 from harness.sandboxes.plain import PlainSandbox
-from harness.trial import Result, State, Trial
 from workloads.spec import Grid
 
 CASES = Path(__file__).parent / "cases"

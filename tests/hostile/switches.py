@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness import body
-from harness.frameworks.torch_evaluator import TorchEvaluator
-from harness.frameworks.torch_loss import CrossEntropy
-from harness.messages import Snapshot
-from harness.record.events import BrokenChainError
+from harness.execution import body
+from harness.frameworks.torch.evaluator import TorchEvaluator
+from harness.frameworks.torch.loss import CrossEntropy
+from harness.protocol.messages import Snapshot
+from harness.record.log import BrokenChainError
 from harness.referee import referee
 from harness.referee.clock import Clock
 from harness.referee.observation import Observation
@@ -69,7 +69,7 @@ def clock_of_same_process(arena: Arena) -> bool:
 def flags_are_not_pinned(arena: Arena) -> None:
     """Let a worker's flags be as its submission has set them."""
     (site := arena.folder / "site").mkdir()
-    pin = "from harness.frameworks.torch_adapter import TorchAdapter as a; a.pin = lambda self: 0"
+    pin = "from harness.frameworks.torch.adapter import TorchAdapter as a; a.pin = lambda self: 0"
     (site / "sitecustomize.py").write_text(f"{pin}\n")
     parents_get(arena, lambda: {"PYTHONPATH": str(site)})
 

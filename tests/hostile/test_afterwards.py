@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import body
-from harness.errors import HarnessError
-from harness.record.events import read_events
+from harness.core.errors import HarnessError
+from harness.execution import body
 from harness.record.ledger import Ledger
+from harness.record.log import read_events
 from harness.record.store import EVENTS_FILE
-from harness.record.verify import verify_store
 from harness.sandboxes.plain import Nursery
+from harness.verification.store import verify_store
 
 from . import handed_over, signs, switches
 from .arena import is_running

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from harness.record.events import read_events
+from harness.record.log import read_events
 from harness.record.store import EVENTS_FILE
 
 from . import handed_over, signs

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from harness.body import RunOptions, run_trial
-from harness.frameworks.jax_adapter import JaxAdapter
-from harness.frameworks.torch_adapter import TorchAdapter
+from harness.execution.body import RunOptions, run_trial
+from harness.frameworks.jax.adapter import JaxAdapter
+from harness.frameworks.torch.adapter import TorchAdapter
 from harness.plan.plan import PlanRequest, plan
+from harness.plan.trial import Result
 from harness.referee.idle import ALLOWED_S, IdleProbe
-from harness.trial import Framework, Result
+from harness.submission.reference import Framework
 
 from .arena import CASES, GRID, SPACE
 from .device import Device

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.seeds import commitment
 from harness.plan.plan import PlanRequest, drawn_variant, plan
 from harness.plan.redraw import misfits
 from harness.plan.rounds import draw_round, read_round, reveal_round, seed_of
-from harness.registry import workload
-from harness.seeds import commitment
+from harness.providers.registry import workload
 
 REQUEST = PlanRequest(workload="mlp", submission="adamw")
 

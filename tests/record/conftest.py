@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from harness.canonical import sha256_json
-from harness.conditions import disturbances
+from harness.core.canonical import sha256_json
+from harness.machine.host_monitor import disturbances
 from harness.plan.plan import PlanRequest, plan
-from harness.plan.store import write_plan
+from harness.plan.trial import Result, Trial, TrialRecord
 from harness.record.attempts import attempts_of, ended, number_of
-from harness.record.events import EventLog, read_events
 from harness.record.ledger import Ledger
+from harness.record.log import EventLog, read_events
+from harness.record.plan import write_plan
 from harness.record.store import EVENTS_FILE, write_record
 from harness.referee.timetable import Timetable
-from harness.trial import Result, Trial, TrialRecord
 
 HARDWARE = {"processor": "made", "cores": 2}
 MACHINE = {"drift": 0.01, "stolen_share": 0.0, "others_share": 0.0, "throttled": None}
@@ -40,7 +40,9 @@ class Made:
         return self.store / self.trial.folder
 
     def run(self) -> None:
-        """Plan the trial and run what is missing of it, in the order of `harness.body`."""
+        """Plan the trial and run what is missing of it, in the order of
+        `harness.execution.body`.
+        """
         write_plan([self.trial], self.store)
         events = read_events(self.log) if self.log.exists() else []
         if not ended(events):

@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from harness.body import RunOptions, prepare
+from harness.execution.body import RunOptions, prepare
 from harness.plan.plan import PlanRequest, plan
+from harness.plan.trial import Trial
 from harness.record.attempts import ended
-from harness.record.events import read_events
-from harness.record.table import last_attempt
-from harness.trial import Framework, Trial
+from harness.record.log import read_events
+from harness.record.tables import last_attempt
+from harness.submission.reference import Framework
 
 STEPS = 100
 

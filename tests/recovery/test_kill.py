@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from harness.plan.trial import Trial
 from harness.record.store import read_record
-from harness.record.verify import verify_store
-from harness.trial import Trial
+from harness.verification.store import verify_store
 
 from .conftest import Lives, curve, has_ended
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.messages import Snapshot
+from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
-from harness.record.verify import verify_store
+from harness.protocol.messages import Snapshot
 from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoints
 from harness.referee.observation import Observation, Observed
+from harness.verification.store import verify_store
 from tests.record.conftest import Made
 
 

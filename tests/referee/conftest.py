@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from harness.body import RunOptions, run_trial
+from harness.execution.body import RunOptions, run_trial
 from harness.plan.plan import PlanRequest, plan
-from harness.record.table import last_attempt
+from harness.record.tables import last_attempt
 
 SPACE = """
 summary = "for a test"

@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.record.ledger import Ledger
 from harness.record.store import read_record
-from harness.record.table import curves_frame, results_frame
-from harness.record.verify import verify_store
+from harness.record.tables import curves_frame, results_frame
+from harness.verification.store import verify_store
 
 from .test_states import ADAMW, CLASS, LIVE, acting
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.sandboxes.base import Confinement
 from harness.sandboxes.plain import PlainSandbox, signal_name
-from harness.sandboxes.sandbox import Confinement
 
 
 @pytest.mark.parametrize("number", range(1, 65))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 from scoring.compare import Comparison, compare_entries, comparison_breaches, more_studies
 from scoring.rules import load_rules
 from scoring.speedup import contest, factor

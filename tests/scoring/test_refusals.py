@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from made_frames import frame, row
 
-from harness.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
 from scoring.evaluate import score_results
 
 GOOD = {("muon", "mlp"): [10.0, 11.0], ("adamw", "mlp"): [15.0, 16.0]}

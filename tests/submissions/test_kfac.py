@@ -10,8 +10,8 @@ import torch
 from given_problem import default_point
 from torch import nn
 
-from harness.frameworks.torch_taps import tap_layers
-from harness.interface import Tap
+from harness.frameworks.torch.taps import tap_layers
+from harness.submission.interface import Tap
 from submissions.mathematics.kronecker_factors import rows, uses
 from tests.frameworks.kit import Kit
 from workloads.parameters import LayerSpec

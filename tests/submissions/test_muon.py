@@ -21,7 +21,7 @@ from given_problem import (
     torch_steps,
 )
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 from submissions.mathematics.batching import batched
 from submissions.mathematics.matrix_sign import _multiplied, largest, newton_schulz
 from submissions.mathematics.newton_schulz import JORDAN, iterations

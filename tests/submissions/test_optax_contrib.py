@@ -23,7 +23,7 @@ from given_problem import (
     torch_steps,
 )
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 POINTS: dict[str, dict[str, Any]] = {
     # From 1e-6 the first steps would drown in the rounding of float32 parameters.

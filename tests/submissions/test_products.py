@@ -10,7 +10,7 @@ import torch
 from small_problem import double_problem, fisher, jacobian
 from torch.nn.functional import one_hot
 
-from harness.interface import Batch
+from harness.submission.interface import Batch
 from submissions.mathematics.flat import flatten, unflatten
 from submissions.mathematics.products import (
     Linearisation,

@@ -13,7 +13,7 @@ import schedulefree
 import torch
 from given_problem import draw, gradients, largest_error, torch_problem, torch_steps
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from submissions.schedule_free_adamw.submission import ScheduleFreeAdamW
 from submissions.schedule_free_sgd.submission import ScheduleFreeSgd
 

@@ -18,7 +18,7 @@ from given_problem import (
     torch_steps,
 )
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from submissions.mathematics.inverse_roots import coupled_newton, inverse_root
 from submissions.shampoo.optimizer import Shampoo, blocks
 

@@ -13,7 +13,7 @@ import torch
 from given_problem import default_point
 from workload_models import WorkloadKit
 
-from harness.registry import submission_folders
+from harness.providers.registry import submission_folders
 from tests.frameworks.kit import Kit, plain
 
 FILES = {"torch": "submission.py", "jax": "submission_jax.py"}

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from harness.body import RunOptions, run_trial
+from harness.execution.body import RunOptions, run_trial
 from harness.plan.plan import PlanRequest, plan
 from harness.referee.checkpoint import DRAFT_FILE
-from harness.trial import Framework
+from harness.submission.reference import Framework
 from workloads.spec import Grid
 
 SPACE = 'summary = "x"\nfamily = "x"\nframeworks = ["{}"]\n[default]\nlearning_rate = 0.01\n'
@@ -40,7 +40,7 @@ def build(problem, hyperparameters):
 """,
 }
 SKIP = """
-from harness.messages import Warm
+from harness.protocol.messages import Warm
 from harness.worker.worker import Worker
 
 Worker._warm_up = lambda self, order: self._wire.send(Warm(compile_s=0.0, steps=0))

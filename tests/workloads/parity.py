@@ -19,8 +19,9 @@ import optax
 import torch
 from torch.nn import functional
 
-from harness.frameworks.adapter import Examples, Judging, ModelSource, adapter
-from harness.seeds import philox
+from harness.core.seeds import philox
+from harness.frameworks.base import Examples, Judging, ModelSource
+from harness.frameworks.load import adapter
 from workloads.parameters import initial_parameters
 from workloads.spec import Sizes
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.frameworks.adapter import ModelSource, adapter
-from harness.interface import Batch
+from harness.frameworks.base import ModelSource
+from harness.frameworks.load import adapter
+from harness.submission.interface import Batch
 from tests.frameworks.kit import HalfSpent
 from tests.workloads.parity import Arrays, Twin, apart
 

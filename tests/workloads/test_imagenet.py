@@ -12,11 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from harness import registry
-from harness.errors import HarnessError
-from harness.frameworks.adapter import Examples, ModelSource, adapter
-from harness.order import Order
-from harness.seeds import philox
+from harness.core.errors import HarnessError
+from harness.core.seeds import philox
+from harness.frameworks.base import Examples, ModelSource
+from harness.frameworks.load import adapter
+from harness.frameworks.order import Order
+from harness.providers import registry
 from tests.frameworks.kit import HalfSpent
 from tests.workloads.imagenet_made import CLASSES, SIDE, jpeg, make_folders, make_shards, make_tar
 from workloads.data.decoded import decoded

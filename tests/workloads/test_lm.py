@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness import registry
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.providers import registry
 from tests.workloads.full_size import losses_around_a_step
 from tests.workloads.parity import (
     SEED,

@@ -6,8 +6,8 @@ import optax
 import pytest
 import torch
 
-from harness import registry
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.providers import registry
 from tests.workloads.parity import (
     Twin,
     assert_declared,

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness import registry
-from harness.errors import HarnessError, UnknownNameError
-from harness.interface import Batch
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.providers import registry
+from harness.submission.interface import Batch
 from tests.workloads.parity import (
     Twin,
     apart,

@@ -12,7 +12,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from workloads.data import cifar10
 
 URL = f"https://www.cs.toronto.edu/~kriz/{cifar10.ARCHIVE}"

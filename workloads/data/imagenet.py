@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from workloads.data.paths import default_data_dir
 from workloads.spec import Count, Frozen
 

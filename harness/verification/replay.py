@@ -1,0 +1,142 @@
+"""A trial's result computed again from its raw events, by the rules that the referee goes by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.core.errors import HarnessError
+from harness.machine.host_monitor import disturbances
+from harness.plan.trial import Result, Trial
+from harness.referee.observation import Observation, Observed
+from harness.referee.timetable import Timetable
+
+
+class MisfitError(HarnessError):
+    """Recorded events do not fit each other, or the rules."""
+
+
+class _FellError(Exception):
+    """The referee fell before it had evaluated what was due."""
+
+
+class Replay:
+    """One ended attempt, gone through once more.
+
+    Args:
+        trial: what was run.
+        attempt: its events from `begin` to `end`.
+    """
+
+    def __init__(self, trial: Trial, attempt: Sequence[dict[str, Any]]) -> None:
+        self._trial = trial
+        self._snapshots = [e["data"] for e in attempt if e["kind"] == "snapshot"]
+        self._judged: Iterator[dict[str, Any]] = iter(
+            [e["data"] for e in attempt if e["kind"] == "evaluation"]
+        )
+        self._fell = any(e["kind"] == "fell" for e in attempt)
+        self._end = next(e["data"] for e in attempt if e["kind"] == "end")
+        self._said = Result.model_validate(self._end["result"])
+        self._timetable = Timetable(trial)
+        limit_s = trial.budget.runtime_s
+        self._observation = Observation(trial.grid, trial.target, self._value, limit_s)
+
+    def result(self) -> Result:
+        """What the events say about the trial's end.
+
+        Raises:
+            MisfitError: they do not fit each other.
+        """
+        counted = self._snapshots[:-1] if self._said.state == "diverged" else self._snapshots
+        reached = 0
+        for snapshot in self._snapshots:
+            self._check_place(snapshot, reached)
+            if self._is_over(reached):
+                raise MisfitError(f"grid point {snapshot['grid']}: a snapshot after the end")
+            reached = snapshot["grid"]
+            if snapshot in counted:
+                self._add(snapshot)
+        if (extra := next(self._judged, None)) is not None:
+            raise MisfitError(f"grid point {extra['grid']}: an evaluation that was not due")
+        self._check_state(reached)
+        return self._computed()
+
+    def _add(self, snapshot: dict[str, Any]) -> None:
+        is_last = snapshot["grid"] >= self._timetable.points
+        try:
+            self._observation.add(_observed(snapshot), is_last)
+        except _FellError:
+            if snapshot is not self._snapshots[-1]:
+                raise MisfitError(f"grid point {snapshot['grid']}: its evaluation is due") from None
+
+    def _check_place(self, snapshot: dict[str, Any], reached: int) -> None:
+        """Grid point, step, time and share of a snapshot against the one before it."""
+        place = f"grid point {snapshot['grid']}"
+        previous = next((s for s in self._snapshots if s["grid"] == reached), None)
+        if previous and (
+            snapshot["step"] < previous["step"] or snapshot["timed_s"] < previous["timed_s"]
+        ):
+            raise MisfitError(f"{place}: step or time lies before the snapshot before it")
+        due = self._timetable.reached(reached + 1, snapshot["timed_s"])
+        share = self._timetable.share(snapshot["timed_s"], snapshot["step"])
+        if snapshot["grid"] != due:
+            raise MisfitError(f"{place}: it had to be grid point {due}")
+        if snapshot["share"] != share:
+            raise MisfitError(f"{place}: a share of {snapshot['share']}; time and step say {share}")
+
+    def _value(self, observed: Observed) -> float:
+        """The recorded value of the evaluation that is due now."""
+        data = next(self._judged, None)
+        if data is None and self._fell:
+            raise _FellError
+        if data is None or data["grid"] != observed.grid:
+            found = "none" if data is None else f"that of grid point {data['grid']}"
+            raise MisfitError(
+                f"grid point {observed.grid}: its evaluation is due, found is {found}"
+            )
+        place = (observed.step, observed.timed_s, observed.examples)
+        if (data["step"], data["timed_s"], data["examples"]) != place:
+            raise MisfitError(f"grid point {observed.grid}: snapshot and evaluation differ")
+        value = data["validation"].get(self._trial.target.metric)
+        return math.nan if value is None else float(value)
+
+    def _is_over(self, reached: int) -> bool:
+        by_target = self._observation.hit is not None and self._trial.stop_rule == "target"
+        return by_target or reached >= self._timetable.points
+
+    def _check_state(self, reached: int) -> None:
+        said, hit = self._said.state, self._observation.hit
+        if self._fell and said != "crashed":
+            raise MisfitError(f"the state is '{said}', but the referee fell")
+        if self._is_over(reached) and said != "diverged" and not self._fell:
+            wanted = "reached" if hit else "budget"
+            if said != wanted:
+                raise MisfitError(f"the state is '{said}'; the events say '{wanted}'")
+        elif said in ("reached", "budget"):
+            raise MisfitError(f"the state is '{said}', but the events end before that")
+
+    def _computed(self) -> Result:
+        hit, last = self._observation.hit, self._snapshots[-1] if self._snapshots else None
+        timed_s = self._end["clock"]["timed_s"]
+        if last and timed_s < last["timed_s"]:
+            raise MisfitError("the clock ends before the last snapshot")
+        machine = self._end.get("machine")
+        disturbed = disturbances(machine, self._trial.limits.drift) if machine else ()
+        return self._said.model_copy(
+            update={
+                "disturbed": disturbed,
+                "time_to_target_s": hit.observed.timed_s if hit else None,
+                "last_miss_s": hit.last_miss_s if hit else None,
+                "steps_to_target": hit.observed.step if hit else None,
+                "examples_to_target": hit.observed.examples if hit else None,
+                "timed_s": timed_s,
+                "steps": last["step"] if last else 0,
+                "best_metric": self._observation.best,
+            }
+        )
+
+
+def _observed(snapshot: dict[str, Any]) -> Observed:
+    place = snapshot["grid"], snapshot["step"], snapshot["timed_s"]
+    return Observed(*place, snapshot["claims"]["examples"], {})
