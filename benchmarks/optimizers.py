@@ -38,7 +38,7 @@ from harness.frameworks.base import Examples, ModelSource
 from harness.frameworks.load import adapter
 from harness.frameworks.order import Order
 from harness.providers.registry import submission_folders, workload
-from submissions.mathematics.matrix_sign import product_dtype
+from submissions.common.matrix_sign import product_dtype
 from workloads.parameters import Init, ParameterSpec, Role, initial_parameters
 
 MATRIX, OUT, BIAS = Role.HIDDEN_MATRIX, Role.OUTPUT, Role.BIAS

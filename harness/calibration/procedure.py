@@ -22,7 +22,7 @@ from harness.calibration.summary import (
 )
 from harness.calibration.target import Direction, Noise, Rule, noise_of, target_of
 from harness.calibration.trials import (
-    Places,
+    TrialFactory,
     curve_of,
     final_of,
     points_of,
@@ -83,10 +83,10 @@ class Calibration:
     say: Callable[[str], None]
 
     @property
-    def places(self) -> Places:
+    def factory(self) -> TrialFactory:
         """The maker of its trials."""
         size = registry.workload(self.request.workload).at(self.request.suite)
-        return Places(self.request, size)
+        return TrialFactory(self.request, size)
 
     def run(self) -> Summary:
         """Run what is missing and choose the target from the whole."""
@@ -102,7 +102,7 @@ class Calibration:
         with Pool(self.store, self.jobs, self._finished) as pool:
             found = [self._baseline(name, pool) for name in names]
             again = [self._timed(one, pool) for one in known if one.submission not in names]
-        return tuple(_at(self.places.size.target, baseline) for baseline in (*again, *found))
+        return tuple(_at(self.factory.size.target, baseline) for baseline in (*again, *found))
 
     def timed_anew(self, known: Summary) -> Summary:
         """A summary with the reference and all its baselines timed now, and the budget from it."""
@@ -123,7 +123,7 @@ class Calibration:
 
     def _in(self, pool: Pool) -> Summary:
         first = self._baseline(self.effort.baselines[0], pool)
-        target = self.places.size.target
+        target = self.factory.size.target
         bests = self._whole_studies(pool)
         chosen = target_of(first.curves, bests, target.metric, target.direction, self.effort.rule)
         self.say(f"target: {_noise_text(chosen, target.metric)}")
@@ -137,8 +137,8 @@ class Calibration:
         found, effort = resolve(self.effort.baselines[0]), self.effort
         steps = round(effort.horizon_steps / HORIZON_SHARE)
         trials = registry.suite(self.request.suite).rulesets["external"].trials
-        planned = self.places.whole_studies(found, steps, effort.studies, trials)
-        bests = study_bests(pool.run(planned, self._shared), self.places.size.target.direction)
+        planned = self.factory.whole_studies(found, steps, effort.studies, trials)
+        bests = study_bests(pool.run(planned, self._shared), self.factory.size.target.direction)
         self.say(f"{found.ref.name}: {len(bests)} whole studies, bests {bests}")
         return bests
 
@@ -149,7 +149,7 @@ class Calibration:
         baselines: Sequence[Baseline],
         reference: ReferenceSpeed,
     ) -> Summary:
-        request, target = self.request, self.places.size.target
+        request, target = self.request, self.factory.size.target
         return Summary(
             workload=request.workload,
             suite=request.suite,
@@ -170,7 +170,7 @@ class Calibration:
         found.require(self.request.framework)
         best, tried = self._tune(found, pool)
         steps = self.effort.horizon_steps
-        seeds = self.places.seeds(found, best, steps, self.effort.seeds)
+        seeds = self.factory.seeds(found, best, steps, self.effort.seeds)
         records = pool.run(seeds, self._shared)
         finals = [value for r in records if (value := final_of(r, self.store)) is not None]
         self.say(f"{name}: {len(records)} seeds, mean {np.mean(finals) if finals else 'none'}")
@@ -192,14 +192,14 @@ class Calibration:
         for rung, (length, share) in enumerate(RUNGS, start=1):
             steps = max(1, round(length * self.effort.horizon_steps))
             numbered = numbered[: max(1, round(share * self.effort.points))]
-            trials = self.places.rung(found, numbered, rung, steps)
+            trials = self.factory.rung(found, numbered, rung, steps)
             records = pool.run(trials, self._shared)
             finals = [final_of(record, self.store) for record in records]
             tried += [
                 Tried(point=point, rung_steps=steps, final=final)
                 for (_, point), final in zip(numbered, finals, strict=True)
             ]
-            numbered = _ranked(numbered, finals, self.places.size.target.direction)
+            numbered = _ranked(numbered, finals, self.factory.size.target.direction)
             self.say(f"{found.ref.name}: {len(records)} points to {steps} steps tried")
         return numbered[0][1], tried
 
@@ -223,7 +223,7 @@ class Calibration:
         from harness.machine.hardware import fingerprint
 
         steps = min(self.effort.horizon_steps, TIMING_STEPS)
-        trials = self.places.timing(found, best, steps, TIMING_TRIALS)
+        trials = self.factory.timing(found, best, steps, TIMING_TRIALS)
         records = pool.run_alone(trials, self.options)
         logs = [last_attempt(self.store / record.trial.folder) for record in records]
         times = [interval.step_s for events in logs for interval in intervals(events)]

@@ -35,7 +35,7 @@ SEEDS_STUDY, TIMING_STUDY, WHOLE_STUDY = 100, 200, 300
 are the studies from 1 on."""
 
 
-class Run(NamedTuple):
+class RunSpec(NamedTuple):
     """How long a trial of a calibration is, on which instance, and how it is observed."""
 
     steps: int
@@ -44,7 +44,7 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Places:
+class TrialFactory:
     """What all trials of one calibration share."""
 
     request: PlanRequest
@@ -63,7 +63,9 @@ class Places:
         """
         seed = self._instance(rung, 1)
         return tuple(
-            self._trial(found, _to_the_end(point), (rung, number), Run(steps, seed, TUNING_GRID))
+            self._trial(
+                found, _to_the_end(point), (rung, number), RunSpec(steps, seed, TUNING_GRID)
+            )
             for number, point in points
         )
 
@@ -75,7 +77,7 @@ class Places:
                 found,
                 _to_the_end(point),
                 (SEEDS_STUDY, n),
-                Run(steps, self._instance(SEEDS_STUDY, n), grid),
+                RunSpec(steps, self._instance(SEEDS_STUDY, n), grid),
             )
             for n in range(1, count + 1)
         )
@@ -87,7 +89,7 @@ class Places:
                 found,
                 _to_the_end(point),
                 (TIMING_STUDY, n),
-                Run(steps, self._instance(SEEDS_STUDY, n), self.size.grid),
+                RunSpec(steps, self._instance(SEEDS_STUDY, n), self.size.grid),
             )
             for n in range(1, count + 1)
         )
@@ -107,7 +109,7 @@ class Places:
         for study in range(WHOLE_STUDY, WHOLE_STUDY + studies):
             points = draw_points(found.space, derive(ROUND_SEED, study), trials)
             for number, point in enumerate(points, start=1):
-                run = Run(steps, self._instance(study, number), self.size.grid)
+                run = RunSpec(steps, self._instance(study, number), self.size.grid)
                 made.append(self._trial(found, point, (study, number), run))
         return tuple(made)
 
@@ -115,7 +117,7 @@ class Places:
         request = self.request
         return instance_seed(ROUND_SEED, request.suite, request.workload, study, trial)
 
-    def _trial(self, found: Resolved, point: Point, place: tuple[int, int], run: Run) -> Trial:
+    def _trial(self, found: Resolved, point: Point, place: tuple[int, int], run: RunSpec) -> Trial:
         trial = trial_of(self.request, self.size, found, point, place)
         changes = {
             "budget": TrialBudget(runtime_s=HANG_LIMIT_S, steps=run.steps),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scoring.scoreboard import Scoreboard
 
 
-def score_misfit(out: Path, file: Path) -> str:
+def score_mismatch(out: Path, file: Path) -> str:
     """The first number of a `harness score --json` file that the records do not give; "" if none.
 
     Intervals and ranks (`uncertainty`) are not compared.

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.seeds import philox, worker_seed
-from harness.frameworks.base import Adapter, Evaluator, Examples, Judging, ModelSource
+from harness.frameworks.base import Adapter, EvalConfig, Evaluator, Examples, ModelSource
 from harness.frameworks.load import adapter
 from harness.frameworks.model_source import buffers_of, shapes_of, specs_of
 from harness.frameworks.order import Order
@@ -29,8 +29,8 @@ from harness.record.ledger import Ledger
 from harness.record.log import SCHEMA_VERSION, read_events
 from harness.record.recorder import Observer, Recorder
 from harness.record.store import EVENTS_FILE, locked, result_of, write_record
-from harness.referee.bench import Bench
 from harness.referee.checkpoint import remove_checkpoint
+from harness.referee.context import TrialContext
 from harness.referee.idle import IdleProbe
 from harness.referee.referee import Referee
 from harness.referee.resumption import expected_bytes, left_behind, note_beginning, resumable
@@ -130,8 +130,8 @@ def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer)
         note_beginning(ledger, recorder, beginning, left)
         framework = adapter(trial.framework, trial.device, options.threads)
         framework.pin()
-        bench = _bench(trial, data, framework, options, cores, begun_s=begun_s)
-        checkpoints = resumable(trial, folder, options.checkpoint_s, bench.shapes, left)
+        context = _context(trial, data, framework, options, cores, begun_s=begun_s)
+        checkpoints = resumable(trial, folder, options.checkpoint_s, context.shapes, left)
         confinement = Confinement(
             framework=trial.framework,
             threads=options.threads,
@@ -139,13 +139,13 @@ def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer)
             scratch=scratch,
             log=log,
             view=view,
-            submission=_submission_files(bench.hello.submission),
+            submission=_submission_files(context.hello.submission),
             hidden=(store.absolute(), data.parent),
             cores=cores.worker if cores else (),
         )
-        cell = sandbox(options.sandbox).start(confinement)
-        wire = Wire(cell.connection, TO_REFEREE, max_tensor_bytes=expected_bytes(bench.shapes))
-        return Referee(trial, bench, cell, wire, recorder, checkpoints=checkpoints).run(left)
+        worker = sandbox(options.sandbox).start(confinement)
+        wire = Wire(worker.connection, TO_REFEREE, max_tensor_bytes=expected_bytes(context.shapes))
+        return Referee(trial, context, worker, wire, recorder, checkpoints=checkpoints).run(left)
 
 
 def _submission_files(location: str) -> Path | None:
@@ -169,7 +169,7 @@ def _beginning(trial: Trial, attempt: int, options: RunOptions) -> dict[str, Any
     }
 
 
-def _bench(
+def _context(
     trial: Trial,
     data: Path,
     framework: Adapter,
@@ -177,7 +177,7 @@ def _bench(
     cores: Cores | None,
     *,
     begun_s: float,
-) -> Bench:
+) -> TrialContext:
     workload = registry.workload(trial.workload)
     declared = workload.at(trial.suite)
     sizes = declared.sizes_of(trial.variant)
@@ -185,7 +185,7 @@ def _bench(
     source = ModelSource(workload.package, sizes, workload.spec.loss, trial.precision, is_compiled)
     train = Examples.open(data / "train", declared.limits.resident_gib)
     weights = philox(trial.instance_seed, "weights")
-    return Bench(
+    return TrialContext(
         hello=_hello(trial, source, train, options.threads),
         train_folder=data / "train",
         parameters=initial_parameters(tuple(specs_of(source).values()), weights)
@@ -212,8 +212,8 @@ def _evaluator(
     probe = Examples(train.inputs[first], train.targets[first])
     limit_gib = declared.limits.resident_gib
     splits = {name: Examples.open(data / name, limit_gib) for name in _splits(data)}
-    judging = Judging(declared.evaluation_batch, declared.augmentation)
-    return framework.evaluator(source, splits, probe, judging)
+    eval_config = EvalConfig(declared.evaluation_batch, declared.augmentation)
+    return framework.evaluator(source, splits, probe, eval_config)
 
 
 def _hello(trial: Trial, source: ModelSource, train: Examples, threads: int) -> Hello:

@@ -45,7 +45,8 @@ class Pool:
         self._store, self._jobs, self._finished = store, jobs, finished
 
     def __enter__(self) -> Self:
-        # spawned, because the worker's nursery must start from a process that has computed nothing
+        # spawned, because the worker's fork server must start from a process that has computed
+        # nothing
         context = multiprocessing.get_context("spawn")
         self._processes = ProcessPoolExecutor(self._jobs, context, end_with_parent)
         return self

@@ -62,7 +62,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Judging:
+class EvalConfig:
     """How the referee passes held-out examples."""
 
     batch: int
@@ -72,7 +72,7 @@ class Judging:
 
 
 class Evaluator(Protocol):
-    """The referee's judgement of a snapshot; it owns its model and its copy of the data.
+    """The referee's evaluation of a snapshot; it owns its model and its copy of the data.
 
     A snapshot holds the model's parameters and then its buffers, by name.
     """
@@ -165,7 +165,7 @@ class Adapter(Protocol):
         source: ModelSource,
         splits: Mapping[str, Examples],
         probe: Examples,
-        judging: Judging,
+        eval_config: EvalConfig,
     ) -> Evaluator:
         """An evaluator with its own model and its own copy of the splits on the device."""
         ...

@@ -64,7 +64,7 @@ def crop_side(side: int, how: Augmentation | None) -> int:
 
 
 def centre(side: int, how: Augmentation | None) -> slice:
-    """The rows and columns of a held-out image that are judged."""
+    """The rows and columns of a held-out image that are evaluated."""
     wanted = crop_side(side, how)
     begin = (side - wanted) // 2
     return slice(begin, begin + wanted)

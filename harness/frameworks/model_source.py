@@ -32,7 +32,7 @@ def shapes_of(source: ModelSource) -> dict[str, tuple[int, ...]]:
 
 
 def layers_of(source: ModelSource) -> tuple[LayerSpec, ...]:
-    """The layers that can be tapped."""
+    """The layers that can be captured."""
     layers: tuple[LayerSpec, ...] = importlib.import_module(f"{source.package}.model").layers(
         source.sizes
     )

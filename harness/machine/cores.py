@@ -41,7 +41,7 @@ def pinned(threads: int) -> Iterator[Cores]:
     """Claim cores for a trial, and keep this process, its referee, off them meanwhile.
 
     The worker pins itself, to what is returned. A referee whose own cores would be fewer than its
-    threads keeps all: it computes only while the worker stands still.
+    threads keeps all: it computes only while the worker is frozen.
 
     Args:
         threads: with how many referee and worker compute.

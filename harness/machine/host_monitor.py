@@ -1,8 +1,8 @@
 """The machine around a trial: how fast it is, what others take of it, whether it is throttled.
 
-A reading is taken before GO, while the worker stands still, and when all of it has ended, so that
+A reading is taken before GO, while the worker is frozen, and when all of it has ended, so that
 no submission can bring one about that would get it repeated. What is stamped is only what a
-submission cannot cause: a yardstick that changed, and processor time that the hypervisor took. On
+submission cannot cause: a speed probe that changed, and processor time that the hypervisor took. On
 CUDA also what slows a machine that is cooled and powered as it should be by no load at all: a GPU
 that holds its clocks back while it idles, and processors throttled for heat.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.machine.cores import Cores, allowed_cores
-from harness.machine.speed_probe import VERSION, yardstick_s
+from harness.machine.speed_probe import VERSION, speed_probe_s
 
 NVIDIA_SMI = (
     "nvidia-smi",
@@ -34,17 +34,17 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def reading(device: str, threads: int, cores: Cores | None = None) -> dict[str, Any]:
-    """Yardstick, processor times, load, throttling and, on CUDA, the accelerator's state.
+    """Speed probe, processor times, load, throttling and, on CUDA, the accelerator's state.
 
     `busy_s` and `stolen_s` are of the processors that this process may use, since they started.
 
     Args:
         device: what the trial runs on.
         threads: with how many it computes.
-        cores: how it is pinned, if it is: the yardstick then runs on the worker's own.
+        cores: how it is pinned, if it is: the speed probe then runs on the worker's own.
     """
     found: dict[str, Any] = {
-        "yardstick_s": yardstick_s(threads, cores.worker if cores else ()),
+        "yardstick_s": speed_probe_s(threads, cores.worker if cores else ()),
         "cores": asdict(cores) if cores else None,
         "yardstick": VERSION,
         "load_average": os.getloadavg()[0],
@@ -132,7 +132,7 @@ def between(
         trial_cpu_s: processor seconds that referee and worker used in between.
 
     Returns:
-        `drift`, the yardstick's relative change; `stolen_share` and `others_share` of the allowed
+        `drift`, the speed probe's relative change; `stolen_share` and `others_share` of the allowed
         processors' time; `throttled`, how often more, None if unknown; where a GPU was read,
         `gpu_slowed`, why it was slowed at either reading, as NVML's bits.
     """
@@ -168,7 +168,7 @@ def _slowing(gpu: Mapping[str, Any]) -> int:
     return (gpu["throttle_reasons"] or 0) & SLOWING
 
 
-def disturbances(machine: Mapping[str, Any], limit: float) -> tuple[str, ...]:
+def interference(machine: Mapping[str, Any], limit: float) -> tuple[str, ...]:
     """Why a trial is stamped, from what `between` gave; empty if it is not.
 
     Args:

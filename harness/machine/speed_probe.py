@@ -1,7 +1,7 @@
-"""The yardstick: a fixed piece of work whose time tells how fast the machine is at the moment.
+"""The speed probe: a fixed piece of work whose time tells how fast the machine is at the moment.
 
 Each thread makes its own matrix products, as training does, and copies more than a cache holds.
-It runs before and after each trial, off the clock, while the worker stands still; two that differ
+It runs before and after each trial, off the clock, while the worker is frozen; two that differ
 show that the machine changed in between. It says nothing of how fast the machine trains: that is
 `harness.speed.factor`.
 """
@@ -26,7 +26,7 @@ COPIES = 2
 REPEATS = 5
 
 
-def yardstick_s(threads: int, cores: Collection[int] = ()) -> float:
+def speed_probe_s(threads: int, cores: Collection[int] = ()) -> float:
     """The median wall seconds of one round of the work, all threads at once.
 
     Args:

@@ -128,7 +128,7 @@ class Snapshot(Frozen):
 
 
 class Stopped(Frozen):
-    """The worker stands still. What follows is claimed by it, not measured."""
+    """The worker is frozen. What follows is claimed by it, not measured."""
 
     kind: Literal["STOPPED"] = "STOPPED"
     step: StepCount

@@ -21,7 +21,7 @@ class TrialEndedError(Exception):
         self.reason = reason
 
 
-def fall_of(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Why a referee could not go on, and where, in words fit for the record."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno} in {where.name}"

@@ -46,17 +46,17 @@ class Use:
     cpu_s: float
 
 
-class Cell(Protocol):
+class WorkerProcess(Protocol):
     """One confined worker."""
 
     connection: socket.socket
     """The referee's end of the wire."""
 
     def freeze(self) -> bool:
-        """Stop every thread of the worker; returns whether they stand still, within two seconds."""
+        """Stop every thread of the worker; returns whether they are frozen, within two seconds."""
         ...
 
-    def has_stood_still(self) -> bool:
+    def has_stayed_frozen(self) -> bool:
         """Whether nothing of the worker has run since it was frozen."""
         ...
 
@@ -84,7 +84,7 @@ class Cell(Protocol):
 class Sandbox(Protocol):
     """A way to confine workers."""
 
-    def start(self, confinement: Confinement) -> Cell:
+    def start(self, confinement: Confinement) -> WorkerProcess:
         """Start a worker that waits for HELLO."""
         ...
 

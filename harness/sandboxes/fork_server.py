@@ -3,7 +3,8 @@
 It must import only: a child forked after the parent has computed with several threads hangs.
 Requests come as JSON lines with two descriptors (the worker's wire, its log); answers are the
 worker's process id and, later, its wait status. When the line closes, all children are killed.
-A worker that is the first process of its own namespace has a keeper between it and this parent.
+A worker that is the first process of its own namespace has an init process between it and this
+parent.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def _fork(order: dict[str, Any], descriptors: list[int]) -> Child:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0 and "pids" in order.get("layers", ()):
-        _keep(writer, order, *descriptors)
+        _become_init_process(writer, order, *descriptors)
     if pid == 0:
         _become_worker(order, *descriptors)
     for descriptor in (writer, *descriptors):
@@ -113,7 +114,7 @@ def _fork(order: dict[str, Any], descriptors: list[int]) -> Child:
     return Child(pid, worker)
 
 
-def _keep(writer: int, order: dict[str, Any], wire: int, log: int) -> NoReturn:
+def _become_init_process(writer: int, order: dict[str, Any], wire: int, log: int) -> NoReturn:
     """Fork the worker into its own namespace, tell its number, and end as it ends."""
     libc.die_with_parent(signal.SIGKILL)
     namespaces.hold_first_process()

@@ -37,7 +37,7 @@ class Diagnosis:
 
     rows: tuple[tuple[str, str], ...]
     differences: tuple[str, ...]
-    disturbances: tuple[str, ...]
+    interference: tuple[str, ...]
 
 
 def diagnose(suite: Suite, device: str, options: RunOptions, say: Say | None = None) -> Diagnosis:
@@ -53,7 +53,7 @@ def diagnose(suite: Suite, device: str, options: RunOptions, say: Say | None = N
     found, gpu = hardware(device), accelerator() if device.startswith("cuda") else None
     differences = tuple(_differences(suite, found))
     others, stolen = busy_fractions(LOOK_S)
-    disturbances = tuple(_disturbances(others, stolen, gpu))
+    interference = tuple(_interference(others, stolen, gpu))
     rows = [
         ("suite", f"{suite.name}, meant for {suite.hardware.name}"),
         ("machine", _machine(found)),
@@ -64,11 +64,11 @@ def diagnose(suite: Suite, device: str, options: RunOptions, say: Say | None = N
         ("stolen", f"{100 * stolen:.0f} % by the hypervisor"),
         ("throttled", _throttled()),
         *_gpu_rows(gpu),
-        ("disturbs", "; ".join(disturbances) or "nothing"),
+        ("disturbs", "; ".join(interference) or "nothing"),
         ("isolation", _isolation()),
         ("time", _time(suite, speeds)),
     ]
-    return Diagnosis(tuple(rows), differences, disturbances)
+    return Diagnosis(tuple(rows), differences, interference)
 
 
 def _machine(found: dict[str, Any]) -> str:
@@ -141,7 +141,7 @@ def _cores(suite: Suite, device: str) -> str:
     return pins + (f"; another trial has {text(taken)}{shared}" if taken else "")
 
 
-def _disturbances(others: float, stolen: float, gpu: dict[str, Any] | None) -> Iterator[str]:
+def _interference(others: float, stolen: float, gpu: dict[str, Any] | None) -> Iterator[str]:
     if others > QUIET_SHARE:
         yield "other processes"
     if stolen > QUIET_SHARE:

@@ -1,11 +1,11 @@
-"""Averages of the weights, around any submission: what is judged, and never what is trained.
+"""Averages of the weights, around any submission: what is evaluated, and never what is trained.
 
 A point asks for one by `average`, over the iterates w_t of the steps after `average_start`, taken
 every `average_every` steps (k counts those):
 
     ema    mu_1 = w_1,  mu_k = beta mu_{k-1} + (1 - beta) w_k          beta: `average_decay`
     bema   mu_0 = w_0,  mu_k = (1 - beta_t) mu_{k-1} + beta_t w_k,   beta_t = (rho + gamma t)^-kappa
-           judged: mu_k + alpha_t (w_k - w_0),                    alpha_t = (rho + gamma t)^-eta
+        evaluated: mu_k + alpha_t (w_k - w_0),                    alpha_t = (rho + gamma t)^-eta
 
 with t the steps since the start, kappa `average_power` (0.5), eta `bias_power` (0.2), rho
 `average_lag` (10) and gamma `average_multiplier` (1). BEMA's second term makes up for the lag of
@@ -62,7 +62,7 @@ def averaged(
 
 
 class Averaged:
-    """A submission of which an average is judged; `inner` is driven as it is."""
+    """A submission of which an average is evaluated; `inner` is driven as it is."""
 
     averages_weights = True
 

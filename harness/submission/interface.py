@@ -32,8 +32,8 @@ class Built:
     optimizer: Any
     """The transformation."""
     schedule: Schedule | None = None
-    judged: Callable[[Any, Any], Any] | None = None
-    """From its state and the live parameters to the parameters to be judged."""
+    eval_parameters: Callable[[Any, Any], Any] | None = None
+    """From its state and the live parameters to the parameters to be evaluated."""
     takes_factor: bool = False
     """Whether its `update` takes the schedule's factor, as the argument `factor` (a scalar array),
     to use it where the method wants it; else its whole update is multiplied by the factor."""
@@ -53,7 +53,7 @@ class Evaluation(NamedTuple, Generic[Array]):
     loss: Array
 
 
-class Tap(NamedTuple, Generic[Array]):
+class Capture(NamedTuple, Generic[Array]):
     """What passed through one layer in one backward pass.
 
     `inputs` is (batch, ..., in); `output_gradients` is (batch, ..., out), the gradients of the
@@ -119,7 +119,7 @@ class Problem(Protocol[Array]):
     specs: Mapping[str, ParameterSpec]
     """Role, shape and widths of each parameter, under the same names and in the same order."""
     layers: tuple[LayerSpec, ...]
-    """Layers whose inputs and output-gradients can be tapped."""
+    """Layers whose inputs and output-gradients can be captured."""
     loss: Loss[Array]
     budget: BudgetView
     batch_size: int
@@ -145,7 +145,7 @@ class Submission(Protocol):
 
     @property
     def averages_weights(self) -> bool:
-        """Whether what is judged are not the weights that were trained with.
+        """Whether what is evaluated are not the weights that were trained with.
 
         Batch statistics are then recomputed for what `eval_parameters` gives, on the clock, from
         the first batches of the instance's order.
@@ -165,7 +165,7 @@ class Submission(Protocol):
         ...
 
     def eval_parameters(self) -> Mapping[str, Any]:
-        """The parameters to be judged, by name: the live ones, an average, ..."""
+        """The parameters to be evaluated, by name: the live ones, an average, ..."""
         ...
 
     def learning_rate(self) -> float | None:

@@ -97,7 +97,7 @@ def module_of(file: Path) -> ModuleType:
     return module
 
 
-def room(module: ModuleType, file: Path) -> Callable[..., Any] | type[Any]:
+def load_entry(module: ModuleType, file: Path) -> Callable[..., Any] | type[Any]:
     """The entry of a submission's module: its class `Submission` or its function `build`.
 
     Raises:

@@ -23,8 +23,8 @@ No optimizer needs to know: it is given w in place of W = A w, with gradients A 
 for all. For a step that wants the factor r, A = r (adam, shampoo) or sqrt(r) (sgd). This is the
 symmetry of abc-parametrisations, and an output multiplier is the same thing: where a model ties its
 logits to the embedding, or has attention, it names the weights that carry their multipliers s
-(`ParameterSpec.place_scale`), and W = s A w starts s times as large. Decoupled decay is not scaled
-with r: it stays eta lambda.
+(`ParameterSpec.mup_multiplier`), and W = s A w starts s times as large. Decoupled decay is not
+scaled with r: it stays eta lambda.
 
 The step of kfac does not depend on A, and its rate never on the width, but its damping does: what
 is added to the factors A and S has to follow their largest eigenvalues, m_in and 1 / m_out (with
@@ -126,7 +126,7 @@ def _scaling(
     spec: ParameterSpec, specs: Mapping[str, ParameterSpec], scheme: str, rule: str
 ) -> Scaling:
     reads, writes = _widths(spec, specs, scheme)
-    place = spec.place_scale.absolute if scheme == "umup" else spec.place_scale.relative
+    place = spec.mup_multiplier.absolute if scheme == "umup" else spec.mup_multiplier.relative
     rate = _rate(spec, (reads, writes), scheme, rule)
     multiplier = place * (math.sqrt(rate) if rule == "sgd" else rate)
     step = rate * {"sgd": place**2, "kfac": 1.0}.get(rule, place)

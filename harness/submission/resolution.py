@@ -98,7 +98,7 @@ def _known(name: str, folder: Path) -> Resolved:
     found = _folder(folder, name)
     if folder.parent != SUBMISSIONS:
         return found
-    shared = [*SUBMISSIONS.glob("*.py"), *_files(SUBMISSIONS / "mathematics")]
+    shared = [*SUBMISSIONS.glob("*.py"), *_files(SUBMISSIONS / "common")]
     digest = found.ref.content_hash[:32] + sha256_files(SUBMISSIONS, shared)[:32]
     location = folder.relative_to(SUBMISSIONS.parent).as_posix()
     ref = SubmissionRef(name=name, location=location, content_hash=digest)

@@ -20,7 +20,7 @@ from harness.record.imported import PublishedEvaluation, result_of_evaluations
 from harness.record.ledger import LEDGER_FILE
 from harness.record.log import read_events
 from harness.record.store import EVENTS_FILE, read_record, record_paths, record_text
-from harness.verification.replay import MisfitError, Replay
+from harness.verification.replay import MismatchError, Replay
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ def verify_store(store: Path) -> Verified:
     lines: list[dict[str, Any]] = []
     try:
         lines = _ledger_lines(store)
-    except MisfitError as error:
+    except MismatchError as error:
         findings.append(Finding(LEDGER_FILE, error.message))
     known = {line["data"]["identity"]: line["data"] for line in lines if line["kind"] == "planned"}
     for path in paths:
         try:
             record = check_record(store, path, lines)
             records.append(record)
-        except MisfitError as error:
+        except MismatchError as error:
             findings.append(Finding(str(path.parent.relative_to(store)), error.message))
     have = {str(path.parent.relative_to(store)) for path in paths}
     findings.extend(
@@ -98,7 +98,9 @@ def check_record(store: Path, path: Path, ledger: Sequence[dict[str, Any]]) -> T
         _check_events(record, events)
         _check_ledger(record, events, ledger)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise MisfitError(f"{EVENTS_FILE}: an event lacks what it must have: {error!r}") from error
+        raise MismatchError(
+            f"{EVENTS_FILE}: an event lacks what it must have: {error!r}"
+        ) from error
     return record
 
 
@@ -107,25 +109,25 @@ def _trial_file(store: Path, path: Path) -> TrialRecord:
         record = read_record(path)
         text = path.read_bytes()
     except (HarnessError, OSError) as error:
-        raise MisfitError(str(error)) from error
+        raise MismatchError(str(error)) from error
     trial, folder = record.trial, str(path.parent.relative_to(store))
     if record.identity != trial.identity:
-        raise MisfitError(f"{path.name}: the identity is not the hash of the trial")
+        raise MismatchError(f"{path.name}: the identity is not the hash of the trial")
     if folder != trial.folder:
-        raise MisfitError(f"{path.name}: the trial belongs into {trial.folder}")
+        raise MismatchError(f"{path.name}: the trial belongs into {trial.folder}")
     if text != record_text(record).encode():
-        raise MisfitError(f"{path.name}: not the bytes that a trial is written as")
+        raise MismatchError(f"{path.name}: not the bytes that a trial is written as")
     return record
 
 
 def _whole(log: Path) -> list[dict[str, Any]]:
-    """A log's events; a torn end is a misfit too, though an interruption may leave one."""
+    """A log's events; a torn end is a mismatch too, though an interruption may leave one."""
     try:
         events, content = read_events(log), log.read_bytes()
     except (HarnessError, OSError) as error:
-        raise MisfitError(str(error)) from error
+        raise MismatchError(str(error)) from error
     if content and not content.endswith(b"\n"):
-        raise MisfitError(
+        raise MismatchError(
             f"{log.name}: the last line is torn; if an interruption left it, run the trial again"
         )
     return events
@@ -138,14 +140,14 @@ def _ledger_lines(store: Path) -> list[dict[str, Any]]:
     lines = _whole(path)
     for line in lines:
         if "identity" not in line["data"]:
-            raise MisfitError(f"line {line['seq'] + 1} names no trial")
+            raise MismatchError(f"line {line['seq'] + 1} names no trial")
     return lines
 
 
 def _check_events(record: TrialRecord, events: list[dict[str, Any]]) -> None:
     trial, attempts = record.trial, attempts_of(events)
     if events and not attempts:
-        raise MisfitError(f"{EVENTS_FILE}: no event 'begin'")
+        raise MismatchError(f"{EVENTS_FILE}: no event 'begin'")
     if attempts and attempts[0][0]["data"].get("origin") == "imported":
         _check_imported(record, attempts[0])
         return
@@ -157,22 +159,22 @@ def _check_events(record: TrialRecord, events: list[dict[str, Any]]) -> None:
         if (end := end_of(attempt)) is None:
             continue
         if attempt is not attempts[-1] and attempt[-1]["kind"] != "rerun":
-            raise MisfitError(f"attempt {number} has ended and was run again without a rerun")
+            raise MismatchError(f"attempt {number} has ended and was run again without a rerun")
         _check_equal(Replay(trial, attempt).result(), Result.model_validate(end["data"]["result"]))
     said = Result.model_validate(events[-1]["data"]["result"]) if ended(events) else None
     if record.result is not None and said is None:
-        raise MisfitError("trial.json has a result and the events do not end")
+        raise MismatchError("trial.json has a result and the events do not end")
     if record.result is not None and said is not None:
         _check_equal(said, record.result)
 
 
 def _check_beginning(trial: Trial, data: dict[str, Any], number: int, before: int) -> None:
     if data["identity"] != trial.identity:
-        raise MisfitError(f"attempt {number} is of another trial")
+        raise MismatchError(f"attempt {number} is of another trial")
     if data["attempt"] != number or number <= before:
-        raise MisfitError(f"what follows attempt {before} calls itself attempt {number}")
+        raise MismatchError(f"what follows attempt {before} calls itself attempt {number}")
     if data["fingerprint"] != sha256_json(data["hardware"])[:12]:
-        raise MisfitError(f"attempt {number}: the fingerprint is not the hash of the hardware")
+        raise MismatchError(f"attempt {number}: the fingerprint is not the hash of the hardware")
 
 
 def _check_imported(record: TrialRecord, events: list[dict[str, Any]]) -> None:
@@ -197,7 +199,7 @@ def _check_equal(computed: Result, said: Result) -> None:
     for name in Result.model_fields:
         ours, theirs = getattr(computed, name), getattr(said, name)
         if ours != theirs:
-            raise MisfitError(f"{name} is {theirs!r}; the events say {ours!r}")
+            raise MismatchError(f"{name} is {theirs!r}; the events say {ours!r}")
 
 
 def _check_ledger(
@@ -209,33 +211,33 @@ def _check_ledger(
     ours = [line for line in ledger if line["data"]["identity"] == record.identity]
     planned = [line["data"] for line in ours if line["kind"] == "planned"]
     if len(planned) != 1:
-        raise MisfitError(f"planned {len(planned)} times in {LEDGER_FILE}; it must be once")
+        raise MismatchError(f"planned {len(planned)} times in {LEDGER_FILE}; it must be once")
     expected = {"folder": record.trial.folder, "round": record.trial.round_commitment}
     if any(planned[0].get(name) != value for name, value in expected.items()):
-        raise MisfitError(f"{LEDGER_FILE} has planned it otherwise")
+        raise MismatchError(f"{LEDGER_FILE} has planned it otherwise")
     if ours[0]["kind"] != "planned":
-        raise MisfitError(f"{LEDGER_FILE} has it begin before it was planned")
+        raise MismatchError(f"{LEDGER_FILE} has it begin before it was planned")
     for missing in _missing_lines(attempts, [(line["kind"], line["data"]) for line in ours]):
-        raise MisfitError(f"{LEDGER_FILE} lacks {missing}")
+        raise MismatchError(f"{LEDGER_FILE} lacks {missing}")
     _check_lives(events, ours)
     if record.result is None:
         return
     last = [line["data"]["events"] for line in ours if line["kind"] == "ended"][-1]
     if last != events[-1]["hash"]:
-        raise MisfitError(f"{LEDGER_FILE} has another end of it")
+        raise MismatchError(f"{LEDGER_FILE} has another end of it")
 
 
 def _check_lives(events: list[dict[str, Any]], ours: list[dict[str, Any]]) -> None:
     """What the ledger has of a trial and its events have not: an attempt that was thrown away."""
     begun = [line["data"]["attempt"] for line in ours if line["kind"] == "begun"]
     if twice := next((n for n in begun if begun.count(n) > 1), None):
-        raise MisfitError(f"{LEDGER_FILE} has attempt {twice} begin {begun.count(twice)} times")
+        raise MismatchError(f"{LEDGER_FILE} has attempt {twice} begin {begun.count(twice)} times")
     ends = {event["hash"] for event in events if event["kind"] == "end"}
     lost = {line["data"]["events"] for line in ours if line["data"].get("lost")}
     for line in ours:
         if line["kind"] == "ended" and line["data"]["events"] not in ends | lost:
             attempt = line["data"]["attempt"]
-            raise MisfitError(f"{LEDGER_FILE} has an end of attempt {attempt} that is not there")
+            raise MismatchError(f"{LEDGER_FILE} has an end of attempt {attempt} that is not there")
 
 
 def _missing_lines(

@@ -28,7 +28,7 @@ class Stopwatch:
         self._synchronize, self._is_running = synchronize, False
         self.seconds, self.calls = 0.0, 0
 
-    def put_around(self, places: Iterable[Place]) -> None:
+    def wrap(self, places: Iterable[Place]) -> None:
         """Time these functions from now on."""
         for owner, name in places:
             setattr(owner, name, self._timed(getattr(owner, name)))
@@ -67,8 +67,8 @@ def profiled(
         limits: the number of steps, and the seconds after which no other begins.
     """
     data, both, steps = Stopwatch(synchronize), Stopwatch(synchronize), 0
-    data.put_around([(stream, "next")])
-    both.put_around(passes)
+    data.wrap([(stream, "next")])
+    both.wrap(passes)
     synchronize()
     start_s = time.perf_counter()
     while steps < limits[0] and time.perf_counter() - start_s < limits[1]:

@@ -13,7 +13,7 @@ from scoring.compare import LEVEL, Comparison
 from scoring.draws import METHODS
 from scoring.report.tables import DESCRIPTIVE, SCREENING, entry_table, number
 from scoring.scoreboard import Scoreboard
-from scoring.speedup import Contest
+from scoring.speedup import PairwiseComparison
 from scoring.uncertainty import Uncertainty
 
 
@@ -103,7 +103,7 @@ def print_comparison(
     out.print(seen.verdict(), markup=False)
 
 
-def _surety(drawn: Contest | None) -> tuple[str, str]:
+def _surety(drawn: PairwiseComparison | None) -> tuple[str, str]:
     if drawn is None:
         return "-", "-"
     low, _, high = drawn.interval(LEVEL)

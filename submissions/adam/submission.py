@@ -16,7 +16,7 @@ from __future__ import annotations
 from torch.optim import Adam, Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.mathematics.optimizers import TorchProblem, adam_on_all
+from submissions.common.optimizers import TorchProblem, adam_on_all
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -25,8 +25,8 @@ from torch.optim import AdamW, Optimizer
 
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import TorchProblem, is_fused
+from submissions.common import schedules
+from submissions.common.optimizers import TorchProblem, is_fused
 from workloads.parameters import Role
 
 CORRECTED = ("declared", "hidden")

@@ -23,7 +23,7 @@ import torch
 from torch.optim import AdamW, Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.mathematics.optimizers import TorchProblem, adam_on_all
+from submissions.common.optimizers import TorchProblem, adam_on_all
 
 
 class AdamS(AdamW):

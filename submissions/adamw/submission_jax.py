@@ -6,7 +6,7 @@ import jax
 import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
-from submissions import schedules
+from submissions.common import schedules
 
 
 def build(

@@ -25,8 +25,8 @@ from __future__ import annotations
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import TorchProblem
+from submissions.common import schedules
+from submissions.common.optimizers import TorchProblem
 
 from .optimizer import DAdaptAdam
 

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 
 from harness.submission.interface import Stream
-from submissions.mathematics.flat import add, flatten
-from submissions.mathematics.methods import FixedLoss, Method, fresh_random
+from submissions.common.flat import add, flatten
+from submissions.common.methods import FixedLoss, Method, fresh_random
 
 
 class Submission(Method):

@@ -32,8 +32,8 @@ import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.mathematics.optimizers import MomentumMethod, TorchProblem, with_momentum
-from submissions.mathematics.vectors import chunks, kept, state_lists
+from submissions.common.optimizers import MomentumMethod, TorchProblem, with_momentum
+from submissions.common.vectors import chunks, kept, state_lists
 
 
 class Mda(MomentumMethod):

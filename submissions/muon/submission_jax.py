@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
-from submissions import schedules
-from submissions.mathematics.newton_schulz import iterations
+from submissions.common import schedules
+from submissions.common.newton_schulz import iterations
 from workloads.parameters import ParameterSpec, Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ import optax
 
 from harness.core.errors import HarnessError
 from harness.submission.interface import Built, Hyperparameters, Problem
-from submissions import schedules
+from submissions.common import schedules
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

@@ -16,8 +16,8 @@ from __future__ import annotations
 from torch.optim import Optimizer, RMSprop
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import TorchProblem
+from submissions.common import schedules
+from submissions.common.optimizers import TorchProblem
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -19,8 +19,8 @@ import torch
 from torch.optim import SGD, Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import TorchProblem, is_fused
+from submissions.common import schedules
+from submissions.common.optimizers import TorchProblem, is_fused
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

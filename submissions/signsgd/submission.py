@@ -17,8 +17,8 @@ import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.mathematics.optimizers import MomentumMethod, TorchProblem, with_momentum
-from submissions.mathematics.vectors import chunks, state_lists
+from submissions.common.optimizers import MomentumMethod, TorchProblem, with_momentum
+from submissions.common.vectors import chunks, state_lists
 
 
 class SignSgd(MomentumMethod):

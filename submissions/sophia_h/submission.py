@@ -24,9 +24,9 @@ from torch import Tensor
 
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Batch
-from submissions.mathematics.methods import fresh_random
-from submissions.mathematics.products import hessian_product
-from submissions.mathematics.sophia import Sophia
+from submissions.common.methods import fresh_random
+from submissions.common.products import hessian_product
+from submissions.common.sophia import Sophia
 
 PROBES = ("normal", "rademacher")
 

@@ -16,7 +16,7 @@ from harness.calibration.summary import (
     write_summary,
 )
 from harness.calibration.target import noise_of, target_of
-from harness.calibration.trials import Places, points_of
+from harness.calibration.trials import TrialFactory, points_of
 from harness.core.errors import HarnessError
 from harness.execution.body import RunOptions
 from harness.plan.plan import PlanRequest
@@ -117,10 +117,10 @@ def test_a_check_takes_the_place_of_its_frameworks_last(
 
 
 def test_a_trial_in_steps_has_the_schedule_of_the_whole_budget() -> None:
-    places = Places(REQUEST, workload("mlp").at("quick"))
+    factory = TrialFactory(REQUEST, workload("mlp").at("quick"))
     adamw = resolve("adamw")
     (point,) = points_of(adamw, REQUEST, 1)
-    (trial,) = places.rung(adamw, [(1, point)], rung=1, steps=30)
+    (trial,) = factory.rung(adamw, [(1, point)], rung=1, steps=30)
     assert (point["horizon"], trial.point["horizon"]) == (0.75, 1.0)
     assert (trial.budget.steps, trial.stop_rule) == (30, "budget")
     assert not trial.is_scored

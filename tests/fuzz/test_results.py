@@ -1,4 +1,4 @@
-"""Checkpoints, published logs, tables, scores, the machine's yardstick: no traceback, no hang."""
+"""Checkpoints, published logs, tables, scores, the machine's speed probe: no traceback, no hang."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from harness.cli.import_records import import_records
 from harness.cli.score import read_table
-from harness.cli.verify_score import score_misfit
+from harness.cli.verify_score import score_mismatch
 from harness.plan.trial import MachineSpeed, Trial
 from harness.protocol.messages import Snapshot
 from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoints, read_checkpoint
-from harness.referee.observation import Observation, Observed
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 from harness.speed import known_speeds
 from scoring.evaluate import score_table
 from scoring.logs import study_times
@@ -42,9 +42,9 @@ def checkpoint_of(trial: Trial, folder: Path) -> Path:
     checkpoints.wanted_bytes(trial.grid.evaluate_every, 1.0)
     state = {"state/0": np.zeros(3, np.float32)}
     checkpoints.without_state(Snapshot(step=1, state="{}"), state)
-    observation = Observation(trial.grid, trial.target, lambda _: 0.0)
-    seen = Observed(trial.grid.evaluate_every, 1, 1.0, 128, {})
-    checkpoints.keep(seen, (1.0, {}), observation, lambda *_: None)
+    search = TargetSearch(trial.grid, trial.target, lambda _: 0.0)
+    seen = HeldSnapshot(trial.grid.evaluate_every, 1, 1.0, 128, {})
+    checkpoints.keep(seen, (1.0, {}), search, lambda *_: None)
     return folder / CHECKPOINT_FILE
 
 
@@ -114,7 +114,7 @@ def score(made_once: Made, tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @example(None)
 def test_scores(made_once: Made, score: bytes, data: st.DataObject | None) -> None:
     content = DEEP if data is None else data.draw(mutated(score) | st.binary(max_size=100))
-    survives(lambda path: score_misfit(made_once.store, path), content)
+    survives(lambda path: score_mismatch(made_once.store, path), content)
 
 
 @FUZZ

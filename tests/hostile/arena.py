@@ -51,11 +51,11 @@ class Box:
     """A sandbox whose bounds are changed for a test."""
 
     def __init__(self, inner: Any, changes: Mapping[str, Any]) -> None:
-        self.inner, self.changes, self.cell = inner, changes, None
+        self.inner, self.changes, self.worker = inner, changes, None
 
     def start(self, confinement: Any) -> Any:
-        self.cell = self.inner.start(replace(confinement, **self.changes))
-        return self.cell
+        self.worker = self.inner.start(replace(confinement, **self.changes))
+        return self.worker
 
     def unenforced(self) -> tuple[str, ...]:
         return tuple(self.inner.unenforced())
@@ -135,7 +135,7 @@ class Arena:
         self.port = 0
         monkeypatch.setattr(body, "sandbox", lambda name: self.box())
         # neither the machine's speed nor exact metrics matter here; both take long
-        monkeypatch.setattr(conditions, "yardstick_s", lambda *_: 0.02)
+        monkeypatch.setattr(conditions, "speed_probe_s", lambda *_: 0.02)
         monkeypatch.setattr(Examples, "open", partial(_few_held_out, Examples.open))
 
     @property

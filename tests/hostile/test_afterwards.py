@@ -12,7 +12,7 @@ from harness.execution import body
 from harness.record.ledger import Ledger
 from harness.record.log import read_events
 from harness.record.store import EVENTS_FILE
-from harness.sandboxes.plain import Nursery
+from harness.sandboxes.plain import ForkServer
 from harness.verification.store import verify_store
 
 from . import handed_over, signs, switches
@@ -57,7 +57,7 @@ def test_a_worker_that_has_left_its_group_is_killed_by_its_number(arena, is_kill
     if not is_killed_by_number:
         switches.kill_by_group(arena)
     arena.run("leave_group")
-    pid = arena.last.cell.pid
+    pid = arena.last.worker.pid
     assert lives_on(pid) != is_killed_by_number
     if not is_killed_by_number:
         os.kill(pid, signal.SIGKILL)
@@ -67,7 +67,7 @@ def test_a_worker_that_is_not_killed_lives_on(arena):
     switches.impatient(arena)
     switches.kill_by_terminating(arena)
     arena.run("ignore_signals", **TIMED)
-    pid = arena.last.cell.pid
+    pid = arena.last.worker.pid
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, 0)
     os.killpg(pid, signal.SIGKILL)
@@ -119,7 +119,7 @@ def test_a_worker_that_has_killed_its_parent_harms_no_later_trial(arena):
 def test_were_the_dead_parent_kept_the_next_trial_would_not_start(arena, monkeypatch):
     arena.plain()
     arena.run("kill_parent")
-    monkeypatch.setattr(Nursery, "is_alive", True)
+    monkeypatch.setattr(ForkServer, "is_alive", True)
     with pytest.raises(HarnessError, match="parent process of the workers"):
         arena.run("fingerprint_shapes", trial=2)
 

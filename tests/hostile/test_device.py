@@ -24,7 +24,7 @@ ADAPTERS: dict[str, Any] = {"torch": TorchAdapter, "jax": JaxAdapter}
 
 
 class Watch:
-    """Looks at the device at GO and at every snapshot, while the worker stands still."""
+    """Looks at the device at GO and at every snapshot, while the worker is frozen."""
 
     def __init__(self, device: Device) -> None:
         self.device, self.before_s, self.idle = device, 0.0, list[bool]()
@@ -90,7 +90,7 @@ def test_all_work_of_an_honest_worker_is_on_the_clock(late: Late, framework: Fra
 def test_work_left_queued_makes_the_trial_invalid(late: Late, framework: Framework) -> None:
     result = late.run(framework, is_honest=False)
     assert result.state == "invalid"
-    assert "while the worker stood still" in result.reason
+    assert "while the worker was frozen" in result.reason
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])

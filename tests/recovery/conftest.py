@@ -137,8 +137,8 @@ def _is_over(pid: int) -> bool:
 
 
 def worker_of(referee: int) -> list[int]:
-    """The processes that a referee's nursery has forked."""
-    return [worker for nursery in children_of(referee) for worker in children_of(nursery)]
+    """The processes that a referee's fork server has forked."""
+    return [worker for fork_server in children_of(referee) for worker in children_of(fork_server)]
 
 
 def has_ended(trial: Trial, store: Path) -> bool:

@@ -9,7 +9,7 @@ import torch
 from given_problem import default_point
 
 from harness.submission.interface import Batch
-from submissions.mathematics.flat import flatten
+from submissions.common.flat import flatten
 from tests.frameworks.kit import Kit
 
 

@@ -11,7 +11,7 @@ from small_problem import DoubleStream, double_kit, submission, values
 
 from harness.core.errors import HarnessError
 from harness.providers.registry import submission_folders
-from submissions.mathematics.clipping import clipped
+from submissions.common.clipping import clipped
 from tests.frameworks.kit import Kit, plain
 
 CLIPPING = (

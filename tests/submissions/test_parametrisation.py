@@ -20,7 +20,7 @@ from harness.frameworks.order import Order
 from harness.providers.registry import submission_folders
 from harness.submission.interface import Hyperparameters
 from harness.submission.parametrisation import scalings
-from submissions.mathematics.kronecker_factors import factored_damping
+from submissions.common.kronecker_factors import factored_damping
 from tests.frameworks.kit import SEED, HalfSpent, Kit, plain
 from workloads.mlp import model
 from workloads.parameters import ParameterSpec, initial_parameters

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers.registry import submission_folders
-from submissions import schedules
-from submissions.mathematics.refinement import refined
+from submissions.common import schedules
+from submissions.common.refinement import refined
 from tests.frameworks.kit import Kit
 
 SHARE = st.floats(0.0, 1.0)

@@ -19,7 +19,7 @@ from given_problem import (
 )
 
 from harness.core.errors import HarnessError
-from submissions.mathematics.inverse_roots import coupled_newton, inverse_root
+from submissions.common.inverse_roots import coupled_newton, inverse_root
 from submissions.shampoo.optimizer import Shampoo, blocks
 
 MATRICES = [name for name, (shape, _) in SHAPES.items() if len(shape) > 1]

@@ -20,7 +20,7 @@ from given_problem import (
 
 from harness.providers.registry import submission_folders, suite
 from harness.submission.space import read_space
-from submissions import schedules
+from submissions.common import schedules
 from tests.frameworks.kit import Kit, plain
 
 FOLDERS = submission_folders()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.core.canonical import canonical_json, sha256_text
 from harness.core.errors import HarnessError
-from harness.plan.redraw import misfits
+from harness.plan.redraw import mismatches
 from harness.record.log import GENESIS
 from harness.record.plan import write_plan
 from harness.record.store import read_record
@@ -214,9 +214,9 @@ def test_a_trial_on_a_machine_that_drifted_is_stamped_and_repeated_by_rule(
 def test_seeds_and_points_follow_from_the_round(made: Made) -> None:
     other = made.trial.model_copy(update={"instance_seed": "0" * 32})
     moved = made.trial.model_copy(update={"point": made.trial.point | {"learning_rate": 0.5}})
-    said = {what for _, what in misfits([other, moved], None)}
+    said = {what for _, what in mismatches([other, moved], None)}
     assert said == {
         "the instance seed does not follow from the round's",
         "the point is not the one that the round draws",
     }
-    assert [what for _, what in misfits([made.trial], "another")] != []
+    assert [what for _, what in mismatches([made.trial], "another")] != []

@@ -17,15 +17,15 @@ import numpy as np
 import numpy.typing as npt
 from jax import Array
 
-from harness.frameworks.base import PROBE, Examples, Judging, ModelSource, Parameters
+from harness.frameworks.base import PROBE, EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.generators import (
     global_state,
     plain_array,
     plain_value,
     set_global_state,
 )
-from harness.frameworks.jax.doors import assign, submission_at
 from harness.frameworks.jax.evaluator import JaxEvaluator
+from harness.frameworks.jax.loading import assign, submission_at
 from harness.frameworks.jax.problem import JaxProblem, key_of
 from harness.frameworks.jax.stream import JaxStream
 from harness.frameworks.model_source import check_shapes
@@ -84,7 +84,7 @@ class JaxAdapter:
 
     def passes(self, problem: JaxProblem) -> Sequence[tuple[Any, str]]:
         """Those that a submission calls; the passes of an optax step are compiled into it."""
-        return (problem, "evaluate"), (problem, "value_and_grad"), (problem, "tapped")
+        return (problem, "evaluate"), (problem, "value_and_grad"), (problem, "captured")
 
     def problem(
         self, source: ModelSource, budget: BudgetView, batch_size: int, examples: int, seed: int
@@ -157,10 +157,10 @@ class JaxAdapter:
         source: ModelSource,
         splits: Mapping[str, Examples],
         probe: Examples,
-        judging: Judging,
+        eval_config: EvalConfig,
     ) -> JaxEvaluator:
         """An evaluator with its own model and its own copy of the splits on the device."""
-        return JaxEvaluator(source, splits, probe, judging, self.device)
+        return JaxEvaluator(source, splits, probe, eval_config, self.device)
 
 
 @cache

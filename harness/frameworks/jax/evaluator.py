@@ -1,4 +1,4 @@
-"""The referee's judgement of parameters, in jax."""
+"""The referee's evaluation of parameters, in jax."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from harness.core.errors import UnknownNameError
-from harness.frameworks.base import Examples, Judging, ModelSource, Parameters
+from harness.frameworks.base import EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.crops import centre
 from harness.frameworks.jax.problem import JaxProblem
 from harness.frameworks.jax.stream import JaxSplit
@@ -39,28 +39,28 @@ class JaxEvaluator:
         source: ModelSource,
         splits: Mapping[str, Examples],
         probe: Examples,
-        judging: Judging,
+        eval_config: EvalConfig,
         device: jax.Device,
     ) -> None:
         self._problem = JaxProblem(source, NoBudget(), 1, 1, 0, device=device)
         self._shapes = shapes_of(source)
-        self._judging = judging
+        self._eval_config = eval_config
         self._splits = {name: JaxSplit(split, device) for name, split in splits.items()}
         self._sizes = {name: split.targets.shape for name, split in splits.items()}
         self._probe = JaxSplit(probe, device).part(0, len(probe.targets))
         self._device = device
         self._value_and_grad = jax.jit(jax.value_and_grad(self._loss))
-        self._judge = jax.jit(self._losses_and_hits)
+        self._evaluate = jax.jit(self._losses_and_hits)
 
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
         """`loss` (mean, nats) and `accuracy` (share) on a whole split, summed in float64."""
         if split not in self._splits:
             raise UnknownNameError("split", split, self._splits)
-        judged = self._placed(parameters)
-        shape, size = self._sizes[split], self._judging.batch
+        evaluated = self._placed(parameters)
+        shape, size = self._sizes[split], self._eval_config.batch
         loss = hits = 0.0
         for start in range(0, shape[0], size):
-            losses, hit = self._judge(*judged, self._splits[split].part(start, start + size))
+            losses, hit = self._evaluate(*evaluated, self._splits[split].part(start, start + size))
             loss += float(np.asarray(losses, dtype=np.float64).sum())
             hits += int(hit)
         return {"loss": loss / math.prod(shape), "accuracy": hits / math.prod(shape)}
@@ -68,7 +68,7 @@ class JaxEvaluator:
     def probe(self, parameters: Parameters) -> dict[str, float]:
         """`loss` and `gradient_norm` on the fixed batch of training examples."""
         weights, buffers = self._placed(parameters)
-        whole, size = self._probe, self._judging.batch
+        whole, size = self._probe, self._eval_config.batch
         total = 0.0
         sums = {name: np.zeros(value.shape) for name, value in weights.items()}
         for start in range(0, len(whole.targets), size):
@@ -83,7 +83,7 @@ class JaxEvaluator:
 
     def _placed(self, parameters: Parameters) -> tuple[dict[str, Array], dict[str, Array]]:
         shapes = {name: value.shape for name, value in parameters.items()}
-        check_shapes(self._shapes, shapes, "parameters to be judged")
+        check_shapes(self._shapes, shapes, "parameters to be evaluated")
         placed = {
             name: jax.device_put(jnp.array(parameters[name]), self._device) for name in self._shapes
         }
@@ -91,10 +91,10 @@ class JaxEvaluator:
         return weights, placed
 
     def _logits(self, weights: Tree, buffers: Tree, inputs: Array) -> Array:
-        if self._judging.augmentation is not None:
-            seen = centre(inputs.shape[-1], self._judging.augmentation)
+        if self._eval_config.augmentation is not None:
+            seen = centre(inputs.shape[-1], self._eval_config.augmentation)
             inputs = inputs[..., seen, seen]
-        return self._problem.judged_logits(weights, buffers, inputs)
+        return self._problem.evaluation_logits(weights, buffers, inputs)
 
     def _losses_and_hits(
         self, weights: Tree, buffers: Tree, batch: Batch[Array]

@@ -1,4 +1,4 @@
-"""What a pass through a jax model needs: its precision, and zeros where layers are tapped."""
+"""What a pass through a jax model needs: its precision, and zeros where layers are captured."""
 
 from __future__ import annotations
 
@@ -66,6 +66,6 @@ def _output_shape(
     if layer.kind in ("linear", "recurrent"):
         return (*entered[:-1], weight[0])
     raise HarnessError(
-        f"layer '{layer.name}' of kind {layer.kind} cannot be tapped in jax",
+        f"layer '{layer.name}' of kind {layer.kind} cannot be captured in jax",
         "convolution, linear and recurrent layers can",
     )

@@ -13,11 +13,11 @@ from harness.frameworks.base import ModelSource
 from harness.frameworks.jax.loss import loss_of
 from harness.frameworks.jax.passes import in_precision, zero_offsets
 from harness.frameworks.model_source import buffers_of, build, layers_of, specs_of
-from harness.submission.interface import Batch, BudgetView, Evaluation, Tap
+from harness.submission.interface import Batch, BudgetView, Capture, Evaluation
 from workloads.parameters import STATISTICS_MOMENTUM
 
 Tree = Mapping[str, Array]
-Tapped = tuple[Evaluation[Array], dict[str, Array], dict[str, Tap[Array]]]
+Captured = tuple[Evaluation[Array], dict[str, Array], dict[str, Capture[Array]]]
 
 
 class JaxProblem:
@@ -27,7 +27,7 @@ class JaxProblem:
         model: the pure function of `<package>.model_jax` (`workloads.functional_jax.Forward`).
         parameters: the initial values by name, in the declared order. A class with `step` that
             gives no `eval_parameters` keeps its live parameters here.
-        buffers: its running statistics by name; `value_and_grad` and `tapped` move them,
+        buffers: its running statistics by name; `value_and_grad` and `captured` move them,
             `evaluate` does not.
         key: a key for the submission's own draws, made from `seed`.
         evaluate: (parameters, batch, random) -> logits and loss, pure: to be transformed and
@@ -64,16 +64,16 @@ class JaxProblem:
         self._cast = in_precision(jnp.dtype(source.precision))
         self._value_and_grad = jax.jit(jax.value_and_grad(self.training_loss, has_aux=True))
         self._statistics = jax.jit(self._statistics_of)
-        self._tapped = jax.jit(self._tapped_pass, static_argnames="names")
+        self._captured = jax.jit(self._captured_pass, static_argnames="names")
         self.reset_counts()
 
     @property
     def counts(self) -> dict[str, int]:
         """Passes since training began: `forward`, `backward`, and `examples` sent forward.
 
-        Counted are calls of `evaluate`, `value_and_grad` and `tapped` on arrays. Inside a compiled
-        function there is nothing to count: a submission that compiles its own passes says how many
-        it made through `note_passes`.
+        Counted are calls of `evaluate`, `value_and_grad` and `captured` on arrays. Inside a
+        compiled function there is nothing to count: a submission that compiles its own passes says
+        how many it made through `note_passes`.
         """
         return dict(self._counts)
 
@@ -150,13 +150,13 @@ class JaxProblem:
         logits, statistics = self._train_pass(parameters, batch.inputs, key)
         return self.loss.value(logits, batch.targets), statistics
 
-    def judged_logits(self, parameters: Tree, buffers: Tree, inputs: Array) -> Array:
+    def evaluation_logits(self, parameters: Tree, buffers: Tree, inputs: Array) -> Array:
         """The logits in evaluation mode; a pure function."""
         passed = self.model(self._cast(parameters), self._cast(inputs), buffers=buffers)
         logits: Array = passed.logits.astype(jnp.float32)
         return logits
 
-    def tapped(
+    def captured(
         self,
         parameters: Tree,
         batch: Batch[Array],
@@ -164,24 +164,24 @@ class JaxProblem:
         *,
         random: Array | None = None,
         names: tuple[str, ...] | None = None,
-    ) -> Tapped:
+    ) -> Captured:
         """One compiled forward and backward pass that also returns what passed through layers.
 
         Args:
             parameters: values by name.
             batch: inputs and targets; `Evaluation.loss` is theirs.
-            targets: what gradients and taps are taken for, in place of the batch's targets.
+            targets: what gradients and captures are taken for, in place of the batch's targets.
             random: a key; those targets are then drawn from the model's own distribution.
-            names: the layers to tap; all by default.
+            names: the layers to capture; all by default.
 
         Returns:
-            The evaluation, the gradients by parameter, the taps by layer.
+            The evaluation, the gradients by parameter, the captures by layer.
         """
         known = tuple(layer.name for layer in self.layers)
         for name in names or ():
             if name not in known:
                 raise UnknownNameError("layer", name, known)
-        result, statistics = self._tapped(
+        result, statistics = self._captured(
             dict(parameters),
             batch,
             targets=targets,
@@ -189,10 +189,10 @@ class JaxProblem:
             key=self.next_key(),
             names=known if names is None else names,
         )
-        tapped: Tapped = result
-        self._note_call(tapped[0].loss, batch, backward=1)
+        captured: Captured = result
+        self._note_call(captured[0].loss, batch, backward=1)
         self._move_buffers(statistics)
-        return tapped
+        return captured
 
     def _note_call(self, value: Array, batch: Batch[Array], backward: int) -> None:
         if not isinstance(value, jax.core.Tracer):
@@ -211,7 +211,7 @@ class JaxProblem:
     def _statistics_of(self, parameters: Tree, inputs: Array) -> dict[str, Array]:
         return self._train_pass(parameters, inputs, None)[1]
 
-    def _tapped_pass(
+    def _captured_pass(
         self,
         parameters: dict[str, Array],
         batch: Batch[Array],
@@ -220,7 +220,7 @@ class JaxProblem:
         random: Array | None,
         key: Array,
         names: tuple[str, ...],
-    ) -> tuple[Tapped, dict[str, Array]]:
+    ) -> tuple[Captured, dict[str, Array]]:
         def loss(
             parameters: dict[str, Array], offsets: dict[str, Array]
         ) -> tuple[Array, tuple[Array, dict[str, Array], dict[str, Array]]]:
@@ -236,14 +236,14 @@ class JaxProblem:
                 wanted = self.loss.sample_targets(logits, random)
             return self.loss.value(logits, wanted), (logits, entered, statistics)
 
-        tapped = [layer for layer in self.layers if layer.name in names]
-        offsets = zero_offsets(self.model, tapped, self.specs, parameters, batch.inputs)
+        captured = [layer for layer in self.layers if layer.name in names]
+        offsets = zero_offsets(self.model, captured, self.specs, parameters, batch.inputs)
         (gradients, shifts), (logits, entered, statistics) = jax.grad(loss, (0, 1), has_aux=True)(
             parameters, offsets
         )
-        taps = {name: Tap(entered[name], shifts[name]) for name in names}
+        captures = {name: Capture(entered[name], shifts[name]) for name in names}
         evaluation = Evaluation(logits, self.loss.value(logits, batch.targets))
-        return (evaluation, gradients, taps), statistics
+        return (evaluation, gradients, captures), statistics
 
 
 @jax.jit

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from harness.frameworks.base import PROBE, Examples, Judging, ModelSource, Parameters
+from harness.frameworks.base import PROBE, EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.generators import (
     global_state,
     plain_array,
@@ -21,8 +21,8 @@ from harness.frameworks.generators import (
 from harness.frameworks.model_source import check_shapes
 from harness.frameworks.order import Order
 from harness.frameworks.torch import precision as torch_precision
-from harness.frameworks.torch.doors import submission_at
 from harness.frameworks.torch.evaluator import TorchEvaluator
+from harness.frameworks.torch.loading import submission_at
 from harness.frameworks.torch.problem import TorchProblem
 from harness.frameworks.torch.stream import TorchStream
 from harness.submission.interface import BudgetView, Hyperparameters, Submission
@@ -179,10 +179,10 @@ class TorchAdapter:
         source: ModelSource,
         splits: Mapping[str, Examples],
         probe: Examples,
-        judging: Judging,
+        eval_config: EvalConfig,
     ) -> TorchEvaluator:
         """An evaluator with its own model and its own copy of the splits on the device."""
-        return TorchEvaluator(source, splits, probe, judging, self.device)
+        return TorchEvaluator(source, splits, probe, eval_config, self.device)
 
 
 def _layout(tensor: Tensor) -> str:

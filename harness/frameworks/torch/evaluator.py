@@ -1,4 +1,4 @@
-"""The referee's judgement of parameters, in torch."""
+"""The referee's evaluation of parameters, in torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.core.errors import UnknownNameError
-from harness.frameworks.base import Examples, Judging, ModelSource, Parameters
+from harness.frameworks.base import EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.crops import centre
 from harness.frameworks.model_source import check_shapes, shapes_of
 from harness.frameworks.torch.loss import loss_of
@@ -27,14 +27,14 @@ class TorchEvaluator:
         source: ModelSource,
         splits: Mapping[str, Examples],
         probe: Examples,
-        judging: Judging,
+        eval_config: EvalConfig,
         device: torch.device,
     ) -> None:
         self._model = build_model(source, device).eval()
         self._shapes = shapes_of(source)
         self._loss = loss_of(source.loss)
         self._precision = autocast(source.precision, device) or nullcontext()
-        self._judging = judging
+        self._eval_config = eval_config
         self._splits = {name: TorchSplit(split, device) for name, split in splits.items()}
         self._sizes = {name: split.targets.shape for name, split in splits.items()}
         self._probe = TorchSplit(probe, device).part(0, len(probe.targets))
@@ -44,7 +44,7 @@ class TorchEvaluator:
         if split not in self._splits:
             raise UnknownNameError("split", split, self._splits)
         self._load(parameters)
-        shape, size = self._sizes[split], self._judging.batch
+        shape, size = self._sizes[split], self._eval_config.batch
         sums = torch.zeros(2, dtype=torch.float64)
         with torch.no_grad():
             for start in range(0, shape[0], size):
@@ -55,7 +55,7 @@ class TorchEvaluator:
     def probe(self, parameters: Parameters) -> dict[str, float]:
         """`loss` and `gradient_norm` on the fixed batch of training examples."""
         self._load(parameters)
-        weights, size = list(self._model.parameters()), self._judging.batch
+        weights, size = list(self._model.parameters()), self._eval_config.batch
         total, gradient = 0.0, [torch.zeros_like(weight) for weight in weights]
         for inputs, targets in _parts(self._probe, size):
             share = len(targets) / len(self._probe.targets)
@@ -67,15 +67,15 @@ class TorchEvaluator:
 
     def _load(self, parameters: Parameters) -> None:
         shapes = {name: value.shape for name, value in parameters.items()}
-        check_shapes(self._shapes, shapes, "parameters to be judged")
+        check_shapes(self._shapes, shapes, "parameters to be evaluated")
         with torch.no_grad():
             live = {**dict(self._model.named_buffers()), **dict(self._model.named_parameters())}
             for name in self._shapes:
                 live[name].copy_(torch.tensor(parameters[name]))
 
     def _logits(self, inputs: Tensor) -> Tensor:
-        if self._judging.augmentation is not None:
-            seen = centre(inputs.shape[-1], self._judging.augmentation)
+        if self._eval_config.augmentation is not None:
+            seen = centre(inputs.shape[-1], self._eval_config.augmentation)
             inputs = inputs[..., seen, seen]
         with self._precision:
             logits: Tensor = self._model(inputs)

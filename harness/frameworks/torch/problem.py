@@ -17,9 +17,9 @@ from harness.frameworks.model_source import (
     shapes_of,
     specs_of,
 )
+from harness.frameworks.torch.captures import capture_layers
 from harness.frameworks.torch.loss import loss_of
-from harness.frameworks.torch.taps import tap_layers
-from harness.submission.interface import Batch, BudgetView, Evaluation, Tap
+from harness.submission.interface import Batch, BudgetView, Capture, Evaluation
 from workloads.fused_torch import twice_differentiable
 from workloads.modules_torch import BatchNorm2d, untracked
 from workloads.parameters import STATISTICS_MOMENTUM
@@ -163,7 +163,7 @@ class TorchProblem:
             norm.momentum = STATISTICS_MOMENTUM
 
     @contextmanager
-    def tap(self, names: Sequence[str] | None = None) -> Iterator[dict[str, Tap[Tensor]]]:
+    def capture(self, names: Sequence[str] | None = None) -> Iterator[dict[str, Capture[Tensor]]]:
         """Record layers' inputs and output-gradients in a `with` block; all layers by default.
 
         The dictionary that it gives is filled anew, by layer, in each backward pass through a
@@ -172,8 +172,8 @@ class TorchProblem:
         """
         self._call = self.model
         try:
-            with tap_layers(self.model, self.layers, names) as taps:
-                yield taps
+            with capture_layers(self.model, self.layers, names) as captures:
+                yield captures
         finally:
             self._call = self._compiled or self.model
 

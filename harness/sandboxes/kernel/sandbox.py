@@ -30,7 +30,7 @@ from harness.core.errors import HarnessError
 from harness.sandboxes.base import Confinement
 from harness.sandboxes.kernel import cgroup, libc, limits
 from harness.sandboxes.kernel.confine import LAYERS, NAMESPACES
-from harness.sandboxes.plain import PlainCell, forked, nursery
+from harness.sandboxes.plain import PlainWorkerProcess, fork_server, forked
 from harness.sandboxes.view import show
 
 PROBE_TIMEOUT_S = 30.0
@@ -80,7 +80,7 @@ def layers() -> tuple[Layer, ...]:
     return tuple(Layer(name, not reasons[name], reasons[name]) for name in LAYERS)
 
 
-class KernelCell(PlainCell):
+class KernelWorkerProcess(PlainWorkerProcess):
     """A worker that has confined itself before it hears of its trial."""
 
     view: Path
@@ -109,17 +109,19 @@ class KernelSandbox:
         asked = set(wanted)
         self.active = {layer.name for layer in layers() if layer.is_active and layer.name in asked}
 
-    def start(self, confinement: Confinement) -> KernelCell:
+    def start(self, confinement: Confinement) -> KernelWorkerProcess:
         """Fork a worker; its confinement precedes every message to it."""
         libc.set_dumpable(False)
-        parent = nursery(confinement.framework, confinement.threads, self._has_own_users)
-        cell = KernelCell(parent, *forked(parent, self._order(confinement), confinement.log))
-        cell.view = confinement.view
+        parent = fork_server(confinement.framework, confinement.threads, self._has_own_users)
+        worker = KernelWorkerProcess(
+            parent, *forked(parent, self._order(confinement), confinement.log)
+        )
+        worker.view = confinement.view
         if "cgroup" in self.active:
             memory = int(confinement.memory_gib * 2**30)
             with contextlib.suppress(ProcessLookupError):
-                cell.group = cgroup.confined(cell.pid, memory, confinement.processes)
-        return cell
+                worker.group = cgroup.confined(worker.pid, memory, confinement.processes)
+        return worker
 
     def unenforced(self) -> tuple[str, ...]:
         """Named in every record."""
