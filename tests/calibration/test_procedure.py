@@ -35,9 +35,11 @@ def calibrate(folder: Path, cache: Path) -> tuple[Summary, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Summary, list[str]]:
-    store, cache = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("cache")
-    return store, cache, *calibrate(store, cache)
+def found(
+    tmp_path_factory: pytest.TempPathFactory, data_cache: Path
+) -> tuple[Path, Path, Summary, list[str]]:
+    store = tmp_path_factory.mktemp("store")
+    return store, data_cache, *calibrate(store, data_cache)
 
 
 def calibration(found: tuple[Path, Path, Summary, list[str]]) -> Calibration:

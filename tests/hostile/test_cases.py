@@ -17,9 +17,16 @@ FENCED = [case for case in CASES if case.kind != RULE]
 BEFORE_IT_ACTS = ("hang_in_import", "hang_in_setup")
 
 
+SMOKE = ("patch_clock", "train_while_frozen")
+
+
 def of(cases):
-    marks = {True: [pytest.mark.slow], False: []}
-    return [pytest.param(case, id=case.name, marks=marks[case.slow]) for case in cases]
+    return [pytest.param(case, id=case.name, marks=marks_of(case)) for case in cases]
+
+
+def marks_of(case):
+    is_smoke = case.name in SMOKE
+    return [pytest.mark.slow] * case.slow + [pytest.mark.smoke] * is_smoke
 
 
 @pytest.fixture(autouse=True)

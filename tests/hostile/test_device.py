@@ -73,8 +73,8 @@ class Late:
 
 
 @pytest.fixture
-def late(tmp_path: Path, hostile_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Late:
-    return Late(tmp_path, hostile_cache, monkeypatch)
+def late(tmp_path: Path, data_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Late:
+    return Late(tmp_path, data_cache, monkeypatch)
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])

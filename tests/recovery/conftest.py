@@ -159,8 +159,8 @@ def curve(trial: Trial, store: Path) -> list[Any]:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def cache(data_cache: Path) -> Path:
+    return data_cache
 
 
 def _lives(framework: Framework, cache: Path) -> Iterator[Lives]:

@@ -36,6 +36,7 @@ def lived(lives: Lives, store: Path, kills: int, seed: int) -> None:
     assert not list((store / "killed").rglob("*.safetensors*"))
 
 
+@pytest.mark.smoke
 def test_a_killed_referees_trial_ends_as_if_nothing_had_happened(
     torch_lives: Lives, tmp_path: Path
 ) -> None:

@@ -57,11 +57,6 @@ class Bench:
         return last_attempt(self.store / trial.folder)
 
 
-@pytest.fixture(scope="session")
-def data_cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
 def bench(tmp_path, data_cache):
     return Bench(tmp_path, data_cache)

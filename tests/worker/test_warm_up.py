@@ -81,13 +81,14 @@ def state(folder: Path, cache: Path, framework: Framework, code: str) -> Copies:
     return copies
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_a_worker_is_as_it_would_be_without_a_warm_up(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, framework: Framework
+    tmp_path: Path, data_cache: Path, framework: Framework
 ) -> None:
-    cache, code = tmp_path_factory.mktemp("cache"), CODE[framework]
-    warm = state(tmp_path / "warm", cache, framework, code)
-    cold = state(tmp_path / "cold", cache, framework, code + SKIP)
+    code = CODE[framework]
+    warm = state(tmp_path / "warm", data_cache, framework, code)
+    cold = state(tmp_path / "cold", data_cache, framework, code + SKIP)
     assert (warm.warm_steps, cold.warm_steps) == (3, 0)
     assert warm.text == cold.text
     assert sorted(warm.tensors) == sorted(cold.tensors)
