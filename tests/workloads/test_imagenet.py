@@ -238,8 +238,28 @@ def spoil_a_header(place: Path) -> str:
     return f"{shard} is not a whole tar archive: at byte {begin}"
 
 
+def put_in_a_link(place: Path, target: str) -> str:
+    shard = place / "train" / "shard-000001.tar"
+    link = tarfile.TarInfo("000009.jpg")
+    link.type, link.linkname = tarfile.SYMTYPE, target
+    with tarfile.open(shard, "a") as tar:
+        tar.addfile(link)
+    return f"{shard} is not a whole tar archive"
+
+
+def link_out(place: Path) -> str:
+    return put_in_a_link(place, "/etc/hostname")
+
+
+def link_to_itself(place: Path) -> str:
+    return put_in_a_link(place, "000009.jpg")
+
+
 LABEL_DAMAGES = [no_label, no_image, wrong_label, large_label, lose_a_half_of_each_of_two_pairs]
-TAR_DAMAGES = [truncate_tar, cut_between_members, cut_inside_a_header, spoil_a_header, no_tar]
+TAR_DAMAGES = [
+    truncate_tar, cut_between_members, cut_inside_a_header, spoil_a_header, no_tar,
+    link_out, link_to_itself,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", [*TAR_DAMAGES, *LABEL_DAMAGES])
