@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harness.execution import body
 from harness.execution.body import RunOptions, run_trial
 from harness.frameworks.base import Examples
@@ -138,10 +140,12 @@ class Arena:
         monkeypatch.setattr(conditions, "speed_probe_s", lambda *_: 0.02)
         monkeypatch.setattr(Examples, "open", partial(_few_held_out, Examples.open))
 
-    @property
-    def offered(self) -> set[str]:
-        """The layers of this kernel."""
-        return {layer.name for layer in layers() if layer.is_active}
+    def need(self, *names: str) -> None:
+        """Skip a test where one of these layers does not work, and say why it does not."""
+        missing = [layer for layer in layers() if layer.name in names and not layer.is_active]
+        if missing:
+            whys = (f"the layer {layer.name} does not work here: {layer.why}" for layer in missing)
+            pytest.skip("; ".join(whys))
 
     def box(self) -> Box:
         """The sandbox of the next trial; kept as `last`."""

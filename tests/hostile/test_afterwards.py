@@ -153,8 +153,7 @@ def test_steps_are_free_to_claim_only_where_the_budget_is_in_steps(arena):
 
 
 def test_a_confined_worker_gets_no_timer_that_could_wake_it(arena):
-    if "seccomp" not in arena.offered:
-        pytest.skip("this kernel offers no seccomp")
+    arena.need("seccomp")
     switches.slow_after("snapshot", 0.6)(arena)
     outcome = arena.run("thaw_itself")
     assert outcome.result.state == "budget"

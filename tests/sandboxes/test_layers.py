@@ -8,7 +8,7 @@ import pytest
 
 from harness.sandboxes.kernel.sandbox import layers
 
-ACTIVE = {layer.name for layer in layers() if layer.is_active}
+WHY_NOT = {layer.name: layer.why for layer in layers() if not layer.is_active}
 START = "import os, socket, json, resource\nfrom pathlib import Path\n"
 SAY = """
 found = []
@@ -29,7 +29,8 @@ def in_child(code):
 
 
 def needs(layer):
-    return pytest.mark.skipif(layer not in ACTIVE, reason=f"this kernel offers no {layer}")
+    reason = f"the layer {layer} does not work here: {WHY_NOT.get(layer)}"
+    return pytest.mark.skipif(layer in WHY_NOT, reason=reason)
 
 
 @needs("landlock")
