@@ -27,7 +27,7 @@ from harness.frameworks.model_source import buffers_of, shapes_of, specs_of
 from harness.hardware import environment, fingerprint, hardware
 from harness.messages import TO_REFEREE, Hello
 from harness.order import Order
-from harness.plan.submissions import locate
+from harness.plan.submissions import locate, text_hash
 from harness.record.attempts import attempts_of, number_of
 from harness.record.events import SCHEMA_VERSION, read_events
 from harness.record.ledger import Ledger
@@ -164,6 +164,7 @@ def _beginning(trial: Trial, attempt: int, options: RunOptions) -> dict[str, Any
         "origin": "measured",
         "identity": trial.identity,
         "attempt": attempt,
+        "submission_files": text_hash(trial.submission),
         "hardware": hardware(trial.device),
         "fingerprint": fingerprint(trial.device),
         "environment": environment(),

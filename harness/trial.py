@@ -17,6 +17,10 @@ STATES: tuple[State, ...] = (
 )  # fmt: skip
 
 
+SCHEMA_VERSION: Literal[2] = 2
+"""The form of a trial: 2 since content hashes are blind to prose and budgets know a speed."""
+
+
 class SubmissionRef(Frozen):
     """Which submission: its name, where it is, and the hash of its content."""
 
@@ -24,6 +28,7 @@ class SubmissionRef(Frozen):
     location: str
     """A path (relative to the package for those that ship), or `module:Class`."""
     content_hash: str
+    """Of what its files say to a machine, see `harness.content`."""
 
 
 SAME_SPEED = 0.05
@@ -73,7 +78,7 @@ class TrialBudget(Frozen):
 class Trial(Frozen):
     """One training run. Two equal trials are the same trial and run once."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = SCHEMA_VERSION
     suite: str
     workload: str
     workload_hash: str
