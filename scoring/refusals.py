@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from harness.core.content import several_texts
 from harness.core.errors import HarnessError, UnknownNameError
 from scoring.rules import Rules
 from scoring.times import Times
@@ -102,8 +103,9 @@ def _budget_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
 def marks(frame: pd.DataFrame) -> tuple[str, ...]:
     """Stamps of what is no breach and must be seen: normalised trials, disturbed, repeated ones.
 
-    The columns `normalised` (how), `disturbed` (by what), `attempt` (its number) and `resumed` (how
-    often) may be missing.
+    The columns `normalised` (how), `disturbed` (by what), `attempt` (its number), `resumed` (how
+    often), and `content_hash` with `files` (the submission, blind to prose and to the byte) may be
+    missing.
     """
     found = []
     if "normalised" in frame.columns:
@@ -114,6 +116,9 @@ def marks(frame: pd.DataFrame) -> tuple[str, ...]:
         found.append(f"repeated: {count} of {len(frame)} trials were begun more than once")
     if "resumed" in frame.columns and (count := int(frame["resumed"].gt(0).sum())):
         found.append(f"resumed: {count} of {len(frame)} trials went on from a checkpoint")
+    if {"content_hash", "files"} <= set(frame.columns):
+        ran = frame[["submission", "content_hash", "files"]].fillna("").astype(str)
+        found += several_texts(ran.itertuples(index=False, name=None))
     return tuple(found)
 
 

@@ -3,7 +3,7 @@
     make test           what is pure or fast, two at once, and the `smoke` tests: one real trial a
                         framework, one kill, one hostile submission
     make test-system    whatever starts referees, workers or commands, one after the other
-    make test-nightly   what takes longer than a minute, and the kill, fuzz and hostile tests in full
+    make test-nightly   all of them, the long ones and the kill tests in full
 
 A test belongs to the system tier by its place (`SYSTEM`), unless it is marked `smoke`.
 """

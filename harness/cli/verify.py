@@ -62,6 +62,8 @@ def _say(found: Verified, closed: int) -> None:
     typer.echo(f"{found.trials} trials read, {found.unfinished} of them unfinished")
     if found.reruns:
         typer.echo(f"{found.reruns} reruns by command; each is marked in ledger and events")
+    for note in found.texts:
+        typer.echo(note)
     if closed:
         typer.echo(f"{closed} trials of a round whose seed is not known here: see --round")
 

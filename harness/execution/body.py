@@ -39,7 +39,7 @@ from harness.sandboxes.load import sandbox
 from harness.sandboxes.log import neutral_name
 from harness.sandboxes.scratch import scratch as new_scratch
 from harness.sandboxes.view import empty_view
-from harness.submission.resolution import locate
+from harness.submission.resolution import locate, text_hash
 from workloads.data.cache import prepared
 from workloads.parameters import initial_buffers, initial_parameters
 
@@ -159,6 +159,7 @@ def _beginning(trial: Trial, attempt: int, options: RunOptions) -> dict[str, Any
         "origin": "measured",
         "identity": trial.identity,
         "attempt": attempt,
+        "submission_files": text_hash(trial.submission),
         "hardware": hardware(trial.device),
         "fingerprint": fingerprint(trial.device),
         "environment": environment(),

@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from harness.core.canonical import sha256_files, sha256_json
+from harness.core.canonical import sha256_json
+from harness.core.content import sha256_content
 from harness.machine.cores import allowed_cores
 from harness.machine.variables import kernel_variables
 
@@ -42,7 +43,7 @@ def environment() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "packages": {name: _version(name) for name in PACKAGES},
         "variables": kernel_variables(),
-        "harness_hash": sha256_files(root, root.rglob("*.py")),
+        "harness_hash": sha256_content(root, root.rglob("*.py")),
     }
 
 

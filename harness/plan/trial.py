@@ -16,6 +16,8 @@ STATES: tuple[State, ...] = (
 )  # fmt: skip
 
 
+SCHEMA_VERSION: Literal[2] = 2
+"""The form of a trial: 2 since content hashes are blind to prose and budgets know a speed."""
 SAME_SPEED = 0.05
 """A machine whose speed is within this fraction of the reference's has the reference's budgets."""
 
@@ -63,7 +65,7 @@ class TrialBudget(Frozen):
 class Trial(Frozen):
     """One training run. Two equal trials are the same trial and run once."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = SCHEMA_VERSION
     suite: str
     workload: str
     workload_hash: str

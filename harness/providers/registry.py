@@ -18,7 +18,7 @@ from types import ModuleType
 
 import submissions
 import workloads
-from harness.core.canonical import sha256_files
+from harness.core.content import sha256_content
 from harness.core.errors import HarnessError, UnknownNameError
 from workloads.spec import Suite, SuiteWorkload, WorkloadSpec, read_toml
 
@@ -56,8 +56,8 @@ class Workload:
         modules = [file for file in WORKLOADS.glob("*.py") if file.name not in declarations]
         shared = [*(WORKLOADS / "data").glob("*.py"), *modules]
         own = [self.folder / "workload.toml", *self.folder.glob("*.py")]
-        digest_own = sha256_files(self.folder, own)
-        return sha256_files(WORKLOADS, shared)[:32] + digest_own[:32]
+        digest_own = sha256_content(self.folder, own)
+        return sha256_content(WORKLOADS, shared)[:32] + digest_own[:32]
 
 
 def _folders(root: Path, marker: str, group: str) -> Mapping[str, tuple[str, Path]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.ledger import Ledger
-from harness.record.store import TRIAL_FILE, read_record, write_record
+from harness.record.store import TRIAL_FILE, read_record, refuse_other_versions, write_record
 
 
 def write_plan(trials: Iterable[Trial], store: Path) -> None:
@@ -16,8 +16,9 @@ def write_plan(trials: Iterable[Trial], store: Path) -> None:
     A file that exists is left alone: it is this trial's, whose identity is in the folder's name.
 
     Raises:
-        HarnessError: the store cannot be written.
+        HarnessError: the store cannot be written, or has trials of another version's form.
     """
+    refuse_other_versions(store)
     trials = tuple(trials)
     Ledger(store).plan(trials)
     for trial in trials:

@@ -103,6 +103,7 @@ def _row(path: Path) -> dict[str, Any]:
         | {
             "hardware": begin.get("fingerprint", ""),
             "origin": begin.get("origin", ""),
+            "files": begin.get("submission_files", ""),
             "attempt": begin.get("attempt", 1),
             "resumed": sum(event["kind"] == "resumed" for event in events),
             "begun_at": events[0]["at"] if events else "",
@@ -120,6 +121,7 @@ def _identity_columns(record: TrialRecord) -> dict[str, Any]:
         "variant": trial.variant,
         "framework": trial.framework,
         "submission": trial.submission.name,
+        "content_hash": trial.submission.content_hash,
         "ruleset": trial.ruleset,
         "study": trial.study,
         "trial": trial.trial,

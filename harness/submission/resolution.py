@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 from harness.core.canonical import sha256_files, sha256_json
+from harness.core.content import sha256_content
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers.registry import SUBMISSIONS, submission_folders
 from harness.submission.reference import Framework, SubmissionRef
@@ -26,6 +27,8 @@ class Resolved:
     ref: SubmissionRef
     space: Space
     frameworks: tuple[Framework, ...]
+    files: str
+    """The hash of its files to the byte; the reference's is blind to prose."""
 
     def require(self, framework: Framework) -> None:
         """Check that it is written for a framework.
@@ -83,15 +86,31 @@ def locate(ref: SubmissionRef, framework: Framework) -> str:
     Raises:
         HarnessError: it is gone, has changed since it was planned, or lacks the framework.
     """
-    shipped = ":" not in ref.location and not Path(ref.location).is_absolute()
-    found = resolve(ref.name if shipped else ref.location)
+    found = _found(ref)
     found.require(framework)
     if found.ref.content_hash != ref.content_hash:
         raise HarnessError(
             f"submission '{ref.name}' has changed since the trial was planned",
             "plan it again: `harness run` with the same flags makes new trials",
         )
-    return str(SUBMISSIONS.parent / ref.location) if shipped else found.ref.location
+    return str(SUBMISSIONS.parent / ref.location) if _is_shipped(ref) else found.ref.location
+
+
+def text_hash(ref: SubmissionRef) -> str:
+    """The hash of a planned submission's files on this machine, to the byte.
+
+    Raises:
+        HarnessError: it is gone.
+    """
+    return _found(ref).files
+
+
+def _found(ref: SubmissionRef) -> Resolved:
+    return resolve(ref.name if _is_shipped(ref) else ref.location)
+
+
+def _is_shipped(ref: SubmissionRef) -> bool:
+    return ":" not in ref.location and not Path(ref.location).is_absolute()
 
 
 def _known(name: str, folder: Path) -> Resolved:
@@ -99,10 +118,11 @@ def _known(name: str, folder: Path) -> Resolved:
     if folder.parent != SUBMISSIONS:
         return found
     shared = [*SUBMISSIONS.glob("*.py"), *_files(SUBMISSIONS / "common")]
-    digest = found.ref.content_hash[:32] + sha256_files(SUBMISSIONS, shared)[:32]
+    digest = found.ref.content_hash[:32] + sha256_content(SUBMISSIONS, shared)[:32]
     location = folder.relative_to(SUBMISSIONS.parent).as_posix()
     ref = SubmissionRef(name=name, location=location, content_hash=digest)
-    return Resolved(ref, found.space, found.frameworks)
+    text = found.files[:32] + sha256_files(SUBMISSIONS, shared)[:32]
+    return Resolved(ref, found.space, found.frameworks, text)
 
 
 def _folder(folder: Path, name: str = "") -> Resolved:
@@ -113,9 +133,9 @@ def _folder(folder: Path, name: str = "") -> Resolved:
         raise HarnessError(f"{folder} holds no submission", f"it needs {wanted} and space.toml")
     space = read_space(folder / "space.toml")
     _check_declared(folder, space, has)
-    digest = sha256_files(folder, files)
+    digest = sha256_content(folder, files)
     ref = SubmissionRef(name=name or folder.name, location=str(folder), content_hash=digest)
-    return Resolved(ref, space, tuple(has))
+    return Resolved(ref, space, tuple(has), sha256_files(folder, files))
 
 
 def _check_declared(folder: Path, space: Space, has: Iterable[Framework]) -> None:
@@ -134,9 +154,10 @@ def _file(file: Path) -> Resolved:
     space_file = file.with_name("space.toml")
     space = read_space(space_file)
     _check_size(file.parent, [file, space_file])
-    digest = sha256_files(file.parent, [file, space_file])
+    files = [file, space_file]
+    digest = sha256_content(file.parent, files)
     ref = SubmissionRef(name=file.stem, location=str(file), content_hash=digest)
-    return Resolved(ref, space, space.frameworks)
+    return Resolved(ref, space, space.frameworks, sha256_files(file.parent, files))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -173,11 +194,11 @@ def _imported(text: str) -> Resolved:
             f"'{text}' is no import path", "write module:Class, for example torch.optim:Adagrad"
         )
     space = read_space(IMPORT_PATH_SPACE)
-    ref = SubmissionRef(name=text, location=text, content_hash=_code_hash(text))
-    return Resolved(ref, space, space.frameworks)
+    ref = SubmissionRef(name=text, location=text, content_hash=_code_hash(text, sha256_content))
+    return Resolved(ref, space, space.frameworks, _code_hash(text, sha256_files))
 
 
-def _code_hash(text: str) -> str:
+def _code_hash(text: str, hash_of: Callable[[Path, Iterable[Path]], str]) -> str:
     """What stands for an import path's content: its distribution's version, or its own files.
 
     The module is looked up but not imported: it may be a framework.
@@ -194,8 +215,8 @@ def _code_hash(text: str) -> str:
         versions = {name: importlib.metadata.version(name) for name in names}
         return sha256_json({"import": text, "distributions": versions})
     folders = [Path(place) for place in found.submodule_search_locations or []]
-    files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
+    content = [hash_of(folder, folder.rglob("*.py")) for folder in folders]
     if not folders and found.origin:
-        files = [Path(found.origin)]
-    content = {file.name: sha256_files(file.parent, [file]) for file in files}
+        file = Path(found.origin)
+        content = [hash_of(file.parent, [file])]
     return sha256_json({"import": text, "files": content})

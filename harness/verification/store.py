@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.canonical import sha256_json
+from harness.core.content import several_texts
 from harness.core.errors import HarnessError
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.record.attempts import attempts_of, end_of, ended, number_of
@@ -44,6 +45,8 @@ class Verified:
     findings: tuple[Finding, ...]
     unfinished: int
     reruns: int
+    texts: tuple[str, ...]
+    """Where several texts of a submission ran under one content hash, in words."""
 
 
 def verify_store(store: Path) -> Verified:
@@ -52,7 +55,7 @@ def verify_store(store: Path) -> Verified:
     Raises:
         HarnessError: the folder holds no trial.
     """
-    paths, findings, records = record_paths(store), [], []
+    paths, findings, records, ran = record_paths(store), [], [], []
     if not paths:
         raise HarnessError(
             f"no trial lies in {store}", "`harness run --out DIR` writes trials into a folder"
@@ -65,8 +68,9 @@ def verify_store(store: Path) -> Verified:
     known = {line["data"]["identity"]: line["data"] for line in lines if line["kind"] == "planned"}
     for path in paths:
         try:
-            record = check_record(store, path, lines)
+            record, events = check_record(store, path, lines)
             records.append(record)
+            ran += _ran(record.trial, events)
         except MismatchError as error:
             findings.append(Finding(str(path.parent.relative_to(store)), error.message))
     have = {str(path.parent.relative_to(store)) for path in paths}
@@ -77,11 +81,21 @@ def verify_store(store: Path) -> Verified:
     )
     unfinished = sum(record.result is None for record in records)
     reruns = sum(line["kind"] == "rerun" for line in lines)
-    return Verified(len(paths), tuple(records), tuple(findings), unfinished, reruns)
+    texts = several_texts(ran)
+    return Verified(len(paths), tuple(records), tuple(findings), unfinished, reruns, texts)
 
 
-def check_record(store: Path, path: Path, ledger: Sequence[dict[str, Any]]) -> TrialRecord:
-    """Check one trial's files; returns its record.
+def _ran(trial: Trial, events: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """What each attempt of a trial ran, as `several_texts` takes it."""
+    for attempt in attempts_of(events):
+        files = str(attempt[0]["data"].get("submission_files", ""))
+        yield trial.submission.name, trial.submission.content_hash, files
+
+
+def check_record(
+    store: Path, path: Path, ledger: Sequence[dict[str, Any]]
+) -> tuple[TrialRecord, list[dict[str, Any]]]:
+    """Check one trial's files; returns its record and its events.
 
     Args:
         store: the folder of all records.
@@ -101,7 +115,7 @@ def check_record(store: Path, path: Path, ledger: Sequence[dict[str, Any]]) -> T
         raise MismatchError(
             f"{EVENTS_FILE}: an event lacks what it must have: {error!r}"
         ) from error
-    return record
+    return record, events
 
 
 def _trial_file(store: Path, path: Path) -> TrialRecord:
