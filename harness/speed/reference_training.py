@@ -24,7 +24,7 @@ REFERENCE = "adamw"
 MEASURED_S = 5.0
 ROUNDS = 20
 FEWEST_ROUNDS = 4
-STEADY = 0.10
+STEADY = 0.25
 """The interquartile range of the rounds over their median on an idle machine, at most."""
 IDLE = 0.10
 """The fraction of the processors that other programs take on an idle machine, at most."""
