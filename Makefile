@@ -9,7 +9,7 @@
 #   PIP_FLAGS    more flags for pip, such as --no-index --find-links wheels
 #   PYTEST_FLAGS more flags for pytest, such as -k mlp
 #   OUT          the folder of the demo's results (demo)
-#   KILL_INSTANTS, KILL_SEED   at how many instants processes are killed, and which (torture):
+#   KILL_INSTANTS, KILL_SEED   at how many instants processes are killed, and which (nightly):
 #                100 (at least 1) and 0 by default
 
 VENV := .venv
@@ -26,14 +26,14 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
 MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 CHECKED := harness workloads submissions scoring tests benchmarks docs
 
-.PHONY: help demo test test-slow test-containers torture lint docs algorithms bench clean
+.PHONY: help demo test test-system test-nightly test-containers lint docs algorithms bench clean
 
 help:
 	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
-	@echo "make test             the tests"
-	@echo "make test-slow        the tests that take longer than a minute"
+	@echo "make test             what is pure or fast, and one real trial of each kind"
+	@echo "make test-system      what starts referees, workers and commands, one after the other"
+	@echo "make test-nightly     every test but the containers', the kill tests in full"
 	@echo "make test-containers  the image, built and run; needs a Docker engine"
-	@echo "make torture          the kill, record, fuzz and hostile tests in full"
 	@echo "make lint             ruff, mypy --strict, and the documentation's links"
 	@echo "make docs             the documentation as a site, in site/"
 	@echo "make algorithms       docs/ALGORITHMS.md, from the submissions"
@@ -48,21 +48,21 @@ demo: $(VENV)/installed
 	@echo "Open $(abspath $(OUT))/report.html"
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_FLAGS)
 
-test-slow: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m slow $(PYTEST_FLAGS)
+test-system: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m 'system and not slow' $(PYTEST_FLAGS)
+
+test-nightly: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m 'not containers' $(PYTEST_FLAGS)
 
 test-containers: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m containers -rs tests/containers $(PYTEST_FLAGS)
 
-torture: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m 'slow or not slow' tests/recovery tests/record tests/fuzz \
-		$(wildcard tests/hostile) $(PYTEST_FLAGS)
-
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks
 	$(BIN)/mypy docs

@@ -25,12 +25,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from harness.frameworks.adapter import Adapter, Evaluator, Examples, Judging, ModelSource, adapter
+from harness.core.seeds import PUBLIC_ROUND_SEED, instance_seed, integer, philox, worker_seed
+from harness.frameworks.base import Adapter, EvalConfig, Evaluator, Examples, ModelSource
+from harness.frameworks.load import adapter
 from harness.frameworks.model_source import buffers_of, specs_of
-from harness.order import Order
-from harness.plan.space import read_space
-from harness.registry import submission_folders, workload
-from harness.seeds import PUBLIC_ROUND_SEED, instance_seed, integer, philox, worker_seed
+from harness.frameworks.order import Order
+from harness.providers.registry import submission_folders, workload
+from harness.submission.space import read_space
 from harness.worker.budget import WorkerBudget
 from harness.worker.worker import STATISTICS_BATCHES
 from workloads.data.cache import prepared
@@ -75,8 +76,8 @@ def setting(chosen: argparse.Namespace) -> Setting:
     framework.pin()
     source = ModelSource(found.package, size.sizes, found.spec.loss, size.precision)
     held_out = first(Examples.open(folder / "validation", size.limits.resident_gib))
-    judging = Judging(size.evaluation_batch, size.augmentation)
-    evaluator = framework.evaluator(source, {"validation": held_out}, held_out, judging)
+    eval_config = EvalConfig(size.evaluation_batch, size.augmentation)
+    evaluator = framework.evaluator(source, {"validation": held_out}, held_out, eval_config)
     train = Examples.open(folder / "train", size.limits.resident_gib)
     return Setting(
         framework, size, source, seed, train, evaluator, chosen.steps, chosen.seconds
@@ -114,8 +115,8 @@ def run(at: Setting, folder: Path, point: Mapping[str, Any]) -> Outcome:
     values = submission.eval_parameters()
     if problem.buffers and getattr(submission, "averages_weights", False):
         problem.recompute_statistics(values, batches)
-    judged = at.framework.export({**values, **problem.buffers})
-    return Outcome(at.evaluator.metrics(judged, "validation")["loss"], step, step_s)
+    evaluated = at.framework.export({**values, **problem.buffers})
+    return Outcome(at.evaluator.metrics(evaluated, "validation")["loss"], step, step_s)
 
 
 def changes(texts: list[str]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from reference_transformer import Reference as ReferenceTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness import registry
+from harness.providers import registry
 from workloads.lm.model import checked, parameters
 from workloads.parameters import Role
 from workloads.spec import SuiteWorkload

@@ -33,11 +33,12 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from harness.frameworks.adapter import Examples, ModelSource, adapter
-from harness.order import Order
-from harness.registry import submission_folders, workload
-from harness.seeds import philox
-from submissions.mathematics.matrix_sign import product_dtype
+from harness.core.seeds import philox
+from harness.frameworks.base import Examples, ModelSource
+from harness.frameworks.load import adapter
+from harness.frameworks.order import Order
+from harness.providers.registry import submission_folders, workload
+from submissions.common.matrix_sign import product_dtype
 from workloads.parameters import Init, ParameterSpec, Role, initial_parameters
 
 MATRIX, OUT, BIAS = Role.HIDDEN_MATRIX, Role.OUTPUT, Role.BIAS

@@ -28,11 +28,11 @@ from typing import Any
 
 from bare_loop import Training
 
-from harness import registry
-from harness.body import RunOptions, prepare, run_trial
+from harness.execution.body import RunOptions, prepare, run_trial
 from harness.plan.plan import PlanRequest, trial_of
-from harness.plan.submissions import resolve
-from harness.trial import Trial
+from harness.plan.trial import Trial
+from harness.providers import registry
+from harness.submission.resolution import resolve
 
 GOALS = {"ratio": 0.97, "start_s": 1.0, "off_clock_share": 0.10}
 

@@ -21,13 +21,14 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import registry
-from harness.frameworks.adapter import ADAPTERS, Examples, ModelSource, adapter
+from harness.core.seeds import philox
+from harness.frameworks.base import Examples, ModelSource
+from harness.frameworks.load import ADAPTERS, adapter
 from harness.frameworks.model_source import buffers_of, specs_of
-from harness.order import Order
-from harness.plan.submissions import locate, resolve
-from harness.seeds import philox
-from harness.trial import Framework
+from harness.frameworks.order import Order
+from harness.providers import registry
+from harness.submission.reference import Framework
+from harness.submission.resolution import locate, resolve
 from workloads.parameters import initial_buffers, initial_parameters
 from workloads.spec import SuiteWorkload
 

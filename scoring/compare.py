@@ -12,7 +12,7 @@ from scoring.draws import draw_medians
 from scoring.profile import median_times, settle_missing
 from scoring.refusals import Breach
 from scoring.rules import Rules
-from scoring.speedup import Contest, Factor, contest, factor, pair_limit
+from scoring.speedup import Factor, PairwiseComparison, compare_pair, factor, pair_limit
 from scoring.times import Array, Times
 
 LEVEL = 0.90
@@ -30,9 +30,9 @@ class Comparison:
     medians: Array
     """(2, W): the median times of A and of B."""
     factor: Factor
-    by_workload: tuple[Contest, ...] | None
+    by_workload: tuple[PairwiseComparison, ...] | None
     """None for a screening: one study says nothing of its own noise."""
-    overall: Contest | None
+    overall: PairwiseComparison | None
     studies: int
     more_studies: int | None
     """How many more studies of each would settle it; 0 if it is settled, None if out of reach."""
@@ -91,15 +91,15 @@ def compare_entries(
         return Comparison(a, b, names, medians, point, None, None, studies, None)
     made = draw_medians(both, rules, draws, seed)
     drawn = np.concatenate(list(made.chunks))[..., columns]
-    overall = contest(drawn[:, 0], drawn[:, 1], limit, made.spread)
+    overall = compare_pair(drawn[:, 0], drawn[:, 1], limit, made.spread)
     singles = tuple(
-        contest(drawn[:, 0, [w]], drawn[:, 1, [w]], limit[[w]]) for w in range(len(columns))
+        compare_pair(drawn[:, 0, [w]], drawn[:, 1, [w]], limit[[w]]) for w in range(len(columns))
     )
     more = more_studies(overall, studies)
     return Comparison(a, b, names, medians, point, singles, overall, studies, more)
 
 
-def more_studies(seen: Contest, studies: int) -> int | None:
+def more_studies(seen: PairwiseComparison, studies: int) -> int | None:
     """How many more studies would put the interval of the factor on one side of 1.
 
     The spread of the log factor shrinks with the root of the number of studies, so that

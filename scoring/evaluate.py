@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from scoring.clock import clock_of, require_column
 from scoring.frame import held_out_of, prepare
 from scoring.refusals import check_allowed, frame_breaches, marks, missing_studies, settle

@@ -1,6 +1,6 @@
 """The results frame: one row a trial, everything that scoring needs of a record.
 
-`harness.record.table.results_frame(store)` makes it from a folder of records and
+`harness.record.tables.results_frame(store)` makes it from a folder of records and
 `curves_frame(store)` the curves beside it; nothing in `scoring` reads a record itself.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 RESULT_COLUMNS: Mapping[str, str] = {
     "suite": "the suite's name",

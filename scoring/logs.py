@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from scoring.measurements import Measurements, read_measurements
 from scoring.rules import Rules, RuleTarget
 

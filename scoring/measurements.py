@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 TIME = "score"
 STEP = "global_step"

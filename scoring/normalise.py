@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 MOST_BETWEEN = 3
 """How many trials may lie between two of the reference's: as many as a study has."""

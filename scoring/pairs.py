@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scoring.speedup import contest, pair_limit
+from scoring.speedup import compare_pair, pair_limit
 from scoring.times import Array, Times
 
 
@@ -50,7 +50,7 @@ def pair_table(times: Times, medians: Array, columns: list[int], spread: float =
     for a in range(entries):
         for b in range(a + 1, entries):
             limit = pair_limit(times, a, b)[columns]
-            seen = contest(medians[:, a], medians[:, b], limit, spread)
+            seen = compare_pair(medians[:, a], medians[:, b], limit, spread)
             for (row, column), view in (((a, b), seen), ((b, a), seen.swapped())):
                 p_beats[row, column], hidden[row, column] = view.probability, view.hidden
                 ends[:, row, column] = view.interval()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.errors import HarnessError, UnknownNameError
+from harness.core.content import several_texts
+from harness.core.errors import HarnessError, UnknownNameError
 from scoring.rules import Rules
 from scoring.times import Times
 
@@ -17,6 +18,7 @@ RULES = {
     "mixed-rulesets": "all trials were tuned under one ruleset",
     "mixed-hardware": "all trials ran on machines with one fingerprint",
     "mixed-workloads": "all trials of a workload ran with one content hash",
+    "mixed-budgets": "all trials of a workload had one budget; a machine's speed scales it",
     "mixed-frameworks": "all trials ran in one framework; seconds do not compare across",
     "unscored-trials": "all trials ran under the suite's own budget in seconds",
     "unfinished-trials": "every trial has ended",
@@ -77,6 +79,7 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
         if len(values) > 1:
             short = ", ".join(sorted(str(value)[:12] for value in values))
             yield Breach("mixed-workloads", f"{name} has {len(values)} hashes: {short}")
+    yield from _budget_breaches(frame)
     for rule, bad in (
         ("unscored-trials", ~frame["scored"].astype(bool)),
         ("unfinished-trials", frame["state"].eq("unfinished")),
@@ -86,11 +89,23 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
             yield Breach(rule, f"{int(bad.sum())} of {len(frame)} trials (of {entries})")
 
 
+def _budget_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
+    """Seconds of several budgets on one machine; each machine and framework has its own."""
+    of_one_machine = ["column", "hardware", "framework", "ruleset"]
+    scored = frame[frame["scored"].astype(bool) & frame["hardware"].astype(str).ne("")]
+    for (name, *_), part in scored.groupby(of_one_machine):
+        budgets = sorted(part["budget_s"].unique())
+        if len(budgets) > 1:
+            shown = ", ".join(f"{budget_s:.4g} s" for budget_s in budgets)
+            yield Breach("mixed-budgets", f"{name} has {len(budgets)} budgets: {shown}")
+
+
 def marks(frame: pd.DataFrame) -> tuple[str, ...]:
     """Stamps of what is no breach and must be seen: normalised trials, disturbed, repeated ones.
 
-    The columns `normalised` (how), `disturbed` (by what), `attempt` (its number) and `resumed` (how
-    often) may be missing.
+    The columns `normalised` (how), `disturbed` (by what), `attempt` (its number), `resumed` (how
+    often), and `content_hash` with `files` (the submission, blind to prose and to the byte) may be
+    missing.
     """
     found = []
     if "normalised" in frame.columns:
@@ -101,6 +116,9 @@ def marks(frame: pd.DataFrame) -> tuple[str, ...]:
         found.append(f"repeated: {count} of {len(frame)} trials were begun more than once")
     if "resumed" in frame.columns and (count := int(frame["resumed"].gt(0).sum())):
         found.append(f"resumed: {count} of {len(frame)} trials went on from a checkpoint")
+    if {"content_hash", "files"} <= set(frame.columns):
+        ran = frame[["submission", "content_hash", "files"]].fillna("").astype(str)
+        found += several_texts(ran.itertuples(index=False, name=None))
     return tuple(found)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from scoring.clock import CLOCKS, Clock
 from scoring.profile import (
     base_workloads,

@@ -43,7 +43,7 @@ def log_factors(own: Array, other: Array, limit: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Contest:
+class PairwiseComparison:
     """One entry against another in R draws, over all workloads.
 
     While draws are collected, several pairs at once: every array is (R, pairs).
@@ -93,24 +93,24 @@ class Contest:
         low, middle, high = np.exp(ends[1] + (ends - ends[1]) / self.spread).tolist()
         return low, middle, high
 
-    def entry(self, place: int) -> Contest:
+    def entry(self, place: int) -> PairwiseComparison:
         """One of several pairs."""
         at_least, at_most = self.at_least[:, place], self.at_most[:, place]
-        return Contest(self.logs[:, place], at_least, at_most, self.spread)
+        return PairwiseComparison(self.logs[:, place], at_least, at_most, self.spread)
 
-    def swapped(self) -> Contest:
+    def swapped(self) -> PairwiseComparison:
         """The same seen from the other entry."""
-        return Contest(-self.logs, self.at_most, self.at_least, self.spread)
+        return PairwiseComparison(-self.logs, self.at_most, self.at_least, self.spread)
 
 
-def contest(own: Array, other: Array, limit: Array, spread: float = 1.0) -> Contest:
+def compare_pair(own: Array, other: Array, limit: Array, spread: float = 1.0) -> PairwiseComparison:
     """Entries against each other from drawn median times (R, W), or pairs (R, pairs, W).
 
     `spread` is that of one workload's median. On one workload the draws take few values, and
     their quantiles are right as they are; the excess shows in means over several.
     """
     mine, theirs = np.isfinite(own), np.isfinite(other)
-    return Contest(
+    return PairwiseComparison(
         log_factors(own, other, limit).mean(axis=-1),
         np.asarray((mine & ~theirs).any(axis=-1)),
         np.asarray((~mine & theirs).any(axis=-1)),
@@ -118,13 +118,13 @@ def contest(own: Array, other: Array, limit: Array, spread: float = 1.0) -> Cont
     )
 
 
-def joined(contests: list[Contest]) -> Contest:
+def joined(comparisons: list[PairwiseComparison]) -> PairwiseComparison:
     """Contests of several chunks of draws as one."""
-    return Contest(
-        np.concatenate([part.logs for part in contests]),
-        np.concatenate([part.at_least for part in contests]),
-        np.concatenate([part.at_most for part in contests]),
-        contests[0].spread,
+    return PairwiseComparison(
+        np.concatenate([part.logs for part in comparisons]),
+        np.concatenate([part.at_least for part in comparisons]),
+        np.concatenate([part.at_most for part in comparisons]),
+        comparisons[0].spread,
     )
 
 

@@ -12,9 +12,9 @@ from scoring.pairs import PairTable, pair_table
 from scoring.profile import score_medians
 from scoring.scoreboard import Scoreboard
 from scoring.speedup import (
-    Contest,
     Factor,
-    contest,
+    PairwiseComparison,
+    compare_pair,
     factor,
     joined,
     pair_limit,
@@ -33,7 +33,7 @@ class Speedup:
 
     reference: str
     factor: Factor
-    contest: Contest
+    comparison: PairwiseComparison
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,15 +69,15 @@ class Uncertainty:
 
 
 def _speedup_json(board: Scoreboard, item: Speedup) -> dict[str, Any]:
-    low, _, high = item.contest.interval(LEVEL)
+    low, _, high = item.comparison.interval(LEVEL)
     return {
         "reference": item.reference,
         "factor": item.factor.overall,
         "interval": [low, high],
         "mark": item.factor.mark,
-        "interval_mark": item.contest.mark,
-        "probability_faster": item.contest.probability,
-        "undecided": item.contest.hidden,
+        "interval_mark": item.comparison.mark,
+        "probability_faster": item.comparison.probability,
+        "undecided": item.comparison.hidden,
         "undecided_workloads": item.factor.undecided,
         "by_workload": dict(zip(board.base, item.factor.by_workload.tolist(), strict=True)),
         "marks": dict(zip(board.base, item.factor.marks, strict=True)),
@@ -119,7 +119,7 @@ class _Collector:
         self.keeps = len(names) <= PAIRED
         self.scores: list[Array] = []
         self.medians: list[Array] = []
-        self.contests: list[Contest] = []
+        self.comparisons: list[PairwiseComparison] = []
 
     def add(self, medians: Array) -> None:
         board = self.board
@@ -129,7 +129,7 @@ class _Collector:
             self.medians.append(own)
         if self.measured:
             mine, theirs = (own[:, list(rows)] for rows in zip(*self.measured, strict=True))
-            self.contests.append(contest(mine, theirs, self.limits, self.spread))
+            self.comparisons.append(compare_pair(mine, theirs, self.limits, self.spread))
 
     def finish(self, method: str) -> Uncertainty:
         scores = np.concatenate(self.scores)
@@ -145,7 +145,7 @@ class _Collector:
         medians = self.board.medians[:, self.columns]
         names = self.board.times.submissions
         found: list[Speedup | None] = [None] * len(names)
-        seen = joined(self.contests) if self.contests else None
+        seen = joined(self.comparisons) if self.comparisons else None
         for place, (row, other) in enumerate(self.measured):
             if seen is not None:
                 point = factor(medians[row], medians[other], self.limits[place])

@@ -1,1 +1,1 @@
-"""Training algorithms, one folder each, and the mathematics that they share."""
+"""Training algorithms, one folder each, and what they share."""

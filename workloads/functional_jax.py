@@ -11,9 +11,9 @@ nothing is dropped, `statistics` is empty.
 `offsets` maps a layer's name (`LayerSpec.name`) to an array of the shape of that layer's output; it
 is added to the output before the activation. With zeros the logits stay the same, and the gradient
 of the mean loss in an offset is that layer's output-gradient
-(`harness.interface.Tap.output_gradients`). `layer_inputs` maps the same names to what went into
-each layer. Layers without an offset are neither shifted nor returned, so a method pays only for the
-layers it taps.
+(`harness.submission.interface.Capture.output_gradients`). `layer_inputs` maps the same names to
+what went into each layer. Layers without an offset are neither shifted nor returned, so a method
+pays only for the layers it captures.
 """
 
 from __future__ import annotations
@@ -78,10 +78,10 @@ class Call:
         outputs = values @ weight.T
         if f"{name}.bias" in self.parameters:
             outputs = with_bias(outputs, self.parameters[f"{name}.bias"])
-        return self.tapped(name, values, outputs)
+        return self.captured(name, values, outputs)
 
-    def tapped(self, name: str, values: Array, outputs: Array) -> Array:
-        """A layer's outputs, shifted if it is tapped; what went into it is noted then."""
+    def captured(self, name: str, values: Array, outputs: Array) -> Array:
+        """A layer's outputs, shifted if it is captured; what went into it is noted then."""
         if name not in self.offsets:
             return outputs
         self.layer_inputs[name] = values

@@ -75,7 +75,7 @@ class ParameterSpec:
     """True if a normalisation follows, so that the weight's scale does not matter (for AdamC)."""
     splits: tuple[int, ...] = ()
     """Sizes along the output axis of matrices fused into one, such as query, key and value."""
-    place_scale: WidthScale = WidthScale()
+    mup_multiplier: WidthScale = WidthScale()
     """What muP wants of the weight for its place in the model, beyond what its role and widths say.
 
     It is how a model has muP's multipliers without a multiplication that only muP would use: those
@@ -107,7 +107,7 @@ Spec = ParameterSpec | BufferSpec
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """One layer whose inputs and output-gradients a curvature method may tap."""
+    """One layer whose inputs and output-gradients a curvature method may capture."""
 
     name: str
     kind: Literal["linear", "convolution", "embedding", "recurrent"]

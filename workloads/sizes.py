@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from workloads.spec import Frozen, Sizes
 
 SizesT = TypeVar("SizesT", bound=Frozen)

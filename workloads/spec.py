@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -39,12 +39,24 @@ class Target(Frozen):
         return value >= self.value if self.direction == "maximize" else value <= self.value
 
 
+class ReferenceSpeed(Frozen):
+    """How fast AdamW trains a workload in torch on the suite's reference machine."""
+
+    step_s: Positive
+    """Seconds a step."""
+    startup_s: Annotated[float, Field(ge=0.0)]
+    """Seconds on the clock beside the steps: loading the data, the first step's surplus."""
+
+
 class Budget(Frozen):
     """How long a trial may train: seconds of the referee's clock, or steps (for calibration)."""
 
     runtime_s: Positive
     horizon_steps: Count
     """Steps that AdamW makes in the calibrated horizon, 0.75 of the budget."""
+    reference: ReferenceSpeed | None = None
+    """By which the budget is scaled on other machines, see `harness.speed.factor`; None: it is
+    not."""
 
 
 class Grid(Frozen):
@@ -134,8 +146,6 @@ class Hardware(Frozen):
     device: Literal["cpu", "cuda"]
     cores: Count
     name: str
-    yardstick_s: Positive | None = None
-    """What `harness.yardstick` takes there; budgets on a CPU scale by a machine's over it."""
 
 
 class Suite(Frozen):

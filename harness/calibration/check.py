@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.calibration.summary import Check
-from harness.executors.local import run_local
+from harness.execution.local import run_local
 from harness.plan.plan import PlanRequest, plan
-from harness.plan.store import write_plan
-from harness.trial import TrialRecord
+from harness.plan.trial import TrialRecord
+from harness.record.plan import write_plan
+from harness.speed.factor import machine_speed
 
 if TYPE_CHECKING:
-    from harness.body import RunOptions
-    from harness.display import Display
+    from harness.display.base import Display
+    from harness.execution.body import RunOptions
 
 CHECK_SEED = "calibration-check"
 """The round seed of the check: neither the calibration's instances nor the public ones."""
@@ -33,7 +34,9 @@ def check(
         options: of this machine.
         display: shows the trials.
     """
-    made = plan(replace(request, studies=studies, round_seed=CHECK_SEED))
+    request = replace(request, studies=studies, round_seed=CHECK_SEED)
+    speed = machine_speed(request, options, store, display.note)
+    made = plan(replace(request, speed=speed))
     write_plan(made.trials, store)
     records = run_local(made.trials, store, options, display)
     times = tuple(best_time(records, study) for study in range(1, studies + 1))

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from harness.calibration.summary import Summary
-from harness.errors import HarnessError
-from workloads.spec import WorkloadSpec, parse_toml
+from harness.core.errors import HarnessError
+from workloads.spec import ReferenceSpeed, WorkloadSpec, parse_toml
 
 Changes = dict[tuple[str, str], str]
 """New values as TOML text, by table and key."""
@@ -20,7 +20,12 @@ def changes_of(summary: Summary) -> Changes:
         (f"{place}.target", "value"): repr(summary.target.value),
         (f"{place}.budget", "runtime_s"): repr(summary.budget_s),
         (f"{place}.budget", "horizon_steps"): str(summary.horizon_steps),
+        (f"{place}.budget", "reference"): _table(summary.reference),
     }
+
+
+def _table(reference: ReferenceSpeed) -> str:
+    return f"{{ step_s = {reference.step_s!r}, startup_s = {reference.startup_s!r} }}"
 
 
 def changed_text(text: str, changes: Changes, name: str) -> str:

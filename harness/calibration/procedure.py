@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import registry
 from harness.calibration.summary import (
     HORIZON_SHARE,
     Baseline,
@@ -23,24 +22,25 @@ from harness.calibration.summary import (
 )
 from harness.calibration.target import Direction, Noise, Rule, noise_of, target_of
 from harness.calibration.trials import (
-    Places,
+    TrialFactory,
     curve_of,
     final_of,
     points_of,
-    step_times_of,
     study_bests,
 )
-from harness.display import ending
-from harness.errors import HarnessError
-from harness.executors.pool import Pool
+from harness.display.progress import ending
+from harness.execution.pool import Pool
 from harness.plan.plan import PlanRequest
 from harness.plan.points import Point
-from harness.plan.submissions import Resolved, resolve
-from harness.trial import TrialRecord
-from workloads.spec import Target
+from harness.plan.trial import TrialRecord
+from harness.providers import registry
+from harness.record.tables import intervals, last_attempt
+from harness.speed.reference_training import measurement_of, reference_trial
+from harness.submission.resolution import Resolved, resolve
+from workloads.spec import ReferenceSpeed, Target
 
 if TYPE_CHECKING:
-    from harness.body import RunOptions
+    from harness.execution.body import RunOptions
 
 BASELINES = ("adamw", "nadamw", "nesterov", "heavy_ball")
 """The first one sets target and budget; all are reported against them."""
@@ -60,7 +60,6 @@ class Effort:
     studies: int = 10
     baselines: tuple[str, ...] = BASELINES
     rule: Rule = field(default_factory=Rule)
-    budget_margin: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -84,10 +83,10 @@ class Calibration:
     say: Callable[[str], None]
 
     @property
-    def places(self) -> Places:
+    def factory(self) -> TrialFactory:
         """The maker of its trials."""
         size = registry.workload(self.request.workload).at(self.request.suite)
-        return Places(self.request, size)
+        return TrialFactory(self.request, size)
 
     def run(self) -> Summary:
         """Run what is missing and choose the target from the whole."""
@@ -103,7 +102,20 @@ class Calibration:
         with Pool(self.store, self.jobs, self._finished) as pool:
             found = [self._baseline(name, pool) for name in names]
             again = [self._timed(one, pool) for one in known if one.submission not in names]
-        return tuple(_at(self.places.size.target, baseline) for baseline in (*again, *found))
+        return tuple(_at(self.factory.size.target, baseline) for baseline in (*again, *found))
+
+    def timed_anew(self, known: Summary) -> Summary:
+        """A summary with the reference and all its baselines timed now, and the budget from it."""
+        with Pool(self.store, self.jobs, self._finished) as pool:
+            reference = self._reference_speed(pool)
+            baselines = tuple(self._timed(one, pool) for one in known.baselines)
+        changes = {
+            "reference": reference,
+            "budget_s": budget_of(known.horizon_steps, reference),
+            "baselines": baselines,
+            "checks": (),
+        }
+        return known.model_copy(update=changes)
 
     def _timed(self, baseline: Baseline, pool: Pool) -> Baseline:
         speed = self._speed(resolve(baseline.submission), baseline.best_point, pool)
@@ -111,22 +123,22 @@ class Calibration:
 
     def _in(self, pool: Pool) -> Summary:
         first = self._baseline(self.effort.baselines[0], pool)
-        target = self.places.size.target
+        target = self.factory.size.target
         bests = self._whole_studies(pool)
         chosen = target_of(first.curves, bests, target.metric, target.direction, self.effort.rule)
         self.say(f"target: {_noise_text(chosen, target.metric)}")
         others = [self._baseline(name, pool) for name in self.effort.baselines[1:]]
         reached = target.model_copy(update={"value": chosen.value})
         reports = [_at(reached, found) for found in (first, *others)]
-        return self._summary(chosen, bests, reports)
+        return self._summary(chosen, bests, reports, self._reference_speed(pool))
 
     def _whole_studies(self, pool: Pool) -> tuple[float | None, ...]:
         """Whole studies of the first baseline, so that the target is within a user's reach."""
         found, effort = resolve(self.effort.baselines[0]), self.effort
         steps = round(effort.horizon_steps / HORIZON_SHARE)
         trials = registry.suite(self.request.suite).rulesets["external"].trials
-        planned = self.places.whole_studies(found, steps, effort.studies, trials)
-        bests = study_bests(pool.run(planned, self._shared), self.places.size.target.direction)
+        planned = self.factory.whole_studies(found, steps, effort.studies, trials)
+        bests = study_bests(pool.run(planned, self._shared), self.factory.size.target.direction)
         self.say(f"{found.ref.name}: {len(bests)} whole studies, bests {bests}")
         return bests
 
@@ -135,9 +147,9 @@ class Calibration:
         chosen: Noise,
         bests: tuple[float | None, ...],
         baselines: Sequence[Baseline],
+        reference: ReferenceSpeed,
     ) -> Summary:
-        request, target, margin = self.request, self.places.size.target, self.effort.budget_margin
-        step_s = _first_step_s(baselines)
+        request, target = self.request, self.factory.size.target
         return Summary(
             workload=request.workload,
             suite=request.suite,
@@ -147,9 +159,8 @@ class Calibration:
             horizon_steps=self.effort.horizon_steps,
             rule=self.effort.rule,
             target=chosen,
-            budget_margin=margin,
-            step_s=step_s,
-            budget_s=budget_of(self.effort.horizon_steps, step_s, margin),
+            reference=reference,
+            budget_s=budget_of(self.effort.horizon_steps, reference),
             study_bests=bests,
             baselines=tuple(baselines),
         )
@@ -159,7 +170,7 @@ class Calibration:
         found.require(self.request.framework)
         best, tried = self._tune(found, pool)
         steps = self.effort.horizon_steps
-        seeds = self.places.seeds(found, best, steps, self.effort.seeds)
+        seeds = self.factory.seeds(found, best, steps, self.effort.seeds)
         records = pool.run(seeds, self._shared)
         finals = [value for r in records if (value := final_of(r, self.store)) is not None]
         self.say(f"{name}: {len(records)} seeds, mean {np.mean(finals) if finals else 'none'}")
@@ -181,25 +192,41 @@ class Calibration:
         for rung, (length, share) in enumerate(RUNGS, start=1):
             steps = max(1, round(length * self.effort.horizon_steps))
             numbered = numbered[: max(1, round(share * self.effort.points))]
-            trials = self.places.rung(found, numbered, rung, steps)
+            trials = self.factory.rung(found, numbered, rung, steps)
             records = pool.run(trials, self._shared)
             finals = [final_of(record, self.store) for record in records]
             tried += [
                 Tried(point=point, rung_steps=steps, final=final)
                 for (_, point), final in zip(numbered, finals, strict=True)
             ]
-            numbered = _ranked(numbered, finals, self.places.size.target.direction)
+            numbered = _ranked(numbered, finals, self.factory.size.target.direction)
             self.say(f"{found.ref.name}: {len(records)} points to {steps} steps tried")
         return numbered[0][1], tried
 
+    def _reference_speed(self, pool: Pool) -> ReferenceSpeed:
+        """The speed of reference training here: medians of several measurements."""
+        numbers = range(1, TIMING_TRIALS + 1)
+        trials = [reference_trial(self.request, number) for number in numbers]
+        pool.run_alone(trials, self.options)
+        logs = [last_attempt(self.store / trial.folder) for trial in trials]
+        found = [measurement_of(events, self.request.workload) for events in logs]
+        for one in found:
+            steady = "" if one.is_of_an_idle_machine else ": this machine is not idle"
+            self.say(f"reference: {1e3 * one.step_s:.3f} ms a step ± {one.spread:.1%}{steady}")
+        return ReferenceSpeed(
+            step_s=float(f"{np.median([one.step_s for one in found]):.4g}"),
+            startup_s=round(float(np.median([one.startup_s for one in found])), 2),
+        )
+
     def _speed(self, found: Resolved, best: Point, pool: Pool) -> Speed | None:
         """Time a baseline's best point alone, with all threads of a scored trial."""
-        from harness.hardware import fingerprint
+        from harness.machine.hardware import fingerprint
 
         steps = min(self.effort.horizon_steps, TIMING_STEPS)
-        trials = self.places.timing(found, best, steps, TIMING_TRIALS)
+        trials = self.factory.timing(found, best, steps, TIMING_TRIALS)
         records = pool.run_alone(trials, self.options)
-        times = [time for record in records for time in step_times_of(record, self.store)]
+        logs = [last_attempt(self.store / record.trial.folder) for record in records]
+        times = [interval.step_s for events in logs for interval in intervals(events)]
         if not times:
             return None
         return Speed(
@@ -231,15 +258,6 @@ def _ranked(
         for (number, point), final in zip(numbered, finals, strict=True)
     ]
     return [pair for _, pair in sorted(keyed, key=lambda entry: entry[0])]
-
-
-def _first_step_s(baselines: Sequence[Baseline]) -> float:
-    """Seconds a step of the baseline that sets the budget."""
-    speed = baselines[0].speed
-    if speed is None:
-        name = baselines[0].submission
-        raise HarnessError(f"no timing trial of {name} made a step", "look at their worker.log")
-    return speed.step_s
 
 
 def _at(target: Target, baseline: Baseline) -> Baseline:

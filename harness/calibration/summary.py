@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.calibration.target import Curve, Direction, Noise, Rule, steps_to
-from harness.errors import HarnessError
-from harness.trial import Framework, Scalar
-from workloads.spec import Count, Frozen, Positive, Share, Target
+from harness.core.errors import HarnessError
+from harness.submission.reference import Framework, Scalar
+from workloads.spec import Count, Frozen, Positive, ReferenceSpeed, Share, Target
 
 HORIZON_SHARE = 0.75
 """The horizon of a tuned schedule as a share of the budget: budget = horizon / 0.75."""
@@ -93,11 +93,8 @@ class Summary(Frozen):
     horizon_share: Share = HORIZON_SHARE
     rule: Rule
     target: Noise
-    budget_margin: Positive = 1.0
-    """How many times slower than the timing a framework or a machine may be and still train for the
-    whole horizon within the budget."""
-    step_s: Positive
-    """Seconds a step of the first baseline when the budget was set."""
+    reference: ReferenceSpeed
+    """The speed of reference training in torch, as `harness.speed.reference_training` has it."""
     budget_s: Positive
     study_bests: tuple[float | None, ...]
     """The best value of each whole study of the first baseline, counted in steps."""
@@ -117,9 +114,10 @@ class Summary(Frozen):
         return self.model_copy(update={"checks": (*others, added)})
 
 
-def budget_of(horizon_steps: int, step_s: float, margin: float = 1.0) -> float:
-    """The budget in seconds, rounded up to a tenth: the horizon's time and a margin, over 0.75."""
-    return math.ceil(horizon_steps * step_s * margin / HORIZON_SHARE * 10.0) / 10.0
+def budget_of(horizon_steps: int, reference: ReferenceSpeed) -> float:
+    """The budget in seconds, rounded up to a tenth: horizon / 0.75 steps and the start-up."""
+    runtime_s = horizon_steps / HORIZON_SHARE * reference.step_s + reference.startup_s
+    return math.ceil(runtime_s * 10.0) / 10.0
 
 
 def summary_path(folder: Path, suite: str) -> Path:

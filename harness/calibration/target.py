@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from workloads.spec import Count, Frozen, Share, Target
 
 Direction = Literal["maximize", "minimize"]

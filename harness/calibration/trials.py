@@ -11,19 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from harness.calibration.summary import HORIZON_SHARE
 from harness.calibration.target import Curve, Direction
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.seeds import derive, instance_seed
 from harness.plan.plan import PlanRequest, trial_of
 from harness.plan.points import Point, draw_points
-from harness.plan.submissions import Resolved
-from harness.record.table import evaluations, last_attempt
-from harness.seeds import derive, instance_seed
-from harness.trial import Trial, TrialBudget, TrialRecord
+from harness.plan.trial import Trial, TrialBudget, TrialRecord
+from harness.record.tables import evaluations
+from harness.submission.resolution import Resolved
 from workloads.spec import Grid, SuiteWorkload
 
 ROUND_SEED = "calibration"
@@ -36,7 +35,7 @@ SEEDS_STUDY, TIMING_STUDY, WHOLE_STUDY = 100, 200, 300
 are the studies from 1 on."""
 
 
-class Run(NamedTuple):
+class RunSpec(NamedTuple):
     """How long a trial of a calibration is, on which instance, and how it is observed."""
 
     steps: int
@@ -45,7 +44,7 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Places:
+class TrialFactory:
     """What all trials of one calibration share."""
 
     request: PlanRequest
@@ -64,7 +63,9 @@ class Places:
         """
         seed = self._instance(rung, 1)
         return tuple(
-            self._trial(found, _to_the_end(point), (rung, number), Run(steps, seed, TUNING_GRID))
+            self._trial(
+                found, _to_the_end(point), (rung, number), RunSpec(steps, seed, TUNING_GRID)
+            )
             for number, point in points
         )
 
@@ -76,7 +77,7 @@ class Places:
                 found,
                 _to_the_end(point),
                 (SEEDS_STUDY, n),
-                Run(steps, self._instance(SEEDS_STUDY, n), grid),
+                RunSpec(steps, self._instance(SEEDS_STUDY, n), grid),
             )
             for n in range(1, count + 1)
         )
@@ -88,7 +89,7 @@ class Places:
                 found,
                 _to_the_end(point),
                 (TIMING_STUDY, n),
-                Run(steps, self._instance(SEEDS_STUDY, n), self.size.grid),
+                RunSpec(steps, self._instance(SEEDS_STUDY, n), self.size.grid),
             )
             for n in range(1, count + 1)
         )
@@ -108,7 +109,7 @@ class Places:
         for study in range(WHOLE_STUDY, WHOLE_STUDY + studies):
             points = draw_points(found.space, derive(ROUND_SEED, study), trials)
             for number, point in enumerate(points, start=1):
-                run = Run(steps, self._instance(study, number), self.size.grid)
+                run = RunSpec(steps, self._instance(study, number), self.size.grid)
                 made.append(self._trial(found, point, (study, number), run))
         return tuple(made)
 
@@ -116,7 +117,7 @@ class Places:
         request = self.request
         return instance_seed(ROUND_SEED, request.suite, request.workload, study, trial)
 
-    def _trial(self, found: Resolved, point: Point, place: tuple[int, int], run: Run) -> Trial:
+    def _trial(self, found: Resolved, point: Point, place: tuple[int, int], run: RunSpec) -> Trial:
         trial = trial_of(self.request, self.size, found, point, place)
         changes = {
             "budget": TrialBudget(runtime_s=HANG_LIMIT_S, steps=run.steps),
@@ -175,18 +176,3 @@ def curve_of(record: TrialRecord, store: Path) -> Curve:
         steps=tuple(int(event["step"]) for event in found),
         values=tuple(None if value is None else float(f"{value:.6g}") for value in values),
     )
-
-
-def step_times_of(record: TrialRecord, store: Path) -> list[float]:
-    """Seconds a step in each interval between a trial's snapshots."""
-    events = last_attempt(store / record.trial.folder)
-    marks = [(0, 0.0)] + [
-        (int(event["data"]["step"]), float(event["data"]["timed_s"]))
-        for event in events
-        if event["kind"] == "snapshot"
-    ]
-    return [
-        (end - start) / (last - first)
-        for (first, start), (last, end) in pairwise(marks)
-        if last > first
-    ]

@@ -21,7 +21,7 @@ from harness.cli.run import run
 from harness.cli.score import score
 from harness.cli.trial import trial
 from harness.cli.verify import verify
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 app = typer.Typer(
     name="harness",

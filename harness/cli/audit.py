@@ -12,8 +12,8 @@ from harness.cli.flags import DataDir, Sandbox, Threads
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.audit import Audited
-    from harness.trial import TrialRecord
+    from harness.plan.trial import TrialRecord
+    from harness.verification.audit import Audited
 
 
 NUMBERS = ("claimed (s)", "found (s)", "ratio")
@@ -45,13 +45,13 @@ def audit(
     """
     from rich.console import Console
 
-    from harness import registry
-    from harness.audit import Audited, again, deciding
     from harness.cli.machine import interruptible, run_options
-    from harness.display import display_for
-    from harness.executors.local import run_local
-    from harness.record.rerun import chosen_records
+    from harness.display.load import display_for
+    from harness.execution.local import run_local
+    from harness.providers import registry
     from harness.record.store import read_record, record_paths
+    from harness.verification.audit import Audited, again, deciding
+    from harness.verification.rerun import chosen_records
 
     claimed = (
         chosen_records(out, tuple(trial), disturbed=False)

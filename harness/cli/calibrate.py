@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Workload
-from harness.errors import HarnessError
+from harness.cli.machine import said_on
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from harness.body import RunOptions
     from harness.calibration.procedure import Calibration
     from harness.calibration.summary import Baseline, Summary
+    from harness.execution.body import RunOptions
     from harness.plan.plan import PlanRequest
 
 
@@ -42,10 +42,6 @@ Latest = Annotated[
         min=0.0, max=1.0, help="Share of the horizon by which the median seed is at the target."
     ),
 ]
-Margin = Annotated[
-    float,
-    typer.Option(min=1.0, help="Times slower that a framework may be and keep the horizon."),
-]
 Jobs = Annotated[int, typer.Option(help="Trials at once where only steps count.")]
 AllThreads = Annotated[
     int | None,
@@ -56,6 +52,12 @@ Write = Annotated[
 ]
 Add = Annotated[
     bool, typer.Option("--add", help="Instead, add the baselines at the declared target.")
+]
+Time = Annotated[
+    bool,
+    typer.Option(
+        "--time", help="Instead, time reference and baselines anew and set the budget by it."
+    ),
 ]
 Check = Annotated[
     int, typer.Option(help="Instead, run so many whole studies of the first as a check.")
@@ -74,11 +76,11 @@ def calibrate(
     studies: Studies = 10,
     baselines: Baselines = "adamw,nadamw,nesterov,heavy_ball",
     latest: Latest = 1.0,
-    margin: Margin = 1.0,
     jobs: Jobs = 1,
     threads: AllThreads = None,
     write: Write = False,
     add: Add = False,
+    time: Time = False,
     check: Check = 0,
     device: Device = None,
     sandbox: Sandbox = "plain",
@@ -88,7 +90,8 @@ def calibrate(
 
     Interrupted, it goes on with the trials that have not finished. The summary is OUT/summary.json;
     --write copies it beside the workload, into calibration/SUITE.json, and changes workload.toml.
-    --add and --check leave target and budget as they are; --add times all baselines anew.
+    --add and --check leave target and budget as they are; --add times all baselines anew. All
+    times are of one machine, which must be idle then.
     """
     from rich.console import Console
 
@@ -96,10 +99,12 @@ def calibrate(
     from harness.calibration.target import Rule
     from harness.cli.machine import choose_device, interruptible, pick, run_options
     from harness.plan.plan import FRAMEWORKS, PlanRequest, workload_at
-    from harness.registry import suite as suite_of
+    from harness.providers.registry import suite as suite_of
 
-    if add and check:
-        raise HarnessError("--add and --check each do another thing", "run one after the other")
+    if add + time + bool(check) > 1:
+        raise HarnessError(
+            "--add, --time and --check each do another thing", "run one after the other"
+        )
     hardware, names = suite_of(suite).hardware, tuple(baselines.split(","))
     request = PlanRequest(
         workload=workload,
@@ -123,29 +128,29 @@ def calibrate(
             studies=studies,
             baselines=names,
             rule=Rule(latest_share=latest),
-            budget_margin=margin,
         )
-        made = Calibration(request, effort, store, options, jobs, _plainly(console))
+        made = Calibration(request, effort, store, options, jobs, said_on(console))
         if add:
             _add(console, made, write=write)
             return
-        found = made.run()
+        found = made.timed_anew(_declared(made)) if time else made.run()
     _finish(console, found, store, write=write)
 
 
-def _plainly(console: Console) -> Callable[[str], None]:
-    def say(line: str) -> None:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+def _declared(made: Calibration) -> Summary:
+    """The summary beside the workload."""
+    from harness.calibration.summary import read_summary, summary_path
+    from harness.providers.registry import workload
 
-    return say
+    return read_summary(summary_path(workload(made.request.workload).folder, made.request.suite))
 
 
 def _finish(console: Console, found: Summary, store: Path, *, write: bool) -> None:
     from harness.calibration.declare import changes_of, changes_text, write_changes
     from harness.calibration.summary import summary_path, write_summary
-    from harness.registry import workload
+    from harness.providers.registry import workload
 
-    folder, say = workload(found.workload).folder, _plainly(console)
+    folder, say = workload(found.workload).folder, said_on(console)
     console.print(_table(found))
     say(f"budget {found.budget_s:g} s")
     write_summary(store / "summary.json", found)
@@ -195,10 +200,10 @@ def _cells(baseline: Baseline) -> tuple[str, ...]:
 
 def _add(console: Console, made: Calibration, *, write: bool) -> None:
     from harness.calibration.summary import read_summary, summary_path, write_summary
-    from harness.registry import workload
+    from harness.providers.registry import workload
 
     path = summary_path(workload(made.request.workload).folder, made.request.suite)
-    known, say = read_summary(path), _plainly(console)
+    known, say = read_summary(path), said_on(console)
     found = known.with_baselines(made.at_declared_target(known.baselines))
     console.print(_table(found))
     if write:
@@ -217,11 +222,11 @@ def _check(
 ) -> None:
     from harness.calibration.check import check
     from harness.calibration.summary import read_summary, summary_path, write_summary
-    from harness.display import display_for
-    from harness.registry import workload
+    from harness.display.load import display_for
+    from harness.providers.registry import workload
 
     found = check(request, studies, store, options, display_for(console))
-    say = _plainly(console)
+    say = said_on(console)
     say(f"{found.reached} of {found.studies} studies of {found.submission} reach the target")
     if write:
         path = summary_path(workload(request.workload).folder, request.suite)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from workloads.data.download import Progress

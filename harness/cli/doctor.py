@@ -14,26 +14,30 @@ def doctor(
     suite: SuiteName = "quick",
     device: Device = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Measure the machine's speed anew; let it be idle.")
+        bool,
+        typer.Option(
+            "--measure", help="Measure the machine's speed on every workload; let it be idle."
+        ),
     ] = False,
 ) -> None:
     """Say whether this machine is a suite's target, what differs, disturbs and isolates."""
     from rich.console import Console
     from rich.table import Table
 
-    from harness.cli.machine import choose_device
-    from harness.doctor import diagnose
-    from harness.registry import suite as suite_of
+    from harness.cli.machine import choose_device, run_options, said_on
+    from harness.providers.registry import suite as suite_of
+    from harness.speed.report import diagnose
 
-    asked = suite_of(suite)
-    found = diagnose(asked, choose_device(device, asked)[0], anew=measure)
+    asked, console = suite_of(suite), Console()
+    options = run_options("plain", None, None, asked.hardware.cores)
+    say = said_on(console) if measure else None
+    found = diagnose(asked, choose_device(device, asked)[0], options, say)
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in found.rows:
         table.add_row(name, text)
-    console = Console()
     console.print(table)
     is_target = "not " if found.differences else ""
-    is_quiet = "disturbed now" if found.disturbances else "quiet"
+    is_quiet = "disturbed now" if found.interference else "quiet"
     console.print(f"This machine is {is_target}what suite {suite} is meant for; it is {is_quiet}.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.files import write_whole
+from harness.core.files import write_whole
 
 app = typer.Typer(help="Read what other benchmarks published.", no_args_is_help=True)
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from harness.canonical import sha256_json, sha256_text
-from harness.errors import HarnessError
+from harness.core.canonical import sha256_json, sha256_text
+from harness.core.errors import HarnessError
+from harness.core.seeds import derive
+from harness.plan.trial import Trial, TrialBudget
 from harness.record.imported import PublishedEvaluation, write_imported
-from harness.seeds import derive
-from harness.trial import Framework, SubmissionRef, Trial, TrialBudget
+from harness.submission.reference import Framework, SubmissionRef
 from workloads.spec import Grid, Limits, Target
 
 if TYPE_CHECKING:

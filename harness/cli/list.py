@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 
 KINDS = ("submissions", "workloads", "suites")
 
@@ -39,8 +39,8 @@ def _submissions() -> Iterator[tuple[str, str, str]]:
     """By family, each under its name."""
     from itertools import groupby
 
-    from harness.plan.submissions import resolve
-    from harness.registry import submission_folders
+    from harness.providers.registry import submission_folders
+    from harness.submission.resolution import resolve
 
     found = {name: resolve(name) for name in submission_folders()}
 
@@ -56,7 +56,7 @@ def _submissions() -> Iterator[tuple[str, str, str]]:
 
 
 def _workloads() -> Iterator[tuple[str, str, str]]:
-    from harness.registry import workload, workload_names
+    from harness.providers.registry import workload, workload_names
 
     for name in workload_names():
         spec = workload(name).spec
@@ -64,7 +64,7 @@ def _workloads() -> Iterator[tuple[str, str, str]]:
 
 
 def _suites() -> Iterator[tuple[str, str, str]]:
-    from harness.registry import suite, suite_names
+    from harness.providers.registry import suite, suite_names
 
     for name in suite_names():
         found = suite(name)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from harness.cores import allowed_cores
-from harness.errors import HarnessError, UnknownNameError
-from harness.sandboxes.sandbox import SANDBOXES
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.machine.cores import allowed_cores
+from harness.sandboxes.load import SANDBOXES
 
 if TYPE_CHECKING:
-    from harness.body import RunOptions
+    from rich.console import Console
+
+    from harness.execution.body import RunOptions
     from workloads.spec import Suite
 
 NameT = TypeVar("NameT", bound=str)
@@ -44,6 +46,15 @@ def interruptible(store: Path) -> Iterator[None]:
             err=True,
         )
         raise typer.Exit(130) from None
+
+
+def said_on(console: Console) -> Callable[[str], None]:
+    """A function that prints a line as it is."""
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    return say
 
 
 def has_gpu() -> bool:
@@ -82,7 +93,7 @@ def run_options(sandbox: str, data_dir: Path | None, threads: int | None, cores:
         threads: CPU threads an operation may use, or None for what the suite's hardware has.
         cores: the suite's cores.
     """
-    from harness.body import RunOptions
+    from harness.execution.body import RunOptions
 
     pick("sandbox", sandbox, SANDBOXES)
     if data_dir is not None and not data_dir.is_dir():

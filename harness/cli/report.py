@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.score import Allow, ClockName, Reference, RulesName, Source, load_board
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 
 def report(
@@ -33,7 +33,7 @@ def write_report(source: Source, reference: str, to: Path) -> Path:
     Raises:
         HarnessError: the source is no folder of records, or the page cannot be written.
     """
-    from harness.record.table import curves_frame
+    from harness.record.tables import curves_frame
     from scoring.report.page import render_page, write_page
     from scoring.uncertainty import assess
 

@@ -24,7 +24,7 @@ def rerun(
 
     The record keeps the earlier attempt and says that there was one.
     """
-    from harness.record.rerun import chosen_records, open_again
+    from harness.verification.rerun import chosen_records, open_again
 
     for record in chosen_records(out, tuple(trial or ()), disturbed=disturbed):
         open_again(out, record, reason)

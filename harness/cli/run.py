@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Threads, Workload
-from harness.seeds import PUBLIC_ROUND_SEED
+from harness.core.seeds import PUBLIC_ROUND_SEED
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.body import RunOptions
+    from harness.execution.body import RunOptions
     from harness.plan.plan import Plan, PlanRequest
+    from harness.plan.trial import TrialBudget
 
 COUNT = "the suite's own count"
 Submission = Annotated[
@@ -59,11 +60,11 @@ def run(
     """
     from rich.console import Console
 
-    from harness.cli.machine import choose_device, pick, run_options
-    from harness.factor import machine_factor
+    from harness.cli.machine import choose_device, interruptible, pick, run_options, said_on
     from harness.plan.plan import FRAMEWORKS, RULESETS, PlanRequest, plan
     from harness.plan.rounds import seed_of
-    from harness.registry import suite as suite_of
+    from harness.providers.registry import suite as suite_of
+    from harness.speed.factor import machine_speed
 
     hardware = suite_of(suite).hardware
     chosen, remark = choose_device(device, suite_of(suite))
@@ -79,22 +80,25 @@ def run(
         studies=studies,
         trials=trials,
         budget_scale=budget_scale,
-        machine_factor=machine_factor(suite_of(suite), chosen),
     )
-    made = plan(request)
+    plan(request)  # whatever is wrong with it is said before anything is measured
     options = run_options(sandbox, data_dir, threads, hardware.cores)
     options = replace(options, checkpoint_s=checkpoint_every)
-    console = Console()
-    remarks = (*filter(None, [remark]), *made.remarks)
-    _show_plan(console, request, made, remarks)
-    _run(console, made, out or Path("runs") / suite, options)
+    console, store = Console(), out or Path("runs") / suite
+    with interruptible(store):
+        speed = machine_speed(request, options, store, said_on(console))
+    request = replace(request, speed=speed)
+    made = plan(request)
+    _show_plan(console, request, made, (*filter(None, [remark]), *made.remarks))
+    _run(console, made, store, options)
 
 
 def _run(console: Console, made: Plan, store: Path, options: RunOptions) -> None:
     from harness.cli.machine import interruptible
-    from harness.display import display_for, reasons, results_table
-    from harness.executors.local import run_local
-    from harness.plan.store import unfinished, write_plan
+    from harness.display.load import display_for
+    from harness.display.results import missed, reasons, results_table
+    from harness.execution.local import run_local
+    from harness.record.plan import unfinished, write_plan
 
     write_plan(made.trials, store)
     missing = unfinished(made.trials, store)
@@ -105,7 +109,7 @@ def _run(console: Console, made: Plan, store: Path, options: RunOptions) -> None
     with interruptible(store):
         records = run_local(made.trials, store, options, display_for(console))
     console.print(results_table(records))
-    for reason in reasons(records):
+    for reason in (*filter(None, [missed(records)]), *reasons(records)):
         console.print(reason, style="yellow", highlight=False, markup=False, soft_wrap=True)
     console.print(f"Next: harness score {store}", highlight=False, soft_wrap=True)
 
@@ -118,6 +122,7 @@ def _show_plan(
         f"{request.submission} ({request.framework}) on {request.workload}, "
         f"suite {request.suite}, ruleset {request.ruleset}, {request.device}",
         f"target: {first.target.metric} {first.target.value:g}",
+        *_speed_lines(first.budget),
         f"plan: {_counted(len(made.trials))} of at most {first.budget.runtime_s:.4g} s; at most "
         f"{_duration(made.timed_s)} on the clock, {_duration(made.worst_case_s)} with warm-up",
     ]
@@ -125,6 +130,16 @@ def _show_plan(
         console.print(line, highlight=False, markup=False)
     for remark in remarks:
         console.print(f"note: {remark}", style="yellow", highlight=False, markup=False)
+
+
+def _speed_lines(budget: TrialBudget) -> tuple[str, ...]:
+    if (speed := budget.speed) is None:
+        return ()
+    here, there = 1.0 / speed.step_s, 1.0 / speed.reference.step_s
+    return (
+        f"speed: {here:,.4g} adamw steps a second here, {there:,.4g} on the reference machine: "
+        f"budget {budget.runtime_s:.4g} s",
+    )
 
 
 def _counted(trials: int) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.errors import HarnessError
-from harness.files import write_whole
+from harness.core.errors import HarnessError
+from harness.core.files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,8 @@ def score(
     csv: CsvFile = None,
 ) -> None:
     """Print times to target, steps to target and the score of every entry."""
-    from scoring.report.console import print_board
+    from scoring.report.console import print_board, print_misses
+    from scoring.report.misses import nothing_reached
     from scoring.report.tables import workload_table
     from scoring.uncertainty import assess
 
@@ -81,7 +82,10 @@ def score(
     board, frame = load_board(Source(out, times, rules, clock, allowed, normalise, reference))
     table = workload_table(board, frame)
     sure = assess(board, reference, resamples)
-    print_board(board, table, sure)
+    if frame is not None and (text := nothing_reached(frame)):
+        print_misses(board, text)
+    else:
+        print_board(board, table, sure)
     if json is not None:
         document = board.to_json() | {"uncertainty": sure.to_json(board) if sure else None}
         write_whole(json, json_module.dumps(document, indent=1, allow_nan=False) + "\n")
@@ -122,7 +126,7 @@ def _curves(source: Source, frame: pd.DataFrame) -> pd.DataFrame:
     """The curves of a frame's trials: of the folder, and of the one that was normalised."""
     import pandas as pd
 
-    from harness.record.table import curves_frame
+    from harness.record.tables import curves_frame
 
     own = [curves_frame(source.out)] if source.out else []
     if source.normalise is None:
@@ -134,7 +138,7 @@ def _curves(source: Source, frame: pd.DataFrame) -> pd.DataFrame:
 
 def read_records(out: Path) -> pd.DataFrame:
     """The prepared results frame of a folder of records."""
-    from harness.record.table import results_frame
+    from harness.record.tables import results_frame
     from scoring.frame import prepare
 
     if not out.is_dir():

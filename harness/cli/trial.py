@@ -21,11 +21,11 @@ def trial(
     from rich.console import Console
 
     from harness.cli.machine import interruptible, run_options
-    from harness.display import display_for
-    from harness.executors.local import run_local
-    from harness.plan.store import write_plan
+    from harness.display.load import display_for
+    from harness.execution.local import run_local
+    from harness.providers.registry import suite
+    from harness.record.plan import write_plan
     from harness.record.store import read_record
-    from harness.registry import suite
 
     planned = read_record(file).trial
     options = run_options(sandbox, data_dir, threads, suite(planned.suite).hardware.cores)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from harness.record.verify import Finding, Verified
+    from harness.verification.store import Finding, Verified
 
 
 def verify(
@@ -24,18 +24,20 @@ def verify(
         Path | None,
         typer.Option(help="A file of `harness score --json` to compare.", show_default=False),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Name every misfit, not the first.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Name every mismatch, not the first.")
+    ] = False,
 ) -> None:
     """Recompute hashes, states, results and scores from the raw events; name what does not fit.
 
     Checked are trial.json, events.jsonl and ledger.jsonl. worker.log and tensorboard/ are no
     evidence: nothing is computed from them.
     """
-    from harness.cli.verify_score import score_misfit
-    from harness.errors import HarnessError
-    from harness.plan.redraw import known_seed, misfits
+    from harness.cli.verify_score import score_mismatch
+    from harness.core.errors import HarnessError
+    from harness.plan.redraw import known_seed, mismatches
     from harness.plan.rounds import read_round
-    from harness.record.verify import Finding, verify_store
+    from harness.verification.store import Finding, verify_store
 
     if not out.is_dir():
         raise HarnessError(f"there is no folder '{out}'", "give the folder of a `harness run`")
@@ -45,8 +47,8 @@ def verify(
         raise HarnessError(f"{round_file} does not tell its seed", "harness round reveal SECRET")
     found = verify_store(out)
     trials = [record.trial for record in found.records]
-    findings = [*found.findings, *(Finding(t.folder, what) for t, what in misfits(trials, seed))]
-    if score is not None and (what := score_misfit(out, score)):
+    findings = [*found.findings, *(Finding(t.folder, what) for t, what in mismatches(trials, seed))]
+    if score is not None and (what := score_mismatch(out, score)):
         findings.append(Finding(str(score), what))
     closed = sum(bool(t.round_commitment) and known_seed(t, seed) is None for t in trials)
     _say(found, closed)
@@ -60,12 +62,14 @@ def _say(found: Verified, closed: int) -> None:
     typer.echo(f"{found.trials} trials read, {found.unfinished} of them unfinished")
     if found.reruns:
         typer.echo(f"{found.reruns} reruns by command; each is marked in ledger and events")
+    for note in found.texts:
+        typer.echo(note)
     if closed:
         typer.echo(f"{closed} trials of a round whose seed is not known here: see --round")
 
 
 def _name(findings: list[Finding], count: int) -> None:
     for finding in findings:
-        typer.echo(f"misfit: {finding}", err=True)
+        typer.echo(f"mismatch: {finding}", err=True)
     if count > len(findings):
         typer.echo(f"  {count - len(findings)} more: --all names them", err=True)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from scoring.scoreboard import Scoreboard
 
 
-def score_misfit(out: Path, file: Path) -> str:
+def score_mismatch(out: Path, file: Path) -> str:
     """The first number of a `harness score --json` file that the records do not give; "" if none.
 
     Intervals and ranks (`uncertainty`) are not compared.
@@ -42,7 +42,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _scored(out: Path, said: dict[str, Any], file: Path) -> Scoreboard:
     from harness.cli.score import read_records
-    from harness.record.table import curves_frame
+    from harness.record.tables import curves_frame
     from scoring.evaluate import score_results
     from scoring.refusals import RULES
     from scoring.rules import Rules

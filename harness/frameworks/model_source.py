@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from harness.errors import HarnessError
-from harness.frameworks.adapter import ModelSource
+from harness.core.errors import HarnessError
+from harness.frameworks.base import ModelSource
 from workloads.parameters import BufferSpec, LayerSpec, ParameterSpec, Spec
 
 
@@ -32,7 +32,7 @@ def shapes_of(source: ModelSource) -> dict[str, tuple[int, ...]]:
 
 
 def layers_of(source: ModelSource) -> tuple[LayerSpec, ...]:
-    """The layers that can be tapped."""
+    """The layers that can be captured."""
     layers: tuple[LayerSpec, ...] = importlib.import_module(f"{source.package}.model").layers(
         source.sizes
     )

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Literal
 
-from harness import registry
-from harness.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.seeds import PUBLIC_ROUND_SEED, commitment, derive, instance_seed
 from harness.plan.points import Point, draw_points, study_seed
-from harness.plan.submissions import Resolved, resolve
-from harness.seeds import PUBLIC_ROUND_SEED, commitment, derive, instance_seed
-from harness.trial import Framework, Trial, TrialBudget
+from harness.plan.trial import MachineSpeed, Trial, TrialBudget
+from harness.providers import registry
+from harness.submission.reference import Framework
+from harness.submission.resolution import Resolved, resolve
 from workloads.spec import Ruleset, SuiteWorkload
 
 RulesetName = Literal["external", "self"]
@@ -37,7 +38,8 @@ class PlanRequest:
     studies: int | None = None
     trials: int | None = None
     budget_scale: float = 1.0
-    machine_factor: float = 1.0
+    speed: MachineSpeed | None = None
+    """What the budgets are scaled by; None for the reference machine's own budgets."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,8 @@ def trial_of(
     """
     study, number = place
     runtime_s = size.budget.runtime_s * budget_factor * request.budget_scale
-    runtime_s *= request.machine_factor
+    if request.speed is not None:
+        runtime_s = request.speed.budget_s(runtime_s)
     return Trial(
         suite=request.suite,
         workload=request.workload,
@@ -197,9 +200,7 @@ def trial_of(
         ),
         round_commitment=commitment(request.round_seed),
         point=point,
-        budget=TrialBudget(
-            runtime_s=runtime_s, scale=request.budget_scale, machine_factor=request.machine_factor
-        ),
+        budget=TrialBudget(runtime_s=runtime_s, scale=request.budget_scale, speed=request.speed),
         target=size.target,
         grid=size.grid,
         limits=size.limits,
@@ -211,8 +212,6 @@ def trial_of(
 def _remarks(rules: Ruleset, asked: Ruleset, request: PlanRequest) -> Iterator[str]:
     if request.budget_scale != 1.0:
         yield f"unscored: every budget is scaled by {request.budget_scale:g}"
-    if request.machine_factor != 1.0:
-        yield f"this machine's factor on every budget is {request.machine_factor:g}"
     if (asked.studies, asked.trials) != (rules.studies, rules.trials):
         yield (
             f"incomplete: {asked.studies} x {asked.trials} trials are planned; ruleset "

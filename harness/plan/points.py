@@ -7,9 +7,9 @@ import math
 import numpy as np
 from scipy.stats import qmc
 
-from harness.plan.space import Space
-from harness.seeds import derive
-from harness.trial import Scalar
+from harness.core.seeds import derive
+from harness.submission.reference import Scalar
+from harness.submission.space import Space
 
 Point = dict[str, Scalar]
 

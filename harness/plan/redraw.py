@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from harness import registry
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.seeds import PUBLIC_ROUND_SEED, commitment, instance_seed
 from harness.plan.plan import FRAMEWORKS
 from harness.plan.points import draw_points, study_seed
-from harness.plan.submissions import resolve
-from harness.seeds import PUBLIC_ROUND_SEED, commitment, instance_seed
-from harness.trial import Trial
+from harness.plan.trial import Trial
+from harness.providers import registry
+from harness.submission.resolution import resolve
 
 
-def misfits(trials: Iterable[Trial], round_seed: str | None) -> Iterator[tuple[Trial, str]]:
+def mismatches(trials: Iterable[Trial], round_seed: str | None) -> Iterator[tuple[Trial, str]]:
     """The trials that do not follow from what they name, each with the reason.
 
     Instance seeds are drawn again where the seed is known: the public one, and `round_seed`. If
@@ -21,15 +21,15 @@ def misfits(trials: Iterable[Trial], round_seed: str | None) -> Iterator[tuple[T
     compared, where the submission or the workload on this machine is still the one that was run.
     """
     for trial in trials:
-        if what := _misfit(trial, round_seed):
+        if what := _mismatch(trial, round_seed):
             yield trial, what
 
 
-def _misfit(trial: Trial, round_seed: str | None) -> str:
+def _mismatch(trial: Trial, round_seed: str | None) -> str:
     if round_seed is not None and trial.round_commitment != commitment(round_seed):
         return f"of the round {trial.round_commitment[:12] or 'unknown'}, not of this one"
     seed = known_seed(trial, round_seed)
-    return (_seed_misfit(trial, seed) if seed is not None else "") or _declared_misfit(trial)
+    return (_seed_mismatch(trial, seed) if seed is not None else "") or _declared_mismatch(trial)
 
 
 def known_seed(trial: Trial, round_seed: str | None) -> str | None:
@@ -38,7 +38,7 @@ def known_seed(trial: Trial, round_seed: str | None) -> str | None:
     return next((s for s in seeds if commitment(s) == trial.round_commitment), None)
 
 
-def _seed_misfit(trial: Trial, seed: str) -> str:
+def _seed_mismatch(trial: Trial, seed: str) -> str:
     place = trial.suite, trial.workload, trial.study, trial.trial
     if instance_seed(seed, *place) != trial.instance_seed:
         return "the instance seed does not follow from the round's"
@@ -62,7 +62,7 @@ def _drawn_point(trial: Trial, seed: str) -> dict[str, object] | None:
     return dict(draw_points(found.space, drawn, trial.trial)[trial.trial - 1])
 
 
-def _declared_misfit(trial: Trial) -> str:
+def _declared_mismatch(trial: Trial) -> str:
     """A declared number of a scored trial that is not the workload's own."""
     if not trial.is_scored or trial.workload not in registry.workload_names():
         return ""
@@ -74,6 +74,7 @@ def _declared_misfit(trial: Trial) -> str:
         if getattr(trial, name) != getattr(size, name):
             return f"'{name}' is not the workload's own"
     factor = registry.suite(trial.suite).rulesets[trial.ruleset].budget_factor
-    if trial.budget.runtime_s != size.budget.runtime_s * factor * trial.budget.machine_factor:
+    runtime_s, speed = size.budget.runtime_s * factor, trial.budget.speed
+    if trial.budget.runtime_s != (speed.budget_s(runtime_s) if speed else runtime_s):
         return "the budget is not the suite's own"
     return ""

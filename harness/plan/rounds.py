@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from harness.errors import HarnessError
-from harness.seeds import commitment
+from harness.core.errors import HarnessError
+from harness.core.seeds import commitment
 from workloads.spec import Frozen
 
 SEED_BYTES = 32

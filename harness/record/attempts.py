@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.errors import HarnessError
-from harness.record.events import GENESIS
+from harness.core.errors import HarnessError
+from harness.record.log import GENESIS
 
 Events = list[dict[str, Any]]
 

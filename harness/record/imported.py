@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.record.events import SCHEMA_VERSION, EventLog
+from harness.plan.trial import Result, Trial, TrialRecord
+from harness.record.log import SCHEMA_VERSION, EventLog
 from harness.record.store import EVENTS_FILE, write_record
-from harness.trial import Result, Trial, TrialRecord
 
 FINGERPRINT = "published"
 """Where no fingerprint of the machine was published."""

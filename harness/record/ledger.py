@@ -20,9 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
-from harness.record.events import EventLog, read_events
-from harness.trial import Trial
+from harness.core.errors import HarnessError
+from harness.plan.trial import Trial
+from harness.record.log import EventLog, read_events
 
 LEDGER_FILE = "ledger.jsonl"
 

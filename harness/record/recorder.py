@@ -7,9 +7,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.record.events import EventLog
+from harness.record.log import EventLog
+from harness.record.sinks.tensorboard import Board
 from harness.record.store import EVENTS_FILE
-from harness.record.tensorboard import Board
 
 
 class Observer(Protocol):

@@ -10,6 +10,7 @@ STORE/<workload>/<submission>-<framework>/study_<s>/trial_<t>-<hash>/
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +18,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError
-from harness.record.events import read_events
-from harness.trial import Result, Trial, TrialRecord
+from harness.core.errors import HarnessError
+from harness.plan.trial import SCHEMA_VERSION, Result, Trial, TrialRecord
+from harness.record.log import read_events
 
 TRIAL_FILE = "trial.json"
 EVENTS_FILE = "events.jsonl"
@@ -55,15 +56,13 @@ def read_record(path: Path) -> TrialRecord:
     """Read a `trial.json`, or a bare trial, which stands for a record without a result.
 
     Raises:
-        HarnessError: the file is missing or is neither.
+        HarnessError: the file is missing or is neither, or another version of the harness wrote it.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise HarnessError(f"cannot read the trial {path}: {error}") from error
+    text = _text(path)
     try:
         return TrialRecord.model_validate_json(text)
     except ValidationError as as_record:
+        _refuse_other_version(path, text)
         try:
             trial = Trial.model_validate_json(text)
         except ValidationError:
@@ -74,6 +73,49 @@ def read_record(path: Path) -> TrialRecord:
                 "`harness run` writes a trial.json into the folder of each trial",
             ) from as_record
         return TrialRecord(identity=trial.identity, trial=trial)
+
+
+def refuse_other_versions(store: Path) -> None:
+    """Check that a store's trials are of this version's form.
+
+    Raises:
+        HarnessError: one is not; the message says what to do.
+    """
+    for path in record_paths(store):
+        _refuse_other_version(path, _text(path))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HarnessError(f"cannot read the trial {path}: {error}") from error
+
+
+def _refuse_other_version(path: Path, text: str) -> None:
+    found = _version(text)
+    if found is None or found == SCHEMA_VERSION:
+        return
+    age = "an older" if found < SCHEMA_VERSION else "a newer"
+    raise HarnessError(
+        f"{path} was written by {age} version of the harness: its trial has schema_version "
+        f"{found}, this version reads {SCHEMA_VERSION}",
+        "score and verify its folder with that version, or run it again into another folder: "
+        "harness run --out DIR",
+    )
+
+
+def _version(text: str) -> int | None:
+    """The form of a record's trial, or of a bare one; None if that is not to be seen."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    within = value.get("trial")
+    version = (within if isinstance(within, dict) else value).get("schema_version")
+    return version if type(version) is int else None
 
 
 def result_of(folder: Path) -> Result | None:

@@ -24,13 +24,13 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from harness.errors import CannotWriteError
-from harness.messages import Snapshot
+from harness.core.errors import CannotWriteError
+from harness.plan.trial import Trial
+from harness.protocol.messages import Snapshot
+from harness.protocol.wire import STATE_PREFIX, Tensors, WireError
 from harness.record.attempts import attempts_of, number_of
 from harness.referee.checks import printable
-from harness.referee.observation import Observation, Observed, grid_points
-from harness.trial import Trial
-from harness.wire import STATE_PREFIX, Tensors, WireError
+from harness.referee.target_search import HeldSnapshot, TargetSearch, grid_points
 from workloads.spec import Frozen
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -53,18 +53,18 @@ class Seen(Frozen):
     examples: int
 
     @classmethod
-    def of(cls, observed: Observed) -> Seen:
+    def of(cls, held: HeldSnapshot) -> Seen:
         """What is kept of a snapshot."""
         return cls(
-            grid=observed.grid,
-            step=observed.step,
-            timed_s=observed.timed_s,
-            examples=observed.examples,
+            grid=held.grid,
+            step=held.step,
+            timed_s=held.timed_s,
+            examples=held.examples,
         )
 
-    def observed(self) -> Observed:
+    def held(self) -> HeldSnapshot:
         """The snapshot again; nothing asks for its parameters any more."""
-        return Observed(self.grid, self.step, self.timed_s, self.examples, {})
+        return HeldSnapshot(self.grid, self.step, self.timed_s, self.examples, {})
 
 
 class Position(Frozen):
@@ -74,8 +74,8 @@ class Position(Frozen):
     last: Seen
     timed_s: float
     others_s: dict[str, float]
-    observation: dict[str, Any]
-    """What `Observation.resume` takes."""
+    search: dict[str, Any]
+    """What `TargetSearch.resume` takes."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,9 @@ class Checkpoints:
 
     def keep(
         self,
-        observed: Observed,
+        held: HeldSnapshot,
         clock: tuple[float, dict[str, float]],
-        observation: Observation,
+        search: TargetSearch,
         emit: Callable[[str, Mapping[str, Any]], None],
     ) -> None:
         """Write a checkpoint, if the worker gave its state and nothing waits for a hit.
@@ -144,25 +144,25 @@ class Checkpoints:
         If it could not give it, the record says why and it is not asked again.
 
         Args:
-            observed: the snapshot that it belongs to.
+            held: the snapshot that it belongs to.
             clock: timed seconds, and the others by name.
-            observation: as it is after that snapshot.
+            search: as it is after that snapshot.
             emit: records its event.
 
         Raises:
             HarnessError: it cannot be written.
         """
         if self._why_not:
-            emit("no_checkpoint", {"grid": observed.grid, "why": self._why_not})
+            emit("no_checkpoint", {"grid": held.grid, "why": self._why_not})
             self._why_not, self._every_s = "", math.inf
-        if self._state is None or not observation.is_settled:
+        if self._state is None or not search.is_settled:
             return
         position = Position(
             identity=self._trial.identity,
-            last=Seen.of(observed),
+            last=Seen.of(held),
             timed_s=clock[0],
             others_s=clock[1],
-            observation=observation.state(),
+            search=search.state(),
         )
         event = self._write_draft(position, *self._state)
         emit("checkpoint", event)

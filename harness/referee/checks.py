@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.frameworks.adapter import Parameters
-from harness.wire import Tensors, WireError
+from harness.frameworks.base import Parameters
+from harness.protocol.wire import Tensors, WireError
 
 NAMES_SHOWN, NAME_SHOWN = 3, 60
 

@@ -1,10 +1,10 @@
-"""The referee's clock: monotonic, its own, and stopped while the worker stands still.
+"""The referee's clock: monotonic, its own, and stopped while the worker is frozen.
 
 Every second of an attempt is in one entry, so that the entries sum to its wall time:
 
     timed           the worker trains, loads, or hands its snapshot over
-    frozen          it stands still, and no other entry has the time
-    idle            it does not, and no other entry has the time
+    frozen          it is frozen, and no other entry has the time
+    idle            it is not, and no other entry has the time
     prepare, setup, warm_up, snapshot_copy, evaluation, ...     accounted by name
 
 Of entries within each other the innermost has the time; what is timed is in no other.
@@ -63,7 +63,7 @@ class Clock:
         self._is_running = False
         return self._timed_s
 
-    def stands_still(self) -> None:
+    def mark_frozen(self) -> None:
         """The worker is frozen from now on, until the clock starts."""
         self._turn()
         self._rest = "frozen"

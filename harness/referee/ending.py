@@ -5,8 +5,8 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+from harness.plan.trial import State
 from harness.referee.checks import printable
-from harness.trial import State
 
 LONGEST = 500
 """Of an error's words, which may be of a worker's making."""
@@ -21,7 +21,7 @@ class TrialEndedError(Exception):
         self.reason = reason
 
 
-def fall_of(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Why a referee could not go on, and where, in words fit for the record."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno} in {where.name}"

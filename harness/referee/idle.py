@@ -1,4 +1,4 @@
-"""Whether a device has come to rest: the referee's own probe, while the worker stands still.
+"""Whether a device has come to rest: the referee's own probe, while the worker is frozen.
 
 A frozen worker computes no more on the processor, but what it has queued on another device goes on.
 The referee therefore times a small computation of its own on the device: before there is a worker,
@@ -63,7 +63,7 @@ class IdleProbe:
         if busy_s <= allowed_s:
             return None
         return (
-            f"the device computed for {busy_s:.2f} s while the worker stood still; "
+            f"the device computed for {busy_s:.2f} s while the worker was frozen; "
             f"{allowed_s:.2f} s are allowed"
         )
 

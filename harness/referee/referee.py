@@ -1,4 +1,4 @@
-"""The referee: owns clock, budget and judgement of one trial, and drives one worker.
+"""The referee: owns clock, budget and evaluation of one trial, and drives one worker.
 
     setting up -> warming up -> loading -> (running -> observing)* -> ended
 
@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.conditions import disturbances
-from harness.errors import CannotWriteError
-from harness.messages import (
+from harness.core.errors import CannotWriteError
+from harness.machine.host_monitor import interference
+from harness.plan.trial import Result, State, Trial
+from harness.protocol.messages import (
     Failed,
     Go,
     Load,
@@ -28,20 +29,19 @@ from harness.messages import (
     Warm,
     WarmUp,
 )
+from harness.protocol.wire import Tensors, Wire, WireClosedError, WireError, WireTimeoutError
 from harness.record.recorder import Recorder
-from harness.referee.bench import Bench
-from harness.referee.brake import Brake
 from harness.referee.checkpoint import Checkpoint, Checkpoints
 from harness.referee.checks import are_finite, checked_parameters, printable
 from harness.referee.clock import Clock
-from harness.referee.ending import TrialEndedError, fall_of
-from harness.referee.judge import Judge
-from harness.referee.observation import Observation, Observed
-from harness.referee.surroundings import Surroundings
-from harness.referee.timetable import Timetable
-from harness.sandboxes.sandbox import Cell
-from harness.trial import Result, State, Trial
-from harness.wire import Tensors, Wire, WireClosedError, WireError, WireTimeoutError
+from harness.referee.context import TrialContext
+from harness.referee.ending import TrialEndedError, describe_error
+from harness.referee.eval_schedule import EvalSchedule
+from harness.referee.evaluation import SnapshotEvaluator
+from harness.referee.freezer import Freezer
+from harness.referee.monitor import HostMonitor
+from harness.referee.target_search import HeldSnapshot, TargetSearch
+from harness.sandboxes.base import WorkerProcess
 
 SETUP_TIMEOUT_S = 60.0
 """For importing the submission and building the model, and for loading the data."""
@@ -60,8 +60,8 @@ class Referee:
 
     Args:
         trial: what to run.
-        bench: what it needs.
-        cell: the confined worker, waiting for HELLO.
+        context: what it needs.
+        worker: the confined worker, waiting for HELLO.
         wire: the referee's end of the wire.
         recorder: takes what is measured, what the worker claims, and what is only shown.
         checkpoints: keeps what a successor would need.
@@ -70,44 +70,44 @@ class Referee:
     def __init__(
         self,
         trial: Trial,
-        bench: Bench,
-        cell: Cell,
+        context: TrialContext,
+        worker: WorkerProcess,
         wire: Wire[ToRefereeMessage],
         recorder: Recorder,
         *,
         checkpoints: Checkpoints,
     ) -> None:
-        self._trial, self._bench, self._cell, self._wire = trial, bench, cell, wire
+        self._trial, self._context, self._worker, self._wire = trial, context, worker, wire
         self._record, self._checkpoints = recorder, checkpoints
-        self._clock = Clock(bench.begun_s)
-        self._timetable = Timetable(trial)
-        judge = Judge(trial, bench, self._clock, recorder)
+        self._clock = Clock(context.begun_s)
+        self._schedule = EvalSchedule(trial)
+        evaluator = SnapshotEvaluator(trial, context, self._clock, recorder)
         limit_s = trial.budget.runtime_s
-        self._observation = Observation(trial.grid, trial.target, judge.value, limit_s)
-        self._last: Observed | None = None
-        self._around = Surroundings(bench.reading)
-        self._brake = Brake(cell, bench.idle, trial.budget, self._clock)
+        self._search = TargetSearch(trial.grid, trial.target, evaluator.value, limit_s)
+        self._last: HeldSnapshot | None = None
+        self._monitor = HostMonitor(context.reading)
+        self._freezer = Freezer(worker, context.idle, trial.budget, self._clock)
 
     def run(self, left: Checkpoint | None = None) -> Result:
         """Run the trial, or go on with what a dead referee left; the worker is dead afterwards."""
         try:
-            state, reason = self._life(left)
+            state, reason = self._run_attempt(left)
         except CannotWriteError:
             raise  # the disk is full, say: once it is not, a successor goes on
         except Exception as error:  # perhaps of the worker's making: not to be had again for free
-            state, reason = "crashed", fall_of(error)
+            state, reason = "crashed", describe_error(error)
             self._record.emit("fell", {"why": reason})
         finally:
-            self._cell.kill()
+            self._worker.kill()
         with self._clock.account("conditions"):
-            machine = self._around.changes()
-        disturbed = disturbances(machine, self._trial.limits.drift) if machine else ()
+            machine = self._monitor.changes()
+        disturbed = interference(machine, self._trial.limits.drift) if machine else ()
         result = self._result(state, reason).model_copy(update={"disturbed": disturbed})
         ending = {"result": result.model_dump(), "clock": self._clock.entries()}
         self._record.emit("end", ending | {"machine": machine})
         return result
 
-    def _life(self, left: Checkpoint | None) -> tuple[State, str]:
+    def _run_attempt(self, left: Checkpoint | None) -> tuple[State, str]:
         try:
             return self._phases(left)
         except TrialEndedError as end:
@@ -120,11 +120,11 @@ class Referee:
             return "invalid", printable(str(error))
         finally:
             self._clock.stop()
-            self._around.note(self._cell.use())
+            self._monitor.note(self._worker.use())
 
     def _phases(self, left: Checkpoint | None) -> tuple[State, str]:
         with self._clock.account("setup"):
-            self._send(self._bench.hello)
+            self._send(self._context.hello)
             self._expect(Ready, SETUP_TIMEOUT_S, "set up")
         self._record.emit("ready", {})
         self._warm_up()
@@ -146,36 +146,36 @@ class Referee:
 
     def _load(self) -> None:
         """Hand over data and parameters, on the clock: whoever has them could train with them."""
-        self._brake.freeze()  # a view that is a copy may take seconds
+        self._freezer.freeze()  # a view that is a copy may take seconds
         with self._clock.account("load"):
-            train_folder = self._cell.show(self._bench.train_folder)
-        self._brake.thaw()
+            train_folder = self._worker.show(self._context.train_folder)
+        self._freezer.thaw()
         with self._clock.account("load"):
             self._clock.start()
-            self._send(Load(train_folder=str(train_folder)), self._bench.parameters)
+            self._send(Load(train_folder=str(train_folder)), self._context.parameters)
             self._expect(Ready, SETUP_TIMEOUT_S, "load the data")
             self._clock.stop()
-        self._brake.freeze()
+        self._freezer.freeze()
 
     def _train(self) -> tuple[State, str]:
-        points = self._timetable.points
+        points = self._schedule.points
         with self._clock.account("conditions"):
-            machine = self._around.begin()
+            machine = self._monitor.begin()
         self._record.emit("go", {"budget_s": self._trial.budget.runtime_s, "machine": machine})
-        self._brake.thaw()
+        self._freezer.thaw()
         reached = self._last.grid if self._last else 0
         while reached < points:
-            observed = self._run_until(reached + 1, points)
-            reached = observed.grid
+            held = self._run_until(reached + 1, points)
+            reached = held.grid
             is_last = reached >= points
-            self._observation.add(observed, is_last)
-            if self._observation.hit and self._trial.stop_rule == "target":
+            self._search.add(held, is_last)
+            if self._search.hit and self._trial.stop_rule == "target":
                 break
             with self._clock.account("checkpoint"):
                 clock = self._clock.timed_s, self._clock.others()
-                self._checkpoints.keep(observed, clock, self._observation, self._record.emit)
-            self._brake.thaw()
-        if self._observation.hit:
+                self._checkpoints.keep(held, clock, self._search, self._record.emit)
+            self._freezer.thaw()
+        if self._search.hit:
             return "reached", "the target was met"
         return "budget", "the budget was spent before the target was met"
 
@@ -183,7 +183,7 @@ class Referee:
         """Ask where a step's time goes; the trial has its result, so a failure is only noted."""
         with self._clock.account("profile"):
             try:
-                self._brake.thaw()
+                self._freezer.thaw()
                 self._send(Profile(steps=PROFILED_STEPS, cap_s=PROFILE_CAP_S))
                 found, _ = self._expect(Profiled, PROFILE_CAP_S + GRACE_S, "profile its steps")
             except (TrialEndedError, WireError) as error:
@@ -191,9 +191,9 @@ class Referee:
                 return
         self._record.claim("profile", found.model_dump(exclude={"kind"}))
 
-    def _run_until(self, point: int, points: int) -> Observed:
+    def _run_until(self, point: int, points: int) -> HeldSnapshot:
         """Let the worker train to a grid point; it is frozen when this returns."""
-        due_s, until_step = self._timetable.due(point)
+        due_s, until_step = self._schedule.due(point)
         self._clock.start()
         wanted = self._checkpoints.wanted_bytes(point, self._clock.timed_s)
         self._send(Go(share=self._share(), until_step=until_step, checkpoint_bytes=wanted))
@@ -206,25 +206,25 @@ class Referee:
         snapshot, tensors = self._expect_in_time(Snapshot, "hand over its snapshot")
         stopped, _ = self._expect_in_time(Stopped, "say that it stopped")
         timed_s = self._clock.stop()
-        self._brake.freeze()
+        self._freezer.freeze()
         with self._clock.account("snapshot_copy"):
             tensors = self._checkpoints.without_state(snapshot, tensors)
-            return self._observed(point, timed_s, snapshot, stopped, tensors)
+            return self._held(point, timed_s, snapshot, stopped, tensors)
 
     def _resume(self, left: Checkpoint) -> None:
         """Go on from a checkpoint; nothing of this is on the clock."""
         position = left.position
-        self._observation.resume(position.observation)
-        self._last = position.last.observed()
+        self._search.resume(position.search)
+        self._last = position.last.held()
         with self._clock.account("restore"):
-            self._brake.thaw()
+            self._freezer.thaw()
             self._send(Restore(state=left.state), left.tensors)
             self._expect(Ready, SETUP_TIMEOUT_S, "take its state back")
-        self._brake.freeze()
+        self._freezer.freeze()
         self._clock.resume(position.timed_s, position.others_s)
 
     def _share(self) -> float:
-        return self._timetable.share(self._clock.timed_s, self._last.step if self._last else 0)
+        return self._schedule.share(self._clock.timed_s, self._last.step if self._last else 0)
 
     def _watch(self, until_s: float, is_limit: bool = False) -> None:
         """Wait until the worker speaks or the clock shows a time, with an eye on its memory."""
@@ -237,7 +237,7 @@ class Referee:
             raise TrialEndedError("hung", why)
 
     def _look(self) -> None:
-        self._around.check(self._cell.use(), self._trial.limits.memory_gib)
+        self._monitor.check(self._worker.use(), self._trial.limits.memory_gib)
         self._record.tell("progress", {"timed_s": self._clock.timed_s, "share": self._share()})
 
     def _refuse_unasked(self) -> None:
@@ -246,22 +246,22 @@ class Referee:
             self._fail(message)
         raise TrialEndedError("invalid", f"the worker sent {message.kind} unasked")
 
-    def _observed(
+    def _held(
         self, point: int, timed_s: float, snapshot: Snapshot, stopped: Stopped, tensors: Tensors
-    ) -> Observed:
+    ) -> HeldSnapshot:
         if stopped.step != snapshot.step or (self._last and snapshot.step < self._last.step):
             raise TrialEndedError("invalid", f"the worker's steps do not fit: {stopped.step}")
-        parameters = checked_parameters(tensors, self._bench.shapes)
-        grid = self._timetable.reached(point, timed_s)
-        observed = Observed(grid, snapshot.step, timed_s, stopped.examples, parameters)
-        self._last = observed
+        parameters = checked_parameters(tensors, self._context.shapes)
+        grid = self._schedule.reached(point, timed_s)
+        held = HeldSnapshot(grid, snapshot.step, timed_s, stopped.examples, parameters)
+        self._last = held
         with self._clock.account("record"):
             place = {"grid": grid, "step": snapshot.step, "timed_s": timed_s}
             claims = stopped.model_dump(exclude={"kind", "step"})
             self._record.claim("snapshot", place | {"share": self._share(), "claims": claims})
         if not are_finite(parameters):
             raise TrialEndedError("diverged", f"parameters not finite at step {snapshot.step}")
-        return observed
+        return held
 
     def _send(self, message: ToWorkerMessage, tensors: Any = None) -> None:
         self._wire.send(message, tensors, timeout_s=SETUP_TIMEOUT_S)
@@ -293,8 +293,8 @@ class Referee:
         raise TrialEndedError(state, f"{failed.error} ({failed.frame})")
 
     def _why_it_died(self) -> tuple[State, str]:
-        reason = self._cell.exit_reason(EXIT_TIMEOUT_S)
-        if self._around.kernel_has_killed():
+        reason = self._worker.exit_reason(EXIT_TIMEOUT_S)
+        if self._monitor.kernel_has_killed():
             return "out_of_memory", f"the kernel ran out of memory: {reason}"
         return "crashed", f"the worker ended: {reason}"
 
@@ -304,5 +304,5 @@ class Referee:
             reason=reason,
             timed_s=self._clock.timed_s,
             steps=self._last.step if self._last else 0,
-            **self._observation.outcome(),
+            **self._search.outcome(),
         )

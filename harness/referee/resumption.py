@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.plan.trial import Trial
 from harness.record.attempts import attempts_of
 from harness.record.ledger import Ledger
 from harness.record.recorder import Recorder
 from harness.referee.checkpoint import Checkpoint, Checkpoints, read_checkpoint, state_limit
-from harness.trial import Trial
 
 Shapes = Mapping[str, tuple[int, ...]]
-SAME_WHEN_RESUMED = ("fingerprint", "environment", "threads", "sandbox")
+SAME_WHEN_RESUMED = ("submission_files", "fingerprint", "environment", "threads", "sandbox")
 """What must be as it was at the attempt's beginning; else the trial begins anew."""
 
 

@@ -1,8 +1,8 @@
 """The sandbox `plain`: process limits, freeze by signal; for every Linux machine.
 
-Workers are forked by a nursery, a process that has imported the framework and nothing of any
-submission, so that a trial starts in milliseconds. A fork's child belongs to the nursery; the
-referee signals it by process group and hears of its end from the nursery.
+Workers are forked by a fork server, a process that has imported the framework and nothing of any
+submission, so that a trial starts in milliseconds. A fork's child belongs to the fork server; the
+referee signals it by process group and hears of its end from the fork server.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import sys
 import time
 from pathlib import Path
 
-from harness.errors import HarnessError
-from harness.sandboxes.sandbox import UNCONFINED_STATUS, Confinement, Use
-from harness.sandboxes.stillness import Stillness, has_ended, stat_fields
+from harness.core.errors import HarnessError
+from harness.machine.variables import SPINNING
+from harness.sandboxes.base import UNCONFINED_STATUS, Confinement, Use
+from harness.sandboxes.suspension import SuspendedGroup, has_ended, stat_fields
 
 START_TIMEOUT_S = 120.0
 FREEZE_TIMEOUT_S = 2.0
@@ -32,12 +33,18 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-class Nursery:
+class ForkServer:
     """A preloaded parent of workers and the line to it."""
 
     def __init__(self, framework: str, threads: int, has_own_users: bool) -> None:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "harness.worker.nursery", str(theirs.fileno()), framework]
+        command = [
+            sys.executable,
+            "-m",
+            "harness.sandboxes.fork_server",
+            str(theirs.fileno()),
+            framework,
+        ]
         command += ["own-users"] * has_own_users
         self._process = subprocess.Popen(
             command,
@@ -57,7 +64,7 @@ class Nursery:
         return self._process.poll() is None
 
     def close(self) -> None:
-        """Hang up, upon which the nursery kills what it has forked and ends."""
+        """Hang up, upon which the fork server kills what it has forked and ends."""
         self._control.close()
         self._process.wait()
 
@@ -109,11 +116,12 @@ def _has_ended() -> HarnessError:
     )
 
 
-_STARTED: dict[tuple[str, int, bool], Nursery] = {}
+_STARTED: dict[tuple[str, int, bool], ForkServer] = {}
 
 
-def nursery(framework: str, threads: int, has_own_users: bool) -> Nursery:
-    """This process's nursery for a framework: kept while it lives, ended when this process ends.
+def fork_server(framework: str, threads: int, has_own_users: bool) -> ForkServer:
+    """This process's fork server for a framework: kept while it lives, ended when this process
+    ends.
 
     Args:
         framework: what it imports.
@@ -122,37 +130,37 @@ def nursery(framework: str, threads: int, has_own_users: bool) -> Nursery:
     """
     key = framework, threads, has_own_users
     if key not in _STARTED or not _STARTED[key].is_alive:
-        _STARTED[key] = Nursery(*key)
+        _STARTED[key] = ForkServer(*key)
         atexit.register(_STARTED[key].close)
     return _STARTED[key]
 
 
-class PlainCell:
-    """A worker forked by the nursery, leader of its own process group."""
+class PlainWorkerProcess:
+    """A worker forked by the fork server, leader of its own process group."""
 
-    def __init__(self, parent: Nursery, pid: int, connection: socket.socket) -> None:
+    def __init__(self, parent: ForkServer, pid: int, connection: socket.socket) -> None:
         self.connection = connection
         self.pid = pid
-        self._nursery = parent
-        self._stillness: Stillness | None = None
+        self._fork_server = parent
+        self._suspended: SuspendedGroup | None = None
         self._handle = _handle_of(pid)
 
     def freeze(self) -> bool:
         """Send SIGSTOP to the group and wait until every thread in it is stopped."""
         self._signal(signal.SIGSTOP)
         deadline_s = time.monotonic() + FREEZE_TIMEOUT_S
-        while (still := Stillness.of(self.pid)) is None and time.monotonic() < deadline_s:
+        while (suspended := SuspendedGroup.of(self.pid)) is None and time.monotonic() < deadline_s:
             time.sleep(0.0001)
-        self._stillness = still
-        return still is not None
+        self._suspended = suspended
+        return suspended is not None
 
-    def has_stood_still(self) -> bool:
+    def has_stayed_frozen(self) -> bool:
         """Compare states and processor times with those at the freeze."""
-        return self._stillness is None or self._stillness.has_lasted()
+        return self._suspended is None or self._suspended.has_lasted()
 
     def thaw(self) -> None:
         """Send SIGCONT to the group."""
-        self._stillness = None
+        self._suspended = None
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
@@ -188,7 +196,7 @@ class PlainCell:
     def exit_reason(self, timeout_s: float) -> str:
         """The worker's exit status or the signal that ended it."""
         try:
-            status = self._nursery.status(self.pid, timeout_s)
+            status = self._fork_server.status(self.pid, timeout_s)
         except HarnessError:
             return "its parent process has ended, and the worker with it"
         if status is None:
@@ -220,7 +228,7 @@ def _handle_of(pid: int) -> int | None:
         return None
 
 
-def forked(parent: Nursery, order: dict[str, object], log: Path) -> tuple[int, socket.socket]:
+def forked(parent: ForkServer, order: dict[str, object], log: Path) -> tuple[int, socket.socket]:
     """A new worker's process id and the referee's end of its wire."""
     try:
         output = log.open("ab")
@@ -240,16 +248,16 @@ def forked(parent: Nursery, order: dict[str, object], log: Path) -> tuple[int, s
 class PlainSandbox:
     """Starts workers under process limits."""
 
-    def start(self, confinement: Confinement) -> PlainCell:
+    def start(self, confinement: Confinement) -> PlainWorkerProcess:
         """Fork a worker in its scratch folder, its output going to its log."""
-        parent = nursery(confinement.framework, confinement.threads, False)
+        parent = fork_server(confinement.framework, confinement.threads, False)
         order: dict[str, object] = {
             "scratch": str(confinement.scratch),
             "memory_gib": confinement.memory_gib,
             "file_mib": confinement.file_mib,
             "cores": confinement.cores,
         }
-        return PlainCell(parent, *forked(parent, order, confinement.log))
+        return PlainWorkerProcess(parent, *forked(parent, order, confinement.log))
 
     def unenforced(self) -> tuple[str, ...]:
         """Named in every record."""
@@ -262,7 +270,7 @@ class PlainSandbox:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """A cleaned environment: what finding libraries needs, and the number of threads."""
+    """A cleaned environment: what finding libraries needs, and how threads are used."""
     kept = (
         "PATH",
         "HOME",
@@ -274,4 +282,5 @@ def _environment(threads: int) -> dict[str, str]:
     )
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    return environment | ALLOCATOR | dict.fromkeys(names, str(threads)) | {"PYTHONHASHSEED": "0"}
+    threading = SPINNING | dict.fromkeys(names, str(threads))
+    return environment | ALLOCATOR | threading | {"PYTHONHASHSEED": "0"}

@@ -7,7 +7,7 @@ from array import array
 
 
 class WorkerBudget:
-    """Implements `harness.interface.BudgetView`.
+    """Implements `harness.submission.interface.BudgetView`.
 
     Args:
         runtime_s: the whole budget in seconds.

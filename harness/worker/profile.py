@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from harness.interface import Submission
-from harness.messages import Profiled
+from harness.protocol.messages import Profiled
+from harness.submission.interface import Submission
 
 Place = tuple[Any, str]
 """A function as its owner and its name there."""
@@ -28,7 +28,7 @@ class Stopwatch:
         self._synchronize, self._is_running = synchronize, False
         self.seconds, self.calls = 0.0, 0
 
-    def put_around(self, places: Iterable[Place]) -> None:
+    def wrap(self, places: Iterable[Place]) -> None:
         """Time these functions from now on."""
         for owner, name in places:
             setattr(owner, name, self._timed(getattr(owner, name)))
@@ -67,8 +67,8 @@ def profiled(
         limits: the number of steps, and the seconds after which no other begins.
     """
     data, both, steps = Stopwatch(synchronize), Stopwatch(synchronize), 0
-    data.put_around([(stream, "next")])
-    both.put_around(passes)
+    data.wrap([(stream, "next")])
+    both.wrap(passes)
     synchronize()
     start_s = time.perf_counter()
     while steps < limits[0] and time.perf_counter() - start_s < limits[1]:

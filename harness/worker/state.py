@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.wire import DTYPES, STATE_PREFIX
+from harness.protocol.wire import DTYPES, STATE_PREFIX
 
 MAX_DEPTH = 60
 Host = tuple[npt.NDArray[Any], str]

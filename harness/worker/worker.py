@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.frameworks.adapter import Adapter, Examples, ModelSource, adapter
-from harness.interface import Submission
-from harness.messages import (
+from harness.core.seeds import integer
+from harness.frameworks.base import Adapter, Examples, ModelSource
+from harness.frameworks.load import adapter
+from harness.frameworks.order import Order
+from harness.protocol.messages import (
     TO_WORKER,
     Failed,
     Go,
@@ -37,16 +39,17 @@ from harness.messages import (
     Warm,
     WarmUp,
 )
-from harness.order import Order
-from harness.seeds import integer
-from harness.wire import Tensors, Wire, WireClosedError
+from harness.protocol.wire import Tensors, Wire, WireClosedError
+from harness.submission.interface import Submission
 from harness.worker.budget import WorkerBudget
 from harness.worker.profile import profiled
 from harness.worker.state import Flattener, restored
 
 WARM_UP_STEPS = 3
 STATISTICS_BATCHES = 4
-"""Batches whose mean statistics an average of weights is judged with; they are the first ones."""
+"""Batches whose mean statistics an average of weights is evaluated with; they are the first
+ones.
+"""
 WARM_UP_BATCHES = 4
 
 
@@ -58,10 +61,10 @@ def serve_trial(connection: socket.socket) -> None:
     except WireClosedError:
         return
     except MemoryError as error:
-        wire.send(_last_words(error, "out_of_memory"))
+        wire.send(_error_report(error, "out_of_memory"))
     except Exception as error:  # whatever a submission raises is its trial's end, and is reported
         cause = "out_of_memory" if _is_out_of_memory(error) else "exception"
-        wire.send(_last_words(error, cause))
+        wire.send(_error_report(error, cause))
         traceback.print_exc()  # last, for a full log raises, too
 
 
@@ -122,7 +125,7 @@ class Worker:
             self._submission.step(stream)
             steps += 1
         self._statistics_batches = [stream.next() for _ in range(STATISTICS_BATCHES)]
-        self._judged()
+        self._eval_arrays()
         self._adapter.synchronize()
         self._submission = self._new_submission()
         self._budget.forget()
@@ -167,7 +170,7 @@ class Worker:
         if not self._is_set_up:
             self._set_up()
         loss = self._train(order.until_step)
-        self._hand_over(loss, order.checkpoint_bytes)
+        self._submit_snapshot(loss, order.checkpoint_bytes)
 
     def _set_up(self) -> None:
         self._submission.setup(self._problem, self._trial.hyperparameters)
@@ -214,11 +217,11 @@ class Worker:
             self._step += 1
         return loss
 
-    def _hand_over(self, loss: Any, checkpoint_bytes: int) -> None:
+    def _submit_snapshot(self, loss: Any, checkpoint_bytes: int) -> None:
         self._adapter.synchronize()
-        judged = self._judged()
+        evaluated = self._eval_arrays()
         snapshot, tensors = self._snapshot(checkpoint_bytes)
-        self._wire.send(snapshot, {**judged, **tensors})
+        self._wire.send(snapshot, {**evaluated, **tensors})
         counts = self._problem.counts
         self._wire.send(
             Stopped(
@@ -239,7 +242,7 @@ class Worker:
     def _snapshot(self, checkpoint_bytes: int) -> tuple[Snapshot, Tensors]:
         """The message of a snapshot, with the state and its tensors if they are wanted and fit.
 
-        Taking the state comes after `_judged`, which may change it (averages are swapped in).
+        Taking the state comes after `_eval_arrays`, which may change it (averages are swapped in).
         """
         if not checkpoint_bytes:
             return Snapshot(step=self._step), {}
@@ -254,8 +257,8 @@ class Worker:
             return Snapshot(step=self._step, no_state=size), {}
         return Snapshot(step=self._step, state=text), flattener.tensors
 
-    def _judged(self) -> dict[str, Any]:
-        """What is to be judged: parameters and, if the model has any, running statistics."""
+    def _eval_arrays(self) -> dict[str, Any]:
+        """What is to be evaluated: parameters and, if the model has any, running statistics."""
         problem, parameters = self._problem, self._submission.eval_parameters()
         if problem.buffers and self._submission.averages_weights:
             problem.recompute_statistics(parameters, self._statistics_batches)
@@ -274,7 +277,7 @@ def _is_out_of_memory(error: Exception) -> bool:
     return any(word in text for word in words)
 
 
-def _last_words(error: BaseException, cause: Any) -> Failed:
+def _error_report(error: BaseException, cause: Any) -> Failed:
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1] if frames else None
     where = f"{last.filename}:{last.lineno} in {last.name}: {last.line or ''}" if last else ""

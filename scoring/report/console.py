@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from rich.console import Console
@@ -11,7 +13,7 @@ from scoring.compare import LEVEL, Comparison
 from scoring.draws import METHODS
 from scoring.report.tables import DESCRIPTIVE, SCREENING, entry_table, number
 from scoring.scoreboard import Scoreboard
-from scoring.speedup import Contest
+from scoring.speedup import PairwiseComparison
 from scoring.uncertainty import Uncertainty
 
 
@@ -23,14 +25,25 @@ def print_board(
 ) -> None:
     """Print stamps, the table of scores and the table of times."""
     out = console or Console()
-    for stamp in board.stamps:
-        out.print(f"MIXED  {stamp}", style="bold red", markup=False)
+    _print_stamps(board.stamps, out)
     out.print(_scores(board, sure))
     out.print(_times(board, workloads))
     if board.is_screening:
         out.print(SCREENING, style="yellow", markup=False)
     if sure is not None:
         out.print(f"Intervals: {LEVEL:.0%}, {METHODS[sure.method]}. {DESCRIPTIVE}", markup=False)
+
+
+def print_misses(board: Scoreboard, text: str, console: Console | None = None) -> None:
+    """Print stamps and, instead of tables, why there is nothing to score."""
+    out = console or Console()
+    _print_stamps(board.stamps, out)
+    out.print(text, style="yellow", markup=False, highlight=False)
+
+
+def _print_stamps(stamps: Iterable[str], out: Console) -> None:
+    for stamp in stamps:
+        out.print(f"MIXED  {stamp}", style="bold red", markup=False)
 
 
 def _scores(board: Scoreboard, sure: Uncertainty | None) -> Table:
@@ -73,8 +86,7 @@ def print_comparison(
 ) -> None:
     """Print two entries side by side, and the verdict."""
     out = console or Console()
-    for stamp in stamps:
-        out.print(f"MIXED  {stamp}", style="bold red", markup=False)
+    _print_stamps(stamps, out)
     table = Table(title=f"{seen.a} against {seen.b}: above 1, {seen.a} is faster")
     table.add_column("workload")
     for head in (seen.a, seen.b, "factor", f"{LEVEL:.0%} interval", f"P({seen.a} faster)"):
@@ -91,7 +103,7 @@ def print_comparison(
     out.print(seen.verdict(), markup=False)
 
 
-def _surety(drawn: Contest | None) -> tuple[str, str]:
+def _surety(drawn: PairwiseComparison | None) -> tuple[str, str]:
     if drawn is None:
         return "-", "-"
     low, _, high = drawn.interval(LEVEL)

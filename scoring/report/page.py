@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.files import write_whole
+from harness.core.files import write_whole
 from scoring.draws import METHODS
 from scoring.frame import prepare
 from scoring.pairs import PairTable
 from scoring.pool import pool_sensitivity
+from scoring.report.misses import nothing_reached
 from scoring.report.tables import (
     DESCRIPTIVE,
     RANGE,
@@ -58,6 +59,7 @@ def render_page(
         pool=_moved_ranks(board),
         trials=_with_links(trials, folder),
         figures=figures_of(board, frame, trials, curves),
+        misses=nothing_reached(frame).splitlines(),
     )
 
 

@@ -61,8 +61,8 @@ def rank_text(shares: Array, least: float = 0.05) -> str:
 
 def speedup_text(item: Speedup) -> str:
     """A factor with its mark and its interval."""
-    low, _, high = item.contest.interval()
-    point = f"{item.contest.mark} {item.factor.overall:.2f}".strip()
+    low, _, high = item.comparison.interval()
+    point = f"{item.comparison.mark} {item.factor.overall:.2f}".strip()
     return f"{point} ({low:.2f} - {high:.2f})"
 
 

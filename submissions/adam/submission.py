@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from torch.optim import Adam, Optimizer
 
-from harness.interface import Hyperparameters, Schedule
-from submissions.mathematics.optimizers import TorchProblem, adam_on_all
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common.optimizers import TorchProblem, adam_on_all
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -23,10 +23,10 @@ from typing import Any
 
 from torch.optim import AdamW, Optimizer
 
-from harness.errors import UnknownNameError
-from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import TorchProblem, is_fused
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common import schedules
+from submissions.common.optimizers import TorchProblem, is_fused
 from workloads.parameters import Role
 
 CORRECTED = ("declared", "hidden")

@@ -22,8 +22,8 @@ from typing import Any
 import torch
 from torch.optim import AdamW, Optimizer
 
-from harness.interface import Hyperparameters, Schedule
-from submissions.mathematics.optimizers import TorchProblem, adam_on_all
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common.optimizers import TorchProblem, adam_on_all
 
 
 class AdamS(AdamW):

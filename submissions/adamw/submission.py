@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from torch.optim import AdamW, Optimizer
 
-from harness.interface import Hyperparameters, Schedule
-from submissions.mathematics.optimizers import TorchProblem, adam_on_all
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common.optimizers import TorchProblem, adam_on_all
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import optax
 
-from harness.interface import Hyperparameters, Problem, Schedule
-from submissions import schedules
+from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common import schedules
 
 
 def build(

@@ -23,8 +23,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from submissions.mathematics.line_search import Trial
-from submissions.mathematics.quasi_newton import (
+from submissions.common.line_search import Trial
+from submissions.common.quasi_newton import (
     QuasiNewton,
     cautious_length,
     is_curved,

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from submissions.mathematics.learned_rate import Chunks, LearnedRate, Weights
-from submissions.mathematics.vectors import state_lists
+from submissions.common.learned_rate import Chunks, LearnedRate, Weights
+from submissions.common.vectors import state_lists
 
 
 class DAdaptAdam(LearnedRate):

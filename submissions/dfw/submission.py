@@ -34,19 +34,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.errors import HarnessError, UnknownNameError
-from harness.interface import Stream, Tap
-from submissions.mathematics.clipping import clipped
-from submissions.mathematics.kronecker_factors import (
-    accumulate,
-    damped_inverse,
-    preconditionable,
-    uses,
-)
-from submissions.mathematics.layerwise import Layer, TappedProblem
-from submissions.mathematics.methods import Method
-from submissions.mathematics.optimizers import adamw
-from submissions.mathematics.staggering import due
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.submission.interface import Capture, Stream
+from submissions.common.clipping import clipped
+from submissions.common.kronecker_factors import accumulate, damped_inverse, preconditionable, uses
+from submissions.common.layerwise import CapturingProblem, Layer
+from submissions.common.methods import Method
+from submissions.common.optimizers import adamw
+from submissions.common.staggering import due
 from workloads.parameters import Role
 
 OUTPUT_SIDES = ("identity", "jacobian")
@@ -55,9 +50,9 @@ OUTPUT_SIDES = ("identity", "jacobian")
 class Submission(Method):
     """Zhang and others' method, a layer at a time."""
 
-    # Forward passes are those of the live model, and the live parameters are judged.
+    # Forward passes are those of the live model, and the live parameters are evaluated.
     averages_weights = False
-    problem: TappedProblem
+    problem: CapturingProblem
 
     def begin(self) -> None:
         """Part the parameters into body, head and the rest."""
@@ -113,10 +108,10 @@ class Submission(Method):
 
     def _gradients(self, stream: Stream[Tensor], layers: Sequence[Layer]) -> Tensor:
         """One batch's gradients, and the moments of what passes through the layers."""
-        with self.problem.tap() as taps:
+        with self.problem.capture() as captures:
             logits, loss = self.problem.forward(stream.next())
             if layers is self.body and self.point["output_side"] == "jacobian":
-                self._observe_jacobian(logits, taps)
+                self._observe_jacobian(logits, captures)
             everything = [*self.problem.parameters.values()]
             wanted = everything if layers is self.body else _parameters(layers)
             gradients = clipped(torch.autograd.grad(loss, wanted), self.clip)
@@ -124,17 +119,17 @@ class Submission(Method):
                 value.grad = gradient
         with torch.no_grad():
             for layer in layers:
-                found = uses(layer.spec, layer.weight.shape, taps[layer.spec.name])
+                found = uses(layer.spec, layer.weight.shape, captures[layer.spec.name])
                 self._average(layer, "inputs", found.inputs.flatten(0, 1))
         return loss.detach()
 
-    def _observe_jacobian(self, logits: Tensor, taps: Mapping[str, Tap[Tensor]]) -> None:
+    def _observe_jacobian(self, logits: Tensor, captures: Mapping[str, Capture[Tensor]]) -> None:
         """J_h^T J_h = E[(J_h^T u) (J_h^T u)^T] for u of independent standard normals."""
         u = torch.empty_like(logits).normal_(generator=self.problem.generator)
         torch.autograd.grad(logits, _parameters(self.body), u, retain_graph=True)
         with torch.no_grad():
             for layer in self.body:
-                found = uses(layer.spec, layer.weight.shape, taps[layer.spec.name])
+                found = uses(layer.spec, layer.weight.shape, captures[layer.spec.name])
                 self._average(layer, "outputs", found.gradients.flatten(0, 1))
 
     def _average(self, layer: Layer, name: str, rows: Tensor) -> None:

@@ -6,7 +6,7 @@
 
 The elastic terms act in every `period`-th step only. alpha = eta rho in the thesis's notation, and
 beta = p alpha is the elastic symmetry: what the springs take from the replicas the centre gains.
-The centre is judged.
+The centre is evaluated.
 
 Source: Zhang, Choromanska and LeCun (2015): synchronous EASGD for mu = 0, EAMSGD otherwise.
 
@@ -23,9 +23,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from harness.interface import Stream
-from submissions.mathematics.flat import flatten, unflatten
-from submissions.mathematics.methods import FixedLoss, Method, fresh_random
+from harness.submission.interface import Stream
+from submissions.common.flat import flatten, unflatten
+from submissions.common.methods import FixedLoss, Method, fresh_random
 
 
 class Submission(Method):

@@ -27,10 +27,10 @@ import math
 
 import torch
 
-from harness.errors import UnknownNameError
-from submissions.mathematics.eigenbasis import decomposed
-from submissions.mathematics.kronecker_factors import Uses, accumulate, rows, second_moment
-from submissions.mathematics.layerwise import Layer, LayerwiseSubmission
+from harness.core.errors import UnknownNameError
+from submissions.common.eigenbasis import decomposed
+from submissions.common.kronecker_factors import Uses, accumulate, rows, second_moment
+from submissions.common.layerwise import Layer, LayerwiseSubmission
 
 DIAGONALS = ("batch", "examples")
 

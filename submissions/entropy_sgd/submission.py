@@ -21,9 +21,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.interface import Stream
-from submissions.mathematics.flat import add, flatten
-from submissions.mathematics.methods import FixedLoss, Method, fresh_random
+from harness.submission.interface import Stream
+from submissions.common.flat import add, flatten
+from submissions.common.methods import FixedLoss, Method, fresh_random
 
 
 class Submission(Method):

@@ -28,20 +28,14 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.eigenbasis import eigenbasis, followed_until
-from submissions.mathematics.optimizers import (
-    Combined,
-    GroupwiseOptimizer,
-    TorchProblem,
-    adamw,
-    by_role,
-)
-from submissions.mathematics.precision import at_least_float32
-from submissions.mathematics.rotated_adam import move, turn_momentum
-from submissions.mathematics.staggering import due
-from submissions.mathematics.two_sided import SIDES, State, accumulate, start_factors
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common import schedules
+from submissions.common.eigenbasis import eigenbasis, followed_until
+from submissions.common.optimizers import Combined, GroupwiseOptimizer, TorchProblem, adamw, by_role
+from submissions.common.precision import at_least_float32
+from submissions.common.rotated_adam import move, turn_momentum
+from submissions.common.staggering import due
+from submissions.common.two_sided import SIDES, State, accumulate, start_factors
 from workloads.parameters import Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT)

@@ -30,12 +30,12 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.eigenbasis import decomposed
-from submissions.mathematics.flat import add, flatten
-from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
-from submissions.mathematics.precision import at_least_float32
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common import schedules
+from submissions.common.eigenbasis import decomposed
+from submissions.common.flat import add, flatten
+from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.common.precision import at_least_float32
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """The step is whitened over all weights at once, for which there is no rule."""

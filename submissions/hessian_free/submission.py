@@ -30,16 +30,12 @@ import math
 import torch
 from torch import Tensor
 
-from harness.errors import UnknownNameError
-from harness.interface import Stream
-from submissions.mathematics.conjugate_gradients import (
-    Solution,
-    conjugate_gradients,
-    relative_progress,
-)
-from submissions.mathematics.flat import assign, flatten
-from submissions.mathematics.methods import FixedLoss, Method, first_examples, fresh_random
-from submissions.mathematics.products import Linearisation, Product, damped, finite_difference
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Stream
+from submissions.common.conjugate_gradients import Solution, conjugate_gradients, relative_progress
+from submissions.common.flat import assign, flatten
+from submissions.common.methods import FixedLoss, Method, first_examples, fresh_random
+from submissions.common.products import Linearisation, Product, damped, finite_difference
 
 CURVATURES = ("gauss_newton", "hessian", "finite_difference")
 RAISE, LOWER = 1.5, 2.0 / 3.0

@@ -10,7 +10,7 @@ h is the layer's input with a 1 appended for the bias, d the gradient in its out
 sampled from the model (`fisher = "sampled"`) or the true ones (`"empirical"`); A^ and S^ are the
 averages corrected for their start at zero; pi^2 = (tr A / dim A) / (tr S / dim S). gamma is
 sqrt(lambda) with `damping_form = "paper"` and lambda itself with `"thesis"`. What the factors are
-for convolutions and for weights shared over a sequence is in `mathematics.kronecker_factors`.
+for convolutions and for weights shared over a sequence is in `common.kronecker_factors`.
 
 Source: Martens and Grosse (2015); the trust region of kappa from Ba et al. (2017).
 
@@ -20,22 +20,22 @@ versions since. Statistics are taken every `observe_every` steps. Inverses are r
 layer, spread over the T_inv steps, so that no step pays for all; a layer stands still until it has
 its first. Embeddings, norms, weights of two layers and layers with a side longer than `max_side`
 get AdamW. Under maximal-update parametrisation both dampings have the factors, and AdamW the rates,
-of `harness.frameworks.parametrisation`.
+of `harness.submission.parametrisation`.
 """
 
 from __future__ import annotations
 
 import torch
 
-from harness.errors import UnknownNameError
-from submissions.mathematics.kronecker_factors import (
+from harness.core.errors import UnknownNameError
+from submissions.common.kronecker_factors import (
     Uses,
     accumulate,
     damped_inverse,
     factored_damping,
     rows,
 )
-from submissions.mathematics.layerwise import Layer, LayerwiseSubmission
+from submissions.common.layerwise import Layer, LayerwiseSubmission
 
 DAMPING_FORMS = ("paper", "thesis")
 

@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from harness.errors import UnknownNameError
-from submissions.mathematics.line_search import Loss, Trial
-from submissions.mathematics.quasi_newton import (
+from harness.core.errors import UnknownNameError
+from submissions.common.line_search import Loss, Trial
+from submissions.common.quasi_newton import (
     QuasiNewton,
     cautious_length,
     is_curved,

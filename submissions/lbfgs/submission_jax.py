@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from harness.errors import HarnessError
-from harness.interface import Batch, Hyperparameters, Problem, Stream
+from harness.core.errors import HarnessError
+from harness.submission.interface import Batch, Hyperparameters, Problem, Stream
 
 Values = dict[str, Array]
 

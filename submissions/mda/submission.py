@@ -31,9 +31,9 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
-from submissions.mathematics.optimizers import MomentumMethod, TorchProblem, with_momentum
-from submissions.mathematics.vectors import chunks, kept, state_lists
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common.optimizers import MomentumMethod, TorchProblem, with_momentum
+from submissions.common.vectors import chunks, kept, state_lists
 
 
 class Mda(MomentumMethod):

@@ -6,7 +6,7 @@
     eta_t = eta                           size = "fixed"
     eta_t = eta sum_l <M_l, D_l> / s_l    size = "dual_norm", the minimiser of a quadratic bound
 
-The norms ||.||_l and their duals D_l are in `mathematics.dual_maps`: RMS -> RMS for matrices, for
+The norms ||.||_l and their duals D_l are in `common.dual_maps`: RMS -> RMS for matrices, for
 kernels as matrices (out, in * height * width) (`kernels = "reshaped"`, the thesis's form) or offset
 by offset (`"by_offset"`, the paper's), rows for embeddings, and vectors' own. 1 / s_l is 1 for
 matrices, `embedding_scale` and `vector_scale` for the others.
@@ -27,11 +27,11 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.errors import UnknownNameError
-from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.dual_maps import KERNELS, MATRICES, duals
-from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common import schedules
+from submissions.common.dual_maps import KERNELS, MATRICES, duals
+from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()

@@ -4,7 +4,7 @@
     M~_t = G_t + beta M_t                     nesterov = "source", Keller Jordan's form
     M~_t = M_t + beta (M_t - M_{t-1})         nesterov = "thesis"
     M~_t = M_t                                nesterov = "none"
-    X_0  = M~_t / n(M~_t)                     norm = "tight", see `mathematics.matrix_sign`
+    X_0  = M~_t / n(M~_t)                     norm = "tight", see `common.matrix_sign`
     X_0  = M~_t / ||M~_t||_F                  norm = "frobenius", source and thesis
     X_k  = a X_{k-1} + (b A + c A^2) X_{k-1},   A = X_{k-1} X_{k-1}^T,   k = 1 ... K
     W_{t+1} = (1 - eta lambda) W_t - eta s X_K
@@ -40,18 +40,12 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.errors import UnknownNameError
-from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.batching import batched, matrices, tensor_of
-from submissions.mathematics.matrix_sign import newton_schulz, product_dtype
-from submissions.mathematics.optimizers import (
-    Combined,
-    GroupwiseOptimizer,
-    TorchProblem,
-    adamw,
-    by_role,
-)
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common import schedules
+from submissions.common.batching import batched, matrices, tensor_of
+from submissions.common.matrix_sign import newton_schulz, product_dtype
+from submissions.common.optimizers import Combined, GroupwiseOptimizer, TorchProblem, adamw, by_role
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()

@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from harness.interface import Hyperparameters, Problem, Schedule
-from submissions import schedules
-from submissions.mathematics.newton_schulz import iterations
+from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common import schedules
+from submissions.common.newton_schulz import iterations
 from workloads.parameters import ParameterSpec, Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()

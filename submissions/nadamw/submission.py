@@ -20,10 +20,10 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
-from submissions.mathematics.vectors import chunks, state_lists
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common import schedules
+from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.common.vectors import chunks, state_lists
 
 
 class NAdamW(GroupwiseOptimizer):

@@ -25,13 +25,13 @@ import math
 import torch
 from torch import Tensor
 
-from harness.errors import UnknownNameError
-from harness.frameworks.parametrisation import scalings
-from harness.interface import Stream
-from submissions.mathematics.conjugate_gradients import conjugate_gradients, residual_below
-from submissions.mathematics.flat import add
-from submissions.mathematics.methods import Method, first_examples, fresh_random
-from submissions.mathematics.products import Linearisation, Product, damped
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Stream
+from harness.submission.parametrisation import scalings
+from submissions.common.conjugate_gradients import conjugate_gradients, residual_below
+from submissions.common.flat import add
+from submissions.common.methods import Method, first_examples, fresh_random
+from submissions.common.products import Linearisation, Product, damped
 
 FISHERS = ("exact", "sampled", "empirical")
 

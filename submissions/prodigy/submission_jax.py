@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from harness.errors import HarnessError
-from harness.interface import Built, Hyperparameters, Problem
-from submissions import schedules
+from harness.core.errors import HarnessError
+from harness.submission.interface import Built, Hyperparameters, Problem
+from submissions.common import schedules
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from submissions.mathematics.matrix_sign import product_dtype
-from submissions.mathematics.optimizers import GroupwiseOptimizer
-from submissions.mathematics.staggering import due
+from submissions.common.matrix_sign import product_dtype
+from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.staggering import due
 
 State = dict[str, Any]
 SIDES = ("left", "right")

@@ -6,7 +6,7 @@
     x_{t+1} = (1 - c_{t+1}) x_t + c_{t+1} z_{t+1},   c_{t+1} = m_t^2 / sum_{i <= t} m_i^2
     y_{t+1} = beta1 x_{t+1} + (1 - beta1) z_{t+1}
 
-with m_t the largest rate so far. The parameters hold y during training; x is what is judged.
+with m_t the largest rate so far. The parameters hold y during training; x is what is evaluated.
 
 Source: Defazio et al. (2024), Algorithm 1, with the weights and the bias correction of their code.
 
@@ -22,11 +22,11 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import TorchProblem
-from submissions.mathematics.schedule_free import Directions, ScheduleFree
-from submissions.mathematics.vectors import state_lists
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common import schedules
+from submissions.common.optimizers import TorchProblem
+from submissions.common.schedule_free import Directions, ScheduleFree
+from submissions.common.vectors import state_lists
 
 
 class ScheduleFreeAdamW(ScheduleFree):

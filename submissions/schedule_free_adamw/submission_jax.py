@@ -10,12 +10,12 @@ from typing import Any
 import jax
 import optax
 
-from harness.interface import Built, Hyperparameters, Problem
-from submissions import schedules
+from harness.submission.interface import Built, Hyperparameters, Problem
+from submissions.common import schedules
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
-    """Schedule-free AdamW on all parameters; what is judged is its average x."""
+    """Schedule-free AdamW on all parameters; what is evaluated is its average x."""
     del problem  # optax meets the parameters in `init`
 
     def at_rate(rate: Any) -> optax.GradientTransformationExtraArgs:
@@ -38,6 +38,6 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
     return Built(
         optax.GradientTransformationExtraArgs(at_rate(base).init, update),
         schedules.from_hyperparameters(hyperparameters),
-        judged=optax.contrib.schedule_free_eval_params,
+        eval_parameters=optax.contrib.schedule_free_eval_params,
         takes_factor=True,
     )

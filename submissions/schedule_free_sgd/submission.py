@@ -4,9 +4,9 @@
     x_{t+1} = (1 - c_{t+1}) x_t + c_{t+1} z_{t+1},   c_{t+1} = m_t^2 / sum_{i <= t} m_i^2
     y_{t+1} = beta x_{t+1} + (1 - beta) z_{t+1}
 
-with m_t the largest rate so far. The parameters hold y during training; x is what is judged. With
-beta = 1 gradients are taken at the average itself (primal averaging); beta to 0 is Polyak's average
-of plain SGD.
+with m_t the largest rate so far. The parameters hold y during training; x is what is evaluated.
+With beta = 1 gradients are taken at the average itself (primal averaging); beta to 0 is Polyak's
+average of plain SGD.
 
 Source: Defazio et al. (2024), equations 3 to 5, with the weights of their code.
 
@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
-from submissions.mathematics.optimizers import TorchProblem, with_momentum
-from submissions.mathematics.schedule_free import Directions, ScheduleFree
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common.optimizers import TorchProblem, with_momentum
+from submissions.common.schedule_free import Directions, ScheduleFree
 
 
 class ScheduleFreeSgd(ScheduleFree):

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from harness.errors import UnknownNameError
-from submissions.mathematics.inverse_roots import coupled_newton, inverse_root
-from submissions.mathematics.matrix_sign import product_dtype
-from submissions.mathematics.optimizers import GroupwiseOptimizer
-from submissions.mathematics.staggering import due
-from submissions.mathematics.two_sided import SIDES, State, accumulate, start_factors
+from harness.core.errors import UnknownNameError
+from submissions.common.inverse_roots import coupled_newton, inverse_root
+from submissions.common.matrix_sign import product_dtype
+from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.staggering import due
+from submissions.common.two_sided import SIDES, State, accumulate, start_factors
 
 GRAFTS = ("adam", "none", "sgd")
 ROOTS = {"eigen": inverse_root, "newton": coupled_newton}

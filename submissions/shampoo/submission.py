@@ -29,9 +29,9 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import Combined, TorchProblem, adamw, by_role
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common import schedules
+from submissions.common.optimizers import Combined, TorchProblem, adamw, by_role
 from workloads.parameters import Role
 
 from .optimizer import Shampoo

@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from harness.errors import HarnessError, UnknownNameError
-from harness.interface import Hyperparameters, Problem, Schedule
-from submissions import schedules
-from submissions.mathematics.staggering_jax import is_due
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common import schedules
+from submissions.common.staggering_jax import is_due
 from workloads.parameters import Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT, Role.EMBEDDING)
@@ -112,7 +112,7 @@ def _refreshed(entry: Entry, side: str, due: jax.Array, point: Hyperparameters) 
 
 
 def _inverse_root(matrix: jax.Array, power: float, damping: float) -> jax.Array:
-    """(A + lambda ||A||_2 I)^-p, as `mathematics.inverse_roots`."""
+    """(A + lambda ||A||_2 I)^-p, as `common.inverse_roots`."""
     values, vectors = jnp.linalg.eigh(matrix)
     largest = jnp.maximum(values[-1], TINY**0.5)
     damped = jnp.maximum(values, 0.0) + damping * largest

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
-from submissions.mathematics.optimizers import MomentumMethod, TorchProblem, with_momentum
-from submissions.mathematics.vectors import chunks, state_lists
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common.optimizers import MomentumMethod, TorchProblem, with_momentum
+from submissions.common.vectors import chunks, state_lists
 
 
 class SignSgd(MomentumMethod):

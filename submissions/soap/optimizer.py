@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from submissions.mathematics.eigenbasis import eigenbasis, followed
-from submissions.mathematics.optimizers import GroupwiseOptimizer
-from submissions.mathematics.precision import at_least_float32
-from submissions.mathematics.rotated_adam import move, turn_momentum
-from submissions.mathematics.staggering import due
-from submissions.mathematics.two_sided import SIDES, State, accumulate, start_factors
+from submissions.common.eigenbasis import eigenbasis, followed
+from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.precision import at_least_float32
+from submissions.common.rotated_adam import move, turn_momentum
+from submissions.common.staggering import due
+from submissions.common.two_sided import SIDES, State, accumulate, start_factors
 
 
 class Soap(GroupwiseOptimizer):

@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from harness.interface import Hyperparameters, Problem, Schedule
-from submissions import schedules
-from submissions.mathematics.staggering_jax import is_due
+from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common import schedules
+from submissions.common.staggering_jax import is_due
 from workloads.parameters import Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)

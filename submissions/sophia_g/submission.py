@@ -23,15 +23,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.interface import Batch
-from submissions.mathematics.layerwise import TappedProblem
-from submissions.mathematics.sophia import Sophia
+from harness.submission.interface import Batch
+from submissions.common.layerwise import CapturingProblem
+from submissions.common.sophia import Sophia
 
 
 class Submission(Sophia):
     """Sophia with the Gauss-Newton-Bartlett estimator."""
 
-    problem: TappedProblem
+    problem: CapturingProblem
 
     def estimate(self, batch: Batch[Tensor]) -> list[Tensor]:
         """N g^ * g^."""

@@ -22,11 +22,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.errors import UnknownNameError
-from harness.interface import Batch
-from submissions.mathematics.methods import fresh_random
-from submissions.mathematics.products import hessian_product
-from submissions.mathematics.sophia import Sophia
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Batch
+from submissions.common.methods import fresh_random
+from submissions.common.products import hessian_product
+from submissions.common.sophia import Sophia
 
 PROBES = ("normal", "rademacher")
 

@@ -25,12 +25,12 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.errors import UnknownNameError
-from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.batching import batched, matrices, tensor_of
-from submissions.mathematics.dual_maps import polar
-from submissions.mathematics.optimizers import GroupwiseOptimizer, TorchProblem
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common import schedules
+from submissions.common.batching import batched, matrices, tensor_of
+from submissions.common.dual_maps import polar
+from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """The step's scale is that of all singular values together, for which there is no rule."""

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from harness.errors import UnknownNameError
-from submissions.mathematics.eigenbasis import eigenbasis
-from submissions.mathematics.matrix_sign import product_dtype
-from submissions.mathematics.optimizers import GroupwiseOptimizer
-from submissions.mathematics.staggering import due
-from submissions.mathematics.two_sided import (
+from harness.core.errors import UnknownNameError
+from submissions.common.eigenbasis import eigenbasis
+from submissions.common.matrix_sign import product_dtype
+from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.staggering import due
+from submissions.common.two_sided import (
     SIDES,
     State,
     accumulate,

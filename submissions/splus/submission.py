@@ -1,10 +1,11 @@
-"""SPlus: signs of the momentum in the eigenbases of Shampoo's factors, and an average to be judged.
+"""SPlus: signs of the momentum in the eigenbases of Shampoo's factors, and an average to be
+evaluated.
 
     M_t = beta1 M_{t-1} + (1 - beta1) G_t
     W_{t+1} = (1 - eta s lambda) (W_t - eta s U_L sgn(U_L^T M_t U_R) U_R^T),  s = 2 / (r + c)
     L_t = beta2 L_{t-1} + (1 - beta2) G_t G_t^T,   R_t = beta2 R_{t-1} + (1 - beta2) G_t^T G_t
     every T_prec steps:  L_t = U_L D_L U_L^T,   R_t = U_R D_R U_R^T
-    Wbar_t = alpha Wbar_{t-1} + (1 - alpha) W_t, corrected for its start at zero: what is judged
+    Wbar_t = alpha Wbar_{t-1} + (1 - alpha) W_t, corrected for its start at zero: what is evaluated
 
 for a matrix of r rows and c columns. The bases start as the identity. Parameters of one axis step
 by s sgn(M_t) with s = `vector_scale`.
@@ -22,17 +23,17 @@ keeps the identity. Kernels are flattened to (out, in * height * width); embeddi
 matrices like others, as in the source.
 
 Defaults against `sgd`'s after equal steps: far below on `mlp` (600 steps), above on `rnn` (by 0.4
-after 80) and `lm` (by 0.6 after 60), likely because the average that is judged lags in so short a
-run.
+after 80) and `lm` (by 0.6 after 60), likely because the average that is evaluated lags in so short
+a run.
 """
 
 from __future__ import annotations
 
 from torch.optim import Optimizer
 
-from harness.interface import Hyperparameters, Schedule
-from submissions import schedules
-from submissions.mathematics.optimizers import TorchProblem
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common import schedules
+from submissions.common.optimizers import TorchProblem
 
 from .optimizer import SPlus
 

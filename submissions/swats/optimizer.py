@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from submissions.mathematics.optimizers import GroupwiseOptimizer
-from submissions.mathematics.vectors import chunks, state_lists
+from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.vectors import chunks, state_lists
 
 
 class Swats(GroupwiseOptimizer):

@@ -7,8 +7,8 @@ import tomllib
 import pytest
 
 from harness.calibration.declare import changed_text
-from harness.errors import HarnessError
-from harness.registry import WORKLOADS
+from harness.core.errors import HarnessError
+from harness.providers.registry import WORKLOADS
 
 TEXT = (WORKLOADS / "mlp" / "workload.toml").read_text(encoding="utf-8")
 

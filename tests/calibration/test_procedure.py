@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.body import RunOptions
 from harness.calibration.procedure import Calibration, Effort
 from harness.calibration.summary import (
     Check,
@@ -17,12 +16,13 @@ from harness.calibration.summary import (
     write_summary,
 )
 from harness.calibration.target import noise_of, target_of
-from harness.calibration.trials import Places, points_of
-from harness.errors import HarnessError
+from harness.calibration.trials import TrialFactory, points_of
+from harness.core.errors import HarnessError
+from harness.execution.body import RunOptions
 from harness.plan.plan import PlanRequest
-from harness.plan.submissions import resolve
+from harness.providers.registry import workload
 from harness.record.store import record_paths
-from harness.registry import workload
+from harness.submission.resolution import resolve
 
 REQUEST = PlanRequest(workload="mlp", submission="adamw")
 EFFORT = Effort(horizon_steps=100, points=2, seeds=2, studies=1, baselines=("adamw",))
@@ -35,9 +35,11 @@ def calibrate(folder: Path, cache: Path) -> tuple[Summary, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Summary, list[str]]:
-    store, cache = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("cache")
-    return store, cache, *calibrate(store, cache)
+def found(
+    tmp_path_factory: pytest.TempPathFactory, data_cache: Path
+) -> tuple[Path, Path, Summary, list[str]]:
+    store = tmp_path_factory.mktemp("store")
+    return store, data_cache, *calibrate(store, data_cache)
 
 
 def calibration(found: tuple[Path, Path, Summary, list[str]]) -> Calibration:
@@ -57,7 +59,7 @@ def test_target_and_budget_follow_from_the_summary(
     reached = size.target.model_copy(update={"value": summary.target.value})
     assert baseline.at_target == noise_of(baseline.curves, reached) == summary.target
     assert baseline.speed is not None
-    assert summary.budget_s == budget_of(100, baseline.speed.step_s)
+    assert summary.budget_s == budget_of(100, summary.reference)
     write_summary(tmp_path / "a" / "summary.json", summary)
     assert read_summary(tmp_path / "a" / "summary.json") == summary
 
@@ -76,7 +78,7 @@ def test_points_are_halved_and_the_best_is_rerun(
 
 def test_a_repetition_runs_nothing(found: tuple[Path, Path, Summary, list[str]]) -> None:
     store, cache, summary, lines = found
-    assert len(record_paths(store)) == sum(line.startswith("  ") for line in lines) == 12
+    assert len(record_paths(store)) == sum(line.startswith("  ") for line in lines) == 15
     again, repeated = calibrate(store, cache)
     assert again == summary
     assert not any(line.startswith("  ") for line in repeated)
@@ -117,10 +119,10 @@ def test_a_check_takes_the_place_of_its_frameworks_last(
 
 
 def test_a_trial_in_steps_has_the_schedule_of_the_whole_budget() -> None:
-    places = Places(REQUEST, workload("mlp").at("quick"))
+    factory = TrialFactory(REQUEST, workload("mlp").at("quick"))
     adamw = resolve("adamw")
     (point,) = points_of(adamw, REQUEST, 1)
-    (trial,) = places.rung(adamw, [(1, point)], rung=1, steps=30)
+    (trial,) = factory.rung(adamw, [(1, point)], rung=1, steps=30)
     assert (point["horizon"], trial.point["horizon"]) == (0.75, 1.0)
     assert (trial.budget.steps, trial.stop_rule) == (30, "budget")
     assert not trial.is_scored

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from harness.calibration.summary import read_summary, summary_path
-from harness.registry import workload
+from harness.providers.registry import workload
 
 LEVEL = 0.05
 TUNED = ("sgd", "adamw", "muon")

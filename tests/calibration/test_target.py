@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from harness.calibration.summary import Summary, budget_of, read_summary
 from harness.calibration.target import Curve, Rule, noise_of, steps_to, target_of
-from harness.errors import HarnessError
-from harness.registry import WORKLOADS, workload
-from workloads.spec import Target
+from harness.core.errors import HarnessError
+from harness.providers.registry import WORKLOADS, workload
+from workloads.spec import ReferenceSpeed, Target
 
 SUMMARIES = sorted(WORKLOADS.glob("*/calibration/*.json"))
 
@@ -88,9 +88,13 @@ def test_any_target_fulfils_its_rule(shapes: list[tuple[int, float]]) -> None:
 
 
 def test_a_budget_is_the_horizon_over_three_quarters() -> None:
-    assert budget_of(3000, 1e-3) == 4.0
-    assert budget_of(3001, 1e-3) == 4.1
-    assert budget_of(3000, 1e-3, 1.5) == 6.0
+    for horizon_steps, startup_s, budget_s in (
+        (3000, 0.0, 4.0),
+        (3001, 0.0, 4.1),
+        (3000, 0.3, 4.3),
+    ):
+        reference = ReferenceSpeed(step_s=1e-3, startup_s=startup_s)
+        assert budget_of(horizon_steps, reference) == budget_s
 
 
 def test_some_calibration_is_committed() -> None:
@@ -106,11 +110,8 @@ def test_a_committed_target_follows_from_its_summary(path: Path) -> None:
     )
     size = workload(summary.workload).at(summary.suite)
     assert (chosen, chosen.value) == (summary.target, size.target.value)
-    margin = summary.budget_margin
-    assert summary.budget_s == budget_of(summary.horizon_steps, summary.step_s, margin)
-    assert (size.budget.runtime_s, size.budget.horizon_steps) == (
-        summary.budget_s,
-        summary.horizon_steps,
-    )
+    assert summary.budget_s == budget_of(summary.horizon_steps, summary.reference)
+    declared = size.budget.runtime_s, size.budget.horizon_steps, size.budget.reference
+    assert declared == (summary.budget_s, summary.horizon_steps, summary.reference)
     for baseline in summary.baselines:
         assert baseline.at_target == noise_of(baseline.curves, size.target)

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from harness.audit import TOLERANCE, Audited, again, deciding
 from harness.cli.app import app
-from harness.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.plan.trial import TrialRecord
 from harness.record.store import read_record, record_paths
-from harness.trial import TrialRecord
+from harness.verification.audit import TOLERANCE, Audited, again, deciding
 from tests.record.conftest import Made, ending
 
 

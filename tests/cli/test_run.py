@@ -25,8 +25,8 @@ learning_rate = 0.1
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return os.environ | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "COLUMNS": "80"}
+def environment(data_cache: Path) -> dict[str, str]:
+    return os.environ | {"XDG_CACHE_HOME": str(data_cache), "COLUMNS": "80"}
 
 
 def command(*arguments: str) -> list[str]:
@@ -55,6 +55,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -
     return store, flags, harness(environment, *flags)
 
 
+@pytest.mark.smoke
 def test_a_run_ends_with_a_table(ran: Ran) -> None:
     store, _, shown = ran
     assert shown.returncode == 0, shown.stderr

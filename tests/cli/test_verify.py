@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli.app import app
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from tests.record.conftest import Made
 
 

@@ -9,26 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from harness.record.events import read_events
+from harness.record.log import read_events
 from harness.record.store import read_record, record_paths
 
 RUN = "from harness.cli.app import main; main()"
 SHORT = ("--trials", "1", "--studies", "1", "--budget-scale", "0.3")
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 @pytest.mark.parametrize("name", ["mlp", "resnet", "lm", "rnn"])
-def test_a_workload_trains(name: str, framework: str, tmp_path: Path, cache: Path) -> None:
+def test_a_workload_trains(name: str, framework: str, tmp_path: Path, data_cache: Path) -> None:
     flags = ("run", "--workload", name, "--submission", "adamw", "--framework", framework, *SHORT)
     subprocess.run(
         [sys.executable, "-c", RUN, *flags, "--out", str(tmp_path)],
-        env=os.environ | {"XDG_CACHE_HOME": str(cache)},
+        env=os.environ | {"XDG_CACHE_HOME": str(data_cache)},
         check=True,
     )
     (path,) = record_paths(tmp_path)

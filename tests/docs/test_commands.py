@@ -15,8 +15,8 @@ import pytest
 from typer.main import get_command
 
 from harness.cli.app import app
-from harness.plan.space import parse_space
-from harness.registry import submission_folders, suite_names, workload_names
+from harness.providers.registry import submission_folders, suite_names, workload_names
+from harness.submission.space import parse_space
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.frameworks.adapter import Adapter, Examples, ModelSource, adapter
-from harness.interface import Batch
-from harness.order import Order
-from harness.seeds import philox
+from harness.core.seeds import philox
+from harness.frameworks.base import Adapter, Examples, ModelSource
+from harness.frameworks.load import adapter
+from harness.frameworks.order import Order
+from harness.submission.interface import Batch
 from workloads.mlp import model
 from workloads.parameters import initial_parameters
 

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.frameworks.adapter import Examples, ModelSource, adapter
-from harness.interface import Batch
-from harness.order import Order
-from harness.seeds import philox
+from harness.core.seeds import philox
+from harness.frameworks.base import Examples, ModelSource
+from harness.frameworks.load import adapter
+from harness.frameworks.order import Order
+from harness.submission.interface import Batch
 from tests.frameworks.kit import SEED, HalfSpent, plain
 from workloads.parameters import STATISTICS_MOMENTUM, initial_buffers, initial_parameters
 from workloads.resnet import model

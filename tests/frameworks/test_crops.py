@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.crops import PADDING_VALUE, epoch_crops
-from harness.frameworks.adapter import Examples
-from harness.order import Order
+from harness.frameworks.base import Examples
+from harness.frameworks.crops import PADDING_VALUE, epoch_crops
+from harness.frameworks.order import Order
 from tests.frameworks.kit import SEED, Kit
 from workloads.spec import Augmentation
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness.frameworks.adapter import ModelSource, adapter
-from harness.interface import Batch
+from harness.frameworks.base import ModelSource
+from harness.frameworks.load import adapter
+from harness.submission.interface import Batch
 from tests.frameworks.kit import HalfSpent, Kit, parameters, plain
 
 DIRECTION = {
@@ -152,6 +153,6 @@ def test_jax_counts_calls_on_arrays_and_noted_passes(jax_kit: Kit) -> None:
     problem, batch = jax_kit.problem, jax_kit.batch()
     problem.value_and_grad(problem.parameters, batch)
     problem.evaluate(problem.parameters, batch)
-    problem.tapped(problem.parameters, batch)
+    problem.captured(problem.parameters, batch)
     problem.note_passes(forward=2, backward=1, examples=10)
     assert problem.counts == {"forward": 5, "backward": 3, "examples": 106}

@@ -3,8 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.errors import HarnessError, UnknownNameError
-from harness.frameworks.adapter import Judging
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.frameworks.base import EvalConfig
 from tests.frameworks.kit import SOURCE, Kit, examples, parameters
 
 LARGE = examples(5000)
@@ -12,7 +12,7 @@ LARGE = examples(5000)
 
 
 def evaluator(kit: Kit) -> Any:
-    return kit.adapter.evaluator(SOURCE, {"validation": LARGE}, examples(64), Judging(4096))
+    return kit.adapter.evaluator(SOURCE, {"validation": LARGE}, examples(64), EvalConfig(4096))
 
 
 def logits_by_hand(inputs: np.ndarray) -> np.ndarray:
@@ -74,11 +74,11 @@ def test_both_frameworks_agree(torch_kit: Kit, jax_kit: Kit) -> None:
 
 
 def test_judging_leaves_the_evaluator_as_it_was(kit: Kit) -> None:
-    judge = evaluator(kit)
-    first = judge.metrics(parameters(), "validation")
-    judge.metrics({name: 2 * value for name, value in parameters().items()}, "validation")
-    judge.probe(parameters())
-    assert judge.metrics(parameters(), "validation") == first
+    subject = evaluator(kit)
+    first = subject.metrics(parameters(), "validation")
+    subject.metrics({name: 2 * value for name, value in parameters().items()}, "validation")
+    subject.probe(parameters())
+    assert subject.metrics(parameters(), "validation") == first
 
 
 def test_diverged_parameters_give_a_loss_that_is_not_finite(kit: Kit) -> None:
@@ -88,8 +88,8 @@ def test_diverged_parameters_give_a_loss_that_is_not_finite(kit: Kit) -> None:
 
 
 def test_an_unknown_split_and_missing_parameters_are_named(kit: Kit) -> None:
-    judge = evaluator(kit)
+    subject = evaluator(kit)
     with pytest.raises(UnknownNameError, match="unknown split 'valid'; did you mean 'validation'"):
-        judge.metrics(parameters(), "valid")
+        subject.metrics(parameters(), "valid")
     with pytest.raises(HarnessError, match=r"'hidden_1.weight' has shape None"):
-        judge.metrics({}, "validation")
+        subject.metrics({}, "validation")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness.errors import UnknownNameError
-from harness.frameworks import jax_loss, torch_loss
+from harness.core.errors import UnknownNameError
+from harness.frameworks.jax import loss as jax_loss
+from harness.frameworks.torch import loss as torch_loss
 
 LOGITS = np.random.default_rng(0).standard_normal((3, 5, 4)).astype(np.float32)
 VECTOR = np.random.default_rng(1).standard_normal((3, 5, 4)).astype(np.float32)

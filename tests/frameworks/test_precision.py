@@ -6,8 +6,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from harness.frameworks.torch_adapter import TorchAdapter
-from harness.frameworks.torch_precision import flags
+from harness.frameworks.torch.adapter import TorchAdapter
+from harness.frameworks.torch.precision import flags
 
 CHEAP = ("bf16", "tf32")
 

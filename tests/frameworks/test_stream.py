@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from harness.frameworks.adapter import Examples
-from harness.order import Order
+from harness.frameworks.base import Examples
+from harness.frameworks.order import Order
 from tests.frameworks.kit import EXAMPLES, SEED, Kit, examples
 
 

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import factor
 from harness.cli.app import main
-from harness.executors import local
+from harness.execution import local
+from harness.plan.trial import MachineSpeed
+from harness.speed import factor as speed
+from harness.speed import report as doctor
 from tests.record.conftest import Made
+from workloads.spec import ReferenceSpeed
 
 from .promptly import promptly
 
@@ -101,6 +104,8 @@ GOOD: dict[str, tuple[list[str], dict[str, str]]] = {
 }  # fmt: skip
 """Arguments and options that fit; a flag has no value."""
 NUMBERS = ["-1", "0", "1", "7", "nan", "inf", "-inf", "1e999", "1e-320", "9" * 400]
+REFERENCE = ReferenceSpeed(step_s=0.001, startup_s=0.1)
+SPEED = MachineSpeed(step_s=0.002, startup_s=0.1, reference=REFERENCE, spread=0.0, conditions="a")
 TABLE = "submission,workload,study,time_to_target_s\na,w,1,2.5\nb,w,1,3.5\n"
 
 
@@ -116,7 +121,8 @@ def test_arguments_that_fit_but_for_a_few(
 ) -> None:
     monkeypatch.chdir(made.store.parent)
     monkeypatch.setattr(local, "run_local", lambda *_: ())  # no trial starts
-    monkeypatch.setattr(factor, "machine_s", lambda *_, **__: 0.02)
+    monkeypatch.setattr(speed, "machine_speed", lambda *_: None)
+    monkeypatch.setattr(doctor, "measured_speed", lambda *_: SPEED)
     Path("times.csv").write_text(TABLE)
     command = data.draw(st.sampled_from(sorted(GOOD)))
     arguments, options = GOOD[command]

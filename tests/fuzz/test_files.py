@@ -10,15 +10,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.plan.rounds import draw_round, read_round
-from harness.plan.space import IMPORT_PATH_SPACE, Space, read_space
-from harness.record.events import EventLog, read_events
+from harness.plan.trial import TrialRecord
+from harness.providers.registry import WORKLOADS
+from harness.record.log import EventLog, read_events
 from harness.record.store import read_record, write_record
-from harness.record.table import results_frame
-from harness.record.verify import verify_store
-from harness.registry import WORKLOADS
-from harness.trial import TrialRecord
+from harness.record.tables import results_frame
+from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space
+from harness.verification.store import verify_store
 from tests.record.conftest import Made
 from workloads.spec import Suite, WorkloadSpec, parse_toml, read_toml
 

@@ -1,8 +1,9 @@
-"""Checkpoints, published logs, tables, scores, the machine's yardstick: no traceback, no hang."""
+"""Checkpoints, published logs, tables, scores, the machine's speed probe: no traceback, no hang."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,24 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness import factor
 from harness.cli.import_records import import_records
 from harness.cli.score import read_table
-from harness.cli.verify_score import score_misfit
-from harness.messages import Snapshot
+from harness.cli.verify_score import score_mismatch
+from harness.plan.trial import MachineSpeed, Trial
+from harness.protocol.messages import Snapshot
 from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoints, read_checkpoint
-from harness.referee.observation import Observation, Observed
-from harness.registry import suite
-from harness.trial import Trial
+from harness.referee.target_search import HeldSnapshot, TargetSearch
+from harness.speed import known_speeds
 from scoring.evaluate import score_table
 from scoring.logs import study_times
 from scoring.rules import load_rules
 from tests.record.conftest import Made
+from workloads.spec import ReferenceSpeed
 
 from .mutations import DEEP, FUZZ, mutated, survives
+
+REFERENCE = ReferenceSpeed(step_s=0.01, startup_s=0.1)
+SPEED = MachineSpeed(step_s=0.02, startup_s=0.2, reference=REFERENCE, spread=0.0, conditions="a")
 
 LOG = b"global_step,score,METRIC\n1,2.5,0.9\n2,5.0,0.1\n3,7.5,\n"
 TABLE = b"submission,workload,study,time_to_target_s\na,w,1,2.5\nb,w,1,inf\nb,w,2,\n"
@@ -38,9 +42,9 @@ def checkpoint_of(trial: Trial, folder: Path) -> Path:
     checkpoints.wanted_bytes(trial.grid.evaluate_every, 1.0)
     state = {"state/0": np.zeros(3, np.float32)}
     checkpoints.without_state(Snapshot(step=1, state="{}"), state)
-    observation = Observation(trial.grid, trial.target, lambda _: 0.0)
-    seen = Observed(trial.grid.evaluate_every, 1, 1.0, 128, {})
-    checkpoints.keep(seen, (1.0, {}), observation, lambda *_: None)
+    search = TargetSearch(trial.grid, trial.target, lambda _: 0.0)
+    seen = HeldSnapshot(trial.grid.evaluate_every, 1, 1.0, 128, {})
+    checkpoints.keep(seen, (1.0, {}), search, lambda *_: None)
     return folder / CHECKPOINT_FILE
 
 
@@ -110,21 +114,20 @@ def score(made_once: Made, tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @example(None)
 def test_scores(made_once: Made, score: bytes, data: st.DataObject | None) -> None:
     content = DEEP if data is None else data.draw(mutated(score) | st.binary(max_size=100))
-    survives(lambda path: score_misfit(made_once.store, path), content)
+    survives(lambda path: score_mismatch(made_once.store, path), content)
 
 
 @FUZZ
-@given(mutated(b'{"a-2-1": 0.02}') | st.binary(max_size=100))
+@given(mutated(json.dumps({"a": SPEED.model_dump()}).encode()) | st.binary(max_size=100))
 @example(DEEP)
 @example(b"\xff")
-def test_yardsticks(content: bytes) -> None:
+def test_remembered_speeds(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as cache, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(factor, "processor_s", lambda *_: 0.02)
-        patch.setattr(factor, "default_cache_dir", lambda: Path(cache))
-        patch.setattr(factor, "fingerprint", lambda _: "a")
+        patch.setattr(known_speeds, "default_cache_dir", lambda: Path(cache))
 
         def read(path: Path) -> None:
-            path.rename(Path(cache) / "yardstick.json")
-            assert factor.machine_factor(suite("quick"), "cpu") > 0.0
+            path.rename(Path(cache) / "speed.json")
+            known = known_speeds.read_speed("a")
+            assert known is None or known.budget_s(1.0) >= 0.0
 
         survives(read, content)

@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness.canonical import canonical_json
-from harness.messages import TO_REFEREE, Failed, Snapshot, Stopped
-from harness.wire import DTYPES, Wire, WireError
+from harness.core.canonical import canonical_json
+from harness.protocol.messages import TO_REFEREE, Failed, Snapshot, Stopped
+from harness.protocol.wire import DTYPES, Wire, WireError
 
 from .promptly import promptly
 

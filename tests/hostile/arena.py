@@ -12,16 +12,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness import body, conditions
-from harness.body import RunOptions, run_trial
-from harness.frameworks.adapter import Examples
+import pytest
+
+from harness.execution import body
+from harness.execution.body import RunOptions, run_trial
+from harness.frameworks.base import Examples
+from harness.machine import host_monitor as conditions
 from harness.plan.plan import PlanRequest, plan
-from harness.record.table import last_attempt
-from harness.sandboxes import libc
-from harness.sandboxes.confine import LAYERS
-from harness.sandboxes.kernel import KernelSandbox, layers
+from harness.plan.trial import Result, State, Trial
+from harness.record.tables import last_attempt
+from harness.sandboxes.kernel import libc
+from harness.sandboxes.kernel.confine import LAYERS
+from harness.sandboxes.kernel.sandbox import KernelSandbox, layers
 from harness.sandboxes.plain import PlainSandbox
-from harness.trial import Result, State, Trial
 from workloads.spec import Grid
 
 CASES = Path(__file__).parent / "cases"
@@ -50,11 +53,11 @@ class Box:
     """A sandbox whose bounds are changed for a test."""
 
     def __init__(self, inner: Any, changes: Mapping[str, Any]) -> None:
-        self.inner, self.changes, self.cell = inner, changes, None
+        self.inner, self.changes, self.worker = inner, changes, None
 
     def start(self, confinement: Any) -> Any:
-        self.cell = self.inner.start(replace(confinement, **self.changes))
-        return self.cell
+        self.worker = self.inner.start(replace(confinement, **self.changes))
+        return self.worker
 
     def unenforced(self) -> tuple[str, ...]:
         return tuple(self.inner.unenforced())
@@ -134,13 +137,15 @@ class Arena:
         self.port = 0
         monkeypatch.setattr(body, "sandbox", lambda name: self.box())
         # neither the machine's speed nor exact metrics matter here; both take long
-        monkeypatch.setattr(conditions, "yardstick_s", lambda *_: 0.02)
+        monkeypatch.setattr(conditions, "speed_probe_s", lambda *_: 0.02)
         monkeypatch.setattr(Examples, "open", partial(_few_held_out, Examples.open))
 
-    @property
-    def offered(self) -> set[str]:
-        """The layers of this kernel."""
-        return {layer.name for layer in layers() if layer.is_active}
+    def need(self, *names: str) -> None:
+        """Skip a test where one of these layers does not work, and say why it does not."""
+        missing = [layer for layer in layers() if layer.name in names and not layer.is_active]
+        if missing:
+            whys = (f"the layer {layer.name} does not work here: {layer.why}" for layer in missing)
+            pytest.skip("; ".join(whys))
 
     def box(self) -> Box:
         """The sandbox of the next trial; kept as `last`."""

@@ -5,11 +5,6 @@ import pytest
 from .arena import Arena
 
 
-@pytest.fixture(scope="session")
-def hostile_cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
-def arena(tmp_path, hostile_cache, monkeypatch):
-    return Arena(tmp_path, hostile_cache, monkeypatch)
+def arena(tmp_path, data_cache, monkeypatch):
+    return Arena(tmp_path, data_cache, monkeypatch)

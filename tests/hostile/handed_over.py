@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from harness import wire as wire_module
+from harness.plan.trial import Trial
+from harness.protocol import wire as wire_module
+from harness.protocol.wire import Wire
 from harness.referee import referee, resumption
 from harness.referee.checkpoint import CHECKPOINT_FILE
-from harness.trial import Trial
-from harness.wire import Wire
 
 from .arena import Arena, Ear, Outcome
 

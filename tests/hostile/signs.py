@@ -28,8 +28,10 @@ def is_not(state: str) -> Any:
 
 
 def loss_is_zero(outcome: Outcome) -> bool:
-    judged = [e["data"]["validation"]["loss"] for e in outcome.events if e["kind"] == "evaluation"]
-    return 0.0 in judged
+    evaluated = [
+        e["data"]["validation"]["loss"] for e in outcome.events if e["kind"] == "evaluation"
+    ]
+    return 0.0 in evaluated
 
 
 def steps_were_free(outcome: Outcome) -> bool:

@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness import body
-from harness.frameworks.torch_evaluator import TorchEvaluator
-from harness.frameworks.torch_loss import CrossEntropy
-from harness.messages import Snapshot
-from harness.record.events import BrokenChainError
+from harness.execution import body
+from harness.frameworks.torch.evaluator import TorchEvaluator
+from harness.frameworks.torch.loss import CrossEntropy
+from harness.protocol.messages import Snapshot
+from harness.record.log import BrokenChainError
 from harness.referee import referee
 from harness.referee.clock import Clock
-from harness.referee.observation import Observation
+from harness.referee.target_search import TargetSearch
 from harness.sandboxes import plain as plain_sandbox
-from harness.sandboxes.plain import PlainCell
-from harness.sandboxes.stillness import Stillness
+from harness.sandboxes.plain import PlainWorkerProcess
+from harness.sandboxes.suspension import SuspendedGroup
 from workloads.mlp.model_torch import Mlp
 from workloads.spec import Target
 
@@ -54,7 +54,7 @@ def same_process(case: Any) -> Any:
 
 
 def clock_of_same_process(arena: Arena) -> bool:
-    """A clock in the process of the attack stands still."""
+    """A clock in the process of the attack is frozen."""
     for name in ("monotonic", "perf_counter", "time"):
         arena.patch.setattr(time, name, getattr(time, name))
     clock = Clock()
@@ -69,7 +69,7 @@ def clock_of_same_process(arena: Arena) -> bool:
 def flags_are_not_pinned(arena: Arena) -> None:
     """Let a worker's flags be as its submission has set them."""
     (site := arena.folder / "site").mkdir()
-    pin = "from harness.frameworks.torch_adapter import TorchAdapter as a; a.pin = lambda self: 0"
+    pin = "from harness.frameworks.torch.adapter import TorchAdapter as a; a.pin = lambda self: 0"
     (site / "sitecustomize.py").write_text(f"{pin}\n")
     parents_get(arena, lambda: {"PYTHONPATH": str(site)})
 
@@ -119,8 +119,8 @@ def load_off_the_clock(arena: Arena) -> None:
 
 
 def _load_off_the_clock(self: Any) -> None:
-    folder = self._cell.show(self._bench.train_folder)
-    self._send(referee.Load(train_folder=str(folder)), self._bench.parameters)
+    folder = self._worker.show(self._context.train_folder)
+    self._send(referee.Load(train_folder=str(folder)), self._context.parameters)
     self._expect(referee.Ready, 60.0, "load the data")
 
 
@@ -137,12 +137,12 @@ def clock_stops_at_snapshot(arena: Arena) -> None:
 
 
 def never_freeze(arena: Arena) -> None:
-    arena.patch.setattr(PlainCell, "freeze", lambda self: True)
+    arena.patch.setattr(PlainWorkerProcess, "freeze", lambda self: True)
 
 
 def trust_the_frozen(arena: Arena) -> None:
-    """Take a worker that was stopped for one that has stood still."""
-    arena.patch.setattr(PlainCell, "has_stood_still", lambda self: True)
+    """Take a worker that was stopped for one that has stayed frozen."""
+    arena.patch.setattr(PlainWorkerProcess, "has_stayed_frozen", lambda self: True)
 
 
 def timers_and_time(arena: Arena) -> None:
@@ -153,7 +153,7 @@ def timers_and_time(arena: Arena) -> None:
 
 def kill_by_terminating(arena: Arena) -> None:
     """Ask the worker to end, as a batch system first does, in the place of killing it."""
-    arena.patch.setattr(PlainCell, "kill", lambda self: self.connection.close())
+    arena.patch.setattr(PlainWorkerProcess, "kill", lambda self: self.connection.close())
 
 
 def kill_by_group(arena: Arena) -> None:
@@ -193,7 +193,7 @@ def patient_with_each_part(arena: Arena) -> None:
 
 
 def hits_at_any_time(arena: Arena) -> None:
-    arena.patch.setattr(Observation, "_is_in_time", lambda self, observed: True)
+    arena.patch.setattr(TargetSearch, "_is_in_time", lambda self, held: True)
 
 
 def bounds(**changes: Any) -> Any:
@@ -246,13 +246,13 @@ def signals_have_names(arena: Arena) -> None:
 
 def names_are_text(arena: Arena) -> None:
     """Let whoever freezes a worker read its name as text."""
-    of = Stillness.of
+    of = SuspendedGroup.of
 
-    def reading(group: int) -> Stillness | None:
+    def reading(group: int) -> SuspendedGroup | None:
         Path(f"/proc/{group}/stat").read_text()
         return of(group)
 
-    arena.patch.setattr(plain_sandbox, "Stillness", SimpleNamespace(of=reading))
+    arena.patch.setattr(plain_sandbox, "SuspendedGroup", SimpleNamespace(of=reading))
 
 
 def falls_end_nothing(arena: Arena) -> None:
@@ -261,14 +261,14 @@ def falls_end_nothing(arena: Arena) -> None:
     def raised(error: Exception) -> str:
         raise error
 
-    arena.patch.setattr(referee, "fall_of", raised)
+    arena.patch.setattr(referee, "describe_error", raised)
 
 
 def only_the_parent_is_asked(arena: Arena) -> None:
-    def asked(cell: PlainCell, timeout_s: float) -> str:
-        return str(cell._nursery.status(cell.pid, timeout_s))
+    def asked(worker: PlainWorkerProcess, timeout_s: float) -> str:
+        return str(worker._fork_server.status(worker.pid, timeout_s))
 
-    arena.patch.setattr(PlainCell, "exit_reason", asked)
+    arena.patch.setattr(PlainWorkerProcess, "exit_reason", asked)
 
 
 def clean_up_by_following(arena: Arena) -> None:

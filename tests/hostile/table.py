@@ -76,7 +76,7 @@ CASES = (
     Case("train_while_frozen", IMPOSSIBLE, "every thread is stopped", s.never_freeze,
          prepare=s.slow_after("snapshot", 0.6)),
     Case("thaw_itself", CAUGHT, "processor time and state are compared at every thaw",
-         s.trust_the_frozen, states=("invalid",), reason="ran while the clock stood still",
+         s.trust_the_frozen, states=("invalid",), reason="ran while the clock was stopped",
          prepare=s.timers_and_time),
     Case("fake_stopped", IMPOSSIBLE, "after STOPPED every thread is stopped", s.never_freeze,
          prepare=s.slow_after("snapshot", 0.6)),

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import body
-from harness.errors import HarnessError
-from harness.record.events import read_events
+from harness.core.errors import HarnessError
+from harness.execution import body
 from harness.record.ledger import Ledger
+from harness.record.log import read_events
 from harness.record.store import EVENTS_FILE
-from harness.record.verify import verify_store
-from harness.sandboxes.plain import Nursery
+from harness.sandboxes.plain import ForkServer
+from harness.verification.store import verify_store
 
 from . import handed_over, signs, switches
 from .arena import is_running
@@ -57,7 +57,7 @@ def test_a_worker_that_has_left_its_group_is_killed_by_its_number(arena, is_kill
     if not is_killed_by_number:
         switches.kill_by_group(arena)
     arena.run("leave_group")
-    pid = arena.last.cell.pid
+    pid = arena.last.worker.pid
     assert lives_on(pid) != is_killed_by_number
     if not is_killed_by_number:
         os.kill(pid, signal.SIGKILL)
@@ -67,7 +67,7 @@ def test_a_worker_that_is_not_killed_lives_on(arena):
     switches.impatient(arena)
     switches.kill_by_terminating(arena)
     arena.run("ignore_signals", **TIMED)
-    pid = arena.last.cell.pid
+    pid = arena.last.worker.pid
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, 0)
     os.killpg(pid, signal.SIGKILL)
@@ -119,7 +119,7 @@ def test_a_worker_that_has_killed_its_parent_harms_no_later_trial(arena):
 def test_were_the_dead_parent_kept_the_next_trial_would_not_start(arena, monkeypatch):
     arena.plain()
     arena.run("kill_parent")
-    monkeypatch.setattr(Nursery, "is_alive", True)
+    monkeypatch.setattr(ForkServer, "is_alive", True)
     with pytest.raises(HarnessError, match="parent process of the workers"):
         arena.run("fingerprint_shapes", trial=2)
 
@@ -153,8 +153,7 @@ def test_steps_are_free_to_claim_only_where_the_budget_is_in_steps(arena):
 
 
 def test_a_confined_worker_gets_no_timer_that_could_wake_it(arena):
-    if "seccomp" not in arena.offered:
-        pytest.skip("this kernel offers no seccomp")
+    arena.need("seccomp")
     switches.slow_after("snapshot", 0.6)(arena)
     outcome = arena.run("thaw_itself")
     assert outcome.result.state == "budget"

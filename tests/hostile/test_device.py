@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from harness.body import RunOptions, run_trial
-from harness.frameworks.jax_adapter import JaxAdapter
-from harness.frameworks.torch_adapter import TorchAdapter
+from harness.execution.body import RunOptions, run_trial
+from harness.frameworks.jax.adapter import JaxAdapter
+from harness.frameworks.torch.adapter import TorchAdapter
 from harness.plan.plan import PlanRequest, plan
+from harness.plan.trial import Result
 from harness.referee.idle import ALLOWED_S, IdleProbe
-from harness.trial import Framework, Result
+from harness.submission.reference import Framework
 
 from .arena import CASES, GRID, SPACE
 from .device import Device
@@ -23,7 +24,7 @@ ADAPTERS: dict[str, Any] = {"torch": TorchAdapter, "jax": JaxAdapter}
 
 
 class Watch:
-    """Looks at the device at GO and at every snapshot, while the worker stands still."""
+    """Looks at the device at GO and at every snapshot, while the worker is frozen."""
 
     def __init__(self, device: Device) -> None:
         self.device, self.before_s, self.idle = device, 0.0, list[bool]()
@@ -72,8 +73,8 @@ class Late:
 
 
 @pytest.fixture
-def late(tmp_path: Path, hostile_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Late:
-    return Late(tmp_path, hostile_cache, monkeypatch)
+def late(tmp_path: Path, data_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Late:
+    return Late(tmp_path, data_cache, monkeypatch)
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
@@ -89,7 +90,7 @@ def test_all_work_of_an_honest_worker_is_on_the_clock(late: Late, framework: Fra
 def test_work_left_queued_makes_the_trial_invalid(late: Late, framework: Framework) -> None:
     result = late.run(framework, is_honest=False)
     assert result.state == "invalid"
-    assert "while the worker stood still" in result.reason
+    assert "while the worker was frozen" in result.reason
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])

@@ -4,12 +4,12 @@ import math
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.plan import submissions
+from harness.core.errors import HarnessError
+from harness.core.seeds import PUBLIC_ROUND_SEED
 from harness.plan.points import draw_points, study_seed
-from harness.plan.space import read_space
-from harness.plan.submissions import resolve
-from harness.seeds import PUBLIC_ROUND_SEED
+from harness.submission import resolution as submissions
+from harness.submission.resolution import resolve
+from harness.submission.space import read_space
 
 SPACE = """
 summary = "x"

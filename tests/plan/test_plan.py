@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
 from harness.plan import plan as plan_module
 from harness.plan.plan import PlanRequest, plan
-from harness.plan.store import record_of, unfinished, write_plan
+from harness.plan.trial import Result, TrialRecord
+from harness.providers.registry import suite, workload
+from harness.record.plan import record_of, unfinished, write_plan
 from harness.record.store import write_record
-from harness.registry import suite, workload
-from harness.trial import Result, TrialRecord
 
 REQUEST = PlanRequest(workload="mlp", submission="adamw")
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.plan.points import draw_points, study_seed
-from harness.plan.space import Space, parse_space
+from harness.submission.space import Space, parse_space
 
 SPACE = parse_space("""
 summary = "s"
@@ -73,7 +73,7 @@ def test_prose_does_not_move_the_points() -> None:
 def test_points_are_the_same_in_every_process() -> None:
     code = (
         "import sys, json; from harness.plan.points import draw_points; "
-        "from harness.plan.space import Space; "
+        "from harness.submission.space import Space; "
         "print(json.dumps(draw_points(Space.model_validate_json(sys.argv[1]), 'ab' * 16, 5)))"
     )
     command = [sys.executable, "-c", code, SPACE.model_dump_json()]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.core.seeds import commitment
 from harness.plan.plan import PlanRequest, drawn_variant, plan
-from harness.plan.redraw import misfits
+from harness.plan.redraw import mismatches
 from harness.plan.rounds import draw_round, read_round, reveal_round, seed_of
-from harness.registry import workload
-from harness.seeds import commitment
+from harness.providers.registry import workload
 
 REQUEST = PlanRequest(workload="mlp", submission="adamw")
 
@@ -39,9 +39,9 @@ def test_a_revealed_seed_proves_the_trials_and_no_other_does(tmp_path: Path) -> 
     trials = plan(replace(REQUEST, round_seed=seed_of(f"@{secret}"))).trials
     assert reveal_round(secret) == public
     seed = read_round(public).seed
-    assert list(misfits(trials, seed)) == []
-    assert "not of this one" in next(misfits(trials, "another seed"))[1]
-    assert "not of this one" in next(misfits(plan(REQUEST).trials, seed))[1]
+    assert list(mismatches(trials, seed)) == []
+    assert "not of this one" in next(mismatches(trials, "another seed"))[1]
+    assert "not of this one" in next(mismatches(plan(REQUEST).trials, seed))[1]
 
 
 def test_a_seed_that_does_not_fit_its_commitment_is_refused(tmp_path: Path) -> None:

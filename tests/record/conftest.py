@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from harness.canonical import sha256_json
-from harness.conditions import disturbances
+from harness.core.canonical import sha256_json
+from harness.machine.host_monitor import interference
 from harness.plan.plan import PlanRequest, plan
-from harness.plan.store import write_plan
+from harness.plan.trial import Result, Trial, TrialRecord
 from harness.record.attempts import attempts_of, ended, number_of
-from harness.record.events import EventLog, read_events
 from harness.record.ledger import Ledger
+from harness.record.log import EventLog, read_events
+from harness.record.plan import write_plan
 from harness.record.store import EVENTS_FILE, write_record
-from harness.referee.timetable import Timetable
-from harness.trial import Result, Trial, TrialRecord
+from harness.referee.eval_schedule import EvalSchedule
 
+FILES = "f" * 64
 HARDWARE = {"processor": "made", "cores": 2}
 MACHINE = {"drift": 0.01, "stolen_share": 0.0, "others_share": 0.0, "throttled": None}
 
@@ -40,7 +41,9 @@ class Made:
         return self.store / self.trial.folder
 
     def run(self) -> None:
-        """Plan the trial and run what is missing of it, in the order of `harness.body`."""
+        """Plan the trial and run what is missing of it, in the order of
+        `harness.execution.body`.
+        """
         write_plan([self.trial], self.store)
         events = read_events(self.log) if self.log.exists() else []
         if not ended(events):
@@ -73,6 +76,7 @@ def beginning(trial: Trial, number: int) -> dict[str, Any]:
         "origin": "measured",
         "identity": trial.identity,
         "attempt": number,
+        "submission_files": FILES,
         "hardware": HARDWARE,
         "fingerprint": sha256_json(HARDWARE)[:12],
     }
@@ -87,11 +91,11 @@ def curve(trial: Trial) -> list[Any]:
     events: list[Any] = [("go", "referee", {"budget_s": trial.budget.runtime_s})]
     for grid in range(1, 11):
         place = {"grid": grid, "step": 100 * grid, "timed_s": time_at(trial, grid)}
-        share = Timetable(trial).share(place["timed_s"], place["step"])
+        share = EvalSchedule(trial).share(place["timed_s"], place["step"])
         claims = {"examples": 12800 * grid, "train_loss": 1.0 / grid}
         events.append(("snapshot", "worker", place | {"share": share, "claims": claims}))
-        for judged in {5: (5,), 10: (10, 6, 7)}.get(grid, ()):
-            events.append(("evaluation", "referee", evaluation(trial, judged)))
+        for evaluated in {5: (5,), 10: (10, 6, 7)}.get(grid, ()):
+            events.append(("evaluation", "referee", evaluation(trial, evaluated)))
     return events
 
 
@@ -112,7 +116,7 @@ def ending(trial: Trial) -> Result:
         timed_s=time_at(trial, 10) + 0.5,
         steps=1000,
         best_metric=trial.target.value + 0.01 * 3.5,
-        disturbed=disturbances(MACHINE, trial.limits.drift),
+        disturbed=interference(MACHINE, trial.limits.drift),
     )
 
 

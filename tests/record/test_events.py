@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import HarnessError
-from harness.record.events import BrokenChainError, EventLog, read_events
+from harness.core.errors import HarnessError
+from harness.record.log import BrokenChainError, EventLog, read_events
 
 
 def written(path, count=3):

@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from harness.body import RunOptions, prepare
+from harness.execution.body import RunOptions, prepare
 from harness.plan.plan import PlanRequest, plan
+from harness.plan.trial import Trial
 from harness.record.attempts import ended
-from harness.record.events import read_events
-from harness.record.table import last_attempt
-from harness.trial import Framework, Trial
+from harness.record.log import read_events
+from harness.record.tables import last_attempt
+from harness.submission.reference import Framework
 
 STEPS = 100
 
@@ -136,8 +137,8 @@ def _is_over(pid: int) -> bool:
 
 
 def worker_of(referee: int) -> list[int]:
-    """The processes that a referee's nursery has forked."""
-    return [worker for nursery in children_of(referee) for worker in children_of(nursery)]
+    """The processes that a referee's fork server has forked."""
+    return [worker for fork_server in children_of(referee) for worker in children_of(fork_server)]
 
 
 def has_ended(trial: Trial, store: Path) -> bool:
@@ -158,8 +159,8 @@ def curve(trial: Trial, store: Path) -> list[Any]:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def cache(data_cache: Path) -> Path:
+    return data_cache
 
 
 def _lives(framework: Framework, cache: Path) -> Iterator[Lives]:

@@ -13,9 +13,9 @@ import sys
 import traceback
 from pathlib import Path
 
-from harness.body import RunOptions, run_trial
-from harness.executors.pool import Silent
-from harness.plan.store import write_plan
+from harness.execution.body import RunOptions, run_trial
+from harness.execution.pool import Silent
+from harness.record.plan import write_plan
 from harness.record.store import read_record
 
 
@@ -35,7 +35,7 @@ def live(trial: Path, store: Path, cache: Path) -> int:
 def main() -> None:
     """Fork until the input ends."""
     framework, cache = sys.argv[1], Path(sys.argv[2])
-    importlib.import_module(f"harness.frameworks.{framework}_adapter")
+    importlib.import_module(f"harness.frameworks.{framework}.adapter")
     gc.freeze()
     for line in sys.stdin:
         trial, store = map(Path, line.split())

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.record.events import read_events
+from harness.record.log import read_events
 from harness.record.store import read_record
-from harness.record.table import last_attempt, results_frame
-from harness.record.verify import verify_store
+from harness.record.tables import last_attempt, results_frame
+from harness.verification.store import verify_store
 from scoring.refusals import marks
 
 from .conftest import Lives

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from harness.plan.trial import Trial
 from harness.record.store import read_record
-from harness.record.verify import verify_store
-from harness.trial import Trial
+from harness.verification.store import verify_store
 
 from .conftest import Lives, curve, has_ended
 
@@ -36,6 +36,7 @@ def lived(lives: Lives, store: Path, kills: int, seed: int) -> None:
     assert not list((store / "killed").rglob("*.safetensors*"))
 
 
+@pytest.mark.smoke
 def test_a_killed_referees_trial_ends_as_if_nothing_had_happened(
     torch_lives: Lives, tmp_path: Path
 ) -> None:

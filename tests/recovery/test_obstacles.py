@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.body import RunOptions, run_trial
-from harness.errors import HarnessError
-from harness.executors.pool import Silent
+from harness.core.errors import HarnessError
+from harness.execution.body import RunOptions, run_trial
+from harness.execution.pool import Silent
 from harness.plan.plan import PlanRequest, plan
-from harness.plan.store import write_plan
+from harness.plan.trial import Trial
 from harness.record.ledger import LEDGER_FILE
+from harness.record.plan import write_plan
 from harness.record.store import EVENTS_FILE, TRIAL_FILE
-from harness.record.verify import verify_store
 from harness.referee.checkpoint import CHECKPOINT_FILE, DRAFT_FILE
-from harness.trial import Trial
+from harness.verification.store import verify_store
 from workloads.spec import Grid
 
 from .test_writes import files_of

@@ -10,7 +10,7 @@ import pytest
 from harness.cli.import_ import import_algoperf
 from harness.cli.report import write_report
 from harness.cli.score import Source, score
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.plan.rounds import draw_round, read_round, reveal_round
 from tests.record.conftest import Made
 from tests.scoring.made_logs import write_trial

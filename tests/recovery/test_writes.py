@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.messages import Snapshot
+from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
-from harness.record.verify import verify_store
+from harness.protocol.messages import Snapshot
 from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoints
-from harness.referee.observation import Observation, Observed
+from harness.referee.target_search import HeldSnapshot, TargetSearch
+from harness.verification.store import verify_store
 from tests.record.conftest import Made
 
 
@@ -44,15 +44,15 @@ class Kept:
 
     def __init__(self, folder: Path) -> None:
         (trial,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
-        self._observation = Observation(trial.grid, trial.target, lambda _: 0.0)
+        self._search = TargetSearch(trial.grid, trial.target, lambda _: 0.0)
         self.checkpoints, self.events = Checkpoints(folder, trial, 0.0, 2**20), list[str]()
 
     def keep(self, snapshot: Snapshot) -> int:
         """At the fifth grid point; the bytes that were asked for."""
         wanted = self.checkpoints.wanted_bytes(5, 1.0)
         self.checkpoints.without_state(snapshot, {})
-        seen, clock = Observed(5, 1, 1.0, 128, {}), (1.0, dict[str, float]())
-        self.checkpoints.keep(seen, clock, self._observation, self._emit)
+        seen, clock = HeldSnapshot(5, 1, 1.0, 128, {}), (1.0, dict[str, float]())
+        self.checkpoints.keep(seen, clock, self._search, self._emit)
         return wanted
 
     def _emit(self, kind: str, _: Mapping[str, Any]) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from harness.body import RunOptions, run_trial
+from harness.execution.body import RunOptions, run_trial
 from harness.plan.plan import PlanRequest, plan
-from harness.record.table import last_attempt
+from harness.record.tables import last_attempt
 
 SPACE = """
 summary = "for a test"
@@ -55,11 +55,6 @@ class Bench:
 
     def events(self, trial):
         return last_attempt(self.store / trial.folder)
-
-
-@pytest.fixture(scope="session")
-def data_cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture

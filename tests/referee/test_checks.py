@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from harness.protocol.wire import WireError
 from harness.referee.checks import checked_parameters
-from harness.wire import WireError
 
 SHAPES = {"weight": (2,)}
 

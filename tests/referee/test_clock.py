@@ -45,7 +45,7 @@ def test_what_is_timed_is_in_no_other_entry(wait):
 def test_what_no_entry_names_is_frozen_or_idle(wait):
     clock = Clock(time.monotonic() - 8.0)
     wait(1.0)
-    clock.stands_still()
+    clock.mark_frozen()
     wait(2.0)
     clock.start()
     clock.stop()

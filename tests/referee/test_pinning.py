@@ -4,9 +4,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from harness import cores
-from harness.body import run_trial
-from harness.cores import allowed_cores, claimed
+from harness.execution.body import run_trial
+from harness.machine import cores
+from harness.machine.cores import allowed_cores, claimed
 from tests.recovery.conftest import worker_of
 
 from .test_states import ADAMW

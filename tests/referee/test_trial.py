@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.record.ledger import Ledger
 from harness.record.store import read_record
-from harness.record.table import curves_frame, results_frame
-from harness.record.verify import verify_store
+from harness.record.tables import curves_frame, results_frame
+from harness.verification.store import verify_store
 
 from .test_states import ADAMW, CLASS, LIVE, acting
 
@@ -56,9 +56,9 @@ def test_every_grid_point_has_a_snapshot_and_every_fifth_an_evaluation(bench):
     bench.run_planned(trial)
     events = bench.events(trial)
     grids = [e["data"]["grid"] for e in events if e["kind"] == "snapshot"]
-    judged = [e["data"]["grid"] for e in events if e["kind"] == "evaluation"]
+    evaluated = [e["data"]["grid"] for e in events if e["kind"] == "evaluation"]
     assert grids == list(range(1, 51))
-    assert judged == list(range(5, 51, 5))
+    assert evaluated == list(range(5, 51, 5))
 
 
 def test_the_record_says_who_said_what(bench):
@@ -113,8 +113,8 @@ def test_step_budgets_give_the_same_curve_whatever_the_speed(bench):
         schedule = f"lambda progress: __import__('time').sleep({pause_s}) or 1.0 - progress"
         trial = bench.trial(f"{ADAMW[:-1]}, {schedule}\n", seconds=600.0, steps=200)
         bench.run_planned(trial)
-        judged = [e["data"] for e in bench.events(trial) if e["kind"] == "evaluation"]
-        curves.append([(data["step"], data["validation"]) for data in judged])
+        evaluated = [e["data"] for e in bench.events(trial) if e["kind"] == "evaluation"]
+        curves.append([(data["step"], data["validation"]) for data in evaluated])
     assert curves[0] == curves[1]
     assert [step for step, _ in curves[0]] == list(range(20, 201, 20))
 

@@ -4,8 +4,8 @@ import socket
 import subprocess
 import sys
 
-from harness.sandboxes.plain import PlainCell
-from harness.sandboxes.stillness import has_ended
+from harness.sandboxes.plain import PlainWorkerProcess
+from harness.sandboxes.suspension import has_ended
 
 LARGE = "import time; held = b'x' * 2**29; print(flush=True); time.sleep(99)"
 
@@ -15,9 +15,9 @@ def test_a_killed_worker_holds_no_memory_any_more():
     with subprocess.Popen(command, process_group=0, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         ours, theirs = socket.socketpair()
-        cell = PlainCell(None, process.pid, ours)
+        worker = PlainWorkerProcess(None, process.pid, ours)
         assert not has_ended(process.pid)
-        cell.kill()
+        worker.kill()
         assert has_ended(process.pid)
-        assert cell.use().memory_bytes == 0
+        assert worker.use().memory_bytes == 0
         theirs.close()

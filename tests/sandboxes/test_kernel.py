@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.sandboxes import kernel
-from harness.sandboxes.confine import LAYERS
-from harness.sandboxes.kernel import ENFORCED_BY, KernelSandbox, Layer, layers
-from harness.sandboxes.sandbox import sandbox
+from harness.sandboxes.kernel import sandbox as kernel
+from harness.sandboxes.kernel.confine import LAYERS
+from harness.sandboxes.kernel.sandbox import ENFORCED_BY, KernelSandbox, Layer, layers
+from harness.sandboxes.load import sandbox
 
-ROOT = Path(kernel.__file__).parents[2]
+ROOT = Path(kernel.__file__).parents[3]
 
 
 def offered(monkeypatch, *names):
@@ -43,14 +43,13 @@ def test_what_one_layer_lacks_another_may_still_refuse(monkeypatch):
     assert KernelSandbox().unenforced() == ("reading files outside the trial",)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become someone else")
 def test_an_ordinary_user_gets_the_layers_that_need_no_rights():
-    command = [sys.executable, "-m", "harness.sandboxes.probe"]
-    nobody = {"user": 65534, "group": 65534}
+    command = [sys.executable, "-m", "harness.sandboxes.kernel.probe"]
+    nobody = {"user": 65534, "group": 65534} if os.getuid() == 0 else {}
     try:
         done = subprocess.run(command, check=True, capture_output=True, cwd=ROOT, **nobody)
     except PermissionError:
-        pytest.skip("this interpreter cannot be run by others")
+        pytest.skip(f"only root may run {sys.executable}; an ordinary user's run of this test can")
     found = json.loads(done.stdout)
     assert (found["identity"], found["seccomp"]) == ("", "")
-    assert found["cgroup"]
+    assert found["cgroup"] or not nobody, "groups were made without rights"

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from harness.sandboxes.kernel import layers
+from harness.sandboxes.kernel.sandbox import layers
 
-ACTIVE = {layer.name for layer in layers() if layer.is_active}
+WHY_NOT = {layer.name: layer.why for layer in layers() if not layer.is_active}
 START = "import os, socket, json, resource\nfrom pathlib import Path\n"
 SAY = """
 found = []
@@ -29,7 +29,8 @@ def in_child(code):
 
 
 def needs(layer):
-    return pytest.mark.skipif(layer not in ACTIVE, reason=f"this kernel offers no {layer}")
+    reason = f"the layer {layer} does not work here: {WHY_NOT.get(layer)}"
+    return pytest.mark.skipif(layer in WHY_NOT, reason=reason)
 
 
 @needs("landlock")
@@ -38,7 +39,7 @@ def test_landlock_leaves_what_is_named(tmp_path):
     (tmp_path / "in" / "file").write_text("kept")
     (tmp_path / "out").write_text("secret")
     code = f"""
-from harness.sandboxes import landlock, libc
+from harness.sandboxes.kernel import landlock, libc
 libc.gain_nothing_by_exec()
 folder = Path({str(tmp_path)!r})
 landlock.restrict([(folder / "in", landlock.READ), (folder / "absent", landlock.READ)])
@@ -52,7 +53,7 @@ acts = [(folder / "in" / "file").read_text, (folder / "out").read_text,
 def test_seccomp_refuses_by_number_and_by_argument():
     code = """
 import ctypes
-from harness.sandboxes import libc, seccomp
+from harness.sandboxes.kernel import libc, seccomp
 libc.gain_nothing_by_exec()
 seccomp.restrict()
 plain = ctypes.CDLL(None, use_errno=True)
@@ -73,7 +74,7 @@ print(json.dumps(found))
 def test_seccomp_refuses_signals_to_oneself_that_come_later():
     code = """
 import fcntl
-from harness.sandboxes import libc, seccomp
+from harness.sandboxes.kernel import libc, seccomp
 libc.gain_nothing_by_exec()
 seccomp.restrict()
 number = {"x86_64": 222, "aarch64": 107}[libc.MACHINE]
@@ -89,7 +90,7 @@ def test_mounts_hide_and_bound_and_touch_nobody_else(tmp_path):
         (tmp_path / name).mkdir()
     (tmp_path / "hidden" / "file").touch()
     code = f"""
-from harness.sandboxes import namespaces
+from harness.sandboxes.kernel import namespaces
 if os.getuid() != 0:
     namespaces.enter_user_namespace()
 folder = Path({str(tmp_path)!r})
@@ -108,7 +109,7 @@ print(json.dumps(found))
 @needs("proc")
 def test_a_proc_of_ones_own_is_nobody_elses(tmp_path):
     code = """
-from harness.sandboxes import namespaces
+from harness.sandboxes.kernel import namespaces
 if os.getuid() != 0:
     namespaces.enter_user_namespace()
 namespaces.hold_first_process()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.sandboxes.base import Confinement
 from harness.sandboxes.plain import PlainSandbox, signal_name
-from harness.sandboxes.sandbox import Confinement
 
 
 @pytest.mark.parametrize("number", range(1, 65))
@@ -19,7 +19,7 @@ def test_signals_without_a_name_have_their_number():
 
 
 @pytest.fixture
-def cell(tmp_path):
+def worker(tmp_path):
     (scratch := tmp_path / "scratch").mkdir()
     (view := tmp_path / "view").mkdir()
     started = PlainSandbox().start(
@@ -29,8 +29,8 @@ def cell(tmp_path):
     started.kill()
 
 
-def test_a_worker_is_first_in_line_for_the_out_of_memory_killer(cell):
-    line = Path(f"/proc/{cell.pid}/oom_score_adj")
+def test_a_worker_is_first_in_line_for_the_out_of_memory_killer(worker):
+    line = Path(f"/proc/{worker.pid}/oom_score_adj")
     deadline_s = time.monotonic() + 10.0
     while line.read_text() != "1000\n" and time.monotonic() < deadline_s:
         time.sleep(0.01)

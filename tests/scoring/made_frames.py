@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.canonical import sha256_text
+from harness.core.canonical import sha256_text
 
 
 def row(submission: str, workload: str, study: int, time_s: float, **other: Any) -> dict[str, Any]:

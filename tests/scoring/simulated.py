@@ -8,7 +8,7 @@ import numpy as np
 
 from scoring.draws import draw_medians
 from scoring.rules import load_rules
-from scoring.speedup import contest, pair_limit
+from scoring.speedup import compare_pair, pair_limit
 from scoring.times import Times
 
 
@@ -53,7 +53,7 @@ def coverage(plan: Plan, tables: int, draws: int) -> float:
         times, log_median = plan.table(np.random.default_rng([7, number]))
         drawn = draw_medians(times, rules, draws, number)
         medians = np.concatenate(list(drawn.chunks))
-        seen = contest(medians[:, 0], medians[:, 1], pair_limit(times, 0, 1), drawn.spread)
+        seen = compare_pair(medians[:, 0], medians[:, 1], pair_limit(times, 0, 1), drawn.spread)
         low, _, high = seen.interval()
         truth = np.exp((log_median[1] - log_median[0]).mean())
         held += low <= truth <= high

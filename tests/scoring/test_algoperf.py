@@ -6,7 +6,6 @@ else in ../shared/data/algoperf beside the checkout.
 
 import json
 import os
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from scoring.evaluate import score_table
 from scoring.logs import study_times
 from scoring.rules import load_rules
+from workloads.data.unpack import unpack
 
 BESIDE = Path(__file__).parents[3] / "shared" / "data" / "algoperf"
 DATA = Path(os.environ.get("GUIDED_DESCENT_ALGOPERF", BESIDE))
@@ -31,8 +31,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("algoperf")
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
+    unpack(ARCHIVE, folder)
     return next(folder.rglob("external_tuning")).parent
 
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 from scoring.compare import Comparison, compare_entries, comparison_breaches, more_studies
 from scoring.rules import load_rules
-from scoring.speedup import contest, factor
+from scoring.speedup import compare_pair, factor
 from scoring.times import Times
 
 INF = np.inf
@@ -41,7 +41,7 @@ def test_a_small_difference_says_how_many_more_studies_would_settle_it() -> None
 
 def test_more_studies_shrink_the_spread_by_their_root() -> None:
     logs = np.random.default_rng(0).normal(0.1, 0.1, (100_000, 1))
-    seen = contest(np.ones_like(logs), np.exp(logs), np.array([9.0]))
+    seen = compare_pair(np.ones_like(logs), np.exp(logs), np.array([9.0]))
     assert more_studies(seen, 4) == pytest.approx(4 * 1.645**2 - 4, abs=1)
 
 

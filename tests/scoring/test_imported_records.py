@@ -6,8 +6,8 @@ from made_logs import write_trial
 
 from harness.cli.import_records import import_records
 from harness.cli.score import Source, load_board
-from harness.errors import HarnessError
-from harness.record.table import curves_frame, results_frame
+from harness.core.errors import HarnessError
+from harness.record.tables import curves_frame, results_frame
 from scoring.logs import study_times
 from scoring.rules import load_rules
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_logs import HEAD, write_trial
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from scoring.logs import study_times
 from scoring.rules import Rules, RuleTarget
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from made_frames import row
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from scoring.evaluate import score_results
 from scoring.frame import prepare
 from scoring.normalise import normalised

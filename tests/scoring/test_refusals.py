@@ -3,13 +3,14 @@ import pandas as pd
 import pytest
 from made_frames import frame, row
 
-from harness.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
 from scoring.evaluate import score_results
 
 GOOD = {("muon", "mlp"): [10.0, 11.0], ("adamw", "mlp"): [15.0, 16.0]}
 
 BREACHES = {
     "mixed-hardware": {"hardware": "box-2"},
+    "mixed-budgets": {"budget_s": 70.0},
     "mixed-workloads": {"workload_hash": "b" * 64},
     "mixed-frameworks": {"framework": "jax"},
     "mixed-rulesets": {"ruleset": "self"},

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from made_frames import curves, frame
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from scoring.evaluate import score_results
 from scoring.report.page import render_page, write_page
 from scoring.report.tables import number, rank_text

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
 from scoring.rules import Rules, load_rules
 
 TOML = """

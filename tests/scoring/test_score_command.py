@@ -8,7 +8,7 @@ from made_logs import write_trial
 from harness.cli.compare import compare
 from harness.cli.import_ import import_algoperf
 from harness.cli.score import score
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 RULES = """
 base = ["w"]

@@ -61,7 +61,7 @@ def test_the_speedup_over_the_reference_counts_the_noise_of_both() -> None:
     assert sure is not None
     muon = sure.speedups[1]
     assert muon is not None
-    low, _, high = muon.contest.interval()
+    low, _, high = muon.comparison.interval()
     assert muon.factor.overall == pytest.approx(2.0)
     assert low < 2.0 < high
     assert sure.to_json(score_results(frame(TIMES)))["speedups"]["muon"]["reference"] == "adamw"

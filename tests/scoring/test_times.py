@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from scoring.evaluate import score_table
 from scoring.rules import Rules
 from scoring.times import from_table, read_numbers

@@ -18,7 +18,7 @@ import optax
 import torch
 
 import submissions
-from harness.interface import Built
+from harness.submission.interface import Built
 from workloads.parameters import Init, ParameterSpec, Role
 
 Values = dict[str, npt.NDArray[np.float32]]

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from given_problem import default_point
 
-from harness.interface import Batch
-from submissions.mathematics.flat import flatten
+from harness.submission.interface import Batch
+from submissions.common.flat import flatten
 from tests.frameworks.kit import Kit
 
 

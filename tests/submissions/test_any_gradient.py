@@ -10,7 +10,7 @@ import pytest
 import torch
 from given_problem import default_point, gradients, torch_problem
 
-from harness.registry import submission_folders
+from harness.providers.registry import submission_folders
 
 NAMES = [
     name

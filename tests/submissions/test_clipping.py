@@ -9,9 +9,9 @@ import torch
 from given_problem import default_point
 from small_problem import DoubleStream, double_kit, submission, values
 
-from harness.errors import HarnessError
-from harness.registry import submission_folders
-from submissions.mathematics.clipping import clipped
+from harness.core.errors import HarnessError
+from harness.providers.registry import submission_folders
+from submissions.common.clipping import clipped
 from tests.frameworks.kit import Kit, plain
 
 CLIPPING = (

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse.linalg
 import torch
 
-from submissions.mathematics.conjugate_gradients import (
+from submissions.common.conjugate_gradients import (
     Progress,
     conjugate_gradients,
     relative_progress,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from small_problem import DoubleStream, double_kit, submission, values
 
-from harness.interface import Batch
+from harness.submission.interface import Batch
 
 STEPS, LAYERS = 20, ("hidden_1", "hidden_2", "output")
 PLAIN = {"momentum": 0.0, "factor_beta": 0.0, "refresh_every": 1, "weight_decay": 0.0}

@@ -18,7 +18,7 @@ from given_problem import (
 )
 from torch import Tensor
 
-from submissions.mathematics.dual_maps import duals
+from submissions.common.dual_maps import duals
 from workloads.parameters import Role
 
 CASES = [

@@ -49,6 +49,6 @@ def test_the_centre_is_judged_and_every_replica_draws_its_own_batch() -> None:
     ours, stream = submission("ea_sgd", kit, replicas=3), DoubleStream(kit)
     ours.step(stream)
     assert stream.inner.position == 3 * 32
-    judged = torch.cat([value.flatten() for value in ours.eval_parameters().values()])
-    assert torch.equal(judged, ours.state["centre"])
+    evaluated = torch.cat([value.flatten() for value in ours.eval_parameters().values()])
+    assert torch.equal(evaluated, ours.state["centre"])
     assert not torch.equal(ours.state["replicas"][0], ours.state["replicas"][1])

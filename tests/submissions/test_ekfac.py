@@ -10,9 +10,9 @@ import torch
 from given_problem import default_point
 from torch import nn
 
-from submissions.mathematics.kronecker_factors import second_moment, uses
+from submissions.common.kronecker_factors import second_moment, uses
 from tests.frameworks.kit import Kit
-from tests.submissions.test_kfac import KINDS, network, tapped
+from tests.submissions.test_kfac import KINDS, captured, network
 
 
 def orthogonal(size: int) -> torch.Tensor:
@@ -38,9 +38,9 @@ def test_the_diagonal_is_the_exact_second_moment_in_its_basis(kind: str) -> None
     out, width = gradients[0].shape
     left, right = orthogonal(out), orthogonal(width)
     exact = sum((left.mT @ g @ right).square() for g in gradients) * len(labels)
-    tap = tapped(model, layer, inputs, labels)
+    capture = captured(model, layer, inputs, labels)
     weight = model.get_parameter("0.weight")
-    found = second_moment(uses(layer, weight.shape, tap), len(labels), right, left)
+    found = second_moment(uses(layer, weight.shape, capture), len(labels), right, left)
     torch.testing.assert_close(found, exact)
 
 

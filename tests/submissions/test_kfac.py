@@ -10,9 +10,9 @@ import torch
 from given_problem import default_point
 from torch import nn
 
-from harness.frameworks.torch_taps import tap_layers
-from harness.interface import Tap
-from submissions.mathematics.kronecker_factors import rows, uses
+from harness.frameworks.torch.captures import capture_layers
+from harness.submission.interface import Capture
+from submissions.common.kronecker_factors import rows, uses
 from tests.frameworks.kit import Kit
 from workloads.parameters import LayerSpec
 
@@ -24,8 +24,10 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def kronecker(layer: LayerSpec, weight: torch.Tensor, tap: Tap[Any], n: int, how: str) -> Any:
-    x, y = rows(uses(layer, weight.shape, tap), n, how)
+def kronecker(
+    layer: LayerSpec, weight: torch.Tensor, capture: Capture[Any], n: int, how: str
+) -> Any:
+    x, y = rows(uses(layer, weight.shape, capture), n, how)
     return torch.kron(y.mT @ y, x.mT @ x)
 
 
@@ -36,9 +38,9 @@ def test_it_is_the_exact_fisher_of_a_linear_network_with_gaussian_loss() -> None
     # Targets one standard basis vector off, scaled, have the Gaussian's covariance exactly.
     repeated = inputs.repeat(widths[2], 1)
     errors = torch.eye(3).repeat_interleave(batch, 0) * widths[2] ** 0.5
-    tap = Tap(repeated, errors @ second / len(repeated))
+    capture = Capture(repeated, errors @ second / len(repeated))
     layer = LayerSpec("layer", "linear", "weight")
-    found = kronecker(layer, first, tap, len(repeated), "expand")
+    found = kronecker(layer, first, capture, len(repeated), "expand")
     jacobians = torch.einsum("ko,ni->nkoi", second, inputs).flatten(2)
     exact = torch.einsum("nkp,nkq->pq", jacobians, jacobians) / batch
     torch.testing.assert_close(found, exact)
@@ -79,12 +81,12 @@ def network(kind: str) -> tuple[nn.Module, torch.Tensor, torch.Tensor, LayerSpec
     return model, random(12, 2, 6, 6), labels, layer
 
 
-def tapped(
+def captured(
     model: nn.Module, layer: LayerSpec, inputs: torch.Tensor, labels: torch.Tensor
-) -> Tap[torch.Tensor]:
-    with tap_layers(model, [layer], None) as taps:
+) -> Capture[torch.Tensor]:
+    with capture_layers(model, [layer], None) as captures:
         nn.functional.cross_entropy(model(inputs), labels).backward()
-    return taps[layer.name]
+    return captures[layer.name]
 
 
 def places(values: torch.Tensor) -> torch.Tensor:
@@ -129,8 +131,8 @@ def factors(
 @pytest.mark.parametrize("kind", KINDS)
 def test_factors_are_those_of_the_definition(kind: str, how: str) -> None:
     model, inputs, labels, layer = network(kind)
-    tap = tapped(model, layer, inputs, labels)
-    found = kronecker(layer, model.get_parameter("0.weight"), tap, len(labels), how)
+    capture = captured(model, layer, inputs, labels)
+    found = kronecker(layer, model.get_parameter("0.weight"), capture, len(labels), how)
     a, s = factors(model, "0", inputs, labels, how)
     torch.testing.assert_close(found, torch.kron(s, a), rtol=1e-4, atol=1e-7)
 

@@ -11,8 +11,8 @@ import pytest
 import scipy.sparse.linalg
 from given_problem import default_point
 
-from harness.interface import Batch, Evaluation
-from harness.registry import submission_folders
+from harness.providers.registry import submission_folders
+from harness.submission.interface import Batch, Evaluation
 from submissions.lbfgs.submission_jax import Submission
 from tests.frameworks.kit import Kit
 

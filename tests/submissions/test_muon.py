@@ -21,10 +21,10 @@ from given_problem import (
     torch_steps,
 )
 
-from harness.errors import UnknownNameError
-from submissions.mathematics.batching import batched
-from submissions.mathematics.matrix_sign import _multiplied, largest, newton_schulz
-from submissions.mathematics.newton_schulz import JORDAN, iterations
+from harness.core.errors import UnknownNameError
+from submissions.common.batching import batched
+from submissions.common.matrix_sign import _multiplied, largest, newton_schulz
+from submissions.common.newton_schulz import JORDAN, iterations
 from submissions.muon.submission import Muon
 from workloads.parameters import Role
 

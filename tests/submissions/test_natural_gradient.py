@@ -6,8 +6,8 @@ import pytest
 import torch
 from small_problem import DoubleStream, double_kit, fisher, gradient, submission, values
 
-from harness.interface import Batch
-from submissions.mathematics.methods import fresh_random
+from harness.submission.interface import Batch
+from submissions.common.methods import fresh_random
 
 EXACT = {"curvature_share": 1.0, "cg_iterations": 500, "tolerance": 1e-13, "schedule": "constant"}
 STEPS = 20

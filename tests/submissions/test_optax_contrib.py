@@ -23,7 +23,7 @@ from given_problem import (
     torch_steps,
 )
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 POINTS: dict[str, dict[str, Any]] = {
     # From 1e-6 the first steps would drown in the rounding of float32 parameters.
@@ -38,7 +38,7 @@ def factors() -> list[float]:
 
 
 def torch_way(name: str) -> tuple[Any, Any]:
-    """Parameters after all steps, and those to be judged."""
+    """Parameters after all steps, and those to be evaluated."""
     problem = torch_problem()
     optimizer: Any = torch_optimizer(name, problem, **POINTS[name])
     rate = optimizer.param_groups[0]["lr"]
@@ -59,22 +59,24 @@ def jax_way(name: str) -> tuple[Any, Any]:
     for step, factor in enumerate(factors()):
         updates, state = update(gradients(step), state, parameters, factor=jnp.asarray(factor))
         parameters = optax.apply_updates(parameters, updates)
-    judged = built.judged(state, parameters) if built.judged else parameters
-    return parameters, judged
+    eval_parameters = (
+        built.eval_parameters(state, parameters) if built.eval_parameters else parameters
+    )
+    return parameters, eval_parameters
 
 
 @pytest.mark.parametrize("name", POINTS)
 def test_jax_agrees_with_torch_under_a_schedule(name: str) -> None:
-    (trained, judged), (wanted, wanted_judged) = jax_way(name), torch_way(name)
+    (trained, eval_parameters), (wanted, wanted_judged) = jax_way(name), torch_way(name)
     moved = largest_error(wanted, draw(0))
     assert moved > 0.01
     assert largest_error(trained, wanted) < 1e-3 * moved
-    assert largest_error(judged, wanted_judged) < 1e-3 * moved
+    assert largest_error(eval_parameters, wanted_judged) < 1e-3 * moved
 
 
 def test_prodigys_first_step_at_a_rate_of_zero_leaves_its_state_finite() -> None:
-    _, judged = jax_way("prodigy")
-    assert all(np.isfinite(value).all() for value in judged.values())
+    _, eval_parameters = jax_way("prodigy")
+    assert all(np.isfinite(value).all() for value in eval_parameters.values())
 
 
 def test_prodigy_without_correction_is_refused() -> None:

@@ -12,14 +12,15 @@ import pytest
 import torch
 from given_problem import default_point
 
-from harness.frameworks.adapter import Examples, ModelSource, adapter
+from harness.core.seeds import philox
+from harness.frameworks.base import Examples, ModelSource
+from harness.frameworks.load import adapter
 from harness.frameworks.model_source import specs_of
-from harness.frameworks.parametrisation import scalings
-from harness.interface import Hyperparameters
-from harness.order import Order
-from harness.registry import submission_folders
-from harness.seeds import philox
-from submissions.mathematics.kronecker_factors import factored_damping
+from harness.frameworks.order import Order
+from harness.providers.registry import submission_folders
+from harness.submission.interface import Hyperparameters
+from harness.submission.parametrisation import scalings
+from submissions.common.kronecker_factors import factored_damping
 from tests.frameworks.kit import SEED, HalfSpent, Kit, plain
 from workloads.mlp import model
 from workloads.parameters import ParameterSpec, initial_parameters

@@ -10,9 +10,9 @@ import torch
 from small_problem import double_problem, fisher, jacobian
 from torch.nn.functional import one_hot
 
-from harness.interface import Batch
-from submissions.mathematics.flat import flatten, unflatten
-from submissions.mathematics.products import (
+from harness.submission.interface import Batch
+from submissions.common.flat import flatten, unflatten
+from submissions.common.products import (
     Linearisation,
     finite_difference,
     hessian_product,

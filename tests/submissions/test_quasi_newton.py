@@ -10,8 +10,8 @@ import scipy.sparse.linalg
 import torch
 from small_problem import DoubleStream, double_kit, submission, values
 
-from submissions.mathematics.line_search import Loss, Trial, Wolfe
-from submissions.mathematics.quasi_newton import cautious_length, scaled_inverse_product
+from submissions.common.line_search import Loss, Trial, Wolfe
+from submissions.common.quasi_newton import cautious_length, scaled_inverse_product
 
 SIZE, STEPS = 40, 20
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.optim import AdamW
 
-from submissions.mathematics.optimizers import adamw_at
+from submissions.common.optimizers import adamw_at
 
 POINT = {
     "learning_rate": 0.02,

@@ -13,7 +13,7 @@ import schedulefree
 import torch
 from given_problem import draw, gradients, largest_error, torch_problem, torch_steps
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from submissions.schedule_free_adamw.submission import ScheduleFreeAdamW
 from submissions.schedule_free_sgd.submission import ScheduleFreeSgd
 
@@ -25,7 +25,7 @@ def test_agrees_with_optax_in_both_modes() -> None:
     ours = ScheduleFreeAdamW(problem.parameters.values(), **SETTINGS)
     trained = torch_steps(ours, problem)
     ours.eval()
-    judged = {name: value.detach().numpy() for name, value in problem.parameters.items()}
+    evaluated = {name: value.detach().numpy() for name, value in problem.parameters.items()}
     theirs = optax.contrib.schedule_free_adamw(0.01, weight_decay=0.1)
     parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
     state = theirs.init(parameters)
@@ -34,7 +34,9 @@ def test_agrees_with_optax_in_both_modes() -> None:
         updates, state = update(gradients(step), state, parameters)
         parameters = optax.apply_updates(parameters, updates)
     assert largest_error(trained, parameters) < 1e-5
-    assert largest_error(judged, optax.contrib.schedule_free_eval_params(state, parameters)) < 1e-5
+    assert (
+        largest_error(evaluated, optax.contrib.schedule_free_eval_params(state, parameters)) < 1e-5
+    )
 
 
 def test_what_is_judged_is_the_average_of_z() -> None:

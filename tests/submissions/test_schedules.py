@@ -15,10 +15,10 @@ from given_problem import default_point, torch_problem, torch_steps
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import HarnessError, UnknownNameError
-from harness.registry import submission_folders
-from submissions import schedules
-from submissions.mathematics.refinement import refined
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.providers.registry import submission_folders
+from submissions.common import schedules
+from submissions.common.refinement import refined
 from tests.frameworks.kit import Kit
 
 SHARE = st.floats(0.0, 1.0)

@@ -18,8 +18,8 @@ from given_problem import (
     torch_steps,
 )
 
-from harness.errors import HarnessError
-from submissions.mathematics.inverse_roots import coupled_newton, inverse_root
+from harness.core.errors import HarnessError
+from submissions.common.inverse_roots import coupled_newton, inverse_root
 from submissions.shampoo.optimizer import Shampoo, blocks
 
 MATRICES = [name for name, (shape, _) in SHAPES.items() if len(shape) > 1]

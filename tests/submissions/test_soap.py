@@ -17,7 +17,7 @@ from given_problem import (
     torch_steps,
 )
 
-from submissions.mathematics.eigenbasis import eigenbasis, followed
+from submissions.common.eigenbasis import eigenbasis, followed
 from submissions.soap.optimizer import Soap
 
 MATRICES = ["square", "square_2", "tall", "kernel"]

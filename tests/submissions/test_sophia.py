@@ -8,8 +8,8 @@ import pytest
 import torch
 from given_problem import default_point
 
-from harness.interface import Batch
-from harness.registry import submission_folders
+from harness.providers.registry import submission_folders
+from harness.submission.interface import Batch
 from tests.frameworks.kit import Kit
 
 FOLDERS = submission_folders()

@@ -18,9 +18,9 @@ from given_problem import (
     torch_steps,
 )
 
-from harness.plan.space import read_space
-from harness.registry import submission_folders, suite
-from submissions import schedules
+from harness.providers.registry import submission_folders, suite
+from harness.submission.space import read_space
+from submissions.common import schedules
 from tests.frameworks.kit import Kit, plain
 
 FOLDERS = submission_folders()

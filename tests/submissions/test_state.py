@@ -13,7 +13,7 @@ import torch
 from given_problem import default_point
 from workload_models import WorkloadKit
 
-from harness.registry import submission_folders
+from harness.providers.registry import submission_folders
 from tests.frameworks.kit import Kit, plain
 
 FILES = {"torch": "submission.py", "jax": "submission_jax.py"}
@@ -43,7 +43,7 @@ class Run:
             self.submission.step(self.stream)
         return self
 
-    def judged(self) -> dict[str, np.ndarray]:
+    def evaluated(self) -> dict[str, np.ndarray]:
         return {n: plain(value) for n, value in self.submission.eval_parameters().items()}
 
     def saved(self) -> Any:
@@ -69,9 +69,9 @@ class Run:
 
 def assert_resumed(make: Callable[[], Run], half: int) -> None:
     """Two halves with a save between them are the whole, bit for bit."""
-    expected = make().steps(2 * half).judged()
+    expected = make().steps(2 * half).evaluated()
     first = make().steps(half)
-    found = make().continue_from(first).steps(half).judged()
+    found = make().continue_from(first).steps(half).evaluated()
     assert found.keys() == expected.keys()
     for parameter in expected:
         np.testing.assert_array_equal(found[parameter], expected[parameter])

@@ -11,7 +11,7 @@ import torch
 from given_problem import default_point
 from workload_models import WorkloadKit
 
-from harness.registry import submission_folders
+from harness.providers.registry import submission_folders
 
 STATED = tomllib.loads((Path(__file__).parents[2] / "docs" / "algorithms.toml").read_text())
 STEPS = 24

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from submissions.mathematics.symmetric_products import add_product, product
+from submissions.common.symmetric_products import add_product, product
 
 
 @pytest.mark.parametrize("shape", [(50, 70), (385, 40), (2, 384, 100), (3, 193, 193)])

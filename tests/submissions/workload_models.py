@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.frameworks.adapter import Examples, ModelSource
-from harness.order import Order
-from harness.registry import workload
-from harness.seeds import philox
+from harness.core.seeds import philox
+from harness.frameworks.base import Examples, ModelSource
+from harness.frameworks.order import Order
+from harness.providers.registry import workload
 from tests.frameworks.kit import SEED, HalfSpent, Kit
 from workloads.parameters import initial_buffers, initial_parameters
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.messages import (
+from harness.frameworks.order import Order
+from harness.protocol.messages import (
     TO_REFEREE,
     Go,
     Hello,
@@ -22,9 +23,8 @@ from harness.messages import (
     Warm,
     WarmUp,
 )
-from harness.order import Order
-from harness.trial import Framework
-from harness.wire import Wire
+from harness.protocol.wire import Wire
+from harness.submission.reference import Framework
 from harness.worker.worker import STATISTICS_BATCHES, serve_trial
 from tests.frameworks.kit import SEED
 from tests.frameworks.test_buffers import COUNT, SIZES, SOURCE, Normed, examples, farthest

@@ -14,8 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.frameworks.adapter import adapter
-from harness.wire import DTYPES
+from harness.frameworks.load import adapter
+from harness.protocol.wire import DTYPES
 from harness.worker.state import MAX_DEPTH, Flattener, StateError, restored
 from tests.frameworks.kit import Kit
 

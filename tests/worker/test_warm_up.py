@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from harness.body import RunOptions, run_trial
+from harness.execution.body import RunOptions, run_trial
 from harness.plan.plan import PlanRequest, plan
 from harness.referee.checkpoint import DRAFT_FILE
-from harness.trial import Framework
+from harness.submission.reference import Framework
 from workloads.spec import Grid
 
 SPACE = 'summary = "x"\nfamily = "x"\nframeworks = ["{}"]\n[default]\nlearning_rate = 0.01\n'
@@ -40,7 +40,7 @@ def build(problem, hyperparameters):
 """,
 }
 SKIP = """
-from harness.messages import Warm
+from harness.protocol.messages import Warm
 from harness.worker.worker import Worker
 
 Worker._warm_up = lambda self, order: self._wire.send(Warm(compile_s=0.0, steps=0))
@@ -81,13 +81,14 @@ def state(folder: Path, cache: Path, framework: Framework, code: str) -> Copies:
     return copies
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_a_worker_is_as_it_would_be_without_a_warm_up(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, framework: Framework
+    tmp_path: Path, data_cache: Path, framework: Framework
 ) -> None:
-    cache, code = tmp_path_factory.mktemp("cache"), CODE[framework]
-    warm = state(tmp_path / "warm", cache, framework, code)
-    cold = state(tmp_path / "cold", cache, framework, code + SKIP)
+    code = CODE[framework]
+    warm = state(tmp_path / "warm", data_cache, framework, code)
+    cold = state(tmp_path / "cold", data_cache, framework, code + SKIP)
     assert (warm.warm_steps, cold.warm_steps) == (3, 0)
     assert warm.text == cold.text
     assert sorted(warm.tensors) == sorted(cold.tensors)

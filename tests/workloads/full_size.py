@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
-from harness import registry
-from harness.frameworks.adapter import Examples, ModelSource, adapter
-from harness.order import Order
-from harness.seeds import philox
+from harness.core.seeds import philox
+from harness.frameworks.base import Examples, ModelSource
+from harness.frameworks.load import adapter
+from harness.frameworks.order import Order
+from harness.providers import registry
 from tests.frameworks.kit import HalfSpent
 from tests.workloads.parity import SEED
 from workloads.parameters import initial_parameters

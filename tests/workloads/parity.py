@@ -19,8 +19,9 @@ import optax
 import torch
 from torch.nn import functional
 
-from harness.frameworks.adapter import Examples, Judging, ModelSource, adapter
-from harness.seeds import philox
+from harness.core.seeds import philox
+from harness.frameworks.base import EvalConfig, Examples, ModelSource
+from harness.frameworks.load import adapter
 from workloads.parameters import initial_parameters
 from workloads.spec import Sizes
 
@@ -175,13 +176,13 @@ def assert_same_evaluation(twin: Twin, examples: Batch, bound: float = 1e-4) -> 
     source = ModelSource(f"workloads.{twin.workload}", twin.sizes, "cross_entropy", "float32")
     split = Examples(*examples)
     probe = Examples(*(part[:4] for part in examples))
-    judged = []
+    evaluated = []
     for framework in ("torch", "jax"):
         made = adapter(framework, "cpu", 1).evaluator(
-            source, {"validation": split}, probe, Judging(4)
+            source, {"validation": split}, probe, EvalConfig(4)
         )
         state = {**twin.start, **twin.statistics}
-        judged.append({**made.metrics(state, "validation"), **made.probe(state)})
-    one, other = judged
+        evaluated.append({**made.metrics(state, "validation"), **made.probe(state)})
+    one, other = evaluated
     for name, value in one.items():
         assert abs(value - other[name]) <= bound * abs(value), name

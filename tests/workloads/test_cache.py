@@ -12,8 +12,8 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from harness import registry
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.providers import registry
 from workloads.data import cache, manifest
 from workloads.data.cache import prepared
 from workloads.data.manifest import has_its_hashes, is_whole

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from tests.workloads.cifar_made import EXAMPLES, write_archive, write_folder
 from workloads.data import cifar10
 from workloads.mlp.data import prepare

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli.data import app
-from harness.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
 from tests.workloads.cifar_made import write_archive
 from workloads.data import cifar10, download
 from workloads.data.download import prepare_cifar10

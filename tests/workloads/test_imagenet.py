@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from harness import registry
-from harness.errors import HarnessError
-from harness.frameworks.adapter import Examples, ModelSource, adapter
-from harness.order import Order
-from harness.seeds import philox
+from harness.core.errors import HarnessError
+from harness.core.seeds import philox
+from harness.frameworks.base import Examples, ModelSource
+from harness.frameworks.load import adapter
+from harness.frameworks.order import Order
+from harness.providers import registry
 from tests.frameworks.kit import HalfSpent
 from tests.workloads.imagenet_made import CLASSES, SIDE, jpeg, make_folders, make_shards, make_tar
 from workloads.data.decoded import decoded
@@ -237,8 +237,28 @@ def spoil_a_header(place: Path) -> str:
     return f"{shard} is not a whole tar archive: at byte {begin}"
 
 
+def put_in_a_link(place: Path, target: str) -> str:
+    shard = place / "train" / "shard-000001.tar"
+    link = tarfile.TarInfo("000009.jpg")
+    link.type, link.linkname = tarfile.SYMTYPE, target
+    with tarfile.open(shard, "a") as tar:
+        tar.addfile(link)
+    return f"{shard} is not a whole tar archive"
+
+
+def link_out(place: Path) -> str:
+    return put_in_a_link(place, "/etc/hostname")
+
+
+def link_to_itself(place: Path) -> str:
+    return put_in_a_link(place, "000009.jpg")
+
+
 LABEL_DAMAGES = [no_label, no_image, wrong_label, large_label, lose_a_half_of_each_of_two_pairs]
-TAR_DAMAGES = [truncate_tar, cut_between_members, cut_inside_a_header, spoil_a_header, no_tar]
+TAR_DAMAGES = [
+    truncate_tar, cut_between_members, cut_inside_a_header, spoil_a_header, no_tar,
+    link_out, link_to_itself,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", [*TAR_DAMAGES, *LABEL_DAMAGES])
@@ -256,33 +276,42 @@ def test_where_there_is_none_the_ways_out_are_said(tmp_path: Path) -> None:
         data.source_files(DATA, tmp_path)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte: room for five images of 256 x 256, not for six."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mount = f"mount -t tmpfs -o size=1m tmpfs '{place}'"
-    if subprocess.run(mount, shell=True, capture_output=True, check=False).returncode:
-        pytest.skip("may not mount a file system")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
-def test_a_full_disk_is_an_error_and_no_death(
-    tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(small_disk))
-    source = make_folders(tmp_path / "in")
-    # In a process of its own, for a hole in a mapped file on a full disk kills its writer.
-    script = f"""
+PREPARE = """
+import sys
 from pathlib import Path
 from tests.workloads.test_imagenet import prepared
-prepared(Path({str(source)!r}), Path({str(tmp_path / "out")!r}))
+prepared(Path(sys.argv[1]), Path(sys.argv[2]))
 """
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert f"cannot write prepared data below {small_disk}/guided-descent: No space" in done.stderr
-    assert list((small_disk / "guided-descent/imagenet").iterdir()) == []
+MEGABYTE = 2**20
+"""Room for five images of 256 x 256; there are six, four of them in one file."""
+
+
+def prepared_elsewhere(tmp_path: Path, *before: str) -> str:
+    """What a child says, for a hole in a mapped file on a full disk kills its writer."""
+    places = [str(make_folders(tmp_path / "in")), str(tmp_path / "out")]
+    command = [*before, sys.executable, "-c", PREPARE, *places]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
+
+
+def test_a_full_disk_is_an_error_and_no_death(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    mount = f"mount -t tmpfs -o size={MEGABYTE} tmpfs '{cache}'"
+    namespace = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec"]
+    tried = subprocess.run([*namespace, mount], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"no mounts in a namespace ({tried.stderr.strip()}); the next test needs none")
+    left = f"ls -A '{cache}/guided-descent/imagenet' >&2"
+    said = prepared_elsewhere(tmp_path, *namespace, f'{mount}; "$0" "$@" || {left}')
+    assert f"cannot write prepared data below {cache}/guided-descent: No space" in said
+    assert said.endswith("can be written\n")
+
+
+def test_a_file_that_may_not_grow_is_an_error_and_no_death(tmp_path: Path) -> None:
+    said = prepared_elsewhere(tmp_path, "prlimit", f"--fsize={MEGABYTE // 2}")
+    cache = tmp_path / "cache" / "guided-descent"
+    assert f"cannot write prepared data below {cache}: File too large" in said
+    assert list((cache / "imagenet").iterdir()) == []
 
 
 def test_without_pillow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from harness import registry
-from harness.seeds import philox
+from harness.core.seeds import philox
+from harness.providers import registry
 from workloads.data.exact import Sample, near_gaussian
 from workloads.data.images import CHUNK, CLASSES, Generator, ImageSettings
 from workloads.data.parallel import single_threaded_blas

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from harness.seeds import philox
+from harness.core.seeds import philox
 from workloads.data.grammar import CATEGORIES, CLASSES, FOLLOWS, Slot, Tables, counts
 from workloads.data.language import Language, LanguageSettings, Sample, lower_bound
 from workloads.data.writer import CHUNK, Writer

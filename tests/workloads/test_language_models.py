@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from harness import registry
-from harness.seeds import philox
+from harness.core.seeds import philox
+from harness.providers import registry
 from workloads.data.language import Language, LanguageSettings, lower_bound
 from workloads.lm import model_torch as transformer
 from workloads.parameters import initial_parameters

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness import registry
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.providers import registry
+from tests.workloads.capturing import assert_captures_are_factors, problem_of, tokens_of
 from tests.workloads.full_size import losses_around_a_step
 from tests.workloads.parity import (
     SEED,
@@ -21,7 +22,6 @@ from tests.workloads.parity import (
     assert_same_pass,
     assert_same_training,
 )
-from tests.workloads.tapping import assert_taps_are_factors, problem_of, tokens_of
 from tests.workloads.text_made import shard
 from workloads.data.language import Language, LanguageSettings
 from workloads.lm import model, model_jax, model_torch
@@ -86,7 +86,7 @@ def test_the_torch_model_has_the_declared_parameters_in_order(variant: str) -> N
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 @pytest.mark.parametrize("variant", ["base", "gated"])
 def test_taps_give_the_weights_gradients(framework: str, variant: str) -> None:
-    assert_taps_are_factors(framework, shallow_twin(variant), batch())
+    assert_captures_are_factors(framework, shallow_twin(variant), batch())
 
 
 def test_no_position_sees_a_later_token() -> None:

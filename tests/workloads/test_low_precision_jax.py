@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from harness import registry
-from harness.seeds import philox
+from harness.core.seeds import philox
+from harness.providers import registry
 from workloads.parameters import initial_parameters
 
 SEED = "1" * 32

@@ -6,8 +6,8 @@ import optax
 import pytest
 import torch
 
-from harness import registry
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.providers import registry
 from tests.workloads.parity import (
     Twin,
     assert_declared,
@@ -72,11 +72,11 @@ def test_the_tap_gives_the_factors_of_the_weights_gradient() -> None:
         return losses.mean(), passed.layer_inputs
 
     offsets = {"hidden_2": np.zeros((128, 256), np.float32)}
-    (gradients, taps), layer_inputs = jax.grad(loss_of, argnums=(0, 1), has_aux=True)(
+    (gradients, captures), layer_inputs = jax.grad(loss_of, argnums=(0, 1), has_aux=True)(
         parameters, offsets
     )
     assert list(layer_inputs) == ["hidden_2"]
-    product = np.asarray(taps["hidden_2"]).T @ np.asarray(layer_inputs["hidden_2"])
+    product = np.asarray(captures["hidden_2"]).T @ np.asarray(layer_inputs["hidden_2"])
     assert np.allclose(product, gradients["hidden_2.weight"], atol=1e-6)
 
 

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from harness import registry
+from harness.providers import registry
 from workloads.data.exact import Sample
 from workloads.data.patches import CLASSES, PATCH, SIDE, PatchGenerator, PatchSettings
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from harness import registry
-from harness.errors import HarnessError, UnknownNameError
-from harness.interface import Batch
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.providers import registry
+from harness.submission.interface import Batch
+from tests.workloads.capturing import captured, problem_of
 from tests.workloads.parity import (
     Twin,
     apart,
@@ -22,7 +23,6 @@ from tests.workloads.parity import (
     assert_same_training,
     torch_step,
 )
-from tests.workloads.tapping import problem_of, tapped
 from workloads.data.patches import PatchGenerator, PatchSettings
 from workloads.parameters import STATISTICS_MOMENTUM, Role
 from workloads.resnet import data, model
@@ -126,11 +126,11 @@ def test_taps_are_the_factors_of_the_kernels_gradients(framework: str) -> None:
     wrap = torch.from_numpy if framework == "torch" else (lambda x: x)
     kinds = {"torch": np.int64, "jax": np.int32}
     passed = Batch(wrap(inputs), wrap(targets.astype(kinds[framework])))
-    taps, gradients = tapped(framework, problem, passed)
-    assert set(taps) == {layer.name for layer in problem.layers}
+    captures, gradients = captured(framework, problem, passed)
+    assert set(captures) == {layer.name for layer in problem.layers}
     for layer in problem.layers:
         shape = gradients[layer.weight].shape
-        entered, left = (torch.tensor(np.asarray(part)) for part in taps[layer.name])
+        entered, left = (torch.tensor(np.asarray(part)) for part in captures[layer.name])
         if layer.kind == "convolution":
             entered = torch.nn.functional.unfold(
                 entered, shape[2:], padding=layer.padding, stride=layer.stride

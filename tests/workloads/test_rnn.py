@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness import registry
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
+from harness.providers import registry
+from tests.workloads.capturing import assert_captures_are_factors, captured, problem_of, tokens_of
 from tests.workloads.full_size import losses_around_a_step
 from tests.workloads.parity import (
     SEED,
@@ -23,7 +24,6 @@ from tests.workloads.parity import (
     farthest,
     torch_step,
 )
-from tests.workloads.tapping import assert_taps_are_factors, problem_of, tapped, tokens_of
 from tests.workloads.text_made import text
 from workloads.data.language import Language, LanguageSettings
 from workloads.functional_jax import Call
@@ -83,7 +83,7 @@ def test_the_torch_model_has_the_declared_parameters_in_order(case: str) -> None
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 @pytest.mark.parametrize("case", ["base", "layer_norm", "projected"])
 def test_taps_give_the_weights_gradients(framework: str, case: str) -> None:
-    assert_taps_are_factors(framework, twin(case), batch())
+    assert_captures_are_factors(framework, twin(case), batch())
 
 
 @pytest.mark.parametrize("case", ["base", "deep", "projected"])
@@ -125,10 +125,10 @@ def test_taps_of_both_frameworks_agree_and_change_no_gradient() -> None:
     ordinary = torch_step(twin().torch_model(twin().start), batch()).gradients
     kept = {}
     for framework in ("torch", "jax"):
-        taps, gradients = tapped(framework, problem_of(framework, twin()),
+        captures, gradients = captured(framework, problem_of(framework, twin()),
                                  tokens_of(framework, batch()))  # fmt: skip
         assert farthest(gradients, ordinary)[0] < 1e-5
-        kept[framework] = taps["cells.0.recurrent"]
+        kept[framework] = captures["cells.0.recurrent"]
     for one, other in zip(kept["torch"], kept["jax"], strict=True):
         assert one.shape[:2] == (4, TIME)
         assert apart(one, other) < 1e-5
@@ -136,20 +136,20 @@ def test_taps_of_both_frameworks_agree_and_change_no_gradient() -> None:
 
 def test_a_second_backward_pass_replaces_every_time_step() -> None:
     problem, given = problem_of("torch", twin()), tokens_of("torch", batch())
-    with problem.tap(["cells.0.recurrent"]) as taps:
+    with problem.capture(["cells.0.recurrent"]) as captures:
         loss = problem.batch_loss(given)
         loss.backward(retain_graph=True)
-        first = taps["cells.0.recurrent"].output_gradients
+        first = captures["cells.0.recurrent"].output_gradients
         (3.0 * loss).backward()
-    assert torch.allclose(taps["cells.0.recurrent"].output_gradients, 3.0 * first, atol=1e-6)
+    assert torch.allclose(captures["cells.0.recurrent"].output_gradients, 3.0 * first, atol=1e-6)
 
 
 def test_time_steps_after_the_loss_have_no_gradient() -> None:
     problem, given = problem_of("torch", twin()), tokens_of("torch", batch())
-    with problem.tap(["cells.0.recurrent"]) as taps:
+    with problem.capture(["cells.0.recurrent"]) as captures:
         logits = problem.evaluate(problem.parameters, given).logits
         problem.loss.value(logits[:, :5], given.targets[:, :5]).backward()
-    gradients = taps["cells.0.recurrent"].output_gradients
+    gradients = captures["cells.0.recurrent"].output_gradients
     assert gradients.shape == (4, TIME, 512)
     assert (gradients[:, :5] != 0).any()
     assert (gradients[:, 5:] == 0).all()
@@ -186,10 +186,10 @@ def dropped_logits(framework: str, sizes: dict[str, object], seed: int | None) -
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_dropout_acts_in_training_alone(framework: str) -> None:
     sizes = QUICK.sizes
-    judged = dropped_logits(framework, sizes, None)
-    assert apart(judged, twin().jax_step(twin().start, (INPUTS[:4], TARGETS[:4])).logits) < 1e-5
+    evaluated = dropped_logits(framework, sizes, None)
+    assert apart(evaluated, twin().jax_step(twin().start, (INPUTS[:4], TARGETS[:4])).logits) < 1e-5
     one, other = (dropped_logits(framework, sizes, seed) for seed in (1, 2))
-    assert apart(one, judged) > 0.05
+    assert apart(one, evaluated) > 0.05
     assert apart(one, other) > 0.05
     assert np.array_equal(one, dropped_logits(framework, sizes, 1))
 

@@ -10,7 +10,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from harness import registry
+from harness.providers import registry
 from tests.workloads.text_made import of_text, text
 from workloads.data import tokenised
 from workloads.data.corpus import Corpus, find, pieces, split_of

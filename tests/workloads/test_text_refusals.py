@@ -11,7 +11,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from harness.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
 from tests.workloads.text_made import of_shards, of_text, shard, text
 from workloads.data import stream, tokenised
 from workloads.data.corpus import pieces

@@ -13,7 +13,7 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from harness.cli.data import app
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from workloads.data import corpus, wikitext
 from workloads.data.wikitext import FILES, prepare_wikitext
 

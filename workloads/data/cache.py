@@ -24,8 +24,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
-from harness.canonical import sha256_json
-from harness.errors import HarnessError
+from harness.core.canonical import sha256_json
+from harness.core.errors import HarnessError
 from workloads.data.manifest import is_intact, write_manifest
 from workloads.data.paths import default_cache_dir
 from workloads.data.stamps import stamps
@@ -41,7 +41,7 @@ TEMPORARY = ".making-"
 
 
 class Preparable(Protocol):
-    """What the cache needs of a workload; `harness.registry.Workload` is one."""
+    """What the cache needs of a workload; `harness.providers.registry.Workload` is one."""
 
     @property
     def content_hash(self) -> str:

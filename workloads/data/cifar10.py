@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from workloads.data.paths import default_data_dir
 from workloads.spec import Count, Frozen
 

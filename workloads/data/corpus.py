@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from workloads.data.paths import default_data_dir
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.canonical import sha256_json
-from harness.errors import HarnessError
+from harness.core.canonical import sha256_json
+from harness.core.errors import HarnessError
 from workloads.data import imagenet
 from workloads.data.cache import kept
 from workloads.data.imagenet import Encoded, ImagenetSettings

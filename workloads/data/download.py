@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -12,8 +11,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from workloads.data import cifar10
+from workloads.data.unpack import unpack
 
 URL = f"https://www.cs.toronto.edu/~kriz/{cifar10.ARCHIVE}"
 TIMEOUT_S = 30.0
@@ -126,19 +126,24 @@ def _take(source: Path, place: Path) -> None:
         return
     making = place.with_name(f"{place.name}.making")
     shutil.rmtree(making, ignore_errors=True)
-    making.mkdir()
+    try:
+        whole = _fill(making, files)
+        shutil.rmtree(place, ignore_errors=True)
+        whole.rename(place)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _fill(making: Path, files: tuple[Path, ...]) -> Path:
+    """Put the archive's members or copies of the batches there; where the batches then lie."""
     if len(files) == 1:
         cifar10.check_md5(files[0])
-        with tarfile.open(files[0]) as tar:
-            tar.extractall(making, filter="data")
-        unpacked = making / cifar10.FOLDER
-    else:
-        unpacked = making
-        for file in files:
-            shutil.copyfile(file, making / file.name)
-    shutil.rmtree(place, ignore_errors=True)
-    unpacked.rename(place)
-    shutil.rmtree(making, ignore_errors=True)
+        unpack(files[0], making)
+        return making / cifar10.FOLDER
+    making.mkdir()
+    for file in files:
+        shutil.copyfile(file, making / file.name)
+    return making
 
 
 def _is_whole(place: Path) -> bool:

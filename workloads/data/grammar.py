@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from harness.seeds import philox
+from harness.core.seeds import philox
 
 Indices = npt.NDArray[np.int32]
 Integers = npt.NDArray[np.int64]

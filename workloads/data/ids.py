@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.seeds import philox
+from harness.core.seeds import philox
 
 Ids = npt.NDArray[np.unsignedinteger[Any]]
 

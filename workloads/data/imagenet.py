@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from workloads.data.paths import default_data_dir
 from workloads.spec import Count, Frozen
 
@@ -140,7 +140,8 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
                 if stream is not None:
                     yield member.name, stream.read()
             _check_end(tar)
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error, KeyError, RecursionError) as error:
+        # The last two: a link to a member that is not there, or to itself.
         raise HarnessError(
             f"{archive} is not a whole tar archive: {error}", "fetch it again, or take it out"
         ) from error

@@ -28,7 +28,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from harness.seeds import philox
+from harness.core.seeds import philox
 from workloads.data.exact import (
     LATENT_BOUND,
     Bytes,

@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from harness.seeds import philox
+from harness.core.seeds import philox
 from workloads.data.grammar import UNIT, Integers, Tables
 from workloads.data.ids import Ids, permuted_ids
 from workloads.data.writer import CHUNK, Writer

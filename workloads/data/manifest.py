@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from harness.canonical import canonical_json
+from harness.core.canonical import canonical_json
 
 MANIFEST = "manifest.json"
 HASHED_BYTES = 10**9

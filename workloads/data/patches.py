@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from harness.seeds import philox
+from harness.core.seeds import philox
 from workloads.data.exact import (
     LATENT_BOUND,
     Bytes,

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from harness.seeds import philox
+from harness.core.seeds import philox
 from workloads.data.parallel import for_each_part, single_threaded_blas
 
 Images = npt.NDArray[np.uint8]

@@ -15,7 +15,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from harness.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
 from workloads.data import corpus, shards
 from workloads.data.ids import permuted_ids
 from workloads.data.language import Language, LanguageSettings

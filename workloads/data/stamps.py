@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.canonical import sha256_json
+from harness.core.canonical import sha256_json
 
 Stamp = tuple[str, int | str, int]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from workloads.data.ids import Ids
 
 PIECE_TOKENS = 2**21

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.canonical import sha256_json
-from harness.errors import HarnessError
+from harness.core.canonical import sha256_json
+from harness.core.errors import HarnessError
 from workloads.data import tokenizer
 from workloads.data.cache import kept
 from workloads.data.corpus import Corpus, pieces

@@ -10,7 +10,7 @@ import shutil
 from collections import deque
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from workloads.data import corpus
 from workloads.data.download import Progress, download
 

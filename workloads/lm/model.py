@@ -34,7 +34,7 @@ gains start at 1. Sizes:
 
 Maximal-update scaling wants the tied logits divided by the width, the residual stream's start kept
 as it is, and attention divided by the width of a head, all over their bases. The weights that carry
-these factors say so (`place_scale`): the embedding and the last gain the root of the first each,
+these factors say so (`mup_multiplier`): the embedding and the last gain the root of the first each,
 which the factor sqrt(d) on the stream asks of the embedding as well, and the queries' gain the root
 of the last, as attention is divided by the other root already.
 """
@@ -150,7 +150,7 @@ def _embedding(sizes: LmSizes) -> ParameterSpec:
         fan_out=sizes.width,
         init=Init("normal", EMBEDDING_DEVIATION * sizes.init_scale),
         width_multiplier=sizes.width / sizes.base_width,
-        place_scale=_root_of(sizes.width, sizes.base_width),
+        mup_multiplier=_root_of(sizes.width, sizes.base_width),
     )
 
 
@@ -196,7 +196,7 @@ def _gain(sizes: LmSizes, name: str, width: int) -> ParameterSpec:
         fan_out=width,
         init=Init("constant", 1.0),
         width_multiplier=1.0 if is_head else sizes.width / sizes.base_width,
-        place_scale=_gain_scale(sizes, name),
+        mup_multiplier=_gain_scale(sizes, name),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import UnknownNameError
+from harness.core.errors import UnknownNameError
 from workloads.data import cifar10
 from workloads.data.cifar10 import CifarSettings
 from workloads.data.images import Generator, ImageSettings

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import UnknownNameError
-from harness.seeds import philox
+from harness.core.errors import UnknownNameError
+from harness.core.seeds import philox
 from workloads.data import cifar10, imagenet
 from workloads.data.cifar10 import CifarSettings
 from workloads.data.decoded import write_instance

@@ -52,7 +52,7 @@ class _Run:
         return activation(branch + straight)
 
     def unit(self, unit: Unit, values: Array) -> Array:
-        """A convolution and its norm; tapped, its inputs and offsets have the channels first."""
+        """A convolution and its norm; captured, its inputs and offsets have the channels first."""
         name, around, entering = unit.convolution, (unit.padding, unit.padding), values
         values = lax.conv_general_dilated(
             values,
@@ -63,7 +63,7 @@ class _Run:
         )
         if name in self.call.offsets:
             first = _channels_first(entering), _channels_first(values)
-            values = _channels_last(self.call.tapped(name, *first))
+            values = _channels_last(self.call.captured(name, *first))
         if self.sizes.normalisation == "group":
             standard = _standardised_groups(values, self.sizes.groups)
             return self._scaled(unit, standard).astype(values.dtype)

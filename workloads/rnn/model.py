@@ -30,7 +30,7 @@ zero, the embedding uniform in +-0.1; `init_scale` multiplies the deviation of t
     base_width   the width of which `width_multiplier` is a multiple, of h and of the embedding
 
 Maximal-update scaling wants tied logits divided by the embedding's width over that base. The
-weights that carry the factor say so (`place_scale`): the projection or, where there is none, the
+weights that carry the factor say so (`mup_multiplier`): the projection or, where there is none, the
 embedding, and then the first layer's input matrix carries its inverse.
 """
 
@@ -144,7 +144,7 @@ def _spec(
     init: Init,
     *,
     normalised: bool = False,
-    place_scale: WidthScale = NO_SCALE,
+    mup_multiplier: WidthScale = NO_SCALE,
 ) -> ParameterSpec:
     return ParameterSpec(
         name=name,
@@ -155,11 +155,11 @@ def _spec(
         init=init,
         width_multiplier=width.multiplier,
         normalised=normalised,
-        place_scale=place_scale,
+        mup_multiplier=mup_multiplier,
     )
 
 
-def _place_scale(sizes: RnnSizes, name: str) -> WidthScale:
+def _mup_multiplier(sizes: RnnSizes, name: str) -> WidthScale:
     """The part of 1 / width that tied logits put on a weight."""
     powers = {"embedding.weight": -1.0, "cells.0.input.weight": 1.0}
     if sizes.has_projection:
@@ -181,7 +181,7 @@ def _embedding(sizes: RnnSizes) -> ParameterSpec:
         Role.EMBEDDING,
         Width(sizes.classes, sizes.embedding, multiplier),
         _uniform(EMBEDDING_BOUND * sizes.init_scale),
-        place_scale=_place_scale(sizes, "embedding.weight"),
+        mup_multiplier=_mup_multiplier(sizes, "embedding.weight"),
     )
 
 
@@ -193,8 +193,8 @@ def _cell(sizes: RnnSizes, name: str, entering: int) -> tuple[ParameterSpec, ...
 
     def matrix(part: str, width: Width) -> ParameterSpec:
         shape, role, full = (gates, width.fan_in), Role.HIDDEN_MATRIX, f"{name}.{part}.weight"
-        scale = _place_scale(sizes, full)
-        return _spec(full, shape, role, width, init, normalised=has_norm, place_scale=scale)
+        scale = _mup_multiplier(sizes, full)
+        return _spec(full, shape, role, width, init, normalised=has_norm, mup_multiplier=scale)
 
     if has_norm:
         matrices = matrix("input", into), matrix("recurrent", around)
@@ -223,8 +223,8 @@ def _output(sizes: RnnSizes) -> tuple[ParameterSpec, ...]:
     found = []
     if sizes.has_projection:
         name, shape = "projection.weight", (sizes.embedding, sizes.hidden)
-        scale = _place_scale(sizes, name)
-        found.append(_spec(name, shape, Role.HIDDEN_MATRIX, narrow, weight, place_scale=scale))
+        scale = _mup_multiplier(sizes, name)
+        found.append(_spec(name, shape, Role.HIDDEN_MATRIX, narrow, weight, mup_multiplier=scale))
     if not sizes.tied:
         shape = (sizes.classes, sizes.hidden)
         found.append(_spec("output.weight", shape, Role.OUTPUT, out, weight))

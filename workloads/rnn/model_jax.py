@@ -162,7 +162,7 @@ def _rest(entering: Array) -> State:
 def _normed_recurrence(run: Run, name: str, entering: Array, weight: Array) -> Array:
     """Hidden states (time, batch, hidden) of an LSTM with three layer normalisations.
 
-    `entering` is (batch, time, 4 hidden) here, as what a tap shifts.
+    `entering` is (batch, time, 4 hidden) here, as what a capture shifts.
     """
     offset = run.call.offsets.get(f"{name}.recurrent")
     shifts = None if offset is None else _by_time(jnp.broadcast_to(offset, entering.shape))

@@ -2,7 +2,7 @@
 
 import torch
 
-from harness.messages import Snapshot
+from harness.protocol.messages import Snapshot
 
 from .facts import ELSEWHERE
 from .honest import Honest

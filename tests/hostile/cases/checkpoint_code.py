@@ -2,7 +2,7 @@
 
 import base64
 
-from harness.messages import Snapshot
+from harness.protocol.messages import Snapshot
 
 from .honest import Honest
 from .send_code import PAYLOAD

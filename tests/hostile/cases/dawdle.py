@@ -2,8 +2,8 @@
 
 import time
 
-from harness.messages import Snapshot, Stopped
-from harness.wire import Wire
+from harness.protocol.messages import Snapshot, Stopped
+from harness.protocol.wire import Wire
 
 from .honest import Honest
 from .wires import send_instead

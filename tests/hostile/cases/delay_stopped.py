@@ -2,7 +2,7 @@
 
 import time
 
-from harness.messages import Stopped
+from harness.protocol.messages import Stopped
 
 from .honest import Honest
 from .wires import send_instead

@@ -2,7 +2,7 @@
 
 import time
 
-from harness.wire import Wire
+from harness.protocol.wire import Wire
 
 from .honest import Honest
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 
-from harness.messages import Stopped
+from harness.protocol.messages import Stopped
 
 from .honest import Honest
 from .wires import send_instead

@@ -1,6 +1,6 @@
 """Makes every evaluation perfect in its process."""
 
-from harness.frameworks.torch_evaluator import TorchEvaluator
+from harness.frameworks.torch.evaluator import TorchEvaluator
 
 from .honest import Honest
 

@@ -1,6 +1,6 @@
 """Makes every loss zero in its process."""
 
-from harness.frameworks.torch_loss import CrossEntropy
+from harness.frameworks.torch.loss import CrossEntropy
 
 from .honest import Honest
 

@@ -2,8 +2,8 @@
 
 import gc
 
-from harness.messages import Hello
-from harness.seeds import philox
+from harness.core.seeds import philox
+from harness.protocol.messages import Hello
 from workloads.parameters import initial_parameters
 
 from .honest import Honest, succeed

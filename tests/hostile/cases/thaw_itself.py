@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 
-from harness.sandboxes import libc
+from harness.sandboxes.kernel import libc
 
 from .honest import Honest, succeed
 

@@ -1,4 +1,4 @@
-"""A child outside the worker's group trains on whenever the worker stands still."""
+"""A child outside the worker's group trains on whenever the worker is frozen."""
 
 import mmap
 import os

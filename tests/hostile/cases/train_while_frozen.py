@@ -1,4 +1,4 @@
-"""A thread trains on whenever the main one stands still."""
+"""A thread trains on whenever the main one is frozen."""
 
 import threading
 import time

@@ -3,8 +3,8 @@
 import json
 import struct
 
-from harness.messages import Snapshot
-from harness.wire import Wire
+from harness.protocol.messages import Snapshot
+from harness.protocol.wire import Wire
 
 
 def send_instead(act):

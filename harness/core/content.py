@@ -1,0 +1,213 @@
+"""The hash of what files say to a machine: of Python and TOML without their prose.
+
+A `.py` file counts by its syntax tree without docstrings, comments and layout, a `.toml` file by
+its values, any other file, and one that does not parse, by its bytes. The tree is written down
+here, node by node, so that every Python from 3.11 to 3.13 says the same of one file.
+
+Code can read its own text (`__doc__`, `open(__file__)`): two texts with one hash here can behave
+differently. So a trial's log also has the hash of the submission's bytes, and scores and `harness
+verify` say where several texts ran under one hash.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import tomllib
+import warnings
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+DEEPEST = 120
+"""Levels of a tree or table; what is deeper counts by its bytes, lest a parser's own limit decide.
+
+Parsers of different versions give up at different depths, all of them beyond this one.
+"""
+UNSAID = {"type_comment", "kind", "ctx"}
+"""Fields without a say in what code does; a name's context follows from where it stands."""
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What the parsers raise, and a text that is too deep; wrong encodings are among them."""
+
+
+def sha256_content(root: Path, files: Iterable[Path]) -> str:
+    """SHA-256 of files: of each path relative to `root` and what the file says, in order."""
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        said = _said(file.suffix, file.read_bytes())
+        digest.update(f"{file.relative_to(root).as_posix()}\0{said}\0".encode())
+    return digest.hexdigest()
+
+
+def several_texts(ran: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
+    """Which submissions ran from several texts under one content hash, in words.
+
+    Args:
+        ran: name, content hash and hash of the files of each run; no hash where it is not known.
+    """
+    texts: dict[tuple[str, str], set[str]] = {}
+    for name, content_hash, files in ran:
+        if files:
+            texts.setdefault((name, content_hash), set()).add(files)
+    return tuple(
+        f"texts: {len(files)} texts ran under one content hash of {name}, {content_hash[:12]}; "
+        "they differ in comments, docstrings or layout, which code can read"
+        for (name, content_hash), files in sorted(texts.items())
+        if len(files) > 1
+    )
+
+
+@cache
+def _said(suffix: str, content: bytes) -> str:
+    """The form in which a file counts, and the hash of it; read once a process."""
+    form = {".py": python_text, ".toml": toml_text}.get(suffix)
+    try:
+        text = form(content).encode("utf-8", "surrogatepass") if form else None
+    except UNREADABLE:
+        text = None
+    kind = "bytes" if text is None else suffix
+    return f"{kind}:{hashlib.sha256(content if text is None else text).hexdigest()}"
+
+
+def python_text(content: bytes) -> str:
+    """A Python file's syntax tree without prose, the same for every version.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: it does not parse, or is too deep.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes; as an error they would not parse
+        return _written(ast.parse(content), _node_pieces)
+
+
+def toml_text(content: bytes) -> str:
+    """A TOML file's value, tables in the order of their keys.
+
+    Raises:
+        ValueError, RecursionError: it does not parse, or is too deep.
+    """
+    return _written(tomllib.loads(content.decode()), _value_pieces)
+
+
+def _written(root: Any, pieces_of: Callable[[Any], list[Any]]) -> str:
+    """The text of a tree; a node's pieces are texts and the nodes below it, in order."""
+    texts: list[str] = []
+    levels = [iter([root])]
+    while levels:
+        for piece in levels[-1]:
+            if type(piece) is not str:
+                levels.append(iter(pieces_of(piece)))
+                break
+            texts.append(piece)
+        else:
+            levels.pop()
+        if len(levels) > DEEPEST:
+            raise RecursionError(f"more than {DEEPEST} levels")
+    return "".join(texts)
+
+
+def _node_pieces(node: ast.AST) -> list[Any]:
+    opening, fields = _shape(type(node).__name__)
+    pieces: list[Any] = [opening]
+    for name in fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            if parts := _parts(node, value):  # where a version does not know a field, it is empty
+                pieces += [f" {name}[", *map(_piece, parts), "]"]
+        elif value is not None and not _is_empty_format(name, value):
+            pieces += [f" {name}=", _piece(value)]
+    pieces.append(")")
+    return pieces
+
+
+@cache
+def _shape(kind: str) -> tuple[str, tuple[str, ...]]:
+    """How a node's text begins, and the fields that count."""
+    return f"({kind}", tuple(name for name in getattr(ast, kind)._fields if name not in UNSAID)
+
+
+def _piece(value: Any) -> Any:
+    """A field's part: a node, or its text where there is nothing below it."""
+    if value is None:  # no constant but a gap, such as the key of `**more` in a dictionary
+        return "-,"
+    if not isinstance(value, ast.AST):
+        return scalar_text(value)
+    if isinstance(value, ast.Constant):
+        return scalar_text(value.value)
+    return value if value._fields else f"({type(value).__name__})"
+
+
+def _parts(node: ast.AST, values: list[Any]) -> list[Any]:
+    """A node's list without prose; an f-string's with neighbouring texts as one."""
+    if isinstance(node, ast.JoinedStr):
+        return _joined(values)
+    if values and isinstance(values[0], ast.stmt):
+        kept = [value for value in values if not _is_prose(value)]
+        return kept if kept or isinstance(node, ast.Module) else [ast.Pass()]
+    return values
+
+
+def _is_prose(statement: ast.stmt) -> bool:
+    """Whether a statement is a text on its own, such as a docstring."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _joined(values: Iterable[ast.expr]) -> list[Any]:
+    """The parts of an f-string, which versions split differently: no text next to another."""
+    found: list[Any] = []
+    for value in values:
+        part = value.value if isinstance(value, ast.Constant) else value
+        if isinstance(part, str) and found and isinstance(found[-1], str):
+            found[-1] += part
+        elif part != "":
+            found.append(part)
+    return found
+
+
+def _is_empty_format(name: str, value: Any) -> bool:
+    """Whether a field is an f-string's format without a character, which is none."""
+    is_format = name == "format_spec" and isinstance(value, ast.JoinedStr)
+    return is_format and not _joined(value.values)
+
+
+def _value_pieces(value: Any) -> list[Any]:
+    """The pieces of a TOML table or array."""
+    if isinstance(value, list):
+        return ["[", *map(_below, value), "]"]
+    entries = ((scalar_text(key), _below(value[key])) for key in sorted(value))
+    return ["{", *chain.from_iterable(entries), "}"]
+
+
+def _below(value: Any) -> Any:
+    return value if isinstance(value, dict | list) else scalar_text(value)
+
+
+def scalar_text(value: Any) -> str:
+    """A constant with its type, and a comma: equal for none but one constant."""
+    kind = type(value)
+    if kind not in SCALARS:
+        raise ValueError(f"{value!r} is no constant of Python or TOML")
+    return f"{kind.__name__}{SCALARS[kind](value)},"
+
+
+SCALARS: dict[type, Callable[[Any], str]] = {
+    str: lambda text: f"{len(text)}:{text}",
+    int: "{:x}".format,
+    bool: str,
+    float: float.hex,
+    complex: lambda number: f"{number.real.hex()}:{number.imag.hex()}",
+    bytes: bytes.hex,
+    type(None): str,
+    type(...): str,
+    datetime: datetime.isoformat,
+    date: date.isoformat,
+    time: time.isoformat,
+}
+"""How a constant of each type is written."""

@@ -1,0 +1,39 @@
+"""Files that are written in one piece or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from harness.core.errors import CannotWriteError
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file and its folders; what was there before stays if that fails.
+
+    Raises:
+        CannotWriteError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():  # a pipe or a device, of which there is no draft
+            path.write_text(text, encoding="utf-8")
+        else:
+            _replace(Path(os.path.realpath(path)), text)  # not a link, but what it leads to
+    except OSError as error:
+        raise CannotWriteError(
+            f"cannot write {path}: {error}",
+            "free some space, or name a place that can be written; what was there is unchanged",
+        ) from error
+
+
+def _replace(place: Path, text: str) -> None:
+    draft = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(place)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,32 @@
+"""What a user sees while trials run: a live line in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from harness.plan.trial import Trial, TrialRecord
+
+
+class Display(Protocol):
+    """A back-end: hears of each trial and of the events inside it."""
+
+    def note(self, text: str) -> None:
+        """Something is done before the trials start."""
+        ...
+
+    def begin(self, number: int, total: int, trial: Trial) -> None:
+        """Trial `number` of `total` starts."""
+        ...
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Something happened in the trial: an event of its record, or its progress."""
+        ...
+
+    def finish(self, record: TrialRecord) -> None:
+        """The trial ended and has a result."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more will be shown."""
+        ...

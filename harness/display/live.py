@@ -1,0 +1,63 @@
+"""A line that moves, in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from harness.display.progress import Progress, ending
+from harness.plan.trial import Trial, TrialRecord
+
+
+class LiveDisplay:
+    """One line that moves for the running trial, one that stays for each finished one."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress: Progress | None = None
+        # No refresh thread: it would take time from the worker. Events come twice a second or more.
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def note(self, text: str) -> None:
+        """Show it on the moving line."""
+        self._live.start()
+        self._live.update(Text(text, style="cyan"), refresh=True)
+
+    def begin(self, number: int, total: int, trial: Trial) -> None:
+        """Start the line of a trial."""
+        self._progress = Progress(number, total, trial)
+        self._live.start()
+        self._show()
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Move the line."""
+        if self._progress is not None:
+            self._progress.hear(event)
+            self._show()
+
+    def finish(self, record: TrialRecord) -> None:
+        """Leave one line that stays."""
+        if record.result is None or self._progress is None:
+            return
+        colour = "green" if record.result.state == "reached" else "yellow"
+        text = f"{self._progress.head}: {ending(record.trial, record.result)}"
+        self._console.print(Text(text, style=colour))
+
+    def close(self) -> None:
+        """Take the moving line away."""
+        self._live.stop()
+
+    def _show(self) -> None:
+        progress = self._progress
+        if progress is None:
+            return
+        filled = round(progress.share * 10)
+        text = (
+            f"{progress.head} {'█' * filled}{'░' * (10 - filled)} {progress.phase}, "
+            f"step {progress.step}\n  {progress.metric_text}, {progress.left}"
+        )
+        self._live.update(Text(text, style="cyan"), refresh=True)

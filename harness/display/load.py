@@ -1,0 +1,14 @@
+"""The display that suits a console."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from harness.display.base import Display
+from harness.display.live import LiveDisplay
+from harness.display.plain import PlainDisplay
+
+
+def display_for(console: Console) -> Display:
+    """The back-end that suits a console."""
+    return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)

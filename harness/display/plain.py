@@ -1,0 +1,57 @@
+"""Plain lines: for a log, a pipe, a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from harness.display.progress import Progress, ending
+from harness.plan.trial import Trial, TrialRecord
+
+EVALUATION_LINES = 5
+"""How many evaluations of a trial the plain display shows, evenly spread over its budget."""
+
+
+class PlainDisplay:
+    """Lines for a log: the start and end of each trial and a few evaluations between."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress: Progress | None = None
+        self._shown = 0
+
+    def note(self, text: str) -> None:
+        """Say it on a line."""
+        self._line(text)
+
+    def begin(self, number: int, total: int, trial: Trial) -> None:
+        """Say which trial starts."""
+        self._progress = Progress(number, total, trial)
+        self._shown = 0
+        self._line(f"{self._progress.head}: study {trial.study} trial {trial.trial}, started")
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Say how far the trial is, at most `EVALUATION_LINES` times."""
+        progress = self._progress
+        if progress is None:
+            return
+        progress.hear(event)
+        if event.get("kind") != "evaluation":
+            return
+        due = int(progress.share * EVALUATION_LINES)
+        if due > self._shown:
+            self._shown = due
+            self._line(f"  step {progress.step}, {progress.metric_text}, {progress.left}")
+
+    def finish(self, record: TrialRecord) -> None:
+        """Say how the trial ended."""
+        if record.result is not None and self._progress is not None:
+            self._line(f"{self._progress.head}: {ending(record.trial, record.result)}")
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,88 @@
+"""How far a trial is, from its events, and one line on how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.plan.trial import Result, Trial
+
+
+class Progress:
+    """What is known of the trial that runs."""
+
+    def __init__(self, number: int, total: int, trial: Trial) -> None:
+        self.number = number
+        self.total = total
+        self.trial = trial
+        self.phase = "starting"
+        self.step = 0
+        self.timed_s = 0.0
+        self.share = 0.0
+        self.metric: float | None = None
+
+    def hear(self, event: Mapping[str, Any]) -> None:
+        """Take in an event."""
+        facts = facts_of(event)
+        self.phase = _PHASES.get(str(event.get("kind")), self.phase)
+        if facts.get("step") is not None:
+            self.step = int(facts["step"])
+        if facts.get("timed_s") is not None:
+            self.timed_s = float(facts["timed_s"])
+        if facts.get("share") is not None:
+            self.share = min(1.0, float(facts["share"]))
+        elif not self.trial.budget.steps:
+            self.share = min(1.0, self.timed_s / self.trial.budget.runtime_s)
+        value = facts.get("validation", {}).get(self.trial.target.metric)
+        if value is not None:
+            self.metric = float(value)
+
+    @property
+    def left(self) -> str:
+        """What is left of the budget."""
+        budget = self.trial.budget
+        if budget.steps:
+            return f"{round(budget.steps * (1.0 - self.share))} steps left"
+        return f"{budget.runtime_s * (1.0 - self.share):.1f} s left"
+
+    @property
+    def head(self) -> str:
+        """Which trial of how many."""
+        return f"trial {self.number} of {self.total}"
+
+    @property
+    def metric_text(self) -> str:
+        """The target's metric beside the target."""
+        target = self.trial.target
+        now = "-" if self.metric is None else f"{self.metric:.4g}"
+        return f"{target.metric} {now} (target {target.value:.4g})"
+
+
+_PHASES = {
+    "begin": "preparing",
+    "prepared": "warming up",
+    "ready": "warming up",
+    "warm": "loading",
+    "go": "training",
+    "progress": "training",
+    "snapshot": "evaluating",
+    "evaluation": "training",
+}
+
+
+def facts_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an event says: its `data`, or itself if it has none."""
+    data = event.get("data")
+    return data if isinstance(data, Mapping) else event
+
+
+def ending(trial: Trial, result: Result) -> str:
+    """One line on how a trial ended."""
+    best = "-" if result.best_metric is None else f"{result.best_metric:.4g}"
+    if result.state == "reached" and result.time_to_target_s is not None:
+        return (
+            f"reached {trial.target.metric} {trial.target.value:.4g} after "
+            f"{result.time_to_target_s:.2f} s, {result.steps_to_target} steps"
+        )
+    tail = f"best {trial.target.metric} {best} in {result.timed_s:.2f} s, {result.steps} steps"
+    return f"{result.state}: {tail}"

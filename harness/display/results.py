@@ -1,0 +1,82 @@
+"""The table at the end of a run, and why trials ended early."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.table import Table
+
+from harness.plan.trial import Trial, TrialRecord
+from harness.submission.reference import Scalar
+
+
+def results_table(records: Sequence[TrialRecord]) -> Table:
+    """The table at the end of a run, narrow enough for 80 columns."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("study", "trial"):
+        table.add_column(name, justify="right")
+    table.add_column("state", no_wrap=True)
+    for name in ("time (s)", "steps", "best"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("point", overflow="fold")
+    names = _searched(records)
+    for record in records:
+        table.add_row(*_row(record, names))
+    return table
+
+
+def _searched(records: Sequence[TrialRecord]) -> tuple[str, ...]:
+    """The hyperparameters that differ between trials; all, if none does."""
+    values: dict[str, set[Scalar]] = {}
+    for record in records:
+        for name, value in record.trial.point.items():
+            values.setdefault(name, set()).add(value)
+    return tuple(name for name in values if len(values[name]) > 1) or tuple(values)
+
+
+def _row(record: TrialRecord, names: Iterable[str]) -> tuple[str, ...]:
+    trial, result = record.trial, record.result
+    place, point = (str(trial.study), str(trial.trial)), _point_text(trial, names)
+    if result is None:
+        return (*place, "not run", "-", "-", "-", point)
+    time = "-" if result.time_to_target_s is None else f"{result.time_to_target_s:.2f}"
+    steps = result.steps if result.steps_to_target is None else result.steps_to_target
+    best = "-" if result.best_metric is None else f"{result.best_metric:.4g}"
+    state = f"{result.state}, disturbed" if result.disturbed else result.state
+    return (*place, state, time, str(steps), best, point)
+
+
+def _point_text(trial: Trial, names: Iterable[str]) -> str:
+    """A point on few lines: `name=value`, numbers to four digits."""
+    values = ((name, trial.point[name]) for name in names if name in trial.point)
+    return " ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in values
+    )
+
+
+def missed(records: Sequence[TrialRecord]) -> str:
+    """That no trial reached the target, and how near the best came; "" if one did."""
+    results = [record.result for record in records if record.result is not None]
+    if not results or any(result.state == "reached" for result in results):
+        return ""
+    target = records[0].trial.target
+    values = [result.best_metric for result in results if result.best_metric is not None]
+    pick = max if target.direction == "maximize" else min
+    nearest = f"; the nearest came to {pick(values):.4g}" if values else ""
+    return f"None of {len(results)} trials reached {target.metric} {target.value:.4g}{nearest}."
+
+
+def reasons(records: Iterable[TrialRecord]) -> tuple[str, ...]:
+    """Why trials ended neither at target nor at budget, and what disturbed them, each once."""
+    found: dict[str, str] = {}
+    for record in records:
+        result = record.result
+        if result is not None and result.state not in ("reached", "budget") and result.reason:
+            place = f"study {record.trial.study} trial {record.trial.trial}"
+            found.setdefault(result.reason, f"{place}, {result.state}: {result.reason}")
+        if result is not None and result.disturbed:
+            what = "; ".join(result.disturbed)
+            place = f"study {record.trial.study} trial {record.trial.trial}"
+            found.setdefault(what, f"{place}, disturbed: {what}")
+    return tuple(found.values())

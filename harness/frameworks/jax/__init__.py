@@ -1,0 +1,1 @@
+"""JAX behind the protocol of `harness.frameworks.base`."""

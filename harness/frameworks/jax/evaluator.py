@@ -1,0 +1,109 @@
+"""The referee's evaluation of parameters, in jax."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from harness.core.errors import UnknownNameError
+from harness.frameworks.base import EvalConfig, Examples, ModelSource, Parameters
+from harness.frameworks.crops import centre
+from harness.frameworks.jax.problem import JaxProblem
+from harness.frameworks.jax.stream import JaxSplit
+from harness.frameworks.model_source import check_shapes, shapes_of
+from harness.submission.interface import Batch
+
+Tree = Mapping[str, Array]
+
+
+class NoBudget:
+    """A budget of which nothing is ever spent: the referee's own evaluations have no clock."""
+
+    share = 0.0
+
+    def progress(self, horizon: float) -> float:
+        """Always 0."""
+        return 0.0 * horizon
+
+
+class JaxEvaluator:
+    """Metrics and probes of parameters on data that no worker sees or can change."""
+
+    def __init__(
+        self,
+        source: ModelSource,
+        splits: Mapping[str, Examples],
+        probe: Examples,
+        eval_config: EvalConfig,
+        device: jax.Device,
+    ) -> None:
+        self._problem = JaxProblem(source, NoBudget(), 1, 1, 0, device=device)
+        self._shapes = shapes_of(source)
+        self._eval_config = eval_config
+        self._splits = {name: JaxSplit(split, device) for name, split in splits.items()}
+        self._sizes = {name: split.targets.shape for name, split in splits.items()}
+        self._probe = JaxSplit(probe, device).part(0, len(probe.targets))
+        self._device = device
+        self._value_and_grad = jax.jit(jax.value_and_grad(self._loss))
+        self._evaluate = jax.jit(self._losses_and_hits)
+
+    def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
+        """`loss` (mean, nats) and `accuracy` (share) on a whole split, summed in float64."""
+        if split not in self._splits:
+            raise UnknownNameError("split", split, self._splits)
+        evaluated = self._placed(parameters)
+        shape, size = self._sizes[split], self._eval_config.batch
+        loss = hits = 0.0
+        for start in range(0, shape[0], size):
+            losses, hit = self._evaluate(*evaluated, self._splits[split].part(start, start + size))
+            loss += float(np.asarray(losses, dtype=np.float64).sum())
+            hits += int(hit)
+        return {"loss": loss / math.prod(shape), "accuracy": hits / math.prod(shape)}
+
+    def probe(self, parameters: Parameters) -> dict[str, float]:
+        """`loss` and `gradient_norm` on the fixed batch of training examples."""
+        weights, buffers = self._placed(parameters)
+        whole, size = self._probe, self._eval_config.batch
+        total = 0.0
+        sums = {name: np.zeros(value.shape) for name, value in weights.items()}
+        for start in range(0, len(whole.targets), size):
+            part = Batch(whole.inputs[start : start + size], whole.targets[start : start + size])
+            share = len(part.targets) / len(whole.targets)
+            loss, gradients = self._value_and_grad(weights, buffers, part)
+            total += share * float(loss)
+            for name, gradient in gradients.items():
+                sums[name] += share * np.asarray(gradient, dtype=np.float64)
+        squares = sum(float(np.square(gradient).sum()) for gradient in sums.values())
+        return {"loss": total, "gradient_norm": math.sqrt(squares)}
+
+    def _placed(self, parameters: Parameters) -> tuple[dict[str, Array], dict[str, Array]]:
+        shapes = {name: value.shape for name, value in parameters.items()}
+        check_shapes(self._shapes, shapes, "parameters to be evaluated")
+        placed = {
+            name: jax.device_put(jnp.array(parameters[name]), self._device) for name in self._shapes
+        }
+        weights = {name: placed.pop(name) for name in self._problem.specs}
+        return weights, placed
+
+    def _logits(self, weights: Tree, buffers: Tree, inputs: Array) -> Array:
+        if self._eval_config.augmentation is not None:
+            seen = centre(inputs.shape[-1], self._eval_config.augmentation)
+            inputs = inputs[..., seen, seen]
+        return self._problem.evaluation_logits(weights, buffers, inputs)
+
+    def _losses_and_hits(
+        self, weights: Tree, buffers: Tree, batch: Batch[Array]
+    ) -> tuple[Array, Array]:
+        logits = self._logits(weights, buffers, batch.inputs)
+        losses = self._problem.loss.per_target(logits, batch.targets)
+        return losses, (logits.argmax(-1) == batch.targets).sum()
+
+    def _loss(self, weights: Tree, buffers: Tree, batch: Batch[Array]) -> Array:
+        logits = self._logits(weights, buffers, batch.inputs)
+        value: Array = self._problem.loss.value(logits, batch.targets)
+        return value

@@ -1,0 +1,218 @@
+"""The three doors in jax: an optax function, a `build` function, a class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from harness.core.errors import HarnessError
+from harness.frameworks.jax.problem import JaxProblem, moved
+from harness.frameworks.jax.stream import JaxStream
+from harness.frameworks.jax.wrapper import JaxArithmetic, OptimizerWrapper, prepare_class
+from harness.submission.averages import averaged
+from harness.submission.interface import Batch, Built, Hyperparameters, Schedule, Submission
+from harness.submission.loading import (
+    DEFAULT_HORIZON,
+    CompletedSubmission,
+    arguments,
+    complete_class,
+    imported,
+    is_import_path,
+    load_entry,
+    load_schedule_state,
+    module_of,
+    rules_of,
+    schedule_state,
+    submission_file,
+)
+from harness.submission.parametrisation import RULES, check_rule
+
+Returned = optax.GradientTransformation | tuple[optax.GradientTransformation, Schedule] | Built
+Build = Callable[[JaxProblem, Hyperparameters], Returned]
+
+
+def submission_at(location: str, hyperparameters: Hyperparameters) -> Submission:
+    """The submission at an import path, a folder or a file, not yet set up.
+
+    Raises:
+        HarnessError: there is none for jax. What the submission itself raises passes through.
+    """
+    return averaged(_found(location, hyperparameters), hyperparameters, JaxArithmetic())
+
+
+def _found(location: str, hyperparameters: Hyperparameters) -> Submission:
+    if is_import_path(location):
+        found = imported(location)
+        if isinstance(found, type) and hasattr(found, "step"):
+            return CompletedSubmission(complete_class(found, location)(), assign, prepare_class)
+        if not callable(found):
+            raise HarnessError(
+                f"'{location}' is no function that makes an optax transformation",
+                "give one such as optax:adamw, or a class with setup and step",
+            )
+        return OptimizerSubmission(
+            lambda _problem, _point: found(**arguments(found, hyperparameters)), location
+        )
+    file = submission_file(location, "submission_jax.py")
+    module = module_of(file)
+    entry = load_entry(module, file)
+    if isinstance(entry, type):
+        return CompletedSubmission(entry(), assign, prepare_class)
+    return OptimizerSubmission(entry, str(file), rules_of(module))
+
+
+def assign(problem: JaxProblem, values: Mapping[str, Array]) -> None:
+    """Put values in the place of the problem's parameters."""
+    problem.parameters = {
+        name: jax.device_put(jnp.array(values[name]), problem.device) for name in problem.specs
+    }
+
+
+class OptimizerSubmission:
+    """An optax transformation, with a schedule if wished, as a submission.
+
+    Gradient and update are one compiled function. The schedule's factor at the share of the
+    horizon spent multiplies the whole update, decoupled weight decay included.
+    """
+
+    def __init__(self, build: Build, place: str, rules: Collection[str] = RULES) -> None:
+        self._build = build
+        self._place = place
+        self._rules = rules
+        self._parameters: dict[str, Array] = {}
+        self._state: Any = None
+        self._passes = 0
+
+    @property
+    def averages_weights(self) -> bool:
+        """Whether the transformation has parameters of its own to be evaluated."""
+        return self._built.eval_parameters is not None
+
+    def setup(self, problem: JaxProblem, hyperparameters: Hyperparameters) -> None:
+        """Build the transformation and its state."""
+        self._problem = problem
+        check_rule(hyperparameters, self._rules)
+        self._wrapper = OptimizerWrapper(problem, hyperparameters)
+        self._built = _whole(self._build(problem, hyperparameters))
+        if not isinstance(self._built.optimizer, optax.GradientTransformation):
+            raise HarnessError(
+                f"{self._place}: made {type(self._built.optimizer).__name__}",
+                "an optax.GradientTransformation is wanted, or a pair of one and a schedule",
+            )
+        self._schedule = self._built.schedule
+        transformation = self._wrapper(self._built.optimizer)
+        self._rate: float | None = hyperparameters.get("learning_rate")
+        self._factor: float | None = None
+        self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
+        self._place_on_device(problem.parameters, transformation.init(problem.parameters))
+        self._train = _train_step(problem, transformation, self._built.takes_factor)
+        eval_parameters = self._built.eval_parameters
+        self._eval_parameters = eval_parameters and jax.jit(
+            partial(self._wrapper.eval_parameters, eval_parameters)
+        )
+
+    def step(self, stream: JaxStream) -> Array:
+        """One batch, one update; the loss before it, still being computed."""
+        batch = stream.next()
+        if self._schedule is not None:
+            self._factor = float(self._schedule(self._problem.budget.progress(self._horizon)))
+        loss: Array
+        problem = self._problem
+        self._passes += 1
+        self._parameters, self._state, problem.buffers, loss = self._train(
+            self._parameters,
+            self._state,
+            problem.buffers,
+            batch,
+            factor=self._factor,
+            number=self._passes,
+        )
+        problem.note_passes(1, 1, batch.inputs.shape[0])
+        return loss
+
+    def eval_parameters(self) -> Mapping[str, Array]:
+        """The live parameters, or those that the transformation has to be evaluated."""
+        if self._eval_parameters is None:
+            return self._parameters
+        eval_parameters: Mapping[str, Array] = self._eval_parameters(self._state, self._parameters)
+        return eval_parameters
+
+    def learning_rate(self) -> float | None:
+        """The point's rate times the schedule's last factor."""
+        if self._rate is None or self._factor is None:
+            return self._rate
+        return self._rate * self._factor
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """The parameters, the leaves of the transformation's state, and the schedule's state."""
+        return {
+            "optimizer": jax.tree.leaves(self._state),
+            "parameters": self._parameters,
+            "passes": self._passes,
+            "schedule": schedule_state(self._schedule),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put all back."""
+        self._passes = int(state["passes"])
+        load_schedule_state(self._schedule, state["schedule"])
+        structure = jax.tree.structure(self._state)
+        self._place_on_device(
+            state["parameters"], jax.tree.unflatten(structure, state["optimizer"])
+        )
+
+    def _place_on_device(self, parameters: Mapping[str, Array], state: Any) -> None:
+        """Explicitly, as a step's results are: else the second step would compile once more."""
+        copies = {name: jnp.copy(value) for name, value in parameters.items()}
+        self._parameters = jax.device_put(copies, self._problem.device)
+        self._state = jax.device_put(state, self._problem.device)
+
+
+def _whole(returned: Any) -> Built:
+    """What `build` returned as one kind; an optax transformation is a tuple of its own."""
+    if isinstance(returned, Built):
+        return returned
+    if isinstance(returned, tuple) and not isinstance(returned, optax.GradientTransformation):
+        return Built(*returned)
+    return Built(returned)
+
+
+def _train_step(
+    problem: JaxProblem, transformation: optax.GradientTransformation, takes_factor: bool
+) -> Any:
+    """The compiled step; it returns parameters, state, buffers and the loss.
+
+    Args of the step: parameters, state, buffers, batch, factor (or None) and the number of the
+    pass, from which a model with dropout gets its key.
+    """
+    update = optax.with_extra_args_support(transformation).update
+
+    def train(
+        parameters: Any, state: Any, buffers: Any, batch: Batch[Array], *, factor: Any, number: Any
+    ) -> Any:
+        key = jax.random.fold_in(problem.key, number)
+
+        def value(parameters: Any) -> Array:
+            return problem.training_loss(parameters, batch, key)[0]
+
+        (loss, statistics), gradients = jax.value_and_grad(problem.training_loss, has_aux=True)(
+            parameters, batch, key
+        )
+        # Line searches among the transformations (optax.lbfgs) ask for these three.
+        extra = {"value": loss, "grad": gradients, "value_fn": value}
+        if takes_factor:
+            extra["factor"] = jnp.asarray(1.0 if factor is None else factor)
+        updates, state = update(gradients, state, parameters, **extra)
+        if factor is not None and not takes_factor:
+            updates = jax.tree.map(lambda change: factor * change, updates)
+        buffers = moved(buffers, statistics)
+        return optax.apply_updates(parameters, updates), state, buffers, loss
+
+    # On the CPU the referee's snapshots may be views of these buffers.
+    return jax.jit(train, donate_argnums=() if problem.device.platform == "cpu" else (0, 1))

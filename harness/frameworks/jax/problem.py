@@ -1,0 +1,260 @@
+"""The submission's view of a workload in jax."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from harness.core.errors import UnknownNameError
+from harness.frameworks.base import ModelSource
+from harness.frameworks.jax.loss import loss_of
+from harness.frameworks.jax.passes import in_precision, zero_offsets
+from harness.frameworks.model_source import buffers_of, build, layers_of, specs_of
+from harness.submission.interface import Batch, BudgetView, Capture, Evaluation
+from workloads.parameters import STATISTICS_MOMENTUM
+
+Tree = Mapping[str, Array]
+Captured = tuple[Evaluation[Array], dict[str, Array], dict[str, Capture[Array]]]
+
+
+class JaxProblem:
+    """Model, parameters, loss and budget of one trial (`harness.submission.interface.Problem`).
+
+    Attributes:
+        model: the pure function of `<package>.model_jax` (`workloads.functional_jax.Forward`).
+        parameters: the initial values by name, in the declared order. A class with `step` that
+            gives no `eval_parameters` keeps its live parameters here.
+        buffers: its running statistics by name; `value_and_grad` and `captured` move them,
+            `evaluate` does not.
+        key: a key for the submission's own draws, made from `seed`.
+        evaluate: (parameters, batch, random) -> logits and loss, pure: to be transformed and
+            compiled at will.
+    """
+
+    def __init__(
+        self,
+        source: ModelSource,
+        budget: BudgetView,
+        batch_size: int,
+        examples: int,
+        seed: int,
+        *,
+        device: jax.Device,
+    ) -> None:
+        self.model = build(source, "jax")
+        self.specs = specs_of(source)
+        self.parameters: dict[str, Array] = {
+            name: jnp.zeros(spec.shape, device=device) for name, spec in self.specs.items()
+        }
+        self.buffers: dict[str, Array] = {
+            name: jnp.full(spec.shape, spec.value, device=device)
+            for name, spec in buffers_of(source).items()
+        }
+        self.layers = layers_of(source)
+        self.loss = loss_of(source.loss)
+        self.budget = budget
+        self.batch_size = batch_size
+        self.train_examples = examples
+        self.seed = seed
+        self.device = device
+        self.key = key_of(seed)
+        self._cast = in_precision(jnp.dtype(source.precision))
+        self._value_and_grad = jax.jit(jax.value_and_grad(self.training_loss, has_aux=True))
+        self._statistics = jax.jit(self._statistics_of)
+        self._captured = jax.jit(self._captured_pass, static_argnames="names")
+        self.reset_counts()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Passes since training began: `forward`, `backward`, and `examples` sent forward.
+
+        Counted are calls of `evaluate`, `value_and_grad` and `captured` on arrays. Inside a
+        compiled function there is nothing to count: a submission that compiles its own passes says
+        how many it made through `note_passes`.
+        """
+        return dict(self._counts)
+
+    def reset_counts(self) -> None:
+        """Start counting passes anew."""
+        self._counts = {"forward": 0, "backward": 0, "examples": 0}
+        self._drawn = 0
+
+    def note_passes(self, forward: int, backward: int, examples: int) -> None:
+        """Count passes made inside a compiled function; `examples` were sent forward in all."""
+        counts = self._counts
+        counts["forward"] += forward
+        counts["backward"] += backward
+        counts["examples"] += examples
+
+    def evaluate(
+        self, parameters: Tree, batch: Batch[Array], random: Array | None = None
+    ) -> Evaluation[Array]:
+        """Forward pass in the declared precision as a function of parameters and batch.
+
+        Batch normalisation uses the batch and leaves the running statistics as they are: a
+        submission that trains through this alone sets `averages_weights`.
+
+        Args:
+            parameters: values by name.
+            batch: inputs (batch, ...) and targets.
+            random: a key for models that draw; None for no dropout.
+        """
+        logits, _ = self._train_pass(parameters, batch.inputs, random)
+        self._note_call(logits, batch, backward=0)
+        return Evaluation(logits, self.loss.value(logits, batch.targets))
+
+    def value_and_grad(
+        self, parameters: Tree, batch: Batch[Array], random: Array | None = None
+    ) -> tuple[Array, dict[str, Array]]:
+        """The mean loss, a scalar, and its gradients by name; compiled.
+
+        Args:
+            parameters: values by name.
+            batch: inputs (batch, ...) and targets.
+            random: a key for models that draw; None for one of the problem's own sequence.
+        """
+        key = self.next_key() if random is None else random
+        (loss, statistics), gradients = self._value_and_grad(dict(parameters), batch, key)
+        self._note_call(loss, batch, backward=1)
+        self._move_buffers(statistics)
+        return loss, gradients
+
+    def next_key(self) -> Array:
+        """The next key of the problem's own sequence, for a pass that draws."""
+        self._drawn += 1
+        return jax.random.fold_in(self.key, self._drawn)
+
+    def random_state(self) -> tuple[Array, int]:
+        """The key and how many keys of its sequence have been drawn."""
+        return self.key, self._drawn
+
+    def set_random_state(self, state: tuple[Array, int]) -> None:
+        """Put both back."""
+        self.key, self._drawn = state
+
+    def recompute_statistics(self, parameters: Tree, batches: Sequence[Batch[Array]]) -> None:
+        """Set `buffers` to the mean statistics that some batches have under the parameters."""
+        found = [self._statistics(dict(parameters), batch.inputs) for batch in batches]
+        self.note_passes(len(batches), 0, sum(batch.inputs.shape[0] for batch in batches))
+        self.buffers = {
+            name: jnp.stack([one[name] for one in found]).mean(0) for name in self.buffers
+        }
+
+    def training_loss(
+        self, parameters: Tree, batch: Batch[Array], key: Array | None
+    ) -> tuple[Array, dict[str, Array]]:
+        """The mean loss and the batch's statistics; a pure function, to be transformed."""
+        logits, statistics = self._train_pass(parameters, batch.inputs, key)
+        return self.loss.value(logits, batch.targets), statistics
+
+    def evaluation_logits(self, parameters: Tree, buffers: Tree, inputs: Array) -> Array:
+        """The logits in evaluation mode; a pure function."""
+        passed = self.model(self._cast(parameters), self._cast(inputs), buffers=buffers)
+        logits: Array = passed.logits.astype(jnp.float32)
+        return logits
+
+    def captured(
+        self,
+        parameters: Tree,
+        batch: Batch[Array],
+        targets: Array | None = None,
+        *,
+        random: Array | None = None,
+        names: tuple[str, ...] | None = None,
+    ) -> Captured:
+        """One compiled forward and backward pass that also returns what passed through layers.
+
+        Args:
+            parameters: values by name.
+            batch: inputs and targets; `Evaluation.loss` is theirs.
+            targets: what gradients and captures are taken for, in place of the batch's targets.
+            random: a key; those targets are then drawn from the model's own distribution.
+            names: the layers to capture; all by default.
+
+        Returns:
+            The evaluation, the gradients by parameter, the captures by layer.
+        """
+        known = tuple(layer.name for layer in self.layers)
+        for name in names or ():
+            if name not in known:
+                raise UnknownNameError("layer", name, known)
+        result, statistics = self._captured(
+            dict(parameters),
+            batch,
+            targets=targets,
+            random=random,
+            key=self.next_key(),
+            names=known if names is None else names,
+        )
+        captured: Captured = result
+        self._note_call(captured[0].loss, batch, backward=1)
+        self._move_buffers(statistics)
+        return captured
+
+    def _note_call(self, value: Array, batch: Batch[Array], backward: int) -> None:
+        if not isinstance(value, jax.core.Tracer):
+            self.note_passes(1, backward, batch.inputs.shape[0])
+
+    def _move_buffers(self, statistics: Tree) -> None:
+        if statistics:
+            self.buffers = moved(self.buffers, statistics)
+
+    def _train_pass(
+        self, parameters: Tree, inputs: Array, key: Array | None
+    ) -> tuple[Array, dict[str, Array]]:
+        passed = self.model(self._cast(parameters), self._cast(inputs), key=key)
+        return passed.logits.astype(jnp.float32), passed.statistics
+
+    def _statistics_of(self, parameters: Tree, inputs: Array) -> dict[str, Array]:
+        return self._train_pass(parameters, inputs, None)[1]
+
+    def _captured_pass(
+        self,
+        parameters: dict[str, Array],
+        batch: Batch[Array],
+        *,
+        targets: Array | None,
+        random: Array | None,
+        key: Array,
+        names: tuple[str, ...],
+    ) -> tuple[Captured, dict[str, Array]]:
+        def loss(
+            parameters: dict[str, Array], offsets: dict[str, Array]
+        ) -> tuple[Array, tuple[Array, dict[str, Array], dict[str, Array]]]:
+            logits, entered, statistics = self.model(
+                self._cast(parameters),
+                self._cast(batch.inputs),
+                offsets=self._cast(offsets),
+                key=key,
+            )
+            logits = logits.astype(jnp.float32)
+            wanted = batch.targets if targets is None else targets
+            if random is not None:
+                wanted = self.loss.sample_targets(logits, random)
+            return self.loss.value(logits, wanted), (logits, entered, statistics)
+
+        captured = [layer for layer in self.layers if layer.name in names]
+        offsets = zero_offsets(self.model, captured, self.specs, parameters, batch.inputs)
+        (gradients, shifts), (logits, entered, statistics) = jax.grad(loss, (0, 1), has_aux=True)(
+            parameters, offsets
+        )
+        captures = {name: Capture(entered[name], shifts[name]) for name in names}
+        evaluation = Evaluation(logits, self.loss.value(logits, batch.targets))
+        return (evaluation, gradients, captures), statistics
+
+
+@jax.jit
+def moved(buffers: Tree, statistics: Tree) -> dict[str, Array]:
+    """The running statistics after one batch."""
+    return {
+        name: (1.0 - STATISTICS_MOMENTUM) * old + STATISTICS_MOMENTUM * statistics[name]
+        for name, old in buffers.items()
+    }
+
+
+def key_of(seed: int) -> Array:
+    """A key of all bits of a seed; `jax.random.key` itself would take the lower 32."""
+    return jax.random.fold_in(jax.random.key(seed % 2**32), seed >> 32)

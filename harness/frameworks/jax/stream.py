@@ -1,0 +1,175 @@
+"""The training stream in jax: examples gathered by the instance's order."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from harness.frameworks.base import Examples
+from harness.frameworks.crops import PADDING_VALUE, Crops, crop_side, crops_at, epoch_crops
+from harness.frameworks.order import Order
+from harness.submission.interface import Batch
+from workloads.spec import Augmentation
+
+
+class JaxSplit:
+    """One split, on the device or memory-mapped on the host, from which batches are gathered.
+
+    Unsigned integers, tokens, and all targets are int32 on the device.
+    """
+
+    def __init__(self, examples: Examples, device: jax.Device) -> None:
+        self._device = device
+        self._mapped = examples if examples.is_mapped else None
+        if self._mapped is None:
+            self.inputs = _on_device(examples.inputs, device)
+            self.targets = _on_device(_as_int32(examples.targets), device)
+
+    def take(self, index: np.ndarray) -> Batch[Array]:
+        """The examples at places (batch,)."""
+        if self._mapped is not None:
+            return self._placed(self._mapped.inputs[index], self._mapped.targets[index])
+        return Batch(*_gather(self.inputs, self.targets, index))
+
+    def take_slice(self, permutation: Any, offset: int, count: int) -> Batch[Array]:
+        """The examples at the places that a run of a permutation (examples,) names."""
+        if self._mapped is not None:
+            return self.take(np.asarray(permutation[offset : offset + count]))
+        return Batch(*_gather_slice(self.inputs, self.targets, permutation, offset, count=count))
+
+    def part(self, start: int, stop: int) -> Batch[Array]:
+        """The examples from a place to another."""
+        if self._mapped is not None:
+            return self._placed(self._mapped.inputs[start:stop], self._mapped.targets[start:stop])
+        return Batch(self.inputs[start:stop], self.targets[start:stop])
+
+    def _placed(self, inputs: Any, targets: Any) -> Batch[Array]:
+        targets = _on_device(_as_int32(targets), self._device)
+        return Batch(_on_device(inputs, self._device), targets)
+
+
+def _as_int32(targets: Any) -> Any:
+    return np.asarray(targets).astype(np.int32)
+
+
+def _on_device(array: Any, device: jax.Device) -> Array:
+    is_token = array.dtype in (np.uint16, np.uint32)
+    placed: Array = jax.device_put(jnp.array(_as_int32(array) if is_token else array), device)
+    return placed
+
+
+class JaxStream:
+    """Endless batches; what comes next depends on the position alone, not on batch sizes.
+
+    Each epoch's permutation goes to the device once; a step is one compiled slice and gather.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        order: Order,
+        batch_size: int,
+        device: jax.Device,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        self.position = 0
+        self.batch_size = batch_size
+        self._split = JaxSplit(examples, device)
+        self._order = order
+        self._device = device
+        self._examples = order.examples
+        self._how, self._side = augmentation, examples.inputs.shape[-1]
+        self._epoch = -1
+        self._offset = self._examples
+        self._permutation = jax.device_put(np.zeros(self._examples, dtype=np.int32), device)
+        self._crops = self._epoch_crops(0)
+        self._compile(min(batch_size, self._examples))
+
+    def next(self, batch_size: int | None = None) -> Batch[Array]:
+        """The next examples: as many as asked for, or the workload's batch size."""
+        count = self.batch_size if batch_size is None else batch_size
+        if self._offset + count <= self._examples:
+            batch = self._within_epoch(count)
+        else:
+            batch = self._across_epochs(count)
+        self.position += count
+        return batch
+
+    def seek(self, position: int) -> None:
+        """Go on from another position."""
+        epoch, self._offset = divmod(position, self._examples)
+        self._enter_epoch(epoch)
+        self.position = position
+
+    def _within_epoch(self, count: int) -> Batch[Array]:
+        start = self._offset
+        self._offset += count
+        batch = self._split.take_slice(self._permutation, start, count)
+        return self._cropped(batch, self._crops, start)
+
+    def _across_epochs(self, count: int) -> Batch[Array]:
+        index = self._order.slice(self.position, count).astype(np.int32)
+        batch = self._split.take(index)
+        if self._how is not None:
+            crops = crops_at(self._order, self.position, count, self._side, self._how)
+            batch = self._cropped(batch, crops, 0)
+        self._enter_epoch((self.position + count - 1) // self._examples)
+        self._offset = self.position + count - self._epoch * self._examples
+        return batch
+
+    def _cropped(self, batch: Batch[Array], crops: Crops | None, start: int) -> Batch[Array]:
+        if self._how is None or crops is None:
+            return batch
+        side, padding = crop_side(self._side, self._how), self._how.crop_padding
+        return Batch(_crop(batch.inputs, crops, start, side=side, padding=padding), batch.targets)
+
+    def _compile(self, count: int) -> None:
+        """Compile the ways of drawing a batch now, since shapes differ from the warm-up's."""
+        self._cropped(self._split.take_slice(self._permutation, 0, count), self._crops, 0)
+        self._split.take(np.zeros(self.batch_size, dtype=np.int32))
+
+    def _enter_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+        permutation = self._order.epoch(epoch).astype(np.int32)
+        self._permutation = jax.device_put(permutation, self._device)
+        self._crops = self._epoch_crops(epoch)
+
+    def _epoch_crops(self, epoch: int) -> Crops | None:
+        if self._how is None:
+            return None
+        drawn = epoch_crops(self._order.seed, epoch, self._examples, self._side, self._how)
+        placed: Crops = jax.device_put(drawn, self._device)
+        return placed
+
+
+@jax.jit
+def _gather(inputs: Array, targets: Array, index: Array | np.ndarray) -> tuple[Array, Array]:
+    return inputs[index], targets[index]
+
+
+@partial(jax.jit, static_argnames="count")
+def _gather_slice(
+    inputs: Array, targets: Array, permutation: Array, offset: int, *, count: int
+) -> tuple[Array, Array]:
+    index = jax.lax.dynamic_slice(permutation, (offset,), (count,))
+    return inputs[index], targets[index]
+
+
+@partial(jax.jit, static_argnames=("side", "padding"))
+def _crop(images: Array, crops: Any, start: int, *, side: int, padding: int) -> Array:
+    """Crop images (batch, channels, height, width), the first of which is at a place."""
+    count, channels = images.shape[:2]
+    top, left, mirrored = (jax.lax.dynamic_slice(part, (start,), (count,)) for part in crops)
+    run = jnp.arange(side)
+    rows = top[:, None] + run
+    columns = left[:, None] + jnp.where(mirrored[:, None], run[::-1], run)
+    around = ((0, 0), (0, 0), (padding, padding), (padding, padding))
+    padded = jnp.pad(images, around, constant_values=PADDING_VALUE)
+    image = jnp.arange(count)[:, None, None, None]
+    channel = jnp.arange(channels)[:, None, None]
+    return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]

@@ -1,0 +1,43 @@
+"""The order of the training examples: a pure function of (seed, example position)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.core.seeds import philox
+
+Indices = npt.NDArray[np.int64]
+
+
+class Order:
+    """Endless epochs, each a permutation of all examples, the same on every machine.
+
+    Position p is example p mod n of epoch p div n; epoch e's permutation sorts n raw Philox words
+    of the stream `order-e`. The last epoch is kept, so that walking forward draws each once.
+    """
+
+    def __init__(self, seed: str, examples: int) -> None:
+        self.seed = seed
+        self.examples = examples
+        self._epoch = -1
+        self._permutation: Indices = np.empty(0, dtype=np.int64)
+
+    def epoch(self, number: int) -> Indices:
+        """The permutation of one epoch, counted from 0; shape (examples,)."""
+        if number != self._epoch:
+            words = philox(self.seed, f"order-{number}").random_raw(self.examples)
+            self._permutation = np.argsort(words).astype(np.int64, copy=False)
+            self._epoch = number
+        return self._permutation
+
+    def slice(self, position: int, count: int) -> Indices:
+        """The example indices at positions `position` to `position + count`; shape (count,)."""
+        parts = []
+        while count > 0:
+            epoch, offset = divmod(position, self.examples)
+            part = self.epoch(epoch)[offset : offset + count]
+            parts.append(part)
+            position += len(part)
+            count -= len(part)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)

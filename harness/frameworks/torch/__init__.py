@@ -1,0 +1,1 @@
+"""Torch behind the protocol of `harness.frameworks.base`."""

@@ -1,0 +1,103 @@
+"""Captures: hooks on a torch model's layers that keep inputs and output gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Capture
+from workloads.parameters import LayerSpec
+
+Keep = Callable[[Capture[Tensor]], None]
+
+
+@contextmanager
+def capture_layers(
+    model: nn.Module, layers: Sequence[LayerSpec], names: Sequence[str] | None
+) -> Iterator[dict[str, Capture[Tensor]]]:
+    """Hook the modules that own the layers' weights; the hooks go when the block is left.
+
+    Yields:
+        Captures by layer, replaced by each backward pass. A module that runs several times in one
+        forward pass keeps the capture of the call whose gradient came last; a recurrent layer,
+        which runs once a time step, has all of them along the second axis.
+    """
+    known = {layer.name: layer for layer in layers}
+    captures: dict[str, Capture[Tensor]] = {}
+    with ExitStack() as stack:
+        for name in known if names is None else names:
+            if name not in known:
+                raise UnknownNameError("layer", name, known)
+            module = model.get_submodule(known[name].weight.rpartition(".")[0])
+            keep = _keeper(captures, name)
+            if known[name].kind == "recurrent":
+                steps = _Steps(keep)
+                stack.callback(model.register_forward_pre_hook(steps.begin).remove)
+                stack.callback(module.register_forward_hook(steps.ran).remove)
+            else:
+                stack.callback(module.register_forward_hook(_forward_hook(keep)).remove)
+        yield captures
+
+
+def _keeper(captures: dict[str, Capture[Tensor]], name: str) -> Keep:
+    def keep(capture: Capture[Tensor]) -> None:
+        captures[name] = capture
+
+    return keep
+
+
+def _forward_hook(keep: Keep) -> Callable[[nn.Module, tuple[Tensor, ...], Any], None]:
+    def forward_hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+        entered = inputs[0].detach()
+
+        def gradient_hook(gradient: Tensor) -> None:
+            keep(Capture(entered, gradient.detach()))
+
+        if output.requires_grad:
+            output.register_hook(gradient_hook)
+
+    return forward_hook
+
+
+class _Steps:
+    """The calls of one recurrent layer, put together once a backward pass has met the first.
+
+    Gradients arrive from the last call to the first; a call that the loss does not depend on has
+    none, which counts as zero. Each forward pass through the model begins a list of its own, so
+    that several can be alive at once.
+    """
+
+    def __init__(self, keep: Keep) -> None:
+        self._keep = keep
+        self.begin()
+
+    def begin(self, *_: object) -> None:
+        """Start the list of a forward pass; a forward pre-hook of the whole model."""
+        self._inputs: list[Tensor] = []
+        self._gradients: dict[int, Tensor] = {}
+
+    def ran(self, _: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        """Note one call: (batch, in) -> (batch, out); a forward hook of the layer."""
+        entered, gradients, step = self._inputs, self._gradients, len(self._inputs)
+        entered.append(inputs[0].detach())
+
+        def gradient_hook(gradient: Tensor) -> None:
+            gradients[step] = gradient.detach()
+            if step == 0:
+                self._keep(_joined(entered, gradients))
+                gradients.clear()
+
+        if output.requires_grad:
+            output.register_hook(gradient_hook)
+
+
+def _joined(inputs: list[Tensor], gradients: dict[int, Tensor]) -> Capture[Tensor]:
+    """The capture of all steps, (batch, time, in) and (batch, time, out)."""
+    missing = torch.zeros_like(gradients[0])
+    left = [gradients.get(step, missing) for step in range(len(inputs))]
+    return Capture(torch.stack(inputs, 1), torch.stack(left, 1))

@@ -1,0 +1,94 @@
+"""The referee's evaluation of parameters, in torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor
+
+from harness.core.errors import UnknownNameError
+from harness.frameworks.base import EvalConfig, Examples, ModelSource, Parameters
+from harness.frameworks.crops import centre
+from harness.frameworks.model_source import check_shapes, shapes_of
+from harness.frameworks.torch.loss import loss_of
+from harness.frameworks.torch.problem import autocast, build_model
+from harness.frameworks.torch.stream import TorchSplit
+from harness.submission.interface import Batch
+
+
+class TorchEvaluator:
+    """Metrics and probes of parameters on data that no worker sees or can change."""
+
+    def __init__(
+        self,
+        source: ModelSource,
+        splits: Mapping[str, Examples],
+        probe: Examples,
+        eval_config: EvalConfig,
+        device: torch.device,
+    ) -> None:
+        self._model = build_model(source, device).eval()
+        self._shapes = shapes_of(source)
+        self._loss = loss_of(source.loss)
+        self._precision = autocast(source.precision, device) or nullcontext()
+        self._eval_config = eval_config
+        self._splits = {name: TorchSplit(split, device) for name, split in splits.items()}
+        self._sizes = {name: split.targets.shape for name, split in splits.items()}
+        self._probe = TorchSplit(probe, device).part(0, len(probe.targets))
+
+    def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
+        """`loss` (mean, nats) and `accuracy` (share) on a whole split, summed in float64."""
+        if split not in self._splits:
+            raise UnknownNameError("split", split, self._splits)
+        self._load(parameters)
+        shape, size = self._sizes[split], self._eval_config.batch
+        sums = torch.zeros(2, dtype=torch.float64)
+        with torch.no_grad():
+            for start in range(0, shape[0], size):
+                sums += self._sums(self._splits[split].part(start, start + size)).cpu()
+        loss, accuracy = (sums / math.prod(shape)).tolist()
+        return {"loss": loss, "accuracy": accuracy}
+
+    def probe(self, parameters: Parameters) -> dict[str, float]:
+        """`loss` and `gradient_norm` on the fixed batch of training examples."""
+        self._load(parameters)
+        weights, size = list(self._model.parameters()), self._eval_config.batch
+        total, gradient = 0.0, [torch.zeros_like(weight) for weight in weights]
+        for inputs, targets in _parts(self._probe, size):
+            share = len(targets) / len(self._probe.targets)
+            loss = share * self._loss.value(self._logits(inputs), targets)
+            torch._foreach_add_(gradient, torch.autograd.grad(loss, weights))
+            total += loss.item()
+        squares = sum(part.double().square().sum().item() for part in gradient)
+        return {"loss": total, "gradient_norm": squares**0.5}
+
+    def _load(self, parameters: Parameters) -> None:
+        shapes = {name: value.shape for name, value in parameters.items()}
+        check_shapes(self._shapes, shapes, "parameters to be evaluated")
+        with torch.no_grad():
+            live = {**dict(self._model.named_buffers()), **dict(self._model.named_parameters())}
+            for name in self._shapes:
+                live[name].copy_(torch.tensor(parameters[name]))
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        if self._eval_config.augmentation is not None:
+            seen = centre(inputs.shape[-1], self._eval_config.augmentation)
+            inputs = inputs[..., seen, seen]
+        with self._precision:
+            logits: Tensor = self._model(inputs)
+        return logits.float()
+
+    def _sums(self, batch: Batch[Tensor]) -> Tensor:
+        inputs, targets = batch
+        logits = self._logits(inputs)
+        losses = self._loss.per_target(logits, targets)
+        hits = logits.argmax(-1) == targets
+        return torch.stack([losses.double().sum(), hits.double().sum()])
+
+
+def _parts(batch: Batch[Tensor], size: int) -> Iterator[Batch[Tensor]]:
+    for start in range(0, len(batch.targets), size):
+        yield Batch(batch.inputs[start : start + size], batch.targets[start : start + size])

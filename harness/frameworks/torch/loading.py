@@ -1,0 +1,203 @@
+"""The three doors in torch: an optimizer class, a `build` function, a class."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from harness.core.errors import HarnessError
+from harness.frameworks.torch.problem import TorchProblem
+from harness.frameworks.torch.stream import TorchStream
+from harness.frameworks.torch.wrapper import OptimizerWrapper, TorchArithmetic, prepare_class
+from harness.submission.averages import averaged
+from harness.submission.interface import Hyperparameters, Schedule, Submission
+from harness.submission.loading import (
+    DEFAULT_HORIZON,
+    CompletedSubmission,
+    arguments,
+    complete_class,
+    imported,
+    is_import_path,
+    load_entry,
+    load_schedule_state,
+    module_of,
+    rules_of,
+    schedule_state,
+    submission_file,
+)
+from harness.submission.parametrisation import RULES, check_rule
+
+Built = Optimizer | tuple[Optimizer, Schedule]
+Build = Callable[[TorchProblem, Hyperparameters], Built]
+
+
+def submission_at(location: str, hyperparameters: Hyperparameters) -> Submission:
+    """The submission at an import path, a folder or a file, not yet set up.
+
+    Raises:
+        HarnessError: there is none for torch. What the submission itself raises passes through.
+    """
+    return averaged(_found(location, hyperparameters), hyperparameters, TorchArithmetic())
+
+
+def _found(location: str, hyperparameters: Hyperparameters) -> Submission:
+    if is_import_path(location):
+        found = imported(location)
+        if isinstance(found, type) and issubclass(found, Optimizer):
+            return OptimizerSubmission(_builder_of(found, hyperparameters))
+        if isinstance(found, type) and hasattr(found, "step"):
+            return CompletedSubmission(complete_class(found, location)(), assign, prepare_class)
+        raise HarnessError(
+            f"'{location}' is no torch optimizer class",
+            "give a class such as torch.optim:AdamW, or one with setup and step",
+        )
+    file = submission_file(location, "submission.py")
+    module = module_of(file)
+    entry = load_entry(module, file)
+    if isinstance(entry, type):
+        return CompletedSubmission(entry(), assign, prepare_class)
+    return OptimizerSubmission(entry, str(file), rules_of(module))
+
+
+def assign(problem: TorchProblem, values: Mapping[str, Tensor]) -> None:
+    """Copy values into the live parameters."""
+    with torch.no_grad():
+        for name, live in problem.parameters.items():
+            live.copy_(values[name])
+
+
+def _builder_of(kind: type[Optimizer], hyperparameters: Hyperparameters) -> Build:
+    def build(problem: TorchProblem, _: Hyperparameters) -> Optimizer:
+        chosen = arguments(kind, hyperparameters)
+        if _has_fused(kind, problem.device):
+            chosen["fused"] = True
+        construct: Callable[..., Optimizer] = kind
+        return construct(list(problem.parameters.values()), **chosen)
+
+    return build
+
+
+def _has_fused(kind: type[Optimizer], device: torch.device) -> bool:
+    """Whether torch has one kernel for the whole update; Adagrad's is for the CPU only."""
+    ours = kind.__module__.startswith("torch.optim")
+    takes = "fused" in inspect.signature(kind).parameters
+    return ours and takes and (device.type == "cpu" or kind is not torch.optim.Adagrad)
+
+
+class OptimizerSubmission:
+    """A torch optimizer, with a schedule if wished, as a submission.
+
+    Each step draws one batch, takes the gradient of its loss and updates. The schedule's factor at
+    the share of the horizon spent is set on every group's rate before the update. An optimizer
+    whose `step` must have a closure (L-BFGS) gets one that computes the same batch again.
+    """
+
+    def __init__(self, build: Build, place: str = "", rules: Collection[str] = RULES) -> None:
+        self._build = build
+        self._place = place
+        self._rules = rules
+        self._schedule: Schedule | None = None
+        self._base_rates: list[float] = []
+
+    @property
+    def averages_weights(self) -> bool:
+        """Whether the optimizer has a mode in which the parameters are an average."""
+        return callable(getattr(self._optimizer, "eval", None))
+
+    def setup(self, problem: TorchProblem, hyperparameters: Hyperparameters) -> None:
+        """Build the optimizer over the live parameters."""
+        self._problem = problem
+        self._loss = problem.uncounted_loss
+        check_rule(hyperparameters, self._rules)
+        self._wrapper = OptimizerWrapper(problem, hyperparameters)
+        built = self._build(self._wrapper.view, hyperparameters)
+        self._optimizer, self._schedule = built if isinstance(built, tuple) else (built, None)
+        if not isinstance(self._optimizer, Optimizer):
+            raise HarnessError(
+                f"{self._place}: build returned {type(self._optimizer).__name__}",
+                "it must return a torch.optim.Optimizer, or a pair of one and a schedule",
+            )
+        self._base_rates = [group["lr"] for group in self._optimizer.param_groups]
+        self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
+        self._needs_closure = _needs_closure(self._optimizer)
+        self._set_mode("train")
+
+    def step(self, stream: TorchStream) -> Tensor:
+        """One batch, one update; the loss before it, still on the device."""
+        problem = self._problem
+        batch = stream.next()
+        optimizer: Any = self._optimizer
+        wrapper = self._wrapper
+        if self._schedule is not None:
+            self._set_rates(self._schedule(problem.budget.progress(self._horizon)))
+
+        def loss_and_gradient() -> Tensor:
+            optimizer.zero_grad()
+            loss = self._loss(batch)
+            loss.backward()
+            wrapper.take_gradients()
+            problem.note_passes(1, 1, batch.targets.shape[0])
+            return loss
+
+        def published_loss_and_gradient() -> Tensor:
+            wrapper.publish()
+            return loss_and_gradient()
+
+        if self._needs_closure:
+            loss: Tensor = optimizer.step(published_loss_and_gradient)
+        else:
+            loss = loss_and_gradient()
+            optimizer.step()
+        wrapper.publish()
+        return loss.detach()
+
+    def eval_parameters(self) -> Mapping[str, Tensor]:
+        """The live parameters, or the optimizer's average where it has modes to switch to one."""
+        if not self._set_mode("eval"):
+            return self._problem.parameters
+        self._wrapper.publish()
+        evaluated = {name: live.detach().clone() for name, live in self._problem.parameters.items()}
+        self._set_mode("train")
+        self._wrapper.publish()
+        return evaluated
+
+    def learning_rate(self) -> float | None:
+        """The first group's rate."""
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """The optimizer's state, the parameters, and the schedule's state if it has one."""
+        return {
+            "optimizer": self._optimizer.state_dict(),
+            "parameters": dict(self._problem.parameters),
+            "trained": self._wrapper.state_dict(),
+            "schedule": schedule_state(self._schedule),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put all back."""
+        assign(self._problem, state["parameters"])
+        self._wrapper.load_state_dict(state["trained"])
+        self._optimizer.load_state_dict(dict(state["optimizer"]))
+        load_schedule_state(self._schedule, state["schedule"])
+
+    def _set_rates(self, factor: float) -> None:
+        for group, base in zip(self._optimizer.param_groups, self._base_rates, strict=True):
+            group["lr"] = base * factor
+
+    def _set_mode(self, mode: str) -> bool:
+        """Schedule-free optimizers keep the average apart: `train()` and `eval()` swap it in."""
+        switch = getattr(self._optimizer, mode, None)
+        if callable(switch):
+            switch()
+        return callable(switch)
+
+
+def _needs_closure(optimizer: Optimizer) -> bool:
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty

@@ -1,0 +1,221 @@
+"""The submission's view of a workload in torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from harness.frameworks.base import ModelSource
+from harness.frameworks.model_source import (
+    buffers_of,
+    build,
+    check_shapes,
+    layers_of,
+    shapes_of,
+    specs_of,
+)
+from harness.frameworks.torch.captures import capture_layers
+from harness.frameworks.torch.loss import loss_of
+from harness.submission.interface import Batch, BudgetView, Capture, Evaluation
+from workloads.fused_torch import twice_differentiable
+from workloads.modules_torch import BatchNorm2d, untracked
+from workloads.parameters import STATISTICS_MOMENTUM
+
+
+def build_model(source: ModelSource, device: torch.device) -> nn.Module:
+    """A workload's model on the device, its parameters checked against the declared ones."""
+    model: nn.Module = build(source, "torch").to(device)
+    wanted = buffers_of(source)
+    shapes = {name: tuple(value.shape) for name, value in model.named_parameters()}
+    shapes |= {n: tuple(value.shape) for n, value in model.named_buffers() if n in wanted}
+    check_shapes(shapes_of(source), shapes, f"{source.package}.model_torch")
+    return model
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object] | None:
+    """A reusable context of the declared precision; None where float32 needs none."""
+    if precision == "float32":
+        return None
+    return torch.autocast(device.type, dtype=getattr(torch, precision))
+
+
+class TorchProblem:
+    """Model, parameters, loss and budget of one trial (`harness.submission.interface.Problem`).
+
+    Attributes:
+        model: the live module; hooks may be registered on its layers.
+        parameters: its parameters by name, in the declared order.
+        buffers: its running statistics by name; `batch_loss` moves them, `evaluate` does not.
+        generator: a generator of the device for the submission's own draws, seeded from `seed`.
+    """
+
+    def __init__(
+        self,
+        source: ModelSource,
+        budget: BudgetView,
+        batch_size: int,
+        examples: int,
+        seed: int,
+        *,
+        device: torch.device,
+    ) -> None:
+        self.model = build_model(source, device)
+        self.specs = specs_of(source)
+        live = dict(self.model.named_parameters())
+        self.parameters = {name: live[name] for name in self.specs}
+        buffers = dict(self.model.named_buffers())
+        self.buffers = {name: buffers[name] for name in buffers_of(source)}
+        self._norms = tuple(m for m in self.model.modules() if isinstance(m, BatchNorm2d))
+        self.layers = layers_of(source)
+        self.loss = loss_of(source.loss)
+        self.budget = budget
+        self.batch_size = batch_size
+        self.train_examples = examples
+        self.seed = seed
+        self.device = device
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self._autocast = autocast(source.precision, device)
+        self._value = self.loss.value
+        self._compiled = torch.compile(self.model) if source.is_compiled else None
+        self._call: Callable[[Tensor], Tensor] = self._compiled or self.model
+        self.reset_counts()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Passes since training began: `forward`, `backward`, and `examples` sent forward.
+
+        Counted are `batch_loss` and `evaluate` and the backward passes through what they return,
+        those that a `torch.func` transform runs included.
+        """
+        return {
+            "forward": self._forwards,
+            "backward": self._backwards,
+            "examples": self._examples,
+        }
+
+    def reset_counts(self) -> None:
+        """Start counting passes anew."""
+        self._forwards = self._backwards = self._examples = 0
+
+    def note_passes(self, forward: int, backward: int, examples: int) -> None:
+        """Count passes made through `uncounted_loss`; `examples` were sent forward in all."""
+        self._forwards += forward
+        self._backwards += backward
+        self._examples += examples
+
+    def batch_loss(self, batch: Batch[Tensor]) -> Tensor:
+        """The mean loss of the live model in the declared precision: a forward pass, a scalar."""
+        return self.forward(batch).loss
+
+    def forward(self, batch: Batch[Tensor]) -> Evaluation[Tensor]:
+        """Logits and mean loss of the live model, in training: it moves running statistics.
+
+        The graph can be differentiated once, several times with `retain_graph` (for other targets,
+        say); `evaluate` gives one that can be differentiated twice, at the cost of fused kernels.
+        """
+        logits = self._counted(self._logits(self._call, batch.inputs))
+        return Evaluation(logits, self._value(logits, batch.targets))
+
+    def uncounted_loss(self, batch: Batch[Tensor]) -> Tensor:
+        """`batch_loss` without the hook that counts, for loops that call `note_passes`."""
+        return self._value(self._logits(self._call, batch.inputs), batch.targets)
+
+    def evaluate(
+        self,
+        parameters: Mapping[str, Tensor],
+        batch: Batch[Tensor],
+        random: torch.Generator | None = None,
+    ) -> Evaluation[Tensor]:
+        """Forward pass as a function of parameters: differentiable twice, by torch.func too.
+
+        For that, fused kernels give way to plain operations of the same numbers.
+
+        Batch normalisation uses the batch and leaves the running statistics as they are: a
+        submission that trains through this alone sets `averages_weights`.
+
+        Args:
+            parameters: values by name; those left out are the live ones.
+            batch: inputs (batch, ...) and targets.
+            random: its state, which stays as it is, is the random state of the pass; with None
+                the global generator is drawn from.
+        """
+        with (
+            untracked(self._norms),
+            twice_differentiable(self.model),
+            self._random_state(random),
+        ):
+            logits = self._counted(self._logits(_Functional(self.model, parameters), batch.inputs))
+        return Evaluation(logits, self.loss.value(logits, batch.targets))
+
+    def recompute_statistics(
+        self, parameters: Mapping[str, Tensor], batches: Sequence[Batch[Tensor]]
+    ) -> None:
+        """Set `buffers` to the mean statistics that some batches have under the parameters."""
+        with torch.no_grad():
+            for number, batch in enumerate(batches, start=1):
+                for norm in self._norms:
+                    norm.momentum = 1.0 / number
+                self._counted(self._logits(_Functional(self.model, parameters), batch.inputs))
+        for norm in self._norms:
+            norm.momentum = STATISTICS_MOMENTUM
+
+    @contextmanager
+    def capture(self, names: Sequence[str] | None = None) -> Iterator[dict[str, Capture[Tensor]]]:
+        """Record layers' inputs and output-gradients in a `with` block; all layers by default.
+
+        The dictionary that it gives is filled anew, by layer, in each backward pass through a
+        forward pass made in the block; a second one through a kept graph (with sampled targets,
+        say) replaces the gradients. Passes in the block are not compiled: hooks must fire.
+        """
+        self._call = self.model
+        try:
+            with capture_layers(self.model, self.layers, names) as captures:
+                yield captures
+        finally:
+            self._call = self._compiled or self.model
+
+    def _logits(self, model: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+        if self._autocast is None:
+            return model(inputs)
+        with self._autocast:
+            return model(inputs).float()
+
+    def _counted(self, logits: Tensor) -> Tensor:
+        self._forwards += 1
+        self._examples += logits.shape[0]
+        node = logits.grad_fn
+        if node is not None:
+            node.register_prehook(self._saw_backward)
+        return logits
+
+    def _saw_backward(self, _: tuple[Tensor, ...]) -> None:
+        self._backwards += 1
+
+    def _random_state(self, random: torch.Generator | None) -> AbstractContextManager[object]:
+        return nullcontext() if random is None else _global_shapes_of(random, self.device)
+
+
+class _Functional:
+    """A module called with other parameters in place of its own."""
+
+    def __init__(self, module: nn.Module, parameters: Mapping[str, Tensor]) -> None:
+        self.module = module
+        self.parameters = dict(parameters)
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = torch.func.functional_call(self.module, self.parameters, (inputs,))
+        return logits
+
+
+@contextmanager
+def _global_shapes_of(random: torch.Generator, device: torch.device) -> Iterator[None]:
+    on_device = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_device else []):
+        if on_device:
+            torch.cuda.set_rng_state(random.get_state(), device)
+        else:
+            torch.set_rng_state(random.get_state())
+        yield

@@ -1,0 +1,147 @@
+"""The training stream in torch: examples gathered by the instance's order."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harness.frameworks.base import Examples
+from harness.frameworks.crops import PADDING_VALUE, crop_side, epoch_crops
+from harness.frameworks.order import Order
+from harness.submission.interface import Batch
+from workloads.spec import Augmentation
+
+
+class TorchSplit:
+    """One split, on the device or memory-mapped on the host, from which batches are gathered.
+
+    Unsigned integers, tokens, are int32 on the device; targets leave it as int64.
+    """
+
+    def __init__(self, examples: Examples, device: torch.device) -> None:
+        self._device = device
+        self._mapped = examples if examples.is_mapped else None
+        if self._mapped is None:
+            self.inputs = _on_device(examples.inputs, device)
+            self.targets = _on_device(examples.targets, device)
+
+    def take(self, index: Tensor) -> Batch[Tensor]:
+        """The examples at places (batch,)."""
+        if self._mapped is not None:
+            places = index.cpu().numpy()
+            inputs = _on_device(self._mapped.inputs[places], self._device)
+            return Batch(inputs, _on_device(self._mapped.targets[places], self._device).long())
+        inputs = self.inputs.index_select(0, index)
+        return Batch(inputs, self.targets.index_select(0, index).long())
+
+    def part(self, start: int, stop: int) -> Batch[Tensor]:
+        """The examples from a place to another."""
+        if self._mapped is not None:
+            return self.take(torch.arange(start, min(stop, len(self._mapped.targets))))
+        return Batch(self.inputs[start:stop], self.targets[start:stop].long())
+
+
+def _on_device(array: object, device: torch.device) -> Tensor:
+    tensor = torch.tensor(array)
+    is_token = tensor.dtype in {torch.uint16, torch.uint32}
+    return tensor.to(torch.int32).to(device) if is_token else tensor.to(device)
+
+
+class TorchCrops:
+    """The random crops of one epoch at a time, by place in it."""
+
+    def __init__(self, order: Order, side: int, how: Augmentation, device: torch.device) -> None:
+        self._order, self._side, self._how, self._device = order, side, how, device
+        self._run = torch.arange(crop_side(side, how), device=device)
+        self.enter(0)
+
+    def enter(self, epoch: int) -> None:
+        """Draw another epoch's crops."""
+        drawn = epoch_crops(self._order.seed, epoch, self._order.examples, self._side, self._how)
+        self._top, self._left, self._mirrored = (
+            torch.from_numpy(part).to(self._device) for part in drawn
+        )
+
+    def __call__(self, images: Tensor, start: int) -> Tensor:
+        """Crop images (batch, channels, height, width), the first of which is at a place."""
+        here = slice(start, start + len(images))
+        run, pad = self._run, (self._how.crop_padding,) * 4
+        rows = self._top[here, None] + run
+        columns = self._left[here, None] + torch.where(self._mirrored[here, None], run.flip(0), run)
+        padded = torch.nn.functional.pad(images, pad, value=PADDING_VALUE)
+        image = torch.arange(len(images), device=images.device)[:, None, None, None]
+        channel = torch.arange(images.shape[1], device=images.device)[:, None, None]
+        return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+class TorchStream:
+    """Endless batches; what comes next depends on the position alone, not on batch sizes.
+
+    Each epoch's permutation goes to the device once; a step slices it and gathers.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        order: Order,
+        batch_size: int,
+        device: torch.device,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        self.position = 0
+        self.batch_size = batch_size
+        self._split = TorchSplit(examples, device)
+        self._order = order
+        self._examples = order.examples
+        self._epoch = -1
+        self._offset = self._examples
+        self._permutation = torch.empty(0, dtype=torch.int64, device=device)
+        self._crop = (
+            TorchCrops(order, examples.inputs.shape[-1], augmentation, device)
+            if augmentation is not None
+            else None
+        )
+
+    def next(self, batch_size: int | None = None) -> Batch[Tensor]:
+        """The next examples: as many as asked for, or the workload's batch size."""
+        count = self.batch_size if batch_size is None else batch_size
+        if self._offset + count <= self._examples:
+            batch = self._within_epoch(count)
+        else:
+            batch = self._across_epochs(count)
+        self.position += count
+        return batch
+
+    def seek(self, position: int) -> None:
+        """Go on from another position."""
+        epoch, offset = divmod(position, self._examples)
+        self._epoch = epoch - 1
+        self._next_epoch()
+        self.position, self._offset = position, offset
+
+    def _within_epoch(self, count: int) -> Batch[Tensor]:
+        start = self._offset
+        self._offset += count
+        batch = self._split.take(self._permutation[start : self._offset])
+        if self._crop is None:
+            return batch
+        return Batch(self._crop(batch.inputs, start), batch.targets)
+
+    def _across_epochs(self, count: int) -> Batch[Tensor]:
+        parts = []
+        while count > 0:
+            if self._offset == self._examples:
+                self._next_epoch()
+            part = min(count, self._examples - self._offset)
+            parts.append(self._within_epoch(part))
+            count -= part
+        inputs, targets = zip(*parts, strict=True)
+        return Batch(torch.cat(inputs), torch.cat(targets))
+
+    def _next_epoch(self) -> None:
+        self._epoch += 1
+        self._offset = 0
+        permutation = torch.from_numpy(self._order.epoch(self._epoch))
+        self._permutation = permutation.to(self._permutation.device)
+        if self._crop is not None:
+            self._crop.enter(self._epoch)

@@ -1,0 +1,108 @@
+"""What wraps any torch optimizer: clipping, parametrisation, averages."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.core.errors import HarnessError
+from harness.frameworks.torch.problem import TorchProblem
+from harness.submission.averages import Values
+from harness.submission.interface import Hyperparameters
+from harness.submission.parametrisation import Scaling, scalings
+
+
+class TorchArithmetic:
+    """`harness.submission.averages.Arithmetic`, in as few launches as torch allows."""
+
+    def copy(self, values: Mapping[str, Tensor]) -> Values:
+        """Copies that later steps do not change."""
+        return {name: value.detach().clone() for name, value in values.items()}
+
+    @torch.no_grad()
+    def towards(self, average: Values, values: Mapping[str, Tensor], weight: float) -> Values:
+        """average + weight (values - average), in place."""
+        torch._foreach_lerp_(list(average.values()), [values[n] for n in average], weight)
+        return average
+
+    @torch.no_grad()
+    def shifted(
+        self, average: Values, values: Mapping[str, Tensor], start: Values, weight: float
+    ) -> Values:
+        """average + weight (values - start), new tensors."""
+        way = torch._foreach_sub([values[n] for n in average], [start[n] for n in average])
+        moved = torch._foreach_add(list(average.values()), way, alpha=weight)
+        return dict(zip(average, moved, strict=True))
+
+
+def scale_start(problem: TorchProblem, found: Mapping[str, Scaling]) -> None:
+    """Multiply the live parameters by a parametrisation's factors on their start."""
+    with torch.no_grad():
+        for name, scaling in found.items():
+            problem.parameters[name].mul_(scaling.initial)
+
+
+def prepare_class(problem: TorchProblem, hyperparameters: Hyperparameters) -> None:
+    """Give the parameters of a class of door 3 the start that the point asks for."""
+    scale_start(problem, scalings(problem.specs, hyperparameters))
+
+
+class OptimizerWrapper:
+    """Between the problem and a torch optimizer: what the optimizer trains, and its gradients.
+
+    Args:
+        problem: the problem; its live parameters W are scaled to a parametrisation's start.
+        hyperparameters: `clip`, the largest global norm of dL/dW (0 for none), and
+            `parametrisation`.
+    """
+
+    def __init__(self, problem: TorchProblem, hyperparameters: Hyperparameters) -> None:
+        self._live = problem.parameters
+        self._clip = float(hyperparameters.get("clip", 0.0))
+        if self._clip < 0.0:
+            raise HarnessError(f"clip is {self._clip}", "allowed: 0 (off) or a largest norm")
+        found = scalings(problem.specs, hyperparameters)
+        scale_start(problem, found)
+        self._multipliers = {n: s.multiplier for n, s in found.items() if s.multiplier != 1.0}
+        self._trained = {
+            name: nn.Parameter(self._live[name].detach() / multiplier)
+            for name, multiplier in self._multipliers.items()
+        }
+        self.view = self._view(problem)
+        """The problem as `build` sees it: its parameters are those to be trained, w."""
+
+    def _view(self, problem: TorchProblem) -> TorchProblem:
+        if not self._trained:
+            return problem
+        view = copy.copy(problem)
+        view.parameters = {**problem.parameters, **self._trained}
+        return view
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Put A w into the live parameters; nothing where the two are one."""
+        for name, trained in self._trained.items():
+            torch.mul(trained, self._multipliers[name], out=self._live[name].detach())
+
+    def take_gradients(self) -> None:
+        """After a backward pass: clip, and give the optimizer A dL/dW."""
+        if self._clip > 0.0:
+            nn.utils.clip_grad_norm_(self._live.values(), self._clip)
+        for name, trained in self._trained.items():
+            gradient, self._live[name].grad = self._live[name].grad, None
+            trained.grad = None if gradient is None else gradient.mul_(self._multipliers[name])
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is trained in other coordinates."""
+        return dict(self._trained)
+
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Put it back."""
+        for name, trained in self._trained.items():
+            trained.copy_(state[name])
+        self.publish()

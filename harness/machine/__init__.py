@@ -1,0 +1,1 @@
+"""The machine that trials run on: how fast it trains."""

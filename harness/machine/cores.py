@@ -1,0 +1,128 @@
+"""Processor cores: which this process may use, which of them a trial gets for itself.
+
+A trial on the CPU pins its worker to as many cores as it has threads, and its referee to the others
+where these suffice. Trials that run at once claim their cores from the whole machine: a claim is a
+name that the kernel gives to one process at a time (an abstract socket) and takes back when that
+process ends, however it ends. Containers with networks of their own do not see each other's claims.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_TOPOLOGY = Path("/sys/devices/system/cpu")
+_CLAIM = "guided-descent-core-"
+
+
+@dataclass(frozen=True)
+class Cores:
+    """How a trial is pinned."""
+
+    worker: tuple[int, ...]
+    referee: tuple[int, ...]
+    shared: tuple[int, ...] = ()
+    """Those of the worker's that another trial has claimed: there were not enough."""
+
+
+@cache
+def allowed_cores() -> tuple[int, ...]:
+    """The cores that this process was started with; pinning itself does not change them."""
+    return tuple(sorted(os.sched_getaffinity(0)))
+
+
+@contextmanager
+def pinned(threads: int) -> Iterator[Cores]:
+    """Claim cores for a trial, and keep this process, its referee, off them meanwhile.
+
+    The worker pins itself, to what is returned. A referee whose own cores would be fewer than its
+    threads keeps all: it computes only while the worker is frozen.
+
+    Args:
+        threads: with how many referee and worker compute.
+    """
+    with claimed(threads) as (worker, shared):
+        others = tuple(core for core in allowed_cores() if core not in worker)
+        referee = others if len(others) >= threads else allowed_cores()
+        _keep_to(referee)
+        try:
+            yield Cores(worker, referee, shared)
+        finally:
+            _keep_to(allowed_cores())
+
+
+@contextmanager
+def claimed(count: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Claim so many cores, or all; those that others have claimed only if there are not enough.
+
+    Yields:
+        the cores, and which of them are claimed by others too.
+    """
+    with ExitStack() as held:
+        own, taken = list[int](), list[int]()
+        for core in _in_order(allowed_cores()):
+            if len(own) == count:
+                break
+            claim = _claim(core)
+            if claim is None:
+                taken.append(core)
+            else:
+                held.enter_context(claim)
+                own.append(core)
+        shared = taken[: count - len(own)]
+        yield tuple(sorted(own + shared)), tuple(sorted(shared))
+
+
+def taken_cores() -> tuple[int, ...]:
+    """The allowed cores that a running trial has claimed."""
+    names = Path("/proc/net/unix").read_text("utf-8", errors="replace").split()
+    return tuple(core for core in allowed_cores() if f"@{_CLAIM}{core}" in names)
+
+
+def text(cores: Collection[int]) -> str:
+    """Cores in words, as `taskset` takes them: `0-3,8`."""
+    parts: list[list[int]] = []
+    for core in sorted(cores):
+        if parts and parts[-1][-1] == core - 1:
+            parts[-1][1:] = [core]
+        else:
+            parts.append([core])
+    return ",".join("-".join(map(str, part)) for part in parts) or "none"
+
+
+def _keep_to(cores: Collection[int]) -> None:
+    """Pin every thread of this process: those that a framework has started, too."""
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(int(thread.name), cores)
+
+
+def _claim(core: int) -> socket.socket | None:
+    """Hold the machine's name for a core; None if another process does."""
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0{_CLAIM}{core}")
+    except OSError:
+        claim.close()
+        return None
+    return claim
+
+
+def _in_order(cores: Collection[int]) -> list[int]:
+    """First one hardware thread of each core, then the second ones: siblings share a core."""
+    return sorted(cores, key=lambda core: (_siblings(core).index(core), core))
+
+
+def _siblings(core: int) -> list[int]:
+    """The hardware threads of a core's core, itself among them."""
+    try:
+        words = (_TOPOLOGY / f"cpu{core}/topology/thread_siblings_list").read_text("ascii")
+        ranges = [list(map(int, part.split("-"))) for part in words.split(",")]
+    except (OSError, ValueError):
+        return [core]
+    return [number for ends in ranges for number in range(ends[0], ends[-1] + 1)]

@@ -1,0 +1,70 @@
+"""What machine and what software a trial ran on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from harness.core.canonical import sha256_json
+from harness.core.content import sha256_content
+from harness.machine.cores import allowed_cores
+from harness.machine.variables import kernel_variables
+
+PACKAGES = ("guided-descent", "numpy", "scipy", "torch", "jax", "jaxlib", "optax")
+
+
+def hardware(device: str) -> dict[str, Any]:
+    """The machine as a benchmark sees it: processor, cores allowed, memory, accelerator."""
+    return {
+        "processor": _processor(),
+        "machine": platform.machine(),
+        "cores": len(allowed_cores()),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "device": device.partition(":")[0],
+        "accelerator": _accelerator() if device.startswith("cuda") else None,
+    }
+
+
+def fingerprint(device: str) -> str:
+    """A short hash of the hardware; records of different fingerprints are not scored together."""
+    return sha256_json(hardware(device))[:12]
+
+
+@cache
+def environment() -> dict[str, Any]:
+    """Versions of what a trial runs on, variables that steer it, and the harness's own hash."""
+    root = Path(__file__).parents[1]
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "packages": {name: _version(name) for name in PACKAGES},
+        "variables": kernel_variables(),
+        "harness_hash": sha256_content(root, root.rglob("*.py")),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def _accelerator() -> str | None:
+    """The name that NVIDIA's driver gives the first visible GPU."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0] or "0"
+    for index, folder in enumerate(sorted(Path("/proc/driver/nvidia/gpus").glob("*"))):
+        if str(index) == visible:
+            lines = (folder / "information").read_text(encoding="utf-8").splitlines()
+            return next((li.partition(":")[2].strip() for li in lines if li[:5] == "Model"), None)
+    return None

@@ -1,0 +1,75 @@
+"""The speed probe: a fixed piece of work whose time tells how fast the machine is at the moment.
+
+Each thread makes its own matrix products, as training does, and copies more than a cache holds.
+It runs before and after each trial, off the clock, while the worker is frozen; two that differ
+show that the machine changed in between. It says nothing of how fast the machine trains: that is
+`harness.speed.factor`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+VERSION = 1
+"""Another version's times do not compare."""
+SIDE = 384
+PRODUCTS = 16
+COPIED_BYTES = 16 * 2**20
+COPIES = 2
+REPEATS = 5
+
+
+def speed_probe_s(threads: int, cores: Collection[int] = ()) -> float:
+    """The median wall seconds of one round of the work, all threads at once.
+
+    Args:
+        threads: how many threads work: as many as a trial's.
+        cores: those that they work on; any by default.
+    """
+    return median(rounds_s(threads, REPEATS, cores))
+
+
+def rounds_s(threads: int, repeats: int, cores: Collection[int] = ()) -> list[float]:
+    """The wall seconds of each round, after one round that is not timed.
+
+    A round takes as long as the slowest of its threads.
+    """
+    works = [_Work() for _ in range(threads)]
+
+    def keep() -> None:
+        if cores:
+            os.sched_setaffinity(0, cores)
+
+    with (
+        threadpool_limits(limits=1),
+        ThreadPoolExecutor(threads, initializer=keep) as pool,
+    ):
+        found = [max(pool.map(_Work.round_s, works)) for _ in range(repeats + 1)]
+    return found[1:]
+
+
+class _Work:
+    """One thread's share of the work."""
+
+    def __init__(self) -> None:
+        random = np.random.default_rng(0)
+        self._left = random.standard_normal((SIDE, SIDE), dtype=np.float32) / SIDE
+        self._right, self._product = self._left.T.copy(), np.empty_like(self._left)
+        self._source = np.zeros(COPIED_BYTES, dtype=np.uint8)
+        self._copy = np.empty_like(self._source)
+
+    def round_s(self) -> float:
+        """One round; its seconds."""
+        start_s = time.perf_counter()
+        for _ in range(PRODUCTS):
+            np.matmul(self._left, self._right, out=self._product)
+        for _ in range(COPIES):
+            np.copyto(self._copy, self._source)
+        return time.perf_counter() - start_s

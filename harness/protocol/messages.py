@@ -1,0 +1,173 @@
+"""What referee and worker say to each other: frozen messages, checked field by field.
+
+to the worker      HELLO, WARM_UP, LOAD, RESTORE, GO, STOP, PROFILE
+to the referee     READY, WARM, SNAPSHOT, STOPPED, PROFILED, FAILED
+
+What the worker says is hostile input; every field has a type and a bound here, and tensors are
+checked against the model by the referee.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from harness.submission.reference import Framework, Scalar
+from workloads.spec import Augmentation, Frozen, Sizes
+
+Seconds = Annotated[float, Field(ge=0.0, le=1e7, allow_inf_nan=False)]
+StepCount = Annotated[int, Field(ge=0, le=2**53)]
+Text = Annotated[str, Field(max_length=4000)]
+StateText = Annotated[str, Field(max_length=2**22, pattern=r"^[ -~]*$")]
+"""JSON in ASCII, which only a worker reads."""
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Hello(Frozen):
+    """The problem: model, submission, sizes; nothing of the data."""
+
+    kind: Literal["HELLO"] = "HELLO"
+    framework: Framework
+    device: str
+    threads: int
+    package: str
+    sizes: Sizes
+    loss: str
+    precision: Literal["float32", "bfloat16"]
+    batch_size: int
+    train_examples: int
+    input_shape: tuple[int, ...]
+    input_dtype: str
+    target_shape: tuple[int, ...]
+    classes: int
+    compile: bool
+    augmentation: Augmentation | None
+    resident_gib: float
+    submission: str
+    hyperparameters: dict[str, Scalar]
+    seed: str
+    budget_s: float
+    budget_steps: int | None
+
+
+class WarmUp(Frozen):
+    """Compile on random batches, for at most `cap_s` seconds."""
+
+    kind: Literal["WARM_UP"] = "WARM_UP"
+    cap_s: Seconds
+
+
+class Load(Frozen):
+    """The real parameters and buffers (this message's tensors), and where the examples lie."""
+
+    kind: Literal["LOAD"] = "LOAD"
+    train_folder: str
+
+
+class Restore(Frozen):
+    """A checkpoint of this trial, whose referee had died: text, and this message's tensors."""
+
+    kind: Literal["RESTORE"] = "RESTORE"
+    state: StateText
+
+
+class Go(Frozen):
+    """Train until told to stop, or until a step; `share` of the budget is spent already.
+
+    The next snapshot is to hold the worker's state if that takes at most `checkpoint_bytes`.
+    """
+
+    kind: Literal["GO"] = "GO"
+    share: float
+    until_step: int | None = None
+    checkpoint_bytes: int = 0
+
+
+class Stop(Frozen):
+    """Finish the step, synchronise, hand over a snapshot."""
+
+    kind: Literal["STOP"] = "STOP"
+    reason: Literal["grid", "budget", "end"]
+
+
+class Profile(Frozen):
+    """The trial is over: make a few more steps, at most so many seconds, with stopwatches."""
+
+    kind: Literal["PROFILE"] = "PROFILE"
+    steps: int
+    cap_s: Seconds
+
+
+class Ready(Frozen):
+    """HELLO: the submission is imported and the model built; LOAD: the data are resident.
+
+    RESTORE: the state is back.
+    """
+
+    kind: Literal["READY"] = "READY"
+
+
+class Warm(Frozen):
+    """Warm-up is over."""
+
+    kind: Literal["WARM"] = "WARM"
+    compile_s: Seconds
+    steps: StepCount
+
+
+class Snapshot(Frozen):
+    """Evaluation parameters and buffers, as this message's tensors, after a number of steps."""
+
+    kind: Literal["SNAPSHOT"] = "SNAPSHOT"
+    step: StepCount
+    state: StateText | None = None
+    """The worker's state, if it was asked for; its tensors' names begin with `state/`."""
+    no_state: Text = ""
+    """Why it is not there."""
+
+
+class Stopped(Frozen):
+    """The worker is frozen. What follows is claimed by it, not measured."""
+
+    kind: Literal["STOPPED"] = "STOPPED"
+    step: StepCount
+    examples: StepCount
+    train_loss: Number | None = None
+    learning_rate: Number | None = None
+    forwards: StepCount = 0
+    backwards: StepCount = 0
+
+
+class Profiled(Frozen):
+    """What some steps spent in all, on drawing data, and on forward and backward passes.
+
+    `passes_s` is None where passes and update are one compiled program, or none was seen.
+    """
+
+    kind: Literal["PROFILED"] = "PROFILED"
+    steps: StepCount
+    steps_s: Seconds
+    data_s: Seconds
+    passes_s: Seconds | None = None
+
+
+class Failed(Frozen):
+    """The submission raised; the worker's last words."""
+
+    kind: Literal["FAILED"] = "FAILED"
+    cause: Literal["exception", "out_of_memory"]
+    error: Text
+    frame: Text
+
+
+ToWorkerMessage = Hello | WarmUp | Load | Restore | Go | Stop | Profile
+ToRefereeMessage = Ready | Warm | Snapshot | Stopped | Profiled | Failed
+Message = ToWorkerMessage | ToRefereeMessage
+
+TO_WORKER: TypeAdapter[ToWorkerMessage] = TypeAdapter(
+    Annotated[ToWorkerMessage, Field(discriminator="kind")]
+)
+TO_REFEREE: TypeAdapter[ToRefereeMessage] = TypeAdapter(
+    Annotated[ToRefereeMessage, Field(discriminator="kind")]
+)

@@ -1,0 +1,1 @@
+"""Where workloads, suites and submissions come from, this package's and others'."""

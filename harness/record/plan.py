@@ -1,0 +1,40 @@
+"""The plan in a store: in ledger and folders before anything runs; what of it is still missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.plan.trial import Trial, TrialRecord
+from harness.record.ledger import Ledger
+from harness.record.store import TRIAL_FILE, read_record, refuse_other_versions, write_record
+
+
+def write_plan(trials: Iterable[Trial], store: Path) -> None:
+    """Enter each trial in the ledger and write its `trial.json`, before anything runs.
+
+    A file that exists is left alone: it is this trial's, whose identity is in the folder's name.
+
+    Raises:
+        HarnessError: the store cannot be written, or has trials of another version's form.
+    """
+    refuse_other_versions(store)
+    trials = tuple(trials)
+    Ledger(store).plan(trials)
+    for trial in trials:
+        folder = store / trial.folder
+        if not (folder / TRIAL_FILE).exists():
+            write_record(folder, TrialRecord(identity=trial.identity, trial=trial))
+
+
+def record_of(trial: Trial, store: Path) -> TrialRecord:
+    """What the store holds of a trial; a record without a result if it has not finished."""
+    path = store / trial.folder / TRIAL_FILE
+    if not path.exists():
+        return TrialRecord(identity=trial.identity, trial=trial)
+    return read_record(path)
+
+
+def unfinished(trials: Iterable[Trial], store: Path) -> tuple[Trial, ...]:
+    """The trials that still have to run, in their order."""
+    return tuple(trial for trial in trials if record_of(trial, store).result is None)

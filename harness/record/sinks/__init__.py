@@ -1,0 +1,1 @@
+"""Other forms in which a trial's events are written."""

@@ -1,0 +1,81 @@
+"""TensorBoard events of one trial, written as its record grows."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorboard.compat.proto.event_pb2 import Event as EventProto
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from harness.core.errors import CannotWriteError
+
+
+class Board:
+    """Turns snapshot and evaluation events into scalars over steps.
+
+    Written at once and not by a thread of TensorBoard's, which would die with a traceback of its
+    own on a full disk, and would compute beside the trial.
+
+    Raises:
+        HarnessError: the file cannot be written; so do all its methods.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        now_s = time.time()
+        self._path = folder / f"events.out.tfevents.{now_s:.6f}.{os.getpid()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("wb", buffering=0)
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        self._records = RecordWriter(self._file)
+        self._write(EventProto(wall_time=now_s, file_version="brain.Event:2"))
+
+    def show(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Write the scalars of one event, if it has any."""
+        if kind == "snapshot":
+            claims = data["claims"]
+            self._scalars(
+                data["step"],
+                {
+                    "claimed/train_loss": claims["train_loss"],
+                    "claimed/learning_rate": claims["learning_rate"],
+                    "budget/share": data["share"],
+                    "budget/timed_s": data["timed_s"],
+                },
+            )
+        elif kind == "evaluation":
+            groups = ("validation", "test", "probe")
+            found = {f"{g}/{k}": v for g in groups for k, v in data.get(g, {}).items()}
+            self._scalars(data["step"], found)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _scalars(self, step: int, values: Mapping[str, float | None]) -> None:
+        summary = Summary(
+            value=[
+                Summary.Value(tag=tag, simple_value=value)
+                for tag, value in values.items()
+                if value is not None
+            ]
+        )
+        self._write(EventProto(wall_time=time.time(), step=step, summary=summary))
+
+    def _write(self, event: EventProto) -> None:
+        try:
+            self._records.write(event.SerializeToString())
+        except OSError as error:
+            raise self._cannot_write(error) from error
+
+    def _cannot_write(self, error: OSError) -> CannotWriteError:
+        return CannotWriteError(
+            f"cannot write {self._path}: {error}",
+            "free some space and run the same command again; finished trials are kept",
+        )

@@ -1,0 +1,31 @@
+"""What the referee brings to a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.frameworks.base import Evaluator, Parameters
+from harness.protocol.messages import Hello
+from harness.referee.idle import IdleProbe
+from harness.referee.monitor import Reading
+
+
+@dataclass(frozen=True)
+class TrialContext:
+    """What the referee brings to a trial."""
+
+    hello: Hello
+    train_folder: Path
+    parameters: Parameters
+    shapes: Mapping[str, tuple[int, ...]]
+    """Of what a snapshot must hold: parameters, then buffers."""
+    evaluator: Evaluator
+    splits: tuple[str, ...]
+    reading: Reading
+    """Reads the machine's conditions."""
+    idle: IdleProbe
+    """Looks whether the device is idle."""
+    begun_s: float
+    """When the attempt began, by `time.monotonic`."""

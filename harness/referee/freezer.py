@@ -1,0 +1,61 @@
+"""The freezer: stops a trial's worker, sees that it is frozen until it may go on, and that nothing
+which it has begun goes on elsewhere meanwhile.
+"""
+
+from __future__ import annotations
+
+from harness.plan.trial import TrialBudget
+from harness.referee.clock import Clock
+from harness.referee.ending import TrialEndedError
+from harness.referee.idle import IdleProbe
+from harness.sandboxes.base import WorkerProcess
+
+
+class Freezer:
+    """Holds a worker while the clock stands.
+
+    Args:
+        worker: the worker.
+        idle: looks whether the device is idle.
+        budget: says how long the device may be found busy.
+        clock: is told what freezing, thawing and looking took.
+    """
+
+    def __init__(
+        self, worker: WorkerProcess, idle: IdleProbe, budget: TrialBudget, clock: Clock
+    ) -> None:
+        self._worker, self._idle, self._budget, self._clock = worker, idle, budget, clock
+        self._busy_s = 0.0
+
+    def freeze(self) -> None:
+        """Stop the worker.
+
+        Raises:
+            TrialEndedError: it does not freeze, or has left work on the device.
+        """
+        with self._clock.account("freeze"):
+            is_frozen = self._worker.freeze()
+        self._clock.mark_frozen()
+        if not is_frozen:
+            raise TrialEndedError("invalid", "a thread of the worker could not be stopped")
+        self._probe_device()
+
+    def thaw(self) -> None:
+        """Let the worker go on.
+
+        Raises:
+            TrialEndedError: something of it has run since it was stopped.
+        """
+        self._probe_device()
+        with self._clock.account("thaw"):
+            if not self._worker.has_stayed_frozen():
+                raise TrialEndedError("invalid", "the worker ran while the clock was stopped")
+            self._worker.thaw()
+
+    def _probe_device(self) -> None:
+        if self._budget.steps is not None:
+            return  # not scored; several such trials may share a device
+        with self._clock.account("probe_of_device"):
+            self._busy_s += self._idle.busy_s()
+        if why := self._idle.why_too_long(self._busy_s, self._budget.runtime_s):
+            raise TrialEndedError("invalid", why)

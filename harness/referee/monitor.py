@@ -1,0 +1,66 @@
+"""The machine around a trial, as the referee reads it before GO and after the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.machine.host_monitor import between
+from harness.referee.ending import TrialEndedError
+from harness.sandboxes.base import Use
+
+Reading = Callable[[], dict[str, Any]]
+
+
+class HostMonitor:
+    """Two readings and what lies between them.
+
+    Args:
+        reading: takes one.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._cpu_s = 0.0
+        self._oom_kills = kernel_oom_kills()
+        self.before: dict[str, Any] | None = None
+
+    def begin(self) -> dict[str, Any]:
+        """Take the first reading; the worker is frozen."""
+        self.before = self._reading() | {"own_s": sum(os.times()[:2])}
+        return self.before
+
+    def note(self, use: Use) -> None:
+        """Keep the worker's processor time."""
+        self._cpu_s = max(self._cpu_s, use.cpu_s)
+
+    def check(self, use: Use, memory_gib: float) -> None:
+        """Keep the worker's processor time, and end its trial if it uses more memory than it may.
+
+        Raises:
+            TrialEndedError: it does.
+        """
+        self.note(use)
+        if (used_gib := use.memory_bytes / 2**30) > memory_gib:
+            why = f"{used_gib:.1f} GiB used; {memory_gib:g} are allowed"
+            raise TrialEndedError("out_of_memory", why)
+
+    def changes(self) -> dict[str, Any]:
+        """The second reading and the changes since the first; empty if there was none."""
+        if self.before is None:
+            return {}
+        after = self._reading()
+        own_s = sum(os.times()[:2]) - self.before["own_s"]
+        return {"after": after} | between(self.before, after, self._cpu_s + own_s)
+
+    def kernel_has_killed(self) -> bool:
+        """Whether the kernel has killed a process for want of memory meanwhile."""
+        return kernel_oom_kills() > self._oom_kills
+
+
+def kernel_oom_kills() -> int:
+    """How many processes this machine's kernel has killed for want of memory since it started."""
+    lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

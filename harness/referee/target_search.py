@@ -1,0 +1,140 @@
+"""The observation of a trial on its grid: which snapshots are evaluated, and when the target is
+hit.
+
+Snapshots are taken at every multiple of the grid's share of the budget. Every k-th is evaluated
+at once; the others are kept. When one hits, those since the last miss are evaluated in order, and
+the first of them that hits decides. Every entry is observed in this way, whatever it does.
+
+A hit lies within the budget. The last snapshot is asked for when the budget is spent and comes
+later, by the step in flight: it is evaluated, and those before it are looked through if it meets
+the target, but it is no hit itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.frameworks.base import Parameters
+from workloads.spec import Grid, Target
+
+
+@dataclass(frozen=True)
+class HeldSnapshot:
+    """One snapshot as the referee holds it."""
+
+    grid: int
+    step: int
+    timed_s: float
+    examples: int
+    parameters: Parameters
+
+
+@dataclass(frozen=True)
+class Hit:
+    """The first observed snapshot that meets the target, and the time of the miss before it."""
+
+    held: HeldSnapshot
+    last_miss_s: float
+
+
+Evaluate = Callable[[HeldSnapshot], float]
+"""From a snapshot to the value of the target's metric."""
+
+
+def grid_points(grid: Grid) -> int:
+    """How many points the grid has; the last lies at the end of the budget."""
+    return math.ceil(1.0 / grid.share - 1e-9)
+
+
+def _place(held: HeldSnapshot) -> tuple[int, int, float, int]:
+    return held.grid, held.step, held.timed_s, held.examples
+
+
+class TargetSearch:
+    """Looks at snapshots in order and finds the first hit.
+
+    Args:
+        grid: which of them are evaluated at once.
+        target: what a hit meets.
+        evaluate: gives the target's metric.
+        limit_s: the timed seconds after which there is no hit.
+    """
+
+    def __init__(
+        self, grid: Grid, target: Target, evaluate: Evaluate, limit_s: float = math.inf
+    ) -> None:
+        self._grid, self._target = grid, target
+        self._evaluate, self._limit_s = evaluate, limit_s
+        self._kept: list[HeldSnapshot] = []
+        self._seen = 0
+        self._last_miss_s = 0.0
+        self.best: float | None = None
+        self.hit: Hit | None = None
+
+    def add(self, held: HeldSnapshot, is_last: bool) -> None:
+        """Take one snapshot; evaluates it, and kept ones, if that is due."""
+        every = self._grid.evaluate_every
+        due = held.grid // every > self._seen // every
+        self._seen = held.grid
+        if not (is_last or due):
+            self._kept.append(held)
+        elif self._meets(held):
+            self.hit = self.hit or self._first_hit(held)
+            self._kept.clear()
+        else:
+            self._last_miss_s = held.timed_s
+            self._kept.clear()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no snapshot waits for a later hit."""
+        return not self._kept
+
+    def outcome(self) -> dict[str, Any]:
+        """What a `Result` has of the target."""
+        hit = self.hit
+        return {
+            "time_to_target_s": hit.held.timed_s if hit else None,
+            "last_miss_s": hit.last_miss_s if hit else None,
+            "steps_to_target": hit.held.step if hit else None,
+            "examples_to_target": hit.held.examples if hit else None,
+            "best_metric": self.best,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """What a settled observation goes on from, as JSON's values."""
+        hit = self.hit
+        return {
+            "seen": self._seen,
+            "last_miss_s": self._last_miss_s,
+            "best": self.best,
+            "hit": None if hit is None else [*_place(hit.held), hit.last_miss_s],
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self._seen, self._last_miss_s = state["seen"], state["last_miss_s"]
+        self.best, hit = state["best"], state["hit"]
+        if hit is not None:
+            grid, step, timed_s, examples, last_miss_s = hit
+            self.hit = Hit(HeldSnapshot(grid, step, timed_s, examples, {}), last_miss_s)
+
+    def _first_hit(self, held: HeldSnapshot) -> Hit | None:
+        for kept in self._kept:
+            if self._is_in_time(kept) and self._meets(kept):
+                return Hit(kept, self._last_miss_s)
+            self._last_miss_s = kept.timed_s
+        return Hit(held, self._last_miss_s) if self._is_in_time(held) else None
+
+    def _is_in_time(self, held: HeldSnapshot) -> bool:
+        return held.timed_s <= self._limit_s
+
+    def _meets(self, held: HeldSnapshot) -> bool:
+        value = self._evaluate(held)
+        if math.isfinite(value):
+            pick = max if self._target.direction == "maximize" else min
+            self.best = value if self.best is None else pick(self.best, value)
+        return self._target.is_met_by(value)

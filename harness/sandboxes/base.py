@@ -1,0 +1,93 @@
+"""What a referee needs of a sandbox, whichever confines the worker."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+UNCONFINED_STATUS = 71
+"""The exit status of a worker that could not be confined."""
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """What one worker gets and what it may use."""
+
+    framework: str
+    threads: int
+    memory_gib: float
+    scratch: Path
+    """A private folder, the worker's working directory."""
+    log: Path
+    """Where its standard output and error go."""
+    view: Path
+    """An empty folder in which a confined worker finds its training data once they are shown."""
+    submission: Path | None = None
+    """The file or folder of the submission; None if it is installed."""
+    hidden: tuple[Path, ...] = ()
+    """Folders with what the worker must not see: records, instances."""
+    cores: tuple[int, ...] = ()
+    """What it is pinned to; empty for all."""
+    processes: int = 512
+    """How many processes and threads it may have."""
+    scratch_mib: int = 1024
+    """How much it may write."""
+    file_mib: int = 64
+    """The largest single file, its log included."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a worker has used so far."""
+
+    memory_bytes: int
+    cpu_s: float
+
+
+class WorkerProcess(Protocol):
+    """One confined worker."""
+
+    connection: socket.socket
+    """The referee's end of the wire."""
+
+    def freeze(self) -> bool:
+        """Stop every thread of the worker; returns whether they are frozen, within two seconds."""
+        ...
+
+    def has_stayed_frozen(self) -> bool:
+        """Whether nothing of the worker has run since it was frozen."""
+        ...
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        ...
+
+    def show(self, split: Path) -> Path:
+        """Let the worker read a split from now on; returns where it finds it."""
+        ...
+
+    def kill(self) -> None:
+        """End it and all that it started, and see it gone; safe to call twice."""
+        ...
+
+    def use(self) -> Use:
+        """Memory and processor time used; zeros if it is gone."""
+        ...
+
+    def exit_reason(self, timeout_s: float) -> str:
+        """How it ended, in words, waiting at most so long for the end."""
+        ...
+
+
+class Sandbox(Protocol):
+    """A way to confine workers."""
+
+    def start(self, confinement: Confinement) -> WorkerProcess:
+        """Start a worker that waits for HELLO."""
+        ...
+
+    def unenforced(self) -> tuple[str, ...]:
+        """What this sandbox does not enforce, for the record."""
+        ...

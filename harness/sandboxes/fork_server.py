@@ -1,0 +1,176 @@
+"""The parent of workers: imports a framework, runs none of it, and forks one child a request.
+
+It must import only: a child forked after the parent has computed with several threads hangs.
+Requests come as JSON lines with two descriptors (the worker's wire, its log); answers are the
+worker's process id and, later, its wait status. When the line closes, all children are killed.
+A worker that is the first process of its own namespace has an init process between it and this
+parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+import warnings
+from typing import Any, NamedTuple, NoReturn
+
+from harness.sandboxes.base import UNCONFINED_STATUS
+from harness.sandboxes.kernel import libc, namespaces
+from harness.sandboxes.kernel.confine import confine
+
+PRELOADED = {
+    "torch": (
+        "torch",
+        "torch._dynamo",
+        "harness.frameworks.torch.adapter",
+        "harness.worker.worker",
+    ),
+    "jax": ("jax", "optax", "harness.frameworks.jax.adapter", "harness.worker.worker"),
+}
+
+WIRE = 3
+"""The descriptor of a worker's wire; it has no others but those for input and output."""
+
+
+class Child(NamedTuple):
+    """What this process has forked, and the worker: the same process, or a child of it."""
+
+    own: int
+    worker: int
+
+
+def serve(control: socket.socket) -> None:
+    """Fork workers until the control line closes."""
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    children: dict[int, Child] = {}
+    while True:
+        for descriptor, _ in poll.poll():
+            if descriptor in children:
+                poll.unregister(descriptor)
+                _report_end(control, children.pop(descriptor), descriptor)
+                continue
+            order, descriptors = _request(control)
+            if not order:
+                _kill_all(children)
+                return
+            child = _fork(order, descriptors)
+            children[watch := os.pidfd_open(child.own)] = child
+            poll.register(watch, select.POLLIN)
+            # if its other end is gone meanwhile, the next request is empty and ends this loop
+            _answer(control, {"pid": child.worker})
+
+
+def _request(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """One order and its descriptors; an empty one once the other end is gone.
+
+    Its text stays in no frame, for a worker can read all those that it has been forked from.
+    """
+    try:
+        line, descriptors, _, _ = socket.recv_fds(control, 65536, 2)
+    except ConnectionResetError:
+        return {}, []
+    return dict(json.loads(line)) if line else {}, list(descriptors)
+
+
+def _report_end(control: socket.socket, child: Child, descriptor: int) -> None:
+    os.close(descriptor)
+    _, status = os.waitpid(child.own, 0)
+    _answer(control, {"ended": child.worker, "status": status})
+
+
+def _answer(control: socket.socket, words: dict[str, int]) -> None:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        control.sendall(json.dumps(words).encode() + b"\n")
+
+
+def _kill_all(children: dict[int, Child]) -> None:
+    for child in children.values():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.worker, signal.SIGKILL)
+
+
+def _fork(order: dict[str, Any], descriptors: list[int]) -> Child:
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0 and "pids" in order.get("layers", ()):
+        _become_init_process(writer, order, *descriptors)
+    if pid == 0:
+        _become_worker(order, *descriptors)
+    for descriptor in (writer, *descriptors):
+        os.close(descriptor)
+    with os.fdopen(reader, "rb") as pipe:
+        worker = int(pipe.read() or pid)
+    with contextlib.suppress(PermissionError, ProcessLookupError):
+        os.setpgid(worker, worker)
+    return Child(pid, worker)
+
+
+def _become_init_process(writer: int, order: dict[str, Any], wire: int, log: int) -> NoReturn:
+    """Fork the worker into its own namespace, tell its number, and end as it ends."""
+    libc.die_with_parent(signal.SIGKILL)
+    namespaces.hold_first_process()
+    worker = os.fork()
+    if worker == 0:
+        _become_worker(order, wire, log)
+    with contextlib.suppress(PermissionError, ProcessLookupError):
+        os.setpgid(worker, worker)
+    os.write(writer, str(worker).encode())
+    os.closerange(3, max(writer, wire, log) + 1)
+    _, status = os.waitpid(worker, 0)
+    if os.WIFSIGNALED(status):
+        with contextlib.suppress(OSError):  # SIGKILL has no handler to reset
+            signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
+        os.kill(os.getpid(), os.WTERMSIG(status))
+    os._exit(os.waitstatus_to_exitcode(status))
+
+
+def _become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
+    status = UNCONFINED_STATUS
+    try:
+        os.setpgid(0, 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        wire = os.dup2(wire, WIRE)
+        os.set_inheritable(wire, False)
+        os.closerange(WIRE + 1, os.sysconf("SC_OPEN_MAX"))
+        # A worker ends by SIGKILL, which would lose what still waits in a buffer.
+        sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+        confine(order)
+        order.clear()
+        status = 1
+        gc.unfreeze()
+        from harness.worker.worker import serve_trial
+
+        serve_trial(socket.socket(fileno=wire))
+        status = 0
+    finally:
+        with contextlib.suppress(OSError):  # its log may be full
+            if status != 0:
+                traceback.print_exc()
+        os._exit(status)
+
+
+def main() -> None:
+    """Entry point: `python -m harness.sandboxes.fork_server FD FRAMEWORK [own-users]`."""
+    descriptor, framework, *rest = int(sys.argv[1]), *sys.argv[2:]
+    if rest == ["own-users"]:
+        namespaces.enter_user_namespace()
+    warnings.filterwarnings("ignore", message=".*os.fork.*")
+    for name in PRELOADED[framework]:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    serve(socket.socket(fileno=descriptor))
+
+
+if __name__ == "__main__":
+    main()

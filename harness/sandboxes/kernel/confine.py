@@ -1,0 +1,99 @@
+"""What a forked worker does to itself before it hears of its trial: layer upon layer.
+
+Only what `order` names is done; what cannot be done ends the worker.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import submissions
+import workloads
+from harness.sandboxes.kernel import landlock, libc, limits, namespaces, seccomp
+
+LAYERS = ("network", "mounts", "pids", "proc", "identity", "landlock", "seccomp", "cgroup")
+"""In the order in which they are taken on; the last is put on from outside."""
+NAMESPACES = ("network", "mounts", "pids", "proc")
+CACHE_FOLDERS = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "XDG_CACHE_HOME")
+
+_SYSTEM = (
+    "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
+    "/etc/alternatives", "/etc/localtime", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf",
+    "/sys/devices/system", "/sys/class/drm", "/sys/module/nvidia", "/sys/bus/pci/devices",
+    "/sys/devices/pci0000:00", "/opt/nvidia", "/etc/OpenCL",
+)  # fmt: skip
+_DEVICES = ("null", "zero", "full", "random", "urandom")
+_SHARED_PROC = ("self", "cpuinfo", "meminfo", "stat", "driver/nvidia", "sys/vm", "version")
+
+
+def confine(order: Mapping[str, Any]) -> None:
+    """Take on limits and the layers of an order.
+
+    Args:
+        order: `scratch`, `memory_gib`, `file_mib`, `cores`; for the sandbox `kernel` also
+            `layers`, `view`, `readable`, `hidden`, `user`, `processes`, `scratch_mib`.
+
+    Raises:
+        OSError: the kernel refuses a layer.
+    """
+    scratch, layers = Path(order["scratch"]), set(order.get("layers", ()))
+    os.chdir(scratch)
+    _use_scratch(scratch)
+    if order["cores"]:
+        os.sched_setaffinity(0, order["cores"])
+    limits.be_killed_first()
+    limits.limit(order["memory_gib"], order["file_mib"], order.get("processes"))
+    if layers:
+        _confine(order, scratch, layers)
+    libc.die_with_parent(signal.SIGKILL)
+    if "landlock" in layers or "seccomp" in layers:
+        libc.gain_nothing_by_exec()
+    if "landlock" in layers:
+        landlock.restrict(_rules(order, scratch, layers))
+    if "seccomp" in layers:
+        seccomp.restrict()
+
+
+def _use_scratch(scratch: Path) -> None:
+    """Temporary files and compile caches serve one trial."""
+    os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
+    for name in CACHE_FOLDERS:
+        os.environ[name] = str(scratch / "cache")
+
+
+def _confine(order: Mapping[str, Any], scratch: Path, layers: set[str]) -> None:
+    os.environ["HOME"] = str(scratch)
+    user = order["user"]
+    if "network" in layers:
+        namespaces.leave_network()
+    if "mounts" in layers:
+        hidden = [Path(folder) for folder in order["hidden"]]
+        namespaces.leave_mounts(scratch, order["scratch_mib"], user, hidden)
+    elif os.getuid() == 0:
+        os.chown(scratch, user, -1)
+    if "proc" in layers:
+        namespaces.show_own_processes()
+    if "identity" in layers:
+        limits.become(user, may_read_all=bool(layers & {"landlock", "mounts"}))
+
+
+def _rules(order: Mapping[str, Any], scratch: Path, layers: set[str]) -> Iterator[tuple[Path, int]]:
+    code = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix]
+    # a user's own packages lie elsewhere; other entries, such as the working folder, are not code
+    code += [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    packages = [Path(workloads.__file__).parent, Path(submissions.__file__).parent]
+    harness = Path(__file__).parents[2]
+    for path in (*_SYSTEM, *code, *packages, harness, order["view"], *order["readable"]):
+        yield Path(path), landlock.READ
+    shown = [""] if "proc" in layers else _SHARED_PROC
+    for name in shown:
+        yield Path("/proc") / name, landlock.READ
+    for name in (*_DEVICES, *(path.name for path in Path("/dev").glob("nvidia*"))):
+        yield Path("/dev") / name, landlock.DEVICE
+    yield scratch, landlock.SCRATCH

@@ -1,0 +1,99 @@
+"""Limits of one process and its children: memory, processes, files; and whose they are."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import secrets
+from pathlib import Path
+
+from harness.sandboxes.kernel import libc
+
+OPEN_FILES = 4096
+NOBODY = 65534
+_OWN_USERS = range(0x70000000, 0x71000000)
+"""Users of numbers that no system gives out: one a worker, so that workers cannot reach each
+other and the number of its processes is its own."""
+_DAC_READ_SEARCH = 1 << 2
+_CAPABILITY_VERSION = 0x20080522
+
+
+def limit(memory_gib: float, file_mib: int, processes: int | None = None) -> None:
+    """Bound private memory (RLIMIT_DATA counts anonymous mappings), files, core dumps, processes.
+
+    The kernel does not bind the number of processes of the user root.
+
+    Args:
+        memory_gib: of one process.
+        file_mib: the largest single file; the worker's log is one, too.
+        processes: of the user; None for as many as there may be.
+    """
+    memory = int(memory_gib * 2**30)
+    wanted = {
+        resource.RLIMIT_DATA: memory,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: file_mib * 2**20,
+        resource.RLIMIT_NOFILE: OPEN_FILES,
+        resource.RLIMIT_MEMLOCK: 64 * 2**20,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    if processes is not None:
+        wanted[resource.RLIMIT_NPROC] = processes
+    for kind, value in wanted.items():
+        _, hard = resource.getrlimit(kind)
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (bound, bound))
+
+
+def be_killed_first() -> None:
+    """First in line when the kernel runs out of memory."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def own_user() -> int:
+    """The user that a worker becomes: one of its own if this process is root, else the same."""
+    if os.getuid() != 0:
+        return os.getuid()
+    wished = _OWN_USERS.start + secrets.randbelow(len(_OWN_USERS))
+    return next((user for user in (wished, NOBODY) if _is_mapped(user)), 0)
+
+
+def _is_mapped(user: int) -> bool:
+    """Whether a number is a user here; inside a container often only those below 65536 are."""
+    for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines():
+        first, _, count = (int(field) for field in line.split())
+        if first <= user < first + count:
+            return True
+    return False
+
+
+def become(user: int, may_read_all: bool) -> None:
+    """Become an ordinary user without rights over others.
+
+    Args:
+        user: its number; this process's own if it is not root.
+        may_read_all: keep the right to read files of others, where something else (Landlock,
+            mounts) says which files there are to read: root's programs may lie in root's folders.
+    """
+    kept = _permitted() & (_DAC_READ_SEARCH if may_read_all else 0)
+    if os.getuid() == 0:
+        libc.keep_capabilities()
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    _keep_capabilities(kept)
+    libc.set_dumpable(True)
+
+
+def _keep_capabilities(kept: int) -> None:
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    sets = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)
+    libc.named_syscall("capset", ctypes.byref(header), ctypes.byref(sets))
+
+
+def _permitted() -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1], 16) for line in lines if line.startswith("CapPrm:"))

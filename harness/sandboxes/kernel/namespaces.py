@@ -1,0 +1,94 @@
+"""Namespaces of one worker: its own processes, network, mounts, names and shared memory.
+
+An ordinary user gets them only inside a user namespace, which the workers' parent enters once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.sandboxes.kernel import libc
+
+NEW_MOUNTS, NEW_UTS, NEW_IPC = 0x00020000, 0x04000000, 0x08000000
+NEW_USER, NEW_PIDS, NEW_NETWORK = 0x10000000, 0x20000000, 0x40000000
+
+_READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_EXECUTE = 1, 2, 4, 8
+_PRIVATE = 1 << 14 | 1 << 18
+"""Recursively; else what is mounted here could be seen by all."""
+_AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
+
+
+class _MountAttributes(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "user"))
+
+
+def unshare(flags: int) -> None:
+    """Leave the namespaces that this process shares with others."""
+    libc.named_syscall("unshare", ctypes.c_ulong(flags))
+
+
+def enter_user_namespace() -> None:
+    """Become one's own administrator, under the same number; the process must have one thread."""
+    user, group = os.getuid(), os.getgid()
+    unshare(NEW_USER)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+
+
+def hold_first_process() -> None:
+    """The next child is the first process of a namespace: when it ends, all in it end."""
+    unshare(NEW_PIDS)
+
+
+def leave_network() -> None:
+    """A network without devices; sockets to other machines, and to this one, reach nothing."""
+    unshare(NEW_NETWORK)
+
+
+def leave_mounts(scratch: Path, scratch_mib: int, user: int, hidden: Iterable[Path]) -> None:
+    """See all files read-only, some folders empty, and write to a scratch of bounded size.
+
+    Args:
+        scratch: the only folder that can be written; held in memory, gone with the worker.
+        scratch_mib: how much fits into it.
+        user: whose it is.
+        hidden: folders that look empty.
+    """
+    unshare(NEW_UTS | NEW_IPC)
+    _leave_shared_mounts()
+    _make_read_only()
+    quota = f"size={scratch_mib}m,nr_inodes=65536,mode=0700,uid={user}"
+    libc.mount("scratch", str(scratch), "tmpfs", _NO_SUID | _NO_DEVICES, quota)
+    for folder in hidden:
+        flags = _NO_SUID | _NO_DEVICES | _NO_EXECUTE | _READ_ONLY
+        libc.mount("hidden", str(folder), "tmpfs", flags, "size=4k,mode=0755")
+    os.chdir(scratch)
+
+
+def show_own_processes() -> None:
+    """Replace /proc, for this process alone, by one that knows only its namespace's processes."""
+    _leave_shared_mounts()
+    flags = _NO_SUID | _NO_DEVICES | _NO_EXECUTE | _READ_ONLY
+    libc.mount("proc", "/proc", "proc", flags)
+
+
+def _leave_shared_mounts() -> None:
+    """Whatever is mounted next is seen by this process and its children only."""
+    unshare(NEW_MOUNTS)
+    libc.mount("none", "/", "", _PRIVATE)
+
+
+def _make_read_only() -> None:
+    wanted = _MountAttributes(set=_READ_ONLY | _NO_SUID)
+    libc.named_syscall(
+        "mount_setattr",
+        _AT_FDCWD,
+        ctypes.c_char_p(b"/"),
+        ctypes.c_uint(_AT_RECURSIVE),
+        ctypes.byref(wanted),
+        ctypes.c_size_t(ctypes.sizeof(wanted)),
+    )

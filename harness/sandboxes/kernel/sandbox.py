@@ -1,0 +1,160 @@
+"""The sandbox `kernel`: what the Linux kernel offers to confine a worker, layer upon layer.
+
+    network   a network namespace without devices
+    mounts    every file read-only, records and instances hidden, a scratch of bounded size
+    pids      a process namespace: all of a worker ends with it, and it can signal no one else
+    proc      /proc shows the worker's own processes alone
+    identity  an ordinary user without rights over others, of its own where the referee is root
+    landlock  reading: interpreter, libraries, code, the view of the training data; no more
+    seccomp   no sockets, no looking into processes, no new namespaces, no leaving the group
+    cgroup    memory and number of processes of the whole worker
+
+Layers are independent: what one kernel lacks, others may still refuse. Which are active is tried
+once, each in a child, and what then nothing enforces is written into every record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import workloads
+from harness.core.errors import HarnessError
+from harness.sandboxes.base import Confinement
+from harness.sandboxes.kernel import cgroup, libc, limits
+from harness.sandboxes.kernel.confine import LAYERS, NAMESPACES
+from harness.sandboxes.plain import PlainWorkerProcess, fork_server, forked
+from harness.sandboxes.view import show
+
+PROBE_TIMEOUT_S = 30.0
+GENERATORS = Path(workloads.__file__).parent / "data"
+"""A worker needs none of them, and they could make it instances to tune on before GO."""
+ENFORCED_BY = {
+    "network access": ("network", "seccomp"),
+    "reading files outside the trial": ("landlock",),
+    "writing files outside the scratch": ("landlock", "mounts"),
+    "a quota on the scratch": ("mounts",),
+    "that no process outlives the worker": ("pids",),
+    "signals to other processes": ("pids",),
+    "reading the memory of other processes": ("seccomp", "pids"),
+    "that processes stay in the worker's group": ("seccomp",),
+    "that processes stay on the worker's cores": ("seccomp",),
+    "an ordinary user's rights": ("identity",),
+    "a limit on the number of processes": ("cgroup", "own users"),
+    "a limit on shared memory and on several processes' sum": ("cgroup",),
+}
+"""What is to hold, and which layers make it hold, each alone."""
+
+
+class Layer(NamedTuple):
+    """One layer, as found on this machine."""
+
+    name: str
+    is_active: bool
+    why: str
+    """Why not; empty if it is active."""
+
+
+@cache
+def layers() -> tuple[Layer, ...]:
+    """Which layers this kernel offers to this user, each tried in a child.
+
+    Raises:
+        HarnessError: they cannot be tried.
+    """
+    command = [sys.executable, "-m", "harness.sandboxes.kernel.probe"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=PROBE_TIMEOUT_S, check=True)
+        reasons = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise HarnessError(
+            f"what this kernel offers cannot be tried: {error}", "run with --sandbox plain"
+        ) from error
+    return tuple(Layer(name, not reasons[name], reasons[name]) for name in LAYERS)
+
+
+class KernelWorkerProcess(PlainWorkerProcess):
+    """A worker that has confined itself before it hears of its trial."""
+
+    view: Path
+    group: cgroup.Group | None = None
+
+    def show(self, split: Path) -> Path:
+        """Link a split into the worker's view."""
+        show(split, self.view)
+        return self.view
+
+    def kill(self) -> None:
+        """Kill the worker, and with it all in its namespace and group."""
+        super().kill()
+        if self.group is not None:
+            self.group.remove()
+
+
+class KernelSandbox:
+    """Starts workers under the layers that are wanted and that this kernel offers.
+
+    Args:
+        wanted: names of layers; all by default.
+    """
+
+    def __init__(self, wanted: Iterable[str] = LAYERS) -> None:
+        asked = set(wanted)
+        self.active = {layer.name for layer in layers() if layer.is_active and layer.name in asked}
+
+    def start(self, confinement: Confinement) -> KernelWorkerProcess:
+        """Fork a worker; its confinement precedes every message to it."""
+        libc.set_dumpable(False)
+        parent = fork_server(confinement.framework, confinement.threads, self._has_own_users)
+        worker = KernelWorkerProcess(
+            parent, *forked(parent, self._order(confinement), confinement.log)
+        )
+        worker.view = confinement.view
+        if "cgroup" in self.active:
+            memory = int(confinement.memory_gib * 2**30)
+            with contextlib.suppress(ProcessLookupError):
+                worker.group = cgroup.confined(worker.pid, memory, confinement.processes)
+        return worker
+
+    def unenforced(self) -> tuple[str, ...]:
+        """Named in every record."""
+        holding = self.active | ({"own users"} if self._are_processes_counted else set())
+        return tuple(what for what, by in ENFORCED_BY.items() if not holding & set(by))
+
+    @property
+    def _are_processes_counted(self) -> bool:
+        """Whether the user's limit counts the worker's processes and no others."""
+        return "identity" in self.active if os.getuid() == 0 else self._has_own_users
+
+    @property
+    def _has_own_users(self) -> bool:
+        return os.getuid() != 0 and bool(self.active & set(NAMESPACES))
+
+    def _order(self, confinement: Confinement) -> dict[str, object]:
+        submission = [confinement.submission] if confinement.submission else []
+        seen = [confinement.scratch, confinement.view, *submission, Path(__file__)]
+        hidden = [
+            str(folder)
+            for folder in (*confinement.hidden, GENERATORS)
+            if folder.is_dir() and not any(path.is_relative_to(folder) for path in seen)
+        ]
+        return {
+            "scratch": str(confinement.scratch),
+            "memory_gib": confinement.memory_gib,
+            "file_mib": confinement.file_mib,
+            "cores": confinement.cores,
+            "layers": [name for name in LAYERS if name in self.active],
+            "view": str(confinement.view),
+            "readable": [str(path) for path in submission],
+            "hidden": hidden,
+            "user": limits.own_user() if "identity" in self.active else os.getuid(),
+            "processes": confinement.processes if self._are_processes_counted else None,
+            "scratch_mib": confinement.scratch_mib,
+        }

@@ -1,0 +1,127 @@
+"""seccomp: a process gives up, for itself and its children, system calls that training needs not.
+
+The filter is a list of numbers that are refused with EPERM; see seccomp(2). What it refuses:
+looking into other processes, sockets, new namespaces and mounts, leaving the process group (by
+which a worker is frozen) or the cores it is pinned to, having a signal of one's choice sent to
+oneself later (SIGCONT wakes whoever is frozen), changing rights of files, clocks, modules, and ways
+round a filter.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import struct
+from collections.abc import Iterator
+
+from harness.sandboxes.kernel import libc
+
+_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+# Numbers from 424 on are the same on every machine.
+_EVERYWHERE = {
+    "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428,
+    "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433,
+    "pidfd_getfd": 438, "process_madvise": 440, "mount_setattr": 442, "fchmodat2": 452,
+    "setxattrat": 463, "removexattrat": 466, "open_tree_attr": 467,
+}  # fmt: skip
+_OF_MACHINE = {
+    "x86_64": {
+        "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312,
+        "perf_event_open": 298, "bpf": 321, "userfaultfd": 323, "add_key": 248,
+        "request_key": 249, "keyctl": 250, "socket": 41, "mount": 165, "umount2": 166,
+        "pivot_root": 155, "chroot": 161, "setns": 308, "unshare": 272,
+        "name_to_handle_at": 303, "open_by_handle_at": 304, "init_module": 175,
+        "finit_module": 313, "delete_module": 176, "kexec_load": 246, "kexec_file_load": 320,
+        "reboot": 169, "swapon": 167, "swapoff": 168, "settimeofday": 164,
+        "clock_settime": 227, "adjtimex": 159, "clock_adjtime": 305, "setsid": 112,
+        "setpgid": 109, "syslog": 103, "acct": 163, "quotactl": 179, "mknod": 133,
+        "mknodat": 259, "iopl": 172, "ioperm": 173, "chmod": 90, "fchmod": 91, "fchmodat": 268,
+        "chown": 92, "fchown": 93, "lchown": 94, "fchownat": 260, "setxattr": 188,
+        "lsetxattr": 189, "fsetxattr": 190, "removexattr": 197, "lremovexattr": 198,
+        "fremovexattr": 199, "utime": 132, "utimes": 235, "futimesat": 261, "utimensat": 280,
+        "sched_setaffinity": 203, "timer_create": 222, "mq_notify": 244,
+    },
+    "aarch64": {
+        "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272,
+        "perf_event_open": 241, "bpf": 280, "userfaultfd": 282, "add_key": 217,
+        "request_key": 218, "keyctl": 219, "socket": 198, "mount": 40, "umount2": 39,
+        "pivot_root": 41, "chroot": 51, "setns": 268, "unshare": 97, "name_to_handle_at": 264,
+        "open_by_handle_at": 265, "init_module": 105, "finit_module": 273,
+        "delete_module": 106, "kexec_load": 104, "kexec_file_load": 294, "reboot": 142,
+        "swapon": 224, "swapoff": 225, "settimeofday": 170, "clock_settime": 112,
+        "adjtimex": 171, "clock_adjtime": 266, "setsid": 157, "setpgid": 154, "syslog": 116,
+        "acct": 89, "quotactl": 60, "mknodat": 33, "fchmod": 52, "fchmodat": 53, "fchown": 55,
+        "fchownat": 54, "setxattr": 5, "lsetxattr": 6, "fsetxattr": 7, "removexattr": 14,
+        "lremovexattr": 15, "fremovexattr": 16, "utimensat": 88, "sched_setaffinity": 122,
+        "timer_create": 107, "mq_notify": 184,
+    },
+}  # fmt: skip
+_CLONE = {"x86_64": 56, "aarch64": 220}
+_PRCTL = {"x86_64": 157, "aarch64": 167}
+_SECCOMP = {"x86_64": 317, "aarch64": 277}
+_FCNTL = {"x86_64": 72, "aarch64": 25}
+_CLONE3 = 435
+_X32_BIT = 0x40000000
+_NEW_NAMESPACE = 0x7E020080
+"""CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
+_SET_PDEATHSIG, _SET_DUMPABLE = 1, 4
+_SET_SIGNAL = 10
+"""Of fcntl: which signal tells that a descriptor is ready, in the place of SIGIO."""
+
+_ALLOW, _KILL = 0x7FFF0000, 0x80000000
+_REFUSE, _UNKNOWN = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
+_LOAD, _IF_EQUAL, _IF_BITS, _IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
+_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_AT, _SECOND_AT = 0, 4, 16, 24
+_SET_MODE_FILTER = 1
+
+
+def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("<HBBI", code, if_true, if_false, value)
+
+
+def _filter(machine: str) -> Iterator[bytes]:
+    yield _instruction(_LOAD, _ARCHITECTURE_AT)
+    yield _instruction(_IF_EQUAL, _ARCHITECTURES[machine], 1, 0)
+    yield _instruction(_RETURN, _KILL)
+    yield _instruction(_LOAD, _NUMBER_AT)
+    if machine == "x86_64":
+        yield _instruction(_IF_AT_LEAST, _X32_BIT, 0, 1)
+        yield _instruction(_RETURN, _KILL)
+    for number in (_OF_MACHINE[machine] | _EVERYWHERE).values():
+        yield _instruction(_IF_EQUAL, number, 0, 1)
+        yield _instruction(_RETURN, _REFUSE)
+    # The C library falls back to `clone`, whose flags a filter can see.
+    yield _instruction(_IF_EQUAL, _CLONE3, 0, 1)
+    yield _instruction(_RETURN, _UNKNOWN)
+    yield from _refused_argument(_CLONE[machine], _FIRST_AT, _IF_BITS, _NEW_NAMESPACE)
+    yield from _refused_argument(_PRCTL[machine], _FIRST_AT, _IF_EQUAL, _SET_PDEATHSIG)
+    yield from _refused_argument(_PRCTL[machine], _FIRST_AT, _IF_EQUAL, _SET_DUMPABLE)
+    yield from _refused_argument(_FCNTL[machine], _SECOND_AT, _IF_EQUAL, _SET_SIGNAL)
+    yield _instruction(_RETURN, _ALLOW)
+
+
+def _refused_argument(number: int, place: int, test: int, value: int) -> Iterator[bytes]:
+    """Refuse a call by an argument, a place says which; the number is loaded before and after."""
+    yield _instruction(_IF_EQUAL, number, 0, 4)
+    yield _instruction(_LOAD, place)
+    yield _instruction(test, value, 0, 1)
+    yield _instruction(_RETURN, _REFUSE)
+    yield _instruction(_LOAD, _NUMBER_AT)
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def restrict() -> None:
+    """Install the filter for good; `no_new_privs` must be set.
+
+    Raises:
+        OSError: the kernel does not take it, or the machine's numbers are not known.
+    """
+    if libc.MACHINE not in _ARCHITECTURES:
+        raise OSError(f"seccomp: the system calls of {libc.MACHINE} are not known")
+    instructions = list(_filter(libc.MACHINE))
+    program = _Program(len(instructions), b"".join(instructions))
+    number = _SECCOMP[libc.MACHINE]
+    libc.syscall("seccomp", number, _SET_MODE_FILTER, 0, ctypes.byref(program))

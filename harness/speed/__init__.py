@@ -1,0 +1,1 @@
+"""How fast this machine trains, and what that makes of a budget."""

@@ -1,0 +1,188 @@
+"""The machine's speed, measured by what trains: AdamW steps of the workload's own model.
+
+A budget means that tuned AdamW makes as many steps in it here as on the suite's reference machine.
+So the speed is that of a short reference training in the trial's framework, with its batch,
+precision and threads: the median over rounds of the seconds a step, and what the clock shows beside
+the steps. The workload declares the same of the reference machine in torch. Both frameworks are
+held against that, so a budget has as many steps in jax as in torch.
+
+It is remembered under everything that can change it (`conditions`) and measured anew when that
+changes, or while other programs keep the processors busy: then it stands for this run alone. Trials
+that a store holds already were planned with a speed; others of their kind join them with the same.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.core.canonical import sha256_json
+from harness.core.errors import HarnessError
+from harness.machine.hardware import environment, fingerprint
+from harness.machine.host_monitor import busy_fractions
+from harness.machine.variables import kernel_variables
+from harness.plan.plan import PlanRequest, workload_at
+from harness.plan.trial import MachineSpeed
+from harness.providers import registry
+from harness.record.store import read_record, record_paths
+from harness.speed.known_speeds import read_speed, write_speed
+from harness.speed.reference_training import IDLE, REFERENCE, Measurement, measure
+from harness.submission.resolution import resolve
+from workloads.spec import ReferenceSpeed
+
+if TYPE_CHECKING:
+    from harness.execution.body import RunOptions
+
+VERSION = 1
+"""Another version's measurements do not compare."""
+ATTEMPTS = 3
+LARGEST = 20.0
+LOOK_S = 0.5
+
+Say = Callable[[str], None]
+
+
+def machine_speed(
+    request: PlanRequest, options: RunOptions, store: Path, say: Say
+) -> MachineSpeed | None:
+    """This machine's speed on a workload; None where budgets do not scale with it.
+
+    An unscored budget is scaled by its flag alone.
+
+    Args:
+        request: suite, workload, framework and device.
+        options: the trials' threads and folders.
+        store: where the trials' records will lie; a speed that trials there were planned with is
+            used again.
+        say: hears in a line that and why something is measured.
+
+    Raises:
+        HarnessError: reference training failed, or the machine is over twenty times faster or
+            slower than the reference.
+    """
+    if reference_speed(request) is None or request.budget_scale != 1.0:
+        return None
+    key = _key(request, options)
+    return _planned(store, key) or _remembered(key, say) or measured_speed(request, options, say)
+
+
+def remembered_speed(request: PlanRequest, options: RunOptions) -> MachineSpeed | None:
+    """The speed as far as it is known, without measuring."""
+    return None if reference_speed(request) is None else read_speed(_key(request, options))
+
+
+def measured_speed(request: PlanRequest, options: RunOptions, say: Say) -> MachineSpeed:
+    """Measure the speed, and remember it if the machine is idle.
+
+    Raises:
+        HarnessError: as `machine_speed`; or the suite's hardware is of another kind than the
+            request's device.
+    """
+    reference = reference_speed(request)
+    if reference is None:
+        raise HarnessError(
+            f"budgets of {request.workload} in suite {request.suite} do not scale with the speed "
+            f"of {request.device}",
+            "they are those of its workload.toml",
+        )
+    say(f"measuring this machine's speed: {REFERENCE} on {request.workload} ({request.framework})")
+    best = best_measurement(request, options, say)
+    speed = MachineSpeed(
+        step_s=float(f"{best.step_s:.4g}"),
+        startup_s=round(best.startup_s, 3),
+        reference=reference,
+        spread=round(best.spread, 3),
+        conditions=_key(request, options),
+    )
+    _check_plausible(speed, request)
+    if best.is_of_an_idle_machine:
+        write_speed(speed)
+    else:
+        say(
+            f"this machine is not idle (rounds differ by {best.spread:.0%}, other programs take "
+            f"{best.others:.0%}): the speed stands for this run alone"
+        )
+    return speed
+
+
+def best_measurement(request: PlanRequest, options: RunOptions, say: Say) -> Measurement:
+    """The first measurement whose rounds agree, of at most three; else the one that is closest.
+
+    Beside other programs there is no second one: they would be there again.
+    """
+    found = [measure(request, options)]
+    while len(found) < ATTEMPTS and not found[-1].is_steady and found[-1].others <= IDLE:
+        say(f"its rounds differ by {found[-1].spread:.0%}: measuring again")
+        found.append(measure(request, options))
+    return min(found, key=lambda one: one.spread)
+
+
+def reference_speed(request: PlanRequest) -> ReferenceSpeed | None:
+    """The declared speed of the suite's reference machine.
+
+    None where the workload declares none, or the request's device is of another kind.
+    """
+    wanted = registry.suite(request.suite).hardware.device
+    if request.device.partition(":")[0] != wanted:
+        return None
+    return workload_at(replace(request, variant="base")).budget.reference
+
+
+def conditions(request: PlanRequest, options: RunOptions) -> dict[str, Any]:
+    """Everything that a measurement depends on."""
+    return {
+        "version": VERSION,
+        "hardware": fingerprint(request.device),
+        "quota": _processor_quota(),
+        "threads": options.threads,
+        "framework": request.framework,
+        "python": platform.python_version(),
+        "packages": environment()["packages"],
+        "variables": kernel_variables(),
+        "suite": request.suite,
+        "workload": registry.workload(request.workload).content_hash,
+        "reference": resolve(REFERENCE).ref.content_hash,
+    }
+
+
+def _key(request: PlanRequest, options: RunOptions) -> str:
+    return sha256_json(conditions(request, options))[:16]
+
+
+def _planned(store: Path, key: str) -> MachineSpeed | None:
+    """The speed with which a store's trials were planned under these conditions."""
+    speeds = (read_record(path).trial.budget.speed for path in record_paths(store))
+    return next((speed for speed in speeds if speed and speed.conditions == key), None)
+
+
+def _remembered(key: str, say: Say) -> MachineSpeed | None:
+    """The speed that is known, unless other programs slow the machine now."""
+    speed = read_speed(key)
+    if speed is None:
+        return None
+    others, stolen = busy_fractions(LOOK_S)
+    if others + stolen <= IDLE:
+        return speed
+    say(f"other programs take {others + stolen:.0%} of the processors")
+    return None
+
+
+def _check_plausible(speed: MachineSpeed, request: PlanRequest) -> None:
+    ratio = speed.step_s / speed.reference.step_s
+    if not 1.0 / LARGEST <= ratio <= LARGEST:
+        raise HarnessError(
+            f"a step takes {ratio:.2g} times as long here as on the reference machine of "
+            f"suite {request.suite}; between {1 / LARGEST:g} and {LARGEST:g} are allowed",
+            "measure it again on an idle machine: harness doctor --measure",
+        )
+
+
+def _processor_quota() -> str:
+    """The control group's bound on processor time, which containers set; "" if there is none."""
+    try:
+        return Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

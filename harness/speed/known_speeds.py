@@ -1,0 +1,52 @@
+"""The speeds that this machine remembers: `speed.json` in the cache's folder."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from harness.core.errors import CannotWriteError, HarnessError
+from harness.core.files import write_whole
+from harness.plan.trial import MachineSpeed
+from workloads.data.paths import default_cache_dir
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read_speed(conditions: str) -> MachineSpeed | None:
+    """The speed that was measured under these conditions; None if none was."""
+    try:
+        return MachineSpeed.model_validate(_read_all()[conditions])
+    except (KeyError, ValidationError):
+        return None
+
+
+def write_speed(speed: MachineSpeed) -> None:
+    """Remember a speed under its conditions.
+
+    Raises:
+        HarnessError: the file cannot be written.
+    """
+    known = {**_read_all(), speed.conditions: speed.model_dump()}
+    try:
+        write_whole(_path(), json.dumps(known, indent=1) + "\n")
+    except CannotWriteError as error:
+        raise HarnessError(
+            error.message,
+            "free some space there, or set XDG_CACHE_HOME to a folder that can be written",
+        ) from error
+
+
+def _path() -> Path:
+    return default_cache_dir() / "speed.json"
+
+
+def _read_all() -> dict[str, Any]:
+    try:
+        known = json.loads(_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return known if isinstance(known, dict) else {}

@@ -1,0 +1,116 @@
+"""Reference training: a few seconds of AdamW on a workload, in a worker like any other's."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import quantiles
+from typing import TYPE_CHECKING, Any
+
+from harness.core.errors import HarnessError
+from harness.plan.plan import PlanRequest, trial_of, workload_at
+from harness.plan.trial import Trial, TrialBudget
+from harness.record.tables import intervals, last_attempt
+from harness.submission.resolution import resolve
+from workloads.spec import Grid
+
+if TYPE_CHECKING:
+    from harness.execution.body import RunOptions
+
+REFERENCE = "adamw"
+"""The shipped submission that is timed, at its default point: a step costs the same at any."""
+MEASURED_S = 5.0
+ROUNDS = 20
+FEWEST_ROUNDS = 4
+STEADY = 0.10
+"""The interquartile range of the rounds over their median on an idle machine, at most."""
+IDLE = 0.10
+"""The fraction of the processors that other programs take on an idle machine, at most."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one short reference training showed."""
+
+    step_s: float
+    """The median over rounds of the seconds a step."""
+    startup_s: float
+    """Seconds on the clock beside the steps."""
+    spread: float
+    """The interquartile range over the median."""
+    others: float
+    """The fraction of the processors that other programs took meanwhile."""
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether its rounds agree."""
+        return self.spread <= STEADY
+
+    @property
+    def is_of_an_idle_machine(self) -> bool:
+        """Whether it may be remembered."""
+        return self.is_steady and self.others <= IDLE
+
+
+def measure(request: PlanRequest, options: RunOptions) -> Measurement:
+    """Train the reference for some seconds on the instance of the request's first trial.
+
+    Args:
+        request: suite, workload, framework and device.
+        options: the trials' threads and folders; the worker runs under the sandbox `plain`.
+
+    Raises:
+        HarnessError: it ended in another way than at the end of its budget, or made too few steps.
+    """
+    from harness.execution.body import prepare, run_trial
+    from harness.execution.pool import Silent
+
+    trial = reference_trial(request)
+    prepare(trial, options)
+    with tempfile.TemporaryDirectory(prefix="guided-descent-speed-") as folder:
+        store = Path(folder)
+        run_trial(trial, store, replace(options, sandbox="plain"), Silent())
+        return measurement_of(last_attempt(store / trial.folder), request.workload)
+
+
+def reference_trial(request: PlanRequest, number: int = 1) -> Trial:
+    """Reference training as a trial, on the instance of the first study's trial of a number."""
+    request = replace(request, variant="base", ruleset="external", speed=None)
+    reference = resolve(REFERENCE)
+    point = dict(reference.space.default)
+    trial = trial_of(request, workload_at(request), reference, point, (1, number))
+    changes = {
+        "budget": TrialBudget(runtime_s=MEASURED_S),
+        "stop_rule": "budget",
+        "grid": Grid(share=1.0 / ROUNDS, evaluate_every=ROUNDS),
+        "probes": False,
+    }
+    return trial.model_copy(update=changes)
+
+
+def measurement_of(events: Sequence[Mapping[str, Any]], workload: str) -> Measurement:
+    """What the events of a reference training show.
+
+    Raises:
+        HarnessError: as `measure`.
+    """
+    end = events[-1]["data"]
+    if end["result"]["state"] != "budget":
+        raise HarnessError(
+            f"reference training on {workload} ended '{end['result']['state']}': "
+            f"{end['result']['reason']}",
+            "budgets need its speed; `harness doctor --measure` tries it again",
+        )
+    first, *rest = intervals(events)  # the first has the loading of the data in it
+    if len(rest) < FEWEST_ROUNDS:
+        raise HarnessError(
+            f"reference training on {workload} made {end['result']['steps']} steps in "
+            f"{MEASURED_S:g} s, too few to time",
+            "let this machine be idle, or run the workload on a faster one",
+        )
+    low_s, step_s, high_s = quantiles([one.step_s for one in rest], n=4, method="inclusive")
+    startup_s = max(0.0, first.seconds - first.steps * step_s)
+    others = end["machine"]["others_share"]
+    return Measurement(step_s, startup_s, (high_s - low_s) / step_s, others)

@@ -1,0 +1,1 @@
+"""What authors of submissions see, and how a submission is found and loaded."""

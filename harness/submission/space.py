@@ -1,0 +1,172 @@
+"""The search space of a submission: the typed content of `space.toml`.
+
+summary = "one line"
+family = "adaptive"
+frameworks = ["torch", "jax"]
+
+[default]                    # every hyperparameter, searched or not: the point of ruleset self
+learning_rate = 1e-3
+
+[space.learning_rate]        # the searched ones
+min = 1e-4
+max = 1e-2
+scale = "log"                # "linear" (the default), "log" or "one_minus_log"
+# type = "integer"           # numbers are real unless this is said
+# choices = ["a", "b"]       # instead of min and max
+
+[refused]                    # where it is not to be run, and why; mostly there is none
+"quick/lm" = "a step at the default point takes 12 s of a budget of 33 s"
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.core.canonical import sha256_json
+from harness.core.errors import HarnessError
+from harness.submission.reference import Framework, Scalar
+from workloads.spec import Frozen, parse_toml, read_toml
+
+IMPORT_PATH_SPACE = Path(__file__).with_name("import_path.toml")
+"""The space of a submission that is only an optimizer's import path."""
+
+
+class Dimension(Frozen):
+    """One searched hyperparameter: a range (`min`, `max`, `scale`, `type`) or `choices`."""
+
+    min: float | None = None
+    max: float | None = None
+    scale: Literal["linear", "log", "one_minus_log"] = "linear"
+    type: Literal["real", "integer"] = "real"
+    choices: tuple[Scalar, ...] | None = None
+
+    @model_validator(mode="after")
+    def _is_range_or_choices(self) -> Self:
+        if self.choices is not None:
+            if self != Dimension.model_construct(choices=self.choices):
+                raise ValueError("'choices' stands alone, without min, max, scale or type")
+            if not self.choices:
+                raise ValueError("'choices' must hold at least one value")
+            return self
+        if self.min is None or self.max is None:
+            raise ValueError("a searched hyperparameter needs 'min' and 'max', or 'choices'")
+        self._check_range(self.min, self.max)
+        return self
+
+    def _check_range(self, low: float, high: float) -> None:
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ValueError("'min' must be below 'max', both finite")
+        if self.scale == "log" and low <= 0.0:
+            raise ValueError("scale 'log' needs min > 0")
+        if self.scale == "one_minus_log" and high >= 1.0:
+            raise ValueError("scale 'one_minus_log' needs max < 1: it searches log(1 - x)")
+        if self.type == "integer":
+            if self.scale == "one_minus_log":
+                raise ValueError("type 'integer' goes with scale 'linear' or 'log'")
+            if not (low.is_integer() and high.is_integer()):
+                raise ValueError("type 'integer' needs whole numbers as 'min' and 'max'")
+
+    def value_at(self, share: float) -> Scalar:
+        """The value at a share of the dimension, in [0, 1).
+
+        Reals are rounded to six digits (of 1 - x under `one_minus_log`), so that a last bit of
+        `exp` or `log` does not differ between machines.
+        """
+        if self.choices is not None:
+            return self.choices[int(share * len(self.choices))]
+        if self.min is None or self.max is None:  # excluded by the validator
+            raise HarnessError("a dimension without choices needs min and max")
+        if self.type == "integer":
+            return _integer_at(share, int(self.min), int(self.max), self.scale)
+        return _real_at(share, self.min, self.max, self.scale)
+
+
+def _integer_at(share: float, low: int, high: int, scale: str) -> int:
+    if scale == "linear":
+        return min(high, low + math.floor(share * (high - low + 1)))
+    start, end = math.log(low), math.log(high + 1)
+    return min(high, max(low, math.floor(math.exp(start + share * (end - start)))))
+
+
+def _real_at(share: float, low: float, high: float, scale: str) -> float:
+    if scale == "linear":
+        value = _six_digits(low + share * (high - low))
+    elif scale == "log":
+        value = _six_digits(math.exp(_between(math.log(low), math.log(high), share)))
+    else:
+        gap = math.exp(_between(math.log1p(-low), math.log1p(-high), share))
+        value = round(1.0 - _six_digits(gap), 15)
+    return min(high, max(low, value))
+
+
+def _between(start: float, end: float, share: float) -> float:
+    return start + share * (end - start)
+
+
+def _six_digits(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+class Space(Frozen):
+    """One `space.toml`: what a submission is and which of its hyperparameters are searched."""
+
+    summary: str
+    family: str
+    frameworks: tuple[Framework, ...] = Field(min_length=1)
+    default: dict[str, Scalar]
+    """Every hyperparameter by name; the point of the self-tuning ruleset."""
+    space: dict[str, Dimension] = Field(default_factory=dict)
+    refused: dict[str, str] = Field(default_factory=dict)
+    """`suite/workload` to the reason why it is not to be run there."""
+
+    @field_validator("default")
+    @classmethod
+    def _numbers_are_finite(cls, default: dict[str, Scalar]) -> dict[str, Scalar]:
+        for name, value in default.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"'{name}' must be a finite number")
+        return default
+
+    @model_validator(mode="after")
+    def _searched_names_have_defaults(self) -> Self:
+        for name in self.space:
+            if name not in self.default:
+                known = ", ".join(sorted(self.default)) or "nothing"
+                raise ValueError(f"'space.{name}' is not in [default], which holds: {known}")
+        return self
+
+    @field_validator("refused")
+    @classmethod
+    def _refused_places_are_named(cls, refused: dict[str, str]) -> dict[str, str]:
+        for place, why in refused.items():
+            if len(place.split("/")) != 2 or not why.strip():
+                raise ValueError(f"'{place}' must be \"SUITE/WORKLOAD\" with a reason")
+        return refused
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of what decides the points: defaults and dimensions, not the prose."""
+        return sha256_json(self.model_dump(mode="json", include={"default", "space"}))
+
+
+def read_space(path: Path) -> Space:
+    """Read a `space.toml`.
+
+    Raises:
+        HarnessError: it is missing or malformed; the message names file, key and what is allowed.
+    """
+    if not path.is_file():
+        raise HarnessError(
+            f"{path} is missing: a submission needs a search space beside it",
+            "write one with summary, family, frameworks, [default] and [space.NAME] tables",
+        )
+    return read_toml(path, Space)
+
+
+def parse_space(text: str, name: str = "space.toml") -> Space:
+    """Parse the text of a `space.toml`; `name` stands for the file in errors."""
+    return parse_toml(text, name, Space)

@@ -1,0 +1,1 @@
+"""What checks a store and its claims: replay, audits and reruns."""

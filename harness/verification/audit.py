@@ -1,0 +1,94 @@
+"""Audits: a trial again, on an instance that its submission cannot have prepared for.
+
+The point, the budget and the stop rule stay; the instance seed comes from the auditor's own text,
+and the variant may be a held-out one. What depends on the instance, such as weights shipped with a
+submission, or on the workload's shapes, such as a recognised workload, does not survive it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.seeds import commitment, derive
+from harness.plan.trial import Trial, TrialRecord
+from harness.providers import registry
+
+TOLERANCE = 1.5
+"""The factor on a time to target that an audit accepts: about five times the spread over seeds of
+a workload whose coefficient of variation is at the 10 % that a calibrated target allows."""
+
+Verdict = Literal["agrees", "slower", "not reached", "nothing to compare"]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A trial and its repetition."""
+
+    claimed: TrialRecord
+    found: TrialRecord
+
+    @property
+    def ratio(self) -> float | None:
+        """The repetition's time to target over the trial's; None where one has none."""
+        claimed_s, found_s = _time(self.claimed), _time(self.found)
+        return found_s / claimed_s if claimed_s is not None and found_s is not None else None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the repetition supports the trial's time."""
+        if _time(self.claimed) is None:
+            return "nothing to compare"
+        if self.ratio is None:
+            return "not reached"
+        return "agrees" if self.ratio <= TOLERANCE else "slower"
+
+
+def _time(record: TrialRecord) -> float | None:
+    return record.result.time_to_target_s if record.result else None
+
+
+def deciding(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Of each entry on each workload the trial that reached its target first.
+
+    Raises:
+        HarnessError: no trial reached its target.
+    """
+    best: dict[tuple[str, ...], TrialRecord] = {}
+    for record in records:
+        trial, time_s = record.trial, _time(record)
+        entry = (trial.workload, trial.variant, trial.submission.name, trial.framework)
+        if time_s is None:
+            continue
+        before_s = _time(best[entry]) if entry in best else None
+        if before_s is None or time_s < before_s:
+            best[entry] = record
+    if not best:
+        raise HarnessError(
+            "no trial reached its target, so there is no time to audit", "name one with --trial"
+        )
+    return list(best.values())
+
+
+def again(trial: Trial, seed: str, variant: str = "base") -> Trial:
+    """The trial on another instance, and at another variant if one is named.
+
+    Args:
+        trial: what was run.
+        seed: the auditor's text, unknown to whoever wrote the submission.
+        variant: `base` for the trial's own.
+
+    Raises:
+        UnknownNameError: the workload has no variant of that name.
+    """
+    known = registry.workload(trial.workload).at(trial.suite).variants
+    if variant not in ("base", *known):
+        raise UnknownNameError(f"variant of {trial.workload}", variant, ("base", *known))
+    changes = {
+        "instance_seed": derive("audit", seed, trial.identity),
+        "round_commitment": commitment(seed),
+        "variant": trial.variant if variant == "base" else variant,
+    }
+    return trial.model_copy(update=changes)

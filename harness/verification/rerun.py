@@ -1,0 +1,113 @@
+"""Reruns: an ended trial is opened again by explicit command alone, and both logs say so."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import HarnessError
+from harness.plan.trial import TrialRecord
+from harness.record.attempts import attempts_of, ended, number_of
+from harness.record.ledger import Ledger
+from harness.record.log import BrokenChainError, EventLog, read_events
+from harness.record.store import EVENTS_FILE, locked, read_record, record_paths, write_record
+
+
+def chosen_records(store: Path, names: tuple[str, ...], *, disturbed: bool) -> list[TrialRecord]:
+    """The ended trials that are named, or stamped as disturbed.
+
+    Args:
+        store: the folder of all records.
+        names: ends of folder names, or first digits of identities; each must name one trial.
+        disturbed: whether those stamped are meant too.
+
+    Raises:
+        HarnessError: a name fits no trial or several, one has not ended, or none is chosen.
+    """
+    records = [read_record(path) for path in record_paths(store)]
+    chosen = [_named(records, name) for name in names]
+    if disturbed:
+        chosen += [r for r in records if r.result and r.result.disturbed and r not in chosen]
+    if not chosen:
+        raise HarnessError(
+            f"no trial of {store} is chosen", "name one with --trial, or give --disturbed"
+        )
+    for record in chosen:
+        if record.result is None and _is_open(store, record):
+            raise HarnessError(
+                f"{record.trial.folder} has not ended", "`harness run` goes on with it"
+            )
+    return chosen
+
+
+def _is_open(store: Path, record: TrialRecord) -> bool:
+    """Whether `harness run` would go on with a trial that has no result."""
+    log = store / record.trial.folder / EVENTS_FILE
+    is_broken = log.exists() and log.stat().st_size > 0 and not _readable(log)
+    return not is_broken and Ledger(store).end_of(record.identity) is None
+
+
+def _named(records: list[TrialRecord], name: str) -> TrialRecord:
+    found = [
+        r
+        for r in records
+        if name and (r.identity.startswith(name) or f"/{r.trial.folder}".endswith(f"/{name}"))
+    ]
+    if len(found) != 1:
+        known = ", ".join(r.trial.folder for r in (found or records)[:5])
+        raise HarnessError(f"'{name}' fits {len(found)} trials", f"among them: {known}")
+    return found[0]
+
+
+def open_again(store: Path, record: TrialRecord, reason: str) -> None:
+    """Mark an ended trial as to be run again, in the ledger and in its own events.
+
+    Events that are gone, or do not fit their chain, are lost: the ledger says so, and what is left
+    of them is set aside.
+
+    Raises:
+        HarnessError: the reason is empty, another process runs the trial, or a file cannot be
+            written.
+    """
+    if not reason.strip():
+        raise HarnessError("a rerun needs a reason", "say it with --reason TEXT")
+    log, ledger = store / record.trial.folder / EVENTS_FILE, Ledger(store)
+    with locked(log.parent):
+        events = _readable(log)
+        if ended(events):
+            _mark(log, ledger, record, reason.strip())
+        elif not _is_open(store, record):
+            _mark_lost(log, ledger, record, reason.strip())
+        write_record(log.parent, TrialRecord(identity=record.identity, trial=record.trial))
+
+
+def _mark(log: Path, ledger: Ledger, record: TrialRecord, reason: str) -> None:
+    events = read_events(log)
+    mark = {
+        "attempt": number_of(attempts_of(events)[-1]),
+        "state": events[-1]["data"]["result"]["state"],
+        "events": events[-1]["hash"],
+        "reason": reason,
+    }
+    ledger.note_rerun({"identity": record.identity, **mark})
+    with closing(EventLog(log)) as opened:
+        opened.append("rerun", "referee", mark)
+
+
+def _mark_lost(log: Path, ledger: Ledger, record: TrialRecord, reason: str) -> None:
+    unfinished = {"attempt": ledger.attempts(record.identity), "state": "unfinished", "events": ""}
+    end = ledger.end_of(record.identity) or unfinished
+    if log.exists():
+        free = next(n for n in count(1) if not log.with_suffix(f".lost-{n}.jsonl").exists())
+        log.rename(log.with_suffix(f".lost-{free}.jsonl"))
+    ledger.note_rerun({**end, "identity": record.identity, "reason": reason, "lost": True})
+
+
+def _readable(log: Path) -> list[dict[str, Any]]:
+    """A log's events; none if they are lost."""
+    try:
+        return read_events(log) if log.exists() else []
+    except BrokenChainError:
+        return []

@@ -1,0 +1,55 @@
+"""Matrices out of tensors, and one batched call for all matrices of one shape.
+
+On a CPU a call takes as many as the cache holds: larger stacks are slower than single matrices.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import torch
+
+from submissions.common.vectors import CACHED
+
+
+def matrices(tensor: torch.Tensor, splits: Sequence[int] = ()) -> list[torch.Tensor]:
+    """A parameter-shaped tensor as matrices: kernels flattened to (out, in * height * width).
+
+    Args:
+        tensor: (out, ...), of two axes or more.
+        splits: sizes along the first axis of matrices fused into one; empty for one matrix.
+    """
+    flat = tensor.flatten(1)
+    return list(torch.split(flat, list(splits))) if splits else [flat]
+
+
+def tensor_of(parts: Sequence[torch.Tensor], shape: torch.Size) -> torch.Tensor:
+    """The inverse of `matrices`."""
+    return (parts[0] if len(parts) == 1 else torch.cat(list(parts))).reshape(shape)
+
+
+def batched(
+    function: Callable[[torch.Tensor], torch.Tensor], inputs: Sequence[torch.Tensor]
+) -> list[torch.Tensor]:
+    """Apply a function of stacks to matrices, once for each shape, on a CPU for few at a time.
+
+    Args:
+        function: from (batch, rows, columns) to (batch, ...).
+        inputs: matrices of any shapes.
+
+    Returns:
+        One result for each matrix, in the inputs' order.
+    """
+    places: defaultdict[torch.Size, list[int]] = defaultdict(list)
+    for place, matrix in enumerate(inputs):
+        places[matrix.shape].append(place)
+    results: dict[int, torch.Tensor] = {}
+    for shape, members in places.items():
+        is_on_cpu = inputs[members[0]].device.type == "cpu"
+        count = max(1, CACHED // shape.numel()) if is_on_cpu else len(members)
+        for start in range(0, len(members), count):
+            some = members[start : start + count]
+            stack = torch.stack([inputs[place] for place in some])
+            results.update(zip(some, function(stack).unbind(), strict=True))
+    return [results[place] for place in range(len(inputs))]

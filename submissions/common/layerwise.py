@@ -1,0 +1,235 @@
+"""Training with a preconditioner a layer, estimated from what passes through the layer."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import torch
+from torch.optim import AdamW
+
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Batch, Capture, Evaluation, Hyperparameters, Stream
+from harness.submission.parametrisation import Scaling, scalings
+from submissions.common import schedules
+from submissions.common.clipping import bound_of
+from submissions.common.kronecker_factors import Uses, preconditionable, uses
+from submissions.common.optimizers import adamw_at
+from submissions.common.products import LiveProblem
+from submissions.common.staggering import due
+from workloads.parameters import LayerSpec
+
+FISHERS = ("empirical", "sampled")
+State = dict[str, Any]
+
+
+class CapturingProblem(LiveProblem, Protocol):
+    """A torch problem whose layers can be captured."""
+
+    def forward(self, batch: Batch[torch.Tensor]) -> Evaluation[torch.Tensor]:
+        """Logits and mean loss of the live model."""
+        ...
+
+    def capture(self) -> AbstractContextManager[dict[str, Capture[torch.Tensor]]]:
+        """Record what passes through the layers."""
+        ...
+
+
+class Layer:
+    """One preconditioned layer: its parameters and its state."""
+
+    def __init__(
+        self,
+        spec: LayerSpec,
+        parameters: Mapping[str, torch.Tensor],
+        damping: tuple[float, float] = (1.0, 1.0),
+    ) -> None:
+        self.spec = spec
+        self.damping = damping
+        self.weight = parameters[spec.weight]
+        self.bias = parameters[spec.bias] if spec.bias else None
+        self.state: State = {}
+
+    def matrix_shape(self) -> tuple[int, int]:
+        """(out, in), or (out, in + 1) with a bias."""
+        out, width = self.weight.flatten(1).shape
+        return out, width + (self.bias is not None)
+
+    def gradient(self) -> torch.Tensor:
+        """The gradient as a matrix (out, in), or (out, in + 1) with the bias's as last column."""
+        assert self.weight.grad is not None
+        flat = self.weight.grad.flatten(1)
+        if self.bias is None:
+            return flat
+        assert self.bias.grad is not None
+        return torch.cat([flat, self.bias.grad[:, None]], 1)
+
+    def move(self, step: torch.Tensor, rate: float, decay: float) -> None:
+        """W <- (1 - rate decay) W - rate step, for a step shaped as the gradient."""
+        parts = [step] if self.bias is None else [step[:, :-1], step[:, -1]]
+        values = [self.weight] if self.bias is None else [self.weight, self.bias]
+        for value, part in zip(values, parts, strict=True):
+            value.mul_(1 - rate * decay).add_(part.reshape(value.shape), alpha=-rate)
+
+
+class LayerwiseSubmission(ABC):
+    """KFAC's loop; what differs between its relatives are the four abstract methods.
+
+    Hyperparameters: `learning_rate`, `momentum`, `weight_decay`, `trust` (kappa), `fisher` (one of
+    `FISHERS`), `observe_every`, `refresh_every`, `max_side`; those of the schedule; and those of
+    `optimizers.adamw` for parameters that no preconditioned layer owns. `clip`, if wished, bounds
+    the norm of the gradient before it is preconditioned; statistics are of gradients as they are.
+    """
+
+    clips_gradients = True
+    parametrisation_rules = ("kfac",)
+
+    @abstractmethod
+    def start(self, layer: Layer) -> None:
+        """Fill a new layer's state."""
+
+    @abstractmethod
+    def observe(self, layer: Layer, found: Uses, targets: int) -> None:
+        """Take in one batch's statistics."""
+
+    @abstractmethod
+    def refresh(self, layer: Layer) -> None:
+        """Recompute what is costly, from a layer that has been observed."""
+
+    @abstractmethod
+    def direction(self, layer: Layer, gradient: torch.Tensor) -> torch.Tensor:
+        """The preconditioned gradient, once the layer has been refreshed."""
+
+    def setup(self, problem: CapturingProblem, hyperparameters: Hyperparameters) -> None:
+        """Part the parameters into layers and the rest."""
+        if hyperparameters["fisher"] not in FISHERS:
+            raise UnknownNameError("fisher", hyperparameters["fisher"], FISHERS)
+        self.problem, self.point = problem, hyperparameters
+        self.clip = bound_of(hyperparameters)
+        self.schedule = schedules.from_hyperparameters(hyperparameters)
+        chosen = preconditionable(problem.layers, problem.specs, hyperparameters["max_side"])
+        scaled = scalings(problem.specs, hyperparameters)
+        self.layers = [
+            Layer(spec, problem.parameters, scaled.get(spec.weight, Scaling()).damping)
+            for spec in chosen
+        ]
+        for layer in self.layers:
+            self.start(layer)
+            layer.state["momentum"] = layer.weight.new_zeros(layer.matrix_shape())
+        owned = {spec.weight for spec in chosen} | {spec.bias for spec in chosen}
+        self.rest = self._adamw([name for name in problem.parameters if name not in owned])
+        self.steps = 0
+        self.factor = 1.0
+
+    def _adamw(self, names: list[str]) -> AdamW | None:
+        """AdamW, at its own parametrisation's rates, on the parameters of these names."""
+        if not names:
+            return None
+        scaled = scalings(self.problem.specs, self.point, "adam")
+        rates = {name: scaled[name].rate for name in names if scaled}
+        values = {name: self.problem.parameters[name] for name in names}
+        return adamw_at(values, rates, self.point, "adam_learning_rate")
+
+    def step(self, stream: Stream[torch.Tensor]) -> torch.Tensor:
+        """One batch, one update; the loss before it."""
+        batch = stream.next()
+        self.factor = self.schedule(self.problem.budget.progress(self.point["horizon"]))
+        for value in self.problem.parameters.values():
+            value.grad = None
+        observes = self.steps % self.point["observe_every"] == 0
+        loss = self._observed_pass(batch) if observes else self._pass(batch)
+        if self.clip:
+            torch.nn.utils.clip_grad_norm_(self.problem.parameters.values(), self.clip)
+        period = self.point["refresh_every"]
+        with torch.no_grad():
+            for layer in due(self.layers, self.steps, period, eager=True):
+                self.refresh(layer)
+                layer.state["ready"] = True
+            self._move()
+        self.steps += 1
+        return loss.detach()
+
+    def learning_rate(self) -> float:
+        """The preconditioned layers' rate."""
+        return float(self.point["learning_rate"]) * self.factor
+
+    def state_dict(self) -> State:
+        """Parameters, generator, the layers' states in order, the rest's, the schedule's, steps."""
+        return {
+            "parameters": dict(self.problem.parameters),
+            "layers": [layer.state for layer in self.layers],
+            "rest": self.rest.state_dict() if self.rest else {},
+            "steps": self.steps,
+            "schedule": schedules.state_of(self.schedule),
+            "generator": self.problem.generator.get_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+        with torch.no_grad():
+            for name, value in self.problem.parameters.items():
+                value.copy_(state["parameters"][name])
+        for layer, saved in zip(self.layers, state["layers"], strict=True):
+            layer.state = copy.deepcopy(dict(saved))
+        if self.rest:
+            self.rest.load_state_dict(dict(state["rest"]))
+        self.steps = state["steps"]
+        schedules.restore(self.schedule, state["schedule"])
+        self.problem.generator.set_state(state["generator"])
+
+    def _pass(self, batch: Batch[torch.Tensor]) -> torch.Tensor:
+        loss = self.problem.batch_loss(batch)
+        loss.backward()
+        return loss
+
+    def _observed_pass(self, batch: Batch[torch.Tensor]) -> torch.Tensor:
+        """Gradients of the loss, and each layer's statistics under true or sampled targets."""
+        with self.problem.capture() as captures:
+            logits, loss = self.problem.forward(batch)
+            if self.point["fisher"] == "sampled":
+                sampled = self.problem.loss.sample_targets(logits, self.problem.generator)
+                self._send_back(self.problem.loss.value(logits, sampled))
+                self._observe(captures, sampled.numel())
+                loss.backward()
+            else:
+                loss.backward()
+                self._observe(captures, batch.targets.numel())
+        return loss
+
+    def _send_back(self, loss: torch.Tensor) -> None:
+        """Gradients at the layers' outputs: of their parameters only the cheapest are asked for."""
+        ends = [layer.weight if layer.bias is None else layer.bias for layer in self.layers]
+        torch.autograd.grad(loss, ends, retain_graph=True)
+
+    @torch.no_grad()
+    def _observe(self, captures: Mapping[str, Capture[torch.Tensor]], targets: int) -> None:
+        for layer in self.layers:
+            found = uses(layer.spec, layer.weight.shape, captures[layer.spec.name])
+            self.observe(layer, found, targets)
+
+    def _move(self) -> None:
+        """Move the layers that are ready, within the trust region, and everything else."""
+        rate, point = self.learning_rate(), self.point
+        ready = [layer for layer in self.layers if "ready" in layer.state]
+        gradients = [layer.gradient() for layer in ready]
+        steps = [self.direction(*pair) for pair in zip(ready, gradients, strict=True)]
+        shrink = _shrinkage(gradients, steps, rate, point["trust"]) if ready else 1.0
+        for layer, step in zip(ready, steps, strict=True):
+            layer.state["momentum"].mul_(point["momentum"]).add_(step * shrink)
+            layer.move(layer.state["momentum"], rate, point["weight_decay"])
+        if self.rest:
+            for group in self.rest.param_groups:
+                group["lr"] = group["whole_rate"] * self.factor
+            self.rest.step()
+
+
+def _shrinkage(
+    gradients: list[torch.Tensor], steps: list[torch.Tensor], rate: float, trust: float
+) -> torch.Tensor:
+    """min(1, sqrt(kappa / (eta^2 <g, d>))): keeps eta^2 d^T F d, about twice KL, within kappa."""
+    products = [(g * d).sum() for g, d in zip(gradients, steps, strict=True)]
+    size = torch.stack(products).sum().abs() * rate**2
+    return (trust / size.clamp(min=torch.finfo(size.dtype).tiny)).sqrt().clamp(max=1.0)

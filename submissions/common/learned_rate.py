@@ -1,0 +1,101 @@
+"""Adam whose step size is estimated as it goes: what D-Adaptation and Prodigy share.
+
+Both keep Adam's moments m and v, a weighted sum s of the gradients, a numerator and an estimate d
+of the distance to the solution, and both update them from two sums over all parameters: a
+correlation of the gradients with a way, and the l1 norm of s. They differ in weights and way.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import torch
+
+from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.vectors import chunks, state_lists
+
+Chunks = list[tuple[int, list[torch.Tensor]]]
+
+
+class Weights(NamedTuple):
+    """The factors on a step's gradients in m, s and v (there on their squares)."""
+
+    first: float
+    second: float
+    total: float
+
+
+class LearnedRate(GroupwiseOptimizer):
+    """The shared part; a group holds `betas`, `estimate`, `numerator`, `updates` and more.
+
+    Args:
+        parameters: which parameters.
+        first_estimate: d_0.
+        defaults: what else the groups hold; `lr`, `betas`, `eps` and `bias_correction` among them.
+    """
+
+    def __init__(
+        self, parameters: Iterable[torch.Tensor], first_estimate: float, defaults: dict[str, Any]
+    ) -> None:
+        defaults |= {"estimate": first_estimate, "numerator": 0.0, "updates": 0}
+        super().__init__(parameters, defaults)
+
+    @abstractmethod
+    def estimated(self, group: dict[str, Any], parts: Chunks, rate: float) -> bool:
+        """Update moments and estimate; False if no gradient has been seen yet."""
+
+    @abstractmethod
+    def move(self, group: dict[str, Any], parameters: list[torch.Tensor], rate: float) -> None:
+        """Move some parameters by their moments."""
+
+    @abstractmethod
+    def way(
+        self, group: dict[str, Any], parameters: list[torch.Tensor], total: list[torch.Tensor]
+    ) -> list[torch.Tensor]:
+        """New tensors, what the gradients are correlated with; before the moments are updated."""
+
+    def update(self, group: dict[str, Any]) -> None:
+        """One step of one group; while the rate is zero nothing moves and nothing is estimated."""
+        if group["lr"] == 0.0:
+            return
+        group["updates"] += 1
+        parts, rate = chunks(self.state, group["params"]), self._rate(group)
+        if not self.estimated(group, parts, rate):
+            return
+        for _, parameters in parts:
+            self.move(group, parameters, rate)
+
+    def accumulate(
+        self, parts: Chunks, group: dict[str, Any], weights: Weights
+    ) -> tuple[float, float]:
+        """Update m, v and s; <gradients, way> before it and ||s||_1 after it."""
+        beta1, beta2 = group["betas"]
+        correlations: list[torch.Tensor] = []
+        sizes: list[torch.Tensor] = []
+        for _, parameters in parts:
+            first, second, total = state_lists(self.state, parameters, ("first", "second", "sum"))
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            way = self.way(group, parameters, total)
+            pairs = zip(way, gradients, strict=True)
+            correlations += [torch.dot(w.flatten(), g.flatten()) for w, g in pairs]
+            torch._foreach_mul_(first, beta1)
+            torch._foreach_add_(first, gradients, alpha=weights.first)
+            torch._foreach_mul_(second, beta2)
+            torch._foreach_addcmul_(second, gradients, gradients, weights.second)
+            torch._foreach_mul_(total, beta2**0.5)
+            torch._foreach_add_(total, gradients, alpha=weights.total)
+            sizes += [s.abs().sum() for s in total]
+        if not sizes:
+            return 0.0, 0.0
+        correlation, size = torch.stack(correlations + sizes).view(2, -1).sum(1).tolist()
+        return correlation, size
+
+    def _rate(self, group: dict[str, Any]) -> float:
+        """The learning rate times the estimate, corrected for moments from zero if asked."""
+        rate: float = group["lr"] * group["estimate"]
+        if group["bias_correction"]:
+            beta1, beta2 = group["betas"]
+            rate *= (1 - beta2 ** group["updates"]) ** 0.5 / (1 - beta1 ** group["updates"])
+        return rate

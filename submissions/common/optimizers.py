@@ -1,0 +1,194 @@
+"""What every first-party torch optimizer needs: parts by role, one optimizer out of several."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch.optim import Adam, AdamW, Optimizer
+
+from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common import schedules
+from workloads.parameters import Role
+
+TorchProblem = Problem[torch.Tensor]
+
+
+def by_role(problem: TorchProblem, roles: Collection[Role]) -> tuple[list[str], list[str]]:
+    """The names of the parameters that have one of the roles, and of all others, in order."""
+    chosen = [name for name, spec in problem.specs.items() if spec.role in roles]
+    return chosen, [name for name in problem.specs if name not in chosen]
+
+
+def is_fused(parameters: Collection[torch.Tensor]) -> bool:
+    """Whether torch has fused steps that are right for the devices and precisions of all.
+
+    On a CPU its fused SGD (2.13) leaves all of a bfloat16 tensor but a rest of its length as it is.
+    """
+    return all(
+        value.device.type == "cuda" or (value.device.type == "cpu" and value.dtype.itemsize >= 4)
+        for value in parameters
+    )
+
+
+def adam_on_all(
+    kind: type[Adam], problem: TorchProblem, hyperparameters: Hyperparameters
+) -> tuple[Optimizer, Schedule]:
+    """Adam or a class of its constructor on all parameters, fused where possible; its schedule.
+
+    Args:
+        kind: `Adam`, `AdamW`, ...
+        problem: whose parameters.
+        hyperparameters: `learning_rate`, `beta1`, `beta2`, `epsilon`, `weight_decay` and those of
+            the schedule.
+    """
+    parameters = list(problem.parameters.values())
+    optimizer = kind(
+        parameters,
+        lr=hyperparameters["learning_rate"],
+        betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
+        eps=hyperparameters["epsilon"],
+        weight_decay=hyperparameters["weight_decay"],
+        fused=is_fused(parameters),
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)
+
+
+def adamw(parameters: list[torch.Tensor], hyperparameters: Hyperparameters, rate: str) -> AdamW:
+    """AdamW for the parameters that a matrix method leaves out.
+
+    Args:
+        parameters: which parameters.
+        hyperparameters: `adam_beta1`, `adam_beta2`, `epsilon`, `weight_decay` and the rate.
+        rate: the name of the hyperparameter that is the learning rate.
+    """
+    return AdamW(
+        parameters,
+        lr=hyperparameters[rate],
+        betas=(hyperparameters["adam_beta1"], hyperparameters["adam_beta2"]),
+        eps=hyperparameters["epsilon"],
+        weight_decay=hyperparameters["weight_decay"],
+        fused=is_fused(parameters),
+    )
+
+
+def adamw_at(
+    parameters: Mapping[str, torch.Tensor],
+    rates: Mapping[str, float],
+    hyperparameters: Hyperparameters,
+    rate: str,
+) -> AdamW:
+    """`adamw`, each parameter at a multiple r of the rate, as a parametrisation asks.
+
+    Decay is eta lambda at every r, and epsilon / r what epsilon is to a gradient r times as large:
+    the step is that of AdamW on w in place of W = r w. Each group keeps its rate as `whole_rate`.
+    """
+    groups: dict[float, list[torch.Tensor]] = {}
+    for name, value in parameters.items():
+        groups.setdefault(rates.get(name, 1.0), []).append(value)
+    made = adamw(list(parameters.values()), hyperparameters, rate)
+    whole = made.param_groups.pop()
+    for r, values in groups.items():
+        lr, decay, epsilon = (whole[key] for key in ("lr", "weight_decay", "eps"))
+        scaled = {"lr": r * lr, "weight_decay": decay / r, "eps": epsilon / r}
+        made.add_param_group({**whole, **scaled, "params": values, "whole_rate": r * lr})
+    return made
+
+
+class GroupwiseOptimizer(Optimizer, ABC):
+    """An optimizer whose step is one update of each parameter group, without gradients."""
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """Update every group; a closure is evaluated first and its loss returned."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for group in self.param_groups:
+            self.update(group)
+        return loss
+
+    @abstractmethod
+    def update(self, group: dict[str, Any]) -> None:
+        """Update the parameters of one group that have a gradient."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take back what `state_dict` gave, in its precision: torch would take the parameters'."""
+        super().load_state_dict(state_dict)
+        for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
+            for parameter, key in zip(group["params"], saved["params"], strict=True):
+                if key in state_dict["state"]:
+                    self.state[parameter] = _copied(state_dict["state"][key], parameter.device)
+
+
+def _copied(state: Any, device: torch.device) -> Any:
+    if isinstance(state, torch.Tensor):
+        return state.detach().to(device, copy=True)
+    if isinstance(state, dict):
+        return {key: _copied(value, device) for key, value in state.items()}
+    if isinstance(state, list):
+        return [_copied(value, device) for value in state]
+    return state
+
+
+class MomentumMethod(GroupwiseOptimizer):
+    """A method with a rate, a momentum and a weight decay, whose meaning is its own.
+
+    Args:
+        parameters: which parameters.
+        lr: the learning rate.
+        momentum: between 0 and 1.
+        weight_decay: coupled or not, as the method says.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.Tensor],
+        *,
+        lr: float,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+
+def with_momentum(
+    kind: Callable[..., Optimizer], problem: TorchProblem, hyperparameters: Hyperparameters
+) -> tuple[Optimizer, Schedule]:
+    """A method of `MomentumMethod`'s constructor on all parameters, and its schedule."""
+    optimizer = kind(
+        problem.parameters.values(),
+        lr=hyperparameters["learning_rate"],
+        momentum=hyperparameters["momentum"],
+        weight_decay=hyperparameters["weight_decay"],
+    )
+    return optimizer, schedules.from_hyperparameters(hyperparameters)
+
+
+class Combined(Optimizer):
+    """Several optimizers as one, each with its own parameters and groups.
+
+    The groups are the parts' own, so that a rate written into one reaches its part.
+    """
+
+    def __init__(self, *parts: Optimizer) -> None:
+        self.parts = parts
+        super().__init__([group for part in parts for group in part.param_groups], {})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """One step of every part; a closure is evaluated first and its loss returned."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for part in self.parts:
+            part.step()
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """The states of the parts, in order."""
+        return {"parts": [part.state_dict() for part in self.parts]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+        for part, state in zip(self.parts, state_dict["parts"], strict=True):
+            part.load_state_dict(state)
+        self.param_groups = [group for part in self.parts for group in part.param_groups]

@@ -1,0 +1,202 @@
+"""Products of curvature matrices with vectors, without forming the matrices.
+
+With z(w) the logits of a batch of N targets, J = dz/dw, L the mean loss, H_L its Hessian in the
+logits and r_i = N dL/dz_i the gradient of one target's loss in its own logits,
+
+    H v = d/dw <grad L(w), v>                             Hessian (Pearlmutter, 1994)
+    G v = J^T H_L J v                                     Gauss-Newton (Schraudolph, 2002)
+    F v = (1/N) J^T [r_i r_i^T (J v)_i]_i                 Fisher
+
+H_L is free of the targets under cross-entropy, and G is then the exact Fisher; F is its unbiased
+estimate when the targets are drawn from the model, and the empirical Fisher with the data's own.
+A sequence's targets count one by one. Under batch normalisation "the loss of one target" goes on
+depending on the whole batch; J is that of the batch.
+
+One graph is built for a batch and each product runs backward through it: J^T u is linear in u, and
+its derivative in u along v is J v, so that G v costs two passes and none forward. Attention and
+recurrence leave their fused kernels, which have no second derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from harness.submission.interface import Batch, Problem
+from submissions.common.flat import flatten, unflatten
+
+Product = Callable[[Tensor], Tensor]
+"""From a vector (n,) to the product of a matrix (n, n) with it."""
+
+FINITE_DIFFERENCE = 1e-3
+"""The length of the step of a finite difference, in float32: about the root of its precision."""
+
+
+class LiveProblem(Problem[Tensor], Protocol):
+    """What a torch problem has besides `Problem`: live parameters, their generator, counts."""
+
+    model: nn.Module
+    device: torch.device
+    generator: torch.Generator
+
+    def batch_loss(self, batch: Batch[Tensor]) -> Tensor:
+        """The loss of the live parameters, a scalar."""
+        ...
+
+    def note_passes(self, forward: int, backward: int, examples: int) -> None:
+        """Count passes that nothing else counts."""
+        ...
+
+
+class Linearisation:
+    """Loss, gradient and curvature of one batch at the live parameters.
+
+    The graph holds as long as the object does and the parameters stay as they are.
+
+    Args:
+        problem: evaluated once, forward.
+        batch: which examples.
+        random: the random state of the pass (dropout); None draws from the global generator.
+    """
+
+    def __init__(self, problem: LiveProblem, batch: Batch[Tensor], random: Any = None) -> None:
+        self._problem = problem
+        self._parameters = list(problem.parameters.values())
+        self._batch = batch
+        with torch.enable_grad():
+            self._logits, self._loss = problem.evaluate({}, batch, random)
+            self._probe = torch.zeros_like(self._logits, requires_grad=True)
+        self._pulled: list[Tensor] = []
+
+    @property
+    def loss(self) -> Tensor:
+        """The mean loss, a scalar."""
+        return self._loss.detach()
+
+    def gradient(self) -> Tensor:
+        """The gradient of the loss, (n,)."""
+        return flatten(self._backward(self._loss))
+
+    def hessian(self) -> Product:
+        """v -> H v."""
+        with torch.enable_grad():
+            gradients = self._backward(self._loss, create_graph=True)
+
+        def product(vector: Tensor) -> Tensor:
+            return flatten(self._backward(gradients, unflatten(vector, self._parameters)))
+
+        return product
+
+    def gauss_newton(self) -> Product:
+        """v -> G v; the exact Fisher under cross-entropy."""
+        logits = self._logits.detach()
+        hessian_product = self._problem.loss.hessian_product
+        return self._through_logits(lambda tangent: hessian_product(logits, tangent))
+
+    def fisher(self, targets: Tensor | None = None) -> Product:
+        """v -> F v with these targets; the batch's own, so the empirical Fisher, by default."""
+        residual = self._residual(self._batch.targets if targets is None else targets)
+        count = residual.shape[:-1].numel()
+
+        def outer_product(tangent: Tensor) -> Tensor:
+            return residual * (residual * tangent).sum(-1, keepdim=True) * count
+
+        return self._through_logits(outer_product)
+
+    def sampled_targets(self, generator: torch.Generator) -> Tensor:
+        """Targets drawn from the model."""
+        return self._problem.loss.sample_targets(self._logits.detach(), generator)
+
+    def target_gradient(self, targets: Tensor) -> Tensor:
+        """The gradient, (n,), that the loss would have with other targets."""
+        return flatten(self._backward(self._logits, self._residual(targets)))
+
+    def _residual(self, targets: Tensor) -> Tensor:
+        """dL/dz with given targets, in the shape of the logits."""
+        logits = self._logits.detach().requires_grad_()
+        with torch.enable_grad():
+            value = self._problem.loss.value(logits, targets)
+        (residual,) = torch.autograd.grad(value, logits)
+        return residual
+
+    def _through_logits(self, inner: Callable[[Tensor], Tensor]) -> Product:
+        """v -> J^T inner(J v)."""
+
+        def product(vector: Tensor) -> Tensor:
+            return flatten(self._backward(self._logits, inner(self._tangent(vector))))
+
+        return product
+
+    def _tangent(self, vector: Tensor) -> Tensor:
+        """J v, in the shape of the logits: as much work as one pass forward, and so counted."""
+        if not self._pulled:
+            with torch.enable_grad():
+                self._pulled = self._backward(self._logits, self._probe, create_graph=True)
+        self._problem.note_passes(1, 0, len(self._logits))
+        vectors = unflatten(vector, self._parameters)
+        (tangent,) = torch.autograd.grad(self._pulled, self._probe, vectors, retain_graph=True)
+        return tangent
+
+    def _backward(
+        self, outputs: Any, vectors: Any = None, create_graph: bool = False
+    ) -> list[Tensor]:
+        """The outputs' derivatives in all parameters, contracted with vectors of their shape."""
+        return list(
+            torch.autograd.grad(
+                outputs,
+                self._parameters,
+                vectors,
+                retain_graph=True,
+                create_graph=create_graph,
+                materialize_grads=True,
+            )
+        )
+
+
+def hessian_product(
+    problem: LiveProblem, batch: Batch[Tensor], vectors: Mapping[str, Tensor], random: Any = None
+) -> dict[str, Tensor]:
+    """H v at the live parameters, by name; one pass forward and two backward.
+
+    Args:
+        problem: evaluated on the batch.
+        batch: which examples.
+        vectors: v, shaped as the parameters, under their names and in their order.
+        random: as in `Linearisation`.
+    """
+    product = Linearisation(problem, batch, random).hessian()
+    result = product(flatten(vectors[name] for name in problem.parameters))
+    parts = unflatten(result, list(problem.parameters.values()))
+    return dict(zip(problem.parameters, parts, strict=True))
+
+
+def finite_difference(
+    gradient_at: Callable[[Tensor], Tensor], point: Tensor, gradient: Tensor
+) -> Product:
+    """v -> (grad L(w + e v) - grad L(w)) / e, which tends to H v.
+
+    Args:
+        gradient_at: the gradient (n,) at a point (n,), always on the same batch.
+        point: w.
+        gradient: grad L(w).
+    """
+    size: Tensor = FINITE_DIFFERENCE * (1.0 + point.norm())
+
+    def product(vector: Tensor) -> Tensor:
+        step: Tensor = size / vector.norm().clamp_min(torch.finfo(vector.dtype).tiny)
+        return (gradient_at(point + step * vector) - gradient) / step
+
+    return product
+
+
+def damped(product: Product, damping: float | Tensor) -> Product:
+    """v -> (A + lambda I) v, or (A + diag(lambda)) v for a vector lambda."""
+    return lambda vector: product(vector).add_(damping * vector)
+
+
+def parameters_of(problem: LiveProblem) -> Sequence[Tensor]:
+    """The live parameters, in the declared order."""
+    return list(problem.parameters.values())

@@ -1,0 +1,78 @@
+"""The schedule that fits a run's gradient norms: the refinement of Defazio et al. (2023).
+
+With norms G_1 ... G_T recorded in an earlier run at equal distances over the horizon,
+
+    G^ = median filter of G over tau T neighbours
+    w_t = G^_t^-p
+    eta_t = w_t sum_{s > t} w_s,   divided by its maximum
+
+p = 2 with Euclidean norms for SGD, p = 1 with l1 norms for Adam and other methods whose step is
+per coordinate (their Theorem 3 and its corollary). Constant norms give the linear decay; norms
+that are large at first give a warmup, norms that grow towards the end an earlier annealing.
+
+Source: Defazio, Cutkosky, Mehta and Mishchenko (2023), Algorithm 1. Deviations: none; between the
+T points the factor is interpolated linearly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.core.errors import HarnessError
+from harness.submission.interface import Hyperparameters, Schedule
+
+Array = npt.NDArray[np.float64]
+
+
+def refined(norms: Sequence[float], power: float = 2.0, smoothing: float = 0.1) -> Schedule:
+    """The schedule for recorded norms.
+
+    Args:
+        norms: gradient norms at equal distances over the horizon, at least two, positive.
+        power: p.
+        smoothing: tau, the filter's width as a share of the norms; 0 for none.
+
+    Raises:
+        HarnessError: there are too few norms, or one is not positive and finite.
+    """
+    recorded = np.asarray(norms, dtype=np.float64)
+    if recorded.size < 2 or not (np.isfinite(recorded) & (recorded > 0)).all():
+        raise HarnessError(
+            f"gradient norms are {norms}", "allowed: two or more positive, finite numbers"
+        )
+    weights = smoothed(recorded, smoothing) ** -power
+    after = np.append(np.cumsum(weights[:0:-1])[::-1], 0.0)
+    factors = weights * after
+    factors = factors / factors.max()
+    shares = np.linspace(0.0, 1.0, recorded.size)
+
+    def factor(share: float) -> float:
+        return float(np.interp(share, shares, factors))
+
+    return factor
+
+
+def smoothed(norms: Array, width: float) -> Array:
+    """The running median over a share of the norms; the start is repeated, the end mirrored."""
+    reach = int(width * norms.size) // 2
+    padded = np.pad(np.pad(norms, (reach, 0), "edge"), (0, reach), "reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    medians: Array = np.median(windows, axis=1)
+    return medians
+
+
+def from_point(point: Hyperparameters) -> Schedule:
+    """The schedule of a point: `gradient_norms`, and if wished `norm_power` and `smoothing`."""
+    if "gradient_norms" not in point:
+        raise HarnessError(
+            "the schedule 'refined' needs the hyperparameter 'gradient_norms'",
+            'give a run\'s norms at equal distances, for example gradient_norms = "2.1 1.7 1.6"',
+        )
+    try:
+        norms = [float(word) for word in str(point["gradient_norms"]).split()]
+    except ValueError as error:
+        raise HarnessError(f"gradient_norms: {error}", "give numbers apart by spaces") from error
+    return refined(norms, float(point.get("norm_power", 2.0)), float(point.get("smoothing", 0.1)))

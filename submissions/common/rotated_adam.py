@@ -1,0 +1,45 @@
+"""Adam in a rotated space, its momentum kept there: two projections a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from submissions.common.matrix_sign import product_dtype
+from submissions.common.two_sided import State, project, project_back
+
+
+def move(
+    parameter: torch.Tensor, state: State, gradient: torch.Tensor, group: dict[str, Any]
+) -> None:
+    """Decay a parameter, then take Adam's step in the bases of its state.
+
+    Args:
+        parameter: its gradient has two axes or more.
+        state: see `two_sided`; `step`, `momentum` and `second` are brought up to date.
+        gradient: as a matrix.
+        group: `lr`, `weight_decay`, `betas`, `eps` and `products`.
+    """
+    beta1, beta2 = group["betas"]
+    state["step"] += 1
+    dtype = product_dtype(gradient.device, group["products"])
+    rotated = project(state, gradient, dtype)
+    state["momentum"].lerp_(rotated, 1 - beta1)
+    state["second"].mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)
+    scale = (state["second"] / (1 - beta2 ** state["step"])).sqrt_().add_(group["eps"])
+    step = project_back(state, state["momentum"] / scale, dtype)
+    rate = group["lr"] / (1 - beta1 ** state["step"])
+    parameter.mul_(1 - group["lr"] * group["weight_decay"])
+    parameter.add_(step.view_as(parameter), alpha=-rate)
+
+
+def turn_momentum(state: State, side: str, basis: torch.Tensor) -> None:
+    """Give one side another basis; the momentum stays the same in the parameter's own space."""
+    old = state.get(f"{side}_basis")
+    state[f"{side}_basis"] = basis
+    momentum: torch.Tensor = state["momentum"]
+    if side == "left":
+        state["momentum"] = basis.mT @ (momentum if old is None else old @ momentum)
+    else:
+        state["momentum"] = (momentum if old is None else momentum @ old.mT) @ basis

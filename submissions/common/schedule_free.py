@@ -1,0 +1,101 @@
+"""Schedule-free averaging, whatever the step: the sequences z, x and y of Defazio et al. (2024).
+
+    z_{t+1} = z_t - eta_t (d_t + lambda y_t),   d_t the step's direction at y_t
+    x_{t+1} = (1 - c_{t+1}) x_t + c_{t+1} z_{t+1},   c_{t+1} = m_t^2 / sum_{i <= t} m_i^2
+    y_{t+1} = beta x_{t+1} + (1 - beta) z_{t+1}
+
+with m_t the largest rate so far. The parameters hold y during training; x is what is evaluated. It
+is not stored: x = (y - (1 - beta) z) / beta.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from harness.core.errors import HarnessError
+from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.vectors import chunks, kept
+
+
+class Directions(NamedTuple):
+    """One d a tensor: gradients, or gradients over denominators, times a factor."""
+
+    gradients: list[torch.Tensor]
+    denominators: Sequence[torch.Tensor] = ()
+    factor: float = 1.0
+
+    def add_to(self, values: list[torch.Tensor], alpha: float) -> None:
+        """values <- values + alpha d."""
+        scale = alpha * self.factor
+        if self.denominators:
+            torch._foreach_addcdiv_(values, self.gradients, list(self.denominators), scale)
+        else:
+            torch._foreach_add_(values, self.gradients, alpha=scale)
+
+
+class ScheduleFree(GroupwiseOptimizer):
+    """The averaging above around `directions`.
+
+    Args:
+        parameters: which parameters.
+        momentum: beta, above 0 and at most 1.
+        defaults: what else the groups hold; `lr` and `weight_decay` among them.
+    """
+
+    def __init__(
+        self, parameters: Iterable[torch.Tensor], momentum: float, defaults: dict[str, Any]
+    ) -> None:
+        if not 0.0 < momentum <= 1.0:
+            raise HarnessError(f"schedule-free momentum is {momentum}", "allowed: 0 < beta <= 1")
+        defaults |= {"interpolation": momentum, "largest_rate": 0.0, "weight_sum": 0.0}
+        self._trained: dict[torch.Tensor, torch.Tensor] = {}
+        super().__init__(parameters, defaults)
+
+    @abstractmethod
+    def directions(self, ys: list[torch.Tensor], t: int, group: dict[str, Any]) -> Directions:
+        """The directions d_t; t is from 1."""
+
+    def update(self, group: dict[str, Any]) -> None:
+        """One step of one group."""
+        rate, beta, decay = group["lr"], group["interpolation"], group["weight_decay"]
+        group["largest_rate"] = max(rate, group["largest_rate"])
+        weight = group["largest_rate"] ** 2
+        group["weight_sum"] += weight
+        share = weight / group["weight_sum"] if weight > 0.0 else 0.0
+        for t, ys in chunks(self.state, group["params"]):
+            zs = kept(self.state, ys, "z")
+            steps = self.directions(ys, t, group)
+            # y moves without x: beta (1 - c) of the way that z moves is what x does not follow.
+            followed = rate * (1 - beta * (1 - share))
+            if not steps.denominators and decay != 0.0:
+                steps = Directions(list(torch._foreach_add(steps.gradients, ys, alpha=decay)))
+            if steps.denominators and decay != 0.0:
+                # z takes its own part at once, so that y needs less than its own
+                torch._foreach_sub_(zs, ys, alpha=rate * decay)
+                kept_share = 1 - decay * (followed - share * rate)
+                torch._foreach_lerp_(ys, zs, share / kept_share)
+                torch._foreach_mul_(ys, kept_share)
+            else:
+                torch._foreach_lerp_(ys, zs, share)
+            steps.add_to(ys, -followed)
+            steps.add_to(zs, -rate)
+
+    @torch.no_grad()
+    def eval(self) -> None:
+        """Put the average x into the parameters, until `train`."""
+        for group in self.param_groups:
+            for y in group["params"]:
+                if y not in self._trained and "z" in self.state[y]:
+                    self._trained[y] = y.clone()
+                    y.lerp_(self.state[y]["z"], 1 - 1 / group["interpolation"])
+
+    @torch.no_grad()
+    def train(self) -> None:
+        """Put y back into the parameters."""
+        for y, value in self._trained.items():
+            y.copy_(value)
+        self._trained.clear()

@@ -1,0 +1,256 @@
+"""Learning-rate schedules: from the share of the horizon spent, in [0, 1], to a factor.
+
+All are plain functions of one float, so that every framework and the harness can use them. With
+warmup share w, final factor f and share x, the factor rises as x / w while x < w; after that, with
+u = (x - w) / (1 - w),
+
+    constant               1
+    linear                 1 - (1 - f) u
+    cosine                 f + (1 - f) (1 + cos(pi u)) / 2
+    exponential            f^u
+    step                   f^(k / n),   k = floor((n + 1) u) of n `drops`
+    warmup_stable_decay    1 until x = 1 - c, then f + (1 - f) phi(s) over the cooldown share c
+    refined                from recorded gradient norms: `common.refinement`
+
+`one_cycle` rises along half a cosine from `initial_factor` to 1, and falls along another to f.
+The cooldown's phi falls from 1 to 0 with the share s of it spent:
+
+    linear    1 - s                     cosine            (1 + cos(pi s)) / 2
+    sqrt      1 - sqrt(s)               lowered_linear    0.7 (1 - s) from s = 0 on, a drop at once
+    power_0.7 1 - s^0.7
+
+Sources: linear decay to zero is what Defazio et al. (2023) find optimal for the last iterate; the
+stable phase with a cooldown, and 1 - sqrt, are those of Hägele et al. (2024); sqrt and lowered
+linear with 0.7 are the two that Dremov et al. (2025) find best, and power_0.7 lies between linear
+and sqrt; one_cycle is Smith's (2018) in the form of `torch.optim.lr_scheduler.OneCycleLR`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.submission.interface import Hyperparameters, Schedule
+from submissions.common import refinement
+
+COOLDOWNS: dict[str, Callable[[float], float]] = {
+    "linear": lambda spent: 1.0 - spent,
+    "cosine": lambda spent: 0.5 * (1.0 + math.cos(math.pi * spent)),
+    "sqrt": lambda spent: 1.0 - math.sqrt(spent),
+    "power_0.7": lambda spent: 1.0 - spent**0.7,
+    "lowered_linear": lambda spent: 0.7 * (1.0 - spent),
+}
+
+
+def constant(warmup: float = 0.0) -> Schedule:
+    """Warm up, then keep the base rate."""
+    return _after_warmup(lambda _: 1.0, warmup)
+
+
+def linear(warmup: float = 0.0, final_factor: float = 0.0) -> Schedule:
+    """Warm up, then fall linearly to the final factor."""
+    return _after_warmup(lambda share: 1.0 - (1.0 - final_factor) * share, warmup)
+
+
+def cosine(warmup: float = 0.0, final_factor: float = 0.0) -> Schedule:
+    """Warm up, then fall along half a cosine to the final factor."""
+    return _after_warmup(partial(_half_cosine, 1.0, final_factor), warmup)
+
+
+def exponential(warmup: float = 0.0, final_factor: float = 0.01) -> Schedule:
+    """Warm up, then fall by the same factor in equal times, to the final factor (above 0)."""
+    _check_above_zero(final_factor)
+    return _after_warmup(lambda share: final_factor**share, warmup)
+
+
+def step(warmup: float = 0.0, final_factor: float = 0.001, drops: int = 3) -> Schedule:
+    """Warm up, then fall to the final factor in equal drops, after equal stretches."""
+    _check_above_zero(final_factor)
+    if drops < 1:
+        raise HarnessError(f"drops is {drops}", "allowed: 1, 2, ...")
+
+    def decay(share: float) -> float:
+        return float(final_factor ** (min(math.floor((drops + 1) * share), drops) / drops))
+
+    return _after_warmup(decay, warmup)
+
+
+def one_cycle(
+    warmup: float = 0.3, final_factor: float = 4e-6, initial_factor: float = 0.04
+) -> Schedule:
+    """Rise along half a cosine for the warmup share, then fall along another."""
+    _check_warmup(warmup)
+
+    def factor(share: float) -> float:
+        if share < warmup:
+            return _half_cosine(initial_factor, 1.0, share / warmup)
+        return _half_cosine(1.0, final_factor, min((share - warmup) / (1.0 - warmup), 1.0))
+
+    return factor
+
+
+def warmup_stable_decay(
+    warmup: float = 0.0, cooldown: float = 0.3, final_factor: float = 0.0, shape: str = "linear"
+) -> Schedule:
+    """Warm up, stay, then fall over the last `cooldown` share of the horizon.
+
+    Raises:
+        HarnessError: warmup and cooldown overlap.
+        UnknownNameError: the shape is not one of `COOLDOWNS`.
+    """
+    _check_warmup(warmup)
+    if not 0.0 < cooldown <= 1.0 - warmup:
+        raise HarnessError(
+            f"cooldown is {cooldown}", f"allowed: above 0, at most 1 - warmup = {1.0 - warmup}"
+        )
+    if shape not in COOLDOWNS:
+        raise UnknownNameError("cooldown_shape", shape, COOLDOWNS)
+
+    def factor(share: float) -> float:
+        if share < warmup:
+            return share / warmup
+        spent = (share - (1.0 - cooldown)) / cooldown
+        if spent < 0.0:
+            return 1.0
+        return final_factor + (1.0 - final_factor) * COOLDOWNS[shape](min(spent, 1.0))
+
+    return factor
+
+
+class Spiked:
+    """A schedule whose factor is multiplied at every so many calls: one call is one step.
+
+    Calls phase, phase + period, ... are spiked: with the period of a preconditioner's refreshes and
+    its method's phase, the steps that are the first to use the refreshed *first* factor. The phase
+    is 0 where a factor is refreshed before the step it falls due in (kfac, ekfac, eshampoo, dfw), 1
+    where after it (soap, splus), and what `start` leaves of the period in shampoo. Methods here
+    stagger their refreshes, factor j of n by j / n of the period, so that at a spike the other
+    factors are from nearly a period to one n-th of one old: the thesis's spikes, at which all
+    factors are fresh, they are for the first factor only.
+    """
+
+    def __init__(self, schedule: Schedule, factor: float, period: int, phase: int = 0) -> None:
+        if period < 1:
+            raise HarnessError(f"refresh_every is {period}", "allowed: 1, 2, ... steps")
+        self._schedule = schedule
+        self._factor = factor
+        self._period = period
+        self._phase = phase % period
+        self._calls = 0
+
+    def __call__(self, share: float) -> float:
+        """The factor of the next step."""
+        spike = self._factor if self._calls % self._period == self._phase else 1.0
+        self._calls += 1
+        return spike * self._schedule(share)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many steps were made."""
+        return {"calls": self._calls}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._calls = int(state["calls"])
+
+
+def state_of(schedule: Schedule | None) -> dict[str, Any]:
+    """What a schedule has to remember, such as how often it was called; mostly nothing."""
+    return schedule.state_dict() if isinstance(schedule, Spiked) else {}
+
+
+def restore(schedule: Schedule | None, state: Mapping[str, Any]) -> None:
+    """Take back what `state_of` gave."""
+    if isinstance(schedule, Spiked):
+        schedule.load_state_dict(dict(state))
+
+
+NAMES = (
+    "constant",
+    "cosine",
+    "exponential",
+    "linear",
+    "one_cycle",
+    "refined",
+    "step",
+    "warmup_stable_decay",
+)
+
+
+def from_hyperparameters(hyperparameters: Hyperparameters, spike_phase: int = 0) -> Schedule:
+    """The schedule that a point asks for.
+
+    Args:
+        hyperparameters: `schedule` (one of `NAMES`), `warmup` and, except for `constant` and
+            `refined`, `final_factor`; `cooldown` and, if wished, `cooldown_shape` for
+            `warmup_stable_decay`; `drops` for `step`; `initial_factor` for `one_cycle`;
+            `gradient_norms` (numbers apart by spaces), `norm_power` and `smoothing` for `refined`.
+            With any of them `spike_factor` multiplies every `refresh_every`-th step's rate, from
+            step `spike_phase` on.
+        spike_phase: the method's, where the point has none: see `Spiked`.
+
+    Raises:
+        UnknownNameError: there is no schedule of that name.
+    """
+    schedule = _named(hyperparameters)
+    if hyperparameters.get("spike_factor", 1.0) == 1.0:
+        return schedule
+    if "refresh_every" not in hyperparameters:
+        raise HarnessError(
+            "spike_factor is set, and the point has no refresh_every",
+            "spikes are for methods whose preconditioner is refreshed: soap, shampoo, splus, ...",
+        )
+    factor, period = hyperparameters["spike_factor"], hyperparameters["refresh_every"]
+    phase = hyperparameters.get("spike_phase", spike_phase)
+    return Spiked(schedule, float(factor), int(period), int(phase))
+
+
+def _named(point: Hyperparameters) -> Schedule:
+    name = point["schedule"]
+    warmup = float(point["warmup"])
+    if name not in NAMES:
+        raise UnknownNameError("schedule", str(name), NAMES)
+    if name == "constant":
+        return constant(warmup)
+    if name == "refined":
+        return _after_warmup(refinement.from_point(point), warmup, squeezed=False)
+    final_factor = float(point["final_factor"])
+    if name == "warmup_stable_decay":
+        shape = str(point.get("cooldown_shape", "linear"))
+        return warmup_stable_decay(warmup, float(point["cooldown"]), final_factor, shape)
+    if name == "step":
+        return step(warmup, final_factor, int(point.get("drops", 3)))
+    if name == "one_cycle":
+        return one_cycle(warmup, final_factor, float(point.get("initial_factor", 0.04)))
+    return {"linear": linear, "cosine": cosine, "exponential": exponential}[name](
+        warmup, final_factor
+    )
+
+
+def _half_cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * share))
+
+
+def _check_above_zero(final_factor: float) -> None:
+    if final_factor <= 0.0:
+        raise HarnessError(f"final_factor is {final_factor}", "allowed here: above 0")
+
+
+def _check_warmup(warmup: float) -> None:
+    if not 0.0 <= warmup < 1.0:
+        raise HarnessError(f"warmup is {warmup}", "allowed: a share of the horizon, 0 <= w < 1")
+
+
+def _after_warmup(decay: Schedule, warmup: float, squeezed: bool = True) -> Schedule:
+    """Warm up, then `decay` of what is left; not squeezed, its share is the whole horizon's."""
+    _check_warmup(warmup)
+
+    def factor(share: float) -> float:
+        left = min((share - warmup) / (1.0 - warmup), 1.0) if squeezed else share
+        if share < warmup:
+            return share / warmup * decay(max(left, 0.0))
+        return decay(left)
+
+    return factor

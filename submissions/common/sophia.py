@@ -1,0 +1,70 @@
+"""Sophia's update, for either estimate of the Hessian's diagonal."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from harness.submission.interface import Batch, Stream
+from submissions.common.clipping import clipped
+from submissions.common.methods import Method, first_examples
+
+
+class Sophia(Method):
+    """What Sophia-G and Sophia-H share.
+
+    Hyperparameters: `learning_rate`, `beta1`, `beta2`, `gamma`, `rho`, `epsilon`, `weight_decay`,
+    `estimate_every`, `estimate_share` and those of the schedule.
+    """
+
+    averages_weights = False
+
+    @abstractmethod
+    def estimate(self, batch: Batch[Tensor]) -> list[Tensor]:
+        """An estimate of the diagonal, shaped as the parameters."""
+
+    def begin(self) -> None:
+        """Averages of zero."""
+        self.state = {"steps": 0}
+        for name in ("momentum", "curvature"):
+            self.state[name] = [torch.zeros_like(value) for value in self.parameters]
+
+    def move(self, stream: Stream[Tensor]) -> Tensor:
+        """One batch, one update; before it an estimate if one is due."""
+        batch, state, point = stream.next(), self.state, self.point
+        if state["steps"] % point["estimate_every"] == 0:
+            found = self.estimate(first_examples(batch, point["estimate_share"]))
+            _average(state["curvature"], found, point["beta2"])
+        loss = self.problem.batch_loss(batch)
+        gradients = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
+        _average(state["momentum"], clipped(gradients, self.clip), point["beta1"])
+        with torch.no_grad():
+            self._move(self.learning_rate() or 0.0)
+        state["steps"] += 1
+        return loss.detach()
+
+    def _move(self, rate: float) -> None:
+        point = self.point
+        for group in _groups(self.parameters):
+            values = [self.parameters[i] for i in group]
+            scale = torch._foreach_mul([self.state["curvature"][i] for i in group], point["gamma"])
+            torch._foreach_clamp_min_(scale, point["epsilon"])
+            steps = torch._foreach_div([self.state["momentum"][i] for i in group], scale)
+            torch._foreach_clamp_min_(steps, -point["rho"])
+            torch._foreach_clamp_max_(steps, point["rho"])
+            torch._foreach_mul_(values, 1 - rate * point["weight_decay"])
+            torch._foreach_add_(values, steps, alpha=-rate)
+
+
+def _average(averages: list[Tensor], values: list[Tensor], beta: float) -> None:
+    for group in _groups(averages):
+        torch._foreach_lerp_([averages[i] for i in group], [values[i] for i in group], 1 - beta)
+
+
+def _groups(tensors: list[Tensor]) -> list[list[int]]:
+    """One list for all tensors on a GPU, where launches cost; one for each on a CPU."""
+    if tensors[0].device.type == "cuda":
+        return [list(range(len(tensors)))]
+    return [[place] for place in range(len(tensors))]

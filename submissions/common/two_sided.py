@@ -1,0 +1,51 @@
+"""The two second moments of a matrix-shaped gradient, and its coordinates in their eigenbases.
+
+A parameter's state holds, for each side that has a factor, `left` (rows, rows) or `right`
+(columns, columns), in float32 or better, and `left_basis` or `right_basis` of the same shape once
+there is one; a side without a basis stands for the identity.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from submissions.common.symmetric_products import add_product
+
+State = dict[str, Any]
+SIDES = ("left", "right")
+
+
+def start_factors(state: State, matrix: torch.Tensor, max_side: int) -> None:
+    """Factors of zero for the sides of a matrix that are no longer than `max_side`."""
+    for side, size in zip(SIDES, matrix.shape, strict=True):
+        if size <= max_side:
+            dtype = torch.promote_types(matrix.dtype, torch.float32)
+            state[side] = matrix.new_zeros(size, size, dtype=dtype)
+
+
+def accumulate(state: State, gradient: torch.Tensor, beta: float) -> None:
+    """L <- beta L + (1 - beta) G G^T, R <- beta R + (1 - beta) G^T G; sums for beta = 1."""
+    weight = 1.0 if beta == 1.0 else 1.0 - beta
+    exact = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
+    if "left" in state:
+        add_product(state["left"], exact, exact.mT, beta=beta, alpha=weight)
+    if "right" in state:
+        add_product(state["right"], exact.mT, exact, beta=beta, alpha=weight)
+
+
+def project(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """U_L^T X U_R, multiplied in a precision."""
+    x = matrix.to(dtype)
+    x = state["left_basis"].to(dtype).mT @ x if "left_basis" in state else x
+    x = x @ state["right_basis"].to(dtype) if "right_basis" in state else x
+    return x.to(matrix.dtype)
+
+
+def project_back(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """U_L X U_R^T, multiplied in a precision."""
+    x = matrix.to(dtype)
+    x = state["left_basis"].to(dtype) @ x if "left_basis" in state else x
+    x = x @ state["right_basis"].to(dtype).mT if "right_basis" in state else x
+    return x.to(matrix.dtype)

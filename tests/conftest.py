@@ -1,0 +1,59 @@
+"""The tiers of the tests, and the prepared data that all of them share.
+
+    make test           what is pure or fast, two at once, and the `smoke` tests: one real trial a
+                        framework, one kill, one hostile submission
+    make test-system    whatever starts referees, workers or commands, one after the other
+    make test-nightly   all of them, the long ones and the kill tests in full
+
+A test belongs to the system tier by its place (`SYSTEM`), unless it is marked `smoke`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("project", deadline=None)  # a busy machine is no failure
+settings.load_profile("project")
+ROOT = Path(__file__).parent
+SYSTEM = (
+    "calibration/test_procedure.py",
+    "cli/test_run.py",
+    "execution",
+    "fuzz/test_arguments.py",
+    "hostile",
+    "machine/test_cores.py",
+    "machine/test_host_monitor.py",
+    "packaging/test_makefile.py",
+    "recovery",
+    "referee",
+    "sandboxes",
+    "speed/test_reference_training.py",
+    "worker/test_warm_up.py",
+)
+"""Folders and files whose tests start processes or time the machine."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the system tier."""
+    places = [ROOT / name for name in SYSTEM]
+    for item in items:
+        is_system = any(item.path == place or place in item.path.parents for place in places)
+        if is_system and item.get_closest_marker("smoke") is None:
+            item.add_marker(pytest.mark.system)
+
+
+@pytest.fixture(scope="session")
+def data_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of prepared instances, one for all tests of a session, those of all workers too.
+
+    Instances are made under a lock and named by their content, so that tests do not meet in them.
+    """
+    base = tmp_path_factory.getbasetemp()
+    is_worker = base.name.startswith("popen-")
+    folder = (base.parent if is_worker else base) / "data-cache"
+    folder.mkdir(exist_ok=True)
+    return folder

@@ -1,0 +1,97 @@
+"""What a user sees of a run: narrow tables, thinned lines, every ending."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from harness.display.live import LiveDisplay
+from harness.display.load import display_for
+from harness.display.plain import PlainDisplay
+from harness.display.results import reasons, results_table
+from harness.plan.plan import PlanRequest, plan
+from harness.plan.trial import Result, Trial, TrialRecord
+
+REACHED = Result(
+    state="reached",
+    reason="the target was met",
+    time_to_target_s=3.25,
+    last_miss_s=3.0,
+    steps_to_target=4321,
+    timed_s=3.25,
+    steps=4321,
+    best_metric=0.58125,
+)
+CRASHED = Result(state="crashed", reason="boom (mine.py:3)", timed_s=0.1, steps=7)
+
+
+@pytest.fixture(scope="module")
+def trial() -> Trial:
+    return plan(PlanRequest(workload="mlp", submission="adamw")).trials[0]
+
+
+def record(trial: Trial, result: Result | None) -> TrialRecord:
+    return TrialRecord(identity=trial.identity, trial=trial, result=result)
+
+
+def console(is_terminal: bool = False) -> Console:
+    return Console(file=StringIO(), width=80, force_terminal=is_terminal, color_system=None)
+
+
+def text_of(shown: Console) -> str:
+    assert isinstance(shown.file, StringIO)
+    return shown.file.getvalue()
+
+
+def play(display: PlainDisplay | LiveDisplay, trial: Trial) -> None:
+    display.begin(2, 3, trial)
+    for number in range(1, 51):
+        share = number / 50
+        place = {"step": number * 100, "timed_s": share * trial.budget.runtime_s}
+        display.event({"kind": "snapshot", "share": share, **place})
+        display.event({"kind": "evaluation", "validation": {"accuracy": share / 2}, **place})
+    display.finish(record(trial, REACHED))
+    display.close()
+
+
+def test_the_plain_display_thins_evaluations(trial: Trial) -> None:
+    shown = console()
+    play(PlainDisplay(shown), trial)
+    lines = text_of(shown).splitlines()
+    assert len(lines) == 7
+    assert lines[0] == "trial 2 of 3: study 1 trial 1, started"
+    assert "step 1000, accuracy 0.1 (target" in lines[1]
+    assert "s left" in lines[1]
+    assert "reached accuracy" in lines[-1]
+    assert "after 3.25 s, 4321 steps" in lines[-1]
+
+
+def test_the_live_display_leaves_one_line_a_trial(trial: Trial) -> None:
+    shown = console(is_terminal=True)
+    play(LiveDisplay(shown), trial)
+    text = text_of(shown)
+    assert "trial 2 of 3: reached" in text
+    assert "training, step" in text
+    assert "(target" in text
+
+
+def test_the_console_decides_the_back_end() -> None:
+    assert isinstance(display_for(console()), PlainDisplay)
+    assert isinstance(display_for(console(is_terminal=True)), LiveDisplay)
+
+
+def test_the_table_fits_eighty_columns(trial: Trial) -> None:
+    shown = console()
+    shown.print(results_table([record(trial, r) for r in (REACHED, CRASHED, None)]))
+    lines = text_of(shown).splitlines()
+    assert max(map(len, lines)) <= 80
+    for word in ("reached", "3.25", "4321", "0.5813", "crashed", "not run"):
+        assert word in text_of(shown)
+    assert text_of(shown).replace("\n", "").count("learning_rate=") == 3
+
+
+def test_a_reason_is_told_once(trial: Trial) -> None:
+    records = [record(trial, result) for result in (CRASHED, CRASHED, REACHED)]
+    assert reasons(records) == ("study 1 trial 1, crashed: boom (mine.py:3)",)

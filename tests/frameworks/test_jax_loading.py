@@ -1,0 +1,131 @@
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from tests.frameworks.kit import Kit
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "submission_jax.py").write_text(dedent(text))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["adamw", "lbfgs", "sgd"])
+def test_an_optax_function_trains_by_import_path(jax_kit: Kit, name: str) -> None:
+    submission = jax_kit.train(f"optax:{name}", 20, learning_rate=0.1, weight_decay=1e-4)
+    assert submission.learning_rate() == 0.1
+    assert jax_kit.problem.counts == {"forward": 20, "backward": 20, "examples": 20 * 32}
+
+
+def test_the_import_path_does_what_a_hand_written_loop_does(jax_kit: Kit) -> None:
+    submission = jax_kit.train("optax:adamw", 5, learning_rate=0.01, weight_decay=0.1)
+    other = Kit("jax")
+    values, stream = other.problem.parameters, other.stream()
+    transformation = optax.adamw(0.01, weight_decay=0.1)
+    state, update = transformation.init(values), jax.jit(transformation.update)
+    for _ in range(5):
+        _, gradients = other.problem.value_and_grad(values, stream.next())
+        updates, state = update(gradients, state, values)
+        values = optax.apply_updates(values, updates)
+    for name, value in submission.eval_parameters().items():
+        np.testing.assert_allclose(value, values[name], atol=1e-6)
+
+
+def test_a_schedule_multiplies_the_whole_update(jax_kit: Kit, tmp_path: Path) -> None:
+    text = """
+        import optax
+
+        def build(problem, hyperparameters):
+            return optax.sgd(hyperparameters["learning_rate"]), lambda share: share / 2
+    """
+    before = jax_kit.adapter.export(jax_kit.problem.parameters)
+    submission = jax_kit.submission(written(tmp_path, text), learning_rate=0.4, horizon=1.0)
+    batch = jax_kit.batch()
+    submission.step(jax_kit.stream())
+    _, gradients = jax_kit.problem.value_and_grad(jax_kit.problem.parameters, batch)
+    assert submission.learning_rate() == 0.4 * 0.25
+    for name, value in submission.eval_parameters().items():
+        np.testing.assert_allclose(value, before[name] - 0.1 * gradients[name], atol=1e-6)
+
+
+CLASS = """
+    import jax
+
+    class Submission:
+        def setup(self, problem, hyperparameters):
+            self.problem = problem
+            self.average = problem.parameters
+
+        def step(self, stream):
+            problem = self.problem
+            loss, gradients = problem.value_and_grad(problem.parameters, stream.next())
+            problem.parameters = jax.tree.map(
+                lambda v, g: v - 0.1 * g, problem.parameters, gradients
+            )
+            self.average = jax.tree.map(
+                lambda a, v: (a + v) / 2, self.average, problem.parameters
+            )
+            return loss
+"""
+EVAL = """
+        def eval_parameters(self):
+            return self.average
+"""
+
+
+def test_a_class_with_only_setup_and_step(jax_kit: Kit, tmp_path: Path) -> None:
+    submission = jax_kit.train(written(tmp_path, CLASS), 20)
+    assert submission.eval_parameters() is jax_kit.problem.parameters
+    assert submission.learning_rate() is None
+    state = submission.state_dict()
+    submission.step(jax_kit.stream())
+    submission.load_state_dict(state)
+    restored = submission.eval_parameters()
+    np.testing.assert_array_equal(restored["output.bias"], state["parameters"]["output.bias"])
+
+
+def test_averaged_weights_are_what_is_judged(jax_kit: Kit, tmp_path: Path) -> None:
+    submission = jax_kit.train(written(tmp_path, CLASS + EVAL), 20)
+    evaluated = jax_kit.adapter.export(submission.eval_parameters())
+    live = jax_kit.adapter.export(jax_kit.problem.parameters)
+    assert all((evaluated[name] != live[name]).any() for name in live)
+    np.testing.assert_allclose(evaluated["output.bias"], live["output.bias"], atol=0.05)
+
+
+def test_a_restored_state_trains_on_the_same(jax_kit: Kit) -> None:
+    submission, stream = jax_kit.train("optax:adamw", 5, learning_rate=0.05), jax_kit.stream()
+    state = submission.state_dict()
+    submission.step(stream)
+    resumed = Kit("jax")
+    again = resumed.submission("optax:adamw", learning_rate=0.05)
+    again.load_state_dict(state)
+    again.step(resumed.stream())
+    for name, value in submission.eval_parameters().items():
+        np.testing.assert_array_equal(again.eval_parameters()[name], value)
+
+
+COMPILED = "/jax/core/compile/backend_compile_duration"
+
+
+def test_only_the_first_step_compiles(jax_kit: Kit) -> None:
+    compiled: list[float] = []
+
+    def listen(event: str, seconds: float, **_: Any) -> None:
+        if event == COMPILED:
+            compiled.append(seconds)
+
+    submission, stream = jax_kit.submission("optax:adamw", learning_rate=0.01), jax_kit.stream()
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        submission.step(stream)
+        assert len(compiled) == 1
+        for _ in range(20):
+            submission.step(stream)
+        assert len(compiled) == 1
+    finally:
+        jax.monitoring.clear_event_listeners()

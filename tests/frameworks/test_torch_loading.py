@@ -1,0 +1,153 @@
+from pathlib import Path
+from textwrap import dedent
+
+import numpy as np
+import pytest
+import torch
+
+from tests.frameworks.kit import Kit
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "submission.py").write_text(dedent(text))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["Adagrad", "AdamW", "SGD", "NAdam", "Adadelta"])
+def test_an_optimizer_class_trains_by_import_path(torch_kit: Kit, name: str) -> None:
+    rate = 1.0 if name == "Adadelta" else 0.1
+    submission = torch_kit.train(f"torch.optim:{name}", 30, learning_rate=rate, weight_decay=1e-4)
+    assert submission.learning_rate() == rate
+    assert torch_kit.problem.counts == {"forward": 30, "backward": 30, "examples": 30 * 32}
+
+
+def test_the_import_path_does_what_a_hand_written_loop_does(torch_kit: Kit) -> None:
+    submission = torch_kit.train("torch.optim:AdamW", 10, learning_rate=0.01, weight_decay=0.1)
+    other = Kit("torch")
+    values = list(other.problem.parameters.values())
+    optimizer = torch.optim.AdamW(values, lr=0.01, weight_decay=0.1, fused=True)
+    stream = other.stream()
+    for _ in range(10):
+        batch = stream.next()
+        optimizer.zero_grad()
+        logits = other.problem.model(batch.inputs)
+        torch.nn.functional.cross_entropy(logits, batch.targets).backward()
+        optimizer.step()
+    for mine, wanted in zip(submission.eval_parameters().values(), values, strict=True):
+        assert torch.equal(mine, wanted)
+
+
+def test_lbfgs_gets_its_closure(torch_kit: Kit) -> None:
+    torch_kit.train("torch.optim:LBFGS", 3, learning_rate=0.1)
+    assert torch_kit.problem.counts["backward"] > 3
+
+
+BUILD = """
+    import torch
+
+    def build(problem, hyperparameters):
+        matrices = [v for n, v in problem.parameters.items() if problem.specs[n].size > 10]
+        rest = [v for n, v in problem.parameters.items() if problem.specs[n].size <= 10]
+        groups = [{"params": matrices, "lr": hyperparameters["learning_rate"]}, {"params": rest}]
+        return torch.optim.SGD(groups, lr=0.5), lambda share: 1.0 - share / 2
+"""
+
+
+def test_a_folders_schedule_scales_every_groups_rate(torch_kit: Kit, tmp_path: Path) -> None:
+    folder = written(tmp_path, BUILD)
+    submission = torch_kit.train(folder, 5, learning_rate=0.2, horizon=1.0)
+    rates = [group["lr"] for group in submission.state_dict()["optimizer"]["param_groups"]]
+    assert rates == [0.2 * 0.75, 0.5 * 0.75]
+    assert submission.learning_rate() == 0.2 * 0.75
+
+
+def test_the_horizon_is_three_quarters_unless_the_point_says(
+    torch_kit: Kit, tmp_path: Path
+) -> None:
+    submission = torch_kit.train(written(tmp_path, BUILD), 1 + 4, learning_rate=0.3)
+    assert submission.learning_rate() == pytest.approx(0.3 * (1 - (0.5 / 0.75) / 2))
+
+
+AVERAGED = """
+    import torch
+
+    class Submission:
+        def setup(self, problem, hyperparameters):
+            self.problem = problem
+            self.average = {n: v.detach().clone() for n, v in problem.parameters.items()}
+
+        def step(self, stream):
+            loss = self.problem.batch_loss(stream.next(stream.batch_size // 2))
+            gradients = torch.autograd.grad(loss, list(self.problem.parameters.values()))
+            with torch.no_grad():
+                for (n, v), gradient in zip(self.problem.parameters.items(), gradients):
+                    v -= 0.1 * gradient
+                    self.average[n].lerp_(v, 0.5)
+            return loss.detach()
+"""
+EVAL = """
+        def eval_parameters(self):
+            return self.average
+"""
+
+
+def test_a_class_with_only_setup_and_step(torch_kit: Kit, tmp_path: Path) -> None:
+    submission = torch_kit.train(written(tmp_path, AVERAGED), 20)
+    assert submission.eval_parameters() is torch_kit.problem.parameters
+    assert submission.learning_rate() is None
+
+
+def test_averaged_weights_are_what_is_judged(torch_kit: Kit, tmp_path: Path) -> None:
+    submission = torch_kit.train(written(tmp_path, AVERAGED + EVAL), 20)
+    evaluated = torch_kit.adapter.export(submission.eval_parameters())
+    live = torch_kit.adapter.export(torch_kit.problem.parameters)
+    assert all((evaluated[name] != live[name]).any() for name in live)
+    np.testing.assert_allclose(evaluated["output.bias"], live["output.bias"], atol=0.05)
+
+
+def test_an_optimizer_with_modes_is_judged_in_eval_mode(torch_kit: Kit, tmp_path: Path) -> None:
+    text = """
+        import torch
+
+        class Switching(torch.optim.SGD):
+            \"\"\"Doubles the parameters for evaluation, as others swap averages in.\"\"\"
+
+            def scale(self, factor):
+                with torch.no_grad():
+                    for group in self.param_groups:
+                        for value in group["params"]:
+                            value.mul_(factor)
+
+            def train(self):
+                self.scale(0.5)
+
+            def eval(self):
+                self.scale(2.0)
+
+        def build(problem, hyperparameters):
+            return Switching(problem.parameters.values(), lr=0.1)
+    """
+    submission = torch_kit.submission(written(tmp_path, text))
+    evaluated = torch_kit.adapter.export(submission.eval_parameters())
+    live = torch_kit.adapter.export(torch_kit.problem.parameters)
+    np.testing.assert_array_equal(evaluated["output.weight"], 2 * live["output.weight"])
+
+
+@pytest.mark.parametrize("folder", [None, AVERAGED])
+def test_a_restored_state_trains_on_the_same(
+    torch_kit: Kit, tmp_path: Path, folder: str | None
+) -> None:
+    location = written(tmp_path, folder) if folder else "torch.optim:AdamW"
+    submission, stream = torch_kit.train(location, 5, learning_rate=0.05), torch_kit.stream()
+    state = {key: torch.utils._pytree.tree_map_only(torch.Tensor, torch.clone, value)
+             for key, value in submission.state_dict().items()}  # fmt: skip
+    submission.step(stream)
+    wanted = torch_kit.adapter.export(submission.eval_parameters())
+
+    resumed = Kit("torch")
+    again = resumed.submission(location, learning_rate=0.05)
+    again.load_state_dict(state)
+    again.step(resumed.stream())
+    given = resumed.adapter.export(again.eval_parameters())
+    for name, value in wanted.items():
+        np.testing.assert_array_equal(given[name], value)

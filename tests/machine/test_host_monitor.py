@@ -1,0 +1,127 @@
+"""The machine around a trial: readings, what they say together, the factor, the doctor."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli.app import app
+from harness.execution.body import RunOptions
+from harness.machine.host_monitor import (
+    between,
+    interference,
+    parse_accelerator,
+    processor_times,
+    reading,
+    throttles,
+)
+from harness.providers.registry import suite
+from harness.speed.report import diagnose
+
+BEFORE: dict[str, Any] = {
+    "yardstick_s": 0.02,
+    "at_s": 0.0,
+    "processors": 2.0,
+    "busy_s": 100.0,
+    "stolen_s": 5.0,
+    "throttled": 3,
+}
+
+
+def after(**changes: Any) -> dict[str, Any]:
+    return BEFORE | {"at_s": 10.0, "busy_s": 110.0} | changes
+
+
+def test_a_reading_sees_work_of_this_process() -> None:
+    first = processor_times()["busy_s"]
+    end_s = time.process_time() + 0.1
+    while time.process_time() < end_s:
+        pass
+    assert processor_times()["busy_s"] >= first + 0.08
+    assert 0.0 < reading("cpu", 1)["yardstick_s"] < 60.0
+
+
+def test_what_others_take_is_what_the_trial_does_not() -> None:
+    assert between(BEFORE, after(), 4.0)["others_share"] == pytest.approx(0.3)
+    assert between(BEFORE, after(), 40.0)["others_share"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, []),
+        ({"yardstick_s": 0.024}, []),
+        ({"yardstick_s": 0.026}, ["changed by +30 %"]),
+        ({"yardstick_s": 0.014}, ["changed by -30 %"]),
+        ({"stolen_s": 11.0}, ["took 30 % of the time"]),
+        ({"busy_s": 120.0, "throttled": 9}, []),
+    ],
+)
+def test_only_what_no_submission_causes_is_stamped(
+    changes: dict[str, Any], words: list[str]
+) -> None:
+    found = interference(between(BEFORE, after(**changes), 4.0), 0.25)
+    assert [any(word in text for text in found) for word in words] == [True] * len(found)
+
+
+def gpu(reasons: int | None) -> dict[str, Any]:
+    return {"accelerator": {"name": "made", "throttle_reasons": reasons}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        (gpu(0x1), gpu(0x2), []),
+        (gpu(0x4), gpu(None), []),
+        (gpu(0x1), gpu(0x61), ["slowed the GPU (reasons 0x60)"]),
+        (gpu(0x8), gpu(0x1), ["slowed the GPU (reasons 0x8)"]),
+        (gpu(0x1), gpu(0x1) | {"throttled": 5}, ["throttled 2 times"]),
+        ({"accelerator": None}, {"accelerator": None, "throttled": 5}, []),
+    ],
+)
+def test_a_gpu_slowed_by_heat_or_hardware_is_stamped(
+    first: dict[str, Any], second: dict[str, Any], words: list[str]
+) -> None:
+    found = interference(between(BEFORE | first, after(**second), 4.0), 0.25)
+    assert [any(word in text for text in found) for word in words] == [True] * len(found)
+
+
+def test_the_drivers_line_on_a_gpu_is_understood() -> None:
+    state = parse_accelerator("NVIDIA H100, 45, 1980, 0x0000000000000001, 7\n")
+    assert state == {
+        "name": "NVIDIA H100",
+        "temperature_c": 45,
+        "clock_mhz": 1980,
+        "throttle_reasons": 1,
+        "use_percent": 7,
+    }
+    assert not throttles(state)
+    hot = parse_accelerator("NVIDIA H100, 91, 900, 0x0000000000000040, [N/A]")
+    assert hot is not None
+    assert throttles(hot)
+    assert hot["use_percent"] is None
+
+
+@pytest.mark.parametrize("name", ["quick", "standard"])
+def test_the_doctor_needs_one_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    done = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["doctor", "--suite", name])
+    lines = done.output.splitlines()
+    assert done.exit_code == 0, done.output
+    assert (len(lines) <= 24, max(map(len, lines)) <= 80) == (True, True)
+    assert any(line.startswith("cores") for line in lines)
+
+
+def test_the_doctor_says_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    many = suite("quick").hardware.model_copy(update={"cores": 4096})
+    options = RunOptions(threads=1)
+    found = diagnose(suite("quick").model_copy(update={"hardware": many}), "cpu", options)
+    assert any("not 4096" in what for what in found.differences)
+    assert {"suite", "machine", "differs", "isolation", "time"} <= {name for name, _ in found.rows}

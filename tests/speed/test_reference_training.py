@@ -1,0 +1,23 @@
+"""Reference training: real steps in a real worker, in both frameworks."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.execution.body import RunOptions
+from harness.plan.plan import PlanRequest
+from harness.speed import reference_training
+from harness.speed.reference_training import measure
+from harness.submission.reference import Framework
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_reference_training_times_its_steps(
+    framework: Framework, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference_training, "MEASURED_S", 3.0)
+    found = measure(PlanRequest("mlp", "adamw", framework=framework), RunOptions(threads=1))
+    assert 1e-5 < found.step_s < 0.5
+    assert 0.0 <= found.startup_s < 3.0
+    assert found.spread >= 0.0
+    assert 0.0 <= found.others <= 1.0

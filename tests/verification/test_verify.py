@@ -1,0 +1,267 @@
+"""Verify: a whole store fits, and whatever is changed in it is found and named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.core.canonical import canonical_json, sha256_text
+from harness.core.errors import HarnessError
+from harness.plan.redraw import mismatches
+from harness.record.log import GENESIS
+from harness.record.plan import write_plan
+from harness.record.store import read_record
+from harness.record.tables import results_frame
+from harness.verification import rerun
+from harness.verification.rerun import chosen_records, open_again
+from harness.verification.store import verify_store
+from scoring.refusals import marks
+from tests.record import conftest
+from tests.record.conftest import Made
+
+FILES = ("trial.json", "events.jsonl", "ledger.jsonl")
+
+
+def place_of(made: Made, name: str) -> Path:
+    return (made.store if name == "ledger.jsonl" else made.folder) / name
+
+
+def findings(made: Made) -> str:
+    return "\n".join(map(str, verify_store(made.store).findings))
+
+
+def rewrite(path: Path, change: Any) -> None:
+    """Change events and chain them anew, as a careful forger would."""
+    previous, lines = GENESIS, []
+    for line in path.read_text().splitlines():
+        event = json.loads(line)
+        change(event)
+        body = {k: v for k, v in event.items() if k != "hash"} | {"previous": previous}
+        previous = sha256_text(canonical_json(body))
+        lines.append(canonical_json({**body, "hash": previous}) + "\n")
+    path.write_text("".join(lines))
+
+
+def test_a_store_as_it_was_written_fits(made: Made) -> None:
+    assert findings(made) == ""
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.sampled_from(FILES), st.floats(0, 1, exclude_max=True), st.integers(1, 255))
+def test_any_changed_byte_of_a_record_is_found(
+    made_once: Made, name: str, share: float, change: int
+) -> None:
+    path = place_of(made_once, name)
+    whole = path.read_bytes()
+    content = bytearray(whole)
+    content[int(share * len(content))] ^= change
+    path.write_bytes(bytes(content))
+    try:
+        assert findings(made_once) != ""
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES)
+def test_every_byte_of_a_record_counts(made_once: Made, name: str) -> None:
+    path = place_of(made_once, name)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert findings(made_once), f"byte {place} of {name}"
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value", "words"),
+    [
+        ("end", ("result", "time_to_target_s"), 0.5, "time_to_target_s is 0.5"),
+        ("end", ("result", "state"), "budget", "the state is 'budget'"),
+        ("end", ("result", "disturbed"), ["a quake"], "disturbed is"),
+        ("end", ("result", "steps"), 3, "steps is 3"),
+        ("evaluation", ("validation", "accuracy"), 0.99, "its evaluation is due"),
+        ("evaluation", ("grid",), 9, "evaluation"),
+        ("snapshot", ("share",), 0.5, "a share of 0.5"),
+        ("snapshot", ("grid",), 3, "it had to be grid point 1"),
+        ("begin", ("attempt",), 2, "lacks the line 'begun' of attempt 2"),
+        ("begin", ("attempt",), 0, "calls itself attempt 0"),
+        ("begin", ("identity",), "0", "of another trial"),
+        ("begin", ("fingerprint",), "0", "the fingerprint"),
+    ],
+)
+def test_a_chained_forgery_does_not_fit_the_rules(
+    made: Made, kind: str, path: tuple[str, ...], value: Any, words: str
+) -> None:
+    def change(event: dict[str, Any]) -> None:
+        if event["kind"] == kind:
+            inner = event["data"]
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = value
+
+    rewrite(made.folder / "events.jsonl", change)
+    assert words in findings(made)
+
+
+def test_a_chained_forgery_that_fits_the_rules_is_not_what_the_ledger_has(made: Made) -> None:
+    rewrite(made.folder / "events.jsonl", lambda event: event.update(at="2000-01-01T00:00:00"))
+    assert "an end of attempt 1 that is not there" in findings(made)
+
+
+def test_a_planned_trial_that_is_gone_is_named(made: Made) -> None:
+    shutil.copytree(made.folder, made.folder.with_name("trial_2-copied"))
+    shutil.rmtree(made.folder)
+    assert "belongs into" in findings(made)
+    assert "was planned and is not there" in findings(made)
+
+
+def test_a_second_run_without_a_rerun_is_found(made: Made) -> None:
+    made.attempt(2)
+    made.conclude()
+    assert "run again without a rerun" in findings(made)
+
+
+def test_an_ended_trial_that_was_thrown_away_and_run_again_is_found(made: Made) -> None:
+    shutil.rmtree(made.folder)
+    write_plan([made.trial], made.store)
+    made.attempt(1)
+    made.conclude()
+    assert "attempt 1 begin 2 times" in findings(made)
+
+
+def test_an_ended_attempt_that_another_has_replaced_is_found(made: Made) -> None:
+    shutil.rmtree(made.folder)
+    made.run()
+    assert "has an end of attempt 1 that is not there" in findings(made)
+
+
+def lose(made: Made, how: str) -> None:
+    if how == "folder":
+        shutil.rmtree(made.folder)
+        write_plan([made.trial], made.store)
+    else:
+        made.log.write_bytes(made.log.read_bytes()[50:])
+
+
+@pytest.mark.parametrize("how", ["folder", "chain"])
+def test_a_lost_trial_is_run_again_by_command_and_the_record_says_so(made: Made, how: str) -> None:
+    lose(made, how)
+    (record,) = chosen_records(made.store, (made.trial.identity[:8],), disturbed=False)
+    open_again(made.store, record, "the disk died")
+    made.run()
+    found = verify_store(made.store)
+    assert (found.findings, found.reruns) == ((), 1)
+    assert marks(results_frame(made.store)) == (
+        "repeated: 1 of 1 trials were begun more than once",
+    )
+    assert len(list(made.folder.glob("events.lost-1.jsonl"))) == (how == "chain")
+
+
+def test_a_rerun_that_was_cut_short_is_marked_once(made: Made, monkeypatch: Any) -> None:
+    (record,) = chosen_records(made.store, (made.folder.name,), disturbed=False)
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(rerun, "EventLog", interrupt)
+        open_again(made.store, record, "a test")
+    open_again(made.store, record, "a test")
+    made.run()
+    found = verify_store(made.store)
+    assert (found.findings, found.reruns) == ((), 1)
+
+
+def interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_rerun_leaves_its_mark_and_fits(made: Made) -> None:
+    (record,) = chosen_records(
+        made.store, ("trial_1-" + made.trial.identity[:10],), disturbed=False
+    )
+    open_again(made.store, record, "a test")
+    assert results_frame(made.store)["state"].tolist() == ["unfinished"]
+    assert read_record(made.folder / "trial.json").result is None
+    made.run()
+    found = verify_store(made.store)
+    assert (found.findings, found.reruns) == ((), 1)
+    assert results_frame(made.store)["attempt"].tolist() == [2]
+
+
+def test_a_trial_on_a_machine_that_drifted_is_stamped_and_repeated_by_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as drifted:
+        drifted.setitem(conftest.MACHINE, "drift", 0.4)
+        made = Made(tmp_path)
+        assert "disturbed: the machine changed around 1 of 1" in marks(results_frame(made.store))[0]
+        assert findings(made) == ""
+    (record,) = chosen_records(made.store, (), disturbed=True)
+    open_again(made.store, record, "disturbed")
+    made.run()
+    assert findings(made) == ""
+    assert marks(results_frame(made.store)) == (
+        "repeated: 1 of 1 trials were begun more than once",
+    )
+    with pytest.raises(HarnessError, match=r"no trial of .* is chosen"):
+        chosen_records(made.store, (), disturbed=True)
+
+
+def test_seeds_and_points_follow_from_the_round(made: Made) -> None:
+    other = made.trial.model_copy(update={"instance_seed": "0" * 32})
+    moved = made.trial.model_copy(update={"point": made.trial.point | {"learning_rate": 0.5}})
+    said = {what for _, what in mismatches([other, moved], None)}
+    assert said == {
+        "the instance seed does not follow from the round's",
+        "the point is not the one that the round draws",
+    }
+    assert [what for _, what in mismatches([made.trial], "another")] != []
+
+
+def with_text(made: Made, files: str) -> None:
+    """Run the trial once more, by command, from another text of the submission."""
+    (record,) = chosen_records(made.store, (made.folder.name,), disturbed=False)
+    open_again(made.store, record, "a test")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(conftest, "FILES", files)
+        made.run()
+
+
+def test_several_texts_under_one_content_hash_are_said(made: Made) -> None:
+    with_text(made, conftest.FILES)
+    assert verify_store(made.store).texts == ()
+    with_text(made, "0" * 64)
+    found = verify_store(made.store)
+    assert found.findings == ()
+    (words,) = found.texts
+    assert words.startswith("texts: 2 texts ran under one content hash of adamw, ")
+    frame = results_frame(made.store)
+    assert frame["files"].tolist() == ["0" * 64]
+    both = pd.concat([frame, frame.assign(files=conftest.FILES)])
+    assert words in marks(both)
+
+
+@pytest.mark.parametrize(("version", "age"), [(1, "an older"), (3, "a newer")])
+@pytest.mark.parametrize("bare", [False, True])
+def test_another_version_is_refused_with_the_reason(
+    made: Made, version: int, age: str, bare: bool
+) -> None:
+    path = made.folder / "trial.json"
+    value = json.loads(path.read_text())
+    value["trial"] |= {"schema_version": version, "unknown": 1}
+    path.write_text(json.dumps(value["trial"] if bare else value))
+    why = rf"written by {age} version (.|\n)* schema_version {version}, (.|\n)*run --out DIR"
+    for read in (
+        lambda: read_record(path),
+        lambda: results_frame(made.store),
+        lambda: write_plan([made.trial], made.store),
+        lambda: chosen_records(made.store, (made.folder.name,), disturbed=False),
+    ):
+        with pytest.raises(HarnessError, match=why):
+            read()
+    assert f"written by {age} version" in findings(made)

@@ -1,0 +1,90 @@
+"""Unpacking a tar archive that is not trusted, the same way on every Python.
+
+The filters of `tarfile.extractall` came with Python 3.11.4 and differ between versions, so none is
+used: a file's bytes are read from the archive and written here, and links are never made.
+"""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import shutil
+import tarfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from harness.core.errors import HarnessError
+
+BROKEN = (tarfile.TarError, gzip.BadGzipFile, EOFError, lzma.LZMAError, zlib.error)
+IN_THE_WAY = (FileExistsError, IsADirectoryError, NotADirectoryError)
+KINDS = {
+    tarfile.SYMTYPE: "a symbolic link",
+    tarfile.LNKTYPE: "a hard link",
+    tarfile.CHRTYPE: "a device",
+    tarfile.BLKTYPE: "a device",
+    tarfile.FIFOTYPE: "a named pipe",
+}
+ALLOWED = (
+    "allowed: files and folders by relative names without '..'; "
+    "fetch the archive again from its official source"
+)
+
+
+def unpack(archive: Path, target: Path) -> None:
+    """Write an archive's files and folders below a folder.
+
+    Only names and contents are taken: rights, owners and times are those of any new file.
+
+    Args:
+        archive: a tar archive, compressed or not.
+        target: where its members go; made if it is missing.
+
+    Raises:
+        HarnessError: a member is a link, a device or a pipe, or lies outside the target; or the
+            archive cannot be read to its end. What came before it is written already.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    root = target.resolve()
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                if fault := _fault(member, root):
+                    raise HarnessError(f"{archive} holds {member.name!r}, {fault}", ALLOWED)
+                _write(tar, member, root / member.name)
+    except BROKEN as error:
+        raise HarnessError(
+            f"{archive} is not a whole tar archive: {error}",
+            "allowed: a tar archive, also in gzip, bzip2 or xz; fetch it again",
+        ) from error
+    except IN_THE_WAY as error:
+        raise HarnessError(
+            f"{archive} needs {error.filename} both as a file and as a folder", ALLOWED
+        ) from error
+
+
+def _fault(member: tarfile.TarInfo, root: Path) -> str:
+    """Why a member is refused; empty if it is not."""
+    name = PurePosixPath(member.name)
+    if not (member.isreg() or member.isdir()):
+        return KINDS.get(member.type, "neither a file nor a folder")
+    if name.is_absolute():
+        return "an absolute name"
+    if ".." in name.parts:
+        return "a name with '..'"
+    if "\0" in member.name:
+        return "a name with a zero byte"
+    if not (root / name).resolve().is_relative_to(root):
+        return f"which lies outside {root}"
+    return ""
+
+
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:
+    if member.isdir():
+        place.mkdir(parents=True, exist_ok=True)
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    content = tar.extractfile(member)
+    if content is None:
+        raise tarfile.ReadError(f"{member.name} has no content")
+    with content, place.open("wb") as file:
+        shutil.copyfileobj(content, file)
