@@ -95,41 +95,49 @@ def toml_text(content: bytes) -> str:
 def _written(root: Any, pieces_of: Callable[[Any], list[Any]]) -> str:
     """The text of a tree; a node's pieces are texts and the nodes below it, in order."""
     texts: list[str] = []
-    open_pieces = [(root, 0)]
-    while open_pieces:
-        piece, depth = open_pieces.pop()
-        if isinstance(piece, str):
+    levels = [iter([root])]
+    while levels:
+        for piece in levels[-1]:
+            if type(piece) is not str:
+                levels.append(iter(pieces_of(piece)))
+                break
             texts.append(piece)
-        elif depth > DEEPEST:
-            raise RecursionError(f"more than {DEEPEST} levels")
         else:
-            open_pieces += [(below, depth + 1) for below in reversed(pieces_of(piece))]
+            levels.pop()
+        if len(levels) > DEEPEST:
+            raise RecursionError(f"more than {DEEPEST} levels")
     return "".join(texts)
 
 
 def _node_pieces(node: ast.AST) -> list[Any]:
-    if isinstance(node, ast.Constant):
-        return [scalar_text(node.value)]
-    pieces: list[Any] = [f"({type(node).__name__}"]
-    for name in _fields(type(node)):
+    opening, fields = _shape(type(node).__name__)
+    pieces: list[Any] = [opening]
+    for name in fields:
         value = getattr(node, name, None)
         if isinstance(value, list):
             if parts := _parts(node, value):  # where a version does not know a field, it is empty
-                pieces += [f" {name}[", *(_piece(part) for part in parts), "]"]
+                pieces += [f" {name}[", *map(_piece, parts), "]"]
         elif value is not None and not _is_empty_format(name, value):
             pieces += [f" {name}=", _piece(value)]
-    return [*pieces, ")"]
+    pieces.append(")")
+    return pieces
 
 
 @cache
-def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    return tuple(name for name in kind._fields if name not in UNSAID)
+def _shape(kind: str) -> tuple[str, tuple[str, ...]]:
+    """How a node's text begins, and the fields that count."""
+    return f"({kind}", tuple(name for name in getattr(ast, kind)._fields if name not in UNSAID)
 
 
 def _piece(value: Any) -> Any:
+    """A field's part: a node, or its text where there is nothing below it."""
     if value is None:  # no constant but a gap, such as the key of `**more` in a dictionary
         return "-,"
-    return value if isinstance(value, ast.AST) else scalar_text(value)
+    if not isinstance(value, ast.AST):
+        return scalar_text(value)
+    if isinstance(value, ast.Constant):
+        return scalar_text(value.value)
+    return value if value._fields else f"({type(value).__name__})"
 
 
 def _parts(node: ast.AST, values: list[Any]) -> list[Any]:
@@ -183,23 +191,23 @@ def _below(value: Any) -> Any:
 
 def scalar_text(value: Any) -> str:
     """A constant with its type, and a comma: equal for none but one constant."""
-    match value:
-        case None | bool():
-            text = str(value)
-        case str():
-            text = f"str{len(value)}:{value}"
-        case int():
-            text = f"int{value:x}"
-        case float():
-            text = f"float{value.hex()}"
-        case complex():
-            text = f"complex{value.real.hex()}:{value.imag.hex()}"
-        case bytes():
-            text = f"bytes{value.hex()}"
-        case datetime() | date() | time():
-            text = f"{type(value).__name__}{value.isoformat()}"
-        case _ if value is ...:
-            text = "..."
-        case _:
-            raise ValueError(f"{value!r} is no constant of Python or TOML")
-    return f"{text},"
+    kind = type(value)
+    if kind not in SCALARS:
+        raise ValueError(f"{value!r} is no constant of Python or TOML")
+    return f"{kind.__name__}{SCALARS[kind](value)},"
+
+
+SCALARS: dict[type, Callable[[Any], str]] = {
+    str: lambda text: f"{len(text)}:{text}",
+    int: "{:x}".format,
+    bool: str,
+    float: float.hex,
+    complex: lambda number: f"{number.real.hex()}:{number.imag.hex()}",
+    bytes: bytes.hex,
+    type(None): str,
+    type(...): str,
+    datetime: datetime.isoformat,
+    date: date.isoformat,
+    time: time.isoformat,
+}
+"""How a constant of each type is written."""

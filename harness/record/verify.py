@@ -55,7 +55,8 @@ def verify_store(store: Path) -> Verified:
     Raises:
         HarnessError: the folder holds no trial.
     """
-    paths, findings, records, ran = record_paths(store), [], [], []
+    paths, findings, records = record_paths(store), [], []
+    ran: list[tuple[str, str, str]] = []
     if not paths:
         raise HarnessError(
             f"no trial lies in {store}", "`harness run --out DIR` writes trials into a folder"

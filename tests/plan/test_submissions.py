@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError, UnknownNameError
-from harness.plan.submissions import CONTENT_LIMIT_BYTES, locate, resolve
+from harness.plan.submissions import CONTENT_LIMIT_BYTES, locate, resolve, text_hash
 
 SPACE = """
 summary = "mine"
@@ -58,6 +58,36 @@ def test_content_and_not_place_decides_the_hash(mine: Path) -> None:
     assert resolve(str(moved)).ref.content_hash == before
     (moved / "notes.txt").write_text("more")
     assert resolve(str(moved)).ref.content_hash != before
+
+
+def test_prose_moves_the_hash_of_the_bytes_alone(mine: Path) -> None:
+    before = resolve(str(mine))
+    (mine / "submission.py").write_text(
+        '"""Mine."""\n\ndef build(problem, hyperparameters):\n    ...  # nothing yet\n'
+    )
+    (mine / "space.toml").write_text(f"# Tuned by hand.\n{SPACE}")
+    after = resolve(str(mine))
+    assert after.ref == before.ref
+    assert after.files != before.files
+    assert text_hash(before.ref) == after.files
+    assert locate(before.ref, "torch") == str(mine)
+
+
+@pytest.mark.parametrize("file", ["__init__.py", "inner/__init__.py", "inner/more.py"])
+def test_every_file_of_a_local_package_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    package = tmp_path / "local_package"
+    for name in ("__init__.py", "inner/__init__.py", "inner/more.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = resolve("local_package:Thing")
+    (package / file).write_text("x = 1  # one\n")
+    assert resolve("local_package:Thing").ref == before.ref
+    assert resolve("local_package:Thing").files != before.files
+    (package / file).write_text("x = 2\n")
+    assert resolve("local_package:Thing").ref != before.ref
 
 
 def test_a_change_after_planning_is_refused(mine: Path) -> None:

@@ -19,6 +19,7 @@ from harness.record.store import EVENTS_FILE, write_record
 from harness.referee.timetable import Timetable
 from harness.trial import Result, Trial, TrialRecord
 
+FILES = "f" * 64
 HARDWARE = {"processor": "made", "cores": 2}
 MACHINE = {"drift": 0.01, "stolen_share": 0.0, "others_share": 0.0, "throttled": None}
 
@@ -73,6 +74,7 @@ def beginning(trial: Trial, number: int) -> dict[str, Any]:
         "origin": "measured",
         "identity": trial.identity,
         "attempt": number,
+        "submission_files": FILES,
         "hardware": HARDWARE,
         "fingerprint": sha256_json(HARDWARE)[:12],
     }

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -221,3 +222,47 @@ def test_seeds_and_points_follow_from_the_round(made: Made) -> None:
         "the point is not the one that the round draws",
     }
     assert [what for _, what in misfits([made.trial], "another")] != []
+
+
+def with_text(made: Made, files: str) -> None:
+    """Run the trial once more, by command, from another text of the submission."""
+    (record,) = chosen_records(made.store, (made.folder.name,), disturbed=False)
+    open_again(made.store, record, "a test")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(conftest, "FILES", files)
+        made.run()
+
+
+def test_several_texts_under_one_content_hash_are_said(made: Made) -> None:
+    with_text(made, conftest.FILES)
+    assert verify_store(made.store).texts == ()
+    with_text(made, "0" * 64)
+    found = verify_store(made.store)
+    assert found.findings == ()
+    (words,) = found.texts
+    assert words.startswith("texts: 2 texts ran under one content hash of adamw, ")
+    frame = results_frame(made.store)
+    assert frame["files"].tolist() == ["0" * 64]
+    both = pd.concat([frame, frame.assign(files=conftest.FILES)])
+    assert words in marks(both)
+
+
+@pytest.mark.parametrize(("version", "age"), [(1, "an older"), (3, "a newer")])
+@pytest.mark.parametrize("bare", [False, True])
+def test_another_version_is_refused_with_the_reason(
+    made: Made, version: int, age: str, bare: bool
+) -> None:
+    path = made.folder / "trial.json"
+    value = json.loads(path.read_text())
+    value["trial"] |= {"schema_version": version, "unknown": 1}
+    path.write_text(json.dumps(value["trial"] if bare else value))
+    why = rf"written by {age} version (.|\n)* schema_version {version}, (.|\n)*run --out DIR"
+    for read in (
+        lambda: read_record(path),
+        lambda: results_frame(made.store),
+        lambda: write_plan([made.trial], made.store),
+        lambda: chosen_records(made.store, (made.folder.name,), disturbed=False),
+    ):
+        with pytest.raises(HarnessError, match=why):
+            read()
+    assert f"written by {age} version" in findings(made)
