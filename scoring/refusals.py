@@ -92,8 +92,8 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
 def _budget_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
     """Seconds of several budgets on one machine; each machine and framework has its own."""
     of_one_machine = ["column", "hardware", "framework", "ruleset"]
-    scored = frame[frame["scored"].astype(bool) & frame["hardware"].astype(str).ne("")]
-    for (name, *_), part in scored.groupby(of_one_machine):
+    is_ours = frame["origin"].ne("imported") & frame["hardware"].astype(str).ne("")
+    for (name, *_), part in frame[frame["scored"].astype(bool) & is_ours].groupby(of_one_machine):
         budgets = sorted(part["budget_s"].unique())
         if len(budgets) > 1:
             shown = ", ".join(f"{budget_s:.4g} s" for budget_s in budgets)
