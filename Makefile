@@ -27,7 +27,8 @@ MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 # The oldest Python that the project promises; ruff reads the same line.
 FLOOR = $(shell sed -n 's/^requires-python = ">=\([0-9.]*\),.*/\1/p' pyproject.toml)
 # What depends on the user and on the interpreter.
-USER_TESTS := tests/workloads tests/plan tests/record tests/cli tests/packaging tests/sandboxes
+USER_TESTS := tests/workloads tests/plan tests/record tests/cli tests/packaging tests/submission
+USER_SYSTEM_TESTS := tests/sandboxes/test_kernel.py tests/sandboxes/test_layers.py
 CHECKED := harness workloads submissions scoring tests benchmarks docs
 
 .PHONY: help demo test test-system test-user test-nightly test-containers lint docs algorithms bench clean
@@ -59,7 +60,7 @@ test-system: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m 'system and not slow' $(PYTEST_FLAGS)
 
 test-user:
-	@.ci/as-user $(USER_TESTS)
+	@.ci/as-user '$(USER_TESTS)' '$(USER_SYSTEM_TESTS)'
 
 test-nightly: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m 'not containers' $(PYTEST_FLAGS)
