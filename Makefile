@@ -24,17 +24,23 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
 	--constraint constraints.txt $(PIP_FLAGS)
 # Without the variable, the theme advertises its successor at each build.
 MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+# The oldest Python that the project promises; ruff reads the same line.
+FLOOR = $(shell sed -n 's/^requires-python = ">=\([0-9.]*\),.*/\1/p' pyproject.toml)
+# What depends on the user and on the interpreter.
+USER_TESTS := tests/workloads tests/plan tests/record tests/cli tests/packaging tests/submission
+USER_SYSTEM_TESTS := tests/sandboxes/test_kernel.py tests/sandboxes/test_layers.py
 CHECKED := harness workloads submissions scoring tests benchmarks docs
 
-.PHONY: help demo test test-system test-nightly test-containers lint docs algorithms bench clean
+.PHONY: help demo test test-system test-user test-nightly test-containers lint docs algorithms bench clean
 
 help:
 	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
 	@echo "make test             what is pure or fast, and one real trial of each kind"
 	@echo "make test-system      what starts referees, workers and commands, one after the other"
+	@echo "make test-user        some of the first as an ordinary user with the oldest Python here"
 	@echo "make test-nightly     every test but the containers', the kill tests in full"
 	@echo "make test-containers  the image, built and run; needs a Docker engine"
-	@echo "make lint             ruff, mypy --strict, and the documentation's links"
+	@echo "make lint             ruff, vermin, mypy --strict, and the documentation's links"
 	@echo "make docs             the documentation as a site, in site/"
 	@echo "make algorithms       docs/ALGORITHMS.md, from the submissions"
 	@echo "make bench            what the harness costs over a bare training loop"
@@ -53,6 +59,9 @@ test: $(VENV)/installed-dev
 test-system: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m 'system and not slow' $(PYTEST_FLAGS)
 
+test-user:
+	@.ci/as-user '$(USER_TESTS)' '$(USER_SYSTEM_TESTS)'
+
 test-nightly: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m 'not containers' $(PYTEST_FLAGS)
 
@@ -62,6 +71,7 @@ test-containers: $(VENV)/installed-dev
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/vermin --quiet --no-tips --violations --target=$(FLOOR)- $(CHECKED)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks

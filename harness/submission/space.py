@@ -34,6 +34,9 @@ from workloads.spec import Frozen, parse_toml, read_toml
 IMPORT_PATH_SPACE = Path(__file__).with_name("import_path.toml")
 """The space of a submission that is only an optimizer's import path."""
 
+EXACT_BELOW = 2.0**53
+"""A float holds each whole number below it; bounds beyond it would be others than declared."""
+
 
 class Dimension(Frozen):
     """One searched hyperparameter: a range (`min`, `max`, `scale`, `type`) or `choices`."""
@@ -69,6 +72,8 @@ class Dimension(Frozen):
                 raise ValueError("type 'integer' goes with scale 'linear' or 'log'")
             if not (low.is_integer() and high.is_integer()):
                 raise ValueError("type 'integer' needs whole numbers as 'min' and 'max'")
+            if max(abs(low), abs(high)) >= EXACT_BELOW:
+                raise ValueError("type 'integer' needs bounds between -2**53 and 2**53")
 
     def value_at(self, share: float) -> Scalar:
         """The value at a share of the dimension, in [0, 1).

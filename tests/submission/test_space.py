@@ -52,6 +52,12 @@ def test_integers_stay_whole_and_inside(low: int, width: int, share: float, scal
     assert low <= value <= low + width
 
 
+def test_integers_that_no_float_holds_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"bounds between -2\*\*53 and 2\*\*53"):
+        Dimension(min=-(2**53) - 1, max=0, type="integer")
+    assert Dimension(min=1 - 2**53, max=0, type="integer").value_at(0.0) == 1 - 2**53
+
+
 def test_integers_reach_both_ends() -> None:
     dimension = Dimension(min=2, max=5, type="integer")
     assert {dimension.value_at(share / 100) for share in range(100)} == {2, 3, 4, 5}
