@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from harness.core.content import refuse_long_names
 from harness.core.errors import HarnessError
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -186,6 +187,7 @@ def read_toml(path: Path, kind: type[FrozenT]) -> FrozenT:
 def parse_toml(text: str, name: str, kind: type[FrozenT]) -> FrozenT:
     """Parse TOML text as a declared kind of value; `name` stands for the file in errors."""
     try:
+        refuse_long_names(text.encode("utf-8", "surrogatepass"))
         return kind.model_validate(tomllib.loads(text))
     except RecursionError as error:
         raise HarnessError(f"{name} is not valid TOML: nested too deeply") from error

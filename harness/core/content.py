@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
+import re
 import tomllib
 import warnings
 from collections.abc import Callable, Iterable
@@ -29,6 +31,14 @@ Parsers of different versions give up at different depths, all of them beyond th
 """
 UNSAID = {"type_comment", "kind", "ctx"}
 """Fields without a say in what code does; a name's context follows from where it stands."""
+LONG_NAME = re.compile(
+    rb"""(?:\.[\s\\]*(?:[^\s\\.,;:=(){}\[\]"'#]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[\s\\]*){100}"""
+)
+"""A dotted name of more than a hundred parts. Python's parser takes memory quadratic in the length
+of an imported one (17 GB for 256 KiB), and tomllib memory and time quadratic in a key's."""
+ENCODING = re.compile(rb"coding[:=][ \t]*([-\w.]+)")
+WITH_ASCII = re.compile(rb"utf[-_]?8(?:-.*)?|latin[-_]?1|iso[-_]?8859[-_]?1|(?:us-)?ascii", re.I)
+"""Encodings in which a byte below 128 is the character of ASCII, so that no name hides."""
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What the parsers raise, and a text that is too deep; wrong encodings are among them."""
 
@@ -38,7 +48,7 @@ def sha256_content(root: Path, files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for file in sorted(files):
         said = _said(file.suffix, file.read_bytes())
-        digest.update(f"{file.relative_to(root).as_posix()}\0{said}\0".encode())
+        digest.update(os.fsencode(file.relative_to(root).as_posix()) + f"\0{said}\0".encode())
     return digest.hexdigest()
 
 
@@ -78,6 +88,8 @@ def python_text(content: bytes) -> str:
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: it does not parse, or is too deep.
     """
+    refuse_long_names(content)
+    _refuse_other_encodings(content)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes; as an error they would not parse
         return _written(ast.parse(content), _node_pieces)
@@ -89,7 +101,27 @@ def toml_text(content: bytes) -> str:
     Raises:
         ValueError, RecursionError: it does not parse, or is too deep.
     """
+    refuse_long_names(content)
     return _written(tomllib.loads(content.decode()), _value_pieces)
+
+
+def refuse_long_names(content: bytes) -> None:
+    """Check that a parser of Python or TOML will not choke on a dotted name.
+
+    Raises:
+        ValueError: there is one of more than a hundred parts.
+    """
+    if LONG_NAME.search(content):
+        raise ValueError("a dotted name has more than 100 parts")
+
+
+def _refuse_other_encodings(content: bytes) -> None:
+    """Look where Python does: in comments of the first two lines, whatever ends a line."""
+    for line in re.split(rb"[\r\n]", b"\n".join(content.split(b"\n", 2)[:2])):
+        if line.lstrip(b"\xef\xbb\xbf \t\f").startswith(b"#"):
+            for name in ENCODING.findall(line):
+                if not WITH_ASCII.fullmatch(name):
+                    raise ValueError(f"encoded in {name!r}")
 
 
 def _written(root: Any, pieces_of: Callable[[Any], list[Any]]) -> str:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from harness.core.canonical import sha256_files
 from harness.core.content import DEEPEST, several_texts, sha256_content
 
 ROOT = Path(__file__).parents[2]
@@ -228,6 +229,33 @@ def test_what_does_not_parse_counts_by_its_bytes(tmp_path: Path, text: bytes) ->
     before = digest(tmp_path, text)
     assert digest(tmp_path, text) == before
     assert digest(tmp_path, text + b" # b") != before
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (b"import a" + b".a" * 120_000, "a.py"),
+        (b"import a" + b".\\\na" * 60_000, "a.py"),
+        (b"import a" + ".a\u0338".encode() * 60_000, "a.py"),
+        (b"# coding: utf-7\nimport a" + b"+AC4-a" * 40_000, "a.py"),
+        (b"\r# coding: utf-7\rimport a" + b"+AC4-a" * 40_000, "a.py"),
+        (b"a" + b".a" * 120_000 + b" = 1", "a.toml"),
+        (b"a" + b' . "\\""' * 40_000 + b" = 1", "a.toml"),
+    ],
+    ids=["import", "continued", "combining", "encoded", "returns", "key", "quoted"],
+)
+def test_names_that_parsers_choke_on_count_by_their_bytes(
+    tmp_path: Path, text: bytes, name: str
+) -> None:
+    """Read by a parser, the first takes 14 GB, and the keys minutes."""
+    before = digest(tmp_path, text, name)
+    assert digest(tmp_path, text + b" # b", name) != before
+
+
+def test_a_file_may_have_a_name_that_is_no_text(tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"\xff.txt")
+    file.write_bytes(b"x")
+    assert sha256_content(tmp_path, [file]) and sha256_files(tmp_path, [file])
 
 
 def test_other_files_count_by_their_bytes(tmp_path: Path) -> None:
