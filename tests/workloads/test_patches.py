@@ -15,8 +15,8 @@ SETTINGS = PatchSettings(train=1, validation=1, amplitudes=(40, 20, 10), shown=2
 SHA256 = "ec35909a17672ab2a67dd2ffe4bfcb9d91a582bf6ee7903e0d0ed5d752794d9f"
 
 
-def generator(seed: str = SEED) -> PatchGenerator:
-    settings = registry.workload("resnet").at("quick").data.settings
+def generator(seed: str = SEED, **changes: object) -> PatchGenerator:
+    settings = registry.workload("resnet").at("quick").data.settings | changes
     return PatchGenerator(seed, PatchSettings.model_validate(settings))
 
 
@@ -83,11 +83,36 @@ def any_patch_fits(image: np.ndarray, patches: np.ndarray) -> bool:
     return any(found)
 
 
-def test_every_pixel_has_the_same_mean_in_all_classes() -> None:
-    images, labels = generator().sample("train", 40_000)
+def test_with_even_signs_every_pixel_has_the_same_mean_in_all_classes() -> None:
+    images, labels = generator(positive=128).sample("train", 40_000)
     means = np.array([images[labels == c].mean(0) for c in range(CLASSES)])
     noise = images.std(0) / np.sqrt(len(images) / CLASSES)
     assert np.abs((means - means.mean(0)) / noise).max() < 5
+
+
+@pytest.mark.parametrize(("positive", "share"), [(0, 0.0), (128, 0.5), (224, 0.875), (256, 1.0)])
+def test_so_many_of_256_patches_are_shown_with_their_own_sign(positive: int, share: float) -> None:
+    made = generator(positive=positive)
+    _, words = made._draw("train", 4000)
+    assert np.mean(made._signs(words[:, 1]) == 1) == pytest.approx(share, abs=0.02)
+
+
+def test_the_tilted_signs_leave_a_linear_classifier_near_chance() -> None:
+    train, fresh = generator().sample("train", 12_000), generator().sample("validation", 2000)
+    assert 0.1 < linear_accuracy(train, fresh) < 0.2
+
+
+def linear_accuracy(train: Sample, fresh: Sample) -> float:
+    """What ridge regression on the pixels, with a bias, gets right."""
+    inputs, unseen = (
+        np.c_[
+            sample.images.reshape(len(sample.images), -1) / 64.0 - 2.0, np.ones(len(sample.images))
+        ]
+        for sample in (train, fresh)
+    )
+    gram = inputs.T @ inputs + 10.0 * np.eye(inputs.shape[1])
+    weights = np.linalg.solve(gram, inputs.T @ np.eye(CLASSES)[train.labels])
+    return float(np.mean((unseen @ weights).argmax(1) == fresh.labels))
 
 
 def test_classes_are_equally_frequent() -> None:
@@ -95,11 +120,11 @@ def test_classes_are_equally_frequent() -> None:
     assert np.abs(shares - 0.1).max() < 0.01
 
 
-def test_the_spectrum_falls_with_frequency() -> None:
-    images = generator().sample("train", 4000).images.astype(np.float32)
+def test_the_spectrum_of_the_background_falls_with_frequency() -> None:
+    images = generator(amplitudes=(1,)).sample("train", 4000).images.astype(np.float32)
     power = (np.abs(np.fft.rfft(images - images.mean(0))) ** 2).mean((0, 1, 2))
     assert (np.diff(np.log(power[1:])) < 0).all()
-    assert power[1] > 4 * power[-1]  # the strongest patches add to the high end
+    assert power[1] > 4 * power[-1]
 
 
 def test_instances_are_the_published_patches_turned() -> None:

@@ -6,10 +6,12 @@ class, each at a random place and with a random sign:
 
     x = clip(128 + floor(z B / 2^shift) + sum_j s_j a_j P_{y,j} at (r_j, c_j)),   s_j = +-1
 
-P_{y,j} is a block of 5x5x3 signs and a_j its amplitude in grey levels. Because of the random sign
-every pixel has the same mean in all classes: a linear classifier stays at chance, and a network
-must find the patches' shapes and be even in them. A class has several patches of falling
-amplitude, of which an image shows some, so accuracy grows bit by bit instead of at one stroke.
+P_{y,j} is a block of 5x5x3 signs and a_j its amplitude in grey levels. With even signs every pixel
+has the same mean in all classes: a linear classifier stays at chance, and a network must find the
+patches' shapes and be even in them. Its loss then has a saddle at the start, from which a low
+learning rate escapes late or never; `positive` signs above a half tilt it, at the price of a linear
+classifier a little above chance. A class has several patches of falling amplitude, of which an
+image shows some, so accuracy grows bit by bit instead of at one stroke.
 
 All instances are equally hard: the patches are one published set, and the instance seed turns and
 mirrors the images, permutes their channels and draws the sample. Everything is integer arithmetic
@@ -71,6 +73,8 @@ class PatchSettings(Frozen):
     """Grey levels of each patch of a class; their number is the number of a class's patches."""
     shown: Annotated[int, Field(ge=1, le=16)] = 1
     """How many patches an image shows, each drawn from its class's."""
+    positive: Annotated[int, Field(ge=0, le=256)] = 128
+    """How many of 256 patches are shown with their own sign, not the opposite one."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ class PatchGenerator:
         pixels += np.float32(128)
         for column in words.T:
             kind = _below(column, len(self.settings.amplitudes))
-            signs = 1 - 2 * (column >> np.uint64(63)).astype(np.float32)
+            signs = self._signs(column)
             placed = _places(column)
             pixels[np.arange(len(pixels))[:, None], placed] += (
                 signs[:, None] * self.patches[labels, kind]
@@ -148,6 +152,11 @@ class PatchGenerator:
         # The conversion's truncation is a floor above zero.
         images = np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
         return self._turned(images.reshape(-1, CHANNELS, SIDE, SIDE))
+
+    def _signs(self, words: npt.NDArray[np.uint64]) -> Floats:
+        """(n,) of -1 and 1, by the top byte of each word."""
+        is_own = (words >> np.uint64(56)) < np.uint64(self.settings.positive)
+        return np.where(is_own, np.float32(1), np.float32(-1))
 
     def _turned(self, images: Bytes) -> Bytes:
         is_turned, rows, columns, channels = self._symmetry
