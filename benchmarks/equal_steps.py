@@ -26,10 +26,12 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.core.seeds import PUBLIC_ROUND_SEED, instance_seed, integer, philox, worker_seed
-from harness.frameworks.base import Adapter, EvalConfig, Evaluator, Examples, ModelSource
-from harness.frameworks.load import adapter
+from harness.frameworks.base import Evaluator, TrainingBackend
+from harness.frameworks.examples import EvalConfig, Examples, ModelSource
+from harness.frameworks.load import evaluation_backend, training_backend
 from harness.frameworks.model_source import buffers_of, specs_of
 from harness.frameworks.order import Order
+from harness.frameworks.problem import ProblemConfig
 from harness.providers.registry import submission_folders, workload
 from harness.submission.space import read_space
 from harness.worker.budget import WorkerBudget
@@ -47,7 +49,7 @@ HELD_OUT = 1024
 class Setting:
     """One instance of a workload, and how long it is trained."""
 
-    framework: Adapter
+    framework: TrainingBackend[Any]
     size: SuiteWorkload
     source: ModelSource
     seed: str
@@ -72,12 +74,13 @@ def setting(chosen: argparse.Namespace) -> Setting:
     size = found.at(chosen.suite)
     seed = instance_seed(PUBLIC_ROUND_SEED, chosen.suite, chosen.workload, 1, 1)
     folder = prepared(found, chosen.suite, seed, None, None)
-    framework = adapter("torch", "cpu", chosen.threads)
+    framework = training_backend("torch", "cpu", chosen.threads)
+    referee = evaluation_backend("torch", "cpu", chosen.threads)
     framework.pin()
     source = ModelSource(found.package, size.sizes, found.spec.loss, size.precision)
     held_out = first(Examples.open(folder / "validation", size.limits.resident_gib))
     eval_config = EvalConfig(size.evaluation_batch, size.augmentation)
-    evaluator = framework.evaluator(source, {"validation": held_out}, held_out, eval_config)
+    evaluator = referee.evaluator(source, {"validation": held_out}, held_out, eval_config)
     train = Examples.open(folder / "train", size.limits.resident_gib)
     return Setting(
         framework, size, source, seed, train, evaluator, chosen.steps, chosen.seconds
@@ -96,7 +99,9 @@ def run(at: Setting, folder: Path, point: Mapping[str, Any]) -> Outcome:
     examples = len(at.train.targets)
     seed = worker_seed(at.seed)
     choices = integer(seed, "submission")
-    problem = at.framework.problem(at.source, budget, size.batch_size, examples, choices)
+    problem = at.framework.problem(
+        ProblemConfig(at.source, budget, size.batch_size, examples, choices)
+    )
     parameters = tuple(specs_of(at.source).values())
     start = initial_parameters(parameters, philox(at.seed, "weights"))
     at.framework.load(problem, start | initial_buffers(tuple(buffers_of(at.source).values())))

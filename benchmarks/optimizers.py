@@ -34,9 +34,10 @@ from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness.core.seeds import philox
-from harness.frameworks.base import Examples, ModelSource
-from harness.frameworks.load import adapter
+from harness.frameworks.examples import Examples, ModelSource
+from harness.frameworks.load import training_backend
 from harness.frameworks.order import Order
+from harness.frameworks.problem import ProblemConfig
 from harness.providers.registry import submission_folders, workload
 from submissions.common.matrix_sign import product_dtype
 from workloads.parameters import Init, ParameterSpec, Role, initial_parameters
@@ -171,8 +172,8 @@ def class_step(folder: Path, point: dict[str, Any], device: str) -> Step:
     found = workload("mlp")
     spec, model = found.at("quick"), found.module("model")
     source = ModelSource(found.package, spec.sizes, "cross_entropy", spec.precision)
-    made, size = adapter("torch", device, torch.get_num_threads()), spec.batch_size
-    problem = made.problem(source, NoBudget(), size, 100 * size, 0)
+    made, size = training_backend("torch", device, torch.get_num_threads()), spec.batch_size
+    problem = made.problem(ProblemConfig(source, NoBudget(), size, 100 * size, 0))
     made.load(
         problem, initial_parameters(model.parameters(spec.sizes), philox("0" * 32, "weights"))
     )

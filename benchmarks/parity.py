@@ -22,10 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from harness.core.seeds import philox
-from harness.frameworks.base import Examples, ModelSource
-from harness.frameworks.load import ADAPTERS, adapter
+from harness.frameworks.examples import Examples, ModelSource
+from harness.frameworks.load import FRAMEWORKS, training_backend
 from harness.frameworks.model_source import buffers_of, specs_of
 from harness.frameworks.order import Order
+from harness.frameworks.problem import ProblemConfig
 from harness.providers import registry
 from harness.submission.reference import Framework
 from harness.submission.resolution import locate, resolve
@@ -68,13 +69,13 @@ def measure(framework: Framework, workload: str, chosen: argparse.Namespace) -> 
     """Milliseconds of each step in this process."""
     known = registry.workload(workload)
     size, submission = known.at(chosen.suite), resolve(chosen.submission)
-    made = adapter(framework, chosen.device, chosen.threads)
+    made = training_backend(framework, chosen.device, chosen.threads)
     made.pin()
     source = ModelSource(
         known.package, size.sizes, known.spec.loss, size.precision, is_compiled=size.compile
     )
     count = 4 * size.batch_size
-    problem = made.problem(source, Unlimited(), size.batch_size, count, 0)
+    problem = made.problem(ProblemConfig(source, Unlimited(), size.batch_size, count, 0))
     specs = tuple(specs_of(source).values())
     values = initial_parameters(specs, philox(SEED, "weights"))
     made.load(problem, {**values, **initial_buffers(tuple(buffers_of(source).values()))})
@@ -122,10 +123,10 @@ def main() -> None:
         framework, workload = chosen.measure
         print(json.dumps(measure(framework, workload, chosen)))
         return
-    print(f"{'ms a step':12}" + "".join(f"{name:>10}" for name in ADAPTERS) + "  torch / jax")
+    print(f"{'ms a step':12}" + "".join(f"{name:>10}" for name in FRAMEWORKS) + "  torch / jax")
     for workload in chosen.workloads or registry.suite(chosen.suite).workloads:
         rounds = [
-            [in_own_process(framework, workload) for framework in ADAPTERS]
+            [in_own_process(framework, workload) for framework in FRAMEWORKS]
             for _ in range(chosen.rounds)
         ]
         torch_ms, jax_ms = (statistics.median(column) for column in zip(*rounds, strict=True))

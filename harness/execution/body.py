@@ -13,8 +13,9 @@ from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.seeds import philox, worker_seed
-from harness.frameworks.base import Adapter, EvalConfig, Evaluator, Examples, ModelSource
-from harness.frameworks.load import adapter
+from harness.frameworks.base import EvaluationBackend, Evaluator
+from harness.frameworks.examples import EvalConfig, Examples, ModelSource
+from harness.frameworks.load import evaluation_backend
 from harness.frameworks.model_source import buffers_of, shapes_of, specs_of
 from harness.frameworks.order import Order
 from harness.machine.cores import Cores, pinned
@@ -128,7 +129,7 @@ def _attempt(trial: Trial, store: Path, options: RunOptions, observer: Observer)
         beginning = _beginning(trial, ledger.attempts(trial.identity) + 1, options)
         left = left_behind(trial, folder, events, beginning)
         note_beginning(ledger, recorder, beginning, left)
-        framework = adapter(trial.framework, trial.device, options.threads)
+        framework = evaluation_backend(trial.framework, trial.device, options.threads)
         framework.pin()
         context = _context(trial, data, framework, options, cores, begun_s=begun_s)
         checkpoints = resumable(trial, folder, options.checkpoint_s, context.shapes, left)
@@ -173,7 +174,7 @@ def _beginning(trial: Trial, attempt: int, options: RunOptions) -> dict[str, Any
 def _context(
     trial: Trial,
     data: Path,
-    framework: Adapter,
+    framework: EvaluationBackend,
     options: RunOptions,
     cores: Cores | None,
     *,
@@ -205,7 +206,7 @@ def _splits(data: Path) -> tuple[str, ...]:
 
 
 def _evaluator(
-    trial: Trial, source: ModelSource, data: Path, train: Examples, framework: Adapter
+    trial: Trial, source: ModelSource, data: Path, train: Examples, framework: EvaluationBackend
 ) -> Evaluator:
     declared = registry.workload(trial.workload).at(trial.suite)
     order = Order(worker_seed(trial.instance_seed), len(train.targets))

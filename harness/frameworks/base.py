@@ -1,74 +1,29 @@
-"""The border between the benchmark and a framework.
+"""The border between the benchmark and a framework: what its referee and its worker ask of one.
 
-The referee and the worker hold an `Adapter` and never import torch or jax themselves. What crosses
-the border towards them is numpy; what crosses it towards a submission is the framework's own.
+The referee holds an `EvaluationBackend`, the worker a `TrainingBackend`; neither imports torch or
+jax itself. What crosses the border towards them is numpy or an array that they only pass on; what
+crosses it towards a submission is the framework's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Generic, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.order import Order
-from harness.submission.interface import BudgetView, Hyperparameters, Submission
-from workloads.spec import Augmentation, Sizes
+from harness.frameworks.problem import ProblemConfig
+from harness.submission.interface import Batch, Hyperparameters, Problem, Stream, Submission
+from harness.submission.state import ArrayT, HostArray, StateDict
+from workloads.spec import Augmentation
 
-Array = npt.NDArray[Any]
 PROBE = {"cpu": (64, 1), "cuda": (2048, 8)}
-"""Side and number of the matrix products of `Adapter.probe`: several milliseconds of a GPU, so
-that one which other work shares is seen to be slower."""
-Parameters = Mapping[str, npt.NDArray[np.float32]]
-
-
-@dataclass(frozen=True)
-class ModelSource:
-    """Where the model comes from and how large it is."""
-
-    package: str
-    """The workload's package: it holds `model.py`, `model_torch.py` and `model_jax.py`."""
-    sizes: Sizes
-    loss: str
-    precision: str
-    is_compiled: bool = False
-    """Whether training passes go through torch.compile."""
-
-
-@dataclass(frozen=True)
-class Examples:
-    """One split: inputs (examples, ...) and integer targets (examples, ...)."""
-
-    inputs: Array
-    targets: Array
-    is_mapped: bool = False
-    """Whether batches are gathered from the memory-mapped arrays, for want of space."""
-
-    @classmethod
-    def open(cls, folder: Path, limit_gib: float) -> Examples:
-        """Map `inputs.npy` and `targets.npy` of a split's folder.
-
-        Args:
-            folder: where they lie.
-            limit_gib: a larger split stays mapped; a smaller one may be copied to the device.
-        """
-        inputs = np.load(folder / "inputs.npy", mmap_mode="r", allow_pickle=False)
-        targets = np.load(folder / "targets.npy", mmap_mode="r", allow_pickle=False)
-        is_mapped = inputs.nbytes + targets.nbytes > limit_gib * 2**30
-        return cls(inputs, targets, is_mapped)
-
-
-@dataclass(frozen=True)
-class EvalConfig:
-    """How the referee passes held-out examples."""
-
-    batch: int
-    """How many at once."""
-    augmentation: Augmentation | None = None
-    """Its crop, taken at the centre."""
+"""Side and number of the matrix products of `EvaluationBackend.probe`: several milliseconds of a
+GPU, so that one which other work shares is seen to be slower."""
 
 
 class Evaluator(Protocol):
@@ -86,78 +41,15 @@ class Evaluator(Protocol):
         ...
 
 
-class Adapter(Protocol):
-    """What one framework does for the referee and the worker, on one device."""
+class EvaluationBackend(Protocol):
+    """What a framework does for the referee, on one device."""
 
     def pin(self) -> None:
         """Set threads, determinism and precision flags to the declared ones."""
         ...
 
-    def synchronize(self) -> None:
-        """Wait until the device has finished all queued work."""
-        ...
-
     def probe(self) -> None:
         """A small computation; returns when the device has finished it."""
-        ...
-
-    def passes(self, problem: Any) -> Sequence[tuple[Any, str]]:
-        """The functions in which forward and backward passes happen, as owner and name."""
-        ...
-
-    def problem(
-        self, source: ModelSource, budget: BudgetView, batch_size: int, examples: int, seed: int
-    ) -> Any:
-        """The submission's view of the workload, its parameters still zero."""
-        ...
-
-    def load(self, problem: Any, parameters: Parameters) -> None:
-        """Put parameters and buffers in place; seed every generator from the problem's seed."""
-        ...
-
-    def stream(
-        self,
-        examples: Examples,
-        order: Order,
-        batch_size: int,
-        augmentation: Augmentation | None = None,
-    ) -> Any:
-        """The training stream over the examples, from position 0."""
-        ...
-
-    def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission:
-        """Import a submission through any of its doors and wrap it as a `Submission`.
-
-        Args:
-            location: the path of a folder or a file, or `module:Class`.
-            hyperparameters: its point; `learning_rate` and `weight_decay` for `module:Class`.
-
-        Raises:
-            HarnessError: the location holds no submission for this framework.
-        """
-        ...
-
-    def export(self, parameters: Mapping[str, Any]) -> dict[str, npt.NDArray[np.float32]]:
-        """Parameters as contiguous float32 arrays that later steps do not change."""
-        ...
-
-    def to_host(self, value: Any) -> tuple[Array, str] | None:
-        """An array of the framework's or numpy's as numpy's, with a mark; None for what is none.
-
-        It may share memory with the value.
-        """
-        ...
-
-    def from_host(self, array: Array, mark: str) -> Any:
-        """What `to_host` gave, as it was, on the device: a copy."""
-        ...
-
-    def random_state(self, problem: Any) -> Mapping[str, Any]:
-        """The states of all generators: the framework's, the problem's, numpy's, python's."""
-        ...
-
-    def set_random_state(self, problem: Any, state: Mapping[str, Any]) -> None:
-        """Put them back."""
         ...
 
     def evaluator(
@@ -169,3 +61,110 @@ class Adapter(Protocol):
     ) -> Evaluator:
         """An evaluator with its own model and its own copy of the splits on the device."""
         ...
+
+
+class TrainingProblem(Problem[ArrayT], Protocol[ArrayT]):
+    """A problem as the worker sees it."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Passes since training began: `forward`, `backward`, and `examples` sent forward."""
+        ...
+
+    def note_passes(self, forward: int, backward: int, examples: int) -> None:
+        """Count passes that nothing else counts; `examples` were sent forward in all."""
+        ...
+
+    def recompute_statistics(
+        self, parameters: Mapping[str, ArrayT], batches: Sequence[Batch[ArrayT]]
+    ) -> None:
+        """Set `buffers` to the mean statistics that some batches have under the parameters."""
+        ...
+
+
+class TrainingStream(Stream[ArrayT], Protocol[ArrayT]):
+    """A stream as the worker sees it."""
+
+    def seek(self, position: int) -> None:
+        """Go on from another position."""
+        ...
+
+
+class TrainingBackend(Protocol[ArrayT]):
+    """What a framework does for the worker, on one device, with arrays of its own.
+
+    It is given back the problems that it made, and no others.
+    """
+
+    def pin(self) -> None:
+        """Set threads, determinism and precision flags to the declared ones."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait until the device has finished all queued work."""
+        ...
+
+    def problem(self, config: ProblemConfig) -> TrainingProblem[ArrayT]:
+        """The submission's view of the workload, its parameters still zero."""
+        ...
+
+    def load(self, problem: Problem[ArrayT], parameters: Parameters) -> None:
+        """Put parameters and buffers in place; seed every generator from the problem's seed."""
+        ...
+
+    def stream(
+        self,
+        examples: Examples,
+        order: Order,
+        batch_size: int,
+        augmentation: Augmentation | None = None,
+    ) -> TrainingStream[ArrayT]:
+        """The training stream over the examples, from position 0."""
+        ...
+
+    def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission[ArrayT]:
+        """Import a submission, whichever way it is written; `setup` is still to be called.
+
+        Args:
+            location: the path of a folder or a file, or `module:Class`.
+            hyperparameters: its point; `learning_rate` and `weight_decay` for `module:Class`.
+
+        Raises:
+            HarnessError: the location holds no submission for this framework.
+        """
+        ...
+
+    def passes(self, problem: Problem[ArrayT]) -> Sequence[tuple[object, str]]:
+        """The functions in which forward and backward passes happen, as owner and name."""
+        ...
+
+    def export(self, parameters: Mapping[str, ArrayT]) -> dict[str, npt.NDArray[np.float32]]:
+        """Parameters as contiguous float32 arrays that later steps do not change."""
+        ...
+
+    def to_host(self, value: object) -> tuple[HostArray, str] | None:
+        """An array of the framework's or numpy's as numpy's, with a mark; None for what is none.
+
+        It may share memory with the value.
+        """
+        ...
+
+    def from_host(self, array: HostArray, mark: str) -> ArrayT | HostArray | np.generic:
+        """What `to_host` gave, as it was, on the device: a copy."""
+        ...
+
+    def random_state(self, problem: Problem[ArrayT]) -> StateDict[ArrayT]:
+        """The states of all generators: the framework's, the problem's, numpy's, python's."""
+        ...
+
+    def set_random_state(self, problem: Problem[ArrayT], state: StateDict[ArrayT]) -> None:
+        """Put them back."""
+        ...
+
+
+@dataclass(frozen=True)
+class Backends(Generic[ArrayT]):
+    """A framework's two backends, each made from a device and a number of threads."""
+
+    evaluation: Callable[[str, int], EvaluationBackend]
+    training: Callable[[str, int], TrainingBackend[ArrayT]]

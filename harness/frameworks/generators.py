@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from typing import Any
+from typing import TypeAlias, cast
 
 import numpy as np
+import numpy.typing as npt
 
-State = Mapping[str, Any]
+from harness.submission.state import ArrayT, HostArray, StateDict
+
+NumpyState: TypeAlias = tuple[str, npt.NDArray[np.uint32], int, int, float]
+"""The generator's kind, its words, the position in them, and a normal number kept or not."""
+PythonState: TypeAlias = tuple[int, npt.NDArray[np.uint64], float | None]
+"""The generator's version, its words, and a normal number kept or not."""
 
 
-def global_state() -> dict[str, Any]:
+def global_state() -> dict[str, NumpyState | PythonState]:
     """Both states as numbers and arrays."""
     kind, words, position, has_normal, normal = np.random.get_state(legacy=True)
     version, internal, normal_of_python = random.getstate()
@@ -21,21 +26,22 @@ def global_state() -> dict[str, Any]:
     }
 
 
-def set_global_state(state: State) -> None:
+def set_global_state(state: StateDict[ArrayT]) -> None:
     """Put both back."""
-    kind, words, position, has_normal, normal = state["numpy"]
+    # They are what `global_state` gave, among other entries.
+    kind, words, position, has_normal, normal = cast("NumpyState", state["numpy"])
     np.random.set_state((kind, np.asarray(words), position, has_normal, normal))
-    version, internal, normal_of_python = state["python"]
+    version, internal, normal_of_python = cast("PythonState", state["python"])
     random.setstate((version, tuple(int(word) for word in np.asarray(internal)), normal_of_python))
 
 
-def plain_array(value: Any) -> tuple[Any, str] | None:
+def plain_array(value: object) -> tuple[HostArray, str] | None:
     """A numpy array or scalar as an array and the mark by which it comes back as one."""
     if isinstance(value, np.ndarray | np.generic) and value.dtype != object:
         return np.asarray(value), "numpy" if isinstance(value, np.ndarray) else "numpy scalar"
     return None
 
 
-def plain_value(array: Any, mark: str) -> Any:
+def plain_value(array: HostArray, mark: str) -> HostArray | np.generic:
     """What `plain_array` gave, back."""
     return array.copy() if mark == "numpy" else array[()]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import Any
 
 from harness.core.errors import HarnessError
-from harness.frameworks.base import ModelSource
+from harness.frameworks.examples import ModelSource
 from workloads.parameters import BufferSpec, LayerSpec, ParameterSpec, Spec
 
 
@@ -39,9 +38,11 @@ def layers_of(source: ModelSource) -> tuple[LayerSpec, ...]:
     return layers
 
 
-def build(source: ModelSource, framework: str) -> Any:
+def build(source: ModelSource, framework: str) -> object:
     """The model of `<package>.model_<framework>`."""
-    return importlib.import_module(f"{source.package}.model_{framework}").build(source.sizes)
+    module = importlib.import_module(f"{source.package}.model_{framework}")
+    model: object = module.build(source.sizes)
+    return model
 
 
 def check_shapes(

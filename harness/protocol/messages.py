@@ -88,7 +88,7 @@ class Stop(Frozen):
     """Finish the step, synchronise, hand over a snapshot."""
 
     kind: Literal["STOP"] = "STOP"
-    reason: Literal["grid", "budget", "end"]
+    reason: Literal["grid", "budget"]
 
 
 class Profile(Frozen):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.frameworks.base import Parameters
+from harness.frameworks.examples import Parameters
 from harness.protocol.wire import Tensors, WireError
 
 NAMES_SHOWN, NAME_SHOWN = 3, 60

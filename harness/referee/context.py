@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.frameworks.base import Evaluator, Parameters
+from harness.frameworks.base import Evaluator
+from harness.frameworks.examples import Parameters
 from harness.protocol.messages import Hello
 from harness.referee.idle import IdleProbe
 from harness.referee.monitor import Reading

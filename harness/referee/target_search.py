@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.frameworks.base import Parameters
+from harness.frameworks.examples import Parameters
 from workloads.spec import Grid, Target
 
 

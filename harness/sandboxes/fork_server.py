@@ -30,10 +30,10 @@ PRELOADED = {
     "torch": (
         "torch",
         "torch._dynamo",
-        "harness.frameworks.torch.adapter",
+        "harness.frameworks.torch.backends",
         "harness.worker.worker",
     ),
-    "jax": ("jax", "optax", "harness.frameworks.jax.adapter", "harness.worker.worker"),
+    "jax": ("jax", "optax", "harness.frameworks.jax.backends", "harness.worker.worker"),
 }
 
 WIRE = 3

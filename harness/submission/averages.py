@@ -19,36 +19,42 @@ at every 400th.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Generic, Protocol, SupportsFloat
 
 from harness.core.errors import HarnessError, UnknownNameError
-from harness.submission.interface import Hyperparameters, Submission
+from harness.submission.interface import Hyperparameters, Problem, Stream, Submission
+from harness.submission.state import ArrayT, StateDict, arrays_of, count_of, state_of
 
 KINDS = ("none", "ema", "bema")
-Values = dict[str, Any]
 
 
-class Arithmetic(Protocol):
+class Arithmetic(Protocol[ArrayT]):
     """What a framework does to all parameters at once."""
 
-    def copy(self, values: Mapping[str, Any]) -> Values:
+    def copy(self, values: Mapping[str, ArrayT]) -> dict[str, ArrayT]:
         """Copies that later steps do not change."""
         ...
 
-    def towards(self, average: Values, values: Mapping[str, Any], weight: float) -> Values:
+    def towards(
+        self, average: dict[str, ArrayT], values: Mapping[str, ArrayT], weight: float
+    ) -> dict[str, ArrayT]:
         """average + weight (values - average); it may be made in place."""
         ...
 
     def shifted(
-        self, average: Values, values: Mapping[str, Any], start: Values, weight: float
-    ) -> Values:
+        self,
+        average: dict[str, ArrayT],
+        values: Mapping[str, ArrayT],
+        start: dict[str, ArrayT],
+        weight: float,
+    ) -> dict[str, ArrayT]:
         """average + weight (values - start), new arrays."""
         ...
 
 
 def averaged(
-    inner: Submission, hyperparameters: Hyperparameters, arithmetic: Arithmetic
-) -> Submission:
+    inner: Submission[ArrayT], hyperparameters: Hyperparameters, arithmetic: Arithmetic[ArrayT]
+) -> Submission[ArrayT]:
     """The submission, with the average around it that the point asks for.
 
     Raises:
@@ -61,13 +67,17 @@ def averaged(
     return inner if kind == "none" else Averaged(inner, kind, hyperparameters, arithmetic)
 
 
-class Averaged:
+class Averaged(Generic[ArrayT]):
     """A submission of which an average is evaluated; `inner` is driven as it is."""
 
     averages_weights = True
 
     def __init__(
-        self, inner: Submission, kind: str, point: Hyperparameters, arithmetic: Arithmetic
+        self,
+        inner: Submission[ArrayT],
+        kind: str,
+        point: Hyperparameters,
+        arithmetic: Arithmetic[ArrayT],
     ) -> None:
         self._inner = inner
         self._arithmetic = arithmetic
@@ -80,8 +90,8 @@ class Averaged:
         self._every = int(point.get("average_every", 1))
         self._begin = int(point.get("average_start", 0))
         self._steps = 0
-        self._average: Values = {}
-        self._start: Values = {}
+        self._average: dict[str, ArrayT] = {}
+        self._start: dict[str, ArrayT] = {}
         if not 0.0 <= self._decay < 1.0:
             raise HarnessError(f"average_decay is {self._decay}", "allowed: 0 <= beta < 1")
         if self._every < 1 or self._begin < 0:
@@ -90,12 +100,12 @@ class Averaged:
                 "allowed: at least 1 and at least 0 steps",
             )
 
-    def setup(self, problem: Any, hyperparameters: Hyperparameters) -> None:
+    def setup(self, problem: Problem[ArrayT], hyperparameters: Hyperparameters) -> None:
         """Set the submission up; BEMA's start is what it begins with."""
         self._inner.setup(problem, hyperparameters)
         self._keep_start()
 
-    def step(self, stream: Any) -> Any:
+    def step(self, stream: Stream[ArrayT]) -> SupportsFloat | None:
         """One step of the submission, then of the average."""
         loss = self._inner.step(stream)
         self._steps += 1
@@ -106,7 +116,7 @@ class Averaged:
             self._take(since)
         return loss
 
-    def eval_parameters(self) -> Mapping[str, Any]:
+    def eval_parameters(self) -> Mapping[str, ArrayT]:
         """The average; the submission's own before there is one."""
         live = self._inner.eval_parameters()
         since = self._steps - self._begin
@@ -121,7 +131,7 @@ class Averaged:
         """The submission's."""
         return self._inner.learning_rate()
 
-    def state_dict(self) -> Mapping[str, Any]:
+    def state_dict(self) -> StateDict[ArrayT]:
         """The submission's state, and the average's."""
         return {
             "inner": self._inner.state_dict(),
@@ -130,12 +140,12 @@ class Averaged:
             "start": self._start,
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict[ArrayT]) -> None:
         """Put both back."""
-        self._inner.load_state_dict(state["inner"])
-        self._steps = int(state["steps"])
-        self._average = self._arithmetic.copy(state["average"])
-        self._start = self._arithmetic.copy(state["start"])
+        self._inner.load_state_dict(state_of(state, "inner"))
+        self._steps = count_of(state, "steps")
+        self._average = self._arithmetic.copy(arrays_of(state, "average"))
+        self._start = self._arithmetic.copy(arrays_of(state, "start"))
 
     def _keep_start(self) -> None:
         if not self._is_ema:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 from harness.protocol.messages import Profiled
-from harness.submission.interface import Submission
+from harness.submission.interface import Stream, Submission
+from harness.submission.state import ArrayT
 
-Place = tuple[Any, str]
+P = ParamSpec("P")
+R = TypeVar("R")
+Place = tuple[object, str]
 """A function as its owner and its name there."""
 
 
@@ -33,8 +36,8 @@ class Stopwatch:
         for owner, name in places:
             setattr(owner, name, self._timed(getattr(owner, name)))
 
-    def _timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*arguments: Any, **named: Any) -> Any:
+    def _timed(self, function: Callable[P, R]) -> Callable[P, R]:
+        def timed(*arguments: P.args, **named: P.kwargs) -> R:
             if self._is_running:
                 return function(*arguments, **named)
             self._synchronize()
@@ -51,8 +54,8 @@ class Stopwatch:
 
 
 def profiled(
-    submission: Submission,
-    stream: Any,
+    submission: Submission[ArrayT],
+    stream: Stream[ArrayT],
     passes: Iterable[Place],
     synchronize: Callable[[], None],
     limits: tuple[int, float],

@@ -10,19 +10,21 @@ not know travels as bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeAlias, cast
 
 import numpy as np
-import numpy.typing as npt
 
-from harness.protocol.wire import DTYPES, STATE_PREFIX
+from harness.protocol.wire import DTYPES, STATE_PREFIX, Tensors
+from harness.submission.state import ArrayT, HostArray, StateTree
 
 MAX_DEPTH = 60
-Host = tuple[npt.NDArray[Any], str]
+Host = tuple[HostArray, str]
 """An array of numpy's, and a mark of the framework's, such as the dtype that it had."""
-ToHost = Callable[[Any], Host | None]
-FromHost = Callable[[npt.NDArray[Any], str], Any]
+ToHost = Callable[[object], Host | None]
+FromHost = Callable[[HostArray, str], ArrayT | HostArray | np.generic]
+Node: TypeAlias = "Sequence[Node] | bool | int | str | None"
+"""What becomes JSON."""
 
 
 class StateError(Exception):
@@ -38,12 +40,12 @@ class Flattener:
 
     def __init__(self, to_host: ToHost) -> None:
         self._to_host = to_host
-        self._seen: dict[int, list[Any]] = {}
+        self._seen: dict[int, Node] = {}
         # what was seen is kept, lest another object gets its id
-        self._alive: list[Any] = []
-        self.tensors: dict[str, npt.NDArray[Any]] = {}
+        self._alive: list[object] = []
+        self.tensors: dict[str, HostArray] = {}
 
-    def text(self, value: Any) -> str:
+    def text(self, value: object) -> str:
         """The text of a state; its arrays are in `tensors` afterwards.
 
         Raises:
@@ -56,7 +58,7 @@ class Flattener:
         """The bytes of all tensors."""
         return sum(array.nbytes for array in self.tensors.values())
 
-    def _node(self, value: Any, depth: int) -> list[Any]:
+    def _node(self, value: object, depth: int) -> Node:
         if depth == 0:
             raise StateError(f"a state of more than {MAX_DEPTH} levels")
         if value is None or isinstance(value, bool | str) or type(value) is int:
@@ -71,7 +73,7 @@ class Flattener:
             return [kind, [self._node(part, depth - 1) for part in value]]
         return self._array(value)
 
-    def _array(self, value: Any) -> list[Any]:
+    def _array(self, value: object) -> Node:
         if id(value) not in self._seen:
             host = self._to_host(value)
             if host is None:
@@ -86,7 +88,7 @@ class Flattener:
         return self._seen[id(value)]
 
 
-def restored(text: str, tensors: Mapping[str, npt.NDArray[Any]], from_host: FromHost) -> Any:
+def restored(text: str, tensors: Tensors, from_host: FromHost[ArrayT]) -> StateTree[ArrayT]:
     """The state that a `Flattener` made text and tensors of.
 
     Args:
@@ -98,27 +100,43 @@ def restored(text: str, tensors: Mapping[str, npt.NDArray[Any]], from_host: From
         StateError: they are not such.
     """
     try:
-        return _value(json.loads(text), tensors, from_host)
+        return _Reader(tensors, from_host).value(json.loads(text))
     except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise StateError(f"not a state: {error}") from error
 
 
-def _value(node: Any, tensors: Mapping[str, npt.NDArray[Any]], from_host: FromHost) -> Any:
-    kind, content = node[0], node[1]
-    if kind == "v":
-        return content
-    if kind == "f":
-        return float.fromhex(content)
-    if kind == "a":
-        array = tensors[f"{STATE_PREFIX}{content}"]
-        if array.dtype.name != node[3]:
-            array = array.view(np.dtype(node[3]))
-        return from_host(array.reshape(node[4]), node[2])
-    parts = [
-        (_value(part[0], tensors, from_host), _value(part[1], tensors, from_host))
-        if kind == "d"
-        else _value(part, tensors, from_host)
-        for part in content
-    ]
-    made: dict[str, Callable[[Any], Any]] = {"d": dict, "l": list, "t": tuple}
-    return made[kind](parts)
+class _Reader(Generic[ArrayT]):
+    """Turns nodes back into values."""
+
+    def __init__(self, tensors: Tensors, from_host: FromHost[ArrayT]) -> None:
+        self._tensors, self._from_host = tensors, from_host
+
+    def value(self, node: object) -> StateTree[ArrayT]:
+        """The value of one node."""
+        match node:
+            case ["v", None | bool() | int() | str() as plain]:
+                return plain
+            case ["f", str(digits)]:
+                return float.fromhex(digits)
+            case ["a", int(number), str(mark), str(dtype), [*shape]]:
+                return self._from_host(self._array(number, dtype, shape), mark)
+            case ["l", [*parts]]:
+                return [self.value(part) for part in parts]
+            case ["t", [*parts]]:
+                return tuple(self.value(part) for part in parts)
+            case ["d", [*pairs]]:
+                found = dict(self._pair(pair) for pair in pairs)
+                return cast("Mapping[str, StateTree[ArrayT]]", found)  # or of whole numbers
+        raise ValueError(f"no node: {str(node)[:80]}")
+
+    def _pair(self, node: object) -> tuple[StateTree[ArrayT], StateTree[ArrayT]]:
+        match node:
+            case [key, value]:
+                return self.value(key), self.value(value)
+        raise ValueError(f"no pair: {str(node)[:80]}")
+
+    def _array(self, number: int, dtype: str, shape: Sequence[object]) -> HostArray:
+        array: HostArray = self._tensors[f"{STATE_PREFIX}{number}"]
+        if array.dtype.name != dtype:
+            array = array.view(np.dtype(dtype))
+        return array.reshape(cast("Sequence[int]", shape))  # numpy checks that

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from harness.core.seeds import philox
-from harness.frameworks.base import Adapter, Examples, ModelSource
-from harness.frameworks.load import adapter
+from harness.frameworks.base import TrainingBackend
+from harness.frameworks.examples import Examples, ModelSource
+from harness.frameworks.load import training_backend
 from harness.frameworks.order import Order
+from harness.frameworks.problem import ProblemConfig
 from harness.submission.interface import Batch
 from workloads.mlp import model
 from workloads.parameters import initial_parameters
@@ -44,35 +46,37 @@ def parameters() -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Kit:
-    """One framework's adapter and a loaded problem."""
+    """One framework's training backend and a loaded problem."""
 
     framework: str
     source: ModelSource = SOURCE
 
     @cached_property
-    def adapter(self) -> Adapter:
-        made = adapter(self.framework, "cpu", 1)
+    def backend(self) -> TrainingBackend[Any]:
+        made = training_backend(self.framework, "cpu", 1)
         made.pin()
         return made
 
     @cached_property
     def problem(self) -> Any:
-        problem = self.adapter.problem(self.source, HalfSpent(), 32, EXAMPLES, 2**40 + 5)
-        self.adapter.load(problem, parameters())
+        problem = self.backend.problem(
+            ProblemConfig(self.source, HalfSpent(), 32, EXAMPLES, 2**40 + 5)
+        )
+        self.backend.load(problem, parameters())
         return problem
 
     def with_precision(self, precision: str) -> Kit:
         return Kit(self.framework, replace(self.source, precision=precision))
 
     def stream(self, batch_size: int = 32) -> Any:
-        return self.adapter.stream(examples(), Order(SEED, EXAMPLES), batch_size)
+        return self.backend.stream(examples(), Order(SEED, EXAMPLES), batch_size)
 
     def batch(self, count: int = 32) -> Batch[Any]:
         return self.stream(count).next()
 
     def submission(self, location: Any, **point: Any) -> Any:
         """A submission, set up."""
-        made = self.adapter.submission(str(location), point)
+        made = self.backend.submission(str(location), point)
         made.setup(self.problem, point)
         return made
 

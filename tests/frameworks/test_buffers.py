@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from harness.core.seeds import philox
-from harness.frameworks.base import Examples, ModelSource
-from harness.frameworks.load import adapter
+from harness.frameworks.examples import Examples, ModelSource
+from harness.frameworks.load import training_backend
 from harness.frameworks.order import Order
+from harness.frameworks.problem import ProblemConfig
 from harness.submission.interface import Batch
 from tests.frameworks.kit import SEED, HalfSpent, plain
 from workloads.parameters import STATISTICS_MOMENTUM, initial_buffers, initial_parameters
@@ -30,12 +31,13 @@ class Normed:
     """A small network with batch normalisation in one framework."""
 
     def __init__(self, framework: str) -> None:
-        self.adapter = adapter(framework, "cpu", 1)
-        self.adapter.pin()
-        self.problem = self.adapter.problem(SOURCE, HalfSpent(), 16, COUNT, 1)
+        self.framework = framework
+        self.backend = training_backend(framework, "cpu", 1)
+        self.backend.pin()
+        self.problem = self.backend.problem(ProblemConfig(SOURCE, HalfSpent(), 16, COUNT, 1))
         start = initial_parameters(model.parameters(SIZES), philox(SEED, "weights"))
-        self.adapter.load(self.problem, start | initial_buffers(model.buffers(SIZES)))
-        self.stream = self.adapter.stream(examples(), Order(SEED, COUNT), 16)
+        self.backend.load(self.problem, start | initial_buffers(model.buffers(SIZES)))
+        self.stream = self.backend.stream(examples(), Order(SEED, COUNT), 16)
 
     def buffers(self) -> dict[str, np.ndarray]:
         return {name: plain(value).copy() for name, value in self.problem.buffers.items()}
@@ -76,7 +78,7 @@ def test_a_training_pass_moves_them_by_the_momentum(normed: Normed) -> None:
     batch, before = normed.stream.next(), normed.buffers()
     normed.problem.recompute_statistics(normed.problem.parameters, [batch])
     statistics = normed.buffers()
-    fresh = Normed(type(normed.adapter).__name__.removesuffix("Adapter").lower())
+    fresh = Normed(normed.framework)
     fresh.train_pass(batch)
     wanted = {
         name: (1 - STATISTICS_MOMENTUM) * before[name] + STATISTICS_MOMENTUM * statistics[name]

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.frameworks.base import Examples
 from harness.frameworks.crops import PADDING_VALUE, epoch_crops
+from harness.frameworks.examples import Examples
 from harness.frameworks.order import Order
 from tests.frameworks.kit import SEED, Kit
 from workloads.spec import Augmentation
@@ -38,7 +38,7 @@ def by_hand(position: int, how: Augmentation) -> np.ndarray:
 
 @pytest.mark.parametrize("how", HOWS)
 def test_an_image_depends_on_its_position_alone(kit: Kit, how: Augmentation) -> None:
-    stream = kit.adapter.stream(images(), Order(SEED, COUNT), 8, how)
+    stream = kit.backend.stream(images(), Order(SEED, COUNT), 8, how)
     for count in (8, 8, 20, 1, 70):
         start = stream.position
         found = np.asarray(stream.next(count).inputs)
@@ -64,8 +64,8 @@ def test_a_mapped_split_gives_the_same_batches(kit: Kit, tmp_path: Path) -> None
     np.save(tmp_path / "targets.npy", data.targets)
     mapped = Examples.open(tmp_path, limit_gib=1e-9)
     assert mapped.is_mapped
-    resident = kit.adapter.stream(data, Order(SEED, COUNT), 8, HOWS[0])
-    on_host = kit.adapter.stream(mapped, Order(SEED, COUNT), 8, HOWS[0])
+    resident = kit.backend.stream(data, Order(SEED, COUNT), 8, HOWS[0])
+    on_host = kit.backend.stream(mapped, Order(SEED, COUNT), 8, HOWS[0])
     for count in (8, 30, 5):
         one, other = resident.next(count), on_host.next(count)
         np.testing.assert_array_equal(np.asarray(one.inputs), np.asarray(other.inputs))

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness.frameworks.base import ModelSource
-from harness.frameworks.load import adapter
+from harness.frameworks.examples import ModelSource
+from harness.frameworks.load import training_backend
+from harness.frameworks.problem import ProblemConfig
 from harness.submission.interface import Batch
 from tests.frameworks.kit import HalfSpent, Kit, parameters, plain
 
@@ -92,7 +93,9 @@ def test_a_generators_state_decides_a_random_pass_and_stays() -> None:
     source = ModelSource(
         "tests.frameworks.noisy_net", {"inputs": 50, "classes": 3}, "cross_entropy", "float32"
     )
-    problem = adapter("torch", "cpu", 1).problem(source, HalfSpent(), 4, 4, 0)
+    problem = training_backend("torch", "cpu", 1).problem(
+        ProblemConfig(source, HalfSpent(), 4, 4, 0)
+    )
     batch = Batch(torch.ones(4, 50), torch.zeros(4, dtype=torch.int64))
     values = {"output.weight": torch.ones(3, 50)}
     before = torch.get_rng_state()
@@ -108,7 +111,7 @@ def noisy_jax_problem() -> tuple[Any, Batch[Any]]:
     source = ModelSource(
         "tests.frameworks.noisy_net", {"inputs": 50, "classes": 3}, "cross_entropy", "float32"
     )
-    problem = adapter("jax", "cpu", 1).problem(source, HalfSpent(), 4, 4, 0)
+    problem = training_backend("jax", "cpu", 1).problem(ProblemConfig(source, HalfSpent(), 4, 4, 0))
     problem.parameters = {"output.weight": jnp.ones((3, 50))}
     return problem, Batch(jnp.ones((4, 50)), jnp.zeros(4, dtype=jnp.int32))
 

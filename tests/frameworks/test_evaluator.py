@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from harness.core.errors import HarnessError, UnknownNameError
-from harness.frameworks.base import EvalConfig
+from harness.frameworks.examples import EvalConfig
+from harness.frameworks.load import evaluation_backend
 from tests.frameworks.kit import SOURCE, Kit, examples, parameters
 
 LARGE = examples(5000)
@@ -12,7 +13,9 @@ LARGE = examples(5000)
 
 
 def evaluator(kit: Kit) -> Any:
-    return kit.adapter.evaluator(SOURCE, {"validation": LARGE}, examples(64), EvalConfig(4096))
+    return evaluation_backend(kit.framework, "cpu", 1).evaluator(
+        SOURCE, {"validation": LARGE}, examples(64), EvalConfig(4096)
+    )
 
 
 def logits_by_hand(inputs: np.ndarray) -> np.ndarray:
@@ -41,7 +44,7 @@ def test_probe_is_loss_and_gradient_norm_of_the_fixed_batch(kit: Kit) -> None:
     fixed = examples(64)
     wanted = losses_by_hand(fixed.inputs, fixed.targets).mean()
     assert probe["loss"] == pytest.approx(wanted, rel=1e-6)
-    batch = kit.adapter.stream(fixed, _InOrder(), 64).next()
+    batch = kit.backend.stream(fixed, _InOrder(), 64).next()
     if kit.framework == "jax":
         gradients = kit.problem.value_and_grad(kit.problem.parameters, batch)[1]
     else:

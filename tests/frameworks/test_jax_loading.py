@@ -43,7 +43,7 @@ def test_a_schedule_multiplies_the_whole_update(jax_kit: Kit, tmp_path: Path) ->
         def build(problem, hyperparameters):
             return optax.sgd(hyperparameters["learning_rate"]), lambda share: share / 2
     """
-    before = jax_kit.adapter.export(jax_kit.problem.parameters)
+    before = jax_kit.backend.export(jax_kit.problem.parameters)
     submission = jax_kit.submission(written(tmp_path, text), learning_rate=0.4, horizon=1.0)
     batch = jax_kit.batch()
     submission.step(jax_kit.stream())
@@ -91,8 +91,8 @@ def test_a_class_with_only_setup_and_step(jax_kit: Kit, tmp_path: Path) -> None:
 
 def test_averaged_weights_are_what_is_judged(jax_kit: Kit, tmp_path: Path) -> None:
     submission = jax_kit.train(written(tmp_path, CLASS + EVAL), 20)
-    evaluated = jax_kit.adapter.export(submission.eval_parameters())
-    live = jax_kit.adapter.export(jax_kit.problem.parameters)
+    evaluated = jax_kit.backend.export(submission.eval_parameters())
+    live = jax_kit.backend.export(jax_kit.problem.parameters)
     assert all((evaluated[name] != live[name]).any() for name in live)
     np.testing.assert_allclose(evaluated["output.bias"], live["output.bias"], atol=0.05)
 

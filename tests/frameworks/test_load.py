@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from harness.core.errors import HarnessError
+from harness.frameworks.problem import ProblemConfig
 from tests.frameworks.kit import Kit, parameters
 
 
@@ -22,9 +23,9 @@ def draws(kit: Kit) -> list[np.ndarray]:
 
 
 def test_loading_seeds_every_generator(kit: Kit) -> None:
-    kit.adapter.load(kit.problem, parameters())
+    kit.backend.load(kit.problem, parameters())
     first = draws(kit)
-    kit.adapter.load(kit.problem, parameters())
+    kit.backend.load(kit.problem, parameters())
     for value, same in zip(first, draws(kit), strict=True):
         np.testing.assert_array_equal(value, same)
 
@@ -32,7 +33,7 @@ def test_loading_seeds_every_generator(kit: Kit) -> None:
 def test_loading_keeps_torchs_parameters_in_place(torch_kit: Kit) -> None:
     live = dict(torch_kit.problem.model.named_parameters())
     torch_kit.problem.batch_loss(torch_kit.batch()).backward()
-    torch_kit.adapter.load(torch_kit.problem, {n: v + 1 for n, v in parameters().items()})
+    torch_kit.backend.load(torch_kit.problem, {n: v + 1 for n, v in parameters().items()})
     for name, value in parameters().items():
         assert torch_kit.problem.parameters[name] is live[name]
         assert live[name].grad is None
@@ -41,23 +42,23 @@ def test_loading_keeps_torchs_parameters_in_place(torch_kit: Kit) -> None:
 
 def test_loading_copies(kit: Kit) -> None:
     mine = parameters()
-    kit.adapter.load(kit.problem, mine)
+    kit.backend.load(kit.problem, mine)
     for value in mine.values():
         value[:] = 0.0
-    exported = kit.adapter.export(kit.problem.parameters)
+    exported = kit.backend.export(kit.problem.parameters)
     assert all(np.abs(value).max() > 0 for value in exported.values())
 
 
 @pytest.mark.parametrize(("name", "value"), [("output.bias", np.zeros(5)), ("extra", np.zeros(2))])
 def test_other_names_or_shapes_are_refused(kit: Kit, name: str, value: np.ndarray) -> None:
     with pytest.raises(HarnessError, match=f"parameter '{name}' has shape"):
-        kit.adapter.load(kit.problem, parameters() | {name: value.astype(np.float32)})
+        kit.backend.load(kit.problem, parameters() | {name: value.astype(np.float32)})
 
 
 def test_a_new_problems_parameters_are_zero_and_in_order(kit: Kit) -> None:
     fresh = Kit(kit.framework)
-    problem = fresh.adapter.problem(fresh.source, fresh.problem.budget, 32, 200, 1)
-    exported = fresh.adapter.export(problem.parameters)
+    problem = fresh.backend.problem(ProblemConfig(fresh.source, fresh.problem.budget, 32, 200, 1))
+    exported = fresh.backend.export(problem.parameters)
     assert list(exported) == list(problem.specs) == list(parameters())
     assert not any(value.any() for value in exported.values())
 
@@ -66,21 +67,21 @@ def test_an_export_outlives_later_steps(kit: Kit) -> None:
     location = "torch.optim:SGD" if kit.framework == "torch" else "optax:sgd"
     submission = kit.submission(location, learning_rate=0.1)
     stream = kit.stream()
-    exported = kit.adapter.export(submission.eval_parameters())
+    exported = kit.backend.export(submission.eval_parameters())
     before = {name: value.copy() for name, value in exported.items()}
     for _ in range(3):
         submission.step(stream)
-    kit.adapter.synchronize()
+    kit.backend.synchronize()
     for name, value in before.items():
         assert exported[name].flags["C_CONTIGUOUS"]
         assert exported[name].dtype == np.float32
         np.testing.assert_array_equal(exported[name], value)
-    assert (kit.adapter.export(submission.eval_parameters())["output.bias"]
+    assert (kit.backend.export(submission.eval_parameters())["output.bias"]
             != before["output.bias"]).any()  # fmt: skip
 
 
 def test_pin_fixes_threads_and_float32(torch_kit: Kit) -> None:
-    torch_kit.adapter.pin()
+    torch_kit.backend.pin()
     assert torch.get_num_threads() == 1
     assert torch.get_float32_matmul_precision() == "highest"
     assert torch.are_deterministic_algorithms_enabled()

@@ -19,18 +19,18 @@ def written(folder: Path, kit: Kit, text: str) -> Path:
 
 def test_a_folder_without_the_frameworks_file_says_so(kit: Kit, tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=f"has no {FILES[kit.framework]}"):
-        kit.adapter.submission(str(tmp_path), {})
+        kit.backend.submission(str(tmp_path), {})
 
 
 def test_a_location_with_nothing_says_what_is_allowed(kit: Kit, tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="give a folder, a file, or an import path"):
-        kit.adapter.submission(str(tmp_path / "nothing"), {})
+        kit.backend.submission(str(tmp_path / "nothing"), {})
 
 
 def test_a_file_with_neither_entry_says_so(kit: Kit, tmp_path: Path) -> None:
     file = written(tmp_path, kit, "def make(problem): ...")
     with pytest.raises(HarnessError, match="neither a function 'build' nor a class 'Submission'"):
-        kit.adapter.submission(str(file), {})
+        kit.backend.submission(str(file), {})
 
 
 def test_a_class_without_step_says_so(kit: Kit, tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_class_without_step_says_so(kit: Kit, tmp_path: Path) -> None:
             def setup(self, problem, hyperparameters): ...
     """
     with pytest.raises(HarnessError, match="class 'Submission' has no method step"):
-        kit.adapter.submission(str(written(tmp_path, kit, text)), {})
+        kit.backend.submission(str(written(tmp_path, kit, text)), {})
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_what_a_submission_raises_passes_through(
 ) -> None:
     file = written(tmp_path, kit, text)
     with pytest.raises(error) as caught:
-        kit.adapter.submission(str(tmp_path), {})
+        kit.backend.submission(str(tmp_path), {})
     shown = caught.value.filename if error is SyntaxError else str(caught.traceback[-1].path)
     assert shown == str(file)
 
@@ -70,21 +70,21 @@ def test_equally_named_siblings_of_two_submissions_do_not_meet(kit: Kit, tmp_pat
 
 def test_a_module_that_is_not_installed_says_how_to_get_it(kit: Kit) -> None:
     with pytest.raises(HarnessError, match="pip install no_such_library"):
-        kit.adapter.submission("no_such_library.optim:Adam", {})
+        kit.backend.submission("no_such_library.optim:Adam", {})
 
 
 def test_a_misspelt_name_in_a_module_is_named() -> None:
     with pytest.raises(UnknownNameError, match="'AdamV'; did you mean 'Adam"):
-        Kit("torch").adapter.submission("torch.optim:AdamV", {})
+        Kit("torch").backend.submission("torch.optim:AdamV", {})
     with pytest.raises(UnknownNameError, match="'adamv'; did you mean 'adam"):
-        Kit("jax").adapter.submission("optax:adamv", {})
+        Kit("jax").backend.submission("optax:adamv", {})
 
 
 def test_what_is_no_optimizer_is_refused() -> None:
     with pytest.raises(HarnessError, match="is no torch optimizer class"):
-        Kit("torch").adapter.submission("torch.nn:Linear", {})
+        Kit("torch").backend.submission("torch.nn:Linear", {})
     with pytest.raises(HarnessError, match="is no function that makes an optax transformation"):
-        Kit("jax").adapter.submission("optax:losses", {})
+        Kit("jax").backend.submission("optax:losses", {})
 
 
 def test_build_must_return_an_optimizer(kit: Kit, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from harness.frameworks.torch.adapter import TorchAdapter
+from harness.frameworks.torch.device import TorchDevice
 from harness.frameworks.torch.precision import flags
 
 CHEAP = ("bf16", "tf32")
@@ -27,49 +27,49 @@ def with_precision():
 
 
 @pytest.fixture
-def adapter():
-    made = TorchAdapter("cpu", torch.get_num_threads())
+def device():
+    made = TorchDevice("cpu", torch.get_num_threads())
     yield made
     made.pin()
 
 
-def test_the_walk_finds_every_backend(adapter):
+def test_the_walk_finds_every_backend(device):
     known = {id(flag.owner) for flag in flags() if flag.name == "fp32_precision"}
     assert known <= {id(owner) for owner in with_precision()}
 
 
-def test_every_float32_is_exact_again_after_a_pin(adapter):
+def test_every_float32_is_exact_again_after_a_pin(device):
     for owner in with_precision():
         for cheap in CHEAP:
             with contextlib.suppress(RuntimeError):
                 owner.fp32_precision = cheap
     assert any(owner.fp32_precision != "ieee" for owner in with_precision())
-    adapter.pin()
+    device.pin()
     assert [owner.fp32_precision for owner in with_precision()] == ["ieee"] * len(with_precision())
 
 
 @pytest.mark.parametrize("flag", flags(), ids=lambda flag: flag.name)
-def test_a_flag_is_as_declared_after_a_pin(adapter, flag):
+def test_a_flag_is_as_declared_after_a_pin(device, flag):
     setattr(flag.owner, flag.name, not flag.value if isinstance(flag.value, bool) else "tf32")
-    adapter.pin()
+    device.pin()
     assert getattr(flag.owner, flag.name) == flag.value
 
 
-def test_autocast_is_off_after_a_pin(adapter):
+def test_autocast_is_off_after_a_pin(device):
     torch.set_autocast_enabled("cpu", True)
-    adapter.pin()
+    device.pin()
     assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
 
 
-def test_numbers_are_float32_and_keep_their_small_ones_after_a_pin(adapter):
+def test_numbers_are_float32_and_keep_their_small_ones_after_a_pin(device):
     torch.set_default_dtype(torch.float16)
     torch.set_flush_denormal(True)
-    adapter.pin()
+    device.pin()
     assert torch.ones(1).dtype == torch.float32
     assert (torch.tensor([1e-39]) * 1.0).item() != 0.0
 
 
-def test_attention_sums_products_in_full_after_a_pin(adapter):
+def test_attention_sums_products_in_full_after_a_pin(device):
     torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
-    adapter.pin()
+    device.pin()
     assert not torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.frameworks.base import Examples
+from harness.frameworks.examples import Examples
 from harness.frameworks.order import Order
 from tests.frameworks.kit import EXAMPLES, SEED, Kit, examples
 
@@ -38,7 +38,7 @@ def test_tokens_are_the_same_in_both_frameworks(
 ) -> None:
     tokens = np.random.default_rng(0).integers(0, 60_000, (50, 9)).astype(dtype)
     data, order = Examples(tokens[:, :-1], tokens[:, 1:], is_mapped), Order(SEED, 50)
-    streams = [kit.adapter.stream(data, order, 16) for kit in (torch_kit, jax_kit)]
+    streams = [kit.backend.stream(data, order, 16) for kit in (torch_kit, jax_kit)]
     for position in range(0, 200, 16):
         for stream in streams:
             batch = stream.next()
@@ -49,6 +49,6 @@ def test_tokens_are_the_same_in_both_frameworks(
 
 def test_the_stream_keeps_its_own_copy(kit: Kit) -> None:
     data = examples()
-    stream = kit.adapter.stream(data, Order(SEED, EXAMPLES), 32)
+    stream = kit.backend.stream(data, Order(SEED, EXAMPLES), 32)
     data.inputs[:] = 0.0
     assert np.abs(np.asarray(stream.next().inputs)).min() > 0.0

@@ -99,8 +99,8 @@ def test_a_class_with_only_setup_and_step(torch_kit: Kit, tmp_path: Path) -> Non
 
 def test_averaged_weights_are_what_is_judged(torch_kit: Kit, tmp_path: Path) -> None:
     submission = torch_kit.train(written(tmp_path, AVERAGED + EVAL), 20)
-    evaluated = torch_kit.adapter.export(submission.eval_parameters())
-    live = torch_kit.adapter.export(torch_kit.problem.parameters)
+    evaluated = torch_kit.backend.export(submission.eval_parameters())
+    live = torch_kit.backend.export(torch_kit.problem.parameters)
     assert all((evaluated[name] != live[name]).any() for name in live)
     np.testing.assert_allclose(evaluated["output.bias"], live["output.bias"], atol=0.05)
 
@@ -128,8 +128,8 @@ def test_an_optimizer_with_modes_is_judged_in_eval_mode(torch_kit: Kit, tmp_path
             return Switching(problem.parameters.values(), lr=0.1)
     """
     submission = torch_kit.submission(written(tmp_path, text))
-    evaluated = torch_kit.adapter.export(submission.eval_parameters())
-    live = torch_kit.adapter.export(torch_kit.problem.parameters)
+    evaluated = torch_kit.backend.export(submission.eval_parameters())
+    live = torch_kit.backend.export(torch_kit.problem.parameters)
     np.testing.assert_array_equal(evaluated["output.weight"], 2 * live["output.weight"])
 
 
@@ -142,12 +142,12 @@ def test_a_restored_state_trains_on_the_same(
     state = {key: torch.utils._pytree.tree_map_only(torch.Tensor, torch.clone, value)
              for key, value in submission.state_dict().items()}  # fmt: skip
     submission.step(stream)
-    wanted = torch_kit.adapter.export(submission.eval_parameters())
+    wanted = torch_kit.backend.export(submission.eval_parameters())
 
     resumed = Kit("torch")
     again = resumed.submission(location, learning_rate=0.05)
     again.load_state_dict(state)
     again.step(resumed.stream())
-    given = resumed.adapter.export(again.eval_parameters())
+    given = resumed.backend.export(again.eval_parameters())
     for name, value in wanted.items():
         np.testing.assert_array_equal(given[name], value)

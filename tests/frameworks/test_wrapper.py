@@ -178,7 +178,7 @@ def test_what_a_class_must_do_itself_is_refused(
 
 
 def test_a_class_gets_the_start_of_a_rule_that_it_names(kit: Kit, tmp_path: Path) -> None:
-    before = kit.adapter.export(kit.problem.parameters)
+    before = kit.backend.export(kit.problem.parameters)
     folder = at(tmp_path, CLASS + '        parametrisation_rules = ("kfac",)')
     start = kit.submission(folder, parametrisation="umup_kfac").eval_parameters()
     ratio = plain(start["output.weight"]) / before["output.weight"]

@@ -16,7 +16,7 @@ import pytest
 
 from harness.execution import body
 from harness.execution.body import RunOptions, run_trial
-from harness.frameworks.base import Examples
+from harness.frameworks.examples import Examples
 from harness.machine import host_monitor as conditions
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, State, Trial

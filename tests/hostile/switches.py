@@ -69,7 +69,7 @@ def clock_of_same_process(arena: Arena) -> bool:
 def flags_are_not_pinned(arena: Arena) -> None:
     """Let a worker's flags be as its submission has set them."""
     (site := arena.folder / "site").mkdir()
-    pin = "from harness.frameworks.torch.adapter import TorchAdapter as a; a.pin = lambda self: 0"
+    pin = "from harness.frameworks.torch.device import TorchDevice as a; a.pin = lambda self: 0"
     (site / "sitecustomize.py").write_text(f"{pin}\n")
     parents_get(arena, lambda: {"PYTHONPATH": str(site)})
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.execution.body import RunOptions, run_trial
-from harness.frameworks.jax.adapter import JaxAdapter
-from harness.frameworks.torch.adapter import TorchAdapter
+from harness.frameworks.jax.device import JaxDevice
+from harness.frameworks.torch.device import TorchDevice
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result
 from harness.referee.idle import ALLOWED_S, IdleProbe
@@ -20,7 +20,7 @@ from harness.submission.reference import Framework
 from .arena import CASES, GRID, SPACE
 from .device import Device
 
-ADAPTERS: dict[str, Any] = {"torch": TorchAdapter, "jax": JaxAdapter}
+BACKENDS: dict[str, Any] = {"torch": TorchDevice, "jax": JaxDevice}
 
 
 class Watch:
@@ -45,16 +45,16 @@ class Late:
 
     def run(self, framework: Framework, *, is_honest: bool) -> Result:
         """The trial; the referee's probe of the device is queued as all work is."""
-        owner, device = ADAPTERS[framework], self.watch.device
+        owner, device = BACKENDS[framework], self.watch.device
         self.patch.setitem(ALLOWED_S, "cpu", ALLOWED_S["cuda"])  # for which the device stands
-        self.patch.setattr(owner, "probe", lambda adapter: device.probe())
+        self.patch.setattr(owner, "probe", lambda backend: device.probe())
         place = self.folder / "submission"
         place.mkdir()
         module = "submission.py" if framework == "torch" else "submission_jax.py"
         shutil.copy(CASES / "leave_queued.py", place / module)
         shutil.copy(Path(__file__).with_name("device.py"), place / "device.py")
         (place / "space.toml").write_text(SPACE.replace("torch", framework))
-        facts = {"ADAPTER": (owner.__module__, owner.__name__), "IS_HONEST": is_honest}
+        facts = {"BACKEND": (owner.__module__, owner.__name__), "IS_HONEST": is_honest}
         facts["DEVICE"] = str(self.folder / "device")
         (place / "facts.py").write_text("".join(f"{k} = {v!r}\n" for k, v in facts.items()))
         request = PlanRequest("mlp", str(place), ruleset="self", framework=framework)

@@ -120,7 +120,7 @@ def test_a_message_for_the_other_side_is_refused():
 
 def test_a_worker_gets_what_the_referee_says():
     with ends() as (referee, worker, _):
-        for message in (Load(train_folder="x"), Go(share=0.5, until_step=3), Stop(reason="end")):
+        for message in (Load(train_folder="x"), Go(share=0.5, until_step=3), Stop(reason="budget")):
             referee.send(message)
             assert worker.poll(1.0)
             assert worker.receive(1.0)[0] == message

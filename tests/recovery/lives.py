@@ -35,7 +35,7 @@ def live(trial: Path, store: Path, cache: Path) -> int:
 def main() -> None:
     """Fork until the input ends."""
     framework, cache = sys.argv[1], Path(sys.argv[2])
-    importlib.import_module(f"harness.frameworks.{framework}.adapter")
+    importlib.import_module(f"harness.frameworks.{framework}.backends")
     gc.freeze()
     for line in sys.stdin:
         trial, store = map(Path, line.split())

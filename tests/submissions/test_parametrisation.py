@@ -13,10 +13,11 @@ import torch
 from given_problem import default_point
 
 from harness.core.seeds import philox
-from harness.frameworks.base import Examples, ModelSource
-from harness.frameworks.load import adapter
+from harness.frameworks.examples import Examples, ModelSource
+from harness.frameworks.load import training_backend
 from harness.frameworks.model_source import specs_of
 from harness.frameworks.order import Order
+from harness.frameworks.problem import ProblemConfig
 from harness.providers.registry import submission_folders
 from harness.submission.interface import Hyperparameters
 from harness.submission.parametrisation import scalings
@@ -99,13 +100,13 @@ def declared(package: str, sizes: dict[str, object]) -> dict[str, ParameterSpec]
 def logits(framework: str, package: str, sizes: dict[str, object], scheme: str) -> np.ndarray:
     """Of sixty-four tokens, at the start that a parametrisation has."""
     kit = Kit(framework, ModelSource(package, sizes, "cross_entropy", "float32"))
-    problem = kit.adapter.problem(kit.source, HalfSpent(), 4, 4, 1)
+    problem = kit.backend.problem(ProblemConfig(kit.source, HalfSpent(), 4, 4, 1))
     start = initial_parameters(tuple(problem.specs.values()), philox(SEED, "weights"))
     for name, scaling in scalings(problem.specs, {"parametrisation": scheme}).items():
         start[name] = np.float32(scaling.initial) * start[name]
-    kit.adapter.load(problem, start)
+    kit.backend.load(problem, start)
     tokens = np.arange(64).reshape(4, 16) % 50
-    stream = kit.adapter.stream(Examples(tokens, tokens), Order(SEED, 4), 4)
+    stream = kit.backend.stream(Examples(tokens, tokens), Order(SEED, 4), 4)
     return plain(problem.evaluate(problem.parameters, stream.next()).logits)
 
 
@@ -189,14 +190,14 @@ def examples() -> Examples:
 
 def trained(name: str, width: int, point: Hyperparameters, steps: int) -> tuple[Any, torch.Tensor]:
     """A submission on `mlp` after some steps, and the loss before each."""
-    torch_adapter = adapter("torch", "cpu", 1)
+    backend = training_backend("torch", "cpu", 1)
     source = ModelSource("workloads.mlp", sizes(width), "cross_entropy", "float32")
-    problem = torch_adapter.problem(source, HalfSpent(), BATCH, 8192, 1)
+    problem = backend.problem(ProblemConfig(source, HalfSpent(), BATCH, 8192, 1))
     start = initial_parameters(model.parameters(sizes(width)), philox(SEED, "weights"))
-    torch_adapter.load(problem, start)
-    submission = torch_adapter.submission(str(submission_folders()[name]), point)
+    backend.load(problem, start)
+    submission = backend.submission(str(submission_folders()[name]), point)
     submission.setup(problem, point)
-    stream = torch_adapter.stream(examples(), Order(SEED, 8192), BATCH)
+    stream = backend.stream(examples(), Order(SEED, 8192), BATCH)
     return submission, torch.stack([submission.step(stream) for _ in range(steps)])
 
 

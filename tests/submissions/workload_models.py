@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from harness.core.seeds import philox
-from harness.frameworks.base import Examples, ModelSource
+from harness.frameworks.examples import Examples, ModelSource
 from harness.frameworks.order import Order
+from harness.frameworks.problem import ProblemConfig
 from harness.providers.registry import workload
 from tests.frameworks.kit import SEED, HalfSpent, Kit
 from workloads.parameters import initial_buffers, initial_parameters
@@ -46,10 +47,10 @@ class WorkloadKit(Kit):
         package, sizes = f"workloads.{self.name}", SIZES[self.name]
         model = import_module(f"{package}.model")
         source = ModelSource(package, sizes, "cross_entropy", "float32")
-        problem = self.adapter.problem(source, HalfSpent(), 16, COUNT, 2**40 + 5)
+        problem = self.backend.problem(ProblemConfig(source, HalfSpent(), 16, COUNT, 2**40 + 5))
         start = initial_parameters(model.parameters(sizes), philox(SEED, "weights"))
-        self.adapter.load(problem, start | initial_buffers(model.buffers(sizes)))
+        self.backend.load(problem, start | initial_buffers(model.buffers(sizes)))
         return problem
 
     def stream(self, batch_size: int = 16) -> Any:
-        return self.adapter.stream(examples(self.name), Order(SEED, COUNT), batch_size)
+        return self.backend.stream(examples(self.name), Order(SEED, COUNT), batch_size)

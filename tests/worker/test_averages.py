@@ -51,7 +51,7 @@ def snapshot(framework: Framework, folder: Path, **point: Any) -> Arrays:
     np.save(folder / "inputs.npy", data.inputs)
     np.save(folder / "targets.npy", data.targets)
     start = Normed(framework)
-    weights = start.adapter.export({**start.problem.parameters, **start.problem.buffers})
+    weights = start.backend.export({**start.problem.parameters, **start.problem.buffers})
     ours, its = socket.socketpair()
     worker = threading.Thread(target=serve_trial, args=(its,))
     worker.start()
@@ -80,8 +80,8 @@ def test_an_average_is_judged_with_statistics_of_its_own(
     found = snapshot(framework, tmp_path, average="ema", average_decay=0.5)
     fresh = Normed(framework)
     names = set(fresh.problem.buffers)
-    fresh.adapter.load(fresh.problem, found)
-    stream = fresh.adapter.stream(examples(), Order(SEED, COUNT), BATCH)
+    fresh.backend.load(fresh.problem, found)
+    stream = fresh.backend.stream(examples(), Order(SEED, COUNT), BATCH)
     batches = [stream.next() for _ in range(STATISTICS_BATCHES)]
     fresh.problem.recompute_statistics(fresh.problem.parameters, batches)
     assert farthest(fresh.buffers(), {n: found[n] for n in names}) < 1e-5

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.frameworks.load import adapter
+from harness.frameworks.load import training_backend
 from harness.protocol.wire import DTYPES
 from harness.worker.state import MAX_DEPTH, Flattener, StateError, restored
 from tests.frameworks.kit import Kit
@@ -28,7 +28,7 @@ PLAIN = st.recursive(
 
 
 def returned(value: Any, framework: str = "torch") -> Any:
-    made = adapter(framework, "cpu", 1)
+    made = training_backend(framework, "cpu", 1)
     flattener = Flattener(made.to_host)
     text = flattener.text(value)
     text.encode("ascii")
@@ -111,7 +111,7 @@ def test_numpys_arrays_and_scalars_come_back() -> None:
 
 
 def test_an_array_that_occurs_twice_is_sent_once() -> None:
-    tensor, flattener = torch.ones(8), Flattener(adapter("torch", "cpu", 1).to_host)
+    tensor, flattener = torch.ones(8), Flattener(training_backend("torch", "cpu", 1).to_host)
     flattener.text([tensor, {"again": tensor}])
     assert flattener.nbytes == 32
 
@@ -134,13 +134,13 @@ def test_a_state_too_deep_is_refused() -> None:
 @given(st.text() | st.sampled_from(['["a",0,"jax","float32",[2]]', '["d",[[1]]]', "[]", '["t",1]']))
 def test_a_text_that_is_no_state_is_refused(text: str) -> None:
     with pytest.raises(StateError):
-        restored(text, {}, adapter("torch", "cpu", 1).from_host)
+        restored(text, {}, training_backend("torch", "cpu", 1).from_host)
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_all_generators_go_on_where_they_were(framework: str) -> None:
     kit = Kit(framework)
-    made = adapter(framework, "cpu", 1)
+    made = training_backend(framework, "cpu", 1)
 
     def draw() -> list[float]:
         drawn = [random.gauss(0, 1), float(np.random.normal())]

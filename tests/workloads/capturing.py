@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.frameworks.base import ModelSource
-from harness.frameworks.load import adapter
+from harness.frameworks.examples import ModelSource
+from harness.frameworks.load import training_backend
+from harness.frameworks.problem import ProblemConfig
 from harness.submission.interface import Batch
 from tests.frameworks.kit import HalfSpent
 from tests.workloads.parity import Arrays, Twin, apart
@@ -18,8 +19,8 @@ from tests.workloads.parity import Arrays, Twin, apart
 def problem_of(framework: str, twin: Twin) -> Any:
     """The submission's view of a twin's model, at its start."""
     source = ModelSource(f"workloads.{twin.workload}", twin.sizes, "cross_entropy", "float32")
-    made = adapter(framework, "cpu", 1)
-    problem = made.problem(source, HalfSpent(), 2, 2, 0)
+    made = training_backend(framework, "cpu", 1)
+    problem = made.problem(ProblemConfig(source, HalfSpent(), 2, 2, 0))
     made.load(problem, {**twin.start, **twin.statistics})
     return problem
 

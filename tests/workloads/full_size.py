@@ -7,9 +7,10 @@ from pathlib import Path
 import torch
 
 from harness.core.seeds import philox
-from harness.frameworks.base import Examples, ModelSource
-from harness.frameworks.load import adapter
+from harness.frameworks.examples import Examples, ModelSource
+from harness.frameworks.load import training_backend
 from harness.frameworks.order import Order
+from harness.frameworks.problem import ProblemConfig
 from harness.providers import registry
 from tests.frameworks.kit import HalfSpent
 from tests.workloads.parity import SEED
@@ -32,8 +33,8 @@ def losses_around_a_step(workload: str, corpus: Path, folder: Path) -> tuple[flo
     folder.mkdir()
     known.module("data").prepare(data, SEED, folder, None)
     source = ModelSource(known.package, size.sizes, known.spec.loss, "float32")
-    made = adapter("torch", "cpu", 1)
-    problem = made.problem(source, HalfSpent(), 1, 1, 0)
+    made = training_backend("torch", "cpu", 1)
+    problem = made.problem(ProblemConfig(source, HalfSpent(), 1, 1, 0))
     specs = known.module("model").parameters(size.sizes)
     made.load(problem, initial_parameters(specs, philox(SEED, "weights")))
     examples = Examples.open(folder / "train", size.limits.resident_gib)

@@ -20,8 +20,8 @@ import torch
 from torch.nn import functional
 
 from harness.core.seeds import philox
-from harness.frameworks.base import EvalConfig, Examples, ModelSource
-from harness.frameworks.load import adapter
+from harness.frameworks.examples import EvalConfig, Examples, ModelSource
+from harness.frameworks.load import evaluation_backend
 from workloads.parameters import initial_parameters
 from workloads.spec import Sizes
 
@@ -178,7 +178,7 @@ def assert_same_evaluation(twin: Twin, examples: Batch, bound: float = 1e-4) -> 
     probe = Examples(*(part[:4] for part in examples))
     evaluated = []
     for framework in ("torch", "jax"):
-        made = adapter(framework, "cpu", 1).evaluator(
+        made = evaluation_backend(framework, "cpu", 1).evaluator(
             source, {"validation": split}, probe, EvalConfig(4)
         )
         state = {**twin.start, **twin.statistics}

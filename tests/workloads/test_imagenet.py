@@ -13,9 +13,10 @@ from PIL import Image
 
 from harness.core.errors import HarnessError
 from harness.core.seeds import philox
-from harness.frameworks.base import Examples, ModelSource
-from harness.frameworks.load import adapter
+from harness.frameworks.examples import Examples, ModelSource
+from harness.frameworks.load import training_backend
 from harness.frameworks.order import Order
+from harness.frameworks.problem import ProblemConfig
 from harness.providers import registry
 from tests.frameworks.kit import HalfSpent
 from tests.workloads.imagenet_made import CLASSES, SIDE, jpeg, make_folders, make_shards, make_tar
@@ -107,8 +108,8 @@ def test_one_step_at_full_size_from_the_true_format(tmp_path: Path) -> None:
     large = registry.workload("resnet").at("large")
     folder = prepared(make_shards(tmp_path / "in"), tmp_path / "out")
     source = ModelSource("workloads.resnet", large.sizes, "cross_entropy", "float32")
-    made = adapter("torch", "cpu", 1)
-    problem = made.problem(source, HalfSpent(), 1, 4, 0)
+    made = training_backend("torch", "cpu", 1)
+    problem = made.problem(ProblemConfig(source, HalfSpent(), 1, 4, 0))
     start = initial_parameters(model.parameters(large.sizes), philox(SEED, "weights"))
     made.load(problem, {**start, **initial_buffers(model.buffers(large.sizes))})
     examples = Examples.open(folder / "train", limit_gib=1e-6)

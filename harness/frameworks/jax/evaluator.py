@@ -11,11 +11,12 @@ import numpy as np
 from jax import Array
 
 from harness.core.errors import UnknownNameError
-from harness.frameworks.base import EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.crops import centre
+from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.jax.problem import JaxProblem
 from harness.frameworks.jax.stream import JaxSplit
 from harness.frameworks.model_source import check_shapes, shapes_of
+from harness.frameworks.problem import ProblemConfig
 from harness.submission.interface import Batch
 
 Tree = Mapping[str, Array]
@@ -42,7 +43,7 @@ class JaxEvaluator:
         eval_config: EvalConfig,
         device: jax.Device,
     ) -> None:
-        self._problem = JaxProblem(source, NoBudget(), 1, 1, 0, device=device)
+        self._problem = JaxProblem(ProblemConfig(source, NoBudget(), 1, 1, 0), device)
         self._shapes = shapes_of(source)
         self._eval_config = eval_config
         self._splits = {name: JaxSplit(split, device) for name, split in splits.items()}

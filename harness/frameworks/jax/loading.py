@@ -1,10 +1,10 @@
-"""The three doors in jax: an optax function, a `build` function, a class."""
+"""The ways to write a submission in jax: an optax function, a `build` function, a class."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -12,63 +12,37 @@ import optax
 from jax import Array
 
 from harness.core.errors import HarnessError
-from harness.frameworks.jax.problem import JaxProblem, moved
-from harness.frameworks.jax.stream import JaxStream
-from harness.frameworks.jax.wrapper import JaxArithmetic, OptimizerWrapper, prepare_class
-from harness.submission.averages import averaged
-from harness.submission.interface import Batch, Built, Hyperparameters, Schedule, Submission
-from harness.submission.loading import (
-    DEFAULT_HORIZON,
-    CompletedSubmission,
-    arguments,
-    complete_class,
-    imported,
-    is_import_path,
-    load_entry,
-    load_schedule_state,
-    module_of,
-    rules_of,
-    schedule_state,
-    submission_file,
+from harness.frameworks.jax.problem import JaxProblem, jax_problem, moved
+from harness.frameworks.jax.wrapper import JaxArithmetic, OptimizerWrapper, Values, prepare_class
+from harness.submission.completion import CompletedSubmission
+from harness.submission.entry import BareSubmission, Build, arguments
+from harness.submission.interface import (
+    Batch,
+    Built,
+    Hyperparameters,
+    Problem,
+    Stream,
+    Submission,
 )
-from harness.submission.parametrisation import RULES, check_rule
+from harness.submission.loading import DEFAULT_HORIZON, Loader
+from harness.submission.parametrisation import check_rule
+from harness.submission.state import (
+    StateDict,
+    arrays_of,
+    count_of,
+    leaves_of,
+    load_schedule_state,
+    schedule_state,
+    state_of,
+)
 
-Returned = optax.GradientTransformation | tuple[optax.GradientTransformation, Schedule] | Built
-Build = Callable[[JaxProblem, Hyperparameters], Returned]
-
-
-def submission_at(location: str, hyperparameters: Hyperparameters) -> Submission:
-    """The submission at an import path, a folder or a file, not yet set up.
-
-    Raises:
-        HarnessError: there is none for jax. What the submission itself raises passes through.
-    """
-    return averaged(_found(location, hyperparameters), hyperparameters, JaxArithmetic())
-
-
-def _found(location: str, hyperparameters: Hyperparameters) -> Submission:
-    if is_import_path(location):
-        found = imported(location)
-        if isinstance(found, type) and hasattr(found, "step"):
-            return CompletedSubmission(complete_class(found, location)(), assign, prepare_class)
-        if not callable(found):
-            raise HarnessError(
-                f"'{location}' is no function that makes an optax transformation",
-                "give one such as optax:adamw, or a class with setup and step",
-            )
-        return OptimizerSubmission(
-            lambda _problem, _point: found(**arguments(found, hyperparameters)), location
-        )
-    file = submission_file(location, "submission_jax.py")
-    module = module_of(file)
-    entry = load_entry(module, file)
-    if isinstance(entry, type):
-        return CompletedSubmission(entry(), assign, prepare_class)
-    return OptimizerSubmission(entry, str(file), rules_of(module))
+Step = Callable[..., tuple[Values, optax.OptState, Values, Array]]
+"""`_train_step`'s."""
 
 
-def assign(problem: JaxProblem, values: Mapping[str, Array]) -> None:
+def assign(problem: Problem[Array], values: Mapping[str, Array]) -> None:
     """Put values in the place of the problem's parameters."""
+    problem = jax_problem(problem)
     problem.parameters = {
         name: jax.device_put(jnp.array(values[name]), problem.device) for name in problem.specs
     }
@@ -81,12 +55,12 @@ class OptimizerSubmission:
     horizon spent multiplies the whole update, decoupled weight decay included.
     """
 
-    def __init__(self, build: Build, place: str, rules: Collection[str] = RULES) -> None:
+    def __init__(self, build: Build, place: str, rules: Collection[str]) -> None:
         self._build = build
         self._place = place
         self._rules = rules
         self._parameters: dict[str, Array] = {}
-        self._state: Any = None
+        self._state: optax.OptState
         self._passes = 0
 
     @property
@@ -94,9 +68,9 @@ class OptimizerSubmission:
         """Whether the transformation has parameters of its own to be evaluated."""
         return self._built.eval_parameters is not None
 
-    def setup(self, problem: JaxProblem, hyperparameters: Hyperparameters) -> None:
+    def setup(self, problem: Problem[Array], hyperparameters: Hyperparameters) -> None:
         """Build the transformation and its state."""
-        self._problem = problem
+        self._problem = problem = jax_problem(problem)
         check_rule(hyperparameters, self._rules)
         self._wrapper = OptimizerWrapper(problem, hyperparameters)
         self._built = _whole(self._build(problem, hyperparameters))
@@ -117,7 +91,7 @@ class OptimizerSubmission:
             partial(self._wrapper.eval_parameters, eval_parameters)
         )
 
-    def step(self, stream: JaxStream) -> Array:
+    def step(self, stream: Stream[Array]) -> Array:
         """One batch, one update; the loss before it, still being computed."""
         batch = stream.next()
         if self._schedule is not None:
@@ -149,7 +123,7 @@ class OptimizerSubmission:
             return self._rate
         return self._rate * self._factor
 
-    def state_dict(self) -> Mapping[str, Any]:
+    def state_dict(self) -> StateDict[Array]:
         """The parameters, the leaves of the transformation's state, and the schedule's state."""
         return {
             "optimizer": jax.tree.leaves(self._state),
@@ -158,23 +132,22 @@ class OptimizerSubmission:
             "schedule": schedule_state(self._schedule),
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict[Array]) -> None:
         """Put all back."""
-        self._passes = int(state["passes"])
-        load_schedule_state(self._schedule, state["schedule"])
-        structure = jax.tree.structure(self._state)
-        self._place_on_device(
-            state["parameters"], jax.tree.unflatten(structure, state["optimizer"])
-        )
+        self._passes = count_of(state, "passes")
+        load_schedule_state(self._schedule, state_of(state, "schedule"))
+        structure, leaves = jax.tree.structure(self._state), leaves_of(state, "optimizer")
+        placed = jax.tree.unflatten(structure, leaves)
+        self._place_on_device(arrays_of(state, "parameters"), placed)
 
-    def _place_on_device(self, parameters: Mapping[str, Array], state: Any) -> None:
+    def _place_on_device(self, parameters: Mapping[str, Array], state: optax.OptState) -> None:
         """Explicitly, as a step's results are: else the second step would compile once more."""
         copies = {name: jnp.copy(value) for name, value in parameters.items()}
         self._parameters = jax.device_put(copies, self._problem.device)
         self._state = jax.device_put(state, self._problem.device)
 
 
-def _whole(returned: Any) -> Built:
+def _whole(returned: object) -> Built:
     """What `build` returned as one kind; an optax transformation is a tuple of its own."""
     if isinstance(returned, Built):
         return returned
@@ -185,7 +158,7 @@ def _whole(returned: Any) -> Built:
 
 def _train_step(
     problem: JaxProblem, transformation: optax.GradientTransformation, takes_factor: bool
-) -> Any:
+) -> Step:
     """The compiled step; it returns parameters, state, buffers and the loss.
 
     Args of the step: parameters, state, buffers, batch, factor (or None) and the number of the
@@ -194,11 +167,17 @@ def _train_step(
     update = optax.with_extra_args_support(transformation).update
 
     def train(
-        parameters: Any, state: Any, buffers: Any, batch: Batch[Array], *, factor: Any, number: Any
-    ) -> Any:
+        parameters: Values,
+        state: optax.OptState,
+        buffers: Values,
+        batch: Batch[Array],
+        *,
+        factor: float | None,
+        number: int,
+    ) -> tuple[Values, optax.OptState, Values, Array]:
         key = jax.random.fold_in(problem.key, number)
 
-        def value(parameters: Any) -> Array:
+        def value(parameters: Values) -> Array:
             return problem.training_loss(parameters, batch, key)[0]
 
         (loss, statistics), gradients = jax.value_and_grad(problem.training_loss, has_aux=True)(
@@ -212,7 +191,30 @@ def _train_step(
         if factor is not None and not takes_factor:
             updates = jax.tree.map(lambda change: factor * change, updates)
         buffers = moved(buffers, statistics)
-        return optax.apply_updates(parameters, updates), state, buffers, loss
+        parameters = cast("Values", optax.apply_updates(parameters, updates))
+        return parameters, state, buffers, loss
 
     # On the CPU the referee's snapshots may be views of these buffers.
     return jax.jit(train, donate_argnums=() if problem.device.platform == "cpu" else (0, 1))
+
+
+def _builder_of(found: object, hyperparameters: Hyperparameters) -> Build | None:
+    """What builds the transformation of the function, if it is one."""
+    if not callable(found) or (isinstance(found, type) and hasattr(found, "step")):
+        return None
+    return lambda _problem, _point: found(**arguments(found, hyperparameters))
+
+
+def _completed(inner: BareSubmission[Array]) -> Submission[Array]:
+    return CompletedSubmission(inner, assign, prepare_class)
+
+
+LOADER: Loader[Array] = Loader(
+    file_name="submission_jax.py",
+    wanted="function that makes an optax transformation",
+    example="give one such as optax:adamw, or a class with setup and step",
+    builder_of=_builder_of,
+    from_build=OptimizerSubmission,
+    from_class=_completed,
+    arithmetic=JaxArithmetic(),
+)

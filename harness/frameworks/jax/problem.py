@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from harness.core.errors import UnknownNameError
-from harness.frameworks.base import ModelSource
 from harness.frameworks.jax.loss import loss_of
 from harness.frameworks.jax.passes import in_precision, zero_offsets
-from harness.frameworks.model_source import buffers_of, build, layers_of, specs_of
-from harness.submission.interface import Batch, BudgetView, Capture, Evaluation
+from harness.frameworks.model_source import buffers_of, build
+from harness.frameworks.problem import CountedProblem, ProblemConfig
+from harness.submission.interface import Batch, Capture, Evaluation, Problem
+from workloads.functional_jax import Forward
 from workloads.parameters import STATISTICS_MOMENTUM
 
 Tree = Mapping[str, Array]
 Captured = tuple[Evaluation[Array], dict[str, Array], dict[str, Capture[Array]]]
 
 
-class JaxProblem:
+class JaxProblem(CountedProblem):
     """Model, parameters, loss and budget of one trial (`harness.submission.interface.Problem`).
+
+    Counted are calls of `evaluate`, `value_and_grad` and `captured` on arrays. Inside a compiled
+    function there is nothing to count: a submission that compiles its own passes says how many it
+    made through `note_passes`.
 
     Attributes:
         model: the pure function of `<package>.model_jax` (`workloads.functional_jax.Forward`).
@@ -34,18 +40,10 @@ class JaxProblem:
             compiled at will.
     """
 
-    def __init__(
-        self,
-        source: ModelSource,
-        budget: BudgetView,
-        batch_size: int,
-        examples: int,
-        seed: int,
-        *,
-        device: jax.Device,
-    ) -> None:
-        self.model = build(source, "jax")
-        self.specs = specs_of(source)
+    def __init__(self, config: ProblemConfig, device: jax.Device) -> None:
+        super().__init__(config)
+        source = config.source
+        self.model = cast("Forward", build(source, "jax"))
         self.parameters: dict[str, Array] = {
             name: jnp.zeros(spec.shape, device=device) for name, spec in self.specs.items()
         }
@@ -53,41 +51,18 @@ class JaxProblem:
             name: jnp.full(spec.shape, spec.value, device=device)
             for name, spec in buffers_of(source).items()
         }
-        self.layers = layers_of(source)
         self.loss = loss_of(source.loss)
-        self.budget = budget
-        self.batch_size = batch_size
-        self.train_examples = examples
-        self.seed = seed
         self.device = device
-        self.key = key_of(seed)
+        self.key = key_of(config.seed)
         self._cast = in_precision(jnp.dtype(source.precision))
         self._value_and_grad = jax.jit(jax.value_and_grad(self.training_loss, has_aux=True))
         self._statistics = jax.jit(self._statistics_of)
         self._captured = jax.jit(self._captured_pass, static_argnames="names")
-        self.reset_counts()
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Passes since training began: `forward`, `backward`, and `examples` sent forward.
-
-        Counted are calls of `evaluate`, `value_and_grad` and `captured` on arrays. Inside a
-        compiled function there is nothing to count: a submission that compiles its own passes says
-        how many it made through `note_passes`.
-        """
-        return dict(self._counts)
 
     def reset_counts(self) -> None:
-        """Start counting passes anew."""
-        self._counts = {"forward": 0, "backward": 0, "examples": 0}
+        """Start counting passes anew, and the problem's own sequence of keys."""
+        super().reset_counts()
         self._drawn = 0
-
-    def note_passes(self, forward: int, backward: int, examples: int) -> None:
-        """Count passes made inside a compiled function; `examples` were sent forward in all."""
-        counts = self._counts
-        counts["forward"] += forward
-        counts["backward"] += backward
-        counts["examples"] += examples
 
     def evaluate(
         self, parameters: Tree, batch: Batch[Array], random: Array | None = None
@@ -244,6 +219,13 @@ class JaxProblem:
         captures = {name: Capture(entered[name], shifts[name]) for name in names}
         evaluation = Evaluation(logits, self.loss.value(logits, batch.targets))
         return (evaluation, gradients, captures), statistics
+
+
+def jax_problem(problem: Problem[Array]) -> JaxProblem:
+    """The problem as what it is: jax's part of the harness meets no other."""
+    if not isinstance(problem, JaxProblem):
+        raise TypeError(f"a JaxProblem is wanted, not a {type(problem).__name__}")
+    return problem
 
 
 @jax.jit

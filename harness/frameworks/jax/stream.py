@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 from jax import Array
 
-from harness.frameworks.base import Examples
 from harness.frameworks.crops import PADDING_VALUE, Crops, crop_side, crops_at, epoch_crops
+from harness.frameworks.epochs import EpochStream
+from harness.frameworks.examples import Examples
 from harness.frameworks.order import Order
 from harness.submission.interface import Batch
+from harness.submission.state import HostArray
 from workloads.spec import Augmentation
 
 
@@ -36,7 +38,7 @@ class JaxSplit:
             return self._placed(self._mapped.inputs[index], self._mapped.targets[index])
         return Batch(*_gather(self.inputs, self.targets, index))
 
-    def take_slice(self, permutation: Any, offset: int, count: int) -> Batch[Array]:
+    def take_slice(self, permutation: Array, offset: int, count: int) -> Batch[Array]:
         """The examples at the places that a run of a permutation (examples,) names."""
         if self._mapped is not None:
             return self.take(np.asarray(permutation[offset : offset + count]))
@@ -48,26 +50,23 @@ class JaxSplit:
             return self._placed(self._mapped.inputs[start:stop], self._mapped.targets[start:stop])
         return Batch(self.inputs[start:stop], self.targets[start:stop])
 
-    def _placed(self, inputs: Any, targets: Any) -> Batch[Array]:
-        targets = _on_device(_as_int32(targets), self._device)
-        return Batch(_on_device(inputs, self._device), targets)
+    def _placed(self, inputs: HostArray, targets: HostArray) -> Batch[Array]:
+        integers = _on_device(_as_int32(targets), self._device)
+        return Batch(_on_device(inputs, self._device), integers)
 
 
-def _as_int32(targets: Any) -> Any:
-    return np.asarray(targets).astype(np.int32)
+def _as_int32(numbers: HostArray) -> npt.NDArray[np.int32]:
+    return np.asarray(numbers).astype(np.int32)
 
 
-def _on_device(array: Any, device: jax.Device) -> Array:
+def _on_device(array: HostArray, device: jax.Device) -> Array:
     is_token = array.dtype in (np.uint16, np.uint32)
     placed: Array = jax.device_put(jnp.array(_as_int32(array) if is_token else array), device)
     return placed
 
 
-class JaxStream:
-    """Endless batches; what comes next depends on the position alone, not on batch sizes.
-
-    Each epoch's permutation goes to the device once; a step is one compiled slice and gather.
-    """
+class JaxStream(EpochStream[Array]):
+    """The stream in jax: a step is one compiled slice and gather."""
 
     def __init__(
         self,
@@ -77,34 +76,13 @@ class JaxStream:
         device: jax.Device,
         augmentation: Augmentation | None = None,
     ) -> None:
-        self.position = 0
-        self.batch_size = batch_size
+        super().__init__(order, batch_size)
         self._split = JaxSplit(examples, device)
-        self._order = order
         self._device = device
-        self._examples = order.examples
         self._how, self._side = augmentation, examples.inputs.shape[-1]
-        self._epoch = -1
-        self._offset = self._examples
         self._permutation = jax.device_put(np.zeros(self._examples, dtype=np.int32), device)
         self._crops = self._epoch_crops(0)
         self._compile(min(batch_size, self._examples))
-
-    def next(self, batch_size: int | None = None) -> Batch[Array]:
-        """The next examples: as many as asked for, or the workload's batch size."""
-        count = self.batch_size if batch_size is None else batch_size
-        if self._offset + count <= self._examples:
-            batch = self._within_epoch(count)
-        else:
-            batch = self._across_epochs(count)
-        self.position += count
-        return batch
-
-    def seek(self, position: int) -> None:
-        """Go on from another position."""
-        epoch, self._offset = divmod(position, self._examples)
-        self._enter_epoch(epoch)
-        self.position = position
 
     def _within_epoch(self, count: int) -> Batch[Array]:
         start = self._offset
@@ -161,7 +139,7 @@ def _gather_slice(
 
 
 @partial(jax.jit, static_argnames=("side", "padding"))
-def _crop(images: Array, crops: Any, start: int, *, side: int, padding: int) -> Array:
+def _crop(images: Array, crops: Crops, start: int, *, side: int, padding: int) -> Array:
     """Crop images (batch, channels, height, width), the first of which is at a place."""
     count, channels = images.shape[:2]
     top, left, mirrored = (jax.lax.dynamic_slice(part, (start,), (count,)) for part in crops)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -11,12 +11,12 @@ import optax
 from jax import Array
 
 from harness.core.errors import HarnessError
-from harness.frameworks.jax.problem import JaxProblem
-from harness.submission.averages import Values
-from harness.submission.interface import Hyperparameters
+from harness.submission.interface import Hyperparameters, Problem
 from harness.submission.parametrisation import Scaling, scalings
 
-EvalParameters = Callable[[Any, Any], Any]
+Values = dict[str, Array]
+Update = Callable[..., tuple[Values, optax.OptState]]
+EvalParameters = Callable[[optax.OptState, Values], Values]
 """From a transformation's state and the live parameters to those to be evaluated."""
 
 
@@ -41,18 +41,19 @@ class JaxArithmetic:
 
 
 @jax.jit
-def _moved(average: Any, values: Any, start: Any, weight: Any) -> Any:
-    return jax.tree.map(lambda a, v, s: a + weight * (v - s), average, values, start)
+def _moved(average: Values, values: Values, start: Values, weight: float) -> Values:
+    moved: Values = jax.tree.map(lambda a, v, s: a + weight * (v - s), average, values, start)
+    return moved
 
 
-def scale_start(problem: JaxProblem, found: Mapping[str, Scaling]) -> None:
+def scale_start(problem: Problem[Array], found: Mapping[str, Scaling]) -> None:
     """Multiply the parameters by a parametrisation's factors on their start."""
     for name, scaling in found.items():
         problem.parameters[name] = scaling.initial * problem.parameters[name]
 
 
-def prepare_class(problem: JaxProblem, hyperparameters: Hyperparameters) -> None:
-    """Give the parameters of a class of door 3 the start that the point asks for."""
+def prepare_class(problem: Problem[Array], hyperparameters: Hyperparameters) -> None:
+    """Give the parameters of an author's class the start that the point asks for."""
     scale_start(problem, scalings(problem.specs, hyperparameters))
 
 
@@ -65,7 +66,7 @@ class OptimizerWrapper:
             `parametrisation`.
     """
 
-    def __init__(self, problem: JaxProblem, hyperparameters: Hyperparameters) -> None:
+    def __init__(self, problem: Problem[Array], hyperparameters: Hyperparameters) -> None:
         self._clip = float(hyperparameters.get("clip", 0.0))
         if self._clip < 0.0:
             raise HarnessError(f"clip is {self._clip}", "allowed: 0 (off) or a largest norm")
@@ -77,43 +78,52 @@ class OptimizerWrapper:
         """The transformation of W that `inner` is in its own coordinates w, where W = A w."""
         if not self._clip and not self._multiplier:
             return inner
-        update = optax.with_extra_args_support(inner).update
+        # Optax knows trees of any kind; ours are dictionaries.
+        update = cast("Update", optax.with_extra_args_support(inner).update)
 
-        def outer(updates: Any, state: Any, params: Any = None, **extra: Any) -> Any:
-            updates = self._times(self._clipped(updates))
-            for name in ("value_fn", "grad"):
-                if name in extra:
-                    extra[name] = self._translated(name, extra[name])
-            updates, state = update(updates, state, self.inward(params), **extra)
+        def outer(
+            updates: Values, state: optax.OptState, params: Values | None = None, **extra: object
+        ) -> tuple[Values, optax.OptState]:
+            updates, inside = self._times(self._clipped(updates)), params and self.inward(params)
+            updates, state = update(updates, state, inside, **self._translated(extra))
             return self._times(updates), state
 
-        init: Any = inner.init
-        return optax.GradientTransformationExtraArgs(lambda w: init(self.inward(w)), outer)
+        return optax.GradientTransformationExtraArgs(
+            lambda w: inner.init(self.inward(cast("Values", w))),
+            cast("optax.TransformUpdateExtraArgsFn", outer),
+        )
 
-    def eval_parameters(self, evaluate: EvalParameters, state: Any, parameters: Any) -> Any:
-        """A transformation's own judgement, of W."""
+    def eval_parameters(
+        self, evaluate: EvalParameters, state: optax.OptState, parameters: Values
+    ) -> Values:
+        """What a transformation has to be evaluated, of W."""
         return self._times(evaluate(state, self.inward(parameters)))
 
-    def inward(self, values: Any) -> Any:
+    def inward(self, values: Values) -> Values:
         """w of W."""
         if not self._multiplier:
             return values
         return {name: value / self._multiplier[name] for name, value in values.items()}
 
-    def _times(self, values: Any) -> Any:
+    def _times(self, values: Values) -> Values:
         if not self._multiplier:
             return values
         return {name: self._multiplier[name] * value for name, value in values.items()}
 
-    def _translated(self, name: str, given: Any) -> Any:
-        if name == "grad":
-            return self._times(given)
-        return lambda values: given(self._times(values))
+    def _translated(self, extra: Mapping[str, object]) -> dict[str, object]:
+        """What line searches among the transformations ask for, of w."""
+        translated = dict(extra)
+        if "grad" in extra:
+            translated["grad"] = self._times(cast("Values", extra["grad"]))
+        if "value_fn" in extra:
+            value = cast("Callable[[Values], Array]", extra["value_fn"])
+            translated["value_fn"] = lambda values: value(self._times(values))
+        return translated
 
-    def _clipped(self, gradients: Any) -> Any:
+    def _clipped(self, gradients: Values) -> Values:
         if not self._clip:
             return gradients
         squares = [jnp.vdot(gradient, gradient) for gradient in jax.tree.leaves(gradients)]
         norm = jnp.sqrt(jnp.stack(squares).sum())
         factor = jnp.minimum(1.0, self._clip / (norm + 1e-6))
-        return jax.tree.map(lambda gradient: factor * gradient, gradients)
+        return {name: factor * gradient for name, gradient in gradients.items()}

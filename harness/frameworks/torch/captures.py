@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,8 +50,8 @@ def _keeper(captures: dict[str, Capture[Tensor]], name: str) -> Keep:
     return keep
 
 
-def _forward_hook(keep: Keep) -> Callable[[nn.Module, tuple[Tensor, ...], Any], None]:
-    def forward_hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+def _forward_hook(keep: Keep) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+    def forward_hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         entered = inputs[0].detach()
 
         def gradient_hook(gradient: Tensor) -> None:

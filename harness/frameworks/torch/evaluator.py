@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from harness.core.errors import UnknownNameError
-from harness.frameworks.base import EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.crops import centre
+from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.model_source import check_shapes, shapes_of
 from harness.frameworks.torch.loss import loss_of
 from harness.frameworks.torch.problem import autocast, build_model

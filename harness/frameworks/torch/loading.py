@@ -1,77 +1,45 @@
-"""The three doors in torch: an optimizer class, a `build` function, a class."""
+"""The ways to write a submission in torch: an optimizer class, a `build` function, a class."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from harness.core.errors import HarnessError
-from harness.frameworks.torch.problem import TorchProblem
-from harness.frameworks.torch.stream import TorchStream
+from harness.frameworks.torch.problem import TorchProblem, torch_problem
 from harness.frameworks.torch.wrapper import OptimizerWrapper, TorchArithmetic, prepare_class
-from harness.submission.averages import averaged
-from harness.submission.interface import Hyperparameters, Schedule, Submission
-from harness.submission.loading import (
-    DEFAULT_HORIZON,
-    CompletedSubmission,
-    arguments,
-    complete_class,
-    imported,
-    is_import_path,
-    load_entry,
+from harness.submission.completion import CompletedSubmission
+from harness.submission.entry import BareSubmission, Build, arguments
+from harness.submission.interface import Hyperparameters, Problem, Schedule, Stream, Submission
+from harness.submission.loading import DEFAULT_HORIZON, Loader
+from harness.submission.parametrisation import check_rule
+from harness.submission.state import (
+    StateDict,
+    arrays_of,
     load_schedule_state,
-    module_of,
-    rules_of,
     schedule_state,
-    submission_file,
+    state_of,
 )
-from harness.submission.parametrisation import RULES, check_rule
-
-Built = Optimizer | tuple[Optimizer, Schedule]
-Build = Callable[[TorchProblem, Hyperparameters], Built]
 
 
-def submission_at(location: str, hyperparameters: Hyperparameters) -> Submission:
-    """The submission at an import path, a folder or a file, not yet set up.
-
-    Raises:
-        HarnessError: there is none for torch. What the submission itself raises passes through.
-    """
-    return averaged(_found(location, hyperparameters), hyperparameters, TorchArithmetic())
-
-
-def _found(location: str, hyperparameters: Hyperparameters) -> Submission:
-    if is_import_path(location):
-        found = imported(location)
-        if isinstance(found, type) and issubclass(found, Optimizer):
-            return OptimizerSubmission(_builder_of(found, hyperparameters))
-        if isinstance(found, type) and hasattr(found, "step"):
-            return CompletedSubmission(complete_class(found, location)(), assign, prepare_class)
-        raise HarnessError(
-            f"'{location}' is no torch optimizer class",
-            "give a class such as torch.optim:AdamW, or one with setup and step",
-        )
-    file = submission_file(location, "submission.py")
-    module = module_of(file)
-    entry = load_entry(module, file)
-    if isinstance(entry, type):
-        return CompletedSubmission(entry(), assign, prepare_class)
-    return OptimizerSubmission(entry, str(file), rules_of(module))
-
-
-def assign(problem: TorchProblem, values: Mapping[str, Tensor]) -> None:
+def assign(problem: Problem[Tensor], values: Mapping[str, Tensor]) -> None:
     """Copy values into the live parameters."""
     with torch.no_grad():
         for name, live in problem.parameters.items():
             live.copy_(values[name])
 
 
-def _builder_of(kind: type[Optimizer], hyperparameters: Hyperparameters) -> Build:
+def _builder_of(found: object, hyperparameters: Hyperparameters) -> Build | None:
+    """What builds an optimizer of the class, if it is one."""
+    if not (isinstance(found, type) and issubclass(found, Optimizer)):
+        return None
+    kind = found
+
     def build(problem: TorchProblem, _: Hyperparameters) -> Optimizer:
         chosen = arguments(kind, hyperparameters)
         if _has_fused(kind, problem.device):
@@ -97,7 +65,7 @@ class OptimizerSubmission:
     whose `step` must have a closure (L-BFGS) gets one that computes the same batch again.
     """
 
-    def __init__(self, build: Build, place: str = "", rules: Collection[str] = RULES) -> None:
+    def __init__(self, build: Build, place: str, rules: Collection[str]) -> None:
         self._build = build
         self._place = place
         self._rules = rules
@@ -109,29 +77,30 @@ class OptimizerSubmission:
         """Whether the optimizer has a mode in which the parameters are an average."""
         return callable(getattr(self._optimizer, "eval", None))
 
-    def setup(self, problem: TorchProblem, hyperparameters: Hyperparameters) -> None:
+    def setup(self, problem: Problem[Tensor], hyperparameters: Hyperparameters) -> None:
         """Build the optimizer over the live parameters."""
-        self._problem = problem
+        self._problem = problem = torch_problem(problem)
         self._loss = problem.uncounted_loss
         check_rule(hyperparameters, self._rules)
         self._wrapper = OptimizerWrapper(problem, hyperparameters)
         built = self._build(self._wrapper.view, hyperparameters)
-        self._optimizer, self._schedule = built if isinstance(built, tuple) else (built, None)
-        if not isinstance(self._optimizer, Optimizer):
+        optimizer, self._schedule = built if isinstance(built, tuple) else (built, None)
+        if not isinstance(optimizer, Optimizer):
             raise HarnessError(
-                f"{self._place}: build returned {type(self._optimizer).__name__}",
+                f"{self._place}: build returned {type(optimizer).__name__}",
                 "it must return a torch.optim.Optimizer, or a pair of one and a schedule",
             )
+        self._optimizer = optimizer
         self._base_rates = [group["lr"] for group in self._optimizer.param_groups]
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
         self._needs_closure = _needs_closure(self._optimizer)
         self._set_mode("train")
 
-    def step(self, stream: TorchStream) -> Tensor:
+    def step(self, stream: Stream[Tensor]) -> Tensor:
         """One batch, one update; the loss before it, still on the device."""
         problem = self._problem
         batch = stream.next()
-        optimizer: Any = self._optimizer
+        optimizer = self._optimizer
         wrapper = self._wrapper
         if self._schedule is not None:
             self._set_rates(self._schedule(problem.budget.progress(self._horizon)))
@@ -149,7 +118,9 @@ class OptimizerSubmission:
             return loss_and_gradient()
 
         if self._needs_closure:
-            loss: Tensor = optimizer.step(published_loss_and_gradient)
+            # Torch declares that a closure gives a float, and passes on whatever it gives.
+            closure = cast("Callable[[], float]", published_loss_and_gradient)
+            loss = cast("Tensor", optimizer.step(closure))
         else:
             loss = loss_and_gradient()
             optimizer.step()
@@ -170,7 +141,7 @@ class OptimizerSubmission:
         """The first group's rate."""
         return float(self._optimizer.param_groups[0]["lr"])
 
-    def state_dict(self) -> Mapping[str, Any]:
+    def state_dict(self) -> StateDict[Tensor]:
         """The optimizer's state, the parameters, and the schedule's state if it has one."""
         return {
             "optimizer": self._optimizer.state_dict(),
@@ -179,12 +150,12 @@ class OptimizerSubmission:
             "schedule": schedule_state(self._schedule),
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: StateDict[Tensor]) -> None:
         """Put all back."""
-        assign(self._problem, state["parameters"])
-        self._wrapper.load_state_dict(state["trained"])
-        self._optimizer.load_state_dict(dict(state["optimizer"]))
-        load_schedule_state(self._schedule, state["schedule"])
+        assign(self._problem, arrays_of(state, "parameters"))
+        self._wrapper.load_state_dict(arrays_of(state, "trained"))
+        self._optimizer.load_state_dict(dict(state_of(state, "optimizer")))
+        load_schedule_state(self._schedule, state_of(state, "schedule"))
 
     def _set_rates(self, factor: float) -> None:
         for group, base in zip(self._optimizer.param_groups, self._base_rates, strict=True):
@@ -201,3 +172,18 @@ class OptimizerSubmission:
 def _needs_closure(optimizer: Optimizer) -> bool:
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     return closure is not None and closure.default is inspect.Parameter.empty
+
+
+def _completed(inner: BareSubmission[Tensor]) -> Submission[Tensor]:
+    return CompletedSubmission(inner, assign, prepare_class)
+
+
+LOADER: Loader[Tensor] = Loader(
+    file_name="submission.py",
+    wanted="torch optimizer class",
+    example="give a class such as torch.optim:AdamW, or one with setup and step",
+    builder_of=_builder_of,
+    from_build=OptimizerSubmission,
+    from_class=_completed,
+    arithmetic=TorchArithmetic(),
+)

@@ -14,14 +14,18 @@ import torch
 class Flag(NamedTuple):
     """One switch: an attribute of an object, and what it has to be."""
 
-    owner: Any
+    owner: object
     name: str
-    value: Any
+    value: object
+
+    def set(self) -> None:
+        """Set it."""
+        setattr(self.owner, self.name, self.value)
 
 
 def flags() -> tuple[Flag, ...]:
     """All switches that are attributes."""
-    backends: Any = torch.backends
+    backends: Any = torch.backends  # whose modules' attributes are not declared
     cuda, cudnn, mkldnn = backends.cuda.matmul, backends.cudnn, backends.mkldnn
     exact = (cuda, mkldnn.matmul, mkldnn.conv, mkldnn.rnn, cudnn, cudnn.conv, cudnn.rnn)
     return (
@@ -37,8 +41,8 @@ def pin(device: str) -> None:
     # The older interface first: it may set the same switches, and complains of a mixture.
     torch.set_float32_matmul_precision("highest")
     torch.backends.mkldnn.set_flags(_fp32_precision="ieee")
-    for owner, name, value in flags():
-        setattr(owner, name, value)
+    for flag in flags():
+        flag.set()
     torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(False)
     for kind in {"cpu", device}:
         torch.set_autocast_enabled(kind, False)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from harness.frameworks.base import ModelSource
+from harness.frameworks.examples import ModelSource
 from harness.frameworks.model_source import (
     buffers_of,
     build,
     check_shapes,
-    layers_of,
     shapes_of,
-    specs_of,
 )
+from harness.frameworks.problem import CountedProblem, ProblemConfig
 from harness.frameworks.torch.captures import capture_layers
 from harness.frameworks.torch.loss import loss_of
-from harness.submission.interface import Batch, BudgetView, Capture, Evaluation
+from harness.submission.interface import Batch, Capture, Evaluation, Problem
 from workloads.fused_torch import twice_differentiable
 from workloads.modules_torch import BatchNorm2d, untracked
 from workloads.parameters import STATISTICS_MOMENTUM
@@ -27,7 +27,7 @@ from workloads.parameters import STATISTICS_MOMENTUM
 
 def build_model(source: ModelSource, device: torch.device) -> nn.Module:
     """A workload's model on the device, its parameters checked against the declared ones."""
-    model: nn.Module = build(source, "torch").to(device)
+    model = cast("nn.Module", build(source, "torch")).to(device)
     wanted = buffers_of(source)
     shapes = {name: tuple(value.shape) for name, value in model.named_parameters()}
     shapes |= {n: tuple(value.shape) for n, value in model.named_buffers() if n in wanted}
@@ -42,8 +42,11 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
     return torch.autocast(device.type, dtype=getattr(torch, precision))
 
 
-class TorchProblem:
+class TorchProblem(CountedProblem):
     """Model, parameters, loss and budget of one trial (`harness.submission.interface.Problem`).
+
+    Counted are `batch_loss` and `evaluate` and the backward passes through what they return, those
+    that a `torch.func` transform runs included.
 
     Attributes:
         model: the live module; hooks may be registered on its layers.
@@ -52,59 +55,22 @@ class TorchProblem:
         generator: a generator of the device for the submission's own draws, seeded from `seed`.
     """
 
-    def __init__(
-        self,
-        source: ModelSource,
-        budget: BudgetView,
-        batch_size: int,
-        examples: int,
-        seed: int,
-        *,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, config: ProblemConfig, device: torch.device) -> None:
+        super().__init__(config)
+        source = config.source
         self.model = build_model(source, device)
-        self.specs = specs_of(source)
         live = dict(self.model.named_parameters())
-        self.parameters = {name: live[name] for name in self.specs}
+        self.parameters: dict[str, Tensor] = {name: live[name] for name in self.specs}
         buffers = dict(self.model.named_buffers())
         self.buffers = {name: buffers[name] for name in buffers_of(source)}
         self._norms = tuple(m for m in self.model.modules() if isinstance(m, BatchNorm2d))
-        self.layers = layers_of(source)
         self.loss = loss_of(source.loss)
-        self.budget = budget
-        self.batch_size = batch_size
-        self.train_examples = examples
-        self.seed = seed
         self.device = device
-        self.generator = torch.Generator(device).manual_seed(seed)
+        self.generator = torch.Generator(device).manual_seed(config.seed)
         self._autocast = autocast(source.precision, device)
         self._value = self.loss.value
         self._compiled = torch.compile(self.model) if source.is_compiled else None
         self._call: Callable[[Tensor], Tensor] = self._compiled or self.model
-        self.reset_counts()
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Passes since training began: `forward`, `backward`, and `examples` sent forward.
-
-        Counted are `batch_loss` and `evaluate` and the backward passes through what they return,
-        those that a `torch.func` transform runs included.
-        """
-        return {
-            "forward": self._forwards,
-            "backward": self._backwards,
-            "examples": self._examples,
-        }
-
-    def reset_counts(self) -> None:
-        """Start counting passes anew."""
-        self._forwards = self._backwards = self._examples = 0
-
-    def note_passes(self, forward: int, backward: int, examples: int) -> None:
-        """Count passes made through `uncounted_loss`; `examples` were sent forward in all."""
-        self._forwards += forward
-        self._backwards += backward
-        self._examples += examples
 
     def batch_loss(self, batch: Batch[Tensor]) -> Tensor:
         """The mean loss of the live model in the declared precision: a forward pass, a scalar."""
@@ -196,6 +162,13 @@ class TorchProblem:
 
     def _random_state(self, random: torch.Generator | None) -> AbstractContextManager[object]:
         return nullcontext() if random is None else _global_shapes_of(random, self.device)
+
+
+def torch_problem(problem: Problem[Tensor]) -> TorchProblem:
+    """The problem as what it is: torch's part of the harness meets no other."""
+    if not isinstance(problem, TorchProblem):
+        raise TypeError(f"a TorchProblem is wanted, not a {type(problem).__name__}")
+    return problem
 
 
 class _Functional:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.frameworks.base import Examples
 from harness.frameworks.crops import PADDING_VALUE, crop_side, epoch_crops
+from harness.frameworks.epochs import EpochStream
+from harness.frameworks.examples import Examples
 from harness.frameworks.order import Order
 from harness.submission.interface import Batch
 from workloads.spec import Augmentation
@@ -74,11 +75,8 @@ class TorchCrops:
         return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
-class TorchStream:
-    """Endless batches; what comes next depends on the position alone, not on batch sizes.
-
-    Each epoch's permutation goes to the device once; a step slices it and gathers.
-    """
+class TorchStream(EpochStream[Tensor]):
+    """The stream in torch: a step slices the epoch's permutation and gathers."""
 
     def __init__(
         self,
@@ -88,36 +86,14 @@ class TorchStream:
         device: torch.device,
         augmentation: Augmentation | None = None,
     ) -> None:
-        self.position = 0
-        self.batch_size = batch_size
+        super().__init__(order, batch_size)
         self._split = TorchSplit(examples, device)
-        self._order = order
-        self._examples = order.examples
-        self._epoch = -1
-        self._offset = self._examples
         self._permutation = torch.empty(0, dtype=torch.int64, device=device)
         self._crop = (
             TorchCrops(order, examples.inputs.shape[-1], augmentation, device)
             if augmentation is not None
             else None
         )
-
-    def next(self, batch_size: int | None = None) -> Batch[Tensor]:
-        """The next examples: as many as asked for, or the workload's batch size."""
-        count = self.batch_size if batch_size is None else batch_size
-        if self._offset + count <= self._examples:
-            batch = self._within_epoch(count)
-        else:
-            batch = self._across_epochs(count)
-        self.position += count
-        return batch
-
-    def seek(self, position: int) -> None:
-        """Go on from another position."""
-        epoch, offset = divmod(position, self._examples)
-        self._epoch = epoch - 1
-        self._next_epoch()
-        self.position, self._offset = position, offset
 
     def _within_epoch(self, count: int) -> Batch[Tensor]:
         start = self._offset
@@ -131,17 +107,17 @@ class TorchStream:
         parts = []
         while count > 0:
             if self._offset == self._examples:
-                self._next_epoch()
+                self._enter_epoch(self._epoch + 1)
+                self._offset = 0
             part = min(count, self._examples - self._offset)
             parts.append(self._within_epoch(part))
             count -= part
         inputs, targets = zip(*parts, strict=True)
         return Batch(torch.cat(inputs), torch.cat(targets))
 
-    def _next_epoch(self) -> None:
-        self._epoch += 1
-        self._offset = 0
-        permutation = torch.from_numpy(self._order.epoch(self._epoch))
+    def _enter_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+        permutation = torch.from_numpy(self._order.epoch(epoch))
         self._permutation = permutation.to(self._permutation.device)
         if self._crop is not None:
-            self._crop.enter(self._epoch)
+            self._crop.enter(epoch)

@@ -4,50 +4,50 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from harness.core.errors import HarnessError
 from harness.frameworks.torch.problem import TorchProblem
-from harness.submission.averages import Values
-from harness.submission.interface import Hyperparameters
+from harness.submission.interface import Hyperparameters, Problem
 from harness.submission.parametrisation import Scaling, scalings
+
+Tensors = dict[str, Tensor]
 
 
 class TorchArithmetic:
     """`harness.submission.averages.Arithmetic`, in as few launches as torch allows."""
 
-    def copy(self, values: Mapping[str, Tensor]) -> Values:
+    def copy(self, values: Mapping[str, Tensor]) -> Tensors:
         """Copies that later steps do not change."""
         return {name: value.detach().clone() for name, value in values.items()}
 
     @torch.no_grad()
-    def towards(self, average: Values, values: Mapping[str, Tensor], weight: float) -> Values:
+    def towards(self, average: Tensors, values: Mapping[str, Tensor], weight: float) -> Tensors:
         """average + weight (values - average), in place."""
         torch._foreach_lerp_(list(average.values()), [values[n] for n in average], weight)
         return average
 
     @torch.no_grad()
     def shifted(
-        self, average: Values, values: Mapping[str, Tensor], start: Values, weight: float
-    ) -> Values:
+        self, average: Tensors, values: Mapping[str, Tensor], start: Tensors, weight: float
+    ) -> Tensors:
         """average + weight (values - start), new tensors."""
         way = torch._foreach_sub([values[n] for n in average], [start[n] for n in average])
         moved = torch._foreach_add(list(average.values()), way, alpha=weight)
         return dict(zip(average, moved, strict=True))
 
 
-def scale_start(problem: TorchProblem, found: Mapping[str, Scaling]) -> None:
+def scale_start(problem: Problem[Tensor], found: Mapping[str, Scaling]) -> None:
     """Multiply the live parameters by a parametrisation's factors on their start."""
     with torch.no_grad():
         for name, scaling in found.items():
             problem.parameters[name].mul_(scaling.initial)
 
 
-def prepare_class(problem: TorchProblem, hyperparameters: Hyperparameters) -> None:
-    """Give the parameters of a class of door 3 the start that the point asks for."""
+def prepare_class(problem: Problem[Tensor], hyperparameters: Hyperparameters) -> None:
+    """Give the parameters of an author's class the start that the point asks for."""
     scale_start(problem, scalings(problem.specs, hyperparameters))
 
 
@@ -96,7 +96,7 @@ class OptimizerWrapper:
             gradient, self._live[name].grad = self._live[name].grad, None
             trained.grad = None if gradient is None else gradient.mul_(self._multipliers[name])
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Tensor]:
         """What is trained in other coordinates."""
         return dict(self._trained)
 

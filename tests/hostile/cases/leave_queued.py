@@ -6,12 +6,12 @@ An honest worker's waits for the device, as `torch.cuda.synchronize` does.
 import importlib
 
 from .device import Device
-from .facts import ADAPTER, DEVICE, IS_HONEST
+from .facts import BACKEND, DEVICE, IS_HONEST
 
-module, name = ADAPTER
-adapter = getattr(importlib.import_module(module), name)
+module, name = BACKEND
+backend = getattr(importlib.import_module(module), name)
 device = Device(DEVICE)
-adapter.synchronize = (lambda self: device.wait()) if IS_HONEST else (lambda self: None)
+backend.synchronize = (lambda self: device.wait()) if IS_HONEST else (lambda self: None)
 
 
 class Submission:

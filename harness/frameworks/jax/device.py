@@ -1,0 +1,75 @@
+"""Jax on one device."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+from functools import cache
+from tempfile import mkdtemp
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from harness.frameworks.base import PROBE
+
+
+class JaxDevice:
+    """A device, its settings and its queue of work.
+
+    Platform, memory and threads are read when jax first looks for devices, so they are set on
+    construction: on `cpu` no other platform is opened, no GPU memory is taken before it is used,
+    and XLA's thread pool has `threads` threads.
+    """
+
+    def __init__(self, device: str, threads: int) -> None:
+        platform, _, number = device.partition(":")
+        os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+        os.environ["NPROC"] = str(threads)
+        if platform == "cpu":
+            os.environ["JAX_PLATFORMS"] = "cpu"
+            jax.config.update("jax_platforms", "cpu")
+        self._platform = platform
+        self._number = int(number or 0)
+
+    @property
+    def device(self) -> jax.Device:
+        """The device; the first look opens it."""
+        return jax.local_devices(backend=self._platform)[self._number]
+
+    def pin(self) -> None:
+        """Fix the device and full float32 products; XLA's CPU code is deterministic.
+
+        What is compiled during the warm-up is kept in a folder of this process's own, because a
+        submission that is set up anew traces new functions, which jax would compile again.
+        """
+        jax.config.update("jax_compilation_cache_dir", _compilation_cache())
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        jax.config.update("jax_default_matmul_precision", "highest")
+        jax.config.update("jax_default_device", self.device)
+
+    def synchronize(self) -> None:
+        """Wait for every live array and for one computation queued after all others."""
+        jax.block_until_ready(_live_arrays())
+        jax.block_until_ready(jnp.add(jnp.zeros((), device=self.device), 1.0))
+
+    def probe(self) -> None:
+        """Some matrix products, until the device has finished them."""
+        side, products = PROBE[self._platform]
+        matrix = jnp.full((side, side), 1.0 / side, device=self.device)
+        for _ in range(products):
+            matrix = matrix @ matrix
+        matrix.block_until_ready()
+
+
+@cache
+def _compilation_cache() -> str:
+    folder = mkdtemp(prefix="compiled-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _live_arrays() -> list[Array]:
+    return [array for array in jax.live_arrays() if not array.is_deleted()]

@@ -1,0 +1,105 @@
+"""What jax does for the worker."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+from jax import Array
+
+from harness.frameworks.examples import Examples, Parameters
+from harness.frameworks.generators import (
+    global_state,
+    plain_array,
+    plain_value,
+    set_global_state,
+)
+from harness.frameworks.jax.device import JaxDevice
+from harness.frameworks.jax.loading import LOADER, assign
+from harness.frameworks.jax.problem import JaxProblem, jax_problem, key_of
+from harness.frameworks.jax.stream import JaxStream
+from harness.frameworks.model_source import check_shapes
+from harness.frameworks.order import Order
+from harness.frameworks.problem import ProblemConfig
+from harness.submission.interface import Hyperparameters, Problem, Submission
+from harness.submission.state import HostArray, StateDict
+from workloads.spec import Augmentation
+
+
+class JaxTrainingBackend(JaxDevice):
+    """`harness.frameworks.base.TrainingBackend` in jax."""
+
+    def passes(self, problem: Problem[Array]) -> Sequence[tuple[object, str]]:
+        """Those that a submission calls; the passes of an optax step are compiled into it."""
+        return (problem, "evaluate"), (problem, "value_and_grad"), (problem, "captured")
+
+    def problem(self, config: ProblemConfig) -> JaxProblem:
+        """The submission's view of the workload, its parameters still zero."""
+        return JaxProblem(config, self.device)
+
+    def load(self, problem: Problem[Array], parameters: Parameters) -> None:
+        """Put parameters and buffers in place, drop counts, and seed every generator."""
+        problem = jax_problem(problem)
+        shapes = {name: value.shape for name, value in parameters.items()}
+        wanted = {n: v.shape for n, v in (problem.parameters | problem.buffers).items()}
+        check_shapes(wanted, shapes, "parameters to be loaded")
+        assign(problem, {name: jnp.array(parameters[name]) for name in problem.specs})
+        problem.buffers = {
+            name: jax.device_put(jnp.array(parameters[name]), self.device)
+            for name in problem.buffers
+        }
+        problem.reset_counts()
+        problem.key = key_of(problem.seed)
+        np.random.seed(problem.seed % 2**32)
+        random.seed(problem.seed)
+
+    def stream(
+        self,
+        examples: Examples,
+        order: Order,
+        batch_size: int,
+        augmentation: Augmentation | None = None,
+    ) -> JaxStream:
+        """The training stream over the examples, from position 0."""
+        return JaxStream(examples, order, batch_size, self.device, augmentation)
+
+    def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission[Array]:
+        """Import a submission, whichever way it is written; `setup` is still to be called."""
+        return LOADER.load(location, hyperparameters)
+
+    def export(self, parameters: Mapping[str, Array]) -> dict[str, npt.NDArray[np.float32]]:
+        """Float32 arrays; on CPU views of jax's buffers, which nothing changes."""
+        host = jax.device_get(dict(parameters))
+        return {name: np.ascontiguousarray(host[name], dtype=np.float32) for name in parameters}
+
+    def to_host(self, value: object) -> tuple[HostArray, str] | None:
+        """An array; of keys the words behind them."""
+        if not isinstance(value, Array):
+            return plain_array(value)
+        if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+            return np.asarray(jax.random.key_data(value)), f"key {jax.random.key_impl(value)}"
+        return np.asarray(value), "jax"
+
+    def from_host(self, array: HostArray, mark: str) -> Array | HostArray | np.generic:
+        """An array of jax's on the device."""
+        if mark.startswith("numpy"):
+            return plain_value(array, mark)
+        placed: Array = jax.device_put(jnp.array(array), self.device)
+        if mark.startswith("key "):
+            placed = jax.random.wrap_key_data(placed, impl=mark.removeprefix("key "))
+        return placed
+
+    def random_state(self, problem: Problem[Array]) -> StateDict[Array]:
+        """The problem's sequence of keys, numpy's generator and python's."""
+        return {"problem": jax_problem(problem).random_state(), **global_state()}
+
+    def set_random_state(self, problem: Problem[Array], state: StateDict[Array]) -> None:
+        """Put them back."""
+        # It is what `random_state` gave.
+        jax_problem(problem).set_random_state(cast("tuple[Array, int]", state["problem"]))
+        set_global_state(state)

@@ -1,0 +1,55 @@
+"""What a problem is in every framework: the facts of a trial, and the counts of its passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.frameworks.examples import ModelSource
+from harness.frameworks.model_source import layers_of, specs_of
+from harness.submission.interface import BudgetView
+
+
+@dataclass(frozen=True)
+class ProblemConfig:
+    """What a problem is made from."""
+
+    source: ModelSource
+    budget: BudgetView
+    batch_size: int
+    """The workload's."""
+    train_examples: int
+    """How many there are."""
+    seed: int
+    """Of the submission's own random choices."""
+
+
+class CountedProblem:
+    """The facts of `harness.submission.interface.Problem`, and how many passes were made."""
+
+    def __init__(self, config: ProblemConfig) -> None:
+        self.specs = specs_of(config.source)
+        self.layers = layers_of(config.source)
+        self.budget = config.budget
+        self.batch_size = config.batch_size
+        self.train_examples = config.train_examples
+        self.seed = config.seed
+        self.reset_counts()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Passes since training began: `forward`, `backward`, and `examples` sent forward."""
+        return {
+            "forward": self._forwards,
+            "backward": self._backwards,
+            "examples": self._examples,
+        }
+
+    def reset_counts(self) -> None:
+        """Start counting passes anew."""
+        self._forwards = self._backwards = self._examples = 0
+
+    def note_passes(self, forward: int, backward: int, examples: int) -> None:
+        """Count passes that nothing else counts; `examples` were sent forward in all."""
+        self._forwards += forward
+        self._backwards += backward
+        self._examples += examples

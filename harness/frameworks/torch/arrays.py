@@ -1,0 +1,68 @@
+"""Tensors as numpy's arrays, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from harness.frameworks.generators import plain_array, plain_value
+from harness.submission.state import HostArray
+
+AS_IT_READS = "-"
+"""The layout of a tensor whose last axis is the innermost in memory, and so on outwards."""
+
+
+def export(parameters: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32]]:
+    """Copies as float32 arrays, brought from the device in one transfer."""
+    with torch.no_grad():
+        flat = torch.cat([value.detach().float().flatten() for value in parameters.values()])
+    host: npt.NDArray[np.float32] = flat.cpu().numpy()
+    arrays = {}
+    start = 0
+    for name, value in parameters.items():
+        arrays[name] = host[start : start + value.numel()].reshape(value.shape)
+        start += value.numel()
+    return arrays
+
+
+def to_host(value: object) -> tuple[HostArray, str] | None:
+    """A tensor; the mark is its dtype, its place and the order of its axes in memory.
+
+    Bfloat16, which numpy lacks, goes as its bits.
+    """
+    if not isinstance(value, Tensor):
+        return plain_array(value)
+    host, mark = value.detach().cpu(), str(value.dtype).removeprefix("torch.")
+    mark = f"{mark} {'host' if value.device.type == 'cpu' else 'device'} {_layout(value)}"
+    bits = host.contiguous().view(torch.int16) if host.dtype == torch.bfloat16 else host
+    return bits.numpy(), mark
+
+
+def from_host(array: HostArray, mark: str, device: torch.device) -> Tensor | HostArray | np.generic:
+    """A tensor of the marked dtype and layout.
+
+    Fused steps read an optimizer's state in the order of memory, on the CPU without a check: a
+    kernel's momentum has to lie as the kernel does.
+    """
+    if mark.startswith("numpy"):
+        return plain_value(array, mark)
+    dtype, place, layout = mark.split()
+    tensor = torch.from_numpy(array.copy())
+    if dtype == "bfloat16":
+        tensor = tensor.view(torch.bfloat16)
+    if layout != AS_IT_READS:
+        order = [int(axis) for axis in layout.split(",")]
+        tensor = tensor.permute(order).contiguous().permute(np.argsort(order).tolist())
+    return tensor if place == "host" else tensor.to(device)
+
+
+def _layout(tensor: Tensor) -> str:
+    """The axes of a tensor from the outermost in memory to the innermost, joined by commas."""
+    if tensor.layout != torch.strided or tensor.is_contiguous():
+        return AS_IT_READS
+    order = sorted(range(tensor.ndim), key=lambda axis: -tensor.stride()[axis])
+    return ",".join(map(str, order))

@@ -1,0 +1,23 @@
+"""What torch does for the referee."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.frameworks.examples import EvalConfig, Examples, ModelSource
+from harness.frameworks.torch.device import TorchDevice
+from harness.frameworks.torch.evaluator import TorchEvaluator
+
+
+class TorchEvaluationBackend(TorchDevice):
+    """`harness.frameworks.base.EvaluationBackend` in torch."""
+
+    def evaluator(
+        self,
+        source: ModelSource,
+        splits: Mapping[str, Examples],
+        probe: Examples,
+        eval_config: EvalConfig,
+    ) -> TorchEvaluator:
+        """An evaluator with its own model and its own copy of the splits on the device."""
+        return TorchEvaluator(source, splits, probe, eval_config, self.device)

@@ -1,0 +1,106 @@
+"""What torch does for the worker."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from harness.frameworks.examples import Examples, Parameters
+from harness.frameworks.generators import global_state, set_global_state
+from harness.frameworks.model_source import check_shapes
+from harness.frameworks.order import Order
+from harness.frameworks.problem import ProblemConfig
+from harness.frameworks.torch import arrays
+from harness.frameworks.torch.device import TorchDevice
+from harness.frameworks.torch.loading import LOADER
+from harness.frameworks.torch.problem import TorchProblem, torch_problem
+from harness.frameworks.torch.stream import TorchStream
+from harness.submission.interface import Hyperparameters, Problem, Submission
+from harness.submission.state import HostArray, StateDict
+from workloads.spec import Augmentation
+
+
+class TorchTrainingBackend(TorchDevice):
+    """`harness.frameworks.base.TrainingBackend` in torch."""
+
+    def passes(self, problem: Problem[Tensor]) -> Sequence[tuple[object, str]]:
+        """However it is written: all forward passes of a problem, all backward passes of torch."""
+        autograd: object = torch.autograd
+        return (problem, "_logits"), (problem, "_value"), (autograd, "backward"), (autograd, "grad")
+
+    def problem(self, config: ProblemConfig) -> TorchProblem:
+        """The submission's view of the workload, its parameters still zero."""
+        problem = TorchProblem(config, self.device)
+        with torch.no_grad():
+            for parameter in problem.parameters.values():
+                parameter.zero_()
+        return problem
+
+    def load(self, problem: Problem[Tensor], parameters: Parameters) -> None:
+        """Copy everything in place, drop gradients and counts, and seed every generator."""
+        problem = torch_problem(problem)
+        live = {**problem.parameters, **problem.buffers}
+        shapes = {name: value.shape for name, value in parameters.items()}
+        wanted = {name: tuple(value.shape) for name, value in live.items()}
+        check_shapes(wanted, shapes, "parameters to be loaded")
+        with torch.no_grad():
+            for name, value in live.items():
+                value.copy_(torch.tensor(parameters[name]))
+                value.grad = None
+        problem.model.train()
+        problem.reset_counts()
+        torch.manual_seed(problem.seed)
+        problem.generator.manual_seed(problem.seed)
+        np.random.seed(problem.seed % 2**32)
+        random.seed(problem.seed)
+
+    def stream(
+        self,
+        examples: Examples,
+        order: Order,
+        batch_size: int,
+        augmentation: Augmentation | None = None,
+    ) -> TorchStream:
+        """The training stream over the examples, from position 0."""
+        return TorchStream(examples, order, batch_size, self.device, augmentation)
+
+    def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission[Tensor]:
+        """Import a submission, whichever way it is written; `setup` is still to be called."""
+        return LOADER.load(location, hyperparameters)
+
+    def export(self, parameters: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32]]:
+        """Copies as float32 arrays, brought from the device in one transfer."""
+        return arrays.export(parameters)
+
+    def to_host(self, value: object) -> tuple[HostArray, str] | None:
+        """A tensor or an array of numpy's, with a mark."""
+        return arrays.to_host(value)
+
+    def from_host(self, array: HostArray, mark: str) -> Tensor | HostArray | np.generic:
+        """A tensor of the marked dtype and layout."""
+        return arrays.from_host(array, mark, self.device)
+
+    def random_state(self, problem: Problem[Tensor]) -> StateDict[Tensor]:
+        """Torch's generators of host and device, the problem's, numpy's and python's."""
+        on_device = self.device.type == "cuda"
+        return {
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state(self.device) if on_device else None,
+            "problem": torch_problem(problem).generator.get_state(),
+            **global_state(),
+        }
+
+    def set_random_state(self, problem: Problem[Tensor], state: StateDict[Tensor]) -> None:
+        """Put them back."""
+        kept = cast("Mapping[str, Tensor]", state)  # but for those of `set_global_state`
+        torch.set_rng_state(kept["torch"])
+        if state["cuda"] is not None:
+            torch.cuda.set_rng_state(kept["cuda"], self.device)
+        torch_problem(problem).generator.set_state(kept["problem"])
+        set_global_state(state)

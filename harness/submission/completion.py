@@ -1,0 +1,85 @@
+"""A class that an author wrote, as a whole submission."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Generic, SupportsFloat
+
+from harness.core.errors import HarnessError
+from harness.submission.entry import BareSubmission
+from harness.submission.interface import Hyperparameters, Problem, Stream
+from harness.submission.parametrisation import check_rule
+from harness.submission.state import ArrayT, StateDict, arrays_of
+
+
+class CompletedSubmission(Generic[ArrayT]):
+    """An author's class with what it left out filled in.
+
+    Left out, `eval_parameters` gives `problem.parameters`, `learning_rate` gives None, and the
+    state is the parameters alone: resumed, such a submission starts its own state anew.
+
+    Args:
+        inner: an instance of the submission's class.
+        assign: puts parameters back into `problem.parameters`.
+        prepare: called before `setup` with the problem and the point; it gives the parameters the
+            start that the point asks for.
+    """
+
+    def __init__(
+        self,
+        inner: BareSubmission[ArrayT],
+        assign: Callable[[Problem[ArrayT], Mapping[str, ArrayT]], None],
+        prepare: Callable[[Problem[ArrayT], Hyperparameters], None],
+    ) -> None:
+        self.inner = inner
+        self._prepare = prepare
+        self._assign = assign
+        self._problem: Problem[ArrayT]
+        self.step: Callable[[Stream[ArrayT]], SupportsFloat | None] = inner.step
+        self.averages_weights = bool(getattr(inner, "averages_weights", False))
+        for name in ("eval_parameters", "learning_rate", "state_dict", "load_state_dict"):
+            if hasattr(inner, name):
+                setattr(self, name, getattr(inner, name))
+
+    def setup(self, problem: Problem[ArrayT], hyperparameters: Hyperparameters) -> None:
+        """Set the submission up.
+
+        Raises:
+            HarnessError: the point asks for what the class does not say that it does.
+        """
+        self._problem = problem
+        check_class(type(self.inner), hyperparameters)
+        self._prepare(problem, hyperparameters)
+        self.inner.setup(problem, hyperparameters)
+
+    def eval_parameters(self) -> Mapping[str, ArrayT]:
+        """The live parameters."""
+        return self._problem.parameters
+
+    def learning_rate(self) -> float | None:
+        """Unknown."""
+        return None
+
+    def state_dict(self) -> StateDict[ArrayT]:
+        """The parameters."""
+        return {"parameters": dict(self._problem.parameters)}
+
+    def load_state_dict(self, state: StateDict[ArrayT]) -> None:
+        """Put the parameters back."""
+        self._assign(self._problem, arrays_of(state, "parameters"))
+
+
+def check_class(kind: type[object], hyperparameters: Hyperparameters) -> None:
+    """Refuse what stands around an optimizer and cannot stand between the passes of a class.
+
+    Raises:
+        HarnessError: the point asks for clipping or a parametrisation, and the class does not say
+            that it sees to it, by `clips_gradients` and `parametrisation_rules`.
+    """
+    clips = bool(getattr(kind, "clips_gradients", False))
+    if float(hyperparameters.get("clip", 0.0)) != 0.0 and not clips:
+        raise HarnessError(
+            "clip is set, and this submission is a class that makes its own passes",
+            "set clip = 0.0; a class that clips by itself says so by clips_gradients = True",
+        )
+    check_rule(hyperparameters, getattr(kind, "parametrisation_rules", ()))

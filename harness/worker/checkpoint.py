@@ -1,0 +1,61 @@
+"""A worker's part of a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypedDict, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.protocol.messages import Snapshot
+from harness.protocol.wire import Tensors
+from harness.submission.state import ArrayT, StateDict
+from harness.worker.state import Flattener, FromHost, ToHost, restored
+
+
+class WorkerState(TypedDict, Generic[ArrayT]):
+    """All that a worker needs to go on where another was; no array in it is copied yet."""
+
+    model: dict[str, npt.NDArray[np.float32]]
+    """Parameters and buffers."""
+    submission: StateDict[ArrayT]
+    step: int
+    position: int
+    """Of the stream."""
+    passes: dict[str, int]
+    readings: npt.NDArray[np.float64]
+    """Every fraction of the budget that was read."""
+    random: StateDict[ArrayT]
+    """The states of all generators."""
+
+
+def packed(
+    state: Callable[[], WorkerState[ArrayT]], to_host: ToHost, step: int, limit_bytes: int
+) -> tuple[Snapshot, Tensors]:
+    """The message of a snapshot, with the state and its tensors if they are wanted and fit.
+
+    Args:
+        state: takes the worker's state.
+        to_host: gives an array of the framework's as numpy's.
+        step: how many steps were made.
+        limit_bytes: the largest state that is wanted; 0 for none.
+    """
+    if not limit_bytes:
+        return Snapshot(step=step), {}
+    flattener = Flattener(to_host)
+    try:
+        text = flattener.text(state())
+    except Exception as error:  # a submission's own; it costs a checkpoint and no more
+        why = f"{type(error).__name__}: {error}"[:1000]
+        return Snapshot(step=step, no_state=why), {}
+    if flattener.nbytes + len(text) > limit_bytes:
+        size = f"{flattener.nbytes + len(text)} bytes; {limit_bytes} are allowed"
+        return Snapshot(step=step, no_state=size), {}
+    return Snapshot(step=step, state=text), flattener.tensors
+
+
+def unpacked(text: str, tensors: Tensors, from_host: FromHost[ArrayT]) -> WorkerState[ArrayT]:
+    """The state that `packed` made a message of."""
+    # The log of a trial names its checkpoint's hash: what comes back is what was packed.
+    return cast("WorkerState[ArrayT]", restored(text, tensors, from_host))

@@ -1,0 +1,38 @@
+"""What a worker says of its numbers and of its end."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from typing import Literal, SupportsFloat
+
+from harness.protocol.messages import Failed
+
+
+def finite(value: SupportsFloat | None) -> float | None:
+    """A number as the wire takes it: None where there is none, or it is not finite."""
+    number = math.nan if value is None else float(value)
+    return number if math.isfinite(number) else None
+
+
+def error_report(error: BaseException) -> Failed:
+    """What went wrong in the worker, as its last message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1] if frames else None
+    where = f"{last.filename}:{last.lineno} in {last.name}: {last.line or ''}" if last else ""
+    if isinstance(error, SyntaxError):
+        where = f"{error.filename}:{error.lineno}: {(error.text or '').strip()}"
+    text = f"{type(error).__name__}: {error}"
+    cause: Literal["exception", "out_of_memory"] = (
+        "out_of_memory" if _is_out_of_memory(error) else "exception"
+    )
+    return Failed(cause=cause, error=text[:4000], frame=where[:4000])
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Frameworks raise their own kinds; their texts are what they have in common."""
+    if isinstance(error, MemoryError):
+        return True
+    text = f"{type(error).__name__} {error}".lower()
+    words = ("outofmemory", "out of memory", "can't allocate memory", "resource_exhausted")
+    return any(word in text for word in words)

@@ -1,0 +1,36 @@
+"""What a worker warms up with: parameters and examples that say nothing of the trial."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.frameworks.examples import Examples, ModelSource
+from harness.frameworks.model_source import buffers_of, specs_of
+from harness.protocol.messages import Hello
+
+WARM_UP_STEPS = 3
+WARM_UP_BATCHES = 4
+
+
+def random_parameters(source: ModelSource) -> dict[str, npt.NDArray[np.float32]]:
+    """Small random parameters, and buffers of ones."""
+    random = np.random.default_rng(0)
+    drawn = {
+        name: (0.05 * random.standard_normal(spec.shape)).astype(np.float32)
+        for name, spec in specs_of(source).items()
+    }
+    return drawn | {n: np.ones(b.shape, np.float32) for n, b in buffers_of(source).items()}
+
+
+def random_examples(trial: Hello) -> Examples:
+    """A few batches of random inputs and targets, shaped as the trial's."""
+    random = np.random.default_rng(1)
+    count = WARM_UP_BATCHES * trial.batch_size
+    shape = (count, *trial.input_shape)
+    if np.issubdtype(np.dtype(trial.input_dtype), np.integer):
+        inputs = random.integers(trial.classes, size=shape).astype(trial.input_dtype)
+    else:
+        inputs = random.standard_normal(shape).astype(trial.input_dtype)
+    targets = random.integers(trial.classes, size=(count, *trial.target_shape))
+    return Examples(inputs, targets)
