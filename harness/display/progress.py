@@ -23,17 +23,16 @@ class Progress:
 
     def hear(self, event: Mapping[str, Any]) -> None:
         """Take in an event."""
-        facts = facts_of(event)
         self.phase = _PHASES.get(str(event.get("kind")), self.phase)
-        if facts.get("step") is not None:
-            self.step = int(facts["step"])
-        if facts.get("timed_s") is not None:
-            self.timed_s = float(facts["timed_s"])
-        if facts.get("share") is not None:
-            self.share = min(1.0, float(facts["share"]))
+        if event.get("step") is not None:
+            self.step = int(event["step"])
+        if event.get("timed_s") is not None:
+            self.timed_s = float(event["timed_s"])
+        if event.get("share") is not None:
+            self.share = min(1.0, float(event["share"]))
         elif not self.trial.budget.steps:
             self.share = min(1.0, self.timed_s / self.trial.budget.runtime_s)
-        value = facts.get("validation", {}).get(self.trial.target.metric)
+        value = event.get("validation", {}).get(self.trial.target.metric)
         if value is not None:
             self.metric = float(value)
 
@@ -60,7 +59,6 @@ class Progress:
 
 _PHASES = {
     "begin": "preparing",
-    "prepared": "warming up",
     "ready": "warming up",
     "warm": "loading",
     "go": "training",
@@ -68,12 +66,6 @@ _PHASES = {
     "snapshot": "evaluating",
     "evaluation": "training",
 }
-
-
-def facts_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What an event says: its `data`, or itself if it has none."""
-    data = event.get("data")
-    return data if isinstance(data, Mapping) else event
 
 
 def ending(trial: Trial, result: Result) -> str:
