@@ -21,10 +21,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from bare_loop import Training
 
@@ -32,6 +31,7 @@ from harness.execution.body import RunOptions, prepare, run_trial
 from harness.plan.plan import PlanRequest, trial_of
 from harness.plan.trial import Trial
 from harness.providers import registry
+from harness.record.schema import SnapshotTaken, ToldEvent
 from harness.submission.resolution import resolve
 
 GOALS = {"ratio": 0.97, "start_s": 1.0, "off_clock_share": 0.10}
@@ -89,13 +89,13 @@ class Interleaved:
         self.bare_s = self.asked_s = 0.0
         self.heard_s: dict[str, float] = {}
 
-    def event(self, event: Mapping[str, Any]) -> None:
+    def event(self, event: ToldEvent) -> None:
         """Note the time of an event; after a snapshot, run the bare loop."""
         start_s = time.monotonic()
-        self.heard_s.setdefault(event["kind"], start_s)
-        if event["kind"] == "snapshot":
-            self.bare_s += self._bare.seconds(event["step"] - self._step)
-            self._step = event["step"]
+        self.heard_s.setdefault(event.kind, start_s)
+        if isinstance(event, SnapshotTaken):
+            self.bare_s += self._bare.seconds(event.step - self._step)
+            self._step = event.step
             self.asked_s += time.monotonic() - start_s
 
 

@@ -209,7 +209,7 @@ class Calibration:
         trials = [reference_trial(self.request, number) for number in numbers]
         pool.run_alone(trials, self.options)
         logs = [last_attempt(self.store / trial.folder) for trial in trials]
-        found = [measurement_of(events, self.request.workload) for events in logs]
+        found = [measurement_of(log, self.request.workload) for log in logs]
         for one in found:
             steady = "" if one.is_of_an_idle_machine else ": this machine is not idle"
             self.say(f"reference: {1e3 * one.step_s:.3f} ms a step ± {one.spread:.1%}{steady}")
@@ -226,7 +226,7 @@ class Calibration:
         trials = self.factory.timing(found, best, steps, TIMING_TRIALS)
         records = pool.run_alone(trials, self.options)
         logs = [last_attempt(self.store / record.trial.folder) for record in records]
-        times = [interval.step_s for events in logs for interval in intervals(events)]
+        times = [interval.step_s for log in logs if log for interval in intervals(log)]
         if not times:
             return None
         return Speed(

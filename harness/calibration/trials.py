@@ -170,9 +170,9 @@ def curve_of(record: TrialRecord, store: Path) -> Curve:
     """The validation metric of a trial's evaluations."""
     found = evaluations(store / record.trial.folder)
     metric = record.trial.target.metric
-    values = [event["validation"][metric] for event in found]
+    values = [evaluation.validation[metric] for evaluation in found]
     return Curve(
         instance_seed=record.trial.instance_seed,
-        steps=tuple(int(event["step"]) for event in found),
+        steps=tuple(evaluation.step for evaluation in found),
         values=tuple(None if value is None else float(f"{value:.6g}") for value in values),
     )

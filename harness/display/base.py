@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from harness.plan.trial import Trial, TrialRecord
+from harness.record.schema import ToldEvent
 
 
 class Display(Protocol):
@@ -19,7 +19,7 @@ class Display(Protocol):
         """Trial `number` of `total` starts."""
         ...
 
-    def event(self, event: Mapping[str, Any]) -> None:
+    def event(self, event: ToldEvent) -> None:
         """Something happened in the trial: an event of its record, or its progress."""
         ...
 

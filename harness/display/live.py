@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from harness.display.progress import Progress, ending
 from harness.plan.trial import Trial, TrialRecord
+from harness.record.schema import ToldEvent
 
 
 class LiveDisplay:
@@ -33,7 +31,7 @@ class LiveDisplay:
         self._live.start()
         self._show()
 
-    def event(self, event: Mapping[str, Any]) -> None:
+    def event(self, event: ToldEvent) -> None:
         """Move the line."""
         if self._progress is not None:
             self._progress.hear(event)

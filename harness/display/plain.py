@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich.console import Console
 
 from harness.display.progress import Progress, ending
 from harness.plan.trial import Trial, TrialRecord
+from harness.record.schema import Evaluation, ToldEvent
 
 EVALUATION_LINES = 5
 """How many evaluations of a trial the plain display shows, evenly spread over its budget."""
@@ -32,13 +30,13 @@ class PlainDisplay:
         self._shown = 0
         self._line(f"{self._progress.head}: study {trial.study} trial {trial.trial}, started")
 
-    def event(self, event: Mapping[str, Any]) -> None:
+    def event(self, event: ToldEvent) -> None:
         """Say how far the trial is, at most `EVALUATION_LINES` times."""
         progress = self._progress
         if progress is None:
             return
         progress.hear(event)
-        if event.get("kind") != "evaluation":
+        if not isinstance(event, Evaluation):
             return
         due = int(progress.share * EVALUATION_LINES)
         if due > self._shown:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from harness.plan.trial import Result, Trial
+from harness.record.schema import (
+    CheckpointWritten,
+    Evaluation,
+    Resumed,
+    SnapshotTaken,
+    ToldEvent,
+    TrainingProgress,
+)
 
 
 class Progress:
@@ -21,20 +26,20 @@ class Progress:
         self.share = 0.0
         self.metric: float | None = None
 
-    def hear(self, event: Mapping[str, Any]) -> None:
+    def hear(self, event: ToldEvent) -> None:
         """Take in an event."""
-        self.phase = _PHASES.get(str(event.get("kind")), self.phase)
-        if event.get("step") is not None:
-            self.step = int(event["step"])
-        if event.get("timed_s") is not None:
-            self.timed_s = float(event["timed_s"])
-        if event.get("share") is not None:
-            self.share = min(1.0, float(event["share"]))
+        self.phase = _PHASES.get(event.kind, self.phase)
+        if isinstance(event, SnapshotTaken | Evaluation | CheckpointWritten | Resumed):
+            self.step, self.timed_s = event.step, event.timed_s
+        elif isinstance(event, TrainingProgress):
+            self.timed_s = event.timed_s
+        if isinstance(event, SnapshotTaken | TrainingProgress):
+            self.share = min(1.0, event.share)
         elif not self.trial.budget.steps:
             self.share = min(1.0, self.timed_s / self.trial.budget.runtime_s)
-        value = event.get("validation", {}).get(self.trial.target.metric)
-        if value is not None:
-            self.metric = float(value)
+        if isinstance(event, Evaluation):
+            value = event.validation.get(self.trial.target.metric)
+            self.metric = self.metric if value is None else value
 
     @property
     def left(self) -> str:

@@ -9,7 +9,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.core.seeds import philox, worker_seed
@@ -19,16 +18,18 @@ from harness.frameworks.load import evaluation_backend
 from harness.frameworks.model_source import buffers_of, shapes_of, specs_of
 from harness.frameworks.order import Order
 from harness.machine.cores import Cores, pinned
-from harness.machine.hardware import environment, fingerprint, hardware
+from harness.machine.hardware import environment, hardware
 from harness.machine.host_monitor import reading
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.protocol.messages import TO_REFEREE, Hello
 from harness.protocol.wire import Wire
 from harness.providers import registry
-from harness.record.attempts import attempts_of, number_of
+from harness.record.attempts import attempts_of
 from harness.record.ledger import Ledger
-from harness.record.log import SCHEMA_VERSION, read_events
+from harness.record.log import read_events
 from harness.record.recorder import Observer, Recorder
+from harness.record.schema import Begin
+from harness.record.schema.ledger import AttemptEnded
 from harness.record.store import EVENTS_FILE, locked, result_of, write_record
 from harness.referee.checkpoint import remove_checkpoint
 from harness.referee.context import TrialContext
@@ -81,17 +82,22 @@ def run_trial(trial: Trial, store: Path, options: RunOptions, observer: Observer
             _check_not_ended(ledger, trial)
             write_record(folder, TrialRecord(identity=trial.identity, trial=trial))
             result = _attempt(trial, store, options, observer)
-        _note_end(ledger, trial, folder)
+        _note_end(ledger, trial, folder, result)
         remove_checkpoint(folder)
         write_record(folder, TrialRecord(identity=trial.identity, trial=trial, result=result))
     return result
 
 
-def _note_end(ledger: Ledger, trial: Trial, folder: Path) -> None:
+def _note_end(ledger: Ledger, trial: Trial, folder: Path, result: Result) -> None:
     events = read_events(folder / EVENTS_FILE)
-    state = events[-1]["data"]["result"]["state"]
-    number = number_of(attempts_of(events)[-1])
-    ledger.note_end(trial.identity, number, state, events[-1]["hash"])
+    ledger.note_once(
+        AttemptEnded(
+            identity=trial.identity,
+            attempt=attempts_of(events)[-1].number,
+            state=result.state,
+            events=events[-1].hash,
+        )
+    )
 
 
 def _check_still_planned(trial: Trial) -> None:
@@ -107,7 +113,7 @@ def _check_not_ended(ledger: Ledger, trial: Trial) -> None:
     """An ended trial whose events are gone is not run again silently."""
     if (end := ledger.end_of(trial.identity)) is not None:
         raise HarnessError(
-            f"{trial.folder} has ended ('{end['state']}', attempt {end['attempt']}), says the "
+            f"{trial.folder} has ended ('{end.state}', attempt {end.attempt}), says the "
             "ledger, but its events do not",
             "bring its folder back; or mark it as lost, and run it again: "
             f"harness rerun OUT --trial {Path(trial.folder).name} --reason TEXT",
@@ -154,21 +160,20 @@ def _submission_files(location: str) -> Path | None:
     return Path(location) if Path(location).is_absolute() else None
 
 
-def _beginning(trial: Trial, attempt: int, options: RunOptions) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA_VERSION,
-        "origin": "measured",
-        "identity": trial.identity,
-        "attempt": attempt,
-        "submission_files": text_hash(trial.submission),
-        "hardware": hardware(trial.device),
-        "fingerprint": fingerprint(trial.device),
-        "environment": environment(),
-        "threads": options.threads,
-        "sandbox": options.sandbox,
-        "unenforced": list(sandbox(options.sandbox).unenforced()),
-        "load_average": os.getloadavg()[0],
-    }
+def _beginning(trial: Trial, attempt: int, options: RunOptions) -> Begin:
+    machine = hardware(trial.device)
+    return Begin(
+        identity=trial.identity,
+        attempt=attempt,
+        submission_files=text_hash(trial.submission),
+        hardware=machine,
+        fingerprint=machine.fingerprint,
+        environment=environment(),
+        threads=options.threads,
+        sandbox=options.sandbox,
+        unenforced=tuple(sandbox(options.sandbox).unenforced()),
+        load_average=os.getloadavg()[0],
+    )
 
 
 def _context(

@@ -9,15 +9,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from harness.core.errors import HarnessError
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.record.plan import record_of, unfinished
+from harness.record.schema import ToldEvent
 
 if TYPE_CHECKING:
     from harness.execution.body import RunOptions
@@ -28,7 +29,7 @@ Finished = Callable[[TrialRecord], None]
 class Silent:
     """An observer that shows nothing."""
 
-    def event(self, event: Mapping[str, Any]) -> None:
+    def event(self, event: ToldEvent) -> None:
         """Let it pass."""
 
 

@@ -12,16 +12,16 @@ import os
 import socket
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from harness.core.recorded import Recorded
 
 _TOPOLOGY = Path("/sys/devices/system/cpu")
 _CLAIM = "guided-descent-core-"
 
 
-@dataclass(frozen=True)
-class Cores:
+class Cores(Recorded):
     """How a trial is pinned."""
 
     worker: tuple[int, ...]
@@ -51,7 +51,7 @@ def pinned(threads: int) -> Iterator[Cores]:
         referee = others if len(others) >= threads else allowed_cores()
         _keep_to(referee)
         try:
-            yield Cores(worker, referee, shared)
+            yield Cores(worker=worker, referee=referee, shared=shared)
         finally:
             _keep_to(allowed_cores())
 

@@ -17,7 +17,7 @@ STATES: tuple[State, ...] = (
 
 
 SCHEMA_VERSION: Literal[2] = 2
-"""The form of a trial: 2 since content hashes are blind to prose and budgets know a speed."""
+"""The form of trials and events: 2 since hashes are blind to prose and budgets know a speed."""
 SAME_SPEED = 0.05
 """A machine whose speed is within this fraction of the reference's has the reference's budgets."""
 

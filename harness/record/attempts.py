@@ -7,54 +7,91 @@ referee's worker and happens again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 from harness.core.errors import HarnessError
-from harness.record.log import GENESIS
+from harness.record.chain import GENESIS
+from harness.record.log import Event
+from harness.record.schema import AnyBegin, Begin, End, EventData, ImportedBegin, Resumed
 
-Events = list[dict[str, Any]]
+E = TypeVar("E", bound=EventData)
 
 
-def attempts_of(events: Sequence[dict[str, Any]]) -> list[Events]:
-    """The events of each attempt, in order, as they count."""
-    found: list[Events] = []
+def of_type(events: Iterable[Event], kind: type[E]) -> list[E]:
+    """What the events of one type say, in order."""
+    return [event.data for event in events if isinstance(event.data, kind)]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt, as it counts."""
+
+    begin: AnyBegin
+    events: tuple[Event, ...]
+    """Its `begin` among them."""
+
+    @property
+    def number(self) -> int:
+        """What it calls itself by; numbers of lost attempts are missing in a log."""
+        return self.begin.attempt
+
+    @property
+    def last(self) -> Event:
+        """Its last event."""
+        return self.events[-1]
+
+    @property
+    def end(self) -> End | None:
+        """How it ended, if it has.
+
+        Raises:
+            HarnessError: it ends several times.
+        """
+        ends = self.all(End)
+        if len(ends) > 1:
+            raise HarnessError(f"an attempt ends {len(ends)} times")
+        return ends[0] if ends else None
+
+    def all(self, kind: type[E]) -> list[E]:
+        """What its events of one type say, in order."""
+        return of_type(self.events, kind)
+
+
+def attempts_of(events: Sequence[Event]) -> list[Attempt]:
+    """The attempts of a log, in order, as they count."""
+    found: list[tuple[AnyBegin, list[Event]]] = []
     for event in events:
-        if event["kind"] == "begin":
-            found.append([])
+        if isinstance(event.data, Begin | ImportedBegin):
+            found.append((event.data, []))
         if found:
-            found[-1].append(event)
-    return [effective(attempt) for attempt in found]
+            found[-1][1].append(event)
+    return [Attempt(begin, tuple(effective(attempt))) for begin, attempt in found]
 
 
-def effective(attempt: Sequence[dict[str, Any]]) -> Events:
+def effective(attempt: Iterable[Event]) -> list[Event]:
     """An attempt's events without those that a resumption took back."""
-    kept: Events = []
+    kept: list[Event] = []
     for event in attempt:
-        if event["kind"] == "resumed":
-            kept = [earlier for earlier in kept if earlier["seq"] <= event["data"]["after_seq"]]
+        if isinstance(event.data, Resumed):
+            after_seq = event.data.after_seq
+            kept = [earlier for earlier in kept if earlier.seq <= after_seq]
         kept.append(event)
     return kept
 
 
-def number_of(attempt: Sequence[dict[str, Any]]) -> int:
-    """The number that an attempt calls itself by; numbers of lost attempts are missing in a log."""
-    return int(attempt[0]["data"].get("attempt", 1))
+def final_end(events: Sequence[Event]) -> End | None:
+    """How the trial ended; None if it has not, or a rerun was asked for since."""
+    last = events[-1].data if events else None
+    return last if isinstance(last, End) else None
 
 
-def ended(events: Sequence[dict[str, Any]]) -> bool:
+def ended(events: Sequence[Event]) -> bool:
     """Whether the trial's last attempt has ended and no rerun was asked for since."""
-    return bool(events) and events[-1]["kind"] == "end"
+    return final_end(events) is not None
 
 
-def head(events: Sequence[dict[str, Any]]) -> str:
+def head(events: Sequence[Event]) -> str:
     """The hash of the last event, which stands for the whole log."""
-    return str(events[-1]["hash"]) if events else GENESIS
-
-
-def end_of(attempt: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The `end` event of an attempt, if it has one."""
-    ends = [event for event in attempt if event["kind"] == "end"]
-    if len(ends) > 1:
-        raise HarnessError(f"an attempt ends {len(ends)} times")
-    return ends[0] if ends else None
+    return events[-1].hash if events else GENESIS

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.plan.trial import Result, Trial, TrialRecord
-from harness.record.log import SCHEMA_VERSION, EventLog
+from harness.record.log import EventLog
+from harness.record.schema import End, Evaluation, ImportedBegin
 from harness.record.store import EVENTS_FILE, write_record
 
 FINGERPRINT = "published"
@@ -44,24 +45,23 @@ def write_imported(
         return folder
     write_record(folder, TrialRecord(identity=trial.identity, trial=trial))
     log = EventLog(folder / EVENTS_FILE)
-    origin = {"origin": "imported", "fingerprint": FINGERPRINT, "source": source}
-    log.append("begin", "referee", {**origin, "schema_version": SCHEMA_VERSION})
+    log.append(ImportedBegin(fingerprint=FINGERPRINT, source=source))
     for evaluation in evaluations:
-        log.append("evaluation", "referee", _event(trial, evaluation))
-    log.append("end", "referee", {"result": result.model_dump(mode="json")})
+        log.append(_event(trial, evaluation))
+    log.append(End(result=result))
     log.close()
     write_record(folder, TrialRecord(identity=trial.identity, trial=trial, result=result))
     return folder
 
 
-def _event(trial: Trial, evaluation: PublishedEvaluation) -> Mapping[str, object]:
+def _event(trial: Trial, evaluation: PublishedEvaluation) -> Evaluation:
     value = evaluation.value if math.isfinite(evaluation.value) else None
-    return {
-        "step": _step(evaluation.step),
-        "timed_s": evaluation.timed_s,
-        "examples": None,
-        "validation": {trial.target.metric: value},
-    }
+    return Evaluation(
+        step=_step(evaluation.step),
+        timed_s=evaluation.timed_s,
+        examples=None,
+        validation={trial.target.metric: value},
+    )
 
 
 def _step(step: float) -> int:

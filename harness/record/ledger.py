@@ -1,12 +1,6 @@
 """The ledger of a store: what was planned, begun, ended and rerun, in one hash-chained log.
 
-    STORE/ledger.jsonl
-        planned   {identity, folder, round}            before anything runs
-        begun     {identity, attempt}                  each life of a trial
-        resumed   {identity, attempt, step}            the referee had died; a checkpoint goes on
-        ended     {identity, attempt, state, events}   `events` is the hash of the log's last event
-        rerun     {identity, attempt, state, events, reason}   by explicit command alone; with
-                  `lost` if the events of that end are not there any more
+    STORE/ledger.jsonl, whose entries `harness.record.schema.ledger` has
 
 Points are part of a trial's identity, so a planned line fixes them; a crashed trial has ended and
 counts. Several processes may write: each holds the file's lock while it reads and appends.
@@ -15,14 +9,21 @@ counts. Several processes may write: each holds the file's lock while it reads a
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.plan.trial import Trial
-from harness.record.log import EventLog, read_events
+from harness.record.log import EventLog, Line, read_lines
+from harness.record.schema.ledger import (
+    LEDGER_ENTRIES,
+    AttemptBegun,
+    AttemptEnded,
+    LedgerEntry,
+    Planned,
+    Reopened,
+)
 
 LEDGER_FILE = "ledger.jsonl"
 
@@ -33,21 +34,28 @@ class Ledger:
     def __init__(self, store: Path) -> None:
         self._path = store / LEDGER_FILE
 
-    def entries(self) -> list[dict[str, Any]]:
+    def lines(self) -> list[Line[LedgerEntry]]:
         """All lines, checked against their chain; none if there is no ledger."""
-        return read_events(self._path) if self._path.exists() else []
+        return read_lines(self._path, LEDGER_ENTRIES) if self._path.exists() else []
+
+    def entries(self) -> list[LedgerEntry]:
+        """What all lines say."""
+        return [line.data for line in self.lines()]
 
     def attempts(self, identity: str) -> int:
         """How many attempts of a trial have begun, those included whose events are lost."""
-        lines = [entry["data"] for entry in self.entries() if entry["kind"] == "begun"]
-        return max((line["attempt"] for line in lines if line["identity"] == identity), default=0)
+        begun = [e for e in self.entries() if isinstance(e, AttemptBegun)]
+        return max((e.attempt for e in begun if e.identity == identity), default=0)
 
-    def end_of(self, identity: str) -> dict[str, Any] | None:
-        """The line of a trial's end; None if it has not ended, or is open again by a rerun."""
-        kinds = ("ended", "rerun")
-        ours = [e for e in self.entries() if e["data"]["identity"] == identity]
-        last = next((entry for entry in reversed(ours) if entry["kind"] in kinds), None)
-        return last["data"] if last is not None and last["kind"] == "ended" else None
+    def end_of(self, identity: str) -> AttemptEnded | None:
+        """A trial's end; None if it has not ended, or is open again by a rerun."""
+        ours = [
+            entry
+            for entry in self.entries()
+            if entry.identity == identity and isinstance(entry, AttemptEnded | Reopened)
+        ]
+        last = ours[-1] if ours else None
+        return last if isinstance(last, AttemptEnded) else None
 
     def plan(self, trials: Iterable[Trial]) -> None:
         """Write down the trials that it does not hold yet.
@@ -55,44 +63,39 @@ class Ledger:
         Raises:
             HarnessError: the ledger cannot be written.
         """
-        lines = [
-            {"identity": t.identity, "folder": t.folder, "round": t.round_commitment}
-            for t in trials
+        plans = [
+            Planned(identity=t.identity, folder=t.folder, round=t.round_commitment) for t in trials
         ]
-        known = {entry["data"]["identity"] for entry in self.entries()}
-        if all(line["identity"] in known for line in lines):
+        known = {entry.identity for entry in self.entries()}
+        if all(planned.identity in known for planned in plans):
             return
         with self._locked() as log:
-            known = {entry["data"]["identity"] for entry in self.entries()}
-            for line in lines:
-                if line["identity"] not in known:
-                    log.append("planned", "referee", line)
+            known = {entry.identity for entry in self.entries()}
+            for planned in plans:
+                if planned.identity not in known:
+                    log.append(planned)
 
-    def note(self, kind: str, data: Mapping[str, Any]) -> None:
-        """Append one line.
+    def note(self, entry: LedgerEntry) -> None:
+        """Append one entry.
 
         Raises:
             HarnessError: the ledger cannot be written.
         """
         with self._locked() as log:
-            log.append(kind, "referee", data)
+            log.append(entry)
 
-    def note_end(self, identity: str, attempt: int, state: str, events: str) -> None:
-        """Append the end of an attempt, unless the ledger has it."""
-        line = {"identity": identity, "attempt": attempt, "state": state, "events": events}
-        self._note_once("ended", line)
+    def note_once(self, entry: AttemptEnded | Reopened) -> None:
+        """Append an end, or that it is open again, unless the ledger has that.
 
-    def note_rerun(self, line: Mapping[str, Any]) -> None:
-        """Append that an end is open again, unless a command that was cut short has done so."""
-        self._note_once("rerun", line)
-
-    def _note_once(self, kind: str, line: Mapping[str, Any]) -> None:
-        same = ("identity", "attempt", "events")
+        A command that was cut short may have written it.
+        """
+        same = (entry.kind, entry.identity, entry.attempt, entry.events)
         if not any(
-            entry["kind"] == kind and all(entry["data"].get(key) == line[key] for key in same)
-            for entry in self.entries()
+            isinstance(known, AttemptEnded | Reopened)
+            and (known.kind, known.identity, known.attempt, known.events) == same
+            for known in self.entries()
         ):
-            self.note(kind, line)
+            self.note(entry)
 
     @contextmanager
     def _locked(self) -> Iterator[EventLog]:

@@ -1,31 +1,45 @@
-"""The append-only log of one trial: `events.jsonl`, each line chained to the one before it.
-
-A line is the canonical JSON of an event with `seq`, `at` (UTC), `kind`, `by` (who said it: the
-referee, or the worker's claim), `data`, `previous` and `hash`; `hash` is the SHA-256 of the line
-without it. The chain guards against accidents, not against an author who recomputes it.
-"""
+"""The append-only log of one trial: `events.jsonl`, each line chained to the one before it."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Generic, TypeVar
 
-from harness.core.canonical import canonical_json, sha256_text
+from pydantic import TypeAdapter, ValidationError
+
+from harness.core.canonical import canonical_json
 from harness.core.errors import CannotWriteError, HarnessError
+from harness.record.chain import DAMAGED, RawLine, read_chain
+from harness.record.schema import TRIAL_EVENTS, Author, EventData, TrialEvent
 
-SCHEMA_VERSION = 1
-GENESIS = "0" * 64
-
-Event = Mapping[str, Any]
-Origin = Literal["measured", "imported"]
+D_co = TypeVar("D_co", bound=EventData, covariant=True)
 
 
-class BrokenChainError(HarnessError):
-    """An event log was changed after it was written."""
+class SchemaError(HarnessError):
+    """A line whose chain fits is no event: of an unknown kind, or with other keys than its own."""
+
+
+@dataclass(frozen=True)
+class Line(Generic[D_co]):
+    """One line of a log."""
+
+    seq: int
+    """From 0."""
+    at: str
+    """UTC, ISO 8601."""
+    by: Author
+    data: D_co
+    hash: str
+
+    @property
+    def kind(self) -> str:
+        """What happened, in a word."""
+        return self.data.kind
+
+
+Event = Line[TrialEvent]
 
 
 class EventLog:
@@ -33,42 +47,31 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        kept = read_events(path) if path.exists() else []
-        self._previous = kept[-1]["hash"] if kept else GENESIS
-        self._sequence = len(kept)
-        whole = "".join(f"{canonical_json(event)}\n" for event in kept).encode()
-        if path.exists() and path.stat().st_size != len(whole):
-            os.truncate(path, len(whole))
+        kept = read_chain(path) if path.exists() else []
+        self._last = kept[-1] if kept else None
+        size = sum(len(line.content) for line in kept)
+        if path.exists() and path.stat().st_size != size:
+            os.truncate(path, size)
         try:
             self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise _cannot_write(path, error) from error
 
-    def append(self, kind: str, by: Literal["referee", "worker"], data: Mapping[str, Any]) -> Event:
-        """Write one event and return it as written.
+    def append(self, data: EventData, by: Author = "referee") -> None:
+        """Write one event.
 
         Raises:
             HarnessError: the line cannot be written (a full disk, say); what was written before
                 stays readable.
         """
-        body = {
-            "seq": self._sequence,
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "kind": kind,
-            "by": by,
-            "data": dict(data),
-            "previous": self._previous,
-        }
-        event = {**body, "hash": sha256_text(canonical_json(body))}
-        line = f"{canonical_json(event)}\n".encode()
+        line = RawLine.after(self._last, data, by)
+        content = line.content
         try:
-            if self._file.write(line) != len(line):
+            if self._file.write(content) != len(content):
                 raise OSError("no space left for a whole line")
         except OSError as error:
             raise _cannot_write(self.path, error) from error
-        self._previous = event["hash"]
-        self._sequence += 1
-        return event
+        self._last = line
 
     def close(self) -> None:
         """Flush to the disk and close."""
@@ -86,40 +89,45 @@ def _cannot_write(path: Path, error: OSError) -> CannotWriteError:
     )
 
 
-def read_events(path: Path) -> list[dict[str, Any]]:
-    """All whole events of a log, checked against their chain; a torn last line is left out.
+def read_events(path: Path) -> list[Event]:
+    """All whole events of a trial's log, checked against their chain and the schema.
+
+    A torn last line is left out.
 
     Raises:
         BrokenChainError: a line other than a torn last one does not fit the chain.
+        SchemaError: a line is no event.
     """
-    events: list[dict[str, Any]] = []
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise HarnessError(f"cannot read {path}: {error}") from error
-    previous = GENESIS
-    for number, line in enumerate(lines[:-1], start=1):
-        event = _checked(line, previous, len(events))
-        if event is None:
-            raise BrokenChainError(
-                f"{path}, line {number}: the event does not fit the chain",
-                "it was changed or damaged: bring back a copy; or, if it is a trial's, mark that "
-                "as lost and run it again: harness rerun OUT --trial NAME --reason TEXT",
-            )
-        events.append(event)
-        previous = event["hash"]
-    return events
+    return read_lines(path, TRIAL_EVENTS)
 
 
-def _checked(line: bytes, previous: str, sequence: int) -> dict[str, Any] | None:
+def read_lines(path: Path, schema: TypeAdapter[D_co]) -> list[Line[D_co]]:
+    """The lines of a log of any schema; otherwise as `read_events`."""
+    return [_typed(line, path, schema) for line in read_chain(path)]
+
+
+def _typed(line: RawLine, path: Path, schema: TypeAdapter[D_co]) -> Line[D_co]:
+    if "kind" in line.data:
+        raise _no_event(path, line, f"{line.kind}: 'kind' is no key of its data")
     try:
-        event = json.loads(line)
-        body = {key: value for key, value in event.items() if key != "hash"}
-        text = canonical_json(body)
-        fits = event["hash"] == sha256_text(text) and canonical_json(event).encode() == line
-        is_event = isinstance(event["data"], dict) and isinstance(event["kind"], str)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    if not (fits and is_event) or event.get("previous") != previous or event.get("seq") != sequence:
-        return None
-    return dict(event)
+        text = canonical_json({**line.data, "kind": line.kind})
+        data = schema.validate_json(text, strict=True)
+    except ValidationError as error:
+        raise _no_event(path, line, _why(line, error)) from error
+    except (ValueError, RecursionError) as error:
+        raise _no_event(path, line, str(error)) from error
+    return Line(line.seq, line.at, line.by, data, line.hash)
+
+
+def _why(line: RawLine, error: ValidationError) -> str:
+    """The first thing that is wrong, and where."""
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "union_tag_invalid" and not first["loc"]:
+        return f"unknown kind '{line.kind}'; known: {first['ctx']['expected_tags']}"
+    place = ".".join(str(part) for part in first["loc"]) or line.kind
+    return f"{place}: {first['msg']}"
+
+
+def _no_event(path: Path, line: RawLine, why: str) -> SchemaError:
+    what = f"{path}, line {line.seq + 1}: no event of this harness's schema: {why}"
+    return SchemaError(what, f"a newer harness wrote it, or {DAMAGED}")

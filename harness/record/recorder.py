@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from harness.record.log import EventLog
+from harness.record.schema import Author, ToldEvent, TrainingProgress, TrialEvent
 from harness.record.sinks.tensorboard import Board
 from harness.record.store import EVENTS_FILE
 
@@ -15,8 +16,8 @@ from harness.record.store import EVENTS_FILE
 class Observer(Protocol):
     """Hears every event of a trial as it happens."""
 
-    def event(self, event: Mapping[str, Any]) -> None:
-        """`kind` and the event's own keys; `progress` events are told and not recorded."""
+    def event(self, event: ToldEvent) -> None:
+        """What happened; progress is told and not recorded."""
         ...
 
 
@@ -36,18 +37,19 @@ class Recorder:
         ):
             yield
 
-    def emit(self, kind: str, data: Mapping[str, Any]) -> None:
+    def emit(self, event: TrialEvent) -> None:
         """Record what the referee measured."""
-        self._log.append(kind, "referee", data)
-        self._board.show(kind, data)
-        self.tell(kind, data)
+        self._write(event, "referee")
 
-    def claim(self, kind: str, data: Mapping[str, Any]) -> None:
+    def claim(self, event: TrialEvent) -> None:
         """Record what the worker said."""
-        self._log.append(kind, "worker", data)
-        self._board.show(kind, data)
-        self.tell(kind, data)
+        self._write(event, "worker")
 
-    def tell(self, kind: str, data: Mapping[str, Any]) -> None:
+    def tell(self, progress: TrainingProgress) -> None:
         """Show without recording."""
-        self._observer.event({"kind": kind, **data})
+        self._observer.event(progress)
+
+    def _write(self, event: TrialEvent, by: Author) -> None:
+        self._log.append(event, by)
+        self._board.show(event)
+        self._observer.event(event)

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from harness.core.errors import HarnessError
 from harness.plan.trial import SCHEMA_VERSION, Result, Trial, TrialRecord
+from harness.record.attempts import final_end
 from harness.record.log import read_events
 
 TRIAL_FILE = "trial.json"
@@ -121,10 +122,8 @@ def _version(text: str) -> int | None:
 def result_of(folder: Path) -> Result | None:
     """The result of a trial's folder, from its events; None if the trial has not ended."""
     path = folder / EVENTS_FILE
-    events = read_events(path) if path.exists() else []
-    if not events or events[-1]["kind"] != "end":
-        return None
-    return Result.model_validate(events[-1]["data"]["result"])
+    end = final_end(read_events(path) if path.exists() else [])
+    return end.result if end else None
 
 
 def record_paths(store: Path) -> list[Path]:

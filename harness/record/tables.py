@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from harness.core.errors import HarnessError
 from harness.plan.trial import Result, TrialRecord
-from harness.record.attempts import attempts_of
+from harness.record.attempts import Attempt, attempts_of, final_end
 from harness.record.log import read_events
+from harness.record.schema import Evaluation, Resumed, SnapshotTaken
 from harness.record.store import EVENTS_FILE, read_record, record_paths
+
+SPLITS = ("validation", "test", "probe")
 
 
 def results_frame(store: Path) -> pd.DataFrame:
@@ -34,30 +36,30 @@ def curves_frame(store: Path) -> pd.DataFrame:
     """All evaluations of a store in long form: identity, time_s, step, split, metric, value."""
     rows = [
         {
-            "identity": event_trial.identity,
-            "time_s": data["timed_s"],
-            "step": data["step"],
-            "examples": data["examples"],
-            "share": data["timed_s"] / event_trial.trial.budget.runtime_s,
+            "identity": record.identity,
+            "time_s": evaluation.timed_s,
+            "step": evaluation.step,
+            "examples": evaluation.examples,
+            "share": evaluation.timed_s / record.trial.budget.runtime_s,
             "split": split,
             "metric": metric,
             "value": value,
         }
         for path in record_paths(store)
-        for event_trial in [read_record(path)]
-        for data in evaluations(path.parent)
-        for split in ("validation", "test", "probe")
-        for metric, value in data.get(split, {}).items()
+        for record in [read_record(path)]
+        for evaluation in evaluations(path.parent)
+        for split in SPLITS
+        for metric, value in evaluation.splits.get(split, {}).items()
     ]
     columns = ["identity", "time_s", "step", "examples", "share", "split", "metric", "value"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def last_attempt(folder: Path) -> list[dict[str, Any]]:
-    """A trial's events from its last beginning on, as they count; empty if it never began."""
+def last_attempt(folder: Path) -> Attempt | None:
+    """A trial's last attempt, as it counts; None if it never began."""
     path = folder / EVENTS_FILE
     attempts = attempts_of(read_events(path)) if path.exists() else []
-    return attempts[-1] if attempts else []
+    return attempts[-1] if attempts else None
 
 
 class Interval(NamedTuple):
@@ -72,13 +74,10 @@ class Interval(NamedTuple):
         return self.seconds / self.steps
 
 
-def intervals(events: Iterable[Mapping[str, Any]]) -> list[Interval]:
+def intervals(attempt: Attempt) -> list[Interval]:
     """The intervals between an attempt's snapshots in which steps were made."""
-    marks = [(0, 0.0)] + [
-        (int(event["data"]["step"]), float(event["data"]["timed_s"]))
-        for event in events
-        if event["kind"] == "snapshot"
-    ]
+    snapshots = attempt.all(SnapshotTaken)
+    marks = [(0, 0.0)] + [(snapshot.step, snapshot.timed_s) for snapshot in snapshots]
     return [
         Interval(last - first, end_s - start_s)
         for (first, start_s), (last, end_s) in pairwise(marks)
@@ -86,34 +85,40 @@ def intervals(events: Iterable[Mapping[str, Any]]) -> list[Interval]:
     ]
 
 
-def evaluations(folder: Path) -> list[dict[str, Any]]:
+def evaluations(folder: Path) -> list[Evaluation]:
     """The evaluations of a trial in the order of its training, not of their making."""
-    found = [event["data"] for event in last_attempt(folder) if event["kind"] == "evaluation"]
-    return sorted(found, key=lambda data: int(data["step"]))
+    attempt = last_attempt(folder)
+    found = attempt.all(Evaluation) if attempt else []
+    return sorted(found, key=lambda evaluation: evaluation.step)
 
 
-def _row(path: Path) -> dict[str, Any]:
-    record, events = read_record(path), last_attempt(path.parent)
-    begin = events[0]["data"] if events else {}
-    ended = bool(events) and events[-1]["kind"] == "end"
-    result = Result.model_validate(events[-1]["data"]["result"]) if ended else None
+def _row(path: Path) -> dict[str, object]:
+    record, attempt = read_record(path), last_attempt(path.parent)
+    end = final_end(attempt.events) if attempt else None
     return (
         _identity_columns(record)
-        | _result_columns(result)
-        | {
-            "hardware": begin.get("fingerprint", ""),
-            "origin": begin.get("origin", ""),
-            "files": begin.get("submission_files", ""),
-            "attempt": begin.get("attempt", 1),
-            "resumed": sum(event["kind"] == "resumed" for event in events),
-            "begun_at": events[0]["at"] if events else "",
-            "ended_at": events[-1]["at"] if ended else "",
-            "record": str(path.parent),
-        }
+        | _result_columns(end.result if end else None)
+        | _attempt_columns(attempt, has_ended=end is not None)
+        | {"record": str(path.parent)}
     )
 
 
-def _identity_columns(record: TrialRecord) -> dict[str, Any]:
+def _attempt_columns(attempt: Attempt | None, *, has_ended: bool) -> dict[str, object]:
+    if attempt is None:
+        empty = dict.fromkeys(("hardware", "origin", "files", "begun_at", "ended_at"), "")
+        return {**empty, "attempt": 1, "resumed": 0}
+    return {
+        "hardware": attempt.begin.fingerprint,
+        "origin": attempt.begin.origin,
+        "files": attempt.begin.submission_files,
+        "attempt": attempt.number,
+        "resumed": len(attempt.all(Resumed)),
+        "begun_at": attempt.events[0].at,
+        "ended_at": attempt.last.at if has_ended else "",
+    }
+
+
+def _identity_columns(record: TrialRecord) -> dict[str, object]:
     trial = record.trial
     return {
         "suite": trial.suite,
@@ -137,13 +142,12 @@ def _identity_columns(record: TrialRecord) -> dict[str, Any]:
     }
 
 
-def _result_columns(result: Result | None) -> dict[str, Any]:
+def _result_columns(result: Result | None) -> dict[str, object]:
     names = [n for n in Result.model_fields if n not in ("state", "reason", "disturbed")]
     if result is None:
-        empty = dict.fromkeys(names, float("nan"))
         words = {"state": "unfinished", "reason": "the trial has not ended", "disturbed": ""}
-        return empty | words
-    values = result.model_dump()
+        return {**dict.fromkeys(names, float("nan")), **words}
+    values: dict[str, float | None] = result.model_dump(include=set(names))
     numbers = {n: float("nan") if values[n] is None else values[n] for n in names}
     words = {"state": result.state, "reason": result.reason}
-    return numbers | words | {"disturbed": "; ".join(result.disturbed)}
+    return {**numbers, **words, "disturbed": "; ".join(result.disturbed)}

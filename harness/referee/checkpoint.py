@@ -13,13 +13,11 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -28,9 +26,11 @@ from harness.core.errors import CannotWriteError
 from harness.plan.trial import Trial
 from harness.protocol.messages import Snapshot
 from harness.protocol.wire import STATE_PREFIX, Tensors, WireError
-from harness.record.attempts import attempts_of, number_of
+from harness.record.attempts import attempts_of
+from harness.record.log import Event
+from harness.record.schema import CheckpointWritten, NoCheckpoint
 from harness.referee.checks import printable
-from harness.referee.target_search import HeldSnapshot, TargetSearch, grid_points
+from harness.referee.target_search import HeldSnapshot, SearchState, TargetSearch, grid_points
 from workloads.spec import Frozen
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -74,8 +74,7 @@ class Position(Frozen):
     last: Seen
     timed_s: float
     others_s: dict[str, float]
-    search: dict[str, Any]
-    """What `TargetSearch.resume` takes."""
+    search: SearchState
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ class Checkpoints:
         held: HeldSnapshot,
         clock: tuple[float, dict[str, float]],
         search: TargetSearch,
-        emit: Callable[[str, Mapping[str, Any]], None],
+        emit: Callable[[CheckpointWritten | NoCheckpoint], None],
     ) -> None:
         """Write a checkpoint, if the worker gave its state and nothing waits for a hit.
 
@@ -153,7 +152,7 @@ class Checkpoints:
             HarnessError: it cannot be written.
         """
         if self._why_not:
-            emit("no_checkpoint", {"grid": held.grid, "why": self._why_not})
+            emit(NoCheckpoint(grid=held.grid, why=self._why_not))
             self._why_not, self._every_s = "", math.inf
         if self._state is None or not search.is_settled:
             return
@@ -165,13 +164,13 @@ class Checkpoints:
             search=search.state(),
         )
         event = self._write_draft(position, *self._state)
-        emit("checkpoint", event)
+        emit(event)
         try:
             self._draft.replace(self._folder / CHECKPOINT_FILE)
         except OSError as error:
             raise _cannot_write(self._folder / CHECKPOINT_FILE, error) from error
 
-    def _write_draft(self, position: Position, state: str, tensors: Tensors) -> dict[str, Any]:
+    def _write_draft(self, position: Position, state: str, tensors: Tensors) -> CheckpointWritten:
         """Write a checkpoint beside its place; its event."""
         metadata = {"referee": position.model_dump_json(), "worker": state}
         content = save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, metadata)
@@ -183,12 +182,13 @@ class Checkpoints:
         except OSError as error:
             raise _cannot_write(self._draft, error) from error
         self._since_s = position.timed_s
-        place = {"grid": position.last.grid, "step": position.last.step}
-        return place | {
-            "timed_s": position.timed_s,
-            "bytes": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-        }
+        return CheckpointWritten(
+            grid=position.last.grid,
+            step=position.last.step,
+            timed_s=position.timed_s,
+            bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
 
     @property
     def _draft(self) -> Path:
@@ -208,9 +208,7 @@ def remove_checkpoint(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def read_checkpoint(
-    folder: Path, trial: Trial, events: Sequence[dict[str, Any]]
-) -> Checkpoint | None:
+def read_checkpoint(folder: Path, trial: Trial, events: Sequence[Event]) -> Checkpoint | None:
     """The checkpoint of a trial's last attempt; None if there is none that its log names.
 
     Args:
@@ -223,21 +221,20 @@ def read_checkpoint(
         return None
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     named = [
-        e["seq"]
-        for e in attempts[-1]
-        if e["kind"] == "checkpoint" and e["data"]["sha256"] == digest
+        event.seq
+        for event in attempts[-1].events
+        if isinstance(event.data, CheckpointWritten) and event.data.sha256 == digest
     ]
     if not named:
         return None
     try:
         with safe_open(path, framework="numpy") as file:
             metadata, names = file.metadata(), file.keys()
-            tensors: dict[str, npt.NDArray[Any]] = {name: file.get_tensor(name) for name in names}
+            tensors: Tensors = {name: file.get_tensor(name) for name in names}
         state = metadata["worker"]
         position = Position.model_validate_json(metadata["referee"])
     except (OSError, SafetensorError, ValidationError, KeyError, TypeError):
         return None
     if position.identity != trial.identity:
         return None
-    number = number_of(attempts[-1])
-    return Checkpoint(position, state, tensors, number, named[-1])
+    return Checkpoint(position, state, tensors, attempts[-1].number, named[-1])

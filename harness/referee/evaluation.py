@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
 
 from harness.plan.trial import Trial
 from harness.record.recorder import Recorder
+from harness.record.schema import Evaluation, Metrics
 from harness.referee.checks import finite_or_none
 from harness.referee.clock import Clock
 from harness.referee.context import TrialContext
@@ -31,19 +32,32 @@ class SnapshotEvaluator:
 
     def value(self, held: HeldSnapshot) -> float:
         """The target's metric on the validation split."""
-        context, value = self._context, math.nan
-        data: dict[str, Any] = {"grid": held.grid, "step": held.step}
-        data |= {"timed_s": held.timed_s, "examples": held.examples}
+        value, found = math.nan, dict[str, Metrics]()
         with self._clock.account("evaluation"):
-            for split in context.splits:
-                metrics = context.evaluator.metrics(held.parameters, split)
-                data[split] = {name: finite_or_none(number) for name, number in metrics.items()}
+            for split in self._context.splits:
+                metrics = self._context.evaluator.metrics(held.parameters, split)
+                found[split] = _finite(metrics)
                 if split == "validation":
                     value = metrics[self._trial.target.metric]
         if self._trial.probes:
             with self._clock.account("probe"):
-                probe = context.evaluator.probe(held.parameters)
-                data["probe"] = {name: finite_or_none(number) for name, number in probe.items()}
+                found["probe"] = _finite(self._context.evaluator.probe(held.parameters))
         with self._clock.account("record"):
-            self._record.emit("evaluation", data)
+            self._record.emit(_event(held, found))
         return value
+
+
+def _event(held: HeldSnapshot, found: Mapping[str, Metrics]) -> Evaluation:
+    """The event of an evaluation; what was not evaluated is not in it."""
+    evaluation = Evaluation(
+        grid=held.grid,
+        step=held.step,
+        timed_s=held.timed_s,
+        examples=held.examples,
+        validation=found["validation"],
+    )
+    return evaluation.model_copy(update={k: v for k, v in found.items() if k != "validation"})
+
+
+def _finite(metrics: Mapping[str, float]) -> Metrics:
+    return {name: finite_or_none(number) for name, number in metrics.items()}

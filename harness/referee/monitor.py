@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from harness.machine.host_monitor import between
+from harness.machine.readings import MachineChange, MachineReading, between
 from harness.referee.ending import TrialEndedError
 from harness.sandboxes.base import Use
 
-Reading = Callable[[], dict[str, Any]]
+Reading = Callable[[], MachineReading]
 
 
 class HostMonitor:
@@ -23,13 +22,14 @@ class HostMonitor:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._cpu_s = 0.0
+        self._cpu_s = self._own_s = 0.0
         self._oom_kills = kernel_oom_kills()
-        self.before: dict[str, Any] | None = None
+        self.before: MachineReading | None = None
 
-    def begin(self) -> dict[str, Any]:
+    def begin(self) -> MachineReading:
         """Take the first reading; the worker is frozen."""
-        self.before = self._reading() | {"own_s": sum(os.times()[:2])}
+        self._own_s = sum(os.times()[:2])
+        self.before = self._reading().model_copy(update={"own_s": self._own_s})
         return self.before
 
     def note(self, use: Use) -> None:
@@ -47,13 +47,13 @@ class HostMonitor:
             why = f"{used_gib:.1f} GiB used; {memory_gib:g} are allowed"
             raise TrialEndedError("out_of_memory", why)
 
-    def changes(self) -> dict[str, Any]:
-        """The second reading and the changes since the first; empty if there was none."""
+    def changes(self) -> MachineChange | None:
+        """The second reading and the changes since the first; None if there was none."""
         if self.before is None:
-            return {}
+            return None
         after = self._reading()
-        own_s = sum(os.times()[:2]) - self.before["own_s"]
-        return {"after": after} | between(self.before, after, self._cpu_s + own_s)
+        own_s = sum(os.times()[:2]) - self._own_s
+        return between(self.before, after, self._cpu_s + own_s)
 
     def kernel_has_killed(self) -> bool:
         """Whether the kernel has killed a process for want of memory meanwhile."""

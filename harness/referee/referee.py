@@ -8,10 +8,10 @@ claim, what the referee sees as a measurement.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
 from harness.core.errors import CannotWriteError
-from harness.machine.host_monitor import interference
+from harness.machine.readings import interference
 from harness.plan.trial import Result, State, Trial
 from harness.protocol.messages import (
     Failed,
@@ -30,9 +30,11 @@ from harness.protocol.messages import (
     WarmUp,
 )
 from harness.protocol.wire import Tensors, Wire, WireClosedError, WireError, WireTimeoutError
+from harness.record import schema
 from harness.record.recorder import Recorder
 from harness.referee.checkpoint import Checkpoint, Checkpoints
 from harness.referee.checks import are_finite, checked_parameters, printable
+from harness.referee.claims import claims_of, profile_of, warm_up_of
 from harness.referee.clock import Clock
 from harness.referee.context import TrialContext
 from harness.referee.ending import TrialEndedError, describe_error
@@ -42,6 +44,8 @@ from harness.referee.freezer import Freezer
 from harness.referee.monitor import HostMonitor
 from harness.referee.target_search import HeldSnapshot, TargetSearch
 from harness.sandboxes.base import WorkerProcess
+
+M = TypeVar("M", Ready, Warm, Snapshot, Stopped, Profiled)
 
 SETUP_TIMEOUT_S = 60.0
 """For importing the submission and building the model, and for loading the data."""
@@ -96,15 +100,17 @@ class Referee:
             raise  # the disk is full, say: once it is not, a successor goes on
         except Exception as error:  # perhaps of the worker's making: not to be had again for free
             state, reason = "crashed", describe_error(error)
-            self._record.emit("fell", {"why": reason})
+            self._record.emit(schema.RefereeFailed(why=reason))
         finally:
             self._worker.kill()
         with self._clock.account("conditions"):
             machine = self._monitor.changes()
         disturbed = interference(machine, self._trial.limits.drift) if machine else ()
         result = self._result(state, reason).model_copy(update={"disturbed": disturbed})
-        ending = {"result": result.model_dump(), "clock": self._clock.entries()}
-        self._record.emit("end", ending | {"machine": machine})
+        clock = self._clock.entries()
+        self._record.emit(
+            schema.End(result=result, clock=clock, machine=machine or schema.NoReadings())
+        )
         return result
 
     def _run_attempt(self, left: Checkpoint | None) -> tuple[State, str]:
@@ -126,7 +132,7 @@ class Referee:
         with self._clock.account("setup"):
             self._send(self._context.hello)
             self._expect(Ready, SETUP_TIMEOUT_S, "set up")
-        self._record.emit("ready", {})
+        self._record.emit(schema.Ready())
         self._warm_up()
         self._load()
         if left is not None:
@@ -142,7 +148,7 @@ class Referee:
         with self._clock.account("warm_up"):
             self._send(WarmUp(cap_s=cap_s))
             warm, _ = self._expect(Warm, cap_s + GRACE_S, "warm up")
-        self._record.claim("warm", {"compile_s": warm.compile_s, "steps": warm.steps})
+        self._record.claim(warm_up_of(warm))
 
     def _load(self) -> None:
         """Hand over data and parameters, on the clock: whoever has them could train with them."""
@@ -161,7 +167,7 @@ class Referee:
         points = self._schedule.points
         with self._clock.account("conditions"):
             machine = self._monitor.begin()
-        self._record.emit("go", {"budget_s": self._trial.budget.runtime_s, "machine": machine})
+        self._record.emit(schema.Go(budget_s=self._trial.budget.runtime_s, machine=machine))
         self._freezer.thaw()
         reached = self._last.grid if self._last else 0
         while reached < points:
@@ -187,9 +193,9 @@ class Referee:
                 self._send(Profile(steps=PROFILED_STEPS, cap_s=PROFILE_CAP_S))
                 found, _ = self._expect(Profiled, PROFILE_CAP_S + GRACE_S, "profile its steps")
             except (TrialEndedError, WireError) as error:
-                self._record.emit("no_profile", {"why": printable(str(error))})
+                self._record.emit(schema.NoProfile(why=printable(str(error))))
                 return
-        self._record.claim("profile", found.model_dump(exclude={"kind"}))
+        self._record.claim(profile_of(found))
 
     def _run_until(self, point: int, points: int) -> HeldSnapshot:
         """Let the worker train to a grid point; it is frozen when this returns."""
@@ -238,7 +244,8 @@ class Referee:
 
     def _look(self) -> None:
         self._monitor.check(self._worker.use(), self._trial.limits.memory_gib)
-        self._record.tell("progress", {"timed_s": self._clock.timed_s, "share": self._share()})
+        progress = schema.TrainingProgress(timed_s=self._clock.timed_s, share=self._share())
+        self._record.tell(progress)
 
     def _refuse_unasked(self) -> None:
         message, _ = self._wire.receive(GRACE_S)
@@ -256,25 +263,31 @@ class Referee:
         held = HeldSnapshot(grid, snapshot.step, timed_s, stopped.examples, parameters)
         self._last = held
         with self._clock.account("record"):
-            place = {"grid": grid, "step": snapshot.step, "timed_s": timed_s}
-            claims = stopped.model_dump(exclude={"kind", "step"})
-            self._record.claim("snapshot", place | {"share": self._share(), "claims": claims})
+            self._record.claim(
+                schema.SnapshotTaken(
+                    grid=grid,
+                    step=snapshot.step,
+                    timed_s=timed_s,
+                    share=self._share(),
+                    claims=claims_of(stopped),
+                )
+            )
         if not are_finite(parameters):
             raise TrialEndedError("diverged", f"parameters not finite at step {snapshot.step}")
         return held
 
-    def _send(self, message: ToWorkerMessage, tensors: Any = None) -> None:
+    def _send(self, message: ToWorkerMessage, tensors: Tensors | None = None) -> None:
         self._wire.send(message, tensors, timeout_s=SETUP_TIMEOUT_S)
 
-    def _expect_in_time(self, kind: type[Any], task: str) -> tuple[Any, Tensors]:
+    def _expect_in_time(self, kind: type[M], task: str) -> tuple[M, Tensors]:
         """Wait for a part of the hand-over; all of it ends soon after the budget, at the latest."""
         left_s = self._trial.budget.runtime_s + GRACE_S - self._clock.timed_s
         of = " of the end of the budget" if left_s < GRACE_S else ""
         return self._expect(kind, max(0.0, min(GRACE_S, left_s)), task, f"{GRACE_S:g} s{of}")
 
     def _expect(
-        self, kind: type[Any], timeout_s: float, task: str, limit: str = ""
-    ) -> tuple[Any, Tensors]:
+        self, kind: type[M], timeout_s: float, task: str, limit: str = ""
+    ) -> tuple[M, Tensors]:
         try:
             message, tensors = self._wire.receive(timeout_s)
         except WireTimeoutError as error:
@@ -287,8 +300,8 @@ class Referee:
         return message, tensors
 
     def _fail(self, failed: Failed) -> None:
-        words = {"error": printable(failed.error), "frame": printable(failed.frame)}
-        self._record.claim("failed", {"cause": failed.cause, **words})
+        error, frame = printable(failed.error), printable(failed.frame)
+        self._record.claim(schema.WorkerFailed(cause=failed.cause, error=error, frame=frame))
         state: State = "out_of_memory" if failed.cause == "out_of_memory" else "crashed"
         raise TrialEndedError(state, f"{failed.error} ({failed.frame})")
 
@@ -304,5 +317,5 @@ class Referee:
             reason=reason,
             timed_s=self._clock.timed_s,
             steps=self._last.step if self._last else 0,
-            **self._search.outcome(),
+            **self._search.outcome()._asdict(),
         )

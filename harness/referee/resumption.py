@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.plan.trial import Trial
 from harness.record.attempts import attempts_of
 from harness.record.ledger import Ledger
+from harness.record.log import Event
 from harness.record.recorder import Recorder
+from harness.record.schema import Begin, End, Rerun, Resumed
+from harness.record.schema.ledger import AttemptBegun, AttemptResumed
 from harness.referee.checkpoint import Checkpoint, Checkpoints, read_checkpoint, state_limit
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -21,8 +23,8 @@ SAME_WHEN_RESUMED = ("submission_files", "fingerprint", "environment", "threads"
 def left_behind(
     trial: Trial,
     folder: Path,
-    events: Sequence[dict[str, Any]],
-    beginning: Mapping[str, Any],
+    events: Sequence[Event],
+    beginning: Begin,
 ) -> Checkpoint | None:
     """The checkpoint from which the last attempt can go on; None if it cannot.
 
@@ -33,27 +35,40 @@ def left_behind(
         beginning: what its `begin` would say now.
     """
     attempts = attempts_of(events)
-    if not attempts or attempts[-1][-1]["kind"] in ("end", "rerun"):
+    if not attempts or isinstance(attempts[-1].last.data, End | Rerun):
         return None
-    before = attempts[-1][0]["data"]
-    if any(before.get(name) != beginning[name] for name in SAME_WHEN_RESUMED):
+    before = attempts[-1].begin
+    if not isinstance(before, Begin):
+        return None
+    if any(getattr(before, name) != getattr(beginning, name) for name in SAME_WHEN_RESUMED):
         return None
     return read_checkpoint(folder, trial, events)
 
 
 def note_beginning(
-    ledger: Ledger, recorder: Recorder, beginning: Mapping[str, Any], left: Checkpoint | None
+    ledger: Ledger, recorder: Recorder, beginning: Begin, left: Checkpoint | None
 ) -> None:
     """Say in ledger and log that an attempt begins, or goes on from a checkpoint."""
-    identity = beginning["identity"]
+    identity = beginning.identity
     if left is None:
-        ledger.note("begun", {"identity": identity, "attempt": beginning["attempt"]})
-        recorder.emit("begin", beginning)
+        ledger.note(AttemptBegun(identity=identity, attempt=beginning.attempt))
+        recorder.emit(beginning)
         return
-    place = {"step": left.position.last.step, "timed_s": left.position.timed_s}
-    mark = {"attempt": left.attempt, **place}
-    ledger.note("resumed", {"identity": identity, **mark})
-    recorder.emit("resumed", {"after_seq": left.after_seq, **mark})
+    resumed = Resumed(
+        after_seq=left.after_seq,
+        attempt=left.attempt,
+        step=left.position.last.step,
+        timed_s=left.position.timed_s,
+    )
+    ledger.note(
+        AttemptResumed(
+            identity=identity,
+            attempt=resumed.attempt,
+            step=resumed.step,
+            timed_s=resumed.timed_s,
+        )
+    )
+    recorder.emit(resumed)
 
 
 def resumable(

@@ -13,12 +13,12 @@ the target, but it is no hit itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from harness.frameworks.examples import Parameters
-from workloads.spec import Grid, Target
+from workloads.spec import Frozen, Grid, Target
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,27 @@ class Hit:
 
     held: HeldSnapshot
     last_miss_s: float
+
+
+class Outcome(NamedTuple):
+    """What a `Result` has of the target; None for what there was not."""
+
+    time_to_target_s: float | None = None
+    last_miss_s: float | None = None
+    steps_to_target: int | None = None
+    examples_to_target: int | None = None
+    best_metric: float | None = None
+
+
+class SearchState(Frozen):
+    """What a search with no snapshot waiting goes on from."""
+
+    seen: int
+    """The last grid point."""
+    last_miss_s: float
+    best: float | None
+    hit: tuple[int, int, float, int, float] | None
+    """Grid point, step, timed seconds and examples of the hit, and the time of the last miss."""
 
 
 Evaluate = Callable[[HeldSnapshot], float]
@@ -93,33 +114,27 @@ class TargetSearch:
         """Whether no snapshot waits for a later hit."""
         return not self._kept
 
-    def outcome(self) -> dict[str, Any]:
+    def outcome(self) -> Outcome:
         """What a `Result` has of the target."""
-        hit = self.hit
-        return {
-            "time_to_target_s": hit.held.timed_s if hit else None,
-            "last_miss_s": hit.last_miss_s if hit else None,
-            "steps_to_target": hit.held.step if hit else None,
-            "examples_to_target": hit.held.examples if hit else None,
-            "best_metric": self.best,
-        }
+        if (hit := self.hit) is None:
+            return Outcome(best_metric=self.best)
+        held = hit.held
+        return Outcome(held.timed_s, hit.last_miss_s, held.step, held.examples, self.best)
 
-    def state(self) -> dict[str, Any]:
-        """What a settled observation goes on from, as JSON's values."""
-        hit = self.hit
-        return {
-            "seen": self._seen,
-            "last_miss_s": self._last_miss_s,
-            "best": self.best,
-            "hit": None if hit is None else [*_place(hit.held), hit.last_miss_s],
-        }
+    def state(self) -> SearchState:
+        """What a settled observation goes on from."""
+        return SearchState(
+            seen=self._seen,
+            last_miss_s=self._last_miss_s,
+            best=self.best,
+            hit=(*_place(self.hit.held), self.hit.last_miss_s) if self.hit else None,
+        )
 
-    def resume(self, state: Mapping[str, Any]) -> None:
+    def resume(self, state: SearchState) -> None:
         """Go on from a state."""
-        self._seen, self._last_miss_s = state["seen"], state["last_miss_s"]
-        self.best, hit = state["best"], state["hit"]
-        if hit is not None:
-            grid, step, timed_s, examples, last_miss_s = hit
+        self._seen, self._last_miss_s, self.best = state.seen, state.last_miss_s, state.best
+        if state.hit is not None:
+            grid, step, timed_s, examples, last_miss_s = state.hit
             self.hit = Hit(HeldSnapshot(grid, step, timed_s, examples, {}), last_miss_s)
 
     def _first_hit(self, held: HeldSnapshot) -> Hit | None:

@@ -140,7 +140,7 @@ def conditions(request: PlanRequest, options: RunOptions) -> dict[str, Any]:
         "threads": options.threads,
         "framework": request.framework,
         "python": platform.python_version(),
-        "packages": environment()["packages"],
+        "packages": environment().packages,
         "variables": kernel_variables(),
         "suite": request.suite,
         "workload": registry.workload(request.workload).content_hash,

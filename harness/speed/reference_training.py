@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import quantiles
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, trial_of, workload_at
 from harness.plan.trial import Trial, TrialBudget
+from harness.record.attempts import Attempt
 from harness.record.tables import intervals, last_attempt
 from harness.submission.resolution import resolve
 from workloads.spec import Grid
@@ -90,27 +90,29 @@ def reference_trial(request: PlanRequest, number: int = 1) -> Trial:
     return trial.model_copy(update=changes)
 
 
-def measurement_of(events: Sequence[Mapping[str, Any]], workload: str) -> Measurement:
-    """What the events of a reference training show.
+def measurement_of(attempt: Attempt | None, workload: str) -> Measurement:
+    """What an attempt at reference training shows.
 
     Raises:
         HarnessError: as `measure`.
     """
-    end = events[-1]["data"]
-    if end["result"]["state"] != "budget":
+    end = attempt.end if attempt else None
+    if attempt is None or end is None:
+        raise HarnessError(f"reference training on {workload} has not ended")
+    if end.result.state != "budget":
         raise HarnessError(
-            f"reference training on {workload} ended '{end['result']['state']}': "
-            f"{end['result']['reason']}",
+            f"reference training on {workload} ended '{end.result.state}': {end.result.reason}",
             "budgets need its speed; `harness doctor --measure` tries it again",
         )
-    first, *rest = intervals(events)  # the first has the loading of the data in it
+    first, *rest = intervals(attempt)  # the first has the loading of the data in it
     if len(rest) < FEWEST_ROUNDS:
         raise HarnessError(
-            f"reference training on {workload} made {end['result']['steps']} steps in "
+            f"reference training on {workload} made {end.result.steps} steps in "
             f"{MEASURED_S:g} s, too few to time",
             "let this machine be idle, or run the workload on a faster one",
         )
     low_s, step_s, high_s = quantiles([one.step_s for one in rest], n=4, method="inclusive")
     startup_s = max(0.0, first.seconds - first.steps * step_s)
-    others = end["machine"]["others_share"]
+    machine = end.machine_change
+    others = machine.others_share if machine else 0.0
     return Measurement(step_s, startup_s, (high_s - low_s) / step_s, others)

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.core.errors import HarnessError
 from harness.machine.cores import allowed_cores, pinned, taken_cores, text
-from harness.machine.hardware import hardware
-from harness.machine.host_monitor import accelerator, busy_fractions, throttle_count, throttles
+from harness.machine.hardware import Hardware, hardware
+from harness.machine.host_monitor import accelerator, busy_fractions, throttle_count
+from harness.machine.readings import GpuState
 from harness.plan.plan import FRAMEWORKS, PlanRequest
 from harness.plan.trial import MachineSpeed
 from harness.providers import registry
@@ -71,25 +72,21 @@ def diagnose(suite: Suite, device: str, options: RunOptions, say: Say | None = N
     return Diagnosis(tuple(rows), differences, interference)
 
 
-def _machine(found: dict[str, Any]) -> str:
-    gpu = f", {found['accelerator']}" if found["accelerator"] else ""
-    processor = f"{found['cores']} cores of {found['processor']}"
-    return f"{processor}, {found['memory_gib']} GiB{gpu}"
+def _machine(found: Hardware) -> str:
+    gpu = f", {found.accelerator}" if found.accelerator else ""
+    processor = f"{found.cores} cores of {found.processor}"
+    return f"{processor}, {found.memory_gib} GiB{gpu}"
 
 
-def _differences(suite: Suite, found: dict[str, Any]) -> Iterator[str]:
+def _differences(suite: Suite, found: Hardware) -> Iterator[str]:
     wanted = suite.hardware
-    if found["device"] != wanted.device:
-        yield f"device {found['device']}, not {wanted.device}"
-    if found["cores"] < wanted.cores:
-        yield f"{found['cores']} cores, not {wanted.cores}"
+    if found.device != wanted.device:
+        yield f"device {found.device}, not {wanted.device}"
+    if found.cores < wanted.cores:
+        yield f"{found.cores} cores, not {wanted.cores}"
     model = wanted.name.rpartition(" ")[2]
-    if (
-        wanted.device == "cuda"
-        and found["device"] == "cuda"
-        and model not in str(found["accelerator"])
-    ):
-        yield f"GPU {found['accelerator']}, not {model}"
+    if wanted.device == "cuda" and found.device == "cuda" and model not in str(found.accelerator):
+        yield f"GPU {found.accelerator}, not {model}"
 
 
 def _speeds(
@@ -141,14 +138,14 @@ def _cores(suite: Suite, device: str) -> str:
     return pins + (f"; another trial has {text(taken)}{shared}" if taken else "")
 
 
-def _interference(others: float, stolen: float, gpu: dict[str, Any] | None) -> Iterator[str]:
+def _interference(others: float, stolen: float, gpu: GpuState | None) -> Iterator[str]:
     if others > QUIET_SHARE:
         yield "other processes"
     if stolen > QUIET_SHARE:
         yield "the hypervisor"
-    if gpu and throttles(gpu):
+    if gpu and gpu.is_throttled:
         yield "a throttled GPU"
-    if gpu and (gpu["use_percent"] or 0) > 100 * QUIET_SHARE:
+    if gpu and (gpu.use_percent or 0) > 100 * QUIET_SHARE:
         yield "others on the GPU"
 
 
@@ -157,13 +154,13 @@ def _throttled() -> str:
     return "this kernel does not say" if count is None else f"{count} times since the start"
 
 
-def _gpu_rows(gpu: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
+def _gpu_rows(gpu: GpuState | None) -> Iterator[tuple[str, str]]:
     if gpu is not None:
-        slowed = "throttled" if throttles(gpu) else "not throttled"
+        slowed = "throttled" if gpu.is_throttled else "not throttled"
         yield (
             "gpu",
-            f"{gpu['name']}, {gpu['temperature_c']} C, {gpu['clock_mhz']} MHz, "
-            f"{gpu['use_percent']} % in use, {slowed}",
+            f"{gpu.name}, {gpu.temperature_c} C, {gpu.clock_mhz} MHz, "
+            f"{gpu.use_percent} % in use, {slowed}",
         )
 
 

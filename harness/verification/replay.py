@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from harness.core.errors import HarnessError
-from harness.machine.host_monitor import interference
+from harness.machine.readings import interference
 from harness.plan.trial import Result, Trial
+from harness.record.attempts import Attempt
+from harness.record.schema import End, Evaluation, RefereeFailed, SnapshotTaken
 from harness.referee.eval_schedule import EvalSchedule
 from harness.referee.target_search import HeldSnapshot, TargetSearch
 
@@ -27,17 +28,16 @@ class Replay:
     Args:
         trial: what was run.
         attempt: its events from `begin` to `end`.
+        end: how it ended.
     """
 
-    def __init__(self, trial: Trial, attempt: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, trial: Trial, attempt: Attempt, end: End) -> None:
         self._trial = trial
-        self._snapshots = [e["data"] for e in attempt if e["kind"] == "snapshot"]
-        self._evaluated: Iterator[dict[str, Any]] = iter(
-            [e["data"] for e in attempt if e["kind"] == "evaluation"]
-        )
-        self._referee_failed = any(e["kind"] == "fell" for e in attempt)
-        self._end = next(e["data"] for e in attempt if e["kind"] == "end")
-        self._said = Result.model_validate(self._end["result"])
+        self._snapshots = attempt.all(SnapshotTaken)
+        self._evaluated: Iterator[Evaluation] = iter(attempt.all(Evaluation))
+        self._referee_failed = bool(attempt.all(RefereeFailed))
+        self._end = end
+        self._said = end.result
         self._schedule = EvalSchedule(trial)
         limit_s = trial.budget.runtime_s
         self._search = TargetSearch(trial.grid, trial.target, self._value, limit_s)
@@ -46,62 +46,56 @@ class Replay:
         """What the events say about the trial's end.
 
         Raises:
-            MisfitError: they do not fit each other.
+            MismatchError: they do not fit each other.
         """
         counted = self._snapshots[:-1] if self._said.state == "diverged" else self._snapshots
         reached = 0
         for snapshot in self._snapshots:
             self._check_place(snapshot, reached)
             if self._is_over(reached):
-                raise MismatchError(f"grid point {snapshot['grid']}: a snapshot after the end")
-            reached = snapshot["grid"]
+                raise MismatchError(f"grid point {snapshot.grid}: a snapshot after the end")
+            reached = snapshot.grid
             if snapshot in counted:
                 self._add(snapshot)
         if (extra := next(self._evaluated, None)) is not None:
-            raise MismatchError(f"grid point {extra['grid']}: an evaluation that was not due")
+            raise MismatchError(f"grid point {extra.grid}: an evaluation that was not due")
         self._check_state(reached)
         return self._computed()
 
-    def _add(self, snapshot: dict[str, Any]) -> None:
-        is_last = snapshot["grid"] >= self._schedule.points
+    def _add(self, snapshot: SnapshotTaken) -> None:
+        is_last = snapshot.grid >= self._schedule.points
         try:
             self._search.add(_held(snapshot), is_last)
         except _RefereeFailedError:
             if snapshot is not self._snapshots[-1]:
-                raise MismatchError(
-                    f"grid point {snapshot['grid']}: its evaluation is due"
-                ) from None
+                raise MismatchError(f"grid point {snapshot.grid}: its evaluation is due") from None
 
-    def _check_place(self, snapshot: dict[str, Any], reached: int) -> None:
+    def _check_place(self, snapshot: SnapshotTaken, reached: int) -> None:
         """Grid point, step, time and share of a snapshot against the one before it."""
-        place = f"grid point {snapshot['grid']}"
-        previous = next((s for s in self._snapshots if s["grid"] == reached), None)
-        if previous and (
-            snapshot["step"] < previous["step"] or snapshot["timed_s"] < previous["timed_s"]
-        ):
+        place = f"grid point {snapshot.grid}"
+        previous = next((s for s in self._snapshots if s.grid == reached), None)
+        if previous and (snapshot.step < previous.step or snapshot.timed_s < previous.timed_s):
             raise MismatchError(f"{place}: step or time lies before the snapshot before it")
-        due = self._schedule.reached(reached + 1, snapshot["timed_s"])
-        share = self._schedule.share(snapshot["timed_s"], snapshot["step"])
-        if snapshot["grid"] != due:
+        due = self._schedule.reached(reached + 1, snapshot.timed_s)
+        share = self._schedule.share(snapshot.timed_s, snapshot.step)
+        if snapshot.grid != due:
             raise MismatchError(f"{place}: it had to be grid point {due}")
-        if snapshot["share"] != share:
-            raise MismatchError(
-                f"{place}: a share of {snapshot['share']}; time and step say {share}"
-            )
+        if snapshot.share != share:
+            raise MismatchError(f"{place}: a share of {snapshot.share}; time and step say {share}")
 
     def _value(self, held: HeldSnapshot) -> float:
         """The recorded value of the evaluation that is due now."""
-        data = next(self._evaluated, None)
-        if data is None and self._referee_failed:
+        found = next(self._evaluated, None)
+        if found is None and self._referee_failed:
             raise _RefereeFailedError
-        if data is None or data["grid"] != held.grid:
-            found = "none" if data is None else f"that of grid point {data['grid']}"
-            raise MismatchError(f"grid point {held.grid}: its evaluation is due, found is {found}")
+        if found is None or found.grid != held.grid:
+            what = "none" if found is None else f"that of grid point {found.grid}"
+            raise MismatchError(f"grid point {held.grid}: its evaluation is due, found is {what}")
         place = (held.step, held.timed_s, held.examples)
-        if (data["step"], data["timed_s"], data["examples"]) != place:
+        if (found.step, found.timed_s, found.examples) != place:
             raise MismatchError(f"grid point {held.grid}: snapshot and evaluation differ")
-        value = data["validation"].get(self._trial.target.metric)
-        return math.nan if value is None else float(value)
+        value = found.validation.get(self._trial.target.metric)
+        return math.nan if value is None else value
 
     def _is_over(self, reached: int) -> bool:
         by_target = self._search.hit is not None and self._trial.stop_rule == "target"
@@ -120,10 +114,12 @@ class Replay:
 
     def _computed(self) -> Result:
         hit, last = self._search.hit, self._snapshots[-1] if self._snapshots else None
-        timed_s = self._end["clock"]["timed_s"]
-        if last and timed_s < last["timed_s"]:
+        if self._end.clock is None:
+            raise MismatchError("the end lacks the clock")
+        timed_s = self._end.clock["timed_s"]
+        if last and timed_s < last.timed_s:
             raise MismatchError("the clock ends before the last snapshot")
-        machine = self._end.get("machine")
+        machine = self._end.machine_change
         disturbed = interference(machine, self._trial.limits.drift) if machine else ()
         return self._said.model_copy(
             update={
@@ -133,12 +129,12 @@ class Replay:
                 "steps_to_target": hit.held.step if hit else None,
                 "examples_to_target": hit.held.examples if hit else None,
                 "timed_s": timed_s,
-                "steps": last["step"] if last else 0,
+                "steps": last.step if last else 0,
                 "best_metric": self._search.best,
             }
         )
 
 
-def _held(snapshot: dict[str, Any]) -> HeldSnapshot:
-    place = snapshot["grid"], snapshot["step"], snapshot["timed_s"]
-    return HeldSnapshot(*place, snapshot["claims"]["examples"], {})
+def _held(snapshot: SnapshotTaken) -> HeldSnapshot:
+    place = snapshot.grid, snapshot.step, snapshot.timed_s
+    return HeldSnapshot(*place, snapshot.claims.examples, {})

@@ -5,13 +5,15 @@ from __future__ import annotations
 from contextlib import closing
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from harness.core.errors import HarnessError
 from harness.plan.trial import TrialRecord
-from harness.record.attempts import attempts_of, ended, number_of
+from harness.record.attempts import attempts_of, final_end
+from harness.record.chain import BrokenChainError
 from harness.record.ledger import Ledger
-from harness.record.log import BrokenChainError, EventLog, read_events
+from harness.record.log import Event, EventLog, SchemaError, read_events
+from harness.record.schema import End, Rerun
+from harness.record.schema.ledger import Reopened
 from harness.record.store import EVENTS_FILE, locked, read_record, record_paths, write_record
 
 
@@ -76,38 +78,55 @@ def open_again(store: Path, record: TrialRecord, reason: str) -> None:
     log, ledger = store / record.trial.folder / EVENTS_FILE, Ledger(store)
     with locked(log.parent):
         events = _readable(log)
-        if ended(events):
-            _mark(log, ledger, record, reason.strip())
+        if (end := final_end(events)) is not None:
+            _mark(log, ledger, record, _rerun(events, end, reason.strip()))
         elif not _is_open(store, record):
             _mark_lost(log, ledger, record, reason.strip())
         write_record(log.parent, TrialRecord(identity=record.identity, trial=record.trial))
 
 
-def _mark(log: Path, ledger: Ledger, record: TrialRecord, reason: str) -> None:
-    events = read_events(log)
-    mark = {
-        "attempt": number_of(attempts_of(events)[-1]),
-        "state": events[-1]["data"]["result"]["state"],
-        "events": events[-1]["hash"],
-        "reason": reason,
-    }
-    ledger.note_rerun({"identity": record.identity, **mark})
+def _rerun(events: list[Event], end: End, reason: str) -> Rerun:
+    return Rerun(
+        attempt=attempts_of(events)[-1].number,
+        state=end.result.state,
+        events=events[-1].hash,
+        reason=reason,
+    )
+
+
+def _mark(log: Path, ledger: Ledger, record: TrialRecord, rerun: Rerun) -> None:
+    ledger.note_once(
+        Reopened(
+            identity=record.identity,
+            attempt=rerun.attempt,
+            state=rerun.state,
+            events=rerun.events,
+            reason=rerun.reason,
+        )
+    )
     with closing(EventLog(log)) as opened:
-        opened.append("rerun", "referee", mark)
+        opened.append(rerun)
 
 
 def _mark_lost(log: Path, ledger: Ledger, record: TrialRecord, reason: str) -> None:
-    unfinished = {"attempt": ledger.attempts(record.identity), "state": "unfinished", "events": ""}
-    end = ledger.end_of(record.identity) or unfinished
+    end = ledger.end_of(record.identity)
+    lost = Reopened(
+        identity=record.identity,
+        attempt=end.attempt if end else ledger.attempts(record.identity),
+        state=end.state if end else "unfinished",
+        events=end.events if end else "",
+        reason=reason,
+        lost=True,
+    )
     if log.exists():
         free = next(n for n in count(1) if not log.with_suffix(f".lost-{n}.jsonl").exists())
         log.rename(log.with_suffix(f".lost-{free}.jsonl"))
-    ledger.note_rerun({**end, "identity": record.identity, "reason": reason, "lost": True})
+    ledger.note_once(lost)
 
 
-def _readable(log: Path) -> list[dict[str, Any]]:
+def _readable(log: Path) -> list[Event]:
     """A log's events; none if they are lost."""
     try:
         return read_events(log) if log.exists() else []
-    except BrokenChainError:
+    except (BrokenChainError, SchemaError):
         return []

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.record.attempts import of_type
 from harness.record.log import read_events
+from harness.record.schema import Evaluation
 from harness.record.store import read_record, record_paths
 
 RUN = "from harness.cli.app import main; main()"
@@ -31,5 +33,5 @@ def test_a_workload_trains(name: str, framework: str, tmp_path: Path, data_cache
     assert result is not None
     assert result.state in ("budget", "reached")
     events = read_events(path.parent / "events.jsonl")
-    losses = [e["data"]["probe"]["loss"] for e in events if e["kind"] == "evaluation"]
+    losses = [evaluation.probe["loss"] for evaluation in of_type(events, Evaluation)]
     assert losses[-1] < losses[0]

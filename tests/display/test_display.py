@@ -13,6 +13,7 @@ from harness.display.plain import PlainDisplay
 from harness.display.results import reasons, results_table
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, Trial, TrialRecord
+from harness.record.schema import Claims, Evaluation, Metrics, SnapshotTaken
 
 REACHED = Result(
     state="reached",
@@ -49,9 +50,17 @@ def play(display: PlainDisplay | LiveDisplay, trial: Trial) -> None:
     display.begin(2, 3, trial)
     for number in range(1, 51):
         share = number / 50
-        place = {"step": number * 100, "timed_s": share * trial.budget.runtime_s}
-        display.event({"kind": "snapshot", "share": share, **place})
-        display.event({"kind": "evaluation", "validation": {"accuracy": share / 2}, **place})
+        step, timed_s = number * 100, share * trial.budget.runtime_s
+        claims = Claims(
+            examples=step, train_loss=None, learning_rate=None, forwards=step, backwards=step
+        )
+        display.event(
+            SnapshotTaken(grid=number, step=step, timed_s=timed_s, share=share, claims=claims)
+        )
+        metrics: Metrics = {"accuracy": share / 2}
+        display.event(
+            Evaluation(grid=number, step=step, timed_s=timed_s, examples=step, validation=metrics)
+        )
     display.finish(record(trial, REACHED))
     display.close()
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,13 +17,15 @@ from harness.cli.score import read_table
 from harness.cli.verify_score import score_mismatch
 from harness.plan.trial import MachineSpeed, Trial
 from harness.protocol.messages import Snapshot
+from harness.record.log import Event, Line
+from harness.record.schema import CheckpointWritten, TrialEvent
 from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoints, read_checkpoint
 from harness.referee.target_search import HeldSnapshot, TargetSearch
 from harness.speed import known_speeds
 from scoring.evaluate import score_table
 from scoring.logs import study_times
 from scoring.rules import load_rules
-from tests.record.conftest import Made
+from tests.record.conftest import Made, beginning
 from workloads.spec import ReferenceSpeed
 
 from .mutations import DEEP, FUZZ, mutated, survives
@@ -54,10 +55,9 @@ def test_checkpoints(made_once: Made, tmp_path: Path, data: st.DataObject) -> No
     whole = checkpoint_of(made_once.trial, tmp_path).read_bytes()
     content = data.draw(mutated(whole) | st.binary(max_size=100) | st.just(whole))
     digest = hashlib.sha256(content).hexdigest()
-    events: list[dict[str, Any]] = [
-        {"seq": 0, "kind": "begin", "data": {"attempt": 1}},
-        {"seq": 1, "kind": "checkpoint", "data": {"sha256": digest}},
-    ]
+    written = CheckpointWritten(grid=5, step=1, timed_s=1.0, bytes=len(content), sha256=digest)
+    said: list[TrialEvent] = [beginning(made_once.trial, 1), written]
+    events: list[Event] = [Line(seq, "", "referee", one, "") for seq, one in enumerate(said)]
 
     def read(path: Path) -> None:
         path.rename(path.with_name(CHECKPOINT_FILE))

@@ -20,6 +20,8 @@ from harness.frameworks.examples import Examples
 from harness.machine import host_monitor as conditions
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, State, Trial
+from harness.record.log import Event
+from harness.record.schema import ToldEvent
 from harness.record.tables import last_attempt
 from harness.sandboxes.kernel import libc
 from harness.sandboxes.kernel.confine import LAYERS
@@ -44,8 +46,8 @@ class Ear:
 
     slow_kind, slow_s = "", 0.0
 
-    def event(self, event: Mapping[str, Any]) -> None:
-        if event["kind"] == self.slow_kind:
+    def event(self, event: ToldEvent) -> None:
+        if event.kind == self.slow_kind:
             time.sleep(self.slow_s)
 
 
@@ -69,7 +71,7 @@ class Outcome:
 
     result: Result
     log: str
-    events: list[dict[str, Any]]
+    events: list[Event]
     trial: Trial
 
     @property
@@ -218,7 +220,8 @@ class Arena:
         result = run_trial(trial, self.store, self.options, self.ear)
         folder = self.store / trial.folder
         log = (folder / "worker.log").read_bytes().decode(errors="replace")
-        return Outcome(result, log, last_attempt(folder), trial)
+        attempt = last_attempt(folder)
+        return Outcome(result, log, list(attempt.events) if attempt else [], trial)
 
 
 def has_capability(number: int) -> bool:

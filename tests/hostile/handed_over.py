@@ -7,7 +7,6 @@ import json
 import math
 import pickle
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,6 +17,7 @@ import numpy as np
 from harness.plan.trial import Trial
 from harness.protocol import wire as wire_module
 from harness.protocol.wire import Wire
+from harness.record.schema import ToldEvent
 from harness.referee import referee, resumption
 from harness.referee.checkpoint import CHECKPOINT_FILE
 
@@ -47,8 +47,8 @@ class Mortal(Ear):
     def __init__(self) -> None:
         self.left = 3
 
-    def event(self, event: Mapping[str, Any]) -> None:
-        self.left -= event["kind"] == "snapshot"
+    def event(self, event: ToldEvent) -> None:
+        self.left -= event.kind == "snapshot"
         if self.left == 0:
             raise KeyboardInterrupt
 

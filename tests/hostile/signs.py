@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from harness.record.attempts import of_type
+from harness.record.schema import Evaluation, WorkerFailed
+
 from .arena import Outcome
 
 
@@ -28,9 +31,7 @@ def is_not(state: str) -> Any:
 
 
 def loss_is_zero(outcome: Outcome) -> bool:
-    evaluated = [
-        e["data"]["validation"]["loss"] for e in outcome.events if e["kind"] == "evaluation"
-    ]
+    evaluated = [e.validation["loss"] for e in of_type(outcome.events, Evaluation)]
     return 0.0 in evaluated
 
 
@@ -41,11 +42,11 @@ def steps_were_free(outcome: Outcome) -> bool:
 
 
 def commands_the_terminal(outcome: Outcome) -> bool:
-    failed = [e["data"]["error"] for e in outcome.events if e["kind"] == "failed"]
+    failed = [event.error for event in of_type(outcome.events, WorkerFailed)]
     return any("\x1b" in text or "\u202e" in text for text in [outcome.result.reason, *failed])
 
 
 def judged_is_what_was_sent(outcome: Outcome) -> bool:
     """Whether all that was judged after the attack were zeros, which tell no class apart."""
-    losses = [e["data"]["validation"]["loss"] for e in outcome.events if e["kind"] == "evaluation"]
+    losses = [e.validation["loss"] for e in of_type(outcome.events, Evaluation)]
     return losses == pytest.approx([math.log(10)] * 2)

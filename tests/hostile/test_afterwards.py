@@ -24,7 +24,7 @@ BY_NAME = {case.name: case for case in CASES}
 
 def beginnings(arena, trial):
     events = read_events(arena.store / trial.folder / EVENTS_FILE)
-    return sum(event["kind"] == "begin" for event in events)
+    return sum(event.kind == "begin" for event in events)
 
 
 def test_a_checkpoint_that_is_code_runs_in_no_referee(arena):

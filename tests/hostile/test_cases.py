@@ -50,7 +50,7 @@ def test_it_fails(case, arena):
     assert "acting" in outcome.log or case.name in BEFORE_IT_ACTS
     assert not case.won(outcome), outcome.log
     assert outcome.result.time_to_target_s is None
-    assert read_events(arena.store / outcome.trial.folder / EVENTS_FILE)[-1]["kind"] == "end"
+    assert read_events(arena.store / outcome.trial.folder / EVENTS_FILE)[-1].kind == "end"
     assert not is_running(arena.marker)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from harness.frameworks.jax.device import JaxDevice
 from harness.frameworks.torch.device import TorchDevice
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result
+from harness.record.schema import ToldEvent
 from harness.referee.idle import ALLOWED_S, IdleProbe
 from harness.submission.reference import Framework
 
@@ -29,10 +29,10 @@ class Watch:
     def __init__(self, device: Device) -> None:
         self.device, self.before_s, self.idle = device, 0.0, list[bool]()
 
-    def event(self, event: Mapping[str, Any]) -> None:
-        if event["kind"] == "go":
+    def event(self, event: ToldEvent) -> None:
+        if event.kind == "go":
             self.before_s = self.device.worked_s
-        if event["kind"] in ("go", "snapshot"):
+        if event.kind in ("go", "snapshot"):
             self.idle.append(self.device.is_idle)
 
 

@@ -11,52 +11,53 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.execution.body import RunOptions
-from harness.machine.host_monitor import (
-    between,
-    interference,
-    parse_accelerator,
-    processor_times,
-    reading,
-    throttles,
-)
+from harness.machine.host_monitor import parse_accelerator, processor_times, reading
+from harness.machine.readings import GpuState, MachineReading, between, interference
 from harness.providers.registry import suite
 from harness.speed.report import diagnose
 
-BEFORE: dict[str, Any] = {
-    "yardstick_s": 0.02,
-    "at_s": 0.0,
-    "processors": 2.0,
-    "busy_s": 100.0,
-    "stolen_s": 5.0,
-    "throttled": 3,
-}
+BEFORE = MachineReading(
+    speed_probe_s=0.02,
+    speed_probe_version=1,
+    cores=None,
+    load_average=0.5,
+    at_s=0.0,
+    processors=2.0,
+    busy_s=100.0,
+    stolen_s=5.0,
+    throttled=3,
+)
 
 
-def after(**changes: Any) -> dict[str, Any]:
-    return BEFORE | {"at_s": 10.0, "busy_s": 110.0} | changes
+def before(**changes: Any) -> MachineReading:
+    return BEFORE.model_copy(update=changes)
+
+
+def after(**changes: Any) -> MachineReading:
+    return before(**{"at_s": 10.0, "busy_s": 110.0} | changes)
 
 
 def test_a_reading_sees_work_of_this_process() -> None:
-    first = processor_times()["busy_s"]
+    first = processor_times().busy_s
     end_s = time.process_time() + 0.1
     while time.process_time() < end_s:
         pass
-    assert processor_times()["busy_s"] >= first + 0.08
-    assert 0.0 < reading("cpu", 1)["yardstick_s"] < 60.0
+    assert processor_times().busy_s >= first + 0.08
+    assert 0.0 < reading("cpu", 1).speed_probe_s < 60.0
 
 
 def test_what_others_take_is_what_the_trial_does_not() -> None:
-    assert between(BEFORE, after(), 4.0)["others_share"] == pytest.approx(0.3)
-    assert between(BEFORE, after(), 40.0)["others_share"] == 0.0
+    assert between(BEFORE, after(), 4.0).others_share == pytest.approx(0.3)
+    assert between(BEFORE, after(), 40.0).others_share == 0.0
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({}, []),
-        ({"yardstick_s": 0.024}, []),
-        ({"yardstick_s": 0.026}, ["changed by +30 %"]),
-        ({"yardstick_s": 0.014}, ["changed by -30 %"]),
+        ({"speed_probe_s": 0.024}, []),
+        ({"speed_probe_s": 0.026}, ["changed by +30 %"]),
+        ({"speed_probe_s": 0.014}, ["changed by -30 %"]),
         ({"stolen_s": 11.0}, ["took 30 % of the time"]),
         ({"busy_s": 120.0, "throttled": 9}, []),
     ],
@@ -69,7 +70,14 @@ def test_only_what_no_submission_causes_is_stamped(
 
 
 def gpu(reasons: int | None) -> dict[str, Any]:
-    return {"accelerator": {"name": "made", "throttle_reasons": reasons}}
+    state = GpuState(
+        name="made",
+        temperature_c=None,
+        clock_mhz=None,
+        throttle_reasons=reasons,
+        use_percent=None,
+    )
+    return {"accelerator": state}
 
 
 @pytest.mark.parametrize(
@@ -86,24 +94,24 @@ def gpu(reasons: int | None) -> dict[str, Any]:
 def test_a_gpu_slowed_by_heat_or_hardware_is_stamped(
     first: dict[str, Any], second: dict[str, Any], words: list[str]
 ) -> None:
-    found = interference(between(BEFORE | first, after(**second), 4.0), 0.25)
+    found = interference(between(before(**first), after(**second), 4.0), 0.25)
     assert [any(word in text for text in found) for word in words] == [True] * len(found)
 
 
 def test_the_drivers_line_on_a_gpu_is_understood() -> None:
     state = parse_accelerator("NVIDIA H100, 45, 1980, 0x0000000000000001, 7\n")
-    assert state == {
-        "name": "NVIDIA H100",
-        "temperature_c": 45,
-        "clock_mhz": 1980,
-        "throttle_reasons": 1,
-        "use_percent": 7,
-    }
-    assert not throttles(state)
+    assert state == GpuState(
+        name="NVIDIA H100",
+        temperature_c=45,
+        clock_mhz=1980,
+        throttle_reasons=1,
+        use_percent=7,
+    )
+    assert not state.is_throttled
     hot = parse_accelerator("NVIDIA H100, 91, 900, 0x0000000000000040, [N/A]")
     assert hot is not None
-    assert throttles(hot)
-    assert hot["use_percent"] is None
+    assert hot.is_throttled
+    assert hot.use_percent is None
 
 
 @pytest.mark.parametrize("name", ["quick", "standard"])

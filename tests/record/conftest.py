@@ -4,24 +4,60 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from harness.core.canonical import sha256_json
-from harness.machine.host_monitor import interference
+from harness.machine.hardware import Environment, Hardware
+from harness.machine.readings import MachineChange, MachineReading, interference
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, Trial, TrialRecord
-from harness.record.attempts import attempts_of, ended, number_of
+from harness.record.attempts import attempts_of, ended
 from harness.record.ledger import Ledger
 from harness.record.log import EventLog, read_events
 from harness.record.plan import write_plan
+from harness.record.schema import (
+    Begin,
+    Claims,
+    End,
+    Evaluation,
+    EventData,
+    Go,
+    SnapshotTaken,
+)
+from harness.record.schema.base import Author
+from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, write_record
 from harness.referee.eval_schedule import EvalSchedule
 
 FILES = "f" * 64
-HARDWARE = {"processor": "made", "cores": 2}
-MACHINE = {"drift": 0.01, "stolen_share": 0.0, "others_share": 0.0, "throttled": None}
+HARDWARE = Hardware(
+    processor="made", machine="x86_64", cores=2, memory_gib=8, device="cpu", accelerator=None
+)
+ENVIRONMENT = Environment(
+    python="3.11.2", system="Linux", packages={"jax": None}, variables={}, harness_hash="0" * 64
+)
+READING = MachineReading(
+    speed_probe_s=0.02,
+    speed_probe_version=1,
+    cores=None,
+    load_average=0.5,
+    throttled=None,
+    at_s=10.0,
+    busy_s=100.0,
+    stolen_s=5.0,
+    processors=2.0,
+)
+MACHINE = {"drift": 0.01, "stolen_share": 0.0, "others_share": 0.0}
+
+
+def machine_change() -> MachineChange:
+    return MachineChange(
+        after=READING,
+        drift=MACHINE["drift"],
+        stolen_share=MACHINE["stolen_share"],
+        others_share=MACHINE["others_share"],
+        throttled=None,
+    )
 
 
 class Made:
@@ -52,57 +88,81 @@ class Made:
 
     def attempt(self, number: int) -> None:
         """Write an attempt as a referee does, up to its end."""
-        begun = {"identity": self.trial.identity, "attempt": number}
-        Ledger(self.store).note("begun", begun)
+        Ledger(self.store).note(AttemptBegun(identity=self.trial.identity, attempt=number))
         with closing(EventLog(self.log)) as log:
-            log.append("begin", "referee", beginning(self.trial, number))
-            for event in curve(self.trial):
-                log.append(*event)
+            log.append(beginning(self.trial, number))
+            for event, by in curve(self.trial):
+                log.append(event, by)
             result = ending(self.trial)
             clock = {"timed_s": result.timed_s}
-            data = {"result": result.model_dump(), "clock": clock, "machine": MACHINE}
-            log.append("end", "referee", data)
+            log.append(End(result=result, clock=clock, machine=machine_change()))
 
     def conclude(self) -> None:
         """Enter the last attempt's end into the ledger and into `trial.json`."""
         events, identity, result = read_events(self.log), self.trial.identity, ending(self.trial)
-        number = number_of(attempts_of(events)[-1])
-        Ledger(self.store).note_end(identity, number, result.state, events[-1]["hash"])
+        number, head = attempts_of(events)[-1].number, events[-1].hash
+        end = AttemptEnded(identity=identity, attempt=number, state=result.state, events=head)
+        Ledger(self.store).note_once(end)
         write_record(self.folder, TrialRecord(identity=identity, trial=self.trial, result=result))
 
 
-def beginning(trial: Trial, number: int) -> dict[str, Any]:
-    return {
-        "origin": "measured",
-        "identity": trial.identity,
-        "attempt": number,
-        "submission_files": FILES,
-        "hardware": HARDWARE,
-        "fingerprint": sha256_json(HARDWARE)[:12],
-    }
+def beginning(trial: Trial, number: int) -> Begin:
+    return Begin(
+        identity=trial.identity,
+        attempt=number,
+        submission_files=FILES,
+        hardware=HARDWARE,
+        fingerprint=HARDWARE.fingerprint,
+        environment=ENVIRONMENT,
+        threads=2,
+        sandbox="plain",
+        unenforced=("everything",),
+        load_average=0.5,
+    )
 
 
 def time_at(trial: Trial, grid: int) -> float:
     return 1.01 * grid * trial.grid.share * trial.budget.runtime_s
 
 
-def curve(trial: Trial) -> list[Any]:
+def curve(trial: Trial) -> list[tuple[EventData, Author]]:
     """Snapshots at ten grid points; evaluations at the fifth, the tenth, the sixth, the seventh."""
-    events: list[Any] = [("go", "referee", {"budget_s": trial.budget.runtime_s})]
+    before = READING.model_copy(update={"at_s": 0.0})
+    events: list[tuple[EventData, Author]] = [
+        (Go(budget_s=trial.budget.runtime_s, machine=before), "referee")
+    ]
     for grid in range(1, 11):
-        place = {"grid": grid, "step": 100 * grid, "timed_s": time_at(trial, grid)}
-        share = EvalSchedule(trial).share(place["timed_s"], place["step"])
-        claims = {"examples": 12800 * grid, "train_loss": 1.0 / grid}
-        events.append(("snapshot", "worker", place | {"share": share, "claims": claims}))
+        events.append((snapshot(trial, grid), "worker"))
         for evaluated in {5: (5,), 10: (10, 6, 7)}.get(grid, ()):
-            events.append(("evaluation", "referee", evaluation(trial, evaluated)))
+            events.append((evaluation(trial, evaluated), "referee"))
     return events
 
 
-def evaluation(trial: Trial, grid: int) -> dict[str, Any]:
-    value = trial.target.value + 0.01 * (grid - 6.5)
-    place = {"grid": grid, "step": 100 * grid, "timed_s": time_at(trial, grid)}
-    return place | {"examples": 12800 * grid, "validation": {trial.target.metric: value}}
+def snapshot(trial: Trial, grid: int) -> SnapshotTaken:
+    step, timed_s = 100 * grid, time_at(trial, grid)
+    return SnapshotTaken(
+        grid=grid,
+        step=step,
+        timed_s=timed_s,
+        share=EvalSchedule(trial).share(timed_s, step),
+        claims=Claims(
+            examples=12800 * grid,
+            train_loss=1.0 / grid,
+            learning_rate=None,
+            forwards=step,
+            backwards=step,
+        ),
+    )
+
+
+def evaluation(trial: Trial, grid: int) -> Evaluation:
+    return Evaluation(
+        grid=grid,
+        step=100 * grid,
+        timed_s=time_at(trial, grid),
+        examples=12800 * grid,
+        validation={trial.target.metric: trial.target.value + 0.01 * (grid - 6.5)},
+    )
 
 
 def ending(trial: Trial) -> Result:
@@ -116,7 +176,7 @@ def ending(trial: Trial) -> Result:
         timed_s=time_at(trial, 10) + 0.5,
         steps=1000,
         best_metric=trial.target.value + 0.01 * 3.5,
-        disturbed=interference(MACHINE, trial.limits.drift),
+        disturbed=interference(machine_change(), trial.limits.drift),
     )
 
 

@@ -6,25 +6,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.core.errors import HarnessError
-from harness.record.log import BrokenChainError, EventLog, read_events
+from harness.record.chain import BrokenChainError
+from harness.record.log import EventLog, read_events
+from harness.record.schema import Evaluation, NoProfile, Ready, Warm
+
+
+def evaluation(step, accuracy):
+    metrics = {"accuracy": accuracy}
+    return Evaluation(grid=step, step=step, timed_s=0.5, examples=step, validation=metrics)
 
 
 def written(path, count=3):
     log = EventLog(path)
     for number in range(count):
-        log.append("evaluation", "referee", {"step": number, "accuracy": 0.1 * number})
+        log.append(evaluation(number, 0.1 * number))
     log.close()
     return path
 
 
 def test_events_come_back_in_order_with_who_said_them(tmp_path):
     log = EventLog(tmp_path / "events.jsonl")
-    log.append("begin", "referee", {"a": 1})
-    log.append("warm", "worker", {"compile_s": 0.5})
+    log.append(Ready())
+    log.append(Warm(compile_s=0.5, steps=3), "worker")
     log.close()
     events = read_events(tmp_path / "events.jsonl")
-    assert [(e["seq"], e["kind"], e["by"]) for e in events] == [
-        (0, "begin", "referee"),
+    assert [(e.seq, e.kind, e.by) for e in events] == [
+        (0, "ready", "referee"),
         (1, "warm", "worker"),
     ]
 
@@ -35,9 +42,9 @@ def test_a_torn_last_line_loses_that_line_only(tmp_path, cut):
     path.write_bytes(path.read_bytes()[:-cut])
     assert len(read_events(path)) == 2
     log = EventLog(path)
-    log.append("end", "referee", {})
+    log.append(NoProfile(why="a test"))
     log.close()
-    assert [event["kind"] for event in read_events(path)] == ["evaluation", "evaluation", "end"]
+    assert [event.kind for event in read_events(path)] == ["evaluation", "evaluation", "no_profile"]
 
 
 @settings(max_examples=60)
@@ -63,17 +70,20 @@ def test_a_removed_line_is_found(tmp_path):
 
 def test_nan_is_no_value_of_an_event(tmp_path):
     log = EventLog(tmp_path / "events.jsonl")
+    with pytest.raises(ValueError, match="finite number"):
+        evaluation(1, float("nan"))
+    unchecked = evaluation(1, 0.5).model_copy(update={"validation": {"loss": float("nan")}})
     with pytest.raises(ValueError, match="JSON compliant"):
-        log.append("evaluation", "referee", {"loss": float("nan")})
+        log.append(unchecked)
     log.close()
 
 
 def test_a_full_disk_is_a_clear_error_and_keeps_what_was_written():
     log = EventLog.__new__(EventLog)
     with Path("/dev/full").open("ab", buffering=0) as full:
-        log.path, log._file, log._previous, log._sequence = "/dev/full", full, "0" * 64, 0
+        log.path, log._file, log._last = "/dev/full", full, None
         with pytest.raises(HarnessError, match="No space left"):
-            log.append("end", "referee", {})
+            log.append(NoProfile(why="a test"))
 
 
 def test_every_line_is_canonical_json(tmp_path):

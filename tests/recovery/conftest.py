@@ -19,6 +19,7 @@ from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
 from harness.record.attempts import ended
 from harness.record.log import read_events
+from harness.record.schema import Evaluation, SnapshotTaken
 from harness.record.tables import last_attempt
 from harness.submission.reference import Framework
 
@@ -148,13 +149,14 @@ def has_ended(trial: Trial, store: Path) -> bool:
 
 def curve(trial: Trial, store: Path) -> list[Any]:
     """Losses, as claimed, and metrics, as measured, at every grid point."""
-    found = []
-    for event in last_attempt(store / trial.folder):
-        data = event["data"]
-        if event["kind"] == "snapshot":
-            found.append((data["step"], data["claims"]["train_loss"], data["claims"]["examples"]))
-        elif event["kind"] == "evaluation":
-            found.append((data["step"], data["validation"], data["probe"]))
+    found: list[Any] = []
+    attempt = last_attempt(store / trial.folder)
+    for event in attempt.events if attempt else ():
+        data = event.data
+        if isinstance(data, SnapshotTaken):
+            found.append((data.step, data.claims.train_loss, data.claims.examples))
+        elif isinstance(data, Evaluation):
+            found.append((data.step, data.validation, data.probe))
     return found
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.record.attempts import of_type
 from harness.record.log import read_events
+from harness.record.schema import Resumed, SnapshotTaken
 from harness.record.store import read_record
 from harness.record.tables import last_attempt, results_frame
 from harness.verification.store import verify_store
@@ -82,19 +84,17 @@ def test_what_was_read_before_the_checkpoint_is_given_back_and_no_more(store: Pa
 
 def test_the_clock_goes_on_from_the_checkpoint_without_the_time_between(store: Path) -> None:
     _, back, after = shares(store)
-    (resumed,) = (
-        event["data"]
-        for event in read_events(folder_of(store) / "events.jsonl")
-        if event["kind"] == "resumed"
-    )
-    assert back[-1] * BUDGET_S <= resumed["timed_s"] <= after[0] * BUDGET_S
-    assert after[0] * BUDGET_S < resumed["timed_s"] + DEAD_S / 2
+    (resumed,) = of_type(read_events(folder_of(store) / "events.jsonl"), Resumed)
+    assert back[-1] * BUDGET_S <= resumed.timed_s <= after[0] * BUDGET_S
+    assert after[0] * BUDGET_S < resumed.timed_s + DEAD_S / 2
     assert after == sorted(after)
 
 
 def test_every_timed_second_has_its_snapshots_once(store: Path) -> None:
-    seen = [e["data"] for e in last_attempt(folder_of(store)) if e["kind"] == "snapshot"]
-    grid, timed_s = ([data[key] for data in seen] for key in ("grid", "timed_s"))
+    attempt = last_attempt(folder_of(store))
+    assert attempt is not None
+    seen = attempt.all(SnapshotTaken)
+    grid, timed_s = [s.grid for s in seen], [s.timed_s for s in seen]
     assert grid == sorted(set(grid))
     assert grid[-1] == 50
     assert timed_s == sorted(timed_s)

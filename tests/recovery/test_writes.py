@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from harness.protocol.messages import Snapshot
+from harness.record.schema import EventData
 from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoints
 from harness.referee.target_search import HeldSnapshot, TargetSearch
 from harness.verification.store import verify_store
@@ -55,8 +55,8 @@ class Kept:
         self.checkpoints.keep(seen, clock, self._search, self._emit)
         return wanted
 
-    def _emit(self, kind: str, _: Mapping[str, Any]) -> None:
-        self.events.append(kind)
+    def _emit(self, event: EventData) -> None:
+        self.events.append(event.kind)
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path: Path) -> None:

@@ -1,12 +1,10 @@
 """Runs small submissions, given as text, through the real referee, sandbox and worker."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
 from harness.execution.body import RunOptions, run_trial
 from harness.plan.plan import PlanRequest, plan
+from harness.record.schema import ToldEvent
 from harness.record.tables import last_attempt
 
 SPACE = """
@@ -24,8 +22,8 @@ class Ear:
     def __init__(self) -> None:
         self.kinds: list[str] = []
 
-    def event(self, event: Mapping[str, Any]) -> None:
-        self.kinds.append(event["kind"])
+    def event(self, event: ToldEvent) -> None:
+        self.kinds.append(event.kind)
 
 
 class Bench:
@@ -54,7 +52,7 @@ class Bench:
         return run_trial(trial, self.store, self.options, Ear())
 
     def events(self, trial):
-        return last_attempt(self.store / trial.folder)
+        return list(last_attempt(self.store / trial.folder).events)
 
 
 @pytest.fixture

@@ -70,8 +70,8 @@ def test_a_successor_has_loaded_anew_off_the_clock(wait):
 def test_the_entries_of_a_trial_sum_to_its_wall_time(bench):
     bench.run_planned(trial := bench.trial(ADAMW, seconds=1.0))
     begin, *_, end = bench.events(trial)
-    at = [datetime.fromisoformat(event["at"]) for event in (begin, end)]
-    clock = end["data"]["clock"]
+    at = [datetime.fromisoformat(event.at) for event in (begin, end)]
+    clock = end.data.clock
     assert sum(clock.values()) == pytest.approx((at[1] - at[0]).total_seconds(), abs=0.1)
     assert {"timed_s", "warm_up_s", "snapshot_copy_s", "evaluation_s", "frozen_s"} < set(clock)
     assert clock["idle_s"] + clock["frozen_s"] < 0.3

@@ -19,9 +19,9 @@ class Witness:
         self.go, self.worker, self.referee = None, set(), set()
 
     def event(self, event):
-        if event["kind"] == "go":
-            self.go = event["machine"]["cores"]
-        if event["kind"] == "snapshot":
+        if event.kind == "go":
+            self.go = event.machine.cores
+        if event.kind == "snapshot":
             self.referee.add(frozenset(os.sched_getaffinity(0)))
             for pid in worker_of(os.getpid()):
                 for thread in Path(f"/proc/{pid}/task").iterdir():
@@ -32,9 +32,9 @@ def test_every_thread_of_the_worker_is_pinned_and_the_record_says_where(bench):
     witness, options = Witness(), replace(bench.options, threads=1)
     trial = bench.trial(ADAMW, seconds=600.0, steps=20)
     run_trial(trial, bench.store, options, witness)
-    assert len(witness.go["worker"]) == 1
-    assert witness.worker == {frozenset(witness.go["worker"])}
-    assert witness.referee == {frozenset(witness.go["referee"])}
+    assert len(witness.go.worker) == 1
+    assert witness.worker == {frozenset(witness.go.worker)}
+    assert witness.referee == {frozenset(witness.go.referee)}
 
 
 def test_a_trial_beside_another_gets_other_cores_if_there_are_enough(bench, monkeypatch):
@@ -43,5 +43,5 @@ def test_a_trial_beside_another_gets_other_cores_if_there_are_enough(bench, monk
     with claimed(1) as (taken, _):
         run_trial(bench.trial(ADAMW, seconds=600.0, steps=4), bench.store, options, witness)
     is_alone = len(allowed_cores()) == 1
-    assert (witness.go["worker"] == taken) == is_alone
-    assert witness.go["shared"] == (taken if is_alone else ())
+    assert (witness.go.worker == taken) == is_alone
+    assert witness.go.shared == (taken if is_alone else ())

@@ -113,5 +113,5 @@ def test_what_setting_up_takes_is_taken_from_the_warm_up(bench):
     trial = bench.trial(slow, seconds=600.0, steps=2)
     trial = trial.model_copy(update={"limits": trial.limits.model_copy(update={"warmup_s": 1.4})})
     assert bench.run_planned(trial).state == "budget"
-    (warm,) = (event["data"] for event in bench.events(trial) if event["kind"] == "warm")
-    assert warm["steps"] < 3
+    (warm,) = (event.data for event in bench.events(trial) if event.kind == "warm")
+    assert warm.steps < 3

@@ -6,7 +6,10 @@ import shutil
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.record.attempts import of_type
 from harness.record.ledger import Ledger
+from harness.record.schema import Evaluation, NoProfile, SnapshotTaken, StepProfile
+from harness.record.schema.ledger import AttemptBegun
 from harness.record.store import read_record
 from harness.record.tables import curves_frame, results_frame
 from harness.verification.store import verify_store
@@ -31,7 +34,7 @@ def test_a_trial_cut_short_is_begun_anew_and_leaves_its_mark(bench):
     bench.run_planned(trial)
     kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
     assert kinds.count("begin") == 2
-    assert bench.events(trial)[0]["data"]["attempt"] == 2
+    assert bench.events(trial)[0].data.attempt == 2
 
 
 def test_an_ended_trial_whose_events_are_gone_is_not_run_again(bench):
@@ -45,9 +48,9 @@ def test_an_ended_trial_whose_events_are_gone_is_not_run_again(bench):
 def test_an_unended_trial_whose_events_are_gone_is_attempt_2(bench):
     trial = bench.trial(ADAMW, seconds=0.5)
     Ledger(bench.store).plan([trial])
-    Ledger(bench.store).note("begun", {"identity": trial.identity, "attempt": 1})
+    Ledger(bench.store).note(AttemptBegun(identity=trial.identity, attempt=1))
     bench.run_planned(trial)
-    assert bench.events(trial)[0]["data"]["attempt"] == 2
+    assert bench.events(trial)[0].data.attempt == 2
     assert verify_store(bench.store).findings == ()
 
 
@@ -55,8 +58,8 @@ def test_every_grid_point_has_a_snapshot_and_every_fifth_an_evaluation(bench):
     trial = bench.trial(ADAMW, seconds=600.0, steps=100)
     bench.run_planned(trial)
     events = bench.events(trial)
-    grids = [e["data"]["grid"] for e in events if e["kind"] == "snapshot"]
-    evaluated = [e["data"]["grid"] for e in events if e["kind"] == "evaluation"]
+    grids = [snapshot.grid for snapshot in of_type(events, SnapshotTaken)]
+    evaluated = [evaluation.grid for evaluation in of_type(events, Evaluation)]
     assert grids == list(range(1, 51))
     assert evaluated == list(range(5, 51, 5))
 
@@ -64,7 +67,7 @@ def test_every_grid_point_has_a_snapshot_and_every_fifth_an_evaluation(bench):
 def test_the_record_says_who_said_what(bench):
     trial = bench.trial(ADAMW, seconds=0.5)
     bench.run_planned(trial)
-    said = {event["kind"]: event["by"] for event in bench.events(trial)}
+    said = {event.kind: event.by for event in bench.events(trial)}
     assert said == {
         "begin": "referee",
         "ready": "referee",
@@ -113,8 +116,8 @@ def test_step_budgets_give_the_same_curve_whatever_the_speed(bench):
         schedule = f"lambda progress: __import__('time').sleep({pause_s}) or 1.0 - progress"
         trial = bench.trial(f"{ADAMW[:-1]}, {schedule}\n", seconds=600.0, steps=200)
         bench.run_planned(trial)
-        evaluated = [e["data"] for e in bench.events(trial) if e["kind"] == "evaluation"]
-        curves.append([(data["step"], data["validation"]) for data in evaluated])
+        evaluated = of_type(bench.events(trial), Evaluation)
+        curves.append([(evaluation.step, evaluation.validation) for evaluation in evaluated])
     assert curves[0] == curves[1]
     assert [step for step, _ in curves[0]] == list(range(20, 201, 20))
 
@@ -123,10 +126,10 @@ def test_a_profile_is_off_the_clock_and_adds_up(bench):
     slow = acting("pass").replace("time.sleep(0.002)", "stream.next(); time.sleep(0.01); "
         "self.problem.batch_loss(stream.next()).backward()")  # fmt: skip
     result = bench.run_planned(trial := bench.trial(slow, seconds=1.0))
-    (profile,) = (e["data"] for e in bench.events(trial) if e["kind"] == "profile")
-    assert (result.state, profile["steps"]) == ("budget", 5)
-    rest_s = profile["steps_s"] - profile["data_s"] - profile["passes_s"]
-    assert min(profile["data_s"], profile["passes_s"]) > 0.0
+    (profile,) = of_type(bench.events(trial), StepProfile)
+    assert (result.state, profile.steps) == ("budget", 5)
+    rest_s = profile.steps_s - profile.data_s - profile.passes_s
+    assert min(profile.data_s, profile.passes_s) > 0.0
     assert 0.05 <= rest_s < 1.0
     assert result.timed_s < 1.2
 
@@ -136,14 +139,14 @@ def test_a_profile_that_fails_costs_nothing(bench):
     result = bench.run_planned(trial := bench.trial(dying, seconds=600.0, steps=20))
     events = bench.events(trial)
     assert result.state == "budget"
-    assert [e["data"]["why"] for e in events if e["kind"] == "no_profile"]
+    assert [event.why for event in of_type(events, NoProfile)]
 
 
 def test_time_frozen_is_not_training_time(bench):
     """A submission counting its own seconds finds no more than the clock allows it."""
     trial = bench.trial(acting(), seconds=1.0)
     bench.run_planned(trial)
-    clock = bench.events(trial)[-1]["data"]["clock"]
+    clock = bench.events(trial)[-1].data.clock
     assert 1.0 <= clock["timed_s"] < 1.2
     assert clock["evaluation_s"] > 0.0
     assert set(clock) >= {"setup_s", "warm_up_s", "load_s", "freeze_s", "evaluation_s"}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from harness.core.canonical import canonical_json, sha256_text
 from harness.core.errors import HarnessError
 from harness.plan.redraw import mismatches
-from harness.record.log import GENESIS
+from harness.record.chain import GENESIS
 from harness.record.plan import write_plan
 from harness.record.store import read_record
 from harness.record.tables import results_frame

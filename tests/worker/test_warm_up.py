@@ -5,7 +5,6 @@ Compared are the states of whole workers, as a checkpoint after a few steps hold
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from safetensors import safe_open
 
 from harness.execution.body import RunOptions, run_trial
 from harness.plan.plan import PlanRequest, plan
+from harness.record.schema import CheckpointWritten, ToldEvent, Warm
 from harness.referee.checkpoint import DRAFT_FILE
 from harness.submission.reference import Framework
 from workloads.spec import Grid
@@ -54,10 +54,10 @@ class Copies:
         self.folder, self.warm_steps = folder, -1
         self.text, self.tensors = "", dict[str, Any]()
 
-    def event(self, event: Mapping[str, Any]) -> None:
-        if event["kind"] == "warm":
-            self.warm_steps = event["steps"]
-        if event["kind"] == "checkpoint" and not self.text:
+    def event(self, event: ToldEvent) -> None:
+        if isinstance(event, Warm):
+            self.warm_steps = event.steps
+        if isinstance(event, CheckpointWritten) and not self.text:
             with safe_open(self.folder / DRAFT_FILE, framework="numpy") as file:
                 self.text = file.metadata()["worker"]
                 names = file.keys()

@@ -6,13 +6,13 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event as EventProto
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from harness.core.errors import CannotWriteError
+from harness.record.schema import Evaluation, SnapshotTaken, TrialEvent
 
 
 class Board:
@@ -36,23 +36,21 @@ class Board:
         self._records = RecordWriter(self._file)
         self._write(EventProto(wall_time=now_s, file_version="brain.Event:2"))
 
-    def show(self, kind: str, data: Mapping[str, Any]) -> None:
+    def show(self, event: TrialEvent) -> None:
         """Write the scalars of one event, if it has any."""
-        if kind == "snapshot":
-            claims = data["claims"]
+        if isinstance(event, SnapshotTaken):
             self._scalars(
-                data["step"],
+                event.step,
                 {
-                    "claimed/train_loss": claims["train_loss"],
-                    "claimed/learning_rate": claims["learning_rate"],
-                    "budget/share": data["share"],
-                    "budget/timed_s": data["timed_s"],
+                    "claimed/train_loss": event.claims.train_loss,
+                    "claimed/learning_rate": event.claims.learning_rate,
+                    "budget/share": event.share,
+                    "budget/timed_s": event.timed_s,
                 },
             )
-        elif kind == "evaluation":
-            groups = ("validation", "test", "probe")
-            found = {f"{g}/{k}": v for g in groups for k, v in data.get(g, {}).items()}
-            self._scalars(data["step"], found)
+        elif isinstance(event, Evaluation):
+            found = {f"{g}/{k}": v for g, split in event.splits.items() for k, v in split.items()}
+            self._scalars(event.step, found)
 
     def close(self) -> None:
         """Close the file."""

@@ -1,0 +1,133 @@
+"""Readings of the machine around a trial, and what two of them say together.
+
+A reading is taken before GO, while the worker is frozen, and when all of it has ended, so that
+no submission can bring one about that would get it repeated. What is stamped is only what a
+submission cannot cause: a speed probe that changed, and processor time that the hypervisor took. On
+CUDA also what slows a machine that is cooled and powered as it should be by no load at all: a GPU
+that holds its clocks back while it idles, and processors throttled for heat.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from harness.core.recorded import Number, Recorded, Seconds
+from harness.machine.cores import Cores
+
+BENIGN_THROTTLING = 0x1 | 0x2
+"""Bits of NVML's reasons that say that the GPU idles or keeps clocks that were asked for."""
+SLOWING = 0x8 | 0x20 | 0x40 | 0x80
+"""Bits that say that heat or hardware holds the clocks back; a cap on power is an ordinary load."""
+
+
+class GpuState(Recorded):
+    """What NVIDIA's driver says of a GPU; None where it does not support a field."""
+
+    name: str
+    temperature_c: int | None
+    clock_mhz: int | None
+    throttle_reasons: int | None
+    """NVML's bits."""
+    use_percent: int | None
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether it is slowed by heat, power or hardware now."""
+        return bool((self.throttle_reasons or 0) & ~BENIGN_THROTTLING)
+
+    @property
+    def slowing(self) -> int:
+        """The bits that say that heat or hardware slows it."""
+        return (self.throttle_reasons or 0) & SLOWING
+
+
+class MachineReading(Recorded):
+    """The machine at one moment.
+
+    `busy_s` and `stolen_s` are of the processors that a trial may use, since they started.
+    """
+
+    speed_probe_s: Annotated[
+        Seconds, Field(validation_alias="yardstick_s", serialization_alias="yardstick_s")
+    ]
+    speed_probe_version: Annotated[
+        int, Field(validation_alias="yardstick", serialization_alias="yardstick")
+    ]
+    """Another version's times do not compare."""
+    cores: Cores | None
+    """How the trial is pinned; None if it is not."""
+    load_average: Number
+    """Over one minute."""
+    throttled: int | None
+    """How often the processors have been throttled for heat; None if the kernel does not say."""
+    at_s: Seconds
+    """By the monotonic clock."""
+    busy_s: Seconds
+    stolen_s: Seconds
+    processors: Number
+    accelerator: GpuState | None = None
+    """Read on CUDA alone; None without the driver."""
+    own_s: Seconds | None = None
+    """Processor seconds of the referee so far; in the first reading alone."""
+
+
+class MachineChange(Recorded):
+    """What two readings say about the time between them."""
+
+    after: MachineReading
+    """The second reading."""
+    drift: Number
+    """The speed probe's relative change."""
+    stolen_share: Number
+    """What the hypervisor took of the allowed processors' time."""
+    others_share: Number
+    """What other processes took of it."""
+    throttled: int | None
+    """How often more the processors were throttled; None if unknown."""
+    gpu_slowed: int | None = None
+    """Why the GPU was slowed at either reading, as NVML's bits; where one was read."""
+
+
+def between(before: MachineReading, after: MachineReading, trial_cpu_s: float) -> MachineChange:
+    """What two readings say about the time between them.
+
+    Args:
+        before: the first.
+        after: the second.
+        trial_cpu_s: processor seconds that referee and worker used in between.
+    """
+    available_s = max(1e-9, (after.at_s - before.at_s) * after.processors)
+    others_s = after.busy_s - before.busy_s - trial_cpu_s
+    is_counted = before.throttled is not None and after.throttled is not None
+    change = MachineChange(
+        after=after,
+        drift=after.speed_probe_s / before.speed_probe_s - 1.0,
+        stolen_share=max(0.0, after.stolen_s - before.stolen_s) / available_s,
+        others_share=min(1.0, max(0.0, others_s / available_s)),
+        throttled=(after.throttled or 0) - (before.throttled or 0) if is_counted else None,
+    )
+    if before.accelerator is None or after.accelerator is None:
+        return change
+    slowed = before.accelerator.slowing | after.accelerator.slowing
+    return change.model_copy(update={"gpu_slowed": slowed})
+
+
+def interference(machine: MachineChange, limit: float) -> tuple[str, ...]:
+    """Why a trial is stamped, from what `between` gave; empty if it is not.
+
+    Args:
+        machine: drift and shares.
+        limit: the declared share beyond which each of them disturbs.
+    """
+    found = []
+    if abs(machine.drift) > limit:
+        found.append(f"the yardstick changed by {100.0 * machine.drift:+.0f} %")
+    if machine.stolen_share > limit:
+        found.append(f"the hypervisor took {100.0 * machine.stolen_share:.0f} % of the time")
+    if machine.gpu_slowed:
+        found.append(f"heat or hardware slowed the GPU (reasons {machine.gpu_slowed:#x})")
+    if machine.gpu_slowed is not None and machine.throttled:
+        found.append(f"the processors were throttled {machine.throttled} times")
+    return tuple(found)

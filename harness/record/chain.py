@@ -1,0 +1,100 @@
+"""The chain of a log's lines, each with the hash of the one before it.
+
+A line is the canonical JSON of `seq`, `at` (UTC), `kind`, `by` (who said it: the referee, or the
+worker's claim), `data`, `previous` and `hash`; `hash` is the SHA-256 of the line without it. The
+chain guards against accidents, not against an author who recomputes it. It is of the bytes; what
+they say is for `harness.record.log`.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.core.canonical import canonical_json, sha256_text
+from harness.core.errors import HarnessError
+from harness.core.recorded import JsonObject, Recorded
+from harness.record.schema import Author, EventData
+
+GENESIS = "0" * 64
+DAMAGED = (
+    "it was changed or damaged: bring back a copy; or, if it is a trial's, mark that "
+    "as lost and run it again: harness rerun OUT --trial NAME --reason TEXT"
+)
+
+
+class BrokenChainError(HarnessError):
+    """An event log was changed after it was written."""
+
+
+class RawLine(Recorded):
+    """One line of a log, as it is written."""
+
+    seq: int
+    """From 0."""
+    at: str
+    """UTC, ISO 8601."""
+    kind: str
+    by: Author
+    data: JsonObject
+    previous: str
+    hash: str
+
+    @classmethod
+    def after(cls, last: RawLine | None, data: EventData, by: Author) -> RawLine:
+        """The line that follows the last one of a log."""
+        line = cls(
+            seq=last.seq + 1 if last else 0,
+            at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            kind=data.kind,
+            by=by,
+            data=data.as_json(),
+            previous=last.hash if last else GENESIS,
+            hash="",
+        )
+        return line.model_copy(update={"hash": line.expected_hash})
+
+    @property
+    def expected_hash(self) -> str:
+        """The hash that its content has."""
+        body = self.as_json()
+        del body["hash"]
+        return sha256_text(canonical_json(body))
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes in the file, the line's end included."""
+        return f"{canonical_json(self.as_json())}\n".encode()
+
+
+def read_chain(path: Path) -> list[RawLine]:
+    """All whole lines of a log, checked against their chain; a torn last line is left out.
+
+    Raises:
+        BrokenChainError: a line other than a torn last one does not fit the chain.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise HarnessError(f"cannot read {path}: {error}") from error
+    chain: list[RawLine] = []
+    for number, content in enumerate(lines[:-1], start=1):
+        line = _line(content)
+        previous = chain[-1].hash if chain else GENESIS
+        if line is None or (line.previous, line.seq) != (previous, len(chain)):
+            raise BrokenChainError(
+                f"{path}, line {number}: the event does not fit the chain", DAMAGED
+            )
+        chain.append(line)
+    return chain
+
+
+def _line(content: bytes) -> RawLine | None:
+    """A line whose hash and bytes are those of its content; None if it is none."""
+    try:
+        line = RawLine.model_validate(json.loads(content), strict=True)
+        fits = line.hash == line.expected_hash and line.content == content + b"\n"
+    except (ValueError, RecursionError):
+        return None
+    return line if fits else None

@@ -1,0 +1,97 @@
+"""What a record holds: one frozen model an event, discriminated by `kind`.
+
+    measured by the referee    begin, resumed, ready, go, evaluation, checkpoint, no_checkpoint,
+                               no_profile, fell, end, rerun
+    claimed by the worker      warm, snapshot, failed, profile
+    told, never recorded       progress
+    entries of the ledger      planned, begun, resumed, ended, rerun  (`schema.ledger`)
+
+A line of a log has an event's fields under `data` and its `kind` beside them; see
+`harness.record.log`. Keys that a model does not name are refused.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+
+from harness.record.schema.attempts import (
+    Begin,
+    End,
+    ImportedBegin,
+    NoReadings,
+    RefereeFailed,
+    Rerun,
+    Resumed,
+)
+from harness.record.schema.base import Author, EventData
+from harness.record.schema.training import (
+    CheckpointWritten,
+    Claims,
+    Evaluation,
+    Go,
+    Metrics,
+    NoCheckpoint,
+    NoProfile,
+    Ready,
+    SnapshotTaken,
+    StepProfile,
+    TrainingProgress,
+    Warm,
+    WorkerFailed,
+)
+
+__all__ = [
+    "TRIAL_EVENTS",
+    "AnyBegin",
+    "Author",
+    "Begin",
+    "CheckpointWritten",
+    "Claims",
+    "End",
+    "Evaluation",
+    "EventData",
+    "Go",
+    "ImportedBegin",
+    "Metrics",
+    "NoCheckpoint",
+    "NoProfile",
+    "NoReadings",
+    "Ready",
+    "RefereeFailed",
+    "Rerun",
+    "Resumed",
+    "SnapshotTaken",
+    "StepProfile",
+    "ToldEvent",
+    "TrainingProgress",
+    "TrialEvent",
+    "Warm",
+    "WorkerFailed",
+]
+
+AnyBegin = Begin | ImportedBegin
+TrialEvent = (
+    Annotated[AnyBegin, Field(discriminator="origin")]
+    | Resumed
+    | Ready
+    | Warm
+    | Go
+    | SnapshotTaken
+    | Evaluation
+    | CheckpointWritten
+    | NoCheckpoint
+    | WorkerFailed
+    | StepProfile
+    | NoProfile
+    | RefereeFailed
+    | End
+    | Rerun
+)
+ToldEvent = TrialEvent | TrainingProgress
+"""What an observer hears of."""
+
+TRIAL_EVENTS: TypeAdapter[TrialEvent] = TypeAdapter(
+    Annotated[TrialEvent, Field(discriminator="kind")]
+)

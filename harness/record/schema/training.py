@@ -1,0 +1,135 @@
+"""Events of an attempt's training: warm-up, snapshots, evaluations, checkpoints, its profile."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.core.recorded import Number, Recorded, Seconds
+from harness.machine.readings import MachineReading
+from harness.record.schema.base import EventData
+
+Metrics = dict[str, Number | None]
+"""By name; one that is not finite is None."""
+
+
+class Ready(EventData):
+    """The submission is imported and the model built."""
+
+    kind: Literal["ready"] = "ready"
+
+
+class Warm(EventData):
+    """Warm-up is over."""
+
+    kind: Literal["warm"] = "warm"
+    compile_s: Seconds
+    steps: int
+
+
+class Go(EventData):
+    """The worker may train from now on."""
+
+    kind: Literal["go"] = "go"
+    budget_s: Seconds
+    machine: MachineReading
+    """The reading before it."""
+
+
+class Claims(Recorded):
+    """What a worker says of its training up to a snapshot."""
+
+    examples: int
+    train_loss: Number | None
+    learning_rate: Number | None
+    forwards: int
+    backwards: int
+
+
+class SnapshotTaken(EventData):
+    """The worker handed over a snapshot and is frozen."""
+
+    kind: Literal["snapshot"] = "snapshot"
+    grid: int
+    """The last grid point passed."""
+    step: int
+    timed_s: Seconds
+    share: Number
+    """The share of the budget spent."""
+    claims: Claims
+
+
+class Evaluation(EventData):
+    """The referee evaluated a snapshot; or an evaluation as others published it."""
+
+    kind: Literal["evaluation"] = "evaluation"
+    grid: int | None = None
+    """None if published."""
+    step: int
+    timed_s: Seconds
+    examples: int | None
+    """None if published."""
+    validation: Metrics
+    test: Metrics | None = None
+    probe: Metrics | None = None
+    """Loss and gradient norm on a fixed training batch."""
+
+    @property
+    def splits(self) -> dict[str, Metrics]:
+        """The metrics of each split that there is."""
+        named = {"validation": self.validation, "test": self.test, "probe": self.probe}
+        return {name: metrics for name, metrics in named.items() if metrics is not None}
+
+
+class CheckpointWritten(EventData):
+    """A checkpoint is about to take its place."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    grid: int
+    step: int
+    timed_s: Seconds
+    bytes: int
+    sha256: str
+
+
+class NoCheckpoint(EventData):
+    """The worker could not hand its state over."""
+
+    kind: Literal["no_checkpoint"] = "no_checkpoint"
+    grid: int
+    why: str
+
+
+class WorkerFailed(EventData):
+    """The submission raised an error."""
+
+    kind: Literal["failed"] = "failed"
+    cause: Literal["exception", "out_of_memory"]
+    error: str
+    frame: str
+
+
+class StepProfile(EventData):
+    """What some steps after the end spent in all."""
+
+    kind: Literal["profile"] = "profile"
+    steps: int
+    steps_s: Seconds
+    data_s: Seconds
+    """On drawing data."""
+    passes_s: Seconds | None
+    """On forward and backward passes; None where they cannot be told from the update."""
+
+
+class NoProfile(EventData):
+    """The worker gave no profile of its steps."""
+
+    kind: Literal["no_profile"] = "no_profile"
+    why: str
+
+
+class TrainingProgress(EventData):
+    """How far the worker is; told and not recorded."""
+
+    kind: Literal["progress"] = "progress"
+    timed_s: Seconds
+    share: Number

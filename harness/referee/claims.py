@@ -1,0 +1,32 @@
+"""What a worker claims, from its messages to the events of the record."""
+
+from __future__ import annotations
+
+from harness.protocol.messages import Profiled, Stopped, Warm
+from harness.record import schema
+
+
+def warm_up_of(warm: Warm) -> schema.Warm:
+    """How its warm-up went."""
+    return schema.Warm(compile_s=warm.compile_s, steps=warm.steps)
+
+
+def claims_of(stopped: Stopped) -> schema.Claims:
+    """What it says of its training up to a snapshot."""
+    return schema.Claims(
+        examples=stopped.examples,
+        train_loss=stopped.train_loss,
+        learning_rate=stopped.learning_rate,
+        forwards=stopped.forwards,
+        backwards=stopped.backwards,
+    )
+
+
+def profile_of(profiled: Profiled) -> schema.StepProfile:
+    """Where it says that the time of some steps went."""
+    return schema.StepProfile(
+        steps=profiled.steps,
+        steps_s=profiled.steps_s,
+        data_s=profiled.data_s,
+        passes_s=profiled.passes_s,
+    )

@@ -1,0 +1,85 @@
+"""Whether a store's ledger has what the events of a trial have, and they what it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.plan.trial import TrialRecord
+from harness.record.attempts import Attempt, attempts_of, of_type
+from harness.record.ledger import LEDGER_FILE
+from harness.record.log import Event
+from harness.record.schema import Begin, End, EventData, ImportedBegin, Rerun, Resumed
+from harness.record.schema.ledger import (
+    AttemptBegun,
+    AttemptEnded,
+    AttemptResumed,
+    LedgerEntry,
+    Planned,
+    Reopened,
+)
+from harness.verification.replay import MismatchError
+
+Noted = AttemptBegun | AttemptResumed | AttemptEnded | Reopened
+NOTED: tuple[tuple[type[EventData], type[Noted]], ...] = (
+    (Begin, AttemptBegun),
+    (Resumed, AttemptResumed),
+    (End, AttemptEnded),
+    (Rerun, Reopened),
+)
+"""Events of a trial, and the entries that the ledger has for them."""
+
+
+def check_ledger(record: TrialRecord, events: list[Event], ledger: Sequence[LedgerEntry]) -> None:
+    """Check a trial's events against a store's ledger; imported ones have no entries.
+
+    Raises:
+        MismatchError: the first thing that does not fit.
+    """
+    attempts = attempts_of(events)
+    if attempts and isinstance(attempts[0].begin, ImportedBegin):
+        return
+    ours = [entry for entry in ledger if entry.identity == record.identity]
+    planned = [entry for entry in ours if isinstance(entry, Planned)]
+    if len(planned) != 1:
+        raise MismatchError(f"planned {len(planned)} times in {LEDGER_FILE}; it must be once")
+    expected = (record.trial.folder, record.trial.round_commitment)
+    if (planned[0].folder, planned[0].round) != expected:
+        raise MismatchError(f"{LEDGER_FILE} has planned it otherwise")
+    if ours[0] is not planned[0]:
+        raise MismatchError(f"{LEDGER_FILE} has it begin before it was planned")
+    for missing in _missing_entries(attempts, ours):
+        raise MismatchError(f"{LEDGER_FILE} lacks {missing}")
+    _check_lives(events, ours)
+    if record.result is None:
+        return
+    last = [entry.events for entry in ours if isinstance(entry, AttemptEnded)][-1]
+    if last != events[-1].hash:
+        raise MismatchError(f"{LEDGER_FILE} has another end of it")
+
+
+def _check_lives(events: list[Event], ours: list[LedgerEntry]) -> None:
+    """What the ledger has of a trial and its events have not: an attempt that was thrown away."""
+    begun = [entry.attempt for entry in ours if isinstance(entry, AttemptBegun)]
+    if twice := next((n for n in begun if begun.count(n) > 1), None):
+        raise MismatchError(f"{LEDGER_FILE} has attempt {twice} begin {begun.count(twice)} times")
+    ends = {event.hash for event in events if isinstance(event.data, End)}
+    lost = {entry.events for entry in ours if isinstance(entry, Reopened) and entry.lost}
+    for entry in ours:
+        if isinstance(entry, AttemptEnded) and entry.events not in ends | lost:
+            what = f"an end of attempt {entry.attempt} that is not there"
+            raise MismatchError(f"{LEDGER_FILE} has {what}")
+
+
+def _missing_entries(attempts: list[Attempt], ours: list[LedgerEntry]) -> Iterator[str]:
+    """What the events of a trial have and the ledger's entries on it have not."""
+    for attempt in attempts:
+        for event_type, entry_type in NOTED:
+            noted = (
+                e.attempt for e in ours if not isinstance(e, Planned) and type(e) is entry_type
+            )
+            if attempt.all(event_type) and attempt.number not in noted:
+                kind = entry_type.model_fields["kind"].default
+                yield f"the line '{kind}' of attempt {attempt.number}"
+    reruns = sum(isinstance(entry, Reopened) and not entry.lost for entry in ours)
+    if reruns != len(of_type((e for attempt in attempts for e in attempt.events), Rerun)):
+        yield "a rerun, or has one that the events do not have"
