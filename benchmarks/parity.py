@@ -23,11 +23,12 @@ import numpy as np
 
 from harness.core.seeds import philox
 from harness.frameworks.examples import Examples, ModelSource
-from harness.frameworks.load import FRAMEWORKS, training_backend
+from harness.frameworks.load import training_backend
 from harness.frameworks.model_source import buffers_of, specs_of
 from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
 from harness.providers import registry
+from harness.providers.table import FRAMEWORKS
 from harness.submission.reference import Framework
 from harness.submission.resolution import locate, resolve
 from workloads.parameters import initial_buffers, initial_parameters
@@ -123,10 +124,14 @@ def main() -> None:
         framework, workload = chosen.measure
         print(json.dumps(measure(framework, workload, chosen)))
         return
-    print(f"{'ms a step':12}" + "".join(f"{name:>10}" for name in FRAMEWORKS) + "  torch / jax")
+    print(
+        f"{'ms a step':12}"
+        + "".join(f"{name:>10}" for name in FRAMEWORKS.shipped)
+        + "  torch / jax"
+    )
     for workload in chosen.workloads or registry.suite(chosen.suite).workloads:
         rounds = [
-            [in_own_process(framework, workload) for framework in FRAMEWORKS]
+            [in_own_process(framework, workload) for framework in FRAMEWORKS.shipped]
             for _ in range(chosen.rounds)
         ]
         torch_ms, jax_ms = (statistics.median(column) for column in zip(*rounds, strict=True))

@@ -24,12 +24,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.execution.body import RunOptions, prepare, run_trial
-from harness.execution.pool import Silent
+from harness.execution.base import RunOptions
+from harness.execution.resolved import resolve_trial
+from harness.execution.trial import run_trial
 from harness.machine.cores import allowed_cores
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import MachineSpeed
 from harness.providers.registry import suite, workload
+from harness.record.recorder import Silent
 from harness.speed.factor import measured_speed
 from harness.submission.resolution import resolve
 from workloads.data.paths import default_cache_dir
@@ -79,7 +81,7 @@ def measured(label: str, request: PlanRequest, options: RunOptions, store: Path)
         "grid": first.grid.model_copy(update={"evaluate_every": round(1.0 / first.grid.share)}),
     }
     trial = first.model_copy(update=changes)
-    prepare(trial, options)
+    resolve_trial(trial, options)
     result = run_trial(trial, store, options, Silent())
     if result.state not in ("budget", "reached"):
         raise SystemExit(f"{request.workload}: {result.state}: {result.reason}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.calibration.summary import Check
-from harness.execution.local import run_local
+from harness.execution.load import executor
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import TrialRecord
 from harness.record.plan import write_plan
@@ -16,7 +16,7 @@ from harness.speed.factor import machine_speed
 
 if TYPE_CHECKING:
     from harness.display.base import Display
-    from harness.execution.body import RunOptions
+    from harness.execution.base import RunOptions
 
 CHECK_SEED = "calibration-check"
 """The round seed of the check: neither the calibration's instances nor the public ones."""
@@ -38,7 +38,8 @@ def check(
     speed = machine_speed(request, options, store, display.note)
     made = plan(replace(request, speed=speed))
     write_plan(made.trials, store)
-    records = run_local(made.trials, store, options, display)
+    with executor("local", store, display) as local:
+        records = local.run(made.trials, options)
     times = tuple(best_time(records, study) for study in range(1, studies + 1))
     return Check(
         framework=request.framework,

@@ -5,10 +5,11 @@ Every trial lies in a store and runs once, so an interrupted calibration goes on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,19 +29,16 @@ from harness.calibration.trials import (
     points_of,
     study_bests,
 )
-from harness.display.progress import ending
-from harness.execution.pool import Pool
+from harness.display.endings import EndingsDisplay
+from harness.execution.base import Executor, RunOptions
+from harness.execution.load import executor
 from harness.plan.plan import PlanRequest
 from harness.plan.points import Point
-from harness.plan.trial import TrialRecord
 from harness.providers import registry
 from harness.record.tables import intervals, last_attempt
 from harness.speed.reference_training import measurement_of, reference_trial
 from harness.submission.resolution import Resolved, resolve
 from workloads.spec import ReferenceSpeed, Target
-
-if TYPE_CHECKING:
-    from harness.execution.body import RunOptions
 
 BASELINES = ("adamw", "nadamw", "nesterov", "heavy_ball")
 """The first one sets target and budget; all are reported against them."""
@@ -60,6 +58,15 @@ class Effort:
     studies: int = 10
     baselines: tuple[str, ...] = BASELINES
     rule: Rule = field(default_factory=Rule)
+
+
+class Executors(NamedTuple):
+    """Where the trials of a calibration run."""
+
+    shared: Executor
+    """Several at once: of these only the steps count."""
+    alone: Executor
+    """One after the other, so that they can be timed."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +97,8 @@ class Calibration:
 
     def run(self) -> Summary:
         """Run what is missing and choose the target from the whole."""
-        with Pool(self.store, self.jobs, self._finished) as pool:
-            return self._in(pool)
+        with self._executors() as executors:
+            return self._in(executors)
 
     def at_declared_target(self, known: Sequence[Baseline] = ()) -> tuple[Baseline, ...]:
         """The baselines, each tuned, rerun and timed, at the target that the workload declares.
@@ -99,16 +106,16 @@ class Calibration:
         Those that are known already are timed anew, so that all times are of one machine and day.
         """
         names = self.effort.baselines
-        with Pool(self.store, self.jobs, self._finished) as pool:
-            found = [self._baseline(name, pool) for name in names]
-            again = [self._timed(one, pool) for one in known if one.submission not in names]
+        with self._executors() as executors:
+            found = [self._baseline(name, executors) for name in names]
+            again = [self._timed(one, executors) for one in known if one.submission not in names]
         return tuple(_at(self.factory.size.target, baseline) for baseline in (*again, *found))
 
     def timed_anew(self, known: Summary) -> Summary:
         """A summary with the reference and all its baselines timed now, and the budget from it."""
-        with Pool(self.store, self.jobs, self._finished) as pool:
-            reference = self._reference_speed(pool)
-            baselines = tuple(self._timed(one, pool) for one in known.baselines)
+        with self._executors() as executors:
+            reference = self._reference_speed(executors)
+            baselines = tuple(self._timed(one, executors) for one in known.baselines)
         changes = {
             "reference": reference,
             "budget_s": budget_of(known.horizon_steps, reference),
@@ -117,28 +124,39 @@ class Calibration:
         }
         return known.model_copy(update=changes)
 
-    def _timed(self, baseline: Baseline, pool: Pool) -> Baseline:
-        speed = self._speed(resolve(baseline.submission), baseline.best_point, pool)
+    @contextmanager
+    def _executors(self) -> Iterator[Executors]:
+        display = EndingsDisplay(self.say)
+        with (
+            executor("pool", self.store, display, jobs=self.jobs) as shared,
+            executor("pool", self.store, display) as alone,
+        ):
+            yield Executors(shared, alone)
+
+    def _timed(self, baseline: Baseline, executors: Executors) -> Baseline:
+        speed = self._speed(resolve(baseline.submission), baseline.best_point, executors)
         return baseline.model_copy(update={"speed": speed})
 
-    def _in(self, pool: Pool) -> Summary:
-        first = self._baseline(self.effort.baselines[0], pool)
+    def _in(self, executors: Executors) -> Summary:
+        first = self._baseline(self.effort.baselines[0], executors)
         target = self.factory.size.target
-        bests = self._whole_studies(pool)
+        bests = self._whole_studies(executors)
         chosen = target_of(first.curves, bests, target.metric, target.direction, self.effort.rule)
         self.say(f"target: {_noise_text(chosen, target.metric)}")
-        others = [self._baseline(name, pool) for name in self.effort.baselines[1:]]
+        others = [self._baseline(name, executors) for name in self.effort.baselines[1:]]
         reached = target.model_copy(update={"value": chosen.value})
         reports = [_at(reached, found) for found in (first, *others)]
-        return self._summary(chosen, bests, reports, self._reference_speed(pool))
+        return self._summary(chosen, bests, reports, self._reference_speed(executors))
 
-    def _whole_studies(self, pool: Pool) -> tuple[float | None, ...]:
+    def _whole_studies(self, executors: Executors) -> tuple[float | None, ...]:
         """Whole studies of the first baseline, so that the target is within a user's reach."""
         found, effort = resolve(self.effort.baselines[0]), self.effort
         steps = round(effort.horizon_steps / HORIZON_SHARE)
         trials = registry.suite(self.request.suite).rulesets["external"].trials
         planned = self.factory.whole_studies(found, steps, effort.studies, trials)
-        bests = study_bests(pool.run(planned, self._shared), self.factory.size.target.direction)
+        bests = study_bests(
+            executors.shared.run(planned, self._shared), self.factory.size.target.direction
+        )
         self.say(f"{found.ref.name}: {len(bests)} whole studies, bests {bests}")
         return bests
 
@@ -165,13 +183,13 @@ class Calibration:
             baselines=tuple(baselines),
         )
 
-    def _baseline(self, name: str, pool: Pool) -> Baseline:
+    def _baseline(self, name: str, executors: Executors) -> Baseline:
         found = resolve(name)
         found.require(self.request.framework)
-        best, tried = self._tune(found, pool)
+        best, tried = self._tune(found, executors)
         steps = self.effort.horizon_steps
         seeds = self.factory.seeds(found, best, steps, self.effort.seeds)
-        records = pool.run(seeds, self._shared)
+        records = executors.shared.run(seeds, self._shared)
         finals = [value for r in records if (value := final_of(r, self.store)) is not None]
         self.say(f"{name}: {len(records)} seeds, mean {np.mean(finals) if finals else 'none'}")
         return Baseline(
@@ -182,10 +200,10 @@ class Calibration:
             curves=tuple(curve_of(record, self.store) for record in records),
             final_mean=_six_digits(np.mean(finals)) if finals else None,
             final_deviation=_six_digits(np.std(finals, ddof=1)) if len(finals) > 1 else None,
-            speed=self._speed(found, best, pool),
+            speed=self._speed(found, best, executors),
         )
 
-    def _tune(self, found: Resolved, pool: Pool) -> tuple[Point, list[Tried]]:
+    def _tune(self, found: Resolved, executors: Executors) -> tuple[Point, list[Tried]]:
         """Successive halving: the best point, and all that was tried."""
         numbered = list(enumerate(points_of(found, self.request, self.effort.points), start=1))
         tried: list[Tried] = []
@@ -193,7 +211,7 @@ class Calibration:
             steps = max(1, round(length * self.effort.horizon_steps))
             numbered = numbered[: max(1, round(share * self.effort.points))]
             trials = self.factory.rung(found, numbered, rung, steps)
-            records = pool.run(trials, self._shared)
+            records = executors.shared.run(trials, self._shared)
             finals = [final_of(record, self.store) for record in records]
             tried += [
                 Tried(point=point, rung_steps=steps, final=final)
@@ -203,11 +221,11 @@ class Calibration:
             self.say(f"{found.ref.name}: {len(records)} points to {steps} steps tried")
         return numbered[0][1], tried
 
-    def _reference_speed(self, pool: Pool) -> ReferenceSpeed:
+    def _reference_speed(self, executors: Executors) -> ReferenceSpeed:
         """The speed of reference training here: medians of several measurements."""
         numbers = range(1, TIMING_TRIALS + 1)
         trials = [reference_trial(self.request, number) for number in numbers]
-        pool.run_alone(trials, self.options)
+        executors.alone.run(trials, self.options)
         logs = [last_attempt(self.store / trial.folder) for trial in trials]
         found = [measurement_of(log, self.request.workload) for log in logs]
         for one in found:
@@ -218,13 +236,13 @@ class Calibration:
             startup_s=round(float(np.median([one.startup_s for one in found])), 2),
         )
 
-    def _speed(self, found: Resolved, best: Point, pool: Pool) -> Speed | None:
+    def _speed(self, found: Resolved, best: Point, executors: Executors) -> Speed | None:
         """Time a baseline's best point alone, with all threads of a scored trial."""
         from harness.machine.hardware import fingerprint
 
         steps = min(self.effort.horizon_steps, TIMING_STEPS)
         trials = self.factory.timing(found, best, steps, TIMING_TRIALS)
-        records = pool.run_alone(trials, self.options)
+        records = executors.alone.run(trials, self.options)
         logs = [last_attempt(self.store / record.trial.folder) for record in records]
         times = [interval.step_s for log in logs if log for interval in intervals(log)]
         if not times:
@@ -240,12 +258,6 @@ class Calibration:
     def _shared(self) -> RunOptions:
         """The options of a trial that shares the machine's threads with others."""
         return replace(self.options, threads=max(1, self.options.threads // self.jobs))
-
-    def _finished(self, record: TrialRecord) -> None:
-        trial, result = record.trial, record.result
-        if result is not None:
-            place = f"{trial.submission.name} {trial.study}.{trial.trial}"
-            self.say(f"  {place}: {ending(trial, result)}")
 
 
 def _ranked(

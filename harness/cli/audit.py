@@ -47,7 +47,7 @@ def audit(
 
     from harness.cli.machine import interruptible, run_options
     from harness.display.load import display_for
-    from harness.execution.local import run_local
+    from harness.execution.load import executor
     from harness.providers import registry
     from harness.record.store import read_record, record_paths
     from harness.verification.audit import Audited, again, deciding
@@ -62,9 +62,9 @@ def audit(
     cores = registry.suite(claimed[0].trial.suite).hardware.cores
     place = store or out.with_name(f"{out.resolve().name}-audit")
     console = Console()
-    with interruptible(place):
-        options = run_options(sandbox, data_dir, threads, cores)
-        found = run_local(repeated, place, options, display_for(console))
+    options = run_options(sandbox, data_dir, threads, cores)
+    with interruptible(place), executor("local", place, display_for(console)) as local:
+        found = local.run(repeated, options)
     audited = [Audited(one, other) for one, other in zip(claimed, found, strict=True)]
     console.print(_table(audited))
     if any(one.verdict in ("slower", "not reached") for one in audited):

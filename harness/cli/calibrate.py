@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from harness.calibration.procedure import Calibration
     from harness.calibration.summary import Baseline, Summary
-    from harness.execution.body import RunOptions
+    from harness.execution.base import RunOptions
     from harness.plan.plan import PlanRequest
 
 
@@ -98,8 +98,9 @@ def calibrate(
     from harness.calibration.procedure import Calibration, Effort
     from harness.calibration.target import Rule
     from harness.cli.machine import choose_device, interruptible, pick, run_options
-    from harness.plan.plan import FRAMEWORKS, PlanRequest, workload_at
+    from harness.plan.plan import PlanRequest, workload_at
     from harness.providers.registry import suite as suite_of
+    from harness.providers.table import FRAMEWORKS
 
     if add + time + bool(check) > 1:
         raise HarnessError(
@@ -110,7 +111,7 @@ def calibrate(
         workload=workload,
         submission=names[0],
         suite=suite,
-        framework=pick("framework", framework, FRAMEWORKS),
+        framework=pick("framework", framework, FRAMEWORKS.names),
         device=choose_device(device, suite_of(suite))[0],
     )
     size = workload_at(request)

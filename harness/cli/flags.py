@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 Workload = Annotated[str, typer.Option(help="The workload's name; see `harness list`.")]
-SuiteName = Annotated[str, typer.Option(help="quick, standard or large.")]
+
+
+def named_suite(text: str) -> str:
+    """The name of a suite that is given by name or as a file, which is then known by its name."""
+    if not text.endswith(".toml"):
+        return text
+    from harness.providers.registry import add_suite
+
+    return add_suite(Path(text))
+
+
+SuiteName = Annotated[
+    str, typer.Option(callback=named_suite, help="quick, standard or large; or FILE.toml.")
+]
 FrameworkName = Annotated[str, typer.Option(help="torch or jax.")]
 Sandbox = Annotated[str, typer.Option(help="What confines the worker: plain or kernel.")]
 DataDir = Annotated[

@@ -11,12 +11,11 @@ import typer
 
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.machine.cores import allowed_cores
-from harness.sandboxes.load import SANDBOXES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.execution.body import RunOptions
+    from harness.execution.base import RunOptions
     from workloads.spec import Suite
 
 NameT = TypeVar("NameT", bound=str)
@@ -93,9 +92,10 @@ def run_options(sandbox: str, data_dir: Path | None, threads: int | None, cores:
         threads: CPU threads an operation may use, or None for what the suite's hardware has.
         cores: the suite's cores.
     """
-    from harness.execution.body import RunOptions
+    from harness.execution.base import RunOptions
+    from harness.providers.table import SANDBOXES
 
-    pick("sandbox", sandbox, SANDBOXES)
+    pick("sandbox", sandbox, SANDBOXES.names)
     if data_dir is not None and not data_dir.is_dir():
         raise HarnessError(
             f"--data-dir {data_dir} is no folder",

@@ -14,7 +14,7 @@ from harness.core.seeds import PUBLIC_ROUND_SEED
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.execution.body import RunOptions
+    from harness.execution.base import Executor, RunOptions
     from harness.plan.plan import Plan, PlanRequest
     from harness.plan.trial import TrialBudget
 
@@ -28,6 +28,7 @@ Trials = Annotated[int | None, typer.Option(help="How many trials a study.", sho
 Seed = Annotated[str, typer.Option(help="The round seed: any text, or @FILE of a round.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the records.", show_default="runs/SUITE")]
 BudgetScale = Annotated[float, typer.Option(help="Factor on every budget; not 1 means unscored.")]
+ExecutorName = Annotated[str, typer.Option("--executor", help="What places the trials.")]
 Variant = Annotated[str, typer.Option(help="base, a held-out variant, or drawn.")]
 CheckpointEvery = Annotated[
     float, typer.Option(min=0.0, help="Least timed seconds between a trial's checkpoints.")
@@ -48,6 +49,7 @@ def run(
     data_dir: DataDir = None,
     device: Device = None,
     sandbox: Sandbox = "plain",
+    executor: ExecutorName = "local",
     budget_scale: BudgetScale = 1.0,
     variant: Variant = "base",
     threads: Threads = None,
@@ -61,9 +63,12 @@ def run(
     from rich.console import Console
 
     from harness.cli.machine import choose_device, interruptible, pick, run_options, said_on
-    from harness.plan.plan import FRAMEWORKS, RULESETS, PlanRequest, plan
+    from harness.display.load import display_for
+    from harness.execution.load import executor as executor_of
+    from harness.plan.plan import RULESETS, PlanRequest, plan
     from harness.plan.rounds import seed_of
     from harness.providers.registry import suite as suite_of
+    from harness.providers.table import FRAMEWORKS
     from harness.speed.factor import machine_speed
 
     hardware = suite_of(suite).hardware
@@ -72,7 +77,7 @@ def run(
         workload=workload,
         submission=submission,
         suite=suite,
-        framework=pick("framework", framework, FRAMEWORKS),
+        framework=pick("framework", framework, FRAMEWORKS.names),
         ruleset=pick("ruleset", ruleset, RULESETS),
         round_seed=seed_of(seed),
         variant=variant,
@@ -85,19 +90,18 @@ def run(
     options = run_options(sandbox, data_dir, threads, hardware.cores)
     options = replace(options, checkpoint_s=checkpoint_every)
     console, store = Console(), out or Path("runs") / suite
+    place = executor_of(executor, store, display_for(console))
     with interruptible(store):
         speed = machine_speed(request, options, store, said_on(console))
     request = replace(request, speed=speed)
     made = plan(request)
     _show_plan(console, request, made, (*filter(None, [remark]), *made.remarks))
-    _run(console, made, store, options)
+    _run(console, made, store, options, place)
 
 
-def _run(console: Console, made: Plan, store: Path, options: RunOptions) -> None:
+def _run(console: Console, made: Plan, store: Path, options: RunOptions, place: Executor) -> None:
     from harness.cli.machine import interruptible
-    from harness.display.load import display_for
     from harness.display.results import missed, reasons, results_table
-    from harness.execution.local import run_local
     from harness.record.plan import unfinished, write_plan
 
     write_plan(made.trials, store)
@@ -106,8 +110,8 @@ def _run(console: Console, made: Plan, store: Path, options: RunOptions) -> None
         console.print(f"Everything is done: {_counted(len(made.trials))} finished in {store}")
     elif len(missing) < len(made.trials):
         console.print(f"{_counted(len(made.trials) - len(missing))} done, {len(missing)} missing")
-    with interruptible(store):
-        records = run_local(made.trials, store, options, display_for(console))
+    with interruptible(store), place:
+        records = place.run(made.trials, options)
     console.print(results_table(records))
     for reason in (*filter(None, [missed(records)]), *reasons(records)):
         console.print(reason, style="yellow", highlight=False, markup=False, soft_wrap=True)

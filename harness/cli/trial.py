@@ -22,7 +22,7 @@ def trial(
 
     from harness.cli.machine import interruptible, run_options
     from harness.display.load import display_for
-    from harness.execution.local import run_local
+    from harness.execution.load import executor
     from harness.providers.registry import suite
     from harness.record.plan import write_plan
     from harness.record.store import read_record
@@ -30,7 +30,8 @@ def trial(
     planned = read_record(file).trial
     options = run_options(sandbox, data_dir, threads, suite(planned.suite).hardware.cores)
     write_plan((planned,), store)
-    with interruptible(store):
-        (record,) = run_local((planned,), store, options, display_for(Console()))
+    place = executor("local", store, display_for(Console()))
+    with interruptible(store), place:
+        (record,) = place.run((planned,), options)
     if record.result is not None:
         typer.echo(f"{record.result.state}: {record.result.reason}")

@@ -4,43 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import Self
 
+from harness.core.errors import HarnessError
 from harness.display.base import Display
+from harness.execution.base import RunOptions
 from harness.plan.trial import Trial, TrialRecord
-from harness.record.plan import record_of
-
-if TYPE_CHECKING:
-    from harness.execution.body import RunOptions
+from harness.record.plan import record_of, unfinished
 
 
-def run_local(
-    trials: Sequence[Trial], store: Path, options: RunOptions, display: Display
-) -> tuple[TrialRecord, ...]:
-    """Run the trials that have no finished record; return what the store then holds of all.
-
-    An interruption leaves what is finished in the store; the next call goes on with the rest.
+class LocalExecutor:
+    """Runs trials here, so that each has the machine to itself and can be timed.
 
     Args:
-        trials: the plan's trials, in order.
-        store: the folder of their records.
-        options: sandbox, folders and threads of this machine.
+        store: the folder of the trials' records.
         display: hears of every trial that runs.
-    """
-    from harness.execution.body import prepare, run_trial
+        jobs: 1.
 
-    missing = [trial for trial in trials if record_of(trial, store).result is None]
-    try:
+    Raises:
+        HarnessError: several jobs are asked for.
+    """
+
+    def __init__(self, store: Path, display: Display, *, jobs: int = 1) -> None:
+        if jobs != 1:
+            raise HarnessError(
+                f"executor 'local' runs one trial at a time, not {jobs}", "leave out --jobs"
+            )
+        self._store, self._display = store, display
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._display.close()
+
+    def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
+        """Run the trials that have no finished record; return what the store then holds of all."""
+        from harness.execution.resolved import resolve_trial
+        from harness.execution.trial import run_trial
+
+        missing = unfinished(trials, self._store)
         # Data are made before the first trial, so that no trial waits for its own.
         for number, trial in enumerate(missing, start=1):
-            display.note(f"data of trial {number} of {len(missing)}")
-            prepare(trial, options)
+            self._display.note(f"data of trial {number} of {len(missing)}")
+            resolve_trial(trial, options)
         for number, trial in enumerate(trials, start=1):
             if trial not in missing:
                 continue
-            display.begin(number, len(trials), trial)
-            result = run_trial(trial, store, options, display)
-            display.finish(TrialRecord(identity=trial.identity, trial=trial, result=result))
-    finally:
-        display.close()
-    return tuple(record_of(trial, store) for trial in trials)
+            self._display.begin(number, len(trials), trial)
+            result = run_trial(trial, self._store, options, self._display)
+            self._display.finish(TrialRecord(identity=trial.identity, trial=trial, result=result))
+        return tuple(record_of(trial, self._store) for trial in trials)

@@ -9,41 +9,32 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from harness.core.errors import HarnessError
-from harness.plan.trial import Result, Trial, TrialRecord
+from harness.display.base import Display
+from harness.execution.base import RunOptions
+from harness.plan.trial import Trial, TrialRecord
 from harness.record.plan import record_of, unfinished
-from harness.record.schema import ToldEvent
-
-if TYPE_CHECKING:
-    from harness.execution.body import RunOptions
-
-Finished = Callable[[TrialRecord], None]
+from harness.record.recorder import Silent
 
 
-class Silent:
-    """An observer that shows nothing."""
-
-    def event(self, event: ToldEvent) -> None:
-        """Let it pass."""
-
-
-class Pool:
-    """Processes that stay from one batch of trials to the next; a context manager.
+class PoolExecutor:
+    """Processes that stay from one batch of trials to the next.
 
     Args:
         store: the folder of the trials' records.
-        jobs: how many processes.
-        finished: hears of each trial that has ended.
+        display: hears of each trial that has ended.
+        jobs: how many processes; with one, trials can be timed.
     """
 
-    def __init__(self, store: Path, jobs: int, finished: Finished) -> None:
-        self._store, self._jobs, self._finished = store, jobs, finished
+    def __init__(self, store: Path, display: Display, *, jobs: int = 1) -> None:
+        self._store, self._display, self._jobs = store, display, jobs
 
     def __enter__(self) -> Self:
         # spawned, because the worker's fork server must start from a process that has computed
@@ -52,8 +43,14 @@ class Pool:
         self._processes = ProcessPoolExecutor(self._jobs, context, end_with_parent)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._processes.shutdown(cancel_futures=True)
+        self._display.close()
 
     def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
         """Run the trials that have no finished record; return what the store then holds of all.
@@ -63,19 +60,13 @@ class Pool:
         """
         if self._jobs > 1 and any(trial.budget.steps is None for trial in trials):
             raise HarnessError("trials on the clock run one at a time", "leave out --jobs")
-        waiting = [self._submit(trial, options) for trial in unfinished(trials, self._store)]
+        waiting = [
+            self._processes.submit(run_silently, trial, self._store, options)
+            for trial in unfinished(trials, self._store)
+        ]
         for ended in as_completed(waiting):
-            self._finished(ended.result())
+            self._display.finish(ended.result())
         return tuple(record_of(trial, self._store) for trial in trials)
-
-    def run_alone(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
-        """The same, one trial after the other, so that they can be timed."""
-        for trial in unfinished(trials, self._store):
-            self._finished(self._submit(trial, options).result())
-        return tuple(record_of(trial, self._store) for trial in trials)
-
-    def _submit(self, trial: Trial, options: RunOptions) -> Future[TrialRecord]:
-        return self._processes.submit(run_silently, trial, self._store, options)
 
 
 def end_with_parent() -> None:
@@ -91,7 +82,7 @@ def _follow(parent: BaseProcess) -> None:
 
 def run_silently(trial: Trial, store: Path, options: RunOptions) -> TrialRecord:
     """Run one trial and show nothing."""
-    from harness.execution.body import run_trial
+    from harness.execution.trial import run_trial
 
-    result: Result = run_trial(trial, store, options, Silent())
+    result = run_trial(trial, store, options, Silent())
     return TrialRecord(identity=trial.identity, trial=trial, result=result)

@@ -1,21 +1,19 @@
-"""The backends of a framework: the one place that chooses between them."""
+"""The backends of a framework, by its name."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from harness.core.errors import UnknownNameError
 from harness.frameworks.base import Backends, EvaluationBackend, TrainingBackend
 from harness.machine.variables import limit_spinning
-
-FRAMEWORKS = ("torch", "jax")
+from harness.providers.table import FRAMEWORKS
 
 
 def evaluation_backend(framework: str, device: str, threads: int) -> EvaluationBackend:
     """What a framework does for the referee; imports the framework.
 
     Args:
-        framework: `torch` or `jax`.
+        framework: its name, such as `torch`.
         device: `cpu`, `cuda` or `cuda:N`.
         threads: how many CPU threads one operation may use.
     """
@@ -27,7 +25,7 @@ def training_backend(framework: str, device: str, threads: int) -> TrainingBacke
     """What a framework does for the worker; imports the framework.
 
     Args:
-        framework: `torch` or `jax`.
+        framework: its name, such as `torch`.
         device: `cpu`, `cuda` or `cuda:N`.
         threads: how many CPU threads one operation may use.
     """
@@ -36,12 +34,5 @@ def training_backend(framework: str, device: str, threads: int) -> TrainingBacke
 
 def _backends(framework: str) -> Backends[Any]:
     limit_spinning()
-    if framework == "torch":
-        from harness.frameworks.torch import backends as torch_backends
-
-        return torch_backends.BACKENDS
-    if framework == "jax":
-        from harness.frameworks.jax import backends as jax_backends
-
-        return jax_backends.BACKENDS
-    raise UnknownNameError("framework", framework, FRAMEWORKS)
+    backends: Backends[Any] = FRAMEWORKS.load(framework)
+    return backends

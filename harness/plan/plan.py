@@ -12,6 +12,7 @@ from harness.core.seeds import PUBLIC_ROUND_SEED, commitment, derive, instance_s
 from harness.plan.points import Point, draw_points, study_seed
 from harness.plan.trial import MachineSpeed, Trial, TrialBudget
 from harness.providers import registry
+from harness.providers.table import FRAMEWORKS
 from harness.submission.reference import Framework
 from harness.submission.resolution import Resolved, resolve
 from workloads.spec import Ruleset, SuiteWorkload
@@ -19,7 +20,6 @@ from workloads.spec import Ruleset, SuiteWorkload
 RulesetName = Literal["external", "self"]
 DRAWN = "drawn"
 """The variant of a scoring round: one of the held-out ones, drawn from the round seed."""
-FRAMEWORKS: tuple[Framework, ...] = ("torch", "jax")
 RULESETS: tuple[RulesetName, ...] = ("external", "self")
 
 
@@ -122,7 +122,7 @@ def workload_at(request: PlanRequest) -> SuiteWorkload:
 
 
 def _require_installed(framework: Framework) -> None:
-    if find_spec(framework) is None:
+    if framework in FRAMEWORKS.shipped and find_spec(framework) is None:
         raise HarnessError(
             f"{framework} is not installed",
             f"install it with: pip install 'guided-descent[{framework}]'",

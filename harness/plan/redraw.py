@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from harness.core.errors import HarnessError
 from harness.core.seeds import PUBLIC_ROUND_SEED, commitment, instance_seed
-from harness.plan.plan import FRAMEWORKS
 from harness.plan.points import draw_points, study_seed
 from harness.plan.trial import Trial
 from harness.providers import registry
+from harness.providers.table import FRAMEWORKS
 from harness.submission.resolution import resolve
 
 
@@ -67,7 +67,7 @@ def _declared_mismatch(trial: Trial) -> str:
     if not trial.is_scored or trial.workload not in registry.workload_names():
         return ""
     workload = registry.workload(trial.workload)
-    if workload.content_hash != trial.workload_hash or trial.framework not in FRAMEWORKS:
+    if workload.content_hash != trial.workload_hash or trial.framework not in FRAMEWORKS.names:
         return ""
     size = workload.at(trial.suite)
     for name in ("target", "grid", "limits", "precision"):

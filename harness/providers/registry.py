@@ -1,9 +1,4 @@
-"""Workloads, suites and submissions by name: the one place where the harness looks them up.
-
-Outside packages add theirs through the entry-point groups `guided_descent.workloads` and
-`guided_descent.submissions`; each entry point names a package that holds `workload.toml` or
-`submission.py`.
-"""
+"""Workloads, suites and submissions by name: the one place where the harness looks them up."""
 
 from __future__ import annotations
 
@@ -11,19 +6,13 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-import submissions
-import workloads
 from harness.core.content import sha256_content
 from harness.core.errors import HarnessError, UnknownNameError
+from harness.providers.table import SUBMISSIONS, SUITES, WORKLOADS, WORKLOADS_ROOT
 from workloads.spec import Suite, SuiteWorkload, WorkloadSpec, read_toml
-
-WORKLOADS = Path(workloads.__file__).parent
-SUBMISSIONS = Path(submissions.__file__).parent
 
 
 @dataclass(frozen=True)
@@ -53,58 +42,62 @@ class Workload:
     def content_hash(self) -> str:
         """The hash of all that decides what the workload is: its folder and the shared code."""
         declarations = {"__init__.py", "spec.py"}  # how a file is read, not what it says
-        modules = [file for file in WORKLOADS.glob("*.py") if file.name not in declarations]
-        shared = [*(WORKLOADS / "data").glob("*.py"), *modules]
+        modules = [file for file in WORKLOADS_ROOT.glob("*.py") if file.name not in declarations]
+        shared = [*(WORKLOADS_ROOT / "data").glob("*.py"), *modules]
         own = [self.folder / "workload.toml", *self.folder.glob("*.py")]
         digest_own = sha256_content(self.folder, own)
-        return sha256_content(WORKLOADS, shared)[:32] + digest_own[:32]
+        return sha256_content(WORKLOADS_ROOT, shared)[:32] + digest_own[:32]
 
 
-def _folders(root: Path, marker: str, group: str) -> Mapping[str, tuple[str, Path]]:
-    found = {
-        file.parent.name: (f"{root.name}.{file.parent.name}", file.parent)
-        for file in root.glob(f"*/{marker}")
-    }
-    for entry in entry_points(group=group):
-        spec = find_spec(entry.value)
-        if spec is None or not spec.submodule_search_locations:
-            raise HarnessError(f"entry point '{entry.name}' of {group} names no package")
-        found[entry.name] = (entry.value, Path(spec.submodule_search_locations[0]))
-    return found
-
-
-@cache
 def workload_names() -> tuple[str, ...]:
     """All known workloads."""
-    return tuple(sorted(_folders(WORKLOADS, "workload.toml", "guided_descent.workloads")))
+    return WORKLOADS.names
 
 
 @cache
 def workload(name: str) -> Workload:
     """The workload of a name."""
-    known = _folders(WORKLOADS, "workload.toml", "guided_descent.workloads")
-    if name not in known:
-        raise UnknownNameError("workload", name, known)
-    package, folder = known[name]
-    return Workload(name, package, folder)
+    return Workload(name, WORKLOADS.entry(name).value, WORKLOADS.folder(name))
 
 
 @cache
 def submission_folders() -> Mapping[str, Path]:
     """The folder of every submission that ships or is installed, by name."""
-    known = _folders(SUBMISSIONS, "space.toml", "guided_descent.submissions")
-    return {name: folder for name, (_, folder) in sorted(known.items())}
+    return {name: SUBMISSIONS.folder(name) for name in SUBMISSIONS.names}
 
 
-@cache
+_suite_files = {file.stem: file for file in (WORKLOADS_ROOT / "suites").glob("*.toml")}
+"""Suites that are files, by name: those that ship, and those that the command line names."""
+
+
 def suite_names() -> tuple[str, ...]:
     """All known suites."""
-    return tuple(sorted(file.stem for file in (WORKLOADS / "suites").glob("*.toml")))
+    return tuple(sorted({*_suite_files, *SUITES.names}))
 
 
 @cache
 def suite(name: str) -> Suite:
     """The suite of a name."""
-    if name not in suite_names():
-        raise UnknownNameError("suite", name, suite_names())
-    return read_toml(WORKLOADS / "suites" / f"{name}.toml", Suite)
+    if name in _suite_files:
+        return read_toml(_suite_files[name], Suite)
+    if name not in SUITES.names:
+        raise UnknownNameError(
+            "suite", name, suite_names(), "or give the file of one: --suite FILE.toml"
+        )
+    return read_toml(SUITES.folder(name) / "suite.toml", Suite)
+
+
+def add_suite(file: Path) -> str:
+    """Make the suite of a file known to this process; returns its name.
+
+    Raises:
+        HarnessError: the file is missing or no suite, or its name is another suite's.
+    """
+    declared = read_toml(file, Suite)
+    if declared.name in suite_names() and suite(declared.name) != declared:
+        raise HarnessError(
+            f"{file}: key 'name' is '{declared.name}', which another suite has",
+            "give it a name of its own, under which workload.toml declares the sizes",
+        )
+    _suite_files[declared.name] = file
+    return declared.name

@@ -1,15 +1,15 @@
-"""One stream of events: into the log, onto TensorBoard, and to whoever watches."""
+"""One stream of events: into the log, into every sink, and to whoever watches."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from harness.record.log import EventLog
 from harness.record.schema import Author, ToldEvent, TrainingProgress, TrialEvent
-from harness.record.sinks.tensorboard import Board
+from harness.record.sinks.load import open_sinks
 from harness.record.store import EVENTS_FILE
 
 
@@ -21,8 +21,15 @@ class Observer(Protocol):
         ...
 
 
+class Silent:
+    """An observer that shows nothing."""
+
+    def event(self, event: ToldEvent) -> None:
+        """Let it pass."""
+
+
 class Recorder:
-    """Writes each event to the log and to TensorBoard, then tells the observer."""
+    """Writes each event to the log and to the sinks, then tells the observer."""
 
     def __init__(self, folder: Path, observer: Observer) -> None:
         self._folder = folder
@@ -30,11 +37,12 @@ class Recorder:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Keep log and board open for one attempt."""
-        with (
-            closing(EventLog(self._folder / EVENTS_FILE)) as self._log,
-            closing(Board(self._folder / "tensorboard")) as self._board,
-        ):
+        """Keep log and sinks open for one attempt."""
+        with ExitStack() as held:
+            self._log = held.enter_context(closing(EventLog(self._folder / EVENTS_FILE)))
+            self._sinks = open_sinks(self._folder)
+            for sink in self._sinks:
+                held.enter_context(closing(sink))
             yield
 
     def emit(self, event: TrialEvent) -> None:
@@ -51,5 +59,6 @@ class Recorder:
 
     def _write(self, event: TrialEvent, by: Author) -> None:
         self._log.append(event, by)
-        self._board.show(event)
+        for sink in self._sinks:
+            sink.show(event)
         self._observer.event(event)

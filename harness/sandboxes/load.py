@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from harness.core.errors import UnknownNameError
+from harness.providers.table import SANDBOXES
 from harness.sandboxes.base import Sandbox
-
-SANDBOXES = ("plain", "kernel")
 
 
 def sandbox(name: str) -> Sandbox:
-    """The sandbox of a name."""
-    if name == "plain":
-        from harness.sandboxes.plain import PlainSandbox
+    """The sandbox of a name.
 
-        return PlainSandbox()
-    if name == "kernel":
-        from harness.sandboxes.kernel.sandbox import KernelSandbox
-
-        return KernelSandbox()
-    raise UnknownNameError("sandbox", name, SANDBOXES)
+    Raises:
+        UnknownNameError: there is none.
+    """
+    made: Sandbox = SANDBOXES.load(name)()
+    return made

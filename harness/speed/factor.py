@@ -34,7 +34,7 @@ from harness.submission.resolution import resolve
 from workloads.spec import ReferenceSpeed
 
 if TYPE_CHECKING:
-    from harness.execution.body import RunOptions
+    from harness.execution.base import RunOptions
 
 VERSION = 1
 """Another version's measurements do not compare."""
@@ -123,10 +123,13 @@ def best_measurement(request: PlanRequest, options: RunOptions, say: Say) -> Mea
 def reference_speed(request: PlanRequest) -> ReferenceSpeed | None:
     """The declared speed of the suite's reference machine.
 
-    None where the workload declares none, or the request's device is of another kind.
+    None where the workload declares none, the request's device is of another kind, or the reference
+    is not written for the request's framework.
     """
     wanted = registry.suite(request.suite).hardware.device
     if request.device.partition(":")[0] != wanted:
+        return None
+    if request.framework not in resolve(REFERENCE).frameworks:
         return None
     return workload_at(replace(request, variant="base")).budget.reference
 

@@ -12,12 +12,13 @@ from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, trial_of, workload_at
 from harness.plan.trial import Trial, TrialBudget
 from harness.record.attempts import Attempt
+from harness.record.recorder import Silent
 from harness.record.tables import intervals, last_attempt
 from harness.submission.resolution import resolve
 from workloads.spec import Grid
 
 if TYPE_CHECKING:
-    from harness.execution.body import RunOptions
+    from harness.execution.base import RunOptions
 
 REFERENCE = "adamw"
 """The shipped submission that is timed, at its default point: a step costs the same at any."""
@@ -64,11 +65,9 @@ def measure(request: PlanRequest, options: RunOptions) -> Measurement:
     Raises:
         HarnessError: it ended in another way than at the end of its budget, or made too few steps.
     """
-    from harness.execution.body import prepare, run_trial
-    from harness.execution.pool import Silent
+    from harness.execution.trial import run_trial
 
     trial = reference_trial(request)
-    prepare(trial, options)
     with tempfile.TemporaryDirectory(prefix="guided-descent-speed-") as folder:
         store = Path(folder)
         run_trial(trial, store, replace(options, sandbox="plain"), Silent())

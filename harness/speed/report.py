@@ -14,16 +14,17 @@ from harness.machine.cores import allowed_cores, pinned, taken_cores, text
 from harness.machine.hardware import Hardware, hardware
 from harness.machine.host_monitor import accelerator, busy_fractions, throttle_count
 from harness.machine.readings import GpuState
-from harness.plan.plan import FRAMEWORKS, PlanRequest
+from harness.plan.plan import PlanRequest
 from harness.plan.trial import MachineSpeed
 from harness.providers import registry
 from harness.speed.factor import Say, measured_speed, reference_speed, remembered_speed
 from harness.speed.reference_training import REFERENCE
 from harness.submission.reference import Framework
+from harness.submission.resolution import resolve
 from workloads.spec import Suite
 
 if TYPE_CHECKING:
-    from harness.execution.body import RunOptions
+    from harness.execution.base import RunOptions
 
 LOOK_S = 1.0
 QUIET_SHARE = 0.05
@@ -94,7 +95,7 @@ def _speeds(
 ) -> dict[tuple[str, Framework], MachineSpeed]:
     """The speeds that are known, by workload and framework; measured anew if somebody listens."""
     found = {}
-    for framework, name in product(FRAMEWORKS, suite.workloads):
+    for framework, name in product(resolve(REFERENCE).frameworks, suite.workloads):
         request = PlanRequest(name, REFERENCE, suite.name, framework, device=device)
         if name not in registry.workload_names() or reference_speed(request) is None:
             continue
@@ -110,7 +111,7 @@ def _speed_rows(
 ) -> Iterator[tuple[str, str]]:
     if not speeds:
         yield "speed", "not measured yet; a run does it, or harness doctor --measure"
-    for framework in FRAMEWORKS:
+    for framework in resolve(REFERENCE).frameworks:
         shown = [
             f"{name} {1.0 / speed.step_s:,.4g} ({_budget_s(suite, name, speed):.4g} s)"
             for name in suite.workloads

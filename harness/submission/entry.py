@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Protocol, SupportsFloat, cast
 
 from harness.core.errors import HarnessError, UnknownNameError
-from harness.providers.registry import SUBMISSIONS
+from harness.providers.table import SUBMISSIONS_ROOT
 from harness.submission.interface import Hyperparameters, Problem, Stream
 from harness.submission.parametrisation import RULES
 from harness.submission.state import ArrayT
@@ -79,7 +79,7 @@ def submission_file(location: str, file_name: str) -> Path:
     Raises:
         HarnessError: there is no such folder or file, or the folder lacks the file.
     """
-    for path in (SUBMISSIONS.parent / location, Path(location).absolute()):
+    for path in (SUBMISSIONS_ROOT.parent / location, Path(location).absolute()):
         if path.is_dir():
             if not (path / file_name).is_file():
                 raise HarnessError(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from workloads.spec import Frozen
 
 Scalar = bool | int | float | str
 
-Framework = Literal["torch", "jax"]
+Framework = str
+"""The name of a framework among `harness.providers.table.FRAMEWORKS`."""
 
 
 class SubmissionRef(Frozen):

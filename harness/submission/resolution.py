@@ -11,13 +11,14 @@ from pathlib import Path
 from harness.core.canonical import sha256_files, sha256_json
 from harness.core.content import sha256_content
 from harness.core.errors import HarnessError, UnknownNameError
-from harness.providers.registry import SUBMISSIONS, submission_folders
+from harness.providers.registry import submission_folders
+from harness.providers.table import FRAMEWORKS, SUBMISSIONS_ROOT
 from harness.submission.reference import Framework, SubmissionRef
 from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space
 
 CONTENT_LIMIT_BYTES = 256 * 1024
-FRAMEWORK_FILES: dict[Framework, str] = {"torch": "submission.py", "jax": "submission_jax.py"}
-"""The file that a submission's folder holds for each framework."""
+UNMARKED: Framework = "torch"
+"""The framework whose file has no mark: `submission.py`, beside `submission_jax.py`."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ def resolve(text: str) -> Resolved:
     raise UnknownNameError("submission", text, submission_folders(), hint)
 
 
+def file_for(framework: Framework) -> str:
+    """The name of the file that a submission's folder holds for a framework."""
+    return "submission.py" if framework == UNMARKED else f"submission_{framework}.py"
+
+
 def locate(ref: SubmissionRef, framework: Framework) -> str:
     """Where a planned submission is on this machine: an absolute path, or `module:Class`.
 
@@ -93,7 +99,7 @@ def locate(ref: SubmissionRef, framework: Framework) -> str:
             f"submission '{ref.name}' has changed since the trial was planned",
             "plan it again: `harness run` with the same flags makes new trials",
         )
-    return str(SUBMISSIONS.parent / ref.location) if _is_shipped(ref) else found.ref.location
+    return str(SUBMISSIONS_ROOT.parent / ref.location) if _is_shipped(ref) else found.ref.location
 
 
 def text_hash(ref: SubmissionRef) -> str:
@@ -115,21 +121,21 @@ def _is_shipped(ref: SubmissionRef) -> bool:
 
 def _known(name: str, folder: Path) -> Resolved:
     found = _folder(folder, name)
-    if folder.parent != SUBMISSIONS:
+    if folder.parent != SUBMISSIONS_ROOT:
         return found
-    shared = [*SUBMISSIONS.glob("*.py"), *_files(SUBMISSIONS / "common")]
-    digest = found.ref.content_hash[:32] + sha256_content(SUBMISSIONS, shared)[:32]
-    location = folder.relative_to(SUBMISSIONS.parent).as_posix()
+    shared = [*SUBMISSIONS_ROOT.glob("*.py"), *_files(SUBMISSIONS_ROOT / "common")]
+    digest = found.ref.content_hash[:32] + sha256_content(SUBMISSIONS_ROOT, shared)[:32]
+    location = folder.relative_to(SUBMISSIONS_ROOT.parent).as_posix()
     ref = SubmissionRef(name=name, location=location, content_hash=digest)
-    text = found.files[:32] + sha256_files(SUBMISSIONS, shared)[:32]
+    text = found.files[:32] + sha256_files(SUBMISSIONS_ROOT, shared)[:32]
     return Resolved(ref, found.space, found.frameworks, text)
 
 
 def _folder(folder: Path, name: str = "") -> Resolved:
     files = _files(folder)
-    has: list[Framework] = [f for f, file in FRAMEWORK_FILES.items() if (folder / file).is_file()]
+    has = [name for name in FRAMEWORKS.names if (folder / file_for(name)).is_file()]
     if not has:
-        wanted = " or ".join(FRAMEWORK_FILES.values())
+        wanted = " or ".join(file_for(name) for name in FRAMEWORKS.names)
         raise HarnessError(f"{folder} holds no submission", f"it needs {wanted} and space.toml")
     space = read_space(folder / "space.toml")
     _check_declared(folder, space, has)
@@ -143,7 +149,7 @@ def _check_declared(folder: Path, space: Space, has: Iterable[Framework]) -> Non
         if framework not in has:
             raise HarnessError(
                 f"{folder / 'space.toml'}: key 'frameworks' names {framework}, "
-                f"but {FRAMEWORK_FILES[framework]} is missing",
+                f"but {file_for(framework)} is missing",
                 f"the folder has: {', '.join(has)}",
             )
 

@@ -8,9 +8,9 @@ import pytest
 
 from harness.calibration.declare import changed_text
 from harness.core.errors import HarnessError
-from harness.providers.registry import WORKLOADS
+from harness.providers.table import WORKLOADS_ROOT
 
-TEXT = (WORKLOADS / "mlp" / "workload.toml").read_text(encoding="utf-8")
+TEXT = (WORKLOADS_ROOT / "mlp" / "workload.toml").read_text(encoding="utf-8")
 
 
 def test_only_the_named_keys_change() -> None:

@@ -18,7 +18,7 @@ from harness.calibration.summary import (
 from harness.calibration.target import noise_of, target_of
 from harness.calibration.trials import TrialFactory, points_of
 from harness.core.errors import HarnessError
-from harness.execution.body import RunOptions
+from harness.execution.base import RunOptions
 from harness.plan.plan import PlanRequest
 from harness.providers.registry import workload
 from harness.record.store import record_paths

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from harness.calibration.summary import Summary, budget_of, read_summary
 from harness.calibration.target import Curve, Rule, noise_of, steps_to, target_of
 from harness.core.errors import HarnessError
-from harness.providers.registry import WORKLOADS, workload
+from harness.providers.registry import workload
+from harness.providers.table import WORKLOADS_ROOT
 from workloads.spec import ReferenceSpeed, Target
 
-SUMMARIES = sorted(WORKLOADS.glob("*/calibration/*.json"))
+SUMMARIES = sorted(WORKLOADS_ROOT.glob("*/calibration/*.json"))
 
 
 def rising(delay: int = 0, top: float = 0.6) -> Curve:

@@ -12,10 +12,11 @@ from pathlib import Path
 CODE = """
 import os, sys, time
 from pathlib import Path
-from harness.execution.pool import Pool
+from harness.display.endings import EndingsDisplay
+from harness.execution.pool import PoolExecutor
 
 if __name__ == "__main__":
-    with Pool(Path("."), 1, print) as pool:
+    with PoolExecutor(Path("."), EndingsDisplay(print)) as pool:
         print(pool._processes.submit(os.getpid).result(), flush=True)
         time.sleep(60)
 """

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.cli.app import main
-from harness.execution import local
+from harness.execution.local import LocalExecutor
 from harness.plan.trial import MachineSpeed
 from harness.speed import factor as speed
 from harness.speed import report as doctor
@@ -120,7 +120,7 @@ def test_arguments_that_fit_but_for_a_few(
     data: st.DataObject,
 ) -> None:
     monkeypatch.chdir(made.store.parent)
-    monkeypatch.setattr(local, "run_local", lambda *_: ())  # no trial starts
+    monkeypatch.setattr(LocalExecutor, "run", lambda *_: ())  # no trial starts
     monkeypatch.setattr(speed, "machine_speed", lambda *_: None)
     monkeypatch.setattr(doctor, "measured_speed", lambda *_: SPEED)
     Path("times.csv").write_text(TABLE)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.core.errors import HarnessError
 from harness.plan.rounds import draw_round, read_round
 from harness.plan.trial import TrialRecord
-from harness.providers.registry import WORKLOADS
+from harness.providers.table import WORKLOADS_ROOT
 from harness.record.log import EventLog, read_events
 from harness.record.store import read_record, write_record
 from harness.record.tables import results_frame
@@ -26,8 +26,8 @@ from .mutations import DEEP, FUZZ, Read, mutated, survives
 from .promptly import promptly
 
 TOML = {
-    Suite: WORKLOADS / "suites" / "quick.toml",
-    WorkloadSpec: WORKLOADS / "mlp" / "workload.toml",
+    Suite: WORKLOADS_ROOT / "suites" / "quick.toml",
+    WorkloadSpec: WORKLOADS_ROOT / "mlp" / "workload.toml",
     Space: IMPORT_PATH_SPACE,
 }
 

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
-from harness.execution import body
-from harness.execution.body import RunOptions, run_trial
+from harness.execution import attempt
+from harness.execution.base import RunOptions
+from harness.execution.resolved import resolve_trial
+from harness.execution.trial import run_trial
 from harness.frameworks.examples import Examples
 from harness.machine import host_monitor as conditions
 from harness.plan.plan import PlanRequest, plan
@@ -137,7 +139,7 @@ class Arena:
         self.elsewhere.mkdir()
         self.elsewhere.chmod(0o777)
         self.port = 0
-        monkeypatch.setattr(body, "sandbox", lambda name: self.box())
+        monkeypatch.setattr(attempt, "sandbox", lambda name: self.box())
         # neither the machine's speed nor exact metrics matter here; both take long
         monkeypatch.setattr(conditions, "speed_probe_s", lambda *_: 0.02)
         monkeypatch.setattr(Examples, "open", partial(_few_held_out, Examples.open))
@@ -179,7 +181,7 @@ class Arena:
         (place / "space.toml").write_text(SPACE)
         request = PlanRequest("mlp", "adamw", ruleset="self")
         seeds = plan(request).trials[0]
-        data = body.prepare(seeds, self.options)
+        data = resolve_trial(seeds, self.options).data
         facts = {
             "REFEREE": os.getpid(),
             "PORT": self.port,

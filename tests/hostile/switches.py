@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.execution import body
+from harness.execution import attempt, context
 from harness.frameworks.torch.evaluator import TorchEvaluator
 from harness.frameworks.torch.loss import CrossEntropy
 from harness.protocol.messages import Snapshot
@@ -97,11 +97,11 @@ def forged(arena: Arena) -> bool:
 
 def log_has_its_name(arena: Arena) -> None:
     """Open a worker's log in its trial's folder."""
-    arena.patch.setattr(body, "neutral_name", lambda log, _: nullcontext(log))
+    arena.patch.setattr(attempt, "neutral_name", lambda log, _: nullcontext(log))
 
 
 def tell_the_seed(arena: Arena) -> None:
-    arena.patch.setattr(body, "worker_seed", lambda instance: instance)
+    arena.patch.setattr(context, "worker_seed", lambda instance: instance)
 
 
 def weights_known_before(arena: Arena) -> None:
@@ -111,7 +111,7 @@ def weights_known_before(arena: Arena) -> None:
         random = np.random.default_rng(0)
         return {s.name: (0.05 * random.standard_normal(s.shape)).astype(np.float32) for s in specs}
 
-    arena.patch.setattr(body, "initial_parameters", known)
+    arena.patch.setattr(context, "initial_parameters", known)
 
 
 def load_off_the_clock(arena: Arena) -> None:
@@ -232,7 +232,7 @@ def one_scratch(arena: Arena) -> None:
     arena.without("mounts")
     folder = Path(tempfile.mkdtemp(dir=arena.folder))
     folder.chmod(0o777)
-    arena.patch.setattr(body, "new_scratch", lambda: _shared(folder))
+    arena.patch.setattr(attempt, "new_scratch", lambda: _shared(folder))
 
 
 @contextmanager
@@ -274,7 +274,7 @@ def only_the_parent_is_asked(arena: Arena) -> None:
 def clean_up_by_following(arena: Arena) -> None:
     """Clean the scratch up by deleting what its links lead to, too."""
     arena.plain()
-    arena.patch.setattr(body, "new_scratch", _followed)
+    arena.patch.setattr(attempt, "new_scratch", _followed)
 
 
 @contextmanager

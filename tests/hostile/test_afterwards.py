@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.execution import body
+from harness.execution import trial as execution
 from harness.record.ledger import Ledger
 from harness.record.log import read_events
 from harness.record.store import EVENTS_FILE
@@ -81,7 +81,7 @@ def test_a_trial_whose_worker_has_died_is_not_resumed(arena):
 
 
 def test_were_deaths_not_written_down_a_death_would_be_resumed(arena, monkeypatch):
-    monkeypatch.setattr(body, "result_of", lambda folder: None)
+    monkeypatch.setattr(execution, "result_of", lambda folder: None)
     monkeypatch.setattr(Ledger, "end_of", lambda ledger, identity: None)
     trial = arena.trial("exit_zero")
     arena.run_planned(trial)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.execution.body import RunOptions, run_trial
+from harness.execution.base import RunOptions
+from harness.execution.trial import run_trial
 from harness.frameworks.jax.device import JaxDevice
 from harness.frameworks.torch.device import TorchDevice
 from harness.plan.plan import PlanRequest, plan

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli.app import app
-from harness.execution.body import RunOptions
+from harness.execution.base import RunOptions
 from harness.machine.host_monitor import parse_accelerator, processor_times, reading
 from harness.machine.readings import GpuState, MachineReading, between, interference
 from harness.providers.registry import suite

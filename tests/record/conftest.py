@@ -78,7 +78,7 @@ class Made:
 
     def run(self) -> None:
         """Plan the trial and run what is missing of it, in the order of
-        `harness.execution.body`.
+        `harness.execution.attempt`.
         """
         write_plan([self.trial], self.store)
         events = read_events(self.log) if self.log.exists() else []

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from harness.execution.body import RunOptions, prepare
+from harness.execution.base import RunOptions
+from harness.execution.resolved import resolve_trial
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
 from harness.record.attempts import ended
@@ -60,7 +61,7 @@ class Lives:
         budget = planned.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
         target = planned.target.model_copy(update={"value": 2.0})
         trial = planned.model_copy(update={"budget": budget, "target": target, **changes})
-        prepare(trial, RunOptions(cache_dir=self.cache))
+        resolve_trial(trial, RunOptions(cache_dir=self.cache))
         return trial
 
     def begin(self, trial: Trial, store: Path) -> int:

@@ -13,9 +13,10 @@ import sys
 import traceback
 from pathlib import Path
 
-from harness.execution.body import RunOptions, run_trial
-from harness.execution.pool import Silent
+from harness.execution.base import RunOptions
+from harness.execution.trial import run_trial
 from harness.record.plan import write_plan
+from harness.record.recorder import Silent
 from harness.record.store import read_record
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.execution.body import RunOptions, run_trial
-from harness.execution.pool import Silent
+from harness.execution.base import RunOptions
+from harness.execution.trial import run_trial
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
 from harness.record.ledger import LEDGER_FILE
 from harness.record.plan import write_plan
+from harness.record.recorder import Silent
 from harness.record.store import EVENTS_FILE, TRIAL_FILE
 from harness.referee.checkpoint import CHECKPOINT_FILE, DRAFT_FILE
 from harness.verification.store import verify_store

@@ -2,7 +2,8 @@
 
 import pytest
 
-from harness.execution.body import RunOptions, run_trial
+from harness.execution.base import RunOptions
+from harness.execution.trial import run_trial
 from harness.plan.plan import PlanRequest, plan
 from harness.record.schema import ToldEvent
 from harness.record.tables import last_attempt

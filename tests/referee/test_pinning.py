@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from harness.execution.body import run_trial
+from harness.execution.trial import run_trial
 from harness.machine import cores
 from harness.machine.cores import allowed_cores, claimed
 from tests.recovery.conftest import worker_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.execution.body import RunOptions
+from harness.execution.base import RunOptions
 from harness.plan.plan import PlanRequest
 from harness.speed import reference_training
 from harness.speed.reference_training import measure

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.errors import HarnessError
-from harness.execution.body import RunOptions
+from harness.execution.base import RunOptions
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import MachineSpeed
 from harness.providers.registry import workload

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from harness.execution.body import RunOptions, run_trial
+from harness.execution.base import RunOptions
+from harness.execution.trial import run_trial
 from harness.plan.plan import PlanRequest, plan
 from harness.record.schema import CheckpointWritten, ToldEvent, Warm
 from harness.referee.checkpoint import DRAFT_FILE

@@ -15,7 +15,7 @@ from harness.core.errors import CannotWriteError
 from harness.record.schema import Evaluation, SnapshotTaken, TrialEvent
 
 
-class Board:
+class TensorBoard:
     """Turns snapshot and evaluation events into scalars over steps.
 
     Written at once and not by a thread of TensorBoard's, which would die with a traceback of its

@@ -1,0 +1,96 @@
+"""What the referee and the worker of one attempt begin with, made from a resolved trial."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+from harness.core.seeds import philox, worker_seed
+from harness.execution.resolved import ResolvedTrial
+from harness.frameworks.base import EvaluationBackend, Evaluator
+from harness.frameworks.examples import EvalConfig, Examples, Parameters
+from harness.frameworks.model_source import buffers_of, specs_of
+from harness.frameworks.order import Order
+from harness.machine.cores import Cores
+from harness.machine.host_monitor import reading
+from harness.protocol.messages import Hello
+from harness.referee.context import TrialContext
+from harness.referee.idle import IdleProbe
+from workloads.parameters import initial_buffers, initial_parameters
+
+PROBE_TARGETS = 1024
+"""How many targets the referee's probe looks at: of the first examples of the instance's order."""
+
+
+def context_of(
+    resolved: ResolvedTrial,
+    framework: EvaluationBackend,
+    threads: int,
+    cores: Cores | None,
+    *,
+    begun_s: float,
+) -> TrialContext:
+    """What the referee of an attempt needs.
+
+    Args:
+        resolved: the trial.
+        framework: evaluates snapshots and probes the device.
+        threads: CPU threads of one operation, the referee's and the worker's.
+        cores: how referee and worker are pinned; None if they are not.
+        begun_s: when the attempt began, by `time.monotonic`.
+    """
+    device = resolved.trial.device
+    return TrialContext(
+        hello=_hello(resolved, threads),
+        train_folder=resolved.data / "train",
+        parameters=_initial(resolved),
+        shapes=resolved.shapes,
+        evaluator=_evaluator(resolved, framework),
+        splits=tuple(resolved.held_out),
+        reading=partial(reading, device, threads, cores),
+        idle=IdleProbe.measured(framework.probe, device),
+        begun_s=begun_s,
+    )
+
+
+def _initial(resolved: ResolvedTrial) -> Parameters:
+    """The instance's initial parameters and buffers."""
+    weights, source = philox(resolved.trial.instance_seed, "weights"), resolved.source
+    buffers = initial_buffers(tuple(buffers_of(source).values()))
+    return initial_parameters(tuple(specs_of(source).values()), weights) | buffers
+
+
+def _evaluator(resolved: ResolvedTrial, framework: EvaluationBackend) -> Evaluator:
+    train, size = resolved.train, resolved.size
+    order = Order(worker_seed(resolved.trial.instance_seed), len(train.targets))
+    first = order.slice(0, min(PROBE_TARGETS // math.prod(train.targets.shape[1:]), order.examples))
+    probe = Examples(train.inputs[first], train.targets[first])
+    eval_config = EvalConfig(size.evaluation_batch, size.augmentation)
+    return framework.evaluator(resolved.source, resolved.held_out, probe, eval_config)
+
+
+def _hello(resolved: ResolvedTrial, threads: int) -> Hello:
+    trial, size, source, train = resolved.trial, resolved.size, resolved.source, resolved.train
+    return Hello(
+        framework=trial.framework,
+        device=trial.device,
+        threads=threads,
+        package=source.package,
+        sizes=source.sizes,
+        loss=source.loss,
+        precision=trial.precision,
+        batch_size=size.batch_size,
+        train_examples=len(train.targets),
+        input_shape=train.inputs.shape[1:],
+        input_dtype=str(train.inputs.dtype),
+        target_shape=train.targets.shape[1:],
+        classes=source.sizes["classes"],
+        compile=source.is_compiled,
+        augmentation=size.augmentation,
+        resident_gib=size.limits.resident_gib,
+        submission=resolved.submission,
+        hyperparameters=trial.point,
+        seed=worker_seed(trial.instance_seed),
+        budget_s=trial.budget.runtime_s,
+        budget_steps=trial.budget.steps,
+    )

@@ -1,0 +1,83 @@
+"""A trial with all that its names stand for on this machine, looked up once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+from harness.execution.base import RunOptions
+from harness.frameworks.examples import Examples, ModelSource
+from harness.frameworks.model_source import shapes_of
+from harness.plan.trial import Trial
+from harness.providers import registry
+from harness.submission.resolution import locate, text_hash
+from workloads.data.cache import prepared
+from workloads.spec import SuiteWorkload
+
+
+@dataclass(frozen=True)
+class ResolvedTrial:
+    """What a trial's names stand for: its workload, its submission, its data.
+
+    Args:
+        trial: the frozen value.
+        size: its workload at its suite's size.
+        source: what its model is built from.
+        data: the folder of the instance's splits.
+        submission: an absolute path, or `module:Class`.
+        submission_files: the hash of the submission's very bytes.
+    """
+
+    trial: Trial
+    size: SuiteWorkload
+    source: ModelSource
+    data: Path
+    submission: str
+    submission_files: str
+
+    @cached_property
+    def train(self) -> Examples:
+        """The training split, in memory or mapped."""
+        return Examples.open(self.data / "train", self.size.limits.resident_gib)
+
+    @cached_property
+    def held_out(self) -> dict[str, Examples]:
+        """The held-out splits that there are, by name."""
+        limit_gib = self.size.limits.resident_gib
+        folders = {name: self.data / name for name in ("validation", "test")}
+        return {n: Examples.open(f, limit_gib) for n, f in folders.items() if f.is_dir()}
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of what a snapshot holds: parameters, then buffers."""
+        return shapes_of(self.source)
+
+
+def resolve_trial(trial: Trial, options: RunOptions) -> ResolvedTrial:
+    """Look up what a trial names, and make its data unless they are made.
+
+    Raises:
+        HarnessError: workload or submission is gone, or not what it was when the trial was
+            planned; or the data cannot be made.
+    """
+    workload = registry.workload(trial.workload)
+    if workload.content_hash != trial.workload_hash:
+        raise HarnessError(
+            f"workload '{trial.workload}' has changed since the trial was planned",
+            "plan it again: `harness run` with another --out",
+        )
+    size = workload.at(trial.suite)
+    is_compiled = size.compile and trial.device.startswith("cuda")
+    sizes, loss = size.sizes_of(trial.variant), workload.spec.loss
+    return ResolvedTrial(
+        trial=trial,
+        size=size,
+        source=ModelSource(workload.package, sizes, loss, trial.precision, is_compiled),
+        data=prepared(
+            workload, trial.suite, trial.instance_seed, options.data_dir, options.cache_dir
+        ),
+        submission=locate(trial.submission, trial.framework),
+        submission_files=text_hash(trial.submission),
+    )

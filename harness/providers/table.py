@@ -1,0 +1,161 @@
+"""The one table of what a package outside can add; each kind has an entry-point group of its own.
+
+| group | its values name |
+|---|---|
+| `guided_descent.workloads` | a package that holds `workload.toml` |
+| `guided_descent.suites` | a package that holds `suite.toml` |
+| `guided_descent.submissions` | a package that holds `space.toml` |
+| `guided_descent.frameworks` | a `harness.frameworks.base.Backends` |
+| `guided_descent.sandboxes` | a class that is a `harness.sandboxes.base.Sandbox` |
+| `guided_descent.executors` | a `harness.execution.base.ExecutorFactory` |
+| `guided_descent.sinks` | a `harness.record.sinks.base.SinkFactory` |
+
+Nothing is imported to list names, and a package is never imported for its files alone: a submission
+is its author's code and runs in the worker only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import submissions
+import workloads
+from harness.core.errors import HarnessError, UnknownNameError
+
+WORKLOADS_ROOT = Path(workloads.__file__).parent
+SUBMISSIONS_ROOT = Path(submissions.__file__).parent
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of provider.
+
+    Args:
+        word: what one is called.
+        group: the entry points of outside packages.
+        shipped: names and values of those in this package, the values as entry points write them.
+    """
+
+    word: str
+    group: str
+    shipped: Mapping[str, str]
+
+    @cached_property
+    def known(self) -> Mapping[str, EntryPoint]:
+        """All that ship or are installed, by name.
+
+        Raises:
+            HarnessError: two have one name.
+        """
+        found = {name: self._shipped(name) for name in self.shipped}
+        for entry in sorted(entry_points(group=self.group)):
+            if entry.name in found:
+                raise HarnessError(
+                    f"entry point '{entry.name} = {entry.value}' of {self.group} has a name that "
+                    f"'{found[entry.name].value}' has already",
+                    "rename it in its package, or uninstall that package",
+                )
+            found[entry.name] = entry
+        return found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, those that ship first."""
+        return tuple(self.known)
+
+    def entry(self, name: str) -> EntryPoint:
+        """The entry point of a name.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        if name in self.shipped:
+            return self._shipped(name)
+        if name not in self.known:
+            raise UnknownNameError(self.word, name, self.known)
+        return self.known[name]
+
+    def load(self, name: str) -> Any:
+        """The object of a name, imported.
+
+        Raises:
+            UnknownNameError: no provider has that name.
+            HarnessError: an outside package's object cannot be imported.
+        """
+        entry = self.entry(name)
+        try:
+            return entry.load()
+        except (ImportError, AttributeError) as error:
+            if name in self.shipped:
+                raise
+            raise HarnessError(
+                f"entry point '{name} = {entry.value}' of {self.group} cannot be loaded: {error}",
+                "mend or uninstall its package",
+            ) from error
+
+    def folder(self, name: str) -> Path:
+        """The folder of the package of a name, which is not imported.
+
+        Raises:
+            UnknownNameError: no provider has that name.
+            HarnessError: its value names no package.
+        """
+        entry = self.entry(name)
+        spec = find_spec(entry.value)
+        if spec is None or not spec.submodule_search_locations:
+            raise HarnessError(
+                f"entry point '{name} = {entry.value}' of {self.group} is no package"
+            )
+        return Path(spec.submodule_search_locations[0])
+
+    def _shipped(self, name: str) -> EntryPoint:
+        return EntryPoint(name, self.shipped[name], self.group)
+
+
+def _packages(files: Iterable[Path]) -> dict[str, str]:
+    """The packages of the folders of files, by the folders' names."""
+    folders = [file.parent for file in files]
+    return {folder.name: f"{folder.parent.name}.{folder.name}" for folder in sorted(folders)}
+
+
+WORKLOADS = Kind(
+    "workload", "guided_descent.workloads", _packages(WORKLOADS_ROOT.glob("*/workload.toml"))
+)
+SUITES = Kind("suite", "guided_descent.suites", {})
+"""Those of other packages; see `registry.suite` for all."""
+SUBMISSIONS = Kind(
+    "submission", "guided_descent.submissions", _packages(SUBMISSIONS_ROOT.glob("*/space.toml"))
+)
+FRAMEWORKS = Kind(
+    "framework",
+    "guided_descent.frameworks",
+    {
+        "torch": "harness.frameworks.torch.backends:BACKENDS",
+        "jax": "harness.frameworks.jax.backends:BACKENDS",
+    },
+)
+SANDBOXES = Kind(
+    "sandbox",
+    "guided_descent.sandboxes",
+    {
+        "plain": "harness.sandboxes.plain:PlainSandbox",
+        "kernel": "harness.sandboxes.kernel.sandbox:KernelSandbox",
+    },
+)
+EXECUTORS = Kind(
+    "executor",
+    "guided_descent.executors",
+    {
+        "local": "harness.execution.local:LocalExecutor",
+        "pool": "harness.execution.pool:PoolExecutor",
+    },
+)
+SINKS = Kind(
+    "sink", "guided_descent.sinks", {"tensorboard": "harness.record.sinks.tensorboard:TensorBoard"}
+)
