@@ -10,7 +10,7 @@ Whitening its input makes a layer's progress independent of how its inputs are c
 F's gradient is taken at G_+ and on a batch of its own, so that the two do not share their noise.
 With P_G = I, and L Gaussian, this is KFAC's update.
 
-Source: Zhang et al. (2024a) and (2025), as the thesis states them (its section 3.4.2).
+Source: Zhang et al. (2024) and (2025), as the thesis states them (its section 3.4.2).
 
 Deviations: networks with more than two layers. G's part is played by every preconditioned layer but
 the output, F's by the output (a model whose output is tied to its embedding has no F, and draws one

@@ -7,7 +7,7 @@
     x <- x - eta (x - mu),   where gamma (x - mu) estimates -grad F(x, gamma)
     gamma <- gamma (1 + scoping)
 
-Source: Chaudhari et al. (2017a), Algorithm 1 and section 4; eta' = 0.1, alpha = 0.75, L = 20.
+Source: Chaudhari et al. (2017), Algorithm 1 and section 4; eta' = 0.1, alpha = 0.75, L = 20.
 
 Deviations: eta here is the paper's times gamma, as in the authors' code: with gamma near 1e-2 its
 step would otherwise be as small. The schedule multiplies eta. `langevin_momentum` adds Nesterov's
