@@ -116,7 +116,7 @@ def training_of(trial: Trial, options: RunOptions) -> Training:
     size, point = registry.workload(trial.workload).at(trial.suite), trial.point
     return Training(
         package=registry.workload(trial.workload).package,
-        folder=str(resolve_trial(trial, options) / "train"),
+        folder=str(resolve_trial(trial, options).data / "train"),
         sizes=size.sizes,
         batch_size=size.batch_size,
         horizon_steps=size.budget.horizon_steps,

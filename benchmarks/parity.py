@@ -124,11 +124,8 @@ def main() -> None:
         framework, workload = chosen.measure
         print(json.dumps(measure(framework, workload, chosen)))
         return
-    print(
-        f"{'ms a step':12}"
-        + "".join(f"{name:>10}" for name in FRAMEWORKS.shipped)
-        + "  torch / jax"
-    )
+    heads = "".join(f"{name:>10}" for name in FRAMEWORKS.shipped)
+    print(f"{'ms a step':12}{heads}  torch / jax")
     for workload in chosen.workloads or registry.suite(chosen.suite).workloads:
         rounds = [
             [in_own_process(framework, workload) for framework in FRAMEWORKS.shipped]

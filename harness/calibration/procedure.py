@@ -154,9 +154,8 @@ class Calibration:
         steps = round(effort.horizon_steps / HORIZON_SHARE)
         trials = registry.suite(self.request.suite).rulesets["external"].trials
         planned = self.factory.whole_studies(found, steps, effort.studies, trials)
-        bests = study_bests(
-            executors.shared.run(planned, self._shared), self.factory.size.target.direction
-        )
+        records = executors.shared.run(planned, self._shared)
+        bests = study_bests(records, self.factory.size.target.direction)
         self.say(f"{found.ref.name}: {len(bests)} whole studies, bests {bests}")
         return bests
 
