@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.calibration.summary import Summary
 from harness.core.errors import HarnessError
+from harness.core.files import write_whole
 from workloads.spec import ReferenceSpeed, WorkloadSpec, parse_toml
 
 Changes = dict[tuple[str, str], str]
@@ -57,7 +58,7 @@ def changed_text(text: str, changes: Changes, name: str) -> str:
 def write_changes(path: Path, changes: Changes) -> None:
     """Change a `workload.toml` in place."""
     changed = changed_text(path.read_text(encoding="utf-8"), changes, str(path))
-    path.write_text(changed, encoding="utf-8")
+    write_whole(path, changed)
 
 
 def changes_text(changes: Changes) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.calibration.target import Curve, Direction, Noise, Rule, steps_to
 from harness.core.errors import HarnessError
+from harness.core.files import write_whole
 from harness.submission.reference import Framework, Scalar
 from workloads.spec import Count, Frozen, Positive, ReferenceSpeed, Share, Target
 
@@ -129,8 +130,7 @@ def write_summary(path: Path, summary: Summary) -> None:
     """Write a summary as JSON, a list of numbers on one line."""
     text = json.dumps(summary.model_dump(mode="json"), indent=1)
     flat = re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(flat + "\n", encoding="utf-8")
+    write_whole(path, flat + "\n")
 
 
 def read_summary(path: Path) -> Summary:

@@ -1,4 +1,4 @@
-"""Files that are written in one piece or not at all."""
+"""Files that are written in one piece or not at all, and are on the disk then."""
 
 from __future__ import annotations
 
@@ -27,13 +27,26 @@ def write_whole(path: Path, text: str) -> None:
         ) from error
 
 
+def write_through(file: int | Path, content: bytes) -> None:
+    """Write a new file as far as the disk.
+
+    Args:
+        file: its place, or the descriptor of it opened, which is closed.
+        content: its bytes.
+
+    Raises:
+        OSError: the machine does not take it.
+    """
+    with os.fdopen(file, "wb") if isinstance(file, int) else file.open("wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
 def _replace(place: Path, text: str) -> None:
     draft = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        write_through(draft, text.encode("utf-8"))
         draft.replace(place)
     finally:
         draft.unlink(missing_ok=True)

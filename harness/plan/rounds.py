@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from harness.core.errors import HarnessError
+from harness.core.files import write_through
 from harness.core.seeds import commitment
 from workloads.spec import Frozen
 
@@ -122,10 +123,7 @@ def _create(path: Path, value: Round, mode: int) -> None:
     except OSError as error:
         raise _cannot_write(path, error) from error
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        write_through(descriptor, text.encode("utf-8"))
     except OSError as error:
         path.unlink()
         raise _cannot_write(path, error) from error

@@ -8,12 +8,12 @@ counts. Several processes may write: each holds the file's lock while it reads a
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.core.errors import HarnessError
+from harness.core.locks import lock
 from harness.plan.trial import Trial
 from harness.record.log import EventLog, Line, read_lines
 from harness.record.schema.ledger import (
@@ -102,14 +102,14 @@ class Ledger:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Appending does not touch a file that is only locked.
-            lock = self._path.open("ab")
+            file = self._path.open("ab")
         except OSError as error:
             raise HarnessError(
                 f"cannot write {self._path}: {error}",
                 "choose another folder with --out, or make this one writable",
             ) from error
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with file:
+            lock(file)
             log = EventLog(self._path)
             try:
                 yield log

@@ -9,9 +9,7 @@ STORE/<workload>/<submission>-<framework>/study_<s>/trial_<t>-<hash>/
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +17,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.core.errors import HarnessError
+from harness.core.files import write_whole
+from harness.core.locks import lock
 from harness.plan.trial import SCHEMA_VERSION, Result, Trial, TrialRecord
 from harness.record.attempts import final_end
 from harness.record.log import read_events
@@ -31,21 +31,9 @@ def write_record(folder: Path, record: TrialRecord) -> None:
     """Write `trial.json` in one piece or not at all.
 
     Raises:
-        HarnessError: the folder cannot be written.
+        CannotWriteError: the folder cannot be written.
     """
-    path, draft = folder / TRIAL_FILE, folder / f".{TRIAL_FILE}.{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(record_text(record))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        raise HarnessError(
-            f"cannot write {path}: {error}",
-            "free some space or choose another folder with --out, and run the same command again",
-        ) from error
+    write_whole(folder / TRIAL_FILE, record_text(record))
 
 
 def record_text(record: TrialRecord) -> str:
@@ -148,11 +136,9 @@ def locked(folder: Path) -> Iterator[None]:
             "choose another folder with --out, or make this one writable",
         ) from error
     with held as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not lock(file, wait=False):
             raise HarnessError(
                 f"another process is running the trial in {folder}",
                 "wait for it, or choose another folder with --out",
-            ) from error
+            )
         yield

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from harness.core.errors import CannotWriteError
+from harness.core.files import write_through
 from harness.plan.trial import Trial
 from harness.protocol.messages import Snapshot
 from harness.protocol.wire import STATE_PREFIX, Tensors, WireError
@@ -175,10 +175,7 @@ class Checkpoints:
         metadata = {"referee": position.model_dump_json(), "worker": state}
         content = save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, metadata)
         try:
-            with self._draft.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            write_through(self._draft, content)
         except OSError as error:
             raise _cannot_write(self._draft, error) from error
         self._since_s = position.timed_s

@@ -6,7 +6,6 @@ the next trial of the machine removes it.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -14,6 +13,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from harness.core.locks import lock
 
 PREFIX = "guided-descent-scratch-"
 YOUNG_S = 5.0
@@ -28,7 +29,7 @@ def scratch() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
         held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            fcntl.flock(held, fcntl.LOCK_EX)
+            lock(held)
             yield Path(folder)
         finally:
             os.close(held)
@@ -44,9 +45,6 @@ def _remove_left_over(folder: Path) -> None:
 def _is_held(path: Path) -> bool:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not lock(descriptor, wait=False)
     finally:
         os.close(descriptor)
-    return False

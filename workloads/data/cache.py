@@ -13,19 +13,19 @@ manifest all the same, it is made again. That is checked at each use: 0.1 s for 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
 from harness.core.canonical import sha256_json
 from harness.core.errors import HarnessError
+from harness.core.locks import lock
 from workloads.data.manifest import is_intact, write_manifest
 from workloads.data.paths import default_cache_dir
 from workloads.data.stamps import stamps
@@ -141,11 +141,9 @@ def _remove_left_overs(cache: Path) -> None:
     for left_over in cache.glob(f"*/{TEMPORARY}*"):
         digit = left_over.name.removeprefix(TEMPORARY)[:1]
         # Who makes a folder holds its lock, so one whose lock is free is nobody's.
-        with (
-            suppress(BlockingIOError),
-            _locked(cache, f"{left_over.parent.name}-{digit}", wait=False),
-        ):
-            _remove(left_over)
+        with _locked(cache, f"{left_over.parent.name}-{digit}", wait=False) as is_free:
+            if is_free:
+                _remove(left_over)
 
 
 def _key(content_hash: str, data: Data, instance_seed: str, files: tuple[Path, ...]) -> str:
@@ -176,13 +174,12 @@ def _make(make: Callable[[Path], None], place: Path) -> None:
 
 
 @contextmanager
-def _locked(cache: Path, name: str, wait: bool = True) -> Iterator[None]:
+def _locked(cache: Path, name: str, wait: bool = True) -> Iterator[bool]:
     # Sixteen locks a kind, not one a key: they are never deleted, for a lock that is deleted while
     # another process waits for it protects nothing.
     (cache / "locks").mkdir(parents=True, exist_ok=True)
     with (cache / "locks" / f"{name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        yield lock(file, wait=wait)
 
 
 @contextmanager
