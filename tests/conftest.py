@@ -29,6 +29,7 @@ SYSTEM = (
     "packaging/test_makefile.py",
     "recovery",
     "referee",
+    "runs",
     "sandboxes",
     "speed/test_reference_training.py",
     "worker/test_warm_up.py",

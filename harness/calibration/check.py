@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from harness.calibration.summary import Check
 from harness.execution.load import executor
-from harness.plan.plan import PlanRequest, plan
+from harness.plan.plan import PlanRequest
 from harness.plan.trial import TrialRecord
-from harness.record.plan import write_plan
-from harness.speed.factor import machine_speed
+from harness.runs.run import plan_here, run_plan
 
 if TYPE_CHECKING:
     from harness.display.base import Display
@@ -35,11 +34,8 @@ def check(
         display: shows the trials.
     """
     request = replace(request, studies=studies, round_seed=CHECK_SEED)
-    speed = machine_speed(request, options, store, display.note)
-    made = plan(replace(request, speed=speed))
-    write_plan(made.trials, store)
-    with executor("local", store, display) as local:
-        records = local.run(made.trials, options)
+    made = plan_here(request, options, store, display.note)
+    records = run_plan(made, store, options, executor("local", store, display))
     times = tuple(best_time(records, study) for study in range(1, studies + 1))
     return Check(
         framework=request.framework,

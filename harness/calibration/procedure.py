@@ -44,7 +44,7 @@ BASELINES = ("adamw", "nadamw", "nesterov", "heavy_ball")
 """The first one sets target and budget; all are reported against them."""
 RUNGS = ((0.25, 1.0), (0.5, 0.5), (1.0, 0.25))
 """Successive halving: the share of the horizon, and of the points that are tried so long."""
-TIMING_TRIALS, TIMING_STEPS = 3, 1000
+TIMING_TRIALS, TIMING_STEPS, TIMING_S = 3, 1000, 20.0
 """A median needs no more."""
 
 
@@ -223,7 +223,7 @@ class Calibration:
     def _reference_speed(self, executors: Executors) -> ReferenceSpeed:
         """The speed of reference training here: medians of several measurements."""
         numbers = range(1, TIMING_TRIALS + 1)
-        trials = [reference_trial(self.request, number) for number in numbers]
+        trials = [reference_trial(self.request, TIMING_S, number) for number in numbers]
         executors.alone.run(trials, self.options)
         logs = [last_attempt(self.store / trial.folder) for trial in trials]
         found = [measurement_of(log, self.request.workload) for log in logs]

@@ -65,11 +65,11 @@ def run(
     from harness.cli.machine import choose_device, interruptible, pick, run_options, said_on
     from harness.display.load import display_for
     from harness.execution.load import executor as executor_of
-    from harness.plan.plan import RULESETS, PlanRequest, plan
+    from harness.plan.plan import RULESETS, PlanRequest
     from harness.plan.rounds import seed_of
     from harness.providers.registry import suite as suite_of
     from harness.providers.table import FRAMEWORKS
-    from harness.speed.factor import machine_speed
+    from harness.runs.run import plan_here
 
     hardware = suite_of(suite).hardware
     chosen, remark = choose_device(device, suite_of(suite))
@@ -86,15 +86,12 @@ def run(
         trials=trials,
         budget_scale=budget_scale,
     )
-    plan(request)  # whatever is wrong with it is said before anything is measured
     options = run_options(sandbox, data_dir, threads, hardware.cores)
     options = replace(options, checkpoint_s=checkpoint_every)
     console, store = Console(), out or Path("runs") / suite
     place = executor_of(executor, store, display_for(console))
     with interruptible(store):
-        speed = machine_speed(request, options, store, said_on(console))
-    request = replace(request, speed=speed)
-    made = plan(request)
+        made = plan_here(request, options, store, said_on(console))
     _show_plan(console, request, made, (*filter(None, [remark]), *made.remarks))
     _run(console, made, store, options, place)
 
@@ -102,16 +99,16 @@ def run(
 def _run(console: Console, made: Plan, store: Path, options: RunOptions, place: Executor) -> None:
     from harness.cli.machine import interruptible
     from harness.display.results import missed, reasons, results_table
-    from harness.record.plan import unfinished, write_plan
+    from harness.record.plan import unfinished
+    from harness.runs.run import run_plan
 
-    write_plan(made.trials, store)
     missing = unfinished(made.trials, store)
     if not missing:
         console.print(f"Everything is done: {_counted(len(made.trials))} finished in {store}")
     elif len(missing) < len(made.trials):
         console.print(f"{_counted(len(made.trials) - len(missing))} done, {len(missing)} missing")
-    with interruptible(store), place:
-        records = place.run(made.trials, options)
+    with interruptible(store):
+        records = run_plan(made, store, options, place)
     console.print(results_table(records))
     for reason in (*filter(None, [missed(records)]), *reasons(records)):
         console.print(reason, style="yellow", highlight=False, markup=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import quantiles
@@ -22,13 +23,18 @@ if TYPE_CHECKING:
 
 REFERENCE = "adamw"
 """The shipped submission that is timed, at its default point: a step costs the same at any."""
-MEASURED_S = 5.0
+DURATIONS_S = (5.0, 20.0, 60.0)
+"""How long it trains; longer where steps are so slow that a shorter time has too few rounds."""
 ROUNDS = 20
 FEWEST_ROUNDS = 4
 STEADY = 0.25
 """The interquartile range of the rounds over their median on an idle machine, at most."""
 IDLE = 0.10
 """The fraction of the processors that other programs take on an idle machine, at most."""
+
+
+class TooFewRoundsError(HarnessError):
+    """Reference training was too short to be timed."""
 
 
 @dataclass(frozen=True)
@@ -63,25 +69,40 @@ def measure(request: PlanRequest, options: RunOptions) -> Measurement:
         options: the trials' threads and folders; the worker runs under the sandbox `plain`.
 
     Raises:
-        HarnessError: it ended in another way than at the end of its budget, or made too few steps.
+        HarnessError: it ended in another way than at the end of its budget, or made too few steps
+            even in the longest time.
     """
+    *shorter_s, longest_s = DURATIONS_S
+    for seconds in shorter_s:
+        with suppress(TooFewRoundsError):
+            return _measure(request, options, seconds)
+    return _measure(request, options, longest_s)
+
+
+def _measure(request: PlanRequest, options: RunOptions, seconds: float) -> Measurement:
     from harness.execution.trial import run_trial
 
-    trial = reference_trial(request)
+    trial = reference_trial(request, seconds)
     with tempfile.TemporaryDirectory(prefix="guided-descent-speed-") as folder:
         store = Path(folder)
         run_trial(trial, store, replace(options, sandbox="plain"), Silent())
         return measurement_of(last_attempt(store / trial.folder), request.workload)
 
 
-def reference_trial(request: PlanRequest, number: int = 1) -> Trial:
-    """Reference training as a trial, on the instance of the first study's trial of a number."""
+def reference_trial(request: PlanRequest, seconds: float, number: int = 1) -> Trial:
+    """Reference training as a trial of some seconds.
+
+    Args:
+        request: suite, workload, framework and device.
+        seconds: how long it trains.
+        number: it has the instance of the first study's trial of this number.
+    """
     request = replace(request, variant="base", ruleset="external", speed=None)
     reference = resolve(REFERENCE)
     point = dict(reference.space.default)
     trial = trial_of(request, workload_at(request), reference, point, (1, number))
     changes = {
-        "budget": TrialBudget(runtime_s=MEASURED_S),
+        "budget": TrialBudget(runtime_s=seconds),
         "stop_rule": "budget",
         "grid": Grid(share=1.0 / ROUNDS, evaluate_every=ROUNDS),
         "probes": False,
@@ -103,13 +124,14 @@ def measurement_of(attempt: Attempt | None, workload: str) -> Measurement:
             f"reference training on {workload} ended '{end.result.state}': {end.result.reason}",
             "budgets need its speed; `harness doctor --measure` tries it again",
         )
-    first, *rest = intervals(attempt)  # the first has the loading of the data in it
-    if len(rest) < FEWEST_ROUNDS:
-        raise HarnessError(
+    found = intervals(attempt)
+    if len(found) < 1 + FEWEST_ROUNDS:
+        raise TooFewRoundsError(
             f"reference training on {workload} made {end.result.steps} steps in "
-            f"{MEASURED_S:g} s, too few to time",
+            f"{end.result.timed_s:.0f} s, too few to time",
             "let this machine be idle, or run the workload on a faster one",
         )
+    first, *rest = found  # the first has the loading of the data in it
     low_s, step_s, high_s = quantiles([one.step_s for one in rest], n=4, method="inclusive")
     startup_s = max(0.0, first.seconds - first.steps * step_s)
     machine = end.machine_change

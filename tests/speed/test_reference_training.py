@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
 from harness.plan.plan import PlanRequest
 from harness.speed import reference_training
@@ -15,9 +16,20 @@ from harness.submission.reference import Framework
 def test_reference_training_times_its_steps(
     framework: Framework, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reference_training, "MEASURED_S", 3.0)
+    monkeypatch.setattr(reference_training, "DURATIONS_S", (3.0,))
     found = measure(PlanRequest("mlp", "adamw", framework=framework), RunOptions(threads=1))
     assert 1e-5 < found.step_s < 0.5
     assert 0.0 <= found.startup_s < 3.0
     assert found.spread >= 0.0
     assert 0.0 <= found.others <= 1.0
+
+
+def test_slow_steps_are_timed_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference_training, "DURATIONS_S", (0.02, 3.0))
+    assert measure(PlanRequest("mlp", "adamw"), RunOptions(threads=1)).step_s > 1e-5
+
+
+def test_steps_that_are_too_few_for_any_time_are_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference_training, "DURATIONS_S", (0.01, 0.02))
+    with pytest.raises(HarnessError, match="steps in 0 s, too few to time"):
+        measure(PlanRequest("mlp", "adamw"), RunOptions(threads=1))

@@ -1,0 +1,76 @@
+"""One benchmark run: plan with this machine's speed, write the plan down, run what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from harness.display.base import Display
+from harness.display.endings import EndingsDisplay
+from harness.execution.base import Executor, RunOptions
+from harness.execution.load import executor as executor_of
+from harness.plan.plan import Plan, PlanRequest, plan
+from harness.plan.trial import TrialRecord
+from harness.record.plan import write_plan
+from harness.speed.factor import machine_speed
+
+
+def plan_here(
+    request: PlanRequest, options: RunOptions, store: Path, say: Callable[[str], None]
+) -> Plan:
+    """The plan of a request, its budgets scaled by this machine's speed.
+
+    Args:
+        request: what is to be run; its speed is filled in.
+        options: the trials' threads and folders.
+        store: where their records will lie.
+        say: hears in a line that and why something is measured.
+
+    Raises:
+        HarnessError: as `plan` and `machine_speed`.
+    """
+    plan(request)  # whatever is wrong with it is said before anything is measured
+    return plan(replace(request, speed=machine_speed(request, options, store, say)))
+
+
+def run_plan(
+    made: Plan, store: Path, options: RunOptions, place: Executor
+) -> tuple[TrialRecord, ...]:
+    """Write a plan down and run those of its trials that have no finished record.
+
+    Raises:
+        HarnessError: the store cannot be written, or holds trials of another version.
+    """
+    write_plan(made.trials, store)
+    with place:
+        return place.run(made.trials, options)
+
+
+def run(
+    request: PlanRequest,
+    out: Path,
+    *,
+    options: RunOptions | None = None,
+    executor: str = "local",
+    display: Display | None = None,
+) -> tuple[TrialRecord, ...]:
+    """Run what a request asks for and return its records, as `harness run` does.
+
+    Re-running skips finished trials and resumes interrupted ones. The caller's main module must be
+    importable without side effects (`if __name__ == "__main__":`), as for `multiprocessing`.
+
+    Args:
+        request: workload, submission, suite, framework, ruleset, seed, device and counts.
+        out: the folder of the records.
+        options: sandbox, folders and threads; by default those of `RunOptions`.
+        executor: what places the trials.
+        display: hears of every trial; by default each ending is printed in a line.
+
+    Raises:
+        HarnessError: the request cannot be planned or run; the message says what to do.
+    """
+    options = options or RunOptions()
+    shown = display or EndingsDisplay(print)
+    made = plan_here(request, options, out, shown.note)
+    return run_plan(made, out, options, executor_of(executor, out, shown))
