@@ -103,16 +103,15 @@ def _budget_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
 def marks(frame: pd.DataFrame) -> tuple[str, ...]:
     """Stamps of what is no breach and must be seen: normalised trials, flagged, repeated ones.
 
-    The columns `normalised` (how), `interference` (what kind), `attempt` (its number), `resumed` (how
-    often), and `content_hash` with `files` (the submission, blind to prose and to the byte) may be
+    The columns `normalised` (how), `interference` (what kind), `attempt` (its number), `resumed`
+    (how often), and `content_hash` with `files` (the submission, blind to prose and to the byte) may be
     missing.
     """
     found = []
     if "normalised" in frame.columns:
         found += [f"normalised: {how}" for how in sorted(frame["normalised"].unique()) if how]
-    if "interference" in frame.columns and (
-        count := int(frame["interference"].fillna("").ne("").sum())
-    ):
+    flagged = frame["interference"].fillna("").ne("") if "interference" in frame.columns else None
+    if flagged is not None and (count := int(flagged.sum())):
         found.append(f"flagged: the machine changed around {count} of {len(frame)} trials")
     if "attempt" in frame.columns and (count := int(frame["attempt"].gt(1).sum())):
         found.append(f"repeated: {count} of {len(frame)} trials were begun more than once")

@@ -76,7 +76,7 @@ class Limits(Frozen):
     resident_gib: Positive = 4.0
     """A split larger than this stays memory-mapped; batches are then gathered on the host."""
     drift: Share = 0.25
-    """How much the machine may change around a trial before the trial is stamped as disturbed."""
+    """How much the machine may change around a trial before the trial is flagged."""
 
 
 class Data(Frozen):
