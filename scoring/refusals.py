@@ -104,8 +104,8 @@ def marks(frame: pd.DataFrame) -> tuple[str, ...]:
     """Stamps of what is no breach and must be seen: normalised trials, flagged, repeated ones.
 
     The columns `normalised` (how), `interference` (what kind), `attempt` (its number), `resumed`
-    (how often), and `content_hash` with `files` (the submission, blind to prose and to the byte) may be
-    missing.
+    (how often), and `content_hash` with `files` (the submission, blind to prose and to the byte)
+    may be missing.
     """
     found = []
     if "normalised" in frame.columns:
