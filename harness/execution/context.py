@@ -84,7 +84,6 @@ def _hello(resolved: ResolvedTrial, threads: int) -> Hello:
         input_shape=train.inputs.shape[1:],
         input_dtype=str(train.inputs.dtype),
         target_shape=train.targets.shape[1:],
-        classes=source.sizes["classes"],
         compile=source.is_compiled,
         augmentation=size.augmentation,
         resident_gib=size.limits.resident_gib,
