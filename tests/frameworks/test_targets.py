@@ -72,6 +72,19 @@ def test_gradients_are_those_of_the_squared_error(torch_kit: Kit, jax_kit: Kit) 
         np.testing.assert_allclose(value.grad, gradients[name], rtol=1e-4, atol=1e-6)
 
 
+def test_captures_can_be_taken_for_sampled_real_targets(jax_kit: Kit) -> None:
+    kit = Kit("jax", REGRESSION)
+    batch = kit.backend.stream(real_examples(200), Order(SEED, 200), 32).next()
+    start, key = kit.problem.parameters, kit.problem.key
+    mine, gradients, _ = kit.problem.captured(start, batch, random=key)
+    targets = kit.problem.loss.sample_targets(mine.logits, key)
+    _, wanted = kit.problem.value_and_grad(start, batch._replace(targets=targets))
+    value = kit.problem.loss.value(mine.logits, batch.targets)
+    assert float(mine.loss) == pytest.approx(float(value), rel=1e-6)
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(gradient, wanted[name], rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_targets_of_another_type_are_refused(framework: str) -> None:
     reals = real_examples(100)
