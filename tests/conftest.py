@@ -33,6 +33,7 @@ SYSTEM = (
     "sandboxes",
     "speed/test_reference_training.py",
     "worker/test_warm_up.py",
+    "workloads/test_outside.py",
 )
 """Folders and files whose tests start processes or time the machine."""
 

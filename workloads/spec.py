@@ -10,10 +10,19 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 
 from harness.core.content import refuse_long_names
 from harness.core.errors import HarnessError
+from workloads.losses import LOSSES, known_loss
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -102,10 +111,12 @@ class Augmentation(Frozen):
 class SuiteWorkload(Frozen):
     """A workload at the size of one suite."""
 
-    data: Data
+    data: Data | None = None
+    """None: the loss is a function of the parameters alone, see `workloads.data.no_data`."""
     sizes: Sizes
-    batch_size: Count
-    train_examples: Count
+    batch_size: Count = 1
+    """To be given where there are data, as is `train_examples`."""
+    train_examples: Count = 1
     evaluation_batch: Count = 4096
     """How many held-out examples the referee passes at once."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -123,14 +134,49 @@ class SuiteWorkload(Frozen):
         """The sizes of the base (`base`) or of a held-out variant."""
         return self.sizes | (self.variants[variant] if variant != "base" else {})
 
+    @model_validator(mode="after")
+    def _says_how_data_are_used(self) -> Self:
+        for key in ("batch_size", "train_examples"):
+            if self.data is not None and key not in self.model_fields_set:
+                raise ValueError(f"key '{key}' is missing")
+        for key in ("batch_size", "train_examples", "augmentation"):
+            if self.data is None and key in self.model_fields_set:
+                raise ValueError(f"key '{key}' is not allowed without data; leave it out")
+        return self
+
 
 class WorkloadSpec(Frozen):
     """One `workload.toml`."""
 
     name: str
     summary: str
-    loss: Literal["cross_entropy"]
+    loss: Annotated[str, AfterValidator(known_loss)]
+    """One of `workloads.losses.LOSSES`."""
     suites: dict[str, SuiteWorkload]
+
+    @model_validator(mode="after")
+    def _suites_fit_the_loss(self) -> Self:
+        spec = LOSSES[self.loss]
+        for name, size in self.suites.items():
+            if (metric := size.target.metric) not in spec.metrics:
+                raise ValueError(
+                    f"key 'suites.{name}.target.metric' is '{metric}', which loss {self.loss} "
+                    f"does not offer; it offers: {', '.join(spec.metrics)}"
+                )
+            if spec.targets == "classes":
+                _require_classes(f"suites.{name}", size, self.loss)
+        return self
+
+
+def _require_classes(place: str, size: SuiteWorkload, loss: str) -> None:
+    if size.data is None:
+        raise ValueError(f"key '{place}.data' is missing: loss {loss} has classes as targets")
+    classes = size.sizes.get("classes")
+    if not isinstance(classes, int) or classes < 1:
+        raise ValueError(
+            f"key '{place}.sizes.classes' is {classes!r}; loss {loss} wants the number of "
+            "classes, an integer of at least 1"
+        )
 
 
 class Ruleset(Frozen):
@@ -199,9 +245,19 @@ def parse_toml(text: str, name: str, kind: type[FrozenT]) -> FrozenT:
 
 def _first_problem(error: ValidationError, kind: type[Frozen]) -> str:
     first = error.errors()[0]
+    if first["type"] == "value_error":
+        return _own_problem(first)
     key = ".".join(str(part) for part in first["loc"]) or kind.__name__
     if first["type"] == "extra_forbidden":
         return f"key '{key}' is not known"
     if first["type"] == "missing":
         return f"key '{key}' is missing"
     return f"key '{key}' is {first['input']!r}: {first['msg']}"
+
+
+def _own_problem(error: ErrorDetails) -> str:
+    """What a validator of this file says, behind the key that it is about."""
+    said, place = str(error["ctx"]["error"]), ".".join(str(part) for part in error["loc"])
+    if isinstance(error["input"], Frozen | dict):  # a whole table: not to be repeated
+        return f"{place}: {said}" if place else said
+    return f"key '{place}' is {error['input']!r}: {said}"

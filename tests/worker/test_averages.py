@@ -36,7 +36,7 @@ Arrays = dict[str, np.ndarray]
 
 def hello(framework: Framework, point: dict[str, Any]) -> Hello:
     shapes: dict[str, Any] = {"input_shape": (3, 8, 8), "input_dtype": "uint8", "target_shape": ()}
-    source = {"package": SOURCE.package, "sizes": SIZES, "loss": SOURCE.loss, "classes": 3}
+    source = {"package": SOURCE.package, "sizes": SIZES, "loss": SOURCE.loss}
     budget = {"budget_s": 600.0, "budget_steps": STEPS, "resident_gib": 1.0, "seed": SEED}
     return Hello(
         framework=framework, device="cpu", threads=1, precision="float32", compile=False,

@@ -26,6 +26,7 @@ from typing import Protocol
 from harness.core.canonical import sha256_json
 from harness.core.errors import HarnessError
 from harness.core.locks import lock
+from workloads.data import no_data
 from workloads.data.manifest import is_intact, write_manifest
 from workloads.data.paths import default_cache_dir
 from workloads.data.stamps import stamps
@@ -53,7 +54,7 @@ class Preparable(Protocol):
         ...
 
     def module(self, name: str) -> ModuleType:
-        """One of its modules; `data` has `prepare` and `source_files`."""
+        """One of its modules; `data`, where it has data, has `prepare` and `source_files`."""
         ...
 
 
@@ -80,7 +81,7 @@ def prepared(
     """
     cache = (cache_dir if cache_dir is not None else default_cache_dir()).absolute()
     data = workload.at(suite).data
-    module = workload.module("data")
+    module = no_data if data is None else workload.module("data")
     with _reading():
         files = module.source_files(data, data_dir)
         key = _key(workload.content_hash, data, instance_seed, files)
@@ -146,12 +147,12 @@ def _remove_left_overs(cache: Path) -> None:
                 _remove(left_over)
 
 
-def _key(content_hash: str, data: Data, instance_seed: str, files: tuple[Path, ...]) -> str:
+def _key(content_hash: str, data: Data | None, instance_seed: str, files: tuple[Path, ...]) -> str:
     return sha256_json(
         {
             "format": FORMAT_VERSION,
             "workload": content_hash,
-            "data": data.model_dump(mode="json"),
+            "data": data and data.model_dump(mode="json"),
             "instance_seed": instance_seed,
             "files": stamps(files),
         }

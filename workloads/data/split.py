@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 
 def write_split(
-    folder: Path, split: str, inputs: npt.NDArray[Any], targets: npt.NDArray[np.integer[Any]]
+    folder: Path, split: str, inputs: npt.NDArray[Any], targets: npt.NDArray[Any]
 ) -> None:
     """Write a split in the form that the referee maps: C-contiguous, every dtype as it is given.
 
@@ -18,7 +18,7 @@ def write_split(
         folder: the instance's folder.
         split: `train`, `validation` or `test`.
         inputs: (examples, ...).
-        targets: (examples, ...), integers.
+        targets: (examples, ...), of the type that the workload's loss wants.
     """
     place = folder / split
     place.mkdir(parents=True, exist_ok=True)
