@@ -187,3 +187,5 @@ class Backends(Generic[ArrayT]):
 
     evaluation: Callable[[str, int], EvaluationBackend]
     training: Callable[[str, int], TrainingBackend[ArrayT]]
+    preloads: tuple[str, ...] = ()
+    """Slow modules that submissions import; the parent of workers has them ready."""
