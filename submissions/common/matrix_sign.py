@@ -37,7 +37,7 @@ FEW, MANY = 128, 512
 WIDE = 1.5
 """Aspect ratio from which iterating on the short dimension is less work."""
 ALONE, HALF_BLOCK = 2, 2
-"""In half precision, the first iterations run on X, and how many of the others run at once."""
+"""In half precision: number of first iterations run on X, and of later ones run at once."""
 
 
 def newton_schulz(

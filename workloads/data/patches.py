@@ -85,7 +85,7 @@ class PatchGenerator:
     settings: PatchSettings
 
     def sample(self, split: str, count: int) -> Sample:
-        """Draw one split, images (count, 3, 16, 16); shorter samples are prefixes of longer ones."""
+        """Draw one split, images (count, 3, 16, 16); a shorter one is a prefix of a longer one."""
         latents, words = self._draw(split, count)
         labels = _below(words[:, 0], CLASSES)
         images = np.empty((count, CHANNELS, SIDE, SIDE), dtype=np.uint8)
