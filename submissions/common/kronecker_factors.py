@@ -13,8 +13,8 @@ its input, with a 1 appended if there is a bias. With R locations in total and B
 
 with abar_n the mean and gsum_n the sum over an example's locations. For a convolution a_nt is the
 patch under the kernel; `expand` is then KFC (Grosse and Martens, 2016) up to a factor that moves
-from one side to the other. A recurrent layer is tied over its time steps, which `expand` takes as
-independent, the first of the approximations of Martens et al. (2018).
+from one factor to the other. A recurrent layer shares its weight over time steps, which `expand`
+treats as independent, the first of the approximations of Martens et al. (2018).
 
 Sources: Martens and Grosse (2015); Eschenhagen et al. (2023) for weight sharing.
 """
