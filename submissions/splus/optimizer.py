@@ -1,4 +1,4 @@
-"""The optimizer of `submission.py`; see there for the update, its source and the deviations."""
+"""The optimizer behind `submission.py`, which states the update, its source and the deviations."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class SPlus(GroupwiseOptimizer):
     """SPlus for parameters of any shape.
 
     Args:
-        parameters: which parameters.
-        lr: eta.
-        weight_decay: lambda.
-        betas: beta1 and beta2.
-        average_beta: alpha.
+        parameters: the parameters to optimise.
+        lr: learning rate (eta).
+        weight_decay: weight decay coefficient (lambda).
+        betas: decay rates of the momentum and of the factors (beta1, beta2).
+        average_beta: decay rate of the weight average (alpha).
         form: one of `FORMS`.
-        vector_scale: s for parameters of one axis.
-        refresh_every: T_prec.
-        max_side: a longer side keeps the identity as its basis.
-        products: the precision of projections: a dtype's name, or `auto`.
+        vector_scale: learning-rate multiplier of one-dimensional parameters (s).
+        refresh_every: steps between refreshes of a basis (T_prec).
+        max_side: longest dimension with a basis; longer ones keep the identity.
+        products: dtype name for the projections, or `auto`.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class SPlus(GroupwiseOptimizer):
         super().__init__(parameters, defaults | {"step": 0})
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group."""
+        """Update the parameters of one group."""
         live = [parameter for parameter in group["params"] if parameter.grad is not None]
         for parameter in live:
             state = self._state(parameter, group)
@@ -91,7 +91,7 @@ class SPlus(GroupwiseOptimizer):
 
     @torch.no_grad()
     def eval(self) -> None:
-        """Put the average into the parameters, until `train`."""
+        """Replace the parameters by their average until `train` is called."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 state = self.state[parameter]
@@ -102,7 +102,7 @@ class SPlus(GroupwiseOptimizer):
 
     @torch.no_grad()
     def train(self) -> None:
-        """Put the trained values back into the parameters."""
+        """Restore the trained parameters."""
         for parameter, value in self._trained.items():
             parameter.copy_(value)
         self._trained.clear()
@@ -111,7 +111,7 @@ class SPlus(GroupwiseOptimizer):
 def _direction(
     parameter: torch.Tensor, state: State, group: dict[str, Any]
 ) -> tuple[torch.Tensor, float]:
-    """A bounded direction and the factor s on its rate; the factors take the gradient in."""
+    """Update the moments and return the bounded direction and its learning-rate multiplier s."""
     gradient, (beta1, beta2) = parameter.grad, group["betas"]
     assert gradient is not None
     if group["form"] == "thesis":
@@ -124,7 +124,7 @@ def _direction(
     matrix = gradient.flatten(1)
     accumulate(state, matrix, beta2)
     dtype = product_dtype(matrix.device, group["products"])
-    # signs are exact in any precision, so that nothing is cast between the two rotations
+    # signs are exact in any precision, so nothing is cast between the two rotations
     signs = project(state, state["momentum"].flatten(1).to(dtype), dtype).sign()
     direction = project_back(state, signs, dtype)
     return direction.to(matrix.dtype), 2.0 / sum(matrix.shape)
