@@ -37,7 +37,7 @@ POLISH = (1.875, -1.25, 0.375)
 MATRICES = (Role.HIDDEN_MATRIX, Role.OUTPUT, Role.CONVOLUTION)
 
 
-def polar(stack: Tensor, steps: int = 4, polish: int = 0, products: str = "auto") -> Tensor:
+def polar(stack: Tensor, steps: int = 4, polish: int = 0, matmul_dtype: str = "auto") -> Tensor:
     """The polar factor U V^T of every matrix U S V^T of a stack.
 
     Args:
@@ -46,9 +46,9 @@ def polar(stack: Tensor, steps: int = 4, polish: int = 0, products: str = "auto"
             the largest into [0.65, 1.2].
         polish: further iterations, in the stack's own precision, that bring them to 1: one leaves
             an error of 0.05, two of 3e-4.
-        products: dtype name for the first iterations, or `auto`.
+        matmul_dtype: dtype name for the first iterations, or `auto`.
     """
-    dtype = product_dtype(stack.device, products)
+    dtype = product_dtype(stack.device, matmul_dtype)
     x = newton_schulz(stack, steps, dtype=dtype).to(stack.dtype)
     a, b, c = POLISH
     is_tall = x.shape[-2] > x.shape[-1]
@@ -66,7 +66,7 @@ def duals(
     *,
     kernels: str = "reshaped",
     polish: int = 0,
-    products: str = "auto",
+    matmul_dtype: str = "auto",
 ) -> list[Tensor]:
     """Map every value to its dual under its role's norm; matrices of equal shape share a call.
 
@@ -76,7 +76,7 @@ def duals(
         splits: each parameter's splits, as in `ParameterSpec`.
         kernels: one of `KERNELS`.
         polish: as for `polar`.
-        products: as for `polar`.
+        matmul_dtype: as for `polar`.
     """
     if kernels not in KERNELS:
         raise UnknownNameError("kernels", kernels, KERNELS)
@@ -84,7 +84,7 @@ def duals(
         _matrices(value, split, kernels) if Role(role) in MATRICES else []
         for value, role, split in zip(values, roles, splits, strict=True)
     ]
-    sign = partial(polar, polish=polish, products=products)
+    sign = partial(polar, polish=polish, matmul_dtype=matmul_dtype)
     signs = iter(batched(sign, [matrix for part in parts for matrix in part]))
     found = []
     for value, role, part in zip(values, roles, parts, strict=True):

@@ -151,19 +151,19 @@ def damped_inverse(factor: torch.Tensor, damping: torch.Tensor) -> torch.Tensor:
 
 
 def preconditionable(
-    layers: Sequence[LayerSpec], specs: Mapping[str, ParameterSpec], max_side: int
+    layers: Sequence[LayerSpec], specs: Mapping[str, ParameterSpec], max_dim: int
 ) -> list[LayerSpec]:
-    """Layers that get factors: no embeddings, shared weights or dimensions above `max_side`.
+    """Layers that get factors: no embeddings, shared weights or dimensions above `max_dim`.
 
     Args:
         layers: the model's layers.
         specs: specs of all parameters, by name.
-        max_side: longest dimension that a factor may have, counting in + 1 for the input.
+        max_dim: longest dimension that a factor may have, counting in + 1 for the input.
     """
     owners = [layer.weight for layer in layers]
 
     def fits(spec: ParameterSpec) -> bool:
-        return max(spec.shape[0], math.prod(spec.shape[1:]) + 1) <= max_side
+        return max(spec.shape[0], math.prod(spec.shape[1:]) + 1) <= max_dim
 
     return [
         layer

@@ -79,7 +79,7 @@ class LayerwiseSubmission(ABC):
     """KFAC's training loop; related methods implement the four abstract methods.
 
     Hyperparameters: `learning_rate`, `momentum`, `weight_decay`, `trust` (kappa), `fisher` (one of
-    `FISHERS`), `observe_every`, `refresh_every`, `max_side`; those of the schedule; and those of
+    `FISHERS`), `observe_every`, `refresh_every`, `max_dim`; those of the schedule; and those of
     `optimizers.adamw` for parameters outside the preconditioned layers. The optional `clip` bounds
     the gradient norm before preconditioning; statistics use unclipped gradients.
     """
@@ -110,7 +110,7 @@ class LayerwiseSubmission(ABC):
         self.problem, self.point = problem, hyperparameters
         self.clip = bound_of(hyperparameters)
         self.schedule = schedules.from_hyperparameters(hyperparameters)
-        chosen = preconditionable(problem.layers, problem.specs, hyperparameters["max_side"])
+        chosen = preconditionable(problem.layers, problem.specs, hyperparameters["max_dim"])
         scaled = scalings(problem.specs, hyperparameters)
         self.layers = [
             Layer(spec, problem.parameters, scaled.get(spec.weight, Scaling()).damping)

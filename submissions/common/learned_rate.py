@@ -52,7 +52,7 @@ class LearnedRate(GroupwiseOptimizer):
         """Update the parameters from their moments."""
 
     @abstractmethod
-    def way(
+    def displacement(
         self, group: dict[str, Any], parameters: list[torch.Tensor], total: list[torch.Tensor]
     ) -> list[torch.Tensor]:
         """The displacement, as new tensors; called before the moments are updated."""
@@ -78,8 +78,8 @@ class LearnedRate(GroupwiseOptimizer):
         for _, parameters in parts:
             first, second, total = state_lists(self.state, parameters, ("first", "second", "sum"))
             gradients = [p.grad for p in parameters if p.grad is not None]
-            way = self.way(group, parameters, total)
-            pairs = zip(way, gradients, strict=True)
+            moved = self.displacement(group, parameters, total)
+            pairs = zip(moved, gradients, strict=True)
             correlations += [torch.dot(w.flatten(), g.flatten()) for w, g in pairs]
             torch._foreach_mul_(first, beta1)
             torch._foreach_add_(first, gradients, alpha=weights.first)

@@ -19,11 +19,11 @@ def move(
         parameter: a parameter with two or more dimensions.
         state: see `two_sided`; `step`, `momentum` and `second` are updated.
         gradient: the gradient as a matrix (rows, columns).
-        group: `lr`, `weight_decay`, `betas`, `eps` and `products`.
+        group: `lr`, `weight_decay`, `betas`, `eps` and `matmul_dtype`.
     """
     beta1, beta2 = group["betas"]
     state["step"] += 1
-    dtype = product_dtype(gradient.device, group["products"])
+    dtype = product_dtype(gradient.device, group["matmul_dtype"])
     rotated = project(state, gradient, dtype)
     state["momentum"].lerp_(rotated, 1 - beta1)
     state["second"].mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)

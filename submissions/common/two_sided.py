@@ -17,10 +17,10 @@ State = dict[str, Any]
 SIDES = ("left", "right")
 
 
-def start_factors(state: State, matrix: torch.Tensor, max_side: int) -> None:
-    """Initialise factors to zero for the dimensions of a matrix of at most `max_side`."""
+def start_factors(state: State, matrix: torch.Tensor, max_dim: int) -> None:
+    """Initialise factors to zero for the dimensions of a matrix of at most `max_dim`."""
     for side, size in zip(SIDES, matrix.shape, strict=True):
-        if size <= max_side:
+        if size <= max_dim:
             dtype = torch.promote_types(matrix.dtype, torch.float32)
             state[side] = matrix.new_zeros(size, size, dtype=dtype)
 

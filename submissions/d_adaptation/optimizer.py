@@ -57,7 +57,7 @@ class DAdaptAdam(LearnedRate):
         group["estimate"] = max(estimate, min(found, estimate * group["growth"]))
         return True
 
-    def way(
+    def displacement(
         self, group: dict[str, Any], parameters: list[torch.Tensor], total: list[torch.Tensor]
     ) -> list[torch.Tensor]:
         """s_k / sqrt(v_k)."""

@@ -19,7 +19,7 @@ weight on a constant input. Q and P are moving averages over batches (a batch ca
 layer's width), damped by `damping` times their mean eigenvalue, for F as well. `momentum`
 accumulates steps; the source has 0. A step's norm is at most `trust` times its weight's, unless
 that is zero: where inputs are tiny, as in a recurrent layer at the start, their inverse covariance
-is huge. All other parameters, and layers with a dimension above `max_side`, use AdamW.
+is huge. All other parameters, and layers with a dimension above `max_dim`, use AdamW.
 
 Loss at the defaults compared with `sgd` after the same number of steps: lower on `rnn` (80 steps),
 higher on `mlp` (by 0.14 after 600), `lm` (by 0.26 after 150) and `resnet` (by 0.15 after 218
@@ -60,11 +60,11 @@ class Submission(Method):
         if self.point["output_side"] not in OUTPUT_SIDES:
             raise UnknownNameError("output_side", self.point["output_side"], OUTPUT_SIDES)
         problem = self.problem
-        chosen = preconditionable(problem.layers, problem.specs, int(self.point["max_side"]))
+        chosen = preconditionable(problem.layers, problem.specs, int(self.point["max_dim"]))
         if not chosen:
             raise HarnessError(
-                f"no layer has both sides within max_side = {self.point['max_side']}",
-                "raise max_side, or train this workload with another submission",
+                f"no layer has both sides within max_dim = {self.point['max_dim']}",
+                "raise max_dim, or train this workload with another submission",
             )
         layers = [Layer(spec, problem.parameters) for spec in chosen]
         self.head = [x for x in layers if problem.specs[x.spec.weight].role == Role.OUTPUT]

@@ -15,7 +15,7 @@ Source: Eschenhagen et al. (2025), "Purifying Shampoo", Algorithm 2 with the ada
 Deviations: factor j gets its first basis from an eigendecomposition at step j and has the identity
 before; after that, factors are checked one at a time, spread over the T_prec steps, so that no
 single step bears the whole cost. Projections use bfloat16 where the hardware supports it. A
-dimension longer than `max_side` keeps the identity. Kernels are flattened to
+dimension longer than `max_dim` keeps the identity. Kernels are flattened to
 (out, in * height * width). Embeddings and one-dimensional parameters use AdamW.
 """
 
@@ -46,7 +46,7 @@ class EShampoo(GroupwiseOptimizer):
     Args:
         parameters: the parameters to optimise.
         settings: `lr`, `weight_decay`, `betas`, `factor_beta`, `eps`, `refresh_every` (T_prec),
-            `tolerance` (tau), `iterations` (K), `max_side` and `products`.
+            `tolerance` (tau), `iterations` (K), `max_dim` and `matmul_dtype`.
     """
 
     def __init__(self, parameters: Iterable[torch.Tensor], **settings: Any) -> None:
@@ -73,7 +73,7 @@ class EShampoo(GroupwiseOptimizer):
             state["step"] = 0
             state["momentum"] = torch.zeros_like(matrix)
             state["second"] = torch.zeros_like(matrix)
-            start_factors(state, matrix, group["max_side"])
+            start_factors(state, matrix, group["max_dim"])
         return state
 
 
@@ -90,7 +90,7 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
     parts: list[Optimizer] = []
     if chosen:
         names = ("weight_decay", "factor_beta", "refresh_every", "tolerance", "iterations")
-        settings = {name: hyperparameters[name] for name in (*names, "max_side", "products")}
+        settings = {name: hyperparameters[name] for name in (*names, "max_dim", "matmul_dtype")}
         settings |= {"lr": hyperparameters["learning_rate"], "eps": hyperparameters["epsilon"]}
         settings |= {"betas": (hyperparameters["beta1"], hyperparameters["beta2"])}
         parts.append(EShampoo([problem.parameters[name] for name in chosen], **settings))

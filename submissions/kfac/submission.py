@@ -19,7 +19,7 @@ lambda, which costs two more passes per step; here a trust region bounds the ste
 distributed versions. Statistics are collected every `observe_every` steps. Inverses are refreshed
 layer by layer, spread over the T_inv steps, so that no single step bears the whole cost; a layer
 does not move until it has its first inverses. Embeddings, norms, weights shared by two layers and
-layers with a dimension above `max_side` use AdamW. Under maximal-update parametrisation both
+layers with a dimension above `max_dim` use AdamW. Under maximal-update parametrisation both
 dampings are scaled by the factors, and AdamW by the learning-rate multipliers, of
 `harness.submission.parametrisation`.
 """

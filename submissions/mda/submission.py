@@ -52,15 +52,15 @@ class Mda(MomentumMethod):
         rate, rho, decay = group["lr"], group["momentum"], group["weight_decay"]
         for t, parameters in chunks(self.state, group["params"]):
             start = kept(self.state, parameters, "start")
-            (way,) = state_lists(self.state, parameters, ("way",))
+            (displacement,) = state_lists(self.state, parameters, ("displacement",))
             gradients = [p.grad for p in parameters if p.grad is not None]
-            torch._foreach_mul_(way, ((t - 1) / t) ** 0.5)
-            torch._foreach_add_(way, gradients, alpha=-rate)
+            torch._foreach_mul_(displacement, ((t - 1) / t) ** 0.5)
+            torch._foreach_add_(displacement, gradients, alpha=-rate)
             if decay != 0.0:
-                torch._foreach_add_(way, parameters, alpha=-rate * decay)
+                torch._foreach_add_(displacement, parameters, alpha=-rate * decay)
             torch._foreach_mul_(parameters, rho)
             torch._foreach_add_(parameters, start, alpha=1 - rho)
-            torch._foreach_add_(parameters, way, alpha=1 - rho)
+            torch._foreach_add_(parameters, displacement, alpha=1 - rho)
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -47,7 +47,7 @@ class ModularNorm(GroupwiseOptimizer):
         parameters: the parameters to optimise.
         roles: each parameter's role.
         splits: each parameter's splits, as in `ParameterSpec`.
-        settings: `lr`, `weight_decay`, `momentum`, `size`, `kernels`, `polish`, `products`,
+        settings: `lr`, `weight_decay`, `momentum`, `size`, `kernels`, `polish`, `matmul_dtype`,
             `embedding_scale` and `vector_scale`.
     """
 
@@ -73,7 +73,7 @@ class ModularNorm(GroupwiseOptimizer):
             return
         parameters, roles, splits = zip(*live, strict=True)
         momenta = [self._momentum(parameter, group) for parameter in parameters]
-        options = {name: group[name] for name in ("kernels", "polish", "products")}
+        options = {name: group[name] for name in ("kernels", "polish", "matmul_dtype")}
         steps = duals(momenta, roles, splits, **options)
         scales = [_scale(role, group) for role in roles]
         rate = group["lr"]
@@ -102,7 +102,7 @@ def _scale(role: str, group: dict[str, Any]) -> float:
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """Steepest descent on all parameters according to their roles, with its schedule."""
-    names = ("weight_decay", "momentum", "size", "kernels", "polish", "products")
+    names = ("weight_decay", "momentum", "size", "kernels", "polish", "matmul_dtype")
     scales = ("embedding_scale", "vector_scale")
     optimizer = ModularNorm(
         problem.parameters.values(),

@@ -68,7 +68,7 @@ class Muon(GroupwiseOptimizer):
         norm: normalisation before the iteration, one of `matrix_sign.NORMS`.
         steps: number of Newton-Schulz iterations.
         coefficients: a name in `newton_schulz.COEFFICIENTS`.
-        products: dtype name for the matrix products, or `auto`.
+        matmul_dtype: dtype name for the matrix products, or `auto`.
         splits: for each parameter, the sizes of matrices fused along its first dimension.
     """
 
@@ -84,7 +84,7 @@ class Muon(GroupwiseOptimizer):
         norm: str = "tight",
         steps: int = 4,
         coefficients: str = "polar_express",
-        products: str = "auto",
+        matmul_dtype: str = "auto",
         splits: Sequence[Sequence[int]] | None = None,
     ) -> None:
         parameters = list(parameters)
@@ -103,7 +103,12 @@ class Muon(GroupwiseOptimizer):
             "steps": steps,
             "coefficients": coefficients,
         }
-        defaults |= {"nesterov": nesterov, "scaling": scaling, "products": products, "norm": norm}
+        defaults |= {
+            "nesterov": nesterov,
+            "scaling": scaling,
+            "matmul_dtype": matmul_dtype,
+            "norm": norm,
+        }
         super().__init__([group], defaults)
 
     def update(self, group: dict[str, Any]) -> None:
@@ -113,7 +118,7 @@ class Muon(GroupwiseOptimizer):
         flat = [matrix for part in parts for matrix in part]
         if not flat:
             return
-        dtype = product_dtype(flat[0].device, group["products"])
+        dtype = product_dtype(flat[0].device, group["matmul_dtype"])
         names = ("steps", "norm", "coefficients")
         sign = partial(newton_schulz, dtype=dtype, **{name: group[name] for name in names})
         signs = iter(batched(sign, flat))
@@ -163,7 +168,7 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
             norm=hyperparameters["norm"],
             steps=hyperparameters["newton_schulz_steps"],
             coefficients=hyperparameters["coefficients"],
-            products=hyperparameters["products"],
+            matmul_dtype=hyperparameters["matmul_dtype"],
             splits=[problem.specs[name].splits for name in hidden],
         )
         parts.append(muon)

@@ -2,8 +2,8 @@
 
 Deviations from `optax.contrib.muon`: optax bias-corrects the momentum in the Nesterov form, which
 the source does not; it scales matrices as (in, out), here they are (out, in); and it uses NAdam for
-all other parameters, where this uses AdamW. Products are float32 unless `products` names another
-dtype. The norm "tight" is optax's "schatten", ||M~ M~^T||_F^(1/2), at any size.
+all other parameters, where this uses AdamW. Products are float32 unless `matmul_dtype` says
+otherwise. The norm "tight" is optax's "schatten", ||M~ M~^T||_F^(1/2), at any size.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def orthogonalise(
 ) -> optax.GradientTransformation:
     """Transform M~ into s X_K, for a dictionary of parameters (out, ...)."""
     scaling = hyperparameters["scaling"]
-    dtype = jnp.dtype(hyperparameters["products"].replace("auto", "float32"))
+    dtype = jnp.dtype(hyperparameters["matmul_dtype"].replace("auto", "float32"))
     # Without momentum optax's transformation is just the iteration, which commutes with
     # transposition, so the layout does not matter here.
     sign = optax.contrib.scale_by_muon(

@@ -58,7 +58,7 @@ class Prodigy(LearnedRate):
         group["estimate"] = max(d, group["coefficient"] * group["numerator"] / size)
         return True
 
-    def way(
+    def displacement(
         self, group: dict[str, Any], parameters: list[torch.Tensor], total: list[torch.Tensor]
     ) -> list[torch.Tensor]:
         """w_0 - w_t."""

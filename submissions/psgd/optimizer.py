@@ -25,7 +25,7 @@ class Psgd(GroupwiseOptimizer):
     Args:
         parameters: the parameters to optimise.
         settings: `lr`, `weight_decay`, `momentum`, `preconditioner_rate` (mu), `damping`,
-            `update_every` (T), `burst`, `clip`, `max_side` and `products`.
+            `update_every` (T), `burst`, `clip`, `max_dim` and `matmul_dtype`.
     """
 
     def __init__(self, parameters: Iterable[torch.Tensor], **settings: Any) -> None:
@@ -65,8 +65,8 @@ class Psgd(GroupwiseOptimizer):
             state["momentum"] = torch.zeros_like(parameter)
             shape = parameter.flatten(1).shape if parameter.ndim > 1 else (1, parameter.numel())
             for side, size in zip(SIDES, shape, strict=True):
-                # Vectors and dimensions above max_side get diagonal factors.
-                dense = size <= group["max_side"] and parameter.ndim > 1
+                # Vectors and dimensions above max_dim get diagonal factors.
+                dense = size <= group["max_dim"] and parameter.ndim > 1
                 factor = torch.eye(size) if dense else torch.ones(size)
                 state[side] = factor.to(parameter)
                 state[f"{side}_p"] = state[side].clone()
@@ -76,7 +76,7 @@ class Psgd(GroupwiseOptimizer):
 
 def _precondition(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
     """P_L X P_R."""
-    dtype = product_dtype(matrix.device, group["products"])
+    dtype = product_dtype(matrix.device, group["matmul_dtype"])
     left: torch.Tensor = state["left_p"].to(dtype)
     right: torch.Tensor = state["right_p"].to(dtype)
     x: torch.Tensor = matrix.to(dtype)
@@ -98,7 +98,7 @@ def _fit(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> None:
             _fit_dense(state, side, (of_side, other, noise), rate, group)
         else:
             _fit_diagonal(state, side, (of_side, other, noise), rate)
-    dtype = product_dtype(matrix.device, group["products"])
+    dtype = product_dtype(matrix.device, group["matmul_dtype"])
     if state["fits"] % BALANCE_EVERY == 0:
         _balance(state)
     for side in SIDES:
@@ -168,7 +168,7 @@ def _balance(state: State) -> None:
 
 
 def _product(a: torch.Tensor, b: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-    dtype = product_dtype(a.device, group["products"])
+    dtype = product_dtype(a.device, group["matmul_dtype"])
     return (a.to(dtype) @ b.to(dtype)).to(a.dtype)
 
 

@@ -20,7 +20,7 @@ Deviations: factors are fitted at every step for `burst` steps, then each parame
 to the momentum; here the noise's expectation is added to X X^T. Norms are estimated from the row of
 largest norm instead of random vectors, so that a step depends on the state alone. The source also
 clips individual entries. Products use bfloat16 where the hardware supports it. Kernels are
-flattened to (out, in * height * width). Vectors, and dimensions longer than `max_side`, have
+flattened to (out, in * height * width). Vectors, and dimensions longer than `max_dim`, have
 diagonal factors.
 
 Loss at the defaults compared with `sgd` after the same number of steps: far lower on `mlp` (600
@@ -46,7 +46,7 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
     """PSGD on all parameters, with its schedule."""
     names = (
         "weight_decay", "momentum", "preconditioner_rate", "damping", "update_every", "burst",
-        "clip", "max_side", "products",
+        "clip", "max_dim", "matmul_dtype",
     )  # fmt: skip
     settings = {name: hyperparameters[name] for name in names}
     optimizer = Psgd(problem.parameters.values(), lr=hyperparameters["learning_rate"], **settings)

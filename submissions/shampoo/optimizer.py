@@ -31,12 +31,12 @@ class Shampoo(GroupwiseOptimizer):
         damping: damping relative to the largest eigenvalue (lambda).
         refresh_every: steps between refreshes of a root (T_prec).
         start: first step at which roots are computed.
-        max_side: longest dimension with a factor; longer ones use the identity.
+        max_dim: longest dimension with a factor; longer ones use the identity.
         block_side: largest block dimension, or 0 to leave matrices whole.
         graft: method whose step size is used, one of `GRAFTS`.
         graft_beta2: decay rate of the second moment for the graft `adam`.
         epsilon: term added to the denominator for the graft `adam`.
-        products: dtype name for products with roots, or `auto`.
+        matmul_dtype: dtype name for products with roots, or `auto`.
         roots: algorithm for the roots, a name in `ROOTS`.
     """
 
@@ -52,12 +52,12 @@ class Shampoo(GroupwiseOptimizer):
         damping: float = 1e-6,
         refresh_every: int = 10,
         start: int = 1,
-        max_side: int = 2048,
+        max_dim: int = 2048,
         block_side: int = 0,
         graft: str = "adam",
         graft_beta2: float = 0.99,
         epsilon: float = 1e-8,
-        products: str = "auto",
+        matmul_dtype: str = "auto",
         roots: str = "eigen",
     ) -> None:
         if graft not in GRAFTS:
@@ -71,8 +71,8 @@ class Shampoo(GroupwiseOptimizer):
             "beta2": beta2,
         }
         defaults |= {"power": power, "damping": damping, "refresh_every": refresh_every}
-        defaults |= {"start": start, "max_side": max_side, "graft": graft, "step": 0}
-        defaults |= {"graft_beta2": graft_beta2, "epsilon": epsilon, "products": products}
+        defaults |= {"start": start, "max_dim": max_dim, "graft": graft, "step": 0}
+        defaults |= {"graft_beta2": graft_beta2, "epsilon": epsilon, "matmul_dtype": matmul_dtype}
         defaults |= {"block_side": block_side, "roots": roots}
         super().__init__(parameters, defaults)
 
@@ -99,7 +99,7 @@ class Shampoo(GroupwiseOptimizer):
             state["blocks"] = []
             for block in blocks(matrix, group["block_side"]):
                 state["blocks"].append({})
-                start_factors(state["blocks"][-1], block, group["max_side"])
+                start_factors(state["blocks"][-1], block, group["max_dim"])
         state["step"] += 1
         return state
 
@@ -118,7 +118,7 @@ class Shampoo(GroupwiseOptimizer):
             power = group["power"] if both else 2 * group["power"]
             root = ROOTS[group["roots"]](block[side], power, group["damping"])
             # Only products read the root, so it is stored in their precision.
-            block[f"{side}_root"] = root.to(product_dtype(root.device, group["products"]))
+            block[f"{side}_root"] = root.to(product_dtype(root.device, group["matmul_dtype"]))
 
 
 def blocks(matrix: torch.Tensor, side: int) -> list[torch.Tensor]:
@@ -172,7 +172,7 @@ def _graft(state: State, correction: float, group: dict[str, Any]) -> torch.Tens
 
 
 def _between_roots(block: State, momentum: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-    step: torch.Tensor = momentum.to(product_dtype(momentum.device, group["products"]))
+    step: torch.Tensor = momentum.to(product_dtype(momentum.device, group["matmul_dtype"]))
     for side in SIDES:
         if side in block:
             # a root loaded from a checkpoint has the parameter's precision

@@ -13,7 +13,7 @@ rescaled. Until a parameter has its first roots, at `start` or soon after, its s
 Sources: Gupta et al. (2018); averages, grafting, delayed start and momentum of Shi et al. (2023).
 
 Deviations: lambda is relative to the factor's largest eigenvalue, as in Anil et al. (2020). A
-dimension longer than `max_side` has the identity as its factor, and the other dimension then uses
+dimension longer than `max_dim` has the identity as its factor, and the other dimension then uses
 the power 2 p, as for a tensor of order one. Roots are refreshed one factor at a time, spread over
 the T_prec steps, so that no single step bears the whole cost; they come from an eigendecomposition,
 or with `roots = "newton"` and 1 / p an integer from the coupled Newton iteration of Anil et al.
@@ -56,6 +56,6 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
 def _settings(hyperparameters: Hyperparameters) -> dict[str, Any]:
     same = (
         "weight_decay", "beta1", "beta2", "power", "damping", "refresh_every", "start",
-        "max_side", "block_side", "graft", "graft_beta2", "epsilon", "products", "roots",
+        "max_dim", "block_side", "graft", "graft_beta2", "epsilon", "matmul_dtype", "roots",
     )  # fmt: skip
     return {"lr": hyperparameters["learning_rate"]} | {n: hyperparameters[n] for n in same}

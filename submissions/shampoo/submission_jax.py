@@ -41,7 +41,7 @@ def shampoo(names: Collection[str], point: Hyperparameters) -> optax.GradientTra
 
     Args:
         names: keys of the arrays to transform; the others pass through unchanged.
-        point: `beta1`, `beta2`, `power`, `damping`, `refresh_every`, `start`, `max_side`, `graft`,
+        point: `beta1`, `beta2`, `power`, `damping`, `refresh_every`, `start`, `max_dim`, `graft`,
             `graft_beta2` and `epsilon`.
 
     Raises:
@@ -83,7 +83,7 @@ def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
     matrix = jnp.zeros_like(parameter.reshape(parameter.shape[0], -1))
     entry = {"momentum": matrix, "second": matrix}
     for side, size in zip(SIDES, matrix.shape, strict=True):
-        if size <= point["max_side"]:
+        if size <= point["max_dim"]:
             entry[side] = jnp.zeros((size, size), matrix.dtype)
             entry[f"{side}_root"] = jnp.eye(size, dtype=matrix.dtype)
     return entry

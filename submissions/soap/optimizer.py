@@ -26,8 +26,8 @@ class Soap(GroupwiseOptimizer):
         factor_beta: decay rate of the factors (beta_s).
         eps: term added to the denominator (epsilon).
         refresh_every: steps between refreshes of a basis (T_prec).
-        max_side: longest dimension with a basis; longer ones keep the identity.
-        products: dtype name for the projections, or `auto`.
+        max_dim: longest dimension with a basis; longer ones keep the identity.
+        matmul_dtype: dtype name for the projections, or `auto`.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class Soap(GroupwiseOptimizer):
         factor_beta: float = 0.95,
         eps: float = 1e-8,
         refresh_every: int = 10,
-        max_side: int = 2048,
-        products: str = "auto",
+        max_dim: int = 2048,
+        matmul_dtype: str = "auto",
     ) -> None:
         defaults: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, "betas": betas}
         defaults |= {"factor_beta": factor_beta, "eps": eps, "refresh_every": refresh_every}
-        defaults |= {"max_side": max_side, "products": products, "step": 0}
+        defaults |= {"max_dim": max_dim, "matmul_dtype": matmul_dtype, "step": 0}
         super().__init__(parameters, defaults)
 
     def update(self, group: dict[str, Any]) -> None:
@@ -76,7 +76,7 @@ def _initialise(state: State, gradient: torch.Tensor, group: dict[str, Any]) -> 
     state["step"] = 0
     state["momentum"] = torch.zeros_like(gradient)
     state["second"] = torch.zeros_like(gradient)
-    start_factors(state, gradient, group["max_side"])
+    start_factors(state, gradient, group["max_dim"])
     accumulate(state, gradient, group["factor_beta"])
     for side in SIDES:
         if side in state:

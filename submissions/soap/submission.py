@@ -16,7 +16,7 @@ Deviations: the momentum is kept in the rotated space and rotated with the bases
 same iterates with two projections per step instead of four (the thesis's algorithm box has no
 momentum). Decay is applied before the step, as in AdamW. Bases are refreshed one at a time, spread
 over the T_prec steps, so that no single step bears the whole cost. Projections use bfloat16 where
-the hardware supports it. A dimension longer than `max_side` keeps the identity. Kernels are
+the hardware supports it. A dimension longer than `max_dim` keeps the identity. Kernels are
 flattened to (out, in * height * width).
 """
 
@@ -47,8 +47,8 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
             factor_beta=hyperparameters["factor_beta"],
             eps=hyperparameters["epsilon"],
             refresh_every=hyperparameters["refresh_every"],
-            max_side=hyperparameters["max_side"],
-            products=hyperparameters["products"],
+            max_dim=hyperparameters["max_dim"],
+            matmul_dtype=hyperparameters["matmul_dtype"],
         )
         parts.append(soap)
     if rest:

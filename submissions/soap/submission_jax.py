@@ -36,7 +36,7 @@ def soap(names: Collection[str], point: Hyperparameters) -> optax.GradientTransf
     Args:
         names: keys of the arrays to transform; the others pass through unchanged.
         point: `learning_rate`, `weight_decay`, `beta1`, `beta2`, `factor_beta`, `epsilon`,
-            `refresh_every` and `max_side`.
+            `refresh_every` and `max_dim`.
     """
 
     def init(params: Any) -> SoapState:
@@ -64,7 +64,7 @@ def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
     matrix = jnp.zeros_like(parameter.reshape(parameter.shape[0], -1))
     entry = {"momentum": matrix, "second": matrix}
     for side, size in zip(SIDES, matrix.shape, strict=True):
-        if size <= point["max_side"]:
+        if size <= point["max_dim"]:
             entry[side] = jnp.zeros((size, size), matrix.dtype)
             entry[f"{side}_basis"] = jnp.eye(size, dtype=matrix.dtype)
     return entry

@@ -44,7 +44,7 @@ class SpectralDescent(GroupwiseOptimizer):
     Args:
         parameters: the parameters to optimise.
         splits: for each parameter, the sizes of matrices fused along its first dimension.
-        settings: `lr`, `weight_decay`, `momentum`, `scope`, `polish` and `products`.
+        settings: `lr`, `weight_decay`, `momentum`, `scope`, `polish` and `matmul_dtype`.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class SpectralDescent(GroupwiseOptimizer):
 
     def _steps(self, found: list[torch.Tensor], group: dict[str, Any]) -> list[torch.Tensor]:
         """(tr S) U V^T for every matrix."""
-        sign = partial(polar, polish=group["polish"], products=group["products"])
+        sign = partial(polar, polish=group["polish"], matmul_dtype=group["matmul_dtype"])
         signs = batched(sign, found)
         traces = [(m * x).sum() for m, x in zip(found, signs, strict=True)]
         if group["scope"] == "network" and traces:
@@ -94,7 +94,7 @@ class SpectralDescent(GroupwiseOptimizer):
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """Spectral descent on all parameters, with its schedule."""
-    names = ("weight_decay", "momentum", "scope", "polish", "products")
+    names = ("weight_decay", "momentum", "scope", "polish", "matmul_dtype")
     optimizer = SpectralDescent(
         problem.parameters.values(),
         [spec.splits for spec in problem.specs.values()],

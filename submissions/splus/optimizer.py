@@ -36,8 +36,8 @@ class SPlus(GroupwiseOptimizer):
         form: one of `FORMS`.
         vector_scale: learning-rate multiplier of one-dimensional parameters (s).
         refresh_every: steps between refreshes of a basis (T_prec).
-        max_side: longest dimension with a basis; longer ones keep the identity.
-        products: dtype name for the projections, or `auto`.
+        max_dim: longest dimension with a basis; longer ones keep the identity.
+        matmul_dtype: dtype name for the projections, or `auto`.
     """
 
     def __init__(
@@ -51,14 +51,18 @@ class SPlus(GroupwiseOptimizer):
         form: str = "paper",
         vector_scale: float = 0.001,
         refresh_every: int = 100,
-        max_side: int = 10000,
-        products: str = "auto",
+        max_dim: int = 10000,
+        matmul_dtype: str = "auto",
     ) -> None:
         if form not in FORMS:
             raise UnknownNameError("form", form, FORMS)
         defaults: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, "betas": betas}
         defaults |= {"average_beta": average_beta, "form": form, "vector_scale": vector_scale}
-        defaults |= {"refresh_every": refresh_every, "max_side": max_side, "products": products}
+        defaults |= {
+            "refresh_every": refresh_every,
+            "max_dim": max_dim,
+            "matmul_dtype": matmul_dtype,
+        }
         self._trained: dict[torch.Tensor, torch.Tensor] = {}
         super().__init__(parameters, defaults | {"step": 0})
 
@@ -73,7 +77,7 @@ class SPlus(GroupwiseOptimizer):
             parameter.mul_(1 - rate * group["weight_decay"])
             state["average"].lerp_(parameter, 1 - group["average_beta"])
         sides = [(self.state[p], side) for p in live for side in SIDES if side in self.state[p]]
-        dtype = product_dtype(live[0].device, group["products"]) if live else None
+        dtype = product_dtype(live[0].device, group["matmul_dtype"]) if live else None
         for state, side in due(sides, group["step"], group["refresh_every"], eager=True):
             state[f"{side}_basis"] = eigenbasis(state[side]).to(dtype)
         group["step"] += 1
@@ -85,7 +89,7 @@ class SPlus(GroupwiseOptimizer):
             state["momentum"] = torch.zeros_like(parameter)
             state["average"] = torch.zeros_like(parameter)
             if parameter.ndim > 1 and group["form"] == "paper":
-                start_factors(state, parameter.flatten(1), group["max_side"])
+                start_factors(state, parameter.flatten(1), group["max_dim"])
         state["step"] += 1
         return state
 
@@ -123,7 +127,7 @@ def _direction(
         return state["momentum"].sign(), group["vector_scale"]
     matrix = gradient.flatten(1)
     accumulate(state, matrix, beta2)
-    dtype = product_dtype(matrix.device, group["products"])
+    dtype = product_dtype(matrix.device, group["matmul_dtype"])
     # signs are exact in any precision, so nothing is cast between the two rotations
     signs = project(state, state["momentum"].flatten(1).to(dtype), dtype).sign()
     direction = project_back(state, signs, dtype)

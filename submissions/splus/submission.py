@@ -18,7 +18,7 @@ Deviations: bases are recomputed one at a time, spread over the T_prec steps, so
 bears the whole cost; the first ones are computed in the first steps, one per step. Decay precedes
 averaging, as in the equations above. Products with bases use bfloat16 where the hardware supports
 it, so entries of the rotated momentum below its rounding error may change sign. A dimension longer
-than `max_side` keeps the identity. Kernels are flattened to (out, in * height * width); embeddings
+than `max_dim` keeps the identity. Kernels are flattened to (out, in * height * width); embeddings
 and outputs are treated like other matrices, as in the source.
 
 Loss at the defaults compared with `sgd` after the same number of steps: far lower on `mlp` (600
@@ -51,7 +51,7 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         form=hyperparameters["form"],
         vector_scale=hyperparameters["vector_scale"],
         refresh_every=hyperparameters["refresh_every"],
-        max_side=hyperparameters["max_side"],
-        products=hyperparameters["products"],
+        max_dim=hyperparameters["max_dim"],
+        matmul_dtype=hyperparameters["matmul_dtype"],
     )
     return optimizer, schedules.from_hyperparameters(hyperparameters, spike_phase=1)
