@@ -27,6 +27,7 @@ SYSTEM = (
     "machine/test_cores.py",
     "machine/test_host_monitor.py",
     "packaging/test_makefile.py",
+    "providers",
     "recovery",
     "referee",
     "runs",
