@@ -98,8 +98,8 @@ class Linearisation:
 
     def fisher(self, targets: Tensor | None = None) -> Product:
         """v -> F v with these targets; defaults to the batch's own (the empirical Fisher)."""
-        residual = self._residual(self._batch.targets if targets is None else targets)
-        count = residual.shape[:-1].numel()
+        targets = self._batch.targets if targets is None else targets
+        residual, count = self._residual(targets), targets.numel()
 
         def outer_product(tangent: Tensor) -> Tensor:
             return residual * (residual * tangent).sum(-1, keepdim=True) * count
