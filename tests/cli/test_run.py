@@ -41,7 +41,7 @@ def harness(environment: dict[str, str], *arguments: str) -> subprocess.Complete
 
 def states(store: Path) -> list[str | None]:
     records = [read_record(path) for path in record_paths(store)]
-    return [record.result and record.result.state for record in records]
+    return [record.result.state if record.result else None for record in records]
 
 
 Ran = tuple[Path, tuple[str, ...], subprocess.CompletedProcess[str]]

@@ -163,8 +163,8 @@ def test_a_changed_constant_or_name_is_found(
     match chance.choice(numbers):
         case ast.Name() as name:
             name.id += "_"
-        case ast.Constant() as constant:
-            constant.value += 1
+        case ast.Constant(value=int() | float() as value) as constant:
+            constant.value = value + 1
     assert digest(folder, ast.unparse(tree)) != before
 
 

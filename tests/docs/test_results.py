@@ -22,6 +22,7 @@ ROWS = {row[0]: row[1:] for row in ROW.findall(TEXT)}
 def test_the_calibration_is_as_committed(name: str) -> None:
     found = read_summary(summary_path(workload(name).folder, "quick"))
     target = found.target
+    assert target.median_steps is not None and target.variation is not None
     metric, *numbers = ROWS[name]
     assert metric == found.metric
     assert [float(number) for number in numbers] == [

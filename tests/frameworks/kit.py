@@ -17,9 +17,10 @@ from harness.frameworks.problem import ProblemConfig
 from harness.submission.interface import Batch
 from workloads.mlp import model
 from workloads.parameters import initial_parameters
+from workloads.spec import Sizes
 
 SEED = "0123456789abcdef" * 2
-SIZES = {"inputs": 6, "hidden": [8, 7], "classes": 4, "activation": "tanh"}
+SIZES: Sizes = {"inputs": 6, "hidden": [8, 7], "classes": 4, "activation": "tanh"}
 SOURCE = ModelSource("workloads.mlp", SIZES, "cross_entropy", "float32")
 EXAMPLES = 200
 
@@ -72,7 +73,8 @@ class Kit:
         return self.backend.stream(examples(), Order(SEED, EXAMPLES), batch_size)
 
     def batch(self, count: int = 32) -> Batch[Any]:
-        return self.stream(count).next()
+        batch: Batch[Any] = self.stream(count).next()
+        return batch
 
     def submission(self, location: Any, **point: Any) -> Any:
         """A submission, set up."""

@@ -34,7 +34,7 @@ class Normed:
         self.framework = framework
         self.backend = training_backend(framework, "cpu", 1)
         self.backend.pin()
-        self.problem = self.backend.problem(ProblemConfig(SOURCE, HalfSpent(), 16, COUNT, 1))
+        self.problem: Any = self.backend.problem(ProblemConfig(SOURCE, HalfSpent(), 16, COUNT, 1))
         start = initial_parameters(model.parameters(SIZES), philox(SEED, "weights"))
         self.backend.load(self.problem, start | initial_buffers(model.buffers(SIZES)))
         self.stream = self.backend.stream(examples(), Order(SEED, COUNT), 16)

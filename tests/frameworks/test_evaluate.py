@@ -24,7 +24,7 @@ def test_both_frameworks_agree_on_logits_and_loss(torch_kit: Kit, jax_kit: Kit) 
         given = kit.problem.evaluate(kit.problem.parameters, kit.batch())
         logits.append(plain(given.logits))
         losses.append(float(plain(given.loss)))
-    np.testing.assert_allclose(*logits, atol=1e-6)
+    np.testing.assert_allclose(logits[0], logits[1], atol=1e-6)
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
 
 
@@ -45,7 +45,7 @@ def test_torch_hessian_product_through_evaluate(torch_kit: Kit) -> None:
     gradient = torch.func.grad(lambda values: problem.evaluate(values, batch).loss)
     point = {n: v.detach() for n, v in problem.parameters.items()}
     along = {n: torch.tensor(DIRECTION[n]) for n in point}
-    _, product = torch.func.jvp(gradient, (point,), (along,))
+    product = torch.func.jvp(gradient, (point,), (along,))[1]
     wanted = finite_difference(lambda p: gradient({n: torch.tensor(v) for n, v in p.items()}))
     for name, value in wanted.items():
         np.testing.assert_allclose(product[name], value, atol=2e-4)
@@ -64,8 +64,9 @@ def test_torch_double_backward_through_live_parameters(torch_kit: Kit) -> None:
     problem, batch = torch_kit.problem, torch_kit.batch()
     live = list(problem.parameters.values())
     gradients = torch.autograd.grad(problem.batch_loss(batch), live, create_graph=True)
-    product = sum((g * torch.tensor(d)).sum()
-                  for g, d in zip(gradients, DIRECTION.values(), strict=True))  # fmt: skip
+    parts = [(g * torch.tensor(d)).sum()
+             for g, d in zip(gradients, DIRECTION.values(), strict=True)]  # fmt: skip
+    product = sum(parts[1:], start=parts[0])
     torch.autograd.backward(product)
     assert all(torch.isfinite(p.grad).all() and p.grad.abs().sum() > 0 for p in live)
 
@@ -93,7 +94,7 @@ def test_a_generators_state_decides_a_random_pass_and_stays() -> None:
     source = ModelSource(
         "tests.frameworks.noisy_net", {"inputs": 50, "classes": 3}, "cross_entropy", "float32"
     )
-    problem = training_backend("torch", "cpu", 1).problem(
+    problem: Any = training_backend("torch", "cpu", 1).problem(
         ProblemConfig(source, HalfSpent(), 4, 4, 0)
     )
     batch = Batch(torch.ones(4, 50), torch.zeros(4, dtype=torch.int64))
@@ -111,7 +112,8 @@ def noisy_jax_problem() -> tuple[Any, Batch[Any]]:
     source = ModelSource(
         "tests.frameworks.noisy_net", {"inputs": 50, "classes": 3}, "cross_entropy", "float32"
     )
-    problem = training_backend("jax", "cpu", 1).problem(ProblemConfig(source, HalfSpent(), 4, 4, 0))
+    config = ProblemConfig(source, HalfSpent(), 4, 4, 0)
+    problem: Any = training_backend("jax", "cpu", 1).problem(config)
     problem.parameters = {"output.weight": jnp.ones((3, 50))}
     return problem, Batch(jnp.ones((4, 50)), jnp.zeros(4, dtype=jnp.int32))
 

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.frameworks.examples import EvalConfig
 from harness.frameworks.load import evaluation_backend
+from harness.frameworks.order import Order
 from tests.frameworks.kit import SOURCE, Kit, examples, parameters
 
 LARGE = examples(5000)
@@ -19,11 +20,12 @@ def evaluator(kit: Kit) -> Any:
 
 
 def logits_by_hand(inputs: np.ndarray) -> np.ndarray:
-    values, given = inputs.astype(np.float64), parameters()
+    given = parameters()
+    values: np.ndarray = inputs.astype(np.float64)
     for name in ("hidden_1", "hidden_2", "output"):
         values = values @ given[f"{name}.weight"].T.astype(np.float64) + given[f"{name}.bias"]
         values = values if name == "output" else np.tanh(values)
-    return values
+    return np.asarray(values)
 
 
 def losses_by_hand(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -44,7 +46,7 @@ def test_probe_is_loss_and_gradient_norm_of_the_fixed_batch(kit: Kit) -> None:
     fixed = examples(64)
     wanted = losses_by_hand(fixed.inputs, fixed.targets).mean()
     assert probe["loss"] == pytest.approx(wanted, rel=1e-6)
-    batch = kit.backend.stream(fixed, _InOrder(), 64).next()
+    batch = kit.backend.stream(fixed, cast(Order, _InOrder()), 64).next()
     if kit.framework == "jax":
         gradients = kit.problem.value_and_grad(kit.problem.parameters, batch)[1]
     else:

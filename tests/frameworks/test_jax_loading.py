@@ -1,6 +1,5 @@
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
 
 import jax
 import numpy as np
@@ -115,9 +114,9 @@ COMPILED = "/jax/core/compile/backend_compile_duration"
 def test_only_the_first_step_compiles(jax_kit: Kit) -> None:
     compiled: list[float] = []
 
-    def listen(event: str, seconds: float, **_: Any) -> None:
+    def listen(event: str, duration_secs: float, **_: str | int) -> None:
         if event == COMPILED:
-            compiled.append(seconds)
+            compiled.append(duration_secs)
 
     submission, stream = jax_kit.submission("optax:adamw", learning_rate=0.01), jax_kit.stream()
     jax.monitoring.register_event_duration_secs_listener(listen)

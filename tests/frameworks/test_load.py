@@ -18,7 +18,7 @@ def draws(kit: Kit) -> list[np.ndarray]:
         dropped = torch.nn.functional.dropout(torch.ones(50))
         values += [dropped, torch.randn(3), torch.randn(3, generator=kit.problem.generator)]
     else:
-        values += [jax.random.normal(kit.problem.key, 3)]
+        values += [jax.random.normal(kit.problem.key, (3,))]
     return [np.asarray(value) for value in values]
 
 
@@ -91,5 +91,6 @@ def test_jax_opens_no_other_platform_than_the_cpu(jax_kit: Kit) -> None:
     assert {device.platform for device in jax_kit.problem.parameters["output.bias"].devices()} == {
         "cpu"
     }
-    assert jax.config.jax_platforms == "cpu"
-    assert jax.config.jax_default_matmul_precision == "highest"
+    config: Any = jax.config  # which declares none of its flags
+    assert config.jax_platforms == "cpu"
+    assert config.jax_default_matmul_precision == "highest"

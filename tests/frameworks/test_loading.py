@@ -52,7 +52,8 @@ def test_what_a_submission_raises_passes_through(
     file = written(tmp_path, kit, text)
     with pytest.raises(error) as caught:
         kit.backend.submission(str(tmp_path), {})
-    shown = caught.value.filename if error is SyntaxError else str(caught.traceback[-1].path)
+    raised, last = caught.value, caught.traceback[-1]
+    shown = raised.filename if isinstance(raised, SyntaxError) else str(last.path)
     assert shown == str(file)
 
 

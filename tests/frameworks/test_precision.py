@@ -1,22 +1,25 @@
 """No switch of torch's that makes arithmetic cheaper outlives a pin."""
 
 import contextlib
+from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 
 from harness.frameworks.torch.device import TorchDevice
-from harness.frameworks.torch.precision import flags
+from harness.frameworks.torch.precision import Flag, flags
 
 CHEAP = ("bf16", "tf32")
 
 
-def with_precision():
+def with_precision() -> list[Any]:
     """Everything in torch.backends that has a precision of float32, however deep."""
-    found = {}
-    backends = [m for m in vars(torch.backends.m).values() if isinstance(m, ModuleType)]
-    for backend in [torch.backends, *backends]:
+    found: dict[int, Any] = {}
+    everything: Any = torch.backends  # which declares few of its parts
+    backends = [m for m in vars(everything.m).values() if isinstance(m, ModuleType)]
+    for backend in [everything, *backends]:
         parts = vars(getattr(backend, "m", backend)) | vars(type(backend))
         owners = [backend, *parts.values()]
         for owner in (owner for owner in owners if not isinstance(owner, type)):
@@ -27,18 +30,18 @@ def with_precision():
 
 
 @pytest.fixture
-def device():
+def device() -> Iterator[TorchDevice]:
     made = TorchDevice("cpu", torch.get_num_threads())
     yield made
     made.pin()
 
 
-def test_the_walk_finds_every_backend(device):
+def test_the_walk_finds_every_backend(device: TorchDevice) -> None:
     known = {id(flag.owner) for flag in flags() if flag.name == "fp32_precision"}
     assert known <= {id(owner) for owner in with_precision()}
 
 
-def test_every_float32_is_exact_again_after_a_pin(device):
+def test_every_float32_is_exact_again_after_a_pin(device: TorchDevice) -> None:
     for owner in with_precision():
         for cheap in CHEAP:
             with contextlib.suppress(RuntimeError):
@@ -49,19 +52,19 @@ def test_every_float32_is_exact_again_after_a_pin(device):
 
 
 @pytest.mark.parametrize("flag", flags(), ids=lambda flag: flag.name)
-def test_a_flag_is_as_declared_after_a_pin(device, flag):
+def test_a_flag_is_as_declared_after_a_pin(device: TorchDevice, flag: Flag) -> None:
     setattr(flag.owner, flag.name, not flag.value if isinstance(flag.value, bool) else "tf32")
     device.pin()
     assert getattr(flag.owner, flag.name) == flag.value
 
 
-def test_autocast_is_off_after_a_pin(device):
+def test_autocast_is_off_after_a_pin(device: TorchDevice) -> None:
     torch.set_autocast_enabled("cpu", True)
     device.pin()
     assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
 
 
-def test_numbers_are_float32_and_keep_their_small_ones_after_a_pin(device):
+def test_numbers_are_float32_and_keep_their_small_ones_after_a_pin(device: TorchDevice) -> None:
     torch.set_default_dtype(torch.float16)
     torch.set_flush_denormal(True)
     device.pin()
@@ -69,7 +72,7 @@ def test_numbers_are_float32_and_keep_their_small_ones_after_a_pin(device):
     assert (torch.tensor([1e-39]) * 1.0).item() != 0.0
 
 
-def test_attention_sums_products_in_full_after_a_pin(device):
+def test_attention_sums_products_in_full_after_a_pin(device: TorchDevice) -> None:
     torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
     device.pin()
     assert not torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()

@@ -36,7 +36,7 @@ def test_both_frameworks_give_the_same_examples(torch_kit: Kit, jax_kit: Kit) ->
 def test_tokens_are_the_same_in_both_frameworks(
     torch_kit: Kit, jax_kit: Kit, dtype: type, is_mapped: bool
 ) -> None:
-    tokens = np.random.default_rng(0).integers(0, 60_000, (50, 9)).astype(dtype)
+    tokens: np.ndarray = np.random.default_rng(0).integers(0, 60_000, (50, 9)).astype(dtype)
     data, order = Examples(tokens[:, :-1], tokens[:, 1:], is_mapped), Order(SEED, 50)
     streams = [kit.backend.stream(data, order, 16) for kit in (torch_kit, jax_kit)]
     for position in range(0, 200, 16):

@@ -25,7 +25,7 @@ from workloads.spec import Suite, WorkloadSpec, parse_toml, read_toml
 from .mutations import DEEP, FUZZ, Read, mutated, survives
 from .promptly import promptly
 
-TOML = {
+TOML: dict[type[Any], Path] = {
     Suite: WORKLOADS_ROOT / "suites" / "quick.toml",
     WorkloadSpec: WORKLOADS_ROOT / "mlp" / "workload.toml",
     Space: IMPORT_PATH_SPACE,
@@ -73,6 +73,7 @@ def test_spaces_draw_what_they_accept(data: st.DataObject) -> None:
     value = space.space["a"].value_at(data.draw(st.floats(0, 1, exclude_max=True)))
     if kind == "real":  # a bound of thirty digits is rounded to a float
         low, high = float(low), float(high)
+    assert not isinstance(value, str)
     assert low <= value <= high
 
 

@@ -25,10 +25,11 @@ from harness.plan.trial import Result, State, Trial
 from harness.record.log import Event
 from harness.record.schema import ToldEvent
 from harness.record.tables import last_attempt
+from harness.sandboxes.base import Confinement
 from harness.sandboxes.kernel import libc
 from harness.sandboxes.kernel.confine import LAYERS
 from harness.sandboxes.kernel.sandbox import KernelSandbox, layers
-from harness.sandboxes.plain import PlainSandbox
+from harness.sandboxes.plain import PlainSandbox, PlainWorkerProcess
 from workloads.spec import Grid
 
 CASES = Path(__file__).parent / "cases"
@@ -56,15 +57,18 @@ class Ear:
 class Box:
     """A sandbox whose bounds are changed for a test."""
 
-    def __init__(self, inner: Any, changes: Mapping[str, Any]) -> None:
-        self.inner, self.changes, self.worker = inner, changes, None
+    worker: PlainWorkerProcess
+    """The one that was started last."""
 
-    def start(self, confinement: Any) -> Any:
+    def __init__(self, inner: PlainSandbox | KernelSandbox, changes: Mapping[str, Any]) -> None:
+        self.inner, self.changes = inner, changes
+
+    def start(self, confinement: Confinement) -> PlainWorkerProcess:
         self.worker = self.inner.start(replace(confinement, **self.changes))
         return self.worker
 
     def unenforced(self) -> tuple[str, ...]:
-        return tuple(self.inner.unenforced())
+        return self.inner.unenforced()
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,9 @@ class Case:
     slow: bool = False
 
 
-def _few_held_out(opened: Any, folder: Path, limit_gib: float) -> Examples:
+def _few_held_out(
+    opened: Callable[[Path, float], Examples], folder: Path, limit_gib: float
+) -> Examples:
     found = opened(folder, limit_gib)
     if folder.name == "train":
         return found
@@ -129,7 +135,7 @@ def _few_held_out(opened: Any, folder: Path, limit_gib: float) -> Examples:
 class Arena:
     """Runs cases in one store."""
 
-    def __init__(self, folder: Path, cache: Path, monkeypatch: Any) -> None:
+    def __init__(self, folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.store, self.patch = folder, folder / "store", monkeypatch
         self.options = RunOptions(cache_dir=cache, threads=1, sandbox="kernel")
         self.layers: set[str] | None = set(LAYERS)

@@ -19,7 +19,7 @@ from harness.protocol import wire as wire_module
 from harness.protocol.wire import Wire
 from harness.record.schema import ToldEvent
 from harness.referee import referee, resumption
-from harness.referee.checkpoint import CHECKPOINT_FILE
+from harness.referee.checkpoint import CHECKPOINT_FILE, read_checkpoint
 
 from .arena import Arena, Ear, Outcome
 
@@ -38,7 +38,7 @@ def headers_are_pickles(arena: Arena) -> None:
 
 def was_code_run(_: Outcome | None = None) -> bool:
     """Whether a payload was executed in the referee's process; forgotten afterwards."""
-    return vars(sys).pop("was_pickled_code_run", False)
+    return bool(vars(sys).pop("was_pickled_code_run", False))
 
 
 class Mortal(Ear):
@@ -72,10 +72,9 @@ def left_with_a_checkpoint(arena: Arena, name: str) -> Trial:
 
 def checkpoint_is_unpickled(arena: Arena) -> bool:
     """A successor that unpickles what its predecessor has left runs the code."""
-    read = resumption.read_checkpoint
 
     def unpickling(*what: Any) -> Any:
-        if (left := read(*what)) is not None:
+        if (left := read_checkpoint(*what)) is not None:
             pickle.loads(base64.b64decode(left.state))
         return left
 

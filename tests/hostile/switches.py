@@ -19,8 +19,8 @@ import torch
 from harness.execution import attempt, context
 from harness.frameworks.torch.evaluator import TorchEvaluator
 from harness.frameworks.torch.loss import CrossEntropy
-from harness.protocol.messages import Snapshot
-from harness.record.log import BrokenChainError
+from harness.protocol.messages import Load, Ready, Snapshot
+from harness.record.chain import BrokenChainError
 from harness.referee import referee
 from harness.referee.clock import Clock
 from harness.referee.target_search import TargetSearch
@@ -120,8 +120,8 @@ def load_off_the_clock(arena: Arena) -> None:
 
 def _load_off_the_clock(self: Any) -> None:
     folder = self._worker.show(self._context.train_folder)
-    self._send(referee.Load(train_folder=str(folder)), self._context.parameters)
-    self._expect(referee.Ready, 60.0, "load the data")
+    self._send(Load(train_folder=str(folder)), self._context.parameters)
+    self._expect(Ready, 60.0, "load the data")
 
 
 def clock_stops_at_snapshot(arena: Arena) -> None:

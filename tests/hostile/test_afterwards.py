@@ -9,6 +9,7 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.execution import trial as execution
+from harness.plan.trial import Trial
 from harness.record.ledger import Ledger
 from harness.record.log import read_events
 from harness.record.store import EVENTS_FILE
@@ -16,25 +17,25 @@ from harness.sandboxes.plain import ForkServer
 from harness.verification.store import verify_store
 
 from . import handed_over, signs, switches
-from .arena import is_running
+from .arena import Arena, is_running
 from .table import CASES, TIMED
 
 BY_NAME = {case.name: case for case in CASES}
 
 
-def beginnings(arena, trial):
+def beginnings(arena: Arena, trial: Trial) -> int:
     events = read_events(arena.store / trial.folder / EVENTS_FILE)
     return sum(event.kind == "begin" for event in events)
 
 
-def test_a_checkpoint_that_is_code_runs_in_no_referee(arena):
+def test_a_checkpoint_that_is_code_runs_in_no_referee(arena: Arena) -> None:
     trial = handed_over.left_with_a_checkpoint(arena, "checkpoint_code")
     result = arena.run_planned(trial).result
     assert (result.state, "not a state" in result.reason) == ("crashed", True)
     assert not handed_over.was_code_run()
 
 
-def test_a_process_left_behind_lives_on_outside_a_process_namespace(arena):
+def test_a_process_left_behind_lives_on_outside_a_process_namespace(arena: Arena) -> None:
     BY_NAME["outlive"].off(arena)
     arena.run("outlive")
     left = is_running(arena.marker)
@@ -43,7 +44,7 @@ def test_a_process_left_behind_lives_on_outside_a_process_namespace(arena):
         os.kill(pid, signal.SIGKILL)
 
 
-def lives_on(pid):
+def lives_on(pid: int) -> bool:
     """Whether a process is there a while after it should have been killed."""
     deadline_s = time.monotonic() + 2.0
     while (is_there := Path(f"/proc/{pid}").exists()) and time.monotonic() < deadline_s:
@@ -52,7 +53,9 @@ def lives_on(pid):
 
 
 @pytest.mark.parametrize("is_killed_by_number", [True, False])
-def test_a_worker_that_has_left_its_group_is_killed_by_its_number(arena, is_killed_by_number):
+def test_a_worker_that_has_left_its_group_is_killed_by_its_number(
+    arena: Arena, is_killed_by_number: bool
+) -> None:
     arena.plain()
     if not is_killed_by_number:
         switches.kill_by_group(arena)
@@ -63,7 +66,7 @@ def test_a_worker_that_has_left_its_group_is_killed_by_its_number(arena, is_kill
         os.kill(pid, signal.SIGKILL)
 
 
-def test_a_worker_that_is_not_killed_lives_on(arena):
+def test_a_worker_that_is_not_killed_lives_on(arena: Arena) -> None:
     switches.impatient(arena)
     switches.kill_by_terminating(arena)
     arena.run("ignore_signals", **TIMED)
@@ -73,14 +76,16 @@ def test_a_worker_that_is_not_killed_lives_on(arena):
     os.killpg(pid, signal.SIGKILL)
 
 
-def test_a_trial_whose_worker_has_died_is_not_resumed(arena):
+def test_a_trial_whose_worker_has_died_is_not_resumed(arena: Arena) -> None:
     trial = arena.trial("exit_zero")
     first = arena.run_planned(trial).result
     assert arena.run_planned(trial).result == first
     assert (first.state, beginnings(arena, trial)) == ("crashed", 1)
 
 
-def test_were_deaths_not_written_down_a_death_would_be_resumed(arena, monkeypatch):
+def test_were_deaths_not_written_down_a_death_would_be_resumed(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(execution, "result_of", lambda folder: None)
     monkeypatch.setattr(Ledger, "end_of", lambda ledger, identity: None)
     trial = arena.trial("exit_zero")
@@ -89,7 +94,7 @@ def test_were_deaths_not_written_down_a_death_would_be_resumed(arena, monkeypatc
     assert beginnings(arena, trial) == 2
 
 
-def test_a_trial_that_brings_the_referee_down_has_ended(arena):
+def test_a_trial_that_brings_the_referee_down_has_ended(arena: Arena) -> None:
     arena.plain()
     switches.signals_have_names(arena)
     trial = arena.trial("die_realtime")
@@ -99,7 +104,7 @@ def test_a_trial_that_brings_the_referee_down_has_ended(arena):
     assert verify_store(arena.store).findings == ()
 
 
-def test_were_such_a_fall_no_end_the_trial_would_be_run_again(arena):
+def test_were_such_a_fall_no_end_the_trial_would_be_run_again(arena: Arena) -> None:
     arena.plain()
     switches.signals_have_names(arena)
     switches.falls_end_nothing(arena)
@@ -110,13 +115,15 @@ def test_were_such_a_fall_no_end_the_trial_would_be_run_again(arena):
     assert beginnings(arena, trial) == 2
 
 
-def test_a_worker_that_has_killed_its_parent_harms_no_later_trial(arena):
+def test_a_worker_that_has_killed_its_parent_harms_no_later_trial(arena: Arena) -> None:
     arena.plain()
     arena.run("kill_parent")
     assert arena.run("fingerprint_shapes", trial=2).result.state == "budget"
 
 
-def test_were_the_dead_parent_kept_the_next_trial_would_not_start(arena, monkeypatch):
+def test_were_the_dead_parent_kept_the_next_trial_would_not_start(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arena.plain()
     arena.run("kill_parent")
     monkeypatch.setattr(ForkServer, "is_alive", True)
@@ -124,14 +131,14 @@ def test_were_the_dead_parent_kept_the_next_trial_would_not_start(arena, monkeyp
         arena.run("fingerprint_shapes", trial=2)
 
 
-def test_links_in_a_scratch_lead_nobody_out(arena):
+def test_links_in_a_scratch_lead_nobody_out(arena: Arena) -> None:
     arena.plain()
     (arena.elsewhere / "kept").touch()
     arena.run("link_out")
     assert (arena.elsewhere / "kept").exists()
 
 
-def test_a_cleaner_that_follows_links_deletes_what_is_elsewhere(arena):
+def test_a_cleaner_that_follows_links_deletes_what_is_elsewhere(arena: Arena) -> None:
     switches.clean_up_by_following(arena)
     (arena.elsewhere / "kept").touch()
     arena.run("link_out")
@@ -139,20 +146,20 @@ def test_a_cleaner_that_follows_links_deletes_what_is_elsewhere(arena):
 
 
 @pytest.mark.parametrize("is_shared", [False, True])
-def test_a_cache_is_poisoned_only_if_it_is_shared(arena, is_shared):
+def test_a_cache_is_poisoned_only_if_it_is_shared(arena: Arena, is_shared: bool) -> None:
     if is_shared:
         switches.one_scratch(arena)
     arena.run("poison_cache", trial=1)
     assert arena.run("poison_cache", trial=2).says_so == is_shared
 
 
-def test_steps_are_free_to_claim_only_where_the_budget_is_in_steps(arena):
+def test_steps_are_free_to_claim_only_where_the_budget_is_in_steps(arena: Arena) -> None:
     outcome = arena.run("claim_steps", seconds=600.0, steps=4000)
     assert signs.steps_were_free(outcome)
     assert not outcome.trial.is_scored
 
 
-def test_a_confined_worker_gets_no_timer_that_could_wake_it(arena):
+def test_a_confined_worker_gets_no_timer_that_could_wake_it(arena: Arena) -> None:
     arena.need("seccomp")
     switches.slow_after("snapshot", 0.6)(arena)
     outcome = arena.run("thaw_itself")
@@ -160,7 +167,7 @@ def test_a_confined_worker_gets_no_timer_that_could_wake_it(arena):
     assert "refused" in outcome.log and not outcome.says_so
 
 
-def test_a_hit_after_the_budget_does_not_fit_its_events(arena):
+def test_a_hit_after_the_budget_does_not_fit_its_events(arena: Arena) -> None:
     overrun = BY_NAME["overrun"]
     overrun.off(arena)
     assert arena.run("overrun", **overrun.settings).result.state == "reached"
@@ -169,6 +176,8 @@ def test_a_hit_after_the_budget_does_not_fit_its_events(arena):
     assert "the events say 'budget'" in str(verify_store(arena.store).findings)
 
 
-def test_a_log_that_is_opened_in_its_trials_folder_tells_the_worker_where_that_is(arena):
+def test_a_log_that_is_opened_in_its_trials_folder_tells_the_worker_where_that_is(
+    arena: Arena,
+) -> None:
     switches.log_has_its_name(arena)
     assert "the name stands in file 1, file 2" in arena.run("peek_surroundings").log

@@ -2,14 +2,16 @@
 
 import os
 import signal
+from collections.abc import Iterable, Iterator
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from harness.record.log import read_events
 from harness.record.store import EVENTS_FILE
 
 from . import handed_over, signs
-from .arena import has_capability, is_running
+from .arena import Arena, Case, has_capability, is_running
 from .table import CASES, RULE
 
 FENCED = [case for case in CASES if case.kind != RULE]
@@ -20,17 +22,17 @@ BEFORE_IT_ACTS = ("hang_in_import", "hang_in_setup")
 SMOKE = ("patch_clock", "train_while_frozen")
 
 
-def of(cases):
+def of(cases: Iterable[Case]) -> list[ParameterSet]:
     return [pytest.param(case, id=case.name, marks=marks_of(case)) for case in cases]
 
 
-def marks_of(case):
+def marks_of(case: Case) -> list[pytest.MarkDecorator]:
     is_smoke = case.name in SMOKE
     return [pytest.mark.slow] * case.slow + [pytest.mark.smoke] * is_smoke
 
 
 @pytest.fixture(autouse=True)
-def surroundings(arena):
+def surroundings(arena: Arena) -> Iterator[None]:
     os.environ["HOSTILE_TEST"] = "workload=mlp"
     server = arena.listen()
     yield
@@ -41,7 +43,7 @@ def surroundings(arena):
 
 
 @pytest.mark.parametrize("case", of(FENCED))
-def test_it_fails(case, arena):
+def test_it_fails(case: Case, arena: Arena) -> None:
     arena.need(*case.needs)
     case.prepare(arena)
     outcome = arena.run(case.name, **case.settings)
@@ -63,7 +65,7 @@ CONTROLLED = [case for case in FENCED if case.name not in ELSEWHERE]
 
 
 @pytest.mark.parametrize("case", of(CONTROLLED))
-def test_it_succeeds_without_its_defence(case, arena):
+def test_it_succeeds_without_its_defence(case: Case, arena: Arena) -> None:
     arena.need(*case.needs)
     if case.capability is not None and not has_capability(case.capability):
         # Whether it succeeds is then the kernel's affair; that it fails is seen in test_it_fails.
@@ -78,11 +80,11 @@ def test_it_succeeds_without_its_defence(case, arena):
 
 
 @pytest.mark.parametrize("name", ["other_shapes", "grow_model", "add_buffers"])
-def test_an_unchecked_snapshot_brings_the_referee_down(arena, name):
+def test_an_unchecked_snapshot_brings_the_referee_down(arena: Arena, name: str) -> None:
     handed_over.unchecked_snapshots(arena)
     assert signs.brought_down(arena.run(name))
 
 
 @pytest.mark.parametrize("case", of(c for c in CASES if c.kind == RULE))
-def test_what_is_forbidden_by_rule_only_does_succeed(case, arena):
+def test_what_is_forbidden_by_rule_only_does_succeed(case: Case, arena: Arena) -> None:
     assert arena.run(case.name).says_so

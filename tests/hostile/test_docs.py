@@ -14,16 +14,16 @@ HEADS = {
 HELPERS = {"__init__", "honest", "wires"}
 
 
-def listed(kind):
+def listed(kind: str) -> str:
     return TEXT.partition(HEADS[kind])[2].partition("\n## ")[0]
 
 
-def test_every_case_stands_in_its_list():
+def test_every_case_stands_in_its_list() -> None:
     lacking = [case.name for case in CASES if f"`{case.name}`" not in listed(case.kind)]
     assert lacking == []
 
 
-def test_every_submission_is_a_case():
+def test_every_submission_is_a_case() -> None:
     files = {path.stem for path in FOLDER.glob("*.py")} - HELPERS
     assert files == {case.name for case in CASES} | {"leave_queued"}
     assert "`leave_queued`" in listed(CAUGHT)

@@ -1,6 +1,7 @@
 """What a submission may try before anything runs: weights in its folder, links, lucky points."""
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from harness.core.seeds import PUBLIC_ROUND_SEED
 from harness.plan.points import draw_points, study_seed
 from harness.submission import resolution as submissions
 from harness.submission.resolution import resolve
-from harness.submission.space import read_space
+from harness.submission.space import Space, read_space
 
 SPACE = """
 summary = "x"
@@ -26,7 +27,7 @@ BEST = 0.01
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     place = tmp_path / "entry"
     place.mkdir()
     (place / "submission.py").write_text("def build(problem, hyperparameters): ...\n")
@@ -34,7 +35,7 @@ def folder(tmp_path):
     return place
 
 
-def test_trained_weights_do_not_fit(folder, monkeypatch):
+def test_trained_weights_do_not_fit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "weights.bin").write_bytes(bytes(300 * 1024))
     with pytest.raises(HarnessError, match="at most 262144 bytes"):
         resolve(str(folder))
@@ -42,14 +43,14 @@ def test_trained_weights_do_not_fit(folder, monkeypatch):
     assert resolve(str(folder)).ref.name == "entry"
 
 
-def test_a_link_to_weights_elsewhere_is_refused(folder, tmp_path):
+def test_a_link_to_weights_elsewhere_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "weights.bin").write_bytes(bytes(8))
     (folder / "weights.bin").symlink_to(tmp_path / "weights.bin")
     with pytest.raises(HarnessError, match="outside the submission's folder"):
         resolve(str(folder))
 
 
-def test_another_name_draws_the_same_points(folder, tmp_path):
+def test_another_name_draws_the_same_points(folder: Path, tmp_path: Path) -> None:
     other = folder.rename(tmp_path / "luckier")
     seed = study_seed(PUBLIC_ROUND_SEED, "quick", "mlp", 1)
     before = draw_points(read_space(other / "space.toml"), seed, 3)
@@ -57,13 +58,13 @@ def test_another_name_draws_the_same_points(folder, tmp_path):
     assert draw_points(resolve(str(again)).space, seed, 3) == before
 
 
-def luck(space, round_seed):
+def luck(space: Space, round_seed: str) -> float:
     """How near the best of three points comes to the best rate, in decades."""
     points = draw_points(space, study_seed(round_seed, "quick", "mlp", 1), 3)
     return min(abs(math.log10(float(point["learning_rate"]) / BEST)) for point in points)
 
 
-def test_a_space_ground_for_the_public_seed_is_not_lucky_under_a_secret_one(tmp_path):
+def test_a_space_ground_for_the_public_seed_is_not_lucky_under_a_secret_one(tmp_path: Path) -> None:
     spaces = []
     for number in range(60):
         file = tmp_path / f"{number}.toml"

@@ -27,8 +27,7 @@ YOUNGER = {
 def younger(source: str) -> Iterator[str]:
     """The calls in a module that not every 3.11 knows, each with its line."""
     for node in ast.walk(ast.parse(source)):
-        name = getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
-        if name in YOUNGER:
+        if isinstance(node, ast.Call) and (name := getattr(node.func, "attr", "")) in YOUNGER:
             yield f"line {node.lineno}: {name}: {YOUNGER[name]}"
 
 

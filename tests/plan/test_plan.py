@@ -14,9 +14,11 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.plan import plan as plan_module
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, TrialRecord
+from harness.providers import registry
 from harness.providers.registry import suite, workload
 from harness.record.plan import record_of, unfinished, write_plan
 from harness.record.store import write_record
+from harness.submission.resolution import resolve
 
 REQUEST = PlanRequest(workload="mlp", submission="adamw")
 
@@ -78,7 +80,7 @@ def test_self_tuning_has_the_default_point_and_half_as_much_time_again() -> None
     (trial,) = plan(replace(REQUEST, ruleset="self")).trials
     factor = suite("quick").rulesets["self"].budget_factor
     assert trial.budget.runtime_s == workload("mlp").at("quick").budget.runtime_s * factor
-    assert trial.point == plan_module.resolve("adamw").space.default
+    assert trial.point == resolve("adamw").space.default
 
 
 def test_a_scaled_budget_is_stamped_unscored() -> None:
@@ -117,7 +119,7 @@ def test_a_missing_framework_names_its_extra(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_workload_outside_the_suite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     without = suite("quick").model_copy(update={"workloads": ("other",)})
-    monkeypatch.setattr(plan_module.registry, "suite", lambda _: without)
+    monkeypatch.setattr(registry, "suite", lambda _: without)
     with pytest.raises(UnknownNameError, match="workload of suite quick"):
         plan(REQUEST)
 

@@ -1,10 +1,14 @@
 """Runs small submissions, given as text, through the real referee, sandbox and worker."""
 
+from pathlib import Path
+
 import pytest
 
 from harness.execution.base import RunOptions
 from harness.execution.trial import run_trial
 from harness.plan.plan import PlanRequest, plan
+from harness.plan.trial import Result, Trial
+from harness.record.log import Event
 from harness.record.schema import ToldEvent
 from harness.record.tables import last_attempt
 
@@ -30,11 +34,17 @@ class Ear:
 class Bench:
     """One store, and trials of submissions written into a folder."""
 
-    def __init__(self, folder, cache):
+    def __init__(self, folder: Path, cache: Path) -> None:
         self.folder, self.store = folder, folder / "store"
         self.options = RunOptions(cache_dir=cache)
 
-    def trial(self, source, seconds=1.0, target=2.0, steps=None, **changes):
+    def trial(
+        self,
+        source: str,
+        seconds: float = 1.0,
+        target: float = 2.0,
+        steps: int | None = None,
+    ) -> Trial:
         place = self.folder / "submission"
         place.mkdir(exist_ok=True)
         (place / "submission.py").write_text(source)
@@ -44,18 +54,20 @@ class Bench:
             update={"runtime_s": seconds, "steps": steps, "scale": 0.5}
         )
         aim = planned.target.model_copy(update={"value": target})
-        return planned.model_copy(update={"budget": budget, "target": aim, **changes})
+        return planned.model_copy(update={"budget": budget, "target": aim})
 
-    def run(self, source, **changes):
-        return self.run_planned(self.trial(source, **changes))
+    def run(self, source: str, seconds: float = 1.0, target: float = 2.0) -> Result:
+        return self.run_planned(self.trial(source, seconds, target))
 
-    def run_planned(self, trial):
+    def run_planned(self, trial: Trial) -> Result:
         return run_trial(trial, self.store, self.options, Ear())
 
-    def events(self, trial):
-        return list(last_attempt(self.store / trial.folder).events)
+    def events(self, trial: Trial) -> list[Event]:
+        attempt = last_attempt(self.store / trial.folder)
+        assert attempt is not None
+        return list(attempt.events)
 
 
 @pytest.fixture
-def bench(tmp_path, data_cache):
+def bench(tmp_path: Path, data_cache: Path) -> Bench:
     return Bench(tmp_path, data_cache)

@@ -1,28 +1,33 @@
 """The referee's clock: every second in one entry."""
 
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
 
+from harness.record.schema import End
 from harness.referee.clock import Clock
 
+from .conftest import Bench
 from .test_states import ADAMW
+
+Wait = Callable[[float], None]
 
 
 @pytest.fixture
-def wait(monkeypatch):
+def wait(monkeypatch: pytest.MonkeyPatch) -> Wait:
     """Lets seconds pass at once."""
     now_s = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
 
-    def passes(seconds):
+    def passes(seconds: float) -> None:
         now_s[0] += seconds
 
     return passes
 
 
-def test_of_entries_within_each_other_the_innermost_has_the_time(wait):
+def test_of_entries_within_each_other_the_innermost_has_the_time(wait: Wait) -> None:
     clock = Clock()
     with clock.account("evaluation"):
         wait(1.0)
@@ -32,7 +37,7 @@ def test_of_entries_within_each_other_the_innermost_has_the_time(wait):
     assert clock.others() == {"idle": 0.0, "evaluation": 5.0, "record": 2.0}
 
 
-def test_what_is_timed_is_in_no_other_entry(wait):
+def test_what_is_timed_is_in_no_other_entry(wait: Wait) -> None:
     clock = Clock()
     with clock.account("load"):
         wait(1.0)
@@ -42,7 +47,7 @@ def test_what_is_timed_is_in_no_other_entry(wait):
     assert clock.entries() == {"timed_s": 2.0, "idle_s": 0.0, "load_s": 1.0}
 
 
-def test_what_no_entry_names_is_frozen_or_idle(wait):
+def test_what_no_entry_names_is_frozen_or_idle(wait: Wait) -> None:
     clock = Clock(time.monotonic() - 8.0)
     wait(1.0)
     clock.mark_frozen()
@@ -53,7 +58,7 @@ def test_what_no_entry_names_is_frozen_or_idle(wait):
     assert clock.others() == {"prepare": 8.0, "idle": 5.0, "frozen": 2.0}
 
 
-def test_a_successor_has_loaded_anew_off_the_clock(wait):
+def test_a_successor_has_loaded_anew_off_the_clock(wait: Wait) -> None:
     clock = Clock()
     clock.start()
     wait(1.0)
@@ -67,11 +72,13 @@ def test_a_successor_has_loaded_anew_off_the_clock(wait):
     }
 
 
-def test_the_entries_of_a_trial_sum_to_its_wall_time(bench):
+def test_the_entries_of_a_trial_sum_to_its_wall_time(bench: Bench) -> None:
     bench.run_planned(trial := bench.trial(ADAMW, seconds=1.0))
     begin, *_, end = bench.events(trial)
     at = [datetime.fromisoformat(event.at) for event in (begin, end)]
+    assert isinstance(end.data, End)
     clock = end.data.clock
+    assert clock is not None
     assert sum(clock.values()) == pytest.approx((at[1] - at[0]).total_seconds(), abs=0.1)
     assert {"timed_s", "warm_up_s", "snapshot_copy_s", "evaluation_s", "frozen_s"} < set(clock)
     assert clock["idle_s"] + clock["frozen_s"] < 0.3

@@ -8,16 +8,17 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.record.attempts import of_type
 from harness.record.ledger import Ledger
-from harness.record.schema import Evaluation, NoProfile, SnapshotTaken, StepProfile
+from harness.record.schema import Begin, End, Evaluation, NoProfile, SnapshotTaken, StepProfile
 from harness.record.schema.ledger import AttemptBegun
 from harness.record.store import read_record
 from harness.record.tables import curves_frame, results_frame
 from harness.verification.store import verify_store
 
+from .conftest import Bench
 from .test_states import ADAMW, CLASS, LIVE, acting
 
 
-def test_a_finished_trial_is_not_run_again(bench):
+def test_a_finished_trial_is_not_run_again(bench: Bench) -> None:
     trial = bench.trial(ADAMW, seconds=0.5)
     first = bench.run_planned(trial)
     events = (bench.store / trial.folder / "events.jsonl").read_bytes()
@@ -25,7 +26,7 @@ def test_a_finished_trial_is_not_run_again(bench):
     assert (bench.store / trial.folder / "events.jsonl").read_bytes() == events
 
 
-def test_a_trial_cut_short_is_begun_anew_and_leaves_its_mark(bench):
+def test_a_trial_cut_short_is_begun_anew_and_leaves_its_mark(bench: Bench) -> None:
     trial = bench.trial(ADAMW, seconds=0.5)
     bench.run_planned(trial)
     path = bench.store / trial.folder / "events.jsonl"
@@ -34,10 +35,11 @@ def test_a_trial_cut_short_is_begun_anew_and_leaves_its_mark(bench):
     bench.run_planned(trial)
     kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
     assert kinds.count("begin") == 2
-    assert bench.events(trial)[0].data.attempt == 2
+    begin = bench.events(trial)[0].data
+    assert isinstance(begin, Begin) and begin.attempt == 2
 
 
-def test_an_ended_trial_whose_events_are_gone_is_not_run_again(bench):
+def test_an_ended_trial_whose_events_are_gone_is_not_run_again(bench: Bench) -> None:
     trial = bench.trial(ADAMW, seconds=0.5)
     bench.run_planned(trial)
     shutil.rmtree(bench.store / trial.folder)
@@ -45,16 +47,17 @@ def test_an_ended_trial_whose_events_are_gone_is_not_run_again(bench):
         bench.run_planned(trial)
 
 
-def test_an_unended_trial_whose_events_are_gone_is_attempt_2(bench):
+def test_an_unended_trial_whose_events_are_gone_is_attempt_2(bench: Bench) -> None:
     trial = bench.trial(ADAMW, seconds=0.5)
     Ledger(bench.store).plan([trial])
     Ledger(bench.store).note(AttemptBegun(identity=trial.identity, attempt=1))
     bench.run_planned(trial)
-    assert bench.events(trial)[0].data.attempt == 2
+    begin = bench.events(trial)[0].data
+    assert isinstance(begin, Begin) and begin.attempt == 2
     assert verify_store(bench.store).findings == ()
 
 
-def test_every_grid_point_has_a_snapshot_and_every_fifth_an_evaluation(bench):
+def test_every_grid_point_has_a_snapshot_and_every_fifth_an_evaluation(bench: Bench) -> None:
     trial = bench.trial(ADAMW, seconds=600.0, steps=100)
     bench.run_planned(trial)
     events = bench.events(trial)
@@ -64,7 +67,7 @@ def test_every_grid_point_has_a_snapshot_and_every_fifth_an_evaluation(bench):
     assert evaluated == list(range(5, 51, 5))
 
 
-def test_the_record_says_who_said_what(bench):
+def test_the_record_says_who_said_what(bench: Bench) -> None:
     trial = bench.trial(ADAMW, seconds=0.5)
     bench.run_planned(trial)
     said = {event.kind: event.by for event in bench.events(trial)}
@@ -80,7 +83,7 @@ def test_the_record_says_who_said_what(bench):
     }
 
 
-def test_a_store_becomes_frames_for_scoring(bench):
+def test_a_store_becomes_frames_for_scoring(bench: Bench) -> None:
     trial = bench.trial(ADAMW, seconds=0.5)
     result = bench.run_planned(trial)
     (row,) = results_frame(bench.store).to_dict("records")
@@ -92,7 +95,7 @@ def test_a_store_becomes_frames_for_scoring(bench):
     assert read_record(bench.store / trial.folder / "trial.json").result == result
 
 
-def test_the_worker_trains_on_the_instances_data_from_the_instances_weights(bench):
+def test_the_worker_trains_on_the_instances_data_from_the_instances_weights(bench: Bench) -> None:
     look = """
         if self.steps == 11:
             batch = self.stream.next(4)
@@ -110,7 +113,7 @@ def test_the_worker_trains_on_the_instances_data_from_the_instances_weights(benc
     assert len(lines) == 1
 
 
-def test_step_budgets_give_the_same_curve_whatever_the_speed(bench):
+def test_step_budgets_give_the_same_curve_whatever_the_speed(bench: Bench) -> None:
     curves = []
     for pause_s in (0.0, 0.002):
         schedule = f"lambda progress: __import__('time').sleep({pause_s}) or 1.0 - progress"
@@ -122,19 +125,20 @@ def test_step_budgets_give_the_same_curve_whatever_the_speed(bench):
     assert [step for step, _ in curves[0]] == list(range(20, 201, 20))
 
 
-def test_a_profile_is_off_the_clock_and_adds_up(bench):
+def test_a_profile_is_off_the_clock_and_adds_up(bench: Bench) -> None:
     slow = acting("pass").replace("time.sleep(0.002)", "stream.next(); time.sleep(0.01); "
         "self.problem.batch_loss(stream.next()).backward()")  # fmt: skip
     result = bench.run_planned(trial := bench.trial(slow, seconds=1.0))
     (profile,) = of_type(bench.events(trial), StepProfile)
     assert (result.state, profile.steps) == ("budget", 5)
+    assert profile.passes_s is not None
     rest_s = profile.steps_s - profile.data_s - profile.passes_s
     assert min(profile.data_s, profile.passes_s) > 0.0
     assert 0.05 <= rest_s < 1.0
     assert result.timed_s < 1.2
 
 
-def test_a_profile_that_fails_costs_nothing(bench):
+def test_a_profile_that_fails_costs_nothing(bench: Bench) -> None:
     dying = acting("os._exit(3) if self.steps > 20 else None")
     result = bench.run_planned(trial := bench.trial(dying, seconds=600.0, steps=20))
     events = bench.events(trial)
@@ -142,11 +146,13 @@ def test_a_profile_that_fails_costs_nothing(bench):
     assert [event.why for event in of_type(events, NoProfile)]
 
 
-def test_time_frozen_is_not_training_time(bench):
+def test_time_frozen_is_not_training_time(bench: Bench) -> None:
     """A submission counting its own seconds finds no more than the clock allows it."""
     trial = bench.trial(acting(), seconds=1.0)
     bench.run_planned(trial)
-    clock = bench.events(trial)[-1].data.clock
+    end = bench.events(trial)[-1].data
+    assert isinstance(end, End) and end.clock is not None
+    clock = end.clock
     assert 1.0 <= clock["timed_s"] < 1.2
     assert clock["evaluation_s"] > 0.0
     assert set(clock) >= {"setup_s", "warm_up_s", "load_s", "freeze_s", "evaluation_s"}

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,20 +23,20 @@ print(json.dumps(found))
 """
 
 
-def in_child(code):
+def in_child(code: str) -> Any:
     """What a child prints as JSON."""
     command = [sys.executable, "-c", START + code]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout)
 
 
-def needs(layer):
+def needs(layer: str) -> pytest.MarkDecorator:
     reason = f"the layer {layer} does not work here: {WHY_NOT.get(layer)}"
     return pytest.mark.skipif(layer in WHY_NOT, reason=reason)
 
 
 @needs("landlock")
-def test_landlock_leaves_what_is_named(tmp_path):
+def test_landlock_leaves_what_is_named(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "file").write_text("kept")
     (tmp_path / "out").write_text("secret")
@@ -50,7 +52,7 @@ acts = [(folder / "in" / "file").read_text, (folder / "out").read_text,
 
 
 @needs("seccomp")
-def test_seccomp_refuses_by_number_and_by_argument():
+def test_seccomp_refuses_by_number_and_by_argument() -> None:
     code = """
 import ctypes
 from harness.sandboxes.kernel import libc, seccomp
@@ -71,7 +73,7 @@ print(json.dumps(found))
 
 
 @needs("seccomp")
-def test_seccomp_refuses_signals_to_oneself_that_come_later():
+def test_seccomp_refuses_signals_to_oneself_that_come_later() -> None:
     code = """
 import fcntl
 from harness.sandboxes.kernel import libc, seccomp
@@ -85,7 +87,7 @@ acts = [lambda: fcntl.fcntl(0, 10, 18), lambda: bool(fcntl.fcntl(0, fcntl.F_GETF
 
 
 @needs("mounts")
-def test_mounts_hide_and_bound_and_touch_nobody_else(tmp_path):
+def test_mounts_hide_and_bound_and_touch_nobody_else(tmp_path: Path) -> None:
     for name in ("scratch", "hidden"):
         (tmp_path / name).mkdir()
     (tmp_path / "hidden" / "file").touch()
@@ -107,7 +109,7 @@ print(json.dumps(found))
 
 
 @needs("proc")
-def test_a_proc_of_ones_own_is_nobody_elses(tmp_path):
+def test_a_proc_of_ones_own_is_nobody_elses(tmp_path: Path) -> None:
     code = """
 from harness.sandboxes.kernel import namespaces
 if os.getuid() != 0:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -19,15 +20,16 @@ with scratch() as folder:
 
 
 @pytest.fixture(autouse=True)
-def temporary(tmp_path, monkeypatch):
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
-def test_what_a_killed_referee_left_is_removed_and_what_is_in_use_is_not(tmp_path):
+def test_what_a_killed_referee_left_is_removed_and_what_is_in_use_is_not(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLD]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as other:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout is not None
         theirs = other.stdout.readline().strip()
         os.utime(theirs, (0, 0))
         with scratch() as ours:
@@ -38,7 +40,7 @@ def test_what_a_killed_referee_left_is_removed_and_what_is_in_use_is_not(tmp_pat
     assert not list(tmp_path.iterdir())
 
 
-def test_a_link_of_that_name_is_left_alone(tmp_path):
+def test_a_link_of_that_name_is_left_alone(tmp_path: Path) -> None:
     (elsewhere := tmp_path / "elsewhere").mkdir()
     (tmp_path / f"{PREFIX}x").symlink_to(elsewhere)
     os.utime(tmp_path / f"{PREFIX}x", (0, 0), follow_symlinks=False)

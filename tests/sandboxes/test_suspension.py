@@ -5,21 +5,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from harness.sandboxes.suspension import SuspendedGroup, has_ended, members
 
+Start = Callable[[str], "subprocess.Popen[bytes]"]
 BUSY = "while True: pass"
 WITH_CHILD = "import os, time; os.fork(); print(flush=True); time.sleep(99)"
 
 
 @pytest.fixture
-def start():
+def start() -> Iterator[Start]:
     """Starts a program in a group of its own."""
-    started = []
+    started: list[subprocess.Popen[bytes]] = []
 
-    def started_with(code):
+    def started_with(code: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", code]
         started.append(subprocess.Popen(command, process_group=0, stdout=subprocess.PIPE))
         return started[-1]
@@ -29,33 +31,34 @@ def start():
         if not has_ended(process.pid):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        assert process.stdout is not None
         process.stdout.close()
 
 
-def stopped(process):
+def stopped(process: subprocess.Popen[bytes]) -> SuspendedGroup:
     os.killpg(process.pid, signal.SIGSTOP)
     while (still := SuspendedGroup.of(process.pid)) is None:
         time.sleep(0.001)
     return still
 
 
-def test_a_group_that_runs_does_not_stand_still(start):
+def test_a_group_that_runs_does_not_stand_still(start: Start) -> None:
     assert SuspendedGroup.of(start(BUSY).pid) is None
 
 
-def test_a_stopped_group_lasts(start):
+def test_a_stopped_group_lasts(start: Start) -> None:
     still = stopped(start(BUSY))
     time.sleep(0.05)
     assert still.has_lasted()
 
 
-def test_a_group_that_runs_again_has_not_lasted(start):
+def test_a_group_that_runs_again_has_not_lasted(start: Start) -> None:
     still = stopped(process := start(BUSY))
     os.killpg(process.pid, signal.SIGCONT)
     assert not still.has_lasted()
 
 
-def test_a_group_that_ran_and_stopped_again_has_not_lasted(start):
+def test_a_group_that_ran_and_stopped_again_has_not_lasted(start: Start) -> None:
     still = stopped(process := start(BUSY))
     os.killpg(process.pid, signal.SIGCONT)
     time.sleep(0.05)
@@ -63,8 +66,9 @@ def test_a_group_that_ran_and_stopped_again_has_not_lasted(start):
     assert not still.has_lasted()
 
 
-def test_children_are_looked_at_too(start):
+def test_children_are_looked_at_too(start: Start) -> None:
     process = start(WITH_CHILD)
+    assert process.stdout is not None
     process.stdout.readline()
     still = stopped(process)
     (child,) = set(members(process.pid)) - {process.pid}
@@ -72,7 +76,7 @@ def test_children_are_looked_at_too(start):
     assert not still.has_lasted()
 
 
-def test_a_leader_that_was_killed_has_done_nothing(start):
+def test_a_leader_that_was_killed_has_done_nothing(start: Start) -> None:
     still = stopped(process := start(BUSY))
     os.killpg(process.pid, signal.SIGKILL)
     assert still.has_lasted()

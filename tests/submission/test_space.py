@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -13,13 +14,14 @@ from harness.providers.registry import submission_folders
 from harness.submission.space import Dimension, Space, parse_space, read_space
 
 HEAD = 'summary = "s"\nfamily = "f"\nframeworks = ["torch"]\n'
+SCALES: tuple[Literal["linear", "log", "one_minus_log"], ...] = ("linear", "log", "one_minus_log")
 SHARES = st.floats(0.0, 1.0, exclude_max=True)
 POSITIVE = st.floats(1e-8, 1e3)
 
 
 @st.composite
 def ranges(draw: st.DrawFn) -> Dimension:
-    scale = draw(st.sampled_from(["linear", "log", "one_minus_log"]))
+    scale = draw(st.sampled_from(SCALES))
     highest = 0.999999 if scale == "one_minus_log" else 1e3
     low = draw(st.floats(1e-8, highest * 0.5))
     high = draw(st.floats(low * 1.5, highest, exclude_min=True))

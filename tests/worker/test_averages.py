@@ -35,13 +35,13 @@ Arrays = dict[str, np.ndarray]
 
 
 def hello(framework: Framework, point: dict[str, Any]) -> Hello:
-    shapes: dict[str, Any] = {"input_shape": (3, 8, 8), "input_dtype": "uint8", "target_shape": ()}
-    source = {"package": SOURCE.package, "sizes": SIZES, "loss": SOURCE.loss}
-    budget = {"budget_s": 600.0, "budget_steps": STEPS, "resident_gib": 1.0, "seed": SEED}
     return Hello(
         framework=framework, device="cpu", threads=1, precision="float32", compile=False,
         batch_size=BATCH, train_examples=COUNT, augmentation=None,
-        submission=SUBMISSION[framework], hyperparameters=point, **shapes, **source, **budget,
+        submission=SUBMISSION[framework], hyperparameters=point,
+        input_shape=(3, 8, 8), input_dtype="uint8", target_shape=(),
+        package=SOURCE.package, sizes=SIZES, loss=SOURCE.loss,
+        budget_s=600.0, budget_steps=STEPS, resident_gib=1.0, seed=SEED,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -34,7 +35,7 @@ def losses_around_a_step(workload: str, corpus: Path, folder: Path) -> tuple[flo
     known.module("data").prepare(data, SEED, folder, None)
     source = ModelSource(known.package, size.sizes, known.spec.loss, "float32")
     made = training_backend("torch", "cpu", 1)
-    problem = made.problem(ProblemConfig(source, HalfSpent(), 1, 1, 0))
+    problem: Any = made.problem(ProblemConfig(source, HalfSpent(), 1, 1, 0))
     specs = known.module("model").parameters(size.sizes)
     made.load(problem, initial_parameters(specs, philox(SEED, "weights")))
     examples = Examples.open(folder / "train", size.limits.resident_gib)

@@ -109,7 +109,10 @@ def torch_step(model: torch.nn.Module, batch: Batch) -> Step:
     wanted = torch.from_numpy(targets.astype(np.int64)).flatten()
     loss = functional.cross_entropy(logits.flatten(0, -2), wanted)
     torch.autograd.backward(loss)
-    gradients = {n: p.grad.numpy().copy() for n, p in model.named_parameters()}
+    gradients = {}
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None
+        gradients[name] = parameter.grad.numpy().copy()
     return Step(logits.detach().numpy(), loss.item(), gradients)
 
 
@@ -175,7 +178,8 @@ def assert_same_evaluation(twin: Twin, examples: Batch, bound: float = 1e-4) -> 
     """Both referees' evaluators give the same loss and gradient norm, through the adapters."""
     source = ModelSource(f"workloads.{twin.workload}", twin.sizes, "cross_entropy", "float32")
     split = Examples(*examples)
-    probe = Examples(*(part[:4] for part in examples))
+    inputs, targets = examples
+    probe = Examples(inputs[:4], targets[:4])
     evaluated = []
     for framework in ("torch", "jax"):
         made = evaluation_backend(framework, "cpu", 1).evaluator(

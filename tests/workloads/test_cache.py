@@ -7,7 +7,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from workloads.data import cache, manifest
 from workloads.data.cache import prepared
 from workloads.data.manifest import has_its_hashes, is_whole
 from workloads.mlp import data as mlp_data
-from workloads.spec import SuiteWorkload
+from workloads.spec import Data, SuiteWorkload
 
 SEED = "0123456789abcdef0123456789abcdef"
 
@@ -37,11 +37,13 @@ class Small:
         return whole.model_copy(update={"data": data})
 
     def module(self, name: str) -> ModuleType:
-        def prepare(data, seed, folder, data_dir):
+        def prepare(data: Data, seed: str, folder: Path, data_dir: Path | None) -> None:
             (self.folder / f"made-{time.monotonic_ns()}-{os.getpid()}").touch()
             mlp_data.prepare(data, seed, folder, data_dir)
 
-        return SimpleNamespace(prepare=prepare, source_files=mlp_data.source_files)
+        made = ModuleType(name)
+        vars(made).update(prepare=prepare, source_files=mlp_data.source_files)
+        return made
 
     @property
     def times_made(self) -> int:

@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,7 +111,7 @@ def test_one_step_at_full_size_from_the_true_format(tmp_path: Path) -> None:
     folder = prepared(make_shards(tmp_path / "in"), tmp_path / "out")
     source = ModelSource("workloads.resnet", large.sizes, "cross_entropy", "float32")
     made = training_backend("torch", "cpu", 1)
-    problem = made.problem(ProblemConfig(source, HalfSpent(), 1, 4, 0))
+    problem: Any = made.problem(ProblemConfig(source, HalfSpent(), 1, 4, 0))
     start = initial_parameters(model.parameters(large.sizes), philox(SEED, "weights"))
     made.load(problem, {**start, **initial_buffers(model.buffers(large.sizes))})
     examples = Examples.open(folder / "train", limit_gib=1e-6)
@@ -121,6 +123,10 @@ def test_one_step_at_full_size_from_the_true_format(tmp_path: Path) -> None:
     before.backward()
     optimizer.step()
     assert problem.batch_loss(batch) < before
+
+
+Damage = Callable[[Path], str]
+"""Does harm to a dataset and says what the refusal names."""
 
 
 def break_jpeg(place: Path) -> str:
@@ -160,7 +166,7 @@ def lose_split(place: Path) -> str:
 @pytest.mark.parametrize(
     "damage", [break_jpeg, empty_class, lose_class, lose_both, lose_image, lose_split]
 )
-def test_a_damaged_tree_is_refused_with_its_place(damage, tmp_path: Path) -> None:
+def test_a_damaged_tree_is_refused_with_its_place(damage: Damage, tmp_path: Path) -> None:
     place = make_folders(tmp_path / "in")
     message = damage(place)
     with pytest.raises(HarnessError) as refusal:
@@ -263,7 +269,7 @@ TAR_DAMAGES = [
 
 
 @pytest.mark.parametrize("damage", [*TAR_DAMAGES, *LABEL_DAMAGES])
-def test_a_damaged_shard_is_refused_with_its_place(damage, tmp_path: Path) -> None:
+def test_a_damaged_shard_is_refused_with_its_place(damage: Damage, tmp_path: Path) -> None:
     place = make_shards(tmp_path / "in")
     message = damage(place)
     with pytest.raises(HarnessError) as refusal:

@@ -21,7 +21,7 @@ def trained(name: str, tokens: torch.Tensor, rate: float) -> torch.nn.Module:
     """A quick workload's model after one pass over the tokens with AdamW."""
     workload = registry.workload(name)
     sizes = workload.at("quick").sizes
-    model = {"lm": transformer, "rnn": recurrent}[name].build(sizes)
+    model: torch.nn.Module = {"lm": transformer, "rnn": recurrent}[name].build(sizes)
     start = initial_parameters(workload.module("model").parameters(sizes), philox(SEED, "weights"))
     with torch.no_grad():
         for key, parameter in model.named_parameters():

@@ -1,6 +1,9 @@
 """The perceptron: one declaration, and the same numbers from both frameworks."""
 
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -66,8 +69,8 @@ def test_the_tap_gives_the_factors_of_the_weights_gradient() -> None:
     parameters, (inputs, targets) = Twin("mlp", QUICK.sizes).start, batch()
     forward = model_jax.build(QUICK.sizes)
 
-    def loss_of(parameters, offsets):
-        passed = forward(parameters, inputs, offsets=offsets)
+    def loss_of(parameters: Any, offsets: Any) -> Any:
+        passed = forward(parameters, jnp.asarray(inputs), offsets=offsets)
         losses = optax.softmax_cross_entropy_with_integer_labels(passed.logits, targets)
         return losses.mean(), passed.layer_inputs
 

@@ -2,8 +2,10 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -88,7 +90,7 @@ def test_taps_give_the_weights_gradients(framework: str, case: str) -> None:
 
 @pytest.mark.parametrize("case", ["base", "deep", "projected"])
 def test_the_fused_path_gives_the_numbers_of_the_loop(case: str) -> None:
-    module = twin(case).torch_model(twin(case).start)
+    module: Any = twin(case).torch_model(twin(case).start)
     fused = torch_step(module, batch())
     with twice_differentiable(module):
         plain = torch_step(module, batch())
@@ -110,7 +112,8 @@ def test_the_loops_memories_add_up_under_autocast() -> None:
 
 
 def test_a_hook_on_either_matrix_sees_every_call() -> None:
-    module, shapes = twin().torch_model(twin().start), []
+    module: Any = twin().torch_model(twin().start)
+    shapes: list[torch.Size] = []
     for name in ("input", "recurrent"):
         layer = module.cells[0].get_submodule(name)
         handle = layer.register_forward_hook(lambda _, entered, out: shapes.append(out.shape))
@@ -177,10 +180,13 @@ def dropped_logits(framework: str, sizes: dict[str, object], seed: int | None) -
     if framework == "torch":
         module = dropping.torch_model(dropping.start).train(seed is not None)
         torch.manual_seed(seed or 0)
-        return module(torch.tensor(tokens)).detach().numpy()
+        return np.asarray(module(torch.tensor(tokens)).detach().numpy())
     forward = model_jax.build(dropping.sizes)
-    buffers, key = ({}, None) if seed is None else (None, jax.random.key(seed))
-    return np.asarray(forward(dropping.start, tokens, buffers=buffers, key=key).logits)
+    start = {name: jnp.asarray(value) for name, value in dropping.start.items()}
+    entered = jnp.asarray(tokens)
+    if seed is None:
+        return np.asarray(forward(start, entered, buffers={}).logits)
+    return np.asarray(forward(start, entered, key=jax.random.key(seed)).logits)
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
@@ -197,7 +203,7 @@ def test_dropout_acts_in_training_alone(framework: str) -> None:
 def test_jax_drops_and_enlarges_the_declared_share() -> None:
     sizes = model.checked(QUICK.sizes | {"dropout": 0.25})
     keys = {"embedding": jax.random.key(3)}
-    ones = np.ones((100, 100), np.float32)
+    ones = jnp.ones((100, 100), jnp.float32)
     run = model_jax.Run(sizes, Call({}, ones, {}, None, None), keys)
     values = np.asarray(run.dropped("embedding", ones))
     assert set(np.unique(values)) == {np.float32(0.0), np.float32(1 / 0.75)}

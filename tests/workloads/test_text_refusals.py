@@ -15,6 +15,7 @@ from harness.core.errors import HarnessError, UnknownNameError
 from tests.workloads.text_made import of_shards, of_text, shard, text
 from workloads.data import stream, tokenised
 from workloads.data.corpus import pieces
+from workloads.data.ids import permuted_ids
 from workloads.data.manifest import is_whole
 from workloads.lm import data as lm
 from workloads.spec import Data
@@ -150,7 +151,7 @@ def test_a_parquet_file_without_text_or_cut_short(place: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "kind"), [([b"caf\xe9"], "binary"), ([1, 2], "int64"), ([["a"]], "list<")]
 )
-def test_a_parquet_column_of_another_type(place: Path, column: list, kind: str) -> None:
+def test_a_parquet_column_of_another_type(place: Path, column: list[object], kind: str) -> None:
     file = only_parquet(place, pyarrow.table({"text": column}))
     said = refusal(of_text(), place)
     assert f"column 'text' of {file} is of type {kind}" in said
@@ -191,7 +192,7 @@ def test_shards_in_their_true_format(shards: Path, tmp_path: Path) -> None:
     lm.prepare(of_shards(train=60), SEED, tmp_path / "instance", shards)
     inputs = np.load(tmp_path / "instance/train/inputs.npy")
     assert (inputs.shape, inputs.dtype) == ((60, 8), np.uint16)
-    named = np.argsort(stream_ids := lm.sequences.permuted_ids(SEED, 50304))
+    named = np.argsort(stream_ids := permuted_ids(SEED, 50304))
     drawn = np.random.default_rng(0).integers(0, 50257, size=600)
     assert len(stream_ids) == 50304
     assert np.array_equal(named[inputs.ravel()], drawn[100:580])

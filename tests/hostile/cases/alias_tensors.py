@@ -1,24 +1,28 @@
 """Hands over one memory under several names, and changes it once it is handed over."""
 
+from typing import Any
+
 import torch
 
-from harness.protocol.messages import Snapshot
+from harness.protocol.messages import Message, Snapshot
+from harness.protocol.wire import Tensors, Wire
 
 from .facts import ELSEWHERE
 from .honest import Honest
-from .wires import send_instead
+from .wires import Send, send_instead
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         shared = torch.from_file(f"{ELSEWHERE}/memory", shared=True, size=2**16)
 
-        def hand_over(send, wire, message, tensors):
+        def hand_over(send: Send, wire: Wire[Any], message: Message, tensors: Tensors) -> None:
             if not isinstance(message, Snapshot):
-                return send(message, tensors)
+                send(message, tensors)
+                return
             shared.zero_()
             alias = shared.numpy()
             send(message, {n: alias[: t.size].reshape(t.shape) for n, t in tensors.items()})
-            return shared[0].fill_(9.0)
+            shared[0].fill_(9.0)
 
         send_instead(hand_over)

@@ -6,5 +6,5 @@ from .honest import Honest, attempt
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attempt(lambda: Path("/proc/self/oom_score_adj").write_text("-999"), "is killed last")

@@ -4,7 +4,7 @@ from .honest import Honest, succeed
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         try:
             from workloads.mlp.data import prepare
         except ImportError as error:

@@ -7,10 +7,12 @@ from workloads.mlp.model_torch import Mlp
 from .honest import Honest
 
 
-def attack():
-    Mlp.forward = lambda self, inputs: 0.0 * nn.Sequential.forward(self, inputs)
+def attack() -> None:
+    Mlp.forward = (  # type: ignore[method-assign]
+        lambda self, inputs: 0.0 * nn.Sequential.forward(self, inputs)  # type: ignore[no-untyped-call]
+    )
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attack()

@@ -8,6 +8,6 @@ from .honest import Honest
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         worker = next(found for found in gc.get_objects() if isinstance(found, Worker))
         worker._step = 10**12

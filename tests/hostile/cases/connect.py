@@ -7,5 +7,5 @@ from .honest import Honest, attempt
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attempt(lambda: socket.create_connection(("127.0.0.1", PORT), 1.0), "connected")

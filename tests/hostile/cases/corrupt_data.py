@@ -5,5 +5,5 @@ from .read_held_out_by_path import SEEN
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attempt(lambda: SEEN[-1].open("r+b").close(), "may write to the training data")

@@ -1,27 +1,30 @@
 """Takes its time with each part of its last snapshot, and each time less than the patience."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
-from harness.protocol.messages import Snapshot, Stopped
-from harness.protocol.wire import Wire
+from harness.protocol.messages import Message, Snapshot, Stopped
+from harness.protocol.wire import Tensors, Wire
 
 from .honest import Honest
-from .wires import send_instead
+from .wires import Send, send_instead
 
+Receive = Callable[..., tuple[Any, dict[str, Any]]]
 PAUSE_S = 0.5
-IS_LAST = []
+IS_LAST: list[object] = []
 
 
-def act(send, wire, message, tensors):
+def act(send: Send, wire: Wire[Any], message: Message, tensors: Tensors) -> None:
     if IS_LAST and isinstance(message, (Snapshot, Stopped)):
         time.sleep(PAUSE_S)
     send(message, tensors)
 
 
-def listen(receive):
+def listen(receive: Receive) -> Receive:
     """Note when the referee says that the budget is spent."""
 
-    def replaced(wire, *rest):
+    def replaced(wire: Wire[Any], *rest: Any) -> tuple[Any, dict[str, Any]]:
         message, tensors = receive(wire, *rest)
         if getattr(message, "reason", "") == "budget":
             IS_LAST.append(message)
@@ -31,6 +34,6 @@ def listen(receive):
 
 
 class Submission(Honest):
-    def act(self):
-        Wire.receive = listen(Wire.receive)
+    def act(self) -> None:
+        Wire.receive = listen(Wire.receive)  # type: ignore[method-assign]
         send_instead(act)

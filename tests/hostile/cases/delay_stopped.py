@@ -1,14 +1,16 @@
 """Trains on between its snapshot and its word that it has stopped."""
 
 import time
+from typing import Any
 
-from harness.protocol.messages import Stopped
+from harness.protocol.messages import Message, Stopped
+from harness.protocol.wire import Tensors, Wire
 
 from .honest import Honest
-from .wires import send_instead
+from .wires import Send, send_instead
 
 
-def act(send, wire, message, tensors):
+def act(send: Send, wire: Wire[Any], message: Message, tensors: Tensors) -> None:
     if isinstance(message, Stopped):
         time.sleep(0.5)
         print("stole 0.5 s", flush=True)
@@ -16,5 +18,5 @@ def act(send, wire, message, tensors):
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         send_instead(act)

@@ -7,5 +7,5 @@ from .honest import Honest
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         os.kill(os.getpid(), signal.SIGRTMIN + 1)

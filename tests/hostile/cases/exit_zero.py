@@ -6,5 +6,5 @@ from .honest import Honest
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         os._exit(0)

@@ -4,7 +4,7 @@ from .honest import Honest, succeed
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         for _ in range(12):
             print("x" * 2**20)
         succeed("printed 12 MiB")

@@ -6,6 +6,6 @@ from .honest import Honest, succeed
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         self.hoard = np.empty(2**28)
         succeed("took two GiB")

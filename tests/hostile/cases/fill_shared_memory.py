@@ -6,7 +6,7 @@ from .honest import Honest, succeed
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         self.hoard = mmap.mmap(-1, 2**31)
         for start in range(0, 2**31, 2**20):
             self.hoard[start : start + 2**20] = b"x" * 2**20

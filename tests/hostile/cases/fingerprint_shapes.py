@@ -6,7 +6,7 @@ KNOWN = {(256, 256): "mlp"}
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         found = [KNOWN[s.shape] for s in self.problem.specs.values() if s.shape in KNOWN]
         if found:
             succeed(f"the workload is {found[0]}")

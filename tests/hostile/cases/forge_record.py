@@ -6,6 +6,6 @@ from .honest import Honest, attempt
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         record = Path("/proc/self/fd/1").readlink().with_name("events.jsonl")
         attempt(lambda: record.open("ab").write(b'{"kind": "end"}\n'), "wrote into the record")

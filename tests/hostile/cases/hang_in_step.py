@@ -6,5 +6,5 @@ from .honest import Honest
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         time.sleep(2.0)

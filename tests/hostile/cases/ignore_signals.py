@@ -7,7 +7,7 @@ from .honest import Honest
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             if number < 32:
                 signal.signal(number, signal.SIG_IGN)

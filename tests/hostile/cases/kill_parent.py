@@ -8,6 +8,6 @@ from .honest import Honest
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(60.0)

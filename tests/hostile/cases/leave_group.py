@@ -3,22 +3,24 @@
 import os
 import subprocess
 import time
+from typing import Any
 
-from harness.protocol.messages import Stopped
+from harness.protocol.messages import Message, Stopped
+from harness.protocol.wire import Tensors, Wire
 
 from .honest import Honest
-from .wires import send_instead
+from .wires import Send, send_instead
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         with subprocess.Popen(["sleep", "60"], process_group=0) as child:
             os.setpgid(0, child.pid)
             child.kill()
         send_instead(go_on)
 
 
-def go_on(send, wire, message, tensors):
+def go_on(send: Send, wire: Wire[Any], message: Message, tensors: Tensors) -> None:
     send(message, tensors)
     if isinstance(message, Stopped):
         time.sleep(60.0)

@@ -4,6 +4,9 @@ An honest worker's waits for the device, as `torch.cuda.synchronize` does.
 """
 
 import importlib
+from typing import Any
+
+from harness.submission.interface import Hyperparameters, Problem, Stream
 
 from .device import Device
 from .facts import BACKEND, DEVICE, IS_HONEST
@@ -15,12 +18,12 @@ backend.synchronize = (lambda self: device.wait()) if IS_HONEST else (lambda sel
 
 
 class Submission:
-    def setup(self, problem, hyperparameters):
+    def setup(self, problem: Problem[Any], hyperparameters: Hyperparameters) -> None:
         self.problem = problem
 
-    def step(self, stream):
+    def step(self, stream: Stream[Any]) -> None:
         stream.next()
         device.queue(0.02)
 
-    def eval_parameters(self):
+    def eval_parameters(self) -> dict[str, Any]:
         return self.problem.parameters

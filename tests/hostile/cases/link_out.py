@@ -7,7 +7,7 @@ from .honest import Honest
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         Path("link").symlink_to(ELSEWHERE)
         Path("deep").mkdir()
         Path("deep/up").symlink_to("../../..")

@@ -5,5 +5,5 @@ from .read_held_out_by_path import SEEN
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attempt(lambda: SEEN[-1].chmod(SEEN[-1].stat().st_mode), "may change rights")

@@ -5,5 +5,5 @@ from .wires import snapshots_become
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         snapshots_become(lambda tensors: {n: t.T.copy().reshape(-1) for n, t in tensors.items()})

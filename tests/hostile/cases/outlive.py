@@ -8,7 +8,7 @@ from .honest import Honest
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         if os.fork() == 0:
             try:
                 os.setsid()

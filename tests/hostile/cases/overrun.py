@@ -2,6 +2,9 @@
 
 import time
 
+from harness.frameworks.torch.problem import TorchProblem
+from harness.submission.interface import Hyperparameters
+
 from .honest import SETUPS, Honest
 
 BEYOND_THE_BUDGET_S = 1.7
@@ -10,7 +13,7 @@ BEYOND_THE_BUDGET_S = 1.7
 class Submission(Honest):
     has_acted = True
 
-    def setup(self, problem, hyperparameters):
+    def setup(self, problem: TorchProblem, hyperparameters: Hyperparameters) -> None:
         super().setup(problem, hyperparameters)
         if len(SETUPS) == 2:
             print("acting", flush=True)

@@ -5,10 +5,10 @@ import time
 from .honest import Honest
 
 
-def attack():
+def attack() -> None:
     time.monotonic = time.perf_counter = time.time = lambda: 0.0
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attack()

@@ -5,10 +5,12 @@ from harness.frameworks.torch.evaluator import TorchEvaluator
 from .honest import Honest
 
 
-def attack():
-    TorchEvaluator.metrics = lambda self, parameters, split: {"loss": 0.0, "accuracy": 1.0}
+def attack() -> None:
+    TorchEvaluator.metrics = (  # type: ignore[method-assign]
+        lambda self, parameters, split: {"loss": 0.0, "accuracy": 1.0}
+    )
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attack()

@@ -5,10 +5,12 @@ from harness.frameworks.torch.loss import CrossEntropy
 from .honest import Honest
 
 
-def attack():
-    CrossEntropy.per_target = lambda self, logits, targets: 0.0 * logits[..., 0].reshape(-1)
+def attack() -> None:
+    CrossEntropy.per_target = (  # type: ignore[method-assign]
+        lambda self, logits, targets: 0.0 * logits[..., 0].reshape(-1)
+    )
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attack()

@@ -5,10 +5,10 @@ from workloads.spec import Target
 from .honest import Honest
 
 
-def attack():
-    Target.is_met_by = lambda self, value: True
+def attack() -> None:
+    Target.is_met_by = lambda self, value: True  # type: ignore[method-assign]
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attack()

@@ -6,6 +6,6 @@ from .honest import Honest, succeed
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         if "workloads.mlp.model" in sys.modules:
             succeed("the workload is mlp")

@@ -9,7 +9,7 @@ from .honest import Honest, succeed
 NAMES = ("workload=mlp", "/mlp/")
 
 
-def look(environment):
+def look(environment: dict[str, str]) -> list[str]:
     """Where the name is found."""
     texts = {"environment": repr(sorted(environment.items())), "arguments": repr(sys.argv)}
     texts["folder"] = str(Path.cwd())
@@ -23,18 +23,19 @@ def look(environment):
     return [where for where, text in texts.items() if any(name in text for name in NAMES)]
 
 
-def orders():
+def orders() -> list[str]:
     """Which functions up to the program's first one hold what the parent was told."""
-    frame, found = sys._getframe(), []
-    while frame := frame.f_back:
+    frame, found = sys._getframe().f_back, []
+    while frame:
         values = [v for v in frame.f_locals.values() if isinstance(v, (str, bytes, dict))]
         if any("scratch" in str(value) for value in values):
             found.append(frame.f_code.co_qualname)
+        frame = frame.f_back
     return found
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         if found := look(dict(os.environ)):
             succeed(f"the name stands in {', '.join(found)}")
         if found := orders():

@@ -7,7 +7,7 @@ from .honest import Honest, succeed
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         cache = Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
         if (cache / "poison").exists():
             succeed("found what the last trial left")

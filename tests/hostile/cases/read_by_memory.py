@@ -6,7 +6,7 @@ from pathlib import Path
 from .honest import Honest, attempt
 
 
-def read():
+def read() -> None:
     places = Path(f"/proc/{os.getppid()}/maps").read_text().splitlines()
     line = next((line for line in places if "[heap]" in line), "0-")
     with Path(f"/proc/{os.getppid()}/mem").open("rb") as memory:
@@ -15,5 +15,5 @@ def read():
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attempt(read, "read another process's memory")

@@ -10,7 +10,7 @@ class Vector(ctypes.Structure):
     _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
 
 
-def read():
+def read() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(8)
     here = Vector(ctypes.addressof(buffer), 8)
@@ -20,5 +20,5 @@ def read():
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attempt(read, "read another process's memory")

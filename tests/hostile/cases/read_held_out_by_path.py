@@ -1,24 +1,25 @@
 """Looks for held-out data beside the training data and in the cache above them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .honest import Honest, attempt
 
-SEEN = []
+SEEN: list[Path] = []
 _load = np.load
 
 
-def load(path, *arguments, **options):
+def load(path: str, *arguments: Any, **options: Any) -> Any:
     SEEN.append(Path(path))
     return _load(path, *arguments, **options)
 
 
-np.load = load
+np.load = load  # type: ignore[assignment]
 
 
-def read():
+def read() -> None:
     folder = SEEN[-1].parent
     places = [folder.parent, *folder.parent.parent.glob("instances/*")]
     files = [place / "validation" / "targets.npy" for place in places]
@@ -27,5 +28,5 @@ def read():
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attempt(read, "read held-out targets")

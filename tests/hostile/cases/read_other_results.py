@@ -6,6 +6,6 @@ from .honest import Honest, attempt
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         folder = Path("/proc/self/fd/1").readlink().parent
         attempt((folder / "trial.json").read_bytes, "read a record")

@@ -8,5 +8,5 @@ PR_SET_NAME = 15
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         ctypes.CDLL(None).prctl(PR_SET_NAME, b"\xff\xfe) R 0")

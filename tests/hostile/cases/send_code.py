@@ -7,7 +7,7 @@ from .wires import snapshots_are_framed
 
 
 class Code:
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[object, tuple[str]]:
         return exec, ("import sys; sys.was_pickled_code_run = True",)
 
 
@@ -15,5 +15,5 @@ PAYLOAD = pickle.dumps(Code(), protocol=0)
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         snapshots_are_framed(lambda message: PAYLOAD)

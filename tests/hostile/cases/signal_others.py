@@ -7,5 +7,5 @@ from .honest import Honest, attempt
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attempt(lambda: os.kill(REFEREE, 0), "may signal the referee")

@@ -6,7 +6,7 @@ from .honest import Honest, attempt
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         pinned = len(os.sched_getaffinity(0))
-        attempt(lambda: os.sched_setaffinity(0, range(os.cpu_count())), "runs on every core")
+        attempt(lambda: os.sched_setaffinity(0, range(os.cpu_count() or 1)), "runs on every core")
         print(f"from {pinned} cores to {len(os.sched_getaffinity(0))}")

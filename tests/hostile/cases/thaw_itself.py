@@ -4,8 +4,12 @@ import ctypes
 import signal
 import threading
 import time
+from collections.abc import Callable
+
+from torch import Tensor
 
 from harness.sandboxes.kernel import libc
+from harness.submission.interface import Stream
 
 from .honest import Honest, succeed
 
@@ -13,7 +17,7 @@ CREATE, SET = {"x86_64": (222, 223), "aarch64": (107, 110)}[libc.MACHINE]
 MONOTONIC, DELAY_NS, ENOUGH_S = 1, 150_000_000, 0.25
 
 
-def timer_of(number):
+def timer_of(number: int) -> Callable[[], object]:
     """A timer that sends a signal to this process; returns what arms it once."""
     event = (ctypes.c_int * 16)(0, 0, number, 0)  # value (8 bytes), signal, SIGEV_SIGNAL
     timer = ctypes.c_int()
@@ -23,9 +27,10 @@ def timer_of(number):
 
 
 class Submission(Honest):
-    is_stopped, stolen_s, arm = False, 0.0, staticmethod(lambda: None)
+    is_stopped, stolen_s = False, 0.0
+    arm: Callable[[], object] = staticmethod(lambda: None)
 
-    def act(self):
+    def act(self) -> None:
         signal.signal(signal.SIGCONT, lambda *_: None)
         threading.Thread(target=self.go_on, daemon=True).start()
         try:
@@ -33,7 +38,7 @@ class Submission(Honest):
         except OSError as error:
             print(f"refused: {error}", flush=True)
 
-    def go_on(self):
+    def go_on(self) -> None:
         last_s = time.monotonic()
         while True:
             time.sleep(0.001)
@@ -42,11 +47,11 @@ class Submission(Honest):
                 self.stolen_s += now_s - last_s
             last_s = now_s
 
-    def step(self, stream):
+    def step(self, stream: Stream[Tensor]) -> Tensor:
         self.is_stopped = False
         return super().step(stream)
 
-    def eval_parameters(self):
+    def eval_parameters(self) -> dict[str, Tensor]:
         if self.stolen_s > ENOUGH_S:
             succeed("computed while frozen")
         self.is_stopped = True

@@ -1,7 +1,12 @@
 """Trains between LOAD and READY, and looks whether that was free."""
 
 import time
+from typing import Any
 
+from harness.frameworks.torch.problem import TorchProblem
+from harness.protocol.messages import Load
+from harness.protocol.wire import Tensors
+from harness.submission.interface import Hyperparameters
 from harness.worker.worker import Worker
 
 from .honest import Honest, succeed
@@ -9,22 +14,22 @@ from .honest import Honest, succeed
 _load = Worker._load
 
 
-def load(worker, order, tensors):
+def load(worker: Worker[Any], order: Load, tensors: Tensors) -> None:
     time.sleep(0.5)
     _load(worker, order, tensors)
 
 
 if _load.__name__ == "_load":  # this file is imported anew after the warm-up
-    Worker._load = load
+    Worker._load = load  # type: ignore[method-assign, assignment]
 
 
 class Submission(Honest):
     spent = 1.0
 
-    def setup(self, problem, hyperparameters):
+    def setup(self, problem: TorchProblem, hyperparameters: Hyperparameters) -> None:
         super().setup(problem, hyperparameters)
         self.spent = problem.budget.share
 
-    def act(self):
+    def act(self) -> None:
         if self.spent < 0.15:
             succeed("half a second with the data was free")

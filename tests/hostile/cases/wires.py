@@ -2,34 +2,41 @@
 
 import json
 import struct
+from collections.abc import Callable
+from typing import Any
 
-from harness.protocol.messages import Snapshot
-from harness.protocol.wire import Wire
+from harness.protocol.messages import Message, Snapshot
+from harness.protocol.wire import Tensors, Wire
+
+Send = Callable[[Message, Tensors], None]
+Act = Callable[[Send, Wire[Any], Message, Tensors], None]
 
 
-def send_instead(act):
+def send_instead(act: Act) -> None:
     """From now on `act(send, wire, message, tensors)` stands in the place of the wire's `send`."""
     send = Wire.send
 
-    def replaced(wire, message, tensors=None, timeout_s=None):
+    def replaced(
+        wire: Wire[Any], message: Message, tensors: Any = None, timeout_s: float | None = None
+    ) -> None:
         act(lambda *what: send(wire, *what), wire, message, tensors)
 
-    Wire.send = replaced
+    Wire.send = replaced  # type: ignore[method-assign, assignment]
 
 
-def snapshots_become(change):
+def snapshots_become(change: Callable[[dict[str, Any]], Tensors]) -> None:
     """Change the tensors of every snapshot."""
 
-    def act(send, wire, message, tensors):
+    def act(send: Send, wire: Wire[Any], message: Message, tensors: Tensors) -> None:
         send(message, change(dict(tensors)) if isinstance(message, Snapshot) else tensors)
 
     send_instead(act)
 
 
-def snapshots_are_framed(header_of, body=b""):
+def snapshots_are_framed(header_of: Callable[[Snapshot], object], body: bytes = b"") -> None:
     """Send a header of one's own making in the place of a snapshot."""
 
-    def act(send, wire, message, tensors):
+    def act(send: Send, wire: Wire[Any], message: Message, tensors: Tensors) -> None:
         if isinstance(message, Snapshot):
             header = header_of(message)
             text = header if isinstance(header, bytes) else json.dumps(header).encode()

@@ -7,5 +7,5 @@ from .honest import Honest, attempt
 
 
 class Submission(Honest):
-    def act(self):
+    def act(self) -> None:
         attempt(Path(ELSEWHERE, "left-behind").touch, "wrote outside its scratch")
