@@ -69,7 +69,7 @@ def test_sampled_targets_are_normal_about_the_predictions(framework: str) -> Non
     loss, array = KINDS[framework]
     means = np.tile(np.array([-2.0, 0.0, 5.0], dtype=np.float32), (40_000, 1))
     drawn = np.asarray(loss.sample_targets(array(means), random_of(framework)))
-    assert (drawn.shape, drawn.dtype) == (means.shape, np.float32)
+    assert (drawn.shape, drawn.dtype.name) == (means.shape, "float32")
     np.testing.assert_allclose(drawn.mean(0), means[0], atol=0.02)
     np.testing.assert_allclose(np.cov(drawn.T), 0.5 * np.eye(3), atol=0.02)
 

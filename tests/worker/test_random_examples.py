@@ -21,7 +21,7 @@ def said(**changes: Any) -> Hello:
 def test_classes_and_tokens_are_below_the_number_of_classes() -> None:
     tokens = {"input_shape": (9,), "input_dtype": "uint16", "target_shape": (9,)}
     found = random_examples(said(sizes={"classes": 5}, **tokens))
-    assert (found.inputs.shape, found.inputs.dtype) == ((COUNT, 9), np.uint16)
+    assert (found.inputs.shape, found.inputs.dtype.name) == ((COUNT, 9), "uint16")
     assert np.issubdtype(found.targets.dtype, np.integer)
     for numbers in (found.inputs, found.targets):
         assert set(np.unique(numbers)) == set(range(5))
@@ -30,7 +30,7 @@ def test_classes_and_tokens_are_below_the_number_of_classes() -> None:
 def test_real_targets_are_float32_and_need_no_classes() -> None:
     shapes = {"input_shape": (7,), "input_dtype": "uint8", "target_shape": (2, 3)}
     found = random_examples(said(loss="squared_error", sizes={}, **shapes))
-    assert (found.targets.shape, found.targets.dtype) == ((COUNT, 2, 3), np.float32)
+    assert (found.targets.shape, found.targets.dtype.name) == ((COUNT, 2, 3), "float32")
     assert 0.8 < found.targets.std() < 1.2
     assert set(np.unique(found.inputs)) == {0, 1}
 

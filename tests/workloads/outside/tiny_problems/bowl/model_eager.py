@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tiny_problems.bowl.model_torch import build
+from .model_torch import build
 
 __all__ = ["build"]

@@ -6,9 +6,10 @@ from functools import partial
 
 import jax.numpy as jnp
 
-from tiny_problems.bowl.model import curvatures
 from workloads.functional_jax import Call, Forward, Pass, pure
 from workloads.spec import Sizes
+
+from .model import curvatures
 
 
 def build(sizes: Sizes) -> Forward:

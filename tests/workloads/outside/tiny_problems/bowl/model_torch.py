@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tiny_problems.bowl.model import curvatures
 from workloads.spec import Sizes
+
+from .model import curvatures
 
 
 class Bowl(nn.Module):
