@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from small_problem import double_problem, fisher, jacobian
 from torch.nn.functional import one_hot
 
-from harness.submission.interface import Batch
+from harness.submission.interface import Batch, Evaluation
 from submissions.common.flat import flatten, unflatten
 from submissions.common.products import (
     Linearisation,
@@ -18,6 +17,8 @@ from submissions.common.products import (
     hessian_product,
     parameters_of,
 )
+
+from .small_problem import double_problem, fisher, jacobian
 
 COUNT = 32
 
@@ -37,7 +38,9 @@ def test_hessian_products_are_those_of_autograds_matrix(problem_and_batch: Any) 
     names, live = list(problem.parameters), parameters_of(problem)
 
     def loss(vector: torch.Tensor) -> torch.Tensor:
-        return problem.evaluate(dict(zip(names, unflatten(vector, live), strict=True)), batch).loss
+        parts = dict(zip(names, unflatten(vector, live), strict=True))
+        evaluated: Evaluation[torch.Tensor] = problem.evaluate(parts, batch)
+        return evaluated.loss
 
     matrix = torch.autograd.functional.hessian(loss, flatten(live))
     vector = vector_of(problem)
