@@ -73,6 +73,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks
 	$(BIN)/mypy docs
+	$(BIN)/mypy tests
 	$(MKDOCS) --quiet
 
 docs: $(VENV)/installed-dev

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+Row = tuple[float | str, ...]
 HEAD = ("global_step", "score", "validation/accuracy")
 
 
-def write_trial(
-    root: Path, place: str, rows: list[tuple[float | str, ...]], head: tuple[str, ...] = HEAD
-) -> Path:
+def write_trial(root: Path, place: str, rows: Sequence[Row], head: tuple[str, ...] = HEAD) -> Path:
     """A trial's file; `place` is submission/study/workload_framework/trial."""
     folder = root / place
     folder.mkdir(parents=True)

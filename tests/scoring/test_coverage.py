@@ -1,7 +1,8 @@
 """Whether 90 % intervals hold the truth in 90 % of simulated tables."""
 
 import pytest
-from simulated import Plan, coverage
+
+from .simulated import Plan, coverage
 
 SHORT = [(3, False), (5, True)]
 LONG = [(studies, censored) for studies in (3, 5, 10) for censored in (False, True)]

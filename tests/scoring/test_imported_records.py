@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_logs import write_trial
 
 from harness.cli.import_records import import_records
 from harness.cli.score import Source, load_board
@@ -10,6 +9,8 @@ from harness.core.errors import HarnessError
 from harness.record.tables import curves_frame, results_frame
 from scoring.logs import study_times
 from scoring.rules import load_rules
+
+from .made_logs import Row, write_trial
 
 RULES = """
 base = ["w"]
@@ -37,7 +38,7 @@ def rules(tmp_path: Path) -> str:
 def logs(tmp_path: Path) -> Path:
     for submission, speed in (("fast", 1.0), ("slow", 1.7)):
         for place in ("w_jax", "w_deep_jax"):
-            rows = [(1, speed, 0.3), (2, 2 * speed, "nan"), (3, 3 * speed, 0.6)]
+            rows: list[Row] = [(1, speed, 0.3), (2, 2 * speed, "nan"), (3, 3 * speed, 0.6)]
             write_trial(tmp_path, f"logs/{submission}/study_0/{place}/trial_1", rows)
             # Faster by the clock, but at a later evaluation, so it is not the one that counts.
             late = [(n, 0.1 * n, 0.3) for n in range(1, 5)] + [(5, 0.5, 0.6)]

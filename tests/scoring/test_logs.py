@@ -2,11 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_logs import HEAD, write_trial
 
 from harness.core.errors import HarnessError
 from scoring.logs import study_times
 from scoring.rules import Rules, RuleTarget
+
+from .made_logs import HEAD, Row, write_trial
 
 TARGET = RuleTarget(metric="validation/accuracy", direction="maximize", value=0.5)
 RULES = Rules(base=("w",), targets={"w": TARGET})
@@ -26,7 +27,7 @@ def test_the_first_evaluation_at_the_target_gives_time_and_step(tmp_path: Path) 
 
 
 def test_nan_and_empty_cells_never_meet_the_target(tmp_path: Path) -> None:
-    rows = [(1, 10.0, "nan"), (2, 20.0, ""), (3, 30.0, 0.7)]
+    rows: list[Row] = [(1, 10.0, "nan"), (2, 20.0, ""), (3, 30.0, 0.7)]
     write_trial(tmp_path, "s/study_0/w_jax/trial_1", rows)
     assert times(tmp_path) == [("study_0", 30.0, 3.0)]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from made_frames import frame
 from rich.console import Console
 
 from scoring.evaluate import score_results
 from scoring.report.console import print_misses
 from scoring.report.misses import nothing_reached
+
+from .made_frames import frame
 
 MISSED = {("muon", "mlp"): [np.inf], ("adamw", "mlp"): [np.inf]}
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from made_frames import row
 
 from harness.core.errors import HarnessError
 from scoring.evaluate import score_results
 from scoring.frame import prepare
 from scoring.normalise import normalised
+
+from .made_frames import row
 
 
 def trial(submission: str, study: int, begun: int, **other: Any) -> dict[str, Any]:

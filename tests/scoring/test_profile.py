@@ -19,7 +19,7 @@ PLAIN = Rules(base=("a",))
 
 def judged(rows: list[list[float]], rules: Rules = RULES) -> list[float]:
     columns = ("a", "a_x")[: len(rows[0])]
-    return judged_times(np.array(rows), columns, rules)[:, 0].tolist()
+    return [float(time) for time in judged_times(np.array(rows), columns, rules)[:, 0]]
 
 
 def test_the_median_of_an_even_number_is_infinite_if_one_of_the_middle_two_is() -> None:

@@ -1,14 +1,17 @@
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
-from made_frames import frame, row
 
 from harness.core.errors import HarnessError, UnknownNameError
 from scoring.evaluate import score_results
 
+from .made_frames import frame, row
+
 GOOD = {("muon", "mlp"): [10.0, 11.0], ("adamw", "mlp"): [15.0, 16.0]}
 
-BREACHES = {
+BREACHES: dict[str, dict[str, Any]] = {
     "mixed-hardware": {"hardware": "box-2"},
     "mixed-budgets": {"budget_s": 70.0},
     "mixed-workloads": {"workload_hash": "b" * 64},

@@ -4,13 +4,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_frames import curves, frame
 
 from harness.core.errors import HarnessError
 from scoring.evaluate import score_results
 from scoring.report.page import render_page, write_page
 from scoring.report.tables import number, rank_text
 from scoring.uncertainty import assess
+
+from .made_frames import curves, frame
 
 
 def results() -> pd.DataFrame:

@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_logs import write_trial
 
 from harness.cli.compare import compare
 from harness.cli.import_ import import_algoperf
 from harness.cli.score import score
 from harness.core.errors import HarnessError
+
+from .made_logs import write_trial
 
 RULES = """
 base = ["w"]

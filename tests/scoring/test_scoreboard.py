@@ -1,13 +1,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made_frames import frame, row
 
 from scoring.clock import CLOCKS
 from scoring.evaluate import score_results
 from scoring.frame import prepare
 from scoring.studies import study_table
 from scoring.uncertainty import assess, rank_shares
+
+from .made_frames import frame, row
 
 TIMES = {("muon", "mlp"): [10.0, 11.0, 12.0], ("adamw", "mlp"): [21.0, 22.0, 23.5]}
 

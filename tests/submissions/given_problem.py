@@ -98,7 +98,8 @@ def optax_transformation(name: str, **changes: Any) -> optax.GradientTransformat
     module = importlib.import_module(f"submissions.{name}.submission_jax")
     problem = Given({n: jnp.asarray(v) for n, v in draw(0).items()}, specs())
     built = module.build(problem, default_point(name, **changes))
-    made: optax.GradientTransformation = built.optimizer if isinstance(built, Built) else built[0]
+    made = built.optimizer if isinstance(built, Built) else built[0]
+    assert isinstance(made, optax.GradientTransformation)
     return made
 
 

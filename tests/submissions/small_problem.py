@@ -6,11 +6,12 @@ import importlib
 from typing import Any
 
 import torch
-from given_problem import default_point
 
-from harness.submission.interface import Batch
+from harness.submission.interface import Batch, Evaluation
 from submissions.common.flat import flatten
 from tests.frameworks.kit import Kit
+
+from .given_problem import default_point
 
 
 def double_problem() -> tuple[Any, Batch[Any]]:
@@ -68,7 +69,8 @@ def jacobian(problem: Any, batch: Batch[Any]) -> torch.Tensor:
     """The logits' explicit Jacobian, (examples, classes, parameters), by torch.func."""
 
     def logits(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
-        return problem.evaluate(parameters, batch).logits
+        evaluated: Evaluation[torch.Tensor] = problem.evaluate(parameters, batch)
+        return evaluated.logits
 
     live = {name: value.detach() for name, value in problem.parameters.items()}
     parts: Any = torch.func.jacrev(logits)(live)

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 import pytorch_optimizer
 import torch
-from given_problem import (
+
+from submissions.adamc.submission import AdamC
+
+from .given_problem import (
     Given,
     default_point,
     largest_error,
@@ -16,8 +19,6 @@ from given_problem import (
     torch_problem,
     torch_steps,
 )
-
-from submissions.adamc.submission import AdamC, build
 
 NORMALISED = ("square", "kernel")
 
@@ -41,8 +42,9 @@ def test_agrees_with_pytorch_optimizer_under_a_schedule() -> None:
     problem, other = with_normalised(), torch_problem()
     # Its epsilon stands beside an uncorrected root: made negligible in both. It has 1e-15 under the
     # root besides, which one entry whose first gradient is 3e-6 feels: hence the tolerance.
-    point = default_point("adamc", learning_rate=0.01, weight_decay=3.0, epsilon=1e-20)
-    ours, _ = build(problem, point)
+    changes = {"learning_rate": 0.01, "weight_decay": 3.0, "epsilon": 1e-20}
+    point = default_point("adamc", **changes)
+    ours = torch_optimizer("adamc", problem, **changes)
     parts: dict[bool, list[Any]] = {True: [], False: []}
     for name, value in other.parameters.items():
         parts[name in NORMALISED].append(value)

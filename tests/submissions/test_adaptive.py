@@ -11,7 +11,12 @@ import optax
 import pytest
 import pytorch_optimizer
 import torch
-from given_problem import (
+
+from submissions.adams.submission import AdamS
+from submissions.d_adaptation.optimizer import DAdaptAdam
+from submissions.swats.optimizer import Swats
+
+from .given_problem import (
     Given,
     default_point,
     draw,
@@ -22,10 +27,6 @@ from given_problem import (
     torch_problem,
     torch_steps,
 )
-
-from submissions.adams.submission import AdamS
-from submissions.d_adaptation.optimizer import DAdaptAdam
-from submissions.swats.optimizer import Swats
 
 
 def oracle(name: str) -> optax.GradientTransformation:
@@ -101,7 +102,10 @@ def test_adams_with_stable_decay_agrees_with_pytorch_optimizer() -> None:
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
 def test_stable_decay_is_divided_by_the_gradients_root_mean_square(scale: float) -> None:
-    values = [torch.nn.Parameter(torch.ones(4, 3)), torch.nn.Parameter(torch.ones(5))]
+    values: list[torch.Tensor] = [
+        torch.nn.Parameter(torch.ones(4, 3)),
+        torch.nn.Parameter(torch.ones(5)),
+    ]
     for value, size in zip(values, (1.0, 2.0), strict=True):
         value.grad = torch.full_like(value, scale * size)
     ours = AdamS(values, lr=1.0, weight_decay=1e-3 * scale, eps=1e-12)

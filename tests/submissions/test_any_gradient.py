@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from given_problem import default_point, gradients, torch_problem
 
 from harness.providers.registry import submission_folders
+
+from .given_problem import default_point, gradients, torch_problem
 
 NAMES = [
     name

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from given_problem import default_point
-from small_problem import DoubleStream, double_kit, submission, values
 
 from harness.core.errors import HarnessError
 from harness.providers.registry import submission_folders
 from submissions.common.clipping import clipped
 from tests.frameworks.kit import Kit, plain
+
+from .given_problem import default_point
+from .small_problem import DoubleStream, double_kit, submission, values
 
 CLIPPING = (
     "dfw", "ea_sgd", "ekfac", "entropy_sgd", "kfac", "natural_gradient", "sophia_g", "sophia_h",
@@ -33,7 +34,7 @@ def two_steps(name: str, **changes: Any) -> dict[str, Any]:
 
 
 def distance(left: dict[str, Any], right: dict[str, Any]) -> float:
-    return sum(float(((left[n] - right[n]) ** 2).sum()) for n in left) ** 0.5
+    return float(sum(float(((left[n] - right[n]) ** 2).sum()) for n in left) ** 0.5)
 
 
 def test_gradients_over_the_bound_are_shortened_and_keep_their_direction() -> None:

@@ -6,12 +6,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from small_problem import DoubleStream, double_kit, submission, values
 
 from harness.submission.interface import Batch
 
+from .small_problem import DoubleStream, double_kit, submission, values
+
 STEPS, LAYERS = 20, ("hidden_1", "hidden_2", "output")
-PLAIN = {"momentum": 0.0, "factor_beta": 0.0, "refresh_every": 1, "weight_decay": 0.0}
+PLAIN: dict[str, Any] = {
+    "momentum": 0.0,
+    "factor_beta": 0.0,
+    "refresh_every": 1,
+    "weight_decay": 0.0,
+}
 PLAIN |= {
     "learning_rate": 0.3,
     "damping": 1e-3,
@@ -34,7 +40,8 @@ def textbook_pass(weights: list[Any], batch: Batch[Any]) -> tuple[list[Any], lis
     p = np.exp(logits - logits.max(1, keepdims=True))
     back = p / p.sum(1, keepdims=True)
     back[np.arange(len(back)), batch.targets.numpy()] -= 1.0
-    back, gradients = back / len(back), []
+    back = back / len(back)
+    gradients: list[Any] = []
     for weight, entered in zip(weights[::-1], inputs[::-1], strict=True):
         gradients.insert(0, back.T @ entered)
         back = (back @ weight[:, :-1]) * (1.0 - entered[:, :-1] ** 2)

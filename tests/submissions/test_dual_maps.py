@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from given_problem import (
+from torch import Tensor
+
+from submissions.common.dual_maps import duals
+from workloads.parameters import Role
+
+from .given_problem import (
     SHAPES,
     default_point,
     largest_error,
@@ -16,10 +21,6 @@ from given_problem import (
     torch_problem,
     torch_steps,
 )
-from torch import Tensor
-
-from submissions.common.dual_maps import duals
-from workloads.parameters import Role
 
 CASES = [
     (Role.HIDDEN_MATRIX, (40, 12)),
@@ -97,7 +98,8 @@ def of(name: str, g: Any, kind: str) -> Any:
 @pytest.mark.parametrize("kind", ["spectral_descent", "modular_norm"])
 def test_twenty_steps_agree_with_the_singular_value_decomposition(kind: str) -> None:
     changes = {"polish": 8, "matmul_dtype": "float32", "weight_decay": 0.1, "learning_rate": 0.01}
-    point, momenta = default_point(kind, **changes), {}
+    point = default_point(kind, **changes)
+    momenta: dict[str, Any] = {}
 
     def update(name: str, t: int, w: Any, g: Any) -> Any:
         m = momenta[name] = point["momentum"] * momenta.get(name, 0.0) + (1 - point["momentum"]) * g

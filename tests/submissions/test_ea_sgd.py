@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from small_problem import DoubleStream, double_kit, submission, values
+
+from .small_problem import DoubleStream, double_kit, submission, values
 
 STEPS = 20
 

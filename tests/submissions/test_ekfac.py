@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 import torch
-from given_problem import default_point
 from torch import nn
 
 from submissions.common.kronecker_factors import second_moment, uses
 from tests.frameworks.kit import Kit
 from tests.submissions.test_kfac import KINDS, captured, network
 
+from .given_problem import default_point
+
 
 def orthogonal(size: int) -> torch.Tensor:
     matrix = torch.randn(size, size, generator=torch.Generator().manual_seed(size))
-    return torch.linalg.qr(matrix)[0]
+    turn: torch.Tensor = torch.linalg.qr(matrix)[0]
+    return turn
 
 
 def per_example(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> list[torch.Tensor]:
@@ -70,7 +72,8 @@ def test_twenty_steps_agree_with_full_matrices_in_float64() -> None:
     changes |= {"trust": 1e9, "momentum": 0.0, "weight_decay": 0.0, "max_dim": 8}
     point = default_point("ekfac", **changes, schedule="constant", warmup=0.0)
     model, again = copy.deepcopy(kit.problem.model).double(), kit.stream()
-    ours, state = kit.submission("submissions/ekfac", **point), {}
+    ours = kit.submission("submissions/ekfac", **point)
+    state: dict[str, Any] = {}
     weight, bias = model.get_submodule("output").parameters()
     moved = 0.0
     for t in range(20):

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from small_problem import DoubleStream, double_kit, submission, values
 
 from submissions.entropy_sgd import submission as module
+
+from .small_problem import DoubleStream, double_kit, submission, values
 
 STEPS = 20
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from given_problem import largest_error, textbook_steps, torch_problem, torch_steps
 
 from submissions.common.eigenbasis import followed_until
 from submissions.eshampoo.submission import EShampoo
+
+from .given_problem import largest_error, textbook_steps, torch_problem, torch_steps
 
 SETTINGS: dict[str, Any] = {
     "lr": 0.01, "weight_decay": 0.1, "betas": (0.9, 0.95), "factor_beta": 0.95, "eps": 1e-8,

@@ -9,7 +9,8 @@ import numpy as np
 import optax
 import pytest
 import torch
-from given_problem import (
+
+from .given_problem import (
     STEPS,
     default_point,
     draw,
@@ -22,6 +23,7 @@ from given_problem import (
     torch_steps,
 )
 
+Alias = Callable[..., optax.GradientTransformation]
 NAMES = ("sgd", "heavy_ball", "nesterov", "adamw", "nadamw")
 
 
@@ -29,7 +31,8 @@ def oracle(name: str) -> optax.GradientTransformation:
     point: dict[str, Any] = default_point(name)
     rate, decay = point["learning_rate"], point["weight_decay"]
     if name in ("adamw", "nadamw"):
-        alias = {"adamw": optax.adamw, "nadamw": optax.nadamw}[name]
+        aliases: dict[str, Alias] = {"adamw": optax.adamw, "nadamw": optax.nadamw}
+        alias = aliases[name]
         return alias(rate, point["beta1"], point["beta2"], point["epsilon"], weight_decay=decay)
     momentum = optax.sgd(rate, momentum=point["momentum"], nesterov=name != "heavy_ball")
     return optax.chain(optax.add_decayed_weights(decay), momentum)

@@ -23,7 +23,8 @@ def test_twenty_steps_agree_with_the_dense_root(window: int, outside: float) -> 
     weights = [torch.nn.Parameter(torch.zeros(3, 2).double()) for _ in range(2)]
     settings: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.01, "betas": (0.9, 0.95)}
     ours = Ggt(weights, **settings, eps=0.3, outside=outside, window=window)
-    w, m, kept = torch.zeros(SIZE).double(), torch.zeros(SIZE).double(), []
+    w, m = torch.zeros(SIZE).double(), torch.zeros(SIZE).double()
+    kept: list[torch.Tensor] = []
     for t in range(1, 21):
         g = gradient(t)
         weights[0].grad, weights[1].grad = g[:6].view(3, 2), g[6:].view(3, 2)

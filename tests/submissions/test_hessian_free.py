@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small_problem import DoubleStream, double_kit, fisher, gradient, submission, values
+
+from .small_problem import DoubleStream, double_kit, fisher, gradient, submission, values
 
 STEPS = 20
 WHOLE = {"batch_factor": 2, "curvature_share": 1.0, "cg_iterations": 1000}
@@ -50,7 +51,7 @@ def test_no_step_raises_the_loss_of_its_batch(curvature: str) -> None:
         start = start or before
         assert float(ours.step(stream)) == pytest.approx(before)
         assert kit.problem.evaluate({}, batch).loss.item() <= before
-    assert before < 0.5 * start
+    assert start is not None and before < 0.5 * start
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from given_problem import default_point
 from torch import nn
 
 from harness.frameworks.torch.captures import capture_layers
@@ -15,6 +14,8 @@ from harness.submission.interface import Capture
 from submissions.common.kronecker_factors import rows, uses
 from tests.frameworks.kit import Kit
 from workloads.parameters import LayerSpec
+
+from .given_problem import default_point
 
 LINEAR = LayerSpec("layer", "linear", "0.weight", "0.bias")
 KINDS = ["linear", "sequence", "convolution", "recurrent"]
@@ -50,7 +51,9 @@ class Sequence(nn.Sequential):
     """Two layers over (batch, time, width), one label a step, as a language model has."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return super().forward(x).flatten(0, 1)
+        for layer in self:
+            x = layer(x)
+        return x.flatten(0, 1)
 
 
 class Recurrence(nn.Sequential):

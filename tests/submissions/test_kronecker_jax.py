@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from given_problem import (
+
+from .given_problem import (
     largest_error,
     optax_steps,
     optax_transformation,

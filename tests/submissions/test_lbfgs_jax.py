@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse.linalg
-from given_problem import default_point
 
 from harness.providers.registry import submission_folders
 from harness.submission.interface import Batch, Evaluation
 from submissions.lbfgs.submission_jax import Submission
 from tests.frameworks.kit import Kit
+
+from .given_problem import default_point
 
 SIZE = 20
 
@@ -45,7 +46,8 @@ class Quadratic:
 
 @pytest.mark.parametrize("iterations", [1, 3, 6, 10])
 def test_on_a_quadratic_exact_searches_make_it_conjugate_gradients(iterations: int) -> None:
-    problem, ours = Quadratic(), Submission()
+    problem: Any = Quadratic()
+    ours = Submission()
     exact = {"curvature": 1e-3, "evaluations": 30, "restart_factor": 1}
     ours.setup(problem, default_point("lbfgs", iterations=iterations, **exact))
     ours.step(problem)

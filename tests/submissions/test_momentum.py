@@ -9,7 +9,12 @@ import optax
 import pytest
 import pytorch_optimizer
 import torch
-from given_problem import (
+
+from submissions.lars.submission import Lars
+from submissions.mda.submission import Mda
+from submissions.signsgd.submission import SignSgd
+
+from .given_problem import (
     SHAPES,
     default_point,
     draw,
@@ -21,10 +26,6 @@ from given_problem import (
     torch_problem,
     torch_steps,
 )
-
-from submissions.lars.submission import Lars
-from submissions.mda.submission import Mda
-from submissions.signsgd.submission import SignSgd
 
 WEIGHTS = [name for name, (shape, _) in SHAPES.items() if len(shape) > 1]
 

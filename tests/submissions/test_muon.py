@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from given_problem import (
+
+from harness.core.errors import UnknownNameError
+from submissions.common.batching import batched
+from submissions.common.matrix_sign import _multiplied, largest, newton_schulz
+from submissions.common.newton_schulz import JORDAN, iterations
+from submissions.muon.submission import Muon
+from workloads.parameters import Role
+
+from .given_problem import (
     SHAPES,
     default_point,
     gradients,
@@ -20,13 +28,6 @@ from given_problem import (
     torch_problem,
     torch_steps,
 )
-
-from harness.core.errors import UnknownNameError
-from submissions.common.batching import batched
-from submissions.common.matrix_sign import _multiplied, largest, newton_schulz
-from submissions.common.newton_schulz import JORDAN, iterations
-from submissions.muon.submission import Muon
-from workloads.parameters import Role
 
 SOURCE = {"coefficients": "jordan", "newton_schulz_steps": 5}
 FROBENIUS: dict[str, Any] = {"norm": "frobenius", "coefficients": "jordan", "steps": 5}
@@ -41,9 +42,10 @@ HIDDEN = [n for n, (_, role) in SHAPES.items() if role in (Role.HIDDEN_MATRIX, R
 def of_condition(rows: int, columns: int, condition: float, seed: int) -> torch.Tensor:
     """A random matrix whose singular values fall geometrically from 1 to 1 / condition."""
     generator = torch.Generator().manual_seed(seed)
-    left, _ = torch.linalg.qr(torch.randn(rows, min(rows, columns), generator=generator))
-    right, _ = torch.linalg.qr(torch.randn(columns, min(rows, columns), generator=generator))
-    values = torch.logspace(0, -np.log10(condition), min(rows, columns))
+    least = min(rows, columns)
+    left: torch.Tensor = torch.linalg.qr(torch.randn(rows, least, generator=generator))[0]
+    right: torch.Tensor = torch.linalg.qr(torch.randn(columns, least, generator=generator))[0]
+    values = torch.logspace(0, -np.log10(condition), least)
     return (left * values) @ right.mT
 
 

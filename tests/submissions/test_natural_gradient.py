@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small_problem import DoubleStream, double_kit, fisher, gradient, submission, values
 
 from harness.submission.interface import Batch
 from submissions.common.methods import fresh_random
+
+from .small_problem import DoubleStream, double_kit, fisher, gradient, submission, values
 
 EXACT = {"curvature_share": 1.0, "cg_iterations": 500, "tolerance": 1e-13, "schedule": "constant"}
 STEPS = 20

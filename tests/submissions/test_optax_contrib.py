@@ -10,7 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from given_problem import (
+
+from harness.core.errors import HarnessError
+
+from .given_problem import (
     STEPS,
     Given,
     default_point,
@@ -22,8 +25,6 @@ from given_problem import (
     torch_problem,
     torch_steps,
 )
-
-from harness.core.errors import HarnessError
 
 POINTS: dict[str, dict[str, Any]] = {
     # From 1e-6 the first steps would drown in the rounding of float32 parameters.

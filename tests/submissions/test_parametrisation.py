@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from given_problem import default_point
 
 from harness.core.seeds import philox
 from harness.frameworks.examples import Examples, ModelSource
@@ -26,6 +25,8 @@ from tests.frameworks.kit import SEED, HalfSpent, Kit, plain
 from workloads.mlp import model
 from workloads.parameters import ParameterSpec, initial_parameters
 from workloads.rnn import model as recurrent
+
+from .given_problem import default_point
 
 INPUTS, CLASSES, BATCH = 32, 10, 128
 BASE = 64
@@ -195,7 +196,7 @@ def trained(name: str, width: int, point: Hyperparameters, steps: int) -> tuple[
     problem = backend.problem(ProblemConfig(source, HalfSpent(), BATCH, 8192, 1))
     start = initial_parameters(model.parameters(sizes(width)), philox(SEED, "weights"))
     backend.load(problem, start)
-    submission = backend.submission(str(submission_folders()[name]), point)
+    submission: Any = backend.submission(str(submission_folders()[name]), point)
     submission.setup(problem, point)
     stream = backend.stream(examples(), Order(SEED, 8192), BATCH)
     return submission, torch.stack([submission.step(stream) for _ in range(steps)])

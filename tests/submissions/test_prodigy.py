@@ -10,9 +10,10 @@ import optax
 import prodigyopt
 import pytest
 import torch
-from given_problem import draw, gradients, largest_error, torch_problem, torch_steps
 
 from submissions.prodigy.optimizer import Prodigy
+
+from .given_problem import draw, gradients, largest_error, torch_problem, torch_steps
 
 STEPS = 50
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from small_problem import double_problem, fisher, jacobian
 from torch.nn.functional import one_hot
 
 from harness.frameworks.torch.loss import SquaredError
-from harness.submission.interface import Batch
+from harness.submission.interface import Batch, Evaluation
 from submissions.common.flat import flatten, unflatten
 from submissions.common.products import (
     Linearisation,
@@ -19,6 +18,8 @@ from submissions.common.products import (
     hessian_product,
     parameters_of,
 )
+
+from .small_problem import double_problem, fisher, jacobian
 
 COUNT = 32
 
@@ -38,7 +39,9 @@ def test_hessian_products_are_those_of_autograds_matrix(problem_and_batch: Any) 
     names, live = list(problem.parameters), parameters_of(problem)
 
     def loss(vector: torch.Tensor) -> torch.Tensor:
-        return problem.evaluate(dict(zip(names, unflatten(vector, live), strict=True)), batch).loss
+        parts = dict(zip(names, unflatten(vector, live), strict=True))
+        evaluated: Evaluation[torch.Tensor] = problem.evaluate(parts, batch)
+        return evaluated.loss
 
     matrix = torch.autograd.functional.hessian(loss, flatten(live))
     vector = vector_of(problem)
@@ -66,7 +69,8 @@ def test_a_fisher_product_of_squared_errors_sums_over_examples_not_outputs() -> 
     def errors(vector: torch.Tensor) -> torch.Tensor:
         parts = dict(zip(names, unflatten(vector, live), strict=True))
         logits = problem.evaluate(parts, batch).logits
-        return (logits - targets).square().sum(-1).flatten()  # minus each example's log-likelihood
+        found: torch.Tensor = (logits - targets).square().sum(-1).flatten()
+        return found  # minus each example's log-likelihood
 
     scores = torch.autograd.functional.jacobian(errors, flatten(live))
     vector = vector_of(problem)

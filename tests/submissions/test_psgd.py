@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from given_problem import largest_error, textbook_steps, torch_problem, torch_steps
 
 from submissions.psgd.optimizer import Psgd, _fit
+
+from .given_problem import largest_error, textbook_steps, torch_problem, torch_steps
 
 SETTINGS: dict[str, Any] = {
     "lr": 0.01, "weight_decay": 0.0, "momentum": 0.0, "preconditioner_rate": 0.1, "damping": 1e-9,
@@ -100,7 +101,7 @@ def test_twenty_steps_are_those_of_the_textbook(burst: int, every: int) -> None:
 
 def turned(size: int, seed: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
-    turn = torch.linalg.qr(torch.randn(size, size, generator=generator).double())[0]
+    turn: torch.Tensor = torch.linalg.qr(torch.randn(size, size, generator=generator).double())[0]
     return (turn * torch.linspace(0.5, 2.0, size)) @ turn.mT
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import scipy.sparse.linalg
 import torch
-from small_problem import DoubleStream, double_kit, submission, values
 
 from submissions.common.line_search import Loss, Trial, Wolfe
 from submissions.common.quasi_newton import cautious_length, scaled_inverse_product
+
+from .small_problem import DoubleStream, double_kit, submission, values
 
 SIZE, STEPS = 40, 20
 

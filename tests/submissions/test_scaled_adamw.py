@@ -25,8 +25,8 @@ def test_twenty_steps_are_those_of_torch_on_what_the_rate_multiplies() -> None:
     theirs = AdamW(inner.values(), lr=0.02, betas=(0.9, 0.99), eps=1e-3, weight_decay=0.1)
     for _ in range(20):
         for name, rate in rates.items():
-            live[name].grad = torch.randn(5, 3, generator=random)
-            inner[name].grad = rate * live[name].grad
+            gradient = torch.randn(5, 3, generator=random)
+            live[name].grad, inner[name].grad = gradient, rate * gradient
         ours.step()
         theirs.step()
     for name, rate in rates.items():

@@ -11,11 +11,12 @@ import optax
 import pytest
 import schedulefree
 import torch
-from given_problem import draw, gradients, largest_error, torch_problem, torch_steps
 
 from harness.core.errors import HarnessError
 from submissions.schedule_free_adamw.submission import ScheduleFreeAdamW
 from submissions.schedule_free_sgd.submission import ScheduleFreeSgd
+
+from .given_problem import draw, gradients, largest_error, torch_problem, torch_steps
 
 SETTINGS: dict[str, Any] = {"lr": 0.01, "weight_decay": 0.1}
 

@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from given_problem import default_point, torch_problem, torch_steps
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers.registry import submission_folders
+from harness.submission.interface import Schedule
 from submissions.common import schedules
 from submissions.common.refinement import refined
 from tests.frameworks.kit import Kit
+
+from .given_problem import default_point, torch_problem, torch_steps
 
 SHARE = st.floats(0.0, 1.0)
 WARMUP = st.floats(0.0, 0.5)
@@ -29,7 +31,7 @@ FALLING = st.sampled_from([n for n in schedules.NAMES if n not in ("constant", "
 SHAPE = st.sampled_from(list(schedules.COOLDOWNS))
 
 
-def made(name: str, warmup: float, final: float, shape: str = "linear") -> schedules.Schedule:
+def made(name: str, warmup: float, final: float, shape: str = "linear") -> Schedule:
     point = {"schedule": name, "warmup": warmup, "final_factor": final, "cooldown": 0.4}
     point |= {"gradient_norms": "3 2 1 1 1.5", "cooldown_shape": shape}
     return schedules.from_hyperparameters(point)

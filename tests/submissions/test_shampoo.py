@@ -9,7 +9,12 @@ import numpy.typing as npt
 import pytest
 import pytorch_optimizer
 import torch
-from given_problem import (
+
+from harness.core.errors import HarnessError
+from submissions.common.inverse_roots import coupled_newton, inverse_root
+from submissions.shampoo.optimizer import Shampoo, blocks
+
+from .given_problem import (
     SHAPES,
     gradients,
     largest_error,
@@ -17,10 +22,6 @@ from given_problem import (
     torch_problem,
     torch_steps,
 )
-
-from harness.core.errors import HarnessError
-from submissions.common.inverse_roots import coupled_newton, inverse_root
-from submissions.shampoo.optimizer import Shampoo, blocks
 
 MATRICES = [name for name, (shape, _) in SHAPES.items() if len(shape) > 1]
 SETTINGS: dict[str, Any] = {
@@ -37,7 +38,7 @@ def root(matrix: Any, power: float, damping: float) -> Any:
 
 def textbook(period: int, start: int, graft: str, max_dim: int) -> dict[str, Any]:
     """Float64, one matrix at a time; factor j of n is refreshed at start + j period / n."""
-    states: dict[str, dict[str, Any]] = {}
+    states: dict[str, dict[Any, Any]] = {}
     sides = [(n, s) for n in MATRICES for s in (0, 1) if _matrix(n).shape[s] <= max_dim]
     offsets = {pair: place * period // len(sides) for place, pair in enumerate(sides)}
 
@@ -67,7 +68,8 @@ def textbook(period: int, start: int, graft: str, max_dim: int) -> dict[str, Any
 
 
 def _matrix(name: str) -> npt.NDArray[np.float32]:
-    return gradients(0)[name].reshape(SHAPES[name][0][0], -1)
+    matrix: npt.NDArray[np.float32] = gradients(0)[name].reshape(SHAPES[name][0][0], -1)
+    return matrix
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,13 @@ def test_agrees_with_the_textbook(period: int, start: int, graft: str, max_dim: 
 def test_summed_and_ungrafted_it_is_pytorch_optimizers() -> None:
     start = torch.from_numpy(gradients(99)["tall"]).double()
     ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
-    settings = {"beta1": 0.0, "beta2": 1.0, "graft": "none", "damping": 1e-9, "refresh_every": 1}
+    settings: dict[str, Any] = {
+        "beta1": 0.0,
+        "beta2": 1.0,
+        "graft": "none",
+        "damping": 1e-9,
+        "refresh_every": 1,
+    }
     shampoo = Shampoo([ours], lr=0.01, matmul_dtype="float64", **settings)
     other = pytorch_optimizer.Shampoo([theirs], lr=0.01, matrix_eps=1e-9)
     for step in range(20):
@@ -109,7 +117,13 @@ def test_without_accumulation_the_step_is_the_polar_factor(name: str, max_dim: i
     gradient = torch.from_numpy(gradients(0)[name]).double()
     weight = torch.nn.Parameter(torch.zeros_like(gradient))
     weight.grad = gradient
-    settings = {"beta1": 0.0, "beta2": 0.0, "damping": 1e-14, "refresh_every": 1, "graft": "none"}
+    settings: dict[str, Any] = {
+        "beta1": 0.0,
+        "beta2": 0.0,
+        "damping": 1e-14,
+        "refresh_every": 1,
+        "graft": "none",
+    }
     settings |= {"matmul_dtype": "float32"}
     Shampoo([weight], lr=1.0, max_dim=max_dim, **settings).step()
     left, _, right = torch.linalg.svd(gradient.flatten(1), full_matrices=False)
@@ -119,7 +133,7 @@ def test_without_accumulation_the_step_is_the_polar_factor(name: str, max_dim: i
 
 def test_until_the_first_roots_the_step_is_the_grafted_methods() -> None:
     problem, adam_problem = torch_problem(), torch_problem()
-    settings = {"lr": 0.01, "weight_decay": 0.1}
+    settings: dict[str, Any] = {"lr": 0.01, "weight_decay": 0.1}
     parameters = [problem.parameters[name] for name in MATRICES]
     shampoo = Shampoo(parameters, start=21, graft_beta2=0.99, **settings)
     adam = torch.optim.AdamW(

@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 import pytorch_optimizer
 import torch
-from given_problem import (
+
+from submissions.common.eigenbasis import eigenbasis, followed
+from submissions.soap.optimizer import Soap
+
+from .given_problem import (
     SHAPES,
     gradients,
     largest_error,
@@ -16,9 +20,6 @@ from given_problem import (
     torch_problem,
     torch_steps,
 )
-
-from submissions.common.eigenbasis import eigenbasis, followed
-from submissions.soap.optimizer import Soap
 
 MATRICES = ["square", "square_2", "tall", "kernel"]
 MAX_SIDE = 24

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from given_problem import default_point
 
 from harness.providers.registry import submission_folders
-from harness.submission.interface import Batch
+from harness.submission.interface import Batch, Evaluation
 from tests.frameworks.kit import Kit
+
+from .given_problem import default_point
 
 FOLDERS = submission_folders()
 NAMES = ("sophia_g", "sophia_h")
@@ -33,12 +34,15 @@ def diagonal(kit: Kit, batch: Batch[torch.Tensor], name: str, which: str) -> tor
     if which == "sophia_h":
 
         def loss(value: torch.Tensor) -> torch.Tensor:
-            return problem.evaluate({name: value}, batch).loss
+            evaluated: Evaluation[torch.Tensor] = problem.evaluate({name: value}, batch)
+            return evaluated.loss
 
-        return torch.autograd.functional.hessian(loss, live).diagonal()
+        hessian: torch.Tensor = torch.autograd.functional.hessian(loss, live)
+        return hessian.diagonal()
 
     def logits(value: torch.Tensor) -> torch.Tensor:
-        return problem.evaluate({name: value}, batch).logits
+        evaluated: Evaluation[torch.Tensor] = problem.evaluate({name: value}, batch)
+        return evaluated.logits
 
     jacobian = torch.autograd.functional.jacobian(logits, live)
     p = logits(live).softmax(-1)
@@ -77,7 +81,12 @@ def test_twenty_steps_agree_with_pytorch_optimizer(name: str) -> None:
     settings = {"lr": 0.002, "betas": (0.96, 0.99), "weight_decay": 0.1, "p": 0.04}
     oracle = library.SophiaH(weights, **settings, update_period=10**9)
     estimates, estimate = [], ours.inner.estimate
-    ours.inner.estimate = lambda batch: estimates.append(estimate(batch)) or estimates[-1]
+
+    def noted(batch: Batch[torch.Tensor]) -> Any:
+        estimates.append(estimate(batch))
+        return estimates[-1]
+
+    ours.inner.estimate = noted
     stream, again = kit.stream(), kit.stream()
     for step in range(20):
         batch = again.next()

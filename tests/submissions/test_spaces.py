@@ -9,7 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
-from given_problem import (
+
+from harness.providers.registry import submission_folders, suite
+from harness.submission.space import read_space
+from submissions.common import schedules
+from tests.frameworks.kit import Kit, plain
+
+from .given_problem import (
     draw,
     gradients,
     optax_transformation,
@@ -17,11 +23,6 @@ from given_problem import (
     torch_problem,
     torch_steps,
 )
-
-from harness.providers.registry import submission_folders, suite
-from harness.submission.space import read_space
-from submissions.common import schedules
-from tests.frameworks.kit import Kit, plain
 
 FOLDERS = submission_folders()
 SPACES = {name: read_space(folder / "space.toml") for name, folder in FOLDERS.items()}
@@ -89,6 +90,7 @@ def test_a_jax_step_at_default_and_corners(name: str) -> None:
     # A first gradient may move nothing (SOAP's gives the first bases).
     for point in points(name):
         transformation = optax_transformation(name, **point)
+        updates: Any = {}
         parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
         state = transformation.init(parameters)
         for step in range(2):
@@ -100,4 +102,4 @@ def test_a_jax_step_at_default_and_corners(name: str) -> None:
 def test_the_default_schedule_ends_low_or_is_constant(name: str) -> None:
     schedule = schedules.from_hyperparameters(SPACES[name].default)
     assert schedule(1.0) <= 0.1 or SPACES[name].default["schedule"] == "constant"
-    assert 0.0 < SPACES[name].default["horizon"] <= 1.0
+    assert 0.0 < float(SPACES[name].default["horizon"]) <= 1.0

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from given_problem import gradients, torch_problem, torch_steps
 
 from submissions.splus.optimizer import SPlus
+
+from .given_problem import gradients, torch_problem, torch_steps
 
 SIZE = 16
 
@@ -16,7 +17,10 @@ SIZE = 16
 def conditioned(step: int) -> torch.Tensor:
     """A square gradient with singular values from 1 to 3: eigenvectors are sure in float32."""
     generator = torch.Generator().manual_seed(step)
-    left, right = torch.linalg.qr(torch.randn(2, SIZE, SIZE, generator=generator).double())[0]
+    turns: torch.Tensor = torch.linalg.qr(torch.randn(2, SIZE, SIZE, generator=generator).double())[
+        0
+    ]
+    left, right = turns[0], turns[1]
     return (left * torch.linspace(1.0, 3.0, SIZE, dtype=torch.float64)) @ right.mT
 
 

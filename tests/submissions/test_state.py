@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from given_problem import default_point
-from workload_models import WorkloadKit
 
 from harness.providers.registry import submission_folders
 from tests.frameworks.kit import Kit, plain
+
+from .given_problem import default_point
+from .workload_models import WorkloadKit
 
 FILES = {"torch": "submission.py", "jax": "submission_jax.py"}
 ENTRIES = [

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from given_problem import default_point
-from workload_models import WorkloadKit
 
 from harness.providers.registry import submission_folders
+
+from .given_problem import default_point
+from .workload_models import WorkloadKit
 
 STATED = tomllib.loads((Path(__file__).parents[2] / "docs" / "algorithms.toml").read_text())
 STEPS = 24
