@@ -88,6 +88,16 @@ def test_any_target_fulfils_its_rule(shapes: list[tuple[int, float]]) -> None:
     assert chosen.variation <= rule.max_variation
 
 
+@pytest.mark.parametrize("path", SUMMARIES, ids=lambda path: path.parts[-3])
+def test_every_baseline_that_reaches_a_target_reaches_it_evenly(path: Path) -> None:
+    summary = read_summary(path)
+    target = Target(metric=summary.metric, direction=summary.direction, value=summary.target.value)
+    for baseline in summary.baselines:
+        noise = noise_of(baseline.curves, target)
+        if noise.variation is not None:
+            assert noise.variation <= summary.rule.max_variation, baseline.submission
+
+
 def test_a_budget_is_the_horizon_over_three_quarters() -> None:
     for horizon_steps, startup_s, budget_s in (
         (3000, 0.0, 4.0),
