@@ -26,9 +26,6 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
 MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 # The oldest Python that the project promises; ruff reads the same line.
 FLOOR = $(shell sed -n 's/^requires-python = ">=\([0-9.]*\),.*/\1/p' pyproject.toml)
-# What depends on the user and on the interpreter.
-USER_TESTS := tests/workloads tests/plan tests/record tests/cli tests/packaging tests/submission
-USER_SYSTEM_TESTS := tests/sandboxes/test_kernel.py tests/sandboxes/test_layers.py
 CHECKED := harness workloads submissions scoring tests benchmarks docs
 
 .PHONY: help demo test test-system test-user test-nightly test-containers lint docs algorithms bench clean
@@ -37,7 +34,7 @@ help:
 	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
 	@echo "make test             what is pure or fast, and one real trial of each kind"
 	@echo "make test-system      what starts referees, workers and commands, one after the other"
-	@echo "make test-user        some of the first as an ordinary user with the oldest Python here"
+	@echo "make test-user        the first as an ordinary user with the oldest Python here"
 	@echo "make test-nightly     every test but the containers', the kill tests in full"
 	@echo "make test-containers  the image, built and run; needs a Docker engine"
 	@echo "make lint             ruff, vermin, mypy --strict, and the documentation's links"
@@ -60,7 +57,7 @@ test-system: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m 'system and not slow' $(PYTEST_FLAGS)
 
 test-user:
-	@.ci/as-user '$(USER_TESTS)' '$(USER_SYSTEM_TESTS)'
+	@.ci/as-user test
 
 test-nightly: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m 'not containers' $(PYTEST_FLAGS)

@@ -1,6 +1,6 @@
-"""Write `docs/ALGORITHMS.md`, the table of what ships, from each submission's `space.toml`.
+"""Write `docs/ALGORITHMS.md`, the table of included algorithms, from each `space.toml`.
 
-Run `make algorithms` after adding or changing a submission; a test fails until the page is new.
+Run `make algorithms` after adding or changing a submission; a test fails if the page is stale.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ In JAX, `lbfgs` exceeds the 60 s warm-up cap on `resnet`; such a trial ends `hun
 
 
 def spaces() -> dict[str, dict[str, Any]]:
-    """The `space.toml` of every submission that ships, by name."""
+    """The `space.toml` of every included submission, by name."""
     files = sorted((DOCS.parent / "submissions").glob("*/space.toml"))
     return {file.parent.name: tomllib.loads(file.read_text()) for file in files}
 
 
 def measured() -> dict[str, dict[str, Any]]:
-    """What `algorithms.toml` says of each submission."""
+    """The facts in `algorithms.toml`, by submission."""
     return tomllib.loads((DOCS / "algorithms.toml").read_text())
 
 

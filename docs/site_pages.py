@@ -1,4 +1,4 @@
-"""A hook for mkdocs: the repository's own pages, README first, become pages of the site."""
+"""MkDocs hook that adds pages from the repository root, such as the README, to the site."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGES = {
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages, with links as they are seen from `docs/`."""
+    """Add the pages, with links rewritten relative to `docs/`."""
     for name, source in PAGES.items():
         text = re.sub(r"\]\(docs/", "](", (ROOT / source).read_text())
         files.append(File.generated(config, name, content=text))

@@ -1,1 +1,1 @@
-"""From tables of times to scores: pure functions over pandas frames, no torch, no jax."""
+"""Scores from tables of times: pure functions over pandas frames, without torch or jax."""

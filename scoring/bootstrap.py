@@ -1,7 +1,7 @@
 """Resampled median times: a bootstrap over studies, paired across entries.
 
-Study k of a workload is one instance, met by every entry; a resample draws studies with
-replacement, the same ones for all entries, independently for each workload.
+Study k of a workload is one instance, shared by all entries; a resample draws studies with
+replacement, the same for all entries and independently for each workload.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from scoring.profile import median_times
 from scoring.times import Array
 
 CHUNK = 1 << 15
-"""Medians at once: so few that a chunk's working arrays stay in the processor's cache."""
+"""Medians computed at once: few enough for a chunk's working arrays to fit in the CPU cache."""
 
 
 def bootstrap_medians(times: Array, draws: int, seed: int) -> Iterator[Array]:
-    """Medians of resampled studies in chunks of shape (some draws, S, W).
+    """Yield medians of resampled studies in chunks (some draws, S, W).
 
     Args:
-        times: (S, W, K) study times; NaN where there is none. An entry with fewer studies of a
-            workload than others has its own resampled, as many as it has.
-        draws: resamples in all.
-        seed: of the random choice.
+        times: study times, (S, W, K); NaN where there is none. For an entry with fewer studies of a
+            workload than others, its own studies are resampled, keeping their number.
+        draws: total number of resamples.
+        seed: random seed.
     """
     random = np.random.default_rng(seed)
     entries, workloads, studies = times.shape
@@ -40,7 +40,7 @@ def bootstrap_medians(times: Array, draws: int, seed: int) -> Iterator[Array]:
 
 
 def _complete_medians(by_study: Array, chosen: np.ndarray) -> Array:
-    """Medians of (W, K, S) at studies (R, W, K): the middle of a sorting network, (R, S, W)."""
+    """Medians (R, S, W) of times (W, K, S) at studies (R, W, K), by a sorting network."""
     rows = np.arange(by_study.shape[0])
     slots = [by_study[rows, chosen[:, :, k]] for k in range(chosen.shape[2])]
     for low, high in sorting_network(len(slots)):
@@ -54,7 +54,7 @@ def _complete_medians(by_study: Array, chosen: np.ndarray) -> Array:
 
 
 def sorting_network(count: int) -> Iterator[tuple[int, int]]:
-    """Batcher's odd-even merge sort as pairs to compare and exchange (Knuth, TAOCP 3, 5.2.2 M)."""
+    """Batcher's odd-even merge sort as compare-exchange pairs (Knuth, TAOCP 3, 5.2.2 M)."""
     top = 1 << max(count - 1, 1).bit_length() - 1
     p = top
     while p > 0:
@@ -66,7 +66,7 @@ def sorting_network(count: int) -> Iterator[tuple[int, int]]:
 
 
 def _ragged_medians(times: Array, uniform: Array) -> Array:
-    """Medians where cells hold different numbers of studies; (R, S, W)."""
+    """Medians (R, S, W) where cells have different numbers of studies."""
     order = np.argsort(np.isnan(times), axis=-1, kind="stable")
     packed = np.take_along_axis(times, order, axis=-1)
     held = (~np.isnan(times)).sum(axis=-1)[None, :, :, None]

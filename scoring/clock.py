@@ -1,4 +1,4 @@
-"""The clocks of a score: what is counted until the target is reached, and who says so."""
+"""The clocks of a score: what is measured until the target is reached, and by whom."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.core.errors import HarnessError, UnknownNameError
 
 @dataclass(frozen=True)
 class Clock:
-    """One way to count the way to the target."""
+    """One measure of the cost to reach the target."""
 
     name: str
     column: str
@@ -37,7 +37,7 @@ CLOCKS = {
 
 
 def clock_of(name: str) -> Clock:
-    """The clock of a name.
+    """The clock with this name.
 
     Raises:
         UnknownNameError: there is no such clock.
@@ -48,7 +48,7 @@ def clock_of(name: str) -> Clock:
 
 
 def require_column(frame: pd.DataFrame, column: str, clock: Clock) -> None:
-    """Refuse a clock that a frame has no column for."""
+    """Refuse a clock for which the frame has no column."""
     if column not in frame.columns:
         have = [c.name for c in CLOCKS.values() if {c.column, c.table_column} & set(frame.columns)]
         raise HarnessError(

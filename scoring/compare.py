@@ -1,4 +1,4 @@
-"""Two entries side by side: where one is faster, by how much, how surely; what would settle it."""
+"""Comparison of two entries: which is faster, by how much and how surely, and what would decide."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from scoring.times import Array, Times
 
 LEVEL = 0.90
 MANY = 200
-"""More studies than this are as good as never."""
+"""A larger number of additional studies is reported as out of reach."""
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Entry A against entry B; every factor is B's time over A's, above 1 where A is faster."""
+    """Entry A against entry B; factors are B's time over A's, above 1 if A is faster."""
 
     a: str
     b: str
     workloads: tuple[str, ...]
     medians: Array
-    """(2, W): the median times of A and of B."""
+    """(2, W): the median times of A and B."""
     factor: Factor
     by_workload: tuple[PairwiseComparison, ...] | None
-    """None for a screening: one study says nothing of its own noise."""
+    """None for a screening: one study gives no estimate of the noise."""
     overall: PairwiseComparison | None
     studies: int
     more_studies: int | None
-    """How many more studies of each would settle it; 0 if it is settled, None if out of reach."""
+    """Additional studies of each needed to settle it; 0 if it is settled, None if out of reach."""
 
     def verdict(self) -> str:
-        """The comparison in one sentence."""
+        """The result of the comparison in one sentence."""
         if self.overall is None:
             return (
                 f"screening: {self.a} / {self.b} = {self.factor.overall:.3f} times as fast in one "
@@ -65,15 +65,15 @@ class Comparison:
 def compare_entries(
     times: Times, a: str, b: str, rules: Rules, *, draws: int = 4000, seed: int = 0
 ) -> Comparison:
-    """Compare two entries over the workloads that both were run on.
+    """Compare two entries on the workloads that both ran on.
 
     Args:
-        times: study times that hold both entries.
-        a: one entry.
-        b: the other.
-        rules: they say what a missing study is, and which workloads are held out.
-        draws: how many resamples, or draws from the model.
-        seed: of the random choice.
+        times: study times of both entries.
+        a: name of the first entry.
+        b: name of the second entry.
+        rules: rules for missing studies and held-out workloads.
+        draws: number of resamples, or of draws from the model.
+        seed: random seed.
     """
     both = times.take([a, b])
     shared = (np.isfinite(both.hit) | np.isposinf(both.hit)).any(axis=2).min(axis=0)
@@ -100,14 +100,14 @@ def compare_entries(
 
 
 def more_studies(seen: PairwiseComparison, studies: int) -> int | None:
-    """How many more studies would put the interval of the factor on one side of 1.
+    """Additional studies needed to put the interval of the factor on one side of 1.
 
-    The spread of the log factor shrinks with the root of the number of studies, so that
-    n = studies * (z * spread / mean)^2 studies are needed in all, at the mean now seen.
+    The standard deviation of the log factor shrinks with the square root of the number of studies,
+    so n = studies * (z * spread / mean)^2 studies are needed in total at the observed mean.
 
     Returns:
-        0 if it is settled already; None if it would take more than `MANY`, or if what did not
-        reach the target hides the answer, which more studies do not mend.
+        The number of studies; 0 if it is settled already; None if it exceeds `MANY`, or if
+        censoring hides the answer, which more studies cannot fix.
     """
     tail = (1 - LEVEL) / 2
     if max(seen.wins, seen.losses) >= 1 - tail:
@@ -123,7 +123,7 @@ def more_studies(seen: PairwiseComparison, studies: int) -> int | None:
 
 
 def comparison_breaches(comparison: Comparison) -> list[Breach]:
-    """A breach if the claim of a difference rests on fewer than two studies."""
+    """A breach if the comparison uses fewer than two studies."""
     if comparison.studies >= 2:
         return []
     return [

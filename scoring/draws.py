@@ -1,4 +1,4 @@
-"""Draws of median times, by the method that the number of studies allows."""
+"""Draws of median times, by a method chosen by the number of studies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scoring.times import Array, Times
 from scoring.tmodel import model_medians
 
 BOOTSTRAP_FROM = 5
-"""From so many studies on, studies are resampled; with fewer, log times are modelled."""
+"""Minimum number of studies for resampling; with fewer, log times are modelled."""
 METHODS = {
     "model": "a model of log time: t intervals, variance pooled, censoring in the likelihood",
     "bootstrap": "a bootstrap over studies, paired across entries",
@@ -23,15 +23,15 @@ METHODS = {
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Chunks of median times (some draws, S, W) and how they are drawn."""
+    """Chunks of median times (some draws, S, W), and the method that draws them."""
 
     method: str
     chunks: Iterator[Array]
     spread: float = 1.0
-    """How many times the deviation of resampled medians exceeds that of the median itself.
+    """Standard deviation of resampled medians relative to that of the median itself.
 
-    Of n normal values it is 1.20, 1.14, 1.12 and 1.09 for n = 5, 7, 10 and 20, about 1 + 1/n:
-    a resample repeats values, and its median moves further than that of fresh ones.
+    For n normal values it is 1.20, 1.14, 1.12 and 1.09 at n = 5, 7, 10 and 20, about 1 + 1/n:
+    a resample repeats values, so its median varies more than that of new values.
     """
 
 
@@ -45,10 +45,10 @@ def draw_medians(times: Times, rules: Rules, draws: int, seed: int) -> Draws:
 
 
 def censoring_limit(times: Times) -> Array:
-    """Where a study that did not reach is censored; (S, W).
+    """The time at which a study that did not reach is censored, (S, W).
 
-    Its trial's limit where known, else the longest time of the column: what ran to its end
-    without a hit is known to have taken at least about as long as the slowest that hit.
+    The trials' limit where known, else the longest time of the column: a trial that ran to its end
+    without a hit presumably took at least about as long as the slowest hit.
     """
     finite = np.where(np.isfinite(times.hit), times.hit, 0.0)
     longest = np.broadcast_to(finite.max(axis=(0, 2)), times.limit.shape)

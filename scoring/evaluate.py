@@ -1,4 +1,4 @@
-"""From a results frame, or a table of times, to a scoreboard: refusals, clock, rules, stamps."""
+"""Scoreboards from results frames or tables of times: refusals, clock, rules and flags."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def score_results(
     """Score a results frame (`scoring.frame`).
 
     Args:
-        frame: one row a trial.
-        rules: the project's own if None.
-        clock: a name of `scoring.clock.CLOCKS`.
-        allowed: rules of `scoring.refusals.RULES` whose breach only stamps the scoreboard.
-        curves: the trials' evaluations, for rules that choose a study's trial by its hit's index.
+        frame: results, one row per trial.
+        rules: the scoring rules; None for the project's own.
+        clock: a name in `scoring.clock.CLOCKS`.
+        allowed: rules of `scoring.refusals.RULES` whose breach only flags the scoreboard.
+        curves: the trials' evaluations, for rules that choose a study's trial by evaluation index.
 
     Raises:
-        HarnessError: the frame is incomplete, or curves are needed and missing, or it breaks a
-            rule that is not allowed.
+        HarnessError: the frame is incomplete or breaks a rule that is not allowed, or curves are
+            needed and missing.
     """
     check_allowed(allowed)
     frame = prepare(frame)

@@ -1,7 +1,7 @@
-"""The results frame: one row a trial, everything that scoring needs of a record.
+"""The results frame: one row per trial, with everything that scoring needs from a record.
 
-`harness.record.tables.results_frame(store)` makes it from a folder of records and
-`curves_frame(store)` the curves beside it; nothing in `scoring` reads a record itself.
+`harness.record.tables.results_frame(store)` builds it from a folder of records, and
+`curves_frame(store)` the matching curves; nothing in `scoring` reads records itself.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RESULT_COLUMNS: Mapping[str, str] = {
     "instance_seed": "the instance: equal for all entries, which are compared on it",
     "record": "the trial's folder",
 }
-"""The columns of a results frame. Any `point.NAME` beside them is a hyperparameter."""
+"""The columns of a results frame. Additional columns `point.NAME` are hyperparameters."""
 
 CURVE_COLUMNS: Mapping[str, str] = {
     "identity": "the trial",
@@ -53,21 +53,21 @@ CURVE_COLUMNS: Mapping[str, str] = {
     "metric": "the metric's name",
     "value": "the metric's value",
 }
-"""The columns of a curves frame: one row an evaluation."""
+"""The columns of a curves frame: one row per evaluation."""
 
 POINT = "point."
-"""The prefix of the columns that hold a trial's hyperparameters."""
+"""Prefix of the columns with a trial's hyperparameters."""
 
 
 def prepare(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with the names that scores use: columns `entry` and `column` beside the others.
+    """Add the columns `entry` and `column`, the names used by scores.
 
-    An entry is a submission, with its framework where the frame has several (published entries
-    are one each, whatever they ran in); a column is a workload, or `<workload>_<variant>` for a
+    An entry is a submission, with its framework if the frame has several (a published entry counts
+    as one regardless of framework). A column is a workload, or `<workload>_<variant>` for a
     held-out variant.
 
     Raises:
-        HarnessError: a column is missing, or there is no trial.
+        HarnessError: a column is missing, or there are no trials.
     """
     missing = [name for name in RESULT_COLUMNS if name not in frame.columns]
     if missing:
@@ -88,6 +88,6 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def held_out_of(frame: pd.DataFrame) -> dict[str, str]:
-    """Base workload of each held-out variant in a prepared frame, by the variant's column."""
+    """The base workload of each held-out variant in a prepared frame, by the variant's column."""
     variants = frame[frame["variant"] != "base"]
     return dict(zip(variants["column"], variants["workload"].astype(str), strict=True))

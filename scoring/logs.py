@@ -2,8 +2,8 @@
 
     <submission>/study_<k>/<workload>_<framework>/trial_<n>/eval_measurements.csv
 
-Only the columns that decide are read: the target's metric, `score` (submission time) and
-`global_step`. Folders that do not fit this layout, and workloads without a target, are passed over.
+Only the required columns are read: the target's metric, `score` (submission time) and
+`global_step`. Folders with a different layout, and workloads without a target, are skipped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FILE = "eval_measurements.csv"
 
 
 class TrialLog(NamedTuple):
-    """Where one trial's evaluations lie."""
+    """Location of one trial's evaluations."""
 
     submission: str
     workload: str
@@ -45,13 +45,13 @@ class Hit(NamedTuple):
 def study_times(logs: Path, rules: Rules) -> pd.DataFrame:
     """The table of study times of a folder of logs.
 
-    A study's time is that of its trial with the smallest evaluation index at the target (ties by
-    the smaller time) or, if the rules say so, with the smallest time; infinite if none reaches
-    it; NaN if none was evaluated. Columns: submission, workload, study, time_to_target_s,
+    A study's time is that of its trial with the smallest evaluation index at the target (ties
+    broken by time) or, depending on the rules, with the smallest time; infinite if none reaches the
+    target; NaN if none was evaluated. Columns: submission, workload, study, time_to_target_s,
     step_at_target.
 
     Raises:
-        HarnessError: the folder holds no such logs, or a file lacks the time's column.
+        HarnessError: the folder contains no such logs, or a file lacks the time column.
     """
     by_index = rules.best_trial == "evaluation"
     studies: dict[tuple[str, str, str], tuple[float, float, float]] = {}
@@ -75,12 +75,12 @@ def study_times(logs: Path, rules: Rules) -> pd.DataFrame:
 
 
 def _order(found: tuple[float, float, float]) -> tuple[float, bool, float]:
-    """First the earliest hit, then the smaller time; a trial that was not evaluated comes last."""
+    """Sort key: earliest hit, then smaller time; trials that were not evaluated come last."""
     return found[0], math.isnan(found[1]), found[1]
 
 
 def first_hit(measured: Measurements, target: RuleTarget) -> Hit | None:
-    """The first evaluation at the target or beyond it; NaN never is."""
+    """The first evaluation at or beyond the target; NaN never is."""
     sign = 1.0 if target.direction == "maximize" else -1.0
     bound = sign * target.value
     for row, value in enumerate(measured.metric):
@@ -90,7 +90,7 @@ def first_hit(measured: Measurements, target: RuleTarget) -> Hit | None:
 
 
 def find_trials(logs: Path, rules: Rules) -> Iterator[TrialLog]:
-    """Every trial folder of every workload that has a target, in the order of names."""
+    """Every trial folder of every workload with a target, sorted by name."""
     for submission in _folders(str(logs), ""):
         for study in _folders(submission.path, "study_"):
             for place in _folders(study.path, ""):

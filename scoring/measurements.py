@@ -1,4 +1,4 @@
-"""A fast, narrow reader of one CSV file of evaluations."""
+"""A fast reader of three columns of a CSV file of evaluations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STEP = "global_step"
 
 
 class Measurements(NamedTuple):
-    """The evaluations of a trial, in the order of the file; NaN where a cell is empty."""
+    """The evaluations of a trial, in file order; empty cells are NaN."""
 
     metric: Sequence[float]
     times_s: Sequence[float]
@@ -24,13 +24,12 @@ class Measurements(NamedTuple):
 
 
 def read_measurements(path: str, metric: str) -> Measurements | None:
-    """Three columns of a file; None if there is no file or no evaluation in it.
+    """Read three columns of a file; None if there is no file or it has no evaluations.
 
-    A metric that the file has no column for is NaN everywhere. Rows that are cut short are
-    passed over.
+    A metric without a column is NaN everywhere. Truncated rows are skipped.
 
     Raises:
-        HarnessError: the file has evaluations but no column of times, or is no CSV.
+        HarnessError: the file has evaluations but no time column, or is not CSV.
     """
     data = _read(path)
     if data is None:
@@ -72,7 +71,7 @@ def _read(path: str) -> bytes | None:
 
 
 def _plain_columns(data: bytes) -> tuple[list[str], list[bytes]] | None:
-    """Names and all cells, row by row, of a file without quotes whose rows are all full."""
+    """Names and all cells, in row order, of a file without quotes or incomplete rows."""
     head, _, body = data.partition(b"\n")
     names = [name.strip() for name in head.decode(errors="replace").split(",")]
     body = body.rstrip(b"\r\n")

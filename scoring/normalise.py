@@ -1,10 +1,11 @@
-"""Records of another machine, put into the seconds of the first by a reference run in between.
+"""Conversion of another machine's times to this one's, by a reference run in between.
 
     time here = time there / ratio,   ratio = median over trials of (s/step there) / (s/step here)
 
-for each workload; the trials are the reference's on the same instances on both machines. Seconds a
-step are compared and not times to target, which the reference's luck enters, too. The ratio is the
-reference's own: another method may gain more or less from a machine, so every score is stamped.
+for each workload, over the reference's trials on the same instances on both machines. Seconds per
+step are compared instead of times to target, which also depend on the reference's luck. The ratio
+is specific to the reference: another method may gain more or less from a machine, so every score is
+flagged.
 """
 
 from __future__ import annotations
@@ -15,27 +16,27 @@ import pandas as pd
 from harness.core.errors import HarnessError
 
 MOST_BETWEEN = 3
-"""How many trials may lie between two of the reference's: as many as a study has."""
+"""Maximum number of trials between two of the reference's: one study."""
 DRIFT = 0.25
-"""How far the ratios of the reference's trials may lie apart: what disturbs a trial, too."""
+"""Maximum relative spread of the reference's ratios; the same limit flags a disturbed trial."""
 SECONDS = ["time_to_target_s", "last_miss_s", "timed_s", "budget_s"]
 INSTANCE = ["framework", "ruleset", "column", "study", "trial", "instance_seed", "workload_hash"]
 
 
 def normalised(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """The trials of two prepared frames, those of the second in the seconds of the first.
+    """Combine two prepared frames, converting times of the second to the first's machine.
 
-    The reference's own trials of the second are left out. The column `normalised` says what was
-    done to a trial; "" for those of the first frame.
+    The second frame's reference trials are dropped. The column `normalised` describes the
+    conversion of a trial; it is empty for those of the first frame.
 
     Args:
-        frame: of one machine.
-        other: of another one, with the columns `begun_at` and `ended_at`.
+        frame: prepared frame of one machine.
+        other: prepared frame of another machine, with the columns `begun_at` and `ended_at`.
         reference: the submission that ran on both.
 
     Raises:
-        HarnessError: the machines are not two, an entry is in both frames, the reference lacks
-            trials, or was not run in between, or the other machine's speed changed.
+        HarnessError: the machines are the same, an entry is in both frames, the reference lacks
+            trials or was not run in between, or the other machine's speed changed.
     """
     here, there = _machine(frame), _machine(other)
     if here == there:
@@ -77,7 +78,7 @@ def _refuse_entries_of_both(frame: pd.DataFrame, theirs: pd.DataFrame) -> None:
 
 
 def _refuse_unless_between(trials: pd.DataFrame, ran: pd.DataFrame, what: str) -> None:
-    """Each trial lies between two of the reference's, with at most a study in between."""
+    """Require each trial to lie between two of the reference's, at most a study apart."""
     spans = list(zip(ran["begun_at"].map(str), ran["ended_at"].map(str), strict=True))
     others = trials["begun_at"].map(str).tolist()
     for trial in trials.to_dict("records"):
@@ -94,7 +95,7 @@ def _refuse_unless_between(trials: pd.DataFrame, ran: pd.DataFrame, what: str) -
 
 
 def _ratio(ours: pd.DataFrame, ran: pd.DataFrame, reference: str, column: str) -> tuple[float, int]:
-    """How much longer a step of the reference takes there, and of how many trials that is."""
+    """The ratio of the reference's step times (there / here), and its number of trials."""
     pairs = ours.merge(ran, on=INSTANCE, suffixes=("", "_there"))
     pairs = pairs[(pairs["steps"] > 0) & (pairs["steps_there"] > 0)]
     if pairs.empty:

@@ -1,4 +1,4 @@
-"""Every entry against every other: who is faster over all workloads, by how much, how surely."""
+"""All pairwise comparisons: which entry is faster over all workloads, by how much, how surely."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class PairTable:
     """For entries A (row) and B (column): geometric mean over workloads of B's time over A's."""
 
     p_beats: Array
-    """(S, S): the share of draws in which A is faster, and half of those that do not tell."""
+    """(S, S): fraction of draws in which A is faster, plus half of the undecided ones."""
     hidden: Array
-    """(S, S): the share of draws that do not tell: tied, or left open by censoring."""
+    """(S, S): fraction of undecided draws: tied, or left open by censoring."""
     factor: Array
-    """(S, S): the middle of the draws."""
+    """(S, S): median over the draws."""
     low: Array
-    """(S, S): what did not reach put at its limit; `hidden` says how often that decides."""
+    """(S, S): with censored times set to the limit; `hidden` tells how often that decides."""
     high: Array
 
     def to_json(self, names: tuple[str, ...]) -> dict[str, dict[str, dict[str, float]]]:
-        """By A's and B's names."""
+        """The table, by the names of A and B."""
         return {
             a: {
                 b: {

@@ -1,4 +1,4 @@
-"""How a scoreboard depends on who is in the pool, and ranks over workloads."""
+"""Dependence of a scoreboard on the pool of entries, and ranks over workloads."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from scoring.times import Array
 
 
 def ranks_of(scores: Array) -> Array:
-    """Ranks from 1, the best; equal scores share the better rank."""
+    """Ranks, with 1 the best; equal scores share the better rank."""
     return np.asarray(rankdata(-scores, method="min"))
 
 
 def pool_sensitivity(board: Scoreboard) -> pd.DataFrame:
-    """Scores and ranks of the others when one entrant is left out.
+    """Scores and ranks of the remaining entries when one is left out.
 
-    Columns: left_out, submission, score, score_without, rank, rank_without; the ranks are those
-    among the entrants that stay, so that they differ only where an order changes.
+    Columns: left_out, submission, score, score_without, rank, rank_without. Ranks are among the
+    remaining entries, so they differ only if the order changes.
     """
     names = np.array(board.times.submissions)
     rows = []
@@ -47,11 +47,11 @@ class CriticalDifference:
     """Friedman's test and Nemenyi's critical difference over workloads (Demsar 2006)."""
 
     mean_ranks: Array
-    """(S,): an entry's rank by time, mean over workloads; equal times share the mean rank."""
+    """(S,): an entry's rank by time, averaged over workloads; equal times share the mean rank."""
     difference: float
     """Mean ranks further apart than this differ at the 10 % level."""
     p_value: float
-    """Of Friedman's test that all entries are alike."""
+    """P-value of Friedman's test of equal entries."""
 
 
 def critical_difference(board: Scoreboard, level: float = 0.10) -> CriticalDifference | None:

@@ -1,7 +1,8 @@
-"""Performance profiles and scores of arrays of times.
+"""Performance profiles and scores from arrays of times.
 
 The last two axes of every array are (entries, workloads); leading axes are resamples.
-A profile is rho(tau) = the share of workloads whose ratio to the best is at most tau; the score
+
+A profile is rho(tau) = the fraction of workloads whose ratio to the best is at most tau; the score
 is its integral from 1 to tau_max, divided by tau_max - 1 (Dolan and More 2002; Dahl et al. 2023).
 """
 
@@ -14,9 +15,9 @@ from scoring.times import Array
 
 
 def median_times(times: Array) -> Array:
-    """The median over the last axis without its NaNs; infinite where nothing is left.
+    """The median over the last axis, ignoring NaNs; infinite if there are no values.
 
-    The median of an even number is the mean of the middle two, infinite if one of them is.
+    The median of an even number of values is the mean of the middle two, infinite if either is.
     """
     ordered = np.sort(times, axis=-1)
     count = (~np.isnan(ordered)).sum(axis=-1, keepdims=True)
@@ -27,9 +28,9 @@ def median_times(times: Array) -> Array:
 
 
 def settle_missing(times: Array, rules: Rules) -> Array:
-    """Missing studies (NaN) as the rules see them; (..., S, W, K).
+    """Treat missing studies (NaN) according to the rules; (..., S, W, K).
 
-    Where a missing study counts as not reached, it is one that some other entry has.
+    A missing study counts as not reached only if some other entry has it.
     """
     if rules.missing == "drop":
         return times
@@ -38,23 +39,23 @@ def settle_missing(times: Array, rules: Rules) -> Array:
 
 
 def base_workloads(workloads: tuple[str, ...], rules: Rules) -> tuple[str, ...]:
-    """The workloads a score averages over, in the table or not."""
+    """The workloads that a score averages over, whether or not they are in the table."""
     if rules.base:
         return rules.base
     return tuple(name for name in workloads if name not in rules.held_out)
 
 
 def judged_times(medians: Array, workloads: tuple[str, ...], rules: Rules) -> Array:
-    """The base workloads' times after the rules on held-out variants and slow entries.
+    """The base workloads' times after applying the rules on held-out variants and slow entries.
 
     In this order: a held-out variant is not reached if its base is not; a time over `cutoff`
     times the best of its column is not reached; a base is not reached if its variant is not.
 
     Args:
-        medians: (..., S, W), the columns being `workloads`.
+        medians: median times, (..., S, W), with columns `workloads`.
 
     Returns:
-        (..., S, B), the columns being `base_workloads(workloads, rules)`.
+        Times, (..., S, B), with columns `base_workloads(workloads, rules)`.
     """
     base = base_workloads(workloads, rules)
     pairs = [(name, of) for name, of in rules.held_out.items() if of in base]
@@ -74,7 +75,7 @@ def judged_times(medians: Array, workloads: tuple[str, ...], rules: Rules) -> Ar
 
 
 def ratios_to_best(times: Array) -> Array:
-    """Each time over its column's best: infinite where not reached, 1 where equal to the best."""
+    """Each time over its column's best: infinite if not reached, 1 if equal to the best."""
     best = times.min(axis=-2, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = times / best
@@ -84,8 +85,8 @@ def ratios_to_best(times: Array) -> Array:
 def integrate(ratios: Array, rules: Rules) -> Array:
     """The score of each entry: (..., S, B) to (..., S).
 
-    Exactly, a workload with ratio r gives max(0, (tau_max - r) / (tau_max - 1)). By the trapezoid
-    rule it gives the integral of the step function 1[r <= tau] sampled on the points.
+    The exact contribution of a workload with ratio r is max(0, (tau_max - r) / (tau_max - 1)). The
+    trapezoid rule integrates the step function 1[r <= tau] sampled at the points.
     """
     if rules.quadrature.rule == "exact":
         with np.errstate(invalid="ignore"):
@@ -105,5 +106,5 @@ def score_medians(medians: Array, workloads: tuple[str, ...], rules: Rules) -> A
 
 
 def profile(ratios: Array, taus: Array) -> Array:
-    """The share of workloads with ratio at most tau: (S, B) and (T,) to (S, T)."""
+    """The fraction of workloads with ratio at most tau: (S, B) and (T,) to (S, T)."""
     return np.asarray((ratios[:, :, None] <= taus).mean(axis=1))

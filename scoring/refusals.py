@@ -1,4 +1,4 @@
-"""What a score refuses, each with a rule's name, and the flag that overrides it and stamps."""
+"""Named rules that a score enforces; `--allow` overrides a rule and flags the result."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ RULES = {
     "missing-studies": "every entry has every study of every workload",
     "too-few-studies": "a comparison rests on at least two studies",
 }
-"""What each rule demands."""
+"""What each rule requires."""
 
 
 @dataclass(frozen=True)
 class Breach:
-    """One broken rule and what breaks it."""
+    """A broken rule, with what breaks it."""
 
     rule: str
     detail: str
 
 
 def check_allowed(allowed: Collection[str]) -> None:
-    """Refuse a name after `--allow` that is no rule."""
+    """Refuse a name given to `--allow` that is not a rule."""
     for name in allowed:
         if name not in RULES:
             raise UnknownNameError("rule", name, RULES)
 
 
 def settle(breaches: list[Breach], allowed: Collection[str]) -> tuple[str, ...]:
-    """The stamps of the breaches that are allowed.
+    """The flags for allowed breaches.
 
     Raises:
-        HarnessError: a breach that is not; the message has every rule's name and its flag.
+        HarnessError: a breach is not allowed; the message names each rule and its option.
     """
     check_allowed(allowed)
     refused = [breach for breach in breaches if breach.rule not in allowed]
@@ -70,7 +70,7 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
         ("mixed-hardware", "hardware"),
         ("mixed-frameworks", "framework"),
     ):
-        # A trial that has not begun has no machine yet.
+        # A trial that has not started has no machine yet.
         values = sorted(value for value in frame[column].astype(str).unique() if value)
         if len(values) > 1:
             yield Breach(rule, f"{len(values)} values of {column}: {', '.join(values)}")
@@ -90,7 +90,7 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
 
 
 def _budget_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
-    """Seconds of several budgets on one machine; each machine and framework has its own."""
+    """Breaches by several budgets on one machine; each machine and framework has its own."""
     of_one_machine = ["column", "hardware", "framework", "ruleset"]
     is_ours = frame["origin"].ne("imported") & frame["hardware"].astype(str).ne("")
     for (name, *_), part in frame[frame["scored"].astype(bool) & is_ours].groupby(of_one_machine):
@@ -101,17 +101,18 @@ def _budget_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
 
 
 def marks(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Stamps of what is no breach and must be seen: normalised trials, disturbed, repeated ones.
+    """Flags for conditions that are allowed but should be visible, such as interference.
 
-    The columns `normalised` (how), `disturbed` (by what), `attempt` (its number), `resumed` (how
-    often), and `content_hash` with `files` (the submission, blind to prose and to the byte) may be
-    missing.
+    Optional columns: `normalised` (how), `interference` (by what), `attempt` (number), `resumed`
+    (how often), and `content_hash` with `files` (hashes of the submission without prose and byte
+    for byte).
     """
     found = []
     if "normalised" in frame.columns:
         found += [f"normalised: {how}" for how in sorted(frame["normalised"].unique()) if how]
-    if "disturbed" in frame.columns and (count := int(frame["disturbed"].fillna("").ne("").sum())):
-        found.append(f"disturbed: the machine changed around {count} of {len(frame)} trials")
+    flagged = frame["interference"].fillna("").ne("") if "interference" in frame.columns else None
+    if flagged is not None and (count := int(flagged.sum())):
+        found.append(f"flagged: the machine changed around {count} of {len(frame)} trials")
     if "attempt" in frame.columns and (count := int(frame["attempt"].gt(1).sum())):
         found.append(f"repeated: {count} of {len(frame)} trials were begun more than once")
     if "resumed" in frame.columns and (count := int(frame["resumed"].gt(0).sum())):
@@ -123,7 +124,7 @@ def marks(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def missing_studies(times: Times, rules: Rules) -> list[Breach]:
-    """A breach if an entry lacks a study that another has, under rules that count it against it."""
+    """A breach if an entry lacks a study that another has and the rules penalise it."""
     if rules.missing == "drop":
         return []
     absent = np.isnan(times.hit) & ~np.isnan(times.hit).all(axis=0)

@@ -1,4 +1,4 @@
-"""How much the verdict owes to the target: scores and ranks with the target moved by up to 10 %."""
+"""Sensitivity to the target: scores and ranks with the target moved by up to 10 %."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from scoring.scoreboard import score_times
 from scoring.studies import times_of
 
 SHARES = tuple(round(share, 3) for share in np.linspace(-0.10, 0.10, 21))
-"""By how much the target is made easier; below zero, harder."""
+"""Relative shifts that make the target easier; negative ones make it harder."""
 
 
 def runs_to_the_end(frame: pd.DataFrame) -> bool:
-    """Whether every trial went on after its hit to the end of its budget (stop rule `budget`)."""
+    """Whether every trial continued to the end of its budget (stop rule `budget`)."""
     reached = frame[frame["state"] == "reached"]
     return bool((reached["timed_s"] >= 0.97 * reached["budget_s"]).all())
 
 
 def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Score and rank of each entry against the target's shift.
+    """Score and rank of each entry as a function of the target's shift.
 
     A trial's time at a shifted target is its first evaluation within the budget that meets it.
     Targets harder than the declared one need trials recorded to the end of their budget; without
-    them only easier ones are given. Columns: easier_by, submission, score, rank.
+    them only easier ones are included. Columns: easier_by, submission, score, rank.
 
     Args:
         frame: prepared results (`scoring.frame.prepare`).
-        curves: their curves.
-        rules: of the score.
+        curves: curves of these results.
+        rules: the scoring rules.
     """
     shares = SHARES if runs_to_the_end(frame) else tuple(s for s in SHARES if s >= 0)
     parts = []
@@ -51,17 +51,17 @@ def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) ->
 
 
 def moved(frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float) -> pd.DataFrame:
-    """The results as they would be at a target that is easier by a share of its size."""
+    """The results under a target made easier by a fraction of its absolute value."""
     sign = frame["direction"].map({"maximize": 1.0, "minimize": -1.0})
     bound = sign * frame["target"] - easier_by * frame["target"].abs()
     wanted = pd.DataFrame({"metric": frame["metric"], "sign": sign, "bound": bound})
     wanted[["identity", "budget_s"]] = frame[["identity", "budget_s"]]
     seen = curves[curves["split"] == "validation"].merge(wanted, on=["identity", "metric"])
     is_met = seen["sign"] * seen["value"].astype(float) >= seen["bound"]
-    is_in_time = seen["time_s"] <= seen["budget_s"]  # the last evaluation lies beyond it
+    is_in_time = seen["time_s"] <= seen["budget_s"]  # the last evaluation is after the budget
     first = seen[is_met & is_in_time].groupby("identity")["time_s"].min()
     hit = frame["identity"].map(first)
-    # A trial that the referee threw out has no time, whatever its curve says.
+    # An invalid trial has no time, whatever its curve shows.
     valid = frame["state"].ne("invalid") & hit.notna()
     return frame.assign(
         time_to_target_s=hit.where(valid, np.inf),

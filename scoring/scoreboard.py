@@ -1,4 +1,4 @@
-"""The score of a table of times: times, ratios, scores and their range over the intervals."""
+"""Scoreboard of a table of times: times, ratios, scores and their ranges."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ class Scoreboard:
     medians: Array
     """(S, W): the median study time of every column of `times`, held-out variants included."""
     judged: Array
-    """(S, B): the base workloads' times after all rules."""
+    """(S, B): the base workloads' times after applying all rules."""
     ratios: Array
-    """(S, B): over the best of the column."""
+    """(S, B): times over the best of the column."""
     scores: Array
     """(S,)"""
     ranges: Array
-    """(S, 2): the least and the greatest score if each time lies anywhere after its last miss."""
+    """(S, 2): lowest and highest score if each time lies anywhere in [last miss, first hit]."""
     stamps: tuple[str, ...]
 
     @property
     def base(self) -> tuple[str, ...]:
-        """The workloads the score averages over."""
+        """The workloads that the score averages over."""
         return base_workloads(self.times.workloads, self.rules)
 
     @property
@@ -54,11 +54,11 @@ class Scoreboard:
 
     @property
     def is_screening(self) -> bool:
-        """Whether no entry has a second study anywhere: ratios, but no rank."""
+        """Whether no entry has more than one study of any workload: ratios, but no ranks."""
         return bool((~np.isnan(self.times.hit)).sum(axis=-1).max(initial=0) < 2)
 
     def order(self) -> list[int]:
-        """Rows from the best score to the worst; equal scores by name."""
+        """Rows from best to worst score; ties by name."""
         return sorted(range(len(self.scores)), key=lambda row: (-self.scores[row], row))
 
     def to_json(self) -> dict[str, Any]:
@@ -92,10 +92,10 @@ def _by_name(
 def score_times(
     times: Times, rules: Rules, clock: Clock = CLOCKS["seconds"], stamps: tuple[str, ...] = ()
 ) -> Scoreboard:
-    """Score study times under rules.
+    """Score study times under the given rules.
 
     Raises:
-        HarnessError: there are none.
+        HarnessError: there are no study times.
     """
     if not times.hit.size:
         raise HarnessError(
@@ -111,10 +111,10 @@ def score_times(
 
 
 def score_ranges(times: Times, rules: Rules, medians: Array) -> Array:
-    """The range of each score over the intervals [last miss, first hit]; (S, 2).
+    """The range of each score over the intervals [last miss, first hit], (S, 2).
 
-    A score falls with its own times and rises with the others', so its ends lie where its own
-    times are at one end of their intervals and all others' at the other end.
+    A score decreases with the entry's own times and increases with the others', so it is extreme
+    where the entry's times are at one end of their intervals and all others' at the other end.
     """
     early = median_times(settle_missing(times.miss, rules))
     if np.array_equal(early, medians):

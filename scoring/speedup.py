@@ -1,9 +1,9 @@
-"""How many times sooner one entry reaches the target than another, with censoring in the open.
+"""Speed-up of one entry over another, with censoring shown explicitly.
 
-The factor on a workload is the other's time over the own. Where only one of the two reached the
-target, the time of the one that did not is put at the limit it ran to, and the factor is a bound.
-Where neither did, nothing is known: the factor is 1 and the workload counts as undecided.
-The factor over workloads is their geometric mean.
+The factor on a workload is the other entry's time over this entry's. If only one of the two reached
+the target, the other's time is set to the limit of its trials and the factor is a bound. If neither
+did, nothing is known: the factor is 1 and the workload counts as undecided. The overall factor is
+the geometric mean over workloads.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Flags = npt.NDArray[np.bool_]
 
 
 def pair_limit(times: Times, own: int, other: int) -> Array:
-    """Where an entry of a pair that did not reach is put, at the least; (W,).
+    """The minimum time assigned to an entry of a pair that did not reach, (W,).
 
-    The limit of its trials where known, else the longest time that one of the two needed; so it
-    depends on no third entry.
+    The limit of the trials where known, else the longest time that either of the two needed, so it
+    does not depend on other entries.
     """
     hits = times.hit[[own, other]]
     longest = np.where(np.isfinite(hits), hits, 0.0).max(axis=(0, 2))
@@ -46,47 +46,47 @@ def log_factors(own: Array, other: Array, limit: Array) -> Array:
 class PairwiseComparison:
     """One entry against another in R draws, over all workloads.
 
-    While draws are collected, several pairs at once: every array is (R, pairs).
+    While draws are being collected it holds several pairs, with arrays (R, pairs).
     """
 
     logs: Array
-    """(R,): the log of the factor, bounds included."""
+    """(R,): the log of the factor, including bounds."""
     at_least: Flags
-    """(R,): whether a workload's factor is a lower bound, because only the own entry reached."""
+    """(R,): whether some workload's factor is a lower bound, as only this entry reached."""
     at_most: Flags
-    """(R,): whether one is an upper bound."""
+    """(R,): whether some workload's factor is an upper bound."""
     spread: float = 1.0
-    """How many times wider the draws lie than the truth is uncertain (`Draws.spread`)."""
+    """Spread of the draws relative to the actual uncertainty (`Draws.spread`)."""
 
     @property
     def wins(self) -> float:
-        """The share of draws in which the own entry is faster whatever the bounds hide."""
+        """Fraction of draws in which this entry is faster regardless of the bounds."""
         return float(((self.logs > 0) & ~self.at_most).mean())
 
     @property
     def losses(self) -> float:
-        """The share of draws in which it is slower whatever the bounds hide."""
+        """Fraction of draws in which it is slower regardless of the bounds."""
         return float(((self.logs < 0) & ~self.at_least).mean())
 
     @property
     def probability(self) -> float:
-        """That the own entry is faster: its wins and half of what is tied or hidden."""
+        """Probability that this entry is faster: its wins plus half of the undecided draws."""
         return self.wins + (1 - self.wins - self.losses) / 2
 
     @property
     def hidden(self) -> float:
-        """The share of draws that are tied, or that censoring leaves undecided."""
+        """Fraction of draws that are tied, or that censoring leaves undecided."""
         return max(0.0, 1 - self.wins - self.losses)
 
     @property
     def mark(self) -> str:
-        """Which kinds of bounds more than 5 % of the draws contain (`overall_mark`)."""
+        """Mark for the kinds of bounds in more than 5 % of the draws (`overall_mark`)."""
         return overall_mark(bool(self.at_least.mean() > 0.05), bool(self.at_most.mean() > 0.05))
 
     def interval(self, level: float = 0.90) -> tuple[float, float, float]:
-        """Low end, middle and high end of the factor, what did not reach put at its limit.
+        """Low end, median and high end of the factor, with censored times set to the limit.
 
-        `mark` says what this hides: with '>=' the high end is no bound, with '<=' the low end.
+        `mark` tells what this hides: with '>=' the high end is no bound, with '<=' the low end.
         """
         tail = (1 - level) / 2
         ends = np.quantile(self.logs, [tail, 0.5, 1 - tail])
@@ -99,15 +99,15 @@ class PairwiseComparison:
         return PairwiseComparison(self.logs[:, place], at_least, at_most, self.spread)
 
     def swapped(self) -> PairwiseComparison:
-        """The same seen from the other entry."""
+        """The same comparison from the other entry's side."""
         return PairwiseComparison(-self.logs, self.at_most, self.at_least, self.spread)
 
 
 def compare_pair(own: Array, other: Array, limit: Array, spread: float = 1.0) -> PairwiseComparison:
-    """Entries against each other from drawn median times (R, W), or pairs (R, pairs, W).
+    """Compare entries by drawn median times (R, W), or several pairs by (R, pairs, W).
 
-    `spread` is that of one workload's median. On one workload the draws take few values, and
-    their quantiles are right as they are; the excess shows in means over several.
+    `spread` is that of a single workload's median. On one workload the draws take few values and
+    their quantiles need no correction; the excess spread appears in means over several.
     """
     mine, theirs = np.isfinite(own), np.isfinite(other)
     return PairwiseComparison(
@@ -119,7 +119,7 @@ def compare_pair(own: Array, other: Array, limit: Array, spread: float = 1.0) ->
 
 
 def joined(comparisons: list[PairwiseComparison]) -> PairwiseComparison:
-    """Contests of several chunks of draws as one."""
+    """Concatenate the comparisons of several chunks of draws."""
     return PairwiseComparison(
         np.concatenate([part.logs for part in comparisons]),
         np.concatenate([part.at_least for part in comparisons]),
@@ -130,27 +130,27 @@ def joined(comparisons: list[PairwiseComparison]) -> PairwiseComparison:
 
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """A speed-up on each workload and over all, and which of them are bounds."""
+    """The speed-up on each workload and overall, with marks for bounds."""
 
     by_workload: Array
-    """(W,)"""
+    """(W,): the speed-up on each workload."""
     marks: tuple[str, ...]
-    """On each workload: '' exact, '>=' or '<=' a bound, '?' neither reached."""
+    """For each workload: '' exact, '>=' or '<=' a bound, '?' neither reached."""
     overall: float
 
     @property
     def undecided(self) -> int:
-        """Workloads that neither reached."""
+        """Number of workloads that neither entry reached."""
         return self.marks.count("?")
 
     @property
     def mark(self) -> str:
-        """What the overall factor is: '' exact, '>=', '<=', or '~' with bounds of both kinds."""
+        """Mark of the overall factor: '' exact, '>=', '<=', or '~' for bounds of both kinds."""
         return overall_mark(">=" in self.marks, "<=" in self.marks)
 
 
 def overall_mark(at_least: bool, at_most: bool) -> str:
-    """The mark of a mean of factors some of which are bounds."""
+    """The mark of a mean of factors of which some are bounds."""
     return "~" if at_least and at_most else ">=" if at_least else "<=" if at_most else ""
 
 
@@ -165,9 +165,9 @@ def factor(own: Array, other: Array, limit: Array) -> Factor:
 
 
 def reference_rows(submissions: tuple[str, ...], reference: str) -> list[int | None]:
-    """The row each entry is measured against: the reference, in the entry's own framework.
+    """The row of each entry's reference, in the entry's own framework.
 
-    Where entries carry their framework, as in `muon (torch)`, so does the reference.
+    If entries are labelled with their framework, as in `muon (torch)`, so is the reference.
     """
     rows: list[int | None] = []
     for name in submissions:

@@ -1,4 +1,4 @@
-"""From trials to studies: which trial stands for its study, and the time it stands for."""
+"""From trials to studies: the choice of each study's best trial and its time."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Rows = npt.NDArray[np.intp]
 
 
 def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
-    """The best trial of every study of a prepared frame by one clock: one row a study.
+    """The best trial of every study of a prepared frame by one clock; one row per study.
 
-    The best has the least value, or the least `hit_index` where the frame has that column
-    (`with_hit_index`). A trial that ended in any state but `reached` has no time. Columns:
-    submission, workload, study, the clock's value under its table name, `last_miss` (seconds
-    only), identity, record.
+    The best trial has the smallest value, or the smallest `hit_index` if the frame has that column
+    (`with_hit_index`). A trial in any state other than `reached` has no time. Columns: submission,
+    workload, study, the clock's value under its table name, `last_miss` (seconds only), identity,
+    record.
     """
     require_column(frame, clock.column, clock)
     reached = frame["state"].eq("reached") & frame["time_to_target_s"].notna()
@@ -47,7 +47,7 @@ def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
 
 
 def _first_of_each(keys: list[pd.Series[Any]], values: list[pd.Series[Any]]) -> Rows:
-    """The row of each distinct key with the least values, in the order of the keys."""
+    """For each distinct key, in sorted order, the row with the smallest values."""
     codes = [pd.factorize(key, sort=True)[0] for key in keys]
     order = np.lexsort([value.to_numpy() for value in reversed(values)] + codes[::-1])
     changes = [np.diff(code[order], prepend=-1) != 0 for code in codes]
@@ -55,9 +55,9 @@ def _first_of_each(keys: list[pd.Series[Any]], values: list[pd.Series[Any]]) -> 
 
 
 def with_hit_index(frame: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """The frame with a column `hit_index`: which evaluation, from 0, first met the target.
+    """Add a column `hit_index`: the index, from 0, of the first evaluation that met the target.
 
-    Infinite where none did. Rules that choose a study's trial by it need this column.
+    Infinite if none did. Needed by rules that choose a study's trial by evaluation index.
     """
     sign = frame["direction"].map({"maximize": 1.0, "minimize": -1.0})
     wanted = frame[["identity", "metric"]].assign(sign=sign, bound=sign * frame["target"])

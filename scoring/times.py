@@ -1,4 +1,4 @@
-"""Times to target of every study as one array: the form in which everything is computed."""
+"""Times to target of all studies as one array, the input to all computations."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ KEYS = ["submission", "workload", "study"]
 
 @dataclass(frozen=True, eq=False)
 class Times:
-    """Study times of entries on workloads; S entries, W workloads, K studies.
+    """Times of S entries on W workloads in K studies.
 
-    Rows, columns and studies are sorted, so nothing depends on the order of the input.
+    Rows, columns and studies are sorted, so nothing depends on the input order.
     """
 
     submissions: tuple[str, ...]
     workloads: tuple[str, ...]
     studies: tuple[str, ...]
     hit: Array
-    """(S, W, K): the first hit; infinite if the target was not reached, NaN without a study."""
+    """(S, W, K): the first hit; infinite if not reached, NaN if there is no study."""
     miss: Array
-    """(S, W, K): the last miss before the hit; equal to the hit where it is not known."""
+    """(S, W, K): the last miss before the hit; equal to the hit if unknown."""
     limit: Array
-    """(S, W): how long a trial ran at most; infinite where nothing is known of it."""
+    """(S, W): the longest a trial could run; infinite if unknown."""
 
     def index(self, submission: str) -> int:
         """The row of a submission."""
@@ -41,7 +41,7 @@ class Times:
         return self.submissions.index(submission)
 
     def take(self, submissions: Sequence[str]) -> Times:
-        """The same times with only some entries."""
+        """The times of only these entries."""
         rows = [self.index(name) for name in submissions]
         return replace(
             self,
@@ -55,18 +55,18 @@ class Times:
 def from_table(
     table: pd.DataFrame, column: str = SECONDS, limits: Mapping[tuple[str, str], float] = {}
 ) -> Times:
-    """Times from a table with the columns submission, workload, study and the clock's own.
+    """Times from a table with the columns submission, workload, study and that of the clock.
 
-    A row of NaN is a study without an evaluated trial; infinity, or NaN beside an infinite
-    `time_to_target_s`, is a target not reached. `last_miss` may stand beside.
+    NaN is a study without an evaluated trial; infinity, or NaN with an infinite
+    `time_to_target_s`, is a target not reached. The column `last_miss` is optional.
 
     Args:
-        table: one row a study; equal rows count once.
-        column: the column that holds the time.
-        limits: the longest run of (submission, workload), where known.
+        table: one row per study; duplicate rows count once.
+        column: name of the time column.
+        limits: longest run time of each (submission, workload), where known.
 
     Raises:
-        HarnessError: a column is missing, a time is negative, or two rows of a study differ.
+        HarnessError: a column is missing, a time is negative, or two rows of a study conflict.
     """
     values = _clock_values(table, column)
     codes, names = zip(*(_factorize(table[key]) for key in KEYS), strict=True)
@@ -86,10 +86,10 @@ def from_table(
 
 
 def read_numbers(table: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
-    """A table of texts with some columns turned into numbers; an empty cell is NaN.
+    """Convert some columns of a table of strings to numbers; empty cells are NaN.
 
     Raises:
-        HarnessError: a cell of these columns is no number.
+        HarnessError: a cell of these columns is not a number.
     """
     numbers = {}
     for column in table.columns.intersection(list(columns)):

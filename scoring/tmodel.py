@@ -2,13 +2,14 @@
 
     log t[s, w, k] = mu[s, w] + a[w, k] + e,   a ~ N(0, sigma_a^2),   e ~ N(0, sigma^2)
 
-s is the entry, w the workload, k the study; a is what all entries owe to the instance, so that
-differences of entries are paired; sigma is pooled over entries and workloads. A study that did not
-reach the target is censored at its limit: log t lies above it. The priors are flat in mu and
-sigma_a and 1/sigma^2 in sigma^2, under which, without censoring, differences of mu have the
-t distribution of the two-way analysis of variance (Box and Tiao 1973, chapter 2). Drawn by
-Gibbs sampling with the censored values as unknowns (Tanner and Wong 1987; Chib 1992).
-exp(mu) is the median of the study times; where it lies beyond the limit the target is not reached.
+s is the entry, w the workload, k the study. a is the effect of the instance, shared by all entries,
+so differences between entries are paired; sigma is pooled over entries and workloads. A study that
+did not reach the target is censored at its limit: log t lies above it. The priors are flat in mu
+and sigma_a, and 1/sigma^2 in sigma^2; without censoring, differences of mu then have the
+t distribution of a two-way analysis of variance (Box and Tiao 1973, chapter 2). The posterior is
+sampled by Gibbs steps with the censored values as unknowns (Tanner and Wong 1987; Chib 1992).
+
+exp(mu) is the median of the study times; if it lies beyond the limit the target is not reached.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ from scipy.special import log_ndtr, ndtri_exp
 from scoring.times import Array
 
 TINY = 1e-9
-"""Times and variances are kept above this, so that ties and zero times have logarithms."""
+"""Lower bound on times and variances, so that ties and zero times have finite logarithms."""
 LARGEST_VARIANCE = 4.0
-"""Of a log time: a standard deviation of a factor 7.4. With two studies, one of them censored,
-the data alone would set no bound."""
+"""Upper bound on the variance of a log time, a standard deviation of a factor of 7.4. With two
+studies, one of them censored, the data alone give no bound."""
 BURN_IN = 100
 THIN = 3
 CHAINS = 64
 CELLS = 1 << 21
-"""At most so many values at once: large tables run fewer chains for longer."""
+"""Maximum number of values held at once; large tables run fewer chains for longer."""
 
 
 @dataclass
 class _Data:
-    """Log times (S, W, K) of cells that reached at least once, and how each is known."""
+    """Log times (S, W, K) of cells that reached at least once, with masks of known and censored."""
 
     log_time: Array
     known: npt.NDArray[np.bool_]
@@ -57,13 +58,13 @@ class _Data:
 
 
 def model_medians(times: Array, limit: Array, draws: int, seed: int) -> Array:
-    """Medians drawn from the model: (draws, S, W), infinite where beyond the limit.
+    """Draw medians from the model, (draws, S, W); infinite if beyond the limit.
 
     Args:
-        times: (S, W, K); infinite where not reached, NaN where there is no study.
-        limit: (S, W) where a study that did not reach is censored; finite.
-        draws: how many.
-        seed: of the random choice.
+        times: study times, (S, W, K); infinite if not reached, NaN if there is no study.
+        limit: finite censoring time of studies that did not reach, (S, W).
+        draws: number of draws.
+        seed: random seed.
     """
     data = _Data.of(times, limit)
     chains = max(1, min(CHAINS, draws, CELLS // max(1, times.size)))
@@ -77,13 +78,13 @@ def model_medians(times: Array, limit: Array, draws: int, seed: int) -> Array:
         kept.append(chain.mu)
     mu = np.concatenate(kept)[:draws]
     never = ~np.isfinite(times).any(axis=-1)
-    # Without a censored study the limit may be unknown, and a mean beyond it says nothing.
+    # Without a censored study the limit may be unknown, and a mean beyond it is meaningless.
     beyond = (mu > np.log(np.maximum(limit, TINY))) & data.censored.any(axis=-1)
     return np.where(never | beyond, np.inf, np.exp(mu))
 
 
 class _Chain:
-    """Gibbs chains run side by side; `step` draws each unknown given the others."""
+    """Parallel Gibbs chains; `step` draws each unknown given the others."""
 
     def __init__(self, data: _Data, chains: int, random: np.random.Generator) -> None:
         entries, workloads, studies = data.known.shape
@@ -94,11 +95,11 @@ class _Chain:
         self.instance = np.zeros((chains, workloads, studies))
         self.variance = np.full(chains, 0.01)
         self.instance_variance = np.full(chains, 0.01)
-        # One entry alone cannot tell its own noise from the instance's.
+        # With a single entry its noise cannot be separated from the instance effect.
         self.paired = bool((data.per_study > 1).any())
 
     def step(self) -> None:
-        """One sweep."""
+        """Run one Gibbs sweep."""
         if self.data.censored.any():
             self._draw_censored()
         self._draw_mu()
@@ -110,7 +111,7 @@ class _Chain:
         return self.mu[..., None] + self.instance[:, None]
 
     def _draw_censored(self) -> None:
-        """From the normal distribution above the limit, by its inverse upper tail in logarithms."""
+        """Draw from the normal distribution truncated to above the limit, by inverse log tail."""
         where = self.data.censored
         deviation = np.sqrt(self.variance)[:, None]
         mean = self._mean()[:, where]
@@ -131,7 +132,7 @@ class _Chain:
         precision = self.data.per_study / variance + 1 / self.instance_variance[:, None, None]
         noise = self.random.standard_normal(self.instance.shape)
         self.instance = residual / variance / precision + noise / np.sqrt(precision)
-        # A study that nobody has says nothing; its effect is left out of the variance.
+        # A study that no entry has carries no information, so the variance excludes its effect.
         held = self.data.per_study > 0
         squares = np.where(held, self.instance**2, 0.0).sum(axis=(1, 2))
         shape = max(int(held.sum()) - 1, 1) / 2

@@ -1,4 +1,4 @@
-"""What tuning costs and what it turns on, from the trials of a prepared results frame."""
+"""Cost of tuning and sensitivity to hyperparameters, from a prepared results frame."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from scoring.times import Array
 def best_after_trials(frame: pd.DataFrame) -> pd.DataFrame:
     """The expected best time after k of an entry's trials on a workload (Dodge et al. 2019).
 
-    Over all choices of k out of its n trials: the mean of the least time, a trial that did not
-    reach counted at its budget, and the share of choices that reach. Columns: column, entry,
+    Over all choices of k out of its n trials: the mean of the smallest time, with a trial that did
+    not reach counted as its budget, and the fraction of choices that reach. Columns: column, entry,
     trials (k), expected_s, share_reached.
     """
     rows = [
@@ -38,7 +38,7 @@ def _expected_best(times: Array, budget_s: float) -> Iterator[dict[str, float]]:
     n = len(ordered)
     at_budget = np.where(np.isfinite(ordered), ordered, budget_s)
     for k in range(1, n + 1):
-        # The i-th smallest is the least of k drawn if the other k - 1 come from those behind it.
+        # The i-th smallest is the minimum of k drawn if the other k - 1 are all larger.
         weights = np.array([comb(n - i, k - 1) for i in range(1, n + 1)], dtype=float) / comb(n, k)
         yield {
             "trials": k,
@@ -48,16 +48,16 @@ def _expected_best(times: Array, budget_s: float) -> Iterator[dict[str, float]]:
 
 
 def sensitivity(frame: pd.DataFrame) -> pd.DataFrame:
-    """How the time to target goes with each hyperparameter: Spearman's rank correlation.
+    """Spearman's rank correlation of the time to target with each hyperparameter.
 
-    A trial that did not reach comes behind all that did. Numeric hyperparameters with at least
-    two values, over at least four trials. Columns: entry, column, hyperparameter, trials,
-    correlation, least and greatest value among the faster half.
+    Trials that did not reach rank after all that did. Covers numeric hyperparameters with at least
+    two values over at least four trials. Columns: entry, column, hyperparameter, trials,
+    correlation, smallest and largest value among the faster half.
     """
     rows = []
     for (entry, column), part in frame.groupby(["entry", "column"]):
         times = _times(part)
-        # Twice the longest, not infinity: rank correlation needs numbers that it can compare.
+        # Twice the longest budget instead of infinity, as rank correlation needs finite numbers.
         ranked = np.where(np.isfinite(times), times, 2 * float(part["budget_s"].max()))
         for name, values in _hyperparameters(part):
             if len(part) < 4 or len(np.unique(values)) < 2 or len(np.unique(ranked)) < 2:

@@ -1,4 +1,4 @@
-"""How sure a scoreboard is: intervals, rank distributions, pairs, speed-ups over the reference."""
+"""Uncertainty of a scoreboard: intervals, rank distributions, pairs and speed-ups."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from scoring.times import Array
 
 LEVEL = 0.90
 PAIRED = 64
-"""Every pair is compared among at most so many entries; `harness compare` takes any two."""
+"""Maximum number of entries for which all pairs are compared; see `harness compare` beyond."""
 
 
 @dataclass(frozen=True, eq=False)
 class Speedup:
-    """An entry against the reference: the factor by the rules' medians, and its interval."""
+    """An entry against the reference: the factor of the median times, and its uncertainty."""
 
     reference: str
     factor: Factor
@@ -38,19 +38,19 @@ class Speedup:
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
-    """What the draws say of S entries."""
+    """Uncertainty of S entries, computed from draws."""
 
     method: str
     draws: int
     score_intervals: Array
     """(S, 2); descriptive: a pool-relative score depends on a minimum over entries."""
     rank_shares: Array
-    """(S, S): how often each entry (row) has each rank (column, from 1); ties share the better."""
+    """(S, S): how often each entry (row) has each rank (column, from 1); ties get the better."""
     speedups: tuple[Speedup | None, ...]
     pairs: PairTable | None
 
     def to_json(self, board: Scoreboard) -> dict[str, Any]:
-        """Everything, by name."""
+        """All results, by name."""
         names = board.times.submissions
         return {
             "method": METHODS[self.method],
@@ -87,13 +87,13 @@ def _speedup_json(board: Scoreboard, item: Speedup) -> dict[str, Any]:
 def assess(
     board: Scoreboard, reference: str | None = None, draws: int = 2000, seed: int = 0
 ) -> Uncertainty | None:
-    """Draw median times and read off what they say; None for a screening of one study.
+    """Compute uncertainty from draws of median times; None for a screening of one study.
 
     Args:
         board: the scoreboard.
-        reference: the frozen reference submission; no speed-ups without it.
-        draws: how many resamples, or draws from the model.
-        seed: of the random choice.
+        reference: the frozen reference submission; None for no speed-ups.
+        draws: number of resamples, or of draws from the model.
+        seed: random seed.
     """
     if board.is_screening:
         return None
@@ -105,7 +105,7 @@ def assess(
 
 
 class _Collector:
-    """Scores and speed-ups of draws, kept while the draws themselves go by."""
+    """Collects scores and speed-ups from chunks of draws, without keeping the draws."""
 
     def __init__(self, board: Scoreboard, reference: str | None, spread: float) -> None:
         self.board = board
@@ -160,11 +160,11 @@ def interval(draws: Array) -> Array:
 
 
 def rank_shares(scores: Array) -> Array:
-    """How often each entry has each rank, from scores (R, S); equal scores share the better."""
+    """How often each entry has each rank, from scores (R, S); equal scores get the better rank."""
     entries = scores.shape[1]
     counts = np.zeros((entries, entries))
     for row in scores:
-        # The rank is one more than how many have a greater score.
+        # The rank is one plus the number of higher scores.
         ranks = entries - np.searchsorted(np.sort(row), row, side="right")
         counts[np.arange(entries), ranks] += 1
     return counts / max(1, len(scores))

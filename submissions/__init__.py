@@ -1,1 +1,1 @@
-"""Training algorithms, one folder each, and what they share."""
+"""Training algorithms, one folder each, and their shared code in `common`."""

@@ -27,12 +27,14 @@ SYSTEM = (
     "machine/test_cores.py",
     "machine/test_host_monitor.py",
     "packaging/test_makefile.py",
+    "providers",
     "recovery",
     "referee",
     "runs",
     "sandboxes",
     "speed/test_reference_training.py",
     "worker/test_warm_up.py",
+    "workloads/test_outside.py",
 )
 """Folders and files whose tests start processes or time the machine."""
 

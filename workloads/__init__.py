@@ -1,1 +1,1 @@
-"""The benchmark's problems: one folder a workload, one TOML file a workload."""
+"""The benchmark's problems: one folder with one TOML file per workload."""

@@ -1,19 +1,19 @@
-"""The form of every JAX model of the benchmark: one pure function of a dict of parameters.
+"""The interface of the benchmark's JAX models: one pure function of a dict of parameters.
 
     logits, layer_inputs, statistics = forward(parameters, inputs, offsets=, buffers=, key=)
 
 `parameters` maps the names of the workload's `model.py` to arrays in torch's layout, (out, in) for
-matrices. Without `buffers` the pass is one of training: batch normalisation uses the batch, whose
-mean and unbiased variance come back in `statistics` under the buffers' names, and a model with
-dropout draws from `key` (None: no dropout). With `buffers` it is one of evaluation: they are used,
-nothing is dropped, `statistics` is empty.
+matrices. Without `buffers` the pass is in training mode: batch normalisation uses the batch, whose
+mean and unbiased variance are returned in `statistics` under the buffers' names, and a model with
+dropout draws from `key` (None: no dropout). With `buffers` it is in evaluation mode: they are used,
+there is no dropout, and `statistics` is empty.
 
-`offsets` maps a layer's name (`LayerSpec.name`) to an array of the shape of that layer's output; it
-is added to the output before the activation. With zeros the logits stay the same, and the gradient
-of the mean loss in an offset is that layer's output-gradient
-(`harness.submission.interface.Capture.output_gradients`). `layer_inputs` maps the same names to
-what went into each layer. Layers without an offset are neither shifted nor returned, so a method
-pays only for the layers it captures.
+`offsets` maps a layer's name (`LayerSpec.name`) to an array shaped as that layer's output, which is
+added to the output before the activation. Zeros leave the logits unchanged, and the gradient of the
+mean loss with respect to an offset is that layer's output gradient
+(`harness.submission.interface.Capture.output_gradients`). `layer_inputs` maps the same names to the
+layers' inputs. Layers without an offset are neither shifted nor returned, so a method pays only for
+the layers it captures.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ NO_OFFSETS: LayerArrays = MappingProxyType({})
 
 
 class Pass(NamedTuple):
-    """What one forward pass gives."""
+    """The results of one forward pass."""
 
     logits: Array
     """(batch, ..., classes)."""
     layer_inputs: dict[str, Array]
-    """By the names in `offsets`."""
+    """Layer inputs, by the names in `offsets`."""
     statistics: dict[str, Array]
     """The batch's mean and unbiased variance by the buffers' names; empty in evaluation."""
 
@@ -61,7 +61,7 @@ class Forward(Protocol):
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a model; what it meets on its way is kept for `Pass`."""
+    """One call of a model; collects layer inputs and statistics for `Pass`."""
 
     parameters: Parameters
     inputs: Array
@@ -72,7 +72,7 @@ class Call:
     statistics: dict[str, Array] = field(default_factory=dict)
 
     def linear(self, name: str, values: Array) -> Array:
-        """One linear layer (..., in) -> (..., out), with its bias if it has one."""
+        """Apply a linear layer (..., in) -> (..., out), with its bias if it has one."""
         weight = self.parameters[f"{name}.weight"]
         values = values.astype(weight.dtype)
         outputs = values @ weight.T
@@ -81,19 +81,19 @@ class Call:
         return self.captured(name, values, outputs)
 
     def captured(self, name: str, values: Array, outputs: Array) -> Array:
-        """A layer's outputs, shifted if it is captured; what went into it is noted then."""
+        """A layer's outputs; if it is captured, record its inputs and add its offset."""
         if name not in self.offsets:
             return outputs
         self.layer_inputs[name] = values
         return outputs + self.offsets[name]
 
     def gives(self, logits: Array) -> Pass:
-        """The end of the call."""
+        """Assemble the results of the call."""
         return Pass(logits, self.layer_inputs, self.statistics)
 
 
 def pure(model: Callable[[Call], Pass]) -> Forward:
-    """A model, written for a whole call, as the function that `build` returns."""
+    """Wrap a model written for a `Call` as the function returned by `build`."""
 
     def forward(
         parameters: Parameters,
@@ -109,14 +109,14 @@ def pure(model: Callable[[Call], Pass]) -> Forward:
 
 
 def with_bias(values: Array, bias: Array) -> Array:
-    """values (..., width) + bias (width,), in the type of the values.
+    """values (..., width) + bias (width,), in the dtype of `values`.
 
-    The sum is in float32, and so is the bias's gradient: one over all places, of which bfloat16
-    would lose the most.
+    The sum is computed in float32, and so is the bias gradient, a sum over all locations in which
+    bfloat16 would lose most of the terms.
     """
     return (values.astype(jnp.float32) + bias.astype(jnp.float32)).astype(values.dtype)
 
 
 def looked_up(embedding: Array, tokens: Array) -> Array:
-    """Rows of an embedding (classes, width) in float32, that their gradients are summed in that."""
+    """Rows of an embedding (classes, width), in float32 so that their gradients sum in float32."""
     return embedding.astype(jnp.float32)[tokens]

@@ -1,7 +1,7 @@
-"""Modules that have two ways to the same numbers: a fused kernel and plain operations.
+"""Modules with two equivalent implementations: a fused kernel and plain operations.
 
-Fused kernels (attention, recurrent layers) are fast, but none of them can be differentiated twice:
-torch raises an error in forward-mode derivatives and in the backward pass of a backward pass.
+Fused kernels (attention, recurrent layers) are fast but not twice differentiable: torch raises an
+error for forward-mode derivatives and for the backward pass of a backward pass.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from torch import nn
 
 
 class FusedModule(nn.Module):
-    """A module that uses its fused kernel while `is_fused` is True, plain operations otherwise."""
+    """A module that uses its fused kernel if `is_fused` is True, else plain operations."""
 
     is_fused: bool = True
 
 
 @contextmanager
 def twice_differentiable(model: nn.Module) -> Iterator[None]:
-    """Let the forward passes in a `with` block use plain operations only.
+    """Make forward passes in a `with` block use only plain operations.
 
-    What they return can be differentiated any number of times, in forward and in reverse mode; it
-    costs time and, for attention, memory that grows with the square of the sequence.
+    Their results can be differentiated any number of times, in forward and reverse mode, at the
+    cost of time and, for attention, memory quadratic in the sequence length.
     """
     fused = [m for m in model.modules() if isinstance(m, FusedModule) and m.is_fused]
     for module in fused:

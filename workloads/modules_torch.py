@@ -1,4 +1,4 @@
-"""Modules that several torch models are built from."""
+"""Modules shared by several torch models."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from workloads.parameters import STATISTICS_MOMENTUM
 
 
 class BatchNorm2d(nn.Module):
-    """Batch normalisation of (batch, channels, height, width) whose statistics can be left alone.
+    """Batch normalisation of (batch, channels, height, width) with optional statistics tracking.
 
-    In training the batch's mean and biased variance normalise, and the running ones move towards
-    its mean and unbiased variance by `momentum`; in evaluation the running ones normalise
-    (Ioffe and Szegedy, 2015, as in `torch.nn.BatchNorm2d`). With `is_tracking` False they stay, so
-    that a pass is a pure function of parameters and batch and can be transformed by `torch.func`.
+    In training mode the batch's mean and biased variance are used, and the running statistics move
+    towards its mean and unbiased variance by `momentum`; in evaluation mode the running statistics
+    are used (Ioffe and Szegedy, 2015, as in `torch.nn.BatchNorm2d`). With `is_tracking` False they
+    are not updated, so a pass is a pure function of parameters and batch, as `torch.func` requires.
     """
 
     running_mean: Tensor
@@ -51,7 +51,7 @@ class BatchNorm2d(nn.Module):
 
 @contextmanager
 def untracked(norms: tuple[BatchNorm2d, ...]) -> Iterator[None]:
-    """Leave the running statistics as they are in a `with` block."""
+    """Disable updates of the running statistics in a `with` block."""
     for norm in norms:
         norm.is_tracking = False
     try:

@@ -1,8 +1,8 @@
-"""What a model says of its parameters and layers, once, for every framework.
+"""Framework-independent descriptions of a model's parameters, buffers and layers.
 
-A workload's `model.py` lists its parameters in a fixed order; that order, those names and those
-shapes are what snapshots carry and what the referee checks. The layout is torch's, (out, in) for
-matrices and (out, in, height, width) for kernels, in both frameworks.
+A workload's `model.py` lists its parameters in a fixed order. Snapshots use this order with these
+names and shapes, and the referee checks them. The layout is torch's in both frameworks: (out, in)
+for matrices and (out, in, height, width) for kernels.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Array = npt.NDArray[np.float32]
 
 
 class Role(StrEnum):
-    """What a parameter does, so that no submission guesses from names or shapes."""
+    """A parameter's function in the model, so that submissions need not guess it."""
 
     HIDDEN_MATRIX = "hidden_matrix"
     CONVOLUTION = "convolution"
@@ -33,7 +33,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Init:
-    """How a parameter starts: `normal` or `uniform` with a standard deviation, or a constant."""
+    """A parameter's initialisation: `normal` or `uniform` with a given spread, or constant."""
 
     kind: Literal["normal", "uniform", "constant"]
     value: float
@@ -42,7 +42,7 @@ class Init:
 
 @dataclass(frozen=True)
 class WidthScale:
-    """A factor that grows as a power of a width, 1 at the width's base."""
+    """A factor that scales as a power of a width and is 1 at the base width."""
 
     power: float = 0.0
     width: int = 1
@@ -72,34 +72,34 @@ class ParameterSpec:
     width_multiplier: float = 1.0
     """The width of the layer's input over the base width of the workload (for muP)."""
     normalised: bool = False
-    """True if a normalisation follows, so that the weight's scale does not matter (for AdamC)."""
+    """True if a normalisation follows, so the weight's scale does not matter (used by AdamC)."""
     splits: tuple[int, ...] = ()
-    """Sizes along the output axis of matrices fused into one, such as query, key and value."""
+    """Sizes along the output dimension of fused matrices, such as query, key and value."""
     mup_multiplier: WidthScale = WidthScale()
-    """What muP wants of the weight for its place in the model, beyond what its role and widths say.
+    """muP's multiplier for the weight's position in the model, beyond its role and widths.
 
-    It is how a model has muP's multipliers without a multiplication that only muP would use: those
-    of tied logits and of attention are put on a weight that is linear in them.
+    muP's multipliers on tied logits and attention are moved onto a weight that enters them
+    linearly, so that the model needs no multiplication used only by muP.
     """
 
     @property
     def size(self) -> int:
-        """The number of its entries."""
+        """The number of entries."""
         return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
 class BufferSpec:
-    """State of the model that training moves and no gradient does: running batch statistics."""
+    """Model state updated in training but not by gradients: running batch statistics."""
 
     name: str
     shape: tuple[int, ...]
     value: float
-    """What every entry starts at: 0 for a mean, 1 for a variance."""
+    """Initial value of every entry: 0 for a mean, 1 for a variance."""
 
 
 STATISTICS_MOMENTUM = 0.1
-"""The share of a batch's statistics in the running ones, in every framework."""
+"""Weight of the batch's statistics in an update of the running ones, in every framework."""
 
 
 Spec = ParameterSpec | BufferSpec
@@ -107,25 +107,25 @@ Spec = ParameterSpec | BufferSpec
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """One layer whose inputs and output-gradients a curvature method may capture."""
+    """A layer whose inputs and output gradients a curvature method may capture."""
 
     name: str
     kind: Literal["linear", "convolution", "embedding", "recurrent"]
     weight: str
-    """The name of its weight in the list of parameters."""
+    """Name of the weight parameter."""
     bias: str | None = None
     shared_over: Literal["", "sequence", "space"] = ""
-    """The axis over which one example uses the weight many times."""
+    """The dimension over which the weight is applied many times per example."""
     stride: int = 1
     padding: int = 0
 
 
 def initial_value(spec: ParameterSpec, bits: np.random.Philox) -> Array:
-    """Draw a parameter's start, the same on every machine up to the last bit of `ndtri`.
+    """Draw a parameter's initial value, identical on all machines up to the last bit of `ndtri`.
 
     Args:
         spec: the parameter.
-        bits: the generator whose raw output is used; it advances by one draw an entry.
+        bits: generator of raw words; advances by one word per entry.
 
     Returns:
         A float32 array of the parameter's shape.
@@ -141,7 +141,7 @@ def initial_value(spec: ParameterSpec, bits: np.random.Philox) -> Array:
 def initial_parameters(
     specs: tuple[ParameterSpec, ...], bits: np.random.Philox
 ) -> dict[str, Array]:
-    """Draw all parameters of a model, in the order of the list.
+    """Draw all parameters of a model, in list order.
 
     Args:
         specs: the model's parameters.
@@ -151,5 +151,5 @@ def initial_parameters(
 
 
 def initial_buffers(specs: tuple[BufferSpec, ...]) -> dict[str, Array]:
-    """The start of a model's buffers, in the order of the list."""
+    """The initial values of a model's buffers, in list order."""
     return {spec.name: np.full(spec.shape, spec.value, dtype=np.float32) for spec in specs}

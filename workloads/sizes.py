@@ -1,4 +1,4 @@
-"""Sizes of a model and settings of its data, read as typed values: once for every workload."""
+"""Validation of model sizes and data settings, shared by all workloads."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ SizesT = TypeVar("SizesT", bound=Frozen)
 
 
 def checked_sizes(kind: type[SizesT], sizes: Sizes, workload: str) -> SizesT:
-    """A workload's sizes as a typed value.
+    """Validate a workload's sizes.
 
     Args:
-        kind: the class that says which sizes there are and which values they may take.
+        kind: the class that declares the sizes and their allowed values.
         sizes: the sizes as written in `workload.toml`.
-        workload: its name, for the error.
+        workload: the workload's name, for error messages.
 
     Raises:
-        HarnessError: a key is not known or a value is not allowed; it names both.
+        HarnessError: a key is unknown or a value is not allowed; names both.
     """
     return _checked(kind, sizes, workload, "size")
 
 
 def checked_settings(kind: type[SizesT], settings: Mapping[str, Any], workload: str) -> SizesT:
-    """The settings of a workload's data as a typed value; as `checked_sizes`."""
+    """Validate the settings of a workload's data; as `checked_sizes`."""
     return _checked(kind, settings, workload, "data setting")
 
 

@@ -54,7 +54,7 @@ def audit(
     from harness.verification.rerun import chosen_records
 
     claimed = (
-        chosen_records(out, tuple(trial), disturbed=False)
+        chosen_records(out, tuple(trial), flagged=False)
         if trial
         else deciding(read_record(path) for path in record_paths(out))
     )

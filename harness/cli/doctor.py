@@ -39,5 +39,5 @@ def doctor(
         table.add_row(name, text)
     console.print(table)
     is_target = "not " if found.differences else ""
-    is_quiet = "disturbed now" if found.interference else "quiet"
+    is_quiet = "not quiet now" if found.interference else "quiet"
     console.print(f"This machine is {is_target}what suite {suite} is meant for; it is {is_quiet}.")

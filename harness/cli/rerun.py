@@ -15,8 +15,8 @@ def rerun(
         list[str] | None,
         typer.Option(help="A trial: the end of its folder's name, or its identity's first digits."),
     ] = None,
-    disturbed: Annotated[
-        bool, typer.Option("--disturbed", help="Every trial stamped as disturbed.")
+    flagged: Annotated[
+        bool, typer.Option("--flagged", help="Every trial flagged for interference.")
     ] = False,
     reason: Annotated[str, typer.Option(help="Why; it is written into the record.")],
 ) -> None:
@@ -26,7 +26,7 @@ def rerun(
     """
     from harness.verification.rerun import chosen_records, open_again
 
-    for record in chosen_records(out, tuple(trial or ()), disturbed=disturbed):
+    for record in chosen_records(out, tuple(trial or ()), flagged=flagged):
         open_again(out, record, reason)
         typer.echo(f"open again: {record.trial.folder}")
     typer.echo("run them: the same `harness run` command as before")

@@ -42,7 +42,7 @@ def _row(record: TrialRecord, names: Iterable[str]) -> tuple[str, ...]:
     time = "-" if result.time_to_target_s is None else f"{result.time_to_target_s:.2f}"
     steps = result.steps if result.steps_to_target is None else result.steps_to_target
     best = "-" if result.best_metric is None else f"{result.best_metric:.4g}"
-    state = f"{result.state}, disturbed" if result.disturbed else result.state
+    state = f"{result.state}, flagged" if result.interference else result.state
     return (*place, state, time, str(steps), best, point)
 
 
@@ -68,15 +68,15 @@ def missed(records: Sequence[TrialRecord]) -> str:
 
 
 def reasons(records: Iterable[TrialRecord]) -> tuple[str, ...]:
-    """Why trials ended neither at target nor at budget, and what disturbed them, each once."""
+    """Why trials ended neither at target nor at budget, and what flagged them, each once."""
     found: dict[str, str] = {}
     for record in records:
         result = record.result
         if result is not None and result.state not in ("reached", "budget") and result.reason:
             place = f"study {record.trial.study} trial {record.trial.trial}"
             found.setdefault(result.reason, f"{place}, {result.state}: {result.reason}")
-        if result is not None and result.disturbed:
-            what = "; ".join(result.disturbed)
+        if result is not None and result.interference:
+            what = "; ".join(result.interference)
             place = f"study {record.trial.study} trial {record.trial.trial}"
-            found.setdefault(what, f"{place}, disturbed: {what}")
+            found.setdefault(what, f"{place}, flagged: {what}")
     return tuple(found.values())

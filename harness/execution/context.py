@@ -63,7 +63,8 @@ def _initial(resolved: ResolvedTrial) -> Parameters:
 def _evaluator(resolved: ResolvedTrial, framework: EvaluationBackend) -> Evaluator:
     train, size = resolved.train, resolved.size
     order = Order(worker_seed(resolved.trial.instance_seed), len(train.targets))
-    first = order.slice(0, min(PROBE_TARGETS // math.prod(train.targets.shape[1:]), order.examples))
+    wanted = max(1, PROBE_TARGETS // math.prod(train.targets.shape[1:]))
+    first = order.slice(0, min(wanted, order.examples))
     probe = Examples(train.inputs[first], train.targets[first])
     eval_config = EvalConfig(size.evaluation_batch, size.augmentation)
     return framework.evaluator(resolved.source, resolved.held_out, probe, eval_config)
@@ -84,7 +85,6 @@ def _hello(resolved: ResolvedTrial, threads: int) -> Hello:
         input_shape=train.inputs.shape[1:],
         input_dtype=str(train.inputs.dtype),
         target_shape=train.targets.shape[1:],
-        classes=source.sizes["classes"],
         compile=source.is_compiled,
         augmentation=size.augmentation,
         resident_gib=size.limits.resident_gib,

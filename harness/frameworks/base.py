@@ -17,13 +17,32 @@ import numpy.typing as npt
 from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
-from harness.submission.interface import Batch, Hyperparameters, Problem, Stream, Submission
+from harness.submission.interface import (
+    Batch,
+    Hyperparameters,
+    Loss,
+    Problem,
+    Stream,
+    Submission,
+)
 from harness.submission.state import ArrayT, HostArray, StateDict
 from workloads.spec import Augmentation
 
 PROBE = {"cpu": (64, 1), "cuda": (2048, 8)}
 """Side and number of the matrix products of `EvaluationBackend.probe`: several milliseconds of a
 GPU, so that one which other work shares is seen to be slower."""
+
+
+class EvaluationLoss(Loss[ArrayT], Protocol[ArrayT]):
+    """A loss as the referee sees it; each framework has a table of them by name."""
+
+    def per_target(self, logits: ArrayT, targets: ArrayT) -> ArrayT:
+        """The loss of each target, of which `value` is the mean."""
+        ...
+
+    def metrics(self, logits: ArrayT, targets: ArrayT) -> dict[str, ArrayT]:
+        """Each metric of `workloads.losses`, as what its mean over all targets is taken of."""
+        ...
 
 
 class Evaluator(Protocol):
@@ -33,7 +52,7 @@ class Evaluator(Protocol):
     """
 
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
-        """`loss` (mean, nats) and `accuracy` (share) on a whole held-out split."""
+        """What the workload's loss offers (`workloads.losses`), means over a whole split."""
         ...
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
@@ -168,3 +187,5 @@ class Backends(Generic[ArrayT]):
 
     evaluation: Callable[[str, int], EvaluationBackend]
     training: Callable[[str, int], TrainingBackend[ArrayT]]
+    preloads: tuple[str, ...] = ()
+    """Slow modules that submissions import; the parent of workers has them ready."""

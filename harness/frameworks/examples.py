@@ -31,7 +31,7 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class Examples:
-    """One split: inputs (examples, ...) and integer targets (examples, ...)."""
+    """One split: inputs and targets (examples, ...); the loss says of which type targets are."""
 
     inputs: HostArray
     targets: HostArray

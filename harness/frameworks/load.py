@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from harness.frameworks.base import Backends, EvaluationBackend, TrainingBackend
@@ -30,6 +31,12 @@ def training_backend(framework: str, device: str, threads: int) -> TrainingBacke
         threads: how many CPU threads one operation may use.
     """
     return _backends(framework).training(device, threads)
+
+
+def preload(framework: str) -> None:
+    """Import a framework and what its submissions are slow to import; runs none of it."""
+    for name in _backends(framework).preloads:
+        importlib.import_module(name)
 
 
 def _backends(framework: str) -> Backends[Any]:

@@ -9,10 +9,6 @@ that holds its clocks back while it idles, and processors throttled for heat.
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from harness.core.recorded import Number, Recorded, Seconds
 from harness.machine.cores import Cores
 
@@ -49,12 +45,8 @@ class MachineReading(Recorded):
     `busy_s` and `stolen_s` are of the processors that a trial may use, since they started.
     """
 
-    speed_probe_s: Annotated[
-        Seconds, Field(validation_alias="yardstick_s", serialization_alias="yardstick_s")
-    ]
-    speed_probe_version: Annotated[
-        int, Field(validation_alias="yardstick", serialization_alias="yardstick")
-    ]
+    speed_probe_s: Seconds
+    speed_probe_version: int
     """Another version's times do not compare."""
     cores: Cores | None
     """How the trial is pinned; None if it is not."""
@@ -123,7 +115,7 @@ def interference(machine: MachineChange, limit: float) -> tuple[str, ...]:
     """
     found = []
     if abs(machine.drift) > limit:
-        found.append(f"the yardstick changed by {100.0 * machine.drift:+.0f} %")
+        found.append(f"the speed probe changed by {100.0 * machine.drift:+.0f} %")
     if machine.stolen_share > limit:
         found.append(f"the hypervisor took {100.0 * machine.stolen_share:.0f} % of the time")
     if machine.gpu_slowed:

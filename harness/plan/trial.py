@@ -120,8 +120,8 @@ class Result(Frozen):
     timed_s: float
     steps: int
     best_metric: float | None = None
-    disturbed: tuple[str, ...] = ()
-    """What disturbed the machine beyond the declared share: the trial's time is in doubt."""
+    interference: tuple[str, ...] = ()
+    """What changed the machine beyond the declared fraction: the trial's time is in doubt."""
 
 
 class TrialRecord(Frozen):

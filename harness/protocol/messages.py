@@ -40,7 +40,6 @@ class Hello(Frozen):
     input_shape: tuple[int, ...]
     input_dtype: str
     target_shape: tuple[int, ...]
-    classes: int
     compile: bool
     augmentation: Augmentation | None
     resident_gib: float

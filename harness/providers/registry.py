@@ -41,7 +41,8 @@ class Workload:
     @cached_property
     def content_hash(self) -> str:
         """The hash of all that decides what the workload is: its folder and the shared code."""
-        declarations = {"__init__.py", "spec.py"}  # how a file is read, not what it says
+        # How a declaration is read is not what it says.
+        declarations = {"__init__.py", "losses.py", "spec.py"}
         modules = [file for file in WORKLOADS_ROOT.glob("*.py") if file.name not in declarations]
         shared = [*(WORKLOADS_ROOT / "data").glob("*.py"), *modules]
         own = [self.folder / "workload.toml", *self.folder.glob("*.py")]

@@ -143,11 +143,11 @@ def _identity_columns(record: TrialRecord) -> dict[str, object]:
 
 
 def _result_columns(result: Result | None) -> dict[str, object]:
-    names = [n for n in Result.model_fields if n not in ("state", "reason", "disturbed")]
+    names = [n for n in Result.model_fields if n not in ("state", "reason", "interference")]
     if result is None:
-        words = {"state": "unfinished", "reason": "the trial has not ended", "disturbed": ""}
+        words = {"state": "unfinished", "reason": "the trial has not ended", "interference": ""}
         return {**dict.fromkeys(names, float("nan")), **words}
     values: dict[str, float | None] = result.model_dump(include=set(names))
     numbers = {n: float("nan") if values[n] is None else values[n] for n in names}
     words = {"state": result.state, "reason": result.reason}
-    return {**numbers, **words, "disturbed": "; ".join(result.disturbed)}
+    return {**numbers, **words, "interference": "; ".join(result.interference)}

@@ -105,8 +105,8 @@ class Referee:
             self._worker.kill()
         with self._clock.account("conditions"):
             machine = self._monitor.changes()
-        disturbed = interference(machine, self._trial.limits.drift) if machine else ()
-        result = self._result(state, reason).model_copy(update={"disturbed": disturbed})
+        found = interference(machine, self._trial.limits.drift) if machine else ()
+        result = self._result(state, reason).model_copy(update={"interference": found})
         clock = self._clock.entries()
         self._record.emit(
             schema.End(result=result, clock=clock, machine=machine or schema.NoReadings())

@@ -22,19 +22,10 @@ import traceback
 import warnings
 from typing import Any, NamedTuple, NoReturn
 
+from harness.frameworks.load import preload
 from harness.sandboxes.base import UNCONFINED_STATUS
 from harness.sandboxes.kernel import libc, namespaces
 from harness.sandboxes.kernel.confine import confine
-
-PRELOADED = {
-    "torch": (
-        "torch",
-        "torch._dynamo",
-        "harness.frameworks.torch.backends",
-        "harness.worker.worker",
-    ),
-    "jax": ("jax", "optax", "harness.frameworks.jax.backends", "harness.worker.worker"),
-}
 
 WIRE = 3
 """The descriptor of a worker's wire; it has no others but those for input and output."""
@@ -165,8 +156,8 @@ def main() -> None:
     if rest == ["own-users"]:
         namespaces.enter_user_namespace()
     warnings.filterwarnings("ignore", message=".*os.fork.*")
-    for name in PRELOADED[framework]:
-        importlib.import_module(name)
+    preload(framework)
+    importlib.import_module("harness.worker.worker")
     gc.collect()
     gc.freeze()
     serve(socket.socket(fileno=descriptor))

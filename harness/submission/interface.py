@@ -1,12 +1,14 @@
-"""What a submission sees and what it must be: the one room behind the three doors.
+"""What a submission sees of a workload, and the interface that every submission has.
 
-    door 1   an optimizer class by import path            }
-    door 2   build(problem, hyperparameters)              }-> a `Submission`
-    door 3   a class with setup, step, ...                }
+A submission is written in one of three ways, each of which becomes a `Submission`:
 
-`ArrayT` below is `torch.Tensor` or `jax.ArrayT`; the concrete problems are `TorchProblem` and
-`JaxProblem` in `harness.frameworks`, which offer these members and their framework's own.
-Nothing here names the workload, and none of it is held-out data.
+    an optimizer class, named by its import path
+    a function `build(problem, hyperparameters)`
+    a class with `setup`, `step` and optionally the other methods of `Submission`
+
+`ArrayT` is `torch.Tensor` or `jax.Array`. The concrete problems are `TorchProblem` and `JaxProblem`
+in `harness.frameworks`; they have these members and some of their framework's own. Nothing here
+names the workload, and nothing gives access to held-out data.
 """
 
 from __future__ import annotations
@@ -25,40 +27,44 @@ RandomState = Any
 """A `torch.Generator` (or None) or a jax key: each framework's own, and no array in torch."""
 
 Schedule = Callable[[float], float]
-"""From the share of the horizon spent, in [0, 1], to the factor on the learning rate."""
+"""Maps the fraction of the horizon spent, in [0, 1], to a factor on the learning rate."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """What `build` may return where an optax transformation and a schedule do not say enough."""
+    """What `build` may return if an optax transformation and a schedule are not enough."""
 
     optimizer: object
     """The transformation."""
     schedule: Schedule | None = None
-    # The kinds of state and parameters are the optimizer's own.
+    # The optimizer defines the types of its state and parameters.
     eval_parameters: Callable[[Any, Any], Any] | None = None
-    """From its state and the live parameters to the parameters to be evaluated."""
+    """Maps the optimizer's state and the live parameters to the parameters to evaluate."""
     takes_factor: bool = False
-    """Whether its `update` takes the schedule's factor, as the argument `factor` (a scalar array),
-    to use it where the method wants it; else its whole update is multiplied by the factor."""
+    """Whether `update` takes the schedule's factor as the argument `factor`, a scalar array.
+    Otherwise the whole update is multiplied by the factor."""
 
 
 class Batch(NamedTuple, Generic[ArrayT]):
-    """Training examples: inputs (batch, ...) and integer targets (batch,) or (batch, time)."""
+    """Training examples: inputs (batch, ...) and targets (batch, ...).
+
+    Targets are integer classes, (batch,) or (batch, time), under cross-entropy, and real values
+    shaped like the model's outputs under squared error.
+    """
 
     inputs: ArrayT
     targets: ArrayT
 
 
 class Evaluation(NamedTuple, Generic[ArrayT]):
-    """One forward pass: logits (batch, ..., classes) and the mean loss, a scalar."""
+    """One forward pass: the model's outputs (batch, ..., outputs) and the mean loss, a scalar."""
 
     logits: ArrayT
     loss: ArrayT
 
 
 class Capture(NamedTuple, Generic[ArrayT]):
-    """What passed through one layer in one backward pass.
+    """What one layer saw in a forward and a backward pass.
 
     `inputs` is (batch, ..., in); `output_gradients` is (batch, ..., out), the gradients of the
     mean loss with respect to the layer's outputs.
@@ -76,37 +82,37 @@ class Loss(Protocol[ArrayT]):
         ...
 
     def sample_targets(self, logits: ArrayT, random: RandomState) -> ArrayT:
-        """Targets drawn from the model's own distribution, shaped as the batch's targets."""
+        """Targets sampled from the model's predictive distribution, shaped like the batch's."""
         ...
 
     def hessian_product(self, logits: ArrayT, vector: ArrayT) -> ArrayT:
-        """The product of the mean loss's Hessian in the logits with a vector of their shape."""
+        """The Hessian of the mean loss in the logits, times a vector of their shape."""
         ...
 
 
 class Stream(Protocol[ArrayT]):
-    """The training examples in the instance's order, without end."""
+    """An endless stream of training examples, in the instance's order."""
 
     @property
     def position(self) -> int:
-        """How many examples have been drawn."""
+        """Number of examples drawn so far."""
         ...
 
     def next(self, batch_size: int | None = None) -> Batch[ArrayT]:
-        """The next examples: as many as asked for, or the workload's batch size."""
+        """The next `batch_size` examples; by default as many as the workload's batch size."""
         ...
 
 
 class BudgetView(Protocol):
-    """How much of the trial's budget is spent, as last read; it is read once a step."""
+    """How much of the trial's budget is spent, as of the start of the current step."""
 
     @property
     def share(self) -> float:
-        """The share of the whole budget spent, from 0 to 1 (a step more at the very end)."""
+        """Fraction of the whole budget spent; the last step may end slightly above 1."""
         ...
 
     def progress(self, horizon: float) -> float:
-        """The share of a horizon spent, clipped to 1; the horizon is a share of the budget."""
+        """Fraction of a horizon spent, at most 1; the horizon is a fraction of the budget."""
         ...
 
 
@@ -140,22 +146,22 @@ class Problem(Protocol[ArrayT]):
 
     @property
     def budget(self) -> BudgetView:
-        """How much of the budget is spent."""
+        """The budget spent so far."""
         ...
 
     @property
     def batch_size(self) -> int:
-        """The workload's."""
+        """The workload's batch size."""
         ...
 
     @property
     def train_examples(self) -> int:
-        """How many training examples there are."""
+        """Number of training examples."""
         ...
 
     @property
     def seed(self) -> int:
-        """Seeds the submission's own random choices, as it does the global generators."""
+        """Seed for the submission's own random choices; the global generators have it too."""
         ...
 
     def evaluate(
@@ -164,25 +170,25 @@ class Problem(Protocol[ArrayT]):
         batch: Batch[ArrayT],
         random: RandomState = None,
     ) -> Evaluation[ArrayT]:
-        """Forward pass, in training mode, as a pure function of parameters, batch and random state.
+        """Forward pass in training mode, as a pure function of parameters, batch and random state.
 
-        It leaves `buffers` as they are.
+        `buffers` are not updated.
         """
         ...
 
 
 class Submission(Protocol[ArrayT]):
-    """A training algorithm: what a worker drives. A class of door 3 has these methods.
+    """A training algorithm, as the worker drives it.
 
-    Only `setup` and `step` are required of a door-3 class; the worker fills in the rest.
+    An author's class needs only `setup` and `step`; the worker supplies defaults for the rest.
     """
 
     @property
     def averages_weights(self) -> bool:
-        """Whether what is evaluated are not the weights that were trained with.
+        """Whether the evaluated weights differ from the weights that are trained.
 
-        Batch statistics are then recomputed for what `eval_parameters` gives, on the clock, from
-        the first batches of the instance's order.
+        Batch statistics are then recomputed for `eval_parameters`, on the clock, from the first
+        batches of the instance's order.
         """
         ...
 
@@ -191,25 +197,25 @@ class Submission(Protocol[ArrayT]):
         ...
 
     def step(self, stream: Stream[ArrayT]) -> SupportsFloat | None:
-        """Make one step: draw batches from the stream and update the parameters.
+        """Take one step: draw batches from the stream and update the parameters.
 
         Returns:
-            The training loss as a scalar array (not read until it is due), or None.
+            The training loss as a scalar array, which is read later if at all; or None.
         """
         ...
 
     def eval_parameters(self) -> Mapping[str, ArrayT]:
-        """The parameters to be evaluated, by name: the live ones, an average, ..."""
+        """The parameters to evaluate, by name: the live ones, an average, and so on."""
         ...
 
     def learning_rate(self) -> float | None:
-        """The rate of the last step, for the record; None if there is no such thing."""
+        """Learning rate of the last step, for the record; None if there is none."""
         ...
 
     def state_dict(self) -> StateDict[ArrayT]:
-        """The whole state between two steps: nested mappings, lists, numbers and arrays."""
+        """The complete state between two steps: nested mappings, lists, numbers and arrays."""
         ...
 
     def load_state_dict(self, state: StateDict[ArrayT]) -> None:
-        """Take back what `state_dict` gave, after `setup`."""
+        """Restore what `state_dict` returned; called after `setup`."""
         ...

@@ -120,10 +120,10 @@ class Replay:
         if last and timed_s < last.timed_s:
             raise MismatchError("the clock ends before the last snapshot")
         machine = self._end.machine_change
-        disturbed = interference(machine, self._trial.limits.drift) if machine else ()
+        found = interference(machine, self._trial.limits.drift) if machine else ()
         return self._said.model_copy(
             update={
-                "disturbed": disturbed,
+                "interference": found,
                 "time_to_target_s": hit.held.timed_s if hit else None,
                 "last_miss_s": hit.last_miss_s if hit else None,
                 "steps_to_target": hit.held.step if hit else None,

@@ -17,24 +17,24 @@ from harness.record.schema.ledger import Reopened
 from harness.record.store import EVENTS_FILE, locked, read_record, record_paths, write_record
 
 
-def chosen_records(store: Path, names: tuple[str, ...], *, disturbed: bool) -> list[TrialRecord]:
-    """The ended trials that are named, or stamped as disturbed.
+def chosen_records(store: Path, names: tuple[str, ...], *, flagged: bool) -> list[TrialRecord]:
+    """The ended trials that are named, or flagged for interference.
 
     Args:
         store: the folder of all records.
         names: ends of folder names, or first digits of identities; each must name one trial.
-        disturbed: whether those stamped are meant too.
+        flagged: whether those flagged are meant too.
 
     Raises:
         HarnessError: a name fits no trial or several, one has not ended, or none is chosen.
     """
     records = [read_record(path) for path in record_paths(store)]
     chosen = [_named(records, name) for name in names]
-    if disturbed:
-        chosen += [r for r in records if r.result and r.result.disturbed and r not in chosen]
+    if flagged:
+        chosen += [r for r in records if r.result and r.result.interference and r not in chosen]
     if not chosen:
         raise HarnessError(
-            f"no trial of {store} is chosen", "name one with --trial, or give --disturbed"
+            f"no trial of {store} is chosen", "name one with --trial, or give --flagged"
         )
     for record in chosen:
         if record.result is None and _is_open(store, record):

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from harness.frameworks.examples import Examples, ModelSource
 from harness.frameworks.model_source import buffers_of, specs_of
 from harness.protocol.messages import Hello
+from workloads.losses import LOSSES
 
 WARM_UP_STEPS = 3
 WARM_UP_BATCHES = 4
@@ -24,13 +25,20 @@ def random_parameters(source: ModelSource) -> dict[str, npt.NDArray[np.float32]]
 
 
 def random_examples(trial: Hello) -> Examples:
-    """A few batches of random inputs and targets, shaped as the trial's."""
+    """A few batches of random inputs and targets, shaped and typed as the trial's.
+
+    Integers, which are classes, tokens or pixels, are below the number of classes; where the loss
+    knows of none, they are 0 or 1. Reals are standard normal.
+    """
     random = np.random.default_rng(1)
+    below = trial.sizes.get("classes", 2)
     count = WARM_UP_BATCHES * trial.batch_size
     shape = (count, *trial.input_shape)
     if np.issubdtype(np.dtype(trial.input_dtype), np.integer):
-        inputs = random.integers(trial.classes, size=shape).astype(trial.input_dtype)
+        inputs = random.integers(below, size=shape).astype(trial.input_dtype)
     else:
         inputs = random.standard_normal(shape).astype(trial.input_dtype)
-    targets = random.integers(trial.classes, size=(count, *trial.target_shape))
-    return Examples(inputs, targets)
+    shape = (count, *trial.target_shape)
+    if LOSSES[trial.loss].targets == "classes":
+        return Examples(inputs, random.integers(below, size=shape))
+    return Examples(inputs, random.standard_normal(shape, dtype=np.float32))

@@ -1,1 +1,1 @@
-"""Tables, figures and pages made from scores and records."""
+"""Tables, figures and pages from scores and records."""

@@ -23,7 +23,7 @@ def print_board(
     sure: Uncertainty | None = None,
     console: Console | None = None,
 ) -> None:
-    """Print stamps, the table of scores and the table of times."""
+    """Print flags, the table of scores and the table of times."""
     out = console or Console()
     _print_stamps(board.stamps, out)
     out.print(_scores(board, sure))
@@ -35,7 +35,7 @@ def print_board(
 
 
 def print_misses(board: Scoreboard, text: str, console: Console | None = None) -> None:
-    """Print stamps and, instead of tables, why there is nothing to score."""
+    """Print flags and, instead of tables, why there is nothing to score."""
     out = console or Console()
     _print_stamps(board.stamps, out)
     out.print(text, style="yellow", markup=False, highlight=False)
@@ -84,7 +84,7 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
 def print_comparison(
     seen: Comparison, stamps: tuple[str, ...], console: Console | None = None
 ) -> None:
-    """Print two entries side by side, and the verdict."""
+    """Print a comparison of two entries and its verdict."""
     out = console or Console()
     _print_stamps(stamps, out)
     table = Table(title=f"{seen.a} against {seen.b}: above 1, {seen.a} is faster")

@@ -1,4 +1,4 @@
-"""The figures of a report, as SVG in data URIs: curves to the target, and performance profiles."""
+"""Report figures as SVG data URIs: learning curves and performance profiles."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ INK = "#1f2733"
 
 
 def palette(entries: Sequence[str]) -> Palette:
-    """A colour for every entry, the same in all figures, told apart by colour-blind readers too."""
+    """A colour for every entry, the same in all figures and colour-blind safe for up to ten."""
     names = sorted(entries)
     kind = "colorblind" if len(names) <= 10 else "husl"
     return dict(zip(names, sns.color_palette(kind, len(names)), strict=True))
 
 
 def data_uri(figure: Figure) -> str:
-    """A figure as the address of an image that needs no file."""
+    """Encode a figure as a data URI."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
@@ -51,10 +51,10 @@ def data_uri(figure: Figure) -> str:
 def curves_figure(
     frame: pd.DataFrame, curves: pd.DataFrame, workload: str, colours: Palette
 ) -> str:
-    """The validation metric of every trial on one workload against time, with the target.
+    """Validation metric against time for every trial on one workload, with the target.
 
-    Trials that stand for their study are drawn full, the others faint; a dot marks the hit.
-    `frame` holds the trials of this workload with a column `counts` (`trial_table`).
+    The best trial of each study is drawn solid, the others faint; a dot marks the hit. `frame`
+    has the workload's trials with a column `counts` (`trial_table`).
     """
     with style.context(STYLE):
         figure = Figure(figsize=(6.4, 3.9), layout="constrained")
@@ -90,7 +90,7 @@ def curves_figure(
 
 
 def profile_figure(board: Scoreboard) -> str:
-    """The performance profile: the share of workloads within a factor tau of the best."""
+    """The performance profile: the fraction of workloads within a factor tau of the best."""
     taus = np.unique(np.concatenate([np.linspace(1, board.rules.tau_max, 400), _steps(board)]))
     shares = profile(board.ratios, taus)
     with style.context(STYLE):

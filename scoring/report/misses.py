@@ -1,4 +1,4 @@
-"""What to say of results in which no trial reached its target: a score would be a row of zeros."""
+"""Message for results in which no trial reached its target, where all scores would be zero."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ADVICE = (
 
 
 def nothing_reached(frame: pd.DataFrame) -> str:
-    """Say that no trial of a results frame reached its target, and how near each workload came.
+    """Report that no trial reached its target, and how close each workload came.
 
     Returns:
-        the sentences, or "" if some trial did.
+        The message, or "" if some trial reached its target.
     """
     if frame.empty or frame["state"].eq("reached").any():
         return ""
@@ -26,7 +26,7 @@ def nothing_reached(frame: pd.DataFrame) -> str:
 
 
 def _nearest(workload: str, trials: pd.DataFrame) -> str:
-    """A workload's best trial, in one line."""
+    """One line about a workload's best trial."""
     first = trials.iloc[0]
     target = f"{first['metric']} {first['target']:.4g}"
     ranked = trials.dropna(subset=["best_metric"]).sort_values(

@@ -1,4 +1,4 @@
-"""One self-contained HTML page of a folder of results."""
+"""A self-contained HTML report on a folder of results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def render_page(
     curves: pd.DataFrame,
     folder: Path,
 ) -> str:
-    """The page as text, complete in itself; records are named relative to `folder`."""
+    """Render the self-contained page; record paths are relative to `folder`."""
     frame = prepare(frame)
     trials = trial_table(frame)
     environment = Environment(
@@ -74,7 +74,7 @@ def _notes(board: Scoreboard, sure: Uncertainty | None) -> list[str]:
 
 
 def _pairs(board: Scoreboard, sure: Uncertainty | None) -> list[dict[str, Any]]:
-    """A row an entry: its name and its probability and factor against every entry, best first."""
+    """One row per entry, best first, with its probability and factor against every entry."""
     if sure is None or sure.pairs is None or not 1 < len(board.scores) <= 16:
         return []
     table, order = sure.pairs, board.order()
@@ -98,7 +98,7 @@ def _pair(table: PairTable, a: int, b: int) -> dict[str, Any]:
 
 
 def _moved_ranks(board: Scoreboard) -> list[dict[str, Any]]:
-    """The entrants whose absence changes the order of the others."""
+    """The entries whose removal changes the order of the others."""
     if len(board.scores) < 3 or board.is_screening:
         return []
     table = pool_sensitivity(board)
@@ -107,17 +107,17 @@ def _moved_ranks(board: Scoreboard) -> list[dict[str, Any]]:
 
 
 def write_page(text: str, path: Path) -> Path:
-    """Write the page; the file that was written.
+    """Write the page and return its path.
 
     Raises:
-        HarnessError: it cannot be written.
+        HarnessError: the file cannot be written.
     """
     write_whole(path, text)
     return path
 
 
 def _facts(frame: pd.DataFrame) -> Mapping[str, str]:
-    """What all trials share, in the words of the frame."""
+    """Properties common to all trials, by title."""
     columns = {
         "suite": "Suite", "ruleset": "Ruleset", "framework": "Framework", "hardware": "Hardware",
         "origin": "Origin of the records",
@@ -132,7 +132,7 @@ def _facts(frame: pd.DataFrame) -> Mapping[str, str]:
 
 
 def _with_sources(board: Scoreboard, frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The lines of the workload table with the trials that each time comes from."""
+    """The rows of the workload table with the trials behind each time."""
     ended = frame[frame["state"] != "unfinished"]
     chosen = study_table(ended, board.clock)
     sources = {

@@ -1,4 +1,4 @@
-"""A scoreboard as tables: one line an entry, and one line an entry on a workload."""
+"""A scoreboard as tables: one row per entry, and one row per entry and workload."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCREENING = "screening: one study is a first look, not a verdict; it gives ratio
 
 
 def entry_table(board: Scoreboard, sure: Uncertainty | None = None) -> pd.DataFrame:
-    """One row an entry, best first, as texts under the heads that they are shown under."""
+    """One row per entry, best first, as formatted strings under the displayed column names."""
     reached = np.isfinite(board.judged).sum(axis=1)
     return pd.DataFrame(
         [
@@ -38,7 +38,7 @@ def entry_table(board: Scoreboard, sure: Uncertainty | None = None) -> pd.DataFr
 
 
 def _surety(sure: Uncertainty, row: int) -> dict[str, str]:
-    """The columns that only several studies allow."""
+    """The columns that need several studies."""
     columns = {
         "interval": _span(sure.score_intervals[row], 3),
         "ranks": rank_text(sure.rank_shares[row]),
@@ -54,7 +54,7 @@ def _span(ends: Array, digits: int) -> str:
 
 
 def rank_text(shares: Array, least: float = 0.05) -> str:
-    """The up to three likeliest ranks of an entry, each with at least 5 % of the draws."""
+    """Up to three most likely ranks of an entry, each with at least a fraction `least` of draws."""
     likely = sorted(enumerate(shares, start=1), key=lambda pair: -pair[1])[:3]
     return ", ".join(f"{rank}: {share:.0%}" for rank, share in sorted(likely) if share >= least)
 
@@ -67,11 +67,11 @@ def speedup_text(item: Speedup) -> str:
 
 
 def workload_table(board: Scoreboard, frame: pd.DataFrame | None = None) -> pd.DataFrame:
-    """One row an entry and workload: median time, ratio to the best, studies that reached.
+    """One row per entry and workload: median time, ratio to the best, studies that reached.
 
     Args:
         board: the scoreboard.
-        frame: the prepared results frame behind it; adds the median steps to the target.
+        frame: the prepared results frame of the scoreboard; if given, adds median steps to target.
     """
     steps = None if frame is None else _median_steps(board, frame, CLOCKS["steps"])
     ratios = ratios_to_best(board.medians)
@@ -99,7 +99,7 @@ def _median_steps(board: Scoreboard, frame: pd.DataFrame, clock: Clock) -> Array
 
 
 def trial_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a trial of a prepared frame; `counts` marks the best of each study by time."""
+    """One row per trial of a prepared frame; `counts` marks the best of each study by time."""
     chosen = set(study_table(frame, CLOCKS["seconds"])["identity"])
     columns = [
         "workload", "variant", "entry", "framework", "study", "trial", "state", "reason",
@@ -113,7 +113,7 @@ def trial_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """A number for a table in significant digits: `-` for NaN, `not reached` for infinity."""
+    """Format a number to significant digits: `-` for NaN, `not reached` for infinity."""
     if np.isnan(value):
         return "-"
     if np.isinf(value):

@@ -1,4 +1,4 @@
-"""The figures that several studies, entries or trials allow."""
+"""Report figures that need several studies, entries or trials."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from scoring.tuning import best_after_trials
 def figures_of(
     board: Scoreboard, frame: pd.DataFrame, trials: pd.DataFrame, curves: pd.DataFrame
 ) -> Mapping[str, str]:
-    """All figures of a report by title; one that the records do not allow is left out."""
+    """All figures of a report by title; those that the records do not support are omitted."""
     colours = palette(board.times.submissions)
     drawn = {"Performance profile": profile_figure(board)}
     for (workload, variant), part in trials.groupby(["workload", "variant"]):
@@ -48,7 +48,7 @@ def figures_of(
 
 
 def difference_figure(board: Scoreboard, ranks: CriticalDifference) -> str:
-    """Mean ranks over workloads, and bars over groups that the critical difference cannot part."""
+    """Mean ranks over workloads, with bars over groups within the critical difference."""
     order = np.argsort(ranks.mean_ranks, kind="stable")
     values = ranks.mean_ranks[order]
     with style.context(STYLE):
@@ -74,7 +74,7 @@ def difference_figure(board: Scoreboard, ranks: CriticalDifference) -> str:
 
 
 def same_groups(values: np.ndarray, difference: float) -> list[tuple[int, int]]:
-    """The longest runs of sorted values within a difference: first and last index of each."""
+    """First and last indices of the maximal runs of sorted values within a difference."""
     groups: list[tuple[int, int]] = []
     for start in range(len(values)):
         stop = int(np.searchsorted(values, values[start] + difference, side="right")) - 1
@@ -84,7 +84,7 @@ def same_groups(values: np.ndarray, difference: float) -> list[tuple[int, int]]:
 
 
 def tuning_figure(table: pd.DataFrame, colours: Palette) -> str:
-    """The expected best time after k trials, a panel a workload."""
+    """The expected best time after k trials, one panel per workload."""
     columns = sorted(table["column"].unique())
     with style.context(STYLE):
         figure = Figure(figsize=(6.4, 3.9), layout="constrained")
@@ -105,7 +105,7 @@ def tuning_figure(table: pd.DataFrame, colours: Palette) -> str:
 
 
 def relaxation_figure(table: pd.DataFrame, colours: Palette) -> str:
-    """Scores against the target's shift; where lines cross, ranks change."""
+    """Scores against the target's shift; ranks change where lines cross."""
     with style.context(STYLE):
         figure = Figure(figsize=(6.4, 3.9), layout="constrained")
         axes: Axes = figure.subplots()

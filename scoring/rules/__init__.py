@@ -1,4 +1,4 @@
-"""Rules of a score, as TOML files: the shipped ones by name, any other by path."""
+"""Scoring rules as TOML files: included ones by name, any other by path."""
 
 from scoring.rules.model import Quadrature, Rules, RuleTarget
 from scoring.rules.read import load_rules, shipped_rules

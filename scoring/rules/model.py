@@ -1,4 +1,4 @@
-"""What a rules file says: workloads, held-out variants, targets, and how to integrate."""
+"""The contents of a rules file: workloads, held-out variants, targets and quadrature."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class _Frozen(BaseModel):
 
 
 class Quadrature(_Frozen):
-    """How a profile is integrated: exactly, or by the trapezoid rule on so many linear points."""
+    """Integration of a profile: exact, or by the trapezoid rule on linearly spaced points."""
 
     rule: Literal["trapezoid", "exact"] = "trapezoid"
     points: Annotated[int, Field(ge=2)] = 100
@@ -31,7 +31,7 @@ class RuleTarget(_Frozen):
 class Rules(_Frozen):
     """The rules of a score; the defaults are AlgoPerf's.
 
-    `base` empty means every workload of the table that is no held-out variant.
+    An empty `base` means every workload of the table except held-out variants.
     """
 
     base: tuple[str, ...] = ()
@@ -41,11 +41,11 @@ class Rules(_Frozen):
     """Base workload of each held-out variant."""
     targets: dict[str, RuleTarget] = Field(default_factory=dict)
     cutoff: AboveOne = 4.0
-    """A time over so many times the best of its column counts as not reached."""
+    """A time of more than `cutoff` times the best of its column counts as not reached."""
     best_trial: Literal["evaluation", "time"] = "evaluation"
-    """A study's trial: that of the smallest evaluation index, or of the smallest time."""
+    """A study's trial: the one with the smallest evaluation index, or with the smallest time."""
     missing: Literal["drop", "not_reached"] = "drop"
-    """What a study without a time is: left out of the median, or not reached."""
+    """A study without a time is left out of the median, or counts as not reached."""
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

@@ -1,4 +1,4 @@
-"""Reading rules files."""
+"""Reader of rules files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ DEFAULT_RULES = "guided-descent"
 
 
 def shipped_rules() -> tuple[str, ...]:
-    """The names of the rules that ship with the package."""
+    """The names of the rules included in the package."""
     return tuple(sorted(file.stem for file in FOLDER.glob("*.toml")))
 
 
 def load_rules(name: str = DEFAULT_RULES) -> Rules:
-    """The rules of a shipped name, or of a TOML file's path.
+    """Load rules by an included name or by the path of a TOML file.
 
     Raises:
-        UnknownNameError: neither a shipped name nor a file.
-        HarnessError: the file is no TOML or has a key or value that is not allowed.
+        UnknownNameError: neither an included name nor a file.
+        HarnessError: the file is not TOML, or has a key or value that is not allowed.
     """
     path = FOLDER / f"{name}.toml"
     if name not in shipped_rules():

@@ -1,4 +1,4 @@
-"""AdaGrad, diagonal: each entry's rate falls with the sum of its squared gradients.
+"""Diagonal AdaGrad: each coordinate's step shrinks with the sum of its squared gradients.
 
     v_t = v_{t-1} + g_t^2
     w_{t+1} = w_t - eta g_t / (sqrt(v_t) + epsilon)
@@ -7,7 +7,7 @@ Source: Duchi, Hazan and Singer (2011), as in `torch.optim.Adagrad`; v_0 is
 `initial_accumulator`.
 
 Deviations: the thesis has epsilon under the root, sqrt(v_t + epsilon), in its section 3.1.4, and
-leaves it out where it first states the update. Weight decay is coupled.
+omits it where it first states the update. Weight decay is coupled.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from submissions.common.optimizers import TorchProblem
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """AdaGrad on all parameters, and its schedule."""
+    """AdaGrad on all parameters, with its schedule."""
     parameters = list(problem.parameters.values())
     optimizer = Adagrad(
         parameters,
@@ -28,7 +28,7 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         initial_accumulator_value=hyperparameters["initial_accumulator"],
         eps=hyperparameters["epsilon"],
         weight_decay=hyperparameters["weight_decay"],
-        # Torch's fused kernel for AdaGrad is for the CPU alone; elsewhere it picks foreach.
+        # Torch's fused AdaGrad kernel is CPU-only; on other devices torch falls back to foreach.
         fused=True if all(value.device.type == "cpu" for value in parameters) else None,
     )
     return optimizer, schedules.from_hyperparameters(hyperparameters)

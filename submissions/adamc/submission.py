@@ -1,19 +1,20 @@
-"""AdamC: AdamW whose decay of normalised weights is scaled with the schedule once more.
+"""AdamC: AdamW whose decay of normalised weights is scaled by the schedule a second time.
 
     w_{t+1} = (1 - gamma_t lambda_t) w_t - gamma_t m^_t / (sqrt(v^_t) + epsilon)
-    lambda_t = lambda gamma_t / gamma_max     weights that a normalisation follows
-    lambda_t = lambda                         all others, as AdamW
+    lambda_t = lambda gamma_t / gamma_max     weights followed by a normalisation
+    lambda_t = lambda                         all others, as in AdamW
 
-with the moments of Adam. Where the loss does not depend on a weight's scale, decay and steps
-balance at ||g|| / ||w|| = sqrt(2 lambda_t / gamma_t): AdamW's ratio grows as the rate falls,
-AdamC's stays. gamma_max is the base rate, which every schedule here reaches.
+with the moments of Adam. Where the loss is invariant to a weight's scale, decay and updates
+balance at ||g|| / ||w|| = sqrt(2 lambda_t / gamma_t): under AdamW this ratio grows as the learning
+rate falls, under AdamC it stays constant. gamma_max is the base learning rate, which every schedule
+here reaches.
 
 Source: Defazio (2025), Algorithm 1.
 
 Deviations: `corrected = "hidden"` treats every hidden matrix and kernel as normalised, which the
-thesis reports to work as well; the default, "declared", takes those that the model says are: every
-convolution of `resnet`, queries and keys of `lm`, and in networks without norms none, where this is
-AdamW.
+thesis reports to work as well. The default, "declared", takes the weights that the model declares
+normalised: every convolution of `resnet`, the queries and keys of `lm`, and none in networks
+without norms, where this is AdamW.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ HIDDEN = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 
 
 class AdamC(AdamW):
-    """The update above.
+    """AdamC; the module docstring states the update.
 
     Args:
-        groups: parameter groups; those with `normalised = True` have the scaled decay.
-        lr: gamma_max.
-        weight_decay: lambda.
-        options: as `torch.optim.AdamW` takes them.
+        groups: parameter groups; those with `normalised = True` get the scaled decay.
+        lr: peak learning rate (gamma_max).
+        weight_decay: weight decay coefficient before scaling (lambda).
+        options: further arguments of `torch.optim.AdamW`.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class AdamC(AdamW):
         super().__init__(groups, lr=lr, weight_decay=weight_decay, **options)
 
     def step(self, closure: Any = None) -> Any:
-        """AdamW's step, with this step's decay."""
+        """Take an AdamW step with the current decay."""
         for group in self.param_groups:
             if group["normalised"]:
                 group["weight_decay"] = group["base_decay"] * group["lr"] / group["peak"]
@@ -61,7 +62,7 @@ class AdamC(AdamW):
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """AdamC on all parameters, fused where the device has it, and its schedule."""
+    """AdamC on all parameters, fused where supported, with its schedule."""
     which = hyperparameters["corrected"]
     if which not in CORRECTED:
         raise UnknownNameError("corrected", str(which), CORRECTED)

@@ -1,18 +1,19 @@
-"""AdamS: Adam with stable weight decay, divided by the size of the gradients.
+"""AdamS: Adam with stable weight decay, scaled inversely with the gradients' magnitude.
 
     r_t = sqrt(mean of v^_t over all entries of all parameters)
     w_{t+1} = (1 - eta lambda / r_t) w_t - eta m^_t / (sqrt(v^_t) + epsilon)
 
-with the moments of Adam. Adam's step is the gradient over sqrt(v^_t); dividing the decay by its
-mean keeps the two in proportion: decay grows as gradients shrink, and holds their norms down.
+with the moments of Adam. Adam divides the gradient by sqrt(v^_t); dividing the decay by its root
+mean square keeps the two in proportion: as gradients shrink the decay grows, which keeps their
+norms small.
 
 Source: Xie et al. (2023), "On the Overlooked Pitfalls of Weight Decay" (scheduled weight decay;
-"stable weight decay" in its first version). Another method of 2025 has the same name.
+"stable weight decay" in its first version). Not to be confused with the AdamS of 2025.
 
-Deviations: the authors' code has AMSGrad's maximum on by default; here v^_t is Adam's, as in the
-paper's algorithm. The mean of v_t follows its own recursion from the mean of g_t^2, one number, so
-that the step is torch's fused AdamW; the sum is over the parameters that have a gradient. lambda is
-in units of gradients: about their root mean square times AdamW's.
+Deviations: the authors' code enables AMSGrad's maximum by default; here v^_t is Adam's, as in the
+paper's algorithm. The mean of v_t is a scalar updated by its own recursion from the mean of g_t^2,
+so that the step can be torch's fused AdamW; it covers the parameters that have a gradient. lambda
+has the units of a gradient: about AdamW's lambda times the gradients' root mean square.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from submissions.common.optimizers import TorchProblem, adam_on_all
 
 
 class AdamS(AdamW):
-    """The update above, for parameters of one group.
+    """AdamS for a single parameter group; the module docstring states the update.
 
     Args:
-        parameters: which parameters.
-        weight_decay: lambda.
-        options: as `torch.optim.AdamW` takes them.
+        parameters: the parameters to optimise.
+        weight_decay: weight decay coefficient before scaling (lambda).
+        options: further arguments of `torch.optim.AdamW`.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class AdamS(AdamW):
         super().__init__([group], weight_decay=0.0, **options)
 
     def step(self, closure: Any = None) -> Any:
-        """AdamW's step, with this step's decay."""
+        """Take an AdamW step with the current decay."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         (group,) = self.param_groups
         gradients = [p.grad for p in group["params"] if p.grad is not None]
@@ -62,5 +63,5 @@ class AdamS(AdamW):
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """AdamS on all parameters, fused where the device has it, and its schedule."""
+    """AdamS on all parameters, fused where supported, with its schedule."""
     return adam_on_all(AdamS, problem, hyperparameters)

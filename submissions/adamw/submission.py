@@ -7,7 +7,7 @@
 with m^_t = m_t / (1 - beta1^t) and v^_t = v_t / (1 - beta2^t).
 
 Source: Loshchilov and Hutter (2019), Algorithm 2, as in `torch.optim.AdamW`: the decay is scaled by
-the scheduled rate. Deviations: none. Every parameter is decayed.
+the scheduled learning rate. Deviations: none. Weight decay applies to every parameter.
 """
 
 from __future__ import annotations
@@ -19,5 +19,5 @@ from submissions.common.optimizers import TorchProblem, adam_on_all
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """AdamW on all parameters, fused where the device has it, and its schedule."""
+    """AdamW on all parameters, fused where supported, with its schedule."""
     return adam_on_all(AdamW, problem, hyperparameters)

@@ -1,22 +1,22 @@
-"""Hybrid conjugate gradients and BFGS with variable storage.
+"""Variable-storage hybrid of conjugate gradients and BFGS.
 
 While fewer than m corrections are stored:
     H <- BFGS update of H with s = w_k - w_{k-1}, y = g_k - g_{k-1};   d_k = -H g_k
-When the storage is full, H stays as it is and preconditions conjugate gradients:
+Once the storage is full, H is frozen and preconditions conjugate gradients:
     d_k = -H g_k + beta_k d_{k-1},   beta_k = y^T H g_k / y^T d_{k-1}
-until Powell's criterion says that gradients are no longer orthogonal in H,
+until Powell's criterion detects that successive gradients are no longer orthogonal under H,
     |g_k^T H g_{k-1}| >= 0.2 g_k^T H g_k,
-or d_k does not descend. Then all corrections are discarded and a new cycle starts with this pair as
-its first, from H_0 = (s^T y / y^T y) I. w_{k+1} = w_k + alpha_k d_k, by the strong Wolfe conditions
-with a small c2. With m = 0 this is the conjugate gradient method, with m large BFGS; on
-a quadratic with exact searches every m gives the same points.
+or d_k is not a descent direction. Then all corrections are discarded and a new cycle starts from
+H_0 = (s^T y / y^T y) I with this pair as its first correction. w_{k+1} = w_k + alpha_k d_k, where
+alpha_k satisfies the strong Wolfe conditions with a small c2. m = 0 gives the conjugate gradient
+method, a large m BFGS; on a quadratic with exact line searches every m gives the same iterates.
 
 Source: Buckley and LeNir (1983), as the thesis describes it; Powell (1977) for the criterion.
 
-Deviations: as in L-BFGS here, a step draws one batch of `batch_factor` times the workload's and
-makes `iterations` on it. A new batch's gradients are not orthogonal to the last one's, so its first
-direction is -H g without a conjugate term; the corrections stay. A pair that is not curved is left
-out. A `schedule`, of which the paper has none, multiplies alpha_k.
+Deviations: as in `lbfgs` here, a step draws one batch of `batch_factor` times the workload's size
+and runs `iterations` iterations on it. A new batch's gradients are not orthogonal to the previous
+batch's, so its first direction is -H g without a conjugate term; the corrections are kept. Pairs
+without positive curvature are skipped. A `schedule`, which the paper lacks, multiplies alpha_k.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ class Submission(QuasiNewton):
     """Buckley and LeNir's method on mini-batches."""
 
     _last: tuple[Tensor, Tensor, Tensor] | None
-    """The last step if the next direction is to be conjugate to it: s, g before it and y."""
+    """Last step (s, gradient before it, y) if the next direction is conjugate to it, else None."""
 
     def begin(self) -> None:
-        """No corrections."""
+        """Start with no corrections."""
         self.state["known"] = False
         self.forget()
 
     def new_batch(self) -> None:
-        """No step to be conjugate to."""
+        """Drop the last step: directions are not conjugate across batches."""
         self._last = None
 
     def forget(self) -> None:
-        """A new cycle, along the gradient."""
+        """Start a new cycle along the gradient."""
         self.state["steps"], self.state["changes"], self.state["scale"] = [], [], 1.0
         self._last = None
 
     def learn(self, step: Tensor, before: Tensor, taken: Trial) -> None:
-        """Store the pair while there is room; else the next direction is conjugate to the step."""
+        """Store the pair while there is room, else make the next direction conjugate to it."""
         self._last = None
         change = taken.gradient - before
         if not is_curved(step, change):
@@ -67,7 +67,7 @@ class Submission(QuasiNewton):
             self._last = (step, before, change)
 
     def direction(self, gradient: Tensor) -> Tensor:
-        """d_k; a new cycle if Powell's criterion asks for one."""
+        """Return d_k, starting a new cycle if Powell's criterion requires one."""
         image = self._inverse(gradient)
         if self._last is None:
             return -image
@@ -81,7 +81,7 @@ class Submission(QuasiNewton):
         return -self._inverse(gradient)
 
     def first_length(self, gradient: Tensor, direction: Tensor) -> float:
-        """1; along a conjugate direction what would change f as much as the last step did."""
+        """1; for a conjugate direction, the length predicted to change f as the last step did."""
         if not self.state["known"]:
             return cautious_length(gradient)
         if self._last is None:

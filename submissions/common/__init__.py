@@ -1,1 +1,1 @@
-"""The linear algebra and the schedules that submissions share."""
+"""Linear algebra, schedules and base classes shared by submissions."""

@@ -1,6 +1,6 @@
-"""Matrices out of tensors, and one batched call for all matrices of one shape.
+"""Tensors as matrices, and batched calls over matrices of equal shape.
 
-On a CPU a call takes as many as the cache holds: larger stacks are slower than single matrices.
+On a CPU a batch is limited to what fits in cache: larger stacks are slower than single matrices.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from submissions.common.vectors import CACHED
 
 
 def matrices(tensor: torch.Tensor, splits: Sequence[int] = ()) -> list[torch.Tensor]:
-    """A parameter-shaped tensor as matrices: kernels flattened to (out, in * height * width).
+    """Reshape a tensor into matrices, flattening kernels to (out, in * height * width).
 
     Args:
-        tensor: (out, ...), of two axes or more.
-        splits: sizes along the first axis of matrices fused into one; empty for one matrix.
+        tensor: (out, ...), with two or more dimensions.
+        splits: sizes of matrices fused along the first dimension; empty for a single matrix.
     """
     flat = tensor.flatten(1)
     return list(torch.split(flat, list(splits))) if splits else [flat]
 
 
 def tensor_of(parts: Sequence[torch.Tensor], shape: torch.Size) -> torch.Tensor:
-    """The inverse of `matrices`."""
+    """Reassemble a tensor; the inverse of `matrices`."""
     return (parts[0] if len(parts) == 1 else torch.cat(list(parts))).reshape(shape)
 
 
 def batched(
     function: Callable[[torch.Tensor], torch.Tensor], inputs: Sequence[torch.Tensor]
 ) -> list[torch.Tensor]:
-    """Apply a function of stacks to matrices, once for each shape, on a CPU for few at a time.
+    """Apply a batched function to matrices, one call per shape (on a CPU in small batches).
 
     Args:
-        function: from (batch, rows, columns) to (batch, ...).
+        function: maps (batch, rows, columns) to (batch, ...).
         inputs: matrices of any shapes.
 
     Returns:
-        One result for each matrix, in the inputs' order.
+        One result per matrix, in the order of `inputs`.
     """
     places: defaultdict[torch.Size, list[int]] = defaultdict(list)
     for place, matrix in enumerate(inputs):

@@ -1,4 +1,4 @@
-"""Gradients of a bounded norm, for classes that make their own passes; builds are clipped for."""
+"""Gradient clipping for submission classes; for a `build` function the harness clips."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from harness.submission.interface import Hyperparameters
 
 
 def bound_of(point: Hyperparameters) -> float:
-    """`clip`, the largest norm that a point allows; 0, also where it says nothing, is no bound.
+    """The largest gradient norm of a point, its `clip`; 0, the default, means no bound.
 
     Raises:
-        HarnessError: it is below 0.
+        HarnessError: `clip` is negative.
     """
     bound = float(point.get("clip", 0.0))
     if not bound >= 0.0:
@@ -24,11 +24,11 @@ def bound_of(point: Hyperparameters) -> float:
 
 
 def clipped(gradients: Sequence[Tensor], bound: float) -> list[Tensor]:
-    """The gradients, together scaled to a norm of at most the bound.
+    """Scale the gradients jointly to a global norm of at most `bound`.
 
     Args:
-        gradients: of all parameters; they stay as they are, as autograd may give one tensor twice.
-        bound: the largest norm; 0 for none.
+        gradients: gradients of all parameters; not modified, as autograd may return a tensor twice.
+        bound: the largest global norm; 0 for no clipping.
     """
     if bound == 0.0 or not gradients:
         return list(gradients)

@@ -1,11 +1,11 @@
-"""Conjugate gradients for A x = b, with A known by its products (Hestenes and Stiefel, 1952).
+"""Conjugate gradients for A x = b using only products with A (Hestenes and Stiefel, 1952).
 
     r_0 = b - A x_0,   z = M^-1 r,   p_0 = z_0
     alpha = r^T z / p^T A p,   x <- x + alpha p,   r <- r - alpha A p
     p <- z + beta p,   beta = (r^T z)_new / (r^T z)_old
 
-Each iterate minimises q(x) = x^T A x / 2 - b^T x over the space searched so far. Where p^T A p is
-not positive, A is not positive definite and the search ends with what it has.
+Each iterate minimises q(x) = x^T A x / 2 - b^T x over the subspace searched so far. If p^T A p is
+not positive, A is not positive definite and the search ends with the current iterate.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ Product = Callable[[Tensor], Tensor]
 Stop = Callable[["Progress"], bool]
 
 KEPT_RATIO = 1.3
-"""Iterates are kept at counts that grow by this factor (Martens, 2010, section 4.6)."""
+"""Iterates are stored at iteration counts growing by this factor (Martens, 2010, section 4.6)."""
 MARTENS_TOLERANCE = 5e-4
 
 
 @dataclass
 class Progress:
-    """Where the search stands.
+    """Progress of a search.
 
     Attributes:
-        residual: |b - A x|, in the Euclidean norm.
+        residual: Euclidean norm of b - A x.
         values: q(x) at the start and after each iteration.
     """
 
@@ -40,13 +40,13 @@ class Progress:
 
 @dataclass
 class Solution:
-    """The last iterate, and some before it.
+    """The last iterate, and optionally earlier ones.
 
     Attributes:
         x: the solution, (n,).
-        iterations: how many were made, each one product with A.
+        iterations: number of iterations, each one product with A.
         values: q at the start and after each iteration.
-        kept: iterates to go back to with their q, the last one last; empty if not asked for.
+        kept: stored iterates with their q, in order and ending with the last; empty unless `keep`.
         negative_curvature: whether a direction with p^T A p <= 0 ended the search.
     """
 
@@ -58,14 +58,14 @@ class Solution:
 
 
 def residual_below(tolerance: float) -> Stop:
-    """Stop once the residual is at most this."""
+    """Stop once the residual norm is at most `tolerance`."""
     return lambda progress: progress.residual <= tolerance
 
 
 def relative_progress(tolerance: float = MARTENS_TOLERANCE) -> Stop:
-    """Stop once q has ceased to fall (Martens, 2010, section 4.4).
+    """Stop once q has stopped decreasing (Martens, 2010, section 4.4).
 
-    After i iterations, with k = max(10, i / 10): when i > k, q(x_i) < 0 and
+    With k = max(10, i / 10), stop after iteration i if i > k, q(x_i) < 0 and
     (q(x_i) - q(x_{i-k})) / q(x_i) < k tolerance.
     """
 
@@ -94,13 +94,13 @@ def conjugate_gradients(
     """Solve A x = b.
 
     Args:
-        product: v -> A v, A symmetric.
-        b: (n,).
+        product: v -> A v, with A symmetric.
+        b: right-hand side, (n,).
         start: x_0; zero by default, which saves one product.
-        stop: asked before each iteration.
-        iterations: at most so many.
+        stop: stopping criterion, checked before each iteration.
+        iterations: maximum number of iterations.
         preconditioner: r -> M^-1 r; none by default.
-        keep: whether to keep iterates to go back to.
+        keep: whether to store earlier iterates.
     """
     x = torch.zeros_like(b) if start is None else start.clone()
     residual = b.clone() if start is None else b - product(x)
@@ -125,7 +125,7 @@ def conjugate_gradients(
 
 
 class _Search:
-    """The vectors of the recurrence; x and the residual are changed in place."""
+    """The vectors of the recurrence; x and the residual are updated in place."""
 
     def __init__(self, product: Product, precondition: Product, x: Tensor, r: Tensor) -> None:
         self.product, self.precondition = product, precondition
@@ -139,7 +139,7 @@ class _Search:
         return -0.5 * float(self.x @ (self.residual + b))
 
     def advance(self) -> bool:
-        """One iteration; False, and nothing changed, if the curvature is not positive."""
+        """Run one iteration; return False, changing nothing, if the curvature is not positive."""
         image = self.product(self.direction)
         curvature = self.direction @ image
         if not bool(curvature > 0.0):

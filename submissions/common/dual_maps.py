@@ -1,18 +1,18 @@
-"""Steepest ascent under the norm that fits a parameter's role: its dual map.
+"""Dual maps: steepest ascent directions under the norm that fits a parameter's role.
 
-For a norm ||.|| the dual of G is the T of unit norm with the largest <G, T>; that product is the
-dual norm of G.
+For a norm ||.|| the dual of G is the T of unit norm that maximises <G, T>; the maximum is the dual
+norm of G.
 
     matrix (out, in)    RMS -> RMS: sqrt(in / out) ||W||_2      sqrt(out / in) U V^T,  G = U S V^T
-    kernel, reshaped    the same of (out, in * height * width)
+    kernel, reshaped    the same, as (out, in * height * width)
     kernel, by offset   height * width * the largest of ||W[:, :, i, j]||, each as a matrix
-                                                                its own dual / (height * width)
+                                                                each dual / (height * width)
     embedding           the largest RMS of a row                each row over its RMS
-    gain of a norm      the largest entry                       sign
+    gain of a norm      the largest |entry|                     sign
     bias, vector        RMS                                     G over its RMS
 
-A gain is a diagonal matrix, whose RMS -> RMS norm is its largest entry; a row of an embedding is
-what a one-hot input gives.
+A gain is a diagonal matrix, whose RMS -> RMS norm is its largest entry in magnitude; a row of an
+embedding is the output for a one-hot input.
 
 Sources: Bernstein and Newhouse (2024), "Modular duality in deep learning"; Large et al. (2024).
 """
@@ -33,22 +33,22 @@ from workloads.parameters import Role
 
 KERNELS = ("by_offset", "reshaped")
 POLISH = (1.875, -1.25, 0.375)
-"""Newton-Schulz of order five, which converges to 1 from anywhere in (0, 1.5)."""
+"""Coefficients of the quintic Newton-Schulz iteration, which converges to 1 from (0, 1.5)."""
 MATRICES = (Role.HIDDEN_MATRIX, Role.OUTPUT, Role.CONVOLUTION)
 
 
-def polar(stack: Tensor, steps: int = 4, polish: int = 0, products: str = "auto") -> Tensor:
-    """U V^T for every U S V^T of a stack (batch, rows, columns).
+def polar(stack: Tensor, steps: int = 4, polish: int = 0, matmul_dtype: str = "auto") -> Tensor:
+    """The polar factor U V^T of every matrix U S V^T of a stack.
 
     Args:
-        stack: the matrices.
-        steps: iterations of `newton_schulz`, after which singular values from a hundredth of the
-            largest on lie in [0.65, 1.2].
-        polish: iterations after those that bring them to 1, in the stack's own precision: one
-            leaves an error of 0.05, two of 3e-4.
-        products: the precision of the first iterations: a dtype's name, or `auto`.
+        stack: the matrices, (batch, rows, columns).
+        steps: iterations of `newton_schulz`, which bring singular values of at least a hundredth of
+            the largest into [0.65, 1.2].
+        polish: further iterations, in the stack's own precision, that bring them to 1: one leaves
+            an error of 0.05, two of 3e-4.
+        matmul_dtype: dtype name for the first iterations, or `auto`.
     """
-    dtype = product_dtype(stack.device, products)
+    dtype = product_dtype(stack.device, matmul_dtype)
     x = newton_schulz(stack, steps, dtype=dtype).to(stack.dtype)
     a, b, c = POLISH
     is_tall = x.shape[-2] > x.shape[-1]
@@ -66,17 +66,17 @@ def duals(
     *,
     kernels: str = "reshaped",
     polish: int = 0,
-    products: str = "auto",
+    matmul_dtype: str = "auto",
 ) -> list[Tensor]:
-    """The dual of every value in its role; matrices of one shape share a call.
+    """Map every value to its dual under its role's norm; matrices of equal shape share a call.
 
     Args:
-        values: gradients, or momenta, shaped as their parameters.
-        roles: of each.
-        splits: of each, as in `ParameterSpec`.
+        values: gradients or momenta, shaped as their parameters.
+        roles: each parameter's role.
+        splits: each parameter's splits, as in `ParameterSpec`.
         kernels: one of `KERNELS`.
         polish: as for `polar`.
-        products: as for `polar`.
+        matmul_dtype: as for `polar`.
     """
     if kernels not in KERNELS:
         raise UnknownNameError("kernels", kernels, KERNELS)
@@ -84,7 +84,7 @@ def duals(
         _matrices(value, split, kernels) if Role(role) in MATRICES else []
         for value, role, split in zip(values, roles, splits, strict=True)
     ]
-    sign = partial(polar, polish=polish, products=products)
+    sign = partial(polar, polish=polish, matmul_dtype=matmul_dtype)
     signs = iter(batched(sign, [matrix for part in parts for matrix in part]))
     found = []
     for value, role, part in zip(values, roles, parts, strict=True):
@@ -94,7 +94,7 @@ def duals(
 
 
 def vector_dual(value: Tensor, role: Role) -> Tensor:
-    """The dual of what is no matrix: an embedding, a gain, a bias or another vector."""
+    """The dual of an embedding, a gain, a bias or another vector."""
     if role == Role.NORM:
         return value.sign()
     tiny = torch.finfo(value.dtype).tiny ** 0.5

@@ -1,4 +1,4 @@
-"""Eigenbases of symmetric positive semidefinite matrices, followed as the matrices change."""
+"""Eigenbases of symmetric positive semidefinite matrices, tracked as the matrices change."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from submissions.common.precision import at_least_float32
 
 
 def decomposed(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rising eigenvalues, (n,), and eigenvectors as columns, (n, n), of a symmetric matrix.
+    """Ascending eigenvalues, (n,), and eigenvectors as columns, (n, n), of a symmetric matrix.
 
-    Both are in float32 at least, and NaN where the matrix is not finite, so that divergence shows
-    in the step and is no error of the decomposition.
+    Both are at least float32. If the matrix is not finite they are NaN, so that divergence shows up
+    in the step instead of as an error of the decomposition.
     """
     matrix = at_least_float32(matrix)
     if not bool(torch.isfinite(matrix).all()):
@@ -22,29 +22,29 @@ def decomposed(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def eigenbasis(matrix: torch.Tensor) -> torch.Tensor:
-    """Orthonormal eigenvectors as columns, by falling eigenvalue.
+    """Orthonormal eigenvectors as columns, in order of descending eigenvalue.
 
     Args:
         matrix: symmetric positive semidefinite, (n, n).
 
     Returns:
-        The basis, (n, n); NaN where the matrix is not finite, so that divergence shows.
+        The basis, (n, n); NaN if the matrix is not finite, so that divergence shows up.
     """
     return decomposed(matrix)[1].flip(-1)
 
 
 def followed(matrix: torch.Tensor, basis: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """One step of orthogonal iteration: Q' from the QR decomposition of A Q.
+    """Run one step of orthogonal iteration: Q' from the QR decomposition of A Q.
 
-    The columns of Q are first sorted by falling q^T A q, an estimate of the eigenvalues, as the
-    decomposition favours the first.
+    The columns of Q are first sorted by descending q^T A q, an estimate of the eigenvalues, because
+    the decomposition favours the first columns.
 
     Args:
         matrix: A, (n, n).
         basis: Q, (n, n).
 
     Returns:
-        Q' and the order of Q's columns that its columns continue, (n,).
+        Q', and the permutation of Q's columns to which its columns correspond, (n,).
     """
     image = matrix @ basis
     order = torch.argsort((basis * image).sum(0), descending=True, stable=True)
@@ -55,13 +55,13 @@ def followed(matrix: torch.Tensor, basis: torch.Tensor) -> tuple[torch.Tensor, t
 def followed_until(
     matrix: torch.Tensor, basis: torch.Tensor, tolerance: float, iterations: int
 ) -> torch.Tensor:
-    """Orthogonal iteration until the basis diagonalises the matrix well enough.
+    """Run orthogonal iteration until the basis diagonalises the matrix accurately enough.
 
     Args:
         matrix: A, (n, n).
-        basis: Q, (n, n); it comes back as it is if it does so already.
-        tolerance: tau; enough is ||Q^T A Q - diag(Q^T A Q)||_F <= tau ||A||_F.
-        iterations: at most so many.
+        basis: Q, (n, n); returned unchanged if it is already accurate enough.
+        tolerance: tau in the criterion ||Q^T A Q - diag(Q^T A Q)||_F <= tau ||A||_F.
+        iterations: maximum number of iterations.
     """
     for _ in range(iterations):
         image = matrix @ basis

@@ -1,4 +1,4 @@
-"""Several tensors as one vector and back: curvature methods think of w as one vector."""
+"""Conversion between a list of tensors and one flat vector, for curvature methods."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor
 
 
 def flatten(tensors: Iterable[Tensor]) -> Tensor:
-    """The entries of all tensors, in order: shape (n,); a copy without a graph."""
+    """Concatenate the entries of all tensors into a detached copy, (n,)."""
     return torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
 
 
 def unflatten(vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
-    """The inverse of `flatten`: views of a vector (n,) in the shapes of `like`."""
+    """Split a vector (n,) into views shaped like `like`; the inverse of `flatten`."""
     parts = vector.split([tensor.numel() for tensor in like])
     return [part.view_as(tensor) for part, tensor in zip(parts, like, strict=True)]
 

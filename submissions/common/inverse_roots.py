@@ -1,7 +1,7 @@
 """Inverse roots of symmetric positive semidefinite matrices.
 
-By eigendecomposition, which is exact and on a CPU three times as fast, or by a coupled Newton
-iteration, which takes matrix products alone.
+Computed by eigendecomposition, which is exact and three times as fast on a CPU, or by a coupled
+Newton iteration, which needs only matrix products.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from harness.core.errors import HarnessError
 NEWTON_ITERATIONS = 100
 NEWTON_TOLERANCE = 1e-6
 NEWTON_CLOSE = 0.1
-"""From here on an iteration that comes no nearer is at the end of its precision."""
+"""Below this error, an iteration without improvement has reached the limit of its precision."""
 POWER_ITERATIONS = 100
 
 
 def inverse_root(matrix: torch.Tensor, power: float, damping: float) -> torch.Tensor:
     """(A + lambda ||A||_2 I)^-p.
 
-    The damping is relative to the largest eigenvalue: the error of an eigendecomposition is too,
-    so that an absolute one would amplify noise where gradients are small.
+    The damping is relative to the largest eigenvalue because the error of an eigendecomposition is
+    too: absolute damping would amplify noise where gradients are small.
 
     Args:
         matrix: A, symmetric positive semidefinite up to rounding, (n, n).
-        power: p.
-        damping: lambda.
+        power: exponent of the inverse root (p).
+        damping: damping relative to the largest eigenvalue (lambda).
 
     Returns:
-        The root, (n, n); A itself where A is not finite, so that divergence shows in the step.
+        The root, (n, n); A itself if A is not finite, so that divergence shows up in the step.
     """
     if not bool(torch.isfinite(matrix).all()):
         return matrix
@@ -41,16 +41,16 @@ def inverse_root(matrix: torch.Tensor, power: float, damping: float) -> torch.Te
 
 
 def coupled_newton(matrix: torch.Tensor, power: float, damping: float) -> torch.Tensor:
-    """(A + lambda ||A||_2 I)^-p for p = 1 / k, k an integer; arguments as for `inverse_root`.
+    """(A + lambda ||A||_2 I)^-p for p = 1 / k with integer k; arguments as for `inverse_root`.
 
         M_0 = z A,   X_0 = z^(1/k) I,   z = (1 + k) / (2 ||A||_F)
         T_i = ((k + 1) I - M_i) / k,   X_{i+1} = X_i T_i,   M_{i+1} = T_i^k M_i
 
-    until M is the identity as nearly as rounding allows. Guo and Higham (2006), Algorithm 3.2, as
-    Anil et al. (2020) use it for Shampoo.
+    until M equals the identity up to rounding. Guo and Higham (2006), Algorithm 3.2, as used by
+    Anil et al. (2020) for Shampoo.
 
     Raises:
-        HarnessError: 1 / p is no integer.
+        HarnessError: 1 / p is not an integer.
     """
     order = round(1 / power)
     if abs(order * power - 1) > 1e-6:

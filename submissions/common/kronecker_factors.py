@@ -1,20 +1,20 @@
-"""Kronecker factors of a layer's Fisher information, by kind of layer.
+"""Kronecker factors of a layer's Fisher information, for each kind of layer.
 
-A layer that one example n uses at places t (time steps, image positions; one place if the weight is
-not shared) has the gradient G_n = sum_t g_nt a_nt^T, so that with N targets in the batch
+A layer applied to example n at locations t (time steps, image positions; a single one if the weight
+is not shared) has the gradient G_n = sum_t g_nt a_nt^T, so that with N targets in the batch
 
     F = N sum_n vec(G_n) vec(G_n)^T  ~  A (x) S
 
-where g is the gradient of the *mean* loss in the layer's output, as a capture gives it, and a its
-input, with a 1 appended where there is a bias. Over R places in all and B examples,
+where g is the gradient of the *mean* loss with respect to the layer's output, as captured, and a
+its input, with a 1 appended if there is a bias. With R locations in total and B examples,
 
     expand   A = (1/R) sum_nt a_nt a_nt^T,         S = N sum_nt g_nt g_nt^T
     reduce   A = (1/B) sum_n abar_n abar_n^T,      S = N sum_n gsum_n gsum_n^T
 
-with abar_n the mean and gsum_n the sum over an example's places. For a convolution a_nt is the
+with abar_n the mean and gsum_n the sum over an example's locations. For a convolution a_nt is the
 patch under the kernel; `expand` is then KFC (Grosse and Martens, 2016) up to a factor that moves
-from one side to the other. A recurrent layer is tied over its time steps, which `expand` takes as
-independent, the first of the approximations of Martens et al. (2018).
+from one factor to the other. A recurrent layer shares its weight over time steps, which `expand`
+treats as independent, the first of the approximations of Martens et al. (2018).
 
 Sources: Martens and Grosse (2015); Eschenhagen et al. (2023) for weight sharing.
 """
@@ -35,25 +35,25 @@ from workloads.parameters import LayerSpec, ParameterSpec, Role
 
 SHARING = ("expand", "reduce")
 CHUNK_ENTRIES = 2**25
-"""How many entries of per-example gradients are held at once, 128 MiB in float32."""
+"""Maximum entries of per-example gradients held at once; 128 MiB in float32."""
 
 
 class Uses(NamedTuple):
-    """What went through a layer at every place: float32, (examples, places, ...)."""
+    """A layer's inputs and output gradients at every location, in float32."""
 
     inputs: torch.Tensor
-    """a, (examples, places, in), or in + 1 with the bias's coordinate."""
+    """a, (examples, locations, in), or in + 1 with a bias."""
     gradients: torch.Tensor
-    """g, (examples, places, out), of the mean loss."""
+    """g of the mean loss, (examples, locations, out)."""
 
 
 def uses(layer: LayerSpec, weight: torch.Size, capture: Capture[torch.Tensor]) -> Uses:
-    """A capture as matrices of one row a place.
+    """Arrange a capture with one row per location.
 
     Args:
         layer: a linear, convolution or recurrent layer.
         weight: the shape of its weight, (out, in) or (out, in, height, width).
-        capture: inputs and output-gradients; images are (batch, channels, height, width).
+        capture: inputs and output gradients; images are (batch, channels, height, width).
 
     Raises:
         UnknownNameError: the layer is of another kind.
@@ -73,16 +73,16 @@ def uses(layer: LayerSpec, weight: torch.Size, capture: Capture[torch.Tensor]) -
 
 
 def _places(values: torch.Tensor) -> torch.Tensor:
-    """(batch, ..., width) as (batch, places, width)."""
+    """Reshape (batch, ..., width) to (batch, locations, width)."""
     return values.float().reshape(len(values), -1, values.shape[-1])
 
 
 def rows(found: Uses, targets: int, sharing: str = "expand") -> tuple[torch.Tensor, torch.Tensor]:
-    """X and Y with A = X^T X and S = Y^T Y.
+    """Matrices X and Y with A = X^T X and S = Y^T Y.
 
     Args:
-        found: what `uses` gave.
-        targets: N, how many targets the mean loss is over.
+        found: the layer's inputs and output gradients, from `uses`.
+        targets: number of targets in the mean loss (N).
         sharing: one of `SHARING`.
     """
     if sharing not in SHARING:
@@ -96,18 +96,18 @@ def rows(found: Uses, targets: int, sharing: str = "expand") -> tuple[torch.Tens
 
 
 def accumulate(factor: torch.Tensor, x: torch.Tensor, beta: float) -> None:
-    """F <- beta F + (1 - beta) X^T X in place; `factor` is (n, n), `x` (places, n)."""
+    """F <- beta F + (1 - beta) X^T X in place; `factor` is (n, n), `x` (locations, n)."""
     add_product(factor, x.mT, x, beta=beta, alpha=1 - beta)
 
 
 def second_moment(
     found: Uses, targets: int, input_basis: torch.Tensor, output_basis: torch.Tensor
 ) -> torch.Tensor:
-    """diag(F) in the basis U_A (x) U_S: N sum_n (U_S^T G_n U_A)^2, exactly, (out, in).
+    """The exact diag(F) in the basis U_A (x) U_S: N sum_n (U_S^T G_n U_A)^2, (out, in).
 
     Args:
-        found: what `uses` gave.
-        targets: N.
+        found: the layer's inputs and output gradients, from `uses`.
+        targets: number of targets in the mean loss (N).
         input_basis: U_A, (in, in).
         output_basis: U_S, (out, out).
     """
@@ -128,14 +128,14 @@ def _chunks(examples: int, entries: int) -> Iterator[slice]:
 def factored_damping(
     a: torch.Tensor, s: torch.Tensor, damping: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What is added to the diagonals of A and S: pi gamma and gamma / pi.
+    """Damping for the diagonals of A and S: pi gamma and gamma / pi.
 
     pi^2 is the mean eigenvalue of A over that of S (Martens and Grosse, 2015, section 6.3).
 
     Args:
         a: A, (in, in).
         s: S, (out, out).
-        damping: gamma, the square root of the damping of the whole block.
+        damping: square root of the damping of the whole block (gamma).
     """
     tiny = torch.finfo(a.dtype).tiny ** 0.5
     ratio = a.diagonal().mean().clamp(min=tiny) / s.diagonal().mean().clamp(min=tiny)
@@ -143,7 +143,7 @@ def factored_damping(
 
 
 def damped_inverse(factor: torch.Tensor, damping: torch.Tensor) -> torch.Tensor:
-    """(F + d I)^-1 by Cholesky decomposition; not finite where it does not exist."""
+    """(F + d I)^-1 by Cholesky decomposition; NaN if the decomposition fails."""
     identity = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
     root, failed = torch.linalg.cholesky_ex(factor + damping * identity)
     inverse: torch.Tensor = torch.cholesky_inverse(root)
@@ -151,19 +151,19 @@ def damped_inverse(factor: torch.Tensor, damping: torch.Tensor) -> torch.Tensor:
 
 
 def preconditionable(
-    layers: Sequence[LayerSpec], specs: Mapping[str, ParameterSpec], max_side: int
+    layers: Sequence[LayerSpec], specs: Mapping[str, ParameterSpec], max_dim: int
 ) -> list[LayerSpec]:
-    """The layers with factors: no embedding, no weight of two layers, no side over `max_side`.
+    """Layers that get factors: no embeddings, shared weights or dimensions above `max_dim`.
 
     Args:
         layers: the model's layers.
-        specs: of all parameters, by name.
-        max_side: the longest side, in + 1 included, that a factor may have.
+        specs: specs of all parameters, by name.
+        max_dim: longest dimension that a factor may have, counting in + 1 for the input.
     """
     owners = [layer.weight for layer in layers]
 
     def fits(spec: ParameterSpec) -> bool:
-        return max(spec.shape[0], math.prod(spec.shape[1:]) + 1) <= max_side
+        return max(spec.shape[0], math.prod(spec.shape[1:]) + 1) <= max_dim
 
     return [
         layer

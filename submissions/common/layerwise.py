@@ -1,4 +1,4 @@
-"""Training with a preconditioner a layer, estimated from what passes through the layer."""
+"""Layerwise preconditioning, estimated from each layer's inputs and output gradients."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CapturingProblem(LiveProblem, Protocol):
         ...
 
     def capture(self) -> AbstractContextManager[dict[str, Capture[torch.Tensor]]]:
-        """Record what passes through the layers."""
+        """Record the layers' inputs and output gradients."""
         ...
 
 
@@ -59,7 +59,7 @@ class Layer:
         return out, width + (self.bias is not None)
 
     def gradient(self) -> torch.Tensor:
-        """The gradient as a matrix (out, in), or (out, in + 1) with the bias's as last column."""
+        """The gradient, (out, in), or (out, in + 1) with the bias gradient as the last column."""
         assert self.weight.grad is not None
         flat = self.weight.grad.flatten(1)
         if self.bias is None:
@@ -76,12 +76,12 @@ class Layer:
 
 
 class LayerwiseSubmission(ABC):
-    """KFAC's loop; what differs between its relatives are the four abstract methods.
+    """KFAC's training loop; related methods implement the four abstract methods.
 
     Hyperparameters: `learning_rate`, `momentum`, `weight_decay`, `trust` (kappa), `fisher` (one of
-    `FISHERS`), `observe_every`, `refresh_every`, `max_side`; those of the schedule; and those of
-    `optimizers.adamw` for parameters that no preconditioned layer owns. `clip`, if wished, bounds
-    the norm of the gradient before it is preconditioned; statistics are of gradients as they are.
+    `FISHERS`), `observe_every`, `refresh_every`, `max_dim`; those of the schedule; and those of
+    `optimizers.adamw` for parameters outside the preconditioned layers. The optional `clip` bounds
+    the gradient norm before preconditioning; statistics use unclipped gradients.
     """
 
     clips_gradients = True
@@ -89,28 +89,28 @@ class LayerwiseSubmission(ABC):
 
     @abstractmethod
     def start(self, layer: Layer) -> None:
-        """Fill a new layer's state."""
+        """Initialise a layer's state."""
 
     @abstractmethod
     def observe(self, layer: Layer, found: Uses, targets: int) -> None:
-        """Take in one batch's statistics."""
+        """Update a layer's statistics from one batch with this many targets."""
 
     @abstractmethod
     def refresh(self, layer: Layer) -> None:
-        """Recompute what is costly, from a layer that has been observed."""
+        """Recompute a layer's expensive quantities (inverses, eigenbases) from its statistics."""
 
     @abstractmethod
     def direction(self, layer: Layer, gradient: torch.Tensor) -> torch.Tensor:
-        """The preconditioned gradient, once the layer has been refreshed."""
+        """The preconditioned gradient; called once the layer has been refreshed."""
 
     def setup(self, problem: CapturingProblem, hyperparameters: Hyperparameters) -> None:
-        """Part the parameters into layers and the rest."""
+        """Split the parameters into preconditioned layers and the rest."""
         if hyperparameters["fisher"] not in FISHERS:
             raise UnknownNameError("fisher", hyperparameters["fisher"], FISHERS)
         self.problem, self.point = problem, hyperparameters
         self.clip = bound_of(hyperparameters)
         self.schedule = schedules.from_hyperparameters(hyperparameters)
-        chosen = preconditionable(problem.layers, problem.specs, hyperparameters["max_side"])
+        chosen = preconditionable(problem.layers, problem.specs, hyperparameters["max_dim"])
         scaled = scalings(problem.specs, hyperparameters)
         self.layers = [
             Layer(spec, problem.parameters, scaled.get(spec.weight, Scaling()).damping)
@@ -125,7 +125,7 @@ class LayerwiseSubmission(ABC):
         self.factor = 1.0
 
     def _adamw(self, names: list[str]) -> AdamW | None:
-        """AdamW, at its own parametrisation's rates, on the parameters of these names."""
+        """AdamW, with its own parametrisation's learning rates, on the named parameters."""
         if not names:
             return None
         scaled = scalings(self.problem.specs, self.point, "adam")
@@ -134,7 +134,7 @@ class LayerwiseSubmission(ABC):
         return adamw_at(values, rates, self.point, "adam_learning_rate")
 
     def step(self, stream: Stream[torch.Tensor]) -> torch.Tensor:
-        """One batch, one update; the loss before it."""
+        """Train on one batch; return the loss before the update."""
         batch = stream.next()
         self.factor = self.schedule(self.problem.budget.progress(self.point["horizon"]))
         for value in self.problem.parameters.values():
@@ -153,11 +153,11 @@ class LayerwiseSubmission(ABC):
         return loss.detach()
 
     def learning_rate(self) -> float:
-        """The preconditioned layers' rate."""
+        """The preconditioned layers' current learning rate."""
         return float(self.point["learning_rate"]) * self.factor
 
     def state_dict(self) -> State:
-        """Parameters, generator, the layers' states in order, the rest's, the schedule's, steps."""
+        """Parameters, layer states, AdamW's and the schedule's state, generator and step count."""
         return {
             "parameters": dict(self.problem.parameters),
             "layers": [layer.state for layer in self.layers],
@@ -168,7 +168,7 @@ class LayerwiseSubmission(ABC):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore the state returned by `state_dict`."""
         with torch.no_grad():
             for name, value in self.problem.parameters.items():
                 value.copy_(state["parameters"][name])
@@ -186,7 +186,7 @@ class LayerwiseSubmission(ABC):
         return loss
 
     def _observed_pass(self, batch: Batch[torch.Tensor]) -> torch.Tensor:
-        """Gradients of the loss, and each layer's statistics under true or sampled targets."""
+        """Compute gradients, and each layer's statistics under true or sampled targets."""
         with self.problem.capture() as captures:
             logits, loss = self.problem.forward(batch)
             if self.point["fisher"] == "sampled":
@@ -200,7 +200,7 @@ class LayerwiseSubmission(ABC):
         return loss
 
     def _send_back(self, loss: torch.Tensor) -> None:
-        """Gradients at the layers' outputs: of their parameters only the cheapest are asked for."""
+        """Backpropagate to the layers' outputs, via the cheapest parameter gradient of each."""
         ends = [layer.weight if layer.bias is None else layer.bias for layer in self.layers]
         torch.autograd.grad(loss, ends, retain_graph=True)
 
@@ -211,7 +211,7 @@ class LayerwiseSubmission(ABC):
             self.observe(layer, found, targets)
 
     def _move(self) -> None:
-        """Move the layers that are ready, within the trust region, and everything else."""
+        """Update the layers that are ready, within the trust region, and the other parameters."""
         rate, point = self.learning_rate(), self.point
         ready = [layer for layer in self.layers if "ready" in layer.state]
         gradients = [layer.gradient() for layer in ready]
@@ -229,7 +229,7 @@ class LayerwiseSubmission(ABC):
 def _shrinkage(
     gradients: list[torch.Tensor], steps: list[torch.Tensor], rate: float, trust: float
 ) -> torch.Tensor:
-    """min(1, sqrt(kappa / (eta^2 <g, d>))): keeps eta^2 d^T F d, about twice KL, within kappa."""
+    """min(1, sqrt(kappa / (eta^2 <g, d>))): bounds eta^2 d^T F d, about twice the KL, by kappa."""
     products = [(g * d).sum() for g, d in zip(gradients, steps, strict=True)]
     size = torch.stack(products).sum().abs() * rate**2
     return (trust / size.clamp(min=torch.finfo(size.dtype).tiny)).sqrt().clamp(max=1.0)

@@ -1,8 +1,9 @@
-"""Adam whose step size is estimated as it goes: what D-Adaptation and Prodigy share.
+"""Adam with an estimated step size: the shared part of D-Adaptation and Prodigy.
 
-Both keep Adam's moments m and v, a weighted sum s of the gradients, a numerator and an estimate d
-of the distance to the solution, and both update them from two sums over all parameters: a
-correlation of the gradients with a way, and the l1 norm of s. They differ in weights and way.
+Both keep Adam's moments m and v, a weighted gradient sum s, a numerator and an estimate d of the
+distance to the solution. They update the last two from two sums over all parameters: the inner
+product of the gradients with a displacement, and the l1 norm of s. The methods differ in the
+weights and the displacement.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Chunks = list[tuple[int, list[torch.Tensor]]]
 
 
 class Weights(NamedTuple):
-    """The factors on a step's gradients in m, s and v (there on their squares)."""
+    """Weights of the current gradient in m (`first`) and s (`total`), and of its square in v."""
 
     first: float
     second: float
@@ -28,12 +29,12 @@ class Weights(NamedTuple):
 
 
 class LearnedRate(GroupwiseOptimizer):
-    """The shared part; a group holds `betas`, `estimate`, `numerator`, `updates` and more.
+    """Base class; groups hold `betas`, `estimate`, `numerator`, `updates` and the defaults.
 
     Args:
-        parameters: which parameters.
-        first_estimate: d_0.
-        defaults: what else the groups hold; `lr`, `betas`, `eps` and `bias_correction` among them.
+        parameters: the parameters to optimise.
+        first_estimate: initial distance estimate (d_0).
+        defaults: further group entries, including `lr`, `betas`, `eps` and `bias_correction`.
     """
 
     def __init__(
@@ -44,20 +45,20 @@ class LearnedRate(GroupwiseOptimizer):
 
     @abstractmethod
     def estimated(self, group: dict[str, Any], parts: Chunks, rate: float) -> bool:
-        """Update moments and estimate; False if no gradient has been seen yet."""
+        """Update moments and estimate; return False if no gradient has been seen yet."""
 
     @abstractmethod
     def move(self, group: dict[str, Any], parameters: list[torch.Tensor], rate: float) -> None:
-        """Move some parameters by their moments."""
+        """Update the parameters from their moments."""
 
     @abstractmethod
-    def way(
+    def displacement(
         self, group: dict[str, Any], parameters: list[torch.Tensor], total: list[torch.Tensor]
     ) -> list[torch.Tensor]:
-        """New tensors, what the gradients are correlated with; before the moments are updated."""
+        """The displacement, as new tensors; called before the moments are updated."""
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group; while the rate is zero nothing moves and nothing is estimated."""
+        """Update one group; at a learning rate of zero neither parameters nor estimate change."""
         if group["lr"] == 0.0:
             return
         group["updates"] += 1
@@ -70,15 +71,15 @@ class LearnedRate(GroupwiseOptimizer):
     def accumulate(
         self, parts: Chunks, group: dict[str, Any], weights: Weights
     ) -> tuple[float, float]:
-        """Update m, v and s; <gradients, way> before it and ||s||_1 after it."""
+        """Update m, v and s; return <gradients, displacement> before and ||s||_1 after it."""
         beta1, beta2 = group["betas"]
         correlations: list[torch.Tensor] = []
         sizes: list[torch.Tensor] = []
         for _, parameters in parts:
             first, second, total = state_lists(self.state, parameters, ("first", "second", "sum"))
             gradients = [p.grad for p in parameters if p.grad is not None]
-            way = self.way(group, parameters, total)
-            pairs = zip(way, gradients, strict=True)
+            moved = self.displacement(group, parameters, total)
+            pairs = zip(moved, gradients, strict=True)
             correlations += [torch.dot(w.flatten(), g.flatten()) for w, g in pairs]
             torch._foreach_mul_(first, beta1)
             torch._foreach_add_(first, gradients, alpha=weights.first)
@@ -93,7 +94,7 @@ class LearnedRate(GroupwiseOptimizer):
         return correlation, size
 
     def _rate(self, group: dict[str, Any]) -> float:
-        """The learning rate times the estimate, corrected for moments from zero if asked."""
+        """The learning rate times the estimate, with Adam's bias correction if enabled."""
         rate: float = group["lr"] * group["estimate"]
         if group["bias_correction"]:
             beta1, beta2 = group["betas"]

@@ -1,12 +1,12 @@
-"""A line search for the strong Wolfe conditions, by cubic interpolation.
+"""Line search for the strong Wolfe conditions by cubic interpolation.
 
-With phi(a) = f(w + a d), a length a is taken when
+With phi(a) = f(w + a d), a length a is accepted when
 
     phi(a) <= phi(0) + c1 a phi'(0)      and      |phi'(a)| <= c2 |phi'(0)|
 
-Lengths grow until an interval is known to hold one that qualifies, and the interval shrinks to the
-minimiser of the cubic through its ends: Nocedal and Wright (2006), Algorithms 3.5 and 3.6. On a
-quadratic the second trial is the exact minimiser.
+Lengths grow until an interval is known to contain an acceptable one; the interval is then shrunk
+using the minimiser of the cubic through its ends: Nocedal and Wright (2006), Algorithms 3.5 and
+3.6. On a quadratic the second trial is the exact minimiser.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from dataclasses import dataclass
 from torch import Tensor
 
 Loss = Callable[[Tensor], tuple[float, Tensor]]
-"""From a vector (n,) to value and gradient (n,)."""
+"""Maps a vector (n,) to the value and gradient (n,)."""
 
 GROWTH, STRIDE = 10.0, 3.0
 MARGIN = 0.1
-"""The share of an interval next to its ends in which no trial is made while it shrinks."""
+"""Fraction of the interval at each end that trials avoid while it shrinks."""
 NARROW = 1e-9
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A length along the direction: value, slope and gradient there."""
+    """A length along the direction, with the value, slope and gradient there."""
 
     length: float
     value: float
@@ -38,7 +38,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Wolfe:
-    """What a length must fulfil: c1, c2, and how many lengths may be tried."""
+    """The constants c1 (`decrease`) and c2 (`curvature`), and the maximum number of trials."""
 
     decrease: float = 1e-4
     curvature: float = 0.9
@@ -47,18 +47,18 @@ class Wolfe:
     def search(
         self, loss: Loss, point: Tensor, direction: Tensor, start: Trial, first: float
     ) -> Trial:
-        """A length that fulfils the conditions.
+        """Find a length that satisfies the conditions.
 
         Args:
-            loss: f.
-            point: w, (n,).
-            direction: d, (n,), along which f falls.
-            start: the trial of length 0.
+            loss: the function f.
+            point: current point w, (n,).
+            direction: descent direction d, (n,).
+            start: the trial at length 0.
             first: the length to try first.
 
         Returns:
-            The trial taken; when no length within `evaluations` fulfils both conditions, the least
-            value found that fulfils the first, or `start`.
+            The accepted trial. If none of `evaluations` trials satisfies both conditions, the trial
+            with the least value that satisfies the first, or `start`.
         """
         return _Search(self, loss, point, direction, start).run(first)
 
@@ -82,20 +82,20 @@ class _Search:
             if here.slope >= 0.0:
                 return self._shrink(here, before)
             reach, guess = here.length - before.length, minimiser(before, here)
-            # A cubic that is least behind this length, or nowhere, only says: further.
+            # If the cubic has no minimum beyond this length, extrapolate by a fixed factor.
             guess = guess if guess > here.length else here.length + STRIDE * reach
             length = min(max(guess, here.length + MARGIN * reach), GROWTH * here.length)
             before = here
         return before
 
     def _shrink(self, low: Trial, high: Trial) -> Trial:
-        """Between `low`, the best length so far, and `high` lies one that qualifies."""
+        """Search between `low`, the best length so far, and `high` for an acceptable length."""
         while self.left > 0 and abs(high.length - low.length) > NARROW * max(1.0, high.length):
             ends = sorted((low.length, high.length))
             margin = MARGIN * (ends[1] - ends[0])
             guess = minimiser(low, high)
             inside = ends[0] < guess < ends[1]
-            # A guess well inside is trusted; near an end it is moved so that the interval shrinks.
+            # Guesses near an end are moved inwards so that the interval is sure to shrink.
             guess = min(max(guess, ends[0] + margin), ends[1] - margin) if inside else sum(ends) / 2
             here = self._at(guess)
             if self._is_too_high(here) or here.value >= low.value:
@@ -124,7 +124,7 @@ class _Search:
 
 
 def minimiser(left: Trial, right: Trial) -> float:
-    """Where the cubic with these values and slopes at two lengths is least; the middle if nowhere.
+    """Minimiser of the cubic with the trials' values and slopes; the midpoint if there is none.
 
     Nocedal and Wright (2006), equation 3.59.
     """

@@ -1,22 +1,22 @@
-"""The orthogonal polar factor of a matrix, U V^T for U S V^T, by Newton-Schulz iteration.
+"""Orthogonal polar factor U V^T of a matrix U S V^T, by Newton-Schulz iteration.
 
     X_0 = M / n(M),   X_{k+1} = a_k X_k + (b_k A_k + c_k A_k^2) X_k,   A_k = X_k X_k^T
 
-with a norm n(M) that bounds the largest singular value, for matrices no taller than wide (others
-are transposed). With Keller Jordan's coefficients, the same in every iteration, five iterations
-bring singular values of X_0 between 0.002 and 1 into [0.68, 1.21]; with Polar Express's, each the
-best for the interval that the one before leaves, four bring 0.0028 to 1.018 into [0.71, 1.17].
-Neither converges to 1, which does not matter for the direction of a step.
+with a norm n(M) that bounds the largest singular value. Tall matrices are transposed first. With
+Keller Jordan's coefficients, the same in every iteration, five iterations map singular values of
+X_0 in [0.002, 1] into [0.68, 1.21]. With those of Polar Express, each optimal for the interval left
+by the previous iteration, four map [0.0028, 1.018] into [0.71, 1.17]. Neither converges to 1, which
+does not matter for the direction of a step.
 
-Every X_k is a polynomial in A_0 times X_0. For a wide X_0 the polynomial is iterated instead, on
-matrices of the short side:
+Every X_k is a polynomial in A_0 times X_0. For a wide X_0 the iteration runs on that polynomial, in
+square matrices of the short dimension:
 
     Q_0 = I,   P_k = a_k I + b_k A_k + c_k A_k^2,   Q_{k+1} = P_k Q_k,   A_{k+1} = P_k A_k P_k
 
-All of these commute, so that each product is symmetric. A has the squares of the singular values,
-and what rounding does to small ones grows by P^2 in each iteration. In half precision the first two
-iterations, which bring up the small ones, are therefore made on X itself, and those that follow two
-by two on the short side, with A taken from X anew.
+All of these commute, so each product is symmetric. A holds the squared singular values, and the
+rounding errors of small ones grow by P^2 in each iteration. In half precision the first two
+iterations, which raise the small ones, therefore run on X itself, and later ones in pairs on the
+short dimension, with A recomputed from X before each pair.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from submissions.common.newton_schulz import Coefficients, iterations
 from submissions.common.symmetric_products import add_product, product
 
 NORMS = ("frobenius", "tight")
-"""Bounds n(M): ||M||_F, or the root of `largest`, which costs next to nothing."""
+"""Bounds n(M): ||M||_F, or the square root of `largest`, which costs next to nothing."""
 FEW, MANY = 128, 512
 WIDE = 1.5
-"""From this ratio of sides on, iterations on the short side alone are less work."""
+"""Aspect ratio from which iterating on the short dimension is less work."""
 ALONE, HALF_BLOCK = 2, 2
-"""In half precision so many first iterations are made on X, and the others so many at once."""
+"""In half precision: number of first iterations run on X, and of later ones run at once."""
 
 
 def newton_schulz(
@@ -52,13 +52,13 @@ def newton_schulz(
 
     Args:
         stack: the matrices, (batch, rows, columns).
-        steps: how many iterations.
-        norm: one of `NORMS`.
+        steps: number of iterations.
+        norm: bound on the largest singular value, one of `NORMS`.
         coefficients: a name in `newton_schulz.COEFFICIENTS`.
-        dtype: the precision of the products; the Frobenius norm is taken in the input's own.
+        dtype: precision of the products; the Frobenius norm is computed in the input's dtype.
 
     Returns:
-        The factors in `stack`'s shape and `dtype`. A zero matrix stays zero.
+        The polar factors, in the shape of `stack` and in `dtype`. A zero matrix stays zero.
     """
     if norm not in NORMS:
         raise UnknownNameError("norm", norm, NORMS)
@@ -70,7 +70,7 @@ def newton_schulz(
     if norm == "tight":
         square = largest(gram)
         gram = _over(gram, square)
-        # Not from x, for small singular values are lost when large ones are rounded twice.
+        # Not from x: rounding the large singular values twice would lose the small ones.
         x = _over(scaled, square.sqrt().to(scaled.dtype)).to(dtype)
     used = iterations(coefficients, steps)
     for start, stop in _blocks(steps, _at_once(x, steps)):
@@ -80,11 +80,12 @@ def newton_schulz(
 
 
 def largest(gram: Tensor) -> Tensor:
-    """A bound on the largest eigenvalue of A = M M^T, (batch, 1, 1).
+    """Upper bound on the largest eigenvalue of A = M M^T, (batch, 1, 1).
 
-    On up to FEW rows it is ||A||_F: half precision loses most on them, and most near the bound. On
-    more it is Samuelson's for r numbers, m + (r - 1)^(1/2) d, from the mean m and the deviation
-    d of the eigenvalues, which trace and norm give; beyond MANY ||A^2||_F^(1/2) is tighter still.
+    For up to FEW rows it is ||A||_F: half precision loses most there, and most near the bound. For
+    more rows it is Samuelson's inequality for r numbers, m + (r - 1)^(1/2) d, with the mean m and
+    the standard deviation d of the eigenvalues computed from trace and norm. Above MANY rows
+    ||A^2||_F^(1/2) is tighter still.
     """
     rows = gram.shape[-1]
     norm: Tensor = torch.linalg.matrix_norm(
@@ -99,7 +100,7 @@ def largest(gram: Tensor) -> Tensor:
 
 
 def _at_once(x: Tensor, steps: int) -> int:
-    """How many iterations are made on the short side before X is multiplied."""
+    """Number of iterations on the short dimension between multiplications of X."""
     if x.shape[-1] < WIDE * x.shape[-2]:
         return 1
     if x.dtype.itemsize >= 4:
@@ -108,18 +109,18 @@ def _at_once(x: Tensor, steps: int) -> int:
 
 
 def _blocks(steps: int, at_once: int) -> list[tuple[int, int]]:
-    """Iterations from and to which X is multiplied in one go."""
+    """Ranges of iterations, as (start, stop), after each of which X is multiplied once."""
     first = min(ALONE, steps) if at_once < steps else 0
     edges = [*range(first), *range(first, steps, max(at_once, 1)), steps]
     return list(pairwise(edges))
 
 
 def _multiplied(x: Tensor, gram: Tensor, coefficients: Sequence[Coefficients]) -> Tensor:
-    """X after a few iterations on the short side, from A."""
+    """X after a few iterations on the short dimension, starting from A."""
     a, b, c = coefficients[0]
     polynomial = _polynomial(gram, b, c)
     if len(coefficients) == 1:
-        # The identity stays outside: beside it rounding would cost the polynomial's last bits.
+        # Adding the identity to the polynomial would round away the polynomial's last bits.
         return torch.baddbmm(x, polynomial, x, beta=a)
     total = polynomial = _plus(polynomial, a)
     for a, b, c in coefficients[1:]:
@@ -130,12 +131,12 @@ def _multiplied(x: Tensor, gram: Tensor, coefficients: Sequence[Coefficients]) -
 
 
 def _polynomial(gram: Tensor, b: float, c: float) -> Tensor:
-    """b A + c A^2, rounded once: the two nearly cancel out."""
+    """b A + c A^2, rounded once because the two terms nearly cancel."""
     return add_product(gram.clone(), gram, gram, beta=b, alpha=c)
 
 
 def _plus(stack: Tensor, scale: float) -> Tensor:
-    """Scale times the identity added, in place."""
+    """Add `scale` times the identity in place."""
     stack.diagonal(dim1=-2, dim2=-1).add_(scale)
     return stack
 
@@ -145,12 +146,12 @@ def _over(stack: Tensor, norm: Tensor) -> Tensor:
 
 
 def product_dtype(device: torch.device, choice: str = "auto") -> torch.dtype:
-    """The precision for products whose rounding does no harm.
+    """The dtype for products that tolerate rounding.
 
     Args:
-        device: where the products are computed.
-        choice: a dtype's name, or `auto`: bfloat16 where the hardware multiplies in it (two to four
-            times as fast), else float32 (emulated bfloat16 is a hundred times slower).
+        device: the device that computes the products.
+        choice: a dtype name, or `auto`: bfloat16 where the hardware supports it natively (two to
+            four times as fast), else float32 (emulated bfloat16 is a hundred times slower).
     """
     if choice != "auto":
         chosen = getattr(torch, choice)

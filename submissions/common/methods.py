@@ -1,4 +1,4 @@
-"""What the classes of the third door share: setting up, saving, one batch's loss as a function."""
+"""Base class of submissions written as classes, and the loss of one batch as a function."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ SEEDS = 2**62
 
 
 class Method(ABC):
-    """A submission of the third door: parameters, generator and `state` are all it remembers.
+    """A submission class whose whole state is parameters, generator, schedule and `state`.
 
     Attributes:
-        problem: what is trained.
+        problem: the training problem.
         point: the hyperparameters.
-        parameters: the live ones, in the declared order.
-        state: numbers, tensors and lists of them by name, all that `begin` and `move` keep.
-        factor: the schedule's at the step under way; 1 without a schedule.
-        clip: the bound on a gradient's norm, for `clipped`; 0 for none.
+        parameters: the live parameters, in declared order.
+        state: numbers, tensors and lists of them, by name; the only state of `begin` and `move`.
+        factor: the schedule's factor for the current step; 1 without a schedule.
+        clip: the bound on gradient norms used by `clipped`; 0 for none.
     """
 
-    # `problem.evaluate` leaves running statistics alone, and what is evaluated may be an average.
+    # `problem.evaluate` does not update running statistics, and an average may be evaluated.
     averages_weights = True
     clips_gradients = True
-    # Whether it searches for the length of a step, on the loss whose gradient it follows.
+    # Whether the method runs a line search on the loss whose gradient it follows.
     searches_lengths = False
     problem: LiveProblem
     point: Hyperparameters
@@ -43,7 +43,7 @@ class Method(ABC):
     state: dict[str, Any]
 
     def setup(self, problem: LiveProblem, hyperparameters: Hyperparameters) -> None:
-        """Take the problem and fill `state`."""
+        """Store the problem and initialise `state`."""
         self.problem, self.point = problem, hyperparameters
         self.parameters = list(parameters_of(problem))
         self.state = {}
@@ -55,14 +55,14 @@ class Method(ABC):
 
     @abstractmethod
     def begin(self) -> None:
-        """Fill `state` from problem and point."""
+        """Initialise `state` from the problem and the hyperparameters."""
 
     @abstractmethod
     def move(self, stream: Stream[Tensor]) -> Tensor:
-        """Draw batches, move the parameters; the loss before the step, a scalar."""
+        """Draw batches and update the parameters; return the loss before the step, a scalar."""
 
     def step(self, stream: Stream[Tensor]) -> Tensor:
-        """One call of `move` under one factor of the schedule, whose calls may count steps."""
+        """Call the schedule once (it may count its calls), then `move`."""
         if self._schedule is not None:
             progress = self.problem.budget.progress(self.point["horizon"])
             self.factor = self._schedule(progress)
@@ -73,13 +73,13 @@ class Method(ABC):
         return self.problem.parameters
 
     def learning_rate(self) -> float | None:
-        """eta times its schedule in the step under way or made last, where there is one."""
+        """The scheduled learning rate of the current or last step; None if the point has none."""
         if "learning_rate" not in self.point:
             return None
         return float(self.point["learning_rate"]) * self.factor
 
     def clipped(self, gradient: Tensor) -> Tensor:
-        """A gradient in all parameters, (n,), no longer than `clip` allows."""
+        """Clip the gradient of all parameters, (n,), to the norm `clip`."""
         return clipped([gradient], self.clip)[0]
 
     def _bound(self) -> float:
@@ -93,12 +93,12 @@ class Method(ABC):
         return bound
 
     def large_batch(self, stream: Stream[Tensor]) -> Batch[Tensor]:
-        """`batch_factor` times the workload's batch, but no more than all training examples."""
+        """Draw `batch_factor` workload batches as one, at most the whole training set."""
         wanted = int(self.point["batch_factor"]) * self.problem.batch_size
         return stream.next(min(wanted, self.problem.train_examples))
 
     def state_dict(self) -> Mapping[str, Any]:
-        """The parameters, the generator, the schedule's state and `state`."""
+        """The parameters, the generator's and the schedule's state, and `state`."""
         return {
             "parameters": dict(self.problem.parameters),
             "generator": self.problem.generator.get_state(),
@@ -107,7 +107,7 @@ class Method(ABC):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore the state returned by `state_dict`."""
         saved = copy.deepcopy(dict(state))
         values = saved.pop("parameters")
         with torch.no_grad():
@@ -119,12 +119,12 @@ class Method(ABC):
 
 
 class FixedLoss:
-    """The loss of one batch under one random state, as a function of the vector of parameters.
+    """The loss of one batch under a fixed random state, as a function of the parameter vector.
 
     Args:
-        problem: evaluated; its live parameters stay as they are.
-        batch: which examples.
-        random: the random state of every pass, as `problem.evaluate` takes it.
+        problem: the problem to evaluate; its live parameters are not modified.
+        batch: the examples.
+        random: random state used by every pass, as in `problem.evaluate`.
     """
 
     def __init__(self, problem: LiveProblem, batch: Batch[Tensor], random: torch.Generator) -> None:
@@ -140,7 +140,7 @@ class FixedLoss:
 
     @torch.no_grad()
     def value(self, vector: Tensor) -> float:
-        """The loss alone."""
+        """The loss without its gradient."""
         return float(self._loss(vector))
 
     def _loss(self, vector: Tensor) -> Tensor:
@@ -150,7 +150,7 @@ class FixedLoss:
 
 
 def first_examples(batch: Batch[Tensor], share: float) -> Batch[Tensor]:
-    """The first `share` of a batch, at least one example; the batch itself for all of it."""
+    """The first fraction `share` of a batch, at least one example; no copy if that is all of it."""
     count = max(1, round(share * len(batch.targets)))
     if count == len(batch.targets):
         return batch
@@ -158,6 +158,6 @@ def first_examples(batch: Batch[Tensor], share: float) -> Batch[Tensor]:
 
 
 def fresh_random(problem: LiveProblem) -> torch.Generator:
-    """A random state for all passes over one batch, drawn from the problem's generator."""
+    """A random state for all passes over one batch, seeded from the problem's generator."""
     seed = torch.randint(SEEDS, (), generator=problem.generator, device=problem.device)
     return torch.Generator(problem.device).manual_seed(int(seed))

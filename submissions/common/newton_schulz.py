@@ -13,9 +13,10 @@ POLAR_EXPRESS: tuple[Coefficients, ...] = (
     (3.5222, -2.5886, 0.5053),
     (2.4001, -1.7457, 0.4021),
 )
-"""As Amsel et al. (2025) derive them: the odd quintic that is nearest to 1 on what the iteration
-before left of [0.0028, 1]; the last one scaled to end below 1.165. The first one takes x / 1.02:
-to 1.002, which half precision's rounding makes of 1, the four would else answer 38,000.
+"""As derived by Amsel et al. (2025): each is the odd quintic closest to 1 on the image of
+[0.0028, 1] under the previous iterations; the last is scaled to end below 1.165. The first is
+applied to x / 1.02, because half precision can round 1 up to 1.002, from which the four iterations
+would otherwise diverge to 38,000.
 """
 COEFFICIENTS: dict[str, tuple[Coefficients, ...]] = {
     "jordan": (JORDAN,),
@@ -24,7 +25,7 @@ COEFFICIENTS: dict[str, tuple[Coefficients, ...]] = {
 
 
 def iterations(name: str, steps: int) -> tuple[Coefficients, ...]:
-    """The coefficients of some iterations; those beyond the last known repeat it.
+    """The coefficients of the first `steps` iterations; beyond the last, its values repeat.
 
     Raises:
         UnknownNameError: `name` is not in `COEFFICIENTS`.

@@ -1,4 +1,4 @@
-"""What every first-party torch optimizer needs: parts by role, one optimizer out of several."""
+"""Shared helpers for torch optimizers: parameters by role, base classes, combined optimizers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ TorchProblem = Problem[torch.Tensor]
 
 
 def by_role(problem: TorchProblem, roles: Collection[Role]) -> tuple[list[str], list[str]]:
-    """The names of the parameters that have one of the roles, and of all others, in order."""
+    """Split the parameter names, in order, into those with one of the roles and all others."""
     chosen = [name for name, spec in problem.specs.items() if spec.role in roles]
     return chosen, [name for name in problem.specs if name not in chosen]
 
 
 def is_fused(parameters: Collection[torch.Tensor]) -> bool:
-    """Whether torch has fused steps that are right for the devices and precisions of all.
+    """Whether torch's fused steps are supported and correct for all parameters.
 
-    On a CPU its fused SGD (2.13) leaves all of a bfloat16 tensor but a rest of its length as it is.
+    On a CPU, fused SGD in torch 2.13 updates only the tail of a bfloat16 tensor.
     """
     return all(
         value.device.type == "cuda" or (value.device.type == "cpu" and value.dtype.itemsize >= 4)
@@ -36,11 +36,11 @@ def is_fused(parameters: Collection[torch.Tensor]) -> bool:
 def adam_on_all(
     kind: type[Adam], problem: TorchProblem, hyperparameters: Hyperparameters
 ) -> tuple[Optimizer, Schedule]:
-    """Adam or a class of its constructor on all parameters, fused where possible; its schedule.
+    """Build Adam or a relative for all parameters, fused where supported, with its schedule.
 
     Args:
-        kind: `Adam`, `AdamW`, ...
-        problem: whose parameters.
+        kind: the class: `Adam`, `AdamW` or one with the same constructor.
+        problem: the problem whose parameters to optimise.
         hyperparameters: `learning_rate`, `beta1`, `beta2`, `epsilon`, `weight_decay` and those of
             the schedule.
     """
@@ -57,12 +57,12 @@ def adam_on_all(
 
 
 def adamw(parameters: list[torch.Tensor], hyperparameters: Hyperparameters, rate: str) -> AdamW:
-    """AdamW for the parameters that a matrix method leaves out.
+    """AdamW for the parameters that a matrix method does not handle.
 
     Args:
-        parameters: which parameters.
-        hyperparameters: `adam_beta1`, `adam_beta2`, `epsilon`, `weight_decay` and the rate.
-        rate: the name of the hyperparameter that is the learning rate.
+        parameters: the parameters to optimise.
+        hyperparameters: `adam_beta1`, `adam_beta2`, `epsilon`, `weight_decay` and `rate`'s value.
+        rate: name of the learning-rate hyperparameter.
     """
     return AdamW(
         parameters,
@@ -80,10 +80,11 @@ def adamw_at(
     hyperparameters: Hyperparameters,
     rate: str,
 ) -> AdamW:
-    """`adamw`, each parameter at a multiple r of the rate, as a parametrisation asks.
+    """`adamw` with a learning-rate multiplier r for each parameter, for a parametrisation.
 
-    Decay is eta lambda at every r, and epsilon / r what epsilon is to a gradient r times as large:
-    the step is that of AdamW on w in place of W = r w. Each group keeps its rate as `whole_rate`.
+    Decay stays eta lambda for every r, and epsilon becomes epsilon / r to match the gradient's
+    scale, so the step equals that of AdamW on w with W = r w. Each group stores its unscheduled
+    learning rate as `whole_rate`.
     """
     groups: dict[float, list[torch.Tensor]] = {}
     for name, value in parameters.items():
@@ -98,11 +99,11 @@ def adamw_at(
 
 
 class GroupwiseOptimizer(Optimizer, ABC):
-    """An optimizer whose step is one update of each parameter group, without gradients."""
+    """An optimizer that updates each parameter group in turn, with autograd disabled."""
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """Update every group; a closure is evaluated first and its loss returned."""
+        """Evaluate the closure, if any, update every group and return the closure's loss."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         for group in self.param_groups:
             self.update(group)
@@ -110,10 +111,10 @@ class GroupwiseOptimizer(Optimizer, ABC):
 
     @abstractmethod
     def update(self, group: dict[str, Any]) -> None:
-        """Update the parameters of one group that have a gradient."""
+        """Update those parameters of one group that have a gradient."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take back what `state_dict` gave, in its precision: torch would take the parameters'."""
+        """Restore `state_dict`, keeping its dtypes; torch would cast to the parameters' dtype."""
         super().load_state_dict(state_dict)
         for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
             for parameter, key in zip(group["params"], saved["params"], strict=True):
@@ -132,13 +133,13 @@ def _copied(state: Any, device: torch.device) -> Any:
 
 
 class MomentumMethod(GroupwiseOptimizer):
-    """A method with a rate, a momentum and a weight decay, whose meaning is its own.
+    """Base class for methods with a learning rate, a momentum and a weight decay.
 
     Args:
-        parameters: which parameters.
-        lr: the learning rate.
-        momentum: between 0 and 1.
-        weight_decay: coupled or not, as the method says.
+        parameters: the parameters to optimise.
+        lr: learning rate.
+        momentum: momentum coefficient between 0 and 1.
+        weight_decay: weight decay coefficient, coupled or decoupled depending on the method.
     """
 
     def __init__(
@@ -155,7 +156,7 @@ class MomentumMethod(GroupwiseOptimizer):
 def with_momentum(
     kind: Callable[..., Optimizer], problem: TorchProblem, hyperparameters: Hyperparameters
 ) -> tuple[Optimizer, Schedule]:
-    """A method of `MomentumMethod`'s constructor on all parameters, and its schedule."""
+    """Build a class with `MomentumMethod`'s constructor for all parameters, with its schedule."""
     optimizer = kind(
         problem.parameters.values(),
         lr=hyperparameters["learning_rate"],
@@ -166,9 +167,9 @@ def with_momentum(
 
 
 class Combined(Optimizer):
-    """Several optimizers as one, each with its own parameters and groups.
+    """Several optimizers combined into one, each with its own parameters and groups.
 
-    The groups are the parts' own, so that a rate written into one reaches its part.
+    The groups are shared with the parts, so a learning rate written into one takes effect there.
     """
 
     def __init__(self, *parts: Optimizer) -> None:
@@ -177,7 +178,7 @@ class Combined(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """One step of every part; a closure is evaluated first and its loss returned."""
+        """Evaluate the closure, if any, step every part and return the closure's loss."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         for part in self.parts:
             part.step()
@@ -188,7 +189,7 @@ class Combined(Optimizer):
         return {"parts": [part.state_dict() for part in self.parts]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore the state returned by `state_dict`."""
         for part, state in zip(self.parts, state_dict["parts"], strict=True):
             part.load_state_dict(state)
         self.param_groups = [group for part in self.parts for group in part.param_groups]

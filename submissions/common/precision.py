@@ -1,4 +1,4 @@
-"""The precision in which a method keeps and decomposes what it learns of the gradients."""
+"""The precision of gradient statistics and their decompositions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import torch
 
 
 def at_least_float32(values: torch.Tensor) -> torch.Tensor:
-    """The values in float32 where they have fewer bits: LAPACK has nothing below, nor do averages.
+    """Cast lower precisions to float32, which LAPACK and moving averages need.
 
-    An average of weight 1 - beta on the new loses it in bfloat16, whose numbers are 1/256 apart.
+    A moving average in bfloat16, whose relative spacing is 1/256, loses an increment of weight
+    1 - beta to rounding.
     """
     return values.float() if values.dtype.itemsize < 4 else values

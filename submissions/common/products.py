@@ -1,20 +1,20 @@
-"""Products of curvature matrices with vectors, without forming the matrices.
+"""Matrix-free products of curvature matrices with vectors.
 
-With z(w) the logits of a batch of N targets, J = dz/dw, L the mean loss, H_L its Hessian in the
-logits and r_i = N dL/dz_i the gradient of one target's loss in its own logits,
+With z(w) the logits of a batch of N targets, J = dz/dw, L the mean loss, H_L its Hessian with
+respect to the logits and r_i = N dL/dz_i the gradient of one target's loss in its own logits,
 
     H v = d/dw <grad L(w), v>                             Hessian (Pearlmutter, 1994)
     G v = J^T H_L J v                                     Gauss-Newton (Schraudolph, 2002)
     F v = (1/N) J^T [r_i r_i^T (J v)_i]_i                 Fisher
 
-H_L is free of the targets under cross-entropy, and G is then the exact Fisher; F is its unbiased
-estimate when the targets are drawn from the model, and the empirical Fisher with the data's own.
-A sequence's targets count one by one. Under batch normalisation "the loss of one target" goes on
-depending on the whole batch; J is that of the batch.
+Under cross-entropy H_L does not depend on the targets, and G is the exact Fisher. F is an unbiased
+estimate of it if the targets are sampled from the model, and the empirical Fisher with the training
+targets. Each target of a sequence counts separately. Under batch normalisation "the loss of one
+target" still depends on the whole batch; J is that of the batch.
 
-One graph is built for a batch and each product runs backward through it: J^T u is linear in u, and
-its derivative in u along v is J v, so that G v costs two passes and none forward. Attention and
-recurrence leave their fused kernels, which have no second derivative.
+One graph is built per batch, and each product runs backward through it: J^T u is linear in u and
+its derivative with respect to u along v is J v, so G v costs two backward passes and no forward
+pass. Attention and recurrence cannot use their fused kernels, which have no second derivative.
 """
 
 from __future__ import annotations
@@ -29,37 +29,37 @@ from harness.submission.interface import Batch, Problem
 from submissions.common.flat import flatten, unflatten
 
 Product = Callable[[Tensor], Tensor]
-"""From a vector (n,) to the product of a matrix (n, n) with it."""
+"""Maps a vector (n,) to its product with a matrix (n, n)."""
 
 FINITE_DIFFERENCE = 1e-3
-"""The length of the step of a finite difference, in float32: about the root of its precision."""
+"""Relative step length of a finite difference: about the square root of float32's precision."""
 
 
 class LiveProblem(Problem[Tensor], Protocol):
-    """What a torch problem has besides `Problem`: live parameters, their generator, counts."""
+    """What a torch problem provides in addition to `Problem`."""
 
     model: nn.Module
     device: torch.device
     generator: torch.Generator
 
     def batch_loss(self, batch: Batch[Tensor]) -> Tensor:
-        """The loss of the live parameters, a scalar."""
+        """The loss at the live parameters, a scalar."""
         ...
 
     def note_passes(self, forward: int, backward: int, examples: int) -> None:
-        """Count passes that nothing else counts."""
+        """Count passes that are not counted automatically, in passes and examples."""
         ...
 
 
 class Linearisation:
     """Loss, gradient and curvature of one batch at the live parameters.
 
-    The graph holds as long as the object does and the parameters stay as they are.
+    Valid as long as the parameters are unchanged; the graph lives as long as the object.
 
     Args:
-        problem: evaluated once, forward.
-        batch: which examples.
-        random: the random state of the pass (dropout); None draws from the global generator.
+        problem: the problem, evaluated once in a forward pass.
+        batch: the examples.
+        random: random state of the pass (dropout); None uses the global generator.
     """
 
     def __init__(self, problem: LiveProblem, batch: Batch[Tensor], random: Any = None) -> None:
@@ -97,9 +97,9 @@ class Linearisation:
         return self._through_logits(lambda tangent: hessian_product(logits, tangent))
 
     def fisher(self, targets: Tensor | None = None) -> Product:
-        """v -> F v with these targets; the batch's own, so the empirical Fisher, by default."""
-        residual = self._residual(self._batch.targets if targets is None else targets)
-        count = residual.shape[:-1].numel()
+        """v -> F v with these targets; defaults to the batch's own (the empirical Fisher)."""
+        targets = self._batch.targets if targets is None else targets
+        residual, count = self._residual(targets), targets.numel()
 
         def outer_product(tangent: Tensor) -> Tensor:
             return residual * (residual * tangent).sum(-1, keepdim=True) * count
@@ -107,15 +107,15 @@ class Linearisation:
         return self._through_logits(outer_product)
 
     def sampled_targets(self, generator: torch.Generator) -> Tensor:
-        """Targets drawn from the model."""
+        """Targets sampled from the model's predictions."""
         return self._problem.loss.sample_targets(self._logits.detach(), generator)
 
     def target_gradient(self, targets: Tensor) -> Tensor:
-        """The gradient, (n,), that the loss would have with other targets."""
+        """The gradient of the loss under other targets, (n,)."""
         return flatten(self._backward(self._logits, self._residual(targets)))
 
     def _residual(self, targets: Tensor) -> Tensor:
-        """dL/dz with given targets, in the shape of the logits."""
+        """dL/dz for the given targets, shaped as the logits."""
         logits = self._logits.detach().requires_grad_()
         with torch.enable_grad():
             value = self._problem.loss.value(logits, targets)
@@ -131,7 +131,7 @@ class Linearisation:
         return product
 
     def _tangent(self, vector: Tensor) -> Tensor:
-        """J v, in the shape of the logits: as much work as one pass forward, and so counted."""
+        """J v, shaped as the logits; costs as much as a forward pass and is counted as one."""
         if not self._pulled:
             with torch.enable_grad():
                 self._pulled = self._backward(self._logits, self._probe, create_graph=True)
@@ -143,7 +143,7 @@ class Linearisation:
     def _backward(
         self, outputs: Any, vectors: Any = None, create_graph: bool = False
     ) -> list[Tensor]:
-        """The outputs' derivatives in all parameters, contracted with vectors of their shape."""
+        """Vector-Jacobian products of the outputs with respect to all parameters."""
         return list(
             torch.autograd.grad(
                 outputs,
@@ -159,13 +159,13 @@ class Linearisation:
 def hessian_product(
     problem: LiveProblem, batch: Batch[Tensor], vectors: Mapping[str, Tensor], random: Any = None
 ) -> dict[str, Tensor]:
-    """H v at the live parameters, by name; one pass forward and two backward.
+    """H v at the live parameters, by name; costs one forward and two backward passes.
 
     Args:
-        problem: evaluated on the batch.
-        batch: which examples.
-        vectors: v, shaped as the parameters, under their names and in their order.
-        random: as in `Linearisation`.
+        problem: the problem, evaluated on the batch.
+        batch: the examples.
+        vectors: the vector v as tensors with the parameters' names, order and shapes.
+        random: random state of the pass, as in `Linearisation`.
     """
     product = Linearisation(problem, batch, random).hessian()
     result = product(flatten(vectors[name] for name in problem.parameters))
@@ -179,9 +179,9 @@ def finite_difference(
     """v -> (grad L(w + e v) - grad L(w)) / e, which tends to H v.
 
     Args:
-        gradient_at: the gradient (n,) at a point (n,), always on the same batch.
-        point: w.
-        gradient: grad L(w).
+        gradient_at: maps a point (n,) to the gradient (n,) there, always on the same batch.
+        point: the current point w, (n,).
+        gradient: the gradient at w, (n,).
     """
     size: Tensor = FINITE_DIFFERENCE * (1.0 + point.norm())
 
@@ -198,5 +198,5 @@ def damped(product: Product, damping: float | Tensor) -> Product:
 
 
 def parameters_of(problem: LiveProblem) -> Sequence[Tensor]:
-    """The live parameters, in the declared order."""
+    """The live parameters, in declared order."""
     return list(problem.parameters.values())

@@ -1,4 +1,4 @@
-"""The inverse BFGS matrix from its corrections, and minimisation of one batch's loss with it."""
+"""Products with the inverse BFGS matrix, and quasi-Newton minimisation of one batch's loss."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def scaled_inverse_product(
     H_{k+1} = (I - rho s y^T) H_k (I - rho y s^T) + rho s s^T,   rho = 1 / y^T s
 
     Args:
-        steps: the s, (n,) each.
-        changes: the y, (n,) each.
-        v: (n,).
-        scale: of H_0.
+        steps: parameter differences s, each (n,).
+        changes: gradient differences y, each (n,).
+        v: the vector to multiply, (n,).
+        scale: scale of H_0.
     """
     v, weights = v.clone(), []
     pairs = [(s, y, s @ y) for s, y in zip(steps, changes, strict=True)]
@@ -42,27 +42,27 @@ def scaled_inverse_product(
 
 
 def is_curved(step: Tensor, change: Tensor) -> bool:
-    """Whether y^T s is positive beyond rounding, so that H stays positive definite."""
+    """Whether y^T s is positive beyond rounding, which keeps H positive definite."""
     return bool(step @ change > LEAST_CURVATURE * (change @ change))
 
 
 class QuasiNewton(Method):
-    """Some iterations of a line-search method on one large batch a step.
+    """Base class for line-search methods that run several iterations per large batch.
 
-    Hyperparameters: `batch_factor`, `iterations` (on one batch), `decrease` and `curvature` (c1
-    and c2), `evaluations` (of the loss in one search). A schedule, if there is one, multiplies the
-    length that a search finds, at the cost of one more evaluation.
+    Hyperparameters: `batch_factor`, `iterations` (per batch), `decrease` and `curvature` (c1 and
+    c2), `evaluations` (maximum loss evaluations per line search). A schedule, if any, multiplies
+    the length found by the search, at the cost of one more evaluation.
     """
 
     searches_lengths = True
 
     @abstractmethod
     def new_batch(self) -> None:
-        """From here on gradients are another batch's."""
+        """Called when a new batch starts: later gradients belong to it."""
 
     @abstractmethod
     def direction(self, gradient: Tensor) -> Tensor:
-        """Where to go from the current point, (n,)."""
+        """The search direction at the current point, (n,)."""
 
     @abstractmethod
     def first_length(self, gradient: Tensor, direction: Tensor) -> float:
@@ -70,23 +70,23 @@ class QuasiNewton(Method):
 
     @abstractmethod
     def learn(self, step: Tensor, before: Tensor, taken: Trial) -> None:
-        """Take in a step, the gradient before it and the trial that it was."""
+        """Update the corrections from a step, the gradient before it and its trial."""
 
     @abstractmethod
     def forget(self) -> None:
-        """Drop all corrections: the search along their direction failed."""
+        """Drop all corrections, after a failed search along their direction."""
 
     def move(self, stream: Stream[Tensor]) -> Tensor:
-        """One large batch, and some iterations on it; the loss before them."""
+        """Draw one large batch and iterate on it; return the loss before the first iteration."""
         loss = FixedLoss(self.problem, self.large_batch(stream), fresh_random(self.problem))
         before, point = self.minimise(loss, flatten(self.parameters), self.point["iterations"])
         assign(self.parameters, point)
         return torch.tensor(before)
 
     def minimise(self, loss: Loss, point: Tensor, iterations: int) -> tuple[float, Tensor]:
-        """Iterate from a point, (n,); the loss there, and the point reached.
+        """Iterate from a point, (n,); return the loss there and the final point.
 
-        Where a search fails the corrections are dropped and the gradient is followed once more.
+        When a search fails, the corrections are dropped and the gradient direction is used.
         """
         before, gradient = loss(point)
         value = before
@@ -98,7 +98,7 @@ class QuasiNewton(Method):
                 direction = -gradient
             taken = self.take(loss, point, direction, value, gradient)
             if taken.length == 0.0:
-                # Where the schedule has put the rate to zero no search has failed.
+                # A length of zero due to the schedule is not a failed search.
                 if self.factor != 0.0:
                     self.forget()
                 continue
@@ -110,7 +110,7 @@ class QuasiNewton(Method):
     def take(
         self, loss: Loss, point: Tensor, direction: Tensor, value: float, gradient: Tensor
     ) -> Trial:
-        """How far to go along a direction: as searched for, times the schedule's factor."""
+        """Run a line search along a direction and apply the schedule's factor to its length."""
         rule = Wolfe(
             self.point["decrease"], self.point["curvature"], int(self.point["evaluations"])
         )
@@ -123,11 +123,11 @@ class QuasiNewton(Method):
 
 
 def trial(loss: Loss, point: Tensor, direction: Tensor, length: float) -> Trial:
-    """What is found at a length along a direction."""
+    """Evaluate value, slope and gradient at a length along a direction."""
     value, gradient = loss(point + length * direction)
     return Trial(length, value, float(gradient @ direction), gradient)
 
 
 def cautious_length(gradient: Tensor) -> float:
-    """min(1, 1 / ||g||_1): the first length along a gradient whose scale nothing is known of."""
+    """min(1, 1 / ||g||_1): the first length along a gradient of unknown scale."""
     return 1.0 / max(1.0, float(gradient.abs().sum()))

@@ -1,14 +1,14 @@
-"""The schedule that fits a run's gradient norms: the refinement of Defazio et al. (2023).
+"""Schedule refinement from a run's gradient norms (Defazio et al., 2023).
 
-With norms G_1 ... G_T recorded in an earlier run at equal distances over the horizon,
+With norms G_1 ... G_T recorded in an earlier run at equal intervals over the horizon,
 
     G^ = median filter of G over tau T neighbours
     w_t = G^_t^-p
     eta_t = w_t sum_{s > t} w_s,   divided by its maximum
 
-p = 2 with Euclidean norms for SGD, p = 1 with l1 norms for Adam and other methods whose step is
-per coordinate (their Theorem 3 and its corollary). Constant norms give the linear decay; norms
-that are large at first give a warmup, norms that grow towards the end an earlier annealing.
+p = 2 with Euclidean norms for SGD, p = 1 with l1 norms for Adam and other coordinate-wise methods
+(their Theorem 3 and its corollary). Constant norms give linear decay; initially large norms give a
+warmup, and norms that grow towards the end an earlier decay.
 
 Source: Defazio, Cutkosky, Mehta and Mishchenko (2023), Algorithm 1. Deviations: none; between the
 T points the factor is interpolated linearly.
@@ -28,12 +28,12 @@ Array = npt.NDArray[np.float64]
 
 
 def refined(norms: Sequence[float], power: float = 2.0, smoothing: float = 0.1) -> Schedule:
-    """The schedule for recorded norms.
+    """The refined schedule for recorded gradient norms.
 
     Args:
-        norms: gradient norms at equal distances over the horizon, at least two, positive.
-        power: p.
-        smoothing: tau, the filter's width as a share of the norms; 0 for none.
+        norms: gradient norms at equal intervals over the horizon; at least two, all positive.
+        power: exponent p of the weights.
+        smoothing: width of the median filter as a fraction of the norms (tau); 0 for none.
 
     Raises:
         HarnessError: there are too few norms, or one is not positive and finite.
@@ -56,7 +56,9 @@ def refined(norms: Sequence[float], power: float = 2.0, smoothing: float = 0.1) 
 
 
 def smoothed(norms: Array, width: float) -> Array:
-    """The running median over a share of the norms; the start is repeated, the end mirrored."""
+    """Running median over a fraction of the norms, padding the start by repetition and mirroring
+    the end.
+    """
     reach = int(width * norms.size) // 2
     padded = np.pad(np.pad(norms, (reach, 0), "edge"), (0, reach), "reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
@@ -65,7 +67,7 @@ def smoothed(norms: Array, width: float) -> Array:
 
 
 def from_point(point: Hyperparameters) -> Schedule:
-    """The schedule of a point: `gradient_norms`, and if wished `norm_power` and `smoothing`."""
+    """The schedule of a point: `gradient_norms`, and optionally `norm_power` and `smoothing`."""
     if "gradient_norms" not in point:
         raise HarnessError(
             "the schedule 'refined' needs the hyperparameter 'gradient_norms'",

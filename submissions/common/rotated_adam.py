@@ -1,4 +1,4 @@
-"""Adam in a rotated space, its momentum kept there: two projections a step."""
+"""Adam in a rotated space, with the momentum kept there so that a step needs two projections."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from submissions.common.two_sided import State, project, project_back
 def move(
     parameter: torch.Tensor, state: State, gradient: torch.Tensor, group: dict[str, Any]
 ) -> None:
-    """Decay a parameter, then take Adam's step in the bases of its state.
+    """Apply weight decay, then an Adam step in the bases of the parameter's state.
 
     Args:
-        parameter: its gradient has two axes or more.
-        state: see `two_sided`; `step`, `momentum` and `second` are brought up to date.
-        gradient: as a matrix.
-        group: `lr`, `weight_decay`, `betas`, `eps` and `products`.
+        parameter: a parameter with two or more dimensions.
+        state: see `two_sided`; `step`, `momentum` and `second` are updated.
+        gradient: the gradient as a matrix (rows, columns).
+        group: `lr`, `weight_decay`, `betas`, `eps` and `matmul_dtype`.
     """
     beta1, beta2 = group["betas"]
     state["step"] += 1
-    dtype = product_dtype(gradient.device, group["products"])
+    dtype = product_dtype(gradient.device, group["matmul_dtype"])
     rotated = project(state, gradient, dtype)
     state["momentum"].lerp_(rotated, 1 - beta1)
     state["second"].mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)
@@ -35,7 +35,7 @@ def move(
 
 
 def turn_momentum(state: State, side: str, basis: torch.Tensor) -> None:
-    """Give one side another basis; the momentum stays the same in the parameter's own space."""
+    """Replace one side's basis, rotating the momentum so that it represents the same matrix."""
     old = state.get(f"{side}_basis")
     state[f"{side}_basis"] = basis
     momentum: torch.Tensor = state["momentum"]

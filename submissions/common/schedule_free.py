@@ -1,10 +1,10 @@
-"""Schedule-free averaging, whatever the step: the sequences z, x and y of Defazio et al. (2024).
+"""Schedule-free averaging for any update direction (Defazio et al., 2024).
 
     z_{t+1} = z_t - eta_t (d_t + lambda y_t),   d_t the step's direction at y_t
     x_{t+1} = (1 - c_{t+1}) x_t + c_{t+1} z_{t+1},   c_{t+1} = m_t^2 / sum_{i <= t} m_i^2
     y_{t+1} = beta x_{t+1} + (1 - beta) z_{t+1}
 
-with m_t the largest rate so far. The parameters hold y during training; x is what is evaluated. It
+with m_t the largest learning rate so far. The parameters hold y during training; x is evaluated. x
 is not stored: x = (y - (1 - beta) z) / beta.
 """
 
@@ -22,7 +22,7 @@ from submissions.common.vectors import chunks, kept
 
 
 class Directions(NamedTuple):
-    """One d a tensor: gradients, or gradients over denominators, times a factor."""
+    """One direction d per tensor: gradients, or gradients over denominators, times a factor."""
 
     gradients: list[torch.Tensor]
     denominators: Sequence[torch.Tensor] = ()
@@ -38,12 +38,12 @@ class Directions(NamedTuple):
 
 
 class ScheduleFree(GroupwiseOptimizer):
-    """The averaging above around `directions`.
+    """Schedule-free averaging of the updates given by `directions`.
 
     Args:
-        parameters: which parameters.
-        momentum: beta, above 0 and at most 1.
-        defaults: what else the groups hold; `lr` and `weight_decay` among them.
+        parameters: the parameters to optimise.
+        momentum: interpolation weight in (0, 1] (beta).
+        defaults: further group entries, including `lr` and `weight_decay`.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class ScheduleFree(GroupwiseOptimizer):
 
     @abstractmethod
     def directions(self, ys: list[torch.Tensor], t: int, group: dict[str, Any]) -> Directions:
-        """The directions d_t; t is from 1."""
+        """The directions d_t; t counts from 1."""
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group."""
+        """Update the parameters of one group."""
         rate, beta, decay = group["lr"], group["interpolation"], group["weight_decay"]
         group["largest_rate"] = max(rate, group["largest_rate"])
         weight = group["largest_rate"] ** 2
@@ -69,12 +69,12 @@ class ScheduleFree(GroupwiseOptimizer):
         for t, ys in chunks(self.state, group["params"]):
             zs = kept(self.state, ys, "z")
             steps = self.directions(ys, t, group)
-            # y moves without x: beta (1 - c) of the way that z moves is what x does not follow.
+            # x is implicit, so y takes z's displacement less the fraction beta (1 - c).
             followed = rate * (1 - beta * (1 - share))
             if not steps.denominators and decay != 0.0:
                 steps = Directions(list(torch._foreach_add(steps.gradients, ys, alpha=decay)))
             if steps.denominators and decay != 0.0:
-                # z takes its own part at once, so that y needs less than its own
+                # z is decayed first, so the interpolation passes part of the decay on to y
                 torch._foreach_sub_(zs, ys, alpha=rate * decay)
                 kept_share = 1 - decay * (followed - share * rate)
                 torch._foreach_lerp_(ys, zs, share / kept_share)
@@ -86,7 +86,7 @@ class ScheduleFree(GroupwiseOptimizer):
 
     @torch.no_grad()
     def eval(self) -> None:
-        """Put the average x into the parameters, until `train`."""
+        """Replace the parameters by the average x until `train` is called."""
         for group in self.param_groups:
             for y in group["params"]:
                 if y not in self._trained and "z" in self.state[y]:
@@ -95,7 +95,7 @@ class ScheduleFree(GroupwiseOptimizer):
 
     @torch.no_grad()
     def train(self) -> None:
-        """Put y back into the parameters."""
+        """Restore the parameters to y."""
         for y, value in self._trained.items():
             y.copy_(value)
         self._trained.clear()

@@ -1,28 +1,28 @@
-"""Learning-rate schedules: from the share of the horizon spent, in [0, 1], to a factor.
+"""Learning-rate schedules, from the fraction of the horizon spent, in [0, 1], to a factor.
 
 All are plain functions of one float, so that every framework and the harness can use them. With
-warmup share w, final factor f and share x, the factor rises as x / w while x < w; after that, with
-u = (x - w) / (1 - w),
+warmup fraction w, final factor f and fraction spent x, the factor rises as x / w while x < w; after
+that, with u = (x - w) / (1 - w), it is
 
     constant               1
     linear                 1 - (1 - f) u
     cosine                 f + (1 - f) (1 + cos(pi u)) / 2
     exponential            f^u
     step                   f^(k / n),   k = floor((n + 1) u) of n `drops`
-    warmup_stable_decay    1 until x = 1 - c, then f + (1 - f) phi(s) over the cooldown share c
+    warmup_stable_decay    1 until x = 1 - c, then f + (1 - f) phi(s) over the cooldown fraction c
     refined                from recorded gradient norms: `common.refinement`
 
 `one_cycle` rises along half a cosine from `initial_factor` to 1, and falls along another to f.
-The cooldown's phi falls from 1 to 0 with the share s of it spent:
+The cooldown's phi falls from 1 to 0 with the fraction s of it spent:
 
     linear    1 - s                     cosine            (1 + cos(pi s)) / 2
-    sqrt      1 - sqrt(s)               lowered_linear    0.7 (1 - s) from s = 0 on, a drop at once
+    sqrt      1 - sqrt(s)               lowered_linear    0.7 (1 - s), with a drop at s = 0
     power_0.7 1 - s^0.7
 
-Sources: linear decay to zero is what Defazio et al. (2023) find optimal for the last iterate; the
-stable phase with a cooldown, and 1 - sqrt, are those of Hägele et al. (2024); sqrt and lowered
-linear with 0.7 are the two that Dremov et al. (2025) find best, and power_0.7 lies between linear
-and sqrt; one_cycle is Smith's (2018) in the form of `torch.optim.lr_scheduler.OneCycleLR`.
+Sources: Defazio et al. (2023) find linear decay to zero optimal for the last iterate; the stable
+phase with a cooldown and 1 - sqrt are due to Hägele et al. (2024); Dremov et al. (2025) find sqrt
+and lowered linear with 0.7 best; power_0.7 lies between linear and sqrt; one_cycle is due to Smith
+(2018), in the form of `torch.optim.lr_scheduler.OneCycleLR`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ COOLDOWNS: dict[str, Callable[[float], float]] = {
 
 
 def constant(warmup: float = 0.0) -> Schedule:
-    """Warm up, then keep the base rate."""
+    """Warm up, then stay at the base learning rate."""
     return _after_warmup(lambda _: 1.0, warmup)
 
 
@@ -61,13 +61,13 @@ def cosine(warmup: float = 0.0, final_factor: float = 0.0) -> Schedule:
 
 
 def exponential(warmup: float = 0.0, final_factor: float = 0.01) -> Schedule:
-    """Warm up, then fall by the same factor in equal times, to the final factor (above 0)."""
+    """Warm up, then decay exponentially to the final factor (above 0)."""
     _check_above_zero(final_factor)
     return _after_warmup(lambda share: final_factor**share, warmup)
 
 
 def step(warmup: float = 0.0, final_factor: float = 0.001, drops: int = 3) -> Schedule:
-    """Warm up, then fall to the final factor in equal drops, after equal stretches."""
+    """Warm up, then fall to the final factor in equal drops at equal intervals."""
     _check_above_zero(final_factor)
     if drops < 1:
         raise HarnessError(f"drops is {drops}", "allowed: 1, 2, ...")
@@ -81,7 +81,7 @@ def step(warmup: float = 0.0, final_factor: float = 0.001, drops: int = 3) -> Sc
 def one_cycle(
     warmup: float = 0.3, final_factor: float = 4e-6, initial_factor: float = 0.04
 ) -> Schedule:
-    """Rise along half a cosine for the warmup share, then fall along another."""
+    """Rise along half a cosine over the warmup fraction, then fall along another."""
     _check_warmup(warmup)
 
     def factor(share: float) -> float:
@@ -95,7 +95,7 @@ def one_cycle(
 def warmup_stable_decay(
     warmup: float = 0.0, cooldown: float = 0.3, final_factor: float = 0.0, shape: str = "linear"
 ) -> Schedule:
-    """Warm up, stay, then fall over the last `cooldown` share of the horizon.
+    """Warm up, stay constant, then decay over the last `cooldown` fraction of the horizon.
 
     Raises:
         HarnessError: warmup and cooldown overlap.
@@ -121,15 +121,15 @@ def warmup_stable_decay(
 
 
 class Spiked:
-    """A schedule whose factor is multiplied at every so many calls: one call is one step.
+    """A schedule with its factor multiplied at periodic calls; one call is one step.
 
-    Calls phase, phase + period, ... are spiked: with the period of a preconditioner's refreshes and
-    its method's phase, the steps that are the first to use the refreshed *first* factor. The phase
-    is 0 where a factor is refreshed before the step it falls due in (kfac, ekfac, eshampoo, dfw), 1
-    where after it (soap, splus), and what `start` leaves of the period in shampoo. Methods here
-    stagger their refreshes, factor j of n by j / n of the period, so that at a spike the other
-    factors are from nearly a period to one n-th of one old: the thesis's spikes, at which all
-    factors are fresh, they are for the first factor only.
+    Calls phase, phase + period, ... are spiked. With a preconditioner's refresh period and its
+    method's phase, these are the steps that first use the refreshed *first* factor. The phase is 0
+    if a factor is refreshed before the step in which it is due (kfac, ekfac, eshampoo, dfw), 1 if
+    after it (soap, splus), and `start` - 1 modulo the period in shampoo. Methods here stagger their
+    refreshes, factor j of n by j / n of the period, so at a spike the other factors are between one
+    n-th of a period and nearly a period old. In the thesis all factors are fresh at a spike; here
+    only the first is.
     """
 
     def __init__(self, schedule: Schedule, factor: float, period: int, phase: int = 0) -> None:
@@ -148,21 +148,21 @@ class Spiked:
         return spike * self._schedule(share)
 
     def state_dict(self) -> dict[str, Any]:
-        """How many steps were made."""
+        """The number of calls so far."""
         return {"calls": self._calls}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore the number of calls."""
         self._calls = int(state["calls"])
 
 
 def state_of(schedule: Schedule | None) -> dict[str, Any]:
-    """What a schedule has to remember, such as how often it was called; mostly nothing."""
+    """The state of a schedule, such as its call count; empty for most."""
     return schedule.state_dict() if isinstance(schedule, Spiked) else {}
 
 
 def restore(schedule: Schedule | None, state: Mapping[str, Any]) -> None:
-    """Take back what `state_of` gave."""
+    """Restore the state returned by `state_of`."""
     if isinstance(schedule, Spiked):
         schedule.load_state_dict(dict(state))
 
@@ -180,16 +180,16 @@ NAMES = (
 
 
 def from_hyperparameters(hyperparameters: Hyperparameters, spike_phase: int = 0) -> Schedule:
-    """The schedule that a point asks for.
+    """Build the schedule described by a point.
 
     Args:
         hyperparameters: `schedule` (one of `NAMES`), `warmup` and, except for `constant` and
-            `refined`, `final_factor`; `cooldown` and, if wished, `cooldown_shape` for
+            `refined`, `final_factor`; `cooldown` and optionally `cooldown_shape` for
             `warmup_stable_decay`; `drops` for `step`; `initial_factor` for `one_cycle`;
-            `gradient_norms` (numbers apart by spaces), `norm_power` and `smoothing` for `refined`.
-            With any of them `spike_factor` multiplies every `refresh_every`-th step's rate, from
-            step `spike_phase` on.
-        spike_phase: the method's, where the point has none: see `Spiked`.
+            `gradient_norms` (space-separated numbers), `norm_power` and `smoothing` for `refined`.
+            With any schedule `spike_factor` multiplies every `refresh_every`-th step's learning
+            rate, from step `spike_phase` on.
+        spike_phase: the method's phase, used if the point has none; see `Spiked`.
 
     Raises:
         UnknownNameError: there is no schedule of that name.
@@ -244,7 +244,7 @@ def _check_warmup(warmup: float) -> None:
 
 
 def _after_warmup(decay: Schedule, warmup: float, squeezed: bool = True) -> Schedule:
-    """Warm up, then `decay` of what is left; not squeezed, its share is the whole horizon's."""
+    """Warm up linearly; `decay` spans the rest of the horizon, or all of it if not `squeezed`."""
     _check_warmup(warmup)
 
     def factor(share: float) -> float:

@@ -1,4 +1,4 @@
-"""Sophia's update, for either estimate of the Hessian's diagonal."""
+"""Sophia's update, with the estimator of the Hessian's diagonal left to subclasses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from submissions.common.methods import Method, first_examples
 
 
 class Sophia(Method):
-    """What Sophia-G and Sophia-H share.
+    """Base class of Sophia-G and Sophia-H.
 
     Hyperparameters: `learning_rate`, `beta1`, `beta2`, `gamma`, `rho`, `epsilon`, `weight_decay`,
     `estimate_every`, `estimate_share` and those of the schedule.
@@ -26,13 +26,13 @@ class Sophia(Method):
         """An estimate of the diagonal, shaped as the parameters."""
 
     def begin(self) -> None:
-        """Averages of zero."""
+        """Initialise the averages to zero."""
         self.state = {"steps": 0}
         for name in ("momentum", "curvature"):
             self.state[name] = [torch.zeros_like(value) for value in self.parameters]
 
     def move(self, stream: Stream[Tensor]) -> Tensor:
-        """One batch, one update; before it an estimate if one is due."""
+        """Train on one batch, updating the curvature estimate first if due; return the loss."""
         batch, state, point = stream.next(), self.state, self.point
         if state["steps"] % point["estimate_every"] == 0:
             found = self.estimate(first_examples(batch, point["estimate_share"]))
@@ -64,7 +64,7 @@ def _average(averages: list[Tensor], values: list[Tensor], beta: float) -> None:
 
 
 def _groups(tensors: list[Tensor]) -> list[list[int]]:
-    """One list for all tensors on a GPU, where launches cost; one for each on a CPU."""
+    """One group of all tensors on a GPU, to save kernel launches; one per tensor on a CPU."""
     if tensors[0].device.type == "cuda":
         return [list(range(len(tensors)))]
     return [[place] for place in range(len(tensors))]

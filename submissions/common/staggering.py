@@ -1,4 +1,4 @@
-"""Which of many costly refreshes are due at a step, spread so that no step pays for all."""
+"""Expensive refreshes staggered over steps, so that no single step bears the whole cost."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ Item = TypeVar("Item")
 
 
 def due(items: Sequence[Item], step: int, period: int, *, eager: bool = False) -> list[Item]:
-    """The items to refresh: item j of n at steps j T / n modulo T, from the first on.
+    """The items due for a refresh: item j of n at steps j T / n modulo T, from the first on.
 
     Args:
-        items: all of them, always in the same order.
-        step: steps since the first refresh, from 0; below it nothing is due.
-        period: T.
-        eager: whether in the first period item j has its turn at step j, if that is sooner.
+        items: all items, always in the same order.
+        step: steps since the first refresh, from 0; nothing is due at negative steps.
+        period: steps between refreshes of an item (T).
+        eager: whether in the first period item j is due at step j already, if that is earlier.
     """
     offsets = [place * period // len(items) for place in range(len(items))]
     if eager and step < period:

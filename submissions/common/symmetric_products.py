@@ -1,8 +1,8 @@
-"""Products that are known to be symmetric, at less than the full work.
+"""Matrix products known to be symmetric, at reduced cost.
 
-X X^T, and the product of two symmetric matrices that commute, are symmetric: of their four
-quarters one off the diagonal is enough, and those on it are of the same kind again. Down to blocks
-of `LEAF` rows that takes 5/8 of a product's work for 384 rows, and tends to 1/2.
+X X^T, and the product of two commuting symmetric matrices, are symmetric: only one of the two
+off-diagonal quarters needs computing, and the diagonal quarters are handled recursively. Down to
+blocks of `LEAF` rows that is 5/8 of the full product's work for 384 rows, tending to 1/2.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from __future__ import annotations
 from torch import Tensor
 
 LEAF = 96
-"""Smaller blocks multiply too slowly for what they save."""
+"""Blocks smaller than this multiply too slowly to be worthwhile."""
 
 
 def add_product(out: Tensor, a: Tensor, b: Tensor, *, beta: float, alpha: float) -> Tensor:
-    """out <- beta out + alpha a b, in place, where both are symmetric.
+    """out <- beta out + alpha a b in place, with `out` and a b symmetric.
 
     Args:
-        out: (..., n, n), of two axes or three, symmetric.
-        a: (..., n, k).
-        b: (..., k, n).
-        beta: on `out`; what it held is not looked at where this is 0.
-        alpha: on the product.
+        out: symmetric, (..., n, n), with two or three dimensions.
+        a: left factor, (..., n, k).
+        b: right factor, (..., k, n).
+        beta: multiplier of `out`; at 0 its contents are ignored.
+        alpha: multiplier of the product.
     """
     size = out.shape[-1]
-    # On a GPU a launch costs more than is saved, on a CPU small products of half precision do.
+    # On a GPU the extra launches, on a CPU small half-precision products, cost more than is saved.
     is_small = size < 2 * LEAF or a.shape[-1] < LEAF
     if is_small or out.device.type != "cpu" or out.dtype.itemsize < 4:
         add = out.addmm_ if out.ndim == 2 else out.baddbmm_
@@ -41,6 +41,6 @@ def add_product(out: Tensor, a: Tensor, b: Tensor, *, beta: float, alpha: float)
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """a b, known to be symmetric; arguments as for `add_product`."""
+    """The symmetric product a b; arguments as for `add_product`."""
     out = a.new_empty(*a.shape[:-1], b.shape[-1])
     return add_product(out, a, b, beta=0.0, alpha=1.0)

@@ -1,8 +1,8 @@
-"""The two second moments of a matrix-shaped gradient, and its coordinates in their eigenbases.
+"""Row and column second moments of a matrix gradient, and projections onto their eigenbases.
 
-A parameter's state holds, for each side that has a factor, `left` (rows, rows) or `right`
-(columns, columns), in float32 or better, and `left_basis` or `right_basis` of the same shape once
-there is one; a side without a basis stands for the identity.
+A parameter's state holds, for each side with a factor, `left` (rows, rows) or `right`
+(columns, columns), in float32 or better, and once computed `left_basis` or `right_basis` of the
+same shape; a missing basis means the identity.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ State = dict[str, Any]
 SIDES = ("left", "right")
 
 
-def start_factors(state: State, matrix: torch.Tensor, max_side: int) -> None:
-    """Factors of zero for the sides of a matrix that are no longer than `max_side`."""
+def start_factors(state: State, matrix: torch.Tensor, max_dim: int) -> None:
+    """Initialise factors to zero for the dimensions of a matrix of at most `max_dim`."""
     for side, size in zip(SIDES, matrix.shape, strict=True):
-        if size <= max_side:
+        if size <= max_dim:
             dtype = torch.promote_types(matrix.dtype, torch.float32)
             state[side] = matrix.new_zeros(size, size, dtype=dtype)
 
 
 def accumulate(state: State, gradient: torch.Tensor, beta: float) -> None:
-    """L <- beta L + (1 - beta) G G^T, R <- beta R + (1 - beta) G^T G; sums for beta = 1."""
+    """L <- beta L + (1 - beta) G G^T, R <- beta R + (1 - beta) G^T G; beta = 1 sums."""
     weight = 1.0 if beta == 1.0 else 1.0 - beta
     exact = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
     if "left" in state:
@@ -36,7 +36,7 @@ def accumulate(state: State, gradient: torch.Tensor, beta: float) -> None:
 
 
 def project(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """U_L^T X U_R, multiplied in a precision."""
+    """U_L^T X U_R, multiplied in `dtype`."""
     x = matrix.to(dtype)
     x = state["left_basis"].to(dtype).mT @ x if "left_basis" in state else x
     x = x @ state["right_basis"].to(dtype) if "right_basis" in state else x
@@ -44,7 +44,7 @@ def project(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Ten
 
 
 def project_back(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """U_L X U_R^T, multiplied in a precision."""
+    """U_L X U_R^T, multiplied in `dtype`."""
     x = matrix.to(dtype)
     x = state["left_basis"].to(dtype) @ x if "left_basis" in state else x
     x = x @ state["right_basis"].to(dtype).mT if "right_basis" in state else x

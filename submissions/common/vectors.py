@@ -1,8 +1,8 @@
-"""Elementwise updates over many tensors: all at once on a GPU, few at once on a CPU.
+"""Elementwise updates over many tensors: all at once on a GPU, a few at a time on a CPU.
 
-An update is written once, with torch's `_foreach` functions over the lists that `chunks` gives. On
-a GPU one list holds all tensors, so that a step is a handful of launches; on a CPU a list holds as
-many as fit the cache together with their temporaries.
+An update is written once, with torch's `_foreach` functions over the lists returned by `chunks`. On
+a GPU one list holds all tensors, so a step takes only a few kernel launches; on a CPU a list holds
+as many tensors as fit in cache together with their temporaries.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ import torch
 
 State = MutableMapping[torch.Tensor, dict[str, Any]]
 CACHED = 2**18
-"""Numbers in a list on a CPU, from which on it is closed."""
+"""Number of elements at which a list on a CPU is full."""
 
 
 def chunks(
     state: State, parameters: Iterable[torch.Tensor]
 ) -> list[tuple[int, list[torch.Tensor]]]:
-    """The parameters that have a gradient, in lists to be updated together.
+    """Group the parameters that have a gradient into lists to be updated together.
 
-    Counts a step for each in `state`; a parameter whose gradient comes late has its own count.
+    Increments each parameter's step count in `state`; one that first gets a gradient later has its
+    own count.
 
     Returns:
-        Pairs of the step, from 1, and the parameters.
+        Pairs of the step, counted from 1, and the parameters.
     """
     found: list[tuple[int, list[torch.Tensor]]] = []
-    # Which list of `found` is open for a step and a device, and how many numbers it holds.
+    # The list of `found` being filled for each step and device, and its number of elements.
     opened: dict[tuple[int, torch.device], tuple[list[torch.Tensor], int]] = {}
     for parameter in parameters:
         if parameter.grad is None:
@@ -49,7 +50,7 @@ def chunks(
 def state_lists(
     state: State, parameters: Sequence[torch.Tensor], names: Sequence[str]
 ) -> list[list[torch.Tensor]]:
-    """One list a name of the parameters' state tensors; zeros where there is none yet."""
+    """One list of state tensors per name, initialising missing ones to zero."""
     for parameter in parameters:
         entry = state[parameter]
         for name in names:
@@ -59,7 +60,7 @@ def state_lists(
 
 
 def kept(state: State, parameters: Sequence[torch.Tensor], name: str) -> list[torch.Tensor]:
-    """State tensors that start as copies of the parameters, such as where training began."""
+    """State tensors initialised as copies of the parameters, such as the starting point."""
     for parameter in parameters:
         if name not in state[parameter]:
             state[parameter][name] = parameter.detach().clone()

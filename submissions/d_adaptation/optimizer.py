@@ -1,4 +1,4 @@
-"""The optimizer of `submission.py`; see there for the update, its source and the deviations."""
+"""The optimizer behind `submission.py`, which states the update, its source and the deviations."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from submissions.common.vectors import state_lists
 
 
 class DAdaptAdam(LearnedRate):
-    """Adam with D-Adaptation, with one estimate for all parameters of a group.
+    """Adam with D-Adaptation; one distance estimate per parameter group.
 
     Args:
-        parameters: which parameters.
-        lr: gamma, 1 times a schedule.
-        betas: beta1 and beta2.
-        eps: epsilon.
-        weight_decay: lambda, decoupled.
-        first_estimate: d_0.
-        growth: the most by which the estimate is multiplied in one step.
-        bias_correction: whether gamma is corrected for moments that start at zero.
+        parameters: the parameters to optimise.
+        lr: multiplier on the estimated step size (gamma); 1 times the schedule.
+        betas: decay rates of the first and second moments (beta1, beta2).
+        eps: term added to the denominator (epsilon).
+        weight_decay: decoupled weight decay coefficient (lambda).
+        first_estimate: initial distance estimate (d_0).
+        growth: upper bound on the estimate's growth factor per step.
+        bias_correction: whether gamma includes Adam's bias correction.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class DAdaptAdam(LearnedRate):
         super().__init__(parameters, first_estimate, defaults)
 
     def estimated(self, group: dict[str, Any], parts: Chunks, rate: float) -> bool:
-        """d_{k+1}, from <g_k, s_k / sqrt(v_k)> and ||s_{k+1}||_1."""
+        """Update d_{k+1} from <g_k, s_k / sqrt(v_k)> and ||s_{k+1}||_1."""
         beta1, beta2 = group["betas"]
         b = beta2**0.5
         weights = Weights(rate * (1 - beta1), 1 - beta2, rate * (1 - b))
@@ -57,14 +57,14 @@ class DAdaptAdam(LearnedRate):
         group["estimate"] = max(estimate, min(found, estimate * group["growth"]))
         return True
 
-    def way(
+    def displacement(
         self, group: dict[str, Any], parameters: list[torch.Tensor], total: list[torch.Tensor]
     ) -> list[torch.Tensor]:
         """s_k / sqrt(v_k)."""
         return list(torch._foreach_div(total, self._denominator(group, parameters)))
 
     def move(self, group: dict[str, Any], parameters: list[torch.Tensor], rate: float) -> None:
-        """Decay, then m over sqrt(v); the rate is in m."""
+        """Apply decay, then the step m / sqrt(v); the learning rate is already in m."""
         (first,) = state_lists(self.state, parameters, ("first",))
         if group["weight_decay"] != 0.0:
             torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])

@@ -1,4 +1,4 @@
-"""D-Adaptation, Adam's variant: the step size from a lower bound on the distance to the solution.
+"""D-Adaptation for Adam: the step size is a lower bound on the distance to the solution.
 
     r_{k+1} = b r_k + (1 - b) d_k gamma_k <g_k, s_k / (sqrt(v_k) + epsilon)>,   b = sqrt(beta2)
     m_{k+1} = beta1 m_k + (1 - beta1) d_k gamma_k g_k
@@ -7,17 +7,17 @@
     d_{k+1} = max(d_k, min(r_{k+1} / ((1 - b) ||s_{k+1}||_1), growth d_k))
     w_{k+1} = (1 - d_k gamma_k lambda) w_k - m_{k+1} / (sqrt(v_{k+1}) + epsilon)
 
-gamma_k is 1 times the schedule. With `bias_correction` it is further multiplied by
+gamma_k is 1 times the schedule. With `bias_correction` it is also multiplied by
 sqrt(1 - beta2^(k+1)) / (1 - beta1^(k+1)).
 
-Source: Defazio and Mishchenko (2023), Algorithm 5 (DAdaptAdam), and their code, whose decoupled
-decay and bound on growth these are.
+Source: Defazio and Mishchenko (2023), Algorithm 5 (DAdaptAdam), and their code, from which the
+decoupled decay and the growth bound are taken.
 
-Deviations: none in the sequence. The estimate is read once a step for all parameters.
+Deviations: none in the iterates. The estimate is read once per step for all parameters.
 
-Defaults against `sgd`'s after equal steps: below on `rnn` (80 steps), above on `lm` (by 0.43 after
-60) and `resnet` (by 0.17 after 250). Likely the estimate, which starts from 1e-6, spends much of a
-short run growing.
+Loss at the defaults compared with `sgd` after the same number of steps: lower on `rnn` (80 steps),
+higher on `lm` (by 0.43 after 60) and `resnet` (by 0.17 after 250), likely because the estimate
+starts at 1e-6 and spends much of a short run growing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .optimizer import DAdaptAdam
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """D-Adaptation on all parameters, and its schedule."""
+    """D-Adaptation on all parameters, with its schedule."""
     optimizer = DAdaptAdam(
         problem.parameters.values(),
         lr=hyperparameters["learning_rate"],

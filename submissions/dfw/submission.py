@@ -1,29 +1,30 @@
 """De-bias and feature-whiten (DFW): layers preconditioned by the covariance of their inputs.
 
-For a predictor F sigma(G x), with h = G x, z = sigma(h) and its loss L,
+For a predictor F sigma(G x) with loss L, h = G x and z = sigma(h),
 
     G_+ = G - eta_G P_G^-1 grad_G L(F, G) (Q_G + lambda_G I)^-1,     Q_G = E[x x^T]
     F_+ = F - eta_F grad_F L(F, G_+) Q_F^-1,                         Q_F = E[z z^T]
     P_G = I, or E[(df/dh)^T df/dh];   P_F = I
 
-Whitening its input makes a layer's progress independent of how its inputs are conditioned;
-F's gradient is taken at G_+ and on a batch of its own, so that the two do not share their noise.
-With P_G = I, and L Gaussian, this is KFAC's update.
+Whitening its inputs makes a layer's progress independent of their conditioning. F's gradient is
+taken at G_+ on a separate batch, so that the two updates do not share gradient noise. With P_G = I
+and a Gaussian L this is KFAC's update.
 
 Source: Zhang et al. (2024) and (2025), as the thesis states them (its section 3.4.2).
 
-Deviations: networks with more than two layers. G's part is played by every preconditioned layer but
-the output, F's by the output (a model whose output is tied to its embedding has no F, and draws one
-batch a step). Convolutions whiten patches, and layers used many times pool their uses. A bias is a
+Deviations: networks have more than two layers. Every preconditioned layer except the output acts as
+G, the output as F (a model with tied output and embedding has no F and draws one batch per step).
+Convolutions whiten patches; layers applied several times pool their applications. A bias is a
 weight on a constant input. Q and P are moving averages over batches (a batch can be smaller than a
-layer is wide), and are damped by `damping` times their mean eigenvalue, F's too. `momentum` sums
-steps; 0 is the source's. A step is at most `trust` times as long as its weight, unless that is
-zero: where inputs are tiny, as a recurrent layer's at the start, their inverse covariance is huge.
-Everything else, layers of a side over `max_side` included, takes AdamW.
+layer's width), damped by `damping` times their mean eigenvalue, for F as well. `momentum`
+accumulates steps; the source has 0. A step's norm is at most `trust` times its weight's, unless
+that is zero: where inputs are tiny, as in a recurrent layer at the start, their inverse covariance
+is huge. All other parameters, and layers with a dimension above `max_dim`, use AdamW.
 
-Defaults against `sgd`'s after equal steps: below on `rnn` (80 steps), above on `mlp` (by 0.14 after
-600), `lm` (by 0.26 after 150) and `resnet` (by 0.15 after 218 against 250). The thesis's setting is
-linear representation learning; outside it whitening inputs alone, P_G = I, is no gain here.
+Loss at the defaults compared with `sgd` after the same number of steps: lower on `rnn` (80 steps),
+higher on `mlp` (by 0.14 after 600), `lm` (by 0.26 after 150) and `resnet` (by 0.15 after 218
+against 250). The thesis studies linear representation learning; beyond it, whitening inputs alone
+(P_G = I) does not help here.
 """
 
 from __future__ import annotations
@@ -48,22 +49,22 @@ OUTPUT_SIDES = ("identity", "jacobian")
 
 
 class Submission(Method):
-    """Zhang and others' method, a layer at a time."""
+    """The method of Zhang et al., applied layer by layer."""
 
-    # Forward passes are those of the live model, and the live parameters are evaluated.
+    # Forward passes use the live model, and the live parameters are what is evaluated.
     averages_weights = False
     problem: CapturingProblem
 
     def begin(self) -> None:
-        """Part the parameters into body, head and the rest."""
+        """Split the parameters into body, head and the rest."""
         if self.point["output_side"] not in OUTPUT_SIDES:
             raise UnknownNameError("output_side", self.point["output_side"], OUTPUT_SIDES)
         problem = self.problem
-        chosen = preconditionable(problem.layers, problem.specs, int(self.point["max_side"]))
+        chosen = preconditionable(problem.layers, problem.specs, int(self.point["max_dim"]))
         if not chosen:
             raise HarnessError(
-                f"no layer has both sides within max_side = {self.point['max_side']}",
-                "raise max_side, or train this workload with another submission",
+                f"no layer has both sides within max_dim = {self.point['max_dim']}",
+                "raise max_dim, or train this workload with another submission",
             )
         layers = [Layer(spec, problem.parameters) for spec in chosen]
         self.head = [x for x in layers if problem.specs[x.spec.weight].role == Role.OUTPUT]
@@ -76,7 +77,7 @@ class Submission(Method):
         self.state["steps"] = 0
 
     def move(self, stream: Stream[Tensor]) -> Tensor:
-        """The body on one batch, the head on the next; the loss before it."""
+        """Update the body on one batch and the head on the next; return the first batch's loss."""
         loss = self._gradients(stream, self.body)
         with torch.no_grad():
             self._update(self.body)
@@ -91,13 +92,13 @@ class Submission(Method):
         return loss
 
     def state_dict(self) -> Mapping[str, Any]:
-        """What `Method` keeps, the layers' states and the rest's optimizer."""
+        """The state of `Method`, of the layers and of the optimizer for the rest."""
         rest = {} if self.rest is None else self.rest.state_dict()
         layers = [layer.state for layer in (*self.body, *self.head)]
         return {**super().state_dict(), "layers": layers, "rest": rest}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore the state returned by `state_dict`."""
         super().load_state_dict(state)
         saved = self.state.pop("layers")
         for layer, values in zip((*self.body, *self.head), saved, strict=True):
@@ -107,7 +108,7 @@ class Submission(Method):
             self.rest.load_state_dict(rest)
 
     def _gradients(self, stream: Stream[Tensor], layers: Sequence[Layer]) -> Tensor:
-        """One batch's gradients, and the moments of what passes through the layers."""
+        """Compute one batch's gradients and update the layers' input and output moments."""
         with self.problem.capture() as captures:
             logits, loss = self.problem.forward(stream.next())
             if layers is self.body and self.point["output_side"] == "jacobian":
@@ -124,7 +125,7 @@ class Submission(Method):
         return loss.detach()
 
     def _observe_jacobian(self, logits: Tensor, captures: Mapping[str, Capture[Tensor]]) -> None:
-        """J_h^T J_h = E[(J_h^T u) (J_h^T u)^T] for u of independent standard normals."""
+        """Average J_h^T J_h = E[(J_h^T u) (J_h^T u)^T], with u drawn from N(0, I)."""
         u = torch.empty_like(logits).normal_(generator=self.problem.generator)
         torch.autograd.grad(logits, _parameters(self.body), u, retain_graph=True)
         with torch.no_grad():
@@ -133,7 +134,7 @@ class Submission(Method):
                 self._average(layer, "outputs", found.gradients.flatten(0, 1))
 
     def _average(self, layer: Layer, name: str, rows: Tensor) -> None:
-        """A mean of the first moments, then one with weight `factor_beta` on the past."""
+        """Update a plain mean at first, later a moving average with decay `factor_beta`."""
         rows = rows.to(layer.weight.dtype)
         steps, width = self.state["steps"], rows.shape[1]
         if name not in layer.state:
@@ -161,7 +162,7 @@ class Submission(Method):
 
 
 def whitener(moment: Tensor, damping: float) -> Tensor:
-    """(Q + lambda I)^-1 with lambda = `damping` times the mean eigenvalue of Q, (n, n)."""
+    """(Q + lambda I)^-1, (n, n), with lambda = `damping` times the mean eigenvalue of Q."""
     tiny = torch.finfo(moment.dtype).tiny ** 0.5
     return damped_inverse(moment, damping * moment.diagonal().mean().clamp_min(tiny))
 

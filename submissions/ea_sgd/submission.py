@@ -1,19 +1,19 @@
-"""Elastic averaging SGD: several replicas of the parameters, tied by springs to a centre.
+"""Elastic averaging SGD: several replicas of the parameters, elastically tied to a centre.
 
     x^i_{t+1} = x^i_t - eta (g^i_t + mu u^i_{t+1}) - alpha (x^i_t - x~_t)      i = 1, ..., p
-    u^i_{t+1} = mu u^i_t + g^i_t,   g^i_t the gradient of a batch of its own at x^i_t
+    u^i_{t+1} = mu u^i_t + g^i_t,   g^i_t the gradient at x^i_t on the replica's own batch
     x~_{t+1}  = (1 - beta) x~_t + beta (1/p) sum_i x^i_t,   beta = p alpha
 
-The elastic terms act in every `period`-th step only. alpha = eta rho in the thesis's notation, and
-beta = p alpha is the elastic symmetry: what the springs take from the replicas the centre gains.
-The centre is evaluated.
+The elastic terms act only on every `period`-th step. In the thesis's notation alpha = eta rho, and
+beta = p alpha is the elastic symmetry: the centre moves by the sum of what the elastic terms
+subtract from the replicas. Evaluation uses the centre.
 
 Source: Zhang, Choromanska and LeCun (2015): synchronous EASGD for mu = 0, EAMSGD otherwise.
 
-Deviations: all replicas live in one process and take turns, so a step costs p passes. beta is what
-is searched and stays as it is while eta is scheduled, as in the paper's experiments. Nesterov's
-momentum is in the form of `sgd`, whose iterate is the point at which the gradient is taken. Weight
-decay is coupled.
+Deviations: all replicas live in one process and take turns, so a step costs p passes. beta is the
+searched hyperparameter and is not affected by the schedule of eta, as in the paper's experiments.
+Nesterov momentum has the form used in `sgd`, whose iterate is the point at which the gradient is
+taken. Weight decay is coupled.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from submissions.common.methods import FixedLoss, Method, fresh_random
 
 
 class Submission(Method):
-    """Zhang, Choromanska and LeCun's method."""
+    """The method of Zhang, Choromanska and LeCun."""
 
     def begin(self) -> None:
-        """All replicas start at the centre."""
+        """Start all replicas at the centre."""
         start, replicas = flatten(self.parameters), range(int(self.point["replicas"]))
         self.state["centre"] = start.clone()
         self.state["replicas"] = [start.clone() for _ in replicas]
@@ -40,7 +40,7 @@ class Submission(Method):
         self.state["steps"] = 0
 
     def move(self, stream: Stream[Tensor]) -> Tensor:
-        """One batch and one move of every replica; the mean of their losses before it."""
+        """Move every replica on its own batch; return the mean of their losses before the move."""
         pulls = self._pulls()
         losses = [self._move(i, stream) for i in range(len(self.state["replicas"]))]
         for replica, pull in zip(self.state["replicas"], pulls, strict=False):
@@ -55,7 +55,7 @@ class Submission(Method):
         return dict(zip(self.problem.parameters, parts, strict=True))
 
     def _pulls(self) -> list[Tensor]:
-        """alpha (x^i - x~), before anything moves; none between communications."""
+        """alpha (x^i - x~) before the replicas move; empty between communication steps."""
         if self.state["steps"] % int(self.point["period"]) != 0:
             return []
         alpha = self.point["elasticity"] / len(self.state["replicas"])

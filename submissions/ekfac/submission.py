@@ -8,17 +8,18 @@
     M_t = mu M_{t-1} + nu_t D_t
     W_{t+1} = (1 - eta lambda_w) W_t - eta M_t
 
-h, d, M and kappa are as in `kfac`. With
-`diagonal = "examples"` diag(F~) is the Fisher's exact diagonal in the basis, N sum_n
-(U_S^T G_n U_A)^2 over the examples' gradients G_n, at the steps with statistics; with `"batch"`,
-the thesis's box, it is the square of the batch's own gradient, (U_S^T G_t U_A)^2, at every step.
+h, d, M and kappa are as in `kfac`. With `diagonal = "examples"` diag(F~) is the exact diagonal of
+the Fisher in the eigenbasis, N sum_n (U_S^T G_n U_A)^2 over per-example gradients G_n, updated at
+the steps that collect statistics. With `"batch"`, the thesis's algorithm box, it is the square of
+the batch gradient, (U_S^T G_t U_A)^2, updated at every step.
 
 Source: George et al. (2018), Algorithm 1; `"batch"` is close to their EKFAC-ra.
 
-Deviations: when a basis is recomputed, s is KFAC's D_S D_A^T until the next statistics replace it,
-and a mean, then a moving average, of those from there on, as the old diagonal belongs to other
-directions (`"batch"` averages from KFAC's on, as one gradient's square is too noisy). Momentum,
-trust region, staggering, what gets AdamW and what widths scale are as in `kfac`.
+Deviations: when a basis is recomputed the old diagonal refers to other directions, so s is reset to
+KFAC's D_S D_A^T. The next statistics replace it, and from there s is their mean and later their
+moving average (`"batch"` keeps averaging from KFAC's value, as the square of a single gradient is
+too noisy). Momentum, trust region, staggering, the parameters left to AdamW and the scaling with
+width are as in `kfac`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Submission(LayerwiseSubmission):
     """EKFAC on linear, convolution and recurrent layers, AdamW on the rest."""
 
     def start(self, layer: Layer) -> None:
-        """Factors of zero."""
+        """Initialise both factors to zero."""
         if self.point["diagonal"] not in DIAGONALS:
             raise UnknownNameError("diagonal", self.point["diagonal"], DIAGONALS)
         out, width = layer.matrix_shape()
@@ -48,7 +49,7 @@ class Submission(LayerwiseSubmission):
         layer.state["observations"] = 0
 
     def observe(self, layer: Layer, found: Uses, targets: int) -> None:
-        """Average both factors, and the diagonal in the basis that there is."""
+        """Average both factors, and the diagonal in the current basis if there is one."""
         state = layer.state
         inputs, gradients = rows(found, targets, self.point["sharing"])
         accumulate(state["a"], inputs, self.point["factor_beta"])
@@ -61,7 +62,7 @@ class Submission(LayerwiseSubmission):
             state["diagonal"].lerp_(moment, weight)
 
     def refresh(self, layer: Layer) -> None:
-        """Recompute the bases; until the next statistics the diagonal in them is KFAC's."""
+        """Recompute the bases and reset the diagonal to KFAC's."""
         state = layer.state
         seen = 1 - self.point["factor_beta"] ** state["observations"]
         a_values, state["a_basis"] = decomposed(state["a"] / seen)
@@ -70,7 +71,7 @@ class Submission(LayerwiseSubmission):
         state["age"] = 0
 
     def direction(self, layer: Layer, gradient: torch.Tensor) -> torch.Tensor:
-        """Scale the gradient in the basis."""
+        """Scale the gradient in the eigenbasis."""
         state = layer.state
         turned = state["s_basis"].mT @ gradient @ state["a_basis"]
         if self.point["diagonal"] == "batch":

@@ -1,23 +1,22 @@
-"""EShampoo: Shampoo with its eigenvalues corrected at every step, so that it needs no grafting.
+"""EShampoo: Shampoo with eigenvalues corrected at every step, which makes grafting unnecessary.
 
     L_t = beta_s L_{t-1} + (1 - beta_s) G_t G_t^T,   R_t = beta_s R_{t-1} + (1 - beta_s) G_t^T G_t
-    every T_prec steps, a side whose basis no longer fits, ||Q^T L Q - diag||_F > tau ||L||_F:
-        Q <- orthogonal iteration with L until it fits, at most K times; R likewise
+    every T_prec steps, where the basis is no longer accurate, ||Q^T L Q - diag||_F > tau ||L||_F:
+        Q <- orthogonal iteration with L until it is, at most K times; R likewise
     M_t = beta1 M_{t-1} + (1 - beta1) G_t
     D_t = beta2 D_{t-1} + (1 - beta2) (Q_L^T G_t Q_R)^2
     W_{t+1} = (1 - eta lambda) W_t - eta Q_L [(Q_L^T M^_t Q_R) / (sqrt(D^_t) + epsilon)] Q_R^T
 
-with M^ and D^ corrected for their start at zero. SOAP is its sibling: the same diagonal, but bases
-that always turn, by one iteration, and a second moment that follows their order. Here D stays where
-it is when a basis turns.
+with M^ and D^ bias-corrected. SOAP uses the same diagonal, but updates its bases at every refresh,
+by one iteration, and permutes its second moment with them. Here D is unchanged by a basis update.
 
 Source: Eschenhagen et al. (2025), "Purifying Shampoo", Algorithm 2 with the adaptive criterion.
 
-Deviations: a side's first basis comes from an eigendecomposition at step j for side j, the identity
-before, and later sides are looked at one by one over the T_prec steps, so that no step pays for
-all. Projections are in bfloat16 where the hardware has it. A side longer than `max_side` keeps the
-identity. Kernels are flattened to (out, in * height * width). Embeddings and parameters of one axis
-get AdamW.
+Deviations: factor j gets its first basis from an eigendecomposition at step j and has the identity
+before; after that, factors are checked one at a time, spread over the T_prec steps, so that no
+single step bears the whole cost. Projections use bfloat16 where the hardware supports it. A
+dimension longer than `max_dim` keeps the identity. Kernels are flattened to
+(out, in * height * width). Embeddings and one-dimensional parameters use AdamW.
 """
 
 from __future__ import annotations
@@ -42,19 +41,19 @@ ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT)
 
 
 class EShampoo(GroupwiseOptimizer):
-    """The update above for parameters of two axes or more.
+    """EShampoo for parameters with two or more dimensions.
 
     Args:
-        parameters: which parameters.
+        parameters: the parameters to optimise.
         settings: `lr`, `weight_decay`, `betas`, `factor_beta`, `eps`, `refresh_every` (T_prec),
-            `tolerance` (tau), `iterations` (K), `max_side` and `products`.
+            `tolerance` (tau), `iterations` (K), `max_dim` and `matmul_dtype`.
     """
 
     def __init__(self, parameters: Iterable[torch.Tensor], **settings: Any) -> None:
         super().__init__(parameters, settings | {"step": 0})
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group."""
+        """Update the parameters of one group."""
         live = [parameter for parameter in group["params"] if parameter.grad is not None]
         states = [self._state(parameter, group) for parameter in live]
         gradients = [at_least_float32(parameter.grad.flatten(1)) for parameter in live]
@@ -74,7 +73,7 @@ class EShampoo(GroupwiseOptimizer):
             state["step"] = 0
             state["momentum"] = torch.zeros_like(matrix)
             state["second"] = torch.zeros_like(matrix)
-            start_factors(state, matrix, group["max_side"])
+            start_factors(state, matrix, group["max_dim"])
         return state
 
 
@@ -86,12 +85,12 @@ def _basis(state: State, side: str, group: dict[str, Any]) -> torch.Tensor:
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """EShampoo on matrices and kernels, AdamW on the rest, and their common schedule."""
+    """EShampoo on matrices and kernels, AdamW on the rest, with their shared schedule."""
     chosen, rest = by_role(problem, ROLES)
     parts: list[Optimizer] = []
     if chosen:
         names = ("weight_decay", "factor_beta", "refresh_every", "tolerance", "iterations")
-        settings = {name: hyperparameters[name] for name in (*names, "max_side", "products")}
+        settings = {name: hyperparameters[name] for name in (*names, "max_dim", "matmul_dtype")}
         settings |= {"lr": hyperparameters["learning_rate"], "eps": hyperparameters["epsilon"]}
         settings |= {"betas": (hyperparameters["beta1"], hyperparameters["beta2"])}
         parts.append(EShampoo([problem.parameters[name] for name in chosen], **settings))

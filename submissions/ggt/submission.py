@@ -6,20 +6,20 @@
     w_{t+1} = (1 - eta lambda) w_t - eta [(G_t G_t^T)^(1/2) + epsilon I]^-1 m^_t
             = ... - eta [m^ / epsilon + U (1 / (S + epsilon) - 1 / epsilon) U^T m^]
 
-over all parameters as one vector. epsilon is relative to the root mean square of S, so that it does
-not depend on the gradients' scale; `outside` multiplies the part of m^ that the window does not
-span, which moves by m^ / epsilon in the equation.
+with all parameters as one vector. epsilon is relative to the root mean square of S and so
+independent of the gradients' scale. `outside` scales the component of m^ outside the window's span,
+whose step in the equation is m^ / epsilon.
 
 Source: Agarwal et al. (2019), "Efficient full-matrix adaptive regularization", Algorithm 1.
 
-Deviations: epsilon's relative form and `outside`; the paper's own code also treats that part
-apart. Only the row of G^T G that belongs to the newest gradient is computed, the rest is rescaled;
-directions with S below 1e-4 of the largest count as outside. A window of zeros makes no step.
-State is r copies of the parameters: a method for small models.
+Deviations: the relative epsilon and `outside`; the authors' code also treats that component
+separately. Only the row of G^T G for the newest gradient is computed, the rest is rescaled.
+Directions with S below 1e-4 of the largest count as outside. If the window is all zeros no step is
+taken. The state is r copies of the parameters, so the method suits small models.
 
-Defaults against `sgd`'s after equal steps: below on `rnn` (80 steps) and `resnet` (250), above on
-`mlp` (by 0.005 after 600) and, at half the rate, on `lm` (by 0.3 after 150), where r gradients
-likely span too little of what the parameters need.
+Loss at the defaults compared with `sgd` after the same number of steps: lower on `rnn` (80 steps)
+and `resnet` (250), higher on `mlp` (by 0.005 after 600) and, at half the learning rate, on `lm` (by
+0.3 after 150), likely because r gradients span too little of the parameter space there.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
 from submissions.common.precision import at_least_float32
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
-"""The step is whitened over all weights at once, for which there is no rule."""
+"""No rule exists for a step whitened over all weights jointly."""
 NULL = 1e-4
 
 
 class Ggt(GroupwiseOptimizer):
-    """The update above; the state of the whole group lies with its first parameter.
+    """GGT; the state of a whole group is stored under its first parameter.
 
     Args:
-        parameters: which parameters; one without a gradient counts as having one of zero, and is
-            not decayed.
+        parameters: the parameters to optimise; one without a gradient is treated as having a zero
+            gradient and is not decayed.
         settings: `lr`, `weight_decay`, `betas`, `eps`, `outside` and `window` (r).
     """
 
@@ -55,7 +55,7 @@ class Ggt(GroupwiseOptimizer):
         super().__init__(parameters, settings)
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group."""
+        """Update the parameters of one group."""
         parameters, (beta1, beta2) = group["params"], group["betas"]
         state = self.state[parameters[0]]
         gradient = at_least_float32(flatten(_gradient(parameter) for parameter in parameters))
@@ -80,7 +80,7 @@ def _gradient(parameter: torch.Tensor) -> torch.Tensor:
 
 
 def _enter(state: dict[str, Any], place: int, gradient: torch.Tensor, beta: float) -> None:
-    """Put a gradient in the oldest one's place; older ones, and their products, fade."""
+    """Overwrite the oldest gradient with the newest; decay the others and their products."""
     window, gram = state["window"], state["gram"]
     window.mul_(beta)
     window[place] = gradient
@@ -107,7 +107,7 @@ def _direction(state: dict[str, Any], average: torch.Tensor, group: dict[str, An
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """GGT on all parameters, and its schedule."""
+    """GGT on all parameters, with its schedule."""
     optimizer = Ggt(
         problem.parameters.values(),
         lr=hyperparameters["learning_rate"],

@@ -1,9 +1,8 @@
-"""Polyak's heavy ball, one of the baselines that targets are set with.
+"""Polyak's heavy ball, one of the baselines used to set the targets.
 
     u_{t+1} = rho u_t - (g_t + lambda w_t),   w_{t+1} = w_t + eta u_{t+1}
 
-Source: Polyak (1964). It is `submissions.sgd` with its form
-fixed; the deviations are stated there.
+Source: Polyak (1964). This is `submissions.sgd` with its form fixed; deviations are stated there.
 """
 
 from __future__ import annotations

@@ -1,26 +1,26 @@
-"""Hessian-free optimisation: steps of a damped Gauss-Newton model, solved by conjugate gradients.
+"""Hessian-free optimisation: damped Gauss-Newton steps, solved by conjugate gradients.
 
     q_t(p) = f(w_t) + grad f(w_t)^T p + p^T (G(w_t) + lambda I) p / 2
     p_t  <- conjugate gradients on (G + lambda I) p = -grad f(w_t), from `warm_start` p_{t-1},
-            preconditioned by M = (diag F + lambda I)^`exponent`, until q_t ceases to fall
-    p_t  <- the kept iterate of the search with the least f(w_t + p)
+            preconditioned by M = (diag F + lambda I)^`exponent`, until q_t stops decreasing
+    p_t  <- the stored iterate of the search with the least f(w_t + p)
     rho   = (f(w_t + p_t) - f(w_t)) / (q_t(p_t) - q_t(0))
     lambda <- 3/2 lambda if rho < 1/4,   2/3 lambda if rho > 3/4
     w_{t+1} = w_t + alpha p_t,   alpha the first of 1, 0.8, 0.8^2, ... with sufficient decrease
 
-The gradient and f are those of a batch of `batch_factor` times the workload's; G is that of its
-first `curvature_share`. `curvature` "hessian" takes H for G, and "finite_difference" the thesis's
-H v = (grad f(w + e v) - grad f(w)) / e; either may be indefinite, and the search then ends at the
-first direction of negative curvature.
+f and its gradient use a batch of `batch_factor` times the workload's size; G uses the first
+`curvature_share` of it. `curvature = "hessian"` replaces G by H, and "finite_difference" by the
+thesis's H v = (grad f(w + e v) - grad f(w)) / e; either may be indefinite, and the search then ends
+at the first direction of negative curvature.
 
 Source: Martens (2010), Algorithms 1 and 2 and section 4.
 
-Deviations: f is that of one fresh batch a step, not of all examples (as in Kiros, 2013). Martens
-starts the search from 0.95 p_{t-1}; from batch to batch that carries the last one's noise along and
-the loss then rises, so that `warm_start` is 0 by default. The diagonal in M is N times the squared
-gradient of labels drawn from the model, an unbiased estimate of diag F that costs one pass; Martens
-sums the squares of single examples' gradients. Where no step of the line search decreases f, the
-parameters stay. A `schedule`, of which the paper has none, multiplies alpha.
+Deviations: f is the loss of one fresh batch per step, not of all examples (as in Kiros, 2013).
+Martens starts the search from 0.95 p_{t-1}; with a new batch per step this carries over the last
+batch's noise and the loss rises, so `warm_start` is 0 by default. The diagonal in M is N times the
+squared gradient under labels sampled from the model, an unbiased estimate of diag F that costs one
+pass; Martens sums squared per-example gradients. If no trial of the line search decreases f, the
+parameters are left unchanged. A `schedule`, which the paper lacks, multiplies alpha.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ SHRINK, DECREASE, TRIALS = 0.8, 1e-2, 20
 
 
 class Submission(Method):
-    """Martens's method."""
+    """The method of Martens."""
 
     searches_lengths = True
 
     def begin(self) -> None:
-        """Damping as declared, no step to start from."""
+        """Start with the damping of the hyperparameters and no previous step."""
         if self.point["curvature"] not in CURVATURES:
             raise UnknownNameError("curvature", self.point["curvature"], CURVATURES)
         self.state["damping"] = float(self.point["damping"])
         self.state["previous"] = torch.zeros_like(flatten(self.parameters))
 
     def move(self, stream: Stream[Tensor]) -> Tensor:
-        """One large batch, one solution of the damped model, one step."""
+        """Draw one large batch, solve the damped model and take one step."""
         loss = FixedLoss(self.problem, self.large_batch(stream), fresh_random(self.problem))
         point = flatten(self.parameters)
         before, gradient = loss(point)
@@ -82,7 +82,7 @@ class Submission(Method):
         )
 
     def _curvature(self, loss: FixedLoss, point: Tensor) -> tuple[Product, Tensor]:
-        """v -> G v, or what stands for it, and an estimate of the diagonal of F, (n,)."""
+        """v -> G v (or its replacement), and an estimate of the diagonal of F, (n,)."""
         part = first_examples(loss.batch, self.point["curvature_share"])
         linearisation = Linearisation(self.problem, part, loss.random)
         targets = linearisation.sampled_targets(self.problem.generator)
@@ -96,7 +96,7 @@ class Submission(Method):
         return finite_difference(lambda w: part_loss(w)[1], point, gradient), diagonal
 
     def _adapt(self, found: float, predicted: float) -> None:
-        """Levenberg and Marquardt's rule on the reduction ratio."""
+        """Adapt the damping to the reduction ratio (Levenberg-Marquardt)."""
         ratio = found / predicted if predicted < 0.0 else -math.inf
         if not ratio >= 0.25:
             self.state["damping"] *= RAISE
@@ -105,7 +105,7 @@ class Submission(Method):
 
 
 def _backtracked(loss: FixedLoss, point: Tensor, solution: Solution) -> tuple[Tensor, float, float]:
-    """The kept iterate to go to, q there less q(0), f there: back while f falls."""
+    """Step back through the stored iterates while f falls; return the step, q - q(0) and f."""
     candidates = solution.kept[::-1] or [(solution.x, solution.values[-1])]
     step, predicted = candidates[0]
     least = loss.value(point + step)
@@ -118,7 +118,7 @@ def _backtracked(loss: FixedLoss, point: Tensor, solution: Solution) -> tuple[Te
 
 
 def _length(loss: FixedLoss, point: Tensor, step: Tensor, before: float, slope: float) -> float:
-    """alpha, by Armijo's rule; 0 if none of the lengths tried is short enough."""
+    """alpha by Armijo's rule; 0 if no trial length gives a sufficient decrease."""
     length = 1.0
     for _ in range(TRIALS):
         if loss.value(point + length * step) <= before + DECREASE * length * min(slope, 0.0):

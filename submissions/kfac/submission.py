@@ -1,4 +1,4 @@
-"""KFAC: gradients between the inverses of a layer's input and output-gradient covariances.
+"""KFAC: gradients preconditioned by the inverse covariances of layer inputs and output gradients.
 
     A_t = beta A_{t-1} + (1 - beta) E[h h^T],   S_t = beta S_{t-1} + (1 - beta) E[d d^T]
     every T_inv steps:  A~ = (A^_t + pi gamma I)^-1,   S~ = (S^_t + gamma / pi I)^-1
@@ -6,21 +6,22 @@
     M_t = mu M_{t-1} + nu_t D_t
     W_{t+1} = (1 - eta lambda_w) W_t - eta M_t
 
-h is the layer's input with a 1 appended for the bias, d the gradient in its output under targets
-sampled from the model (`fisher = "sampled"`) or the true ones (`"empirical"`); A^ and S^ are the
-averages corrected for their start at zero; pi^2 = (tr A / dim A) / (tr S / dim S). gamma is
-sqrt(lambda) with `damping_form = "paper"` and lambda itself with `"thesis"`. What the factors are
-for convolutions and for weights shared over a sequence is in `common.kronecker_factors`.
+h is the layer's input with a 1 appended for the bias, d the gradient with respect to its output
+under targets sampled from the model (`fisher = "sampled"`) or the true targets (`"empirical"`); A^
+and S^ are the bias-corrected averages; pi^2 = (tr A / dim A) / (tr S / dim S). gamma is
+sqrt(lambda) with `damping_form = "paper"` and lambda itself with `"thesis"`. For the factors of
+convolutions and of weights shared over a sequence see `common.kronecker_factors`.
 
 Source: Martens and Grosse (2015); the trust region of kappa from Ba et al. (2017).
 
-Deviations: the paper rescales each step, finds the momentum and adapts lambda by the exact Fisher,
-which costs two more passes a step; here a trust region bounds the step, as in the distributed
-versions since. Statistics are taken every `observe_every` steps. Inverses are refreshed layer by
-layer, spread over the T_inv steps, so that no step pays for all; a layer stands still until it has
-its first. Embeddings, norms, weights of two layers and layers with a side longer than `max_side`
-get AdamW. Under maximal-update parametrisation both dampings have the factors, and AdamW the rates,
-of `harness.submission.parametrisation`.
+Deviations: the paper uses the exact Fisher to rescale each step, choose the momentum and adapt
+lambda, which costs two more passes per step; here a trust region bounds the step, as in later
+distributed versions. Statistics are collected every `observe_every` steps. Inverses are refreshed
+layer by layer, spread over the T_inv steps, so that no single step bears the whole cost; a layer
+does not move until it has its first inverses. Embeddings, norms, weights shared by two layers and
+layers with a dimension above `max_dim` use AdamW. Under maximal-update parametrisation both
+dampings are scaled by the factors, and AdamW by the learning-rate multipliers, of
+`harness.submission.parametrisation`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Submission(LayerwiseSubmission):
     """KFAC on linear, convolution and recurrent layers, AdamW on the rest."""
 
     def start(self, layer: Layer) -> None:
-        """Factors of zero."""
+        """Initialise both factors to zero."""
         if self.point["damping_form"] not in DAMPING_FORMS:
             raise UnknownNameError("damping form", self.point["damping_form"], DAMPING_FORMS)
         out, width = layer.matrix_shape()
@@ -53,7 +54,7 @@ class Submission(LayerwiseSubmission):
         layer.state["observations"] = 0
 
     def observe(self, layer: Layer, found: Uses, targets: int) -> None:
-        """Average both factors."""
+        """Update the moving averages of both factors."""
         inputs, gradients = rows(found, targets, self.point["sharing"])
         accumulate(layer.state["a"], inputs, self.point["factor_beta"])
         accumulate(layer.state["s"], gradients, self.point["factor_beta"])

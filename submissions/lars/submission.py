@@ -1,16 +1,16 @@
-"""LARS: momentum whose rate is, layer by layer, a share of the weights' norm.
+"""LARS: momentum with a learning rate proportional to each layer's weight norm.
 
     q_t = tau ||w_t|| / (||g_t|| + lambda ||w_t||)
     u_{t+1} = rho u_t + eta_t q_t (g_t + lambda w_t)
     w_{t+1} = w_t - u_{t+1}
 
 for each matrix and kernel w; q_t is 1 where a norm is zero. Vectors (biases, gains) have q_t = 1
-and no decay, so that eta is an ordinary rate for them. Matrices know eta and tau only by their
-product, so that tau is not searched.
+and no decay, so eta is an ordinary learning rate for them. For matrices only the product of eta and
+tau matters, so tau is not searched.
 
-Source: You, Gitman and Ginsburg (2017), Algorithm 1; the rate stands inside the momentum.
+Source: You, Gitman and Ginsburg (2017), Algorithm 1; the learning rate is inside the momentum.
 
-Deviations: leaving vectors out, which the source does not mention and every use of it does.
+Deviations: vectors are excluded, which the source does not mention but all implementations do.
 `optax.lars` takes the norm of the sum g_t + lambda w_t in place of the sum of the norms.
 """
 
@@ -29,19 +29,19 @@ from submissions.common.vectors import chunks, state_lists
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
-"""The step follows the weight's own norm, and so its scale, which no rule describes."""
+"""No rule exists for a step that is proportional to the weight's own norm."""
 VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
 
 
 class Lars(GroupwiseOptimizer):
-    """The update above.
+    """LARS; the module docstring states the update.
 
     Args:
-        parameters: parameters, or groups; `scaled = False` in a group leaves q_t at 1.
-        lr: eta.
-        momentum: rho.
-        weight_decay: lambda.
-        trust: tau.
+        parameters: the parameters to optimise, or groups; `scaled = False` fixes q_t = 1.
+        lr: learning rate (eta).
+        momentum: momentum coefficient in [0, 1) (rho).
+        weight_decay: coupled weight decay coefficient (lambda).
+        trust: trust coefficient (tau).
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Lars(GroupwiseOptimizer):
         super().__init__(parameters, defaults | {"trust": trust, "scaled": True})
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group."""
+        """Update the parameters of one group."""
         for _, parameters in chunks(self.state, group["params"]):
             (velocity,) = state_lists(self.state, parameters, ("velocity",))
             gradients = [p.grad for p in parameters if p.grad is not None]
@@ -73,7 +73,7 @@ class Lars(GroupwiseOptimizer):
 def _scaled(
     parameters: list[torch.Tensor], gradients: list[torch.Tensor], group: dict[str, Any]
 ) -> list[torch.Tensor]:
-    """eta q (g + lambda w) of each parameter; the norms stay on the device."""
+    """eta q (g + lambda w) for each parameter; the norms stay on the device."""
     norms = torch.stack(torch._foreach_norm(parameters))
     sums = torch.stack(torch._foreach_norm(gradients)) + group["weight_decay"] * norms
     ratios = torch.where((norms > 0) & (sums > 0), group["trust"] * norms / sums, 1.0)
@@ -83,7 +83,7 @@ def _scaled(
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """LARS on matrices and kernels, plain momentum on vectors, and their schedule."""
+    """LARS on matrices and kernels, plain momentum on vectors, with their schedule."""
     vectors, weights = by_role(problem, VECTORS)
     groups: list[dict[str, Any]] = [{"params": [problem.parameters[name] for name in weights]}]
     if vectors:

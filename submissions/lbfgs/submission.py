@@ -5,16 +5,17 @@
     d_k = -H_k grad f(w_k),   from the last m pairs and H_0 = (s^T y / y^T y) I of the newest
     w_{k+1} = w_k + alpha_k d_k,   alpha_k by the strong Wolfe conditions, 1 tried first
 
-A step draws one batch of `batch_factor` times the workload's and makes `iterations` of these on it.
-f is that batch's loss throughout the step, so that y_j is never a difference between two batches'
-gradients, whose noise would drown the curvature; the pairs are kept from batch to batch.
+A step draws one batch of `batch_factor` times the workload's size and runs `iterations` iterations
+on it. f is that batch's loss throughout the step, so y_j never mixes the gradients of two batches,
+whose noise would swamp the curvature. The pairs are kept from batch to batch.
 
-Sources: Liu and Nocedal (1989); the same batch on both ends of a pair is Schraudolph et al. (2007).
-`line_search` "none" takes alpha_k = `learning_rate` (times min(1, 1 / ||g||_1) while there are no
-pairs), as `torch.optim.LBFGS` does without a search, whose sequence it then is on one batch.
+Sources: Liu and Nocedal (1989); evaluating both ends of a pair on one batch is due to Schraudolph
+et al. (2007). `line_search = "none"` takes alpha_k = `learning_rate` (times min(1, 1 / ||g||_1)
+while there are no pairs); on a single batch this reproduces `torch.optim.LBFGS` without a line
+search.
 
-Deviations: mini-batches. A pair with y^T s <= 1e-10 y^T y is left out. Where a search finds nothing
-lower, the pairs are dropped. A `schedule`, of which the paper has none, multiplies alpha_k.
+Deviations: mini-batches. Pairs with y^T s <= 1e-10 y^T y are skipped. If a line search finds no
+lower value, all pairs are dropped. A `schedule`, which the paper lacks, multiplies alpha_k.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ SEARCHES = ("strong_wolfe", "none")
 
 
 class Submission(QuasiNewton):
-    """Liu and Nocedal's method on mini-batches."""
+    """The method of Liu and Nocedal on mini-batches."""
 
     def begin(self) -> None:
-        """No pairs."""
+        """Start with no pairs."""
         if self.point["line_search"] not in SEARCHES:
             raise UnknownNameError("line_search", self.point["line_search"], SEARCHES)
         self.forget()
 
     def new_batch(self) -> None:
-        """The pairs stay."""
+        """Keep the pairs."""
 
     def direction(self, gradient: Tensor) -> Tensor:
-        """-H g."""
+        """Return -H g."""
         steps, changes = self.state["steps"], self.state["changes"]
         if not steps:
             return -gradient
@@ -55,13 +56,13 @@ class Submission(QuasiNewton):
         return -scaled_inverse_product(steps, changes, gradient, scale)
 
     def first_length(self, gradient: Tensor, direction: Tensor) -> float:
-        """The rate, for which 1 is Newton's; less while nothing is known of the scale."""
+        """The learning rate (1 is the Newton step), reduced while there are no pairs."""
         del direction
         unknown = not self.state["steps"]
         return float(self.point["learning_rate"]) * (cautious_length(gradient) if unknown else 1.0)
 
     def learn(self, step: Tensor, before: Tensor, taken: Trial) -> None:
-        """Keep the last m pairs."""
+        """Store the pair and keep the last m."""
         change = taken.gradient - before
         if is_curved(step, change):
             memory = int(self.point["memory"])
@@ -69,13 +70,13 @@ class Submission(QuasiNewton):
             self.state["changes"] = [*self.state["changes"], change][-memory:]
 
     def forget(self) -> None:
-        """No pairs."""
+        """Drop all pairs."""
         self.state["steps"], self.state["changes"] = [], []
 
     def take(
         self, loss: Loss, point: Tensor, direction: Tensor, value: float, gradient: Tensor
     ) -> Trial:
-        """As searched for, or as it comes."""
+        """Take the length found by the line search, or without one the first length."""
         if self.point["line_search"] == "strong_wolfe":
             return super().take(loss, point, direction, value, gradient)
         return trial(loss, point, direction, self.factor * self.first_length(gradient, direction))

@@ -1,10 +1,10 @@
 """Limited-memory BFGS through `optax.lbfgs`; see `submission.py` for the update.
 
-Deviations: the search is optax's (zoom, strong Wolfe conditions). optax forms its pairs between
-one call and the next, whatever batch the gradients are of, so its memory starts anew with each
-batch, and `restart_factor` times as many iterations are made on one. `learning_rate` is not used:
-the search tries 1 first. A schedule is refused, as optax takes the gradient at the length that was
-searched for to be the next iteration's.
+Deviations: the line search is optax's (zoom, strong Wolfe conditions). optax forms pairs from
+consecutive calls regardless of the batch, so its memory is cleared with each batch, and each batch
+gets `restart_factor` times as many iterations. `learning_rate` is not used: the search tries 1
+first. Schedules are refused because optax reuses the gradient at the length that the search found
+as the next iteration's gradient.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ Values = dict[str, Array]
 
 
 class CountingProblem(Problem[Array], Protocol):
-    """What a jax problem has besides `Problem`."""
+    """What a JAX problem provides in addition to `Problem`."""
 
     device: jax.Device
 
     def note_passes(self, forward: int, backward: int, examples: int) -> None:
-        """Count passes made inside a compiled function."""
+        """Count passes made inside a compiled function, in passes and examples."""
         ...
 
 
 class Submission:
-    """optax's method, some iterations on each large batch."""
+    """optax's L-BFGS, several iterations on each large batch."""
 
     _parameters: Values
 
-    # Compiled passes leave running statistics alone.
+    # Compiled passes do not update running statistics.
     averages_weights = True
 
     def setup(self, problem: CountingProblem, hyperparameters: Hyperparameters) -> None:
-        """Compile for this problem; start from its parameters."""
+        """Compile for this problem and start from its parameters."""
         _check_rate_is_constant(hyperparameters)
         self._problem = problem
         batch = int(hyperparameters["batch_factor"]) * problem.batch_size
@@ -51,7 +51,7 @@ class Submission:
         self._minimise = _compiled(problem, hyperparameters)
 
     def step(self, stream: Stream[Array]) -> Array:
-        """One large batch, and the iterations on it; the loss before them."""
+        """Draw one large batch and iterate on it; return the loss before the first iteration."""
         batch = stream.next(self._batch_size)
         loss: Array
         self._parameters, loss, searched = self._minimise(self._parameters, batch)
@@ -64,11 +64,11 @@ class Submission:
         return self._parameters
 
     def state_dict(self) -> Mapping[str, Any]:
-        """The parameters: the memory does not outlive a batch."""
+        """The parameters; the memory does not outlive a batch."""
         return {"parameters": self._parameters}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Put them back."""
+        """Restore the parameters."""
         self._load(state["parameters"])
 
     def _load(self, values: Mapping[str, Array]) -> None:
@@ -87,7 +87,7 @@ def _check_rate_is_constant(point: Hyperparameters) -> None:
 
 
 def _compiled(problem: CountingProblem, point: Hyperparameters) -> Any:
-    """(parameters, batch) -> (parameters, first loss, evaluations of loss and gradient)."""
+    """Compile (parameters, batch) -> (parameters, first loss, loss and gradient evaluations)."""
     search = optax.scale_by_zoom_linesearch(
         max_linesearch_steps=int(point["evaluations"]),
         slope_rtol=point["decrease"],

@@ -1,4 +1,4 @@
-"""Steepest descent under the modular norm: every parameter moves along the dual of its role.
+"""Steepest descent under the modular norm: each parameter is updated by its role's dual map.
 
     M_t = mu M_{t-1} + (1 - mu) G_t
     D_l = argmax_{||T||_l = 1} <M_l, T>
@@ -6,17 +6,18 @@
     eta_t = eta                           size = "fixed"
     eta_t = eta sum_l <M_l, D_l> / s_l    size = "dual_norm", the minimiser of a quadratic bound
 
-The norms ||.||_l and their duals D_l are in `common.dual_maps`: RMS -> RMS for matrices, for
-kernels as matrices (out, in * height * width) (`kernels = "reshaped"`, the thesis's form) or offset
-by offset (`"by_offset"`, the paper's), rows for embeddings, and vectors' own. 1 / s_l is 1 for
-matrices, `embedding_scale` and `vector_scale` for the others.
+The norms ||.||_l and their duals D_l are defined in `common.dual_maps`: RMS -> RMS for matrices;
+for kernels the same, flattened to (out, in * height * width) (`kernels = "reshaped"`, the thesis's
+form) or per kernel offset (`"by_offset"`, the paper's); row norms for embeddings, and separate
+norms for vectors. 1 / s_l is 1 for matrices, `embedding_scale` or `vector_scale` for the others.
 
 Source: Bernstein and Newhouse (2024), "Old optimizer, new norm", Proposition 1 and "Modular
 duality"; Large et al. (2024).
 
-Deviations: the papers have no momentum in the map, their code does. The weights 1 / s_l are
-hyperparameters; Large et al. derive them from masses that the architecture's author assigns.
-Newton-Schulz leaves singular values in [0.65, 1.2]; `polish` iterations bring them to 1.
+Deviations: momentum comes before the dual map, as in the authors' code but not in the papers. The
+weights 1 / s_l are hyperparameters; Large et al. derive them from masses assigned by the
+architecture's author. Newton-Schulz leaves singular values in [0.65, 1.2]; `polish` iterations
+bring them to 1.
 """
 
 from __future__ import annotations
@@ -35,18 +36,18 @@ from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
-"""Each role's step has its widths' scale already."""
+"""None: each role's dual map already scales the step with width."""
 SIZES = ("dual_norm", "fixed")
 
 
 class ModularNorm(GroupwiseOptimizer):
-    """The update above.
+    """Steepest descent under the modular norm; the module docstring states the update.
 
     Args:
-        parameters: which parameters.
-        roles: of each.
-        splits: of each, as in `ParameterSpec`.
-        settings: `lr`, `weight_decay`, `momentum`, `size`, `kernels`, `polish`, `products`,
+        parameters: the parameters to optimise.
+        roles: each parameter's role.
+        splits: each parameter's splits, as in `ParameterSpec`.
+        settings: `lr`, `weight_decay`, `momentum`, `size`, `kernels`, `polish`, `matmul_dtype`,
             `embedding_scale` and `vector_scale`.
     """
 
@@ -65,14 +66,14 @@ class ModularNorm(GroupwiseOptimizer):
         super().__init__([group | {"splits": [list(s) for s in splits]}], settings)
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group."""
+        """Update the parameters of one group."""
         keys = zip(group["params"], group["roles"], group["splits"], strict=True)
         live = [key for key in keys if key[0].grad is not None]
         if not live:
             return
         parameters, roles, splits = zip(*live, strict=True)
         momenta = [self._momentum(parameter, group) for parameter in parameters]
-        options = {name: group[name] for name in ("kernels", "polish", "products")}
+        options = {name: group[name] for name in ("kernels", "polish", "matmul_dtype")}
         steps = duals(momenta, roles, splits, **options)
         scales = [_scale(role, group) for role in roles]
         rate = group["lr"]
@@ -93,15 +94,15 @@ class ModularNorm(GroupwiseOptimizer):
 
 
 def _scale(role: str, group: dict[str, Any]) -> float:
-    """1 / s of a role."""
+    """The weight 1 / s for a role."""
     if Role(role) in MATRICES:
         return 1.0
     return float(group["embedding_scale" if role == Role.EMBEDDING else "vector_scale"])
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """All parameters by their roles, and the schedule."""
-    names = ("weight_decay", "momentum", "size", "kernels", "polish", "products")
+    """Steepest descent on all parameters according to their roles, with its schedule."""
+    names = ("weight_decay", "momentum", "size", "kernels", "polish", "matmul_dtype")
     scales = ("embedding_scale", "vector_scale")
     optimizer = ModularNorm(
         problem.parameters.values(),

@@ -1,4 +1,4 @@
-"""Muon: momentum, orthogonalised, on hidden matrices and kernels; AdamW on everything else.
+"""Muon: orthogonalised momentum on hidden matrices and kernels, AdamW on everything else.
 
     M_t  = beta M_{t-1} + G_t
     M~_t = G_t + beta M_t                     nesterov = "source", Keller Jordan's form
@@ -9,25 +9,25 @@
     X_k  = a X_{k-1} + (b A + c A^2) X_{k-1},   A = X_{k-1} X_{k-1}^T,   k = 1 ... K
     W_{t+1} = (1 - eta lambda) W_t - eta s X_K
 
-with K = `newton_schulz_steps`, (a, b, c) = (3.4445, -4.7750, 2.0315) in every iteration for
-`coefficients = "jordan"` (the source's, K = 5) or, for "polar_express", those that Amsel et al.
-(2025) derive, others in each iteration (K = 4); and for a matrix of r rows and c columns
+with K = `newton_schulz_steps`. (a, b, c) are (3.4445, -4.7750, 2.0315) in every iteration with
+`coefficients = "jordan"` (the source's, K = 5); with "polar_express" they are those of Amsel et al.
+(2025) and differ from iteration to iteration (K = 4). For a matrix with r rows and c columns
 
     s = sqrt(max(1, r / c))      scaling = "source"
-    s = 0.2 sqrt(max(r, c))      scaling = "rms", so that rates carry over from AdamW
+    s = 0.2 sqrt(max(r, c))      scaling = "rms", which lets AdamW's learning rates carry over
     s = 1                        scaling = "thesis"
 
 Source: Jordan et al. (2024), github.com/KellerJordan/Muon; `rms` from Liu et al. (2025).
 
-Deviations: the source averages its momentum, here it is a sum as in the algorithm box; the factor
-1 - beta drops out in the normalisation. The products are in bfloat16 as in the source where the
-hardware has it, else in float32. Four iterations with Polar Express's coefficients take four
-fifths of the work of the source's five and leave singular values nearer to 1; `coefficients` and
-`newton_schulz_steps` give the source's. In float32 wide matrices are iterated on their short side,
-which is the same sequence. The default norm is tighter than the source's: where most of a few
-hundred singular values are alike, one of a hundredth of them would stay under 0.65. Kernels are
-flattened to (out, in * height * width); matrices fused along their output axis are orthogonalised
-one by one.
+Deviations: momentum is a sum, as in the thesis's algorithm box, where the source averages; the
+factor 1 - beta cancels in the normalisation. Products use bfloat16 as in the source where the
+hardware supports it, else float32. Four iterations with the Polar Express coefficients take four
+fifths of the work of the source's five and leave singular values closer to 1; `coefficients` and
+`newton_schulz_steps` restore the source's. In float32 wide matrices are iterated on their short
+dimension, which is mathematically equivalent. The default norm is tighter than the source's, under
+which, if most of a few hundred singular values are about equal, one a hundred times smaller would
+stay below 0.65. Kernels are flattened to (out, in * height * width); matrices fused along their
+output dimension are orthogonalised separately.
 """
 
 from __future__ import annotations
@@ -49,27 +49,27 @@ from submissions.common.optimizers import Combined, GroupwiseOptimizer, TorchPro
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
-"""Matrices get steps of their own scale, the rest AdamW: no one rule fits both."""
+"""No single rule fits both the orthogonalised matrices and the parameters left to AdamW."""
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 NESTEROV = ("none", "source", "thesis")
 SCALINGS = ("rms", "source", "thesis")
 
 
 class Muon(GroupwiseOptimizer):
-    """The update above for parameters of two axes or more.
+    """Muon for parameters with two or more dimensions.
 
     Args:
-        parameters: which parameters.
-        lr: eta.
-        momentum: beta.
-        weight_decay: lambda.
-        nesterov: one of `NESTEROV`.
-        scaling: one of `SCALINGS`.
-        norm: one of `matrix_sign.NORMS`.
-        steps: iterations of Newton-Schulz.
+        parameters: the parameters to optimise.
+        lr: learning rate (eta).
+        momentum: momentum coefficient in [0, 1) (beta).
+        weight_decay: decoupled weight decay coefficient (lambda).
+        nesterov: form of the momentum, one of `NESTEROV`.
+        scaling: scale of the update, one of `SCALINGS`.
+        norm: normalisation before the iteration, one of `matrix_sign.NORMS`.
+        steps: number of Newton-Schulz iterations.
         coefficients: a name in `newton_schulz.COEFFICIENTS`.
-        products: the precision of its products: a dtype's name, or `auto`.
-        splits: for each parameter the sizes of matrices fused along its first axis.
+        matmul_dtype: dtype name for the matrix products, or `auto`.
+        splits: for each parameter, the sizes of matrices fused along its first dimension.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Muon(GroupwiseOptimizer):
         norm: str = "tight",
         steps: int = 4,
         coefficients: str = "polar_express",
-        products: str = "auto",
+        matmul_dtype: str = "auto",
         splits: Sequence[Sequence[int]] | None = None,
     ) -> None:
         parameters = list(parameters)
@@ -103,17 +103,22 @@ class Muon(GroupwiseOptimizer):
             "steps": steps,
             "coefficients": coefficients,
         }
-        defaults |= {"nesterov": nesterov, "scaling": scaling, "products": products, "norm": norm}
+        defaults |= {
+            "nesterov": nesterov,
+            "scaling": scaling,
+            "matmul_dtype": matmul_dtype,
+            "norm": norm,
+        }
         super().__init__([group], defaults)
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group; matrices of one shape are orthogonalised in one call."""
+        """Update one group; matrices of equal shape are orthogonalised in one call."""
         live = [pair for pair in zip(group["params"], group["splits"], strict=True) if _live(pair)]
         parts = [matrices(self._direction(p, group), splits) for p, splits in live]
         flat = [matrix for part in parts for matrix in part]
         if not flat:
             return
-        dtype = product_dtype(flat[0].device, group["products"])
+        dtype = product_dtype(flat[0].device, group["matmul_dtype"])
         names = ("steps", "norm", "coefficients")
         sign = partial(newton_schulz, dtype=dtype, **{name: group[name] for name in names})
         signs = iter(batched(sign, flat))
@@ -141,7 +146,7 @@ def _live(pair: tuple[torch.Tensor, list[int]]) -> bool:
 
 
 def scale(matrix: torch.Tensor, scaling: str) -> float:
-    """The factor s on the update of a matrix (rows, columns)."""
+    """The scale s of the update of a matrix (rows, columns)."""
     rows, columns = matrix.shape
     if scaling == "rms":
         return 0.2 * math.sqrt(max(rows, columns))
@@ -149,7 +154,7 @@ def scale(matrix: torch.Tensor, scaling: str) -> float:
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """Muon on hidden matrices and kernels, AdamW on the rest, and their common schedule."""
+    """Muon on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
     hidden, rest = by_role(problem, ROLES)
     parts: list[Optimizer] = []
     if hidden:
@@ -163,7 +168,7 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
             norm=hyperparameters["norm"],
             steps=hyperparameters["newton_schulz_steps"],
             coefficients=hyperparameters["coefficients"],
-            products=hyperparameters["products"],
+            matmul_dtype=hyperparameters["matmul_dtype"],
             splits=[problem.specs[name].splits for name in hidden],
         )
         parts.append(muon)

@@ -1,9 +1,9 @@
-"""Muon in JAX: optax's Newton-Schulz behind the source's momentum; see `submission.py`.
+"""Muon in JAX: the source's momentum followed by optax's Newton-Schulz; see `submission.py`.
 
-Deviations from `optax.contrib.muon`: its momentum is bias-corrected between the two terms of the
-Nesterov form, the source's is not; it scales matrices as (in, out), here they are (out, in); and it
-gives NAdam to what is no matrix, here that is AdamW. Products are float32 unless `products` names
-another precision. The norm "tight" is optax's "schatten", ||M~ M~^T||_F^(1/2), at any size.
+Deviations from `optax.contrib.muon`: optax bias-corrects the momentum in the Nesterov form, which
+the source does not; it scales matrices as (in, out), here they are (out, in); and it uses NAdam for
+all other parameters, where this uses AdamW. Products are float32 unless `matmul_dtype` says
+otherwise. The norm "tight" is optax's "schatten", ||M~ M~^T||_F^(1/2), at any size.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from submissions.common.newton_schulz import iterations
 from workloads.parameters import ParameterSpec, Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
-"""Matrices get steps of their own scale, the rest AdamW: no one rule fits both."""
+"""No single rule fits both the orthogonalised matrices and the parameters left to AdamW."""
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 PRECONDITIONING: dict[str, Literal["frobenius", "schatten"]] = {
     "frobenius": "frobenius",
@@ -31,7 +31,7 @@ PRECONDITIONING: dict[str, Literal["frobenius", "schatten"]] = {
 
 
 def momentum(beta: float, nesterov: str) -> optax.GradientTransformation:
-    """From gradients to M~, in one of the three forms of `submission.py`."""
+    """Transform gradients into M~, in one of the three forms of `submission.py`."""
 
     def init(params: optax.Params) -> Any:
         return jax.tree.map(jnp.zeros_like, params)
@@ -52,10 +52,10 @@ def momentum(beta: float, nesterov: str) -> optax.GradientTransformation:
 def orthogonalise(
     specs: dict[str, ParameterSpec], hyperparameters: Hyperparameters
 ) -> optax.GradientTransformation:
-    """From M~ to s X_K for a dictionary of parameters (out, ...)."""
+    """Transform M~ into s X_K, for a dictionary of parameters (out, ...)."""
     scaling = hyperparameters["scaling"]
-    dtype = jnp.dtype(hyperparameters["products"].replace("auto", "float32"))
-    # Without its own momentum optax's transformation is the iteration alone; it commutes with
+    dtype = jnp.dtype(hyperparameters["matmul_dtype"].replace("auto", "float32"))
+    # Without momentum optax's transformation is just the iteration, which commutes with
     # transposition, so the layout does not matter here.
     sign = optax.contrib.scale_by_muon(
         ns_coeffs=iterations(
@@ -91,7 +91,7 @@ def _as_matrices(updates: Any) -> Any:
 
 
 def scale(matrix: jax.Array, scaling: str) -> float:
-    """The factor s on the update of a matrix (rows, columns)."""
+    """The scale s of the update of a matrix (rows, columns)."""
     rows, columns = matrix.shape
     if scaling == "rms":
         return 0.2 * math.sqrt(max(rows, columns))
@@ -101,7 +101,7 @@ def scale(matrix: jax.Array, scaling: str) -> float:
 def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
-    """Muon on hidden matrices and kernels, AdamW on the rest, and their common schedule."""
+    """Muon on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
     hidden = {name: spec for name, spec in problem.specs.items() if spec.role in ROLES}
     muon = optax.chain(
         momentum(hyperparameters["momentum"], hyperparameters["nesterov"]),

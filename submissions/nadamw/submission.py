@@ -7,9 +7,9 @@
 
 Source: Dozat (2016) with a constant beta1 and decoupled decay, as in `optax.nadamw`.
 
-Deviations: Dozat's Algorithm 2 has a further beta2 on v^, which no implementation follows.
-`torch.optim.NAdam` follows another method, whose momentum grows with t; AlgoPerf's baseline
-corrects both terms of n_t by 1 - beta1^t, which differs in the first steps only.
+Deviations: Dozat's Algorithm 2 has an extra factor beta2 on v^, which no implementation uses.
+`torch.optim.NAdam` implements a different method, whose momentum grows with t. AlgoPerf's baseline
+corrects both terms of n_t by 1 - beta1^t, which differs only in the first steps.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from submissions.common.vectors import chunks, state_lists
 
 
 class NAdamW(GroupwiseOptimizer):
-    """The update above.
+    """NAdamW; the module docstring states the update.
 
     Args:
-        parameters: which parameters.
-        lr: eta.
-        betas: beta1 and beta2.
-        eps: epsilon.
-        weight_decay: lambda.
+        parameters: the parameters to optimise.
+        lr: learning rate (eta).
+        betas: decay rates of the first and second moments (beta1, beta2).
+        eps: term added to the denominator (epsilon).
+        weight_decay: decoupled weight decay coefficient (lambda).
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class NAdamW(GroupwiseOptimizer):
         super().__init__(parameters, defaults)
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group."""
+        """Update the parameters of one group."""
         rate, (beta1, beta2) = group["lr"], group["betas"]
         for t, parameters in chunks(self.state, group["params"]):
             first, second = state_lists(self.state, parameters, ("first", "second"))
@@ -58,7 +58,7 @@ class NAdamW(GroupwiseOptimizer):
             torch._foreach_lerp_(first, gradients, 1 - beta1)
             torch._foreach_mul_(second, beta2)
             torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
-            # The scalar corrections are moved into the rate: two passes over memory fewer.
+            # Folding the scalar corrections into the learning rate saves two passes over memory.
             ahead, here = beta1 / (1 - beta1 ** (t + 1)), (1 - beta1) / (1 - beta1**t)
             root = (1 - beta2**t) ** 0.5
             direction = torch._foreach_add(gradients, first, alpha=ahead / here)
@@ -69,7 +69,7 @@ class NAdamW(GroupwiseOptimizer):
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """NAdamW on all parameters, and its schedule."""
+    """NAdamW on all parameters, with its schedule."""
     optimizer = NAdamW(
         problem.parameters.values(),
         lr=hyperparameters["learning_rate"],

@@ -12,8 +12,8 @@ from submissions.common import schedules
 def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
-    """NAdamW on all parameters, and its schedule."""
-    del problem  # optax meets the parameters in `init`
+    """NAdamW on all parameters, with its schedule."""
+    del problem  # optax receives the parameters in `init`
     transformation = optax.nadamw(
         hyperparameters["learning_rate"],
         b1=hyperparameters["beta1"],

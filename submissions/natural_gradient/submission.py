@@ -1,21 +1,21 @@
-"""Natural gradient descent: the Fisher information inverted by conjugate gradients.
+"""Natural gradient descent: the inverse Fisher applied by conjugate gradients.
 
     F_t = E_{y ~ p(y|x; w_t)} [grad log p(y|x; w_t) grad log p(y|x; w_t)^T]
     p_t <- (F_t + lambda I)^-1 g_t, by conjugate gradients
     w_{t+1} = w_t - eta_t p_t,   eta_t = min(eta, sqrt(2 kappa / p_t^T F_t p_t))
 
 `fisher` is "exact" (the expectation over labels in closed form, which under cross-entropy is the
-Gauss-Newton matrix), "sampled" (one label drawn for each target) or "empirical" (the data's own
-labels, the thesis's choice in experiments). g_t is the gradient of a batch of `batch_factor` times
-the workload's, F_t that of its first `curvature_share`.
+Gauss-Newton matrix), "sampled" (one label sampled per target) or "empirical" (the training labels,
+as in the thesis's experiments). g_t is the gradient of a batch of `batch_factor` times the
+workload's size, and F_t uses the first `curvature_share` of it.
 
 Sources: Amari (1998); Martens (2020) on the three matrices; Pascanu and Bengio (2014) for solving
 by conjugate gradients.
 
-Deviations: damping, and a bound kappa on p^T F p eta^2 / 2, the divergence between the predictions
-before and after to second order (Schulman et al., 2015): without them the step is defined only
-where F has full rank. The solution is as inexact as `cg_iterations` and the relative residual
-`tolerance` allow.
+Deviations: damping, and a bound kappa on p^T F p eta^2 / 2, the second-order approximation of the
+KL divergence between the predictions before and after the step (Schulman et al., 2015); without
+them the step is defined only where F has full rank. The accuracy of the solution is limited by
+`cg_iterations` and the relative residual `tolerance`.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ FISHERS = ("exact", "sampled", "empirical")
 
 
 class Submission(Method):
-    """Amari's method on mini-batches."""
+    """Natural gradient descent on mini-batches."""
 
     parametrisation_rules = ("kfac",)
 
     def begin(self) -> None:
-        """There is nothing to remember but the parameters."""
+        """Read the damping; there is no state apart from the parameters."""
         if self.point["fisher"] not in FISHERS:
             raise UnknownNameError("fisher", self.point["fisher"], FISHERS)
         self.damping = self._damping()
 
     def move(self, stream: Stream[Tensor]) -> Tensor:
-        """One large batch, one solution, one step."""
+        """Draw one large batch, solve for the direction and take one step."""
         batch = self.large_batch(stream)
         random = fresh_random(self.problem)
         whole = Linearisation(self.problem, batch, random)
@@ -62,7 +62,7 @@ class Submission(Method):
             stop=residual_below(self.point["tolerance"] * float(gradient.norm())),
             iterations=self.point["cg_iterations"],
         )
-        # q = p^T A p / 2 - g^T p, from which p^T A p, and less lambda |p|^2 it is p^T F p.
+        # q = p^T A p / 2 - g^T p gives p^T A p; subtracting lambda |p|^2 leaves p^T F p.
         step = solution.x
         size = 2.0 * (solution.values[-1] + float(gradient @ step)) - float(step @ (damping * step))
         bound = (2.0 * self.point["trust"] / max(size, 1e-30)) ** 0.5
@@ -70,7 +70,7 @@ class Submission(Method):
         return whole.loss
 
     def _damping(self) -> float | Tensor:
-        """lambda, or lambda times each weight's factor where a parametrisation scales it."""
+        """lambda, or a vector of lambda times each weight's factor under a parametrisation."""
         damping: float = self.point["damping"]
         found = scalings(self.problem.specs, self.point)
         if not found:

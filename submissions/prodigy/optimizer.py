@@ -1,4 +1,4 @@
-"""The optimizer of `submission.py`; see there for the update, its source and the deviations."""
+"""The optimizer behind `submission.py`, which states the update, its source and the deviations."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from submissions.common.vectors import kept, state_lists
 
 
 class Prodigy(LearnedRate):
-    """Prodigy, with one estimate for all parameters of a group.
+    """Prodigy, with one distance estimate per parameter group.
 
     Args:
-        parameters: which parameters.
-        lr: eta, 1 times a schedule.
-        betas: beta1 and beta2.
-        eps: epsilon.
-        weight_decay: lambda, decoupled.
-        first_estimate: d_0.
-        coefficient: c.
-        bias_correction: whether eta is corrected for moments that start at zero.
-        safeguard_warmup: whether s leaves eta out.
+        parameters: the parameters to optimise.
+        lr: multiplier on the estimated step size (eta); 1 times the schedule.
+        betas: decay rates of the first and second moments (beta1, beta2).
+        eps: term added to the denominator (epsilon).
+        weight_decay: decoupled weight decay coefficient (lambda).
+        first_estimate: initial distance estimate (d_0).
+        coefficient: scale of the estimate (c).
+        bias_correction: whether eta includes Adam's bias correction.
+        safeguard_warmup: whether s omits eta.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Prodigy(LearnedRate):
         super().__init__(parameters, first_estimate, defaults)
 
     def estimated(self, group: dict[str, Any], parts: Chunks, rate: float) -> bool:
-        """d_{t+1}, from <g_t, w_0 - w_t> and ||s_{t+1}||_1."""
+        """Update d_{t+1} from <g_t, w_0 - w_t> and ||s_{t+1}||_1."""
         (beta1, beta2), d = group["betas"], group["estimate"]
         relative = d / group["first_estimate"]
         weight = relative * (d if group["safeguard_warmup"] else rate)
@@ -58,7 +58,7 @@ class Prodigy(LearnedRate):
         group["estimate"] = max(d, group["coefficient"] * group["numerator"] / size)
         return True
 
-    def way(
+    def displacement(
         self, group: dict[str, Any], parameters: list[torch.Tensor], total: list[torch.Tensor]
     ) -> list[torch.Tensor]:
         """w_0 - w_t."""
@@ -66,7 +66,7 @@ class Prodigy(LearnedRate):
         return list(torch._foreach_sub(kept(self.state, parameters, "start"), parameters))
 
     def move(self, group: dict[str, Any], parameters: list[torch.Tensor], rate: float) -> None:
-        """Decay, then m over sqrt(v)."""
+        """Apply decay, then the step m / sqrt(v)."""
         first, second = state_lists(self.state, parameters, ("first", "second"))
         denominator = torch._foreach_sqrt(second)
         torch._foreach_add_(denominator, group["estimate"] * group["eps"])

@@ -7,13 +7,13 @@
     w_{t+1} = (1 - eta_t d_t lambda) w_t - eta_t d_t m_t / (sqrt(v_t) + d_{t+1} epsilon)
 
 The learning rate eta_t is 1 times the schedule; c scales the estimate. With `bias_correction` eta_t
-is further multiplied by sqrt(1 - beta2^t) / (1 - beta1^t); with `safeguard_warmup` s_t takes d_t
-g_t without eta_t, so that warming up does not inflate the estimate.
+is also multiplied by sqrt(1 - beta2^t) / (1 - beta1^t). With `safeguard_warmup` s_t accumulates
+d_t g_t without eta_t, so that warmup does not inflate the estimate.
 
 Source: Mishchenko and Defazio (2024), Algorithm 4, and their code.
 
-Deviations: as their code, which has d_t / d_0 for scale and d_{t+1} beside epsilon. The estimate is
-read once a step for all parameters.
+Deviations: as in their code, the scale is d_t / d_0 and epsilon is multiplied by d_{t+1}. The
+estimate is read once per step for all parameters.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .optimizer import Prodigy
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """Prodigy on all parameters, and its schedule."""
+    """Prodigy on all parameters, with its schedule."""
     optimizer = Prodigy(
         problem.parameters.values(),
         lr=hyperparameters["learning_rate"],

@@ -1,7 +1,7 @@
 """Prodigy through `optax.contrib`; see `submission.py` for the update.
 
-The schedule's factor is eta_t and stands in the estimate as well as in the step. Optax has the bias
-correction always; a point without it is refused.
+The schedule's factor is eta_t and enters both the estimate and the step. optax always applies the
+bias correction; a point without it is refused.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from submissions.common import schedules
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
-    """Prodigy on all parameters, and its schedule.
+    """Prodigy on all parameters, with its schedule.
 
     Raises:
         HarnessError: `bias_correction` is false.
     """
-    del problem  # optax meets the parameters in `init`
+    del problem  # optax receives the parameters in `init`
     if not hyperparameters["bias_correction"]:
         raise HarnessError(
             "bias_correction is false, and optax's Prodigy corrects",
@@ -46,10 +46,10 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
     def update(
         updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
     ) -> Any:
-        del extra  # a line search's
+        del extra  # only line searches use it
         rate = jnp.asarray(base * factor)
         updates, moved = at_rate(rate).update(updates, state, params)
-        # At a rate of zero nothing can be estimated: 0 / 0 would stay in the state for good.
+        # At a learning rate of zero the estimate is 0 / 0, and the NaN would stay in the state.
         updates = jax.tree.map(lambda change: jnp.where(rate > 0.0, change, 0.0), updates)
         return updates, jax.tree.map(lambda n, o: jnp.where(rate > 0.0, n, o), moved, state)
 

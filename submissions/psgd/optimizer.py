@@ -1,4 +1,4 @@
-"""The optimizer of `submission.py`; see there for the update, its source and the deviations."""
+"""The optimizer behind `submission.py`, which states the update, its source and the deviations."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Psgd(GroupwiseOptimizer):
     """PSGD with Kronecker factors, for parameters of any shape.
 
     Args:
-        parameters: which parameters.
+        parameters: the parameters to optimise.
         settings: `lr`, `weight_decay`, `momentum`, `preconditioner_rate` (mu), `damping`,
-            `update_every` (T), `burst`, `clip`, `max_side` and `products`.
+            `update_every` (T), `burst`, `clip`, `max_dim` and `matmul_dtype`.
     """
 
     def __init__(self, parameters: Iterable[torch.Tensor], **settings: Any) -> None:
         super().__init__(parameters, settings | {"step": 0})
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group."""
+        """Update the parameters of one group."""
         live = [parameter for parameter in group["params"] if parameter.grad is not None]
         for parameter in live:
             state = self._state(parameter, group)
@@ -65,8 +65,8 @@ class Psgd(GroupwiseOptimizer):
             state["momentum"] = torch.zeros_like(parameter)
             shape = parameter.flatten(1).shape if parameter.ndim > 1 else (1, parameter.numel())
             for side, size in zip(SIDES, shape, strict=True):
-                # A vector's entries are scaled one by one, as is a side too long to rotate.
-                dense = size <= group["max_side"] and parameter.ndim > 1
+                # Vectors and dimensions above max_dim get diagonal factors.
+                dense = size <= group["max_dim"] and parameter.ndim > 1
                 factor = torch.eye(size) if dense else torch.ones(size)
                 state[side] = factor.to(parameter)
                 state[f"{side}_p"] = state[side].clone()
@@ -76,7 +76,7 @@ class Psgd(GroupwiseOptimizer):
 
 def _precondition(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
     """P_L X P_R."""
-    dtype = product_dtype(matrix.device, group["products"])
+    dtype = product_dtype(matrix.device, group["matmul_dtype"])
     left: torch.Tensor = state["left_p"].to(dtype)
     right: torch.Tensor = state["right_p"].to(dtype)
     x: torch.Tensor = matrix.to(dtype)
@@ -86,7 +86,7 @@ def _precondition(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> 
 
 
 def _fit(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> None:
-    """One step of both factors towards those that whiten the momentum."""
+    """Take one step of both factors towards whitening the momentum."""
     state["fits"] += 1
     rate = max(group["preconditioner_rate"], FIRST_RATE / state["fits"])
     x = _precondition(state, matrix, group)
@@ -98,7 +98,7 @@ def _fit(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> None:
             _fit_dense(state, side, (of_side, other, noise), rate, group)
         else:
             _fit_diagonal(state, side, (of_side, other, noise), rate)
-    dtype = product_dtype(matrix.device, group["products"])
+    dtype = product_dtype(matrix.device, group["matmul_dtype"])
     if state["fits"] % BALANCE_EVERY == 0:
         _balance(state)
     for side in SIDES:
@@ -108,7 +108,7 @@ def _fit(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> None:
 
 
 Sample = tuple[torch.Tensor, int, torch.Tensor]
-"""The whitened momentum seen from a side, the other side's length, the other's damping."""
+"""The whitened momentum with this dimension first; the other dimension's length and damping."""
 
 
 def _fit_dense(state: State, side: str, sample: Sample, rate: float, group: dict[str, Any]) -> None:
@@ -130,15 +130,15 @@ def _fit_diagonal(state: State, side: str, sample: Sample, rate: float) -> None:
 
 
 def _raise_bound(state: State, side: str, now: torch.Tensor) -> torch.Tensor:
-    """A smooth bound on the gradient's Lipschitz constant, never below the present one."""
+    """Update the running bound on the gradient's Lipschitz constant, never below `now`."""
     bound: torch.Tensor = state[f"{side}_bound"]
     return bound.lerp_(now, 1 - BOUND_BETA).clamp_(min=now)
 
 
 def _make_symmetric(factor: torch.Tensor, group: dict[str, Any]) -> None:
-    """Rotate Q towards the symmetric matrix with the same Q^T Q, by one step of ascent of tr R Q.
+    """Rotate Q towards the symmetric matrix with the same Q^T Q, by one ascent step on tr R Q.
 
-    The rotation exp(a S), S skew, is taken to second order.
+    The rotation exp(a S), S skew-symmetric, is expanded to second order.
     """
     skew = factor.mT - factor
     skew /= _norm(skew, symmetric=False).clamp_(min=torch.finfo(skew.dtype).tiny ** 0.5)
@@ -150,7 +150,7 @@ def _make_symmetric(factor: torch.Tensor, group: dict[str, Any]) -> None:
 
 
 def _norm(matrix: torch.Tensor, *, symmetric: bool = True) -> torch.Tensor:
-    """An estimate from below of the largest singular value: power steps from the longest row."""
+    """Lower bound on the largest singular value, by power iteration from the longest row."""
     row: torch.Tensor = matrix[matrix.square().sum(1).argmax()]
     tiny = torch.finfo(matrix.dtype).tiny ** 0.5
     for _ in range(2):
@@ -161,14 +161,14 @@ def _norm(matrix: torch.Tensor, *, symmetric: bool = True) -> torch.Tensor:
 
 
 def _balance(state: State) -> None:
-    """Give both factors the same largest entry; their product stays."""
+    """Rescale both factors to the same largest entry, keeping their product."""
     ratio = (state["right"].abs().max() / state["left"].abs().max()).sqrt()
     state["left"].mul_(ratio)
     state["right"].div_(ratio)
 
 
 def _product(a: torch.Tensor, b: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-    dtype = product_dtype(a.device, group["products"])
+    dtype = product_dtype(a.device, group["matmul_dtype"])
     return (a.to(dtype) @ b.to(dtype)).to(a.dtype)
 
 

@@ -1,4 +1,4 @@
-"""RMSProp: each entry's rate is scaled by a moving average of its squared gradients.
+"""RMSProp: gradients divided by the root of a moving average of their squares.
 
     v_t = beta v_{t-1} + (1 - beta) g_t^2
     u_t = rho u_{t-1} + g_t / (sqrt(v_t) + epsilon)
@@ -7,8 +7,8 @@
 Source: Tieleman and Hinton (2012), as in `torch.optim.RMSprop`, with its momentum rho.
 
 Deviations: the lecture has neither momentum nor epsilon; rho = 0 gives its update. v_t is not
-corrected for its start at zero, so the first steps are 1 / sqrt(1 - beta) times longer than
-later ones: warmup takes care of them. Weight decay is coupled.
+bias-corrected, so the first steps are 1 / sqrt(1 - beta) times longer than later ones; warmup
+compensates. Weight decay is coupled.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from submissions.common.optimizers import TorchProblem
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """RMSProp on all parameters, and its schedule."""
+    """RMSProp on all parameters, with its schedule."""
     optimizer = RMSprop(
         list(problem.parameters.values()),
         lr=hyperparameters["learning_rate"],

@@ -1,4 +1,4 @@
-"""Schedule-free AdamW: an average of the iterates in place of a falling learning rate.
+"""Schedule-free AdamW: iterate averaging in place of a decaying learning rate.
 
     g_t = gradient at y_t
     v_t = beta2 v_{t-1} + (1 - beta2) g_t^2,   n_t = g_t / (sqrt(v_t / (1 - beta2^t)) + epsilon)
@@ -6,12 +6,13 @@
     x_{t+1} = (1 - c_{t+1}) x_t + c_{t+1} z_{t+1},   c_{t+1} = m_t^2 / sum_{i <= t} m_i^2
     y_{t+1} = beta1 x_{t+1} + (1 - beta1) z_{t+1}
 
-with m_t the largest rate so far. The parameters hold y during training; x is what is evaluated.
+with m_t the largest learning rate so far. Parameters hold y during training; x is evaluated.
 
 Source: Defazio et al. (2024), Algorithm 1, with the weights and the bias correction of their code.
 
-Deviations: none in the sequence. The rate warms up by share of the horizon, not by steps. Taking x
-for an evaluation leaves y as it was to the last bit; the source goes to x and back, which rounds.
+Deviations: none in the iterates. Warmup is a fraction of the horizon instead of a number of steps.
+Switching to x for an evaluation preserves y bit for bit; the source converts to x and back, which
+introduces rounding errors.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ from submissions.common.vectors import state_lists
 
 
 class ScheduleFreeAdamW(ScheduleFree):
-    """The update above.
+    """Schedule-free AdamW; the module docstring states the update.
 
     Args:
-        parameters: which parameters.
-        lr: eta.
-        betas: beta1 and beta2.
-        eps: epsilon.
-        weight_decay: lambda.
+        parameters: the parameters to optimise.
+        lr: learning rate (eta).
+        betas: interpolation weight and decay rate of the second moment (beta1, beta2).
+        eps: term added to the denominator (epsilon).
+        weight_decay: decoupled weight decay coefficient (lambda).
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class ScheduleFreeAdamW(ScheduleFree):
         super().__init__(parameters, betas[0], defaults)
 
     def directions(self, ys: list[torch.Tensor], t: int, group: dict[str, Any]) -> Directions:
-        """n_t: gradients over the root of their corrected second moments."""
+        """n_t: gradients over the root of their bias-corrected second moments."""
         beta2 = group["beta2"]
         (second,) = state_lists(self.state, ys, ("second",))
         gradients = [y.grad for y in ys if y.grad is not None]
@@ -66,7 +67,7 @@ class ScheduleFreeAdamW(ScheduleFree):
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """Schedule-free AdamW on all parameters; its schedule only warms up."""
+    """Schedule-free AdamW on all parameters; its schedule is warmup only."""
     optimizer = ScheduleFreeAdamW(
         problem.parameters.values(),
         lr=hyperparameters["learning_rate"],

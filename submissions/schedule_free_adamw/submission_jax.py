@@ -1,6 +1,6 @@
 """Schedule-free AdamW through `optax.contrib`; see `submission.py` for the update.
 
-The schedule's factor, which warms up, is part of the rate that weights the average.
+The averaging weights use the scheduled learning rate, warmup included.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from submissions.common import schedules
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
-    """Schedule-free AdamW on all parameters; what is evaluated is its average x."""
-    del problem  # optax meets the parameters in `init`
+    """Schedule-free AdamW on all parameters; the average x is evaluated."""
+    del problem  # optax receives the parameters in `init`
 
     def at_rate(rate: Any) -> optax.GradientTransformationExtraArgs:
         return optax.contrib.schedule_free_adamw(
@@ -32,7 +32,7 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
     def update(
         updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
     ) -> Any:
-        del extra  # a line search's
+        del extra  # only line searches use it
         return at_rate(base * factor).update(updates, state, params)
 
     return Built(

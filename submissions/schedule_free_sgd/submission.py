@@ -1,16 +1,16 @@
-"""Schedule-free SGD: an average of the iterates in place of a falling learning rate.
+"""Schedule-free SGD: iterate averaging in place of a decaying learning rate.
 
     z_{t+1} = z_t - eta_t (g_t + lambda y_t),   g_t the gradient at y_t
     x_{t+1} = (1 - c_{t+1}) x_t + c_{t+1} z_{t+1},   c_{t+1} = m_t^2 / sum_{i <= t} m_i^2
     y_{t+1} = beta x_{t+1} + (1 - beta) z_{t+1}
 
-with m_t the largest rate so far. The parameters hold y during training; x is what is evaluated.
-With beta = 1 gradients are taken at the average itself (primal averaging); beta to 0 is Polyak's
-average of plain SGD.
+with m_t the largest learning rate so far. Parameters hold y during training; x is evaluated.
+With beta = 1 gradients are taken at the average itself (primal averaging); as beta tends to 0 this
+becomes Polyak averaging of plain SGD.
 
 Source: Defazio et al. (2024), equations 3 to 5, with the weights of their code.
 
-Deviations: as in `submissions.schedule_free_adamw`. beta = 0 is refused, as x is not stored.
+Deviations: as in `submissions.schedule_free_adamw`. beta = 0 is refused because x is not stored.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from submissions.common.schedule_free import Directions, ScheduleFree
 
 
 class ScheduleFreeSgd(ScheduleFree):
-    """The update above.
+    """Schedule-free SGD; the module docstring states the update.
 
     Args:
-        parameters: which parameters.
-        lr: eta.
-        momentum: beta.
-        weight_decay: lambda.
+        parameters: the parameters to optimise.
+        lr: learning rate (eta).
+        momentum: interpolation weight in (0, 1] (beta).
+        weight_decay: weight decay coefficient (lambda).
     """
 
     def __init__(
@@ -53,5 +53,5 @@ class ScheduleFreeSgd(ScheduleFree):
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """Schedule-free SGD on all parameters; its schedule only warms up."""
+    """Schedule-free SGD on all parameters; its schedule is warmup only."""
     return with_momentum(ScheduleFreeSgd, problem, hyperparameters)

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent with momentum: heavy ball, or Nesterov's form.
+"""Stochastic gradient descent with momentum: heavy ball or Nesterov.
 
     u_{t+1} = rho u_t - (g_t + lambda w_t)
     w_{t+1} = w_t + eta u_{t+1}                                        heavy ball
@@ -6,11 +6,11 @@
 
 Sources: Polyak (1964); Nesterov (1983) in the form of Sutskever et al. (2013), as in `torch.optim`.
 
-Deviations: Polyak's equation has the step on the gradient alone, so with a schedule its past steps
-keep their own rates; here the velocity is a sum of gradients and the current rate scales all of it.
-Nesterov's iterate here is the look-ahead point w_t + eta rho u_t itself, at which the gradient is
-taken: the same sequence under a change of variables while eta and rho are constant. Weight decay
-is coupled (an l2 penalty), on every parameter.
+Deviations: in Polyak's equation the learning rate multiplies only the gradient, so under a schedule
+past steps keep their own rates; here the velocity is a sum of gradients and the current rate scales
+all of it. Nesterov's iterate here is the look-ahead point w_t + eta rho u_t, at which the gradient
+is taken: the same iterates up to a change of variables while eta and rho are constant. Weight decay
+is coupled (an l2 penalty) and applies to every parameter.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from submissions.common.optimizers import TorchProblem, is_fused
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """SGD with momentum on all parameters, and its schedule."""
+    """SGD with momentum on all parameters, with its schedule."""
     parameters = list(problem.parameters.values())
     optimizer = SGD(
         parameters,
@@ -35,7 +35,7 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         fused=is_fused(parameters),
     )
     if hyperparameters["momentum"] != 0.0:
-        # Those that torch would make at the first gradients; its fused step wants all at once.
+        # Torch creates these buffers at the first step, but its fused kernel needs all of them.
         for value in parameters:
             optimizer.state[value]["momentum_buffer"] = torch.zeros_like(value)
     return optimizer, schedules.from_hyperparameters(hyperparameters)

@@ -12,8 +12,8 @@ from submissions.common import schedules
 def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
-    """SGD with momentum on all parameters, and its schedule."""
-    del problem  # optax meets the parameters in `init`
+    """SGD with momentum on all parameters, with its schedule."""
+    del problem  # optax receives the parameters in `init`
     transformation = optax.chain(
         optax.add_decayed_weights(hyperparameters["weight_decay"]),
         optax.sgd(

@@ -1,4 +1,4 @@
-"""The optimizer of `submission.py`; see there for the update, its source and the deviations."""
+"""The optimizer behind `submission.py`, which states the update, its source and the deviations."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ ROOTS = {"eigen": inverse_root, "newton": coupled_newton}
 
 
 class Shampoo(GroupwiseOptimizer):
-    """Shampoo for parameters of two axes or more.
+    """Shampoo for parameters with two or more dimensions.
 
     Args:
-        parameters: which parameters.
-        lr: eta.
-        weight_decay: lambda_w, decoupled.
-        beta1: the momentum's.
-        beta2: the factors'; 1 sums.
-        power: p.
-        damping: lambda, relative to the largest eigenvalue.
-        refresh_every: T_prec.
-        start: the first step at which roots are computed.
-        max_side: a longer side has the identity as its factor.
-        block_side: matrices are cut into blocks of sides no longer than this; 0 for none.
-        graft: one of `GRAFTS`.
-        graft_beta2: the second moment's, for `adam`.
-        epsilon: of `adam`.
-        products: the precision of products with roots: a dtype's name, or `auto`.
-        roots: a name in `ROOTS`.
+        parameters: the parameters to optimise.
+        lr: learning rate (eta).
+        weight_decay: decoupled weight decay coefficient (lambda_w).
+        beta1: decay rate of the momentum.
+        beta2: decay rate of the factors; 1 sums instead.
+        power: exponent of the inverse roots (p).
+        damping: damping relative to the largest eigenvalue (lambda).
+        refresh_every: steps between refreshes of a root (T_prec).
+        start: first step at which roots are computed.
+        max_dim: longest dimension with a factor; longer ones use the identity.
+        block_side: largest block dimension, or 0 to leave matrices whole.
+        graft: method whose step size is used, one of `GRAFTS`.
+        graft_beta2: decay rate of the second moment for the graft `adam`.
+        epsilon: term added to the denominator for the graft `adam`.
+        matmul_dtype: dtype name for products with roots, or `auto`.
+        roots: algorithm for the roots, a name in `ROOTS`.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class Shampoo(GroupwiseOptimizer):
         damping: float = 1e-6,
         refresh_every: int = 10,
         start: int = 1,
-        max_side: int = 2048,
+        max_dim: int = 2048,
         block_side: int = 0,
         graft: str = "adam",
         graft_beta2: float = 0.99,
         epsilon: float = 1e-8,
-        products: str = "auto",
+        matmul_dtype: str = "auto",
         roots: str = "eigen",
     ) -> None:
         if graft not in GRAFTS:
@@ -71,13 +71,13 @@ class Shampoo(GroupwiseOptimizer):
             "beta2": beta2,
         }
         defaults |= {"power": power, "damping": damping, "refresh_every": refresh_every}
-        defaults |= {"start": start, "max_side": max_side, "graft": graft, "step": 0}
-        defaults |= {"graft_beta2": graft_beta2, "epsilon": epsilon, "products": products}
+        defaults |= {"start": start, "max_dim": max_dim, "graft": graft, "step": 0}
+        defaults |= {"graft_beta2": graft_beta2, "epsilon": epsilon, "matmul_dtype": matmul_dtype}
         defaults |= {"block_side": block_side, "roots": roots}
         super().__init__(parameters, defaults)
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group."""
+        """Update the parameters of one group."""
         group["step"] += 1
         live = [parameter for parameter in group["params"] if parameter.grad is not None]
         for parameter in live:
@@ -99,12 +99,12 @@ class Shampoo(GroupwiseOptimizer):
             state["blocks"] = []
             for block in blocks(matrix, group["block_side"]):
                 state["blocks"].append({})
-                start_factors(state["blocks"][-1], block, group["max_side"])
+                start_factors(state["blocks"][-1], block, group["max_dim"])
         state["step"] += 1
         return state
 
     def _refresh(self, live: list[torch.Tensor], group: dict[str, Any]) -> None:
-        """Recompute the roots that are due: factor j of n at steps start + j T / n modulo T."""
+        """Recompute the roots due: factor j of n at steps start + j T / n modulo T."""
         factors = [
             (block, side)
             for parameter in live
@@ -117,12 +117,12 @@ class Shampoo(GroupwiseOptimizer):
             both = "left" in block and "right" in block
             power = group["power"] if both else 2 * group["power"]
             root = ROOTS[group["roots"]](block[side], power, group["damping"])
-            # Nothing but products reads it, so that it is kept in their precision.
-            block[f"{side}_root"] = root.to(product_dtype(root.device, group["products"]))
+            # Only products read the root, so it is stored in their precision.
+            block[f"{side}_root"] = root.to(product_dtype(root.device, group["matmul_dtype"]))
 
 
 def blocks(matrix: torch.Tensor, side: int) -> list[torch.Tensor]:
-    """A matrix cut into views with sides no longer than `side`, row by row; whole for 0."""
+    """Split a matrix into views with dimensions of at most `side`, in row order; 0 for no split."""
     if side == 0:
         return [matrix]
     return [block for rows in matrix.split(side) for block in rows.split(side, 1)]
@@ -141,7 +141,7 @@ def _accumulate(state: State, parameter: torch.Tensor, group: dict[str, Any]) ->
 
 
 def _direction(state: State, group: dict[str, Any]) -> torch.Tensor:
-    """The step of a parameter as a matrix: the grafted one, overwritten block by block."""
+    """The step as a matrix: the graft's step, overwritten block by block."""
     correction = 1 - group["beta1"] ** state["step"]
     step = _graft(state, correction, group)
     cut = (blocks(m, group["block_side"]) for m in (step, state["momentum"].flatten(1)))
@@ -154,28 +154,28 @@ def _direction(state: State, group: dict[str, Any]) -> torch.Tensor:
         if group["graft"] == "none":
             part.div_(correction)
         else:
-            # of the grafted size, so that the momentum needs no correction
+            # rescaled to the graft's norm, so the momentum needs no bias correction
             norm = torch.linalg.vector_norm(part).clamp_(min=torch.finfo(part.dtype).tiny)
             part.mul_(size / norm)
     return step
 
 
 def _graft(state: State, correction: float, group: dict[str, Any]) -> torch.Tensor:
-    """Q_t; M^_t for `none`."""
+    """Q_t, or M^_t for the graft `none`."""
     momentum: torch.Tensor = state["momentum"].flatten(1)
     if group["graft"] != "adam":
         return momentum / correction
     second = 1 - group["graft_beta2"] ** state["step"]
-    # M^ / (sqrt(v^) + epsilon) with both corrections in the denominator, for one pass less
+    # M^ / (sqrt(v^) + epsilon) with both corrections in the denominator saves one pass
     root = state["second"].sqrt().mul_(correction / second**0.5)
     return torch.div(momentum, root.add_(correction * group["epsilon"]), out=root)
 
 
 def _between_roots(block: State, momentum: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-    step: torch.Tensor = momentum.to(product_dtype(momentum.device, group["products"]))
+    step: torch.Tensor = momentum.to(product_dtype(momentum.device, group["matmul_dtype"]))
     for side in SIDES:
         if side in block:
-            # a root that was saved and loaded is of the parameter's precision
+            # a root loaded from a checkpoint has the parameter's precision
             root: torch.Tensor = block[f"{side}_root"].to(step.dtype)
             step = root @ step if side == "left" else step @ root
     return step

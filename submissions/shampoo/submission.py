@@ -1,4 +1,4 @@
-"""Shampoo: gradients between the inverse roots of their own row and column second moments.
+"""Shampoo: gradients preconditioned by inverse roots of their row and column second moments.
 
     L_t = beta2 L_{t-1} + (1 - beta2) G_t G_t^T,   R_t = beta2 R_{t-1} + (1 - beta2) G_t^T G_t
     every T_prec steps:  L~ = (L_t + lambda I)^-p,   R~ = (R_t + lambda I)^-p,   p = 1/4
@@ -6,21 +6,21 @@
     P_t = L~ M^_t R~,   Q_t = the grafted method's direction
     W_{t+1} = (1 - eta lambda_w) W_t - eta P_t ||Q_t||_F / ||P_t||_F
 
-Q_t is `adam`'s M^_t / (sqrt(v^_t) + epsilon), `sgd`'s M^_t, or with `none` P_t is taken as it is.
-Until a parameter has its first roots, at `start` or soon after it, its step is Q_t (M^_t for
-`none`). Parameters of one axis get AdamW.
+Q_t is M^_t / (sqrt(v^_t) + epsilon) for the graft `adam` and M^_t for `sgd`; with `none` P_t is not
+rescaled. Until a parameter has its first roots, at `start` or soon after, its step is Q_t (M^_t for
+`none`). One-dimensional parameters use AdamW.
 
-Sources: Gupta et al. (2018); the averages, grafting, delay and momentum of Shi et al. (2023).
+Sources: Gupta et al. (2018); averages, grafting, delayed start and momentum of Shi et al. (2023).
 
-Deviations: lambda is relative to the factor's largest eigenvalue, as in Anil et al. (2020). A side
-longer than `max_side` has the identity as its factor, and the other side's power is then 2 p, as
-for a tensor of order one. Roots are refreshed one factor at a time, spread over the T_prec steps,
-so that no step pays for all; they come from an eigendecomposition, or with `roots = "newton"` from
-Anil et al.'s coupled Newton iteration, for 1 / p an integer. beta2 = 0 keeps only the last
-gradient; beta2 = 1 sums, as in the first paper. Products with roots are in bfloat16 where the
-hardware has it. Kernels are flattened to (out, in * height * width); nothing is merged. With
-`block_side` matrices are cut into blocks, each with its own factors and grafting, as in Shi et al.;
-the default takes them whole.
+Deviations: lambda is relative to the factor's largest eigenvalue, as in Anil et al. (2020). A
+dimension longer than `max_dim` has the identity as its factor, and the other dimension then uses
+the power 2 p, as for a tensor of order one. Roots are refreshed one factor at a time, spread over
+the T_prec steps, so that no single step bears the whole cost; they come from an eigendecomposition,
+or with `roots = "newton"` and 1 / p an integer from the coupled Newton iteration of Anil et al.
+beta2 = 0 keeps only the last gradient; beta2 = 1 sums, as in Gupta et al. Products with roots use
+bfloat16 where the hardware supports it. Kernels are flattened to (out, in * height * width);
+dimensions are not merged. With `block_side` matrices are split into blocks with their own factors
+and grafting, as in Shi et al.; by default they are left whole.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT, Role.EMBEDDING)
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """Shampoo on matrices and kernels, AdamW on the rest, and their common schedule."""
+    """Shampoo on matrices and kernels, AdamW on the rest, with their shared schedule."""
     matrices, rest = by_role(problem, ROLES)
     parts: list[Optimizer] = []
     if matrices:
@@ -56,6 +56,6 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
 def _settings(hyperparameters: Hyperparameters) -> dict[str, Any]:
     same = (
         "weight_decay", "beta1", "beta2", "power", "damping", "refresh_every", "start",
-        "max_side", "block_side", "graft", "graft_beta2", "epsilon", "products", "roots",
+        "max_dim", "block_side", "graft", "graft_beta2", "epsilon", "matmul_dtype", "roots",
     )  # fmt: skip
     return {"lr": hyperparameters["learning_rate"]} | {n: hyperparameters[n] for n in same}

@@ -1,8 +1,8 @@
 """Shampoo in JAX, as an optax transformation; see `submission.py` for the update.
 
-Deviations from there: products with roots are in float32, matrices are taken whole (`block_side`
-must be 0), and roots come from eigendecompositions (`roots` must be "eigen"), under `lax.cond`, so
-that a step pays only for those due.
+Deviations from `submission.py`: products with roots use float32, matrices are not split into blocks
+(`block_side` must be 0), and roots come from eigendecompositions (`roots` must be "eigen"), each
+under `lax.cond`, so that a step computes only the roots due.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ GRAFTS = ("adam", "none", "sgd")
 SIDES = ("left", "right")
 Entry = dict[str, jax.Array]
 TINY = 1.1754944e-38
-"""The least normal number of float32."""
+"""The smallest normal float32."""
 
 
 class ShampooState(NamedTuple):
-    """Steps made, and by parameter: momentum, second moment, factors and their roots."""
+    """Step count, and for each parameter its momentum, second moment, factors and roots."""
 
     step: jax.Array
     entries: dict[str, Entry]
 
 
 def shampoo(names: Collection[str], point: Hyperparameters) -> optax.GradientTransformation:
-    """P_t, grafted: from gradients of a dictionary of (out, ...) arrays.
+    """Transform gradients, a dictionary of (out, ...) arrays, into the grafted P_t.
 
     Args:
-        names: which of the dictionary's arrays; others pass as they are.
-        point: `beta1`, `beta2`, `power`, `damping`, `refresh_every`, `start`, `max_side`, `graft`,
+        names: keys of the arrays to transform; the others pass through unchanged.
+        point: `beta1`, `beta2`, `power`, `damping`, `refresh_every`, `start`, `max_dim`, `graft`,
             `graft_beta2` and `epsilon`.
 
     Raises:
-        HarnessError: the graft is not known, or blocks or Newton's roots are asked for.
+        HarnessError: the graft is unknown, or blocks or Newton roots are requested.
     """
     if point["graft"] not in GRAFTS:
         raise UnknownNameError("graft", point["graft"], GRAFTS)
@@ -83,7 +83,7 @@ def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
     matrix = jnp.zeros_like(parameter.reshape(parameter.shape[0], -1))
     entry = {"momentum": matrix, "second": matrix}
     for side, size in zip(SIDES, matrix.shape, strict=True):
-        if size <= point["max_side"]:
+        if size <= point["max_dim"]:
             entry[side] = jnp.zeros((size, size), matrix.dtype)
             entry[f"{side}_root"] = jnp.eye(size, dtype=matrix.dtype)
     return entry
@@ -112,7 +112,7 @@ def _refreshed(entry: Entry, side: str, due: jax.Array, point: Hyperparameters) 
 
 
 def _inverse_root(matrix: jax.Array, power: float, damping: float) -> jax.Array:
-    """(A + lambda ||A||_2 I)^-p, as `common.inverse_roots`."""
+    """(A + lambda ||A||_2 I)^-p, as in `common.inverse_roots`."""
     values, vectors = jnp.linalg.eigh(matrix)
     largest = jnp.maximum(values[-1], TINY**0.5)
     damped = jnp.maximum(values, 0.0) + damping * largest
@@ -142,7 +142,7 @@ def _direction(
 def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
-    """Shampoo on matrices and kernels, AdamW on the rest, and their common schedule."""
+    """Shampoo on matrices and kernels, AdamW on the rest, with their shared schedule."""
     kinds = {n: "matrix" if s.role in ROLES else "rest" for n, s in problem.specs.items()}
     rate, decay = hyperparameters["learning_rate"], hyperparameters["weight_decay"]
     matrices = optax.chain(

@@ -1,12 +1,12 @@
-"""SignSGD with momentum: every entry moves by the learning rate, whichever way momentum points.
+"""SignSGD with momentum: every coordinate moves by the learning rate in the momentum's direction.
 
     m_t = beta m_{t-1} + (1 - beta) g_t
     w_{t+1} = (1 - eta lambda) w_t - eta sign(m_t)
 
-Source: Bernstein et al. (2018), Algorithm 2 ("Signum"). The thesis writes sign(m^_t): correcting
-m_t by 1 - beta^t changes no sign.
+Source: Bernstein et al. (2018), Algorithm 2 ("Signum"). The thesis writes sign(m^_t); the bias
+correction 1 - beta^t changes no sign.
 
-Deviations: weight decay is decoupled. The source's majority vote is for several workers.
+Deviations: weight decay is decoupled. The source's majority vote, for several workers, is omitted.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from submissions.common.vectors import chunks, state_lists
 
 
 class SignSgd(MomentumMethod):
-    """The update above.
+    """SignSGD with momentum; the module docstring states the update.
 
     Args:
-        parameters: which parameters.
-        lr: eta.
-        momentum: beta.
-        weight_decay: lambda.
+        parameters: the parameters to optimise.
+        lr: learning rate (eta).
+        momentum: decay rate of the momentum in [0, 1) (beta).
+        weight_decay: decoupled weight decay coefficient (lambda).
     """
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group."""
+        """Update the parameters of one group."""
         rate, decay = group["lr"], group["weight_decay"]
         for _, parameters in chunks(self.state, group["params"]):
             (momentum,) = state_lists(self.state, parameters, ("momentum",))
@@ -44,5 +44,5 @@ class SignSgd(MomentumMethod):
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """SignSGD on all parameters, and its schedule."""
+    """SignSGD on all parameters, with its schedule."""
     return with_momentum(SignSgd, problem, hyperparameters)

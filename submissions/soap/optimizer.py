@@ -1,4 +1,4 @@
-"""The optimizer of `submission.py`; see there for the update, its source and the deviations."""
+"""The optimizer behind `submission.py`, which states the update, its source and the deviations."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from submissions.common.two_sided import SIDES, State, accumulate, start_factors
 
 
 class Soap(GroupwiseOptimizer):
-    """SOAP for parameters of two axes or more.
+    """SOAP for parameters with two or more dimensions.
 
     Args:
-        parameters: which parameters.
-        lr: eta.
-        weight_decay: lambda, decoupled.
-        betas: beta1 and beta2.
-        factor_beta: beta_s, the factors' decay.
-        eps: epsilon.
-        refresh_every: T_prec.
-        max_side: a longer side keeps the identity as its basis.
-        products: the precision of projections: a dtype's name, or `auto`.
+        parameters: the parameters to optimise.
+        lr: learning rate (eta).
+        weight_decay: decoupled weight decay coefficient (lambda).
+        betas: decay rates of the first and second moments (beta1, beta2).
+        factor_beta: decay rate of the factors (beta_s).
+        eps: term added to the denominator (epsilon).
+        refresh_every: steps between refreshes of a basis (T_prec).
+        max_dim: longest dimension with a basis; longer ones keep the identity.
+        matmul_dtype: dtype name for the projections, or `auto`.
     """
 
     def __init__(
@@ -40,16 +40,16 @@ class Soap(GroupwiseOptimizer):
         factor_beta: float = 0.95,
         eps: float = 1e-8,
         refresh_every: int = 10,
-        max_side: int = 2048,
-        products: str = "auto",
+        max_dim: int = 2048,
+        matmul_dtype: str = "auto",
     ) -> None:
         defaults: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, "betas": betas}
         defaults |= {"factor_beta": factor_beta, "eps": eps, "refresh_every": refresh_every}
-        defaults |= {"max_side": max_side, "products": products, "step": 0}
+        defaults |= {"max_dim": max_dim, "matmul_dtype": matmul_dtype, "step": 0}
         super().__init__(parameters, defaults)
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group; a parameter's first gradient only gives it its bases."""
+        """Update one group; a parameter's first gradient only initialises its bases."""
         for parameter in group["params"]:
             if parameter.grad is None:
                 continue
@@ -64,7 +64,7 @@ class Soap(GroupwiseOptimizer):
         group["step"] += 1
 
     def _refresh(self, group: dict[str, Any]) -> None:
-        """Turn the bases that are due: side j of n at steps j T / n modulo T, from the first."""
+        """Refresh the bases due: factor j of n at steps j T / n modulo T, from the first on."""
         states = [self.state[p] for p in group["params"] if p in self.state]
         sides = [(state, side) for state in states for side in SIDES if side in state]
         for state, side in due(sides, group["step"], group["refresh_every"]):
@@ -76,7 +76,7 @@ def _initialise(state: State, gradient: torch.Tensor, group: dict[str, Any]) -> 
     state["step"] = 0
     state["momentum"] = torch.zeros_like(gradient)
     state["second"] = torch.zeros_like(gradient)
-    start_factors(state, gradient, group["max_side"])
+    start_factors(state, gradient, group["max_dim"])
     accumulate(state, gradient, group["factor_beta"])
     for side in SIDES:
         if side in state:
@@ -84,7 +84,7 @@ def _initialise(state: State, gradient: torch.Tensor, group: dict[str, Any]) -> 
 
 
 def _turn(state: State, side: str) -> None:
-    """Follow one basis; the momentum turns with it, the second moment takes its order."""
+    """Refresh one basis, rotating the momentum and permuting the second moment with it."""
     basis, order = followed(state[side], state[f"{side}_basis"])
     turn_momentum(state, side, basis)
     state["second"] = state["second"][order] if side == "left" else state["second"][:, order]

@@ -4,19 +4,20 @@
     every T_prec steps:  U_L, U_R <- one step of orthogonal iteration with L_t, R_t
     G~_t = U_L^T G_t U_R
     M~_t = beta1 M~_{t-1} + (1 - beta1) G~_t,   V_t = beta2 V_{t-1} + (1 - beta2) G~_t * G~_t
-    N_t  = M^_t / (sqrt(V^_t) + epsilon),  M^ and V^ corrected for their start at zero
+    N_t  = M^_t / (sqrt(V^_t) + epsilon),  M^ and V^ bias-corrected
     W_{t+1} = (1 - eta lambda) W_t - eta U_L N_t U_R^T
 
-on hidden matrices and kernels, AdamW elsewhere. The first gradient only gives the first bases, by
-eigendecomposition. When a basis is refreshed, V follows the order of its vectors.
+on hidden matrices and kernels, AdamW elsewhere. The first gradient is only used to initialise the
+bases, by eigendecomposition. When a basis is refreshed, V is permuted with its vectors.
 
 Source: Vyas et al. (2025), Algorithm 3, and their code.
 
-Deviations: the momentum is kept in the rotated space and turned with the bases, which is the same
-sequence with two projections a step instead of four (the thesis's box has no momentum). Decay is
-applied before the step, as in AdamW. Bases are refreshed one at a time, spread over the T_prec
-steps, so that no step pays for all. Projections are in bfloat16 where the hardware has it. A side
-longer than `max_side` keeps the identity. Kernels are flattened to (out, in * height * width).
+Deviations: the momentum is kept in the rotated space and rotated with the bases, which gives the
+same iterates with two projections per step instead of four (the thesis's algorithm box has no
+momentum). Decay is applied before the step, as in AdamW. Bases are refreshed one at a time, spread
+over the T_prec steps, so that no single step bears the whole cost. Projections use bfloat16 where
+the hardware supports it. A dimension longer than `max_dim` keeps the identity. Kernels are
+flattened to (out, in * height * width).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """SOAP on hidden matrices and kernels, AdamW on the rest, and their common schedule."""
+    """SOAP on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
     matrices, rest = by_role(problem, ROLES)
     parts: list[Optimizer] = []
     if matrices:
@@ -46,8 +47,8 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
             factor_beta=hyperparameters["factor_beta"],
             eps=hyperparameters["epsilon"],
             refresh_every=hyperparameters["refresh_every"],
-            max_side=hyperparameters["max_side"],
-            products=hyperparameters["products"],
+            max_dim=hyperparameters["max_dim"],
+            matmul_dtype=hyperparameters["matmul_dtype"],
         )
         parts.append(soap)
     if rest:

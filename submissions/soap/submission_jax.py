@@ -1,7 +1,7 @@
 """SOAP in JAX, as an optax transformation; see `submission.py` for the update.
 
-Deviations from there: projections are in float32. Bases are turned under `lax.cond`, so that a step
-pays only for those due.
+Deviations from `submission.py`: projections use float32. Bases are refreshed under `lax.cond`, so
+that a step computes only those due.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ Entry = dict[str, jax.Array]
 
 
 class SoapState(NamedTuple):
-    """Steps made, and by parameter: rotated momentum and second moment, factors and bases."""
+    """Step count, and for each parameter its rotated moments, factors and bases."""
 
     step: jax.Array
     entries: dict[str, Entry]
 
 
 def soap(names: Collection[str], point: Hyperparameters) -> optax.GradientTransformation:
-    """The whole step, decay and rate included: the first gradient moves nothing.
+    """The whole update, including decay and learning rate; the first update is zero.
 
     Args:
-        names: which of the dictionary's arrays; others pass as they are.
+        names: keys of the arrays to transform; the others pass through unchanged.
         point: `learning_rate`, `weight_decay`, `beta1`, `beta2`, `factor_beta`, `epsilon`,
-            `refresh_every` and `max_side`.
+            `refresh_every` and `max_dim`.
     """
 
     def init(params: Any) -> SoapState:
@@ -64,7 +64,7 @@ def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
     matrix = jnp.zeros_like(parameter.reshape(parameter.shape[0], -1))
     entry = {"momentum": matrix, "second": matrix}
     for side, size in zip(SIDES, matrix.shape, strict=True):
-        if size <= point["max_side"]:
+        if size <= point["max_dim"]:
             entry[side] = jnp.zeros((size, size), matrix.dtype)
             entry[f"{side}_basis"] = jnp.eye(size, dtype=matrix.dtype)
     return entry
@@ -73,7 +73,7 @@ def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
 def _move(
     entry: Entry, g: jax.Array, step: jax.Array, point: Hyperparameters
 ) -> tuple[Entry, jax.Array]:
-    """Adam's moments and step in the bases; step 0 leaves the moments at zero."""
+    """Update Adam's moments in the bases and return the step; step 0 leaves the moments at zero."""
     beta1, beta2 = point["beta1"], point["beta2"]
     left, right = entry.get("left_basis"), entry.get("right_basis")
     rotated = g if left is None else left.T @ g
@@ -98,7 +98,7 @@ def _accumulate(entry: Entry, g: jax.Array, beta: float) -> Entry:
 
 
 def _refreshed(entry: Entry, side: str, is_first: jax.Array, due: jax.Array) -> Entry:
-    """The first basis by eigendecomposition, later ones by one step of orthogonal iteration."""
+    """Compute the first basis by eigendecomposition, later ones by one orthogonal iteration."""
     flipped = side == "right"
 
     def begin(entry: Entry) -> Entry:
@@ -122,7 +122,7 @@ def _refreshed(entry: Entry, side: str, is_first: jax.Array, due: jax.Array) -> 
 def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
-    """SOAP on hidden matrices and kernels, AdamW on the rest, and their common schedule."""
+    """SOAP on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
     rest = optax.adamw(
         hyperparameters["learning_rate"],
         b1=hyperparameters["adam_beta1"],

@@ -5,17 +5,18 @@
                     h_t = beta2 h_{t-k} + (1 - beta2) h^_t
     w_{t+1} = (1 - eta lambda) w_t - eta clip(m_t / max(gamma h_t, epsilon), rho)
 
-with N the number of targets that the mean is over. The paper has rho = 1; the thesis's form,
-clip(m / max(h, epsilon), rho), is gamma = 1 with its rho.
+with N the number of targets in the mean. The paper has rho = 1; the thesis's form,
+clip(m / max(h, epsilon), rho), is gamma = 1 with its own rho.
 
 Source: Liu et al. (2023), Algorithms 2 and 3 (Gauss-Newton-Bartlett).
 
 Deviations: the estimate uses the first `estimate_share` of the step's batch, where the paper draws
-part of another. beta1 is 0.9 at the default point, not the paper's 0.96: quick's runs are short.
+part of another. beta1 is 0.9 at the default point, not the paper's 0.96, as `quick` runs are short.
 
-Defaults against `sgd`'s after equal steps: below on `rnn` (80 steps) and `resnet` (250), above on
-`mlp` (by 0.02 to 0.03 after 600) and `lm` (by 0.17 after 60). `signsgd` does the same on `mlp`:
-likely because clipped steps do not shorten as the gradient does, and the schedule alone must do it.
+Loss at the defaults compared with `sgd` after the same number of steps: lower on `rnn` (80 steps)
+and `resnet` (250), higher on `mlp` (by 0.02 to 0.03 after 600) and `lm` (by 0.17 after 60).
+`signsgd` shows the same on `mlp`, likely because clipped steps do not shrink with the gradient, so
+that only the schedule reduces them.
 """
 
 from __future__ import annotations

@@ -1,19 +1,20 @@
-"""Stochastic spectral descent: gradients' polar factors, as long as their nuclear norms.
+"""Stochastic spectral descent: polar factors of the gradients, scaled by their nuclear norms.
 
     M_t = mu M_{t-1} + (1 - mu) G_t = U S V^T
     W_{t+1} = (1 - eta lambda) W_t - eta (tr S) U V^T
 
 which minimises <M, D> + ||D||_2^2 / (2 eta) over D: steepest descent under the spectral norm with
-its full step, where Muon keeps the direction alone. With `scope = "network"` tr S is the sum over
-all matrices (the minimiser for the largest of their spectral norms, Theorem 4.2 of the thesis)
-instead of each layer's own. Parameters of one axis take plain gradient steps, the Euclidean norm's.
+its full step, where Muon keeps only the direction. With `scope = "network"` tr S is summed over all
+matrices (the minimiser under the maximum of their spectral norms, Theorem 4.2 of the thesis)
+instead of taken per layer. One-dimensional parameters take plain gradient steps, which are steepest
+descent under the Euclidean norm.
 
 Source: Carlson et al. (2015), Section 3; Bernstein and Newhouse (2024) for `"network"`.
 
-Deviations: the paper takes a (randomised) singular value decomposition; here Newton-Schulz, whose
-factor is good to 3e-4 after `polish = 2` iterations of convergence, and tr S = <M, U V^T>. mu = 0
-is the paper's method; momentum is for small batches. Kernels are flattened to (out, in * height *
-width); matrices fused along their output axis are taken one by one.
+Deviations: the paper uses a (randomised) singular value decomposition; here the polar factor comes
+from Newton-Schulz, accurate to 3e-4 after `polish = 2` final iterations, and tr S = <M, U V^T>.
+mu = 0 is the paper's method; momentum is for small batches. Kernels are flattened to
+(out, in * height * width); matrices fused along their output dimension are treated separately.
 """
 
 from __future__ import annotations
@@ -33,17 +34,17 @@ from submissions.common.dual_maps import polar
 from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
-"""The step's scale is that of all singular values together, for which there is no rule."""
+"""No rule exists for a step scaled by the sum of all singular values."""
 SCOPES = ("layer", "network")
 
 
 class SpectralDescent(GroupwiseOptimizer):
-    """The update above.
+    """Stochastic spectral descent; the module docstring states the update.
 
     Args:
-        parameters: which parameters.
-        splits: for each the sizes of matrices fused along its first axis.
-        settings: `lr`, `weight_decay`, `momentum`, `scope`, `polish` and `products`.
+        parameters: the parameters to optimise.
+        splits: for each parameter, the sizes of matrices fused along its first dimension.
+        settings: `lr`, `weight_decay`, `momentum`, `scope`, `polish` and `matmul_dtype`.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class SpectralDescent(GroupwiseOptimizer):
         super().__init__([group], settings)
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group."""
+        """Update the parameters of one group."""
         keys = zip(group["params"], group["splits"], strict=True)
         live = [key for key in keys if key[0].grad is not None]
         momenta = [self._momentum(parameter, group) for parameter, _ in live]
@@ -74,8 +75,8 @@ class SpectralDescent(GroupwiseOptimizer):
             parameter.add_(step, alpha=-group["lr"])
 
     def _steps(self, found: list[torch.Tensor], group: dict[str, Any]) -> list[torch.Tensor]:
-        """(tr S) U V^T of every matrix."""
-        sign = partial(polar, polish=group["polish"], products=group["products"])
+        """(tr S) U V^T for every matrix."""
+        sign = partial(polar, polish=group["polish"], matmul_dtype=group["matmul_dtype"])
         signs = batched(sign, found)
         traces = [(m * x).sum() for m, x in zip(found, signs, strict=True)]
         if group["scope"] == "network" and traces:
@@ -92,8 +93,8 @@ class SpectralDescent(GroupwiseOptimizer):
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """Spectral descent on all parameters, and its schedule."""
-    names = ("weight_decay", "momentum", "scope", "polish", "products")
+    """Spectral descent on all parameters, with its schedule."""
+    names = ("weight_decay", "momentum", "scope", "polish", "matmul_dtype")
     optimizer = SpectralDescent(
         problem.parameters.values(),
         [spec.splits for spec in problem.specs.values()],

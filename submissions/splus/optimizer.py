@@ -1,4 +1,4 @@
-"""The optimizer of `submission.py`; see there for the update, its source and the deviations."""
+"""The optimizer behind `submission.py`, which states the update, its source and the deviations."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class SPlus(GroupwiseOptimizer):
     """SPlus for parameters of any shape.
 
     Args:
-        parameters: which parameters.
-        lr: eta.
-        weight_decay: lambda.
-        betas: beta1 and beta2.
-        average_beta: alpha.
+        parameters: the parameters to optimise.
+        lr: learning rate (eta).
+        weight_decay: weight decay coefficient (lambda).
+        betas: decay rates of the momentum and of the factors (beta1, beta2).
+        average_beta: decay rate of the weight average (alpha).
         form: one of `FORMS`.
-        vector_scale: s for parameters of one axis.
-        refresh_every: T_prec.
-        max_side: a longer side keeps the identity as its basis.
-        products: the precision of projections: a dtype's name, or `auto`.
+        vector_scale: learning-rate multiplier of one-dimensional parameters (s).
+        refresh_every: steps between refreshes of a basis (T_prec).
+        max_dim: longest dimension with a basis; longer ones keep the identity.
+        matmul_dtype: dtype name for the projections, or `auto`.
     """
 
     def __init__(
@@ -51,19 +51,23 @@ class SPlus(GroupwiseOptimizer):
         form: str = "paper",
         vector_scale: float = 0.001,
         refresh_every: int = 100,
-        max_side: int = 10000,
-        products: str = "auto",
+        max_dim: int = 10000,
+        matmul_dtype: str = "auto",
     ) -> None:
         if form not in FORMS:
             raise UnknownNameError("form", form, FORMS)
         defaults: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, "betas": betas}
         defaults |= {"average_beta": average_beta, "form": form, "vector_scale": vector_scale}
-        defaults |= {"refresh_every": refresh_every, "max_side": max_side, "products": products}
+        defaults |= {
+            "refresh_every": refresh_every,
+            "max_dim": max_dim,
+            "matmul_dtype": matmul_dtype,
+        }
         self._trained: dict[torch.Tensor, torch.Tensor] = {}
         super().__init__(parameters, defaults | {"step": 0})
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group."""
+        """Update the parameters of one group."""
         live = [parameter for parameter in group["params"] if parameter.grad is not None]
         for parameter in live:
             state = self._state(parameter, group)
@@ -73,7 +77,7 @@ class SPlus(GroupwiseOptimizer):
             parameter.mul_(1 - rate * group["weight_decay"])
             state["average"].lerp_(parameter, 1 - group["average_beta"])
         sides = [(self.state[p], side) for p in live for side in SIDES if side in self.state[p]]
-        dtype = product_dtype(live[0].device, group["products"]) if live else None
+        dtype = product_dtype(live[0].device, group["matmul_dtype"]) if live else None
         for state, side in due(sides, group["step"], group["refresh_every"], eager=True):
             state[f"{side}_basis"] = eigenbasis(state[side]).to(dtype)
         group["step"] += 1
@@ -85,13 +89,13 @@ class SPlus(GroupwiseOptimizer):
             state["momentum"] = torch.zeros_like(parameter)
             state["average"] = torch.zeros_like(parameter)
             if parameter.ndim > 1 and group["form"] == "paper":
-                start_factors(state, parameter.flatten(1), group["max_side"])
+                start_factors(state, parameter.flatten(1), group["max_dim"])
         state["step"] += 1
         return state
 
     @torch.no_grad()
     def eval(self) -> None:
-        """Put the average into the parameters, until `train`."""
+        """Replace the parameters by their average until `train` is called."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 state = self.state[parameter]
@@ -102,7 +106,7 @@ class SPlus(GroupwiseOptimizer):
 
     @torch.no_grad()
     def train(self) -> None:
-        """Put the trained values back into the parameters."""
+        """Restore the trained parameters."""
         for parameter, value in self._trained.items():
             parameter.copy_(value)
         self._trained.clear()
@@ -111,7 +115,7 @@ class SPlus(GroupwiseOptimizer):
 def _direction(
     parameter: torch.Tensor, state: State, group: dict[str, Any]
 ) -> tuple[torch.Tensor, float]:
-    """A bounded direction and the factor s on its rate; the factors take the gradient in."""
+    """Update the moments and return the bounded direction and its learning-rate multiplier s."""
     gradient, (beta1, beta2) = parameter.grad, group["betas"]
     assert gradient is not None
     if group["form"] == "thesis":
@@ -123,8 +127,8 @@ def _direction(
         return state["momentum"].sign(), group["vector_scale"]
     matrix = gradient.flatten(1)
     accumulate(state, matrix, beta2)
-    dtype = product_dtype(matrix.device, group["products"])
-    # signs are exact in any precision, so that nothing is cast between the two rotations
+    dtype = product_dtype(matrix.device, group["matmul_dtype"])
+    # signs are exact in any precision, so nothing is cast between the two rotations
     signs = project(state, state["momentum"].flatten(1).to(dtype), dtype).sign()
     direction = project_back(state, signs, dtype)
     return direction.to(matrix.dtype), 2.0 / sum(matrix.shape)

@@ -1,30 +1,29 @@
-"""SPlus: signs of the momentum in the eigenbases of Shampoo's factors, and an average to be
-evaluated.
+"""SPlus: sign of the momentum in the eigenbases of Shampoo's factors, with weight averaging.
 
     M_t = beta1 M_{t-1} + (1 - beta1) G_t
     W_{t+1} = (1 - eta s lambda) (W_t - eta s U_L sgn(U_L^T M_t U_R) U_R^T),  s = 2 / (r + c)
     L_t = beta2 L_{t-1} + (1 - beta2) G_t G_t^T,   R_t = beta2 R_{t-1} + (1 - beta2) G_t^T G_t
     every T_prec steps:  L_t = U_L D_L U_L^T,   R_t = U_R D_R U_R^T
-    Wbar_t = alpha Wbar_{t-1} + (1 - alpha) W_t, corrected for its start at zero: what is evaluated
+    Wbar_t = alpha Wbar_{t-1} + (1 - alpha) W_t, bias-corrected: the weights that are evaluated
 
-for a matrix of r rows and c columns. The bases start as the identity. Parameters of one axis step
-by s sgn(M_t) with s = `vector_scale`.
+for a matrix with r rows and c columns. The bases start as the identity. One-dimensional parameters
+move by s sgn(M_t) with s = `vector_scale`.
 
-The thesis's box is another method: with `form = "thesis"` the sign becomes a division by the
-Frobenius norm (so that the bases drop out), s = sqrt(r / c), and there is no momentum.
+The thesis's algorithm box is a different method: with `form = "thesis"` the sign becomes a division
+by the Frobenius norm (so the bases cancel), s = sqrt(r / c), and there is no momentum.
 
 Source: Frans et al. (2025), Algorithm 1, and their code.
 
-Deviations: bases are recomputed one at a time, spread over the T_prec steps, so that no step pays
-for all; each has its first within the first steps, one a step. Decay comes before the average, as
-in the equations above. Products with bases are in bfloat16 where the hardware has it: entries of
-the rotated momentum nearer zero than its rounding may change sign. A side longer than `max_side`
-keeps the identity. Kernels are flattened to (out, in * height * width); embeddings and outputs are
-matrices like others, as in the source.
+Deviations: bases are recomputed one at a time, spread over the T_prec steps, so that no single step
+bears the whole cost; the first ones are computed in the first steps, one per step. Decay precedes
+averaging, as in the equations above. Products with bases use bfloat16 where the hardware supports
+it, so entries of the rotated momentum below its rounding error may change sign. A dimension longer
+than `max_dim` keeps the identity. Kernels are flattened to (out, in * height * width); embeddings
+and outputs are treated like other matrices, as in the source.
 
-Defaults against `sgd`'s after equal steps: far below on `mlp` (600 steps), above on `rnn` (by 0.4
-after 80) and `lm` (by 0.6 after 60), likely because the average that is evaluated lags in so short
-a run.
+Loss at the defaults compared with `sgd` after the same number of steps: far lower on `mlp` (600
+steps), higher on `rnn` (by 0.4 after 80) and `lm` (by 0.6 after 60), likely because the evaluated
+average lags behind in runs this short.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ from submissions.common.optimizers import TorchProblem
 from .optimizer import SPlus
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
-"""Matrices have a scale of their widths already, and no one rule fits them and the rest."""
+"""Matrix steps already scale with width, and no single rule fits both them and the rest."""
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """SPlus on all parameters, and its schedule."""
+    """SPlus on all parameters, with its schedule."""
     optimizer = SPlus(
         problem.parameters.values(),
         lr=hyperparameters["learning_rate"],
@@ -52,7 +51,7 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         form=hyperparameters["form"],
         vector_scale=hyperparameters["vector_scale"],
         refresh_every=hyperparameters["refresh_every"],
-        max_side=hyperparameters["max_side"],
-        products=hyperparameters["products"],
+        max_dim=hyperparameters["max_dim"],
+        matmul_dtype=hyperparameters["matmul_dtype"],
     )
     return optimizer, schedules.from_hyperparameters(hyperparameters, spike_phase=1)

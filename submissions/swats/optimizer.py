@@ -1,4 +1,4 @@
-"""The optimizer of `submission.py`; see there for the update, its source and the deviations."""
+"""The optimizer behind `submission.py`, which states the update, its source and the deviations."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from submissions.common.vectors import chunks, state_lists
 
 
 class Swats(GroupwiseOptimizer):
-    """SWATS, with one switch for all parameters of a group.
+    """SWATS; all parameters of a group switch together.
 
     Args:
-        parameters: which parameters.
-        lr: eta; a schedule's eta_t is what is written into the group later.
-        betas: beta1 and beta2.
-        eps: epsilon.
-        weight_decay: an l2 penalty.
-        switch_tolerance: delta.
+        parameters: the parameters to optimise.
+        lr: base learning rate (eta); a schedule later writes eta_t into the group.
+        betas: decay rates of the first and second moments (beta1, beta2).
+        eps: term added to the denominator (epsilon).
+        weight_decay: coupled weight decay coefficient, an l2 penalty.
+        switch_tolerance: absolute tolerance of the switching test (delta).
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Swats(GroupwiseOptimizer):
         super().__init__(parameters, defaults)
 
     def update(self, group: dict[str, Any]) -> None:
-        """One step of one group, in whichever phase it is."""
+        """Update one group in its current phase."""
         if group["sgd_rate"] > 0.0:
             self._sgd(group)
         else:
@@ -76,7 +76,7 @@ class Swats(GroupwiseOptimizer):
             self._consider(group, squares, -along)
 
     def _consider(self, group: dict[str, Any], squares: float, descent: float) -> None:
-        """Follow gamma = squares / descent, and switch if it is close to its average."""
+        """Track gamma = squares / descent, and switch once it is close to its average."""
         group["updates"] += 1
         if descent == 0.0:
             return
@@ -92,7 +92,7 @@ class Swats(GroupwiseOptimizer):
 
 
 def _decayed(parameters: list[torch.Tensor], decay: float) -> list[torch.Tensor]:
-    """Gradients, with the l2 penalty's where there is one."""
+    """The gradients, including that of the l2 penalty if there is one."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     if decay == 0.0:
         return gradients
@@ -100,6 +100,6 @@ def _decayed(parameters: list[torch.Tensor], decay: float) -> list[torch.Tensor]
 
 
 def _products(step: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    """<p, p> and <p, g>, on the device."""
+    """<p, p> and <p, g>, kept on the device."""
     flat = step.flatten()
     return torch.stack([flat.dot(flat), flat.dot(gradient.flatten())])

@@ -1,4 +1,4 @@
-"""SWATS: Adam, until the rate of SGD that its steps amount to has settled; then SGD.
+"""SWATS: Adam until the equivalent SGD learning rate of its steps has converged, then SGD.
 
     p_t = -eta sqrt(1 - beta2^t) / (1 - beta1^t) m_t / (sqrt(v_t) + epsilon)
     w_{t+1} = w_t + (eta_t / eta) p_t
@@ -6,19 +6,19 @@
     switch when t > 1 and |L_t / (1 - beta2^t) - gamma_t| < delta;  Lambda = L_t / (1 - beta2^t)
 
 with the moments of Adam, inner products over all parameters, and eta_t the base rate eta under its
-schedule; gamma_t is the rate at which the step of SGD, projected on p_t, is p_t. After the switch,
-with u = 0 at first,
+schedule. gamma_t is the learning rate at which the SGD step, projected on p_t, equals p_t. After
+the switch, starting from u = 0,
 
     u_t = beta1 u_{t-1} + g_t
     w_{t+1} = w_t - (1 - beta1) Lambda (eta_t / eta) u_t
 
 Source: Keskar and Socher (2017), Algorithm 1.
 
-Deviations: the source's rate is constant. gamma_t is the base rate's, not eta_t's: as rates that a
-schedule makes small are close to each other in absolute terms, the second step of a slow warmup
-would switch. Lambda must be positive (gamma_t may not be). The source has delta = epsilon = 1e-9,
-which in a few thousand noisy steps is met by chance or never; here `switch_tolerance` is apart.
-Weight decay is coupled, in both phases.
+Deviations: the source's learning rate is constant. gamma_t is computed from the base rate, not from
+eta_t: rates made small by a schedule are close in absolute terms, so the second step of a slow
+warmup would trigger the switch. Lambda must be positive (gamma_t may not be). The source has
+delta = epsilon = 1e-9, which in a few thousand noisy steps is met by chance or never; here
+`switch_tolerance` is a separate hyperparameter. Weight decay is coupled in both phases.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from submissions.common.optimizers import TorchProblem
 from .optimizer import Swats
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
-"""Adam's rule fits at first and SGD's later, and it is not known when."""
+"""Adam's rule fits before the switch and SGD's after it, and the switch cannot be predicted."""
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
-    """SWATS on all parameters, and its schedule."""
+    """SWATS on all parameters, with its schedule."""
     optimizer = Swats(
         problem.parameters.values(),
         lr=hyperparameters["learning_rate"],

@@ -26,7 +26,7 @@ COMMANDS = (
 OPTIONS = (
     "--workload", "--submission", "--suite", "--framework", "--ruleset", "--studies", "--trials",
     "--seed", "--out", "--device", "--sandbox", "--budget-scale", "--variant", "--threads",
-    "--round", "--reason", "--trial", "--disturbed", "--all", "--rules", "--times", "--clock",
+    "--round", "--reason", "--trial", "--flagged", "--all", "--rules", "--times", "--clock",
     "--json", "--allow", "--folder", "--store", "--from", "--normalise", "--help",
     "--version",
 )  # fmt: skip
@@ -97,7 +97,7 @@ GOOD: dict[str, tuple[list[str], dict[str, str]]] = {
     "report": (["STORE"], {**SCORED, "--reference": "adamw", "--to": "r.html"}),
     "compare": (["a", "b"], {"--times": "TABLE", **SCORED}),
     "verify": (["STORE"], {"--round": "r.round.json", "--score": "s.json", "--all": ""}),
-    "rerun": (["STORE"], {"--trial": "trial_1", "--disturbed": "", "--reason": "x"}),
+    "rerun": (["STORE"], {"--trial": "trial_1", "--flagged": "", "--reason": "x"}),
     "list": (["workloads"], {}),
     "round new": (["r"], {"--folder": "."}),
     "import algoperf": (["."], {"--rules": "algoperf-v0.5", "--out": "t.csv"}),

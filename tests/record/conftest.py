@@ -176,7 +176,7 @@ def ending(trial: Trial) -> Result:
         timed_s=time_at(trial, 10) + 0.5,
         steps=1000,
         best_metric=trial.target.value + 0.01 * 3.5,
-        disturbed=interference(machine_change(), trial.limits.drift),
+        interference=interference(machine_change(), trial.limits.drift),
     )
 
 

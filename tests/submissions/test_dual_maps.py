@@ -52,7 +52,7 @@ def test_a_dual_has_unit_norm_and_the_largest_inner_product(
 ) -> None:
     generator = torch.Generator().manual_seed(1)
     gradient = torch.randn(shape, generator=generator)
-    options: dict[str, Any] = {"kernels": kernels, "polish": 6, "products": "float32"}
+    options: dict[str, Any] = {"kernels": kernels, "polish": 6, "matmul_dtype": "float32"}
     (dual,) = duals([gradient], [role.value], [()], **options)
     assert norm(dual, role, kernels) == pytest.approx(1.0, abs=1e-3)
     best = float((gradient * dual).sum())
@@ -75,7 +75,7 @@ def test_at_the_default_polish_a_dual_is_as_near_as_promised(
     point = default_point(name)
     least, most = {0: (0.65, 1.2), 2: (0.998, 1.002)}[point["polish"]]
     gradient = torch.randn(shape, generator=torch.Generator().manual_seed(1))
-    options = {"polish": point["polish"], "products": point["products"]}
+    options = {"polish": point["polish"], "matmul_dtype": point["matmul_dtype"]}
     dual = duals([gradient], [role.value], [()], **options)[0].flatten(1)
     values = torch.linalg.svdvals(dual) * (dual.shape[1] / dual.shape[0]) ** 0.5
     assert least <= float(values.min()) <= float(values.max()) <= most
@@ -97,7 +97,7 @@ def of(name: str, g: Any, kind: str) -> Any:
 
 @pytest.mark.parametrize("kind", ["spectral_descent", "modular_norm"])
 def test_twenty_steps_agree_with_the_singular_value_decomposition(kind: str) -> None:
-    changes = {"polish": 8, "products": "float32", "weight_decay": 0.1, "learning_rate": 0.01}
+    changes = {"polish": 8, "matmul_dtype": "float32", "weight_decay": 0.1, "learning_rate": 0.01}
     point = default_point(kind, **changes)
     momenta: dict[str, Any] = {}
 

@@ -69,7 +69,7 @@ def textbook_step(state: dict[str, Any], a: Any, d: Any, t: int, point: Any) -> 
 def test_twenty_steps_agree_with_full_matrices_in_float64() -> None:
     kit, stream = Kit("torch"), Kit("torch").stream()
     changes: dict[str, Any] = {"fisher": "empirical", "observe_every": 1, "refresh_every": 5}
-    changes |= {"trust": 1e9, "momentum": 0.0, "weight_decay": 0.0, "max_side": 8}
+    changes |= {"trust": 1e9, "momentum": 0.0, "weight_decay": 0.0, "max_dim": 8}
     point = default_point("ekfac", **changes, schedule="constant", warmup=0.0)
     model, again = copy.deepcopy(kit.problem.model).double(), kit.stream()
     ours = kit.submission("submissions/ekfac", **point)

@@ -14,7 +14,7 @@ from .given_problem import largest_error, textbook_steps, torch_problem, torch_s
 
 SETTINGS: dict[str, Any] = {
     "lr": 0.01, "weight_decay": 0.1, "betas": (0.9, 0.95), "factor_beta": 0.95, "eps": 1e-8,
-    "tolerance": 0.0, "iterations": 1, "max_side": 99, "products": "float64",
+    "tolerance": 0.0, "iterations": 1, "max_dim": 99, "matmul_dtype": "float64",
 }  # fmt: skip
 NAMES = ["square", "square_2"]
 
@@ -58,7 +58,7 @@ def test_agrees_with_the_textbook_in_the_exact_eigenbasis() -> None:
 
 def test_with_no_factors_it_is_torchs_adamw() -> None:
     problem, other = torch_problem(), torch_problem()
-    settings = SETTINGS | {"max_side": 0, "products": "float32", "refresh_every": 10}
+    settings = SETTINGS | {"max_dim": 0, "matmul_dtype": "float32", "refresh_every": 10}
     ours = EShampoo([problem.parameters[n] for n in NAMES], **settings)
     adam = torch.optim.AdamW(
         [other.parameters[n] for n in NAMES], lr=0.01, betas=(0.9, 0.95), weight_decay=0.1

@@ -18,16 +18,16 @@ from .given_problem import (
 CASES = [
     ("shampoo", {"graft": "adam", "start": 3, "refresh_every": 4, "damping": 1e-2}),
     ("shampoo", {"graft": "none", "start": 1, "refresh_every": 1, "damping": 1e-2}),
-    ("shampoo", {"graft": "sgd", "start": 2, "refresh_every": 5, "max_side": 24, "damping": 1e-2}),
+    ("shampoo", {"graft": "sgd", "start": 2, "refresh_every": 5, "max_dim": 24, "damping": 1e-2}),
     # Null spaces of long sides have no basis of their own: short sides alone are comparable.
-    ("soap", {"refresh_every": 1, "max_side": 24}),
-    ("soap", {"refresh_every": 6, "max_side": 24}),
+    ("soap", {"refresh_every": 1, "max_dim": 24}),
+    ("soap", {"refresh_every": 6, "max_dim": 24}),
 ]
 
 
 @pytest.mark.parametrize(("name", "changes"), CASES)
 def test_jax_agrees_with_torch(name: str, changes: dict[str, Any]) -> None:
-    changes = {**changes, "products": "float32"}
+    changes = {**changes, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem)
     assert largest_error(optax_steps(optax_transformation(name, **changes)), ours) < 1e-4

@@ -162,7 +162,7 @@ def textbook(point: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_torch_agrees_with_the_textbook(form: dict[str, Any]) -> None:
-    changes = {**form, "products": "float32"}
+    changes = {**form, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("muon", problem, **changes), problem)
     assert largest_error(textbook(default_point("muon", **changes)), ours) < 1e-5
@@ -170,7 +170,7 @@ def test_torch_agrees_with_the_textbook(form: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_jax_agrees_with_torch(form: dict[str, Any]) -> None:
-    changes = {**form, "products": "float32"}
+    changes = {**form, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("muon", problem, **changes), problem)
     theirs = optax_steps(optax_transformation("muon", **changes))
@@ -180,7 +180,7 @@ def test_jax_agrees_with_torch(form: dict[str, Any]) -> None:
 def test_bfloat16_agrees_with_torch_optim() -> None:
     weight = torch.nn.Parameter(of_condition(40, 12, 10.0, seed=5))
     other = torch.nn.Parameter(weight.detach().clone())
-    ours = Muon([weight], lr=0.02, weight_decay=0.1, products="bfloat16", **FROBENIUS)
+    ours = Muon([weight], lr=0.02, weight_decay=0.1, matmul_dtype="bfloat16", **FROBENIUS)
     theirs = torch.optim.Muon([other], lr=0.02, weight_decay=0.1)
     for step in range(20):
         weight.grad = other.grad = torch.from_numpy(gradients(step)["tall"])
@@ -193,7 +193,7 @@ def test_bfloat16_agrees_with_torch_optim() -> None:
 def test_fused_matrices_are_orthogonalised_one_by_one() -> None:
     weight = torch.nn.Parameter(torch.zeros(12, 8))
     weight.grad = torch.from_numpy(gradients(0)["square"][:12, :8].copy())
-    Muon([weight], lr=1.0, splits=[(8, 4)], products="float32", scaling="thesis").step()
+    Muon([weight], lr=1.0, splits=[(8, 4)], matmul_dtype="float32", scaling="thesis").step()
     sign = partial(newton_schulz, dtype=torch.float32)
     expected = torch.cat([sign(part[None])[0] for part in weight.grad.split([8, 4])])
     torch.testing.assert_close(weight.detach(), -expected, atol=1e-5, rtol=0.0)

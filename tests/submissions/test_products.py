@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
+from harness.frameworks.torch.loss import SquaredError
 from harness.submission.interface import Batch, Evaluation
 from submissions.common.flat import flatten, unflatten
 from submissions.common.products import (
@@ -57,6 +58,24 @@ def test_gauss_newton_products_are_those_of_the_explicit_matrix(problem_and_batc
     for _ in range(2):
         found = product(vector)
         torch.testing.assert_close(found, matrix @ vector, atol=1e-12, rtol=0.0)
+
+
+def test_a_fisher_product_of_squared_errors_sums_over_examples_not_outputs() -> None:
+    problem, batch = double_problem()
+    names, live = list(problem.parameters), parameters_of(problem)
+    targets = torch.randn_like(problem.forward(batch).logits)
+    problem.loss, batch = SquaredError(), Batch(batch.inputs, targets)
+
+    def errors(vector: torch.Tensor) -> torch.Tensor:
+        parts = dict(zip(names, unflatten(vector, live), strict=True))
+        evaluated: Evaluation[torch.Tensor] = problem.evaluate(parts, batch)
+        return (evaluated.logits - targets).square().sum(-1).flatten()  # minus each example's log-likelihood
+
+    scores = torch.autograd.functional.jacobian(errors, flatten(live))
+    vector = vector_of(problem)
+    found = Linearisation(problem, batch).fisher(targets)(vector)
+    wanted = scores.T @ (scores @ vector) / targets.numel()
+    torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-9)
 
 
 @pytest.mark.parametrize("sampled", [False, True])

@@ -14,7 +14,7 @@ from .given_problem import largest_error, textbook_steps, torch_problem, torch_s
 
 SETTINGS: dict[str, Any] = {
     "lr": 0.01, "weight_decay": 0.0, "momentum": 0.0, "preconditioner_rate": 0.1, "damping": 1e-9,
-    "update_every": 1, "burst": 0, "clip": 1e9, "max_side": 99, "products": "float64",
+    "update_every": 1, "burst": 0, "clip": 1e9, "max_dim": 99, "matmul_dtype": "float64",
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ class Textbook:
     def __init__(self, shape: tuple[int, ...], settings: dict[str, Any]) -> None:
         self.settings, self.fits, self.m, self.bounds = settings, 0, 0.0, [0.0, 0.0]
         sides = shape if len(shape) > 1 else (1, *shape)
-        self.dense = [len(shape) > 1 and n <= settings["max_side"] for n in sides]
+        self.dense = [len(shape) > 1 and n <= settings["max_dim"] for n in sides]
         self.q = [np.eye(n) for n in sides]
 
     def whitened(self, m: Any) -> Any:
@@ -81,7 +81,7 @@ class Textbook:
 @pytest.mark.parametrize(("burst", "every"), [(99, 1), (6, 3)])
 def test_twenty_steps_are_those_of_the_textbook(burst: int, every: int) -> None:
     """Fitted at every step, or after a burst each in its turn; a dense side, a long one, a bias."""
-    changes = {"momentum": 0.9, "weight_decay": 0.1, "clip": 2.0, "damping": 1e-3, "max_side": 24}
+    changes = {"momentum": 0.9, "weight_decay": 0.1, "clip": 2.0, "damping": 1e-3, "max_dim": 24}
     settings = {**SETTINGS, **changes, "burst": burst, "update_every": every}
     names, problem = ["square", "tall", "bias"], torch_problem()
     live = {n: torch.nn.Parameter(problem.parameters[n].detach().double()) for n in names}

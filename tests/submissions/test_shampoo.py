@@ -26,7 +26,7 @@ from .given_problem import (
 MATRICES = [name for name, (shape, _) in SHAPES.items() if len(shape) > 1]
 SETTINGS: dict[str, Any] = {
     "lr": 0.01, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.95, "damping": 1e-2,
-    "products": "float32",
+    "matmul_dtype": "float32",
     "graft_beta2": 0.9,
 }  # fmt: skip
 
@@ -36,10 +36,10 @@ def root(matrix: Any, power: float, damping: float) -> Any:
     return (vectors * (values + damping * values.max()) ** -power) @ vectors.T
 
 
-def textbook(period: int, start: int, graft: str, max_side: int) -> dict[str, Any]:
+def textbook(period: int, start: int, graft: str, max_dim: int) -> dict[str, Any]:
     """Float64, one matrix at a time; factor j of n is refreshed at start + j period / n."""
     states: dict[str, dict[Any, Any]] = {}
-    sides = [(n, s) for n in MATRICES for s in (0, 1) if _matrix(n).shape[s] <= max_side]
+    sides = [(n, s) for n in MATRICES for s in (0, 1) if _matrix(n).shape[s] <= max_dim]
     offsets = {pair: place * period // len(sides) for place, pair in enumerate(sides)}
 
     def update(name: str, t: int, w: Any, g: Any) -> Any:
@@ -73,7 +73,7 @@ def _matrix(name: str) -> npt.NDArray[np.float32]:
 
 
 @pytest.mark.parametrize(
-    ("period", "start", "graft", "max_side"),
+    ("period", "start", "graft", "max_dim"),
     [
         (1, 1, "adam", 99),
         (4, 3, "adam", 99),
@@ -82,14 +82,14 @@ def _matrix(name: str) -> npt.NDArray[np.float32]:
         (4, 2, "sgd", 24),
     ],
 )
-def test_agrees_with_the_textbook(period: int, start: int, graft: str, max_side: int) -> None:
+def test_agrees_with_the_textbook(period: int, start: int, graft: str, max_dim: int) -> None:
     problem = torch_problem()
     parameters = [problem.parameters[name] for name in MATRICES]
     shampoo = Shampoo(
-        parameters, **SETTINGS, refresh_every=period, start=start, graft=graft, max_side=max_side
+        parameters, **SETTINGS, refresh_every=period, start=start, graft=graft, max_dim=max_dim
     )
     ours = torch_steps(shampoo, problem)
-    assert largest_error(textbook(period, start, graft, max_side), ours) < 2e-5
+    assert largest_error(textbook(period, start, graft, max_dim), ours) < 2e-5
 
 
 def test_summed_and_ungrafted_it_is_pytorch_optimizers() -> None:
@@ -102,7 +102,7 @@ def test_summed_and_ungrafted_it_is_pytorch_optimizers() -> None:
         "damping": 1e-9,
         "refresh_every": 1,
     }
-    shampoo = Shampoo([ours], lr=0.01, products="float64", **settings)
+    shampoo = Shampoo([ours], lr=0.01, matmul_dtype="float64", **settings)
     other = pytorch_optimizer.Shampoo([theirs], lr=0.01, matrix_eps=1e-9)
     for step in range(20):
         for weight, optimizer in ((ours, shampoo), (theirs, other)):
@@ -112,8 +112,8 @@ def test_summed_and_ungrafted_it_is_pytorch_optimizers() -> None:
 
 
 @pytest.mark.parametrize("name", ["square", "tall", "kernel", "output"])
-@pytest.mark.parametrize("max_side", [99, 24])
-def test_without_accumulation_the_step_is_the_polar_factor(name: str, max_side: int) -> None:
+@pytest.mark.parametrize("max_dim", [99, 24])
+def test_without_accumulation_the_step_is_the_polar_factor(name: str, max_dim: int) -> None:
     gradient = torch.from_numpy(gradients(0)[name]).double()
     weight = torch.nn.Parameter(torch.zeros_like(gradient))
     weight.grad = gradient
@@ -124,8 +124,8 @@ def test_without_accumulation_the_step_is_the_polar_factor(name: str, max_side: 
         "refresh_every": 1,
         "graft": "none",
     }
-    settings |= {"products": "float32"}
-    Shampoo([weight], lr=1.0, max_side=max_side, **settings).step()
+    settings |= {"matmul_dtype": "float32"}
+    Shampoo([weight], lr=1.0, max_dim=max_dim, **settings).step()
     left, _, right = torch.linalg.svd(gradient.flatten(1), full_matrices=False)
     step = weight.detach().flatten(1)
     torch.testing.assert_close(step, -left @ right, atol=2e-3, rtol=0.0)

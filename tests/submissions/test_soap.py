@@ -24,7 +24,7 @@ from .given_problem import (
 MATRICES = ["square", "square_2", "tall", "kernel"]
 MAX_SIDE = 24
 """The longer sides of `tall` and `kernel` start with a null space, whose basis is anybody's."""
-SETTINGS: dict[str, Any] = {"lr": 0.01, "betas": (0.9, 0.95), "products": "float32"}
+SETTINGS: dict[str, Any] = {"lr": 0.01, "betas": (0.9, 0.95), "matmul_dtype": "float32"}
 
 
 def short(name: str, side: int) -> bool:
@@ -80,7 +80,7 @@ def test_refreshed_at_every_step_it_is_pytorch_optimizers() -> None:
     start = torch.from_numpy(gradients(99)["square"]).double()
     ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
     settings: dict[str, Any] = {"lr": 0.01, "betas": (0.9, 0.95), "weight_decay": 0.0}
-    soap = Soap([ours], **settings, refresh_every=1, products="float64")
+    soap = Soap([ours], **settings, refresh_every=1, matmul_dtype="float64")
     other = pytorch_optimizer.SOAP([theirs], **settings, precondition_frequency=1)
     for step in range(20):
         for weight, optimizer in ((ours, soap), (theirs, other)):
@@ -96,8 +96,8 @@ def test_agrees_with_the_textbook(period: int) -> None:
         problem.parameters[name] = torch.nn.Parameter(value.detach().double())
     soap = Soap(
         [problem.parameters[name] for name in MATRICES],
-        **(SETTINGS | {"weight_decay": 0.1, "refresh_every": period, "products": "float64"}),
-        max_side=MAX_SIDE,
+        **(SETTINGS | {"weight_decay": 0.1, "refresh_every": period, "matmul_dtype": "float64"}),
+        max_dim=MAX_SIDE,
     )
     ours = torch_steps(soap, problem)
     assert largest_error(textbook(period), ours) < 1e-6
@@ -105,7 +105,7 @@ def test_agrees_with_the_textbook(period: int) -> None:
 
 def test_with_identity_bases_it_is_adam_one_gradient_later() -> None:
     problem, adam_problem = torch_problem(), torch_problem()
-    soap = Soap([problem.parameters[name] for name in MATRICES], max_side=0, **SETTINGS)
+    soap = Soap([problem.parameters[name] for name in MATRICES], max_dim=0, **SETTINGS)
     adam = torch.optim.AdamW(
         [adam_problem.parameters[n] for n in MATRICES], lr=0.01, betas=(0.9, 0.95), weight_decay=0.0
     )

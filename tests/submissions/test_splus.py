@@ -40,7 +40,7 @@ def test_agrees_with_pytorch_optimizer() -> None:
     settings: dict[str, Any] = {"lr": 0.1, "betas": (0.9, 0.99), "weight_decay": 0.1}
     ours = SPlus(
         mine,
-        **settings, average_beta=0.9, vector_scale=0.01, refresh_every=1, products="float64",
+        **settings, average_beta=0.9, vector_scale=0.01, refresh_every=1, matmul_dtype="float64",
     )  # fmt: skip
     oracle = library.SPlus(
         theirs,
@@ -55,7 +55,7 @@ def test_agrees_with_pytorch_optimizer() -> None:
 
 def test_a_step_is_bounded_whatever_the_gradient() -> None:
     problem = torch_problem()
-    ours = SPlus([problem.parameters["square"]], lr=1.0, weight_decay=0.0, products="float32")
+    ours = SPlus([problem.parameters["square"]], lr=1.0, weight_decay=0.0, matmul_dtype="float32")
     before = problem.parameters["square"].detach().clone()
     for step in range(20):
         problem.parameters["square"].grad = 1e6 * torch.from_numpy(gradients(step)["square"])

@@ -14,6 +14,7 @@ from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
 from harness.providers import registry
 from tests.frameworks.kit import HalfSpent
+from tests.workloads.declared import data_of
 from tests.workloads.parity import SEED
 from workloads.parameters import initial_parameters
 from workloads.spec import Data
@@ -30,7 +31,7 @@ def losses_around_a_step(workload: str, corpus: Path, folder: Path) -> tuple[flo
     known = registry.workload(workload)
     size = known.at("large")
     changed = {"corpus": str(corpus), "train": 1, "validation": 1, "test": 0}
-    data = Data(source=size.data.source, settings={**size.data.settings, **changed})
+    data = Data(source=data_of(size).source, settings={**data_of(size).settings, **changed})
     folder.mkdir()
     known.module("data").prepare(data, SEED, folder, None)
     source = ModelSource(known.package, size.sizes, known.spec.loss, "float32")

@@ -14,6 +14,7 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.providers import registry
+from tests.workloads.declared import data_of
 from workloads.data import cache, manifest
 from workloads.data.cache import prepared
 from workloads.data.manifest import has_its_hashes, is_whole
@@ -33,7 +34,7 @@ class Small:
     def at(self, suite: str) -> SuiteWorkload:
         settings = {"train": 200, "validation": 100, "latents": 64}
         whole = registry.workload("mlp").at("quick")
-        data = whole.data.model_copy(update={"settings": settings})
+        data = data_of(whole).model_copy(update={"settings": settings})
         return whole.model_copy(update={"data": data})
 
     def module(self, name: str) -> ModuleType:

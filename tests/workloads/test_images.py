@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from harness.core.seeds import philox
 from harness.providers import registry
+from tests.workloads.declared import data_of
 from workloads.data.exact import Sample, near_gaussian
 from workloads.data.images import CHUNK, CLASSES, Generator, ImageSettings
 from workloads.data.parallel import single_threaded_blas
@@ -20,7 +21,7 @@ SHA256 = "3a1fd27041e4455a5cbcbc615832799cc31ef39f10591baa3134033cce32eca7"
 
 
 def generator(seed: str = SEED) -> Generator:
-    settings = registry.workload("mlp").at("quick").data.settings
+    settings = data_of(registry.workload("mlp").at("quick")).settings
     return Generator(seed, ImageSettings.model_validate(settings))
 
 

@@ -12,6 +12,7 @@ import torch
 from harness.core.errors import HarnessError
 from harness.providers import registry
 from tests.workloads.capturing import assert_captures_are_factors, problem_of, tokens_of
+from tests.workloads.declared import data_of
 from tests.workloads.full_size import losses_around_a_step
 from tests.workloads.parity import (
     SEED,
@@ -208,7 +209,7 @@ def test_large_makes_a_step_at_full_size_from_a_shard(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suite", ["quick", "standard", "large"])
 def test_every_suite_declares_what_its_data_are(suite: str) -> None:
     declared = registry.workload("lm").at(suite)
-    assert declared.train_examples == declared.data.settings["train"]
-    assert declared.sizes["classes"] == declared.data.settings["vocabulary"]
+    assert declared.train_examples == data_of(declared).settings["train"]
+    assert declared.sizes["classes"] == data_of(declared).settings["vocabulary"]
     assert len(declared.variants) >= 3
     assert all(declared.sizes_of(name) != declared.sizes for name in declared.variants)

@@ -11,6 +11,7 @@ import torch
 
 from harness.core.errors import HarnessError
 from harness.providers import registry
+from tests.workloads.declared import data_of
 from tests.workloads.parity import (
     Twin,
     assert_declared,
@@ -110,7 +111,7 @@ def test_a_wrong_size_is_named(key: str, value: object) -> None:
 @pytest.mark.parametrize("suite", ["quick", "standard"])
 def test_the_declared_number_of_examples_is_the_one_made(suite: str) -> None:
     declared = registry.workload("mlp").at(suite)
-    made = declared.data.settings.get("train", CifarSettings().train)
+    made = data_of(declared).settings.get("train", CifarSettings().train)
     assert declared.train_examples == made
     assert declared.sizes["inputs"] == INPUTS
     assert len(declared.variants) >= 3

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.providers import registry
+from tests.workloads.declared import data_of
 from workloads.data.exact import Sample
 from workloads.data.patches import CLASSES, PATCH, SIDE, PatchGenerator, PatchSettings
 
@@ -16,7 +17,7 @@ SHA256 = "ec35909a17672ab2a67dd2ffe4bfcb9d91a582bf6ee7903e0d0ed5d752794d9f"
 
 
 def generator(seed: str = SEED, **changes: object) -> PatchGenerator:
-    settings = registry.workload("resnet").at("quick").data.settings | changes
+    settings = data_of(registry.workload("resnet").at("quick")).settings | changes
     return PatchGenerator(seed, PatchSettings.model_validate(settings))
 
 

@@ -14,6 +14,7 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers import registry
 from harness.submission.interface import Batch
 from tests.workloads.capturing import captured, problem_of
+from tests.workloads.declared import data_of
 from tests.workloads.parity import (
     Twin,
     apart,
@@ -40,7 +41,7 @@ MARGIN = 10
 
 @cache
 def images() -> tuple[np.ndarray, np.ndarray]:
-    sample = PatchGenerator(SEED, PatchSettings.model_validate(QUICK.data.settings))
+    sample = PatchGenerator(SEED, PatchSettings.model_validate(data_of(QUICK).settings))
     drawn = sample.sample("train", 400)
     return drawn.images, drawn.labels
 
@@ -200,15 +201,15 @@ def test_a_wrong_size_is_named(changed: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize("suite", ["quick", "standard", "large"])
 def test_the_declaration_fits_its_data(suite: str) -> None:
     declared = WORKLOAD.at(suite)
-    assert declared.train_examples == declared.data.settings["train"]
-    assert declared.sizes["classes"] == declared.data.settings.get("classes", 10)
+    assert declared.train_examples == data_of(declared).settings["train"]
+    assert declared.sizes["classes"] == data_of(declared).settings.get("classes", 10)
     assert len(declared.variants) >= 3
     for variant in declared.variants:
         model.parameters(declared.sizes_of(variant))
 
 
 def test_class_numbers_are_permuted_by_the_instance(tmp_path: Path) -> None:
-    settings = QUICK.data.settings | {"train": 200, "validation": 100}
+    settings = data_of(QUICK).settings | {"train": 200, "validation": 100}
     small = Data(source="patches", settings=settings)
     data.prepare(small, SEED, tmp_path, None)
     inputs = np.load(tmp_path / "train" / "inputs.npy", mmap_mode="r")
@@ -224,6 +225,6 @@ def test_class_numbers_are_permuted_by_the_instance(tmp_path: Path) -> None:
 def test_an_unknown_source_or_setting_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="'patch'; did you mean 'patches'"):
         data.prepare(Data(source="patch"), SEED, tmp_path, None)
-    wrong = Data(source="patches", settings=QUICK.data.settings | {"shown": 0})
+    wrong = Data(source="patches", settings=data_of(QUICK).settings | {"shown": 0})
     with pytest.raises(HarnessError, match="resnet: data setting 'shown' is 0"):
         data.prepare(wrong, SEED, tmp_path, None)

@@ -11,6 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from harness.providers import registry
+from tests.workloads.declared import data_of
 from tests.workloads.text_made import of_text, text
 from workloads.data import tokenised
 from workloads.data.corpus import Corpus, find, pieces, split_of
@@ -216,5 +217,5 @@ def test_a_corpus_of_fewer_sequences_is_taken_whole(corpus: Path, tmp_path: Path
 @pytest.mark.parametrize("suite", ["standard", "large"])
 def test_every_suite_demands_a_batch_of_sequences(name: str, suite: str) -> None:
     declared = registry.workload(name).at(suite)
-    settings = CorpusSettings.model_validate(declared.data.settings)
+    settings = CorpusSettings.model_validate(data_of(declared).settings)
     assert min(settings.least, settings.train) >= declared.batch_size

@@ -1,1 +1,1 @@
-"""Loaders and generators of data, and the cache of what they prepared."""
+"""Data loaders and generators, and the cache of prepared data."""

@@ -1,14 +1,14 @@
-"""Prepared instances on disk: made once, read by the referee, rebuilt when anything changes.
+"""Prepared instances on disk: built once, read by the referee, rebuilt when anything changes.
 
     <cache>/instances/<key>/{train,validation,test}/{inputs,targets}.npy
     <cache>/instances/<key>/manifest.json     size and SHA-256 of each file
-    <cache>/corpora/<key>/...                 tokens of a text, which its instances are cut from
-    <cache>/locks/<kind>-<digit>.lock         held while an instance or a corpus is made
+    <cache>/corpora/<key>/...                 tokens of a text, from which its instances are cut
+    <cache>/locks/<kind>-<digit>.lock         held while an instance or a corpus is built
 
-The key is a hash of the workload's content, the suite's data settings, the instance seed, the files
-that the data are read from, and the format. An instance is written beside its place and renamed
-into it, so a folder under its key is whole; should a size or, up to 1 GB in all, a hash not fit its
-manifest all the same, it is made again. That is checked at each use: 0.1 s for 100 MB.
+The key is a hash of the workload's content, the suite's data settings, the instance seed, the
+source files and the format. An instance is written to a temporary folder and then renamed, so a
+folder under its key is complete. If a file size or, up to 1 GB in total, a hash does not match the
+manifest nevertheless, it is rebuilt. This is checked at each use, in 0.1 s for 100 MB.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Protocol
 from harness.core.canonical import sha256_json
 from harness.core.errors import HarnessError
 from harness.core.locks import lock
+from workloads.data import no_data
 from workloads.data.manifest import is_intact, write_manifest
 from workloads.data.paths import default_cache_dir
 from workloads.data.stamps import stamps
@@ -34,18 +35,18 @@ from workloads.spec import Data, SuiteWorkload
 FORMAT_VERSION = 1
 INSTANCES = "instances"
 LIMIT_BYTES = 4 * 10**9
-"""Beyond this the least recently used instances go; one of `mlp` takes about 100 MB."""
+"""Above this total the least recently used instances are deleted; one of `mlp` takes 100 MB."""
 IN_USE_S = 3600.0
-"""An instance that was asked for so recently may be in use and stays."""
+"""An instance requested more recently than this may be in use and is kept."""
 TEMPORARY = ".making-"
 
 
 class Preparable(Protocol):
-    """What the cache needs of a workload; `harness.providers.registry.Workload` is one."""
+    """What the cache needs of a workload; implemented by `harness.providers.registry.Workload`."""
 
     @property
     def content_hash(self) -> str:
-        """The hash of everything that decides what the workload is."""
+        """The hash of everything that defines the workload."""
         ...
 
     def at(self, suite: str) -> SuiteWorkload:
@@ -53,7 +54,8 @@ class Preparable(Protocol):
         ...
 
     def module(self, name: str) -> ModuleType:
-        """One of its modules; `data` has `prepare` and `source_files`."""
+        """One of the workload's modules; `data`, if there are data, has `prepare` and
+        `source_files`."""
         ...
 
 
@@ -64,23 +66,23 @@ def prepared(
     data_dir: Path | None,
     cache_dir: Path | None = None,
 ) -> Path:
-    """The folder of an instance's splits, made now unless the cache holds it.
+    """The folder of an instance's splits, built unless it is cached.
 
-    Safe when several processes ask at once: one makes it, the others wait for it.
+    Safe for concurrent processes: one builds it, the others wait.
 
     Args:
-        workload: which problem.
-        suite: at which size.
-        instance_seed: of which instance.
-        data_dir: where downloaded data lie; None for the default place.
-        cache_dir: None for the default place.
+        workload: the workload.
+        suite: name of the suite, which sets the size.
+        instance_seed: seed of the instance.
+        data_dir: folder of downloaded data; None for the default location.
+        cache_dir: folder of the cache; None for the default location.
 
     Raises:
         HarnessError: data are missing, or the cache cannot be written.
     """
     cache = (cache_dir if cache_dir is not None else default_cache_dir()).absolute()
     data = workload.at(suite).data
-    module = workload.module("data")
+    module = no_data if data is None else workload.module("data")
     with _reading():
         files = module.source_files(data, data_dir)
         key = _key(workload.content_hash, data, instance_seed, files)
@@ -92,13 +94,13 @@ def prepared(
 
 
 def kept(cache: Path, kind: str, key: str, make: Callable[[Path], None]) -> Path:
-    """The folder of something that the cache keeps, made now unless it is there and intact.
+    """The folder of a cached item, built unless it exists and is intact.
 
     Args:
         cache: the cache's folder.
-        kind: the folder of its like in the cache.
-        key: a hash of everything that it depends on.
-        make: writes it into an empty folder.
+        kind: subfolder of the cache for this kind of item.
+        key: a hash of everything that the item depends on.
+        make: writes the item into an empty folder.
 
     Raises:
         HarnessError: the cache cannot be written.
@@ -115,14 +117,14 @@ def kept(cache: Path, kind: str, key: str, make: Callable[[Path], None]) -> Path
 
 
 def evict(cache: Path, keep: Path, limit_bytes: int = LIMIT_BYTES) -> None:
-    """Delete what killed processes left, then the least recently used instances over the limit.
+    """Delete leftovers of killed processes, then the least recently used instances over the limit.
 
-    Decoded pictures and tokens stay, for they may take hours to make again.
+    Decoded images and tokens are kept, as rebuilding them may take hours.
 
     Args:
         cache: the cache's folder.
-        keep: an instance that stays.
-        limit_bytes: how much all instances may take.
+        keep: an instance not to delete.
+        limit_bytes: limit on the total size of all instances.
     """
     _remove_left_overs(cache)
     oldest_first = sorted(
@@ -140,18 +142,18 @@ def evict(cache: Path, keep: Path, limit_bytes: int = LIMIT_BYTES) -> None:
 def _remove_left_overs(cache: Path) -> None:
     for left_over in cache.glob(f"*/{TEMPORARY}*"):
         digit = left_over.name.removeprefix(TEMPORARY)[:1]
-        # Who makes a folder holds its lock, so one whose lock is free is nobody's.
+        # Whoever builds a folder holds its lock, so a folder whose lock is free is abandoned.
         with _locked(cache, f"{left_over.parent.name}-{digit}", wait=False) as is_free:
             if is_free:
                 _remove(left_over)
 
 
-def _key(content_hash: str, data: Data, instance_seed: str, files: tuple[Path, ...]) -> str:
+def _key(content_hash: str, data: Data | None, instance_seed: str, files: tuple[Path, ...]) -> str:
     return sha256_json(
         {
             "format": FORMAT_VERSION,
             "workload": content_hash,
-            "data": data.model_dump(mode="json"),
+            "data": data and data.model_dump(mode="json"),
             "instance_seed": instance_seed,
             "files": stamps(files),
         }
@@ -175,8 +177,8 @@ def _make(make: Callable[[Path], None], place: Path) -> None:
 
 @contextmanager
 def _locked(cache: Path, name: str, wait: bool = True) -> Iterator[bool]:
-    # Sixteen locks a kind, not one a key: they are never deleted, for a lock that is deleted while
-    # another process waits for it protects nothing.
+    # Sixteen locks per kind instead of one per key: locks are never deleted, because deleting one
+    # while another process waits for it would break mutual exclusion.
     (cache / "locks").mkdir(parents=True, exist_ok=True)
     with (cache / "locks" / f"{name}.lock").open("w") as file:
         yield lock(file, wait=wait)
@@ -212,7 +214,7 @@ def _unreadable(error: OSError) -> HarnessError:
 
 
 def _is_elsewhere(name: object, cache: Path) -> bool:
-    """Whether an error's file is neither in the cache nor a folder that the cache lies in."""
+    """Whether an error's file is neither in the cache nor a parent folder of it."""
     return isinstance(name, str) and not (
         Path(name).is_relative_to(cache) or cache.is_relative_to(name)
     )
@@ -222,7 +224,7 @@ def _mark_used(place: Path) -> None:
     try:
         os.utime(place)
     except OSError:
-        # A cache that can only be read still serves; it is then not ours to keep small.
+        # A read-only cache still works; keeping it small is then not our job.
         return
 
 
@@ -230,7 +232,7 @@ def _used_s(place: Path) -> float:
     try:
         return place.stat().st_mtime
     except FileNotFoundError:
-        # Another process has finished or deleted it since it was listed.
+        # Another process has renamed or deleted it since it was listed.
         return time.time()
 
 

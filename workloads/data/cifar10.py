@@ -1,7 +1,7 @@
 """CIFAR-10 from the official python archive or its unpacked folder, without running its pickles.
 
-The archive holds pickled dictionaries of numpy arrays. A pickle is a program; the reader here knows
-only the three names such an array needs, gives it harmless things for them and refuses every other.
+The archive holds pickled dictionaries of numpy arrays. A pickle is a program; this reader resolves
+only the three names that such an array needs, to harmless stand-ins, and refuses all others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from workloads.spec import Count, Frozen
 ARCHIVE = "cifar-10-python.tar.gz"
 FOLDER = "cifar-10-batches-py"
 BINARY = "cifar-10-*bin*"
-"""The names of the same images in another form, which is not read."""
+"""Names of the binary version of the same images, which is not supported."""
 MD5 = "c58f30108f718f92721af3b95e74349a"
 TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST_BATCH = "test_batch"
@@ -41,28 +41,28 @@ AGAIN = f"to fetch it again\n  {WAYS_OUT}"
 
 
 class Batch(NamedTuple):
-    """Images (n, 3072), channel by channel and row by row, and labels (n,)."""
+    """Images (n, 3072), by channel, then row, and labels (n,)."""
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
 
 
 class Cifar10(NamedTuple):
-    """The 50,000 training and the 10,000 test examples, in the archive's order."""
+    """The 50,000 training and 10,000 test examples, in the archive's order."""
 
     train: Batch
     test: Batch
 
 
 class CifarSettings(Frozen):
-    """How the 50,000 training images are parted: the first ones train, the last ones validate."""
+    """Split of the 50,000 training images: the first for training, the last for validation."""
 
     train: Count = 40_000
     validation: Count = 10_000
 
 
 class _Bytes(np.ndarray[Any, np.dtype[np.uint8]]):
-    """An array that takes nothing from a pickle but its shape and its bytes."""
+    """An array that takes only its shape and bytes from a pickle."""
 
     def __setstate__(self, state: Any) -> None:
         _, shape, kind, is_fortran, content = state
@@ -72,14 +72,14 @@ class _Bytes(np.ndarray[Any, np.dtype[np.uint8]]):
 
 
 class _ByteType:
-    """Stands for numpy's type, which a damaged state makes crash."""
+    """Stand-in for numpy's dtype, which crashes on a damaged state."""
 
     def __init__(self, code: object, *_: object) -> None:
         if code not in ("u1", b"u1"):
             raise pickle.UnpicklingError(f"it holds an array of {code!r}, allowed: u1")
 
     def __setstate__(self, state: object) -> None:
-        """Byte order and the like, which mean nothing to bytes."""
+        """Ignore byte order and similar state, which do not apply to bytes."""
 
 
 def _no_bytes(*_: object) -> _Bytes:
@@ -92,7 +92,7 @@ _ALLOWED = {
     ("numpy", "ndarray"): None,
     ("numpy", "dtype"): _ByteType,
 }
-"""What stands for the three names; `ndarray` is only ever an argument."""
+"""Stand-ins for the three names; `ndarray` only occurs as an argument."""
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -103,15 +103,15 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def read_pickle(content: bytes, name: str) -> Any:
-    """Numbers, strings, lists, dictionaries and arrays of bytes of a pickle, and nothing else.
+    """Read a pickle of only numbers, strings, lists, dictionaries and byte arrays.
 
     Raises:
-        HarnessError: the pickle is damaged or asks for any other object.
+        HarnessError: the pickle is damaged or contains any other object.
     """
     try:
         return _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
     except Exception as error:
-        # There is no saying what a damaged pickle raises: a missing attribute, no memory.
+        # A damaged pickle can raise anything: AttributeError, MemoryError, ...
         raise HarnessError(
             f"{name} is refused: {error or type(error).__name__}",
             f"a CIFAR-10 batch holds only arrays, lists and strings; {AGAIN}",
@@ -119,14 +119,14 @@ def read_pickle(content: bytes, name: str) -> Any:
 
 
 def load(data_dir: Path | None) -> Cifar10:
-    """Read the data set from a folder that holds the archive or the unpacked folder.
+    """Read the dataset from a folder that contains the archive or the unpacked folder.
 
     Args:
         data_dir: the folder, or the archive or the unpacked folder itself; None for
             `default_data_dir()`.
 
     Raises:
-        HarnessError: nothing is there, or what is there is not CIFAR-10.
+        HarnessError: nothing is found, or it is not CIFAR-10.
     """
     found = files(data_dir)
     contents = {file.name: file.read_bytes() for file in found}
@@ -139,7 +139,7 @@ def parted(settings: CifarSettings, data_dir: Path | None) -> dict[str, Batch]:
     """The splits `train`, `validation` and `test`; arguments and errors as `load`.
 
     Raises:
-        HarnessError: also if the settings ask for more than there is.
+        HarnessError: also if the settings need more examples than there are.
     """
     whole = load(data_dir)
     train, rest = settings.train, len(whole.train.labels) - settings.validation
@@ -172,7 +172,7 @@ def check_md5(archive: Path) -> None:
     """Compare an archive's MD5 with the published one.
 
     Raises:
-        HarnessError: it differs.
+        HarnessError: they differ.
     """
     with archive.open("rb") as stream:
         found = hashlib.file_digest(stream, "md5").hexdigest()
@@ -181,7 +181,7 @@ def check_md5(archive: Path) -> None:
 
 
 def read_archive(archive: Path) -> dict[str, bytes]:
-    """The batches' bytes by name, read from the archive without unpacking it."""
+    """Read the batches' bytes by name, without unpacking the archive."""
     check_md5(archive)
     found = {}
     with tarfile.open(archive) as tar:

@@ -1,8 +1,8 @@
-"""A corpus on disk: which files belong to which split, and their text piece by piece.
+"""A corpus on disk: the files of each split, and their text in pieces.
 
-Any folder of `.txt`, `.txt.gz` or Parquet files will do; so will WikiText's `wiki.train.tokens` and
-Penn Treebank's `ptb.train.txt`. A file whose name has `train`, `valid`, `validation`, `val`, `dev`
-or `test` as a part belongs to that split, any other to the training split.
+Any folder of `.txt`, `.txt.gz` or Parquet files works, as do WikiText's `wiki.train.tokens` and
+Penn Treebank's `ptb.train.txt`. A file whose name contains the part `train`, `valid`, `validation`,
+`val`, `dev` or `test` belongs to that split, any other to the training split.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ EXTRA = "pip install 'guided-descent[text]'"
 
 
 class Corpus(NamedTuple):
-    """The files of each split, in the order of their names."""
+    """The files of each split, sorted by name."""
 
     place: Path
     train: tuple[Path, ...]
@@ -57,20 +57,20 @@ class Corpus(NamedTuple):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All of them."""
+        """All files."""
         return (*self.train, *self.validation, *self.test)
 
 
 def find(corpus: str, data_dir: Path | None, suffixes: tuple[str, ...]) -> Corpus:
-    """The corpus of a name: the folder of that name in the data folder, or the data folder itself.
+    """Find a corpus: a folder of its name in the data folder, or else the data folder itself.
 
     Args:
         corpus: the name, or an absolute path to a folder or a file.
-        data_dir: None for `default_data_dir()`.
-        suffixes: how the files' names may end.
+        data_dir: the data folder; None for `default_data_dir()`.
+        suffixes: allowed suffixes of file names.
 
     Raises:
-        HarnessError: no such file is there, or none to train on.
+        HarnessError: there is no such file, or none for training.
     """
     base = data_dir if data_dir is not None else default_data_dir()
     place = base / corpus if (base / corpus).exists() else base
@@ -96,26 +96,26 @@ def _none_to_train_on(
 
 
 def ways_out(corpus: str) -> str:
-    """How to get a corpus, for errors."""
+    """How to get a corpus, for error messages."""
     fetch = f"harness data prepare {corpus}, or " if corpus.startswith("wikitext") else ""
     return f"{fetch}--data-dir DIR, where DIR holds such files or a folder '{corpus}' of them"
 
 
 def split_of(file: Path) -> str:
-    """The split that a file's name says; `train` if it says none."""
+    """The split named in a file's name; `train` if there is none."""
     parts = re.split(r"[._-]", file.name.lower())
     return next((SPLITS[part] for part in parts if part in SPLITS), "train")
 
 
 def pieces(files: Iterable[Path]) -> Iterator[str]:
-    """The text of some files in pieces of whole lines, of about a million characters.
+    """The text of files in pieces of whole lines, about a million characters each.
 
-    A row of a Parquet file is a document; a blank line is put after it unless it ends a line, as
-    the rows of WikiText do.
+    A row of a Parquet file is a document; it is followed by a blank line unless it ends with a
+    newline, as in WikiText.
 
     Raises:
-        HarnessError: a file cannot be read, is cut short, is not UTF-8, or has no column `text` of
-            strings.
+        HarnessError: a file cannot be read, is truncated, is not UTF-8, or has no string column
+            `text`.
     """
     for file in files:
         if file.name.endswith(PARQUET):

@@ -1,10 +1,10 @@
-"""ImageNet's pixels: decoded once, whatever the instance, and memory-mapped ever after.
+"""ImageNet's pixels, decoded once for all instances and then memory-mapped.
 
     <cache>/imagenet/<key>/{train,validation}/{inputs,classes}.npy
 
-Images are brought to a shorter side of `side`, cut to its centre, and written into `inputs.npy`,
-uint8 (n, 3, side, side), a few at a time. An instance links that file and writes targets of its
-own. Needs Pillow, the extra `images`.
+Images are resized to a shorter side of `side`, centre-cropped, and written to `inputs.npy`, uint8
+(n, 3, side, side), a few at a time. An instance links to that file and writes its own targets.
+Requires Pillow, the extra `images`.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from workloads.data.stamps import stamps
 FORMAT_VERSION = 1
 KIND = "imagenet"
 AT_ONCE = 256
-"""Images in memory at a time: 50 MB of pixels at a side of 256."""
+"""Images in memory at a time: 50 MB of pixels for a side of 256."""
 
 
 def write_instance(
     settings: ImagenetSettings, data_dir: Path | None, names: npt.NDArray[np.int64], folder: Path
 ) -> None:
-    """Write folder/{train,validation}/{inputs,targets}.npy, decoding first if need be.
+    """Write folder/{train,validation}/{inputs,targets}.npy, decoding first if necessary.
 
     Args:
-        settings: side and numbers.
-        data_dir: the folder that holds `train` and `val`, or `imagenet`; None for the default.
+        settings: image size and number of images.
+        data_dir: the folder of `train` and `val`, or of `imagenet`; None for the default.
         names: the target of each class, (classes,).
-        folder: where to write.
+        folder: the folder to write to.
 
     Raises:
-        HarnessError: ImageNet is not there, is broken, or is not what the settings say, or Pillow
-            is not installed.
+        HarnessError: ImageNet is missing, broken or inconsistent with the settings, or Pillow is
+            not installed.
     """
     source = kept(
         default_cache_dir().absolute(),
@@ -66,10 +66,10 @@ def write_instance(
 
 
 def decoded(image: Encoded, side: int) -> npt.NDArray[np.uint8]:
-    """One image, (3, side, side): shorter side scaled to `side` (bicubic), then the centre.
+    """Decode an image to (3, side, side): shorter side resized to `side` (bicubic), centre-cropped.
 
     Raises:
-        HarnessError: it is truncated or no image, or Pillow is not installed.
+        HarnessError: it is truncated or not an image, or Pillow is not installed.
     """
     pillow = _pillow()
     try:
@@ -107,14 +107,14 @@ def _decode(settings: ImagenetSettings, data_dir: Path | None, folder: Path) -> 
 def _reserved(file: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
     pixels = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
     with file.open("r+b") as stream:
-        # A mapped file has holes for pages not yet written. If the disk filled up under one, the
-        # process would die of SIGBUS; here it is an OSError.
+        # A mapped file is sparse. If the disk filled up later, the process would die of SIGBUS;
+        # allocating it here raises an OSError instead.
         os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
     return pixels
 
 
 def _fill(pixels: npt.NDArray[np.uint8], images: Iterator[Encoded], side: int) -> list[int]:
-    """Decode in threads, as many as fit; returns the class of every image there is."""
+    """Decode in threads as many images as fit; return the classes of all images."""
     classes: list[int] = []
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         while some := list(islice(images, AT_ONCE)):
@@ -136,7 +136,7 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        # Another file system, or one without links.
+        # A different file system, or one without hard links.
         shutil.copyfile(source, target)
 
 

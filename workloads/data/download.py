@@ -1,4 +1,4 @@
-"""Getting CIFAR-10: from its home page, resuming where a download broke off, or from a path."""
+"""CIFAR-10 from its home page, with resumable downloads, or from a local path."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ TIMEOUT_S = 30.0
 BLOCK_BYTES = 2**18
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes there are and the bytes there will be, if that is known."""
+"""Called with the bytes received so far and the total bytes, if known."""
 
 
 def prepare_cifar10(data_dir: Path, source: Path | None, progress: Progress) -> Path:
-    """Put CIFAR-10's unpacked folder into a data folder; does nothing if it is there and readable.
+    """Put CIFAR-10's unpacked folder into a data folder, unless it is there and readable.
 
-    A folder that cannot be read to its end is replaced.
+    A folder that cannot be read completely is replaced.
 
     Args:
-        data_dir: where to put it.
-        source: the archive, the unpacked folder, or a folder that holds one; None to download.
-        progress: hears how far the download is.
+        data_dir: the data folder.
+        source: the archive, the unpacked folder, or a folder containing one; None to download.
+        progress: called with the download's progress.
 
     Returns:
         The unpacked folder.
@@ -58,13 +58,13 @@ def prepare_cifar10(data_dir: Path, source: Path | None, progress: Progress) -> 
 
 
 def download(url: str, archive: Path, progress: Progress, ways_out: str = cifar10.WAYS_OUT) -> None:
-    """Fetch a file by way of `<archive>.part`; what an earlier attempt fetched is kept.
+    """Download a file via `<archive>.part`, resuming an earlier attempt.
 
     Args:
-        url: where the file is; a server that knows no ranges sends it from its beginning.
-        archive: where it goes once it is whole.
-        progress: hears how far it is.
-        ways_out: what else can be done, for the error.
+        url: address of the file; a server without range support sends it from the start.
+        archive: path of the complete file.
+        progress: called with the download's progress.
+        ways_out: alternatives named in the error message.
 
     Raises:
         HarnessError: the server cannot be reached, or the connection broke.
@@ -90,7 +90,7 @@ def _fetch(url: str, part: Path, progress: Progress) -> None:
             _receive(response, part, have if resumed else 0, progress)
     except urllib.error.HTTPError as error:
         error.close()
-        # The part is as long as the file: nothing is left to fetch.
+        # The part already has the file's full length.
         if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not have:
             raise
 
@@ -114,7 +114,7 @@ def _download_and_unpack(data_dir: Path, progress: Progress) -> None:
     try:
         cifar10.check_md5(archive)
     except HarnessError:
-        # A download that is wrong in content would never come right by going on.
+        # Resuming cannot repair a download with wrong content.
         archive.unlink()
         raise
     _take(archive, data_dir / cifar10.FOLDER)
@@ -135,7 +135,7 @@ def _take(source: Path, place: Path) -> None:
 
 
 def _fill(making: Path, files: tuple[Path, ...]) -> Path:
-    """Put the archive's members or copies of the batches there; where the batches then lie."""
+    """Unpack the archive or copy the batches into `making`; return the batches' folder."""
     if len(files) == 1:
         cifar10.check_md5(files[0])
         unpack(files[0], making)

@@ -1,7 +1,7 @@
-"""Pieces of the generators of images, in integer arithmetic on raw Philox words.
+"""Building blocks of the image generators, in integer arithmetic on raw Philox words.
 
 Everything here gives the same bytes on every machine. float32 arrays hold integers below 2^24,
-whose sums and products are exact in any order; `exact` makes sure.
+whose sums and products are exact in any order; `exact` checks this.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ CHROMA_PENALTY = 4
 
 
 class Sample(NamedTuple):
-    """Images (n, ...), the channels first, and labels (n,)."""
+    """Images (n, ...), channels first, and labels (n,)."""
 
     images: Bytes
     labels: Integers
 
 
 def near_gaussian(bits: np.random.Philox, rows: int, columns: int) -> npt.NDArray[np.int16]:
-    """(rows, columns) sums of four uniform bytes, centred at zero: near Gaussian, deviation 148."""
+    """Centred sums of four uniform bytes, (rows, columns): near Gaussian, std 148."""
     words = bits.random_raw(LATENT_BYTES * rows * columns // 8).astype("<u8", copy=False)
     planes = words.view(np.uint8).reshape(LATENT_BYTES, rows, columns)
     sums = planes[0].astype(np.int16)
@@ -42,13 +42,13 @@ def near_gaussian(bits: np.random.Philox, rows: int, columns: int) -> npt.NDArra
 
 
 def random_signs(bits: np.random.Philox, count: int) -> Integers:
-    """(count,) of -1 and 1."""
+    """Random signs -1 and 1, (count,)."""
     return 1 - 2 * (bits.random_raw(count) >> np.uint64(63)).astype(np.int64)
 
 
 def cosines(count: int, side: int) -> Integers:
     """The first `count` products of two cosines and a colour, times 2^9: (count, 3 side^2)."""
-    # Rounded to 2^9 no value lies near a tie, so a last-bit difference in cos changes nothing.
+    # No value times 2^9 is close to a rounding tie, so last-bit differences in cos do not matter.
     table = np.array([round(512 * math.cos(math.pi * j / (2 * side))) for j in range(4 * side)])
     positions = np.arange(side)
     wave = table[((2 * positions[None, :] + 1) * positions[:, None]) % (4 * side)]
@@ -60,7 +60,7 @@ def cosines(count: int, side: int) -> Integers:
 
 
 def _frequencies(side: int) -> list[tuple[int, int, int, int]]:
-    """(squared frequency, colour, u, v), lowest first; colour differences count as higher."""
+    """(squared frequency, colour, u, v), sorted; colour differences count as higher frequencies."""
     return sorted(
         ((u * u + v * v + 1) * (CHROMA_PENALTY if colour else 1), colour, u, v)
         for colour in range(len(OPPONENT))
@@ -70,12 +70,12 @@ def _frequencies(side: int) -> list[tuple[int, int, int, int]]:
 
 
 def exact(matrix: npt.NDArray[Any], bound: int, added: int = 0) -> Floats:
-    """The matrix as float32, sure that its products with vectors up to `bound` are exact.
+    """Convert a matrix to float32, checking that its products with bounded vectors are exact.
 
     Args:
-        matrix: (entries of the vector, results), integers.
+        matrix: integers, (entries of the vector, results).
         bound: the largest absolute value in the vector.
-        added: what is added to a result afterwards.
+        added: the largest value added to a result afterwards.
 
     Raises:
         ValueError: a sum could pass 2^24, beyond which float32 skips integers.

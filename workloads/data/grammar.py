@@ -1,11 +1,11 @@
 """The published grammar of the generated language: slots, vocabulary, and integer tables.
 
-A sentence walks over slots; every slot emits one word of its category, so the walk can be read off
-the words. The categories part the vocabulary; within one, the word of rank k, from 1, has the
-weight k^(-5/4), times TOPIC_BOOST where the word belongs to the document's topic.
+A sentence is a walk over slots. Every slot emits one word of its category, so the walk can be read
+off the words. The categories partition the vocabulary; within one, the word of rank k, from 1, has
+weight k^(-5/4), times TOPIC_BOOST if the word belongs to the document's topic.
 
 Every distribution is a row of 2^DRAW_BITS entries, so a probability is a count over 2^DRAW_BITS and
-drawing is one look-up.
+sampling is one table look-up.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ CLASS_WEIGHTS = (7, 4, 3, 2)
 TOPIC_BOOST = 16
 WEIGHT_ONE = 2**32
 UNIT = 512
-"""The vocabulary in which the categories' sizes below are given."""
+"""Vocabulary size to which the category sizes below refer."""
 
 
 class Slot(IntEnum):
-    """A place in a sentence; S, M and O are the phrases of subject, modifier and object."""
+    """A position in a sentence; S, M and O are the subject, modifier and object phrases."""
 
     STOP = 0
     LINK = auto()
@@ -82,7 +82,7 @@ FOLLOWS: dict[Slot, dict[Slot, int]] = {
     Slot.NAME_O: {Slot.EPITHET_O: 7, Slot.STOP: 7, Slot.LINK: 2},
     Slot.EPITHET_O: {Slot.STOP: 12, Slot.LINK: 4},
 }
-"""What may follow a slot, in sixteenths; an epithet always follows a name's first mention."""
+"""Transitions between slots, in sixteenths; an epithet always follows a name's first mention."""
 SLOT_BITS = 4
 
 
@@ -91,11 +91,11 @@ class Category:
     """A part of the vocabulary."""
 
     words: int
-    """Of UNIT."""
+    """Number of words, out of UNIT."""
     classes: int = 1
-    """4 where each class has words of its own."""
+    """4 if each class has its own words."""
     topical: bool = False
-    """Whether the topic favours some of its words."""
+    """Whether the topic favours some of the words."""
 
 
 CATEGORIES = {
@@ -113,34 +113,34 @@ CATEGORIES = {
 
 
 def category_of(slot: Slot) -> str:
-    """The category that a slot emits."""
+    """The category of the words that a slot emits."""
     return slot.name.partition("_")[0].lower()
 
 
 class Tables:
     """The grammar's look-up tables for a vocabulary, a number of topics and an instance's facts.
 
-    Words are numbered category by category; within one with classes, `first + CLASSES * k + class`,
-    so that the k-th stem of a verb has its four forms side by side.
+    Words are numbered by category; in one with classes, word k of a class has the number
+    `first + CLASSES * k + class`, so that the four forms of a verb stem are adjacent.
 
     Args:
-        vocabulary: a multiple of UNIT.
-        topics: how many topics there are.
-        seed: the instance's, from which the facts follow.
+        vocabulary: vocabulary size, a multiple of UNIT.
+        topics: number of topics.
+        seed: the instance seed, which determines the facts.
     """
 
     def __init__(self, vocabulary: int, topics: int, seed: str) -> None:
         self.topics, self._seed = topics, seed
         self.first: dict[str, int] = {}
         self.count: dict[str, int] = {}
-        """Words of a category in one class."""
+        """Number of words of a category per class."""
         start = 0
         for name, category in CATEGORIES.items():
             words = category.words * vocabulary // UNIT
             self.first[name], self.count[name] = start, words // category.classes
             start += words
         self.row: dict[str, int] = {}
-        """The first row of a category in `draw`; one row a topic where it is topical."""
+        """The first row of a category in `draw`; a topical category has one row per topic."""
         rows = 0
         for name, category in CATEGORIES.items():
             self.row[name] = rows
@@ -148,7 +148,7 @@ class Tables:
 
     @cached_property
     def chance(self) -> Indices:
-        """(rows, most words): the probability of the word of a rank, in units of 1 / DRAWS."""
+        """(rows, most words): the probability of the word of each rank, in units of 1 / DRAWS."""
         rows = list(self._rows())
         chance = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int32)
         for place, row in zip(chance, rows, strict=True):
@@ -157,14 +157,14 @@ class Tables:
 
     @cached_property
     def draw(self) -> Indices:
-        """(rows, DRAWS): the rank of the word that a uniform integer stands for."""
+        """(rows, DRAWS): the rank of the word drawn by a uniform integer."""
         return np.stack(
             [np.repeat(np.arange(len(row), dtype=np.int32), row) for row in self.chance]
         )
 
     @cached_property
     def follow_chance(self) -> Indices:
-        """(slots, slots): sixteenths."""
+        """(slots, slots): transition probabilities, in sixteenths."""
         chance = np.zeros((len(Slot), len(Slot)), dtype=np.int32)
         for slot, following in FOLLOWS.items():
             for after, share in following.items():
@@ -173,7 +173,7 @@ class Tables:
 
     @cached_property
     def follow(self) -> Indices:
-        """(slots, 2^SLOT_BITS): the slot that a uniform integer stands for."""
+        """(slots, 2^SLOT_BITS): the next slot drawn by a uniform integer."""
         return inverse(self.follow_chance)
 
     @cached_property
@@ -183,7 +183,7 @@ class Tables:
 
     @cached_property
     def slot_topical(self) -> Integers:
-        """(slots,): 1 where the row depends on the topic."""
+        """(slots,): 1 if the row depends on the topic."""
         return np.array([CATEGORIES[category_of(slot)].topical for slot in Slot], dtype=np.int64)
 
     @cached_property
@@ -193,17 +193,17 @@ class Tables:
 
     @cached_property
     def slot_classes(self) -> Integers:
-        """(slots,): how many classes the slot's category has."""
+        """(slots,): the number of classes of the slot's category."""
         return np.array([CATEGORIES[category_of(slot)].classes for slot in Slot], dtype=np.int64)
 
     @cached_property
     def usual_verb(self) -> Indices:
-        """(CLASSES * nouns,): the stem that usually follows a noun, by CLASSES * rank + class."""
+        """(CLASSES * nouns,): a noun's usual verb stem, by CLASSES * rank + class."""
         return self._facts("verb", CLASSES * self.count["noun"])
 
     @cached_property
     def usual_object(self) -> Indices:
-        """(stems,): the rank of the noun that a verb's object usually is."""
+        """(stems,): the rank of a verb's usual object noun."""
         return self._facts("noun", self.count["verb"])
 
     def _facts(self, about: str, size: int) -> Indices:
@@ -221,19 +221,19 @@ class Tables:
 
 def zipf(words: int) -> Integers:
     """(words,): WEIGHT_ONE k^(-5/4) for k from 1, in integers."""
-    # The fourth root of k^5 times 2^32, which carries 2^8.
+    # The fourth root of k^5 * 2^32, which is scaled by 2^8.
     roots = [math.isqrt(math.isqrt(rank**5 << 32)) for rank in range(1, words + 1)]
     return WEIGHT_ONE // np.array(roots, dtype=np.int64)
 
 
 def inverse(shares: Indices) -> Indices:
-    """(rows, total): the place that each integer below the sum of a row of `shares` falls into."""
+    """(rows, total): the index into a row of `shares` for each integer below the row's sum."""
     places = np.arange(shares.shape[1], dtype=np.int32)
     return np.stack([np.repeat(places, row) for row in shares])
 
 
 def counts(weights: Integers, total: int) -> Indices:
-    """Integers near the weights' proportions, each at least 1, that sum to `total`."""
+    """Integers approximately proportional to the weights, each at least 1, that sum to `total`."""
     shares = 1 + weights * (total - len(weights)) // weights.sum()
     shares[np.argmax(shares)] += total - shares.sum()
     return np.asarray(shares, dtype=np.int32)

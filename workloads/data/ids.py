@@ -1,4 +1,4 @@
-"""Token ids: their type, and what an instance calls each of them."""
+"""Token ids: their dtype and their permutation per instance."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Ids = npt.NDArray[np.unsignedinteger[Any]]
 
 
 def as_ids(numbers: npt.NDArray[np.integer[Any]], vocabulary: int) -> Ids:
-    """Numbers below `vocabulary` as uint16, or as uint32 if it passes 65,536."""
+    """Numbers below `vocabulary` as uint16, or as uint32 if it exceeds 65,536."""
     return numbers.astype(id_type(vocabulary))
 
 
 def id_type(vocabulary: int) -> np.dtype[np.unsignedinteger[Any]]:
-    """The type of ids below `vocabulary`, little-endian on disk."""
+    """The dtype of ids below `vocabulary`, little-endian on disk."""
     return np.dtype("<u2") if vocabulary <= 2**16 else np.dtype("<u4")
 
 
 def permuted_ids(seed: str, vocabulary: int) -> Ids:
-    """(vocabulary,): what the instance of a seed calls each token."""
+    """(vocabulary,): the id of each token in the instance of a seed."""
     words = philox(seed, "token-ids").random_raw(vocabulary)
     return as_ids(np.argsort(words, kind="stable"), vocabulary)

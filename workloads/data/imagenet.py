@@ -1,10 +1,10 @@
-"""ImageNet as it lies on disk: folders of JPEGs, or tar shards.
+"""ImageNet on disk: folders of JPEGs, or tar shards.
 
-    DIR/train/<wnid>/*.JPEG     DIR/val/<wnid>/*.JPEG                one folder a class
+    DIR/train/<wnid>/*.JPEG     DIR/val/<wnid>/*.JPEG                one folder per class
     DIR/train/*.tar             DIR/val/*.tar                        WebDataset: key.jpg, key.cls
     DIR/train/<wnid>.tar                                             the official archive's parts
 
-Images come one by one, in the order of sorted names; nothing is ever whole in memory.
+Images are read one by one, sorted by name; no split is ever held in memory.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WAYS_OUT = (
 
 
 class ImagenetSettings(Frozen):
-    """How images are stored and how many there are."""
+    """Size of the stored images, and number of classes and images."""
 
     side: Count = 256
     """The stored images' height and width."""
@@ -41,24 +41,24 @@ class ImagenetSettings(Frozen):
     validation: Count = 50_000
 
     def count(self, split: str) -> int:
-        """How many images a split has."""
+        """The number of images in a split."""
         return self.train if split == "train" else self.validation
 
 
 class Encoded(NamedTuple):
-    """One image as it lies on disk."""
+    """One encoded image."""
 
     name: str
-    """The file, or the archive and its member, for errors."""
+    """The file, or the archive and its member, for error messages."""
     content: bytes
     label: int
 
 
 def files(data_dir: Path | None) -> tuple[Path, ...]:
-    """What the prepared arrays depend on: the shards, or the classes' folders.
+    """The sources of the prepared arrays: shards or class folders.
 
     Raises:
-        HarnessError: there is no ImageNet.
+        HarnessError: ImageNet is not found.
     """
     place = _place(data_dir)
     return tuple(part for folder in SPLITS.values() for part in _parts(place / folder))
@@ -68,8 +68,7 @@ def encoded(settings: ImagenetSettings, data_dir: Path | None, split: str) -> It
     """All images of a split, `train` or `validation`, in sorted order.
 
     Raises:
-        HarnessError: an archive is broken, a class or label is missing, or a class is none of the
-            declared ones.
+        HarnessError: an archive is broken, a class or label is missing, or a class is not declared.
     """
     place = _place(data_dir)
     wnids = _class_names(place)
@@ -109,7 +108,7 @@ def _of_folder(folder: Path, label: int) -> Iterator[Encoded]:
 
 
 def _of_shard(shard: Path) -> Iterator[Encoded]:
-    """A WebDataset shard: members of one key follow each other."""
+    """Read a WebDataset shard, in which members with the same key are adjacent."""
     images: dict[str, Encoded] = {}
     labels: dict[str, int] = {}
     for name, content in _members(shard):
@@ -141,14 +140,14 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
                     yield member.name, stream.read()
             _check_end(tar)
     except (tarfile.TarError, EOFError, OSError, zlib.error, KeyError, RecursionError) as error:
-        # The last two: a link to a member that is not there, or to itself.
+        # The last two come from a link to a missing member or to itself.
         raise HarnessError(
             f"{archive} is not a whole tar archive: {error}", "fetch it again, or take it out"
         ) from error
 
 
 def _check_end(tar: tarfile.TarFile) -> None:
-    """Demand the zeros that end an archive; tarfile takes any damaged or missing header for it."""
+    """Require the zeros that end an archive; tarfile treats any damaged header as the end."""
     end = b""
     if tar.fileobj is not None:
         tar.fileobj.seek(tar.offset)
@@ -160,7 +159,7 @@ def _check_end(tar: tarfile.TarFile) -> None:
 
 
 def _key(name: str) -> tuple[str, str]:
-    """A member's key and lower-case suffix; the key ends at the first dot of the file's name."""
+    """A member's key and lower-case suffix; the key ends at the first dot of the file name."""
     head, _, base = name.rpartition("/")
     stem, _, _ = base.partition(".")
     return f"{head}/{stem}", Path(base).suffix.lower()
@@ -176,7 +175,7 @@ def _class_number(name: str, content: bytes) -> int:
 
 
 def _class_names(place: Path) -> tuple[str, ...]:
-    """The classes in sorted order, from the training folders or archives of one class each."""
+    """The sorted classes, from class folders or archives of one class each."""
     trained, held_out = ({_class_of(part) for part in _parts(place / folder)} - {""}
                          for folder in SPLITS.values())  # fmt: skip
     missing = sorted(held_out ^ trained) if held_out and trained else []
@@ -187,13 +186,13 @@ def _class_names(place: Path) -> tuple[str, ...]:
 
 
 def _class_of(part: Path) -> str:
-    """A WordNet number, such as n01440764, or nothing."""
+    """The class of a folder or archive, a WordNet id such as n01440764; empty if it has none."""
     is_wnid = part.stem[:1] == "n" and part.stem[1:].isdigit()
     return part.stem if part.is_dir() or is_wnid else ""
 
 
 def _parts(folder: Path) -> tuple[Path, ...]:
-    """The classes' folders of a split or its archives, sorted."""
+    """The class folders or archives of a split, sorted."""
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     parts = tuple(part for part in found if part.is_dir() or part.suffix == ".tar")
     if not parts:

@@ -1,21 +1,21 @@
 """Generated images: ten classes, 32x32x3, a natural image's spectrum, labels from a hidden teacher.
 
 An image is a sum of two-dimensional cosines in three opponent colours, ordered by frequency; the
-k-th has a variance proportional to 1/k, and neighbours are mixed by a hidden rotation:
+k-th has variance proportional to 1/k, and neighbours are mixed by a hidden rotation:
 
-    x = clip(128 + floor(z B / 2^shift)),     z_k integers, near Gaussian, of one variance
+    x = clip(128 + floor(z B / 2^shift)),     z_k integers, near Gaussian, of equal variance
 
-The label comes from a network that sees some of the latents z, all at equal scale; which latents,
-with which signs, is hidden:
+The label comes from a network that sees some of the latents z, all at equal scale; the choice of
+latents and their signs are hidden:
 
     s = z U,    h = 16 |s| + tilt s,    y = argmax_c (h V)_c - offset_c
 
-so a model must lift directions of low variance (conditioning matters) and combine them
-non-linearly: |s| is even, so a linear classifier can use only what `tilt` lets through.
+so a model must amplify directions of low variance (conditioning matters) and combine them
+non-linearly: |s| is even, so a linear classifier can only use the odd part set by `tilt`.
 
-Everything is integer arithmetic on raw Philox words: the same bytes on every machine. The matrix
-products run in float32 for speed and are exact in any order of summation, because the absolute
-values that enter one sum stay below 2^24; `exact` makes sure.
+Everything is integer arithmetic on raw Philox words: the same bytes on every machine. Matrix
+products run in float32 for speed and are exact in any summation order, because the absolute values
+in each sum stay below 2^24; `exact` checks this.
 """
 
 from __future__ import annotations
@@ -47,37 +47,37 @@ SIDE = 32
 PIXELS = 3 * SIDE * SIDE
 CLASSES = 10
 CHUNK = 2000
-"""Examples drawn at a time; it decides which raw word goes where, so it is part of the format."""
+"""Examples drawn at a time; determines the use of raw words and so is part of the format."""
 TOP_AMPLITUDE = 512
 SHIFT = 11
 PAINTED = 250
-"""Images painted at a time: 3 MB of float32, which stays in the processor's cache."""
+"""Images rendered at a time: 3 MB of float32, which fits in the CPU cache."""
 GROUP = 16
-"""Neighbouring cosines that are mixed by one rotation."""
+"""Number of adjacent cosines mixed by one rotation."""
 EVEN = 16
 TEACHER = "teacher-7"
-"""Seeds the published teacher: of sixty, the one whose classes are the most even."""
+"""Seed of the published teacher: of sixty, the one with the most balanced classes."""
 NEIGHBOURS = 4
-"""Latents that may change places in the teacher: their variances are nearly equal."""
+"""Number of adjacent latents permuted in the teacher; their variances are nearly equal."""
 
 
 class ImageSettings(Frozen):
-    """The generator's settings in `workload.toml`; the teacher's sizes set the difficulty."""
+    """The generator's settings in `workload.toml`; the teacher's sizes determine the difficulty."""
 
     train: Count
     validation: Count
     latents: Annotated[int, Field(ge=GROUP, le=1024, multiple_of=GROUP)] = 256
-    """How many cosines an image has."""
+    """Number of cosines in an image."""
     teacher_first: Count = 1
     """The rank, from 1, of the first latent that the teacher sees."""
     teacher_latents: Count = 32
     teacher_units: Count = 32
     teacher_fan_in: Count = 4
-    """Latents that enter one hidden unit of the teacher."""
+    """Number of latents that enter a hidden unit of the teacher."""
     teacher_fan_out: Count = 8
-    """Hidden units that enter one class."""
+    """Number of hidden units that enter a class score."""
     tilt: Annotated[int, Field(ge=0, le=16)] = 4
-    """The odd part of a hidden unit, in sixteenths of the even one."""
+    """The odd part of a hidden unit, in sixteenths of the even part."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Generator:
     settings: ImageSettings
 
     def sample(self, split: str, count: int) -> Sample:
-        """Draw one split; a shorter sample is the beginning of a longer one."""
+        """Draw one split; a shorter sample is a prefix of a longer one."""
         bits = philox(self.seed, f"images-{split}")
         latents = np.empty((count, self.settings.latents), dtype=np.int16)
         for start in range(0, count, CHUNK):
@@ -102,20 +102,20 @@ class Generator:
             images[part] = self._paint(values)
             labels[part] = self._label(values)
 
-        # The hidden parameters are drawn once, not by whichever thread comes first.
+        # Draw the hidden parameters here, before the threads need them.
         _ = self._scaled_basis, self.teacher, self.offset
         for_each_part(show, count, PAINTED)
         return Sample(images, labels)
 
     @cached_property
     def basis(self) -> Floats:
-        """B, (latents, 3072): cosines by frequency, mixed in groups by a hidden rotation."""
+        """B, (latents, 3072): cosines by frequency, mixed within groups by a hidden rotation."""
         count = self.settings.latents
         bits = philox(self.seed, "images-basis")
         waves = cosines(count, SIDE).reshape(-1, GROUP, PIXELS)
         mixed = np.stack([_rotation(bits) @ group for group in waves]).reshape(count, PIXELS)
         amplitudes = np.array([math.isqrt(TOP_AMPLITUDE**2 // k) for k in range(1, count + 1)])
-        # Cosines carry 2^9 and a rotation 2^2.
+        # Cosines are scaled by 2^9 and rotations by 2^2.
         return exact((amplitudes[:, None] * mixed) >> 11, LATENT_BOUND, 128 << SHIFT)
 
     @cached_property
@@ -123,7 +123,7 @@ class Generator:
         """U, (teacher latents, units), and V, (units, classes), of -1, 0 and 1.
 
         One published network under hidden symmetries of the data, so that all instances are equally
-        hard: the latents' signs, the order of neighbouring latents, the names of the classes.
+        hard: the latents' signs, the order of adjacent latents, the numbering of the classes.
         """
         settings = self.settings
         latents = settings.teacher_latents
@@ -140,7 +140,7 @@ class Generator:
 
     @cached_property
     def offset(self) -> Floats:
-        """Each class's mean score over a sample of its own, (classes,): it balances the classes."""
+        """Each class's mean score over a separate sample, (classes,), to balance the classes."""
         bits = philox(self.seed, "images-offset")
         latents = near_gaussian(bits, CHUNK, self.settings.latents).astype(np.float32)
         scores = self._scores(latents).astype(np.int64)
@@ -148,7 +148,7 @@ class Generator:
         return means
 
     def _paint(self, latents: Floats) -> Bytes:
-        # A power of two scales exactly, and the conversion's truncation is a floor above zero.
+        # Scaling by a power of two is exact, and truncation equals floor for positive values.
         pixels = latents @ self._scaled_basis
         pixels += np.float32(128)
         return np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
@@ -170,7 +170,7 @@ class Generator:
 
 
 def _rotation(bits: np.random.Philox) -> Integers:
-    """A Hadamard matrix with hidden signs and order: 4 times an orthogonal matrix, (16, 16)."""
+    """A Hadamard matrix with random signs and order: 4 times an orthogonal matrix, (16, 16)."""
     hadamard = np.array([[1]])
     while len(hadamard) < GROUP:
         hadamard = np.block([[hadamard, hadamard], [hadamard, -hadamard]])
@@ -180,7 +180,7 @@ def _rotation(bits: np.random.Philox) -> Integers:
 
 
 def _signs(bits: np.random.Philox, rows: int, columns: int, entries: int) -> Integers:
-    """A matrix of zeros with `entries` random signs in random places of each column."""
+    """A matrix of zeros with `entries` random signs at random positions in each column."""
     words = bits.random_raw(rows * columns).reshape(rows, columns)
     places = np.argsort(words, axis=0, kind="stable")[: min(entries, rows)]
     signs = random_signs(bits, places.size)

@@ -1,23 +1,23 @@
-"""A generated language: Zipfian words, a topic a document, agreement and names over long distances.
+"""A generated language: Zipfian words, a topic per document, and long-range agreement and names.
 
 One document is one sequence. Its words come from the published grammar of `workloads.data.grammar`.
-What holds over long distances:
+Long-range dependencies are:
 
 - the topic, which favours one in `topics` of the nouns, verbs and adjectives;
-- agreement: a noun's class shows in its determiner and in its verb, whatever stands between;
-- the cast: names are introduced at random and come back. A name's first mention draws its epithet,
-  and with it its class, and its first verb becomes its habit; later mentions repeat them;
+- agreement: a noun's class determines the form of its determiner and its verb at any distance;
+- the cast: names are introduced at random and recur. A name's first mention draws its epithet, and
+  with it its class, and its first verb becomes its habit; later mentions repeat them;
 - facts, the same in every document: a noun's usual verb, a verb's usual object.
 
-Every instance speaks this language with facts of its own and its words renamed: both are drawn from
-the instance seed, the names as a permutation of all token ids. Facts are drawn alike for all nouns
-and verbs, so that instances are equally hard: over eight of them the bound below has a standard
+Every instance uses this language with its own facts and token ids, both drawn from the instance
+seed; the ids are a permutation of the vocabulary. Facts are drawn uniformly for all nouns and
+verbs, so that instances are equally hard: over eight of them the bound below has a standard
 deviation of 0.004 nat.
 
-The probability of every word given the words before it and what its writer knows besides is known.
-The mean of its negative logarithm bounds any model's expected loss from below (`lower_bound`); the
-entropy of what the words do not show, the topic (at most log(topics) a document) and which mentions
-were introductions, is all that a perfect model would lose against it.
+The probability of every word is known, given the preceding words and the writer's hidden state. The
+mean of its negative logarithm is a lower bound on any model's expected loss (`lower_bound`). A
+perfect model exceeds it only by the entropy of what the words do not reveal: the topic (at most
+log(topics) per document), and which mentions are introductions.
 
 Everything is integer arithmetic and look-ups on raw Philox words: the same bytes on every machine.
 """
@@ -43,24 +43,24 @@ Tokens = npt.NDArray[np.uint16]
 
 
 class LanguageSettings(Frozen):
-    """The generator's settings in `workload.toml`; a split is so many documents."""
+    """The generator's settings in `workload.toml`; split sizes are in documents."""
 
     train: Count
     validation: Count
     time: Annotated[int, Field(ge=8, le=4096)] = 128
-    """Tokens that a model reads of a document; the targets are the next ones."""
+    """Input tokens per document; the targets are the next tokens."""
     vocabulary: Annotated[int, Field(ge=UNIT, le=8 * UNIT, multiple_of=UNIT)] = UNIT
     topics: Annotated[int, Field(ge=1, le=16)] = 8
 
 
 class Sample(NamedTuple):
-    """Documents, and how surprising each word is to one who knows the grammar and the topic."""
+    """Documents, with the surprise of each word given the grammar and the topic."""
 
     tokens: Tokens
     """(documents, time + 1)"""
     surprise: Doubles
-    """(documents, time + 1): -log of the word's probability given the topic and all words before,
-    in nat."""
+    """(documents, time + 1): negative log-probability of the word given the topic and all preceding
+    words, in nats."""
     topics: Integers
     """(documents,)"""
 
@@ -73,11 +73,11 @@ class Language:
     settings: LanguageSettings
 
     def sample(self, split: str, documents: int) -> Sample:
-        """Write one split; a shorter sample is the beginning of a longer one.
+        """Write one split; a shorter sample is a prefix of a longer one.
 
         Args:
-            split: names the stream of randomness.
-            documents: how many to write.
+            split: name of the random stream.
+            documents: number of documents.
         """
         bits = philox(self.seed, f"language-{split}")
         length = self.settings.time + 1
@@ -107,5 +107,5 @@ class Language:
 
 
 def lower_bound(sample: Sample) -> float:
-    """The mean surprise of the targets, nat a token: no model's expected loss is below it."""
+    """Mean surprise of the targets, in nats per token: a lower bound on any model's loss."""
     return float(sample.surprise[:, 1:].mean())

@@ -1,4 +1,4 @@
-"""The manifest of a prepared instance: what a whole one holds."""
+"""The manifest of a prepared instance: size and hash of each file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from harness.core.canonical import canonical_json
 
 MANIFEST = "manifest.json"
 HASHED_BYTES = 10**9
-"""A folder of at most so many bytes is hashed whenever it is used: a second or two at the most."""
+"""Folders up to this size are hashed at every use, which takes a second or two at most."""
 
 
 def write_manifest(folder: Path) -> None:
-    """Write size and SHA-256 of every file below a folder into its manifest, last of all."""
+    """Write the size and SHA-256 of every file in a folder to its manifest, as the last file."""
     files = {
         file.relative_to(folder).as_posix(): {
             "bytes": file.stat().st_size,
@@ -27,20 +27,20 @@ def write_manifest(folder: Path) -> None:
 
 
 def is_intact(folder: Path) -> bool:
-    """Whether it `is_whole` and, up to HASHED_BYTES in all, `has_its_hashes`.
+    """Whether it `is_whole` and, up to HASHED_BYTES in total, `has_its_hashes`.
 
-    A larger one, such as decoded ImageNet, is judged by its sizes alone.
+    Larger ones, such as decoded ImageNet, are checked by file size only.
     """
     total = sum(int(entry["bytes"]) for entry in (_read(folder) or {}).values())
     try:
         return is_whole(folder) and (total > HASHED_BYTES or has_its_hashes(folder))
     except OSError:
-        # A file that cannot be read is none; whoever makes it again learns why.
+        # Treat an unreadable file as missing; rebuilding it will report why.
         return False
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a manifest is there and every file has the size it names; reads no data."""
+    """Whether there is a manifest and every file has its recorded size; reads no data."""
     files = _read(folder)
     return files is not None and all(
         (folder / name).is_file() and (folder / name).stat().st_size == entry["bytes"]
@@ -49,7 +49,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def has_its_hashes(folder: Path) -> bool:
-    """Whether every file is the one that was written; reads all data."""
+    """Whether every file has its recorded hash; reads all data."""
     files = _read(folder)
     return files is not None and all(
         (folder / name).is_file() and _sha256(folder / name) == entry["sha256"]

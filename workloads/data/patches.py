@@ -1,21 +1,21 @@
-"""Generated images: ten classes, 16x16x3, told apart by small patches on a natural background.
+"""Generated images: ten classes, 16x16x3, distinguished by small patches on a natural background.
 
 An image is a background with a natural image's spectrum, a sum of two-dimensional cosines in three
-opponent colours of which the k-th has a variance proportional to 1/k, and a few patches of its
-class, each at a random place and with a random sign:
+opponent colours of which the k-th has variance proportional to 1/k, plus a few patches of its
+class, each at a random position and with a random sign:
 
     x = clip(128 + floor(z B / 2^shift) + sum_j s_j a_j P_{y,j} at (r_j, c_j)),   s_j = +-1
 
-P_{y,j} is a block of 5x5x3 signs and a_j its amplitude in grey levels. With even signs every pixel
-has the same mean in all classes: a linear classifier stays at chance, and a network must find the
-patches' shapes and be even in them. Its loss then has a saddle at the start, from which a low
-learning rate escapes late or never; `positive` signs above a half tilt it, at the price of a linear
-classifier a little above chance. A class has several patches of falling amplitude, of which an
-image shows some, so accuracy grows bit by bit instead of at one stroke.
+P_{y,j} is a block of 5x5x3 signs and a_j its amplitude in grey levels. With balanced signs every
+pixel has the same mean in all classes, so a linear classifier stays at chance level, and a network
+must learn the patches' shapes and an even function of them. Its loss then has a saddle at the
+start, from which a low learning rate escapes late or never. `positive` above a half removes the
+saddle, but lets a linear classifier do slightly better than chance. A class has several patches of
+decreasing amplitude, of which an image shows some, so accuracy rises gradually and not in one jump.
 
-All instances are equally hard: the patches are one published set, and the instance seed turns and
-mirrors the images, permutes their channels and draws the sample. Everything is integer arithmetic
-on raw Philox words: the same bytes on every machine.
+All instances are equally hard: the patches are one published set, and the instance seed transposes
+and mirrors the images, permutes their channels and draws the sample. Everything is integer
+arithmetic on raw Philox words: the same bytes on every machine.
 """
 
 from __future__ import annotations
@@ -49,32 +49,32 @@ SIDE = 16
 PIXELS = CHANNELS * SIDE * SIDE
 CLASSES = 10
 PATCH = 5
-"""The side of a patch."""
+"""Side length of a patch, in pixels."""
 CHUNK = 2000
-"""Examples drawn at a time; it decides which raw word goes where, so it is part of the format."""
+"""Examples drawn at a time; determines the use of raw words and so is part of the format."""
 PAINTED = 500
-"""Images painted at a time: 1.5 MB of float32, which stays in the processor's cache."""
+"""Images rendered at a time: 1.5 MB of float32, which fits in the CPU cache."""
 TOP_AMPLITUDE = 320
 SHIFT = 11
 PUBLISHED = "patches-1"
-"""Seeds the published patches."""
+"""Seed of the published patches."""
 
 
 class PatchSettings(Frozen):
-    """The generator's settings in `workload.toml`; the amplitudes set the difficulty."""
+    """The generator's settings in `workload.toml`; the amplitudes determine the difficulty."""
 
     train: Count
     validation: Count
     latents: Annotated[int, Field(ge=1, le=PIXELS)] = 384
-    """How many cosines a background has."""
+    """Number of cosines in a background."""
     amplitudes: Annotated[
         tuple[Annotated[int, Field(ge=1, le=127)], ...], Field(min_length=1, max_length=16)
     ]
-    """Grey levels of each patch of a class; their number is the number of a class's patches."""
+    """Amplitude of each of a class's patches, in grey levels; one entry per patch."""
     shown: Annotated[int, Field(ge=1, le=16)] = 1
-    """How many patches an image shows, each drawn from its class's."""
+    """Number of patches in an image, each drawn from those of its class."""
     positive: Annotated[int, Field(ge=0, le=256)] = 128
-    """How many of 256 patches are shown with their own sign, not the opposite one."""
+    """How many in 256 patches are shown with positive sign."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,11 @@ class PatchGenerator:
     settings: PatchSettings
 
     def sample(self, split: str, count: int) -> Sample:
-        """Draw one split: images (count, 3, 16, 16); a shorter sample begins a longer one."""
+        """Draw one split, images (count, 3, 16, 16); a shorter one is a prefix of a longer one."""
         latents, words = self._draw(split, count)
         labels = _below(words[:, 0], CLASSES)
         images = np.empty((count, CHANNELS, SIDE, SIDE), dtype=np.uint8)
-        # The hidden parameters are drawn once, not by whichever thread comes first.
+        # Draw the hidden parameters here, before the threads need them.
         _ = self.basis, self.patches, self._symmetry
 
         def show(part: slice) -> None:
@@ -100,10 +100,10 @@ class PatchGenerator:
 
     @cached_property
     def basis(self) -> Floats:
-        """B / 2^shift, (latents, 768): cosines, low frequencies first and strongest."""
+        """B / 2^shift, (latents, 768): cosines by ascending frequency and descending amplitude."""
         count = self.settings.latents
         amplitudes = np.array([math.isqrt(TOP_AMPLITUDE**2 // k) for k in range(1, count + 1)])
-        # Cosines carry 2^9; a power of two scales exactly.
+        # Cosines are scaled by 2^9; scaling by a power of two is exact.
         scaled = (amplitudes[:, None] * cosines(count, SIDE)) >> 9
         added = 128 + self.settings.shown * max(self.settings.amplitudes)
         basis: Floats = exact(scaled, LATENT_BOUND, added << SHIFT) * np.float32(2.0**-SHIFT)
@@ -111,7 +111,7 @@ class PatchGenerator:
 
     @cached_property
     def patches(self) -> Floats:
-        """Grey levels, (classes, patches of a class, 75): signs times amplitudes."""
+        """Grey levels, (classes, patches per class, 75): signs times amplitudes."""
         amplitudes = np.array(self.settings.amplitudes)
         shape = (CLASSES, len(amplitudes), CHANNELS * PATCH * PATCH)
         signs = random_signs(philox(PUBLISHED, "patches"), math.prod(shape)).reshape(shape)
@@ -120,7 +120,7 @@ class PatchGenerator:
 
     @cached_property
     def _symmetry(self) -> tuple[bool, int, int, npt.NDArray[np.intp]]:
-        """Whether rows become columns, the steps of rows and columns, the channels' order."""
+        """Whether to transpose, the slice steps of rows and columns (+-1), the channel order."""
         words = philox(self.seed, "patches-symmetry").random_raw(3 + CHANNELS)
         is_turned, rows, columns = (int(word >> np.uint64(63)) for word in words[:3])
         return bool(is_turned), 1 - 2 * rows, 1 - 2 * columns, np.argsort(words[3:])
@@ -149,12 +149,12 @@ class PatchGenerator:
             pixels[np.arange(len(pixels))[:, None], placed] += (
                 signs[:, None] * self.patches[labels, kind]
             )
-        # The conversion's truncation is a floor above zero.
+        # Truncation equals floor for positive values.
         images = np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
         return self._turned(images.reshape(-1, CHANNELS, SIDE, SIDE))
 
     def _signs(self, words: npt.NDArray[np.uint64]) -> Floats:
-        """(n,) of -1 and 1, by the top byte of each word."""
+        """(n,) signs -1 and 1, from the top byte of each word."""
         is_own = (words >> np.uint64(56)) < np.uint64(self.settings.positive)
         return np.where(is_own, np.float32(1), np.float32(-1))
 
@@ -165,13 +165,13 @@ class PatchGenerator:
 
 
 def _below(words: npt.NDArray[np.uint64], bound: int, first_bit: int = 0) -> Integers:
-    """(n,) numbers from 0 to bound - 1, from sixteen bits of each word; bound is small."""
+    """(n,) numbers from 0 to bound - 1, from sixteen bits of each word, for a small bound."""
     bits = (words >> np.uint64(first_bit)) & np.uint64(2**16 - 1)
     return np.asarray((bits * np.uint64(bound)) >> np.uint64(16), dtype=np.int64)
 
 
 def _places(words: npt.NDArray[np.uint64]) -> Integers:
-    """(n, 75) places in a flat image, (channel, row, column), of a patch that lies in it whole."""
+    """(n, 75) indices into a flat image, by (channel, row, column), of a patch inside the image."""
     room = SIDE - PATCH + 1
     corner = _below(words, room, 16) * SIDE + _below(words, room, 32)
     channel, row, column = np.indices((CHANNELS, PATCH, PATCH)).reshape(3, -1)

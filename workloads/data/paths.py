@@ -1,4 +1,4 @@
-"""Where data live: the folder of downloaded sets and the cache of prepared instances."""
+"""Locations of downloaded datasets and of the cache of prepared instances."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def default_cache_dir() -> Path:
 
 
 def _base(variable: str, fallback: str) -> Path:
-    # The XDG base directory specification: a relative path is to be ignored.
+    # The XDG base directory specification requires relative paths to be ignored.
     value = Path(os.environ.get(variable, ""))
     return value if value.is_absolute() else Path.home() / fallback

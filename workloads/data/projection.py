@@ -1,4 +1,4 @@
-"""From images to vectors: standardise each channel, then project on a random orthogonal frame."""
+"""Images to vectors: standardise each channel, then project onto a random orthonormal frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Doubles = npt.NDArray[np.float64]
 
 CHANNELS = 3
 CHUNK = 250
-"""Images converted to float32 at a time: 3 MB, which stays in the processor's cache."""
+"""Images converted to float32 at a time: 3 MB, which fits in the CPU cache."""
 
 
 def gaussian(seed: str, stream: str, shape: tuple[int, ...]) -> Doubles:
@@ -26,11 +26,11 @@ def gaussian(seed: str, stream: str, shape: tuple[int, ...]) -> Doubles:
 
 
 def frame(seed: str, inputs: int, outputs: int) -> Doubles:
-    """The orthogonal factor of a Gaussian matrix: (inputs, outputs), orthonormal columns.
+    """The orthogonal factor of a Gaussian matrix, (inputs, outputs), with orthonormal columns.
 
-    The signs make the triangular factor's diagonal positive; so the frame is unique and uniformly
-    distributed (Mezzadri, 2007, "How to generate random matrices from the classical compact
-    groups").
+    Signs are chosen such that the triangular factor has a positive diagonal, which makes the frame
+    unique and uniformly distributed (Mezzadri, 2007, "How to generate random matrices from the
+    classical compact groups").
     """
     with single_threaded_blas():
         orthogonal, triangular = np.linalg.qr(gaussian(seed, "projection", (inputs, outputs)))
@@ -38,12 +38,12 @@ def frame(seed: str, inputs: int, outputs: int) -> Doubles:
 
 
 class Projection:
-    """x -> Q^T ((x - mean) / std): channels standardised by one split, then projected.
+    """x -> Q^T ((x - mean) / std), with channel statistics of the training split.
 
     Args:
         seed: the instance seed; the frame Q comes from its stream `projection`.
-        images: the training images, (n, 3 * pixels), channel by channel.
-        outputs: the dimension to project to.
+        images: the training images, (n, 3 * pixels), by channel.
+        outputs: dimension of the projection.
     """
 
     def __init__(self, seed: str, images: Images, outputs: int) -> None:

@@ -1,10 +1,10 @@
-"""Token sequences of a language model, from any source: the shared body of `lm` and `rnn`.
+"""Token sequences of the language models `lm` and `rnn`, from any source.
 
-    language   generated; every sequence is a document of its own
-    text       a corpus of text files, tokenised; sequences follow one another without gaps
+    language   generated; every sequence is a separate document
+    text       a corpus of text files, tokenised; sequences are contiguous
     shards     token shards in llm.c's format, or Parquet files, such as FineWeb-Edu's
 
-Token ids are permuted by the instance seed, those of real text too.
+Token ids are permuted by the instance seed, for real text as well.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ SOURCES = ("language", "shards", "text")
 
 
 class CorpusSettings(Frozen):
-    """The settings of `text` and `shards` in `workload.toml`; a split is so many sequences.
+    """The settings of `text` and `shards` in `workload.toml`; split sizes are in sequences.
 
-    A corpus that has fewer is taken whole.
+    A corpus with fewer sequences is used completely.
     """
 
     corpus: str
-    """A folder in the data folder, which is itself taken if it holds none of that name."""
+    """A folder in the data folder; if there is none of that name, the data folder itself."""
     train: Count
     validation: Count
     test: Annotated[int, Field(ge=0)] = 0
-    """0 where the corpus has no files to test on."""
+    """0 if the corpus has no test files."""
     least: Count = 64
-    """Training sequences that there must be, so that there is a batch: no less than its size."""
+    """Minimum number of training sequences; at least the batch size."""
     time: Count
-    """Tokens that a model reads at once; the targets are the next ones."""
+    """Tokens per sequence; the targets are the next tokens."""
     vocabulary: Annotated[int, Field(ge=300, le=2**18)]
-    """Every id is below it; a tokenizer is trained to at most that size."""
+    """Upper bound of the ids (exclusive); a tokenizer is trained to at most this size."""
     tokenizer: Kind = "bpe"
 
     @property
     def counts(self) -> dict[str, int]:
-        """The sequences of each split."""
+        """The number of sequences of each split."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
@@ -60,18 +60,18 @@ def prepare(
 ) -> None:
     """Write an instance's splits: folder/{train,validation[,test]}/{inputs,targets}.npy.
 
-    Both are (n, time), uint16, or uint32 if the vocabulary passes 65,536; the targets are the
+    Both are (n, time), uint16, or uint32 if the vocabulary exceeds 65,536; the targets are the
     inputs' next tokens.
 
     Args:
-        workload: its name, for errors.
+        workload: the workload's name, for error messages.
         data: the source and its settings.
         instance_seed: fixes the permutation of ids and, for `language`, the sample.
-        folder: where to write; it exists.
-        data_dir: where texts and shards lie; None for the default place.
+        folder: an existing folder to write to.
+        data_dir: folder of texts and shards; None for the default location.
 
     Raises:
-        HarnessError: the source or a setting is not known, or the data are missing, broken, or too
+        HarnessError: the source or a setting is unknown, or the data are missing, broken or too
             few.
     """
     if data.source not in SOURCES:
@@ -90,10 +90,10 @@ def prepare(
 
 
 def source_files(workload: str, data: Data, data_dir: Path | None) -> tuple[Path, ...]:
-    """The files that `prepare` reads; an instance is made anew when one of them changes.
+    """The files that `prepare` reads; an instance is rebuilt when one of them changes.
 
     Raises:
-        HarnessError: there are none, or the settings say of no corpus.
+        HarnessError: there are none, or the settings name no corpus.
     """
     if data.source not in ("shards", "text"):
         return ()
@@ -112,7 +112,7 @@ def _sequences(split: str, stream: Stream, settings: CorpusSettings, found: corp
     count = min(settings.counts[split], stream.sequences(settings.time))
     least = min(settings.least, settings.train) if split == "train" else 1
     if count < least:
-        # The stream's own files may be tokens in the cache.
+        # The stream's files may be cached tokens, so name the corpus files.
         names = ", ".join(map(str, found.by_split.get(split, found.train)))
         raise HarnessError(
             f"{split}: {len(stream)} tokens are {count} sequences of {settings.time}; at least "
@@ -137,7 +137,7 @@ def _find(source: str, settings: CorpusSettings, data_dir: Path | None) -> corpu
 
 
 def _streams(found: corpus.Corpus, settings: CorpusSettings) -> dict[str, Stream]:
-    """The tokens of each split that is wanted; validation is the text's beginning if need be."""
+    """The tokens of each requested split; without validation files the text's start is used."""
     wanted = {split: count * settings.time + 1 for split, count in settings.counts.items() if count}
     if not found.validation:
         wanted["train"] += wanted["validation"]
@@ -153,7 +153,7 @@ def _streams(found: corpus.Corpus, settings: CorpusSettings) -> dict[str, Stream
         whole = by_split["train"]
         first = wanted["validation"]
         if len(whole) < wanted["train"]:
-            # A short text gives a tenth at most.
+            # A short text gives up at most a tenth.
             first = min(first, 1 + len(whole) // 10)
         by_split["validation"] = replace(whole, end=first)
         by_split["train"] = replace(whole, skipped=first)

@@ -1,7 +1,7 @@
-"""Token shards as llm.c writes them, such as those of FineWeb-Edu.
+"""Token shards in llm.c's format, such as those of FineWeb-Edu.
 
     256 int32   20240520, 1, the number of tokens, zeros
-    uint16      the tokens, GPT-2's, little-endian
+    uint16      GPT-2 tokens, little-endian
 
 Format: https://github.com/karpathy/llm.c, `dev/data/data_common.py`. GPT-2 has 50,257 tokens;
 models usually pad the vocabulary to 50,304.
@@ -28,7 +28,7 @@ def tokens_of(file: Path) -> npt.NDArray[np.uint16]:
     """A shard's tokens, (tokens,), memory-mapped.
 
     Raises:
-        HarnessError: the file is no such shard, or has more or fewer tokens than it says.
+        HarnessError: the file is not such a shard, or its number of tokens contradicts its header.
     """
     try:
         with file.open("rb") as stream:

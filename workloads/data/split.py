@@ -1,4 +1,4 @@
-"""One split on disk: `inputs.npy` and `targets.npy` in a folder of the split's name."""
+"""One split on disk: `inputs.npy` and `targets.npy` in a folder named after the split."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy.typing as npt
 
 
 def write_split(
-    folder: Path, split: str, inputs: npt.NDArray[Any], targets: npt.NDArray[np.integer[Any]]
+    folder: Path, split: str, inputs: npt.NDArray[Any], targets: npt.NDArray[Any]
 ) -> None:
-    """Write a split in the form that the referee maps: C-contiguous, every dtype as it is given.
+    """Write a split in the layout that the referee maps: C-contiguous, with dtypes unchanged.
 
     Args:
         folder: the instance's folder.
         split: `train`, `validation` or `test`.
-        inputs: (examples, ...).
-        targets: (examples, ...), integers.
+        inputs: the inputs, (examples, ...).
+        targets: the integer or real targets, (examples, ...).
     """
     place = folder / split
     place.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What tells that a source has changed, without reading it: sizes and times of modification."""
+"""Sizes and modification times of sources, to detect changes without reading them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Stamp = tuple[str, int | str, int]
 
 
 def stamps(files: Iterable[Path]) -> list[Stamp]:
-    """Of each file path, size and time; of a folder, in the size's place, a hash of its entries'.
+    """Path, size and modification time of each file; a folder has a hash of its entries as size.
 
-    A folder's own time stays when a file in it is overwritten, so each of its files is looked at:
-    about 5 s for the 1.3 million of ImageNet, once they are in the system's memory.
+    Overwriting a file does not change its folder's time, so every file in a folder is checked:
+    about 5 s for the 1.3 million of ImageNet, once the system has cached their metadata.
     """
     return [_stamp(file) for file in files]
 

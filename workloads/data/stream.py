@@ -1,4 +1,4 @@
-"""A long row of tokens, over one file or several, cut into the sequences of a split."""
+"""A stream of tokens over one or more files, cut into the sequences of a split."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from harness.core.errors import HarnessError
 from workloads.data.ids import Ids
 
 PIECE_TOKENS = 2**21
-"""About how many tokens are in memory at once."""
+"""Approximate number of tokens in memory at once."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """The tokens of some files, one after the other, from `skipped` on and before `end`."""
+    """The concatenated tokens of files, from `skipped` (inclusive) to `end` (exclusive)."""
 
     files: tuple[tuple[Path, Ids], ...]
-    """What each file holds, (tokens,), memory-mapped."""
+    """Each file with its memory-mapped tokens, (tokens,)."""
     skipped: int = 0
     end: int | None = None
 
@@ -29,14 +29,14 @@ class Stream:
         return max(0, (whole if self.end is None else min(whole, self.end)) - self.skipped)
 
     def sequences(self, time: int) -> int:
-        """How many sequences of `time` inputs and targets there are."""
+        """The number of sequences with `time` inputs and targets."""
         return max(0, len(self) - 1) // time
 
     def read(self, begin: int, end: int, vocabulary: int) -> Ids:
-        """The tokens from `begin` and before `end`, (end - begin,).
+        """The tokens from `begin` (inclusive) to `end` (exclusive), (end - begin,).
 
         Raises:
-            HarnessError: one is not below `vocabulary`.
+            HarnessError: a token is not below `vocabulary`.
         """
         parts = []
         start = -self.skipped
@@ -56,20 +56,20 @@ class Stream:
 
 
 def write_rows(place: Path, stream: Stream, count: int, time: int, ids: Ids) -> None:
-    """Write the first sequences of a stream, `count` of `time` tokens, without gaps.
+    """Write the first `count` contiguous sequences of `time` tokens from a stream.
 
-    place/{inputs,targets}.npy are (count, time), of the type of `ids`; the targets are the
+    place/{inputs,targets}.npy are (count, time), with the dtype of `ids`; the targets are the
     inputs' next tokens.
 
     Args:
-        place: the split's folder, named after it.
+        place: the split's folder.
         stream: the tokens.
-        count: how many sequences.
-        time: how long each is.
-        ids: what each token is called, (vocabulary,).
+        count: number of sequences.
+        time: tokens per sequence.
+        ids: the id of each token, (vocabulary,).
 
     Raises:
-        HarnessError: it has a token that is not in the vocabulary.
+        HarnessError: the stream has a token outside the vocabulary.
     """
     place.mkdir(parents=True, exist_ok=True)
     for name, shift in (("inputs", 0), ("targets", 1)):

@@ -1,10 +1,10 @@
-"""A text's tokens on disk: made once, whatever the instance, and memory-mapped ever after.
+"""A text's tokens on disk, made once for all instances and then memory-mapped.
 
     <cache>/corpora/<key>/{train,validation,test}.tokens    little-endian, uint16 or uint32
-    <cache>/corpora/<key>/{tokenizer.json,words.txt}        what they were made with
+    <cache>/corpora/<key>/{tokenizer.json,words.txt}        the tokenizer
 
-The key is a hash of the text's own SHA-256, of what is made of it, of the version of the library
-that makes it, and of the format.
+The key is a hash of the text's SHA-256, the tokenizer's settings and library version, and the
+format.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ CORPORA = "corpora"
 def tokenised(
     corpus: Corpus, kind: tokenizer.Kind, vocabulary: int, most: dict[str, int]
 ) -> dict[str, tuple[Path, Ids]]:
-    """Of each split that has files the file of its tokens, and them, (tokens,), memory-mapped.
+    """The token file and memory-mapped tokens, (tokens,), of each split that has files.
 
     Args:
-        corpus: the files.
-        kind: which tokenizer to train on the training files.
-        vocabulary: at most how many ids it may have.
-        most: by split, how many tokens are wanted; reading stops there.
+        corpus: the text files.
+        kind: the kind of tokenizer to train on the training files.
+        vocabulary: maximum vocabulary size.
+        most: number of tokens needed per split; reading stops there.
 
     Raises:
         HarnessError: a file is broken, a split is empty, a library is missing, or the cache cannot
@@ -90,7 +90,7 @@ def _sha256(file: Path) -> str:
 
 
 def _write(file: Path, coded: Iterable[npt.NDArray[np.uint32]], vocabulary: int, most: int) -> int:
-    """Write at most so many tokens; returns how many."""
+    """Write at most `most` tokens; return the number written."""
     count = 0
     with file.open("wb") as stream:
         for ids in _until(coded, most):

@@ -1,7 +1,7 @@
-"""Text to token ids: byte-level pair encoding, or whole words.
+"""Tokenizers: byte-level byte-pair encoding, or whole words.
 
-Both are made from the training text alone and written beside the tokens, as `tokenizer.json` or
-`words.txt`, so that ids can be read back.
+Both are trained on the training text only and saved next to the tokens, as `tokenizer.json` or
+`words.txt`, so that ids can be decoded.
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ UNKNOWN = "<unk>"
 END_OF_LINE = "<eos>"
 MISSING = "byte-pair encoding needs the library tokenizers"
 TRAINED_ON_CHARACTERS = 2**25
-"""A pair encoding is made from the first so many characters of the training text."""
+"""Number of leading characters of the training text used to train a byte-pair encoding."""
 
 
 class Coder(Protocol):
-    """Turns text into ids below its vocabulary."""
+    """Encodes text as ids below its vocabulary size."""
 
     def encode(self, texts: Iterable[str]) -> Iterator[Ids]:
-        """The ids of each piece of whole lines, one array a piece."""
+        """The ids of pieces of whole lines, one array per piece."""
         ...
 
     def save(self, folder: Path) -> None:
-        """Write it into a folder."""
+        """Save the tokenizer to a folder."""
         ...
 
 
 def train(kind: Kind, texts: Iterable[str], vocabulary: int) -> Coder:
-    """Make a tokenizer of at most `vocabulary` ids from the training text."""
+    """Train a tokenizer of at most `vocabulary` ids on the training text."""
     if kind == "word":
         return Words.of(texts, vocabulary)
     return PairEncoding.of(texts, vocabulary)
 
 
 def version(kind: Kind) -> str:
-    """The version of the library that decides the ids, besides the text; "" if none does.
+    """The version of the library that determines the ids; empty if there is none.
 
     Raises:
-        HarnessError: the library is not there.
+        HarnessError: the library is not installed.
     """
     try:
         return metadata.version("tokenizers") if kind == "bpe" else ""
@@ -66,17 +66,17 @@ def version(kind: Kind) -> str:
 
 
 class PairEncoding:
-    """Byte-level byte-pair encoding, split as for GPT-2, by the library `tokenizers`."""
+    """Byte-level byte-pair encoding with GPT-2's pre-tokenisation, by the library `tokenizers`."""
 
     def __init__(self, library: tokenizers.Tokenizer) -> None:
         self.library = library
 
     @classmethod
     def of(cls, texts: Iterable[str], vocabulary: int) -> PairEncoding:
-        """Learn the merges from the beginning of a text.
+        """Learn the merges from the start of a text.
 
         Raises:
-            HarnessError: the library is not there.
+            HarnessError: the library is not installed.
         """
         try:
             from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -107,7 +107,7 @@ class PairEncoding:
 
 
 class Words:
-    """The most frequent words between blanks; a line's end is a word, all others are `<unk>`."""
+    """The most frequent whitespace-separated words and an end of line; others are `<unk>`."""
 
     def __init__(self, words: list[str]) -> None:
         self.words = words
@@ -115,7 +115,7 @@ class Words:
 
     @classmethod
     def of(cls, texts: Iterable[str], vocabulary: int) -> Words:
-        """Count the words of a text; those counted equally often are ranked by their letters."""
+        """Rank the words of a text by count, then alphabetically."""
         counted = Counter(chain.from_iterable(text.split() for text in texts))
         for special in (UNKNOWN, END_OF_LINE):
             counted.pop(special, None)
@@ -123,7 +123,7 @@ class Words:
         return cls([UNKNOWN, END_OF_LINE, *(word for word, _ in ranked[: vocabulary - 2])])
 
     def encode(self, texts: Iterable[str]) -> Iterator[Ids]:
-        """The ids of each piece; see `Coder`. Blank lines are left out."""
+        """The ids of each piece, see `Coder`; blank lines are skipped."""
         for text in texts:
             ids: list[int] = []
             for line in text.split("\n"):
@@ -134,7 +134,7 @@ class Words:
             yield np.array(ids, dtype=np.uint32)
 
     def save(self, folder: Path) -> None:
-        """Write `words.txt`, a word a line in the order of the ids."""
+        """Write `words.txt`, one word per line in the order of the ids."""
         (folder / WORDS_FILE).write_text("\n".join(self.words) + "\n", encoding="utf-8")
 
 

@@ -1,7 +1,8 @@
-"""Unpacking a tar archive that is not trusted, the same way on every Python.
+"""Unpack an untrusted tar archive in the same way on every Python version.
 
-The filters of `tarfile.extractall` came with Python 3.11.4 and differ between versions, so none is
-used: a file's bytes are read from the archive and written here, and links are never made.
+The filters of `tarfile.extractall` were added in Python 3.11.4 and differ between versions, so they
+are not used: each file's bytes are read from the archive and written here, and links are never
+created.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ ALLOWED = (
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Write an archive's files and folders below a folder.
+    """Unpack an archive's files and folders into a folder.
 
-    Only names and contents are taken: rights, owners and times are those of any new file.
+    Only names and contents are used; permissions, owners and times are those of new files.
 
     Args:
         archive: a tar archive, compressed or not.
-        target: where its members go; made if it is missing.
+        target: destination folder, created if missing.
 
     Raises:
         HarnessError: a member is a link, a device or a pipe, or lies outside the target; or the
-            archive cannot be read to its end. What came before it is written already.
+            archive cannot be read completely. Earlier members have been written by then.
     """
     target.mkdir(parents=True, exist_ok=True)
     root = target.resolve()
@@ -63,7 +64,7 @@ def unpack(archive: Path, target: Path) -> None:
 
 
 def _fault(member: tarfile.TarInfo, root: Path) -> str:
-    """Why a member is refused; empty if it is not."""
+    """The reason for refusing a member; empty if there is none."""
     name = PurePosixPath(member.name)
     if not (member.isreg() or member.isdir()):
         return KINDS.get(member.type, "neither a file nor a folder")

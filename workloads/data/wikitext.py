@@ -1,6 +1,7 @@
-"""Getting WikiText (Merity et al., 2016): Parquet files from its home, one row a line.
+"""WikiText (Merity et al., 2016), as Parquet files from its home page, one row per line.
 
-`wikitext-103` is the raw text, for byte pairs; `wikitext-2` the form with <unk>, for whole words.
+`wikitext-103` is the raw text, for byte-pair encoding; `wikitext-2` the version with <unk>, for
+whole words.
 """
 
 from __future__ import annotations
@@ -25,21 +26,21 @@ FILES = {
 }
 SUFFIXES = (*corpus.TEXT, corpus.PARQUET)
 MARK = b"PAR1"
-"""How a Parquet file begins and ends."""
+"""First and last bytes of a Parquet file."""
 
 
 def prepare_wikitext(name: str, data_dir: Path, source: Path | None, progress: Progress) -> Path:
-    """Put WikiText into its folder in a data folder; does nothing if it is there and readable.
+    """Put WikiText into its folder in a data folder, unless it is there and readable.
 
-    The folder takes its name when all its files are there, so a half is never read. One that cannot
-    be read to its end is replaced.
+    The folder is renamed into place once it is complete, so a partial one is never read. One that
+    cannot be read completely is replaced.
 
     Args:
         name: `wikitext-2` or `wikitext-103`.
-        data_dir: where to put it.
-        source: a folder with the text in any form that `workloads.data.corpus` reads; None to
+        data_dir: the data folder.
+        source: a folder with the text in any format that `workloads.data.corpus` reads; None to
             download.
-        progress: hears how far each file is.
+        progress: called with the progress of each file's download.
 
     Returns:
         The folder.
@@ -74,14 +75,14 @@ def _is_whole(name: str, place: Path) -> bool:
         _read(name, place)
     except HarnessError as error:
         if isinstance(error.__cause__, ImportError):
-            # It is the library that is missing, and not the text that is damaged.
+            # The library is missing; the text is not damaged.
             raise
         return False
     return True
 
 
 def _read(name: str, place: Path) -> None:
-    """Raise what would be raised at its use; 2 s for the larger one."""
+    """Read the whole text to raise any error now; takes 2 s for `wikitext-103`."""
     found = corpus.find(name, place, SUFFIXES)
     deque(corpus.pieces(found.files), maxlen=0)
 
@@ -100,7 +101,7 @@ def _check(file: Path) -> None:
         stream.seek(-min(len(MARK), file.stat().st_size), os.SEEK_END)
         ends = stream.read()
     if begins != MARK or ends != MARK:
-        # A download that is wrong in content would never come right by going on.
+        # Resuming cannot repair a download with wrong content.
         file.unlink()
         raise HarnessError(f"what came for {file.name} is no Parquet file", "try again later")
 

@@ -1,10 +1,10 @@
-"""Writes documents of the generated language, word by word, and says how likely each word was.
+"""Writes documents of the generated language word by word, with the probability of each word.
 
-A word's probability is that of its slot given the slot before, times that of the word there. All
-but one thing that it depends on can be read off the words so far and the topic: a name that is
-introduced again looks like one that comes back, so how many introductions there were is hidden.
-The probability is thus given a little more than the text shows; who knows more is, on average, no
-more surprised, so the mean surprise still bounds any model's expected loss from below.
+A word's probability is that of its slot given the previous slot, times that of the word in its
+slot. It depends only on the topic, the words so far and one hidden quantity, the number of
+introductions: a name that is introduced a second time looks like a returning one. The probability
+is thus conditioned on slightly more than the text shows. More information does not increase the
+expected surprise, so the mean surprise is still a lower bound on any model's expected loss.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ Doubles = npt.NDArray[np.float64]
 Words = npt.NDArray[np.uint64]
 
 CHUNK = 2048
-"""Documents written at a time; this decides which raw word goes where, so it may not change."""
+"""Documents written at a time; determines the use of raw words, so it must not change."""
 CAST_WEIGHTS = (8, 6, 5, 4, 3, 2, 2, 2)
-"""How often names come back, by the order of their introduction; a document has at most 8."""
+"""Relative frequency of returning names, by order of introduction; a document has at most 8."""
 CAST = len(CAST_WEIGHTS)
 COIN_BITS = 8
 COINS = 2**COIN_BITS
 NEW_NAME = np.array((COINS, 96, 64, 48, 32, 24, 16, 8, 0))
-"""Of COINS: that a mention introduces a name, by the number of names so far."""
+"""Chance out of COINS that a mention introduces a name, by the number of names so far."""
 HABIT = 160
-"""Of COINS: that a name's verb is sure to be its first one."""
+"""Chance out of COINS that a name's verb is forced to be its first one."""
 FACT = 96
-"""Of COINS: that a noun's verb, or a verb's object, is sure to be the usual one."""
+"""Chance out of COINS that a noun's verb, or a verb's object, is forced to be the usual one."""
 
 CLASS_CHANCE = counts(np.array(CLASS_WEIGHTS), DRAWS)
 CLASS_DRAW = inverse(CLASS_CHANCE[None, :])[0]
 SPECIAL = ("determiner", "noun", "verb", "name", "epithet")
 KIND = np.array([(*SPECIAL, category_of(slot)).index(category_of(slot)) for slot in Slot])
-"""(slots,): the place of the slot's category in SPECIAL, or its length."""
+"""(slots,): the index of the slot's category in SPECIAL, or the length of SPECIAL."""
 VERB = SPECIAL.index("verb")
 
 
 def _cast_chance() -> Indices:
     chance = np.zeros((CAST + 1, CAST), dtype=np.int32)
-    # With no name so far every mention introduces one, and the row stands for nothing.
+    # Without any names every mention introduces one, so this row is never used.
     chance[0, 0] = DRAWS
     for known in range(1, CAST + 1):
         chance[known, :known] = counts(np.array(CAST_WEIGHTS[:known]), DRAWS)
@@ -69,14 +69,14 @@ CAST_DRAW = inverse(CAST_CHANCE)
 
 
 class Draw(NamedTuple):
-    """What one kind of word is written from, for the documents where it is its turn."""
+    """Random draws for one kind of word, for the documents that write it next."""
 
     at: Integers
-    """Which documents, (n,); the others are (n,) too."""
+    """Indices of the documents, (n,); all other fields are (n,) too."""
     row: Integers
-    """Of the tables `draw` and `chance`."""
+    """Row of the tables `draw` and `chance`."""
     rank: Integers
-    """The word drawn from that row."""
+    """Rank of the word drawn from that row."""
     coin: Integers
     """Uniform below COINS."""
     pick: Integers
@@ -88,26 +88,26 @@ class Writer:
 
     Args:
         tables: the grammar.
-        words: (CHUNK,) raw words, which choose the topics.
+        words: raw words that choose the topics, (CHUNK,).
     """
 
     def __init__(self, tables: Tables, words: Words) -> None:
         self.tables = tables
         self.topic = (_field(words, 0, 32) * tables.topics) >> 32
-        """(CHUNK,), as all that follow unless they say otherwise."""
+        """(CHUNK,), as are the following arrays unless noted."""
         self.slot = np.full(CHUNK, Slot.STOP, dtype=np.int64)
         self.phrase_class = np.zeros(CHUNK, dtype=np.int64)
         self.subject_class = np.zeros(CHUNK, dtype=np.int64)
         self.subject_noun = np.zeros(CHUNK, dtype=np.int64)
         self.subject_name = np.full(CHUNK, -1)
-        """-1 where the subject is a noun."""
+        """-1 if the subject is a noun."""
         self.stem = np.zeros(CHUNK, dtype=np.int64)
         self.name = np.zeros(CHUNK, dtype=np.int64)
         self.is_new = np.zeros(CHUNK, dtype=bool)
         """Whether the last word was a name's first mention."""
         self.cast = np.full((CHUNK, CAST), -1)
         self.known = np.zeros(CHUNK, dtype=np.int64)
-        """How many of the cast have been introduced."""
+        """Number of cast members introduced so far."""
         self.epithet_of = np.full((CHUNK, tables.count["name"]), -1)
         self.habit_of = np.full((CHUNK, tables.count["name"]), -1)
         self.write: dict[str, Callable[[Draw], tuple[Integers, Doubles]]] = {
@@ -122,10 +122,10 @@ class Writer:
         """Write the next word of every document.
 
         Args:
-            words: (CHUNK,) raw words.
+            words: raw words, (CHUNK,).
 
         Returns:
-            The words, numbered as in the grammar, and their probabilities, (CHUNK,) each.
+            The words, numbered as in the grammar, and their probabilities, each (CHUNK,).
         """
         tables = self.tables
         walked = self._walk(_field(words, 0, SLOT_BITS))
@@ -146,7 +146,7 @@ class Writer:
     def _walk(self, drawn: Integers) -> Doubles:
         following = self.tables.follow[self.slot, drawn].astype(np.int64)
         chance = self.tables.follow_chance[self.slot, following] / 2**SLOT_BITS
-        # An epithet's slot follows its name's in the enumeration.
+        # In the enumeration an epithet's slot comes right after its name's.
         self.slot = np.where(self.is_new, self.slot + 1, following)
         chance = np.where(self.is_new, 1.0, chance)
         self.is_new[:] = False
@@ -184,7 +184,7 @@ class Writer:
         is_new = draw.coin < NEW_NAME[known]
         name = np.where(is_new, draw.rank, self.cast[at, CAST_DRAW[known, draw.pick]])
         share = NEW_NAME[known] / COINS
-        # A name may be introduced twice; its chance to come back is that of all its places.
+        # A name may be introduced twice, so the chance of its return sums over all its entries.
         back = np.where(self.cast[at] == name[:, None], CAST_CHANCE[known], 0).sum(axis=1) / DRAWS
         self.cast[at[is_new], known[is_new]] = name[is_new]
         self.known[at] += is_new
@@ -207,7 +207,7 @@ class Writer:
         return epithet // CLASSES, chance
 
     def _set_class(self, at: Integers, drawn: Integers | Indices) -> None:
-        """Set the class of a phrase, and of the subject where it is the subject's phrase."""
+        """Set the class of a phrase, and of the subject if it is the subject phrase."""
         self.phrase_class[at] = drawn
         subject = at[self.slot[at] <= Slot.EPITHET_S]
         self.subject_class[subject] = self.phrase_class[subject]
@@ -215,7 +215,7 @@ class Writer:
     def _mixed(
         self, draw: Draw, usual: Integers | Indices, share: Integers
     ) -> tuple[Integers, Doubles]:
-        """The usual word with a share of COINS, else the drawn one; and the chance of that."""
+        """The usual word with chance share / COINS, else the drawn one; and its probability."""
         rank = np.where(draw.coin < share, usual, draw.rank)
         sure = share / COINS
         return rank, sure * (rank == usual) + (1 - sure) * self._chance(draw, rank)
@@ -226,6 +226,6 @@ class Writer:
 
 
 def _field(words: Words, start: int, bits: int) -> Integers:
-    """`bits` of each word, after the `start` highest."""
+    """`bits` bits of each word, after the `start` highest bits."""
     shifted = words >> np.uint64(64 - start - bits)
     return (shifted & np.uint64(2**bits - 1)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The transformer's parameters and layers, once for every framework.
+"""The transformer's parameters and layers, shared by all frameworks.
 
     x = sqrt(d) E[token]
     x = x + W_o Attention(N_q(W_q n), N_k(W_k n), W_v n),  n = N(x)      in every block,
@@ -9,16 +9,16 @@ N divides by the root mean square and multiplies by a gain (RMSNorm: Zhang and S
 and N_k do so for each head (QK-norm: Henry et al., 2020; Dehghani et al., 2023), before the rotary
 positions (Su et al., 2021; base 10,000, halves rotated against each other). Attention is causal.
 act is the squared ReLU (So et al., 2021), the exact GELU, or gated, silu(W_gate n) * W_up n
-(SwiGLU: Shazeer, 2020). There are no biases; input and output embedding are one matrix (Press and
-Wolf, 2017). With `placement` "post" a block is x = N(x + f(x)) and the last N falls away (Vaswani
-et al., 2017). With `norm` "layer" the mean is subtracted first; there is still no bias.
+(SwiGLU: Shazeer, 2020). There are no biases; input and output embedding are tied (Press and Wolf,
+2017). With `placement` "post" a block is x = N(x + f(x)) and there is no final N (Vaswani et al.,
+2017). With `norm` "layer" the mean is subtracted first; there is still no bias.
 
-Query, key and value are three matrices, not one: the first two are normalised and the third is not,
-which is said per parameter, and one wide product is hardly faster than three.
+Query, key and value are separate matrices: the first two are normalised and the third is not, which
+is declared per parameter, and one wide product is hardly faster than three.
 
-Matrices start normal with deviation `init_scale` / sqrt(fan_in), those that end a residual branch
-divided by sqrt(2 depth) too, the embedding with 0.02 `init_scale` (GPT-2: Radford et al., 2019);
-gains start at 1. Sizes:
+Matrices start normal with standard deviation `init_scale` / sqrt(fan_in), divided by sqrt(2 depth)
+for the last one of a residual branch, the embedding with 0.02 `init_scale` (GPT-2: Radford et al.,
+2019); gains start at 1. Sizes:
 
     classes      the vocabulary
     width        d, a multiple of `heads`; width / heads is even
@@ -28,15 +28,16 @@ gains start at 1. Sizes:
     activation   squared_relu, gelu or swiglu
     norm         rms or layer
     placement    pre or post
-    init_scale   a factor on the matrices' initial deviation
-    base_width   the width of which `width_multiplier` is a multiple; a model of that width has as
-                 many heads
+    init_scale   a factor on the matrices' initial standard deviation
+    base_width   the width at which `width_multiplier` is 1, in a model with the same number of
+                 heads
 
-Maximal-update scaling wants the tied logits divided by the width, the residual stream's start kept
-as it is, and attention divided by the width of a head, all over their bases. The weights that carry
-these factors say so (`mup_multiplier`): the embedding and the last gain the root of the first each,
-which the factor sqrt(d) on the stream asks of the embedding as well, and the queries' gain the root
-of the last, as attention is divided by the other root already.
+Relative to their base values, maximal-update scaling divides the tied logits by the width and
+attention by the head width, and keeps the start of the residual stream unchanged. The weights that
+carry these factors declare them (`mup_multiplier`). The embedding and the final gain each carry the
+square root of the first factor; the embedding's also compensates sqrt(d) at the start of the
+stream. The query gain carries the square root of the attention factor, as attention is already
+divided by the square root of the head width.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ EMBEDDING_DEVIATION = 0.02
 
 
 class LmSizes(Frozen):
-    """The checked form of the workload's `sizes`."""
+    """The workload's validated `sizes`."""
 
     classes: Count
     width: Count = 128
@@ -102,13 +103,13 @@ def checked(sizes: Sizes) -> LmSizes:
     """The sizes as a typed value.
 
     Raises:
-        HarnessError: a key is not known or a value is not allowed.
+        HarnessError: a key is unknown or a value is not allowed.
     """
     return checked_sizes(LmSizes, sizes, "lm")
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
-    """The embedding (classes, width), each block's gains and matrices (out, in), the last gain."""
+    """The embedding (classes, width), each block's gains and matrices (out, in), the final gain."""
     chosen = checked(sizes)
     blocks = [spec for name in chosen.blocks for spec in _block(chosen, name)]
     last = [_gain(chosen, "final_norm", chosen.width)] if chosen.placement == "pre" else []
@@ -116,7 +117,7 @@ def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
-    """None: no batch is normalised."""
+    """Empty: the model has no batch normalisation."""
     del sizes
     return ()
 
@@ -124,8 +125,8 @@ def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
 def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
     """The linear layers, block by block.
 
-    The embedding is none of them: it is used twice, as input and as output, so its gradient is no
-    sum of products of one layer's inputs and output-gradients.
+    The tied embedding is excluded: it is used twice, as input and as output, so its gradient is not
+    a sum of products of one layer's inputs and output gradients.
     """
     chosen = checked(sizes)
     return tuple(
@@ -141,7 +142,7 @@ def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
 
 
 def _embedding(sizes: LmSizes) -> ParameterSpec:
-    """The tied matrix; as output its input is the width, which its multiplier follows."""
+    """The tied matrix; its multiplier follows the width, its fan-in as the output layer."""
     return ParameterSpec(
         name="embedding.weight",
         shape=(sizes.classes, sizes.width),

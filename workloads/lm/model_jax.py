@@ -1,7 +1,7 @@
-"""The transformer in JAX; `model.py` states it.
+"""The transformer in JAX; see `model.py` for the definition.
 
-The residual stream and every normalisation are float32 whatever the precision of the weights, as
-under torch's autocast.
+The residual stream and all normalisations are float32 for any weight precision, as under torch's
+autocast.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from workloads.spec import Sizes
 
 
 class Run(NamedTuple):
-    """What every function of one forward pass needs."""
+    """Context shared by the functions of one forward pass."""
 
     sizes: LmSizes
     call: Call
 
     def norm(self, name: str, values: Array, kind: str) -> Array:
-        """RMSNorm, or layer normalisation without a bias, over the last axis; float32."""
+        """RMSNorm, or layer normalisation without a bias, over the last axis, in float32."""
         values = values.astype(jnp.float32)
         if kind == "layer":
             values = values - values.mean(-1, keepdims=True)
@@ -83,7 +83,7 @@ def _transform(run: Run, block: str, values: Array) -> Array:
 
 
 def _rotated(values: Array) -> Array:
-    """Queries or keys (batch, time, heads, head width), each pair turned by its place's angle."""
+    """Apply rotary embeddings to queries or keys (batch, time, heads, head width)."""
     time, width = values.shape[1], values.shape[-1]
     rates = ROTARY_BASE ** (-2.0 * jnp.arange(width // 2, dtype=jnp.float32) / width)
     angles = jnp.arange(time, dtype=jnp.float32)[:, None] * rates

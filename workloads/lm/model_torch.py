@@ -1,4 +1,4 @@
-"""The transformer in PyTorch; `model.py` states it."""
+"""The transformer in PyTorch; see `model.py` for the definition."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Norm(nn.Module):
 
 
 class Block(FusedModule):
-    """Attention and MLP, each with its normalisation and its residual."""
+    """Attention and MLP, each with normalisation and residual connection."""
 
     def __init__(self, sizes: LmSizes) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Block(FusedModule):
         self.down = linear(sizes.mlp_width, width)
 
     def forward(self, values: Tensor, rotation: Rotation) -> Tensor:
-        """Take and give the residual stream, (batch, time, width)."""
+        """Map the residual stream (batch, time, width) to the next block's."""
         if self.sizes.placement == "post":
             values = self.attention_norm(values + self._attend(values, rotation))
             normed: Tensor = self.mlp_norm(values + self._transform(values))
@@ -98,7 +98,7 @@ class Transformer(nn.Module):
         self.final_norm = Norm(sizes.width, sizes.norm) if sizes.placement == "pre" else None
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Predict each position's next token from those up to it."""
+        """Predict each position's next token from the tokens up to it."""
         values = self.embedding(tokens) * math.sqrt(self.sizes.width)
         rotation = rotation_of(tokens.shape[1], self.sizes.head_width, values)
         for block in self.blocks:
@@ -109,7 +109,7 @@ class Transformer(nn.Module):
 
 
 def rotation_of(time: int, width: int, like: Tensor) -> Rotation:
-    """The rotary positions' cosines and signed sines, on the device and in the type of `like`."""
+    """Cosines and signed sines of the rotary embedding, with the device and dtype of `like`."""
     half = torch.arange(width // 2, dtype=torch.float32, device=like.device)
     positions = torch.arange(time, dtype=torch.float32, device=like.device)
     angles = positions[:, None] * ROTARY_BASE ** (-2.0 * half / width)
@@ -119,18 +119,18 @@ def rotation_of(time: int, width: int, like: Tensor) -> Rotation:
 
 
 def rotated(values: Tensor, rotation: Rotation) -> Tensor:
-    """Queries or keys (batch, time, heads, head width), each pair turned by its position's angle.
+    """Apply rotary embeddings to queries or keys (batch, time, heads, head width).
 
-    Entry i is paired with entry i + width / 2; rolling by half the width puts each entry's partner
-    in its place, and the sines carry the sign.
+    Entry i is paired with entry i + width / 2; rolling by half the width aligns each entry with its
+    partner, and the sines carry the sign.
     """
     cosines, sines = rotation
     return values * cosines + values.roll(values.shape[-1] // 2, -1) * sines
 
 
 def build(sizes: Sizes) -> nn.Module:
-    """The model on the default device, its parameters named and ordered as in `model.py`.
+    """The model on the default device, with parameters named and ordered as in `model.py`.
 
-    Their values are torch's default draw; the referee's own are put in their place.
+    Values are torch's default initialisation; the referee replaces them with its own.
     """
     return Transformer(checked(sizes))

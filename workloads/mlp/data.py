@@ -1,4 +1,4 @@
-"""The perceptron's data: images, generated or CIFAR-10, projected to a vector each."""
+"""The perceptron's data: images, generated or CIFAR-10, each projected to a vector."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from workloads.sizes import checked_settings
 from workloads.spec import Data
 
 INPUTS = 256
-"""The dimension that images are projected to; `sizes.inputs` of every suite."""
+"""Dimension of the projected images; `sizes.inputs` of every suite."""
 SOURCES = ("cifar10", "images")
 
 
 class Examples(Protocol):
-    """Images (n, 3072) and labels (n,), whoever made them."""
+    """Images (n, 3072) and labels (n,) from any source."""
 
     @property
     def images(self) -> npt.NDArray[np.uint8]:
-        """Pixels, channel by channel and row by row."""
+        """Pixels, by channel, then row."""
         ...
 
     @property
@@ -40,17 +40,17 @@ class Examples(Protocol):
 def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None) -> None:
     """Write an instance's splits: folder/{train,validation[,test]}/{inputs,targets}.npy.
 
-    `inputs` are float32 (n, 256), `targets` int64 (n,). The projection's frame comes from the
-    instance seed; the channels' means and deviations come from the training split.
+    `inputs` are float32 (n, 256), `targets` int64 (n,). The projection is drawn from the instance
+    seed; channel means and standard deviations come from the training split.
 
     Args:
         data: the source (`images` or `cifar10`) and its settings.
         instance_seed: for `images` it also fixes the generator's hidden parameters and the sample.
-        folder: where to write; it exists.
-        data_dir: where CIFAR-10 lies; None for the default place.
+        folder: an existing folder to write to.
+        data_dir: folder of CIFAR-10; None for the default location.
 
     Raises:
-        HarnessError: the source or a setting is not known, or CIFAR-10 is not there.
+        HarnessError: the source or a setting is unknown, or CIFAR-10 is missing.
     """
     if data.source not in SOURCES:
         raise UnknownNameError("data source of 'mlp'", data.source, SOURCES)
@@ -65,10 +65,10 @@ def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None)
 
 
 def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:
-    """The files that `prepare` reads; an instance is made anew when one of them changes.
+    """The files that `prepare` reads; an instance is rebuilt when one of them changes.
 
     Raises:
-        HarnessError: CIFAR-10 is not there.
+        HarnessError: CIFAR-10 is missing.
     """
     return cifar10.files(data_dir) if data.source == "cifar10" else ()
 

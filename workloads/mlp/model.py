@@ -1,16 +1,16 @@
-"""The multi-layer perceptron's parameters and layers, once for every framework.
+"""The multi-layer perceptron's parameters and layers, shared by all frameworks.
 
     h_0 = x,   h_l = act(W_l h_{l-1} + b_l),   logits = W_out h_L + b_out
 
-Weights and biases start as `torch.nn.Linear` does: uniform in +-1/sqrt(fan_in), which is a standard
-deviation of 1/sqrt(3 fan_in); `init_scale` multiplies the weights' deviation. Sizes:
+Weights and biases are initialised as in `torch.nn.Linear`: uniform in +-1/sqrt(fan_in), a standard
+deviation of 1/sqrt(3 fan_in); `init_scale` multiplies that of the weights. Sizes:
 
     inputs       the width of an example
     hidden       the widths of the hidden layers, at least one
     classes      the number of logits
-    activation   relu, tanh or gelu (the exact one, with the error function)
-    init_scale   a factor on the weights' initial deviation
-    base_width   the hidden width of which `width_multiplier` is a multiple
+    activation   relu, tanh or gelu (exact, with the error function)
+    init_scale   a factor on the weights' initial standard deviation
+    base_width   the hidden width at which `width_multiplier` is 1
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from workloads.spec import Count, Frozen, Positive, Sizes
 
 
 class MlpSizes(Frozen):
-    """The checked form of the workload's `sizes`."""
+    """The workload's validated `sizes`."""
 
     inputs: Count = 256
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (256, 256)
@@ -50,7 +50,7 @@ def checked(sizes: Sizes) -> MlpSizes:
     """The sizes as a typed value.
 
     Raises:
-        HarnessError: a key is not known or a value is not allowed.
+        HarnessError: a key is unknown or a value is not allowed.
     """
     return checked_sizes(MlpSizes, sizes, "mlp")
 
@@ -66,7 +66,7 @@ def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
-    """None: nothing is normalised."""
+    """Empty: the model has no normalisation."""
     del sizes
     return ()
 
@@ -83,7 +83,7 @@ def _layer_parameters(
     sizes: MlpSizes, name: str, fan_in: int, fan_out: int
 ) -> tuple[ParameterSpec, ParameterSpec]:
     deviation = 1.0 / math.sqrt(3.0 * fan_in)
-    # The data's width is no width of the model: the first layer's input does not scale.
+    # The input dimension belongs to the data and does not scale with the model's width.
     multiplier = 1.0 if name == "hidden_1" else fan_in / sizes.base_width
     weight = ParameterSpec(
         name=f"{name}.weight",

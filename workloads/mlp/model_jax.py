@@ -1,4 +1,4 @@
-"""The multi-layer perceptron in JAX; `model.py` states it."""
+"""The multi-layer perceptron in JAX; see `model.py` for the definition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The multi-layer perceptron in PyTorch; `model.py` states it."""
+"""The multi-layer perceptron in PyTorch; see `model.py` for the definition."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "ge
 class Mlp(nn.Sequential):
     """A chain of named `nn.Linear` modules and activations; hooks fire on every module.
 
-    `forward(inputs)` takes (batch, inputs) and gives logits (batch, classes).
+    `forward(inputs)` maps (batch, inputs) to logits (batch, classes).
     """
 
 
 def build(sizes: Sizes) -> nn.Module:
-    """The model on the default device, its parameters named and ordered as in `model.py`.
+    """The model on the default device, with parameters named and ordered as in `model.py`.
 
-    Their values are torch's default draw; the referee's own are put in their place.
+    Values are torch's default initialisation; the referee replaces them with its own.
     """
     checked_sizes = checked(sizes)
     activation = ACTIVATIONS[checked_sizes.activation]

@@ -1,7 +1,7 @@
-"""The residual network's data: images, generated, of CIFAR-10 or of ImageNet; classes renamed.
+"""The residual network's data: generated images, CIFAR-10 or ImageNet, with permuted classes.
 
-An instance's class numbers are a permutation of the source's, drawn from its seed, so that no
-output layer made for one instance serves another.
+An instance's class numbers are a permutation of the source's, drawn from its seed, so that an
+output layer trained for one instance is useless for another.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None)
 
     Args:
         data: the source (`patches`, `cifar10` or `imagenet`) and its settings.
-        instance_seed: it renames the classes; for `patches` it also fixes the hidden symmetry and
-            the sample.
-        folder: where to write; it exists.
-        data_dir: where CIFAR-10 or ImageNet lies; None for the default place.
+        instance_seed: permutes the classes; for `patches` it also fixes the hidden symmetry and the
+            sample.
+        folder: an existing folder to write to.
+        data_dir: folder of CIFAR-10 or ImageNet; None for the default location.
 
     Raises:
-        HarnessError: the source or a setting is not known, or the data are not there or broken.
+        HarnessError: the source or a setting is unknown, or the data are missing or broken.
     """
     if data.source == "imagenet":
         settings = checked_settings(ImagenetSettings, data.settings, NAME)
@@ -54,10 +54,10 @@ def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None)
 
 
 def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:
-    """The files that `prepare` reads; an instance is made anew when one of them changes.
+    """The files that `prepare` reads; an instance is rebuilt when one of them changes.
 
     Raises:
-        HarnessError: CIFAR-10 or ImageNet is not there.
+        HarnessError: CIFAR-10 or ImageNet is missing.
     """
     if data.source == "cifar10":
         return cifar10.files(data_dir)
@@ -65,7 +65,7 @@ def source_files(data: Data, data_dir: Path | None) -> tuple[Path, ...]:
 
 
 def class_names(seed: str, classes: int) -> npt.NDArray[np.int64]:
-    """The number that each of the source's classes has in this instance, (classes,)."""
+    """This instance's number for each of the source's classes, (classes,)."""
     words = philox(seed, "class-names").random_raw(classes)
     return np.asarray(np.argsort(words, kind="stable"), dtype=np.int64)
 

@@ -1,28 +1,29 @@
-"""The residual network's parameters, buffers and layers, once for every framework.
+"""The residual network's parameters, buffers and layers, shared by all frameworks.
 
     x   = (pixels - 127.5) / 63.75
     h   = pool(act(norm(stem * x)))
     h   = act(F(h) + S(h))         F: two 3x3 convolutions (basic) or 1x1, 3x3, 1x1 (bottleneck),
-                                   each with its norm, an activation between; S: the identity, or
-                                   a 1x1 convolution with its norm where shapes differ
+                                   each with its norm, with activations between; S: the identity,
+                                   or a 1x1 convolution with its norm where shapes differ
     y   = W mean(h) + b
 
-(He et al., 2016, "Deep residual learning for image recognition"). Each stage but the first halves
-the side and doubles the width; a bottleneck strides in its 3x3 convolution and widens four times.
-Convolutions have no bias and start normal with deviation sqrt(2 / fan_out) (He et al., 2015,
-"Delving deep into rectifiers"), the output as `torch.nn.Linear` does. Sizes:
+(He et al., 2016, "Deep residual learning for image recognition"). Each stage except the first
+halves height and width and doubles the channels; a bottleneck strides in its 3x3 convolution and
+expands four times. Convolutions have no bias and start normal with standard deviation
+sqrt(2 / fan_out) (He et al., 2015, "Delving deep into rectifiers"), the output layer as
+`torch.nn.Linear`. Sizes:
 
-    channels       of an image
+    channels       the channels of an image
     classes        the number of logits
     block          basic or bottleneck
     blocks         the number of blocks in each stage
     width          channels of the first stage
-    stem           the kernel of the first convolution: 3, or 7, which strides and is pooled 3x3
+    stem           the kernel size of the first convolution: 3, or 7 with stride and 3x3 pooling
     activation     relu or silu
     normalisation  batch, or group (with `groups` groups; no running statistics)
-    last_gain      what the gains of each block's last norm start at; 0 starts from identities
-    init_scale     a factor on the convolutions' initial deviation
-    base_width     the width of which `width_multiplier` is a multiple
+    last_gain      the initial gain of each block's last norm; 0 makes blocks start as identities
+    init_scale     a factor on the convolutions' initial standard deviation
+    base_width     the width at which `width_multiplier` is 1
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ from workloads.sizes import checked_sizes
 from workloads.spec import Count, Frozen, Positive, Sizes
 
 WIDENING = 4
-"""Output channels of a bottleneck over its inner ones."""
+"""Ratio of a bottleneck's output channels to its inner channels."""
 
 
 class ResnetSizes(Frozen):
-    """The checked form of the workload's `sizes`."""
+    """The workload's validated `sizes`."""
 
     channels: Count = 3
     classes: Count = 10
@@ -66,18 +67,18 @@ class ResnetSizes(Frozen):
 
     @property
     def widening(self) -> int:
-        """A block's output channels over its inner ones."""
+        """Ratio of a block's output channels to its inner channels."""
         return WIDENING if self.block == "bottleneck" else 1
 
     @property
     def features(self) -> int:
-        """The channels that are averaged and enter the output."""
+        """Number of pooled features that enter the output layer."""
         return (self.width << (len(self.blocks) - 1)) * self.widening
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A convolution and the norm behind it."""
+    """A convolution followed by a norm."""
 
     name: str
     channels_in: int
@@ -85,11 +86,11 @@ class Unit:
     kernel: int
     stride: int = 1
     gain: float = 1.0
-    """What the norm's gains start at."""
+    """Initial value of the norm's gains."""
 
     @property
     def padding(self) -> int:
-        """Zeros around the image, so that a stride of one keeps its side."""
+        """Zero padding that preserves height and width at stride one."""
         return self.kernel // 2
 
     @property
@@ -105,7 +106,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Block:
-    """A residual block: its units in order, and the shortcut's where shapes differ."""
+    """A residual block: its units in order, and a shortcut unit where shapes differ."""
 
     name: str
     units: tuple[Unit, ...]
@@ -116,18 +117,18 @@ def checked(sizes: Sizes) -> ResnetSizes:
     """The sizes as a typed value.
 
     Raises:
-        HarnessError: a key is not known or a value is not allowed.
+        HarnessError: a key is unknown or a value is not allowed.
     """
     return checked_sizes(ResnetSizes, sizes, "resnet")
 
 
 def stem_of(sizes: ResnetSizes) -> Unit:
-    """The first convolution; one of 7x7 strides."""
+    """The first convolution; a 7x7 one has stride 2."""
     return Unit("stem", sizes.channels, sizes.width, sizes.stem, stride=2 if sizes.stem == 7 else 1)
 
 
 def blocks_of(sizes: ResnetSizes) -> tuple[Block, ...]:
-    """The blocks of all stages, in order; their names are `stage_i_block_j`."""
+    """The blocks of all stages, in order, named `stage_i_block_j`."""
     found = []
     channels = sizes.width
     for stage, count in enumerate(sizes.blocks, 1):
@@ -210,7 +211,7 @@ def _units(sizes: ResnetSizes) -> Iterator[Unit]:
 
 def _unit_parameters(sizes: ResnetSizes, unit: Unit) -> Iterator[ParameterSpec]:
     area = unit.kernel**2
-    # The image's channels are no width of the model: the stem's input does not scale.
+    # The image's channels belong to the data and do not scale with the model's width.
     multiplier = 1.0 if unit.name == "stem" else sizes.width / sizes.base_width
     yield ParameterSpec(
         name=f"{unit.convolution}.weight",

@@ -1,4 +1,4 @@
-"""The residual network in JAX; `model.py` states it."""
+"""The residual network in JAX; see `model.py` for the definition."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def build(sizes: Sizes) -> Forward:
 
 @dataclass(frozen=True)
 class _Run:
-    """One pass, channels last inside."""
+    """One forward pass, in channels-last layout internally."""
 
     sizes: ResnetSizes
     call: Call
 
     def forward(self, images: Array) -> Pass:
-        """Images (batch, channels, height, width) to logits (batch, classes)."""
+        """Map images (batch, channels, height, width) to logits (batch, classes)."""
         activation = ACTIVATIONS[self.sizes.activation]
         dtype = self.call.parameters["output.weight"].dtype
         values = (_channels_last(images).astype(dtype) - 127.5) / 63.75
@@ -52,7 +52,7 @@ class _Run:
         return activation(branch + straight)
 
     def unit(self, unit: Unit, values: Array) -> Array:
-        """A convolution and its norm; captured, its inputs and offsets have the channels first."""
+        """Apply a convolution and its norm; captured inputs and offsets are channels-first."""
         name, around, entering = unit.convolution, (unit.padding, unit.padding), values
         values = lax.conv_general_dilated(
             values,
@@ -81,7 +81,7 @@ class _Run:
         return (values * scale + shift).astype(values.dtype)
 
     def _scaled(self, unit: Unit, values: Array) -> Array:
-        """Float32 in and out: gradients of gain and bias are sums over all places."""
+        """Scale and shift in float32, as gradients of gain and bias sum over all locations."""
         names = (f"{unit.norm}.weight", f"{unit.norm}.bias")
         gain, bias = (self.call.parameters[name].astype(jnp.float32) for name in names)
         return values * gain + bias
@@ -97,7 +97,7 @@ def _moments(values: Array) -> tuple[Array, Array, Array]:
 
 
 def _standardised_groups(values: Array, groups: int) -> Array:
-    """Each image's groups of neighbouring channels at mean 0 and variance 1, in float32."""
+    """Normalise each image's groups of adjacent channels to mean 0 and variance 1, in float32."""
     batch, height, width, channels = values.shape
     wide = values.astype(jnp.float32).reshape(batch, height, width, groups, channels // groups)
     centred = wide - wide.mean(axis=(1, 2, 4), keepdims=True)
@@ -107,7 +107,7 @@ def _standardised_groups(values: Array, groups: int) -> Array:
 
 
 def _max_pool(values: Array) -> Array:
-    """The largest of each 3x3 window, every other one, as the 7x7 stem wants it."""
+    """3x3 max pooling with stride 2, used after the 7x7 stem."""
     around = ((0, 0), (1, 1), (1, 1), (0, 0))
     window, strides = (1, 3, 3, 1), (1, 2, 2, 1)
     largest: Array = lax.reduce_window(values, -jnp.inf, lax.max, window, strides, around)

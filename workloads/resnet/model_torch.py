@@ -1,4 +1,4 @@
-"""The residual network in PyTorch; `model.py` states it."""
+"""The residual network in PyTorch; see `model.py` for the definition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
 
 
 class ConvolutionNorm(nn.Module):
-    """A convolution without bias and the norm behind it."""
+    """A convolution without bias, followed by a norm."""
 
     def __init__(self, sizes: ResnetSizes, unit: Unit) -> None:
         super().__init__()
@@ -33,13 +33,13 @@ class ConvolutionNorm(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """(batch, in, height, width) to (batch, out, height / stride, width / stride)."""
+        """Map (batch, in, height, width) to (batch, out, height / stride, width / stride)."""
         normalised: Tensor = self.norm(self.convolution(images))
         return normalised
 
 
 class Residual(nn.Module):
-    """act(F(h) + S(h)): the units of a block beside its shortcut."""
+    """act(F(h) + S(h)): the units of a block in parallel with its shortcut."""
 
     def __init__(self, sizes: ResnetSizes, block: Block) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Residual(nn.Module):
         self.activation = ACTIVATIONS[sizes.activation]()
 
     def forward(self, images: Tensor) -> Tensor:
-        """One block; shapes as `ConvolutionNorm`'s."""
+        """Apply the block; shapes as for `ConvolutionNorm`."""
         values = images
         for number, unit in enumerate(self.branch):
             values = unit(self.activation(values) if number else values)
@@ -70,7 +70,7 @@ class Resnet(nn.Sequential):
         self.is_pooled = sizes.stem == 7
 
     def forward(self, images: Tensor) -> Tensor:
-        """One pass, channels last inside: twice as fast on a CPU, and what tensor cores want."""
+        """Use channels-last internally: twice as fast on a CPU, and preferred by tensor cores."""
         stem, activation, *blocks, output = self
         images = images.contiguous(memory_format=torch.channels_last)
         pixels = images.to(next(output.parameters()).dtype)
@@ -84,9 +84,9 @@ class Resnet(nn.Sequential):
 
 
 def build(sizes: Sizes) -> nn.Module:
-    """The model on the default device, its parameters named and ordered as in `model.py`.
+    """The model on the default device, with parameters named and ordered as in `model.py`.
 
-    Their values are torch's default draw; the referee's own are put in their place.
+    Values are torch's default initialisation; the referee replaces them with its own.
     """
     model = Resnet(checked(sizes))
     for module in model.modules():

@@ -1,4 +1,4 @@
-"""The recurrent language model's data: generated, from a text, or from shards."""
+"""The recurrent language model's data: generated, from text files, or from shards."""
 
 from __future__ import annotations
 

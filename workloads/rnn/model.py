@@ -1,4 +1,4 @@
-"""The recurrent language model's parameters and layers, once for every framework.
+"""The recurrent language model's parameters and layers, shared by all frameworks.
 
     x_t = D(E[token_t])
     i, f, g, o = W_x x_t + b + W_h h_{t-1}                        in every layer (Hochreiter and
@@ -7,31 +7,32 @@
     logits_t = W_out D(h_t) + b_out
 
 h and c start at zero in each sequence. D is dropout, on connections between layers only (Zaremba et
-al., 2014). If `tied`, W_out is E (Press and Wolf, 2017), and where the hidden width is not the
-embedding's a linear projection without a bias stands between. With `norm` "layer" (Ba et al., 2016)
+al., 2014). If `tied`, W_out is E (Press and Wolf, 2017), after a linear projection without a bias
+if hidden and embedding width differ. With `norm` "layer" (Ba et al., 2016)
 
     i, f, g, o = N_x(W_x x_t) + N_h(W_h h_{t-1}),    h_t = sigmoid(o) * tanh(N_c(c_t))
 
-where N subtracts the mean, divides by the deviation, multiplies by a gain and, but for N_h, adds a
-bias, which stands for b. The gain of N_h starts at 0.1, the others at 1: with 1 the recurrence of
-an untrained layer is chaotic (Cooijmans et al., 2017, start at 0.1 for a like reason).
+where N subtracts the mean, divides by the standard deviation, multiplies by a gain and, except for
+N_h, adds a bias, which replaces b. The gain of N_h starts at 0.1, the others at 1: with 1 the
+recurrence of an untrained layer is chaotic (Cooijmans et al., 2017, start at 0.1 for a similar
+reason).
 
-Weights and biases start uniform in +-1/sqrt(hidden) as `torch.nn.LSTM`'s do, the output's bias at
-zero, the embedding uniform in +-0.1; `init_scale` multiplies the deviation of the matrices. Sizes:
+Weights and biases start uniform in +-1/sqrt(hidden) as in `torch.nn.LSTM`, the output bias at zero,
+the embedding uniform in +-0.1; `init_scale` multiplies the matrices' standard deviation. Sizes:
 
     classes      the vocabulary
     embedding    the width of the embedding
     hidden       the width of h and c
     depth        the number of layers
     norm         none or layer
-    dropout      the share that D drops
-    tied         whether input and output embedding are one
-    init_scale   a factor on the matrices' initial deviation
-    base_width   the width of which `width_multiplier` is a multiple, of h and of the embedding
+    dropout      the dropout rate of D
+    tied         whether input and output embedding are tied
+    init_scale   a factor on the matrices' initial standard deviation
+    base_width   the width of h and of the embedding at which `width_multiplier` is 1
 
-Maximal-update scaling wants tied logits divided by the embedding's width over that base. The
-weights that carry the factor say so (`mup_multiplier`): the projection or, where there is none, the
-embedding, and then the first layer's input matrix carries its inverse.
+Maximal-update scaling divides tied logits by the embedding's width over that base. The weight that
+carries the factor declares it (`mup_multiplier`): the projection or, without one, the embedding; in
+the latter case the first layer's input matrix carries its inverse.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ NO_SCALE = WidthScale()
 
 
 class RnnSizes(Frozen):
-    """The checked form of the workload's `sizes`."""
+    """The workload's validated `sizes`."""
 
     classes: Count
     embedding: Count = 128
@@ -67,7 +68,7 @@ class RnnSizes(Frozen):
 
     @property
     def has_projection(self) -> bool:
-        """Whether h must be brought to the embedding's width."""
+        """Whether h must be projected to the embedding's width."""
         return self.tied and self.embedding != self.hidden
 
     @property
@@ -81,13 +82,13 @@ def checked(sizes: Sizes) -> RnnSizes:
     """The sizes as a typed value.
 
     Raises:
-        HarnessError: a key is not known or a value is not allowed.
+        HarnessError: a key is unknown or a value is not allowed.
     """
     return checked_sizes(RnnSizes, sizes, "rnn")
 
 
 class Width(NamedTuple):
-    """What `_spec` needs to know of the layer that a parameter belongs to."""
+    """Widths of the layer that a parameter belongs to."""
 
     fan_in: int
     fan_out: int
@@ -95,23 +96,23 @@ class Width(NamedTuple):
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
-    """Embedding, each cell's matrices (4 hidden, in) with their biases or norms, output."""
+    """Embedding, each cell's matrices (4 hidden, in) with their biases or norms, and output."""
     chosen = checked(sizes)
     cells = [spec for name, width in chosen.cells for spec in _cell(chosen, name, width)]
     return (_embedding(chosen), *cells, *_output(chosen))
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
-    """None: no batch is normalised."""
+    """Empty: the model has no batch normalisation."""
     del sizes
     return ()
 
 
 def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
-    """The matrices of each cell, then projection and output; no embedding, tied or not.
+    """The matrices of each cell, then projection and output; never the embedding.
 
-    A tied embedding is used twice, as input and as output, so its gradient is no sum of products of
-    one layer's inputs and output-gradients.
+    A tied embedding is used twice, as input and as output, so its gradient is not a sum of products
+    of one layer's inputs and output gradients.
     """
     chosen = checked(sizes)
     found = [layer for name, _ in chosen.cells for layer in _cell_layers(chosen, name)]
@@ -160,7 +161,7 @@ def _spec(
 
 
 def _mup_multiplier(sizes: RnnSizes, name: str) -> WidthScale:
-    """The part of 1 / width that tied logits put on a weight."""
+    """The power of the width that a weight carries for tied logits."""
     powers = {"embedding.weight": -1.0, "cells.0.input.weight": 1.0}
     if sizes.has_projection:
         powers = {"projection.weight": -1.0}
@@ -173,7 +174,7 @@ def _uniform(bound: float) -> Init:
 
 
 def _embedding(sizes: RnnSizes) -> ParameterSpec:
-    """Tied, its input as output is the embedding's width, which its multiplier follows."""
+    """If tied, its multiplier follows the embedding width, its fan-in as the output layer."""
     multiplier = sizes.embedding / sizes.base_width if sizes.tied else 1.0
     return _spec(
         "embedding.weight",

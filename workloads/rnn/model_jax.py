@@ -1,6 +1,6 @@
-"""The recurrent language model in JAX; `model.py` states it.
+"""The recurrent language model in JAX; see `model.py` for the definition.
 
-Memories c and every normalisation are float32 whatever the precision of the weights.
+Cell states c and all normalisations are float32 for any weight precision.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from workloads.rnn.model import EPSILON, RnnSizes, checked
 from workloads.spec import Sizes
 
 UNROLLED_STEPS = 4
-"""Time steps in one turn of the compiled loop; more compile longer and gain nothing."""
+"""Time steps per iteration of the compiled loop; more compile longer without running faster."""
 State = tuple[Array, Array]
-"""h in the weights' type and c in float32, (batch, hidden)."""
+"""h in the weights' dtype and c in float32, (batch, hidden)."""
 
 
 class Run(NamedTuple):
-    """What every function of one forward pass needs."""
+    """Context shared by the functions of one forward pass."""
 
     sizes: RnnSizes
     call: Call
@@ -38,7 +38,7 @@ class Run(NamedTuple):
         return normed + parameters[bias] if bias in parameters else normed
 
     def dropped(self, place: str, values: Array) -> Array:
-        """Drop a share of the values and enlarge the others, if the place has a key."""
+        """Apply dropout if `place` has a key."""
         if place not in self.keys:
             return values
         share = 1.0 - self.sizes.dropout
@@ -53,7 +53,7 @@ def build(sizes: Sizes) -> Forward:
 
 
 def _keys(sizes: RnnSizes, call: Call) -> dict[str, Array]:
-    """A key for each place at which something is dropped."""
+    """A random key for each application of dropout."""
     if call.buffers is not None or call.key is None or sizes.dropout == 0.0:
         return {}
     places = ["embedding", *(name for name, _ in sizes.cells)]
@@ -73,7 +73,7 @@ def _logits(run: Run) -> Array:
 
 
 def _cell(run: Run, name: str, values: Array) -> Array:
-    """One LSTM layer over a sequence: (batch, time, in) -> (batch, time, hidden)."""
+    """Apply one LSTM layer to a sequence: (batch, time, in) -> (batch, time, hidden)."""
     call, layer = run.call, f"{name}.recurrent"
     entering, weight = call.linear(f"{name}.input", values), call.parameters[f"{layer}.weight"].T
     if run.sizes.norm == "layer":
@@ -87,23 +87,23 @@ def _cell(run: Run, name: str, values: Array) -> Array:
 
 
 def _by_time(values: Array) -> Array:
-    """Batch and time exchanged."""
+    """Swap the batch and time axes."""
     return values.swapaxes(0, 1)
 
 
 def _delayed(values: Array) -> Array:
-    """(time, ...), each one step later, 0 first."""
+    """Shift (time, ...) one step later, starting with zeros."""
     return jnp.concatenate([jnp.zeros_like(values[:1]), values[:-1]])
 
 
 @jax.custom_jvp
 def recurrence(entering: Array, weight: Array) -> Array:
-    """Hidden states (time, batch, hidden) of a plain LSTM that starts at 0.
+    """Hidden states (time, batch, hidden) of a plain LSTM that starts at zero.
 
-    `entering` (time, batch, 4 hidden) is the gates' other part, `weight` (hidden, 4 hidden). The
-    derivative is written by hand, as a loop that is linear in the tangents: differentiated as it
-    stands, the loop would add up the weight's gradient time step by time step, and that costs more
-    than all the rest. Every further derivative is JAX's own.
+    `entering` (time, batch, 4 hidden) is the input's part of the gates, `weight` is
+    (hidden, 4 hidden). The derivative is hand-written as a loop linear in the tangents: JAX would
+    accumulate the weight's gradient step by step inside the loop, which costs more than everything
+    else. Higher derivatives are left to JAX.
     """
     return _course(entering, weight)[0]
 
@@ -136,7 +136,7 @@ def _tangent(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tup
 
 
 def _course(entering: Array, weight: Array) -> tuple[Array, Array, Array]:
-    """Hidden states, gates after their nonlinearities and memories at every time step."""
+    """Hidden states, gates after their nonlinearities and cell states at every time step."""
 
     def step(state: State, entered: Array) -> tuple[State, tuple[Array, Array, Array]]:
         gates = (entered + state[0] @ weight).astype(jnp.float32)
@@ -154,7 +154,7 @@ def _course(entering: Array, weight: Array) -> tuple[Array, Array, Array]:
 
 
 def _rest(entering: Array) -> State:
-    """The state before the first step, for (time, batch, 4 hidden)."""
+    """The initial state of zeros, for inputs (time, batch, 4 hidden)."""
     start = jnp.zeros((entering.shape[1], entering.shape[2] // 4), entering.dtype)
     return start, start.astype(jnp.float32)
 
@@ -162,7 +162,7 @@ def _rest(entering: Array) -> State:
 def _normed_recurrence(run: Run, name: str, entering: Array, weight: Array) -> Array:
     """Hidden states (time, batch, hidden) of an LSTM with three layer normalisations.
 
-    `entering` is (batch, time, 4 hidden) here, as what a capture shifts.
+    Here `entering` is (batch, time, 4 hidden), the layout of captured offsets.
     """
     offset = run.call.offsets.get(f"{name}.recurrent")
     shifts = None if offset is None else _by_time(jnp.broadcast_to(offset, entering.shape))

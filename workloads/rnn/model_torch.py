@@ -1,4 +1,4 @@
-"""The recurrent language model in PyTorch; `model.py` states it."""
+"""The recurrent language model in PyTorch; see `model.py` for the definition."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from workloads.spec import Sizes
 
 
 class Cell(FusedModule):
-    """One LSTM layer over a sequence, from a state of zeros.
+    """One LSTM layer over a sequence, starting from a zero state.
 
-    `input` runs once on the whole sequence and `recurrent` once a time step, as modules whose hooks
-    fire. Where none is registered on either and a single derivative is enough (`is_fused`), torch's
-    fused LSTM gives the same numbers from their weights. Memories c are at least float32, whatever
-    the precision of the products, for they sum over time.
+    `input` runs once on the whole sequence and `recurrent` once per time step, as modules whose
+    hooks fire. If neither has hooks and a single derivative is enough (`is_fused`), torch's fused
+    LSTM computes the same values from their weights. Cell states c are at least float32 for any
+    product precision, because they accumulate over time.
     """
 
     def __init__(self, entering: int, sizes: RnnSizes) -> None:
@@ -31,7 +31,7 @@ class Cell(FusedModule):
             self.cell_norm = nn.LayerNorm(hidden, EPSILON)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Take (batch, time, in) and give h, (batch, time, hidden)."""
+        """Map (batch, time, in) to h, (batch, time, hidden)."""
         is_plain = self.has_norm or not self.is_fused
         if is_plain or has_hooks(self.input) or has_hooks(self.recurrent):
             return self._loop(values)
@@ -77,14 +77,14 @@ class Cell(FusedModule):
 
 
 class TiedOutput(nn.Module):
-    """The output's bias, with the embedding's matrix borrowed in each pass."""
+    """An output layer with its own bias that receives the embedding matrix in each pass."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(classes, dtype=torch.float32))
 
     def forward(self, values: Tensor, embedding: Tensor) -> Tensor:
-        """Take (batch, time, embedding) and give logits (batch, time, classes)."""
+        """Map (batch, time, embedding) to logits (batch, time, classes)."""
         return functional.linear(values, embedding, self.bias)
 
 
@@ -107,7 +107,7 @@ class Recurrent(nn.Module):
         )
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Predict each position's next token from those up to it."""
+        """Predict each position's next token from the tokens up to it."""
         values = self._dropped(self.embedding(tokens))
         for cell in self.cells:
             values = self._dropped(cell(values))
@@ -122,7 +122,7 @@ class Recurrent(nn.Module):
 
 
 def has_hooks(module: nn.Module) -> bool:
-    """Whether anything but the module's own forward runs when it is called."""
+    """Whether calling the module runs anything besides its own forward."""
     return bool(
         module._forward_hooks
         or module._forward_pre_hooks
@@ -132,8 +132,8 @@ def has_hooks(module: nn.Module) -> bool:
 
 
 def build(sizes: Sizes) -> nn.Module:
-    """The model on the default device, its parameters named and ordered as in `model.py`.
+    """The model on the default device, with parameters named and ordered as in `model.py`.
 
-    Their values are torch's default draw; the referee's own are put in their place.
+    Values are torch's default initialisation; the referee replaces them with its own.
     """
     return Recurrent(checked(sizes))

@@ -8,4 +8,4 @@ from harness.frameworks.base import Backends
 from harness.frameworks.jax.evaluation import JaxEvaluationBackend
 from harness.frameworks.jax.training import JaxTrainingBackend
 
-BACKENDS: Backends[Array] = Backends(JaxEvaluationBackend, JaxTrainingBackend)
+BACKENDS: Backends[Array] = Backends(JaxEvaluationBackend, JaxTrainingBackend, preloads=("optax",))

@@ -17,7 +17,9 @@ from harness.frameworks.jax.problem import JaxProblem
 from harness.frameworks.jax.stream import JaxSplit
 from harness.frameworks.model_source import check_shapes, shapes_of
 from harness.frameworks.problem import ProblemConfig
+from harness.frameworks.targets import check_targets
 from harness.submission.interface import Batch
+from workloads.losses import LOSSES
 
 Tree = Mapping[str, Array]
 
@@ -43,6 +45,8 @@ class JaxEvaluator:
         eval_config: EvalConfig,
         device: jax.Device,
     ) -> None:
+        check_targets(source.loss, {**splits, "train": probe})
+        self._metrics = LOSSES[source.loss].metrics
         self._problem = JaxProblem(ProblemConfig(source, NoBudget(), 1, 1, 0), device)
         self._shapes = shapes_of(source)
         self._eval_config = eval_config
@@ -51,20 +55,20 @@ class JaxEvaluator:
         self._probe = JaxSplit(probe, device).part(0, len(probe.targets))
         self._device = device
         self._value_and_grad = jax.jit(jax.value_and_grad(self._loss))
-        self._evaluate = jax.jit(self._losses_and_hits)
+        self._evaluate = jax.jit(self._values)
 
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
-        """`loss` (mean, nats) and `accuracy` (share) on a whole split, summed in float64."""
+        """What the loss offers, means over all targets of a split, summed in float64."""
         if split not in self._splits:
             raise UnknownNameError("split", split, self._splits)
         evaluated = self._placed(parameters)
         shape, size = self._sizes[split], self._eval_config.batch
-        loss = hits = 0.0
+        sums = dict.fromkeys(self._metrics, 0.0)
         for start in range(0, shape[0], size):
-            losses, hit = self._evaluate(*evaluated, self._splits[split].part(start, start + size))
-            loss += float(np.asarray(losses, dtype=np.float64).sum())
-            hits += int(hit)
-        return {"loss": loss / math.prod(shape), "accuracy": hits / math.prod(shape)}
+            values = self._evaluate(*evaluated, self._splits[split].part(start, start + size))
+            for name in self._metrics:
+                sums[name] += float(np.asarray(values[name], dtype=np.float64).sum())
+        return {name: total / math.prod(shape) for name, total in sums.items()}
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
         """`loss` and `gradient_norm` on the fixed batch of training examples."""
@@ -97,14 +101,10 @@ class JaxEvaluator:
             inputs = inputs[..., seen, seen]
         return self._problem.evaluation_logits(weights, buffers, inputs)
 
-    def _losses_and_hits(
-        self, weights: Tree, buffers: Tree, batch: Batch[Array]
-    ) -> tuple[Array, Array]:
+    def _values(self, weights: Tree, buffers: Tree, batch: Batch[Array]) -> dict[str, Array]:
         logits = self._logits(weights, buffers, batch.inputs)
-        losses = self._problem.loss.per_target(logits, batch.targets)
-        return losses, (logits.argmax(-1) == batch.targets).sum()
+        return self._problem.loss.metrics(logits, batch.targets)
 
     def _loss(self, weights: Tree, buffers: Tree, batch: Batch[Array]) -> Array:
         logits = self._logits(weights, buffers, batch.inputs)
-        value: Array = self._problem.loss.value(logits, batch.targets)
-        return value
+        return self._problem.loss.value(logits, batch.targets)

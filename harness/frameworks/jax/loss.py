@@ -1,4 +1,4 @@
-"""Losses in jax, as functions of logits."""
+"""Losses in jax, as functions of what the model returns."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from harness.core.errors import UnknownNameError
+from harness.frameworks.base import EvaluationLoss
+from harness.frameworks.targets import check_same_shape
 
 
 class CrossEntropy:
@@ -28,6 +30,11 @@ class CrossEntropy:
         picked = jnp.take_along_axis(log_probabilities, targets[..., None], axis=-1)
         return -picked[..., 0]
 
+    def metrics(self, logits: Array, targets: Array) -> dict[str, Array]:
+        """Each target's loss, and whether its class has the largest logit."""
+        hits = logits.argmax(-1) == targets
+        return {"loss": self.per_target(logits, targets), "accuracy": hits}
+
     def sample_targets(self, logits: Array, random: Array) -> Array:
         """Targets drawn from softmax(logits) with a key, shape (...)."""
         return jax.random.categorical(random, jax.lax.stop_gradient(logits))
@@ -40,10 +47,47 @@ class CrossEntropy:
         return centred / math.prod(logits.shape[:-1])
 
 
-LOSSES = {"cross_entropy": CrossEntropy}
+class SquaredError:
+    """Squared error of real targets y under predictions z of the same shape (...), a mean.
+
+    With N entries in all, value = (1/N) sum (z - y)^2, without a factor of 1/2. Each entry counts
+    as one target. The Hessian in the predictions is (2/N) I, free of the targets.
+
+    An entry's loss is, but for a constant, -log p(y|z) of y ~ N(z, 1/2), from which targets are
+    sampled: -log N(y; z, s^2) = (z - y)^2 / (2 s^2) + constant. So E[(dl/dz)^2] = 4 s^2 = 2, and
+    the Fisher matrix is the Gauss-Newton matrix, as under cross-entropy (Martens, 2014).
+    """
+
+    def value(self, logits: Array, targets: Array) -> Array:
+        """The mean squared error, a scalar."""
+        return self.per_target(logits, targets).mean()
+
+    def per_target(self, logits: Array, targets: Array) -> Array:
+        """The squared error of each entry, shape (...)."""
+        check_same_shape(logits.shape, targets.shape)
+        return jnp.square(logits - targets)
+
+    def metrics(self, logits: Array, targets: Array) -> dict[str, Array]:
+        """Each entry's squared error."""
+        return {"loss": self.per_target(logits, targets)}
+
+    def sample_targets(self, logits: Array, random: Array) -> Array:
+        """Targets drawn from N(z, 1/2) with a key, entry by entry, shape (...)."""
+        noise = jax.random.normal(random, logits.shape, logits.dtype)
+        return jax.lax.stop_gradient(logits) + math.sqrt(0.5) * noise
+
+    def hessian_product(self, logits: Array, vector: Array) -> Array:
+        """2 v / N; `vector` and result are shaped as the predictions."""
+        return vector * (2.0 / logits.size)
 
 
-def loss_of(name: str) -> CrossEntropy:
+LOSSES: dict[str, type[EvaluationLoss[Array]]] = {
+    "cross_entropy": CrossEntropy,
+    "squared_error": SquaredError,
+}
+
+
+def loss_of(name: str) -> EvaluationLoss[Array]:
     """The loss of a name."""
     if name not in LOSSES:
         raise UnknownNameError("loss", name, LOSSES)

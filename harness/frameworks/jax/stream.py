@@ -22,7 +22,7 @@ from workloads.spec import Augmentation
 class JaxSplit:
     """One split, on the device or memory-mapped on the host, from which batches are gathered.
 
-    Unsigned integers, tokens, and all targets are int32 on the device.
+    Unsigned integers, tokens, and all integer targets are int32 on the device.
     """
 
     def __init__(self, examples: Examples, device: jax.Device) -> None:
@@ -30,7 +30,7 @@ class JaxSplit:
         self._mapped = examples if examples.is_mapped else None
         if self._mapped is None:
             self.inputs = _on_device(examples.inputs, device)
-            self.targets = _on_device(_as_int32(examples.targets), device)
+            self.targets = _on_device(_as_targets(examples.targets), device)
 
     def take(self, index: np.ndarray) -> Batch[Array]:
         """The examples at places (batch,)."""
@@ -51,12 +51,17 @@ class JaxSplit:
         return Batch(self.inputs[start:stop], self.targets[start:stop])
 
     def _placed(self, inputs: HostArray, targets: HostArray) -> Batch[Array]:
-        integers = _on_device(_as_int32(targets), self._device)
-        return Batch(_on_device(inputs, self._device), integers)
+        placed = _on_device(_as_targets(targets), self._device)
+        return Batch(_on_device(inputs, self._device), placed)
 
 
 def _as_int32(numbers: HostArray) -> npt.NDArray[np.int32]:
     return np.asarray(numbers).astype(np.int32)
+
+
+def _as_targets(targets: HostArray) -> HostArray:
+    is_real = np.issubdtype(targets.dtype, np.floating)
+    return np.asarray(targets) if is_real else _as_int32(targets)
 
 
 def _on_device(array: HostArray, device: jax.Device) -> Array:

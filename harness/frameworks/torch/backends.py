@@ -8,4 +8,6 @@ from harness.frameworks.base import Backends
 from harness.frameworks.torch.evaluation import TorchEvaluationBackend
 from harness.frameworks.torch.training import TorchTrainingBackend
 
-BACKENDS: Backends[Tensor] = Backends(TorchEvaluationBackend, TorchTrainingBackend)
+BACKENDS: Backends[Tensor] = Backends(
+    TorchEvaluationBackend, TorchTrainingBackend, preloads=("torch._dynamo",)
+)

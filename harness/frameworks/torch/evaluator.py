@@ -13,10 +13,12 @@ from harness.core.errors import UnknownNameError
 from harness.frameworks.crops import centre
 from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.model_source import check_shapes, shapes_of
+from harness.frameworks.targets import check_targets
 from harness.frameworks.torch.loss import loss_of
 from harness.frameworks.torch.problem import autocast, build_model
 from harness.frameworks.torch.stream import TorchSplit
 from harness.submission.interface import Batch
+from workloads.losses import LOSSES
 
 
 class TorchEvaluator:
@@ -30,9 +32,11 @@ class TorchEvaluator:
         eval_config: EvalConfig,
         device: torch.device,
     ) -> None:
+        check_targets(source.loss, {**splits, "train": probe})
         self._model = build_model(source, device).eval()
         self._shapes = shapes_of(source)
         self._loss = loss_of(source.loss)
+        self._metrics = LOSSES[source.loss].metrics
         self._precision = autocast(source.precision, device) or nullcontext()
         self._eval_config = eval_config
         self._splits = {name: TorchSplit(split, device) for name, split in splits.items()}
@@ -40,17 +44,16 @@ class TorchEvaluator:
         self._probe = TorchSplit(probe, device).part(0, len(probe.targets))
 
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
-        """`loss` (mean, nats) and `accuracy` (share) on a whole split, summed in float64."""
+        """What the loss offers, means over all targets of a split, summed in float64."""
         if split not in self._splits:
             raise UnknownNameError("split", split, self._splits)
         self._load(parameters)
         shape, size = self._sizes[split], self._eval_config.batch
-        sums = torch.zeros(2, dtype=torch.float64)
+        sums = torch.zeros(len(self._metrics), dtype=torch.float64)
         with torch.no_grad():
             for start in range(0, shape[0], size):
                 sums += self._sums(self._splits[split].part(start, start + size)).cpu()
-        loss, accuracy = (sums / math.prod(shape)).tolist()
-        return {"loss": loss, "accuracy": accuracy}
+        return dict(zip(self._metrics, (sums / math.prod(shape)).tolist(), strict=True))
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
         """`loss` and `gradient_norm` on the fixed batch of training examples."""
@@ -83,10 +86,8 @@ class TorchEvaluator:
 
     def _sums(self, batch: Batch[Tensor]) -> Tensor:
         inputs, targets = batch
-        logits = self._logits(inputs)
-        losses = self._loss.per_target(logits, targets)
-        hits = logits.argmax(-1) == targets
-        return torch.stack([losses.double().sum(), hits.double().sum()])
+        values = self._loss.metrics(self._logits(inputs), targets)
+        return torch.stack([values[name].double().sum() for name in self._metrics])
 
 
 def _parts(batch: Batch[Tensor], size: int) -> Iterator[Batch[Tensor]]:

@@ -1,12 +1,16 @@
-"""Losses in torch, as functions of logits."""
+"""Losses in torch, as functions of what the model returns."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from harness.core.errors import UnknownNameError
+from harness.frameworks.base import EvaluationLoss
+from harness.frameworks.targets import check_same_shape
 
 
 class CrossEntropy:
@@ -27,6 +31,11 @@ class CrossEntropy:
         flat = logits.reshape(-1, logits.shape[-1])
         return functional.cross_entropy(flat, targets.reshape(-1), reduction="none")
 
+    def metrics(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Each target's loss, and whether its class has the largest logit."""
+        hits = logits.argmax(-1) == targets
+        return {"loss": self.per_target(logits, targets), "accuracy": hits}
+
     def sample_targets(self, logits: Tensor, random: torch.Generator | None = None) -> Tensor:
         """Targets drawn from softmax(logits), shape (...); from any where logits are not finite.
 
@@ -44,10 +53,48 @@ class CrossEntropy:
         return centred / logits.shape[:-1].numel()
 
 
-LOSSES = {"cross_entropy": CrossEntropy}
+class SquaredError:
+    """Squared error of real targets y under predictions z of the same shape (...), a mean.
+
+    With N entries in all, value = (1/N) sum (z - y)^2, without a factor of 1/2. Each entry counts
+    as one target. The Hessian in the predictions is (2/N) I, free of the targets.
+
+    An entry's loss is, but for a constant, -log p(y|z) of y ~ N(z, 1/2), from which targets are
+    sampled: -log N(y; z, s^2) = (z - y)^2 / (2 s^2) + constant. So E[(dl/dz)^2] = 4 s^2 = 2, and
+    the Fisher matrix is the Gauss-Newton matrix, as under cross-entropy (Martens, 2014).
+    """
+
+    def value(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The mean squared error, a scalar."""
+        check_same_shape(logits.shape, targets.shape)
+        return functional.mse_loss(logits, targets)
+
+    def per_target(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The squared error of each entry, shape (number of entries,)."""
+        check_same_shape(logits.shape, targets.shape)
+        return (logits - targets).square().flatten()
+
+    def metrics(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Each entry's squared error."""
+        return {"loss": self.per_target(logits, targets)}
+
+    def sample_targets(self, logits: Tensor, random: torch.Generator | None = None) -> Tensor:
+        """Targets drawn from N(z, 1/2) entry by entry, in the shape of the predictions."""
+        noise = torch.empty_like(logits).normal_(0.0, math.sqrt(0.5), generator=random)
+        return logits.detach() + noise
+
+    def hessian_product(self, logits: Tensor, vector: Tensor) -> Tensor:
+        """2 v / N; `vector` and result are shaped as the predictions."""
+        return vector * (2.0 / logits.numel())
 
 
-def loss_of(name: str) -> CrossEntropy:
+LOSSES: dict[str, type[EvaluationLoss[Tensor]]] = {
+    "cross_entropy": CrossEntropy,
+    "squared_error": SquaredError,
+}
+
+
+def loss_of(name: str) -> EvaluationLoss[Tensor]:
     """The loss of a name."""
     if name not in LOSSES:
         raise UnknownNameError("loss", name, LOSSES)

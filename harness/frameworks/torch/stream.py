@@ -16,7 +16,7 @@ from workloads.spec import Augmentation
 class TorchSplit:
     """One split, on the device or memory-mapped on the host, from which batches are gathered.
 
-    Unsigned integers, tokens, are int32 on the device; targets leave it as int64.
+    Unsigned integers, tokens, are int32 on the device; integer targets leave it as int64.
     """
 
     def __init__(self, examples: Examples, device: torch.device) -> None:
@@ -31,21 +31,26 @@ class TorchSplit:
         if self._mapped is not None:
             places = index.cpu().numpy()
             inputs = _on_device(self._mapped.inputs[places], self._device)
-            return Batch(inputs, _on_device(self._mapped.targets[places], self._device).long())
+            targets = _on_device(self._mapped.targets[places], self._device)
+            return Batch(inputs, _as_targets(targets))
         inputs = self.inputs.index_select(0, index)
-        return Batch(inputs, self.targets.index_select(0, index).long())
+        return Batch(inputs, _as_targets(self.targets.index_select(0, index)))
 
     def part(self, start: int, stop: int) -> Batch[Tensor]:
         """The examples from a place to another."""
         if self._mapped is not None:
             return self.take(torch.arange(start, min(stop, len(self._mapped.targets))))
-        return Batch(self.inputs[start:stop], self.targets[start:stop].long())
+        return Batch(self.inputs[start:stop], _as_targets(self.targets[start:stop]))
 
 
 def _on_device(array: object, device: torch.device) -> Tensor:
     tensor = torch.tensor(array)
     is_token = tensor.dtype in {torch.uint16, torch.uint32}
     return tensor.to(torch.int32).to(device) if is_token else tensor.to(device)
+
+
+def _as_targets(targets: Tensor) -> Tensor:
+    return targets if targets.is_floating_point() else targets.long()
 
 
 class TorchCrops:

@@ -1,7 +1,7 @@
 """What a record holds: one frozen model an event, discriminated by `kind`.
 
     measured by the referee    begin, resumed, ready, go, evaluation, checkpoint, no_checkpoint,
-                               no_profile, fell, end, rerun
+                               no_profile, referee_failed, end, rerun
     claimed by the worker      warm, snapshot, failed, profile
     told, never recorded       progress
     entries of the ledger      planned, begun, resumed, ended, rerun  (`schema.ledger`)

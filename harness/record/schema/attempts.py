@@ -62,7 +62,7 @@ class Resumed(EventData):
 class RefereeFailed(EventData):
     """The referee could not go on, and the trial ends."""
 
-    kind: Literal["fell"] = "fell"
+    kind: Literal["referee_failed"] = "referee_failed"
     why: str
 
 

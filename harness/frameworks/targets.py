@@ -1,0 +1,42 @@
+"""Targets as a loss wants them, in every framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from harness.core.errors import HarnessError
+from harness.frameworks.examples import Examples
+from workloads.losses import LOSSES
+
+
+def check_targets(loss: str, splits: Mapping[str, Examples]) -> None:
+    """Refuse splits whose targets are not of the type that a loss takes.
+
+    Raises:
+        HarnessError: names the split, the type of its targets and the one that is wanted.
+    """
+    wants_classes = LOSSES[loss].targets == "classes"
+    for name, split in splits.items():
+        dtype = split.targets.dtype
+        if not (np.issubdtype(dtype, np.integer) if wants_classes else dtype == np.float32):
+            wanted = "integers" if wants_classes else "float32"
+            raise HarnessError(
+                f"the targets of split '{name}' are {dtype}; loss {loss} takes {wanted}",
+                "write them so in the workload's data.py",
+            )
+
+
+def check_same_shape(predictions: Sequence[int], targets: Sequence[int]) -> None:
+    """Refuse real targets that are not shaped as the predictions, lest they be broadcast.
+
+    Raises:
+        HarnessError: names both shapes.
+    """
+    if tuple(predictions) != tuple(targets):
+        raise HarnessError(
+            f"the model's predictions have shape {tuple(predictions)}, their targets "
+            f"{tuple(targets)}",
+            "loss squared_error takes a target for each entry of the predictions",
+        )

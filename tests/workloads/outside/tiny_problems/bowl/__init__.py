@@ -1,0 +1,1 @@
+"""A function of parameters alone: a workload without data."""

@@ -1,0 +1,1 @@
+"""A submission of an outside package."""

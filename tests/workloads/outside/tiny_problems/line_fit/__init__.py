@@ -1,0 +1,1 @@
+"""A linear fit of real targets under squared error."""

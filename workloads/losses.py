@@ -1,0 +1,37 @@
+"""The losses that a workload may declare: what their targets are and which metrics they offer.
+
+A loss is added here, and as an object of the same name in `harness/frameworks/*/loss.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """What is true of a loss in every framework."""
+
+    targets: Literal["classes", "reals"]
+    """`classes`: integers (examples, ...) from 0 to below `sizes.classes`, one for each vector of
+    logits (examples, ..., classes). `reals`: float32, shaped as what the model returns."""
+    metrics: tuple[str, ...]
+    """What a snapshot is evaluated by; each is a mean over all targets of a split."""
+
+
+LOSSES: dict[str, LossSpec] = {
+    "cross_entropy": LossSpec("classes", ("loss", "accuracy")),
+    "squared_error": LossSpec("reals", ("loss",)),
+}
+
+
+def known_loss(name: str) -> str:
+    """The name of a loss, unless there is no such loss.
+
+    Raises:
+        ValueError: names the known ones; pydantic adds the key and its value.
+    """
+    if name not in LOSSES:
+        raise ValueError(f"no such loss; known: {', '.join(LOSSES)}")
+    return name
