@@ -71,9 +71,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/vermin --quiet --no-tips --violations --target=$(FLOOR)- $(CHECKED)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/mypy benchmarks
-	$(BIN)/mypy docs
-	$(BIN)/mypy tests
+	$(BIN)/mypy benchmarks docs tests
 	$(MKDOCS) --quiet
 
 docs: $(VENV)/installed-dev

@@ -13,15 +13,9 @@ from pathlib import Path
 import pytest
 
 from harness.record.store import read_record, record_paths
+from tests.kit import write_submission
 
 BASE = ("--workload", "mlp", "--budget-scale", "0.02", "--threads", "1")
-SPACE = """
-summary = "for a test"
-family = "test"
-frameworks = ["torch"]
-[default]
-learning_rate = 0.1
-"""
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +97,8 @@ def test_the_submission_in_the_readme_runs_and_is_scored(
 def test_a_submission_that_does_not_import_shows_its_own_last_frame(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    folder = tmp_path / "broken"
-    folder.mkdir()
-    (folder / "space.toml").write_text(SPACE)
-    (folder / "submission.py").write_text("import math\nvalue = math.no_such_thing\n")
+    source = "import math\nvalue = math.no_such_thing\n"
+    folder = write_submission(tmp_path / "broken", source)
     flags = ("--submission", str(folder), "--trials", "1", "--out", str(tmp_path / "store"))
     shown = harness(environment, "run", *BASE, *flags)
     text = " ".join(shown.stdout.split())

@@ -30,17 +30,11 @@ from harness.sandboxes.kernel import libc
 from harness.sandboxes.kernel.confine import LAYERS
 from harness.sandboxes.kernel.sandbox import KernelSandbox, layers
 from harness.sandboxes.plain import PlainSandbox, PlainWorkerProcess
+from tests.kit import SPACE
 from workloads.spec import Grid
 
 CASES = Path(__file__).parent / "cases"
 SHARED = ("honest.py", "wires.py", "read_held_out_by_path.py", "send_code.py")
-SPACE = """
-summary = "hostile"
-family = "test"
-frameworks = ["torch"]
-[default]
-learning_rate = 0.05
-"""
 GRID = Grid(share=0.25, evaluate_every=2)
 
 

@@ -17,8 +17,9 @@ from harness.plan.trial import Result
 from harness.record.schema import ToldEvent
 from harness.referee.idle import ALLOWED_S, IdleProbe
 from harness.submission.reference import Framework
+from tests.kit import space
 
-from .arena import CASES, GRID, SPACE
+from .arena import CASES, GRID
 from .device import Device
 
 BACKENDS: dict[str, Any] = {"torch": TorchDevice, "jax": JaxDevice}
@@ -54,7 +55,7 @@ class Late:
         module = "submission.py" if framework == "torch" else "submission_jax.py"
         shutil.copy(CASES / "leave_queued.py", place / module)
         shutil.copy(Path(__file__).with_name("device.py"), place / "device.py")
-        (place / "space.toml").write_text(SPACE.replace("torch", framework))
+        (place / "space.toml").write_text(space(framework))
         facts = {"BACKEND": (owner.__module__, owner.__name__), "IS_HONEST": is_honest}
         facts["DEVICE"] = str(self.folder / "device")
         (place / "facts.py").write_text("".join(f"{k} = {v!r}\n" for k, v in facts.items()))

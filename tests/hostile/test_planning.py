@@ -11,28 +11,24 @@ from harness.plan.points import draw_points, study_seed
 from harness.submission import resolution as submissions
 from harness.submission.resolution import resolve
 from harness.submission.space import Space, read_space
+from tests import kit
 
-SPACE = """
-summary = "x"
-family = "test"
-frameworks = ["torch"]
-[default]
-learning_rate = 0.01
+BEST = 0.01
+
+
+def searched(low: float) -> str:
+    """A space whose rate is searched from `low` on."""
+    return f"""{kit.space(learning_rate=BEST)}
 [space.learning_rate]
 min = {low!r}
 max = 1.0
 scale = "log"
 """
-BEST = 0.01
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    place = tmp_path / "entry"
-    place.mkdir()
-    (place / "submission.py").write_text("def build(problem, hyperparameters): ...\n")
-    (place / "space.toml").write_text(SPACE.format(low=1e-4))
-    return place
+    return kit.write_submission(tmp_path / "entry", declared=searched(1e-4))
 
 
 def test_trained_weights_do_not_fit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +64,7 @@ def test_a_space_ground_for_the_public_seed_is_not_lucky_under_a_secret_one(tmp_
     spaces = []
     for number in range(60):
         file = tmp_path / f"{number}.toml"
-        file.write_text(SPACE.format(low=1e-4 * (1.0 + 1e-6 * number)))
+        file.write_text(searched(1e-4 * (1.0 + 1e-6 * number)))
         spaces.append(read_space(file))
     ground = min(spaces, key=lambda space: luck(space, PUBLIC_ROUND_SEED))
     secret = [f"secret {number}" for number in range(60)]

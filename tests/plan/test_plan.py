@@ -19,6 +19,7 @@ from harness.providers.registry import suite, workload
 from harness.record.plan import record_of, unfinished, write_plan
 from harness.record.store import write_record
 from harness.submission.resolution import resolve
+from tests.kit import SPACE, write_submission
 
 REQUEST = PlanRequest(workload="mlp", submission="adamw")
 
@@ -32,21 +33,15 @@ def test_the_default_is_the_quick_suite_under_its_external_ruleset() -> None:
     assert not made.remarks
 
 
-SPACE = """
-summary = "s"
-family = "f"
-frameworks = ["torch"]
-[default]
-learning_rate = 0.1
+REFUSED = """
 [refused]
 "quick/lm" = "a step takes 12 s of a budget of 33 s"
 """
 
 
 def test_a_refused_workload_is_named_with_its_reason(tmp_path: Path) -> None:
-    (tmp_path / "submission.py").write_text("def build(problem, hyperparameters): ...\n")
-    (tmp_path / "space.toml").write_text(SPACE)
-    request = replace(REQUEST, submission=str(tmp_path))
+    folder = write_submission(tmp_path, declared=SPACE + REFUSED)
+    request = replace(REQUEST, submission=str(folder))
     assert plan(request).trials
     for scale in (1.0, 0.02):
         with pytest.raises(HarnessError, match="refused on lm of suite quick: a step takes 12 s"):

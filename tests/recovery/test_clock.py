@@ -14,10 +14,10 @@ from harness.record.store import read_record
 from harness.record.tables import last_attempt, results_frame
 from harness.verification.store import verify_store
 from scoring.refusals import marks
+from tests.kit import write_submission
 
 from .conftest import Lives
 
-SPACE = 'summary = "x"\nfamily = "x"\nframeworks = ["torch"]\n[default]\nlearning_rate = 0.1\n'
 CODE = """
 import time
 
@@ -49,9 +49,7 @@ BUDGET_S, DEAD_S = 4.0, 1.0
 def store(torch_lives: Lives, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a trial in seconds whose referee was killed after half of it, and went on much later."""
     folder = tmp_path_factory.mktemp("clock")
-    (place := folder / "submission").mkdir()
-    (place / "submission.py").write_text(CODE)
-    (place / "space.toml").write_text(SPACE)
+    place = write_submission(folder / "submission", CODE)
     trial = torch_lives.trial(submission=str(place))
     budget = trial.budget.model_copy(update={"steps": None, "runtime_s": BUDGET_S})
     trial = trial.model_copy(update={"budget": budget})

@@ -11,14 +11,9 @@ from harness.plan.trial import Result, Trial
 from harness.record.log import Event
 from harness.record.schema import ToldEvent
 from harness.record.tables import last_attempt
+from tests.kit import space, write_submission
 
-SPACE = """
-summary = "for a test"
-family = "test"
-frameworks = ["torch"]
-[default]
-learning_rate = 0.002
-"""
+SPACE = space(learning_rate=0.002)
 
 
 class Ear:
@@ -45,10 +40,7 @@ class Bench:
         target: float = 2.0,
         steps: int | None = None,
     ) -> Trial:
-        place = self.folder / "submission"
-        place.mkdir(exist_ok=True)
-        (place / "submission.py").write_text(source)
-        (place / "space.toml").write_text(SPACE)
+        place = write_submission(self.folder / "submission", source, SPACE)
         (planned,) = plan(PlanRequest("mlp", str(place), ruleset="self")).trials
         budget = planned.budget.model_copy(
             update={"runtime_s": seconds, "steps": steps, "scale": 0.5}

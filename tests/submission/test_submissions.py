@@ -10,23 +10,12 @@ import pytest
 
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.resolution import CONTENT_LIMIT_BYTES, locate, resolve, text_hash
-
-SPACE = """
-summary = "mine"
-family = "f"
-frameworks = ["torch"]
-[default]
-learning_rate = 0.1
-"""
+from tests.kit import SPACE, space, write_submission
 
 
 @pytest.fixture
 def mine(tmp_path: Path) -> Path:
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "space.toml").write_text(SPACE)
-    (folder / "submission.py").write_text("def build(problem, hyperparameters): ...\n")
-    return folder
+    return write_submission(tmp_path / "mine")
 
 
 def test_a_known_name_is_found_relative_to_the_package() -> None:
@@ -117,7 +106,7 @@ def test_a_missing_space_is_named(mine: Path) -> None:
 
 
 def test_a_declared_framework_needs_its_file(mine: Path) -> None:
-    (mine / "space.toml").write_text(SPACE.replace('["torch"]', '["torch", "jax"]'))
+    (mine / "space.toml").write_text(space("torch", "jax"))
     with pytest.raises(HarnessError, match=r"submission_jax\.py is missing"):
         resolve(str(mine))
 

@@ -18,9 +18,9 @@ from harness.plan.plan import PlanRequest, plan
 from harness.record.schema import CheckpointWritten, ToldEvent, Warm
 from harness.referee.checkpoint import DRAFT_FILE
 from harness.submission.reference import Framework
+from tests.kit import space, write_submission
 from workloads.spec import Grid
 
-SPACE = 'summary = "x"\nfamily = "x"\nframeworks = ["{}"]\n[default]\nlearning_rate = 0.01\n'
 CODE = {
     "torch": """
 import random
@@ -67,10 +67,9 @@ class Copies:
 
 def state(folder: Path, cache: Path, framework: Framework, code: str) -> Copies:
     """The state after four of eight steps."""
-    (place := folder / "submission").mkdir(parents=True)
-    suffix = "" if framework == "torch" else "_jax"
-    (place / f"submission{suffix}.py").write_text(code)
-    (place / "space.toml").write_text(SPACE.format(framework))
+    module = "submission" if framework == "torch" else "submission_jax"
+    declared = space(framework, learning_rate=0.01)
+    place = write_submission(folder / "submission", code, declared, module)
     (trial,) = plan(PlanRequest("mlp", str(place), ruleset="self", framework=framework)).trials
     budget = trial.budget.model_copy(update={"steps": 8, "runtime_s": 600.0})
     target = trial.target.model_copy(update={"value": 2.0})
