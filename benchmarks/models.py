@@ -29,7 +29,7 @@ from torch.nn import functional
 from harness.providers import registry
 from workloads.lm.model import checked, parameters
 from workloads.parameters import Role
-from workloads.spec import SuiteWorkload
+from workloads.spec import Data, SuiteWorkload
 
 GOAL = 1.0
 IMAGE_SIDES = {"patches": 16, "cifar10": 32}
@@ -47,9 +47,16 @@ class Case:
     """Of one forward and backward pass on the batch; None where it is not said."""
 
 
+def data_of(size: SuiteWorkload) -> Data:
+    """The data of a workload that has some, as all here have."""
+    if size.data is None:
+        raise SystemExit("this workload has no data")
+    return size.data
+
+
 def tokens(size: SuiteWorkload) -> tuple[Tensor, Tensor]:
     """Random tokens and targets, (batch, time)."""
-    shape, classes = (size.batch_size, int(size.data.settings["time"])), size.sizes["classes"]
+    shape, classes = (size.batch_size, int(data_of(size).settings["time"])), size.sizes["classes"]
     return (
         torch.randint(0, classes, shape, dtype=torch.int32),
         torch.randint(0, classes, shape),
@@ -59,7 +66,7 @@ def tokens(size: SuiteWorkload) -> tuple[Tensor, Tensor]:
 def images(size: SuiteWorkload) -> tuple[Tensor, Tensor]:
     """Random images (batch, channels, side, side), as the stream crops them, and classes."""
     crop = None if size.augmentation is None else size.augmentation.crop_to
-    side = crop or IMAGE_SIDES[size.data.source]
+    side = crop or IMAGE_SIDES[data_of(size).source]
     shape = (size.batch_size, size.sizes["channels"], side, side)
     return (
         torch.randint(0, 256, shape, dtype=torch.uint8),
@@ -72,7 +79,7 @@ def transformer_flops(size: SuiteWorkload) -> float:
 
     As in Chowdhery et al. (2022, appendix B), but attention counted as causal.
     """
-    sizes, time_steps = checked(size.sizes), int(size.data.settings["time"])
+    sizes, time_steps = checked(size.sizes), int(data_of(size).settings["time"])
     used = (Role.HIDDEN_MATRIX, Role.EMBEDDING)
     matrices = sum(spec.size for spec in parameters(size.sizes) if spec.role in used)
     attention = 6.0 * sizes.depth * time_steps * sizes.width

@@ -53,7 +53,7 @@ def random_examples(size: SuiteWorkload, suite: str, count: int) -> Examples:
     """Examples of the workload's shape: tokens, images or vectors, by what its sizes say."""
     random, sizes = np.random.default_rng(0), size.sizes
     classes = int(sizes["classes"])
-    if "time" in size.data.settings:
+    if size.data is not None and "time" in size.data.settings:
         shape = (count, int(size.data.settings["time"]))
         return Examples(*random.integers(0, classes, (2, *shape)).astype(np.uint16))
     targets = random.integers(0, classes, count)
