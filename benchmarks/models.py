@@ -49,6 +49,7 @@ class Case:
 
 def tokens(size: SuiteWorkload) -> tuple[Tensor, Tensor]:
     """Random tokens and targets, (batch, time)."""
+    assert size.data is not None
     shape, classes = (size.batch_size, int(size.data.settings["time"])), size.sizes["classes"]
     return (
         torch.randint(0, classes, shape, dtype=torch.int32),
@@ -58,6 +59,7 @@ def tokens(size: SuiteWorkload) -> tuple[Tensor, Tensor]:
 
 def images(size: SuiteWorkload) -> tuple[Tensor, Tensor]:
     """Random images (batch, channels, side, side), as the stream crops them, and classes."""
+    assert size.data is not None
     crop = None if size.augmentation is None else size.augmentation.crop_to
     side = crop or IMAGE_SIDES[size.data.source]
     shape = (size.batch_size, size.sizes["channels"], side, side)
@@ -72,6 +74,7 @@ def transformer_flops(size: SuiteWorkload) -> float:
 
     As in Chowdhery et al. (2022, appendix B), but attention counted as causal.
     """
+    assert size.data is not None
     sizes, time_steps = checked(size.sizes), int(size.data.settings["time"])
     used = (Role.HIDDEN_MATRIX, Role.EMBEDDING)
     matrices = sum(spec.size for spec in parameters(size.sizes) if spec.role in used)
