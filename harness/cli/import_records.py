@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from harness.core.canonical import sha256_json, sha256_text
 from harness.core.errors import HarnessError
 from harness.core.seeds import derive
 from harness.plan.trial import Trial, TrialBudget
+from harness.providers.table import FRAMEWORKS
 from harness.record.imported import PublishedEvaluation, write_imported
 from harness.submission.reference import Framework, SubmissionRef
 from workloads.spec import Grid, Limits, Target
@@ -104,10 +105,10 @@ def _number(study: str) -> int:
 
 def _framework(log: TrialLog) -> Framework:
     """The framework whose name ends that of the log's folder."""
-    known: tuple[Framework, ...] = get_args(Framework)
-    for name in known:
+    for name in FRAMEWORKS.names:
         if log.framework.endswith(name):
             return name
     raise HarnessError(
-        f"{log.path} was run in '{log.framework}'", f"known frameworks: {', '.join(known)}"
+        f"{log.path} was run in '{log.framework}'",
+        f"known frameworks: {', '.join(FRAMEWORKS.names)}",
     )
