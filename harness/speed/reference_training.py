@@ -25,6 +25,8 @@ REFERENCE = "adamw"
 """The shipped submission that is timed, at its default point: a step costs the same at any."""
 DURATIONS_S = (5.0, 20.0, 60.0)
 """How long it trains; longer where steps are so slow that a shorter time has too few rounds."""
+SPENT = ("budget", "reached")
+"""States in which it has trained for its whole budget, whether or not it met the target."""
 ROUNDS = 20
 FEWEST_ROUNDS = 4
 STEADY = 0.25
@@ -119,7 +121,7 @@ def measurement_of(attempt: Attempt | None, workload: str) -> Measurement:
     end = attempt.end if attempt else None
     if attempt is None or end is None:
         raise HarnessError(f"reference training on {workload} has not ended")
-    if end.result.state != "budget":
+    if end.result.state not in SPENT:
         raise HarnessError(
             f"reference training on {workload} ended '{end.result.state}': {end.result.reason}",
             "budgets need its speed; `harness doctor --measure` tries it again",
