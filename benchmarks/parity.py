@@ -51,7 +51,6 @@ class Unlimited:
 
 def random_examples(size: SuiteWorkload, suite: str, count: int) -> Examples:
     """Examples of the workload's shape: tokens, images or vectors, by what its sizes say."""
-    assert size.data is not None
     random, sizes = np.random.default_rng(0), size.sizes
     classes = int(sizes["classes"])
     if size.data is not None and "time" in size.data.settings:
