@@ -28,7 +28,7 @@ from pathlib import Path
 from bare_loop import Training
 
 from harness.execution.base import RunOptions
-from harness.execution.resolved import resolve_trial
+from harness.execution.resolved import prepare_data
 from harness.execution.trial import run_trial
 from harness.plan.plan import PlanRequest, trial_of
 from harness.plan.trial import Trial
@@ -116,7 +116,7 @@ def training_of(trial: Trial, options: RunOptions) -> Training:
     size, point = registry.workload(trial.workload).at(trial.suite), trial.point
     return Training(
         package=registry.workload(trial.workload).package,
-        folder=str(resolve_trial(trial, options).data / "train"),
+        folder=str(prepare_data(trial, options) / "train"),
         sizes=size.sizes,
         batch_size=size.batch_size,
         horizon_steps=size.budget.horizon_steps,
@@ -167,7 +167,7 @@ def main() -> None:
         numbers = range(1, arguments.rounds + 1)
         trials = [planned(arguments.workload, n, arguments.budget_scale) for n in numbers]
         for trial in trials:
-            resolve_trial(trial, options)
+            prepare_data(trial, options)
         rounds = [one_round(trial, Path(folder), options) for trial in trials]
     summarise(rounds)
 

@@ -83,7 +83,7 @@ def measure(framework: Framework, workload: str, chosen: argparse.Namespace) -> 
     examples = random_examples(size, chosen.suite, count)
     stream = made.stream(examples, Order(SEED, count), size.batch_size, size.augmentation)
     point = dict(submission.space.default)
-    live = made.submission(locate(submission.ref, framework), point)
+    live = made.submission(locate(submission.ref, framework).place, point)
     live.setup(problem, point)
     found = []
     for _ in range(WARM_UP_STEPS + chosen.steps):

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.execution.base import RunOptions
-from harness.execution.resolved import resolve_trial
+from harness.execution.resolved import prepare_data
 from harness.execution.trial import run_trial
 from harness.machine.cores import allowed_cores
 from harness.plan.plan import PlanRequest, plan
@@ -81,7 +81,7 @@ def measured(label: str, request: PlanRequest, options: RunOptions, store: Path)
         "grid": first.grid.model_copy(update={"evaluate_every": round(1.0 / first.grid.share)}),
     }
     trial = first.model_copy(update=changes)
-    resolve_trial(trial, options)
+    prepare_data(trial, options)
     result = run_trial(trial, store, options, Silent())
     if result.state not in ("budget", "reached"):
         raise SystemExit(f"{request.workload}: {result.state}: {result.reason}")

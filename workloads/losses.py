@@ -1,6 +1,13 @@
 """The losses that a workload may declare: what their targets are and which metrics they offer.
 
-A loss is added here, and as an object of the same name in `harness/frameworks/*/loss.py`.
+A loss is added here, and as an object of the same name in `harness/frameworks/*/loss.py`. With N
+targets in a batch, `value` is a mean over them, and sampled targets come from the distribution of
+which the loss is the negative log-likelihood, so that the Fisher matrix is the Gauss-Newton matrix
+(Martens, 2014):
+
+    cross_entropy   -(1/N) sum log p[y], p = softmax(z); y ~ p
+    squared_error   (1/N) sum (z - y)^2, each entry a target, no factor of 1/2; y ~ N(z, 1/2), for
+                    -log N(y; z, s^2) = (z - y)^2 / (2 s^2) + constant
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from harness.calibration.trials import (
     points_of,
     study_bests,
 )
+from harness.core.errors import HarnessError
 from harness.display.endings import EndingsDisplay
 from harness.execution.base import Executor, RunOptions
 from harness.execution.load import executor
@@ -235,8 +236,12 @@ class Calibration:
             startup_s=round(float(np.median([one.startup_s for one in found])), 2),
         )
 
-    def _speed(self, found: Resolved, best: Point, executors: Executors) -> Speed | None:
-        """Time a baseline's best point alone, with all threads of a scored trial."""
+    def _speed(self, found: Resolved, best: Point, executors: Executors) -> Speed:
+        """Time a baseline's best point alone, with all threads of a scored trial.
+
+        Raises:
+            HarnessError: it made no step.
+        """
         from harness.machine.hardware import fingerprint
 
         steps = min(self.effort.horizon_steps, TIMING_STEPS)
@@ -245,7 +250,12 @@ class Calibration:
         logs = [last_attempt(self.store / record.trial.folder) for record in records]
         times = [interval.step_s for log in logs if log for interval in intervals(log)]
         if not times:
-            return None
+            result = records[0].result
+            raise HarnessError(
+                f"{found.ref.name} at its best point made no step: "
+                f"{result.reason if result else 'it has not ended'}",
+                "tune it again: harness calibrate --add --baselines NAME",
+            )
         return Speed(
             step_s=_six_digits(np.median(times)),
             trials=len(records),

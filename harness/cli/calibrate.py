@@ -97,25 +97,18 @@ def calibrate(
 
     from harness.calibration.procedure import Calibration, Effort
     from harness.calibration.target import Rule
-    from harness.cli.machine import choose_device, interruptible, pick, run_options
-    from harness.plan.plan import PlanRequest, workload_at
+    from harness.cli.machine import interruptible, run_options
+    from harness.plan.plan import workload_at
     from harness.providers.registry import suite as suite_of
-    from harness.providers.table import FRAMEWORKS
 
     if add + time + bool(check) > 1:
         raise HarnessError(
             "--add, --time and --check each do another thing", "run one after the other"
         )
-    hardware, names = suite_of(suite).hardware, tuple(baselines.split(","))
-    request = PlanRequest(
-        workload=workload,
-        submission=names[0],
-        suite=suite,
-        framework=pick("framework", framework, FRAMEWORKS.names),
-        device=choose_device(device, suite_of(suite))[0],
-    )
+    names = tuple(baselines.split(","))
+    request = _request(workload, names[0], suite, framework, device)
     size = workload_at(request)
-    options = run_options(sandbox, data_dir, threads, hardware.cores)
+    options = run_options(sandbox, data_dir, threads, suite_of(suite).hardware.cores)
     store, console = out or Path("runs") / f"calibration-{suite}", Console()
     with interruptible(store):
         if check:
@@ -136,6 +129,23 @@ def calibrate(
             return
         found = made.timed_anew(_declared(made)) if time else made.run()
     _finish(console, found, store, write=write)
+
+
+def _request(
+    workload: str, submission: str, suite: str, framework: str, device: str | None
+) -> PlanRequest:
+    from harness.cli.machine import choose_device, pick
+    from harness.plan.plan import PlanRequest
+    from harness.providers.registry import suite as suite_of
+    from harness.providers.table import FRAMEWORKS
+
+    return PlanRequest(
+        workload=workload,
+        submission=submission,
+        suite=suite,
+        framework=pick("framework", framework, FRAMEWORKS.names),
+        device=choose_device(device, suite_of(suite))[0],
+    )
 
 
 def _declared(made: Calibration) -> Summary:

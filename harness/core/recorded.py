@@ -25,13 +25,11 @@ class Recorded(BaseModel):
     written only if it was set: its key may be missing.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, ser_json_inf_nan="constants"
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     def as_json(self) -> JsonObject:
         """What is written of it."""
-        return self.model_dump(mode="json", by_alias=True)
+        return self.model_dump(mode="json")
 
     @model_serializer(mode="wrap")
     def _without_unset(self, serialise: SerializerFunctionWrapHandler) -> dict[str, object]:
@@ -39,5 +37,5 @@ class Recorded(BaseModel):
         for name, field in type(self).model_fields.items():
             may_be_missing = not field.is_required() and field.default is None
             if may_be_missing and name not in self.model_fields_set:
-                written.pop(field.serialization_alias or name, None)
+                written.pop(name, None)
         return written

@@ -66,7 +66,7 @@ def run_attempt(
             scratch=scratch,
             log=log,
             view=view,
-            submission=_submission_files(resolved.submission),
+            submission=_submission_files(resolved.submission.place),
             hidden=(store.absolute(), resolved.data.parent),
             cores=cores.worker if cores else (),
         )
@@ -85,7 +85,7 @@ def _beginning(resolved: ResolvedTrial, attempt: int, options: RunOptions) -> Be
     return Begin(
         identity=resolved.trial.identity,
         attempt=attempt,
-        submission_files=resolved.submission_files,
+        submission_files=resolved.submission.files,
         hardware=machine,
         fingerprint=machine.fingerprint,
         environment=environment(),

@@ -88,7 +88,7 @@ def _hello(resolved: ResolvedTrial, threads: int) -> Hello:
         compile=source.is_compiled,
         augmentation=size.augmentation,
         resident_gib=size.limits.resident_gib,
-        submission=resolved.submission,
+        submission=resolved.submission.place,
         hyperparameters=trial.point,
         seed=worker_seed(trial.instance_seed),
         budget_s=trial.budget.runtime_s,

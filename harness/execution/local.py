@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from harness.core.errors import HarnessError
@@ -36,24 +35,19 @@ class LocalExecutor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._display.close()
 
     def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
         """Run the trials that have no finished record; return what the store then holds of all."""
-        from harness.execution.resolved import resolve_trial
+        from harness.execution.resolved import prepare_data
         from harness.execution.trial import run_trial
 
         missing = unfinished(trials, self._store)
         # Data are made before the first trial, so that no trial waits for its own.
         for number, trial in enumerate(missing, start=1):
             self._display.note(f"data of trial {number} of {len(missing)}")
-            resolve_trial(trial, options)
+            prepare_data(trial, options)
         for number, trial in enumerate(trials, start=1):
             if trial not in missing:
                 continue

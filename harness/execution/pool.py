@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from harness.core.errors import HarnessError
@@ -43,12 +42,7 @@ class PoolExecutor:
         self._processes = ProcessPoolExecutor(self._jobs, context, end_with_parent)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._processes.shutdown(cancel_futures=True)
         self._display.close()
 

@@ -12,7 +12,7 @@ from harness.frameworks.examples import Examples, ModelSource
 from harness.frameworks.model_source import shapes_of
 from harness.plan.trial import Trial
 from harness.providers import registry
-from harness.submission.resolution import locate, text_hash
+from harness.submission.resolution import Located, locate
 from workloads.data.cache import prepared
 from workloads.spec import SuiteWorkload
 
@@ -26,16 +26,14 @@ class ResolvedTrial:
         size: its workload at its suite's size.
         source: what its model is built from.
         data: the folder of the instance's splits.
-        submission: an absolute path, or `module:Class`.
-        submission_files: the hash of the submission's very bytes.
+        submission: where it is, and the hash of its very bytes.
     """
 
     trial: Trial
     size: SuiteWorkload
     source: ModelSource
     data: Path
-    submission: str
-    submission_files: str
+    submission: Located
 
     @cached_property
     def train(self) -> Examples:
@@ -55,19 +53,24 @@ class ResolvedTrial:
         return shapes_of(self.source)
 
 
+def prepare_data(trial: Trial, options: RunOptions) -> Path:
+    """Make a trial's data, unless they are made; returns the folder of its splits.
+
+    Raises:
+        HarnessError: the workload is gone, or not what it was when the trial was planned; or the
+            data cannot be made.
+    """
+    workload = _planned_workload(trial)
+    return prepared(workload, trial.suite, trial.instance_seed, options.data_dir, options.cache_dir)
+
+
 def resolve_trial(trial: Trial, options: RunOptions) -> ResolvedTrial:
     """Look up what a trial names, and make its data unless they are made.
 
     Raises:
-        HarnessError: workload or submission is gone, or not what it was when the trial was
-            planned; or the data cannot be made.
+        HarnessError: as `prepare_data`; or the submission is gone, or not what it was.
     """
-    workload = registry.workload(trial.workload)
-    if workload.content_hash != trial.workload_hash:
-        raise HarnessError(
-            f"workload '{trial.workload}' has changed since the trial was planned",
-            "plan it again: `harness run` with another --out",
-        )
+    workload = _planned_workload(trial)
     size = workload.at(trial.suite)
     is_compiled = size.compile and trial.device.startswith("cuda")
     sizes, loss = size.sizes_of(trial.variant), workload.spec.loss
@@ -75,9 +78,16 @@ def resolve_trial(trial: Trial, options: RunOptions) -> ResolvedTrial:
         trial=trial,
         size=size,
         source=ModelSource(workload.package, sizes, loss, trial.precision, is_compiled),
-        data=prepared(
-            workload, trial.suite, trial.instance_seed, options.data_dir, options.cache_dir
-        ),
+        data=prepare_data(trial, options),
         submission=locate(trial.submission, trial.framework),
-        submission_files=text_hash(trial.submission),
     )
+
+
+def _planned_workload(trial: Trial) -> registry.Workload:
+    workload = registry.workload(trial.workload)
+    if workload.content_hash != trial.workload_hash:
+        raise HarnessError(
+            f"workload '{trial.workload}' has changed since the trial was planned",
+            "plan it again: `harness run` with another --out",
+        )
+    return workload

@@ -1,7 +1,7 @@
 """Readings of the machine around a trial, and what two of them say together.
 
 A reading is taken before GO, while the worker is frozen, and when all of it has ended, so that
-no submission can bring one about that would get it repeated. What is stamped is only what a
+no submission can bring one about that would get it repeated. A trial is flagged only for what a
 submission cannot cause: a speed probe that changed, and processor time that the hypervisor took. On
 CUDA also what slows a machine that is cooled and powered as it should be by no load at all: a GPU
 that holds its clocks back while it idles, and processors throttled for heat.
@@ -107,11 +107,11 @@ def between(before: MachineReading, after: MachineReading, trial_cpu_s: float) -
 
 
 def interference(machine: MachineChange, limit: float) -> tuple[str, ...]:
-    """Why a trial is stamped, from what `between` gave; empty if it is not.
+    """Why a trial is flagged, from what `between` gave; empty if it is not.
 
     Args:
         machine: drift and shares.
-        limit: the declared share beyond which each of them disturbs.
+        limit: the declared fraction beyond which each of them flags it.
     """
     found = []
     if abs(machine.drift) > limit:

@@ -152,7 +152,7 @@ class Profiled(Frozen):
 
 
 class Failed(Frozen):
-    """The submission raised; the worker's last words."""
+    """The submission raised; the worker's error report."""
 
     kind: Literal["FAILED"] = "FAILED"
     cause: Literal["exception", "out_of_memory"]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from harness.core.errors import HarnessError
-from harness.record.chain import GENESIS
 from harness.record.log import Event
 from harness.record.schema import AnyBegin, Begin, End, EventData, ImportedBegin, Resumed
 
@@ -85,13 +84,3 @@ def final_end(events: Sequence[Event]) -> End | None:
     """How the trial ended; None if it has not, or a rerun was asked for since."""
     last = events[-1].data if events else None
     return last if isinstance(last, End) else None
-
-
-def ended(events: Sequence[Event]) -> bool:
-    """Whether the trial's last attempt has ended and no rerun was asked for since."""
-    return final_end(events) is not None
-
-
-def head(events: Sequence[Event]) -> str:
-    """The hash of the last event, which stands for the whole log."""
-    return events[-1].hash if events else GENESIS

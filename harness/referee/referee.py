@@ -8,13 +8,10 @@ claim, what the referee sees as a measurement.
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from harness.core.errors import CannotWriteError
 from harness.machine.readings import interference
 from harness.plan.trial import Result, State, Trial
 from harness.protocol.messages import (
-    Failed,
     Go,
     Load,
     Profile,
@@ -25,18 +22,19 @@ from harness.protocol.messages import (
     Stop,
     Stopped,
     ToRefereeMessage,
-    ToWorkerMessage,
     Warm,
     WarmUp,
 )
 from harness.protocol.wire import Tensors, Wire, WireClosedError, WireError, WireTimeoutError
 from harness.record import schema
 from harness.record.recorder import Recorder
+from harness.referee import conversation
 from harness.referee.checkpoint import Checkpoint, Checkpoints
 from harness.referee.checks import are_finite, checked_parameters, printable
 from harness.referee.claims import claims_of, profile_of, warm_up_of
 from harness.referee.clock import Clock
 from harness.referee.context import TrialContext
+from harness.referee.conversation import Conversation
 from harness.referee.ending import TrialEndedError, describe_error
 from harness.referee.eval_schedule import EvalSchedule
 from harness.referee.evaluation import SnapshotEvaluator
@@ -45,12 +43,6 @@ from harness.referee.monitor import HostMonitor
 from harness.referee.target_search import HeldSnapshot, TargetSearch
 from harness.sandboxes.base import WorkerProcess
 
-M = TypeVar("M", Ready, Warm, Snapshot, Stopped, Profiled)
-
-SETUP_TIMEOUT_S = 60.0
-"""For importing the submission and building the model, and for loading the data."""
-GRACE_S = 2.0
-"""How long after its budget's end a worker may take to finish its step and hand over."""
 LOOK_EVERY_S = 0.5
 """How often a running worker's memory is looked at and its progress told."""
 EXIT_TIMEOUT_S = 2.0
@@ -81,9 +73,10 @@ class Referee:
         *,
         checkpoints: Checkpoints,
     ) -> None:
-        self._trial, self._context, self._worker, self._wire = trial, context, worker, wire
+        self._trial, self._context, self._worker = trial, context, worker
         self._record, self._checkpoints = recorder, checkpoints
         self._clock = Clock(context.begun_s)
+        self._talk = Conversation(wire, recorder, self._clock, trial.budget.runtime_s)
         self._schedule = EvalSchedule(trial)
         evaluator = SnapshotEvaluator(trial, context, self._clock, recorder)
         limit_s = trial.budget.runtime_s
@@ -130,8 +123,8 @@ class Referee:
 
     def _phases(self, left: Checkpoint | None) -> tuple[State, str]:
         with self._clock.account("setup"):
-            self._send(self._context.hello)
-            self._expect(Ready, SETUP_TIMEOUT_S, "set up")
+            self._talk.send(self._context.hello)
+            self._talk.expect(Ready, conversation.SETUP_TIMEOUT_S, "set up")
         self._record.emit(schema.Ready())
         self._warm_up()
         self._load()
@@ -146,8 +139,8 @@ class Referee:
         """Let it compile; what setting up took is part of the time that is free."""
         cap_s = max(0.0, self._trial.limits.warmup_s - self._clock.others()["setup"])
         with self._clock.account("warm_up"):
-            self._send(WarmUp(cap_s=cap_s))
-            warm, _ = self._expect(Warm, cap_s + GRACE_S, "warm up")
+            self._talk.send(WarmUp(cap_s=cap_s))
+            warm, _ = self._talk.expect(Warm, cap_s + conversation.GRACE_S, "warm up")
         self._record.claim(warm_up_of(warm))
 
     def _load(self) -> None:
@@ -158,8 +151,8 @@ class Referee:
         self._freezer.thaw()
         with self._clock.account("load"):
             self._clock.start()
-            self._send(Load(train_folder=str(train_folder)), self._context.parameters)
-            self._expect(Ready, SETUP_TIMEOUT_S, "load the data")
+            self._talk.send(Load(train_folder=str(train_folder)), self._context.parameters)
+            self._talk.expect(Ready, conversation.SETUP_TIMEOUT_S, "load the data")
             self._clock.stop()
         self._freezer.freeze()
 
@@ -190,8 +183,10 @@ class Referee:
         with self._clock.account("profile"):
             try:
                 self._freezer.thaw()
-                self._send(Profile(steps=PROFILED_STEPS, cap_s=PROFILE_CAP_S))
-                found, _ = self._expect(Profiled, PROFILE_CAP_S + GRACE_S, "profile its steps")
+                self._talk.send(Profile(steps=PROFILED_STEPS, cap_s=PROFILE_CAP_S))
+                found, _ = self._talk.expect(
+                    Profiled, PROFILE_CAP_S + conversation.GRACE_S, "profile its steps"
+                )
             except (TrialEndedError, WireError) as error:
                 self._record.emit(schema.NoProfile(why=printable(str(error))))
                 return
@@ -202,15 +197,15 @@ class Referee:
         due_s, until_step = self._schedule.due(point)
         self._clock.start()
         wanted = self._checkpoints.wanted_bytes(point, self._clock.timed_s)
-        self._send(Go(share=self._share(), until_step=until_step, checkpoint_bytes=wanted))
+        self._talk.send(Go(share=self._share(), until_step=until_step, checkpoint_bytes=wanted))
         self._watch(due_s)
-        if not self._wire.poll():
-            self._send(Stop(reason="budget" if point == points else "grid"))
-            self._watch(self._trial.budget.runtime_s + GRACE_S, is_limit=True)
+        if not self._talk.poll():
+            self._talk.send(Stop(reason="budget" if point == points else "grid"))
+            self._watch(self._trial.budget.runtime_s + conversation.GRACE_S, is_limit=True)
         elif until_step is None:
-            self._refuse_unasked()
-        snapshot, tensors = self._expect_in_time(Snapshot, "hand over its snapshot")
-        stopped, _ = self._expect_in_time(Stopped, "say that it stopped")
+            self._talk.refuse_unasked()
+        snapshot, tensors = self._talk.expect_in_time(Snapshot, "hand over its snapshot")
+        stopped, _ = self._talk.expect_in_time(Stopped, "say that it stopped")
         timed_s = self._clock.stop()
         self._freezer.freeze()
         with self._clock.account("snapshot_copy"):
@@ -224,8 +219,8 @@ class Referee:
         self._last = position.last.held()
         with self._clock.account("restore"):
             self._freezer.thaw()
-            self._send(Restore(state=left.state), left.tensors)
-            self._expect(Ready, SETUP_TIMEOUT_S, "take its state back")
+            self._talk.send(Restore(state=left.state), left.tensors)
+            self._talk.expect(Ready, conversation.SETUP_TIMEOUT_S, "take its state back")
         self._freezer.freeze()
         self._clock.resume(position.timed_s, position.others_s)
 
@@ -235,23 +230,17 @@ class Referee:
     def _watch(self, until_s: float, is_limit: bool = False) -> None:
         """Wait until the worker speaks or the clock shows a time, with an eye on its memory."""
         while (left_s := until_s - self._clock.timed_s) > 0.0:
-            if self._wire.poll(min(left_s, LOOK_EVERY_S)):
+            if self._talk.poll(min(left_s, LOOK_EVERY_S)):
                 return
             self._look()
         if is_limit:
-            why = f"no snapshot within {GRACE_S:g} s of the end of the budget"
+            why = f"no snapshot within {conversation.GRACE_S:g} s of the end of the budget"
             raise TrialEndedError("hung", why)
 
     def _look(self) -> None:
         self._monitor.check(self._worker.use(), self._trial.limits.memory_gib)
         progress = schema.TrainingProgress(timed_s=self._clock.timed_s, share=self._share())
         self._record.tell(progress)
-
-    def _refuse_unasked(self) -> None:
-        message, _ = self._wire.receive(GRACE_S)
-        if isinstance(message, Failed):
-            self._fail(message)
-        raise TrialEndedError("invalid", f"the worker sent {message.kind} unasked")
 
     def _held(
         self, point: int, timed_s: float, snapshot: Snapshot, stopped: Stopped, tensors: Tensors
@@ -275,35 +264,6 @@ class Referee:
         if not are_finite(parameters):
             raise TrialEndedError("diverged", f"parameters not finite at step {snapshot.step}")
         return held
-
-    def _send(self, message: ToWorkerMessage, tensors: Tensors | None = None) -> None:
-        self._wire.send(message, tensors, timeout_s=SETUP_TIMEOUT_S)
-
-    def _expect_in_time(self, kind: type[M], task: str) -> tuple[M, Tensors]:
-        """Wait for a part of the hand-over; all of it ends soon after the budget, at the latest."""
-        left_s = self._trial.budget.runtime_s + GRACE_S - self._clock.timed_s
-        of = " of the end of the budget" if left_s < GRACE_S else ""
-        return self._expect(kind, max(0.0, min(GRACE_S, left_s)), task, f"{GRACE_S:g} s{of}")
-
-    def _expect(
-        self, kind: type[M], timeout_s: float, task: str, limit: str = ""
-    ) -> tuple[M, Tensors]:
-        try:
-            message, tensors = self._wire.receive(timeout_s)
-        except WireTimeoutError as error:
-            why = f"the worker did not {task} within {limit or f'{timeout_s:g} s'}"
-            raise WireTimeoutError(why) from error
-        if isinstance(message, Failed):
-            self._fail(message)
-        if not isinstance(message, kind):
-            raise WireError(f"the worker sent {message.kind} where it had to {task}")
-        return message, tensors
-
-    def _fail(self, failed: Failed) -> None:
-        error, frame = printable(failed.error), printable(failed.frame)
-        self._record.claim(schema.WorkerFailed(cause=failed.cause, error=error, frame=frame))
-        state: State = "out_of_memory" if failed.cause == "out_of_memory" else "crashed"
-        raise TrialEndedError(state, f"{failed.error} ({failed.frame})")
 
     def _why_it_died(self) -> tuple[State, str]:
         reason = self._worker.exit_reason(EXIT_TIMEOUT_S)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Generic
 
 from harness.core.errors import HarnessError
 from harness.submission.averages import Arithmetic, averaged
+from harness.submission.completion import CompletedSubmission
 from harness.submission.entry import (
     BareSubmission,
     Build,
@@ -19,7 +20,7 @@ from harness.submission.entry import (
     rules_of,
     submission_file,
 )
-from harness.submission.interface import Hyperparameters, Submission
+from harness.submission.interface import Hyperparameters, Problem, Submission
 from harness.submission.parametrisation import RULES
 from harness.submission.state import ArrayT
 
@@ -41,8 +42,10 @@ class Loader(Generic[ArrayT]):
     """What builds the optimizer that an import path names; None if it names none."""
     from_build: Callable[[Build, str, Collection[str]], Submission[ArrayT]]
     """The submission of a `build`, of the place where it is written and the rules that fit it."""
-    from_class: Callable[[BareSubmission[ArrayT]], Submission[ArrayT]]
-    """The submission of an author's class."""
+    assign: Callable[[Problem[ArrayT], Mapping[str, ArrayT]], None]
+    """Puts parameters into `problem.parameters`."""
+    prepare: Callable[[Problem[ArrayT], Hyperparameters], None]
+    """Gives the parameters the start that a point asks for, before an author's class is set up."""
     arithmetic: Arithmetic[ArrayT]
 
     def load(self, location: str, hyperparameters: Hyperparameters) -> Submission[ArrayT]:
@@ -64,7 +67,7 @@ class Loader(Generic[ArrayT]):
         if build is not None:
             return self.from_build(build, location, RULES)
         if isinstance(found, type) and hasattr(found, "step"):
-            return self.from_class(complete_class(found, location)())
+            return self._completed(complete_class(found, location)())
         raise HarnessError(f"'{location}' is no {self.wanted}", self.example)
 
     def _of_file(self, location: str) -> Submission[ArrayT]:
@@ -72,5 +75,8 @@ class Loader(Generic[ArrayT]):
         module = module_of(file)
         entry: Build | type[BareSubmission[ArrayT]] = load_entry(module, file)
         if isinstance(entry, type):
-            return self.from_class(entry())
+            return self._completed(entry())
         return self.from_build(entry, str(file), rules_of(module))
+
+    def _completed(self, inner: BareSubmission[ArrayT]) -> Submission[ArrayT]:
+        return CompletedSubmission(inner, self.assign, self.prepare)

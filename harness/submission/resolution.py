@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.core.canonical import sha256_files, sha256_json
 from harness.core.content import sha256_content
@@ -86,8 +87,17 @@ def file_for(framework: Framework) -> str:
     return "submission.py" if framework == UNMARKED else f"submission_{framework}.py"
 
 
-def locate(ref: SubmissionRef, framework: Framework) -> str:
-    """Where a planned submission is on this machine: an absolute path, or `module:Class`.
+class Located(NamedTuple):
+    """Where a planned submission is on this machine, and what its files say to the byte."""
+
+    place: str
+    """An absolute path, or `module:Class`."""
+    files: str
+    """The hash of its files' bytes."""
+
+
+def locate(ref: SubmissionRef, framework: Framework) -> Located:
+    """Find a planned submission on this machine.
 
     Raises:
         HarnessError: it is gone, has changed since it was planned, or lacks the framework.
@@ -99,16 +109,8 @@ def locate(ref: SubmissionRef, framework: Framework) -> str:
             f"submission '{ref.name}' has changed since the trial was planned",
             "plan it again: `harness run` with the same flags makes new trials",
         )
-    return str(SUBMISSIONS_ROOT.parent / ref.location) if _is_shipped(ref) else found.ref.location
-
-
-def text_hash(ref: SubmissionRef) -> str:
-    """The hash of a planned submission's files on this machine, to the byte.
-
-    Raises:
-        HarnessError: it is gone.
-    """
-    return _found(ref).files
+    shipped = str(SUBMISSIONS_ROOT.parent / ref.location)
+    return Located(shipped if _is_shipped(ref) else found.ref.location, found.files)
 
 
 def _found(ref: SubmissionRef) -> Resolved:

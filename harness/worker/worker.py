@@ -4,7 +4,7 @@
 
     RESTORE -> READY may come before the first GO, PROFILE -> PROFILED after the last STOPPED.
 
-Whatever the submission raises ends the trial with FAILED, the worker's last words.
+Whatever the submission raises ends the trial with FAILED, the worker's error report.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from harness.calibration.target import Curve, Rule, noise_of, steps_to, target_o
 from harness.core.errors import HarnessError
 from harness.providers.registry import workload
 from harness.providers.table import WORKLOADS_ROOT
+from harness.submission.resolution import resolve
 from workloads.spec import ReferenceSpeed, Target
 
 SUMMARIES = sorted(WORKLOADS_ROOT.glob("*/calibration/*.json"))
@@ -96,6 +97,13 @@ def test_every_baseline_that_reaches_a_target_reaches_it_evenly(path: Path) -> N
         noise = noise_of(baseline.curves, target)
         if noise.variation is not None:
             assert noise.variation <= summary.rule.max_variation, baseline.submission
+
+
+@pytest.mark.parametrize("path", SUMMARIES, ids=lambda path: path.parts[-3])
+def test_every_best_point_has_the_hyperparameters_of_its_submission(path: Path) -> None:
+    for baseline in read_summary(path).baselines:
+        known = resolve(baseline.submission).space.default
+        assert set(baseline.best_point) <= set(known), baseline.submission
 
 
 def test_a_budget_is_the_horizon_over_three_quarters() -> None:

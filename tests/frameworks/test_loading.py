@@ -1,4 +1,4 @@
-"""What the doors share: importing, filling in, and saying what is wrong."""
+"""What all ways to write a submission share: importing, defaults, and error messages."""
 
 from pathlib import Path
 from textwrap import dedent

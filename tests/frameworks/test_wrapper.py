@@ -1,4 +1,4 @@
-"""Around any optimizer, in both frameworks: averages, clipping, parametrisation."""
+"""Wrappers of any optimizer, in both frameworks: averages, clipping, parametrisation."""
 
 from __future__ import annotations
 

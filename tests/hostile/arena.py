@@ -16,7 +16,7 @@ import pytest
 
 from harness.execution import attempt
 from harness.execution.base import RunOptions
-from harness.execution.resolved import resolve_trial
+from harness.execution.resolved import prepare_data
 from harness.execution.trial import run_trial
 from harness.frameworks.examples import Examples
 from harness.machine import host_monitor as conditions
@@ -181,7 +181,7 @@ class Arena:
         (place / "space.toml").write_text(SPACE)
         request = PlanRequest("mlp", "adamw", ruleset="self")
         seeds = plan(request).trials[0]
-        data = resolve_trial(seeds, self.options).data
+        data = prepare_data(seeds, self.options)
         facts = {
             "REFEREE": os.getpid(),
             "PORT": self.port,

@@ -18,7 +18,7 @@ from harness.plan.trial import Trial
 from harness.protocol import wire as wire_module
 from harness.protocol.wire import Wire
 from harness.record.schema import ToldEvent
-from harness.referee import referee, resumption
+from harness.referee import conversation, referee, resumption
 from harness.referee.checkpoint import CHECKPOINT_FILE, read_checkpoint
 
 from .arena import Arena, Ear, Outcome
@@ -104,13 +104,14 @@ def infinite_counts_as_finite(arena: Arena) -> None:
 
 def welcomes_the_unasked(arena: Arena) -> bool:
     """A referee that takes what it has not asked for."""
-    arena.patch.setattr(referee.Referee, "_refuse_unasked", lambda self: None)
+    arena.patch.setattr(conversation.Conversation, "refuse_unasked", lambda self: None)
     outcome = arena.run("fake_snapshot", seconds=2.0, steps=None)
     return outcome.result.state != "invalid"
 
 
 def raw_words(arena: Arena) -> None:
     arena.patch.setattr(referee, "printable", lambda text: text)
+    arena.patch.setattr(conversation, "printable", lambda text: text)
 
 
 def any_size(arena: Arena) -> None:

@@ -21,7 +21,7 @@ from harness.frameworks.torch.evaluator import TorchEvaluator
 from harness.frameworks.torch.loss import CrossEntropy
 from harness.protocol.messages import Load, Ready, Snapshot
 from harness.record.chain import BrokenChainError
-from harness.referee import referee
+from harness.referee import conversation, referee
 from harness.referee.clock import Clock
 from harness.referee.target_search import TargetSearch
 from harness.sandboxes import plain as plain_sandbox
@@ -120,12 +120,12 @@ def load_off_the_clock(arena: Arena) -> None:
 
 def _load_off_the_clock(self: Any) -> None:
     folder = self._worker.show(self._context.train_folder)
-    self._send(Load(train_folder=str(folder)), self._context.parameters)
-    self._expect(Ready, 60.0, "load the data")
+    self._talk.send(Load(train_folder=str(folder)), self._context.parameters)
+    self._talk.expect(Ready, 60.0, "load the data")
 
 
 def clock_stops_at_snapshot(arena: Arena) -> None:
-    expect = referee.Referee._expect
+    expect = conversation.Conversation.expect
 
     def replaced(self: Any, kind: Any, *rest: Any) -> Any:
         found = expect(self, kind, *rest)
@@ -133,7 +133,7 @@ def clock_stops_at_snapshot(arena: Arena) -> None:
             self._clock.stop()
         return found
 
-    arena.patch.setattr(referee.Referee, "_expect", replaced)
+    arena.patch.setattr(conversation.Conversation, "expect", replaced)
 
 
 def never_freeze(arena: Arena) -> None:
@@ -162,16 +162,16 @@ def kill_by_group(arena: Arena) -> None:
 
 
 def patient(arena: Arena) -> None:
-    arena.patch.setattr(referee, "GRACE_S", 20.0)
-    arena.patch.setattr(referee, "SETUP_TIMEOUT_S", 60.0)
+    arena.patch.setattr(conversation, "GRACE_S", 20.0)
+    arena.patch.setattr(conversation, "SETUP_TIMEOUT_S", 60.0)
 
 
 def impatient(arena: Arena) -> None:
-    arena.patch.setattr(referee, "GRACE_S", 0.4)
+    arena.patch.setattr(conversation, "GRACE_S", 0.4)
 
 
 def fairly_patient(arena: Arena) -> None:
-    arena.patch.setattr(referee, "GRACE_S", 0.8)
+    arena.patch.setattr(conversation, "GRACE_S", 0.8)
 
 
 def impatient_with_checkpoints(arena: Arena) -> None:
@@ -180,16 +180,16 @@ def impatient_with_checkpoints(arena: Arena) -> None:
 
 
 def impatient_at_setup(arena: Arena) -> None:
-    arena.patch.setattr(referee, "SETUP_TIMEOUT_S", 0.7)
+    arena.patch.setattr(conversation, "SETUP_TIMEOUT_S", 0.7)
 
 
 def patient_with_each_part(arena: Arena) -> None:
     """Give the snapshot, and then the word that the worker stopped, a patience of its own."""
 
     def replaced(self: Any, kind: Any, task: str) -> Any:
-        return self._expect(kind, referee.GRACE_S, task)
+        return self.expect(kind, conversation.GRACE_S, task)
 
-    arena.patch.setattr(referee.Referee, "_expect_in_time", replaced)
+    arena.patch.setattr(conversation.Conversation, "expect_in_time", replaced)
 
 
 def hits_at_any_time(arena: Arena) -> None:

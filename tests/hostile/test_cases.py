@@ -32,7 +32,7 @@ def marks_of(case: Case) -> list[pytest.MarkDecorator]:
 
 
 @pytest.fixture(autouse=True)
-def surroundings(arena: Arena) -> Iterator[None]:
+def environment(arena: Arena) -> Iterator[None]:
     os.environ["HOSTILE_TEST"] = "workload=mlp"
     server = arena.listen()
     yield

@@ -11,7 +11,7 @@ from harness.machine.hardware import Environment, Hardware
 from harness.machine.readings import MachineChange, MachineReading, interference
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, Trial, TrialRecord
-from harness.record.attempts import attempts_of, ended
+from harness.record.attempts import attempts_of, final_end
 from harness.record.ledger import Ledger
 from harness.record.log import EventLog, read_events
 from harness.record.plan import write_plan
@@ -82,7 +82,7 @@ class Made:
         """
         write_plan([self.trial], self.store)
         events = read_events(self.log) if self.log.exists() else []
-        if not ended(events):
+        if final_end(events) is None:
             self.attempt(Ledger(self.store).attempts(self.trial.identity) + 1)
         self.conclude()
 

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from harness.execution.base import RunOptions
-from harness.execution.resolved import resolve_trial
+from harness.execution.resolved import prepare_data
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
-from harness.record.attempts import ended
+from harness.record.attempts import final_end
 from harness.record.log import read_events
 from harness.record.schema import Evaluation, SnapshotTaken
 from harness.record.tables import last_attempt
@@ -61,7 +61,7 @@ class Lives:
         budget = planned.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
         target = planned.target.model_copy(update={"value": 2.0})
         trial = planned.model_copy(update={"budget": budget, "target": target, **changes})
-        resolve_trial(trial, RunOptions(cache_dir=self.cache))
+        prepare_data(trial, RunOptions(cache_dir=self.cache))
         return trial
 
     def begin(self, trial: Trial, store: Path) -> int:
@@ -145,7 +145,7 @@ def worker_of(referee: int) -> list[int]:
 
 def has_ended(trial: Trial, store: Path) -> bool:
     path = store / trial.folder / "events.jsonl"
-    return path.exists() and ended(read_events(path))
+    return path.exists() and final_end(read_events(path)) is not None
 
 
 def curve(trial: Trial, store: Path) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A small perceptron to train, with a stream: what submissions of the third door are tested on."""
+"""A small perceptron to train, with a stream: what submissions that are classes are tested on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def double_kit() -> Kit:
 
 
 def submission(name: str, kit: Kit, **changes: Any) -> Any:
-    """A submission of the third door at its default point, set up."""
+    """A submission that is a class at its default point, set up."""
     module = importlib.import_module(f"submissions.{name}.submission")
     made = module.Submission()
     made.setup(kit.problem, default_point(name, **changes))

@@ -1,4 +1,4 @@
-"""`clip` and `schedule` with the classes of the third door: bounded, scaled, or refused."""
+"""`clip` and `schedule` with submissions that are classes: bounded, scaled, or refused."""
 
 from __future__ import annotations
 

@@ -14,15 +14,13 @@ from jax import Array
 from harness.core.errors import HarnessError
 from harness.frameworks.jax.problem import JaxProblem, jax_problem, moved
 from harness.frameworks.jax.wrapper import JaxArithmetic, OptimizerWrapper, Values, prepare_class
-from harness.submission.completion import CompletedSubmission
-from harness.submission.entry import BareSubmission, Build, arguments
+from harness.submission.entry import Build, arguments
 from harness.submission.interface import (
     Batch,
     Built,
     Hyperparameters,
     Problem,
     Stream,
-    Submission,
 )
 from harness.submission.loading import DEFAULT_HORIZON, Loader
 from harness.submission.parametrisation import check_rule
@@ -205,16 +203,13 @@ def _builder_of(found: object, hyperparameters: Hyperparameters) -> Build | None
     return lambda _problem, _point: found(**arguments(found, hyperparameters))
 
 
-def _completed(inner: BareSubmission[Array]) -> Submission[Array]:
-    return CompletedSubmission(inner, assign, prepare_class)
-
-
 LOADER: Loader[Array] = Loader(
     file_name="submission_jax.py",
     wanted="function that makes an optax transformation",
     example="give one such as optax:adamw, or a class with setup and step",
     builder_of=_builder_of,
     from_build=OptimizerSubmission,
-    from_class=_completed,
+    assign=assign,
+    prepare=prepare_class,
     arithmetic=JaxArithmetic(),
 )

@@ -13,9 +13,8 @@ from torch.optim import Optimizer
 from harness.core.errors import HarnessError
 from harness.frameworks.torch.problem import TorchProblem, torch_problem
 from harness.frameworks.torch.wrapper import OptimizerWrapper, TorchArithmetic, prepare_class
-from harness.submission.completion import CompletedSubmission
-from harness.submission.entry import BareSubmission, Build, arguments
-from harness.submission.interface import Hyperparameters, Problem, Schedule, Stream, Submission
+from harness.submission.entry import Build, arguments
+from harness.submission.interface import Hyperparameters, Problem, Schedule, Stream
 from harness.submission.loading import DEFAULT_HORIZON, Loader
 from harness.submission.parametrisation import check_rule
 from harness.submission.state import (
@@ -174,16 +173,13 @@ def _needs_closure(optimizer: Optimizer) -> bool:
     return closure is not None and closure.default is inspect.Parameter.empty
 
 
-def _completed(inner: BareSubmission[Tensor]) -> Submission[Tensor]:
-    return CompletedSubmission(inner, assign, prepare_class)
-
-
 LOADER: Loader[Tensor] = Loader(
     file_name="submission.py",
     wanted="torch optimizer class",
     example="give a class such as torch.optim:AdamW, or one with setup and step",
     builder_of=_builder_of,
     from_build=OptimizerSubmission,
-    from_class=_completed,
+    assign=assign,
+    prepare=prepare_class,
     arithmetic=TorchArithmetic(),
 )

@@ -54,14 +54,9 @@ class CrossEntropy:
 
 
 class SquaredError:
-    """Squared error of real targets y under predictions z of the same shape (...), a mean.
+    """`squared_error` of `workloads.losses`: real targets y, predictions z, both of shape (...).
 
-    With N entries in all, value = (1/N) sum (z - y)^2, without a factor of 1/2. Each entry counts
-    as one target. The Hessian in the predictions is (2/N) I, free of the targets.
-
-    An entry's loss is, but for a constant, -log p(y|z) of y ~ N(z, 1/2), from which targets are
-    sampled: -log N(y; z, s^2) = (z - y)^2 / (2 s^2) + constant. So E[(dl/dz)^2] = 4 s^2 = 2, and
-    the Fisher matrix is the Gauss-Newton matrix, as under cross-entropy (Martens, 2014).
+    The Hessian in the predictions is (2/N) I, free of the targets.
     """
 
     def value(self, logits: Tensor, targets: Tensor) -> Tensor:

@@ -16,4 +16,4 @@ class EventData(Recorded):
 
     def as_json(self) -> JsonObject:
         """The `data` of its line, which has the kind beside it."""
-        return self.model_dump(mode="json", by_alias=True, exclude={"kind"})
+        return self.model_dump(mode="json", exclude={"kind"})

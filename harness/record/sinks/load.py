@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.core.errors import CannotWriteError
@@ -29,30 +31,28 @@ class NamedSink:
     def __init__(self, name: str, folder: Path) -> None:
         self._name = name
         make: SinkFactory = SINKS.load(name)
-        try:
+        with self._named():
             self._sink = make(folder)
-        except Exception as error:
-            raise self._failed(error) from error
 
     def show(self, event: TrialEvent) -> None:
         """Write one event."""
-        try:
+        with self._named():
             self._sink.show(event)
-        except Exception as error:
-            raise self._failed(error) from error
 
     def close(self) -> None:
         """End."""
-        try:
+        with self._named():
             self._sink.close()
-        except Exception as error:
-            raise self._failed(error) from error
 
-    def _failed(self, error: Exception) -> CannotWriteError:
-        if isinstance(error, CannotWriteError):
-            return error
-        return CannotWriteError(
-            f"sink '{self._name}' failed: {type(error).__name__}: {error}",
-            "mend or uninstall its package, and run the same command again; finished trials are "
-            "kept",
-        )
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except CannotWriteError:
+            raise
+        except Exception as error:  # an outside package's own
+            raise CannotWriteError(
+                f"sink '{self._name}' failed: {type(error).__name__}: {error}",
+                "mend or uninstall its package, and run the same command again; finished trials "
+                "are kept",
+            ) from error

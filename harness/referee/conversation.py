@@ -1,0 +1,103 @@
+"""What a referee and its worker say to each other, and how long an answer may take."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from harness.plan.trial import State
+from harness.protocol.messages import (
+    Failed,
+    Profiled,
+    Ready,
+    Snapshot,
+    Stopped,
+    ToRefereeMessage,
+    ToWorkerMessage,
+    Warm,
+)
+from harness.protocol.wire import Tensors, Wire, WireError, WireTimeoutError
+from harness.record import schema
+from harness.record.recorder import Recorder
+from harness.referee.checks import printable
+from harness.referee.clock import Clock
+from harness.referee.ending import TrialEndedError
+
+M = TypeVar("M", Ready, Warm, Snapshot, Stopped, Profiled)
+
+SETUP_TIMEOUT_S = 60.0
+"""For importing the submission and building the model, and for loading the data."""
+GRACE_S = 2.0
+"""How long after its budget's end a worker may take to finish its step and hand over."""
+
+
+class Conversation:
+    """The referee's end of the wire: what it sends, and what it waits for.
+
+    Args:
+        wire: to the worker.
+        recorder: takes the worker's error report.
+        clock: the trial's.
+        budget_s: its seconds.
+    """
+
+    def __init__(
+        self, wire: Wire[ToRefereeMessage], recorder: Recorder, clock: Clock, budget_s: float
+    ) -> None:
+        self._wire, self._record, self._clock, self._budget_s = wire, recorder, clock, budget_s
+
+    def poll(self, timeout_s: float = 0.0) -> bool:
+        """Whether the worker says something within a time."""
+        return self._wire.poll(timeout_s)
+
+    def send(self, message: ToWorkerMessage, tensors: Tensors | None = None) -> None:
+        """Say something.
+
+        Raises:
+            WireError: the worker is gone, or does not listen in time.
+        """
+        self._wire.send(message, tensors, timeout_s=SETUP_TIMEOUT_S)
+
+    def expect_in_time(self, kind: type[M], task: str) -> tuple[M, Tensors]:
+        """Wait for a part of the hand-over; all of it ends soon after the budget, at the latest."""
+        left_s = self._budget_s + GRACE_S - self._clock.timed_s
+        of = " of the end of the budget" if left_s < GRACE_S else ""
+        return self.expect(kind, max(0.0, min(GRACE_S, left_s)), task, f"{GRACE_S:g} s{of}")
+
+    def expect(
+        self, kind: type[M], timeout_s: float, task: str, limit: str = ""
+    ) -> tuple[M, Tensors]:
+        """Wait for a message of a kind.
+
+        Args:
+            kind: what it must be.
+            timeout_s: how long it may take.
+            task: what the worker has to do for it, in words.
+            limit: the time in words, where a number does not say enough.
+
+        Raises:
+            TrialEndedError: the submission has failed.
+            WireError: the worker is gone, said something else, or nothing in time.
+        """
+        try:
+            message, tensors = self._wire.receive(timeout_s)
+        except WireTimeoutError as error:
+            why = f"the worker did not {task} within {limit or f'{timeout_s:g} s'}"
+            raise WireTimeoutError(why) from error
+        if isinstance(message, Failed):
+            self._fail(message)
+        if not isinstance(message, kind):
+            raise WireError(f"the worker sent {message.kind} where it had to {task}")
+        return message, tensors
+
+    def refuse_unasked(self) -> None:
+        """End the trial for what the worker has said without being asked."""
+        message, _ = self._wire.receive(GRACE_S)
+        if isinstance(message, Failed):
+            self._fail(message)
+        raise TrialEndedError("invalid", f"the worker sent {message.kind} unasked")
+
+    def _fail(self, failed: Failed) -> None:
+        error, frame = printable(failed.error), printable(failed.frame)
+        self._record.claim(schema.WorkerFailed(cause=failed.cause, error=error, frame=frame))
+        state: State = "out_of_memory" if failed.cause == "out_of_memory" else "crashed"
+        raise TrialEndedError(state, f"{failed.error} ({failed.frame})")
