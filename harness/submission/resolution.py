@@ -139,11 +139,21 @@ def _folder(folder: Path, name: str = "") -> Resolved:
     if not has:
         wanted = " or ".join(file_for(name) for name in FRAMEWORKS.names)
         raise HarnessError(f"{folder} holds no submission", f"it needs {wanted} and space.toml")
-    space = read_space(folder / "space.toml")
+    space = _space_of(folder / "space.toml")
     _check_declared(folder, space, has)
     digest = sha256_content(folder, files)
     ref = SubmissionRef(name=name or folder.name, location=str(folder), content_hash=digest)
     return Resolved(ref, space, tuple(has), sha256_files(folder, files))
+
+
+def _space_of(file: Path) -> Space:
+    """An author's space, whose frameworks are known."""
+    space = read_space(file)
+    for framework in space.frameworks:
+        if framework not in FRAMEWORKS.names:
+            what = f"framework in {file}, key 'frameworks':"
+            raise UnknownNameError(what, framework, FRAMEWORKS.names)
+    return space
 
 
 def _check_declared(folder: Path, space: Space, has: Iterable[Framework]) -> None:
@@ -160,7 +170,7 @@ def _file(file: Path) -> Resolved:
     if file.suffix != ".py":
         raise HarnessError(f"{file} is no Python file", "give a folder, a .py file or module:Class")
     space_file = file.with_name("space.toml")
-    space = read_space(space_file)
+    space = _space_of(space_file)
     _check_size(file.parent, [file, space_file])
     files = [file, space_file]
     digest = sha256_content(file.parent, files)

@@ -38,6 +38,13 @@ def test_a_file_is_found_by_path(mine: Path) -> None:
     assert (found.ref.name, found.ref.location) == ("fast", str(file))
 
 
+def test_a_framework_that_nobody_has_is_refused_by_name(mine: Path) -> None:
+    (mine / "space.toml").write_text(SPACE.replace('"torch"', '"torhc"'))
+    for place in (mine, mine / "submission.py"):
+        with pytest.raises(HarnessError, match="'torhc'; did you mean 'torch'"):
+            resolve(str(place))
+
+
 def test_content_and_not_place_decides_the_hash(mine: Path) -> None:
     before = resolve(str(mine)).ref.content_hash
     moved = mine.rename(mine.with_name("moved"))
