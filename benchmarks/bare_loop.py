@@ -35,7 +35,7 @@ class Training:
     sizes: Sizes
     batch_size: int
     horizon_steps: int
-    warmup_share: float
+    warmup_fraction: float
     learning_rate: float
     weight_decay: float
     betas: tuple[float, float]
@@ -59,10 +59,10 @@ def model_of(training: Training) -> nn.Module:
 
 def rate(training: Training, step: int) -> float:
     """The learning rate of a step: a linear rise, then a cosine to zero at the horizon."""
-    share = min(1.0, step / training.horizon_steps)
-    if share < training.warmup_share:
-        return training.learning_rate * share / training.warmup_share
-    fall = (share - training.warmup_share) / (1.0 - training.warmup_share)
+    fraction = min(1.0, step / training.horizon_steps)
+    if fraction < training.warmup_fraction:
+        return training.learning_rate * fraction / training.warmup_fraction
+    fall = (fraction - training.warmup_fraction) / (1.0 - training.warmup_fraction)
     return training.learning_rate * 0.5 * (1.0 + math.cos(math.pi * fall))
 
 

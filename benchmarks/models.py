@@ -6,7 +6,7 @@
 Both models make forward and backward passes on the same random batch in the suite's precision, in
 turn in one process. Printed are examples a second of each (tokens, for language models) and the
 median over the rounds of the ratio, workload over reference: at least 1 is wanted. On CUDA the
-share of the peak that the workload's model reaches is printed too (model-FLOPs utilisation, with
+fraction of the peak that the workload's model reaches is printed too (model-FLOPs utilisation, with
 `torch.compile` where the suite asks for it).
 """
 
@@ -174,8 +174,8 @@ def main() -> None:
     print(f"reference  {units / other_s:12,.0f} {case.unit}/s  {1e3 * other_s:8.2f} ms")
     print(f"ratio {ratio:.3f} (wanted: {GOAL:g} or more), median of {chosen.rounds} rounds")
     if case.flops is not None and device.type == "cuda":
-        share = case.flops(size) / ours_s / (1e12 * chosen.peak_tflops)
-        print(f"model-FLOPs utilisation {share:.1%} of {chosen.peak_tflops:g} TFLOP/s")
+        fraction = case.flops(size) / ours_s / (1e12 * chosen.peak_tflops)
+        print(f"model-FLOPs utilisation {fraction:.1%} of {chosen.peak_tflops:g} TFLOP/s")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@
 All contestants for a name take their steps in turn in one process, on the same gradients. Printed
 are the median and mean step in ms, the largest step over the median, the best rival's median and
 mean over ours (above 1: we are faster), the matrix products' FLOPs of a step (eigendecompositions
-and QR are not counted) and their share of the machine's peak, measured here on square products. A
-submission that draws its own batches is timed on the perceptron of the suite `quick`, its passes
+and QR are not counted) and their fraction of the machine's peak, measured here on square products.
+A submission that draws its own batches is timed on the perceptron of the suite `quick`, its passes
 included, without a rival. With `--clock cpu` (and one thread) the process's own time is taken,
 which waiting for other processes does not lengthen. heavyball runs without its compiler. The rivals
 come with the extras `dev` and `bench`; a package that is not installed is said to be missing.
@@ -139,10 +139,10 @@ def given(shapes: Iterable[tuple[tuple[int, ...], Role]], device: str) -> Given:
 class NoBudget:
     """A budget of which half is spent."""
 
-    share = 0.5
+    fraction = 0.5
 
     def progress(self, horizon: float) -> float:
-        return min(1.0, self.share / horizon)
+        return min(1.0, self.fraction / horizon)
 
 
 def point_of(name: str) -> dict[str, Any]:
@@ -278,9 +278,9 @@ def rows(name: str, shapes: str, chosen: argparse.Namespace, peak: float) -> lis
     for key, values in times.items():
         gflop, median = counted_gflop(steps[key]), statistics.median(values)
         cells = [median, statistics.mean(values), max(values) / median]
-        share = f"{1e5 * gflop / median / peak:.0f} %"
+        fraction = f"{1e5 * gflop / median / peak:.0f} %"
         label, ratio = (name, faster(times)) if key == "ours" else (f"  {key}", "")
-        found.append([label, *(f"{cell:.3f}" for cell in cells), ratio, f"{gflop:.3f}", share])
+        found.append([label, *(f"{cell:.3f}" for cell in cells), ratio, f"{gflop:.3f}", fraction])
     return found + [[f"  {k}", why, *[""] * 5] for k, why in rivals.items() if isinstance(why, str)]
 
 

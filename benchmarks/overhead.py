@@ -7,7 +7,7 @@ process. After each of its snapshots, while the clock stands and the worker is f
 `bare_loop.py` makes as many steps on the same examples as the trial has just made: a machine that
 is now fast, now slow is so to both. Printed are the seconds of the bare steps over those of the
 trial (1: the harness costs nothing), how long a trial takes from its call to its first timed step,
-and the share of a trial's wall time, without the bare loop's, that lies between its first timed
+and the fraction of a trial's wall time, without the bare loop's, that lies between its first timed
 step and its end but not on the clock: evaluation, snapshots, records. As in `harness run`, all data
 are made before the first trial.
 """
@@ -36,7 +36,7 @@ from harness.providers import registry
 from harness.record.schema import SnapshotTaken, ToldEvent
 from harness.submission.resolution import resolve
 
-GOALS = {"ratio": 0.97, "start_s": 1.0, "off_clock_share": 0.10}
+GOALS = {"ratio": 0.97, "start_s": 1.0, "off_clock_fraction": 0.10}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Round:
     timed_s: float
     bare_s: float
     start_s: float
-    off_clock_share: float
+    off_clock_fraction: float
 
     @property
     def ratio(self) -> float:
@@ -120,7 +120,7 @@ def training_of(trial: Trial, options: RunOptions) -> Training:
         sizes=size.sizes,
         batch_size=size.batch_size,
         horizon_steps=size.budget.horizon_steps,
-        warmup_share=float(point["warmup"]),
+        warmup_fraction=float(point["warmup"]),
         learning_rate=float(point["learning_rate"]),
         weight_decay=float(point["weight_decay"]),
         betas=(float(point["beta1"]), float(point["beta2"])),
@@ -141,8 +141,8 @@ def one_round(trial: Trial, store: Path, options: RunOptions) -> Round:
         sys.exit(f"the trial ended as {result.state}: {result.reason}")
     go_s, end_s = watch.heard_s["go"], watch.heard_s["end"]
     off_clock_s = end_s - go_s - watch.asked_s - result.timed_s
-    start_s, share = go_s - called_s, off_clock_s / wall_s
-    measured = Round(result.steps, result.timed_s, watch.bare_s, start_s, share)
+    start_s, fraction = go_s - called_s, off_clock_s / wall_s
+    measured = Round(result.steps, result.timed_s, watch.bare_s, start_s, fraction)
     show(trial.trial, measured)
     return measured
 
@@ -179,8 +179,8 @@ def summarise(rounds: Sequence[Round]) -> None:
     print(f"    (goal: at least {GOALS['ratio']})")
     print(f"start of a trial after the first, s:    {spread([r.start_s for r in later])}")
     print(f"    (goal: at most {GOALS['start_s']})")
-    print(f"off the clock, share of wall time:      {spread([r.off_clock_share for r in rounds])}")
-    print(f"    (goal: under {GOALS['off_clock_share']})")
+    print(f"off the clock, of wall time:      {spread([r.off_clock_fraction for r in rounds])}")
+    print(f"    (goal: under {GOALS['off_clock_fraction']})")
 
 
 def show(number: int, measured: Round) -> None:
@@ -188,7 +188,7 @@ def show(number: int, measured: Round) -> None:
     print(
         f"round {number}: {measured.steps} steps in {measured.timed_s:.2f} s, bare in "
         f"{measured.bare_s:.2f} s, ratio {measured.ratio:.3f}; "
-        f"start {measured.start_s:.2f} s; off the clock {measured.off_clock_share:.1%}",
+        f"start {measured.start_s:.2f} s; off the clock {measured.off_clock_fraction:.1%}",
         flush=True,
     )
 

@@ -42,7 +42,7 @@ IMAGE_SIDE = {"quick": 16, "standard": 32, "large": 256}
 class Unlimited:
     """A budget of which nothing is ever spent."""
 
-    share = 0.0
+    fraction = 0.0
 
     def progress(self, horizon: float) -> float:
         """Always 0."""

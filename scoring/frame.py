@@ -48,7 +48,7 @@ CURVE_COLUMNS: Mapping[str, str] = {
     "identity": "the trial",
     "time_s": "seconds of training on the referee's clock",
     "step": "the worker's count",
-    "share": "share of the budget spent",
+    "fraction": "fraction of the budget spent",
     "split": "'validation'",
     "metric": "the metric's name",
     "value": "the metric's value",

@@ -90,8 +90,8 @@ def integrate(ratios: Array, rules: Rules) -> Array:
     """
     if rules.quadrature.rule == "exact":
         with np.errstate(invalid="ignore"):
-            share = (rules.tau_max - ratios) / (rules.tau_max - 1)
-        return np.asarray(np.maximum(share, 0.0).mean(axis=-1))
+            fraction = (rules.tau_max - ratios) / (rules.tau_max - 1)
+        return np.asarray(np.maximum(fraction, 0.0).mean(axis=-1))
     points = rules.quadrature.points
     grid = np.linspace(1.0, rules.tau_max, points)
     first = np.searchsorted(grid, ratios, side="left")

@@ -11,7 +11,7 @@ from scoring.rules import Rules
 from scoring.scoreboard import score_times
 from scoring.studies import times_of
 
-SHARES = tuple(round(share, 3) for share in np.linspace(-0.10, 0.10, 21))
+FRACTIONS = tuple(round(fraction, 3) for fraction in np.linspace(-0.10, 0.10, 21))
 """Relative shifts that make the target easier; negative ones make it harder."""
 
 
@@ -33,14 +33,14 @@ def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) ->
         curves: curves of these results.
         rules: the scoring rules.
     """
-    shares = SHARES if runs_to_the_end(frame) else tuple(s for s in SHARES if s >= 0)
+    fractions = FRACTIONS if runs_to_the_end(frame) else tuple(s for s in FRACTIONS if s >= 0)
     parts = []
-    for share in shares:
-        board = score_times(times_of(moved(frame, curves, share), CLOCKS["seconds"]), rules)
+    for fraction in fractions:
+        board = score_times(times_of(moved(frame, curves, fraction), CLOCKS["seconds"]), rules)
         parts.append(
             pd.DataFrame(
                 {
-                    "easier_by": share,
+                    "easier_by": fraction,
                     "submission": board.times.submissions,
                     "score": board.scores,
                     "rank": ranks_of(board.scores),

@@ -17,14 +17,16 @@ def best_after_trials(frame: pd.DataFrame) -> pd.DataFrame:
 
     Over all choices of k out of its n trials: the mean of the smallest time, with a trial that did
     not reach counted as its budget, and the fraction of choices that reach. Columns: column, entry,
-    trials (k), expected_s, share_reached.
+    trials (k), expected_s, fraction_reached.
     """
     rows = [
         {"column": column, "entry": entry, **line}
         for (column, entry), part in frame.groupby(["column", "entry"])
         for line in _expected_best(_times(part), float(part["budget_s"].max()))
     ]
-    return pd.DataFrame(rows, columns=["column", "entry", "trials", "expected_s", "share_reached"])
+    return pd.DataFrame(
+        rows, columns=["column", "entry", "trials", "expected_s", "fraction_reached"]
+    )
 
 
 def _times(part: pd.DataFrame) -> Array:
@@ -43,7 +45,7 @@ def _expected_best(times: Array, budget_s: float) -> Iterator[dict[str, float]]:
         yield {
             "trials": k,
             "expected_s": float(weights @ at_budget),
-            "share_reached": float(weights @ np.isfinite(ordered)),
+            "fraction_reached": float(weights @ np.isfinite(ordered)),
         }
 
 

@@ -44,7 +44,7 @@ class Uncertainty:
     draws: int
     score_intervals: Array
     """(S, 2); descriptive: a pool-relative score depends on a minimum over entries."""
-    rank_shares: Array
+    rank_fractions: Array
     """(S, S): how often each entry (row) has each rank (column, from 1); ties get the better."""
     speedups: tuple[Speedup | None, ...]
     pairs: PairTable | None
@@ -58,7 +58,7 @@ class Uncertainty:
             "level": LEVEL,
             "score_intervals": dict(zip(names, self.score_intervals.tolist(), strict=True)),
             "score_intervals_are": "descriptive: pool-relative scores depend on a minimum",
-            "rank_shares": dict(zip(names, self.rank_shares.tolist(), strict=True)),
+            "rank_fractions": dict(zip(names, self.rank_fractions.tolist(), strict=True)),
             "speedups": {
                 name: _speedup_json(board, item)
                 for name, item in zip(names, self.speedups, strict=True)
@@ -138,7 +138,7 @@ class _Collector:
             medians = np.concatenate(self.medians)
             pairs = pair_table(self.board.times, medians, self.columns, self.spread)
         return Uncertainty(
-            method, len(scores), interval(scores), rank_shares(scores), self._speedups(), pairs
+            method, len(scores), interval(scores), rank_fractions(scores), self._speedups(), pairs
         )
 
     def _speedups(self) -> tuple[Speedup | None, ...]:
@@ -159,7 +159,7 @@ def interval(draws: Array) -> Array:
     return np.asarray(np.quantile(draws, [tail, 1 - tail], axis=0).T)
 
 
-def rank_shares(scores: Array) -> Array:
+def rank_fractions(scores: Array) -> Array:
     """How often each entry has each rank, from scores (R, S); equal scores get the better rank."""
     entries = scores.shape[1]
     counts = np.zeros((entries, entries))

@@ -24,7 +24,7 @@ from harness.core.content import refuse_long_names
 from harness.core.errors import HarnessError
 from workloads.losses import LOSSES, known_loss
 
-Share = Annotated[float, Field(gt=0.0, le=1.0)]
+Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Sizes = dict[str, Any]
@@ -72,7 +72,7 @@ class Budget(Frozen):
 class Grid(Frozen):
     """The evaluation grid: every multiple of a fraction of the budget."""
 
-    share: Share = 0.02
+    fraction: Fraction = 0.02
     evaluate_every: Count = 5
     """Every n-th grid point is evaluated immediately; those in between only after a hit."""
 
@@ -84,7 +84,7 @@ class Limits(Frozen):
     memory_gib: Positive = 8.0
     resident_gib: Positive = 4.0
     """A larger split stays memory-mapped, with batches gathered on the host."""
-    drift: Share = 0.25
+    drift: Fraction = 0.25
     """Relative change of machine speed around a trial above which it is flagged."""
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.calibration.summary import (
-    HORIZON_SHARE,
+    HORIZON_FRACTION,
     Baseline,
     Speed,
     Summary,
@@ -44,7 +44,7 @@ from workloads.spec import ReferenceSpeed, Target
 BASELINES = ("adamw", "nadamw", "nesterov", "heavy_ball")
 """The first one sets target and budget; all are reported against them."""
 RUNGS = ((0.25, 1.0), (0.5, 0.5), (1.0, 0.25))
-"""Successive halving: the share of the horizon, and of the points that are tried so long."""
+"""Successive halving: the fraction of the horizon, and of the points that are tried so long."""
 TIMING_TRIALS, TIMING_STEPS, TIMING_S = 3, 1000, 20.0
 """A median needs no more."""
 
@@ -152,7 +152,7 @@ class Calibration:
     def _whole_studies(self, executors: Executors) -> tuple[float | None, ...]:
         """Whole studies of the first baseline, so that the target is within a user's reach."""
         found, effort = resolve(self.effort.baselines[0]), self.effort
-        steps = round(effort.horizon_steps / HORIZON_SHARE)
+        steps = round(effort.horizon_steps / HORIZON_FRACTION)
         trials = registry.suite(self.request.suite).rulesets["external"].trials
         planned = self.factory.whole_studies(found, steps, effort.studies, trials)
         records = executors.shared.run(planned, self._shared)
@@ -207,9 +207,9 @@ class Calibration:
         """Successive halving: the best point, and all that was tried."""
         numbered = list(enumerate(points_of(found, self.request, self.effort.points), start=1))
         tried: list[Tried] = []
-        for rung, (length, share) in enumerate(RUNGS, start=1):
+        for rung, (length, fraction) in enumerate(RUNGS, start=1):
             steps = max(1, round(length * self.effort.horizon_steps))
-            numbered = numbered[: max(1, round(share * self.effort.points))]
+            numbered = numbered[: max(1, round(fraction * self.effort.points))]
             trials = self.factory.rung(found, numbered, rung, steps)
             records = executors.shared.run(trials, self._shared)
             finals = [final_of(record, self.store) for record in records]

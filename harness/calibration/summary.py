@@ -12,10 +12,10 @@ from harness.calibration.target import Curve, Direction, Noise, Rule, steps_to
 from harness.core.errors import HarnessError
 from harness.core.files import write_whole
 from harness.submission.reference import Framework, Scalar
-from workloads.spec import Count, Frozen, Positive, ReferenceSpeed, Share, Target
+from workloads.spec import Count, Fraction, Frozen, Positive, ReferenceSpeed, Target
 
-HORIZON_SHARE = 0.75
-"""The horizon of a tuned schedule as a share of the budget: budget = horizon / 0.75."""
+HORIZON_FRACTION = 0.75
+"""The horizon of a tuned schedule as a fraction of the budget: budget = horizon / 0.75."""
 
 
 class Tried(Frozen):
@@ -91,7 +91,7 @@ class Summary(Frozen):
     metric: str
     direction: Direction
     horizon_steps: Count
-    horizon_share: Share = HORIZON_SHARE
+    horizon_fraction: Fraction = HORIZON_FRACTION
     rule: Rule
     target: Noise
     reference: ReferenceSpeed
@@ -117,7 +117,7 @@ class Summary(Frozen):
 
 def budget_of(horizon_steps: int, reference: ReferenceSpeed) -> float:
     """The budget in seconds, rounded up to a tenth: horizon / 0.75 steps and the start-up."""
-    runtime_s = horizon_steps / HORIZON_SHARE * reference.step_s + reference.startup_s
+    runtime_s = horizon_steps / HORIZON_FRACTION * reference.step_s + reference.startup_s
     return math.ceil(runtime_s * 10.0) / 10.0
 
 

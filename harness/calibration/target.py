@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from harness.core.errors import HarnessError
-from workloads.spec import Count, Frozen, Share, Target
+from workloads.spec import Count, Fraction, Frozen, Target
 
 Direction = Literal["maximize", "minimize"]
 
@@ -25,14 +25,14 @@ class Curve(Frozen):
 class Rule(Frozen):
     """When a value may be the target."""
 
-    reached_share: Share = 0.9
-    """The share of the seeds that must reach it by the horizon: 18 of 20."""
-    studies_share: Share = 0.8
-    """The share of whole studies, at points drawn as a user's are, that must reach it in budget."""
+    reached_fraction: Fraction = 0.9
+    """The fraction of the seeds that must reach it by the horizon: 18 of 20."""
+    studies_fraction: Fraction = 0.8
+    """The fraction of whole studies, at points drawn as a user's are, that must reach it."""
     max_variation: float = 0.10
     """The greatest coefficient of variation of the steps to it, among seeds that reach it."""
-    latest_share: Share = 1.0
-    """The share of the horizon by which the median seed must be there: below 1, on the slope."""
+    latest_fraction: Fraction = 1.0
+    """The fraction of the horizon by which the median seed must be there: below 1, on the slope."""
     resolution: float = 0.001
     """Targets are multiples of it: a step that evaluation noise cannot tell apart is of no use."""
 
@@ -96,8 +96,8 @@ def target_of(
         HarnessError: no value fulfils the rule.
     """
     rule = rule or Rule()
-    needed = math.ceil(rule.reached_share * len(curves) - 1e-9)
-    latest = rule.latest_share * max(
+    needed = math.ceil(rule.reached_fraction * len(curves) - 1e-9)
+    latest = rule.latest_fraction * max(
         (curve.steps[-1] for curve in curves if curve.steps), default=0
     )
     for value in _candidates(curves, direction, rule.resolution):
@@ -108,14 +108,14 @@ def target_of(
             continue
         if noise.median_steps > latest:
             continue
-        if studies < rule.studies_share * len(study_bests) - 1e-9:
+        if studies < rule.studies_fraction * len(study_bests) - 1e-9:
             continue
         if noise.variation <= rule.max_variation:
             return noise
     raise HarnessError(
         f"no value of {metric} is reached by {needed} of {len(curves)} seeds with a coefficient of "
-        f"variation of at most {rule.max_variation:g} and by {rule.studies_share:.0%} of studies, "
-        f"its median seed within {rule.latest_share:.0%} of the horizon",
+        f"variation of at most {rule.max_variation:g} and by {rule.studies_fraction:.0%} of "
+        f"studies, its median seed within {rule.latest_fraction:.0%} of the horizon",
         "ask for a longer horizon with --horizon-steps",
     )
 

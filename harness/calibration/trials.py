@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.calibration.summary import HORIZON_SHARE
+from harness.calibration.summary import HORIZON_FRACTION
 from harness.calibration.target import Curve, Direction
 from harness.core.errors import HarnessError
 from harness.core.seeds import derive, instance_seed
@@ -28,7 +28,7 @@ from workloads.spec import Grid, SuiteWorkload
 ROUND_SEED = "calibration"
 HANG_LIMIT_S = 3600.0
 """Bounds a worker that hangs; a trial that is counted in steps ends long before."""
-TUNING_GRID = Grid(share=0.1, evaluate_every=10)
+TUNING_GRID = Grid(fraction=0.1, evaluate_every=10)
 """Only the end is evaluated; the snapshots between stop a trial that has diverged."""
 SEEDS_STUDY, TIMING_STUDY, WHOLE_STUDY = 100, 200, 300
 """Numbers of the studies that hold the reruns and the timing, and of the first whole study; rungs
@@ -71,7 +71,7 @@ class TrialFactory:
 
     def seeds(self, found: Resolved, point: Point, steps: int, count: int) -> tuple[Trial, ...]:
         """The best point on fresh instances, every grid point evaluated."""
-        grid = Grid(share=self.size.grid.share, evaluate_every=1)
+        grid = Grid(fraction=self.size.grid.fraction, evaluate_every=1)
         return tuple(
             self._trial(
                 found,
@@ -142,11 +142,11 @@ def points_of(found: Resolved, request: PlanRequest, count: int) -> tuple[Point,
     if "horizon" not in found.space.default:
         raise HarnessError(
             f"submission '{found.ref.name}' has no hyperparameter 'horizon'",
-            "a baseline's schedule must end at a share of the budget: add it to [default]",
+            "a baseline's schedule must end at a fraction of the budget: add it to [default]",
         )
     seed = derive(ROUND_SEED, request.suite, request.workload)
     points = draw_points(found.space, seed, count)
-    return tuple(point | {"horizon": HORIZON_SHARE} for point in points)
+    return tuple(point | {"horizon": HORIZON_FRACTION} for point in points)
 
 
 def final_of(record: TrialRecord, store: Path) -> float | None:

@@ -39,7 +39,7 @@ Baselines = Annotated[
 Latest = Annotated[
     float,
     typer.Option(
-        min=0.0, max=1.0, help="Share of the horizon by which the median seed is at the target."
+        min=0.0, max=1.0, help="Fraction of the horizon by which the median seed is at the target."
     ),
 ]
 Jobs = Annotated[int, typer.Option(help="Trials at once where only steps count.")]
@@ -121,7 +121,7 @@ def calibrate(
             seeds=seeds,
             studies=studies,
             baselines=names,
-            rule=Rule(latest_share=latest),
+            rule=Rule(latest_fraction=latest),
         )
         made = Calibration(request, effort, store, options, jobs, said_on(console))
         if add:

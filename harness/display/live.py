@@ -53,7 +53,7 @@ class LiveDisplay:
         progress = self._progress
         if progress is None:
             return
-        filled = round(progress.share * 10)
+        filled = round(progress.fraction * 10)
         text = (
             f"{progress.head} {'█' * filled}{'░' * (10 - filled)} {progress.phase}, "
             f"step {progress.step}\n  {progress.metric_text}, {progress.left}"

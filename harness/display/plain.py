@@ -38,7 +38,7 @@ class PlainDisplay:
         progress.hear(event)
         if not isinstance(event, Evaluation):
             return
-        due = int(progress.share * EVALUATION_LINES)
+        due = int(progress.fraction * EVALUATION_LINES)
         if due > self._shown:
             self._shown = due
             self._line(f"  step {progress.step}, {progress.metric_text}, {progress.left}")

@@ -23,7 +23,7 @@ class Progress:
         self.phase = "starting"
         self.step = 0
         self.timed_s = 0.0
-        self.share = 0.0
+        self.fraction = 0.0
         self.metric: float | None = None
 
     def hear(self, event: ToldEvent) -> None:
@@ -34,9 +34,9 @@ class Progress:
         elif isinstance(event, TrainingProgress):
             self.timed_s = event.timed_s
         if isinstance(event, SnapshotTaken | TrainingProgress):
-            self.share = min(1.0, event.share)
+            self.fraction = min(1.0, event.fraction)
         elif not self.trial.budget.steps:
-            self.share = min(1.0, self.timed_s / self.trial.budget.runtime_s)
+            self.fraction = min(1.0, self.timed_s / self.trial.budget.runtime_s)
         if isinstance(event, Evaluation):
             value = event.validation.get(self.trial.target.metric)
             self.metric = self.metric if value is None else value
@@ -46,8 +46,8 @@ class Progress:
         """What is left of the budget."""
         budget = self.trial.budget
         if budget.steps:
-            return f"{round(budget.steps * (1.0 - self.share))} steps left"
-        return f"{budget.runtime_s * (1.0 - self.share):.1f} s left"
+            return f"{round(budget.steps * (1.0 - self.fraction))} steps left"
+        return f"{budget.runtime_s * (1.0 - self.fraction):.1f} s left"
 
     @property
     def head(self) -> str:

@@ -72,9 +72,9 @@ class MachineChange(Recorded):
     """The second reading."""
     drift: Number
     """The speed probe's relative change."""
-    stolen_share: Number
+    stolen_fraction: Number
     """What the hypervisor took of the allowed processors' time."""
-    others_share: Number
+    others_fraction: Number
     """What other processes took of it."""
     throttled: int | None
     """How often more the processors were throttled; None if unknown."""
@@ -96,8 +96,8 @@ def between(before: MachineReading, after: MachineReading, trial_cpu_s: float) -
     change = MachineChange(
         after=after,
         drift=after.speed_probe_s / before.speed_probe_s - 1.0,
-        stolen_share=max(0.0, after.stolen_s - before.stolen_s) / available_s,
-        others_share=min(1.0, max(0.0, others_s / available_s)),
+        stolen_fraction=max(0.0, after.stolen_s - before.stolen_s) / available_s,
+        others_fraction=min(1.0, max(0.0, others_s / available_s)),
         throttled=(after.throttled or 0) - (before.throttled or 0) if is_counted else None,
     )
     if before.accelerator is None or after.accelerator is None:
@@ -110,14 +110,14 @@ def interference(machine: MachineChange, limit: float) -> tuple[str, ...]:
     """Why a trial is flagged, from what `between` gave; empty if it is not.
 
     Args:
-        machine: drift and shares.
+        machine: drift and fractions.
         limit: the declared fraction beyond which each of them flags it.
     """
     found = []
     if abs(machine.drift) > limit:
         found.append(f"the speed probe changed by {100.0 * machine.drift:+.0f} %")
-    if machine.stolen_share > limit:
-        found.append(f"the hypervisor took {100.0 * machine.stolen_share:.0f} % of the time")
+    if machine.stolen_fraction > limit:
+        found.append(f"the hypervisor took {100.0 * machine.stolen_fraction:.0f} % of the time")
     if machine.gpu_slowed:
         found.append(f"heat or hardware slowed the GPU (reasons {machine.gpu_slowed:#x})")
     if machine.gpu_slowed is not None and machine.throttled:

@@ -56,7 +56,7 @@ def rounds_s(threads: int, repeats: int, cores: Collection[int] = ()) -> list[fl
 
 
 class _Work:
-    """One thread's share of the work."""
+    """One thread's part of the work."""
 
     def __init__(self) -> None:
         random = np.random.default_rng(0)

@@ -36,9 +36,9 @@ def draw_points(space: Space, seed: str, count: int) -> tuple[Point, ...]:
     random = np.random.default_rng(int(derive(seed, space.content_hash), 16))
     sobol = qmc.Sobol(d=len(names), scramble=True, rng=random)
     # scipy warns unless a power of two is drawn; the first `count` of them are what is wanted
-    shares = sobol.random_base2(max(0, math.ceil(math.log2(count))))[:count]
+    fractions = sobol.random_base2(max(0, math.ceil(math.log2(count))))[:count]
     return tuple(
         space.default
         | {n: space.space[n].value_at(float(u)) for n, u in zip(names, row, strict=True)}
-        for row in shares
+        for row in fractions
     )

@@ -50,8 +50,8 @@ class MachineSpeed(Frozen):
 class TrialBudget(Frozen):
     """How long the worker may train: seconds of the referee's clock, or steps.
 
-    With `steps` the share of the budget spent is the share of the steps made, so that schedules do
-    not depend on the machine's speed; `runtime_s` then only bounds a worker that hangs.
+    With `steps` the fraction of the budget spent is that of the steps made, so that schedules
+    do not depend on the machine's speed; `runtime_s` then only bounds a worker that hangs.
     """
 
     runtime_s: Positive

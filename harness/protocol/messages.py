@@ -72,13 +72,13 @@ class Restore(Frozen):
 
 
 class Go(Frozen):
-    """Train until told to stop, or until a step; `share` of the budget is spent already.
+    """Train until told to stop, or until a step; `fraction` of the budget is spent already.
 
     The next snapshot is to hold the worker's state if that takes at most `checkpoint_bytes`.
     """
 
     kind: Literal["GO"] = "GO"
-    share: float
+    fraction: float
     until_step: int | None = None
     checkpoint_bytes: int = 0
 

@@ -40,7 +40,7 @@ def curves_frame(store: Path) -> pd.DataFrame:
             "time_s": evaluation.timed_s,
             "step": evaluation.step,
             "examples": evaluation.examples,
-            "share": evaluation.timed_s / record.trial.budget.runtime_s,
+            "fraction": evaluation.timed_s / record.trial.budget.runtime_s,
             "split": split,
             "metric": metric,
             "value": value,
@@ -51,7 +51,7 @@ def curves_frame(store: Path) -> pd.DataFrame:
         for split in SPLITS
         for metric, value in evaluation.splits.get(split, {}).items()
     ]
-    columns = ["identity", "time_s", "step", "examples", "share", "split", "metric", "value"]
+    columns = ["identity", "time_s", "step", "examples", "fraction", "split", "metric", "value"]
     return pd.DataFrame(rows, columns=columns)
 
 

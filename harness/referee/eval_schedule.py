@@ -17,13 +17,13 @@ class EvalSchedule:
 
     def due(self, point: int) -> tuple[float, int | None]:
         """The timed seconds, and the step under a budget in steps, at which a point is due."""
-        share = min(1.0, point * self._grid.share) if point < self.points else 1.0
+        fraction = min(1.0, point * self._grid.fraction) if point < self.points else 1.0
         if self._budget.steps is None:
-            return share * self._budget.runtime_s, None
-        return self._budget.runtime_s, max(1, round(share * self._budget.steps))
+            return fraction * self._budget.runtime_s, None
+        return self._budget.runtime_s, max(1, round(fraction * self._budget.steps))
 
-    def share(self, timed_s: float, step: int) -> float:
-        """The share of the budget spent."""
+    def fraction(self, timed_s: float, step: int) -> float:
+        """The fraction of the budget spent."""
         if self._budget.steps is not None:
             return step / self._budget.steps
         return timed_s / self._budget.runtime_s
@@ -32,5 +32,5 @@ class EvalSchedule:
         """The last grid point passed at the snapshot for a point; a long step may pass several."""
         if self._budget.steps is not None:
             return point
-        share = timed_s / self._budget.runtime_s / self._grid.share
-        return max(point, min(math.floor(share), self.points))
+        fraction = timed_s / self._budget.runtime_s / self._grid.fraction
+        return max(point, min(math.floor(fraction), self.points))

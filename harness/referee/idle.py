@@ -19,8 +19,8 @@ FACTOR = 1.6
 SLACK_S = {"cpu": 0.2, "cuda": 0.001}
 """A processor's load delays a computation, too; there, freezing is what stops a worker."""
 PATIENCE_S = 1.0
-ALLOWED_S, ALLOWED_SHARE = {"cpu": 5.0, "cuda": 0.1}, 0.01
-"""How long the device may be found busy in a whole trial: seconds, or a share of its budget.
+ALLOWED_S, ALLOWED_FRACTION = {"cpu": 5.0, "cuda": 0.1}, 0.01
+"""How long the device may be found busy in a whole trial: seconds, or a fraction of its budget.
 
 On a processor other programs make it busy; what the worker does there is seen by its own time.
 """
@@ -59,7 +59,7 @@ class IdleProbe:
 
     def why_too_long(self, busy_s: float, budget_s: float) -> str | None:
         """Why so many busy seconds are too many for a trial of a budget; None if they are not."""
-        allowed_s = max(self.allowed_s, ALLOWED_SHARE * budget_s)
+        allowed_s = max(self.allowed_s, ALLOWED_FRACTION * budget_s)
         if busy_s <= allowed_s:
             return None
         return (

@@ -197,7 +197,9 @@ class Referee:
         due_s, until_step = self._schedule.due(point)
         self._clock.start()
         wanted = self._checkpoints.wanted_bytes(point, self._clock.timed_s)
-        self._talk.send(Go(share=self._share(), until_step=until_step, checkpoint_bytes=wanted))
+        self._talk.send(
+            Go(fraction=self._fraction(), until_step=until_step, checkpoint_bytes=wanted)
+        )
         self._watch(due_s)
         if not self._talk.poll():
             self._talk.send(Stop(reason="budget" if point == points else "grid"))
@@ -224,8 +226,8 @@ class Referee:
         self._freezer.freeze()
         self._clock.resume(position.timed_s, position.others_s)
 
-    def _share(self) -> float:
-        return self._schedule.share(self._clock.timed_s, self._last.step if self._last else 0)
+    def _fraction(self) -> float:
+        return self._schedule.fraction(self._clock.timed_s, self._last.step if self._last else 0)
 
     def _watch(self, until_s: float, is_limit: bool = False) -> None:
         """Wait until the worker speaks or the clock shows a time, with an eye on its memory."""
@@ -239,7 +241,7 @@ class Referee:
 
     def _look(self) -> None:
         self._monitor.check(self._worker.use(), self._trial.limits.memory_gib)
-        progress = schema.TrainingProgress(timed_s=self._clock.timed_s, share=self._share())
+        progress = schema.TrainingProgress(timed_s=self._clock.timed_s, fraction=self._fraction())
         self._record.tell(progress)
 
     def _held(
@@ -257,7 +259,7 @@ class Referee:
                     grid=grid,
                     step=snapshot.step,
                     timed_s=timed_s,
-                    share=self._share(),
+                    fraction=self._fraction(),
                     claims=claims_of(stopped),
                 )
             )

@@ -1,7 +1,7 @@
 """The observation of a trial on its grid: which snapshots are evaluated, and when the target is
 hit.
 
-Snapshots are taken at every multiple of the grid's share of the budget. Every k-th is evaluated
+Snapshots are taken at every multiple of the grid's fraction of the budget. Every k-th is evaluated
 at once; the others are kept. When one hits, those since the last miss are evaluated in order, and
 the first of them that hits decides. Every entry is observed in this way, whatever it does.
 
@@ -67,7 +67,7 @@ Evaluate = Callable[[HeldSnapshot], float]
 
 def grid_points(grid: Grid) -> int:
     """How many points the grid has; the last lies at the end of the budget."""
-    return math.ceil(1.0 / grid.share - 1e-9)
+    return math.ceil(1.0 / grid.fraction - 1e-9)
 
 
 def _place(held: HeldSnapshot) -> tuple[int, int, float, int]:

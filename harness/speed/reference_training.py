@@ -106,7 +106,7 @@ def reference_trial(request: PlanRequest, seconds: float, number: int = 1) -> Tr
     changes = {
         "budget": TrialBudget(runtime_s=seconds),
         "stop_rule": "budget",
-        "grid": Grid(share=1.0 / ROUNDS, evaluate_every=ROUNDS),
+        "grid": Grid(fraction=1.0 / ROUNDS, evaluate_every=ROUNDS),
         "probes": False,
     }
     return trial.model_copy(update=changes)
@@ -137,5 +137,5 @@ def measurement_of(attempt: Attempt | None, workload: str) -> Measurement:
     low_s, step_s, high_s = quantiles([one.step_s for one in rest], n=4, method="inclusive")
     startup_s = max(0.0, first.seconds - first.steps * step_s)
     machine = end.machine_change
-    others = machine.others_share if machine else 0.0
+    others = machine.others_fraction if machine else 0.0
     return Measurement(step_s, startup_s, (high_s - low_s) / step_s, others)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.execution.base import RunOptions
 
 LOOK_S = 1.0
-QUIET_SHARE = 0.05
+QUIET_FRACTION = 0.05
 """Below this, what others take of the processors is not called a disturbance."""
 OVERHEAD_S = 5.0
 """What a trial takes beside clock and warm-up: start, data, evaluation. A rough figure."""
@@ -140,13 +140,13 @@ def _cores(suite: Suite, device: str) -> str:
 
 
 def _interference(others: float, stolen: float, gpu: GpuState | None) -> Iterator[str]:
-    if others > QUIET_SHARE:
+    if others > QUIET_FRACTION:
         yield "other processes"
-    if stolen > QUIET_SHARE:
+    if stolen > QUIET_FRACTION:
         yield "the hypervisor"
     if gpu and gpu.is_throttled:
         yield "a throttled GPU"
-    if gpu and (gpu.use_percent or 0) > 100 * QUIET_SHARE:
+    if gpu and (gpu.use_percent or 0) > 100 * QUIET_FRACTION:
         yield "others on the GPU"
 
 

@@ -124,7 +124,7 @@ class Averaged(Generic[ArrayT]):
             return live
         if self._is_ema:
             return self._average
-        weight = self._share(since, self._bias_power)
+        weight = self._fraction(since, self._bias_power)
         return self._arithmetic.shifted(self._average, live, self._start, weight)
 
     def learning_rate(self) -> float | None:
@@ -157,8 +157,8 @@ class Averaged(Generic[ArrayT]):
         if self._is_ema and not self._average:
             self._average = self._arithmetic.copy(values)
             return
-        weight = 1.0 - self._decay if self._is_ema else self._share(since, self._power)
+        weight = 1.0 - self._decay if self._is_ema else self._fraction(since, self._power)
         self._average = self._arithmetic.towards(self._average, values, weight)
 
-    def _share(self, since: int, power: float) -> float:
+    def _fraction(self, since: int, power: float) -> float:
         return float(min(1.0, (self._lag + self._multiplier * since) ** -power))

@@ -107,7 +107,7 @@ class BudgetView(Protocol):
     """How much of the trial's budget is spent, as of the start of the current step."""
 
     @property
-    def share(self) -> float:
+    def fraction(self) -> float:
         """Fraction of the whole budget spent; the last step may end slightly above 1."""
         ...
 

@@ -25,7 +25,7 @@ from harness.submission.parametrisation import RULES
 from harness.submission.state import ArrayT
 
 DEFAULT_HORIZON = 0.75
-"""The share of the budget over which a schedule runs, where the point does not say."""
+"""The fraction of the budget over which a schedule runs, where the point does not say."""
 
 
 @dataclass(frozen=True)

@@ -75,41 +75,41 @@ class Dimension(Frozen):
             if max(abs(low), abs(high)) >= EXACT_BELOW:
                 raise ValueError("type 'integer' needs bounds between -2**53 and 2**53")
 
-    def value_at(self, share: float) -> Scalar:
-        """The value at a share of the dimension, in [0, 1).
+    def value_at(self, fraction: float) -> Scalar:
+        """The value at a fraction of the dimension, in [0, 1).
 
         Reals are rounded to six digits (of 1 - x under `one_minus_log`), so that a last bit of
         `exp` or `log` does not differ between machines.
         """
         if self.choices is not None:
-            return self.choices[int(share * len(self.choices))]
+            return self.choices[int(fraction * len(self.choices))]
         if self.min is None or self.max is None:  # excluded by the validator
             raise HarnessError("a dimension without choices needs min and max")
         if self.type == "integer":
-            return _integer_at(share, int(self.min), int(self.max), self.scale)
-        return _real_at(share, self.min, self.max, self.scale)
+            return _integer_at(fraction, int(self.min), int(self.max), self.scale)
+        return _real_at(fraction, self.min, self.max, self.scale)
 
 
-def _integer_at(share: float, low: int, high: int, scale: str) -> int:
+def _integer_at(fraction: float, low: int, high: int, scale: str) -> int:
     if scale == "linear":
-        return min(high, low + math.floor(share * (high - low + 1)))
+        return min(high, low + math.floor(fraction * (high - low + 1)))
     start, end = math.log(low), math.log(high + 1)
-    return min(high, max(low, math.floor(math.exp(start + share * (end - start)))))
+    return min(high, max(low, math.floor(math.exp(start + fraction * (end - start)))))
 
 
-def _real_at(share: float, low: float, high: float, scale: str) -> float:
+def _real_at(fraction: float, low: float, high: float, scale: str) -> float:
     if scale == "linear":
-        value = _six_digits(low + share * (high - low))
+        value = _six_digits(low + fraction * (high - low))
     elif scale == "log":
-        value = _six_digits(math.exp(_between(math.log(low), math.log(high), share)))
+        value = _six_digits(math.exp(_between(math.log(low), math.log(high), fraction)))
     else:
-        gap = math.exp(_between(math.log1p(-low), math.log1p(-high), share))
+        gap = math.exp(_between(math.log1p(-low), math.log1p(-high), fraction))
         value = round(1.0 - _six_digits(gap), 15)
     return min(high, max(low, value))
 
 
-def _between(start: float, end: float, share: float) -> float:
-    return start + share * (end - start)
+def _between(start: float, end: float, fraction: float) -> float:
+    return start + fraction * (end - start)
 
 
 def _six_digits(value: float) -> float:

@@ -71,17 +71,19 @@ class Replay:
                 raise MismatchError(f"grid point {snapshot.grid}: its evaluation is due") from None
 
     def _check_place(self, snapshot: SnapshotTaken, reached: int) -> None:
-        """Grid point, step, time and share of a snapshot against the one before it."""
+        """Grid point, step, time and fraction of a snapshot against the one before it."""
         place = f"grid point {snapshot.grid}"
         previous = next((s for s in self._snapshots if s.grid == reached), None)
         if previous and (snapshot.step < previous.step or snapshot.timed_s < previous.timed_s):
             raise MismatchError(f"{place}: step or time lies before the snapshot before it")
         due = self._schedule.reached(reached + 1, snapshot.timed_s)
-        share = self._schedule.share(snapshot.timed_s, snapshot.step)
+        fraction = self._schedule.fraction(snapshot.timed_s, snapshot.step)
         if snapshot.grid != due:
             raise MismatchError(f"{place}: it had to be grid point {due}")
-        if snapshot.share != share:
-            raise MismatchError(f"{place}: a share of {snapshot.share}; time and step say {share}")
+        if snapshot.fraction != fraction:
+            raise MismatchError(
+                f"{place}: a fraction of {snapshot.fraction}; time and step say {fraction}"
+            )
 
     def _value(self, held: HeldSnapshot) -> float:
         """The recorded value of the evaluation that is due now."""

@@ -154,7 +154,7 @@ class Worker(Generic[ArrayT]):
 
     def _go(self, order: Go) -> None:
         self._backend.pin()  # again: what ran since may have changed flags
-        self._budget.go(order.share)
+        self._budget.go(order.fraction)
         if not self._is_set_up:
             self._set_up()
         loss = self._train(order.until_step)

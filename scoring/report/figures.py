@@ -92,19 +92,21 @@ def curves_figure(
 def profile_figure(board: Scoreboard) -> str:
     """The performance profile: the fraction of workloads within a factor tau of the best."""
     taus = np.unique(np.concatenate([np.linspace(1, board.rules.tau_max, 400), _steps(board)]))
-    shares = profile(board.ratios, taus)
+    fractions = profile(board.ratios, taus)
     with style.context(STYLE):
         figure = Figure(figsize=(6.4, 3.9), layout="constrained")
         axes = figure.subplots()
         colours = palette(board.times.submissions)
-        widths = np.linspace(3.2, 1.4, len(shares))
+        widths = np.linspace(3.2, 1.4, len(fractions))
         for width, row in zip(widths, board.order(), strict=True):
             name = board.times.submissions[row]
             label = f"{name}  {board.scores[row]:.3f}"
-            axes.step(taus, shares[row], where="post", color=colours[name], lw=width, label=label)
+            axes.step(
+                taus, fractions[row], where="post", color=colours[name], lw=width, label=label
+            )
         axes.set(
             xlabel=f"factor of the best {board.clock.name}, \u03c4",
-            ylabel="share of workloads",
+            ylabel="fraction of workloads",
             title="Performance profile",
             ylim=(-0.03, 1.05),
             xlim=(1, board.rules.tau_max),

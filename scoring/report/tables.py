@@ -41,7 +41,7 @@ def _surety(sure: Uncertainty, row: int) -> dict[str, str]:
     """The columns that need several studies."""
     columns = {
         "interval": _span(sure.score_intervals[row], 3),
-        "ranks": rank_text(sure.rank_shares[row]),
+        "ranks": rank_text(sure.rank_fractions[row]),
     }
     speedup = sure.speedups[row]
     if any(item is not None for item in sure.speedups):
@@ -53,10 +53,12 @@ def _span(ends: Array, digits: int) -> str:
     return f"{ends[0]:.{digits}f} - {ends[1]:.{digits}f}"
 
 
-def rank_text(shares: Array, least: float = 0.05) -> str:
+def rank_text(fractions: Array, least: float = 0.05) -> str:
     """Up to three most likely ranks of an entry, each with at least a fraction `least` of draws."""
-    likely = sorted(enumerate(shares, start=1), key=lambda pair: -pair[1])[:3]
-    return ", ".join(f"{rank}: {share:.0%}" for rank, share in sorted(likely) if share >= least)
+    likely = sorted(enumerate(fractions, start=1), key=lambda pair: -pair[1])[:3]
+    return ", ".join(
+        f"{rank}: {fraction:.0%}" for rank, fraction in sorted(likely) if fraction >= least
+    )
 
 
 def speedup_text(item: Speedup) -> str:

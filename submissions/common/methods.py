@@ -149,9 +149,9 @@ class FixedLoss:
         return self.problem.evaluate(parts, self.batch, self.random).loss
 
 
-def first_examples(batch: Batch[Tensor], share: float) -> Batch[Tensor]:
-    """The first fraction `share` of a batch, at least one example; no copy if that is all of it."""
-    count = max(1, round(share * len(batch.targets)))
+def first_examples(batch: Batch[Tensor], fraction: float) -> Batch[Tensor]:
+    """The first `fraction` of a batch, at least one example; no copy if that is all of it."""
+    count = max(1, round(fraction * len(batch.targets)))
     if count == len(batch.targets):
         return batch
     return Batch(batch.inputs[:count], batch.targets[:count])

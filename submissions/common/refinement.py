@@ -47,10 +47,10 @@ def refined(norms: Sequence[float], power: float = 2.0, smoothing: float = 0.1) 
     after = np.append(np.cumsum(weights[:0:-1])[::-1], 0.0)
     factors = weights * after
     factors = factors / factors.max()
-    shares = np.linspace(0.0, 1.0, recorded.size)
+    fractions = np.linspace(0.0, 1.0, recorded.size)
 
-    def factor(share: float) -> float:
-        return float(np.interp(share, shares, factors))
+    def factor(fraction: float) -> float:
+        return float(np.interp(fraction, fractions, factors))
 
     return factor
 

@@ -65,22 +65,22 @@ class ScheduleFree(GroupwiseOptimizer):
         group["largest_rate"] = max(rate, group["largest_rate"])
         weight = group["largest_rate"] ** 2
         group["weight_sum"] += weight
-        share = weight / group["weight_sum"] if weight > 0.0 else 0.0
+        fraction = weight / group["weight_sum"] if weight > 0.0 else 0.0
         for t, ys in chunks(self.state, group["params"]):
             zs = kept(self.state, ys, "z")
             steps = self.directions(ys, t, group)
             # x is implicit, so y takes z's displacement less the fraction beta (1 - c).
-            followed = rate * (1 - beta * (1 - share))
+            followed = rate * (1 - beta * (1 - fraction))
             if not steps.denominators and decay != 0.0:
                 steps = Directions(list(torch._foreach_add(steps.gradients, ys, alpha=decay)))
             if steps.denominators and decay != 0.0:
                 # z is decayed first, so the interpolation passes part of the decay on to y
                 torch._foreach_sub_(zs, ys, alpha=rate * decay)
-                kept_share = 1 - decay * (followed - share * rate)
-                torch._foreach_lerp_(ys, zs, share / kept_share)
-                torch._foreach_mul_(ys, kept_share)
+                kept_fraction = 1 - decay * (followed - fraction * rate)
+                torch._foreach_lerp_(ys, zs, fraction / kept_fraction)
+                torch._foreach_mul_(ys, kept_fraction)
             else:
-                torch._foreach_lerp_(ys, zs, share)
+                torch._foreach_lerp_(ys, zs, fraction)
             steps.add_to(ys, -followed)
             steps.add_to(zs, -rate)
 

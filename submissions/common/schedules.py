@@ -52,7 +52,7 @@ def constant(warmup: float = 0.0) -> Schedule:
 
 def linear(warmup: float = 0.0, final_factor: float = 0.0) -> Schedule:
     """Warm up, then fall linearly to the final factor."""
-    return _after_warmup(lambda share: 1.0 - (1.0 - final_factor) * share, warmup)
+    return _after_warmup(lambda fraction: 1.0 - (1.0 - final_factor) * fraction, warmup)
 
 
 def cosine(warmup: float = 0.0, final_factor: float = 0.0) -> Schedule:
@@ -63,7 +63,7 @@ def cosine(warmup: float = 0.0, final_factor: float = 0.0) -> Schedule:
 def exponential(warmup: float = 0.0, final_factor: float = 0.01) -> Schedule:
     """Warm up, then decay exponentially to the final factor (above 0)."""
     _check_above_zero(final_factor)
-    return _after_warmup(lambda share: final_factor**share, warmup)
+    return _after_warmup(lambda fraction: final_factor**fraction, warmup)
 
 
 def step(warmup: float = 0.0, final_factor: float = 0.001, drops: int = 3) -> Schedule:
@@ -72,8 +72,8 @@ def step(warmup: float = 0.0, final_factor: float = 0.001, drops: int = 3) -> Sc
     if drops < 1:
         raise HarnessError(f"drops is {drops}", "allowed: 1, 2, ...")
 
-    def decay(share: float) -> float:
-        return float(final_factor ** (min(math.floor((drops + 1) * share), drops) / drops))
+    def decay(fraction: float) -> float:
+        return float(final_factor ** (min(math.floor((drops + 1) * fraction), drops) / drops))
 
     return _after_warmup(decay, warmup)
 
@@ -84,10 +84,10 @@ def one_cycle(
     """Rise along half a cosine over the warmup fraction, then fall along another."""
     _check_warmup(warmup)
 
-    def factor(share: float) -> float:
-        if share < warmup:
-            return _half_cosine(initial_factor, 1.0, share / warmup)
-        return _half_cosine(1.0, final_factor, min((share - warmup) / (1.0 - warmup), 1.0))
+    def factor(fraction: float) -> float:
+        if fraction < warmup:
+            return _half_cosine(initial_factor, 1.0, fraction / warmup)
+        return _half_cosine(1.0, final_factor, min((fraction - warmup) / (1.0 - warmup), 1.0))
 
     return factor
 
@@ -109,10 +109,10 @@ def warmup_stable_decay(
     if shape not in COOLDOWNS:
         raise UnknownNameError("cooldown_shape", shape, COOLDOWNS)
 
-    def factor(share: float) -> float:
-        if share < warmup:
-            return share / warmup
-        spent = (share - (1.0 - cooldown)) / cooldown
+    def factor(fraction: float) -> float:
+        if fraction < warmup:
+            return fraction / warmup
+        spent = (fraction - (1.0 - cooldown)) / cooldown
         if spent < 0.0:
             return 1.0
         return final_factor + (1.0 - final_factor) * COOLDOWNS[shape](min(spent, 1.0))
@@ -141,11 +141,11 @@ class Spiked:
         self._phase = phase % period
         self._calls = 0
 
-    def __call__(self, share: float) -> float:
+    def __call__(self, fraction: float) -> float:
         """The factor of the next step."""
         spike = self._factor if self._calls % self._period == self._phase else 1.0
         self._calls += 1
-        return spike * self._schedule(share)
+        return spike * self._schedule(fraction)
 
     def state_dict(self) -> dict[str, Any]:
         """The number of calls so far."""
@@ -229,8 +229,8 @@ def _named(point: Hyperparameters) -> Schedule:
     )
 
 
-def _half_cosine(start: float, end: float, share: float) -> float:
-    return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * share))
+def _half_cosine(start: float, end: float, fraction: float) -> float:
+    return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * fraction))
 
 
 def _check_above_zero(final_factor: float) -> None:
@@ -240,17 +240,17 @@ def _check_above_zero(final_factor: float) -> None:
 
 def _check_warmup(warmup: float) -> None:
     if not 0.0 <= warmup < 1.0:
-        raise HarnessError(f"warmup is {warmup}", "allowed: a share of the horizon, 0 <= w < 1")
+        raise HarnessError(f"warmup is {warmup}", "allowed: a fraction of the horizon, 0 <= w < 1")
 
 
 def _after_warmup(decay: Schedule, warmup: float, squeezed: bool = True) -> Schedule:
     """Warm up linearly; `decay` spans the rest of the horizon, or all of it if not `squeezed`."""
     _check_warmup(warmup)
 
-    def factor(share: float) -> float:
-        left = min((share - warmup) / (1.0 - warmup), 1.0) if squeezed else share
-        if share < warmup:
-            return share / warmup * decay(max(left, 0.0))
+    def factor(fraction: float) -> float:
+        left = min((fraction - warmup) / (1.0 - warmup), 1.0) if squeezed else fraction
+        if fraction < warmup:
+            return fraction / warmup * decay(max(left, 0.0))
         return decay(left)
 
     return factor

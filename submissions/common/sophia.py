@@ -16,7 +16,7 @@ class Sophia(Method):
     """Base class of Sophia-G and Sophia-H.
 
     Hyperparameters: `learning_rate`, `beta1`, `beta2`, `gamma`, `rho`, `epsilon`, `weight_decay`,
-    `estimate_every`, `estimate_share` and those of the schedule.
+    `estimate_every`, `estimate_fraction` and those of the schedule.
     """
 
     averages_weights = False
@@ -35,7 +35,7 @@ class Sophia(Method):
         """Train on one batch, updating the curvature estimate first if due; return the loss."""
         batch, state, point = stream.next(), self.state, self.point
         if state["steps"] % point["estimate_every"] == 0:
-            found = self.estimate(first_examples(batch, point["estimate_share"]))
+            found = self.estimate(first_examples(batch, point["estimate_fraction"]))
             _average(state["curvature"], found, point["beta2"])
         loss = self.problem.batch_loss(batch)
         gradients = torch.autograd.grad(loss, self.parameters, materialize_grads=True)

@@ -9,7 +9,7 @@
     w_{t+1} = w_t + alpha p_t,   alpha the first of 1, 0.8, 0.8^2, ... with sufficient decrease
 
 f and its gradient use a batch of `batch_factor` times the workload's size; G uses the first
-`curvature_share` of it. `curvature = "hessian"` replaces G by H, and "finite_difference" by the
+`curvature_fraction` of it. `curvature = "hessian"` replaces G by H, and "finite_difference" by the
 thesis's H v = (grad f(w + e v) - grad f(w)) / e; either may be indefinite, and the search then ends
 at the first direction of negative curvature.
 
@@ -83,7 +83,7 @@ class Submission(Method):
 
     def _curvature(self, loss: FixedLoss, point: Tensor) -> tuple[Product, Tensor]:
         """v -> G v (or its replacement), and an estimate of the diagonal of F, (n,)."""
-        part = first_examples(loss.batch, self.point["curvature_share"])
+        part = first_examples(loss.batch, self.point["curvature_fraction"])
         linearisation = Linearisation(self.problem, part, loss.random)
         targets = linearisation.sampled_targets(self.problem.generator)
         diagonal = linearisation.target_gradient(targets).square() * targets.numel()

@@ -7,7 +7,7 @@
 `fisher` is "exact" (the expectation over labels in closed form, which under cross-entropy is the
 Gauss-Newton matrix), "sampled" (one label sampled per target) or "empirical" (the training labels,
 as in the thesis's experiments). g_t is the gradient of a batch of `batch_factor` times the
-workload's size, and F_t uses the first `curvature_share` of it.
+workload's size, and F_t uses the first `curvature_fraction` of it.
 
 Sources: Amari (1998); Martens (2020) on the three matrices; Pascanu and Bengio (2014) for solving
 by conjugate gradients.
@@ -53,7 +53,7 @@ class Submission(Method):
         random = fresh_random(self.problem)
         whole = Linearisation(self.problem, batch, random)
         gradient = self.clipped(whole.gradient())
-        part = first_examples(batch, self.point["curvature_share"])
+        part = first_examples(batch, self.point["curvature_fraction"])
         curvature = whole if part is batch else Linearisation(self.problem, part, random)
         damping, rate = self.damping, self.learning_rate() or 0.0
         solution = conjugate_gradients(

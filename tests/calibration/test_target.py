@@ -50,10 +50,10 @@ def test_uneven_times_lower_the_target() -> None:
         target_of([*early, *late], [], "accuracy", "maximize")
 
 
-def test_a_target_on_the_slope_is_met_by_its_share_of_the_horizon() -> None:
+def test_a_target_on_the_slope_is_met_by_its_fraction_of_the_horizon() -> None:
     curves = [rising(top=0.6)] * 10
     whole = target_of(curves, [], "accuracy", "maximize")
-    half = target_of(curves, [], "accuracy", "maximize", Rule(latest_share=0.5))
+    half = target_of(curves, [], "accuracy", "maximize", Rule(latest_fraction=0.5))
     assert (whole.value, half.value) == (0.6, 0.3)
     assert half.median_steps == 500
 
@@ -84,7 +84,7 @@ def test_any_target_fulfils_its_rule(shapes: list[tuple[int, float]]) -> None:
         return
     target = Target(metric="accuracy", direction="maximize", value=chosen.value)
     assert noise_of(curves, target) == chosen
-    assert chosen.reached >= rule.reached_share * len(curves) - 1e-9
+    assert chosen.reached >= rule.reached_fraction * len(curves) - 1e-9
     assert chosen.variation is not None
     assert chosen.variation <= rule.max_variation
 

@@ -49,15 +49,15 @@ def text_of(shown: Console) -> str:
 def play(display: PlainDisplay | LiveDisplay, trial: Trial) -> None:
     display.begin(2, 3, trial)
     for number in range(1, 51):
-        share = number / 50
-        step, timed_s = number * 100, share * trial.budget.runtime_s
+        fraction = number / 50
+        step, timed_s = number * 100, fraction * trial.budget.runtime_s
         claims = Claims(
             examples=step, train_loss=None, learning_rate=None, forwards=step, backwards=step
         )
         display.event(
-            SnapshotTaken(grid=number, step=step, timed_s=timed_s, share=share, claims=claims)
+            SnapshotTaken(grid=number, step=step, timed_s=timed_s, fraction=fraction, claims=claims)
         )
-        metrics: Metrics = {"accuracy": share / 2}
+        metrics: Metrics = {"accuracy": fraction / 2}
         display.event(
             Evaluation(grid=number, step=step, timed_s=timed_s, examples=step, validation=metrics)
         )

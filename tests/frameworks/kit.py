@@ -28,10 +28,10 @@ EXAMPLES = 200
 class HalfSpent:
     """A budget of which the half is spent."""
 
-    share = 0.5
+    fraction = 0.5
 
     def progress(self, horizon: float) -> float:
-        return min(1.0, self.share / horizon)
+        return min(1.0, self.fraction / horizon)
 
 
 def examples(count: int = EXAMPLES) -> Examples:

@@ -40,7 +40,7 @@ def test_a_schedule_multiplies_the_whole_update(jax_kit: Kit, tmp_path: Path) ->
         import optax
 
         def build(problem, hyperparameters):
-            return optax.sgd(hyperparameters["learning_rate"]), lambda share: share / 2
+            return optax.sgd(hyperparameters["learning_rate"]), lambda fraction: fraction / 2
     """
     before = jax_kit.backend.export(jax_kit.problem.parameters)
     submission = jax_kit.submission(written(tmp_path, text), learning_rate=0.4, horizon=1.0)

@@ -55,8 +55,8 @@ def test_sampled_targets_have_the_models_distribution(framework: str) -> None:
     random = torch.Generator().manual_seed(0) if framework == "torch" else jax.random.key(0)
     drawn = loss.sample_targets(array(np.tile(logits, (100, 200, 1))), random)
     assert drawn.shape == (100, 200)
-    shares = np.bincount(np.asarray(drawn).ravel(), minlength=4) / 20_000
-    np.testing.assert_allclose(shares, np.exp(logits), atol=0.015)
+    fractions = np.bincount(np.asarray(drawn).ravel(), minlength=4) / 20_000
+    np.testing.assert_allclose(fractions, np.exp(logits), atol=0.015)
 
 
 @pytest.mark.parametrize("framework", KINDS)

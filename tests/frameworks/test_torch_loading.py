@@ -49,7 +49,7 @@ BUILD = """
         matrices = [v for n, v in problem.parameters.items() if problem.specs[n].size > 10]
         rest = [v for n, v in problem.parameters.items() if problem.specs[n].size <= 10]
         groups = [{"params": matrices, "lr": hyperparameters["learning_rate"]}, {"params": rest}]
-        return torch.optim.SGD(groups, lr=0.5), lambda share: 1.0 - share / 2
+        return torch.optim.SGD(groups, lr=0.5), lambda fraction: 1.0 - fraction / 2
 """
 
 

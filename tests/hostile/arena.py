@@ -35,7 +35,7 @@ from workloads.spec import Grid
 
 CASES = Path(__file__).parent / "cases"
 SHARED = ("honest.py", "wires.py", "read_held_out_by_path.py", "send_code.py")
-GRID = Grid(share=0.25, evaluate_every=2)
+GRID = Grid(fraction=0.25, evaluate_every=2)
 
 
 class Ear:

@@ -47,8 +47,8 @@ def test_a_reading_sees_work_of_this_process() -> None:
 
 
 def test_what_others_take_is_what_the_trial_does_not() -> None:
-    assert between(BEFORE, after(), 4.0).others_share == pytest.approx(0.3)
-    assert between(BEFORE, after(), 40.0).others_share == 0.0
+    assert between(BEFORE, after(), 4.0).others_fraction == pytest.approx(0.3)
+    assert between(BEFORE, after(), 40.0).others_fraction == 0.0
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_a_worker_gets_what_the_referee_says() -> None:
     with ends() as (referee, worker, _):
         messages: tuple[Message, ...] = (
             Load(train_folder="x"),
-            Go(share=0.5, until_step=3),
+            Go(fraction=0.5, until_step=3),
             Stop(reason="budget"),
         )
         for message in messages:

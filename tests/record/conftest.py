@@ -47,15 +47,15 @@ READING = MachineReading(
     stolen_s=5.0,
     processors=2.0,
 )
-MACHINE = {"drift": 0.01, "stolen_share": 0.0, "others_share": 0.0}
+MACHINE = {"drift": 0.01, "stolen_fraction": 0.0, "others_fraction": 0.0}
 
 
 def machine_change() -> MachineChange:
     return MachineChange(
         after=READING,
         drift=MACHINE["drift"],
-        stolen_share=MACHINE["stolen_share"],
-        others_share=MACHINE["others_share"],
+        stolen_fraction=MACHINE["stolen_fraction"],
+        others_fraction=MACHINE["others_fraction"],
         throttled=None,
     )
 
@@ -122,7 +122,7 @@ def beginning(trial: Trial, number: int) -> Begin:
 
 
 def time_at(trial: Trial, grid: int) -> float:
-    return 1.01 * grid * trial.grid.share * trial.budget.runtime_s
+    return 1.01 * grid * trial.grid.fraction * trial.budget.runtime_s
 
 
 def curve(trial: Trial) -> list[tuple[EventData, Author]]:
@@ -144,7 +144,7 @@ def snapshot(trial: Trial, grid: int) -> SnapshotTaken:
         grid=grid,
         step=step,
         timed_s=timed_s,
-        share=EvalSchedule(trial).share(timed_s, step),
+        fraction=EvalSchedule(trial).fraction(timed_s, step),
         claims=Claims(
             examples=12800 * grid,
             train_loss=1.0 / grid,

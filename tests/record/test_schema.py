@@ -154,7 +154,7 @@ IMPORTED = {"origin": "imported", "fingerprint": FINGERPRINT, "source": "a.csv"}
     ("kind", "data", "words"),
     [
         ("evaluatEon", {}, "unknown kind 'evaluatEon'"),
-        ("progress", {"timed_s": 1.0, "share": 0.5}, "unknown kind 'progress'"),
+        ("progress", {"timed_s": 1.0, "fraction": 0.5}, "unknown kind 'progress'"),
         ("planned", {}, "unknown kind 'planned'"),
         ("warm", WARM | {"more": 1}, "warm.more: Extra inputs"),
         ("warm", {"steps": 3}, "warm.compile_s: Field required"),

@@ -29,7 +29,7 @@ class Submission:
     def step(self, stream):
         stream.next()
         time.sleep(0.004)
-        self.readings.append(self.problem.budget.share)
+        self.readings.append(self.problem.budget.fraction)
         print("read", self.readings[-1])
 
     def state_dict(self):
@@ -65,7 +65,7 @@ def folder_of(store: Path) -> Path:
     return found
 
 
-def shares(store: Path) -> tuple[list[float], list[float], list[float]]:
+def fractions(store: Path) -> tuple[list[float], list[float], list[float]]:
     """Readings of the first life, those that the second took back, and those it made itself."""
     parts = (folder_of(store) / "worker.log").read_text().split("NEW\n")
     assert len(parts) == 5  # each life has set up for the warm-up, too
@@ -75,13 +75,13 @@ def shares(store: Path) -> tuple[list[float], list[float], list[float]]:
 
 
 def test_what_was_read_before_the_checkpoint_is_given_back_and_no_more(store: Path) -> None:
-    before, back, _ = shares(store)
+    before, back, _ = fractions(store)
     assert 0 < len(back) < len(before)
     assert back == before[: len(back)]
 
 
 def test_the_clock_goes_on_from_the_checkpoint_without_the_time_between(store: Path) -> None:
-    _, back, after = shares(store)
+    _, back, after = fractions(store)
     (resumed,) = of_type(read_events(folder_of(store) / "events.jsonl"), Resumed)
     assert back[-1] * BUDGET_S <= resumed.timed_s <= after[0] * BUDGET_S
     assert after[0] * BUDGET_S < resumed.timed_s + DEAD_S / 2

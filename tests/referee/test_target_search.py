@@ -25,8 +25,8 @@ def observe(
         seen.append(snapshot.grid)
         return float(snapshot.parameters["w"])
 
-    share = Grid(share=1 / len(values), evaluate_every=every)
-    search = TargetSearch(share, TARGET, evaluate, limit_s)
+    fraction = Grid(fraction=1 / len(values), evaluate_every=every)
+    search = TargetSearch(fraction, TARGET, evaluate, limit_s)
     for grid, value in enumerate(values, start=1):
         search.add(held(grid, value), is_last=grid == len(values))
         if search.hit:
@@ -73,7 +73,7 @@ def test_a_nan_never_hits() -> None:
 
 
 def test_a_grid_of_two_percent_has_fifty_points() -> None:
-    assert [grid_points(Grid(share=share)) for share in (0.02, 0.3, 1.0)] == [50, 4, 1]
+    assert [grid_points(Grid(fraction=fraction)) for fraction in (0.02, 0.3, 1.0)] == [50, 4, 1]
 
 
 @given(st.integers(1, 60), st.integers(1, 10), st.integers(1, 60))

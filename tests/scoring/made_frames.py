@@ -56,7 +56,7 @@ def curves(results: pd.DataFrame) -> pd.DataFrame:
                     "identity": trial["identity"],
                     "time_s": time_s,
                     "step": time_s * 100,
-                    "share": time_s / trial["budget_s"],
+                    "fraction": time_s / trial["budget_s"],
                     "split": "validation",
                     "metric": trial["metric"],
                     "value": value,

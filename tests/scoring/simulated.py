@@ -46,7 +46,7 @@ class Plan:
 
 
 def coverage(plan: Plan, tables: int, draws: int) -> float:
-    """The share of tables whose interval of entry 0's speed-up over entry 1 holds the truth."""
+    """The fraction of tables whose interval of entry 0's speed-up over entry 1 holds the truth."""
     rules = load_rules()
     held = 0
     for number in range(tables):

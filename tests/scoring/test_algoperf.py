@@ -80,5 +80,5 @@ def test_the_winner_is_first_in_about_three_quarters_of_resamples(
     board = score_table(imported, load_rules("algoperf-v0.5"))
     sure = assess(board, "baseline", draws=1000)
     assert sure is not None
-    first = sure.rank_shares[board.order()[0], 0]
+    first = sure.rank_fractions[board.order()[0], 0]
     assert 0.69 < first < 0.79 if ruleset == "v05_ext" else first > 0.75

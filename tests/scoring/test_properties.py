@@ -69,10 +69,10 @@ def test_scores_lie_between_zero_and_one(values: np.ndarray, rules: Rules) -> No
 
 
 @given(times())
-def test_a_single_entrant_scores_the_share_of_workloads_it_reached(values: np.ndarray) -> None:
+def test_a_single_entrant_scores_the_fraction_of_workloads_it_reached(values: np.ndarray) -> None:
     alone = score_table(table_of(values[:1]), RULES)
-    share = np.isfinite(alone.judged).mean()
-    assert abs(alone.scores[0] - share) < 1e-12
+    fraction = np.isfinite(alone.judged).mean()
+    assert abs(alone.scores[0] - fraction) < 1e-12
 
 
 @given(times(workloads=1))

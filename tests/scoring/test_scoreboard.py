@@ -6,7 +6,7 @@ from scoring.clock import CLOCKS
 from scoring.evaluate import score_results
 from scoring.frame import prepare
 from scoring.studies import study_table
-from scoring.uncertainty import assess, rank_shares
+from scoring.uncertainty import assess, rank_fractions
 
 from .made_frames import frame, row
 
@@ -69,8 +69,8 @@ def test_the_speedup_over_the_reference_counts_the_noise_of_both() -> None:
 
 
 def test_equal_scores_share_the_better_rank() -> None:
-    shares = rank_shares(np.array([[0.5, 0.5, 0.1], [0.2, 0.5, 0.1]]))
-    assert shares.tolist() == [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    fractions = rank_fractions(np.array([[0.5, 0.5, 0.1], [0.2, 0.5, 0.1]]))
+    assert fractions.tolist() == [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
 
 
 def test_the_order_of_trials_does_not_matter() -> None:

@@ -30,7 +30,7 @@ def test_the_expected_best_after_k_is_the_mean_over_all_choices() -> None:
     table = best_after_trials(trials([10.0, 20.0, np.inf], [1, 2, 3])).set_index("trials")
     # The third trial counts at its budget of 60 s.
     assert table["expected_s"].tolist() == pytest.approx([30.0, 40 / 3, 10.0])
-    assert table["share_reached"].tolist() == pytest.approx([2 / 3, 1.0, 1.0])
+    assert table["fraction_reached"].tolist() == pytest.approx([2 / 3, 1.0, 1.0])
 
 
 def test_sensitivity_is_a_rank_correlation_with_misses_last() -> None:

@@ -15,7 +15,7 @@ from harness.submission.space import Dimension, Space, parse_space, read_space
 
 HEAD = 'summary = "s"\nfamily = "f"\nframeworks = ["torch"]\n'
 SCALES: tuple[Literal["linear", "log", "one_minus_log"], ...] = ("linear", "log", "one_minus_log")
-SHARES = st.floats(0.0, 1.0, exclude_max=True)
+FRACTIONS = st.floats(0.0, 1.0, exclude_max=True)
 POSITIVE = st.floats(1e-8, 1e3)
 
 
@@ -28,16 +28,16 @@ def ranges(draw: st.DrawFn) -> Dimension:
     return Dimension(min=low, max=high, scale=scale)
 
 
-@given(ranges(), SHARES)
-def test_a_range_gives_values_inside_it(dimension: Dimension, share: float) -> None:
-    value = dimension.value_at(share)
+@given(ranges(), FRACTIONS)
+def test_a_range_gives_values_inside_it(dimension: Dimension, fraction: float) -> None:
+    value = dimension.value_at(fraction)
     assert isinstance(value, float)
     assert dimension.min is not None
     assert dimension.max is not None
     assert dimension.min <= value <= dimension.max
 
 
-@given(ranges(), SHARES, SHARES)
+@given(ranges(), FRACTIONS, FRACTIONS)
 def test_a_range_is_monotone(dimension: Dimension, one: float, other: float) -> None:
     low, high = sorted([one, other])
     first, second = dimension.value_at(low), dimension.value_at(high)
@@ -46,10 +46,10 @@ def test_a_range_is_monotone(dimension: Dimension, one: float, other: float) -> 
     assert first <= second
 
 
-@given(st.integers(1, 50), st.integers(1, 50), SHARES, st.sampled_from(["linear", "log"]))
-def test_integers_stay_whole_and_inside(low: int, width: int, share: float, scale: str) -> None:
+@given(st.integers(1, 50), st.integers(1, 50), FRACTIONS, st.sampled_from(["linear", "log"]))
+def test_integers_stay_whole_and_inside(low: int, width: int, fraction: float, scale: str) -> None:
     fields = {"min": low, "max": low + width, "scale": scale, "type": "integer"}
-    value = Dimension.model_validate(fields).value_at(share)
+    value = Dimension.model_validate(fields).value_at(fraction)
     assert isinstance(value, int)
     assert low <= value <= low + width
 
@@ -62,12 +62,12 @@ def test_integers_that_no_float_holds_are_refused() -> None:
 
 def test_integers_reach_both_ends() -> None:
     dimension = Dimension(min=2, max=5, type="integer")
-    assert {dimension.value_at(share / 100) for share in range(100)} == {2, 3, 4, 5}
+    assert {dimension.value_at(fraction / 100) for fraction in range(100)} == {2, 3, 4, 5}
 
 
-@given(st.lists(st.integers() | st.booleans() | st.text(max_size=3), min_size=1), SHARES)
-def test_choices_give_one_of_them(choices: list[int | bool | str], share: float) -> None:
-    assert Dimension(choices=tuple(choices)).value_at(share) in choices
+@given(st.lists(st.integers() | st.booleans() | st.text(max_size=3), min_size=1), FRACTIONS)
+def test_choices_give_one_of_them(choices: list[int | bool | str], fraction: float) -> None:
+    assert Dimension(choices=tuple(choices)).value_at(fraction) in choices
 
 
 def test_log_scale_has_its_geometric_middle() -> None:

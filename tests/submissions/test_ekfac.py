@@ -23,7 +23,7 @@ def orthogonal(size: int) -> torch.Tensor:
 
 
 def per_example(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> list[torch.Tensor]:
-    """The first layer's gradient of each example's share of the mean loss, (out, in + 1)."""
+    """The first layer's gradient of each example's part of the mean loss, (out, in + 1)."""
     first, found = model.get_submodule("0"), []
     labels = labels.reshape(len(inputs), -1)
     for x, y in zip(inputs, labels, strict=True):

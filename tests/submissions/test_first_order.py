@@ -86,9 +86,9 @@ def test_on_a_quadratic_heavy_balls_iterates_are_powers_of_two_roots(size: float
     rho, point = 0.7, {"learning_rate": 1.0, "momentum": 0.7, "weight_decay": 0.0}
     seen = descent("heavy_ball", lambda w: size * w, **point)
     first, second = (complex(r) for r in np.roots([1.0, -(1.0 + rho - size), rho]))
-    share = ((1.0 - size) - second) / (first - second)
+    fraction = ((1.0 - size) - second) / (first - second)
     for t, w in enumerate(seen):
-        factor = share * first**t + (1 - share) * second**t
+        factor = fraction * first**t + (1 - fraction) * second**t
         torch.testing.assert_close(w, factor.real * seen[0], rtol=1e-9, atol=1e-12)
 
 

@@ -8,7 +8,7 @@ import torch
 from .small_problem import DoubleStream, double_kit, fisher, gradient, submission, values
 
 STEPS = 20
-WHOLE = {"batch_factor": 2, "curvature_share": 1.0, "cg_iterations": 1000}
+WHOLE = {"batch_factor": 2, "curvature_fraction": 1.0, "cg_iterations": 1000}
 
 
 def test_the_searches_end_at_the_solution_of_the_damped_system() -> None:

@@ -107,7 +107,7 @@ def test_lars_with_decay_agrees_with_pytorch_optimizer() -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
-def test_lars_first_step_is_a_share_of_the_weights_norm(scale: float) -> None:
+def test_lars_first_step_is_a_fraction_of_the_weights_norm(scale: float) -> None:
     weight = torch.nn.Parameter(torch.from_numpy(draw(0)["tall"]))
     before = weight.detach().clone()
     weight.grad = scale * torch.from_numpy(gradients(0)["tall"])

@@ -10,7 +10,12 @@ from submissions.common.methods import fresh_random
 
 from .small_problem import DoubleStream, double_kit, fisher, gradient, submission, values
 
-EXACT = {"curvature_share": 1.0, "cg_iterations": 500, "tolerance": 1e-13, "schedule": "constant"}
+EXACT = {
+    "curvature_fraction": 1.0,
+    "cg_iterations": 500,
+    "tolerance": 1e-13,
+    "schedule": "constant",
+}
 STEPS = 20
 
 

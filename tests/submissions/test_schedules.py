@@ -1,4 +1,4 @@
-"""Schedules: their closed forms and what holds for every share."""
+"""Schedules: their closed forms and what holds for every fraction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.frameworks.kit import Kit
 
 from .given_problem import default_point, torch_problem, torch_steps
 
-SHARE = st.floats(0.0, 1.0)
+FRACTION = st.floats(0.0, 1.0)
 WARMUP = st.floats(0.0, 0.5)
 FINAL = st.floats(1e-4, 1.0)
 NAME = st.sampled_from(schedules.NAMES)
@@ -37,7 +37,7 @@ def made(name: str, warmup: float, final: float, shape: str = "linear") -> Sched
     return schedules.from_hyperparameters(point)
 
 
-@given(NAME, SHARE, WARMUP, FINAL, SHAPE)
+@given(NAME, FRACTION, WARMUP, FINAL, SHAPE)
 def test_factors_lie_between_zero_and_one(n: str, x: float, w: float, f: float, s: str) -> None:
     assert 0.0 <= made(n, w, f, s)(x) <= 1.0 + 1e-12
 
@@ -51,7 +51,7 @@ def test_the_ends_are_one_after_warmup_and_the_final_factor(
     assert schedule(1.0) == pytest.approx(f, abs=1e-12)
 
 
-@given(st.sampled_from(("constant", "linear", "cosine")), st.floats(0.01, 0.5), SHARE)
+@given(st.sampled_from(("constant", "linear", "cosine")), st.floats(0.01, 0.5), FRACTION)
 def test_warmup_is_linear(n: str, w: float, x: float) -> None:
     assert made(n, w, 0.0)(x * w * 0.999) == pytest.approx(x * 0.999)
 
@@ -75,7 +75,7 @@ def test_the_lowered_linear_cooldown_drops_at_once() -> None:
     assert schedule(0.8) == pytest.approx(0.35)
 
 
-@given(SHARE)
+@given(FRACTION)
 def test_closed_forms(x: float) -> None:
     assert schedules.linear()(x) == pytest.approx(1.0 - x)
     assert schedules.cosine()(x) == pytest.approx(math.cos(math.pi * x / 2) ** 2, abs=1e-12)
@@ -89,7 +89,7 @@ def test_an_unknown_name_says_which_is_nearest() -> None:
 
 
 @pytest.mark.parametrize("warmup", [-0.1, 1.0])
-def test_a_warmup_that_is_no_share_is_refused(warmup: float) -> None:
+def test_a_warmup_that_is_no_fraction_is_refused(warmup: float) -> None:
     with pytest.raises(HarnessError, match="warmup is"):
         schedules.cosine(warmup)
 

@@ -21,7 +21,7 @@ def made(kit: Kit, name: str, **changes: Any) -> Any:
     constant = {
         "schedule": "constant",
         "warmup": 0.0,
-        "estimate_share": 1.0,
+        "estimate_fraction": 1.0,
         "learning_rate": 0.002,
     }
     return kit.submission(FOLDERS[name], **default_point(name, **{**constant, **changes}))

@@ -56,12 +56,12 @@ def test_a_store_as_it_was_written_fits(made: Made) -> None:
 @settings(max_examples=250, deadline=None)
 @given(st.sampled_from(FILES), st.floats(0, 1, exclude_max=True), st.integers(1, 255))
 def test_any_changed_byte_of_a_record_is_found(
-    made_once: Made, name: str, share: float, change: int
+    made_once: Made, name: str, fraction: float, change: int
 ) -> None:
     path = place_of(made_once, name)
     whole = path.read_bytes()
     content = bytearray(whole)
-    content[int(share * len(content))] ^= change
+    content[int(fraction * len(content))] ^= change
     path.write_bytes(bytes(content))
     try:
         assert findings(made_once) != ""
@@ -89,7 +89,7 @@ def test_every_byte_of_a_record_counts(made_once: Made, name: str) -> None:
         ("end", ("result", "steps"), 3, "steps is 3"),
         ("evaluation", ("validation", "accuracy"), 0.99, "its evaluation is due"),
         ("evaluation", ("grid",), 9, "evaluation"),
-        ("snapshot", ("share",), 0.5, "a share of 0.5"),
+        ("snapshot", ("fraction",), 0.5, "a fraction of 0.5"),
         ("snapshot", ("grid",), 3, "it had to be grid point 1"),
         ("begin", ("attempt",), 2, "lacks the line 'begun' of attempt 2"),
         ("begin", ("attempt",), 0, "calls itself attempt 0"),

@@ -66,7 +66,7 @@ def snapshot(framework: Framework, folder: Path, **point: Any) -> Arrays:
     said(hello(framework, {"learning_rate": 0.1, **point}), Ready)
     said(WarmUp(cap_s=60.0), Warm)
     said(Load(train_folder=str(folder)), Ready, weights)
-    found = said(Go(share=0.0, until_step=STEPS), Snapshot)
+    found = said(Go(fraction=0.0, until_step=STEPS), Snapshot)
     wire.close()
     worker.join()
     its.close()

@@ -29,7 +29,7 @@ import torch
 def build(problem, hyperparameters):
     torch.rand(3)
     adam = torch.optim.Adam(problem.parameters.values(), lr=hyperparameters["learning_rate"])
-    return adam, lambda share: 1.0 + 0.1 * random.random() + 0.1 * torch.rand(()).item()
+    return adam, lambda fraction: 1.0 + 0.1 * random.random() + 0.1 * torch.rand(()).item()
 """,
     "jax": """
 import random
@@ -37,7 +37,7 @@ import optax
 
 def build(problem, hyperparameters):
     problem.next_key()
-    return optax.adam(hyperparameters["learning_rate"]), lambda share: 1.0 + 0.1 * random.random()
+    return optax.adam(hyperparameters["learning_rate"]), lambda _: 1.0 + 0.1 * random.random()
 """,
 }
 SKIP = """
@@ -73,7 +73,7 @@ def state(folder: Path, cache: Path, framework: Framework, code: str) -> Copies:
     (trial,) = plan(PlanRequest("mlp", str(place), ruleset="self", framework=framework)).trials
     budget = trial.budget.model_copy(update={"steps": 8, "runtime_s": 600.0})
     target = trial.target.model_copy(update={"value": 2.0})
-    changes = {"budget": budget, "target": target, "grid": Grid(share=0.25, evaluate_every=2)}
+    changes = {"budget": budget, "target": target, "grid": Grid(fraction=0.25, evaluate_every=2)}
     trial = trial.model_copy(update=changes)
     copies = Copies(folder / trial.folder)
     options = RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)

@@ -87,9 +87,11 @@ def test_the_spectrum_falls_as_a_power_law() -> None:
 
 def test_every_class_occurs_and_none_rules() -> None:
     for seed in (SEED, "f" * 32, "5" * 32):
-        shares = np.bincount(generator(seed).sample("train", 4000).labels, minlength=CLASSES) / 4000
-        assert shares.min() > 0.06
-        assert shares.max() < 0.14
+        fractions = (
+            np.bincount(generator(seed).sample("train", 4000).labels, minlength=CLASSES) / 4000
+        )
+        assert fractions.min() > 0.06
+        assert fractions.max() < 0.14
 
 
 def test_instances_hide_which_latents_count_but_not_how() -> None:

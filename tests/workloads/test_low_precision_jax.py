@@ -33,8 +33,8 @@ def batch(workload: str) -> tuple[np.ndarray, np.ndarray]:
     if workload == "resnet":
         images = random.integers(256, size=(256, 3, 8, 8)).astype(np.uint8)
         return images, (images[:, 0, 0, 0] // 26).astype(np.int32)
-    shares = 1.0 / np.arange(1, CLASSES + 1)
-    tokens = random.choice(CLASSES, p=shares / shares.sum(), size=(64, 65))
+    fractions = 1.0 / np.arange(1, CLASSES + 1)
+    tokens = random.choice(CLASSES, p=fractions / fractions.sum(), size=(64, 65))
     return tokens[:, :-1], tokens[:, 1:]
 
 

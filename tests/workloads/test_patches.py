@@ -91,11 +91,13 @@ def test_with_even_signs_every_pixel_has_the_same_mean_in_all_classes() -> None:
     assert np.abs((means - means.mean(0)) / noise).max() < 5
 
 
-@pytest.mark.parametrize(("positive", "share"), [(0, 0.0), (128, 0.5), (224, 0.875), (256, 1.0)])
-def test_so_many_of_256_patches_are_shown_with_their_own_sign(positive: int, share: float) -> None:
+@pytest.mark.parametrize(("positive", "fraction"), [(0, 0.0), (128, 0.5), (224, 0.875), (256, 1.0)])
+def test_so_many_of_256_patches_are_shown_with_their_own_sign(
+    positive: int, fraction: float
+) -> None:
     made = generator(positive=positive)
     _, words = made._draw("train", 4000)
-    assert np.mean(made._signs(words[:, 1]) == 1) == pytest.approx(share, abs=0.02)
+    assert np.mean(made._signs(words[:, 1]) == 1) == pytest.approx(fraction, abs=0.02)
 
 
 def test_the_tilted_signs_leave_a_linear_classifier_near_chance() -> None:
@@ -117,8 +119,8 @@ def linear_accuracy(train: Sample, fresh: Sample) -> float:
 
 
 def test_classes_are_equally_frequent() -> None:
-    shares = np.bincount(generator().sample("train", 20_000).labels, minlength=CLASSES) / 20_000
-    assert np.abs(shares - 0.1).max() < 0.01
+    fractions = np.bincount(generator().sample("train", 20_000).labels, minlength=CLASSES) / 20_000
+    assert np.abs(fractions - 0.1).max() < 0.01
 
 
 def test_the_spectrum_of_the_background_falls_with_frequency() -> None:

@@ -201,7 +201,7 @@ def test_dropout_acts_in_training_alone(framework: str) -> None:
     assert np.array_equal(one, dropped_logits(framework, sizes, 1))
 
 
-def test_jax_drops_and_enlarges_the_declared_share() -> None:
+def test_jax_drops_and_enlarges_the_declared_fraction() -> None:
     sizes = model.checked(QUICK.sizes | {"dropout": 0.25})
     keys = {"embedding": jax.random.key(3)}
     ones = jnp.ones((100, 100), jnp.float32)

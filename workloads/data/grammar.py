@@ -167,8 +167,8 @@ class Tables:
         """(slots, slots): transition probabilities, in sixteenths."""
         chance = np.zeros((len(Slot), len(Slot)), dtype=np.int32)
         for slot, following in FOLLOWS.items():
-            for after, share in following.items():
-                chance[slot, after] = share
+            for after, fraction in following.items():
+                chance[slot, after] = fraction
         return chance
 
     @cached_property
@@ -226,14 +226,14 @@ def zipf(words: int) -> Integers:
     return WEIGHT_ONE // np.array(roots, dtype=np.int64)
 
 
-def inverse(shares: Indices) -> Indices:
-    """(rows, total): the index into a row of `shares` for each integer below the row's sum."""
-    places = np.arange(shares.shape[1], dtype=np.int32)
-    return np.stack([np.repeat(places, row) for row in shares])
+def inverse(fractions: Indices) -> Indices:
+    """(rows, total): the index into a row of `fractions` for each integer below the row's sum."""
+    places = np.arange(fractions.shape[1], dtype=np.int32)
+    return np.stack([np.repeat(places, row) for row in fractions])
 
 
 def counts(weights: Integers, total: int) -> Indices:
     """Integers approximately proportional to the weights, each at least 1, that sum to `total`."""
-    shares = 1 + weights * (total - len(weights)) // weights.sum()
-    shares[np.argmax(shares)] += total - shares.sum()
-    return np.asarray(shares, dtype=np.int32)
+    fractions = 1 + weights * (total - len(weights)) // weights.sum()
+    fractions[np.argmax(fractions)] += total - fractions.sum()
+    return np.asarray(fractions, dtype=np.int32)

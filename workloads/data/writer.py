@@ -159,8 +159,8 @@ class Writer:
 
     def _noun(self, draw: Draw) -> tuple[Integers, Doubles]:
         at = draw.at
-        share = np.where(self.slot[at] == Slot.NOUN_O, FACT, 0)
-        rank, chance = self._mixed(draw, self.tables.usual_object[self.stem[at]], share)
+        fraction = np.where(self.slot[at] == Slot.NOUN_O, FACT, 0)
+        rank, chance = self._mixed(draw, self.tables.usual_object[self.stem[at]], fraction)
         is_subject = self.slot[at] == Slot.NOUN_S
         subject = at[is_subject]
         self.subject_noun[subject] = CLASSES * rank[is_subject] + self.phrase_class[subject]
@@ -173,8 +173,8 @@ class Writer:
         habit = self.habit_of[at, name]
         is_named = name >= 0
         is_first = is_named & (habit < 0)
-        share = np.where(is_named, np.where(is_first, 0, HABIT), FACT)
-        rank, chance = self._mixed(draw, np.where(is_named, habit, usual), share)
+        fraction = np.where(is_named, np.where(is_first, 0, HABIT), FACT)
+        rank, chance = self._mixed(draw, np.where(is_named, habit, usual), fraction)
         self.habit_of[at[is_first], name[is_first]] = rank[is_first]
         self.stem[at] = rank
         return rank, chance
@@ -183,7 +183,7 @@ class Writer:
         at, known = draw.at, self.known[draw.at]
         is_new = draw.coin < NEW_NAME[known]
         name = np.where(is_new, draw.rank, self.cast[at, CAST_DRAW[known, draw.pick]])
-        share = NEW_NAME[known] / COINS
+        fraction = NEW_NAME[known] / COINS
         # A name may be introduced twice, so the chance of its return sums over all its entries.
         back = np.where(self.cast[at] == name[:, None], CAST_CHANCE[known], 0).sum(axis=1) / DRAWS
         self.cast[at[is_new], known[is_new]] = name[is_new]
@@ -194,7 +194,7 @@ class Writer:
         is_subject = self.slot[at] == Slot.NAME_S
         self.subject_name[at[is_subject]] = name[is_subject]
         self._set_class(at, epithet % CLASSES)
-        return name, share * self._chance(draw, name) + (1 - share) * back
+        return name, fraction * self._chance(draw, name) + (1 - fraction) * back
 
     def _epithet(self, draw: Draw) -> tuple[Integers, Doubles]:
         at, name = draw.at, self.name[draw.at]
@@ -213,11 +213,11 @@ class Writer:
         self.subject_class[subject] = self.phrase_class[subject]
 
     def _mixed(
-        self, draw: Draw, usual: Integers | Indices, share: Integers
+        self, draw: Draw, usual: Integers | Indices, fraction: Integers
     ) -> tuple[Integers, Doubles]:
-        """The usual word with chance share / COINS, else the drawn one; and its probability."""
-        rank = np.where(draw.coin < share, usual, draw.rank)
-        sure = share / COINS
+        """The usual word with chance fraction / COINS, else the drawn one; and its probability."""
+        rank = np.where(draw.coin < fraction, usual, draw.rank)
+        sure = fraction / COINS
         return rank, sure * (rank == usual) + (1 - sure) * self._chance(draw, rank)
 
     def _chance(self, draw: Draw, rank: Integers) -> Doubles:

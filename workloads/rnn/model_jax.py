@@ -41,9 +41,9 @@ class Run(NamedTuple):
         """Apply dropout if `place` has a key."""
         if place not in self.keys:
             return values
-        share = 1.0 - self.sizes.dropout
-        is_kept = jax.random.bernoulli(self.keys[place], share, values.shape)
-        return jnp.where(is_kept, values / share, jnp.zeros_like(values))
+        fraction = 1.0 - self.sizes.dropout
+        is_kept = jax.random.bernoulli(self.keys[place], fraction, values.shape)
+        return jnp.where(is_kept, values / fraction, jnp.zeros_like(values))
 
 
 def build(sizes: Sizes) -> Forward:

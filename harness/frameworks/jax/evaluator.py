@@ -27,7 +27,7 @@ Tree = Mapping[str, Array]
 class NoBudget:
     """A budget of which nothing is ever spent: the referee's own evaluations have no clock."""
 
-    share = 0.0
+    fraction = 0.0
 
     def progress(self, horizon: float) -> float:
         """Always 0."""
@@ -78,11 +78,11 @@ class JaxEvaluator:
         sums = {name: np.zeros(value.shape) for name, value in weights.items()}
         for start in range(0, len(whole.targets), size):
             part = Batch(whole.inputs[start : start + size], whole.targets[start : start + size])
-            share = len(part.targets) / len(whole.targets)
+            fraction = len(part.targets) / len(whole.targets)
             loss, gradients = self._value_and_grad(weights, buffers, part)
-            total += share * float(loss)
+            total += fraction * float(loss)
             for name, gradient in gradients.items():
-                sums[name] += share * np.asarray(gradient, dtype=np.float64)
+                sums[name] += fraction * np.asarray(gradient, dtype=np.float64)
         squares = sum(float(np.square(gradient).sum()) for gradient in sums.values())
         return {"loss": total, "gradient_norm": math.sqrt(squares)}
 

@@ -49,7 +49,7 @@ def assign(problem: Problem[Array], values: Mapping[str, Array]) -> None:
 class OptimizerSubmission:
     """An optax transformation, with a schedule if wished, as a submission.
 
-    Gradient and update are one compiled function. The schedule's factor at the share of the
+    Gradient and update are one compiled function. The schedule's factor at the fraction of the
     horizon spent multiplies the whole update, decoupled weight decay included.
     """
 

@@ -61,8 +61,8 @@ class TorchEvaluator:
         weights, size = list(self._model.parameters()), self._eval_config.batch
         total, gradient = 0.0, [torch.zeros_like(weight) for weight in weights]
         for inputs, targets in _parts(self._probe, size):
-            share = len(targets) / len(self._probe.targets)
-            loss = share * self._loss.value(self._logits(inputs), targets)
+            fraction = len(targets) / len(self._probe.targets)
+            loss = fraction * self._loss.value(self._logits(inputs), targets)
             torch._foreach_add_(gradient, torch.autograd.grad(loss, weights))
             total += loss.item()
         squares = sum(part.double().square().sum().item() for part in gradient)

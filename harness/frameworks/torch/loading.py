@@ -60,7 +60,7 @@ class OptimizerSubmission:
     """A torch optimizer, with a schedule if wished, as a submission.
 
     Each step draws one batch, takes the gradient of its loss and updates. The schedule's factor at
-    the share of the horizon spent is set on every group's rate before the update. An optimizer
+    the fraction of the horizon spent is set on every group's rate before the update. An optimizer
     whose `step` must have a closure (L-BFGS) gets one that computes the same batch again.
     """
 

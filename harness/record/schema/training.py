@@ -53,8 +53,8 @@ class SnapshotTaken(EventData):
     """The last grid point passed."""
     step: int
     timed_s: Seconds
-    share: Number
-    """The share of the budget spent."""
+    fraction: Number
+    """The fraction of the budget spent."""
     claims: Claims
 
 
@@ -132,4 +132,4 @@ class TrainingProgress(EventData):
 
     kind: Literal["progress"] = "progress"
     timed_s: Seconds
-    share: Number
+    fraction: Number

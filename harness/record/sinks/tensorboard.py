@@ -44,7 +44,7 @@ class TensorBoard:
                 {
                     "claimed/train_loss": event.claims.train_loss,
                     "claimed/learning_rate": event.claims.learning_rate,
-                    "budget/share": event.share,
+                    "budget/fraction": event.fraction,
                     "budget/timed_s": event.timed_s,
                 },
             )

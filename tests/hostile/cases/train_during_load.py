@@ -28,7 +28,7 @@ class Submission(Honest):
 
     def setup(self, problem: TorchProblem, hyperparameters: Hyperparameters) -> None:
         super().setup(problem, hyperparameters)
-        self.spent = problem.budget.share
+        self.spent = problem.budget.fraction
 
     def act(self) -> None:
         if self.spent < 0.15:
