@@ -124,11 +124,11 @@ def main() -> None:
         framework, workload = chosen.measure
         print(json.dumps(measure(framework, workload, chosen)))
         return
-    heads = "".join(f"{name:>10}" for name in FRAMEWORKS.shipped)
+    heads = "".join(f"{name:>10}" for name in FRAMEWORKS.shipped_values)
     print(f"{'ms a step':12}{heads}  torch / jax")
     for workload in chosen.workloads or registry.suite(chosen.suite).workloads:
         rounds = [
-            [in_own_process(framework, workload) for framework in FRAMEWORKS.shipped]
+            [in_own_process(framework, workload) for framework in FRAMEWORKS.shipped_values]
             for _ in range(chosen.rounds)
         ]
         torch_ms, jax_ms = (statistics.median(column) for column in zip(*rounds, strict=True))

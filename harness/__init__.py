@@ -56,8 +56,8 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'harness' has no attribute '{name}'")
-    found: object = getattr(importlib.import_module(_HOMES[name]), name)
-    return found
+    value: object = getattr(importlib.import_module(_HOMES[name]), name)
+    return value
 
 
 def __dir__() -> list[str]:

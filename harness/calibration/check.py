@@ -34,14 +34,14 @@ def check(
         display: shows the trials.
     """
     request = replace(request, studies=studies, round_seed=CHECK_SEED)
-    made = plan_here(request, options, store, display.note)
-    records = run_plan(made, store, options, executor("local", store, display))
+    plan = plan_here(request, options, store, display.note)
+    records = run_plan(plan, store, options, executor("local", store, display))
     times = tuple(best_time(records, study) for study in range(1, studies + 1))
     return Check(
         framework=request.framework,
         submission=request.submission,
         studies=studies,
-        trials_a_study=len(made.trials) // studies,
+        trials_a_study=len(plan.trials) // studies,
         reached=sum(time is not None for time in times),
         times_s=times,
     )

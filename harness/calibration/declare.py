@@ -40,25 +40,25 @@ def changed_text(text: str, changes: Changes, name: str) -> str:
     Raises:
         HarnessError: a key is not there, or the result is not a valid workload.
     """
-    lines, table, left = text.splitlines(), "", dict(changes)
+    lines, table, pending = text.splitlines(), "", dict(changes)
     for number, line in enumerate(lines):
         if header := re.match(r"\s*\[([^\[\]]+)\]", line):
             table = header[1].strip()
-        found = re.match(r"(\s*([\w-]+)\s*=\s*)([^#]*?)(\s*(?:#.*)?)$", line)
-        if found and (value := left.pop((table, found[2]), None)) is not None:
-            lines[number] = f"{found[1]}{value}{found[4]}"
-    if left:
-        (table, key), value = next(iter(left.items()))
+        setting = re.match(r"(\s*([\w-]+)\s*=\s*)([^#]*?)(\s*(?:#.*)?)$", line)
+        if setting and (value := pending.pop((table, setting[2]), None)) is not None:
+            lines[number] = f"{setting[1]}{value}{setting[4]}"
+    if pending:
+        (table, key), value = next(iter(pending.items()))
         raise HarnessError(f"{name} has no line '{key} = ...' below [{table}]", f"write {value}")
-    changed = "\n".join(lines) + "\n"
-    parse_toml(changed, name, WorkloadSpec)
-    return changed
+    new_text = "\n".join(lines) + "\n"
+    parse_toml(new_text, name, WorkloadSpec)
+    return new_text
 
 
 def write_changes(path: Path, changes: Changes) -> None:
     """Change a `workload.toml` in place."""
-    changed = changed_text(path.read_text(encoding="utf-8"), changes, str(path))
-    write_whole(path, changed)
+    text = changed_text(path.read_text(encoding="utf-8"), changes, str(path))
+    write_whole(path, text)
 
 
 def changes_text(changes: Changes) -> str:

@@ -64,9 +64,9 @@ class Effort:
 class Executors(NamedTuple):
     """Where the trials of a calibration run."""
 
-    shared: Executor
+    parallel: Executor
     """Several at once: of these only the steps count."""
-    alone: Executor
+    serial: Executor
     """One after the other, so that they can be timed."""
 
 
@@ -99,70 +99,78 @@ class Calibration:
     def run(self) -> Summary:
         """Run what is missing and choose the target from the whole."""
         with self._executors() as executors:
-            return self._in(executors)
+            return self._calibrate(executors)
 
-    def at_declared_target(self, known: Sequence[Baseline] = ()) -> tuple[Baseline, ...]:
+    def at_declared_target(
+        self, earlier_baselines: Sequence[Baseline] = ()
+    ) -> tuple[Baseline, ...]:
         """The baselines, each tuned, rerun and timed, at the target that the workload declares.
 
         Those that are known already are timed anew, so that all times are of one machine and day.
         """
         names = self.effort.baselines
         with self._executors() as executors:
-            found = [self._baseline(name, executors) for name in names]
-            again = [self._timed(one, executors) for one in known if one.submission not in names]
-        return tuple(_at(self.factory.size.target, baseline) for baseline in (*again, *found))
+            fresh = [self._baseline(name, executors) for name in names]
+            retimed_baselines = [
+                self._retime(one, executors)
+                for one in earlier_baselines
+                if one.submission not in names
+            ]
+        return tuple(
+            _at(self.factory.size.target, baseline) for baseline in (*retimed_baselines, *fresh)
+        )
 
-    def timed_anew(self, known: Summary) -> Summary:
+    def retime(self, summary: Summary) -> Summary:
         """A summary with the reference and all its baselines timed now, and the budget from it."""
         with self._executors() as executors:
             reference = self._reference_speed(executors)
-            baselines = tuple(self._timed(one, executors) for one in known.baselines)
+            baselines = tuple(self._retime(one, executors) for one in summary.baselines)
         changes = {
             "reference": reference,
-            "budget_s": budget_of(known.horizon_steps, reference),
+            "budget_s": budget_of(summary.horizon_steps, reference),
             "baselines": baselines,
             "checks": (),
         }
-        return known.model_copy(update=changes)
+        return summary.model_copy(update=changes)
 
     @contextmanager
     def _executors(self) -> Iterator[Executors]:
         display = EndingsDisplay(self.say)
         with (
-            executor("pool", self.store, display, jobs=self.jobs) as shared,
-            executor("pool", self.store, display) as alone,
+            executor("pool", self.store, display, jobs=self.jobs) as parallel,
+            executor("pool", self.store, display) as serial,
         ):
-            yield Executors(shared, alone)
+            yield Executors(parallel, serial)
 
-    def _timed(self, baseline: Baseline, executors: Executors) -> Baseline:
+    def _retime(self, baseline: Baseline, executors: Executors) -> Baseline:
         speed = self._speed(resolve(baseline.submission), baseline.best_point, executors)
         return baseline.model_copy(update={"speed": speed})
 
-    def _in(self, executors: Executors) -> Summary:
+    def _calibrate(self, executors: Executors) -> Summary:
         first = self._baseline(self.effort.baselines[0], executors)
         target = self.factory.size.target
         bests = self._whole_studies(executors)
-        chosen = target_of(first.curves, bests, target.metric, target.direction, self.effort.rule)
-        self.say(f"target: {_noise_text(chosen, target.metric)}")
+        noise = target_of(first.curves, bests, target.metric, target.direction, self.effort.rule)
+        self.say(f"target: {_noise_text(noise, target.metric)}")
         others = [self._baseline(name, executors) for name in self.effort.baselines[1:]]
-        reached = target.model_copy(update={"value": chosen.value})
-        reports = [_at(reached, found) for found in (first, *others)]
-        return self._summary(chosen, bests, reports, self._reference_speed(executors))
+        new_target = target.model_copy(update={"value": noise.value})
+        reports = [_at(new_target, baseline) for baseline in (first, *others)]
+        return self._summary(noise, bests, reports, self._reference_speed(executors))
 
     def _whole_studies(self, executors: Executors) -> tuple[float | None, ...]:
         """Whole studies of the first baseline, so that the target is within a user's reach."""
-        found, effort = resolve(self.effort.baselines[0]), self.effort
+        submission, effort = resolve(self.effort.baselines[0]), self.effort
         steps = round(effort.horizon_steps / HORIZON_FRACTION)
         trials = registry.suite(self.request.suite).rulesets["external"].trials
-        planned = self.factory.whole_studies(found, steps, effort.studies, trials)
-        records = executors.shared.run(planned, self._shared)
+        plan = self.factory.whole_studies(submission, steps, effort.studies, trials)
+        records = executors.parallel.run(plan, self._shared_options)
         bests = study_bests(records, self.factory.size.target.direction)
-        self.say(f"{found.ref.name}: {len(bests)} whole studies, bests {bests}")
+        self.say(f"{submission.ref.name}: {len(bests)} whole studies, bests {bests}")
         return bests
 
     def _summary(
         self,
-        chosen: Noise,
+        noise: Noise,
         bests: tuple[float | None, ...],
         baselines: Sequence[Baseline],
         reference: ReferenceSpeed,
@@ -176,7 +184,7 @@ class Calibration:
             direction=target.direction,
             horizon_steps=self.effort.horizon_steps,
             rule=self.effort.rule,
-            target=chosen,
+            target=noise,
             reference=reference,
             budget_s=budget_of(self.effort.horizon_steps, reference),
             study_bests=bests,
@@ -184,59 +192,59 @@ class Calibration:
         )
 
     def _baseline(self, name: str, executors: Executors) -> Baseline:
-        found = resolve(name)
-        found.require(self.request.framework)
-        best, tried = self._tune(found, executors)
+        submission = resolve(name)
+        submission.require(self.request.framework)
+        best, tries = self._tune(submission, executors)
         steps = self.effort.horizon_steps
-        seeds = self.factory.seeds(found, best, steps, self.effort.seeds)
-        records = executors.shared.run(seeds, self._shared)
+        seeds = self.factory.seeds(submission, best, steps, self.effort.seeds)
+        records = executors.parallel.run(seeds, self._shared_options)
         finals = [value for r in records if (value := final_of(r, self.store)) is not None]
         self.say(f"{name}: {len(records)} seeds, mean {np.mean(finals) if finals else 'none'}")
         return Baseline(
             submission=name,
-            content_hash=found.ref.content_hash,
+            content_hash=submission.ref.content_hash,
             best_point=best,
-            tried=tuple(tried),
+            tried=tuple(tries),
             curves=tuple(curve_of(record, self.store) for record in records),
             final_mean=_six_digits(np.mean(finals)) if finals else None,
             final_deviation=_six_digits(np.std(finals, ddof=1)) if len(finals) > 1 else None,
-            speed=self._speed(found, best, executors),
+            speed=self._speed(submission, best, executors),
         )
 
-    def _tune(self, found: Resolved, executors: Executors) -> tuple[Point, list[Tried]]:
+    def _tune(self, submission: Resolved, executors: Executors) -> tuple[Point, list[Tried]]:
         """Successive halving: the best point, and all that was tried."""
-        numbered = list(enumerate(points_of(found, self.request, self.effort.points), start=1))
-        tried: list[Tried] = []
+        numbered = list(enumerate(points_of(submission, self.request, self.effort.points), start=1))
+        tries: list[Tried] = []
         for rung, (length, fraction) in enumerate(RUNGS, start=1):
             steps = max(1, round(length * self.effort.horizon_steps))
             numbered = numbered[: max(1, round(fraction * self.effort.points))]
-            trials = self.factory.rung(found, numbered, rung, steps)
-            records = executors.shared.run(trials, self._shared)
+            trials = self.factory.rung(submission, numbered, rung, steps)
+            records = executors.parallel.run(trials, self._shared_options)
             finals = [final_of(record, self.store) for record in records]
-            tried += [
+            tries += [
                 Tried(point=point, rung_steps=steps, final=final)
                 for (_, point), final in zip(numbered, finals, strict=True)
             ]
-            numbered = _ranked(numbered, finals, self.factory.size.target.direction)
-            self.say(f"{found.ref.name}: {len(records)} points to {steps} steps tried")
-        return numbered[0][1], tried
+            numbered = _rank(numbered, finals, self.factory.size.target.direction)
+            self.say(f"{submission.ref.name}: {len(records)} points to {steps} steps tried")
+        return numbered[0][1], tries
 
     def _reference_speed(self, executors: Executors) -> ReferenceSpeed:
         """The speed of reference training here: medians of several measurements."""
         numbers = range(1, TIMING_TRIALS + 1)
         trials = [reference_trial(self.request, TIMING_S, number) for number in numbers]
-        executors.alone.run(trials, self.options)
+        executors.serial.run(trials, self.options)
         logs = [last_attempt(self.store / trial.folder) for trial in trials]
-        found = [measurement_of(log, self.request.workload) for log in logs]
-        for one in found:
+        measurements = [measurement_of(log, self.request.workload) for log in logs]
+        for one in measurements:
             steady = "" if one.is_of_an_idle_machine else ": this machine is not idle"
             self.say(f"reference: {1e3 * one.step_s:.3f} ms a step ± {one.spread:.1%}{steady}")
         return ReferenceSpeed(
-            step_s=float(f"{np.median([one.step_s for one in found]):.4g}"),
-            startup_s=round(float(np.median([one.startup_s for one in found])), 2),
+            step_s=float(f"{np.median([one.step_s for one in measurements]):.4g}"),
+            startup_s=round(float(np.median([one.startup_s for one in measurements])), 2),
         )
 
-    def _speed(self, found: Resolved, best: Point, executors: Executors) -> Speed:
+    def _speed(self, submission: Resolved, best: Point, executors: Executors) -> Speed:
         """Time a baseline's best point alone, with all threads of a scored trial.
 
         Raises:
@@ -245,14 +253,14 @@ class Calibration:
         from harness.machine.hardware import fingerprint
 
         steps = min(self.effort.horizon_steps, TIMING_STEPS)
-        trials = self.factory.timing(found, best, steps, TIMING_TRIALS)
-        records = executors.alone.run(trials, self.options)
+        trials = self.factory.timing(submission, best, steps, TIMING_TRIALS)
+        records = executors.serial.run(trials, self.options)
         logs = [last_attempt(self.store / record.trial.folder) for record in records]
         times = [interval.step_s for log in logs if log for interval in intervals(log)]
         if not times:
             result = records[0].result
             raise HarnessError(
-                f"{found.ref.name} at its best point made no step: "
+                f"{submission.ref.name} at its best point made no step: "
                 f"{result.reason if result else 'it has not ended'}",
                 "tune it again: harness calibrate --add --baselines NAME",
             )
@@ -264,12 +272,12 @@ class Calibration:
         )
 
     @property
-    def _shared(self) -> RunOptions:
+    def _shared_options(self) -> RunOptions:
         """The options of a trial that shares the machine's threads with others."""
         return replace(self.options, threads=max(1, self.options.threads // self.jobs))
 
 
-def _ranked(
+def _rank(
     numbered: Sequence[tuple[int, Point]], finals: Iterable[float | None], direction: Direction
 ) -> list[tuple[int, Point]]:
     """Points from the best final metric to the worst; those that have none come last."""

@@ -104,15 +104,15 @@ class Summary(Frozen):
     checks: tuple[Check, ...] = ()
     """One of a framework."""
 
-    def with_baselines(self, added: Iterable[Baseline]) -> Summary:
+    def with_baselines(self, baselines: Iterable[Baseline]) -> Summary:
         """The same with more baselines; one of a name that is there takes its place."""
-        found = {baseline.submission: baseline for baseline in (*self.baselines, *added)}
-        return self.model_copy(update={"baselines": tuple(found.values())})
+        by_name = {baseline.submission: baseline for baseline in (*self.baselines, *baselines)}
+        return self.model_copy(update={"baselines": tuple(by_name.values())})
 
-    def with_check(self, added: Check) -> Summary:
+    def with_check(self, check: Check) -> Summary:
         """The same with a framework's check, in place of one that was there."""
-        others = (check for check in self.checks if check.framework != added.framework)
-        return self.model_copy(update={"checks": (*others, added)})
+        others = (one for one in self.checks if one.framework != check.framework)
+        return self.model_copy(update={"checks": (*others, check)})
 
 
 def budget_of(horizon_steps: int, reference: ReferenceSpeed) -> float:
@@ -129,7 +129,7 @@ def summary_path(folder: Path, suite: str) -> Path:
 def write_summary(path: Path, summary: Summary) -> None:
     """Write a summary as JSON, a list of numbers on one line."""
     text = json.dumps(summary.model_dump(mode="json"), indent=1)
-    flat = re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
+    flat = re.sub(r"\[[^\[\]{}]*\]", lambda numbers: re.sub(r"\s+", " ", numbers[0]), text)
     write_whole(path, flat + "\n")
 
 

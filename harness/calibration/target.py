@@ -61,18 +61,18 @@ def steps_to(curve: Curve, target: Target) -> int | None:
 
 def noise_of(curves: Sequence[Curve], target: Target) -> Noise:
     """How surely and how evenly curves reach a target."""
-    found = [steps for curve in curves if (steps := steps_to(curve, target)) is not None]
-    if not found:
+    steps_of_hits = [steps for curve in curves if (steps := steps_to(curve, target)) is not None]
+    if not steps_of_hits:
         return Noise(
             value=target.value, reached=0, seeds=len(curves), median_steps=None, variation=None
         )
-    spread = float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
+    spread = float(np.std(steps_of_hits, ddof=1)) if len(steps_of_hits) > 1 else 0.0
     return Noise(
         value=target.value,
-        reached=len(found),
+        reached=len(steps_of_hits),
         seeds=len(curves),
-        median_steps=float(np.median(found)),
-        variation=round(spread / float(np.mean(found)), 6),
+        median_steps=float(np.median(steps_of_hits)),
+        variation=round(spread / float(np.mean(steps_of_hits)), 6),
     )
 
 
@@ -96,7 +96,7 @@ def target_of(
         HarnessError: no value fulfils the rule.
     """
     rule = rule or Rule()
-    needed = math.ceil(rule.reached_fraction * len(curves) - 1e-9)
+    enough = math.ceil(rule.reached_fraction * len(curves) - 1e-9)
     latest = rule.latest_fraction * max(
         (curve.steps[-1] for curve in curves if curve.steps), default=0
     )
@@ -104,7 +104,7 @@ def target_of(
         target = Target(metric=metric, direction=direction, value=value)
         noise = noise_of(curves, target)
         studies = sum(best is not None and target.is_met_by(best) for best in study_bests)
-        if noise.reached < needed or noise.variation is None or noise.median_steps is None:
+        if noise.reached < enough or noise.variation is None or noise.median_steps is None:
             continue
         if noise.median_steps > latest:
             continue
@@ -113,7 +113,7 @@ def target_of(
         if noise.variation <= rule.max_variation:
             return noise
     raise HarnessError(
-        f"no value of {metric} is reached by {needed} of {len(curves)} seeds with a coefficient of "
+        f"no value of {metric} is reached by {enough} of {len(curves)} seeds with a coefficient of "
         f"variation of at most {rule.max_variation:g} and by {rule.studies_fraction:.0%} of "
         f"studies, its median seed within {rule.latest_fraction:.0%} of the horizon",
         "ask for a longer horizon with --horizon-steps",

@@ -51,12 +51,12 @@ class TrialFactory:
     size: SuiteWorkload
 
     def rung(
-        self, found: Resolved, points: Sequence[tuple[int, Point]], rung: int, steps: int
+        self, submission: Resolved, points: Sequence[tuple[int, Point]], rung: int, steps: int
     ) -> tuple[Trial, ...]:
         """One trial a point, all on the rung's one instance, so that points are compared in pairs.
 
         Args:
-            found: the baseline.
+            submission: the baseline.
             points: numbered from 1.
             rung: its number, from 1.
             steps: the length of its trials.
@@ -64,17 +64,19 @@ class TrialFactory:
         seed = self._instance(rung, 1)
         return tuple(
             self._trial(
-                found, _to_the_end(point), (rung, number), RunSpec(steps, seed, TUNING_GRID)
+                submission, _to_the_end(point), (rung, number), RunSpec(steps, seed, TUNING_GRID)
             )
             for number, point in points
         )
 
-    def seeds(self, found: Resolved, point: Point, steps: int, count: int) -> tuple[Trial, ...]:
+    def seeds(
+        self, submission: Resolved, point: Point, steps: int, count: int
+    ) -> tuple[Trial, ...]:
         """The best point on fresh instances, every grid point evaluated."""
         grid = Grid(fraction=self.size.grid.fraction, evaluate_every=1)
         return tuple(
             self._trial(
-                found,
+                submission,
                 _to_the_end(point),
                 (SEEDS_STUDY, n),
                 RunSpec(steps, self._instance(SEEDS_STUDY, n), grid),
@@ -82,11 +84,13 @@ class TrialFactory:
             for n in range(1, count + 1)
         )
 
-    def timing(self, found: Resolved, point: Point, steps: int, count: int) -> tuple[Trial, ...]:
+    def timing(
+        self, submission: Resolved, point: Point, steps: int, count: int
+    ) -> tuple[Trial, ...]:
         """The best point again, to be run alone and observed as a scored trial is."""
         return tuple(
             self._trial(
-                found,
+                submission,
                 _to_the_end(point),
                 (TIMING_STUDY, n),
                 RunSpec(steps, self._instance(SEEDS_STUDY, n), self.size.grid),
@@ -95,30 +99,32 @@ class TrialFactory:
         )
 
     def whole_studies(
-        self, found: Resolved, steps: int, studies: int, trials: int
+        self, submission: Resolved, steps: int, studies: int, trials: int
     ) -> tuple[Trial, ...]:
         """Studies as a user runs them: points drawn anew in each, the point's own horizon.
 
         Args:
-            found: the baseline.
+            submission: the baseline.
             steps: the whole budget.
             studies: how many.
             trials: how many points each has.
         """
-        made = []
+        all_trials = []
         for study in range(WHOLE_STUDY, WHOLE_STUDY + studies):
-            points = draw_points(found.space, derive(ROUND_SEED, study), trials)
+            points = draw_points(submission.space, derive(ROUND_SEED, study), trials)
             for number, point in enumerate(points, start=1):
                 run = RunSpec(steps, self._instance(study, number), self.size.grid)
-                made.append(self._trial(found, point, (study, number), run))
-        return tuple(made)
+                all_trials.append(self._trial(submission, point, (study, number), run))
+        return tuple(all_trials)
 
     def _instance(self, study: int, trial: int) -> str:
         request = self.request
         return instance_seed(ROUND_SEED, request.suite, request.workload, study, trial)
 
-    def _trial(self, found: Resolved, point: Point, place: tuple[int, int], run: RunSpec) -> Trial:
-        trial = trial_of(self.request, self.size, found, point, place)
+    def _trial(
+        self, submission: Resolved, point: Point, place: tuple[int, int], run: RunSpec
+    ) -> Trial:
+        trial = trial_of(self.request, self.size, submission, point, place)
         changes = {
             "budget": TrialBudget(runtime_s=HANG_LIMIT_S, steps=run.steps),
             "stop_rule": "budget",
@@ -133,19 +139,19 @@ def _to_the_end(point: Point) -> Point:
     return point | {"horizon": 1.0}
 
 
-def points_of(found: Resolved, request: PlanRequest, count: int) -> tuple[Point, ...]:
+def points_of(submission: Resolved, request: PlanRequest, count: int) -> tuple[Point, ...]:
     """The points that a baseline is tuned over.
 
     Raises:
         HarnessError: its schedule has no horizon to end at.
     """
-    if "horizon" not in found.space.default:
+    if "horizon" not in submission.space.default:
         raise HarnessError(
-            f"submission '{found.ref.name}' has no hyperparameter 'horizon'",
+            f"submission '{submission.ref.name}' has no hyperparameter 'horizon'",
             "a baseline's schedule must end at a fraction of the budget: add it to [default]",
         )
     seed = derive(ROUND_SEED, request.suite, request.workload)
-    points = draw_points(found.space, seed, count)
+    points = draw_points(submission.space, seed, count)
     return tuple(point | {"horizon": HORIZON_FRACTION} for point in points)
 
 
@@ -159,20 +165,20 @@ def final_of(record: TrialRecord, store: Path) -> float | None:
 def study_bests(records: Sequence[TrialRecord], direction: Direction) -> tuple[float | None, ...]:
     """The best value that any trial of each study reached, by the studies' numbers."""
     pick = max if direction == "maximize" else min
-    found: dict[int, list[float]] = {record.trial.study: [] for record in records}
+    by_study: dict[int, list[float]] = {record.trial.study: [] for record in records}
     for record in records:
         if record.result is not None and record.result.best_metric is not None:
-            found[record.trial.study].append(record.result.best_metric)
-    return tuple(pick(values) if values else None for _, values in sorted(found.items()))
+            by_study[record.trial.study].append(record.result.best_metric)
+    return tuple(pick(values) if values else None for _, values in sorted(by_study.items()))
 
 
 def curve_of(record: TrialRecord, store: Path) -> Curve:
     """The validation metric of a trial's evaluations."""
-    found = evaluations(store / record.trial.folder)
+    events = evaluations(store / record.trial.folder)
     metric = record.trial.target.metric
-    values = [evaluation.validation[metric] for evaluation in found]
+    values = [evaluation.validation[metric] for evaluation in events]
     return Curve(
         instance_seed=record.trial.instance_seed,
-        steps=tuple(evaluation.step for evaluation in found),
+        steps=tuple(evaluation.step for evaluation in events),
         values=tuple(None if value is None else float(f"{value:.6g}") for value in values),
     )

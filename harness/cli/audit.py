@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.plan.trial import TrialRecord
-    from harness.verification.audit import Audited
+    from harness.verification.audit import AuditedTrial
 
 
 NUMBERS = ("claimed (s)", "found (s)", "ratio")
@@ -50,39 +50,39 @@ def audit(
     from harness.execution.load import executor
     from harness.providers import registry
     from harness.record.store import read_record, record_paths
-    from harness.verification.audit import Audited, again, deciding
+    from harness.verification.audit import AuditedTrial, audit_trial, fastest_trials
     from harness.verification.rerun import chosen_records
 
-    claimed = (
-        chosen_records(out, tuple(trial), flagged=False)
+    records = (
+        chosen_records(out, tuple(trial), with_flagged=False)
         if trial
-        else deciding(read_record(path) for path in record_paths(out))
+        else fastest_trials(read_record(path) for path in record_paths(out))
     )
-    repeated = [again(record.trial, seed, variant) for record in claimed]
-    cores = registry.suite(claimed[0].trial.suite).hardware.cores
+    trials = [audit_trial(record.trial, seed, variant) for record in records]
+    cores = registry.suite(records[0].trial.suite).hardware.cores
     place = store or out.with_name(f"{out.resolve().name}-audit")
     console = Console()
     options = run_options(sandbox, data_dir, threads, cores)
     with interruptible(place), executor("local", place, display_for(console)) as local:
-        found = local.run(repeated, options)
-    audited = [Audited(one, other) for one, other in zip(claimed, found, strict=True)]
-    console.print(_table(audited))
-    if any(one.verdict in ("slower", "not reached") for one in audited):
+        reruns = local.run(trials, options)
+    audits = [AuditedTrial(one, other) for one, other in zip(records, reruns, strict=True)]
+    console.print(_table(audits))
+    if any(one.verdict in ("slower", "not reached") for one in audits):
         raise typer.Exit(1)
 
 
-def _table(audited: list[Audited]) -> Table:
+def _table(audits: list[AuditedTrial]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("workload", "submission", "claimed (s)", "found (s)", "ratio", "verdict"):
         table.add_column(name, justify="right" if name in NUMBERS else "left")
-    for one in audited:
-        claimed = one.claimed.trial
-        workload = f"{claimed.workload} {one.found.trial.variant}".removesuffix(" base")
-        times = [_seconds(one.claimed), _seconds(one.found)]
+    for one in audits:
+        original = one.original.trial
+        workload = f"{original.workload} {one.rerun.trial.variant}".removesuffix(" base")
+        times = [_seconds(one.original), _seconds(one.rerun)]
         ratio = "-" if one.ratio is None else f"{one.ratio:.2f}"
-        table.add_row(workload, claimed.submission.name, *times, ratio, one.verdict)
+        table.add_row(workload, original.submission.name, *times, ratio, one.verdict)
     return table
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Workload
-from harness.cli.machine import said_on
+from harness.cli.machine import say_on
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -123,12 +123,12 @@ def calibrate(
             baselines=names,
             rule=Rule(latest_fraction=latest),
         )
-        made = Calibration(request, effort, store, options, jobs, said_on(console))
+        calibration = Calibration(request, effort, store, options, jobs, say_on(console))
         if add:
-            _add(console, made, write=write)
+            _add(console, calibration, write=write)
             return
-        found = made.timed_anew(_declared(made)) if time else made.run()
-    _finish(console, found, store, write=write)
+        summary = calibration.retime(_declared_summary(calibration)) if time else calibration.run()
+    _finish(console, summary, store, write=write)
 
 
 def _request(
@@ -148,42 +148,45 @@ def _request(
     )
 
 
-def _declared(made: Calibration) -> Summary:
+def _declared_summary(calibration: Calibration) -> Summary:
     """The summary beside the workload."""
     from harness.calibration.summary import read_summary, summary_path
     from harness.providers.registry import workload
 
-    return read_summary(summary_path(workload(made.request.workload).folder, made.request.suite))
+    return read_summary(
+        summary_path(workload(calibration.request.workload).folder, calibration.request.suite)
+    )
 
 
-def _finish(console: Console, found: Summary, store: Path, *, write: bool) -> None:
+def _finish(console: Console, summary: Summary, store: Path, *, write: bool) -> None:
     from harness.calibration.declare import changes_of, changes_text, write_changes
     from harness.calibration.summary import summary_path, write_summary
     from harness.providers.registry import workload
 
-    folder, say = workload(found.workload).folder, said_on(console)
-    console.print(_table(found))
-    say(f"budget {found.budget_s:g} s")
-    write_summary(store / "summary.json", found)
+    folder, say = workload(summary.workload).folder, say_on(console)
+    console.print(_table(summary))
+    say(f"budget {summary.budget_s:g} s")
+    write_summary(store / "summary.json", summary)
     say(f"summary: {store / 'summary.json'}")
     if write:
-        write_summary(summary_path(folder, found.suite), found)
-        write_changes(folder / "workload.toml", changes_of(found))
+        write_summary(summary_path(folder, summary.suite), summary)
+        write_changes(folder / "workload.toml", changes_of(summary))
     say(f"{'written into' if write else 'lines for'} {folder / 'workload.toml'}:")
-    say(changes_text(changes_of(found)))
+    say(changes_text(changes_of(summary)))
     if write:
-        say(f"Next: harness calibrate --workload {found.workload} --suite {found.suite} --check 10")
+        where = f"--workload {summary.workload} --suite {summary.suite}"
+        say(f"Next: harness calibrate {where} --check 10")
     else:
         say("Next: the same command with --write")
 
 
-def _table(found: Summary) -> Table:
+def _table(summary: Summary) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     names = (
         "baseline",
-        f"final {found.metric}",
+        f"final {summary.metric}",
         "reached",
         "median steps",
         "time (s)",
@@ -192,7 +195,7 @@ def _table(found: Summary) -> Table:
     )
     for name in names:
         table.add_column(name, justify="left" if name == "baseline" else "right")
-    for baseline in found.baselines:
+    for baseline in summary.baselines:
         table.add_row(baseline.submission, *_cells(baseline))
     return table
 
@@ -204,21 +207,21 @@ def _cells(baseline: Baseline) -> tuple[str, ...]:
     step = "-" if baseline.speed is None else f"{1e3 * baseline.speed.step_s:.3f}"
     if noise is None or noise.median_steps is None or noise.variation is None:
         return final, "0", "-", "-", "-", step
-    reached, variation = f"{noise.reached} of {noise.seeds}", f"{100.0 * noise.variation:.1f} %"
+    seeds, variation = f"{noise.reached} of {noise.seeds}", f"{100.0 * noise.variation:.1f} %"
     time = "-" if baseline.speed is None else f"{noise.median_steps * baseline.speed.step_s:.2f}"
-    return final, reached, f"{noise.median_steps:g}", time, variation, step
+    return final, seeds, f"{noise.median_steps:g}", time, variation, step
 
 
-def _add(console: Console, made: Calibration, *, write: bool) -> None:
+def _add(console: Console, calibration: Calibration, *, write: bool) -> None:
     from harness.calibration.summary import read_summary, summary_path, write_summary
     from harness.providers.registry import workload
 
-    path = summary_path(workload(made.request.workload).folder, made.request.suite)
-    known, say = read_summary(path), said_on(console)
-    found = known.with_baselines(made.at_declared_target(known.baselines))
-    console.print(_table(found))
+    path = summary_path(workload(calibration.request.workload).folder, calibration.request.suite)
+    earlier, say = read_summary(path), say_on(console)
+    summary = earlier.with_baselines(calibration.at_declared_target(earlier.baselines))
+    console.print(_table(summary))
     if write:
-        write_summary(path, found)
+        write_summary(path, summary)
     say(f"added to {path}" if write else "--write adds these to the summary beside the workload")
 
 
@@ -236,12 +239,12 @@ def _check(
     from harness.display.load import display_for
     from harness.providers.registry import workload
 
-    found = check(request, studies, store, options, display_for(console))
-    say = said_on(console)
-    say(f"{found.reached} of {found.studies} studies of {found.submission} reach the target")
+    outcome = check(request, studies, store, options, display_for(console))
+    say = say_on(console)
+    say(f"{outcome.reached} of {outcome.studies} studies of {outcome.submission} reach the target")
     if write:
         path = summary_path(workload(request.workload).folder, request.suite)
-        write_summary(path, read_summary(path).with_check(found))
+        write_summary(path, read_summary(path).with_check(outcome))
         say(f"added to {path}")
     else:
         say("--write adds this to the summary beside the workload")

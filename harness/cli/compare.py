@@ -30,8 +30,8 @@ def compare(
 
     folder = Path("runs/quick") if out is None and times is None else out
     source = Source(folder, times, rules, clock, tuple(allow or ()))
-    comparison, stamps = make_comparison(a, b, source)
-    print_comparison(comparison, stamps)
+    comparison, flags = make_comparison(a, b, source)
+    print_comparison(comparison, flags)
 
 
 def make_comparison(a: str, b: str, source: Source) -> tuple[Comparison, tuple[str, ...]]:
@@ -41,5 +41,5 @@ def make_comparison(a: str, b: str, source: Source) -> tuple[Comparison, tuple[s
 
     board, _ = load_board(source)
     comparison = compare_entries(board.times, a, b, board.rules)
-    stamps = settle(comparison_breaches(comparison), source.allow)
-    return comparison, (*board.stamps, *stamps)
+    flags = settle(comparison_breaches(comparison), source.allow)
+    return comparison, (*board.stamps, *flags)

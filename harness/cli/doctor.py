@@ -24,20 +24,20 @@ def doctor(
     from rich.console import Console
     from rich.table import Table
 
-    from harness.cli.machine import choose_device, run_options, said_on
+    from harness.cli.machine import choose_device, run_options, say_on
     from harness.providers.registry import suite as suite_of
     from harness.speed.report import diagnose
 
-    asked, console = suite_of(suite), Console()
-    options = run_options("plain", None, None, asked.hardware.cores)
-    say = said_on(console) if measure else None
-    found = diagnose(asked, choose_device(device, asked)[0], options, say)
+    spec, console = suite_of(suite), Console()
+    options = run_options("plain", None, None, spec.hardware.cores)
+    say = say_on(console) if measure else None
+    diagnosis = diagnose(spec, choose_device(device, spec)[0], options, say)
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, text in found.rows:
+    for name, text in diagnosis.rows:
         table.add_row(name, text)
     console.print(table)
-    is_target = "not " if found.differences else ""
-    is_quiet = "not quiet now" if found.interference else "quiet"
+    is_target = "not " if diagnosis.differences else ""
+    is_quiet = "not quiet now" if diagnosis.interference else "quiet"
     console.print(f"This machine is {is_target}what suite {suite} is meant for; it is {is_quiet}.")

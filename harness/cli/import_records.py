@@ -34,10 +34,10 @@ def import_records(logs: Path, rules_name: str, out: Path) -> int:
     rules = load_rules(rules_name)
     count = 0
     for log in find_trials(logs, rules):
-        measured = read_measurements(log.path, rules.targets[log.workload].metric)
-        if measured is None:
+        measurements = read_measurements(log.path, rules.targets[log.workload].metric)
+        if measurements is None:
             continue
-        rows = zip(measured.steps, measured.times_s, measured.metric, strict=True)
+        rows = zip(measurements.steps, measurements.times_s, measurements.metric, strict=True)
         evaluations = [PublishedEvaluation(*row) for row in rows]
         _check_times(evaluations, log.path)
         trial = published_trial(log, rules, Path(rules_name).stem, evaluations)

@@ -25,12 +25,12 @@ def list_names(
         raise UnknownNameError("kind", kind, KINDS)
     rows = {"submissions": _submissions, "workloads": _workloads, "suites": _suites}[kind]
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0), expand=True)
-    made = list(rows())
+    table_rows = list(rows())
     for place in range(2):
-        table.add_column(no_wrap=True, width=max(len(row[place]) for row in made))
+        table.add_column(no_wrap=True, width=max(len(row[place]) for row in table_rows))
     # One line each; what a terminal is too narrow for stands in the space's own file.
     table.add_column(no_wrap=kind == "submissions", overflow="ellipsis", ratio=1)
-    for row in made:
+    for row in table_rows:
         table.add_row(*row, style="bold" if not any(row[1:]) else None)
     Console().print(table)
 
@@ -42,17 +42,17 @@ def _submissions() -> Iterator[tuple[str, str, str]]:
     from harness.providers.registry import submission_folders
     from harness.submission.resolution import resolve
 
-    found = {name: resolve(name) for name in submission_folders()}
+    submissions = {name: resolve(name) for name in submission_folders()}
 
     def family(name: str) -> str:
-        return found[name].space.family
+        return submissions[name].space.family
 
-    for title, members in groupby(sorted(found, key=family), key=family):
+    for title, members in groupby(sorted(submissions, key=family), key=family):
         yield title, "", ""
         for name in members:
-            space = found[name].space
-            refused = f" (refused: {', '.join(space.refused)})" if space.refused else ""
-            yield name, ", ".join(found[name].frameworks), space.summary + refused
+            space = submissions[name].space
+            refusals = f" (refused: {', '.join(space.refused)})" if space.refused else ""
+            yield name, ", ".join(submissions[name].frameworks), space.summary + refusals
 
 
 def _workloads() -> Iterator[tuple[str, str, str]]:
@@ -67,5 +67,5 @@ def _suites() -> Iterator[tuple[str, str, str]]:
     from harness.providers.registry import suite, suite_names
 
     for name in suite_names():
-        found = suite(name)
-        yield name, ", ".join(found.workloads), found.summary
+        spec = suite(name)
+        yield name, ", ".join(spec.workloads), spec.summary

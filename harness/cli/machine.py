@@ -47,7 +47,7 @@ def interruptible(store: Path) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def said_on(console: Console) -> Callable[[str], None]:
+def say_on(console: Console) -> Callable[[str], None]:
     """A function that prints a line as it is."""
 
     def say(line: str) -> None:
@@ -61,18 +61,18 @@ def has_gpu() -> bool:
     return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
 
 
-def choose_device(asked: str | None, suite: Suite) -> tuple[str, str]:
+def choose_device(name: str | None, suite: Suite) -> tuple[str, str]:
     """The device to run on, and a remark if it is not the one that the suite is meant for.
 
     Args:
         asked: `cpu`, `cuda`, `cuda:N`, or None for the suite's own where there is one.
         suite: says which device its budgets are meant for.
     """
-    wanted = suite.hardware.device
-    if asked is not None and asked not in ("cpu", "cuda") and not _is_numbered(asked):
-        raise UnknownNameError("device", asked, ["cpu", "cuda", "cuda:0"])
-    device = asked or (wanted if wanted == "cpu" or has_gpu() else "cpu")
-    if device.partition(":")[0] == wanted:
+    target = suite.hardware.device
+    if name is not None and name not in ("cpu", "cuda") and not _is_numbered(name):
+        raise UnknownNameError("device", name, ["cpu", "cuda", "cuda:0"])
+    device = name or (target if target == "cpu" or has_gpu() else "cpu")
+    if device.partition(":")[0] == target:
         return device, ""
     why = f"suite {suite.name} is meant for {suite.hardware.name}"
     return device, f"{why}; on {device} times are not comparable with its leaderboard"
@@ -103,5 +103,5 @@ def run_options(sandbox: str, data_dir: Path | None, threads: int | None, cores:
         )
     if threads is not None and threads < 1:
         raise HarnessError(f"--threads {threads} must be at least 1")
-    chosen = threads or min(cores, len(allowed_cores()))
-    return RunOptions(sandbox=sandbox, data_dir=data_dir, cache_dir=None, threads=chosen)
+    count = threads or min(cores, len(allowed_cores()))
+    return RunOptions(sandbox=sandbox, data_dir=data_dir, cache_dir=None, threads=count)

@@ -15,7 +15,7 @@ def rerun(
         list[str] | None,
         typer.Option(help="A trial: the end of its folder's name, or its identity's first digits."),
     ] = None,
-    flagged: Annotated[
+    with_flagged: Annotated[
         bool, typer.Option("--flagged", help="Every trial flagged for interference.")
     ] = False,
     reason: Annotated[str, typer.Option(help="Why; it is written into the record.")],
@@ -26,7 +26,7 @@ def rerun(
     """
     from harness.verification.rerun import chosen_records, open_again
 
-    for record in chosen_records(out, tuple(trial or ()), flagged=flagged):
+    for record in chosen_records(out, tuple(trial or ()), with_flagged=with_flagged):
         open_again(out, record, reason)
         typer.echo(f"open again: {record.trial.folder}")
     typer.echo("run them: the same `harness run` command as before")

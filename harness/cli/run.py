@@ -62,7 +62,7 @@ def run(
     """
     from rich.console import Console
 
-    from harness.cli.machine import choose_device, interruptible, pick, run_options, said_on
+    from harness.cli.machine import choose_device, interruptible, pick, run_options, say_on
     from harness.display.load import display_for
     from harness.execution.load import executor as executor_of
     from harness.plan.plan import RULESETS, PlanRequest
@@ -72,7 +72,7 @@ def run(
     from harness.runs.run import plan_here
 
     hardware = suite_of(suite).hardware
-    chosen, remark = choose_device(device, suite_of(suite))
+    device_name, remark = choose_device(device, suite_of(suite))
     request = PlanRequest(
         workload=workload,
         submission=submission,
@@ -81,7 +81,7 @@ def run(
         ruleset=pick("ruleset", ruleset, RULESETS),
         round_seed=seed_of(seed),
         variant=variant,
-        device=chosen,
+        device=device_name,
         studies=studies,
         trials=trials,
         budget_scale=budget_scale,
@@ -91,41 +91,43 @@ def run(
     console, store = Console(), out or Path("runs") / suite
     place = executor_of(executor, store, display_for(console))
     with interruptible(store):
-        made = plan_here(request, options, store, said_on(console))
-    _show_plan(console, request, made, (*filter(None, [remark]), *made.remarks))
-    _run(console, made, store, options, place)
+        plan = plan_here(request, options, store, say_on(console))
+    _show_plan(console, request, plan, (*filter(None, [remark]), *plan.remarks))
+    _run(console, plan, store, options, place)
 
 
-def _run(console: Console, made: Plan, store: Path, options: RunOptions, place: Executor) -> None:
+def _run(console: Console, plan: Plan, store: Path, options: RunOptions, place: Executor) -> None:
     from harness.cli.machine import interruptible
-    from harness.display.results import missed, reasons, results_table
+    from harness.display.results import describe_misses, reasons, results_table
     from harness.record.plan import unfinished
     from harness.runs.run import run_plan
 
-    missing = unfinished(made.trials, store)
-    if not missing:
-        console.print(f"Everything is done: {_counted(len(made.trials))} finished in {store}")
-    elif len(missing) < len(made.trials):
-        console.print(f"{_counted(len(made.trials) - len(missing))} done, {len(missing)} missing")
+    pending = unfinished(plan.trials, store)
+    if not pending:
+        console.print(f"Everything is done: {_count_text(len(plan.trials))} finished in {store}")
+    elif len(pending) < len(plan.trials):
+        console.print(
+            f"{_count_text(len(plan.trials) - len(pending))} done, {len(pending)} missing"
+        )
     with interruptible(store):
-        records = run_plan(made, store, options, place)
+        records = run_plan(plan, store, options, place)
     console.print(results_table(records))
-    for reason in (*filter(None, [missed(records)]), *reasons(records)):
+    for reason in (*filter(None, [describe_misses(records)]), *reasons(records)):
         console.print(reason, style="yellow", highlight=False, markup=False, soft_wrap=True)
     console.print(f"Next: harness score {store}", highlight=False, soft_wrap=True)
 
 
 def _show_plan(
-    console: Console, request: PlanRequest, made: Plan, remarks: tuple[str, ...]
+    console: Console, request: PlanRequest, plan: Plan, remarks: tuple[str, ...]
 ) -> None:
-    first = made.trials[0]
+    first = plan.trials[0]
     lines = [
         f"{request.submission} ({request.framework}) on {request.workload}, "
         f"suite {request.suite}, ruleset {request.ruleset}, {request.device}",
         f"target: {first.target.metric} {first.target.value:g}",
         *_speed_lines(first.budget),
-        f"plan: {_counted(len(made.trials))} of at most {first.budget.runtime_s:.4g} s; at most "
-        f"{_duration(made.timed_s)} on the clock, {_duration(made.worst_case_s)} with warm-up",
+        f"plan: {_count_text(len(plan.trials))} of at most {first.budget.runtime_s:.4g} s; at most "
+        f"{_duration(plan.timed_s)} on the clock, {_duration(plan.worst_case_s)} with warm-up",
     ]
     for line in lines:
         console.print(line, highlight=False, markup=False)
@@ -143,7 +145,7 @@ def _speed_lines(budget: TrialBudget) -> tuple[str, ...]:
     )
 
 
-def _counted(trials: int) -> str:
+def _count_text(trials: int) -> str:
     return "1 trial" if trials == 1 else f"{trials} trials"
 
 

@@ -27,11 +27,11 @@ def trial(
     from harness.record.plan import write_plan
     from harness.record.store import read_record
 
-    planned = read_record(file).trial
-    options = run_options(sandbox, data_dir, threads, suite(planned.suite).hardware.cores)
-    write_plan((planned,), store)
+    planned_trial = read_record(file).trial
+    options = run_options(sandbox, data_dir, threads, suite(planned_trial.suite).hardware.cores)
+    write_plan((planned_trial,), store)
     place = executor("local", store, display_for(Console()))
     with interruptible(store), place:
-        (record,) = place.run((planned,), options)
+        (record,) = place.run((planned_trial,), options)
     if record.result is not None:
         typer.echo(f"{record.result.state}: {record.result.reason}")

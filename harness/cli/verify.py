@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from harness.verification.store import Finding, Verified
+    from harness.verification.store import Finding, Verification
 
 
 def verify(
@@ -41,31 +41,34 @@ def verify(
 
     if not out.is_dir():
         raise HarnessError(f"there is no folder '{out}'", "give the folder of a `harness run`")
-    told = read_round(round_file) if round_file else None
-    seed = told.seed if told else None
-    if told is not None and seed is None:
+    round_ = read_round(round_file) if round_file else None
+    seed = round_.seed if round_ else None
+    if round_ is not None and seed is None:
         raise HarnessError(f"{round_file} does not tell its seed", "harness round reveal SECRET")
-    found = verify_store(out)
-    trials = [record.trial for record in found.records]
-    findings = [*found.findings, *(Finding(t.folder, what) for t, what in mismatches(trials, seed))]
+    verification = verify_store(out)
+    trials = [record.trial for record in verification.records]
+    findings = [
+        *verification.findings,
+        *(Finding(t.folder, what) for t, what in mismatches(trials, seed)),
+    ]
     if score is not None and (what := score_mismatch(out, score)):
         findings.append(Finding(str(score), what))
-    closed = sum(bool(t.round_commitment) and known_seed(t, seed) is None for t in trials)
-    _say(found, closed)
+    sealed_trials = sum(bool(t.round_commitment) and known_seed(t, seed) is None for t in trials)
+    _say(verification, sealed_trials)
     if findings:
         _name(findings if every else findings[:1], len(findings))
         raise typer.Exit(1)
     typer.echo("everything fits")
 
 
-def _say(found: Verified, closed: int) -> None:
-    typer.echo(f"{found.trials} trials read, {found.unfinished} of them unfinished")
-    if found.reruns:
-        typer.echo(f"{found.reruns} reruns by command; each is marked in ledger and events")
-    for note in found.texts:
+def _say(verification: Verification, sealed_trials: int) -> None:
+    typer.echo(f"{verification.trials} trials read, {verification.unfinished} of them unfinished")
+    if verification.reruns:
+        typer.echo(f"{verification.reruns} reruns by command; each is marked in ledger and events")
+    for note in verification.texts:
         typer.echo(note)
-    if closed:
-        typer.echo(f"{closed} trials of a round whose seed is not known here: see --round")
+    if sealed_trials:
+        typer.echo(f"{sealed_trials} trials of a round whose seed is not known here: see --round")
 
 
 def _name(findings: list[Finding], count: int) -> None:

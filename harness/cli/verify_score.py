@@ -22,25 +22,25 @@ def score_mismatch(out: Path, file: Path) -> str:
     Raises:
         HarnessError: the file is no such, or the records cannot be scored.
     """
-    said = _read(file)
-    ours = json.loads(json.dumps(_scored(out, said, file).to_json()))
+    document = _read(file)
+    ours = json.loads(json.dumps(_score(out, document, file).to_json()))
     for key, value in ours.items():
-        if said.get(key) != value:
-            return f"'{key}' is {_short(said.get(key))}; the records say {_short(value)}"
+        if document.get(key) != value:
+            return f"'{key}' is {_short(document.get(key))}; the records say {_short(value)}"
     return ""
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        said = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise HarnessError(f"cannot read the score {file}: {error}") from error
-    if not isinstance(said, dict):
+    if not isinstance(document, dict):
         raise HarnessError(f"{file} is no score", "write one with: harness score OUT --json FILE")
-    return said
+    return document
 
 
-def _scored(out: Path, said: dict[str, Any], file: Path) -> Scoreboard:
+def _score(out: Path, document: dict[str, Any], file: Path) -> Scoreboard:
     from harness.cli.score import read_records
     from harness.record.tables import curves_frame
     from scoring.evaluate import score_results
@@ -48,20 +48,20 @@ def _scored(out: Path, said: dict[str, Any], file: Path) -> Scoreboard:
     from scoring.rules import Rules
 
     try:
-        rules = Rules.model_validate(said["rules"])
-        clock = str(said["clock"]["name"])
-        stamped = [str(stamp).partition(":")[0] for stamp in said["stamps"]]
+        rules = Rules.model_validate(document["rules"])
+        clock = str(document["clock"]["name"])
+        flags = [str(flag).partition(":")[0] for flag in document["stamps"]]
     except (KeyError, TypeError, ValidationError) as error:
         raise HarnessError(
             f"{file} is no score: {error}", "write one with: harness score OUT --json FILE"
         ) from error
-    if "normalised" in stamped:
+    if "normalised" in flags:
         raise HarnessError(
             f"{file} is a normalised score: it rests on the records of two machines",
             "score both folders again with --normalise and compare",
         )
     curves = curves_frame(out) if rules.best_trial == "evaluation" else None
-    allowed = [name for name in stamped if name in RULES]
+    allowed = [name for name in flags if name in RULES]
     return score_results(read_records(out), rules, clock, allowed, curves)
 
 

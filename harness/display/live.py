@@ -53,9 +53,9 @@ class LiveDisplay:
         progress = self._progress
         if progress is None:
             return
-        filled = round(progress.fraction * 10)
+        blocks = round(progress.fraction * 10)
         text = (
-            f"{progress.head} {'█' * filled}{'░' * (10 - filled)} {progress.phase}, "
-            f"step {progress.step}\n  {progress.metric_text}, {progress.left}"
+            f"{progress.head} {'█' * blocks}{'░' * (10 - blocks)} {progress.phase}, "
+            f"step {progress.step}\n  {progress.metric_text}, {progress.remaining}"
         )
         self._live.update(Text(text, style="cyan"), refresh=True)

@@ -18,7 +18,7 @@ class PlainDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress: Progress | None = None
-        self._shown = 0
+        self._line_count = 0
 
     def note(self, text: str) -> None:
         """Say it on a line."""
@@ -27,7 +27,7 @@ class PlainDisplay:
     def begin(self, number: int, total: int, trial: Trial) -> None:
         """Say which trial starts."""
         self._progress = Progress(number, total, trial)
-        self._shown = 0
+        self._line_count = 0
         self._line(f"{self._progress.head}: study {trial.study} trial {trial.trial}, started")
 
     def event(self, event: ToldEvent) -> None:
@@ -38,10 +38,10 @@ class PlainDisplay:
         progress.hear(event)
         if not isinstance(event, Evaluation):
             return
-        due = int(progress.fraction * EVALUATION_LINES)
-        if due > self._shown:
-            self._shown = due
-            self._line(f"  step {progress.step}, {progress.metric_text}, {progress.left}")
+        line_count = int(progress.fraction * EVALUATION_LINES)
+        if line_count > self._line_count:
+            self._line_count = line_count
+            self._line(f"  step {progress.step}, {progress.metric_text}, {progress.remaining}")
 
     def finish(self, record: TrialRecord) -> None:
         """Say how the trial ended."""

@@ -42,7 +42,7 @@ class Progress:
             self.metric = self.metric if value is None else value
 
     @property
-    def left(self) -> str:
+    def remaining(self) -> str:
         """What is left of the budget."""
         budget = self.trial.budget
         if budget.steps:

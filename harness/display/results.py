@@ -19,13 +19,13 @@ def results_table(records: Sequence[TrialRecord]) -> Table:
     for name in ("time (s)", "steps", "best"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("point", overflow="fold")
-    names = _searched(records)
+    names = _searched_names(records)
     for record in records:
         table.add_row(*_row(record, names))
     return table
 
 
-def _searched(records: Sequence[TrialRecord]) -> tuple[str, ...]:
+def _searched_names(records: Sequence[TrialRecord]) -> tuple[str, ...]:
     """The hyperparameters that differ between trials; all, if none does."""
     values: dict[str, set[Scalar]] = {}
     for record in records:
@@ -55,7 +55,7 @@ def _point_text(trial: Trial, names: Iterable[str]) -> str:
     )
 
 
-def missed(records: Sequence[TrialRecord]) -> str:
+def describe_misses(records: Sequence[TrialRecord]) -> str:
     """That no trial reached the target, and how near the best came; "" if one did."""
     results = [record.result for record in records if record.result is not None]
     if not results or any(result.state == "reached" for result in results):
@@ -69,14 +69,14 @@ def missed(records: Sequence[TrialRecord]) -> str:
 
 def reasons(records: Iterable[TrialRecord]) -> tuple[str, ...]:
     """Why trials ended neither at target nor at budget, and what flagged them, each once."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for record in records:
         result = record.result
         if result is not None and result.state not in ("reached", "budget") and result.reason:
             place = f"study {record.trial.study} trial {record.trial.trial}"
-            found.setdefault(result.reason, f"{place}, {result.state}: {result.reason}")
+            texts.setdefault(result.reason, f"{place}, {result.state}: {result.reason}")
         if result is not None and result.interference:
             what = "; ".join(result.interference)
             place = f"study {record.trial.study} trial {record.trial.trial}"
-            found.setdefault(what, f"{place}, flagged: {what}")
-    return tuple(found.values())
+            texts.setdefault(what, f"{place}, flagged: {what}")
+    return tuple(texts.values())

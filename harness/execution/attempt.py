@@ -11,7 +11,7 @@ from harness.execution.base import RunOptions
 from harness.execution.context import context_of
 from harness.execution.resolved import ResolvedTrial
 from harness.frameworks.load import evaluation_backend
-from harness.machine.cores import pinned
+from harness.machine.cores import pin_cores
 from harness.machine.hardware import environment, hardware
 from harness.plan.trial import Result
 from harness.protocol.messages import TO_REFEREE
@@ -22,7 +22,7 @@ from harness.record.recorder import Observer, Recorder
 from harness.record.schema import Begin
 from harness.record.store import EVENTS_FILE
 from harness.referee.referee import Referee
-from harness.referee.resumption import expected_bytes, left_behind, note_beginning, resumable
+from harness.referee.resumption import expected_bytes, find_checkpoint, note_beginning, resumable
 from harness.sandboxes.base import Confinement
 from harness.sandboxes.load import sandbox
 from harness.sandboxes.log import neutral_name
@@ -31,34 +31,34 @@ from harness.sandboxes.view import empty_view
 
 
 def run_attempt(
-    resolved: ResolvedTrial, store: Path, options: RunOptions, observer: Observer
+    resolved_trial: ResolvedTrial, store: Path, options: RunOptions, observer: Observer
 ) -> Result:
     """Run a trial from its start, or from the checkpoint that a dead referee left.
 
     Args:
-        resolved: the trial; its folder is held by this process.
+        resolved_trial: the trial; its folder is held by this process.
         store: the folder of the records.
         options: sandbox, folders and threads of this machine.
         observer: hears every event.
     """
-    trial, folder = resolved.trial, (store / resolved.trial.folder).absolute()
+    trial, folder = resolved_trial.trial, (store / resolved_trial.trial.folder).absolute()
     recorder = Recorder(folder, observer)
     with (
         recorder.open(),
         new_scratch() as scratch,
-        empty_view(resolved.data) as view,
-        pinned(options.threads) if trial.device == "cpu" else nullcontext() as cores,
+        empty_view(resolved_trial.data) as view,
+        pin_cores(options.threads) if trial.device == "cpu" else nullcontext() as cores,
         neutral_name(folder / "worker.log", store.absolute()) as log,
     ):
         events = read_events(folder / EVENTS_FILE)
-        ledger, begun_s = Ledger(store), time.monotonic()
-        beginning = _beginning(resolved, ledger.attempts(trial.identity) + 1, options)
-        left = left_behind(trial, folder, events, beginning)
-        note_beginning(ledger, recorder, beginning, left)
+        ledger, start_s = Ledger(store), time.monotonic()
+        beginning = _beginning(resolved_trial, ledger.attempts(trial.identity) + 1, options)
+        checkpoint = find_checkpoint(trial, folder, events, beginning)
+        note_beginning(ledger, recorder, beginning, checkpoint)
         framework = evaluation_backend(trial.framework, trial.device, options.threads)
         framework.pin()
-        context = context_of(resolved, framework, options.threads, cores, begun_s=begun_s)
-        checkpoints = resumable(trial, folder, options.checkpoint_s, context.shapes, left)
+        context = context_of(resolved_trial, framework, options.threads, cores, start_s=start_s)
+        checkpoints = resumable(trial, folder, options.checkpoint_s, context.shapes, checkpoint)
         confinement = Confinement(
             framework=trial.framework,
             threads=options.threads,
@@ -66,13 +66,14 @@ def run_attempt(
             scratch=scratch,
             log=log,
             view=view,
-            submission=_submission_files(resolved.submission.place),
-            hidden=(store.absolute(), resolved.data.parent),
+            submission=_submission_files(resolved_trial.submission.place),
+            hidden=(store.absolute(), resolved_trial.data.parent),
             cores=cores.worker if cores else (),
         )
         worker = sandbox(options.sandbox).start(confinement)
         wire = Wire(worker.connection, TO_REFEREE, max_tensor_bytes=expected_bytes(context.shapes))
-        return Referee(trial, context, worker, wire, recorder, checkpoints=checkpoints).run(left)
+        referee = Referee(trial, context, worker, wire, recorder, checkpoints=checkpoints)
+        return referee.run(checkpoint)
 
 
 def _submission_files(location: str) -> Path | None:
@@ -80,12 +81,12 @@ def _submission_files(location: str) -> Path | None:
     return Path(location) if Path(location).is_absolute() else None
 
 
-def _beginning(resolved: ResolvedTrial, attempt: int, options: RunOptions) -> Begin:
-    machine = hardware(resolved.trial.device)
+def _beginning(resolved_trial: ResolvedTrial, attempt: int, options: RunOptions) -> Begin:
+    machine = hardware(resolved_trial.trial.device)
     return Begin(
-        identity=resolved.trial.identity,
+        identity=resolved_trial.trial.identity,
         attempt=attempt,
-        submission_files=resolved.submission.files,
+        submission_files=resolved_trial.submission.files,
         hardware=machine,
         fingerprint=machine.fingerprint,
         environment=environment(),

@@ -23,55 +23,56 @@ PROBE_TARGETS = 1024
 
 
 def context_of(
-    resolved: ResolvedTrial,
+    resolved_trial: ResolvedTrial,
     framework: EvaluationBackend,
     threads: int,
     cores: Cores | None,
     *,
-    begun_s: float,
+    start_s: float,
 ) -> TrialContext:
     """What the referee of an attempt needs.
 
     Args:
-        resolved: the trial.
+        resolved_trial: the trial.
         framework: evaluates snapshots and probes the device.
         threads: CPU threads of one operation, the referee's and the worker's.
         cores: how referee and worker are pinned; None if they are not.
-        begun_s: when the attempt began, by `time.monotonic`.
+        start_s: when the attempt began, by `time.monotonic`.
     """
-    device = resolved.trial.device
+    device = resolved_trial.trial.device
     return TrialContext(
-        hello=_hello(resolved, threads),
-        train_folder=resolved.data / "train",
-        parameters=_initial(resolved),
-        shapes=resolved.shapes,
-        evaluator=_evaluator(resolved, framework),
-        splits=tuple(resolved.held_out),
+        hello=_hello(resolved_trial, threads),
+        train_folder=resolved_trial.data / "train",
+        parameters=_initial(resolved_trial),
+        shapes=resolved_trial.shapes,
+        evaluator=_evaluator(resolved_trial, framework),
+        splits=tuple(resolved_trial.held_out),
         reading=partial(reading, device, threads, cores),
-        idle=IdleProbe.measured(framework.probe, device),
-        begun_s=begun_s,
+        idle=IdleProbe.measure(framework.probe, device),
+        start_s=start_s,
     )
 
 
-def _initial(resolved: ResolvedTrial) -> Parameters:
+def _initial(resolved_trial: ResolvedTrial) -> Parameters:
     """The instance's initial parameters and buffers."""
-    weights, source = philox(resolved.trial.instance_seed, "weights"), resolved.source
+    weights, source = philox(resolved_trial.trial.instance_seed, "weights"), resolved_trial.source
     buffers = initial_buffers(tuple(buffers_of(source).values()))
     return initial_parameters(tuple(specs_of(source).values()), weights) | buffers
 
 
-def _evaluator(resolved: ResolvedTrial, framework: EvaluationBackend) -> Evaluator:
-    train, size = resolved.train, resolved.size
-    order = Order(worker_seed(resolved.trial.instance_seed), len(train.targets))
-    wanted = max(1, PROBE_TARGETS // math.prod(train.targets.shape[1:]))
-    first = order.slice(0, min(wanted, order.examples))
+def _evaluator(resolved_trial: ResolvedTrial, framework: EvaluationBackend) -> Evaluator:
+    train, size = resolved_trial.train, resolved_trial.size
+    order = Order(worker_seed(resolved_trial.trial.instance_seed), len(train.targets))
+    count = max(1, PROBE_TARGETS // math.prod(train.targets.shape[1:]))
+    first = order.slice(0, min(count, order.examples))
     probe = Examples(train.inputs[first], train.targets[first])
     eval_config = EvalConfig(size.evaluation_batch, size.augmentation)
-    return framework.evaluator(resolved.source, resolved.held_out, probe, eval_config)
+    return framework.evaluator(resolved_trial.source, resolved_trial.held_out, probe, eval_config)
 
 
-def _hello(resolved: ResolvedTrial, threads: int) -> Hello:
-    trial, size, source, train = resolved.trial, resolved.size, resolved.source, resolved.train
+def _hello(resolved_trial: ResolvedTrial, threads: int) -> Hello:
+    trial, size = resolved_trial.trial, resolved_trial.size
+    source, train = resolved_trial.source, resolved_trial.train
     return Hello(
         framework=trial.framework,
         device=trial.device,
@@ -88,7 +89,7 @@ def _hello(resolved: ResolvedTrial, threads: int) -> Hello:
         compile=source.is_compiled,
         augmentation=size.augmentation,
         resident_gib=size.limits.resident_gib,
-        submission=resolved.submission.place,
+        submission=resolved_trial.submission.place,
         hyperparameters=trial.point,
         seed=worker_seed(trial.instance_seed),
         budget_s=trial.budget.runtime_s,

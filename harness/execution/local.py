@@ -43,13 +43,13 @@ class LocalExecutor:
         from harness.execution.resolved import prepare_data
         from harness.execution.trial import run_trial
 
-        missing = unfinished(trials, self._store)
+        pending = unfinished(trials, self._store)
         # Data are made before the first trial, so that no trial waits for its own.
-        for number, trial in enumerate(missing, start=1):
-            self._display.note(f"data of trial {number} of {len(missing)}")
+        for number, trial in enumerate(pending, start=1):
+            self._display.note(f"data of trial {number} of {len(pending)}")
             prepare_data(trial, options)
         for number, trial in enumerate(trials, start=1):
-            if trial not in missing:
+            if trial not in pending:
                 continue
             self._display.begin(number, len(trials), trial)
             result = run_trial(trial, self._store, options, self._display)

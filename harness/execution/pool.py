@@ -54,12 +54,12 @@ class PoolExecutor:
         """
         if self._jobs > 1 and any(trial.budget.steps is None for trial in trials):
             raise HarnessError("trials on the clock run one at a time", "leave out --jobs")
-        waiting = [
+        futures = [
             self._processes.submit(run_silently, trial, self._store, options)
             for trial in unfinished(trials, self._store)
         ]
-        for ended in as_completed(waiting):
-            self._display.finish(ended.result())
+        for future in as_completed(futures):
+            self._display.finish(future.result())
         return tuple(record_of(trial, self._store) for trial in trials)
 
 

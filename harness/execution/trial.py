@@ -14,7 +14,7 @@ from harness.record.ledger import Ledger
 from harness.record.log import read_events
 from harness.record.recorder import Observer
 from harness.record.schema.ledger import AttemptEnded
-from harness.record.store import EVENTS_FILE, locked, result_of, write_record
+from harness.record.store import EVENTS_FILE, lock_trial, result_of, write_record
 from harness.referee.checkpoint import remove_checkpoint
 
 
@@ -26,13 +26,13 @@ def run_trial(trial: Trial, store: Path, options: RunOptions, observer: Observer
     """
     folder = (store / trial.folder).absolute()
     ledger = Ledger(store)
-    with locked(folder):
+    with lock_trial(folder):
         ledger.plan((trial,))
         if (result := result_of(folder)) is None:
             _check_not_ended(ledger, trial)
-            resolved = resolve_trial(trial, options)
+            resolved_trial = resolve_trial(trial, options)
             write_record(folder, TrialRecord(identity=trial.identity, trial=trial))
-            result = run_attempt(resolved, store, options, observer)
+            result = run_attempt(resolved_trial, store, options, observer)
         _note_end(ledger, trial, folder, result)
         remove_checkpoint(folder)
         write_record(folder, TrialRecord(identity=trial.identity, trial=trial, result=result))

@@ -22,7 +22,7 @@ class Crops(NamedTuple):
     """The first row, in the padded image."""
     left: npt.NDArray[np.int32]
     """The first column."""
-    mirrored: npt.NDArray[np.bool_]
+    flips: npt.NDArray[np.bool_]
     """Whether the columns run backwards."""
 
 
@@ -42,8 +42,8 @@ def epoch_crops(seed: str, epoch: int, examples: int, side: int, how: Augmentati
     # Sixteen bits times a small range: no place is favoured by more than 0.1 %.
     top = ((words & low) * places) >> half
     left = (((words >> half) & low) * places) >> half
-    mirrored = (words >> np.uint64(63)).astype(np.bool_) & how.flip
-    return Crops(top.astype(np.int32), left.astype(np.int32), mirrored)
+    flips = (words >> np.uint64(63)).astype(np.bool_) & how.flip
+    return Crops(top.astype(np.int32), left.astype(np.int32), flips)
 
 
 def crops_at(order: Order, position: int, count: int, side: int, how: Augmentation) -> Crops:
@@ -51,8 +51,8 @@ def crops_at(order: Order, position: int, count: int, side: int, how: Augmentati
     parts = []
     while count > 0:
         epoch, offset = divmod(position, order.examples)
-        drawn = epoch_crops(order.seed, epoch, order.examples, side, how)
-        parts.append([part[offset : offset + count] for part in drawn])
+        crops = epoch_crops(order.seed, epoch, order.examples, side, how)
+        parts.append([part[offset : offset + count] for part in crops])
         position += len(parts[-1][0])
         count -= len(parts[-1][0])
     return Crops(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -65,6 +65,6 @@ def crop_side(side: int, how: Augmentation | None) -> int:
 
 def centre(side: int, how: Augmentation | None) -> slice:
     """The rows and columns of a held-out image that are evaluated."""
-    wanted = crop_side(side, how)
-    begin = (side - wanted) // 2
-    return slice(begin, begin + wanted)
+    width = crop_side(side, how)
+    begin = (side - width) // 2
+    return slice(begin, begin + width)

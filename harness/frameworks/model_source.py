@@ -46,18 +46,18 @@ def build(source: ModelSource, framework: str) -> object:
 
 
 def check_shapes(
-    wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], what: str
+    declared_shapes: Mapping[str, tuple[int, ...]], shapes: Mapping[str, tuple[int, ...]], what: str
 ) -> None:
     """Refuse parameters and buffers whose names or shapes are not the declared ones.
 
     Raises:
         HarnessError: names the first parameter that is missing, unknown or of another shape.
     """
-    for name in [*wanted, *found]:
-        have = tuple(found[name]) if name in found else None
-        want = wanted.get(name)
+    for name in [*declared_shapes, *shapes]:
+        have = tuple(shapes[name]) if name in shapes else None
+        want = declared_shapes.get(name)
         if have != want:
             raise HarnessError(
                 f"{what}: parameter '{name}' has shape {have}, declared is {want}",
-                f"declared parameters: {', '.join(wanted)}",
+                f"declared parameters: {', '.join(declared_shapes)}",
             )

@@ -21,9 +21,9 @@ def check_targets(loss: str, splits: Mapping[str, Examples]) -> None:
     for name, split in splits.items():
         dtype = split.targets.dtype
         if not (np.issubdtype(dtype, np.integer) if wants_classes else dtype == np.float32):
-            wanted = "integers" if wants_classes else "float32"
+            kind = "integers" if wants_classes else "float32"
             raise HarnessError(
-                f"the targets of split '{name}' are {dtype}; loss {loss} takes {wanted}",
+                f"the targets of split '{name}' are {dtype}; loss {loss} takes {kind}",
                 "write them so in the workload's data.py",
             )
 

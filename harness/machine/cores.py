@@ -37,7 +37,7 @@ def allowed_cores() -> tuple[int, ...]:
 
 
 @contextmanager
-def pinned(threads: int) -> Iterator[Cores]:
+def pin_cores(threads: int) -> Iterator[Cores]:
     """Claim cores for a trial, and keep this process, its referee, off them meanwhile.
 
     The worker pins itself, to what is returned. A referee whose own cores would be fewer than its
@@ -46,7 +46,7 @@ def pinned(threads: int) -> Iterator[Cores]:
     Args:
         threads: with how many referee and worker compute.
     """
-    with claimed(threads) as (worker, shared):
+    with claim_cores(threads) as (worker, shared):
         others = tuple(core for core in allowed_cores() if core not in worker)
         referee = others if len(others) >= threads else allowed_cores()
         _keep_to(referee)
@@ -57,24 +57,24 @@ def pinned(threads: int) -> Iterator[Cores]:
 
 
 @contextmanager
-def claimed(count: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+def claim_cores(count: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Claim so many cores, or all; those that others have claimed only if there are not enough.
 
     Yields:
         the cores, and which of them are claimed by others too.
     """
-    with ExitStack() as held:
-        own, taken = list[int](), list[int]()
+    with ExitStack() as stack:
+        own, busy = list[int](), list[int]()
         for core in _in_order(allowed_cores()):
             if len(own) == count:
                 break
             claim = _claim(core)
             if claim is None:
-                taken.append(core)
+                busy.append(core)
             else:
-                held.enter_context(claim)
+                stack.enter_context(claim)
                 own.append(core)
-        shared = taken[: count - len(own)]
+        shared = busy[: count - len(own)]
         yield tuple(sorted(own + shared)), tuple(sorted(shared))
 
 

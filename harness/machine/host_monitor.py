@@ -38,34 +38,36 @@ def reading(device: str, threads: int, cores: Cores | None = None) -> MachineRea
         cores: how it is pinned, if it is: the speed probe then runs on the worker's own.
     """
     probe_s = speed_probe_s(threads, cores.worker if cores else ())
-    load_average, throttled, at_s = os.getloadavg()[0], throttle_count(), time.monotonic()
-    found = MachineReading(
+    load_average, throttles, at_s = os.getloadavg()[0], throttle_count(), time.monotonic()
+    machine = MachineReading(
         speed_probe_s=probe_s,
         speed_probe_version=VERSION,
         cores=cores,
         load_average=load_average,
-        throttled=throttled,
+        throttled=throttles,
         at_s=at_s,
         **processor_times()._asdict(),
     )
     if not device.startswith("cuda"):
-        return found
+        return machine
     gpu = accelerator(int(device.partition(":")[2] or 0))
-    return found.model_copy(update={"accelerator": gpu})
+    return machine.model_copy(update={"accelerator": gpu})
 
 
 def processor_times() -> ProcessorTimes:
     """What the allowed processors have spent so far."""
     allowed = allowed_cores()
-    busy = stolen = 0
+    busy_ticks = stolen_ticks = 0
     for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
         name, *fields = line.split()
         if not name.startswith("cpu") or not name[3:].isdigit() or int(name[3:]) not in allowed:
             continue
         user, nice, system, _, _, irq, soft_irq, steal = map(int, fields[:8])
-        busy += user + nice + system + irq + soft_irq
-        stolen += steal
-    return ProcessorTimes(busy / _TICKS_PER_S, stolen / _TICKS_PER_S, float(len(allowed)))
+        busy_ticks += user + nice + system + irq + soft_irq
+        stolen_ticks += steal
+    return ProcessorTimes(
+        busy_ticks / _TICKS_PER_S, stolen_ticks / _TICKS_PER_S, float(len(allowed))
+    )
 
 
 def throttle_count() -> int | None:
@@ -78,10 +80,10 @@ def throttle_count() -> int | None:
 def accelerator(number: int = 0) -> GpuState | None:
     """Temperature, clock, use and throttling of a visible NVIDIA GPU; None without its driver."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    chosen = visible.split(",")[number] if visible and visible.count(",") >= number else number
+    gpu = visible.split(",")[number] if visible and visible.count(",") >= number else number
     try:
-        done = subprocess.run(
-            [*NVIDIA_SMI, f"--id={chosen}"],
+        process = subprocess.run(
+            [*NVIDIA_SMI, f"--id={gpu}"],
             capture_output=True,
             text=True,
             timeout=NVIDIA_TIMEOUT_S,
@@ -89,7 +91,7 @@ def accelerator(number: int = 0) -> GpuState | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return parse_accelerator(done.stdout)
+    return parse_accelerator(process.stdout)
 
 
 def parse_accelerator(line: str) -> GpuState | None:
@@ -125,6 +127,6 @@ def busy_fractions(look_s: float) -> tuple[float, float]:
     time.sleep(look_s)
     after, seconds = processor_times(), time.monotonic() - start_s
     available_s = seconds * after.processors
-    others = (after.busy_s - before.busy_s) / available_s
-    stolen = (after.stolen_s - before.stolen_s) / available_s
-    return min(1.0, max(0.0, others)), min(1.0, max(0.0, stolen))
+    others_fraction = (after.busy_s - before.busy_s) / available_s
+    stolen_fraction = (after.stolen_s - before.stolen_s) / available_s
+    return min(1.0, max(0.0, others_fraction)), min(1.0, max(0.0, stolen_fraction))

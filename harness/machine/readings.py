@@ -102,8 +102,8 @@ def between(before: MachineReading, after: MachineReading, trial_cpu_s: float) -
     )
     if before.accelerator is None or after.accelerator is None:
         return change
-    slowed = before.accelerator.slowing | after.accelerator.slowing
-    return change.model_copy(update={"gpu_slowed": slowed})
+    slowing = before.accelerator.slowing | after.accelerator.slowing
+    return change.model_copy(update={"gpu_slowed": slowing})
 
 
 def interference(machine: MachineChange, limit: float) -> tuple[str, ...]:
@@ -113,13 +113,13 @@ def interference(machine: MachineChange, limit: float) -> tuple[str, ...]:
         machine: drift and fractions.
         limit: the declared fraction beyond which each of them flags it.
     """
-    found = []
+    causes = []
     if abs(machine.drift) > limit:
-        found.append(f"the speed probe changed by {100.0 * machine.drift:+.0f} %")
+        causes.append(f"the speed probe changed by {100.0 * machine.drift:+.0f} %")
     if machine.stolen_fraction > limit:
-        found.append(f"the hypervisor took {100.0 * machine.stolen_fraction:.0f} % of the time")
+        causes.append(f"the hypervisor took {100.0 * machine.stolen_fraction:.0f} % of the time")
     if machine.gpu_slowed:
-        found.append(f"heat or hardware slowed the GPU (reasons {machine.gpu_slowed:#x})")
+        causes.append(f"heat or hardware slowed the GPU (reasons {machine.gpu_slowed:#x})")
     if machine.gpu_slowed is not None and machine.throttled:
-        found.append(f"the processors were throttled {machine.throttled} times")
-    return tuple(found)
+        causes.append(f"the processors were throttled {machine.throttled} times")
+    return tuple(causes)

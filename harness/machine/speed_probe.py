@@ -51,8 +51,8 @@ def rounds_s(threads: int, repeats: int, cores: Collection[int] = ()) -> list[fl
         threadpool_limits(limits=1),
         ThreadPoolExecutor(threads, initializer=keep) as pool,
     ):
-        found = [max(pool.map(_Work.round_s, works)) for _ in range(repeats + 1)]
-    return found[1:]
+        times = [max(pool.map(_Work.round_s, works)) for _ in range(repeats + 1)]
+    return times[1:]
 
 
 class _Work:

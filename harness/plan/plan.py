@@ -75,10 +75,10 @@ def plan(request: PlanRequest) -> Plan:
         submission.require_allowed(request.suite, request.workload)
     _require_installed(request.framework)
     rules = registry.suite(request.suite).rulesets[request.ruleset]
-    asked = _counts(rules, request)
-    studies = range(1, asked.studies + 1)
-    trials = tuple(t for s in studies for t in _study(request, size, submission, asked, s))
-    return Plan(trials, tuple(_remarks(rules, asked, request)))
+    counts = _counts(rules, request)
+    studies = range(1, counts.studies + 1)
+    trials = tuple(t for s in studies for t in _study(request, size, submission, counts, s))
+    return Plan(trials, tuple(_remarks(rules, counts, request)))
 
 
 def with_drawn_variant(request: PlanRequest) -> PlanRequest:
@@ -122,7 +122,7 @@ def workload_at(request: PlanRequest) -> SuiteWorkload:
 
 
 def _require_installed(framework: Framework) -> None:
-    if framework in FRAMEWORKS.shipped and find_spec(framework) is None:
+    if framework in FRAMEWORKS.shipped_values and find_spec(framework) is None:
         raise HarnessError(
             f"{framework} is not installed",
             f"install it with: pip install 'guided-descent[{framework}]'",
@@ -209,11 +209,11 @@ def trial_of(
     )
 
 
-def _remarks(rules: Ruleset, asked: Ruleset, request: PlanRequest) -> Iterator[str]:
+def _remarks(rules: Ruleset, counts: Ruleset, request: PlanRequest) -> Iterator[str]:
     if request.budget_scale != 1.0:
         yield f"unscored: every budget is scaled by {request.budget_scale:g}"
-    if (asked.studies, asked.trials) != (rules.studies, rules.trials):
+    if (counts.studies, counts.trials) != (rules.studies, rules.trials):
         yield (
-            f"incomplete: {asked.studies} x {asked.trials} trials are planned; ruleset "
+            f"incomplete: {counts.studies} x {counts.trials} trials are planned; ruleset "
             f"{request.ruleset} of suite {request.suite} counts {rules.studies} x {rules.trials}"
         )

@@ -49,17 +49,17 @@ def _seed_mismatch(trial: Trial, seed: str) -> str:
 
 def _drawn_point(trial: Trial, seed: str) -> dict[str, object] | None:
     """The point that the plan drew; None if the submission is not at hand any more."""
-    shipped = ":" not in trial.submission.location and trial.submission.location[:1] != "/"
+    is_shipped = ":" not in trial.submission.location and trial.submission.location[:1] != "/"
     try:
-        found = resolve(trial.submission.name if shipped else trial.submission.location)
+        submission = resolve(trial.submission.name if is_shipped else trial.submission.location)
     except HarnessError:
         return None
-    if found.ref.content_hash != trial.submission.content_hash:
+    if submission.ref.content_hash != trial.submission.content_hash:
         return None
     if trial.ruleset == "self":
-        return dict(found.space.default)
-    drawn = study_seed(seed, trial.suite, trial.workload, trial.study)
-    return dict(draw_points(found.space, drawn, trial.trial)[trial.trial - 1])
+        return dict(submission.space.default)
+    points_seed = study_seed(seed, trial.suite, trial.workload, trial.study)
+    return dict(draw_points(submission.space, points_seed, trial.trial)[trial.trial - 1])
 
 
 def _declared_mismatch(trial: Trial) -> str:

@@ -39,15 +39,15 @@ def draw_round(name: str, folder: Path) -> tuple[Path, Path]:
     """
     seed, day = secrets.token_hex(SEED_BYTES), datetime.now(UTC).date().isoformat()
     try:
-        drawn = Round(name=name, drawn=day, commitment=commitment(seed), seed=seed)
+        round_ = Round(name=name, drawn=day, commitment=commitment(seed), seed=seed)
     except ValidationError as error:
         raise HarnessError(
             f"'{name}' cannot be a round's name", "letters, digits, '-', '_' and '.'; at most 64"
         ) from error
     public, secret = folder / f"{name}.round.json", folder / f"{name}.secret.json"
-    _create(secret, drawn, mode=0o600)
+    _create(secret, round_, mode=0o600)
     try:
-        _create(public, drawn.model_copy(update={"seed": None}), mode=0o644)
+        _create(public, round_.model_copy(update={"seed": None}), mode=0o644)
     except HarnessError:
         secret.unlink()  # a secret to which nobody has committed would only hold its name
         raise
@@ -60,16 +60,16 @@ def reveal_round(secret: Path) -> Path:
     Raises:
         HarnessError: the secret file holds no seed, or the public one another commitment.
     """
-    told = read_round(secret)
-    if told.seed is None:
+    round_ = read_round(secret)
+    if round_.seed is None:
         raise HarnessError(f"{secret} holds no seed", "reveal the file NAME.secret.json")
-    public = secret.with_name(f"{told.name}.round.json")
-    if read_round(public).commitment != told.commitment:
+    public = secret.with_name(f"{round_.name}.round.json")
+    if read_round(public).commitment != round_.commitment:
         raise HarnessError(
             f"{public} commits to another seed than {secret} holds", "the round is void"
         )
     draft = public.with_name(f".{public.name}.{os.getpid()}")
-    _create(draft, told, mode=0o644)
+    _create(draft, round_, mode=0o644)
     try:
         draft.replace(public)
     except OSError as error:
@@ -85,7 +85,7 @@ def read_round(path: Path) -> Round:
         HarnessError: it cannot be read, is no round, or its seed does not fit its commitment.
     """
     try:
-        found = Round.model_validate_json(path.read_text(encoding="utf-8"))
+        round_ = Round.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise HarnessError(f"cannot read the round {path}: {error}") from error
     except ValidationError as error:
@@ -94,9 +94,9 @@ def read_round(path: Path) -> Round:
         raise HarnessError(
             f"{path} is no round: {key}: {first['msg']}", "make one with: harness round new NAME"
         ) from error
-    if found.seed is not None and commitment(found.seed) != found.commitment:
+    if round_.seed is not None and commitment(round_.seed) != round_.commitment:
         raise HarnessError(f"{path}: the seed does not fit the commitment", "the round is void")
-    return found
+    return round_
 
 
 def seed_of(text: str) -> str:

@@ -118,9 +118,9 @@ class Wire(Generic[M]):
 
     def _parse(self, header: bytearray) -> tuple[M, list[tuple[str, str, tuple[int, ...]]]]:
         try:
-            parsed = json.loads(header.decode())
-            message = self._incoming.validate_python(parsed["message"])
-            layout = [_layout_entry(entry) for entry in parsed["tensors"]]
+            fields = json.loads(header.decode())
+            message = self._incoming.validate_python(fields["message"])
+            layout = [_layout_entry(entry) for entry in fields["tensors"]]
         except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
             raise WireError(f"not a message: {str(error)[:500]}") from error
         if len({name for name, _, _ in layout}) != len(layout):

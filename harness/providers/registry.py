@@ -44,10 +44,10 @@ class Workload:
         # How a declaration is read is not what it says.
         declarations = {"__init__.py", "losses.py", "spec.py"}
         modules = [file for file in WORKLOADS_ROOT.glob("*.py") if file.name not in declarations]
-        shared = [*(WORKLOADS_ROOT / "data").glob("*.py"), *modules]
-        own = [self.folder / "workload.toml", *self.folder.glob("*.py")]
-        digest_own = sha256_content(self.folder, own)
-        return sha256_content(WORKLOADS_ROOT, shared)[:32] + digest_own[:32]
+        shared_files = [*(WORKLOADS_ROOT / "data").glob("*.py"), *modules]
+        own_files = [self.folder / "workload.toml", *self.folder.glob("*.py")]
+        digest_own = sha256_content(self.folder, own_files)
+        return sha256_content(WORKLOADS_ROOT, shared_files)[:32] + digest_own[:32]
 
 
 def workload_names() -> tuple[str, ...]:
@@ -94,11 +94,11 @@ def add_suite(file: Path) -> str:
     Raises:
         HarnessError: the file is missing or no suite, or its name is another suite's.
     """
-    declared = read_toml(file, Suite)
-    if declared.name in suite_names() and suite(declared.name) != declared:
+    spec = read_toml(file, Suite)
+    if spec.name in suite_names() and suite(spec.name) != spec:
         raise HarnessError(
-            f"{file}: key 'name' is '{declared.name}', which another suite has",
+            f"{file}: key 'name' is '{spec.name}', which another suite has",
             "give it a name of its own, under which workload.toml declares the sizes",
         )
-    _suite_files[declared.name] = file
-    return declared.name
+    _suite_files[spec.name] = file
+    return spec.name

@@ -39,35 +39,35 @@ class Kind:
     Args:
         word: what one is called.
         group: the entry points of outside packages.
-        shipped: names and values of those in this package, the values as entry points write them.
+        shipped_values: of those in this package, by name, as entry points write them.
     """
 
     word: str
     group: str
-    shipped: Mapping[str, str]
+    shipped_values: Mapping[str, str]
 
     @cached_property
-    def known(self) -> Mapping[str, EntryPoint]:
+    def entry_points(self) -> Mapping[str, EntryPoint]:
         """All that ship or are installed, by name.
 
         Raises:
             HarnessError: two have one name.
         """
-        found = {name: self._shipped(name) for name in self.shipped}
+        entries = {name: self._shipped_entry(name) for name in self.shipped_values}
         for entry in sorted(entry_points(group=self.group)):
-            if entry.name in found:
+            if entry.name in entries:
                 raise HarnessError(
                     f"entry point '{entry.name} = {entry.value}' of {self.group} has a name that "
-                    f"'{found[entry.name].value}' has already",
+                    f"'{entries[entry.name].value}' has already",
                     "rename it in its package, or uninstall that package",
                 )
-            found[entry.name] = entry
-        return found
+            entries[entry.name] = entry
+        return entries
 
     @property
     def names(self) -> tuple[str, ...]:
         """All names, those that ship first."""
-        return tuple(self.known)
+        return tuple(self.entry_points)
 
     def entry(self, name: str) -> EntryPoint:
         """The entry point of a name.
@@ -75,11 +75,11 @@ class Kind:
         Raises:
             UnknownNameError: there is none.
         """
-        if name in self.shipped:
-            return self._shipped(name)
-        if name not in self.known:
-            raise UnknownNameError(self.word, name, self.known)
-        return self.known[name]
+        if name in self.shipped_values:
+            return self._shipped_entry(name)
+        if name not in self.entry_points:
+            raise UnknownNameError(self.word, name, self.entry_points)
+        return self.entry_points[name]
 
     def load(self, name: str) -> Any:
         """The object of a name, imported.
@@ -92,7 +92,7 @@ class Kind:
         try:
             return entry.load()
         except (ImportError, AttributeError) as error:
-            if name in self.shipped:
+            if name in self.shipped_values:
                 raise
             raise HarnessError(
                 f"entry point '{name} = {entry.value}' of {self.group} cannot be loaded: {error}",
@@ -114,8 +114,8 @@ class Kind:
             )
         return Path(spec.submodule_search_locations[0])
 
-    def _shipped(self, name: str) -> EntryPoint:
-        return EntryPoint(name, self.shipped[name], self.group)
+    def _shipped_entry(self, name: str) -> EntryPoint:
+        return EntryPoint(name, self.shipped_values[name], self.group)
 
 
 def _packages(files: Iterable[Path]) -> dict[str, str]:

@@ -60,24 +60,24 @@ class Attempt:
 
 def attempts_of(events: Sequence[Event]) -> list[Attempt]:
     """The attempts of a log, in order, as they count."""
-    found: list[tuple[AnyBegin, list[Event]]] = []
+    groups: list[tuple[AnyBegin, list[Event]]] = []
     for event in events:
         if isinstance(event.data, Begin | ImportedBegin):
-            found.append((event.data, []))
-        if found:
-            found[-1][1].append(event)
-    return [Attempt(begin, tuple(effective(attempt))) for begin, attempt in found]
+            groups.append((event.data, []))
+        if groups:
+            groups[-1][1].append(event)
+    return [Attempt(begin, tuple(effective(attempt))) for begin, attempt in groups]
 
 
 def effective(attempt: Iterable[Event]) -> list[Event]:
     """An attempt's events without those that a resumption took back."""
-    kept: list[Event] = []
+    history: list[Event] = []
     for event in attempt:
         if isinstance(event.data, Resumed):
             after_seq = event.data.after_seq
-            kept = [earlier for earlier in kept if earlier.seq <= after_seq]
-        kept.append(event)
-    return kept
+            history = [earlier for earlier in history if earlier.seq <= after_seq]
+        history.append(event)
+    return history
 
 
 def final_end(events: Sequence[Event]) -> End | None:

@@ -70,9 +70,9 @@ def _step(step: float) -> int:
 
 def result_of_evaluations(trial: Trial, evaluations: Sequence[PublishedEvaluation]) -> Result:
     """How a published trial ended, from its evaluations."""
-    met = [index for index, e in enumerate(evaluations) if trial.target.is_met_by(e.value)]
-    hit = evaluations[met[0]] if met else None
-    miss = evaluations[met[0] - 1].timed_s if met and met[0] > 0 else 0.0
+    hits = [index for index, e in enumerate(evaluations) if trial.target.is_met_by(e.value)]
+    hit = evaluations[hits[0]] if hits else None
+    miss = evaluations[hits[0] - 1].timed_s if hits and hits[0] > 0 else 0.0
     finite = [e.value for e in evaluations if math.isfinite(e.value)]
     best = max if trial.target.direction == "maximize" else min
     return Result(

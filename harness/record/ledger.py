@@ -44,8 +44,8 @@ class Ledger:
 
     def attempts(self, identity: str) -> int:
         """How many attempts of a trial have begun, those included whose events are lost."""
-        begun = [e for e in self.entries() if isinstance(e, AttemptBegun)]
-        return max((e.attempt for e in begun if e.identity == identity), default=0)
+        entries = [e for e in self.entries() if isinstance(e, AttemptBegun)]
+        return max((e.attempt for e in entries if e.identity == identity), default=0)
 
     def end_of(self, identity: str) -> AttemptEnded | None:
         """A trial's end; None if it has not ended, or is open again by a rerun."""
@@ -66,14 +66,14 @@ class Ledger:
         plans = [
             Planned(identity=t.identity, folder=t.folder, round=t.round_commitment) for t in trials
         ]
-        known = {entry.identity for entry in self.entries()}
-        if all(planned.identity in known for planned in plans):
+        identities = {entry.identity for entry in self.entries()}
+        if all(entry.identity in identities for entry in plans):
             return
-        with self._locked() as log:
-            known = {entry.identity for entry in self.entries()}
-            for planned in plans:
-                if planned.identity not in known:
-                    log.append(planned)
+        with self._lock() as log:
+            identities = {entry.identity for entry in self.entries()}
+            for entry in plans:
+                if entry.identity not in identities:
+                    log.append(entry)
 
     def note(self, entry: LedgerEntry) -> None:
         """Append one entry.
@@ -81,7 +81,7 @@ class Ledger:
         Raises:
             HarnessError: the ledger cannot be written.
         """
-        with self._locked() as log:
+        with self._lock() as log:
             log.append(entry)
 
     def note_once(self, entry: AttemptEnded | Reopened) -> None:
@@ -91,14 +91,14 @@ class Ledger:
         """
         same = (entry.kind, entry.identity, entry.attempt, entry.events)
         if not any(
-            isinstance(known, AttemptEnded | Reopened)
-            and (known.kind, known.identity, known.attempt, known.events) == same
-            for known in self.entries()
+            isinstance(other, AttemptEnded | Reopened)
+            and (other.kind, other.identity, other.attempt, other.events) == same
+            for other in self.entries()
         ):
             self.note(entry)
 
     @contextmanager
-    def _locked(self) -> Iterator[EventLog]:
+    def _lock(self) -> Iterator[EventLog]:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Appending does not touch a file that is only locked.

@@ -47,9 +47,9 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        kept = read_chain(path) if path.exists() else []
-        self._last = kept[-1] if kept else None
-        size = sum(len(line.content) for line in kept)
+        lines = read_chain(path) if path.exists() else []
+        self._last = lines[-1] if lines else None
+        size = sum(len(line.content) for line in lines)
         if path.exists() and path.stat().st_size != size:
             os.truncate(path, size)
         try:
@@ -103,10 +103,10 @@ def read_events(path: Path) -> list[Event]:
 
 def read_lines(path: Path, schema: TypeAdapter[D_co]) -> list[Line[D_co]]:
     """The lines of a log of any schema; otherwise as `read_events`."""
-    return [_typed(line, path, schema) for line in read_chain(path)]
+    return [_parse_line(line, path, schema) for line in read_chain(path)]
 
 
-def _typed(line: RawLine, path: Path, schema: TypeAdapter[D_co]) -> Line[D_co]:
+def _parse_line(line: RawLine, path: Path, schema: TypeAdapter[D_co]) -> Line[D_co]:
     if "kind" in line.data:
         raise _no_event(path, line, f"{line.kind}: 'kind' is no key of its data")
     try:

@@ -38,11 +38,11 @@ class Recorder:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Keep log and sinks open for one attempt."""
-        with ExitStack() as held:
-            self._log = held.enter_context(closing(EventLog(self._folder / EVENTS_FILE)))
+        with ExitStack() as stack:
+            self._log = stack.enter_context(closing(EventLog(self._folder / EVENTS_FILE)))
             self._sinks = open_sinks(self._folder)
             for sink in self._sinks:
-                held.enter_context(closing(sink))
+                stack.enter_context(closing(sink))
             yield
 
     def emit(self, event: TrialEvent) -> None:

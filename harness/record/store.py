@@ -82,13 +82,13 @@ def _text(path: Path) -> str:
 
 
 def _refuse_other_version(path: Path, text: str) -> None:
-    found = _version(text)
-    if found is None or found == SCHEMA_VERSION:
+    version = _version(text)
+    if version is None or version == SCHEMA_VERSION:
         return
-    age = "an older" if found < SCHEMA_VERSION else "a newer"
+    age = "an older" if version < SCHEMA_VERSION else "a newer"
     raise HarnessError(
         f"{path} was written by {age} version of the harness: its trial has schema_version "
-        f"{found}, this version reads {SCHEMA_VERSION}",
+        f"{version}, this version reads {SCHEMA_VERSION}",
         "score and verify its folder with that version, or run it again into another folder: "
         "harness run --out DIR",
     )
@@ -102,8 +102,8 @@ def _version(text: str) -> int | None:
         return None
     if not isinstance(value, dict):
         return None
-    within = value.get("trial")
-    version = (within if isinstance(within, dict) else value).get("schema_version")
+    inner = value.get("trial")
+    version = (inner if isinstance(inner, dict) else value).get("schema_version")
     return version if type(version) is int else None
 
 
@@ -120,7 +120,7 @@ def record_paths(store: Path) -> list[Path]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def lock_trial(folder: Path) -> Iterator[None]:
     """Hold a trial's folder against other processes.
 
     Raises:
@@ -129,13 +129,13 @@ def locked(folder: Path) -> Iterator[None]:
     path = folder / ".lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = path.open("w")
+        lock_file = path.open("w")
     except OSError as error:
         raise HarnessError(
             f"cannot write {path}: {error}",
             "choose another folder with --out, or make this one writable",
         ) from error
-    with held as file:
+    with lock_file as file:
         if not lock(file, wait=False):
             raise HarnessError(
                 f"another process is running the trial in {folder}",

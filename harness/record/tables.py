@@ -88,8 +88,8 @@ def intervals(attempt: Attempt) -> list[Interval]:
 def evaluations(folder: Path) -> list[Evaluation]:
     """The evaluations of a trial in the order of its training, not of their making."""
     attempt = last_attempt(folder)
-    found = attempt.all(Evaluation) if attempt else []
-    return sorted(found, key=lambda evaluation: evaluation.step)
+    events = attempt.all(Evaluation) if attempt else []
+    return sorted(events, key=lambda evaluation: evaluation.step)
 
 
 def _row(path: Path) -> dict[str, object]:

@@ -44,7 +44,7 @@ def state_limit(shapes_bytes: int) -> int:
     return max(STATE_FLOOR_BYTES, STATE_FACTOR * shapes_bytes)
 
 
-class Seen(Frozen):
+class LastSnapshot(Frozen):
     """A snapshot without its parameters."""
 
     grid: int
@@ -53,16 +53,16 @@ class Seen(Frozen):
     examples: int
 
     @classmethod
-    def of(cls, held: HeldSnapshot) -> Seen:
+    def of(cls, snapshot: HeldSnapshot) -> LastSnapshot:
         """What is kept of a snapshot."""
         return cls(
-            grid=held.grid,
-            step=held.step,
-            timed_s=held.timed_s,
-            examples=held.examples,
+            grid=snapshot.grid,
+            step=snapshot.step,
+            timed_s=snapshot.timed_s,
+            examples=snapshot.examples,
         )
 
-    def held(self) -> HeldSnapshot:
+    def to_snapshot(self) -> HeldSnapshot:
         """The snapshot again; nothing asks for its parameters any more."""
         return HeldSnapshot(self.grid, self.step, self.timed_s, self.examples, {})
 
@@ -71,7 +71,7 @@ class Position(Frozen):
     """The referee's own part of a checkpoint."""
 
     identity: str
-    last: Seen
+    last: LastSnapshot
     timed_s: float
     others_s: dict[str, float]
     search: SearchState
@@ -106,7 +106,7 @@ class Checkpoints:
     ) -> None:
         self._folder, self._trial, self._every_s = folder, trial, every_s
         self._limit_bytes, self._since_s = limit_bytes, since_s
-        self._wanted = 0
+        self._state_bytes = 0
         self._state: tuple[str, Tensors] | None = None
         self._why_not = ""
 
@@ -115,13 +115,13 @@ class Checkpoints:
         grid = self._trial.grid
         is_due = point < grid_points(grid) and point % grid.evaluate_every == 0
         is_time = timed_s - self._since_s >= self._every_s
-        self._wanted = self._limit_bytes if is_due and is_time else 0
-        return self._wanted
+        self._state_bytes = self._limit_bytes if is_due and is_time else 0
+        return self._state_bytes
 
     def without_state(self, snapshot: Snapshot, tensors: Tensors) -> Tensors:
         """Set the worker's state apart, if one was asked for; the other tensors."""
         self._state = None
-        if not self._wanted:
+        if not self._state_bytes:
             return tensors
         self._why_not = "" if snapshot.state is not None else printable(snapshot.no_state) or "?"
         parts = {name: t for name, t in tensors.items() if name.startswith(STATE_PREFIX)}
@@ -133,7 +133,7 @@ class Checkpoints:
 
     def keep(
         self,
-        held: HeldSnapshot,
+        snapshot: HeldSnapshot,
         clock: tuple[float, dict[str, float]],
         search: TargetSearch,
         emit: Callable[[CheckpointWritten | NoCheckpoint], None],
@@ -143,7 +143,7 @@ class Checkpoints:
         If it could not give it, the record says why and it is not asked again.
 
         Args:
-            held: the snapshot that it belongs to.
+            snapshot: the snapshot that it belongs to.
             clock: timed seconds, and the others by name.
             search: as it is after that snapshot.
             emit: records its event.
@@ -152,13 +152,13 @@ class Checkpoints:
             HarnessError: it cannot be written.
         """
         if self._why_not:
-            emit(NoCheckpoint(grid=held.grid, why=self._why_not))
+            emit(NoCheckpoint(grid=snapshot.grid, why=self._why_not))
             self._why_not, self._every_s = "", math.inf
         if self._state is None or not search.is_settled:
             return
         position = Position(
             identity=self._trial.identity,
-            last=Seen.of(held),
+            last=LastSnapshot.of(snapshot),
             timed_s=clock[0],
             others_s=clock[1],
             search=search.state(),
@@ -217,12 +217,12 @@ def read_checkpoint(folder: Path, trial: Trial, events: Sequence[Event]) -> Chec
     if not attempts or not path.is_file():
         return None
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    named = [
+    event_numbers = [
         event.seq
         for event in attempts[-1].events
         if isinstance(event.data, CheckpointWritten) and event.data.sha256 == digest
     ]
-    if not named:
+    if not event_numbers:
         return None
     try:
         with safe_open(path, framework="numpy") as file:
@@ -234,4 +234,4 @@ def read_checkpoint(folder: Path, trial: Trial, events: Sequence[Event]) -> Chec
         return None
     if position.identity != trial.identity:
         return None
-    return Checkpoint(position, state, tensors, attempts[-1].number, named[-1])
+    return Checkpoint(position, state, tensors, attempts[-1].number, event_numbers[-1])

@@ -34,9 +34,9 @@ def checked_parameters(tensors: Tensors, shapes: Mapping[str, tuple[int, ...]]) 
 
 def _some(names: Sequence[str]) -> str:
     """The first of some names, each cut, for there may be thousands; and how many there are."""
-    shown = ", ".join(name[:NAME_SHOWN] for name in names[:NAMES_SHOWN])
+    text = ", ".join(name[:NAME_SHOWN] for name in names[:NAMES_SHOWN])
     more = len(names) - NAMES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
+    return f"{text} and {more} more" if more > 0 else text
 
 
 def are_finite(parameters: Parameters) -> bool:

@@ -11,14 +11,14 @@ def warm_up_of(warm: Warm) -> schema.Warm:
     return schema.Warm(compile_s=warm.compile_s, steps=warm.steps)
 
 
-def claims_of(stopped: Stopped) -> schema.Claims:
+def claims_of(message: Stopped) -> schema.Claims:
     """What it says of its training up to a snapshot."""
     return schema.Claims(
-        examples=stopped.examples,
-        train_loss=stopped.train_loss,
-        learning_rate=stopped.learning_rate,
-        forwards=stopped.forwards,
-        backwards=stopped.backwards,
+        examples=message.examples,
+        train_loss=message.train_loss,
+        learning_rate=message.learning_rate,
+        forwards=message.forwards,
+        backwards=message.backwards,
     )
 
 

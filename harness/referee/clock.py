@@ -22,18 +22,18 @@ class Clock:
     """Timed seconds, and the seconds of everything else by name.
 
     Args:
-        begun_s: when the attempt began, by `time.monotonic`; up to now it was prepared.
+        start_s: when the attempt began, by `time.monotonic`; up to now it was prepared.
     """
 
-    def __init__(self, begun_s: float | None = None) -> None:
+    def __init__(self, start_s: float | None = None) -> None:
         self._since_s = time.monotonic()
         self._timed_s = 0.0
         self._is_running = False
         self._rest = "idle"
         self._within: list[str] = []
         self._others_s: defaultdict[str, float] = defaultdict(float)
-        if begun_s is not None:
-            self._others_s["prepare"] = self._since_s - begun_s
+        if start_s is not None:
+            self._others_s["prepare"] = self._since_s - start_s
 
     def resume(self, timed_s: float, others_s: Mapping[str, float]) -> None:
         """Go on from what a dead referee's clock showed at its last checkpoint.

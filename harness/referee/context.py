@@ -28,5 +28,5 @@ class TrialContext:
     """Reads the machine's conditions."""
     idle: IdleProbe
     """Looks whether the device is idle."""
-    begun_s: float
+    start_s: float
     """When the attempt began, by `time.monotonic`."""

@@ -59,9 +59,9 @@ class Conversation:
 
     def expect_in_time(self, kind: type[M], task: str) -> tuple[M, Tensors]:
         """Wait for a part of the hand-over; all of it ends soon after the budget, at the latest."""
-        left_s = self._budget_s + GRACE_S - self._clock.timed_s
-        of = " of the end of the budget" if left_s < GRACE_S else ""
-        return self.expect(kind, max(0.0, min(GRACE_S, left_s)), task, f"{GRACE_S:g} s{of}")
+        remaining_s = self._budget_s + GRACE_S - self._clock.timed_s
+        of = " of the end of the budget" if remaining_s < GRACE_S else ""
+        return self.expect(kind, max(0.0, min(GRACE_S, remaining_s)), task, f"{GRACE_S:g} s{of}")
 
     def expect(
         self, kind: type[M], timeout_s: float, task: str, limit: str = ""
@@ -96,8 +96,8 @@ class Conversation:
             self._fail(message)
         raise TrialEndedError("invalid", f"the worker sent {message.kind} unasked")
 
-    def _fail(self, failed: Failed) -> None:
-        error, frame = printable(failed.error), printable(failed.frame)
-        self._record.claim(schema.WorkerFailed(cause=failed.cause, error=error, frame=frame))
-        state: State = "out_of_memory" if failed.cause == "out_of_memory" else "crashed"
-        raise TrialEndedError(state, f"{failed.error} ({failed.frame})")
+    def _fail(self, message: Failed) -> None:
+        error, frame = printable(message.error), printable(message.frame)
+        self._record.claim(schema.WorkerFailed(cause=message.cause, error=error, frame=frame))
+        state: State = "out_of_memory" if message.cause == "out_of_memory" else "crashed"
+        raise TrialEndedError(state, f"{message.error} ({message.frame})")

@@ -15,7 +15,7 @@ class EvalSchedule:
         self._budget, self._grid = trial.budget, trial.grid
         self.points = grid_points(trial.grid)
 
-    def due(self, point: int) -> tuple[float, int | None]:
+    def deadline(self, point: int) -> tuple[float, int | None]:
         """The timed seconds, and the step under a budget in steps, at which a point is due."""
         fraction = min(1.0, point * self._grid.fraction) if point < self.points else 1.0
         if self._budget.steps is None:
@@ -28,7 +28,7 @@ class EvalSchedule:
             return step / self._budget.steps
         return timed_s / self._budget.runtime_s
 
-    def reached(self, point: int, timed_s: float) -> int:
+    def last_point(self, point: int, timed_s: float) -> int:
         """The last grid point passed at the snapshot for a point; a long step may pass several."""
         if self._budget.steps is not None:
             return point

@@ -30,33 +30,33 @@ class SnapshotEvaluator:
         self._trial, self._context = trial, context
         self._clock, self._record = clock, recorder
 
-    def value(self, held: HeldSnapshot) -> float:
+    def value(self, snapshot: HeldSnapshot) -> float:
         """The target's metric on the validation split."""
-        value, found = math.nan, dict[str, Metrics]()
+        value, splits = math.nan, dict[str, Metrics]()
         with self._clock.account("evaluation"):
             for split in self._context.splits:
-                metrics = self._context.evaluator.metrics(held.parameters, split)
-                found[split] = _finite(metrics)
+                metrics = self._context.evaluator.metrics(snapshot.parameters, split)
+                splits[split] = _finite(metrics)
                 if split == "validation":
                     value = metrics[self._trial.target.metric]
         if self._trial.probes:
             with self._clock.account("probe"):
-                found["probe"] = _finite(self._context.evaluator.probe(held.parameters))
+                splits["probe"] = _finite(self._context.evaluator.probe(snapshot.parameters))
         with self._clock.account("record"):
-            self._record.emit(_event(held, found))
+            self._record.emit(_event(snapshot, splits))
         return value
 
 
-def _event(held: HeldSnapshot, found: Mapping[str, Metrics]) -> Evaluation:
+def _event(snapshot: HeldSnapshot, splits: Mapping[str, Metrics]) -> Evaluation:
     """The event of an evaluation; what was not evaluated is not in it."""
     evaluation = Evaluation(
-        grid=held.grid,
-        step=held.step,
-        timed_s=held.timed_s,
-        examples=held.examples,
-        validation=found["validation"],
+        grid=snapshot.grid,
+        step=snapshot.step,
+        timed_s=snapshot.timed_s,
+        examples=snapshot.examples,
+        validation=splits["validation"],
     )
-    return evaluation.model_copy(update={k: v for k, v in found.items() if k != "validation"})
+    return evaluation.model_copy(update={k: v for k, v in splits.items() if k != "validation"})
 
 
 def _finite(metrics: Mapping[str, float]) -> Metrics:

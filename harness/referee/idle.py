@@ -38,7 +38,7 @@ class IdleProbe:
     """How long the device may be found busy in a whole trial of a short budget."""
 
     @classmethod
-    def measured(cls, probe: Callable[[], None], device: str) -> Self:
+    def measure(cls, probe: Callable[[], None], device: str) -> Self:
         """Learn how long the probe takes here; no worker has been started yet.
 
         Args:

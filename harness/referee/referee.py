@@ -75,7 +75,7 @@ class Referee:
     ) -> None:
         self._trial, self._context, self._worker = trial, context, worker
         self._record, self._checkpoints = recorder, checkpoints
-        self._clock = Clock(context.begun_s)
+        self._clock = Clock(context.start_s)
         self._talk = Conversation(wire, recorder, self._clock, trial.budget.runtime_s)
         self._schedule = EvalSchedule(trial)
         evaluator = SnapshotEvaluator(trial, context, self._clock, recorder)
@@ -85,10 +85,10 @@ class Referee:
         self._monitor = HostMonitor(context.reading)
         self._freezer = Freezer(worker, context.idle, trial.budget, self._clock)
 
-    def run(self, left: Checkpoint | None = None) -> Result:
+    def run(self, checkpoint: Checkpoint | None = None) -> Result:
         """Run the trial, or go on with what a dead referee left; the worker is dead afterwards."""
         try:
-            state, reason = self._run_attempt(left)
+            state, reason = self._run_attempt(checkpoint)
         except CannotWriteError:
             raise  # the disk is full, say: once it is not, a successor goes on
         except Exception as error:  # perhaps of the worker's making: not to be had again for free
@@ -98,17 +98,17 @@ class Referee:
             self._worker.kill()
         with self._clock.account("conditions"):
             machine = self._monitor.changes()
-        found = interference(machine, self._trial.limits.drift) if machine else ()
-        result = self._result(state, reason).model_copy(update={"interference": found})
+        causes = interference(machine, self._trial.limits.drift) if machine else ()
+        result = self._result(state, reason).model_copy(update={"interference": causes})
         clock = self._clock.entries()
         self._record.emit(
             schema.End(result=result, clock=clock, machine=machine or schema.NoReadings())
         )
         return result
 
-    def _run_attempt(self, left: Checkpoint | None) -> tuple[State, str]:
+    def _run_attempt(self, checkpoint: Checkpoint | None) -> tuple[State, str]:
         try:
-            return self._phases(left)
+            return self._phases(checkpoint)
         except TrialEndedError as end:
             return end.state, printable(end.reason)
         except WireClosedError:
@@ -121,19 +121,19 @@ class Referee:
             self._clock.stop()
             self._monitor.note(self._worker.use())
 
-    def _phases(self, left: Checkpoint | None) -> tuple[State, str]:
+    def _phases(self, checkpoint: Checkpoint | None) -> tuple[State, str]:
         with self._clock.account("setup"):
             self._talk.send(self._context.hello)
             self._talk.expect(Ready, conversation.SETUP_TIMEOUT_S, "set up")
         self._record.emit(schema.Ready())
         self._warm_up()
         self._load()
-        if left is not None:
-            self._resume(left)
-        ended = self._train()
+        if checkpoint is not None:
+            self._resume(checkpoint)
+        ending = self._train()
         if self._trial.probes:
             self._profile()
-        return ended
+        return ending
 
     def _warm_up(self) -> None:
         """Let it compile; what setting up took is part of the time that is free."""
@@ -162,17 +162,17 @@ class Referee:
             machine = self._monitor.begin()
         self._record.emit(schema.Go(budget_s=self._trial.budget.runtime_s, machine=machine))
         self._freezer.thaw()
-        reached = self._last.grid if self._last else 0
-        while reached < points:
-            held = self._run_until(reached + 1, points)
-            reached = held.grid
-            is_last = reached >= points
-            self._search.add(held, is_last)
+        point = self._last.grid if self._last else 0
+        while point < points:
+            snapshot = self._run_until(point + 1, points)
+            point = snapshot.grid
+            is_last = point >= points
+            self._search.add(snapshot, is_last)
             if self._search.hit and self._trial.stop_rule == "target":
                 break
             with self._clock.account("checkpoint"):
                 clock = self._clock.timed_s, self._clock.others()
-                self._checkpoints.keep(held, clock, self._search, self._record.emit)
+                self._checkpoints.keep(snapshot, clock, self._search, self._record.emit)
             self._freezer.thaw()
         if self._search.hit:
             return "reached", "the target was met"
@@ -184,21 +184,21 @@ class Referee:
             try:
                 self._freezer.thaw()
                 self._talk.send(Profile(steps=PROFILED_STEPS, cap_s=PROFILE_CAP_S))
-                found, _ = self._talk.expect(
+                profile, _ = self._talk.expect(
                     Profiled, PROFILE_CAP_S + conversation.GRACE_S, "profile its steps"
                 )
             except (TrialEndedError, WireError) as error:
                 self._record.emit(schema.NoProfile(why=printable(str(error))))
                 return
-        self._record.claim(profile_of(found))
+        self._record.claim(profile_of(profile))
 
     def _run_until(self, point: int, points: int) -> HeldSnapshot:
         """Let the worker train to a grid point; it is frozen when this returns."""
-        due_s, until_step = self._schedule.due(point)
+        due_s, until_step = self._schedule.deadline(point)
         self._clock.start()
-        wanted = self._checkpoints.wanted_bytes(point, self._clock.timed_s)
+        checkpoint_bytes = self._checkpoints.wanted_bytes(point, self._clock.timed_s)
         self._talk.send(
-            Go(fraction=self._fraction(), until_step=until_step, checkpoint_bytes=wanted)
+            Go(fraction=self._fraction(), until_step=until_step, checkpoint_bytes=checkpoint_bytes)
         )
         self._watch(due_s)
         if not self._talk.poll():
@@ -207,21 +207,21 @@ class Referee:
         elif until_step is None:
             self._talk.refuse_unasked()
         snapshot, tensors = self._talk.expect_in_time(Snapshot, "hand over its snapshot")
-        stopped, _ = self._talk.expect_in_time(Stopped, "say that it stopped")
+        message, _ = self._talk.expect_in_time(Stopped, "say that it stopped")
         timed_s = self._clock.stop()
         self._freezer.freeze()
         with self._clock.account("snapshot_copy"):
             tensors = self._checkpoints.without_state(snapshot, tensors)
-            return self._held(point, timed_s, snapshot, stopped, tensors)
+            return self._hold(point, timed_s, snapshot, message, tensors)
 
-    def _resume(self, left: Checkpoint) -> None:
+    def _resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint; nothing of this is on the clock."""
-        position = left.position
+        position = checkpoint.position
         self._search.resume(position.search)
-        self._last = position.last.held()
+        self._last = position.last.to_snapshot()
         with self._clock.account("restore"):
             self._freezer.thaw()
-            self._talk.send(Restore(state=left.state), left.tensors)
+            self._talk.send(Restore(state=checkpoint.state), checkpoint.tensors)
             self._talk.expect(Ready, conversation.SETUP_TIMEOUT_S, "take its state back")
         self._freezer.freeze()
         self._clock.resume(position.timed_s, position.others_s)
@@ -231,8 +231,8 @@ class Referee:
 
     def _watch(self, until_s: float, is_limit: bool = False) -> None:
         """Wait until the worker speaks or the clock shows a time, with an eye on its memory."""
-        while (left_s := until_s - self._clock.timed_s) > 0.0:
-            if self._talk.poll(min(left_s, LOOK_EVERY_S)):
+        while (remaining_s := until_s - self._clock.timed_s) > 0.0:
+            if self._talk.poll(min(remaining_s, LOOK_EVERY_S)):
                 return
             self._look()
         if is_limit:
@@ -244,15 +244,15 @@ class Referee:
         progress = schema.TrainingProgress(timed_s=self._clock.timed_s, fraction=self._fraction())
         self._record.tell(progress)
 
-    def _held(
-        self, point: int, timed_s: float, snapshot: Snapshot, stopped: Stopped, tensors: Tensors
+    def _hold(
+        self, point: int, timed_s: float, snapshot: Snapshot, message: Stopped, tensors: Tensors
     ) -> HeldSnapshot:
-        if stopped.step != snapshot.step or (self._last and snapshot.step < self._last.step):
-            raise TrialEndedError("invalid", f"the worker's steps do not fit: {stopped.step}")
+        if message.step != snapshot.step or (self._last and snapshot.step < self._last.step):
+            raise TrialEndedError("invalid", f"the worker's steps do not fit: {message.step}")
         parameters = checked_parameters(tensors, self._context.shapes)
-        grid = self._schedule.reached(point, timed_s)
-        held = HeldSnapshot(grid, snapshot.step, timed_s, stopped.examples, parameters)
-        self._last = held
+        grid = self._schedule.last_point(point, timed_s)
+        held_snapshot = HeldSnapshot(grid, snapshot.step, timed_s, message.examples, parameters)
+        self._last = held_snapshot
         with self._clock.account("record"):
             self._record.claim(
                 schema.SnapshotTaken(
@@ -260,12 +260,12 @@ class Referee:
                     step=snapshot.step,
                     timed_s=timed_s,
                     fraction=self._fraction(),
-                    claims=claims_of(stopped),
+                    claims=claims_of(message),
                 )
             )
         if not are_finite(parameters):
             raise TrialEndedError("diverged", f"parameters not finite at step {snapshot.step}")
-        return held
+        return held_snapshot
 
     def _why_it_died(self) -> tuple[State, str]:
         reason = self._worker.exit_reason(EXIT_TIMEOUT_S)

@@ -20,7 +20,7 @@ SAME_WHEN_RESUMED = ("submission_files", "fingerprint", "environment", "threads"
 """What must be as it was at the attempt's beginning; else the trial begins anew."""
 
 
-def left_behind(
+def find_checkpoint(
     trial: Trial,
     folder: Path,
     events: Sequence[Event],
@@ -46,33 +46,33 @@ def left_behind(
 
 
 def note_beginning(
-    ledger: Ledger, recorder: Recorder, beginning: Begin, left: Checkpoint | None
+    ledger: Ledger, recorder: Recorder, beginning: Begin, checkpoint: Checkpoint | None
 ) -> None:
     """Say in ledger and log that an attempt begins, or goes on from a checkpoint."""
     identity = beginning.identity
-    if left is None:
+    if checkpoint is None:
         ledger.note(AttemptBegun(identity=identity, attempt=beginning.attempt))
         recorder.emit(beginning)
         return
-    resumed = Resumed(
-        after_seq=left.after_seq,
-        attempt=left.attempt,
-        step=left.position.last.step,
-        timed_s=left.position.timed_s,
+    event = Resumed(
+        after_seq=checkpoint.after_seq,
+        attempt=checkpoint.attempt,
+        step=checkpoint.position.last.step,
+        timed_s=checkpoint.position.timed_s,
     )
     ledger.note(
         AttemptResumed(
             identity=identity,
-            attempt=resumed.attempt,
-            step=resumed.step,
-            timed_s=resumed.timed_s,
+            attempt=event.attempt,
+            step=event.step,
+            timed_s=event.timed_s,
         )
     )
-    recorder.emit(resumed)
+    recorder.emit(event)
 
 
 def resumable(
-    trial: Trial, folder: Path, every_s: float, shapes: Shapes, left: Checkpoint | None
+    trial: Trial, folder: Path, every_s: float, shapes: Shapes, checkpoint: Checkpoint | None
 ) -> Checkpoints:
     """The writer of a trial's checkpoints, which goes on from what a dead referee left.
 
@@ -81,9 +81,9 @@ def resumable(
         folder: its folder.
         every_s: the least timed seconds between two checkpoints.
         shapes: of the model's parameters and buffers.
-        left: the checkpoint that the trial goes on from, if any.
+        checkpoint: the checkpoint that the trial goes on from, if any.
     """
-    since_s = left.position.timed_s if left else 0.0
+    since_s = checkpoint.position.timed_s if checkpoint else 0.0
     return Checkpoints(folder, trial, every_s, state_limit(model_bytes(shapes)), since_s)
 
 

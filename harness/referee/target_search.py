@@ -36,7 +36,7 @@ class HeldSnapshot:
 class Hit:
     """The first observed snapshot that meets the target, and the time of the miss before it."""
 
-    held: HeldSnapshot
+    snapshot: HeldSnapshot
     last_miss_s: float
 
 
@@ -70,8 +70,8 @@ def grid_points(grid: Grid) -> int:
     return math.ceil(1.0 / grid.fraction - 1e-9)
 
 
-def _place(held: HeldSnapshot) -> tuple[int, int, float, int]:
-    return held.grid, held.step, held.timed_s, held.examples
+def _place(snapshot: HeldSnapshot) -> tuple[int, int, float, int]:
+    return snapshot.grid, snapshot.step, snapshot.timed_s, snapshot.examples
 
 
 class TargetSearch:
@@ -89,66 +89,68 @@ class TargetSearch:
     ) -> None:
         self._grid, self._target = grid, target
         self._evaluate, self._limit_s = evaluate, limit_s
-        self._kept: list[HeldSnapshot] = []
-        self._seen = 0
+        self._snapshots: list[HeldSnapshot] = []
+        self._last_grid = 0
         self._last_miss_s = 0.0
         self.best: float | None = None
         self.hit: Hit | None = None
 
-    def add(self, held: HeldSnapshot, is_last: bool) -> None:
+    def add(self, snapshot: HeldSnapshot, is_last: bool) -> None:
         """Take one snapshot; evaluates it, and kept ones, if that is due."""
         every = self._grid.evaluate_every
-        due = held.grid // every > self._seen // every
-        self._seen = held.grid
-        if not (is_last or due):
-            self._kept.append(held)
-        elif self._meets(held):
-            self.hit = self.hit or self._first_hit(held)
-            self._kept.clear()
+        is_due = snapshot.grid // every > self._last_grid // every
+        self._last_grid = snapshot.grid
+        if not (is_last or is_due):
+            self._snapshots.append(snapshot)
+        elif self._meets(snapshot):
+            self.hit = self.hit or self._first_hit(snapshot)
+            self._snapshots.clear()
         else:
-            self._last_miss_s = held.timed_s
-            self._kept.clear()
+            self._last_miss_s = snapshot.timed_s
+            self._snapshots.clear()
 
     @property
     def is_settled(self) -> bool:
         """Whether no snapshot waits for a later hit."""
-        return not self._kept
+        return not self._snapshots
 
     def outcome(self) -> Outcome:
         """What a `Result` has of the target."""
         if (hit := self.hit) is None:
             return Outcome(best_metric=self.best)
-        held = hit.held
-        return Outcome(held.timed_s, hit.last_miss_s, held.step, held.examples, self.best)
+        snapshot = hit.snapshot
+        return Outcome(
+            snapshot.timed_s, hit.last_miss_s, snapshot.step, snapshot.examples, self.best
+        )
 
     def state(self) -> SearchState:
         """What a settled observation goes on from."""
         return SearchState(
-            seen=self._seen,
+            seen=self._last_grid,
             last_miss_s=self._last_miss_s,
             best=self.best,
-            hit=(*_place(self.hit.held), self.hit.last_miss_s) if self.hit else None,
+            hit=(*_place(self.hit.snapshot), self.hit.last_miss_s) if self.hit else None,
         )
 
     def resume(self, state: SearchState) -> None:
         """Go on from a state."""
-        self._seen, self._last_miss_s, self.best = state.seen, state.last_miss_s, state.best
+        self._last_grid, self._last_miss_s, self.best = state.seen, state.last_miss_s, state.best
         if state.hit is not None:
             grid, step, timed_s, examples, last_miss_s = state.hit
             self.hit = Hit(HeldSnapshot(grid, step, timed_s, examples, {}), last_miss_s)
 
-    def _first_hit(self, held: HeldSnapshot) -> Hit | None:
-        for kept in self._kept:
-            if self._is_in_time(kept) and self._meets(kept):
-                return Hit(kept, self._last_miss_s)
-            self._last_miss_s = kept.timed_s
-        return Hit(held, self._last_miss_s) if self._is_in_time(held) else None
+    def _first_hit(self, snapshot: HeldSnapshot) -> Hit | None:
+        for earlier in self._snapshots:
+            if self._is_in_time(earlier) and self._meets(earlier):
+                return Hit(earlier, self._last_miss_s)
+            self._last_miss_s = earlier.timed_s
+        return Hit(snapshot, self._last_miss_s) if self._is_in_time(snapshot) else None
 
-    def _is_in_time(self, held: HeldSnapshot) -> bool:
-        return held.timed_s <= self._limit_s
+    def _is_in_time(self, snapshot: HeldSnapshot) -> bool:
+        return snapshot.timed_s <= self._limit_s
 
-    def _meets(self, held: HeldSnapshot) -> bool:
-        value = self._evaluate(held)
+    def _meets(self, snapshot: HeldSnapshot) -> bool:
+        value = self._evaluate(snapshot)
         if math.isfinite(value):
             pick = max if self._target.direction == "maximize" else min
             self.best = value if self.best is None else pick(self.best, value)

@@ -35,16 +35,16 @@ def plan_here(
 
 
 def run_plan(
-    made: Plan, store: Path, options: RunOptions, place: Executor
+    plan: Plan, store: Path, options: RunOptions, place: Executor
 ) -> tuple[TrialRecord, ...]:
     """Write a plan down and run those of its trials that have no finished record.
 
     Raises:
         HarnessError: the store cannot be written, or holds trials of another version.
     """
-    write_plan(made.trials, store)
+    write_plan(plan.trials, store)
     with place:
-        return place.run(made.trials, options)
+        return place.run(plan.trials, options)
 
 
 def run(
@@ -71,6 +71,6 @@ def run(
         HarnessError: the request cannot be planned or run; the message says what to do.
     """
     options = options or RunOptions()
-    shown = display or EndingsDisplay(print)
-    made = plan_here(request, options, out, shown.note)
-    return run_plan(made, out, options, executor_of(executor, out, shown))
+    shown_display = display or EndingsDisplay(print)
+    plan = plan_here(request, options, out, shown_display.note)
+    return run_plan(plan, out, options, executor_of(executor, out, shown_display))

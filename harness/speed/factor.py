@@ -66,7 +66,11 @@ def machine_speed(
     if reference_speed(request) is None or request.budget_scale != 1.0:
         return None
     key = _key(request, options)
-    return _planned(store, key) or _remembered(key, say) or measured_speed(request, options, say)
+    return (
+        _planned_speed(store, key)
+        or _quiet_speed(key, say)
+        or measured_speed(request, options, say)
+    )
 
 
 def remembered_speed(request: PlanRequest, options: RunOptions) -> MachineSpeed | None:
@@ -113,11 +117,15 @@ def best_measurement(request: PlanRequest, options: RunOptions, say: Say) -> Mea
 
     Beside other programs there is no second one: they would be there again.
     """
-    found = [measure(request, options)]
-    while len(found) < ATTEMPTS and not found[-1].is_steady and found[-1].others <= IDLE:
-        say(f"its rounds differ by {found[-1].spread:.0%}: measuring again")
-        found.append(measure(request, options))
-    return min(found, key=lambda one: one.spread)
+    measurements = [measure(request, options)]
+    while (
+        len(measurements) < ATTEMPTS
+        and not measurements[-1].is_steady
+        and measurements[-1].others <= IDLE
+    ):
+        say(f"its rounds differ by {measurements[-1].spread:.0%}: measuring again")
+        measurements.append(measure(request, options))
+    return min(measurements, key=lambda one: one.spread)
 
 
 def reference_speed(request: PlanRequest) -> ReferenceSpeed | None:
@@ -126,8 +134,8 @@ def reference_speed(request: PlanRequest) -> ReferenceSpeed | None:
     None where the workload declares none, the request's device is of another kind, or the reference
     is not written for the request's framework.
     """
-    wanted = registry.suite(request.suite).hardware.device
-    if request.device.partition(":")[0] != wanted:
+    device = registry.suite(request.suite).hardware.device
+    if request.device.partition(":")[0] != device:
         return None
     if request.framework not in resolve(REFERENCE).frameworks:
         return None
@@ -155,21 +163,21 @@ def _key(request: PlanRequest, options: RunOptions) -> str:
     return sha256_json(conditions(request, options))[:16]
 
 
-def _planned(store: Path, key: str) -> MachineSpeed | None:
+def _planned_speed(store: Path, key: str) -> MachineSpeed | None:
     """The speed with which a store's trials were planned under these conditions."""
     speeds = (read_record(path).trial.budget.speed for path in record_paths(store))
     return next((speed for speed in speeds if speed and speed.conditions == key), None)
 
 
-def _remembered(key: str, say: Say) -> MachineSpeed | None:
+def _quiet_speed(key: str, say: Say) -> MachineSpeed | None:
     """The speed that is known, unless other programs slow the machine now."""
     speed = read_speed(key)
     if speed is None:
         return None
-    others, stolen = busy_fractions(LOOK_S)
-    if others + stolen <= IDLE:
+    others_fraction, stolen_fraction = busy_fractions(LOOK_S)
+    if others_fraction + stolen_fraction <= IDLE:
         return speed
-    say(f"other programs take {others + stolen:.0%} of the processors")
+    say(f"other programs take {others_fraction + stolen_fraction:.0%} of the processors")
     return None
 
 

@@ -30,9 +30,9 @@ def write_speed(speed: MachineSpeed) -> None:
     Raises:
         HarnessError: the file cannot be written.
     """
-    known = {**_read_all(), speed.conditions: speed.model_dump()}
+    speeds = {**_read_all(), speed.conditions: speed.model_dump()}
     try:
-        write_whole(_path(), json.dumps(known, indent=1) + "\n")
+        write_whole(_path(), json.dumps(speeds, indent=1) + "\n")
     except CannotWriteError as error:
         raise HarnessError(
             error.message,
@@ -46,7 +46,7 @@ def _path() -> Path:
 
 def _read_all() -> dict[str, Any]:
     try:
-        known = json.loads(_path().read_text(encoding="utf-8"))
+        speeds = json.loads(_path().read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return known if isinstance(known, dict) else {}
+    return speeds if isinstance(speeds, dict) else {}

@@ -126,14 +126,14 @@ def measurement_of(attempt: Attempt | None, workload: str) -> Measurement:
             f"reference training on {workload} ended '{end.result.state}': {end.result.reason}",
             "budgets need its speed; `harness doctor --measure` tries it again",
         )
-    found = intervals(attempt)
-    if len(found) < 1 + FEWEST_ROUNDS:
+    rounds = intervals(attempt)
+    if len(rounds) < 1 + FEWEST_ROUNDS:
         raise TooFewRoundsError(
             f"reference training on {workload} made {end.result.steps} steps in "
             f"{end.result.timed_s:.0f} s, too few to time",
             "let this machine be idle, or run the workload on a faster one",
         )
-    first, *rest = found  # the first has the loading of the data in it
+    first, *rest = rounds  # the first has the loading of the data in it
     low_s, step_s, high_s = quantiles([one.step_s for one in rest], n=4, method="inclusive")
     startup_s = max(0.0, first.seconds - first.steps * step_s)
     machine = end.machine_change

@@ -10,7 +10,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from harness.core.errors import HarnessError
-from harness.machine.cores import allowed_cores, pinned, taken_cores, text
+from harness.machine.cores import allowed_cores, pin_cores, taken_cores, text
 from harness.machine.hardware import Hardware, hardware
 from harness.machine.host_monitor import accelerator, busy_fractions, throttle_count
 from harness.machine.readings import GpuState
@@ -52,19 +52,22 @@ def diagnose(suite: Suite, device: str, options: RunOptions, say: Say | None = N
         say: if given, the speed is measured on each workload, and this hears of each in a line.
     """
     speeds = _speeds(suite, device, options, say)
-    found, gpu = hardware(device), accelerator() if device.startswith("cuda") else None
-    differences = tuple(_differences(suite, found))
-    others, stolen = busy_fractions(LOOK_S)
-    interference = tuple(_interference(others, stolen, gpu))
+    machine, gpu = hardware(device), accelerator() if device.startswith("cuda") else None
+    differences = tuple(_differences(suite, machine))
+    others, stolen_fraction = busy_fractions(LOOK_S)
+    interference = tuple(_interference(others, stolen_fraction, gpu))
     rows = [
         ("suite", f"{suite.name}, meant for {suite.hardware.name}"),
-        ("machine", _machine(found)),
+        ("machine", _machine(machine)),
         ("differs", "; ".join(differences) or "nothing"),
         *_speed_rows(suite, speeds),
         ("cores", _cores(suite, device)),
-        ("others", f"{100 * others:.0f} % of the processors; load {os.getloadavg()[0]:.2f}"),
-        ("stolen", f"{100 * stolen:.0f} % by the hypervisor"),
-        ("throttled", _throttled()),
+        (
+            "others",
+            f"{100 * others:.0f} % of the processors; load {os.getloadavg()[0]:.2f}",
+        ),
+        ("stolen", f"{100 * stolen_fraction:.0f} % by the hypervisor"),
+        ("throttled", _throttle_text()),
         *_gpu_rows(gpu),
         ("disturbs", "; ".join(interference) or "nothing"),
         ("isolation", _isolation()),
@@ -73,37 +76,41 @@ def diagnose(suite: Suite, device: str, options: RunOptions, say: Say | None = N
     return Diagnosis(tuple(rows), differences, interference)
 
 
-def _machine(found: Hardware) -> str:
-    gpu = f", {found.accelerator}" if found.accelerator else ""
-    processor = f"{found.cores} cores of {found.processor}"
-    return f"{processor}, {found.memory_gib} GiB{gpu}"
+def _machine(machine: Hardware) -> str:
+    gpu = f", {machine.accelerator}" if machine.accelerator else ""
+    processor = f"{machine.cores} cores of {machine.processor}"
+    return f"{processor}, {machine.memory_gib} GiB{gpu}"
 
 
-def _differences(suite: Suite, found: Hardware) -> Iterator[str]:
-    wanted = suite.hardware
-    if found.device != wanted.device:
-        yield f"device {found.device}, not {wanted.device}"
-    if found.cores < wanted.cores:
-        yield f"{found.cores} cores, not {wanted.cores}"
-    model = wanted.name.rpartition(" ")[2]
-    if wanted.device == "cuda" and found.device == "cuda" and model not in str(found.accelerator):
-        yield f"GPU {found.accelerator}, not {model}"
+def _differences(suite: Suite, machine: Hardware) -> Iterator[str]:
+    target = suite.hardware
+    if machine.device != target.device:
+        yield f"device {machine.device}, not {target.device}"
+    if machine.cores < target.cores:
+        yield f"{machine.cores} cores, not {target.cores}"
+    model = target.name.rpartition(" ")[2]
+    if (
+        target.device == "cuda"
+        and machine.device == "cuda"
+        and model not in str(machine.accelerator)
+    ):
+        yield f"GPU {machine.accelerator}, not {model}"
 
 
 def _speeds(
     suite: Suite, device: str, options: RunOptions, say: Say | None
 ) -> dict[tuple[str, Framework], MachineSpeed]:
     """The speeds that are known, by workload and framework; measured anew if somebody listens."""
-    found = {}
+    speeds = {}
     for framework, name in product(resolve(REFERENCE).frameworks, suite.workloads):
         request = PlanRequest(name, REFERENCE, suite.name, framework, device=device)
         if name not in registry.workload_names() or reference_speed(request) is None:
             continue
         if say is not None and find_spec(framework) is not None:
-            found[name, framework] = measured_speed(request, options, say)
+            speeds[name, framework] = measured_speed(request, options, say)
         elif (speed := remembered_speed(request, options)) is not None:
-            found[name, framework] = speed
-    return found
+            speeds[name, framework] = speed
+    return speeds
 
 
 def _speed_rows(
@@ -112,13 +119,13 @@ def _speed_rows(
     if not speeds:
         yield "speed", "not measured yet; a run does it, or harness doctor --measure"
     for framework in resolve(REFERENCE).frameworks:
-        shown = [
+        texts = [
             f"{name} {1.0 / speed.step_s:,.4g} ({_budget_s(suite, name, speed):.4g} s)"
             for name in suite.workloads
             if (speed := speeds.get((name, framework))) is not None
         ]
-        if shown:
-            yield "speed", f"{framework}, adamw steps a second (budget): {', '.join(shown)}"
+        if texts:
+            yield "speed", f"{framework}, adamw steps a second (budget): {', '.join(texts)}"
 
 
 def _budget_s(suite: Suite, workload: str, speed: MachineSpeed | None) -> float:
@@ -131,18 +138,18 @@ def _cores(suite: Suite, device: str) -> str:
     """How a trial would be pinned that began now."""
     if device != "cpu":
         return "not pinned: trials run on another device"
-    taken = taken_cores()
-    with pinned(min(suite.hardware.cores, len(allowed_cores()))) as cores:
+    busy = taken_cores()
+    with pin_cores(min(suite.hardware.cores, len(allowed_cores()))) as cores:
         pins = f"a trial's worker is pinned to {text(cores.worker)}, its referee to "
         pins += text(cores.referee)
-    shared = f", {text(cores.shared)} shared with it" if cores.shared else ""
-    return pins + (f"; another trial has {text(taken)}{shared}" if taken else "")
+    overlap = f", {text(cores.shared)} shared with it" if cores.shared else ""
+    return pins + (f"; another trial has {text(busy)}{overlap}" if busy else "")
 
 
-def _interference(others: float, stolen: float, gpu: GpuState | None) -> Iterator[str]:
+def _interference(others: float, stolen_fraction: float, gpu: GpuState | None) -> Iterator[str]:
     if others > QUIET_FRACTION:
         yield "other processes"
-    if stolen > QUIET_FRACTION:
+    if stolen_fraction > QUIET_FRACTION:
         yield "the hypervisor"
     if gpu and gpu.is_throttled:
         yield "a throttled GPU"
@@ -150,18 +157,18 @@ def _interference(others: float, stolen: float, gpu: GpuState | None) -> Iterato
         yield "others on the GPU"
 
 
-def _throttled() -> str:
+def _throttle_text() -> str:
     count = throttle_count()
     return "this kernel does not say" if count is None else f"{count} times since the start"
 
 
 def _gpu_rows(gpu: GpuState | None) -> Iterator[tuple[str, str]]:
     if gpu is not None:
-        slowed = "throttled" if gpu.is_throttled else "not throttled"
+        throttling = "throttled" if gpu.is_throttled else "not throttled"
         yield (
             "gpu",
             f"{gpu.name}, {gpu.temperature_c} C, {gpu.clock_mhz} MHz, "
-            f"{gpu.use_percent} % in use, {slowed}",
+            f"{gpu.use_percent} % in use, {throttling}",
         )
 
 
@@ -169,12 +176,12 @@ def _isolation() -> str:
     from harness.sandboxes.kernel.sandbox import layers
 
     try:
-        found = layers()
+        all_layers = layers()
     except HarnessError as error:
         return error.message
-    active = ", ".join(layer.name for layer in found if layer.is_active) or "none"
-    lacking = ", ".join(layer.name for layer in found if not layer.is_active)
-    return f"--sandbox kernel: {active}" + (f"; lacking: {lacking}" if lacking else "")
+    active = ", ".join(layer.name for layer in all_layers if layer.is_active) or "none"
+    inactive = ", ".join(layer.name for layer in all_layers if not layer.is_active)
+    return f"--sandbox kernel: {active}" + (f"; lacking: {inactive}" if inactive else "")
 
 
 def _time(suite: Suite, speeds: Mapping[tuple[str, Framework], MachineSpeed]) -> str:

@@ -24,22 +24,22 @@ Verdict = Literal["agrees", "slower", "not reached", "nothing to compare"]
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditedTrial:
     """A trial and its repetition."""
 
-    claimed: TrialRecord
-    found: TrialRecord
+    original: TrialRecord
+    rerun: TrialRecord
 
     @property
     def ratio(self) -> float | None:
         """The repetition's time to target over the trial's; None where one has none."""
-        claimed_s, found_s = _time(self.claimed), _time(self.found)
-        return found_s / claimed_s if claimed_s is not None and found_s is not None else None
+        original_s, rerun_s = _time(self.original), _time(self.rerun)
+        return rerun_s / original_s if original_s is not None and rerun_s is not None else None
 
     @property
     def verdict(self) -> Verdict:
         """Whether the repetition supports the trial's time."""
-        if _time(self.claimed) is None:
+        if _time(self.original) is None:
             return "nothing to compare"
         if self.ratio is None:
             return "not reached"
@@ -50,7 +50,7 @@ def _time(record: TrialRecord) -> float | None:
     return record.result.time_to_target_s if record.result else None
 
 
-def deciding(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+def fastest_trials(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Of each entry on each workload the trial that reached its target first.
 
     Raises:
@@ -72,7 +72,7 @@ def deciding(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     return list(best.values())
 
 
-def again(trial: Trial, seed: str, variant: str = "base") -> Trial:
+def audit_trial(trial: Trial, seed: str, variant: str = "base") -> Trial:
     """The trial on another instance, and at another variant if one is named.
 
     Args:
@@ -83,9 +83,9 @@ def again(trial: Trial, seed: str, variant: str = "base") -> Trial:
     Raises:
         UnknownNameError: the workload has no variant of that name.
     """
-    known = registry.workload(trial.workload).at(trial.suite).variants
-    if variant not in ("base", *known):
-        raise UnknownNameError(f"variant of {trial.workload}", variant, ("base", *known))
+    variants = registry.workload(trial.workload).at(trial.suite).variants
+    if variant not in ("base", *variants):
+        raise UnknownNameError(f"variant of {trial.workload}", variant, ("base", *variants))
     changes = {
         "instance_seed": derive("audit", seed, trial.identity),
         "round_commitment": commitment(seed),

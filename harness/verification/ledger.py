@@ -19,8 +19,8 @@ from harness.record.schema.ledger import (
 )
 from harness.verification.replay import MismatchError
 
-Noted = AttemptBegun | AttemptResumed | AttemptEnded | Reopened
-NOTED: tuple[tuple[type[EventData], type[Noted]], ...] = (
+AttemptEntry = AttemptBegun | AttemptResumed | AttemptEnded | Reopened
+ENTRY_TYPES: tuple[tuple[type[EventData], type[AttemptEntry]], ...] = (
     (Begin, AttemptBegun),
     (Resumed, AttemptResumed),
     (End, AttemptEnded),
@@ -39,16 +39,16 @@ def check_ledger(record: TrialRecord, events: list[Event], ledger: Sequence[Ledg
     if attempts and isinstance(attempts[0].begin, ImportedBegin):
         return
     ours = [entry for entry in ledger if entry.identity == record.identity]
-    planned = [entry for entry in ours if isinstance(entry, Planned)]
-    if len(planned) != 1:
-        raise MismatchError(f"planned {len(planned)} times in {LEDGER_FILE}; it must be once")
-    expected = (record.trial.folder, record.trial.round_commitment)
-    if (planned[0].folder, planned[0].round) != expected:
+    plans = [entry for entry in ours if isinstance(entry, Planned)]
+    if len(plans) != 1:
+        raise MismatchError(f"planned {len(plans)} times in {LEDGER_FILE}; it must be once")
+    place = (record.trial.folder, record.trial.round_commitment)
+    if (plans[0].folder, plans[0].round) != place:
         raise MismatchError(f"{LEDGER_FILE} has planned it otherwise")
-    if ours[0] is not planned[0]:
+    if ours[0] is not plans[0]:
         raise MismatchError(f"{LEDGER_FILE} has it begin before it was planned")
-    for missing in _missing_entries(attempts, ours):
-        raise MismatchError(f"{LEDGER_FILE} lacks {missing}")
+    for entry in _missing_entries(attempts, ours):
+        raise MismatchError(f"{LEDGER_FILE} lacks {entry}")
     _check_lives(events, ours)
     if record.result is None:
         return
@@ -59,13 +59,15 @@ def check_ledger(record: TrialRecord, events: list[Event], ledger: Sequence[Ledg
 
 def _check_lives(events: list[Event], ours: list[LedgerEntry]) -> None:
     """What the ledger has of a trial and its events have not: an attempt that was thrown away."""
-    begun = [entry.attempt for entry in ours if isinstance(entry, AttemptBegun)]
-    if twice := next((n for n in begun if begun.count(n) > 1), None):
-        raise MismatchError(f"{LEDGER_FILE} has attempt {twice} begin {begun.count(twice)} times")
+    numbers = [entry.attempt for entry in ours if isinstance(entry, AttemptBegun)]
+    if duplicate := next((n for n in numbers if numbers.count(n) > 1), None):
+        raise MismatchError(
+            f"{LEDGER_FILE} has attempt {duplicate} begin {numbers.count(duplicate)} times"
+        )
     ends = {event.hash for event in events if isinstance(event.data, End)}
-    lost = {entry.events for entry in ours if isinstance(entry, Reopened) and entry.lost}
+    lost_ends = {entry.events for entry in ours if isinstance(entry, Reopened) and entry.lost}
     for entry in ours:
-        if isinstance(entry, AttemptEnded) and entry.events not in ends | lost:
+        if isinstance(entry, AttemptEnded) and entry.events not in ends | lost_ends:
             what = f"an end of attempt {entry.attempt} that is not there"
             raise MismatchError(f"{LEDGER_FILE} has {what}")
 
@@ -73,11 +75,11 @@ def _check_lives(events: list[Event], ours: list[LedgerEntry]) -> None:
 def _missing_entries(attempts: list[Attempt], ours: list[LedgerEntry]) -> Iterator[str]:
     """What the events of a trial have and the ledger's entries on it have not."""
     for attempt in attempts:
-        for event_type, entry_type in NOTED:
-            noted = (
+        for event_type, entry_type in ENTRY_TYPES:
+            numbers = (
                 e.attempt for e in ours if not isinstance(e, Planned) and type(e) is entry_type
             )
-            if attempt.all(event_type) and attempt.number not in noted:
+            if attempt.all(event_type) and attempt.number not in numbers:
                 kind = entry_type.model_fields["kind"].default
                 yield f"the line '{kind}' of attempt {attempt.number}"
     reruns = sum(isinstance(entry, Reopened) and not entry.lost for entry in ours)

@@ -34,10 +34,10 @@ class Replay:
     def __init__(self, trial: Trial, attempt: Attempt, end: End) -> None:
         self._trial = trial
         self._snapshots = attempt.all(SnapshotTaken)
-        self._evaluated: Iterator[Evaluation] = iter(attempt.all(Evaluation))
+        self._evaluations: Iterator[Evaluation] = iter(attempt.all(Evaluation))
         self._referee_failed = bool(attempt.all(RefereeFailed))
         self._end = end
-        self._said = end.result
+        self._recorded_result = end.result
         self._schedule = EvalSchedule(trial)
         limit_s = trial.budget.runtime_s
         self._search = TargetSearch(trial.grid, trial.target, self._value, limit_s)
@@ -48,73 +48,77 @@ class Replay:
         Raises:
             MismatchError: they do not fit each other.
         """
-        counted = self._snapshots[:-1] if self._said.state == "diverged" else self._snapshots
-        reached = 0
+        counted_snapshots = (
+            self._snapshots[:-1] if self._recorded_result.state == "diverged" else self._snapshots
+        )
+        point = 0
         for snapshot in self._snapshots:
-            self._check_place(snapshot, reached)
-            if self._is_over(reached):
+            self._check_place(snapshot, point)
+            if self._is_over(point):
                 raise MismatchError(f"grid point {snapshot.grid}: a snapshot after the end")
-            reached = snapshot.grid
-            if snapshot in counted:
+            point = snapshot.grid
+            if snapshot in counted_snapshots:
                 self._add(snapshot)
-        if (extra := next(self._evaluated, None)) is not None:
+        if (extra := next(self._evaluations, None)) is not None:
             raise MismatchError(f"grid point {extra.grid}: an evaluation that was not due")
-        self._check_state(reached)
-        return self._computed()
+        self._check_state(point)
+        return self._compute_result()
 
     def _add(self, snapshot: SnapshotTaken) -> None:
         is_last = snapshot.grid >= self._schedule.points
         try:
-            self._search.add(_held(snapshot), is_last)
+            self._search.add(_held_snapshot(snapshot), is_last)
         except _RefereeFailedError:
             if snapshot is not self._snapshots[-1]:
                 raise MismatchError(f"grid point {snapshot.grid}: its evaluation is due") from None
 
-    def _check_place(self, snapshot: SnapshotTaken, reached: int) -> None:
+    def _check_place(self, snapshot: SnapshotTaken, point: int) -> None:
         """Grid point, step, time and fraction of a snapshot against the one before it."""
         place = f"grid point {snapshot.grid}"
-        previous = next((s for s in self._snapshots if s.grid == reached), None)
+        previous = next((s for s in self._snapshots if s.grid == point), None)
         if previous and (snapshot.step < previous.step or snapshot.timed_s < previous.timed_s):
             raise MismatchError(f"{place}: step or time lies before the snapshot before it")
-        due = self._schedule.reached(reached + 1, snapshot.timed_s)
+        due_point = self._schedule.last_point(point + 1, snapshot.timed_s)
         fraction = self._schedule.fraction(snapshot.timed_s, snapshot.step)
-        if snapshot.grid != due:
-            raise MismatchError(f"{place}: it had to be grid point {due}")
+        if snapshot.grid != due_point:
+            raise MismatchError(f"{place}: it had to be grid point {due_point}")
         if snapshot.fraction != fraction:
             raise MismatchError(
                 f"{place}: a fraction of {snapshot.fraction}; time and step say {fraction}"
             )
 
-    def _value(self, held: HeldSnapshot) -> float:
+    def _value(self, snapshot: HeldSnapshot) -> float:
         """The recorded value of the evaluation that is due now."""
-        found = next(self._evaluated, None)
-        if found is None and self._referee_failed:
+        evaluation = next(self._evaluations, None)
+        if evaluation is None and self._referee_failed:
             raise _RefereeFailedError
-        if found is None or found.grid != held.grid:
-            what = "none" if found is None else f"that of grid point {found.grid}"
-            raise MismatchError(f"grid point {held.grid}: its evaluation is due, found is {what}")
-        place = (held.step, held.timed_s, held.examples)
-        if (found.step, found.timed_s, found.examples) != place:
-            raise MismatchError(f"grid point {held.grid}: snapshot and evaluation differ")
-        value = found.validation.get(self._trial.target.metric)
+        if evaluation is None or evaluation.grid != snapshot.grid:
+            what = "none" if evaluation is None else f"that of grid point {evaluation.grid}"
+            raise MismatchError(
+                f"grid point {snapshot.grid}: its evaluation is due, found is {what}"
+            )
+        place = (snapshot.step, snapshot.timed_s, snapshot.examples)
+        if (evaluation.step, evaluation.timed_s, evaluation.examples) != place:
+            raise MismatchError(f"grid point {snapshot.grid}: snapshot and evaluation differ")
+        value = evaluation.validation.get(self._trial.target.metric)
         return math.nan if value is None else value
 
-    def _is_over(self, reached: int) -> bool:
+    def _is_over(self, point: int) -> bool:
         by_target = self._search.hit is not None and self._trial.stop_rule == "target"
-        return by_target or reached >= self._schedule.points
+        return by_target or point >= self._schedule.points
 
-    def _check_state(self, reached: int) -> None:
-        said, hit = self._said.state, self._search.hit
-        if self._referee_failed and said != "crashed":
-            raise MismatchError(f"the state is '{said}', but the referee fell")
-        if self._is_over(reached) and said != "diverged" and not self._referee_failed:
-            wanted = "reached" if hit else "budget"
-            if said != wanted:
-                raise MismatchError(f"the state is '{said}'; the events say '{wanted}'")
-        elif said in ("reached", "budget"):
-            raise MismatchError(f"the state is '{said}', but the events end before that")
+    def _check_state(self, point: int) -> None:
+        state, hit = self._recorded_result.state, self._search.hit
+        if self._referee_failed and state != "crashed":
+            raise MismatchError(f"the state is '{state}', but the referee fell")
+        if self._is_over(point) and state != "diverged" and not self._referee_failed:
+            due_state = "reached" if hit else "budget"
+            if state != due_state:
+                raise MismatchError(f"the state is '{state}'; the events say '{due_state}'")
+        elif state in ("reached", "budget"):
+            raise MismatchError(f"the state is '{state}', but the events end before that")
 
-    def _computed(self) -> Result:
+    def _compute_result(self) -> Result:
         hit, last = self._search.hit, self._snapshots[-1] if self._snapshots else None
         if self._end.clock is None:
             raise MismatchError("the end lacks the clock")
@@ -122,14 +126,14 @@ class Replay:
         if last and timed_s < last.timed_s:
             raise MismatchError("the clock ends before the last snapshot")
         machine = self._end.machine_change
-        found = interference(machine, self._trial.limits.drift) if machine else ()
-        return self._said.model_copy(
+        causes = interference(machine, self._trial.limits.drift) if machine else ()
+        return self._recorded_result.model_copy(
             update={
-                "interference": found,
-                "time_to_target_s": hit.held.timed_s if hit else None,
+                "interference": causes,
+                "time_to_target_s": hit.snapshot.timed_s if hit else None,
                 "last_miss_s": hit.last_miss_s if hit else None,
-                "steps_to_target": hit.held.step if hit else None,
-                "examples_to_target": hit.held.examples if hit else None,
+                "steps_to_target": hit.snapshot.step if hit else None,
+                "examples_to_target": hit.snapshot.examples if hit else None,
                 "timed_s": timed_s,
                 "steps": last.step if last else 0,
                 "best_metric": self._search.best,
@@ -137,6 +141,6 @@ class Replay:
         )
 
 
-def _held(snapshot: SnapshotTaken) -> HeldSnapshot:
+def _held_snapshot(snapshot: SnapshotTaken) -> HeldSnapshot:
     place = snapshot.grid, snapshot.step, snapshot.timed_s
     return HeldSnapshot(*place, snapshot.claims.examples, {})

@@ -14,34 +14,36 @@ from harness.record.ledger import Ledger
 from harness.record.log import Event, EventLog, SchemaError, read_events
 from harness.record.schema import End, Rerun
 from harness.record.schema.ledger import Reopened
-from harness.record.store import EVENTS_FILE, locked, read_record, record_paths, write_record
+from harness.record.store import EVENTS_FILE, lock_trial, read_record, record_paths, write_record
 
 
-def chosen_records(store: Path, names: tuple[str, ...], *, flagged: bool) -> list[TrialRecord]:
+def chosen_records(store: Path, names: tuple[str, ...], *, with_flagged: bool) -> list[TrialRecord]:
     """The ended trials that are named, or flagged for interference.
 
     Args:
         store: the folder of all records.
         names: ends of folder names, or first digits of identities; each must name one trial.
-        flagged: whether those flagged are meant too.
+        with_flagged: whether those flagged are meant too.
 
     Raises:
         HarnessError: a name fits no trial or several, one has not ended, or none is chosen.
     """
     records = [read_record(path) for path in record_paths(store)]
-    chosen = [_named(records, name) for name in names]
-    if flagged:
-        chosen += [r for r in records if r.result and r.result.interference and r not in chosen]
-    if not chosen:
+    selection = [_find(records, name) for name in names]
+    if with_flagged:
+        selection += [
+            r for r in records if r.result and r.result.interference and r not in selection
+        ]
+    if not selection:
         raise HarnessError(
             f"no trial of {store} is chosen", "name one with --trial, or give --flagged"
         )
-    for record in chosen:
+    for record in selection:
         if record.result is None and _is_open(store, record):
             raise HarnessError(
                 f"{record.trial.folder} has not ended", "`harness run` goes on with it"
             )
-    return chosen
+    return selection
 
 
 def _is_open(store: Path, record: TrialRecord) -> bool:
@@ -51,16 +53,16 @@ def _is_open(store: Path, record: TrialRecord) -> bool:
     return not is_broken and Ledger(store).end_of(record.identity) is None
 
 
-def _named(records: list[TrialRecord], name: str) -> TrialRecord:
-    found = [
+def _find(records: list[TrialRecord], name: str) -> TrialRecord:
+    matches = [
         r
         for r in records
         if name and (r.identity.startswith(name) or f"/{r.trial.folder}".endswith(f"/{name}"))
     ]
-    if len(found) != 1:
-        known = ", ".join(r.trial.folder for r in (found or records)[:5])
-        raise HarnessError(f"'{name}' fits {len(found)} trials", f"among them: {known}")
-    return found[0]
+    if len(matches) != 1:
+        folders = ", ".join(r.trial.folder for r in (matches or records)[:5])
+        raise HarnessError(f"'{name}' fits {len(matches)} trials", f"among them: {folders}")
+    return matches[0]
 
 
 def open_again(store: Path, record: TrialRecord, reason: str) -> None:
@@ -76,7 +78,7 @@ def open_again(store: Path, record: TrialRecord, reason: str) -> None:
     if not reason.strip():
         raise HarnessError("a rerun needs a reason", "say it with --reason TEXT")
     log, ledger = store / record.trial.folder / EVENTS_FILE, Ledger(store)
-    with locked(log.parent):
+    with lock_trial(log.parent):
         events = _readable(log)
         if (end := final_end(events)) is not None:
             _mark(log, ledger, record, _rerun(events, end, reason.strip()))
@@ -104,13 +106,13 @@ def _mark(log: Path, ledger: Ledger, record: TrialRecord, rerun: Rerun) -> None:
             reason=rerun.reason,
         )
     )
-    with closing(EventLog(log)) as opened:
-        opened.append(rerun)
+    with closing(EventLog(log)) as event_log:
+        event_log.append(rerun)
 
 
 def _mark_lost(log: Path, ledger: Ledger, record: TrialRecord, reason: str) -> None:
     end = ledger.end_of(record.identity)
-    lost = Reopened(
+    entry = Reopened(
         identity=record.identity,
         attempt=end.attempt if end else ledger.attempts(record.identity),
         state=end.state if end else "unfinished",
@@ -121,7 +123,7 @@ def _mark_lost(log: Path, ledger: Ledger, record: TrialRecord, reason: str) -> N
     if log.exists():
         free = next(n for n in count(1) if not log.with_suffix(f".lost-{n}.jsonl").exists())
         log.rename(log.with_suffix(f".lost-{free}.jsonl"))
-    ledger.note_once(lost)
+    ledger.note_once(entry)
 
 
 def _readable(log: Path) -> list[Event]:

@@ -40,7 +40,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Verified:
+class Verification:
     """What was found in a store."""
 
     trials: int
@@ -53,14 +53,14 @@ class Verified:
     """Where several texts of a submission ran under one content hash, in words."""
 
 
-def verify_store(store: Path) -> Verified:
+def verify_store(store: Path) -> Verification:
     """Check every record of a store, and the ledger against them.
 
     Raises:
         HarnessError: the folder holds no trial.
     """
     paths, findings, records = record_paths(store), [], []
-    ran: list[tuple[str, str, str]] = []
+    runs: list[tuple[str, str, str]] = []
     if not paths:
         raise HarnessError(
             f"no trial lies in {store}", "`harness run --out DIR` writes trials into a folder"
@@ -70,27 +70,27 @@ def verify_store(store: Path) -> Verified:
         entries = _ledger_entries(store)
     except MismatchError as error:
         findings.append(Finding(LEDGER_FILE, error.message))
-    planned = {entry.identity: entry for entry in entries if isinstance(entry, Planned)}
+    plans = {entry.identity: entry for entry in entries if isinstance(entry, Planned)}
     for path in paths:
         try:
             record, events = check_record(store, path, entries)
             records.append(record)
-            ran += _ran(record.trial, events)
+            runs += _runs_of(record.trial, events)
         except MismatchError as error:
             findings.append(Finding(str(path.parent.relative_to(store)), error.message))
     have = {str(path.parent.relative_to(store)) for path in paths}
     findings.extend(
         Finding(LEDGER_FILE, f"{entry.folder} was planned and is not there")
-        for entry in planned.values()
+        for entry in plans.values()
         if entry.folder not in have
     )
     unfinished = sum(record.result is None for record in records)
     reruns = sum(isinstance(entry, Reopened) for entry in entries)
-    texts = several_texts(ran)
-    return Verified(len(paths), tuple(records), tuple(findings), unfinished, reruns, texts)
+    texts = several_texts(runs)
+    return Verification(len(paths), tuple(records), tuple(findings), unfinished, reruns, texts)
 
 
-def _ran(trial: Trial, events: list[Event]) -> Iterator[tuple[str, str, str]]:
+def _runs_of(trial: Trial, events: list[Event]) -> Iterator[tuple[str, str, str]]:
     """What each attempt of a trial ran, as `several_texts` takes it."""
     for attempt in attempts_of(events):
         submission = trial.submission
@@ -215,8 +215,8 @@ def _number(evaluation: Evaluation, metric: str) -> float:
     return float("nan") if value is None else value
 
 
-def _check_equal(computed: Result, said: Result) -> None:
+def _check_equal(result: Result, claim: Result) -> None:
     for name in Result.model_fields:
-        ours, theirs = getattr(computed, name), getattr(said, name)
+        ours, theirs = getattr(result, name), getattr(claim, name)
         if ours != theirs:
             raise MismatchError(f"{name} is {theirs!r}; the events say {ours!r}")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from harness.protocol.messages import Snapshot
 from harness.protocol.wire import Tensors
 from harness.submission.state import ArrayT, StateDict
-from harness.worker.state import Flattener, FromHost, ToHost, restored
+from harness.worker.state import Flattener, FromHost, ToHost, unflatten
 
 
 class WorkerState(TypedDict, Generic[ArrayT]):
@@ -30,7 +30,7 @@ class WorkerState(TypedDict, Generic[ArrayT]):
     """The states of all generators."""
 
 
-def packed(
+def pack_state(
     state: Callable[[], WorkerState[ArrayT]], to_host: ToHost, step: int, limit_bytes: int
 ) -> tuple[Snapshot, Tensors]:
     """The message of a snapshot, with the state and its tensors if they are wanted and fit.
@@ -55,7 +55,7 @@ def packed(
     return Snapshot(step=step, state=text), flattener.tensors
 
 
-def unpacked(text: str, tensors: Tensors, from_host: FromHost[ArrayT]) -> WorkerState[ArrayT]:
-    """The state that `packed` made a message of."""
+def unpack_state(text: str, tensors: Tensors, from_host: FromHost[ArrayT]) -> WorkerState[ArrayT]:
+    """The state that `pack_state` made a message of."""
     # The log of a trial names its checkpoint's hash: what comes back is what was packed.
-    return cast("WorkerState[ArrayT]", restored(text, tensors, from_host))
+    return cast("WorkerState[ArrayT]", unflatten(text, tensors, from_host))

@@ -34,23 +34,23 @@ class Stopwatch:
     def wrap(self, places: Iterable[Place]) -> None:
         """Time these functions from now on."""
         for owner, name in places:
-            setattr(owner, name, self._timed(getattr(owner, name)))
+            setattr(owner, name, self._wrap(getattr(owner, name)))
 
-    def _timed(self, function: Callable[P, R]) -> Callable[P, R]:
-        def timed(*arguments: P.args, **named: P.kwargs) -> R:
+    def _wrap(self, function: Callable[P, R]) -> Callable[P, R]:
+        def wrapper(*arguments: P.args, **keywords: P.kwargs) -> R:
             if self._is_running:
-                return function(*arguments, **named)
+                return function(*arguments, **keywords)
             self._synchronize()
             self._is_running, start_s = True, time.perf_counter()
             try:
-                return function(*arguments, **named)
+                return function(*arguments, **keywords)
             finally:
                 self._synchronize()
                 self._is_running = False
                 self.seconds += time.perf_counter() - start_s
                 self.calls += 1
 
-        return timed
+        return wrapper
 
 
 def profiled(

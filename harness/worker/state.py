@@ -40,7 +40,7 @@ class Flattener:
 
     def __init__(self, to_host: ToHost) -> None:
         self._to_host = to_host
-        self._seen: dict[int, Node] = {}
+        self._nodes: dict[int, Node] = {}
         # what was seen is kept, lest another object gets its id
         self._alive: list[object] = []
         self.tensors: dict[str, HostArray] = {}
@@ -74,21 +74,21 @@ class Flattener:
         return self._array(value)
 
     def _array(self, value: object) -> Node:
-        if id(value) not in self._seen:
+        if id(value) not in self._nodes:
             host = self._to_host(value)
             if host is None:
                 raise StateError(f"a state with a {type(value).__name__}, which cannot be kept")
             array, mark = np.ascontiguousarray(host[0]), host[1]
             number, shape = len(self.tensors), list(np.shape(host[0]))
             is_known = array.dtype.name in DTYPES
-            sent = array if is_known else array.reshape(-1).view(np.uint8)
-            self.tensors[f"{STATE_PREFIX}{number}"] = sent.reshape(shape) if is_known else sent
+            data = array if is_known else array.reshape(-1).view(np.uint8)
+            self.tensors[f"{STATE_PREFIX}{number}"] = data.reshape(shape) if is_known else data
             self._alive.append(value)
-            self._seen[id(value)] = ["a", number, mark, array.dtype.name, shape]
-        return self._seen[id(value)]
+            self._nodes[id(value)] = ["a", number, mark, array.dtype.name, shape]
+        return self._nodes[id(value)]
 
 
-def restored(text: str, tensors: Tensors, from_host: FromHost[ArrayT]) -> StateTree[ArrayT]:
+def unflatten(text: str, tensors: Tensors, from_host: FromHost[ArrayT]) -> StateTree[ArrayT]:
     """The state that a `Flattener` made text and tensors of.
 
     Args:
@@ -125,8 +125,8 @@ class _Reader(Generic[ArrayT]):
             case ["t", [*parts]]:
                 return tuple(self.value(part) for part in parts)
             case ["d", [*pairs]]:
-                found = dict(self._pair(pair) for pair in pairs)
-                return cast("Mapping[str, StateTree[ArrayT]]", found)  # or of whole numbers
+                mapping = dict(self._pair(pair) for pair in pairs)
+                return cast("Mapping[str, StateTree[ArrayT]]", mapping)  # or of whole numbers
         raise ValueError(f"no node: {str(node)[:80]}")
 
     def _pair(self, node: object) -> tuple[StateTree[ArrayT], StateTree[ArrayT]]:

@@ -17,11 +17,11 @@ WARM_UP_BATCHES = 4
 def random_parameters(source: ModelSource) -> dict[str, npt.NDArray[np.float32]]:
     """Small random parameters, and buffers of ones."""
     random = np.random.default_rng(0)
-    drawn = {
+    weights = {
         name: (0.05 * random.standard_normal(spec.shape)).astype(np.float32)
         for name, spec in specs_of(source).items()
     }
-    return drawn | {n: np.ones(b.shape, np.float32) for n, b in buffers_of(source).items()}
+    return weights | {n: np.ones(b.shape, np.float32) for n, b in buffers_of(source).items()}
 
 
 def random_examples(trial: Hello) -> Examples:

@@ -44,7 +44,7 @@ from harness.protocol.wire import Tensors, Wire, WireClosedError, WireError
 from harness.submission.interface import Submission
 from harness.submission.state import ArrayT
 from harness.worker.budget import WorkerBudget
-from harness.worker.checkpoint import WorkerState, packed, unpacked
+from harness.worker.checkpoint import WorkerState, pack_state, unpack_state
 from harness.worker.profile import profiled
 from harness.worker.report import error_report, finite
 from harness.worker.warm_up import WARM_UP_STEPS, random_examples, random_parameters
@@ -167,14 +167,14 @@ class Worker(Generic[ArrayT]):
     def _restore(self, order: Restore, tensors: Tensors) -> None:
         """Go on where a dead referee's worker was when its last checkpoint was taken."""
         self._set_up()
-        kept = unpacked(order.state, tensors, self._backend.from_host)
-        self._backend.load(self._problem, kept["model"])
-        self._submission.load_state_dict(kept["submission"])
-        self._step = kept["step"]
-        self._data.seek(kept["position"])
-        self._problem.note_passes(**kept["passes"])
-        self._budget.replay(array("d", kept["readings"].tolist()))
-        self._backend.set_random_state(self._problem, kept["random"])
+        state = unpack_state(order.state, tensors, self._backend.from_host)
+        self._backend.load(self._problem, state["model"])
+        self._submission.load_state_dict(state["submission"])
+        self._step = state["step"]
+        self._data.seek(state["position"])
+        self._problem.note_passes(**state["passes"])
+        self._budget.replay(array("d", state["readings"].tolist()))
+        self._backend.set_random_state(self._problem, state["random"])
         self._backend.synchronize()
         self._wire.send(Ready())
 
@@ -208,11 +208,11 @@ class Worker(Generic[ArrayT]):
 
     def _submit_snapshot(self, loss: SupportsFloat | None, checkpoint_bytes: int) -> None:
         self._backend.synchronize()
-        evaluated = self._eval_arrays()
+        arrays = self._eval_arrays()
         # The state comes after what is evaluated, which may change it (averages are swapped in).
         to_host = self._backend.to_host
-        snapshot, tensors = packed(self._state, to_host, self._step, checkpoint_bytes)
-        self._wire.send(snapshot, {**evaluated, **tensors})
+        snapshot, tensors = pack_state(self._state, to_host, self._step, checkpoint_bytes)
+        self._wire.send(snapshot, {**arrays, **tensors})
         counts = self._problem.counts
         self._wire.send(
             Stopped(

@@ -13,7 +13,7 @@ from harness.cli.app import app
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.plan.trial import TrialRecord
 from harness.record.store import read_record, record_paths
-from harness.verification.audit import TOLERANCE, Audited, again, deciding
+from harness.verification.audit import TOLERANCE, AuditedTrial, audit_trial, fastest_trials
 from tests.record.conftest import Made, ending
 
 
@@ -34,27 +34,27 @@ def record_of(made: Made) -> TrialRecord:
 
 
 def test_only_the_instance_changes(made: Made) -> None:
-    repeated = again(made.trial, "my own text")
+    repeated = audit_trial(made.trial, "my own text")
     assert repeated.instance_seed != made.trial.instance_seed
-    assert again(made.trial, "another").instance_seed != repeated.instance_seed
+    assert audit_trial(made.trial, "another").instance_seed != repeated.instance_seed
     for name in ("point", "budget", "target", "grid", "variant", "submission"):
         assert getattr(repeated, name) == getattr(made.trial, name)
 
 
 def test_an_unknown_variant_is_refused(made: Made) -> None:
-    assert again(made.trial, "text", "wide").variant == "wide"
+    assert audit_trial(made.trial, "text", "wide").variant == "wide"
     with pytest.raises(UnknownNameError, match="wide"):
-        again(made.trial, "text", "wid")
+        audit_trial(made.trial, "text", "wid")
 
 
 def test_the_deciding_trial_is_the_fastest_of_its_entry(made: Made) -> None:
     record = record_of(made)
     records = [with_time(record, time_s) for time_s in (3.0, None, 2.0, 5.0)]
-    (chosen,) = deciding(records)
+    (chosen,) = fastest_trials(records)
     assert chosen.result is not None
     assert chosen.result.time_to_target_s == 2.0
     with pytest.raises(HarnessError, match="no trial reached"):
-        deciding([with_time(record, None)])
+        fastest_trials([with_time(record, None)])
 
 
 @given(claimed_s=st.floats(0.1, 1e3), found_s=st.none() | st.floats(0.1, 1e3))
@@ -62,7 +62,7 @@ def test_a_time_agrees_within_the_tolerance(
     tmp_path_factory: pytest.TempPathFactory, claimed_s: float, found_s: float | None
 ) -> None:
     record = record_of(Made(tmp_path_factory.mktemp("store")))
-    verdict = Audited(with_time(record, claimed_s), with_time(record, found_s)).verdict
+    verdict = AuditedTrial(with_time(record, claimed_s), with_time(record, found_s)).verdict
     if found_s is None:
         assert verdict == "not reached"
     else:

@@ -33,7 +33,7 @@ def by_hand(position: int, how: Augmentation) -> np.ndarray:
     padded = np.pad(image, ((0, 0), (pad, pad), (pad, pad)), constant_values=PADDING_VALUE)
     side, top, left = how.crop_to or SIDE, crops.top[offset], crops.left[offset]
     cut = padded[:, top : top + side, left : left + side]
-    return cut[..., ::-1] if crops.mirrored[offset] else cut
+    return cut[..., ::-1] if crops.flips[offset] else cut
 
 
 @pytest.mark.parametrize("how", HOWS)
@@ -49,7 +49,7 @@ def test_an_image_depends_on_its_position_alone(kit: Kit, how: Augmentation) -> 
 def test_every_place_and_both_directions_occur() -> None:
     crops = epoch_crops(SEED, 0, 4000, SIDE, HOWS[0])
     assert set(crops.top) == set(crops.left) == set(range(5))
-    assert 0.45 < crops.mirrored.mean() < 0.55
+    assert 0.45 < crops.flips.mean() < 0.55
     assert np.bincount(crops.top).min() > 4000 / 5 * 0.85
 
 

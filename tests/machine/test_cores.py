@@ -10,14 +10,14 @@ import time
 import pytest
 
 from harness.machine import cores
-from harness.machine.cores import allowed_cores, claimed, pinned, taken_cores, text
+from harness.machine.cores import allowed_cores, claim_cores, pin_cores, taken_cores, text
 
 HOLD = """
 import sys
 from harness.machine import cores
-from harness.machine.cores import claimed
+from harness.machine.cores import claim_cores
 cores._CLAIM = sys.argv[1]
-with claimed(1) as (own, _):
+with claim_cores(1) as (own, _):
     print(*own, flush=True)
     sys.stdin.read()
 """
@@ -39,23 +39,23 @@ def test_a_core_is_another_process_until_that_is_killed() -> None:
         assert other.stdout is not None
         theirs = int(other.stdout.readline())
         assert theirs in taken_cores()
-        with claimed(len(allowed_cores())) as (own, shared):
+        with claim_cores(len(allowed_cores())) as (own, shared):
             assert own == allowed_cores()
             assert theirs in shared
         if len(allowed_cores()) > 1:
-            with claimed(1) as (own, shared):
+            with claim_cores(1) as (own, shared):
                 assert (theirs in own, shared) == (False, ())
         other.kill()
     deadline_s = time.monotonic() + 10.0
     while theirs in taken_cores() and time.monotonic() < deadline_s:
         time.sleep(0.01)
-    with claimed(len(allowed_cores())) as (_, shared):
+    with claim_cores(len(allowed_cores())) as (_, shared):
         assert theirs not in shared
 
 
 def test_the_referee_keeps_off_the_workers_cores_where_there_are_others() -> None:
     before = os.sched_getaffinity(0)
-    with pinned(1) as found:
+    with pin_cores(1) as found:
         assert len(found.worker) == 1
         assert os.sched_getaffinity(0) == set(found.referee)
         assert bool(set(found.referee) & set(found.worker)) == (len(before) == 1)
@@ -63,7 +63,7 @@ def test_the_referee_keeps_off_the_workers_cores_where_there_are_others() -> Non
 
 
 def test_a_referee_that_would_have_too_few_cores_keeps_all() -> None:
-    with pinned(len(allowed_cores())) as found:
+    with pin_cores(len(allowed_cores())) as found:
         assert found.referee == found.worker == allowed_cores()
 
 

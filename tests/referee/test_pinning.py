@@ -8,7 +8,7 @@ import pytest
 
 from harness.execution.trial import run_trial
 from harness.machine import cores
-from harness.machine.cores import Cores, allowed_cores, claimed
+from harness.machine.cores import Cores, allowed_cores, claim_cores
 from harness.record.schema import Go, ToldEvent
 from tests.recovery.conftest import worker_of
 
@@ -49,7 +49,7 @@ def test_a_trial_beside_another_gets_other_cores_if_there_are_enough(
 ) -> None:
     monkeypatch.setattr(cores, "_CLAIM", f"guided-descent-test-{os.getpid()}-")
     witness, options = Witness(), replace(bench.options, threads=1)
-    with claimed(1) as (taken, _):
+    with claim_cores(1) as (taken, _):
         run_trial(bench.trial(ADAMW, seconds=600.0, steps=4), bench.store, options, witness)
     (go,) = witness.go
     is_alone = len(allowed_cores()) == 1

@@ -37,7 +37,7 @@ def observe(
 def test_a_hit_looks_back_for_the_first_snapshot_that_hits() -> None:
     search, seen = observe([0.1] * 6 + [0.6] * 4, every=5)
     assert search.hit is not None
-    assert search.hit.held.grid == 7
+    assert search.hit.snapshot.grid == 7
     assert search.hit.last_miss_s == 6.0
     assert seen == [5, 10, 6, 7]
 
@@ -45,7 +45,7 @@ def test_a_hit_looks_back_for_the_first_snapshot_that_hits() -> None:
 def test_the_first_interval_is_looked_through_too() -> None:
     search, _ = observe([0.6] * 10, every=5)
     assert search.hit is not None
-    assert (search.hit.held.grid, search.hit.last_miss_s) == (1, 0.0)
+    assert (search.hit.snapshot.grid, search.hit.last_miss_s) == (1, 0.0)
 
 
 def test_a_dip_between_two_misses_stays_unseen_for_every_entry() -> None:
@@ -63,7 +63,7 @@ def test_a_snapshot_after_the_budget_is_judged_and_no_hit() -> None:
 def test_a_late_snapshot_that_meets_the_target_leads_back_to_a_hit_in_time() -> None:
     search, _ = observe([0.1] * 7 + [0.6] * 3, every=5, limit_s=9.9)
     assert search.hit is not None
-    assert (search.hit.held.grid, search.hit.last_miss_s) == (8, 7.0)
+    assert (search.hit.snapshot.grid, search.hit.last_miss_s) == (8, 7.0)
 
 
 def test_a_nan_never_hits() -> None:
@@ -80,5 +80,5 @@ def test_a_grid_of_two_percent_has_fifty_points() -> None:
 def test_a_monotone_curve_is_found_exactly_whatever_k(length: int, every: int, first: int) -> None:
     values = [0.9 if grid >= first else 0.1 for grid in range(1, length + 1)]
     search, _ = observe(values, every)
-    found = search.hit.held.grid if search.hit else None
+    found = search.hit.snapshot.grid if search.hit else None
     assert found == (first if first <= length else None)

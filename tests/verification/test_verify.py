@@ -154,7 +154,7 @@ def lose(made: Made, how: str) -> None:
 @pytest.mark.parametrize("how", ["folder", "chain"])
 def test_a_lost_trial_is_run_again_by_command_and_the_record_says_so(made: Made, how: str) -> None:
     lose(made, how)
-    (record,) = chosen_records(made.store, (made.trial.identity[:8],), flagged=False)
+    (record,) = chosen_records(made.store, (made.trial.identity[:8],), with_flagged=False)
     open_again(made.store, record, "the disk died")
     made.run()
     found = verify_store(made.store)
@@ -166,7 +166,7 @@ def test_a_lost_trial_is_run_again_by_command_and_the_record_says_so(made: Made,
 
 
 def test_a_rerun_that_was_cut_short_is_marked_once(made: Made, monkeypatch: Any) -> None:
-    (record,) = chosen_records(made.store, (made.folder.name,), flagged=False)
+    (record,) = chosen_records(made.store, (made.folder.name,), with_flagged=False)
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
         killed.setattr(rerun, "EventLog", interrupt)
         open_again(made.store, record, "a test")
@@ -181,7 +181,9 @@ def interrupt(*_: Any) -> None:
 
 
 def test_a_rerun_leaves_its_mark_and_fits(made: Made) -> None:
-    (record,) = chosen_records(made.store, ("trial_1-" + made.trial.identity[:10],), flagged=False)
+    (record,) = chosen_records(
+        made.store, ("trial_1-" + made.trial.identity[:10],), with_flagged=False
+    )
     open_again(made.store, record, "a test")
     assert results_frame(made.store)["state"].tolist() == ["unfinished"]
     assert read_record(made.folder / "trial.json").result is None
@@ -199,7 +201,7 @@ def test_a_trial_on_a_machine_that_drifted_is_stamped_and_repeated_by_rule(
         made = Made(tmp_path)
         assert "flagged: the machine changed around 1 of 1" in marks(results_frame(made.store))[0]
         assert findings(made) == ""
-    (record,) = chosen_records(made.store, (), flagged=True)
+    (record,) = chosen_records(made.store, (), with_flagged=True)
     open_again(made.store, record, "the machine was busy")
     made.run()
     assert findings(made) == ""
@@ -207,7 +209,7 @@ def test_a_trial_on_a_machine_that_drifted_is_stamped_and_repeated_by_rule(
         "repeated: 1 of 1 trials were begun more than once",
     )
     with pytest.raises(HarnessError, match=r"no trial of .* is chosen"):
-        chosen_records(made.store, (), flagged=True)
+        chosen_records(made.store, (), with_flagged=True)
 
 
 def test_seeds_and_points_follow_from_the_round(made: Made) -> None:
@@ -223,7 +225,7 @@ def test_seeds_and_points_follow_from_the_round(made: Made) -> None:
 
 def with_text(made: Made, files: str) -> None:
     """Run the trial once more, by command, from another text of the submission."""
-    (record,) = chosen_records(made.store, (made.folder.name,), flagged=False)
+    (record,) = chosen_records(made.store, (made.folder.name,), with_flagged=False)
     open_again(made.store, record, "a test")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(conftest, "FILES", files)
@@ -258,7 +260,7 @@ def test_another_version_is_refused_with_the_reason(
         lambda: read_record(path),
         lambda: results_frame(made.store),
         lambda: write_plan([made.trial], made.store),
-        lambda: chosen_records(made.store, (made.folder.name,), flagged=False),
+        lambda: chosen_records(made.store, (made.folder.name,), with_flagged=False),
     ):
         with pytest.raises(HarnessError, match=why):
             read()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from harness.frameworks.load import training_backend
 from harness.protocol.wire import DTYPES
-from harness.worker.state import MAX_DEPTH, Flattener, StateError, restored
+from harness.worker.state import MAX_DEPTH, Flattener, StateError, unflatten
 from tests.frameworks.kit import Kit
 
 PLAIN = st.recursive(
@@ -33,7 +33,7 @@ def returned(value: Any, framework: str = "torch") -> Any:
     text = flattener.text(value)
     text.encode("ascii")
     assert all(array.dtype.name in DTYPES for array in flattener.tensors.values())
-    return restored(text, flattener.tensors, made.from_host)
+    return unflatten(text, flattener.tensors, made.from_host)
 
 
 @settings(max_examples=60, deadline=None)
@@ -134,7 +134,7 @@ def test_a_state_too_deep_is_refused() -> None:
 @given(st.text() | st.sampled_from(['["a",0,"jax","float32",[2]]', '["d",[[1]]]', "[]", '["t",1]']))
 def test_a_text_that_is_no_state_is_refused(text: str) -> None:
     with pytest.raises(StateError):
-        restored(text, {}, training_backend("torch", "cpu", 1).from_host)
+        unflatten(text, {}, training_backend("torch", "cpu", 1).from_host)
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])

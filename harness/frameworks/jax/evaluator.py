@@ -61,18 +61,18 @@ class JaxEvaluator:
         """What the loss offers, means over all targets of a split, summed in float64."""
         if split not in self._splits:
             raise UnknownNameError("split", split, self._splits)
-        evaluated = self._placed(parameters)
+        arrays = self._place(parameters)
         shape, size = self._sizes[split], self._eval_config.batch
         sums = dict.fromkeys(self._metrics, 0.0)
         for start in range(0, shape[0], size):
-            values = self._evaluate(*evaluated, self._splits[split].part(start, start + size))
+            values = self._evaluate(*arrays, self._splits[split].part(start, start + size))
             for name in self._metrics:
                 sums[name] += float(np.asarray(values[name], dtype=np.float64).sum())
         return {name: total / math.prod(shape) for name, total in sums.items()}
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
         """`loss` and `gradient_norm` on the fixed batch of training examples."""
-        weights, buffers = self._placed(parameters)
+        weights, buffers = self._place(parameters)
         whole, size = self._probe, self._eval_config.batch
         total = 0.0
         sums = {name: np.zeros(value.shape) for name, value in weights.items()}
@@ -86,19 +86,19 @@ class JaxEvaluator:
         squares = sum(float(np.square(gradient).sum()) for gradient in sums.values())
         return {"loss": total, "gradient_norm": math.sqrt(squares)}
 
-    def _placed(self, parameters: Parameters) -> tuple[dict[str, Array], dict[str, Array]]:
+    def _place(self, parameters: Parameters) -> tuple[dict[str, Array], dict[str, Array]]:
         shapes = {name: value.shape for name, value in parameters.items()}
         check_shapes(self._shapes, shapes, "parameters to be evaluated")
-        placed = {
+        arrays = {
             name: jax.device_put(jnp.array(parameters[name]), self._device) for name in self._shapes
         }
-        weights = {name: placed.pop(name) for name in self._problem.specs}
-        return weights, placed
+        weights = {name: arrays.pop(name) for name in self._problem.specs}
+        return weights, arrays
 
     def _logits(self, weights: Tree, buffers: Tree, inputs: Array) -> Array:
         if self._eval_config.augmentation is not None:
-            seen = centre(inputs.shape[-1], self._eval_config.augmentation)
-            inputs = inputs[..., seen, seen]
+            window = centre(inputs.shape[-1], self._eval_config.augmentation)
+            inputs = inputs[..., window, window]
         return self._problem.evaluation_logits(weights, buffers, inputs)
 
     def _values(self, weights: Tree, buffers: Tree, batch: Batch[Array]) -> dict[str, Array]:

@@ -12,7 +12,7 @@ import optax
 from jax import Array
 
 from harness.core.errors import HarnessError
-from harness.frameworks.jax.problem import JaxProblem, jax_problem, moved
+from harness.frameworks.jax.problem import JaxProblem, jax_problem, move_buffers
 from harness.frameworks.jax.wrapper import JaxArithmetic, OptimizerWrapper, Values, prepare_class
 from harness.submission.entry import Build, arguments
 from harness.submission.interface import (
@@ -64,27 +64,27 @@ class OptimizerSubmission:
     @property
     def averages_weights(self) -> bool:
         """Whether the transformation has parameters of its own to be evaluated."""
-        return self._built.eval_parameters is not None
+        return self._parts.eval_parameters is not None
 
     def setup(self, problem: Problem[Array], hyperparameters: Hyperparameters) -> None:
         """Build the transformation and its state."""
         self._problem = problem = jax_problem(problem)
         check_rule(hyperparameters, self._rules)
         self._wrapper = OptimizerWrapper(problem, hyperparameters)
-        self._built = _whole(self._build(problem, hyperparameters))
-        if not isinstance(self._built.optimizer, optax.GradientTransformation):
+        self._parts = _whole(self._build(problem, hyperparameters))
+        if not isinstance(self._parts.optimizer, optax.GradientTransformation):
             raise HarnessError(
-                f"{self._place}: made {type(self._built.optimizer).__name__}",
+                f"{self._place}: made {type(self._parts.optimizer).__name__}",
                 "an optax.GradientTransformation is wanted, or a pair of one and a schedule",
             )
-        self._schedule = self._built.schedule
-        transformation = self._wrapper(self._built.optimizer)
+        self._schedule = self._parts.schedule
+        transformation = self._wrapper(self._parts.optimizer)
         self._rate: float | None = hyperparameters.get("learning_rate")
         self._factor: float | None = None
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
         self._place_on_device(problem.parameters, transformation.init(problem.parameters))
-        self._train = _train_step(problem, transformation, self._built.takes_factor)
-        eval_parameters = self._built.eval_parameters
+        self._train = _train_step(problem, transformation, self._parts.takes_factor)
+        eval_parameters = self._parts.eval_parameters
         self._eval_parameters = eval_parameters and jax.jit(
             partial(self._wrapper.eval_parameters, eval_parameters)
         )
@@ -135,8 +135,8 @@ class OptimizerSubmission:
         self._passes = count_of(state, "passes")
         load_schedule_state(self._schedule, state_of(state, "schedule"))
         structure, leaves = jax.tree.structure(self._state), leaves_of(state, "optimizer")
-        placed = jax.tree.unflatten(structure, leaves)
-        self._place_on_device(arrays_of(state, "parameters"), placed)
+        tree = jax.tree.unflatten(structure, leaves)
+        self._place_on_device(arrays_of(state, "parameters"), tree)
 
     def _place_on_device(self, parameters: Mapping[str, Array], state: optax.OptState) -> None:
         """Explicitly, as a step's results are: else the second step would compile once more."""
@@ -145,13 +145,13 @@ class OptimizerSubmission:
         self._state = jax.device_put(state, self._problem.device)
 
 
-def _whole(returned: object) -> Built:
+def _whole(result: object) -> Built:
     """What `build` returned as one kind; an optax transformation is a tuple of its own."""
-    if isinstance(returned, Built):
-        return returned
-    if isinstance(returned, tuple) and not isinstance(returned, optax.GradientTransformation):
-        return Built(*returned)
-    return Built(returned)
+    if isinstance(result, Built):
+        return result
+    if isinstance(result, tuple) and not isinstance(result, optax.GradientTransformation):
+        return Built(*result)
+    return Built(result)
 
 
 def _train_step(
@@ -188,7 +188,7 @@ def _train_step(
         updates, state = update(gradients, state, parameters, **extra)
         if factor is not None and not takes_factor:
             updates = jax.tree.map(lambda change: factor * change, updates)
-        buffers = moved(buffers, statistics)
+        buffers = move_buffers(buffers, statistics)
         parameters = cast("Values", optax.apply_updates(parameters, updates))
         return parameters, state, buffers, loss
 
@@ -196,11 +196,11 @@ def _train_step(
     return jax.jit(train, donate_argnums=() if problem.device.platform == "cpu" else (0, 1))
 
 
-def _builder_of(found: object, hyperparameters: Hyperparameters) -> Build | None:
+def _builder_of(factory: object, hyperparameters: Hyperparameters) -> Build | None:
     """What builds the transformation of the function, if it is one."""
-    if not callable(found) or (isinstance(found, type) and hasattr(found, "step")):
+    if not callable(factory) or (isinstance(factory, type) and hasattr(factory, "step")):
         return None
-    return lambda _problem, _point: found(**arguments(found, hyperparameters))
+    return lambda _problem, _point: factory(**arguments(factory, hyperparameters))
 
 
 LOADER: Loader[Array] = Loader(

@@ -27,8 +27,8 @@ class CrossEntropy:
     def per_target(self, logits: Array, targets: Array) -> Array:
         """The loss of each target in nats, shape (...)."""
         log_probabilities = jax.nn.log_softmax(logits)
-        picked = jnp.take_along_axis(log_probabilities, targets[..., None], axis=-1)
-        return -picked[..., 0]
+        likelihoods = jnp.take_along_axis(log_probabilities, targets[..., None], axis=-1)
+        return -likelihoods[..., 0]
 
     def metrics(self, logits: Array, targets: Array) -> dict[str, Array]:
         """Each target's loss, and whether its class has the largest logit."""
@@ -42,9 +42,9 @@ class CrossEntropy:
     def hessian_product(self, logits: Array, vector: Array) -> Array:
         """(diag(p) - p p^T) v / N for every target; `vector` and result are (..., classes)."""
         probabilities = jax.nn.softmax(logits)
-        weighted = probabilities * vector
-        centred = weighted - probabilities * weighted.sum(-1, keepdims=True)
-        return centred / math.prod(logits.shape[:-1])
+        terms = probabilities * vector
+        products = terms - probabilities * terms.sum(-1, keepdims=True)
+        return products / math.prod(logits.shape[:-1])
 
 
 class SquaredError:

@@ -44,27 +44,29 @@ def zero_offsets(
         HarnessError: a layer is of a kind whose outputs are shaped otherwise.
     """
     scalars = {layer.name: jnp.zeros(()) for layer in layers}
-    entered = jax.eval_shape(
+    layer_inputs = jax.eval_shape(
         lambda p, x, o: model(p, x, offsets=o).layer_inputs, parameters, inputs, scalars
     )
     offsets = {}
     for layer in layers:
-        weight, shape = specs[layer.weight].shape, entered[layer.name].shape
+        weight, shape = specs[layer.weight].shape, layer_inputs[layer.name].shape
         offsets[layer.name] = jnp.zeros(_output_shape(layer, weight, shape))
     return offsets
 
 
 def _output_shape(
-    layer: LayerSpec, weight: tuple[int, ...], entered: tuple[int, ...]
+    layer: LayerSpec, weight: tuple[int, ...], input_shape: tuple[int, ...]
 ) -> tuple[int, ...]:
     """The shape of a layer's output, from its weight's and its input's."""
     if layer.kind == "convolution":
-        batch, _, *sides = entered
+        batch, _, *sides = input_shape
         pairs = zip(sides, weight[2:], strict=True)
-        left = [(side + 2 * layer.padding - kernel) // layer.stride + 1 for side, kernel in pairs]
-        return (batch, weight[0], *left)
+        output_sides = [
+            (side + 2 * layer.padding - kernel) // layer.stride + 1 for side, kernel in pairs
+        ]
+        return (batch, weight[0], *output_sides)
     if layer.kind in ("linear", "recurrent"):
-        return (*entered[:-1], weight[0])
+        return (*input_shape[:-1], weight[0])
     raise HarnessError(
         f"layer '{layer.name}' of kind {layer.kind} cannot be captured in jax",
         "convolution, linear and recurrent layers can",

@@ -57,12 +57,12 @@ class JaxProblem(CountedProblem):
         self._cast = in_precision(jnp.dtype(source.precision))
         self._value_and_grad = jax.jit(jax.value_and_grad(self.training_loss, has_aux=True))
         self._statistics = jax.jit(self._statistics_of)
-        self._captured = jax.jit(self._captured_pass, static_argnames="names")
+        self._capture = jax.jit(self._captured_pass, static_argnames="names")
 
     def reset_counts(self) -> None:
         """Start counting passes anew, and the problem's own sequence of keys."""
         super().reset_counts()
-        self._drawn = 0
+        self._draws = 0
 
     def evaluate(
         self, parameters: Tree, batch: Batch[Array], random: Array | None = None
@@ -99,23 +99,23 @@ class JaxProblem(CountedProblem):
 
     def next_key(self) -> Array:
         """The next key of the problem's own sequence, for a pass that draws."""
-        self._drawn += 1
-        return jax.random.fold_in(self.key, self._drawn)
+        self._draws += 1
+        return jax.random.fold_in(self.key, self._draws)
 
     def random_state(self) -> tuple[Array, int]:
         """The key and how many keys of its sequence have been drawn."""
-        return self.key, self._drawn
+        return self.key, self._draws
 
     def set_random_state(self, state: tuple[Array, int]) -> None:
         """Put both back."""
-        self.key, self._drawn = state
+        self.key, self._draws = state
 
     def recompute_statistics(self, parameters: Tree, batches: Sequence[Batch[Array]]) -> None:
         """Set `buffers` to the mean statistics that some batches have under the parameters."""
-        found = [self._statistics(dict(parameters), batch.inputs) for batch in batches]
+        statistics = [self._statistics(dict(parameters), batch.inputs) for batch in batches]
         self.note_passes(len(batches), 0, sum(batch.inputs.shape[0] for batch in batches))
         self.buffers = {
-            name: jnp.stack([one[name] for one in found]).mean(0) for name in self.buffers
+            name: jnp.stack([one[name] for one in statistics]).mean(0) for name in self.buffers
         }
 
     def training_loss(
@@ -127,8 +127,8 @@ class JaxProblem(CountedProblem):
 
     def evaluation_logits(self, parameters: Tree, buffers: Tree, inputs: Array) -> Array:
         """The logits in evaluation mode; a pure function."""
-        passed = self.model(self._cast(parameters), self._cast(inputs), buffers=buffers)
-        logits: Array = passed.logits.astype(jnp.float32)
+        output = self.model(self._cast(parameters), self._cast(inputs), buffers=buffers)
+        logits: Array = output.logits.astype(jnp.float32)
         return logits
 
     def captured(
@@ -152,22 +152,22 @@ class JaxProblem(CountedProblem):
         Returns:
             The evaluation, the gradients by parameter, the captures by layer.
         """
-        known = tuple(layer.name for layer in self.layers)
+        layer_names = tuple(layer.name for layer in self.layers)
         for name in names or ():
-            if name not in known:
-                raise UnknownNameError("layer", name, known)
-        result, statistics = self._captured(
+            if name not in layer_names:
+                raise UnknownNameError("layer", name, layer_names)
+        result, statistics = self._capture(
             dict(parameters),
             batch,
             targets=targets,
             random=random,
             key=self.next_key(),
-            names=known if names is None else names,
+            names=layer_names if names is None else names,
         )
-        captured: Captured = result
-        self._note_call(captured[0].loss, batch, backward=1)
+        capture: Captured = result
+        self._note_call(capture[0].loss, batch, backward=1)
         self._move_buffers(statistics)
-        return captured
+        return capture
 
     def _note_call(self, value: Array, batch: Batch[Array], backward: int) -> None:
         if not isinstance(value, jax.core.Tracer):
@@ -175,13 +175,13 @@ class JaxProblem(CountedProblem):
 
     def _move_buffers(self, statistics: Tree) -> None:
         if statistics:
-            self.buffers = moved(self.buffers, statistics)
+            self.buffers = move_buffers(self.buffers, statistics)
 
     def _train_pass(
         self, parameters: Tree, inputs: Array, key: Array | None
     ) -> tuple[Array, dict[str, Array]]:
-        passed = self.model(self._cast(parameters), self._cast(inputs), key=key)
-        return passed.logits.astype(jnp.float32), passed.statistics
+        output = self.model(self._cast(parameters), self._cast(inputs), key=key)
+        return output.logits.astype(jnp.float32), output.statistics
 
     def _statistics_of(self, parameters: Tree, inputs: Array) -> dict[str, Array]:
         return self._train_pass(parameters, inputs, None)[1]
@@ -199,24 +199,24 @@ class JaxProblem(CountedProblem):
         def loss(
             parameters: dict[str, Array], offsets: dict[str, Array]
         ) -> tuple[Array, tuple[Array, dict[str, Array], dict[str, Array]]]:
-            logits, entered, statistics = self.model(
+            logits, layer_inputs, statistics = self.model(
                 self._cast(parameters),
                 self._cast(batch.inputs),
                 offsets=self._cast(offsets),
                 key=key,
             )
             logits = logits.astype(jnp.float32)
-            wanted = batch.targets if targets is None else targets
+            loss_targets = batch.targets if targets is None else targets
             if random is not None:
-                wanted = self.loss.sample_targets(logits, random)
-            return self.loss.value(logits, wanted), (logits, entered, statistics)
+                loss_targets = self.loss.sample_targets(logits, random)
+            return self.loss.value(logits, loss_targets), (logits, layer_inputs, statistics)
 
-        captured = [layer for layer in self.layers if layer.name in names]
-        offsets = zero_offsets(self.model, captured, self.specs, parameters, batch.inputs)
-        (gradients, shifts), (logits, entered, statistics) = jax.grad(loss, (0, 1), has_aux=True)(
-            parameters, offsets
-        )
-        captures = {name: Capture(entered[name], shifts[name]) for name in names}
+        layers = [layer for layer in self.layers if layer.name in names]
+        offsets = zero_offsets(self.model, layers, self.specs, parameters, batch.inputs)
+        (gradients, shifts), (logits, layer_inputs, statistics) = jax.grad(
+            loss, (0, 1), has_aux=True
+        )(parameters, offsets)
+        captures = {name: Capture(layer_inputs[name], shifts[name]) for name in names}
         evaluation = Evaluation(logits, self.loss.value(logits, batch.targets))
         return (evaluation, gradients, captures), statistics
 
@@ -229,7 +229,7 @@ def jax_problem(problem: Problem[Array]) -> JaxProblem:
 
 
 @jax.jit
-def moved(buffers: Tree, statistics: Tree) -> dict[str, Array]:
+def move_buffers(buffers: Tree, statistics: Tree) -> dict[str, Array]:
     """The running statistics after one batch."""
     return {
         name: (1.0 - STATISTICS_MOMENTUM) * old + STATISTICS_MOMENTUM * statistics[name]

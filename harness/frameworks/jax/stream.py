@@ -27,32 +27,36 @@ class JaxSplit:
 
     def __init__(self, examples: Examples, device: jax.Device) -> None:
         self._device = device
-        self._mapped = examples if examples.is_mapped else None
-        if self._mapped is None:
+        self._mapped_examples = examples if examples.is_mapped else None
+        if self._mapped_examples is None:
             self.inputs = _on_device(examples.inputs, device)
             self.targets = _on_device(_as_targets(examples.targets), device)
 
     def take(self, index: np.ndarray) -> Batch[Array]:
         """The examples at places (batch,)."""
-        if self._mapped is not None:
-            return self._placed(self._mapped.inputs[index], self._mapped.targets[index])
+        if self._mapped_examples is not None:
+            return self._batch(
+                self._mapped_examples.inputs[index], self._mapped_examples.targets[index]
+            )
         return Batch(*_gather(self.inputs, self.targets, index))
 
     def take_slice(self, permutation: Array, offset: int, count: int) -> Batch[Array]:
         """The examples at the places that a run of a permutation (examples,) names."""
-        if self._mapped is not None:
+        if self._mapped_examples is not None:
             return self.take(np.asarray(permutation[offset : offset + count]))
         return Batch(*_gather_slice(self.inputs, self.targets, permutation, offset, count=count))
 
     def part(self, start: int, stop: int) -> Batch[Array]:
         """The examples from a place to another."""
-        if self._mapped is not None:
-            return self._placed(self._mapped.inputs[start:stop], self._mapped.targets[start:stop])
+        if self._mapped_examples is not None:
+            return self._batch(
+                self._mapped_examples.inputs[start:stop], self._mapped_examples.targets[start:stop]
+            )
         return Batch(self.inputs[start:stop], self.targets[start:stop])
 
-    def _placed(self, inputs: HostArray, targets: HostArray) -> Batch[Array]:
-        placed = _on_device(_as_targets(targets), self._device)
-        return Batch(_on_device(inputs, self._device), placed)
+    def _batch(self, inputs: HostArray, targets: HostArray) -> Batch[Array]:
+        device_targets = _on_device(_as_targets(targets), self._device)
+        return Batch(_on_device(inputs, self._device), device_targets)
 
 
 def _as_int32(numbers: HostArray) -> npt.NDArray[np.int32]:
@@ -66,8 +70,8 @@ def _as_targets(targets: HostArray) -> HostArray:
 
 def _on_device(array: HostArray, device: jax.Device) -> Array:
     is_token = array.dtype in (np.uint16, np.uint32)
-    placed: Array = jax.device_put(jnp.array(_as_int32(array) if is_token else array), device)
-    return placed
+    device_array: Array = jax.device_put(jnp.array(_as_int32(array) if is_token else array), device)
+    return device_array
 
 
 class JaxStream(EpochStream[Array]):
@@ -93,19 +97,19 @@ class JaxStream(EpochStream[Array]):
         start = self._offset
         self._offset += count
         batch = self._split.take_slice(self._permutation, start, count)
-        return self._cropped(batch, self._crops, start)
+        return self._crop_batch(batch, self._crops, start)
 
     def _across_epochs(self, count: int) -> Batch[Array]:
         index = self._order.slice(self.position, count).astype(np.int32)
         batch = self._split.take(index)
         if self._how is not None:
             crops = crops_at(self._order, self.position, count, self._side, self._how)
-            batch = self._cropped(batch, crops, 0)
+            batch = self._crop_batch(batch, crops, 0)
         self._enter_epoch((self.position + count - 1) // self._examples)
         self._offset = self.position + count - self._epoch * self._examples
         return batch
 
-    def _cropped(self, batch: Batch[Array], crops: Crops | None, start: int) -> Batch[Array]:
+    def _crop_batch(self, batch: Batch[Array], crops: Crops | None, start: int) -> Batch[Array]:
         if self._how is None or crops is None:
             return batch
         side, padding = crop_side(self._side, self._how), self._how.crop_padding
@@ -113,7 +117,7 @@ class JaxStream(EpochStream[Array]):
 
     def _compile(self, count: int) -> None:
         """Compile the ways of drawing a batch now, since shapes differ from the warm-up's."""
-        self._cropped(self._split.take_slice(self._permutation, 0, count), self._crops, 0)
+        self._crop_batch(self._split.take_slice(self._permutation, 0, count), self._crops, 0)
         self._split.take(np.zeros(self.batch_size, dtype=np.int32))
 
     def _enter_epoch(self, epoch: int) -> None:
@@ -125,9 +129,9 @@ class JaxStream(EpochStream[Array]):
     def _epoch_crops(self, epoch: int) -> Crops | None:
         if self._how is None:
             return None
-        drawn = epoch_crops(self._order.seed, epoch, self._examples, self._side, self._how)
-        placed: Crops = jax.device_put(drawn, self._device)
-        return placed
+        host_crops = epoch_crops(self._order.seed, epoch, self._examples, self._side, self._how)
+        crops: Crops = jax.device_put(host_crops, self._device)
+        return crops
 
 
 @jax.jit
@@ -147,12 +151,12 @@ def _gather_slice(
 def _crop(images: Array, crops: Crops, start: int, *, side: int, padding: int) -> Array:
     """Crop images (batch, channels, height, width), the first of which is at a place."""
     count, channels = images.shape[:2]
-    top, left, mirrored = (jax.lax.dynamic_slice(part, (start,), (count,)) for part in crops)
+    top, left, flips = (jax.lax.dynamic_slice(part, (start,), (count,)) for part in crops)
     run = jnp.arange(side)
     rows = top[:, None] + run
-    columns = left[:, None] + jnp.where(mirrored[:, None], run[::-1], run)
+    columns = left[:, None] + jnp.where(flips[:, None], run[::-1], run)
     around = ((0, 0), (0, 0), (padding, padding), (padding, padding))
-    padded = jnp.pad(images, around, constant_values=PADDING_VALUE)
+    canvas = jnp.pad(images, around, constant_values=PADDING_VALUE)
     image = jnp.arange(count)[:, None, None, None]
     channel = jnp.arange(channels)[:, None, None]
-    return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+    return canvas[image, channel, rows[:, None, :, None], columns[:, None, None, :]]

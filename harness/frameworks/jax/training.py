@@ -46,8 +46,8 @@ class JaxTrainingBackend(JaxDevice):
         """Put parameters and buffers in place, drop counts, and seed every generator."""
         problem = jax_problem(problem)
         shapes = {name: value.shape for name, value in parameters.items()}
-        wanted = {n: v.shape for n, v in (problem.parameters | problem.buffers).items()}
-        check_shapes(wanted, shapes, "parameters to be loaded")
+        model_shapes = {n: v.shape for n, v in (problem.parameters | problem.buffers).items()}
+        check_shapes(model_shapes, shapes, "parameters to be loaded")
         assign(problem, {name: jnp.array(parameters[name]) for name in problem.specs})
         problem.buffers = {
             name: jax.device_put(jnp.array(parameters[name]), self.device)
@@ -89,10 +89,10 @@ class JaxTrainingBackend(JaxDevice):
         """An array of jax's on the device."""
         if mark.startswith("numpy"):
             return plain_value(array, mark)
-        placed: Array = jax.device_put(jnp.array(array), self.device)
+        device_array: Array = jax.device_put(jnp.array(array), self.device)
         if mark.startswith("key "):
-            placed = jax.random.wrap_key_data(placed, impl=mark.removeprefix("key "))
-        return placed
+            device_array = jax.random.wrap_key_data(device_array, impl=mark.removeprefix("key "))
+        return device_array
 
     def random_state(self, problem: Problem[Array]) -> StateDict[Array]:
         """The problem's sequence of keys, numpy's generator and python's."""

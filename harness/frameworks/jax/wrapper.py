@@ -29,26 +29,26 @@ class JaxArithmetic:
 
     def towards(self, average: Values, values: Mapping[str, Array], weight: float) -> Values:
         """average + weight (values - average), new arrays."""
-        moved: Values = _moved(average, dict(values), average, weight)
-        return moved
+        result: Values = _move(average, dict(values), average, weight)
+        return result
 
     def shifted(
         self, average: Values, values: Mapping[str, Array], start: Values, weight: float
     ) -> Values:
         """average + weight (values - start), new arrays."""
-        moved: Values = _moved(average, dict(values), start, weight)
-        return moved
+        result: Values = _move(average, dict(values), start, weight)
+        return result
 
 
 @jax.jit
-def _moved(average: Values, values: Values, start: Values, weight: float) -> Values:
-    moved: Values = jax.tree.map(lambda a, v, s: a + weight * (v - s), average, values, start)
-    return moved
+def _move(average: Values, values: Values, start: Values, weight: float) -> Values:
+    result: Values = jax.tree.map(lambda a, v, s: a + weight * (v - s), average, values, start)
+    return result
 
 
-def scale_start(problem: Problem[Array], found: Mapping[str, Scaling]) -> None:
+def scale_start(problem: Problem[Array], by_name: Mapping[str, Scaling]) -> None:
     """Multiply the parameters by a parametrisation's factors on their start."""
-    for name, scaling in found.items():
+    for name, scaling in by_name.items():
         problem.parameters[name] = scaling.initial * problem.parameters[name]
 
 
@@ -70,9 +70,9 @@ class OptimizerWrapper:
         self._clip = float(hyperparameters.get("clip", 0.0))
         if self._clip < 0.0:
             raise HarnessError(f"clip is {self._clip}", "allowed: 0 (off) or a largest norm")
-        found = scalings(problem.specs, hyperparameters)
-        self._multiplier = {name: scaling.multiplier for name, scaling in found.items()}
-        scale_start(problem, found)
+        by_name = scalings(problem.specs, hyperparameters)
+        self._multiplier = {name: scaling.multiplier for name, scaling in by_name.items()}
+        scale_start(problem, by_name)
 
     def __call__(self, inner: optax.GradientTransformation) -> optax.GradientTransformation:
         """The transformation of W that `inner` is in its own coordinates w, where W = A w."""
@@ -84,8 +84,9 @@ class OptimizerWrapper:
         def outer(
             updates: Values, state: optax.OptState, params: Values | None = None, **extra: object
         ) -> tuple[Values, optax.OptState]:
-            updates, inside = self._times(self._clipped(updates)), params and self.inward(params)
-            updates, state = update(updates, state, inside, **self._translated(extra))
+            updates = self._times(self._clip_gradients(updates))
+            inside = params and self.inward(params)
+            updates, state = update(updates, state, inside, **self._translate(extra))
             return self._times(updates), state
 
         return optax.GradientTransformationExtraArgs(
@@ -110,17 +111,17 @@ class OptimizerWrapper:
             return values
         return {name: self._multiplier[name] * value for name, value in values.items()}
 
-    def _translated(self, extra: Mapping[str, object]) -> dict[str, object]:
+    def _translate(self, extra: Mapping[str, object]) -> dict[str, object]:
         """What line searches among the transformations ask for, of w."""
-        translated = dict(extra)
+        arguments = dict(extra)
         if "grad" in extra:
-            translated["grad"] = self._times(cast("Values", extra["grad"]))
+            arguments["grad"] = self._times(cast("Values", extra["grad"]))
         if "value_fn" in extra:
             value = cast("Callable[[Values], Array]", extra["value_fn"])
-            translated["value_fn"] = lambda values: value(self._times(values))
-        return translated
+            arguments["value_fn"] = lambda values: value(self._times(values))
+        return arguments
 
-    def _clipped(self, gradients: Values) -> Values:
+    def _clip_gradients(self, gradients: Values) -> Values:
         if not self._clip:
             return gradients
         squares = [jnp.vdot(gradient, gradient) for gradient in jax.tree.leaves(gradients)]

@@ -26,18 +26,18 @@ def capture_layers(
         forward pass keeps the capture of the call whose gradient came last; a recurrent layer,
         which runs once a time step, has all of them along the second axis.
     """
-    known = {layer.name: layer for layer in layers}
+    by_name = {layer.name: layer for layer in layers}
     captures: dict[str, Capture[Tensor]] = {}
     with ExitStack() as stack:
-        for name in known if names is None else names:
-            if name not in known:
-                raise UnknownNameError("layer", name, known)
-            module = model.get_submodule(known[name].weight.rpartition(".")[0])
+        for name in by_name if names is None else names:
+            if name not in by_name:
+                raise UnknownNameError("layer", name, by_name)
+            module = model.get_submodule(by_name[name].weight.rpartition(".")[0])
             keep = _keeper(captures, name)
-            if known[name].kind == "recurrent":
+            if by_name[name].kind == "recurrent":
                 steps = _Steps(keep)
                 stack.callback(model.register_forward_pre_hook(steps.begin).remove)
-                stack.callback(module.register_forward_hook(steps.ran).remove)
+                stack.callback(module.register_forward_hook(steps.note_step).remove)
             else:
                 stack.callback(module.register_forward_hook(_forward_hook(keep)).remove)
         yield captures
@@ -52,10 +52,10 @@ def _keeper(captures: dict[str, Capture[Tensor]], name: str) -> Keep:
 
 def _forward_hook(keep: Keep) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
     def forward_hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        entered = inputs[0].detach()
+        layer_input = inputs[0].detach()
 
         def gradient_hook(gradient: Tensor) -> None:
-            keep(Capture(entered, gradient.detach()))
+            keep(Capture(layer_input, gradient.detach()))
 
         if output.requires_grad:
             output.register_hook(gradient_hook)
@@ -80,23 +80,23 @@ class _Steps:
         self._inputs: list[Tensor] = []
         self._gradients: dict[int, Tensor] = {}
 
-    def ran(self, _: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def note_step(self, _: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         """Note one call: (batch, in) -> (batch, out); a forward hook of the layer."""
-        entered, gradients, step = self._inputs, self._gradients, len(self._inputs)
-        entered.append(inputs[0].detach())
+        layer_inputs, gradients, step = self._inputs, self._gradients, len(self._inputs)
+        layer_inputs.append(inputs[0].detach())
 
         def gradient_hook(gradient: Tensor) -> None:
             gradients[step] = gradient.detach()
             if step == 0:
-                self._keep(_joined(entered, gradients))
+                self._keep(_join(layer_inputs, gradients))
                 gradients.clear()
 
         if output.requires_grad:
             output.register_hook(gradient_hook)
 
 
-def _joined(inputs: list[Tensor], gradients: dict[int, Tensor]) -> Capture[Tensor]:
+def _join(inputs: list[Tensor], gradients: dict[int, Tensor]) -> Capture[Tensor]:
     """The capture of all steps, (batch, time, in) and (batch, time, out)."""
-    missing = torch.zeros_like(gradients[0])
-    left = [gradients.get(step, missing) for step in range(len(inputs))]
-    return Capture(torch.stack(inputs, 1), torch.stack(left, 1))
+    zeros = torch.zeros_like(gradients[0])
+    all_gradients = [gradients.get(step, zeros) for step in range(len(inputs))]
+    return Capture(torch.stack(inputs, 1), torch.stack(all_gradients, 1))

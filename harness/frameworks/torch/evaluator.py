@@ -78,8 +78,8 @@ class TorchEvaluator:
 
     def _logits(self, inputs: Tensor) -> Tensor:
         if self._eval_config.augmentation is not None:
-            seen = centre(inputs.shape[-1], self._eval_config.augmentation)
-            inputs = inputs[..., seen, seen]
+            window = centre(inputs.shape[-1], self._eval_config.augmentation)
+            inputs = inputs[..., window, window]
         with self._precision:
             logits: Tensor = self._model(inputs)
         return logits.float()

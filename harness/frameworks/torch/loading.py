@@ -33,18 +33,18 @@ def assign(problem: Problem[Tensor], values: Mapping[str, Tensor]) -> None:
             live.copy_(values[name])
 
 
-def _builder_of(found: object, hyperparameters: Hyperparameters) -> Build | None:
+def _builder_of(factory: object, hyperparameters: Hyperparameters) -> Build | None:
     """What builds an optimizer of the class, if it is one."""
-    if not (isinstance(found, type) and issubclass(found, Optimizer)):
+    if not (isinstance(factory, type) and issubclass(factory, Optimizer)):
         return None
-    kind = found
+    kind = factory
 
     def build(problem: TorchProblem, _: Hyperparameters) -> Optimizer:
-        chosen = arguments(kind, hyperparameters)
+        keywords = arguments(kind, hyperparameters)
         if _has_fused(kind, problem.device):
-            chosen["fused"] = True
+            keywords["fused"] = True
         construct: Callable[..., Optimizer] = kind
-        return construct(list(problem.parameters.values()), **chosen)
+        return construct(list(problem.parameters.values()), **keywords)
 
     return build
 
@@ -82,8 +82,8 @@ class OptimizerSubmission:
         self._loss = problem.uncounted_loss
         check_rule(hyperparameters, self._rules)
         self._wrapper = OptimizerWrapper(problem, hyperparameters)
-        built = self._build(self._wrapper.view, hyperparameters)
-        optimizer, self._schedule = built if isinstance(built, tuple) else (built, None)
+        result = self._build(self._wrapper.view, hyperparameters)
+        optimizer, self._schedule = result if isinstance(result, tuple) else (result, None)
         if not isinstance(optimizer, Optimizer):
             raise HarnessError(
                 f"{self._place}: build returned {type(optimizer).__name__}",
@@ -131,10 +131,12 @@ class OptimizerSubmission:
         if not self._set_mode("eval"):
             return self._problem.parameters
         self._wrapper.publish()
-        evaluated = {name: live.detach().clone() for name, live in self._problem.parameters.items()}
+        parameters = {
+            name: live.detach().clone() for name, live in self._problem.parameters.items()
+        }
         self._set_mode("train")
         self._wrapper.publish()
-        return evaluated
+        return parameters
 
     def learning_rate(self) -> float | None:
         """The first group's rate."""

@@ -48,9 +48,9 @@ class CrossEntropy:
     def hessian_product(self, logits: Tensor, vector: Tensor) -> Tensor:
         """(diag(p) - p p^T) v / N for every target; `vector` and result are (..., classes)."""
         probabilities = logits.softmax(-1)
-        weighted = probabilities * vector
-        centred = weighted - probabilities * weighted.sum(-1, keepdim=True)
-        return centred / logits.shape[:-1].numel()
+        terms = probabilities * vector
+        products = terms - probabilities * terms.sum(-1, keepdim=True)
+        return products / logits.shape[:-1].numel()
 
 
 class SquaredError:

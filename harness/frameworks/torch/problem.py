@@ -28,9 +28,9 @@ from workloads.parameters import STATISTICS_MOMENTUM
 def build_model(source: ModelSource, device: torch.device) -> nn.Module:
     """A workload's model on the device, its parameters checked against the declared ones."""
     model = cast("nn.Module", build(source, "torch")).to(device)
-    wanted = buffers_of(source)
+    specs = buffers_of(source)
     shapes = {name: tuple(value.shape) for name, value in model.named_parameters()}
-    shapes |= {n: tuple(value.shape) for n, value in model.named_buffers() if n in wanted}
+    shapes |= {n: tuple(value.shape) for n, value in model.named_buffers() if n in specs}
     check_shapes(shapes_of(source), shapes, f"{source.package}.model_torch")
     return model
 
@@ -69,8 +69,8 @@ class TorchProblem(CountedProblem):
         self.generator = torch.Generator(device).manual_seed(config.seed)
         self._autocast = autocast(source.precision, device)
         self._value = self.loss.value
-        self._compiled = torch.compile(self.model) if source.is_compiled else None
-        self._call: Callable[[Tensor], Tensor] = self._compiled or self.model
+        self._compiled_model = torch.compile(self.model) if source.is_compiled else None
+        self._call: Callable[[Tensor], Tensor] = self._compiled_model or self.model
 
     def batch_loss(self, batch: Batch[Tensor]) -> Tensor:
         """The mean loss of the live model in the declared precision: a forward pass, a scalar."""
@@ -82,7 +82,7 @@ class TorchProblem(CountedProblem):
         The graph can be differentiated once, several times with `retain_graph` (for other targets,
         say); `evaluate` gives one that can be differentiated twice, at the cost of fused kernels.
         """
-        logits = self._counted(self._logits(self._call, batch.inputs))
+        logits = self._count(self._logits(self._call, batch.inputs))
         return Evaluation(logits, self._value(logits, batch.targets))
 
     def uncounted_loss(self, batch: Batch[Tensor]) -> Tensor:
@@ -113,7 +113,7 @@ class TorchProblem(CountedProblem):
             twice_differentiable(self.model),
             self._random_state(random),
         ):
-            logits = self._counted(self._logits(_Functional(self.model, parameters), batch.inputs))
+            logits = self._count(self._logits(_Functional(self.model, parameters), batch.inputs))
         return Evaluation(logits, self.loss.value(logits, batch.targets))
 
     def recompute_statistics(
@@ -124,7 +124,7 @@ class TorchProblem(CountedProblem):
             for number, batch in enumerate(batches, start=1):
                 for norm in self._norms:
                     norm.momentum = 1.0 / number
-                self._counted(self._logits(_Functional(self.model, parameters), batch.inputs))
+                self._count(self._logits(_Functional(self.model, parameters), batch.inputs))
         for norm in self._norms:
             norm.momentum = STATISTICS_MOMENTUM
 
@@ -141,7 +141,7 @@ class TorchProblem(CountedProblem):
             with capture_layers(self.model, self.layers, names) as captures:
                 yield captures
         finally:
-            self._call = self._compiled or self.model
+            self._call = self._compiled_model or self.model
 
     def _logits(self, model: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
         if self._autocast is None:
@@ -149,7 +149,7 @@ class TorchProblem(CountedProblem):
         with self._autocast:
             return model(inputs).float()
 
-    def _counted(self, logits: Tensor) -> Tensor:
+    def _count(self, logits: Tensor) -> Tensor:
         self._forwards += 1
         self._examples += logits.shape[0]
         node = logits.grad_fn

@@ -21,25 +21,25 @@ class TorchSplit:
 
     def __init__(self, examples: Examples, device: torch.device) -> None:
         self._device = device
-        self._mapped = examples if examples.is_mapped else None
-        if self._mapped is None:
+        self._mapped_examples = examples if examples.is_mapped else None
+        if self._mapped_examples is None:
             self.inputs = _on_device(examples.inputs, device)
             self.targets = _on_device(examples.targets, device)
 
     def take(self, index: Tensor) -> Batch[Tensor]:
         """The examples at places (batch,)."""
-        if self._mapped is not None:
+        if self._mapped_examples is not None:
             places = index.cpu().numpy()
-            inputs = _on_device(self._mapped.inputs[places], self._device)
-            targets = _on_device(self._mapped.targets[places], self._device)
+            inputs = _on_device(self._mapped_examples.inputs[places], self._device)
+            targets = _on_device(self._mapped_examples.targets[places], self._device)
             return Batch(inputs, _as_targets(targets))
         inputs = self.inputs.index_select(0, index)
         return Batch(inputs, _as_targets(self.targets.index_select(0, index)))
 
     def part(self, start: int, stop: int) -> Batch[Tensor]:
         """The examples from a place to another."""
-        if self._mapped is not None:
-            return self.take(torch.arange(start, min(stop, len(self._mapped.targets))))
+        if self._mapped_examples is not None:
+            return self.take(torch.arange(start, min(stop, len(self._mapped_examples.targets))))
         return Batch(self.inputs[start:stop], _as_targets(self.targets[start:stop]))
 
 
@@ -63,9 +63,9 @@ class TorchCrops:
 
     def enter(self, epoch: int) -> None:
         """Draw another epoch's crops."""
-        drawn = epoch_crops(self._order.seed, epoch, self._order.examples, self._side, self._how)
-        self._top, self._left, self._mirrored = (
-            torch.from_numpy(part).to(self._device) for part in drawn
+        crops = epoch_crops(self._order.seed, epoch, self._order.examples, self._side, self._how)
+        self._top, self._left, self._flips = (
+            torch.from_numpy(part).to(self._device) for part in crops
         )
 
     def __call__(self, images: Tensor, start: int) -> Tensor:
@@ -73,11 +73,11 @@ class TorchCrops:
         here = slice(start, start + len(images))
         run, pad = self._run, (self._how.crop_padding,) * 4
         rows = self._top[here, None] + run
-        columns = self._left[here, None] + torch.where(self._mirrored[here, None], run.flip(0), run)
-        padded = torch.nn.functional.pad(images, pad, value=PADDING_VALUE)
+        columns = self._left[here, None] + torch.where(self._flips[here, None], run.flip(0), run)
+        canvas = torch.nn.functional.pad(images, pad, value=PADDING_VALUE)
         image = torch.arange(len(images), device=images.device)[:, None, None, None]
         channel = torch.arange(images.shape[1], device=images.device)[:, None, None]
-        return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+        return canvas[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
 class TorchStream(EpochStream[Tensor]):

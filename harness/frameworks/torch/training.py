@@ -47,8 +47,8 @@ class TorchTrainingBackend(TorchDevice):
         problem = torch_problem(problem)
         live = {**problem.parameters, **problem.buffers}
         shapes = {name: value.shape for name, value in parameters.items()}
-        wanted = {name: tuple(value.shape) for name, value in live.items()}
-        check_shapes(wanted, shapes, "parameters to be loaded")
+        model_shapes = {name: tuple(value.shape) for name, value in live.items()}
+        check_shapes(model_shapes, shapes, "parameters to be loaded")
         with torch.no_grad():
             for name, value in live.items():
                 value.copy_(torch.tensor(parameters[name]))
@@ -98,9 +98,9 @@ class TorchTrainingBackend(TorchDevice):
 
     def set_random_state(self, problem: Problem[Tensor], state: StateDict[Tensor]) -> None:
         """Put them back."""
-        kept = cast("Mapping[str, Tensor]", state)  # but for those of `set_global_state`
-        torch.set_rng_state(kept["torch"])
+        states = cast("Mapping[str, Tensor]", state)  # but for those of `set_global_state`
+        torch.set_rng_state(states["torch"])
         if state["cuda"] is not None:
-            torch.cuda.set_rng_state(kept["cuda"], self.device)
-        torch_problem(problem).generator.set_state(kept["problem"])
+            torch.cuda.set_rng_state(states["cuda"], self.device)
+        torch_problem(problem).generator.set_state(states["problem"])
         set_global_state(state)

@@ -35,14 +35,14 @@ class TorchArithmetic:
     ) -> Tensors:
         """average + weight (values - start), new tensors."""
         way = torch._foreach_sub([values[n] for n in average], [start[n] for n in average])
-        moved = torch._foreach_add(list(average.values()), way, alpha=weight)
-        return dict(zip(average, moved, strict=True))
+        results = torch._foreach_add(list(average.values()), way, alpha=weight)
+        return dict(zip(average, results, strict=True))
 
 
-def scale_start(problem: Problem[Tensor], found: Mapping[str, Scaling]) -> None:
+def scale_start(problem: Problem[Tensor], by_name: Mapping[str, Scaling]) -> None:
     """Multiply the live parameters by a parametrisation's factors on their start."""
     with torch.no_grad():
-        for name, scaling in found.items():
+        for name, scaling in by_name.items():
             problem.parameters[name].mul_(scaling.initial)
 
 
@@ -65,10 +65,10 @@ class OptimizerWrapper:
         self._clip = float(hyperparameters.get("clip", 0.0))
         if self._clip < 0.0:
             raise HarnessError(f"clip is {self._clip}", "allowed: 0 (off) or a largest norm")
-        found = scalings(problem.specs, hyperparameters)
-        scale_start(problem, found)
-        self._multipliers = {n: s.multiplier for n, s in found.items() if s.multiplier != 1.0}
-        self._trained = {
+        by_name = scalings(problem.specs, hyperparameters)
+        scale_start(problem, by_name)
+        self._multipliers = {n: s.multiplier for n, s in by_name.items() if s.multiplier != 1.0}
+        self._inner = {
             name: nn.Parameter(self._live[name].detach() / multiplier)
             for name, multiplier in self._multipliers.items()
         }
@@ -76,33 +76,33 @@ class OptimizerWrapper:
         """The problem as `build` sees it: its parameters are those to be trained, w."""
 
     def _view(self, problem: TorchProblem) -> TorchProblem:
-        if not self._trained:
+        if not self._inner:
             return problem
         view = copy.copy(problem)
-        view.parameters = {**problem.parameters, **self._trained}
+        view.parameters = {**problem.parameters, **self._inner}
         return view
 
     @torch.no_grad()
     def publish(self) -> None:
         """Put A w into the live parameters; nothing where the two are one."""
-        for name, trained in self._trained.items():
-            torch.mul(trained, self._multipliers[name], out=self._live[name].detach())
+        for name, inner in self._inner.items():
+            torch.mul(inner, self._multipliers[name], out=self._live[name].detach())
 
     def take_gradients(self) -> None:
         """After a backward pass: clip, and give the optimizer A dL/dW."""
         if self._clip > 0.0:
             nn.utils.clip_grad_norm_(self._live.values(), self._clip)
-        for name, trained in self._trained.items():
+        for name, inner in self._inner.items():
             gradient, self._live[name].grad = self._live[name].grad, None
-            trained.grad = None if gradient is None else gradient.mul_(self._multipliers[name])
+            inner.grad = None if gradient is None else gradient.mul_(self._multipliers[name])
 
     def state_dict(self) -> dict[str, Tensor]:
         """What is trained in other coordinates."""
-        return dict(self._trained)
+        return dict(self._inner)
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Put it back."""
-        for name, trained in self._trained.items():
-            trained.copy_(state[name])
+        for name, inner in self._inner.items():
+            inner.copy_(state[name])
         self.publish()

@@ -76,8 +76,8 @@ class Evaluation(EventData):
     @property
     def splits(self) -> dict[str, Metrics]:
         """The metrics of each split that there is."""
-        named = {"validation": self.validation, "test": self.test, "probe": self.probe}
-        return {name: metrics for name, metrics in named.items() if metrics is not None}
+        by_name = {"validation": self.validation, "test": self.test, "probe": self.probe}
+        return {name: metrics for name, metrics in by_name.items() if metrics is not None}
 
 
 class CheckpointWritten(EventData):

@@ -31,21 +31,21 @@ class NamedSink:
     def __init__(self, name: str, folder: Path) -> None:
         self._name = name
         make: SinkFactory = SINKS.load(name)
-        with self._named():
+        with self._name_errors():
             self._sink = make(folder)
 
     def show(self, event: TrialEvent) -> None:
         """Write one event."""
-        with self._named():
+        with self._name_errors():
             self._sink.show(event)
 
     def close(self) -> None:
         """End."""
-        with self._named():
+        with self._name_errors():
             self._sink.close()
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def _name_errors(self) -> Iterator[None]:
         try:
             yield
         except CannotWriteError:

@@ -49,8 +49,8 @@ class TensorBoard:
                 },
             )
         elif isinstance(event, Evaluation):
-            found = {f"{g}/{k}": v for g, split in event.splits.items() for k, v in split.items()}
-            self._scalars(event.step, found)
+            scalars = {f"{g}/{k}": v for g, split in event.splits.items() for k, v in split.items()}
+            self._scalars(event.step, scalars)
 
     def close(self) -> None:
         """Close the file."""
