@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from harness.plan.plan import Plan, PlanRequest
     from harness.plan.trial import TrialBudget
 
+NOT_TRAINED = ("crashed", "hung", "invalid", "out_of_memory")
+NONE_TRAINED = 3
+"""The exit code where no trial could train, so that scripts see it."""
 COUNT = "the suite's own count"
 Submission = Annotated[
     str, typer.Option(help="A known name, a folder or .py file, or module:Class.")
@@ -114,6 +117,8 @@ def _run(console: Console, plan: Plan, store: Path, options: RunOptions, place: 
     console.print(results_table(records))
     for reason in (*filter(None, [describe_misses(records)]), *reasons(records)):
         console.print(reason, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    if all(record.result and record.result.state in NOT_TRAINED for record in records):
+        raise typer.Exit(NONE_TRAINED)
     console.print(f"Next: harness score {store}", highlight=False, soft_wrap=True)
 
 

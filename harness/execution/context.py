@@ -41,7 +41,7 @@ def context_of(
     """
     device = resolved_trial.trial.device
     return TrialContext(
-        hello=_hello(resolved_trial, threads),
+        hello=hello_of(resolved_trial, threads),
         train_folder=resolved_trial.data / "train",
         parameters=_initial(resolved_trial),
         shapes=resolved_trial.shapes,
@@ -70,7 +70,8 @@ def _evaluator(resolved_trial: ResolvedTrial, framework: EvaluationBackend) -> E
     return framework.evaluator(resolved_trial.source, resolved_trial.held_out, probe, eval_config)
 
 
-def _hello(resolved_trial: ResolvedTrial, threads: int) -> Hello:
+def hello_of(resolved_trial: ResolvedTrial, threads: int) -> Hello:
+    """The first message to a trial's worker: what to build, and how long it may train."""
     trial, size = resolved_trial.trial, resolved_trial.size
     source, train = resolved_trial.source, resolved_trial.train
     return Hello(

@@ -10,9 +10,11 @@ from harness.display.base import Display
 from harness.display.endings import EndingsDisplay
 from harness.execution.base import Executor, RunOptions
 from harness.execution.load import executor as executor_of
+from harness.execution.rehearsal import rehearse
+from harness.execution.resolved import resolve_trial
 from harness.plan.plan import Plan, PlanRequest, plan
 from harness.plan.trial import TrialRecord
-from harness.record.plan import write_plan
+from harness.record.plan import unfinished, write_plan
 from harness.speed.factor import machine_speed
 
 
@@ -39,9 +41,15 @@ def run_plan(
 ) -> tuple[TrialRecord, ...]:
     """Write a plan down and run those of its trials that have no finished record.
 
+    Where none has one, the submission rehearses first: one that cannot make a step leaves no trial
+    behind.
+
     Raises:
-        HarnessError: the store cannot be written, or holds trials of another version.
+        HarnessError: the store cannot be written, or holds trials of another version; or the
+            submission cannot make a step.
     """
+    if len(unfinished(plan.trials, store)) == len(plan.trials):
+        rehearse(resolve_trial(plan.trials[0], options), options)
     write_plan(plan.trials, store)
     with place:
         return place.run(plan.trials, options)

@@ -34,7 +34,7 @@ class Confinement:
     """How many processes and threads it may have."""
     scratch_mib: int = 1024
     """How much it may write."""
-    file_mib: int = 64
+    file_mib: int = 512
     """The largest single file, its log included."""
 
 

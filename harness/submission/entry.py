@@ -27,6 +27,12 @@ from harness.submission.state import ArrayT
 
 IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
+_SYNONYMS = {
+    "learning_rate": ("lr", "alpha", "eta", "step_size"),
+    "weight_decay": ("wd", "decay", "weight_decay_rate"),
+}
+"""What optimizer classes call these instead."""
+
 Build = Callable[..., object]
 """`build(problem, hyperparameters)`; what it returns is checked by the framework it is for."""
 
@@ -151,10 +157,33 @@ def rules_of(module: ModuleType) -> Collection[str]:
 
 
 def arguments(
-    function: Callable[..., object], hyperparameters: Hyperparameters
+    function: Callable[..., object], hyperparameters: Hyperparameters, rate_name: str
 ) -> dict[str, object]:
-    """Those hyperparameters that a function takes by name; `learning_rate` may be called `lr`."""
+    """Those hyperparameters that a function takes, under the names by which it takes them.
+
+    Args:
+        function: makes an optimizer.
+        hyperparameters: the point.
+        rate_name: what the framework's own optimizers call the learning rate; a function that
+            passes everything on (`**kwargs`) gets it under this name.
+
+    Raises:
+        HarnessError: it takes no learning rate, which would then be searched to no effect.
+    """
     accepted = inspect.signature(function).parameters
-    named = {"lr" if k == "learning_rate" and "lr" in accepted else k: v
-             for k, v in hyperparameters.items()}  # fmt: skip
-    return {name: value for name, value in named.items() if name in accepted}
+    passes_on = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
+    named: dict[str, object] = {}
+    for name, value in hyperparameters.items():
+        synonyms = (name, *_SYNONYMS.get(name, ()))
+        taken = next((synonym for synonym in synonyms if synonym in accepted), None)
+        if taken is None and passes_on:
+            taken = rate_name if name == "learning_rate" else name
+        if taken is not None:
+            named[taken] = value
+        elif name == "learning_rate":
+            raise HarnessError(
+                f"{getattr(function, '__name__', function)} takes no learning rate; it takes: "
+                f"{', '.join(accepted) or 'nothing'}",
+                "write build(problem, hyperparameters) with a space.toml of what it does take",
+            )
+    return named

@@ -26,7 +26,12 @@ def error_report(error: BaseException) -> Failed:
     cause: Literal["exception", "out_of_memory"] = (
         "out_of_memory" if _is_out_of_memory(error) else "exception"
     )
-    return Failed(cause=cause, error=text[:4000], frame=where[:4000])
+    return Failed(cause=cause, error=_shortened(text), frame=where[:4000])
+
+
+def _shortened(text: str) -> str:
+    """A long message without its middle: a compiler says at the end what has failed."""
+    return text if len(text) <= 4000 else f"{text[:1900]}\n[...]\n{text[-1900:]}"
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -147,3 +147,26 @@ def test_an_interruption_says_how_to_go_on(tmp_path: Path, environment: dict[str
     assert "the same command goes on" in message
     assert "Traceback" not in message
     assert states(tmp_path) == [None]
+
+
+def test_the_exit_code_says_that_no_trial_could_train(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    source = """
+import torch
+
+class Dies(torch.optim.SGD):
+    def step(self, closure=None):
+        self.steps = getattr(self, "steps", 0) + 1
+        if self.steps > 5:
+            raise RuntimeError("after its warm-up")
+        return super().step(closure)
+
+def build(problem, hyperparameters):
+    return Dies(problem.parameters.values(), lr=0.1)
+"""
+    folder, store = write_submission(tmp_path / "mine", source), tmp_path / "store"
+    flags = ("--submission", str(folder), "--trials", "1", "--out", str(store))
+    shown = harness(environment, "run", *BASE, *flags)
+    assert shown.returncode == 3, shown.stderr
+    assert states(store) == ["crashed"]

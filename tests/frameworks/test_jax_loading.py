@@ -4,6 +4,7 @@ from textwrap import dedent
 import jax
 import numpy as np
 import optax
+import optax.contrib
 import pytest
 
 from tests.frameworks.kit import Kit
@@ -128,3 +129,13 @@ def test_only_the_first_step_compiles(jax_kit: Kit) -> None:
         assert len(compiled) == 1
     finally:
         jax.monitoring.clear_event_listeners()
+
+
+def test_optaxs_schedule_free_is_evaluated_at_its_average(jax_kit: Kit) -> None:
+    submission = jax_kit.train("optax.contrib:schedule_free_sgd", 10, learning_rate=0.1)
+    state = submission._state
+    average = optax.contrib.schedule_free_eval_params(state, submission._parameters)
+    assert submission.averages_weights
+    for name, value in submission.eval_parameters().items():
+        np.testing.assert_allclose(value, average[name], atol=1e-6)
+        assert not np.allclose(value, submission._parameters[name], atol=1e-6)

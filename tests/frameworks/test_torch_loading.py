@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from harness.core.errors import HarnessError
 from tests.frameworks.kit import Kit
 
 
@@ -151,3 +152,75 @@ def test_a_restored_state_trains_on_the_same(
     given = resumed.backend.export(again.eval_parameters())
     for name, value in wanted.items():
         np.testing.assert_array_equal(given[name], value)
+
+
+ODD = """
+    import torch
+
+    class PassesOn(torch.optim.SGD):
+        def __init__(self, params, **kwargs):
+            super().__init__(params, **kwargs)
+
+    class Alpha(torch.optim.SGD):
+        def __init__(self, params, alpha=1e-3):
+            super().__init__(params, lr=alpha)
+
+    class Nameless(torch.optim.SGD):
+        def __init__(self, params, pace=1e-3):
+            super().__init__(params, lr=pace)
+
+    class Halved(torch.optim.SGD):
+        def __init__(self, params, lr=1e-3):
+            super().__init__(params, lr=lr / 2)
+
+    class WithoutRate(torch.optim.Optimizer):
+        def __init__(self, params, lr=1e-3):
+            super().__init__(params, {})
+            self.pace = lr
+
+        @torch.no_grad()
+        def step(self):
+            for group in self.param_groups:
+                for value in group["params"]:
+                    value.sub_(value.grad, alpha=self.pace)
+"""
+
+
+@pytest.fixture
+def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An installed module of classes that declare their arguments in ways of their own."""
+    name = f"odd_{tmp_path.name}".replace("-", "_")
+    (tmp_path / f"{name}.py").write_text(dedent(ODD))
+    monkeypatch.syspath_prepend(tmp_path)
+    return name
+
+
+@pytest.mark.parametrize("kind", ["PassesOn", "Alpha"])
+def test_a_rate_reaches_a_class_whatever_it_calls_it(torch_kit: Kit, odd: str, kind: str) -> None:
+    submission = torch_kit.train(f"{odd}:{kind}", 5, learning_rate=0.07)
+    assert submission.learning_rate() == 0.07
+
+
+@pytest.mark.parametrize(("kind", "why"), [("Nameless", "takes no learning"), ("Halved", "0.035")])
+def test_a_rate_that_would_not_be_used_is_refused(
+    torch_kit: Kit, odd: str, kind: str, why: str
+) -> None:
+    with pytest.raises(HarnessError, match=why):
+        torch_kit.submission(f"{odd}:{kind}", learning_rate=0.07)
+
+
+def test_an_optimizer_whose_groups_have_no_rate_trains(torch_kit: Kit, odd: str) -> None:
+    assert torch_kit.train(f"{odd}:WithoutRate", 5, learning_rate=0.07).learning_rate() is None
+
+
+def test_a_schedule_for_an_optimizer_without_rates_is_refused(
+    torch_kit: Kit, odd: str, tmp_path: Path
+) -> None:
+    text = f"""
+        from {odd} import WithoutRate
+
+        def build(problem, hyperparameters):
+            return WithoutRate(problem.parameters.values()), lambda fraction: 1.0
+    """
+    with pytest.raises(HarnessError, match="have no 'lr'"):
+        torch_kit.submission(written(tmp_path, text), learning_rate=0.07)

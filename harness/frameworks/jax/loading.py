@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -10,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
+from optax.contrib import ScheduleFreeState, schedule_free_eval_params
 
 from harness.core.errors import HarnessError
 from harness.frameworks.jax.problem import JaxProblem, jax_problem, move_buffers
@@ -82,7 +84,10 @@ class OptimizerSubmission:
         self._rate: float | None = hyperparameters.get("learning_rate")
         self._factor: float | None = None
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
-        self._place_on_device(problem.parameters, transformation.init(problem.parameters))
+        state = transformation.init(problem.parameters)
+        if self._parts.eval_parameters is None and _schedule_free_state(state):
+            self._parts = replace(self._parts, eval_parameters=_schedule_free_average)
+        self._place_on_device(problem.parameters, state)
         self._train = _train_step(problem, transformation, self._parts.takes_factor)
         eval_parameters = self._parts.eval_parameters
         self._eval_parameters = eval_parameters and jax.jit(
@@ -154,6 +159,20 @@ def _whole(result: object) -> Built:
     return Built(result)
 
 
+def _schedule_free_state(state: object) -> ScheduleFreeState | None:
+    """The state of optax's schedule-free wrapper in that of a chain; None if it is not there."""
+    if isinstance(state, ScheduleFreeState):
+        return state
+    parts = state if isinstance(state, tuple) else ()
+    return next(filter(None, map(_schedule_free_state, parts)), None)
+
+
+def _schedule_free_average(state: optax.OptState, parameters: Values) -> Values:
+    """The average x, which is to be evaluated; what is trained is y (Defazio et al. 2024)."""
+    own_state = cast("optax.OptState", _schedule_free_state(state))
+    return cast("Values", schedule_free_eval_params(own_state, parameters))
+
+
 def _train_step(
     problem: JaxProblem, transformation: optax.GradientTransformation, takes_factor: bool
 ) -> Step:
@@ -200,7 +219,8 @@ def _builder_of(factory: object, hyperparameters: Hyperparameters) -> Build | No
     """What builds the transformation of the function, if it is one."""
     if not callable(factory) or (isinstance(factory, type) and hasattr(factory, "step")):
         return None
-    return lambda _problem, _point: factory(**arguments(factory, hyperparameters))
+    keywords = arguments(factory, hyperparameters, "learning_rate")
+    return lambda _problem, _point: factory(**keywords)
 
 
 LOADER: Loader[Array] = Loader(

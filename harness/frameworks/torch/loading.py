@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import cast
 
@@ -40,13 +41,26 @@ def _builder_of(factory: object, hyperparameters: Hyperparameters) -> Build | No
     kind = factory
 
     def build(problem: TorchProblem, _: Hyperparameters) -> Optimizer:
-        keywords = arguments(kind, hyperparameters)
+        keywords = arguments(kind, hyperparameters, "lr")
         if _has_fused(kind, problem.device):
             keywords["fused"] = True
         construct: Callable[..., Optimizer] = kind
-        return construct(list(problem.parameters.values()), **keywords)
+        optimizer = construct(list(problem.parameters.values()), **keywords)
+        _check_rate(optimizer, float(hyperparameters["learning_rate"]))
+        return optimizer
 
     return build
+
+
+def _check_rate(optimizer: Optimizer, rate: float) -> None:
+    """What a class makes of its arguments is its own affair, but not the rate that is searched."""
+    for group in optimizer.param_groups:
+        if not math.isclose(float(group.get("lr", rate)), rate, rel_tol=1e-6):
+            raise HarnessError(
+                f"{type(optimizer).__name__} was given the learning rate {rate:g} and trains at "
+                f"{float(group['lr']):g}",
+                "write build(problem, hyperparameters) with a space.toml of what it does take",
+            )
 
 
 def _has_fused(kind: type[Optimizer], device: torch.device) -> bool:
@@ -90,7 +104,7 @@ class OptimizerSubmission:
                 "it must return a torch.optim.Optimizer, or a pair of one and a schedule",
             )
         self._optimizer = optimizer
-        self._base_rates = [group["lr"] for group in self._optimizer.param_groups]
+        self._base_rates = self._rates()
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
         self._needs_closure = _needs_closure(self._optimizer)
         self._set_mode("train")
@@ -139,8 +153,9 @@ class OptimizerSubmission:
         return parameters
 
     def learning_rate(self) -> float | None:
-        """The first group's rate."""
-        return float(self._optimizer.param_groups[0]["lr"])
+        """The first group's rate; None for an optimizer without rates."""
+        rate = self._optimizer.param_groups[0].get("lr")
+        return None if rate is None else float(rate)
 
     def state_dict(self) -> StateDict[Tensor]:
         """The optimizer's state, the parameters, and the schedule's state if it has one."""
@@ -157,6 +172,19 @@ class OptimizerSubmission:
         self._wrapper.load_state_dict(arrays_of(state, "trained"))
         self._optimizer.load_state_dict(dict(state_of(state, "optimizer")))
         load_schedule_state(self._schedule, state_of(state, "schedule"))
+
+    def _rates(self) -> list[float]:
+        """Each group's rate; an optimizer without rates has none to schedule."""
+        if self._schedule is None:
+            return []
+        groups = self._optimizer.param_groups
+        if any("lr" not in group for group in groups):
+            raise HarnessError(
+                f"{self._place}: the groups of {type(self._optimizer).__name__} have no 'lr', "
+                "which the schedule would set",
+                "return the optimizer alone, without a schedule",
+            )
+        return [group["lr"] for group in groups]
 
     def _set_rates(self, factor: float) -> None:
         for group, base in zip(self._optimizer.param_groups, self._base_rates, strict=True):

@@ -1,0 +1,49 @@
+"""A submission that cannot make a step is refused before a trial of it is planned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.core.errors import HarnessError
+from harness.execution.base import RunOptions
+from harness.plan.plan import PlanRequest
+from harness.record.store import record_paths
+from harness.runs.run import run
+from tests.kit import write_submission
+
+TEMPLATE = """
+import os, sys, torch
+
+def build(problem, hyperparameters):
+    {first}
+    return torch.optim.SGD(problem.parameters.values(), lr=0.1)
+"""
+
+
+def run_once(folder: Path, store: Path, cache: Path, first: str) -> None:
+    submission = write_submission(folder, TEMPLATE.format(first=first))
+    request = PlanRequest("mlp", str(submission), trials=1, budget_scale=0.01)
+    run(request, store, options=RunOptions(threads=1, cache_dir=cache))
+
+
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        ("raise RuntimeError('made to fail')", r"RuntimeError: made to fail \(.*submission.py:5"),
+        ("print('last words', flush=True); os._exit(3)", r"ended: .*3[\s\S]*last words"),
+    ],
+)
+def test_a_submission_that_cannot_train_leaves_no_trial(
+    tmp_path: Path, data_cache: Path, first: str, why: str
+) -> None:
+    store = tmp_path / "store"
+    with pytest.raises(HarnessError, match=why):
+        run_once(tmp_path / "mine", store, data_cache, first)
+    assert not record_paths(store)
+
+
+def test_a_submission_that_can_train_runs(tmp_path: Path, data_cache: Path) -> None:
+    run_once(tmp_path / "mine", tmp_path / "store", data_cache, "pass")
+    assert len(record_paths(tmp_path / "store")) == 1
