@@ -30,16 +30,16 @@ def compare(
 
     folder = Path("runs/quick") if out is None and times is None else out
     source = Source(folder, times, rules, clock, tuple(allow or ()))
-    comparison, stamps = make_comparison(a, b, source)
-    print_comparison(comparison, stamps)
+    comparison, flags = make_comparison(a, b, source)
+    print_comparison(comparison, flags)
 
 
 def make_comparison(a: str, b: str, source: Source) -> tuple[Comparison, tuple[str, ...]]:
-    """The comparison of two entries of a folder of records or of a table, and its stamps."""
+    """The comparison of two entries of a folder of records or of a table, and its flags."""
     from scoring.compare import compare_entries, comparison_breaches
     from scoring.refusals import settle
 
     board, _ = load_board(source)
     comparison = compare_entries(board.times, a, b, board.rules)
-    stamps = settle(comparison_breaches(comparison), source.allow)
-    return comparison, (*board.stamps, *stamps)
+    flags = settle(comparison_breaches(comparison), source.allow)
+    return comparison, (*board.flags, *flags)

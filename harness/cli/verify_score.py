@@ -50,18 +50,18 @@ def _scored(out: Path, said: dict[str, Any], file: Path) -> Scoreboard:
     try:
         rules = Rules.model_validate(said["rules"])
         clock = str(said["clock"]["name"])
-        stamped = [str(stamp).partition(":")[0] for stamp in said["stamps"]]
+        flags = [str(flag).partition(":")[0] for flag in said["flags"]]
     except (KeyError, TypeError, ValidationError) as error:
         raise HarnessError(
             f"{file} is no score: {error}", "write one with: harness score OUT --json FILE"
         ) from error
-    if "normalised" in stamped:
+    if "normalised" in flags:
         raise HarnessError(
             f"{file} is a normalised score: it rests on the records of two machines",
             "score both folders again with --normalise and compare",
         )
     curves = curves_frame(out) if rules.best_trial == "evaluation" else None
-    allowed = [name for name in stamped if name in RULES]
+    allowed = [name for name in flags if name in RULES]
     return score_results(read_records(out), rules, clock, allowed, curves)
 
 
