@@ -94,8 +94,8 @@ class Loop:
             self._offset += size
             optimizer.param_groups[0]["lr"] = rate(self._training, self._step)
             logits = model(self._inputs.index_select(0, batch))
-            wanted = self._targets.index_select(0, batch)
-            loss = functional.cross_entropy(logits.flatten(0, -2), wanted.flatten())
+            targets = self._targets.index_select(0, batch)
+            loss = functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()

@@ -68,22 +68,22 @@ class Outcome:
     step_s: float
 
 
-def setting(chosen: argparse.Namespace) -> Setting:
+def setting(args: argparse.Namespace) -> Setting:
     """The instance that a public round's first trial has."""
-    found = workload(chosen.workload)
-    size = found.at(chosen.suite)
-    seed = instance_seed(PUBLIC_ROUND_SEED, chosen.suite, chosen.workload, 1, 1)
-    folder = prepared(found, chosen.suite, seed, None, None)
-    framework = training_backend("torch", "cpu", chosen.threads)
-    referee = evaluation_backend("torch", "cpu", chosen.threads)
+    definition = workload(args.workload)
+    size = definition.at(args.suite)
+    seed = instance_seed(PUBLIC_ROUND_SEED, args.suite, args.workload, 1, 1)
+    folder = prepared(definition, args.suite, seed, None, None)
+    framework = training_backend("torch", "cpu", args.threads)
+    referee = evaluation_backend("torch", "cpu", args.threads)
     framework.pin()
-    source = ModelSource(found.package, size.sizes, found.spec.loss, size.precision)
+    source = ModelSource(definition.package, size.sizes, definition.spec.loss, size.precision)
     held_out = first(Examples.open(folder / "validation", size.limits.resident_gib))
     eval_config = EvalConfig(size.evaluation_batch, size.augmentation)
     evaluator = referee.evaluator(source, {"validation": held_out}, held_out, eval_config)
     train = Examples.open(folder / "train", size.limits.resident_gib)
     return Setting(
-        framework, size, source, seed, train, evaluator, chosen.steps, chosen.seconds
+        framework, size, source, seed, train, evaluator, args.steps, args.seconds
     )  # fmt: skip
 
 
@@ -136,13 +136,13 @@ def changes(texts: list[str]) -> dict[str, Any]:
     return {name: value(text) for name, _, text in (pair.partition("=") for pair in texts)}
 
 
-def row(name: str, found: Outcome, baseline: Outcome, steps: int) -> list[str]:
+def row(name: str, outcome: Outcome, baseline: Outcome, steps: int) -> list[str]:
     """The table's row of one submission."""
-    verdict = f"after {found.steps}" if found.steps < steps else ""
-    if not verdict and not found.loss <= baseline.loss:
+    verdict = f"after {outcome.steps}" if outcome.steps < steps else ""
+    if not verdict and not outcome.loss <= baseline.loss:
         verdict = "above"
-    difference = f"{found.loss - baseline.loss:+.4f}"
-    return [name, f"{found.loss:.4f}", difference, f"{found.step_s:.4f}", verdict]
+    difference = f"{outcome.loss - baseline.loss:+.4f}"
+    return [name, f"{outcome.loss:.4f}", difference, f"{outcome.step_s:.4f}", verdict]
 
 
 def main() -> None:
@@ -155,18 +155,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=math.inf)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
-    chosen = parser.parse_args()
+    args = parser.parse_args()
     warnings.simplefilter("ignore")
-    at, folders, console = setting(chosen), submission_folders(), Console(width=100)
-    table = Table(title=f"{chosen.workload}, {chosen.suite}, {chosen.steps} steps")
+    at, folders, console = setting(args), submission_folders(), Console(width=100)
+    table = Table(title=f"{args.workload}, {args.suite}, {args.steps} steps")
     for title in ("submission", "loss", "over sgd", "s a step", ""):
         table.add_column(title, justify="left" if title == "submission" else "right")
     baseline = None
-    for name in [BASELINE, *(n for n in chosen.names if n != BASELINE)]:
+    for name in [BASELINE, *(n for n in args.names if n != BASELINE)]:
         point = dict(read_space(folders[name] / "space.toml").default)
-        outcome = run(at, folders[name], point | (changes(chosen.set) if baseline else {}))
+        outcome = run(at, folders[name], point | (changes(args.set) if baseline else {}))
         baseline = baseline or outcome
-        cells = row(name, outcome, baseline, chosen.steps)
+        cells = row(name, outcome, baseline, args.steps)
         table.add_row(*cells)
         print(*cells, flush=True)
     console.print(table)

@@ -137,14 +137,14 @@ def rounds_of(
 ) -> list[tuple[float, float]]:
     """Seconds of a pass of the model and of the reference, in turn, first one first."""
     timed(model, 3), timed(reference, 3)
-    found = []
+    pairs = []
     for number in range(rounds):
         if number % 2:
             other = timed(reference, 3)
-            found.append((timed(model, 3), other))
+            pairs.append((timed(model, 3), other))
         else:
-            found.append((timed(model, 3), timed(reference, 3)))
-    return found
+            pairs.append((timed(model, 3), timed(reference, 3)))
+    return pairs
 
 
 def main() -> None:
@@ -156,26 +156,26 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--peak-tflops", type=float, default=989.0)
-    chosen = parser.parse_args()
-    torch.set_num_threads(chosen.threads)
-    case, size = CASES[chosen.workload], registry.workload(chosen.workload).at(chosen.suite)
-    device = torch.device(chosen.device)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    case, size = CASES[args.workload], registry.workload(args.workload).at(args.suite)
+    device = torch.device(args.device)
     inputs, targets = (part.to(device) for part in case.batch(size))
-    package = importlib.import_module(f"workloads.{chosen.workload}.model_torch")
+    package = importlib.import_module(f"workloads.{args.workload}.model_torch")
     models: list[nn.Module] = [package.build(size.sizes), case.reference(size)]
     counts = [sum(p.numel() for p in model.parameters()) for model in models]
     passes = [pass_of(model.to(device), inputs, targets, size) for model in models]
-    found = rounds_of(passes[0], passes[1], chosen.rounds)
-    ours_s, other_s = (min(row[place] for row in found) for place in (0, 1))
-    ratio = statistics.median(other / ours for ours, other in found)
+    pairs = rounds_of(passes[0], passes[1], args.rounds)
+    ours_s, other_s = (min(row[place] for row in pairs) for place in (0, 1))
+    ratio = statistics.median(other / ours for ours, other in pairs)
     units = targets.numel()
-    print(f"{chosen.workload} on {chosen.suite}: {counts[0]:,} and {counts[1]:,} parameters")
+    print(f"{args.workload} on {args.suite}: {counts[0]:,} and {counts[1]:,} parameters")
     print(f"workload   {units / ours_s:12,.0f} {case.unit}/s  {1e3 * ours_s:8.2f} ms")
     print(f"reference  {units / other_s:12,.0f} {case.unit}/s  {1e3 * other_s:8.2f} ms")
-    print(f"ratio {ratio:.3f} (wanted: {GOAL:g} or more), median of {chosen.rounds} rounds")
+    print(f"ratio {ratio:.3f} (wanted: {GOAL:g} or more), median of {args.rounds} rounds")
     if case.flops is not None and device.type == "cuda":
-        fraction = case.flops(size) / ours_s / (1e12 * chosen.peak_tflops)
-        print(f"model-FLOPs utilisation {fraction:.1%} of {chosen.peak_tflops:g} TFLOP/s")
+        fraction = case.flops(size) / ours_s / (1e12 * args.peak_tflops)
+        print(f"model-FLOPs utilisation {fraction:.1%} of {args.peak_tflops:g} TFLOP/s")
 
 
 if __name__ == "__main__":

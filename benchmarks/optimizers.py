@@ -115,14 +115,14 @@ RIVALS: dict[str, tuple[Rival, ...]] = {
 
 
 @dataclass(frozen=True)
-class Given:
+class BareProblem:
     """Parameters and specs: the part of a problem that `build` reads."""
 
     parameters: dict[str, torch.Tensor]
     specs: dict[str, ParameterSpec]
 
 
-def given(shapes: Iterable[tuple[tuple[int, ...], Role]], device: str) -> Given:
+def bare_problem(shapes: Iterable[tuple[tuple[int, ...], Role]], device: str) -> BareProblem:
     """Parameters with gradients, the same at every call."""
     generator = torch.Generator().manual_seed(0)
     parameters: dict[str, torch.Tensor] = {}
@@ -133,7 +133,7 @@ def given(shapes: Iterable[tuple[tuple[int, ...], Role]], device: str) -> Given:
         parameters[name] = torch.nn.Parameter(value.to(device))
         parameters[name].grad = scale * torch.randn(shape, generator=generator).to(device)
         specs[name] = ParameterSpec(name, shape, role, shape[-1], shape[0], Init("normal", scale))
-    return Given(parameters, specs)
+    return BareProblem(parameters, specs)
 
 
 class NoBudget:
@@ -160,7 +160,7 @@ def our_step(name: str, shapes: str, device: str) -> Step | None:
     point = point_of(name)
     module = importlib.import_module(f"submissions.{name}.submission")
     if hasattr(module, "build"):
-        built = module.build(given(SHAPES[shapes], device), point)
+        built = module.build(bare_problem(SHAPES[shapes], device), point)
         optimizer = built[0] if isinstance(built, tuple) else built
         step: Step = optimizer.step
         return step
@@ -169,19 +169,19 @@ def our_step(name: str, shapes: str, device: str) -> Step | None:
 
 def class_step(folder: Path, point: dict[str, Any], device: str) -> Step:
     """A step on the perceptron of the suite `quick`, with examples of noise."""
-    found = workload("mlp")
-    spec, model = found.at("quick"), found.module("model")
-    source = ModelSource(found.package, spec.sizes, "cross_entropy", spec.precision)
-    made, size = training_backend("torch", device, torch.get_num_threads()), spec.batch_size
-    problem = made.problem(ProblemConfig(source, NoBudget(), size, 100 * size, 0))
-    made.load(
+    definition = workload("mlp")
+    spec, model = definition.at("quick"), definition.module("model")
+    source = ModelSource(definition.package, spec.sizes, "cross_entropy", spec.precision)
+    backend, size = training_backend("torch", device, torch.get_num_threads()), spec.batch_size
+    problem = backend.problem(ProblemConfig(source, NoBudget(), size, 100 * size, 0))
+    backend.load(
         problem, initial_parameters(model.parameters(spec.sizes), philox("0" * 32, "weights"))
     )
     random = np.random.default_rng(0)
     inputs = random.standard_normal((100 * size, 256)).astype(np.float32)
     examples = Examples(inputs, random.integers(0, 10, 100 * size))
-    stream = made.stream(examples, Order("0" * 32, 100 * size), size)
-    submission = made.submission(str(folder), point)
+    stream = backend.stream(examples, Order("0" * 32, 100 * size), size)
+    submission = backend.submission(str(folder), point)
     submission.setup(problem, point)
     return lambda: submission.step(stream)
 
@@ -197,8 +197,8 @@ def rival_step(rival: Rival, shapes: str, device: str, decay: float) -> Step | s
         module.utils.compile_mode = None
     if not hasattr(module, rival.name):
         return f"{rival.package} has no {rival.name}"
-    chosen = [(s, role) for s, role in SHAPES[shapes] if len(s) > 1 or not rival.matrices]
-    problem = given(chosen, device)
+    selection = [(s, role) for s, role in SHAPES[shapes] if len(s) > 1 or not rival.matrices]
+    problem = bare_problem(selection, device)
     parameters = [{"params": list(problem.parameters.values()), **rival.group}]
     arguments = {"weight_decay": decay, **rival.arguments}
     optimizer = getattr(module, rival.name)(parameters, **arguments)
@@ -223,7 +223,7 @@ def timed(
 ) -> dict[str, list[float]]:
     """Milliseconds of every step, contestants in turn; the first rounds do not count."""
     now = CLOCKS[clock]
-    found: dict[str, list[float]] = {name: [] for name in steps}
+    times: dict[str, list[float]] = {name: [] for name in steps}
     for round_ in range(rounds + warm_up):
         for name, step in steps.items():
             start_s = now()
@@ -231,8 +231,8 @@ def timed(
             if device == "cuda":
                 torch.cuda.synchronize()
             if round_ >= warm_up:
-                found[name].append(1e3 * (now() - start_s))
-    return found
+                times[name].append(1e3 * (now() - start_s))
+    return times
 
 
 def peak_gflops(device: str) -> float:
@@ -261,9 +261,9 @@ def counted_gflop(step: Step) -> float:
     return float(counter.get_total_flops() / 1e9)
 
 
-def rows(name: str, shapes: str, chosen: argparse.Namespace, peak: float) -> list[list[str]]:
+def rows(name: str, shapes: str, args: argparse.Namespace, peak: float) -> list[list[str]]:
     """The table's rows for one submission: ours, then its rivals."""
-    device = chosen.device
+    device = args.device
     ours = our_step(name, shapes, device)
     if ours is None:
         return []
@@ -273,15 +273,15 @@ def rows(name: str, shapes: str, chosen: argparse.Namespace, peak: float) -> lis
         for rival in RIVALS.get(name, ())
     }
     steps = {"ours": ours} | {k: step for k, step in rivals.items() if not isinstance(step, str)}
-    times = timed(steps, chosen.rounds, device, chosen.clock, chosen.warm_up)
-    found = []
+    times = timed(steps, args.rounds, device, args.clock, args.warm_up)
+    lines = []
     for key, values in times.items():
         gflop, median = counted_gflop(steps[key]), statistics.median(values)
         cells = [median, statistics.mean(values), max(values) / median]
         fraction = f"{1e5 * gflop / median / peak:.0f} %"
         label, ratio = (name, faster(times)) if key == "ours" else (f"  {key}", "")
-        found.append([label, *(f"{cell:.3f}" for cell in cells), ratio, f"{gflop:.3f}", fraction])
-    return found + [[f"  {k}", why, *[""] * 5] for k, why in rivals.items() if isinstance(why, str)]
+        lines.append([label, *(f"{cell:.3f}" for cell in cells), ratio, f"{gflop:.3f}", fraction])
+    return lines + [[f"  {k}", why, *[""] * 5] for k, why in rivals.items() if isinstance(why, str)]
 
 
 def faster(times: dict[str, list[float]]) -> str:
@@ -305,13 +305,13 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--clock", default="wall", choices=sorted(CLOCKS))
-    chosen = parser.parse_args()
-    torch.set_num_threads(chosen.threads)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     warnings.simplefilter("ignore")
-    console, peak = Console(width=110), peak_gflops(chosen.device)
-    kind = f"{chosen.device}, {chosen.threads} threads, {chosen.clock} clock"
+    console, peak = Console(width=110), peak_gflops(args.device)
+    kind = f"{args.device}, {args.threads} threads, {args.clock} clock"
     console.print(f"{kind}, peak of products {peak:.0f} GFLOP/s")
-    for shapes in chosen.shapes:
+    for shapes in args.shapes:
         table = Table(title=shapes)
         for title in (
             "algorithm",
@@ -323,8 +323,8 @@ def main() -> None:
             "of peak",
         ):
             table.add_column(title, justify="left" if title == "algorithm" else "right")
-        for name in chosen.names:
-            for row in rows(name, shapes, chosen, peak):
+        for name in args.names:
+            for row in rows(name, shapes, args, peak):
                 table.add_row(*row)
         console.print(table)
 

@@ -66,41 +66,45 @@ def random_examples(size: SuiteWorkload, suite: str, count: int) -> Examples:
     )
 
 
-def measure(framework: Framework, workload: str, chosen: argparse.Namespace) -> list[float]:
+def measure(framework: Framework, workload: str, args: argparse.Namespace) -> list[float]:
     """Milliseconds of each step in this process."""
-    known = registry.workload(workload)
-    size, submission = known.at(chosen.suite), resolve(chosen.submission)
-    made = training_backend(framework, chosen.device, chosen.threads)
-    made.pin()
+    definition = registry.workload(workload)
+    size, submission = definition.at(args.suite), resolve(args.submission)
+    backend = training_backend(framework, args.device, args.threads)
+    backend.pin()
     source = ModelSource(
-        known.package, size.sizes, known.spec.loss, size.precision, is_compiled=size.compile
+        definition.package,
+        size.sizes,
+        definition.spec.loss,
+        size.precision,
+        is_compiled=size.compile,
     )
     count = 4 * size.batch_size
-    problem = made.problem(ProblemConfig(source, Unlimited(), size.batch_size, count, 0))
+    problem = backend.problem(ProblemConfig(source, Unlimited(), size.batch_size, count, 0))
     specs = tuple(specs_of(source).values())
     values = initial_parameters(specs, philox(SEED, "weights"))
-    made.load(problem, {**values, **initial_buffers(tuple(buffers_of(source).values()))})
-    examples = random_examples(size, chosen.suite, count)
-    stream = made.stream(examples, Order(SEED, count), size.batch_size, size.augmentation)
+    backend.load(problem, {**values, **initial_buffers(tuple(buffers_of(source).values()))})
+    examples = random_examples(size, args.suite, count)
+    stream = backend.stream(examples, Order(SEED, count), size.batch_size, size.augmentation)
     point = dict(submission.space.default)
-    live = made.submission(locate(submission.ref, framework).place, point)
+    live = backend.submission(locate(submission.ref, framework).place, point)
     live.setup(problem, point)
-    found = []
-    for _ in range(WARM_UP_STEPS + chosen.steps):
+    times_ms = []
+    for _ in range(WARM_UP_STEPS + args.steps):
         start_s = time.perf_counter()
         live.step(stream)
-        made.synchronize()
-        found.append(1e3 * (time.perf_counter() - start_s))
-    return found[WARM_UP_STEPS:]
+        backend.synchronize()
+        times_ms.append(1e3 * (time.perf_counter() - start_s))
+    return times_ms[WARM_UP_STEPS:]
 
 
 def in_own_process(framework: str, workload: str) -> float:
     """The median of `measure`, by this file run anew with the same arguments."""
     command = [sys.executable, str(Path(__file__)), *sys.argv[1:], "--measure", framework, workload]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{workload} in {framework} failed:\n{done.stderr}")
-    return float(statistics.median(json.loads(done.stdout)))
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        sys.exit(f"{workload} in {framework} failed:\n{process.stderr}")
+    return float(statistics.median(json.loads(process.stdout)))
 
 
 def arguments() -> argparse.Namespace:
@@ -119,17 +123,17 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Measure and print, workload by workload."""
-    chosen = arguments()
-    if chosen.measure:
-        framework, workload = chosen.measure
-        print(json.dumps(measure(framework, workload, chosen)))
+    args = arguments()
+    if args.measure:
+        framework, workload = args.measure
+        print(json.dumps(measure(framework, workload, args)))
         return
     heads = "".join(f"{name:>10}" for name in FRAMEWORKS.shipped_values)
     print(f"{'ms a step':12}{heads}  torch / jax")
-    for workload in chosen.workloads or registry.suite(chosen.suite).workloads:
+    for workload in args.workloads or registry.suite(args.suite).workloads:
         rounds = [
             [in_own_process(framework, workload) for framework in FRAMEWORKS.shipped_values]
-            for _ in range(chosen.rounds)
+            for _ in range(args.rounds)
         ]
         torch_ms, jax_ms = (statistics.median(column) for column in zip(*rounds, strict=True))
         print(f"{workload:12}{torch_ms:10.2f}{jax_ms:10.2f}{torch_ms / jax_ms:13.2f}", flush=True)

@@ -71,21 +71,21 @@ class Reference(nn.Module):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        wanted = checked(sizes)
-        block = BasicBlock if wanted.block == "basic" else Bottleneck
-        is_large = wanted.stem == 7
-        stem = convolution(wanted.channels, wanted.width, wanted.stem, 2 if is_large else 1)
-        parts = [stem, nn.BatchNorm2d(wanted.width), nn.ReLU(inplace=True)]
+        config = checked(sizes)
+        block = BasicBlock if config.block == "basic" else Bottleneck
+        is_large = config.stem == 7
+        stem = convolution(config.channels, config.width, config.stem, 2 if is_large else 1)
+        parts = [stem, nn.BatchNorm2d(config.width), nn.ReLU(inplace=True)]
         if is_large:
             parts.append(nn.MaxPool2d(3, stride=2, padding=1))
-        channels = wanted.width
-        for stage, count in enumerate(wanted.blocks):
-            planes = wanted.width << stage
+        channels = config.width
+        for stage, count in enumerate(config.blocks):
+            planes = config.width << stage
             for number in range(count):
                 parts.append(block(channels, planes, 2 if stage and not number else 1))
                 channels = planes * block.expansion
         self.features = nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.fc = nn.Linear(channels, wanted.classes)
+        self.fc = nn.Linear(channels, config.classes)
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.fc(self.features((x / 255 - 0.5) / 0.25))

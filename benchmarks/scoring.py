@@ -99,13 +99,13 @@ def in_own_process(task: Callable[..., str], *arguments: Any) -> None:
     """Run a task in a fresh process and print what it says and the memory it took."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
-        said, peak_kib = pool.apply(_measured, (task, arguments))
-    print(f"{said}; peak memory {peak_kib / 1024:.0f} MiB")
+        summary, peak_kib = pool.apply(_measured, (task, arguments))
+    print(f"{summary}; peak memory {peak_kib / 1024:.0f} MiB")
 
 
 def _measured(task: Callable[..., str], arguments: tuple[Any, ...]) -> tuple[str, int]:
-    said = task(*arguments)
-    return said, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    summary = task(*arguments)
+    return summary, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def main() -> None:

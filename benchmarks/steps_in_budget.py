@@ -57,7 +57,7 @@ class Row:
         """The texts under `HEADS`."""
         runtime_s = workload(self.request.workload).at(self.request.suite).budget.runtime_s
         reference = self.speed.reference
-        wanted = (runtime_s - reference.startup_s) / reference.step_s
+        reference_steps = (runtime_s - reference.startup_s) / reference.step_s
         return (
             self.label,
             f"`{self.request.workload}`",
@@ -66,8 +66,8 @@ class Row:
             f"{self.speed.spread:.1%}",
             f"{self.budget_s:.4g}",
             str(self.steps),
-            f"{wanted:.0f}",
-            f"{self.steps / wanted:.2f}",
+            f"{reference_steps:.0f}",
+            f"{self.steps / reference_steps:.2f}",
         )
 
 
@@ -91,11 +91,11 @@ def measured(label: str, request: PlanRequest, options: RunOptions, store: Path)
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
     """So many processes that compute all the time, ended afterwards."""
-    with ExitStack() as held:
+    with ExitStack() as stack:
         for _ in range(processes):
             spinning = subprocess.Popen([sys.executable, "-c", SPIN])
-            held.callback(spinning.wait)
-            held.callback(spinning.kill)
+            stack.callback(spinning.wait)
+            stack.callback(spinning.kill)
         yield
 
 
@@ -113,18 +113,18 @@ def parsed() -> argparse.Namespace:
 
 def main() -> None:
     """Print the rows."""
-    chosen = parsed()
-    if chosen.head:
+    args = parsed()
+    if args.head:
         print("| " + " | ".join(HEADS) + " |")
         print("|" + " --- |" * len(HEADS))
-    threads = min(suite(chosen.suite).hardware.cores, len(allowed_cores()))
-    with tempfile.TemporaryDirectory() as folder, busy(chosen.busy):
+    threads = min(suite(args.suite).hardware.cores, len(allowed_cores()))
+    with tempfile.TemporaryDirectory() as folder, busy(args.busy):
         options = RunOptions(threads=threads, cache_dir=default_cache_dir())
         os.environ["XDG_CACHE_HOME"] = folder
-        for framework in chosen.frameworks:
-            for name in chosen.workloads:
-                request = PlanRequest(name, "adamw", chosen.suite, framework)
-                row = measured(chosen.label, request, options, Path(folder) / "store")
+        for framework in args.frameworks:
+            for name in args.workloads:
+                request = PlanRequest(name, "adamw", args.suite, framework)
+                row = measured(args.label, request, options, Path(folder) / "store")
                 print("| " + " | ".join(row.cells()) + " |", flush=True)
 
 

@@ -51,19 +51,19 @@ def spaces() -> dict[str, dict[str, Any]]:
     return {file.parent.name: tomllib.loads(file.read_text()) for file in files}
 
 
-def measured() -> dict[str, dict[str, Any]]:
+def read_facts() -> dict[str, dict[str, Any]]:
     """The facts in `algorithms.toml`, by submission."""
     return tomllib.loads((DOCS / "algorithms.toml").read_text())
 
 
 def page() -> str:
     """The page's text."""
-    found, facts = spaces(), measured()
-    in_jax = sum("jax" in space["frameworks"] for space in found.values())
-    parts = [HEAD.format(count=len(found), in_jax=in_jax)]
-    by_family = sorted(found, key=lambda name: (found[name]["family"], name))
-    for family, names in groupby(by_family, key=lambda name: str(found[name]["family"])):
-        rows = [_row(name, found[name], facts[name]) for name in names]
+    by_name, facts = spaces(), read_facts()
+    in_jax = sum("jax" in space["frameworks"] for space in by_name.values())
+    parts = [HEAD.format(count=len(by_name), in_jax=in_jax)]
+    by_family = sorted(by_name, key=lambda name: (by_name[name]["family"], name))
+    for family, names in groupby(by_family, key=lambda name: str(by_name[name]["family"])):
+        rows = [_row(name, by_name[name], facts[name]) for name in names]
         parts.append(f"## {family[0].upper()}{family[1:]}\n\n{COLUMNS}" + "\n".join(rows) + "\n")
     return "\n".join([*parts, TAIL])
 

@@ -39,10 +39,10 @@ def bootstrap_medians(times: Array, draws: int, seed: int) -> Iterator[Array]:
             yield _ragged_medians(times, uniform)
 
 
-def _complete_medians(by_study: Array, chosen: np.ndarray) -> Array:
+def _complete_medians(by_study: Array, indices: np.ndarray) -> Array:
     """Medians (R, S, W) of times (W, K, S) at studies (R, W, K), by a sorting network."""
     rows = np.arange(by_study.shape[0])
-    slots = [by_study[rows, chosen[:, :, k]] for k in range(chosen.shape[2])]
+    slots = [by_study[rows, indices[:, :, k]] for k in range(indices.shape[2])]
     for low, high in sorting_network(len(slots)):
         lesser = np.minimum(slots[low], slots[high])
         np.maximum(slots[low], slots[high], out=slots[high])
@@ -69,8 +69,8 @@ def _ragged_medians(times: Array, uniform: Array) -> Array:
     """Medians (R, S, W) where cells have different numbers of studies."""
     order = np.argsort(np.isnan(times), axis=-1, kind="stable")
     packed = np.take_along_axis(times, order, axis=-1)
-    held = (~np.isnan(times)).sum(axis=-1)[None, :, :, None]
-    chosen = (uniform[:, None, :, :] * held).astype(np.intp)
-    drawn = np.take_along_axis(np.broadcast_to(packed, chosen.shape), chosen, axis=-1)
-    drawn = np.where(np.arange(times.shape[-1]) < held, drawn, np.nan)
-    return median_times(drawn)
+    counts = (~np.isnan(times)).sum(axis=-1)[None, :, :, None]
+    indices = (uniform[:, None, :, :] * counts).astype(np.intp)
+    values = np.take_along_axis(np.broadcast_to(packed, indices.shape), indices, axis=-1)
+    values = np.where(np.arange(times.shape[-1]) < counts, values, np.nan)
+    return median_times(values)

@@ -48,7 +48,7 @@ class Comparison:
             first, second, by = (
                 (self.a, self.b, self.overall)
                 if self.overall.logs.mean() > 0
-                else (self.b, self.a, self.overall.swapped())
+                else (self.b, self.a, self.overall.swap())
             )
             low, middle, high = by.interval(LEVEL)
             return f"{first} is faster than {second}: {middle:.3f} times [{low:.3f}, {high:.3f}]"
@@ -89,17 +89,18 @@ def compare_entries(
     studies = int((~np.isnan(both.hit[:, columns])).sum(axis=2).min(initial=len(both.studies)))
     if studies < 2:
         return Comparison(a, b, names, medians, point, None, None, studies, None)
-    made = draw_medians(both, rules, draws, seed)
-    drawn = np.concatenate(list(made.chunks))[..., columns]
-    overall = compare_pair(drawn[:, 0], drawn[:, 1], limit, made.spread)
+    sample = draw_medians(both, rules, draws, seed)
+    drawn_medians = np.concatenate(list(sample.chunks))[..., columns]
+    overall = compare_pair(drawn_medians[:, 0], drawn_medians[:, 1], limit, sample.spread)
     singles = tuple(
-        compare_pair(drawn[:, 0, [w]], drawn[:, 1, [w]], limit[[w]]) for w in range(len(columns))
+        compare_pair(drawn_medians[:, 0, [w]], drawn_medians[:, 1, [w]], limit[[w]])
+        for w in range(len(columns))
     )
     more = more_studies(overall, studies)
     return Comparison(a, b, names, medians, point, singles, overall, studies, more)
 
 
-def more_studies(seen: PairwiseComparison, studies: int) -> int | None:
+def more_studies(comparison: PairwiseComparison, studies: int) -> int | None:
     """Additional studies needed to put the interval of the factor on one side of 1.
 
     The standard deviation of the log factor shrinks with the square root of the number of studies,
@@ -110,15 +111,15 @@ def more_studies(seen: PairwiseComparison, studies: int) -> int | None:
         censoring hides the answer, which more studies cannot fix.
     """
     tail = (1 - LEVEL) / 2
-    if max(seen.wins, seen.losses) >= 1 - tail:
+    if max(comparison.wins, comparison.losses) >= 1 - tail:
         return 0
-    if seen.hidden > 0.1:
+    if comparison.hidden > 0.1:
         return None
-    mean, spread = float(seen.logs.mean()), float(seen.logs.std()) / seen.spread
+    mean, spread = float(comparison.logs.mean()), float(comparison.logs.std()) / comparison.spread
     if mean == 0.0:
         return None
-    needed = math.ceil(studies * (norm.ppf(1 - tail) * spread / mean) ** 2)
-    more = max(1, needed - studies)
+    total = math.ceil(studies * (norm.ppf(1 - tail) * spread / mean) ** 2)
+    more = max(1, total - studies)
     return more if more <= MANY else None
 
 

@@ -50,8 +50,8 @@ def score_results(
             )
         frame = with_hit_index(frame, curves)
     times = times_of(frame[frame["state"] != "unfinished"], clock_of(clock))
-    stamps = settle([*breaches, *missing_studies(times, own)], allowed)
-    return score_times(times, own, clock_of(clock), (*stamps, *marks(frame)))
+    flags = settle([*breaches, *missing_studies(times, own)], allowed)
+    return score_times(times, own, clock_of(clock), (*flags, *marks(frame)))
 
 
 def score_table(
@@ -61,7 +61,7 @@ def score_table(
     allowed: Collection[str] = (),
 ) -> Scoreboard:
     """Score a table of study times (`scoring.times.from_table`)."""
-    own, counted = rules or load_rules(), clock_of(clock)
-    require_column(table, counted.table_column, counted)
-    times = from_table(table, counted.table_column)
-    return score_times(times, own, counted, settle(missing_studies(times, own), allowed))
+    own, clock_definition = rules or load_rules(), clock_of(clock)
+    require_column(table, clock_definition.table_column, clock_definition)
+    times = from_table(table, clock_definition.table_column)
+    return score_times(times, own, clock_definition, settle(missing_studies(times, own), allowed))

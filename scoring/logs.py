@@ -58,15 +58,15 @@ def study_times(logs: Path, rules: Rules) -> pd.DataFrame:
     for log in find_trials(logs, rules):
         key = (log.submission, log.workload, log.study)
         best = studies.setdefault(key, (math.inf, math.nan, math.nan))
-        measured = read_measurements(log.path, rules.targets[log.workload].metric)
-        if measured is None:
+        measurements = read_measurements(log.path, rules.targets[log.workload].metric)
+        if measurements is None:
             continue
-        hit = first_hit(measured, rules.targets[log.workload])
+        hit = first_hit(measurements, rules.targets[log.workload])
         if hit is None:
-            reached = (math.inf, math.inf, math.nan)
+            result = (math.inf, math.inf, math.nan)
         else:
-            reached = (float(hit.row) if by_index else hit.time_s, hit.time_s, hit.step)
-        studies[key] = min(best, reached, key=_order)
+            result = (float(hit.row) if by_index else hit.time_s, hit.time_s, hit.step)
+        studies[key] = min(best, result, key=_order)
     if not studies:
         raise _nothing_found(logs, rules)
     rows = [(*key, best[1], best[2]) for key, best in sorted(studies.items())]
@@ -74,18 +74,18 @@ def study_times(logs: Path, rules: Rules) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _order(found: tuple[float, float, float]) -> tuple[float, bool, float]:
+def _order(trial: tuple[float, float, float]) -> tuple[float, bool, float]:
     """Sort key: earliest hit, then smaller time; trials that were not evaluated come last."""
-    return found[0], math.isnan(found[1]), found[1]
+    return trial[0], math.isnan(trial[1]), trial[1]
 
 
-def first_hit(measured: Measurements, target: RuleTarget) -> Hit | None:
+def first_hit(measurements: Measurements, target: RuleTarget) -> Hit | None:
     """The first evaluation at or beyond the target; NaN never is."""
     sign = 1.0 if target.direction == "maximize" else -1.0
     bound = sign * target.value
-    for row, value in enumerate(measured.metric):
+    for row, value in enumerate(measurements.metric):
         if sign * value >= bound:
-            return Hit(row, measured.times_s[row], measured.steps[row])
+            return Hit(row, measurements.times_s[row], measurements.steps[row])
     return None
 
 
@@ -109,12 +109,14 @@ def find_trials(logs: Path, rules: Rules) -> Iterator[TrialLog]:
 def _folders(path: str, prefix: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(path) as entries:
-            found = [entry for entry in entries if entry.name.startswith(prefix) and entry.is_dir()]
+            folders = [
+                entry for entry in entries if entry.name.startswith(prefix) and entry.is_dir()
+            ]
     except OSError as error:
         raise HarnessError(
             f"cannot read the logs {path}: {error.strerror}", "give a folder of submissions"
         ) from error
-    return sorted(found, key=lambda entry: entry.name)
+    return sorted(folders, key=lambda entry: entry.name)
 
 
 def _nothing_found(logs: Path, rules: Rules) -> HarnessError:

@@ -23,7 +23,7 @@ SECONDS = ["time_to_target_s", "last_miss_s", "timed_s", "budget_s"]
 INSTANCE = ["framework", "ruleset", "column", "study", "trial", "instance_seed", "workload_hash"]
 
 
-def normalised(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.DataFrame:
+def normalise(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Combine two prepared frames, converting times of the second to the first's machine.
 
     The second frame's reference trials are dropped. The column `normalised` describes the
@@ -58,13 +58,13 @@ def normalised(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.D
 
 
 def _machine(frame: pd.DataFrame) -> str:
-    found = sorted({str(value) for value in frame["hardware"]} - {""})
-    if len(found) != 1:
+    machines = sorted({str(value) for value in frame["hardware"]} - {""})
+    if len(machines) != 1:
         raise HarnessError(
-            f"a folder of {len(found)} machines: {', '.join(found) or 'no trial has begun'}",
+            f"a folder of {len(machines)} machines: {', '.join(machines) or 'no trial has begun'}",
             "keep the records of each machine in a folder of its own",
         )
-    return found[0]
+    return machines[0]
 
 
 def _refuse_entries_of_both(frame: pd.DataFrame, theirs: pd.DataFrame) -> None:
@@ -83,8 +83,8 @@ def _refuse_unless_between(trials: pd.DataFrame, ran: pd.DataFrame, what: str) -
     others = trials["begun_at"].map(str).tolist()
     for trial in trials.to_dict("records"):
         before = max((end for _, end in spans if end <= str(trial["begun_at"])), default="")
-        after = min((begun for begun, _ in spans if begun >= str(trial["ended_at"])), default="")
-        between = sum(before <= begun < after for begun in others)
+        after = min((begin for begin, _ in spans if begin >= str(trial["ended_at"])), default="")
+        between = sum(before <= begin < after for begin in others)
         if not before or not after or between > MOST_BETWEEN:
             raise HarnessError(
                 f"{trial['record']} was not run between two trials of {what}, "

@@ -50,8 +50,8 @@ def pair_table(times: Times, medians: Array, columns: list[int], spread: float =
     for a in range(entries):
         for b in range(a + 1, entries):
             limit = pair_limit(times, a, b)[columns]
-            seen = compare_pair(medians[:, a], medians[:, b], limit, spread)
-            for (row, column), view in (((a, b), seen), ((b, a), seen.swapped())):
+            comparison = compare_pair(medians[:, a], medians[:, b], limit, spread)
+            for (row, column), view in (((a, b), comparison), ((b, a), comparison.swap())):
                 p_beats[row, column], hidden[row, column] = view.probability, view.hidden
                 ends[:, row, column] = view.interval()
     return PairTable(p_beats, hidden, ends[1], ends[0], ends[2])

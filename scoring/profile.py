@@ -34,8 +34,8 @@ def settle_missing(times: Array, rules: Rules) -> Array:
     """
     if rules.missing == "drop":
         return times
-    held = ~np.isnan(times).all(axis=-3, keepdims=True)
-    return np.where(np.isnan(times) & held, np.inf, times)
+    has_study = ~np.isnan(times).all(axis=-3, keepdims=True)
+    return np.where(np.isnan(times) & has_study, np.inf, times)
 
 
 def base_workloads(workloads: tuple[str, ...], rules: Rules) -> tuple[str, ...]:

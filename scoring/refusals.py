@@ -53,8 +53,8 @@ def settle(breaches: list[Breach], allowed: Collection[str]) -> tuple[str, ...]:
     refused = [breach for breach in breaches if breach.rule not in allowed]
     if refused:
         lines = [f"refused by rule '{b.rule}' ({RULES[b.rule]}): {b.detail}" for b in refused]
-        flags = " ".join(f"--allow {rule}" for rule in dict.fromkeys(b.rule for b in refused))
-        raise HarnessError("\n".join(lines), f"to score all the same, stamped as such: {flags}")
+        options = " ".join(f"--allow {rule}" for rule in dict.fromkeys(b.rule for b in refused))
+        raise HarnessError("\n".join(lines), f"to score all the same, stamped as such: {options}")
     return tuple(f"{breach.rule}: {breach.detail}" for breach in breaches)
 
 
@@ -96,8 +96,8 @@ def _budget_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
     for (name, *_), part in frame[frame["scored"].astype(bool) & is_ours].groupby(of_one_machine):
         budgets = sorted(part["budget_s"].unique())
         if len(budgets) > 1:
-            shown = ", ".join(f"{budget_s:.4g} s" for budget_s in budgets)
-            yield Breach("mixed-budgets", f"{name} has {len(budgets)} budgets: {shown}")
+            listing = ", ".join(f"{budget_s:.4g} s" for budget_s in budgets)
+            yield Breach("mixed-budgets", f"{name} has {len(budgets)} budgets: {listing}")
 
 
 def marks(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -107,20 +107,20 @@ def marks(frame: pd.DataFrame) -> tuple[str, ...]:
     (how often), and `content_hash` with `files` (hashes of the submission without prose and byte
     for byte).
     """
-    found = []
+    flags = []
     if "normalised" in frame.columns:
-        found += [f"normalised: {how}" for how in sorted(frame["normalised"].unique()) if how]
+        flags += [f"normalised: {how}" for how in sorted(frame["normalised"].unique()) if how]
     flagged = frame["interference"].fillna("").ne("") if "interference" in frame.columns else None
     if flagged is not None and (count := int(flagged.sum())):
-        found.append(f"flagged: the machine changed around {count} of {len(frame)} trials")
+        flags.append(f"flagged: the machine changed around {count} of {len(frame)} trials")
     if "attempt" in frame.columns and (count := int(frame["attempt"].gt(1).sum())):
-        found.append(f"repeated: {count} of {len(frame)} trials were begun more than once")
+        flags.append(f"repeated: {count} of {len(frame)} trials were begun more than once")
     if "resumed" in frame.columns and (count := int(frame["resumed"].gt(0).sum())):
-        found.append(f"resumed: {count} of {len(frame)} trials went on from a checkpoint")
+        flags.append(f"resumed: {count} of {len(frame)} trials went on from a checkpoint")
     if {"content_hash", "files"} <= set(frame.columns):
         ran = frame[["submission", "content_hash", "files"]].fillna("").astype(str)
-        found += several_texts(ran.itertuples(index=False, name=None))
-    return tuple(found)
+        flags += several_texts(ran.itertuples(index=False, name=None))
+    return tuple(flags)
 
 
 def missing_studies(times: Times, rules: Rules) -> list[Breach]:

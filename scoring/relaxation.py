@@ -36,7 +36,9 @@ def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) ->
     fractions = FRACTIONS if runs_to_the_end(frame) else tuple(s for s in FRACTIONS if s >= 0)
     parts = []
     for fraction in fractions:
-        board = score_times(times_of(moved(frame, curves, fraction), CLOCKS["seconds"]), rules)
+        board = score_times(
+            times_of(shift_target(frame, curves, fraction), CLOCKS["seconds"]), rules
+        )
         parts.append(
             pd.DataFrame(
                 {
@@ -50,16 +52,18 @@ def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) ->
     return pd.concat(parts, ignore_index=True)
 
 
-def moved(frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float) -> pd.DataFrame:
+def shift_target(frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float) -> pd.DataFrame:
     """The results under a target made easier by a fraction of its absolute value."""
     sign = frame["direction"].map({"maximize": 1.0, "minimize": -1.0})
     bound = sign * frame["target"] - easier_by * frame["target"].abs()
-    wanted = pd.DataFrame({"metric": frame["metric"], "sign": sign, "bound": bound})
-    wanted[["identity", "budget_s"]] = frame[["identity", "budget_s"]]
-    seen = curves[curves["split"] == "validation"].merge(wanted, on=["identity", "metric"])
-    is_met = seen["sign"] * seen["value"].astype(float) >= seen["bound"]
-    is_in_time = seen["time_s"] <= seen["budget_s"]  # the last evaluation is after the budget
-    first = seen[is_met & is_in_time].groupby("identity")["time_s"].min()
+    targets = pd.DataFrame({"metric": frame["metric"], "sign": sign, "bound": bound})
+    targets[["identity", "budget_s"]] = frame[["identity", "budget_s"]]
+    evaluations = curves[curves["split"] == "validation"].merge(targets, on=["identity", "metric"])
+    is_met = evaluations["sign"] * evaluations["value"].astype(float) >= evaluations["bound"]
+    is_in_time = (
+        evaluations["time_s"] <= evaluations["budget_s"]
+    )  # the last evaluation is after the budget
+    first = evaluations[is_met & is_in_time].groupby("identity")["time_s"].min()
     hit = frame["identity"].map(first)
     # An invalid trial has no time, whatever its curve shows.
     valid = frame["state"].ne("invalid") & hit.notna()

@@ -31,7 +31,7 @@ class Scoreboard:
     clock: Clock
     medians: Array
     """(S, W): the median study time of every column of `times`, held-out variants included."""
-    judged: Array
+    base_times: Array
     """(S, B): the base workloads' times after applying all rules."""
     ratios: Array
     """(S, B): times over the best of the column."""
@@ -39,7 +39,7 @@ class Scoreboard:
     """(S,)"""
     ranges: Array
     """(S, 2): lowest and highest score if each time lies anywhere in [last miss, first hit]."""
-    stamps: tuple[str, ...]
+    flags: tuple[str, ...]
 
     @property
     def base(self) -> tuple[str, ...]:
@@ -49,8 +49,8 @@ class Scoreboard:
     @property
     def base_columns(self) -> list[int]:
         """The columns of `times` that are base workloads, in the order of `base`."""
-        known = self.times.workloads
-        return [known.index(name) for name in self.base if name in known]
+        workloads = self.times.workloads
+        return [workloads.index(name) for name in self.base if name in workloads]
 
     @property
     def is_screening(self) -> bool:
@@ -69,7 +69,7 @@ class Scoreboard:
             "score_ranges": dict(zip(names, self.ranges.tolist(), strict=True)),
             "clock": {"name": self.clock.name, "said_by": self.clock.said_by},
             "screening": self.is_screening,
-            "stamps": list(self.stamps),
+            "flags": list(self.flags),
             "workloads": list(self.base),
             "median_times": _by_name(names, self.times.workloads, self.medians),
             "ratios": _by_name(names, self.base, self.ratios),
@@ -90,7 +90,7 @@ def _by_name(
 
 
 def score_times(
-    times: Times, rules: Rules, clock: Clock = CLOCKS["seconds"], stamps: tuple[str, ...] = ()
+    times: Times, rules: Rules, clock: Clock = CLOCKS["seconds"], flags: tuple[str, ...] = ()
 ) -> Scoreboard:
     """Score study times under the given rules.
 
@@ -103,11 +103,11 @@ def score_times(
             "a table needs at least one row, and a folder of records one trial that has ended",
         )
     medians = median_times(settle_missing(times.hit, rules))
-    judged = judged_times(medians, times.workloads, rules)
-    ratios = ratios_to_best(judged)
+    base_times = judged_times(medians, times.workloads, rules)
+    ratios = ratios_to_best(base_times)
     scores = integrate(ratios, rules)
     ranges = score_ranges(times, rules, medians)
-    return Scoreboard(times, rules, clock, medians, judged, ratios, scores, ranges, stamps)
+    return Scoreboard(times, rules, clock, medians, base_times, ratios, scores, ranges, flags)
 
 
 def score_ranges(times: Times, rules: Rules, medians: Array) -> Array:

@@ -27,8 +27,8 @@ def pair_limit(times: Times, own: int, other: int) -> Array:
     """
     hits = times.hit[[own, other]]
     longest = np.where(np.isfinite(hits), hits, 0.0).max(axis=(0, 2))
-    known = times.limit[[own, other]].min(axis=0)
-    return np.asarray(np.where(np.isfinite(known), known, longest))
+    limit = times.limit[[own, other]].min(axis=0)
+    return np.asarray(np.where(np.isfinite(limit), limit, longest))
 
 
 def log_factors(own: Array, other: Array, limit: Array) -> Array:
@@ -98,7 +98,7 @@ class PairwiseComparison:
         at_least, at_most = self.at_least[:, place], self.at_most[:, place]
         return PairwiseComparison(self.logs[:, place], at_least, at_most, self.spread)
 
-    def swapped(self) -> PairwiseComparison:
+    def swap(self) -> PairwiseComparison:
         """The same comparison from the other entry's side."""
         return PairwiseComparison(-self.logs, self.at_most, self.at_least, self.spread)
 
@@ -118,7 +118,7 @@ def compare_pair(own: Array, other: Array, limit: Array, spread: float = 1.0) ->
     )
 
 
-def joined(comparisons: list[PairwiseComparison]) -> PairwiseComparison:
+def concatenate(comparisons: list[PairwiseComparison]) -> PairwiseComparison:
     """Concatenate the comparisons of several chunks of draws."""
     return PairwiseComparison(
         np.concatenate([part.logs for part in comparisons]),
@@ -172,6 +172,6 @@ def reference_rows(submissions: tuple[str, ...], reference: str) -> list[int | N
     rows: list[int | None] = []
     for name in submissions:
         suffix = name[name.rindex(" (") :] if name.endswith(")") and " (" in name else ""
-        wanted = reference if reference in submissions else reference + suffix
-        rows.append(submissions.index(wanted) if wanted in submissions else None)
+        label = reference if reference in submissions else reference + suffix
+        rows.append(submissions.index(label) if label in submissions else None)
     return rows

@@ -30,15 +30,15 @@ def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
     rows = _first_of_each(
         [frame["entry"], frame["column"], frame["study"]], [*first, value, frame["trial"], miss]
     )
-    chosen = frame.iloc[rows]
+    best = frame.iloc[rows]
     table = pd.DataFrame(
         {
-            "submission": chosen["entry"],
-            "workload": chosen["column"],
-            "study": chosen["study"].astype(int).map("study_{:05d}".format),
+            "submission": best["entry"],
+            "workload": best["column"],
+            "study": best["study"].astype(int).map("study_{:05d}".format),
             clock.table_column: value.iloc[rows],
-            "identity": chosen["identity"],
-            "record": chosen["record"],
+            "identity": best["identity"],
+            "record": best["record"],
         }
     )
     if clock.name == "seconds":
@@ -60,11 +60,13 @@ def with_hit_index(frame: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     Infinite if none did. Needed by rules that choose a study's trial by evaluation index.
     """
     sign = frame["direction"].map({"maximize": 1.0, "minimize": -1.0})
-    wanted = frame[["identity", "metric"]].assign(sign=sign, bound=sign * frame["target"])
-    seen = curves[curves["split"] == "validation"].merge(wanted, on=["identity", "metric"])
-    seen["hit_index"] = seen.groupby("identity").cumcount().astype(float)
-    met = seen[seen["sign"] * seen["value"].astype(float) >= seen["bound"]]
-    first = met.groupby("identity")["hit_index"].min()
+    targets = frame[["identity", "metric"]].assign(sign=sign, bound=sign * frame["target"])
+    evaluations = curves[curves["split"] == "validation"].merge(targets, on=["identity", "metric"])
+    evaluations["hit_index"] = evaluations.groupby("identity").cumcount().astype(float)
+    hits = evaluations[
+        evaluations["sign"] * evaluations["value"].astype(float) >= evaluations["bound"]
+    ]
+    first = hits.groupby("identity")["hit_index"].min()
     return frame.assign(hit_index=frame["identity"].map(first).fillna(np.inf))
 
 

@@ -77,8 +77,10 @@ def from_table(
     hit.reshape(-1)[flat] = values
     miss = hit.copy()
     if "last_miss" in table.columns:
-        given = table["last_miss"].to_numpy(dtype=np.float64)
-        miss.reshape(-1)[flat] = np.where(np.isfinite(given) & np.isfinite(values), given, values)
+        last_miss = table["last_miss"].to_numpy(dtype=np.float64)
+        miss.reshape(-1)[flat] = np.where(
+            np.isfinite(last_miss) & np.isfinite(values), last_miss, values
+        )
     limit = np.full(shape[:2], np.inf)
     for (submission, workload), value in limits.items():
         limit[names[0].index(submission), names[1].index(workload)] = value

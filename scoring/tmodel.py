@@ -39,22 +39,24 @@ class _Data:
     """Log times (S, W, K) of cells that reached at least once, with masks of known and censored."""
 
     log_time: Array
-    known: npt.NDArray[np.bool_]
-    censored: npt.NDArray[np.bool_]
+    is_present: npt.NDArray[np.bool_]
+    is_censored: npt.NDArray[np.bool_]
     per_cell: Array
     per_study: Array
 
     @classmethod
     def of(cls, times: Array, limit: Array) -> _Data:
-        seen = np.isfinite(times)
-        modelled = seen.any(axis=-1, keepdims=True)
-        censored = np.isposinf(times) & modelled
+        is_reached = np.isfinite(times)
+        modelled = is_reached.any(axis=-1, keepdims=True)
+        is_censored = np.isposinf(times) & modelled
         log_limit = np.log(np.maximum(limit, TINY))[..., None]
         with np.errstate(invalid="ignore"):
-            log_time = np.where(seen, np.log(np.maximum(times, TINY)), 0.0)
-        known = seen | censored
-        log_time = np.where(censored, log_limit, log_time)
-        return cls(log_time, known, censored, known.sum(axis=-1), known.sum(axis=0))
+            log_time = np.where(is_reached, np.log(np.maximum(times, TINY)), 0.0)
+        is_present = is_reached | is_censored
+        log_time = np.where(is_censored, log_limit, log_time)
+        return cls(
+            log_time, is_present, is_censored, is_present.sum(axis=-1), is_present.sum(axis=0)
+        )
 
 
 def model_medians(times: Array, limit: Array, draws: int, seed: int) -> Array:
@@ -71,15 +73,15 @@ def model_medians(times: Array, limit: Array, draws: int, seed: int) -> Array:
     chain = _Chain(data, chains, np.random.default_rng(seed))
     for _ in range(BURN_IN):
         chain.step()
-    kept: list[Array] = []
-    while len(kept) * chains < draws:
+    chunks: list[Array] = []
+    while len(chunks) * chains < draws:
         for _ in range(THIN):
             chain.step()
-        kept.append(chain.mu)
-    mu = np.concatenate(kept)[:draws]
+        chunks.append(chain.mu)
+    mu = np.concatenate(chunks)[:draws]
     never = ~np.isfinite(times).any(axis=-1)
     # Without a censored study the limit may be unknown, and a mean beyond it is meaningless.
-    beyond = (mu > np.log(np.maximum(limit, TINY))) & data.censored.any(axis=-1)
+    beyond = (mu > np.log(np.maximum(limit, TINY))) & data.is_censored.any(axis=-1)
     return np.where(never | beyond, np.inf, np.exp(mu))
 
 
@@ -87,10 +89,10 @@ class _Chain:
     """Parallel Gibbs chains; `step` draws each unknown given the others."""
 
     def __init__(self, data: _Data, chains: int, random: np.random.Generator) -> None:
-        entries, workloads, studies = data.known.shape
+        entries, workloads, studies = data.is_present.shape
         self.data = data
         self.random = random
-        self.log_time = np.broadcast_to(data.log_time, (chains, *data.known.shape)).copy()
+        self.log_time = np.broadcast_to(data.log_time, (chains, *data.is_present.shape)).copy()
         self.mu = np.zeros((chains, entries, workloads))
         self.instance = np.zeros((chains, workloads, studies))
         self.variance = np.full(chains, 0.01)
@@ -100,7 +102,7 @@ class _Chain:
 
     def step(self) -> None:
         """Run one Gibbs sweep."""
-        if self.data.censored.any():
+        if self.data.is_censored.any():
             self._draw_censored()
         self._draw_mu()
         if self.paired:
@@ -112,7 +114,7 @@ class _Chain:
 
     def _draw_censored(self) -> None:
         """Draw from the normal distribution truncated to above the limit, by inverse log tail."""
-        where = self.data.censored
+        where = self.data.is_censored
         deviation = np.sqrt(self.variance)[:, None]
         mean = self._mean()[:, where]
         lower = (self.data.log_time[where] - mean) / deviation
@@ -121,13 +123,15 @@ class _Chain:
 
     def _draw_mu(self) -> None:
         count = np.maximum(self.data.per_cell, 1)
-        residual = np.where(self.data.known, self.log_time - self.instance[:, None], 0.0)
+        residual = np.where(self.data.is_present, self.log_time - self.instance[:, None], 0.0)
         noise = self.random.standard_normal(self.mu.shape)
         deviation = np.sqrt(self.variance[:, None, None] / count)
         self.mu = residual.sum(axis=-1) / count + deviation * noise
 
     def _draw_instance(self) -> None:
-        residual = np.where(self.data.known, self.log_time - self.mu[..., None], 0.0).sum(axis=1)
+        residual = np.where(self.data.is_present, self.log_time - self.mu[..., None], 0.0).sum(
+            axis=1
+        )
         variance = self.variance[:, None, None]
         precision = self.data.per_study / variance + 1 / self.instance_variance[:, None, None]
         noise = self.random.standard_normal(self.instance.shape)
@@ -139,11 +143,11 @@ class _Chain:
         self.instance_variance = self._inverse_gamma(shape, squares)
 
     def _draw_variance(self) -> None:
-        error = np.where(self.data.known, self.log_time - self._mean(), 0.0)
+        error = np.where(self.data.is_present, self.log_time - self._mean(), 0.0)
         squares = (error**2).sum(axis=(1, 2, 3))
-        self.variance = self._inverse_gamma(max(int(self.data.known.sum()), 1) / 2, squares)
+        self.variance = self._inverse_gamma(max(int(self.data.is_present.sum()), 1) / 2, squares)
 
     def _inverse_gamma(self, shape: float, squares: Array) -> Array:
-        drawn = self.random.standard_gamma(shape, squares.shape)
-        variance = (squares / 2 + TINY**2) / np.maximum(drawn, TINY)
+        gamma = self.random.standard_gamma(shape, squares.shape)
+        variance = (squares / 2 + TINY**2) / np.maximum(gamma, TINY)
         return np.asarray(np.minimum(variance, LARGEST_VARIANCE))

@@ -15,8 +15,8 @@ from scoring.speedup import (
     Factor,
     PairwiseComparison,
     compare_pair,
+    concatenate,
     factor,
-    joined,
     pair_limit,
     reference_rows,
 )
@@ -97,11 +97,11 @@ def assess(
     """
     if board.is_screening:
         return None
-    drawn = draw_medians(board.times, board.rules, draws, seed)
-    collected = _Collector(board, reference, drawn.spread)
-    for chunk in drawn.chunks:
-        collected.add(chunk)
-    return collected.finish(drawn.method)
+    sample = draw_medians(board.times, board.rules, draws, seed)
+    collector = _Collector(board, reference, sample.spread)
+    for chunk in sample.chunks:
+        collector.add(chunk)
+    return collector.finish(sample.method)
 
 
 class _Collector:
@@ -112,9 +112,11 @@ class _Collector:
         self.spread = spread
         names = board.times.submissions
         self.columns = board.base_columns
-        found = reference_rows(names, reference) if reference else [None] * len(names)
-        self.measured = [(row, other) for row, other in enumerate(found) if other is not None]
-        limits = [pair_limit(board.times, *pair)[self.columns] for pair in self.measured]
+        references = reference_rows(names, reference) if reference else [None] * len(names)
+        self.reference_pairs = [
+            (row, other) for row, other in enumerate(references) if other is not None
+        ]
+        limits = [pair_limit(board.times, *pair)[self.columns] for pair in self.reference_pairs]
         self.limits = np.array(limits).reshape(len(limits), len(self.columns))
         self.keeps = len(names) <= PAIRED
         self.scores: list[Array] = []
@@ -127,8 +129,8 @@ class _Collector:
         own = medians[..., self.columns]
         if self.keeps:
             self.medians.append(own)
-        if self.measured:
-            mine, theirs = (own[:, list(rows)] for rows in zip(*self.measured, strict=True))
+        if self.reference_pairs:
+            mine, theirs = (own[:, list(rows)] for rows in zip(*self.reference_pairs, strict=True))
             self.comparisons.append(compare_pair(mine, theirs, self.limits, self.spread))
 
     def finish(self, method: str) -> Uncertainty:
@@ -144,13 +146,13 @@ class _Collector:
     def _speedups(self) -> tuple[Speedup | None, ...]:
         medians = self.board.medians[:, self.columns]
         names = self.board.times.submissions
-        found: list[Speedup | None] = [None] * len(names)
-        seen = joined(self.comparisons) if self.comparisons else None
-        for place, (row, other) in enumerate(self.measured):
-            if seen is not None:
+        speedups: list[Speedup | None] = [None] * len(names)
+        comparison = concatenate(self.comparisons) if self.comparisons else None
+        for place, (row, other) in enumerate(self.reference_pairs):
+            if comparison is not None:
                 point = factor(medians[row], medians[other], self.limits[place])
-                found[row] = Speedup(names[other], point, seen.entry(place))
-        return tuple(found)
+                speedups[row] = Speedup(names[other], point, comparison.entry(place))
+        return tuple(speedups)
 
 
 def interval(draws: Array) -> Array:

@@ -35,11 +35,11 @@ def compare(
 
 
 def make_comparison(a: str, b: str, source: Source) -> tuple[Comparison, tuple[str, ...]]:
-    """The comparison of two entries of a folder of records or of a table, and its stamps."""
+    """The comparison of two entries of a folder of records or of a table, and its flags."""
     from scoring.compare import compare_entries, comparison_breaches
     from scoring.refusals import settle
 
     board, _ = load_board(source)
     comparison = compare_entries(board.times, a, b, board.rules)
     flags = settle(comparison_breaches(comparison), source.allow)
-    return comparison, (*board.stamps, *flags)
+    return comparison, (*board.flags, *flags)

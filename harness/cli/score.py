@@ -114,9 +114,9 @@ def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
         )
     frame, curves = read_records(source.out), None
     if source.normalise is not None:
-        from scoring.normalise import normalised
+        from scoring.normalise import normalise
 
-        frame = normalised(frame, read_records(source.normalise), source.reference)
+        frame = normalise(frame, read_records(source.normalise), source.reference)
     if rules.best_trial == "evaluation":
         curves = _curves(source, frame)
     return score_results(frame, rules, source.clock, source.allow, curves), frame

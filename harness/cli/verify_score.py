@@ -50,7 +50,7 @@ def _score(out: Path, document: dict[str, Any], file: Path) -> Scoreboard:
     try:
         rules = Rules.model_validate(document["rules"])
         clock = str(document["clock"]["name"])
-        flags = [str(flag).partition(":")[0] for flag in document["stamps"]]
+        flags = [str(flag).partition(":")[0] for flag in document["flags"]]
     except (KeyError, TypeError, ValidationError) as error:
         raise HarnessError(
             f"{file} is no score: {error}", "write one with: harness score OUT --json FILE"

@@ -25,7 +25,7 @@ def print_board(
 ) -> None:
     """Print flags, the table of scores and the table of times."""
     out = console or Console()
-    _print_stamps(board.stamps, out)
+    _print_flags(board.flags, out)
     out.print(_scores(board, sure))
     out.print(_times(board, workloads))
     if board.is_screening:
@@ -37,13 +37,13 @@ def print_board(
 def print_misses(board: Scoreboard, text: str, console: Console | None = None) -> None:
     """Print flags and, instead of tables, why there is nothing to score."""
     out = console or Console()
-    _print_stamps(board.stamps, out)
+    _print_flags(board.flags, out)
     out.print(text, style="yellow", markup=False, highlight=False)
 
 
-def _print_stamps(stamps: Iterable[str], out: Console) -> None:
-    for stamp in stamps:
-        out.print(f"MIXED  {stamp}", style="bold red", markup=False)
+def _print_flags(flags: Iterable[str], out: Console) -> None:
+    for flag in flags:
+        out.print(f"MIXED  {flag}", style="bold red", markup=False)
 
 
 def _scores(board: Scoreboard, sure: Uncertainty | None) -> Table:
@@ -82,32 +82,40 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
 
 
 def print_comparison(
-    seen: Comparison, stamps: tuple[str, ...], console: Console | None = None
+    comparison: Comparison, flags: tuple[str, ...], console: Console | None = None
 ) -> None:
     """Print a comparison of two entries and its verdict."""
     out = console or Console()
-    _print_stamps(stamps, out)
-    table = Table(title=f"{seen.a} against {seen.b}: above 1, {seen.a} is faster")
+    _print_flags(flags, out)
+    table = Table(title=f"{comparison.a} against {comparison.b}: above 1, {comparison.a} is faster")
     table.add_column("workload")
-    for head in (seen.a, seen.b, "factor", f"{LEVEL:.0%} interval", f"P({seen.a} faster)"):
+    for head in (
+        comparison.a,
+        comparison.b,
+        "factor",
+        f"{LEVEL:.0%} interval",
+        f"P({comparison.a} faster)",
+    ):
         table.add_column(head, justify="right")
-    for row, workload in enumerate(seen.workloads):
-        drawn = None if seen.by_workload is None else seen.by_workload[row]
-        times = [number(float(seen.medians[side, row])) for side in (0, 1)]
-        shown = f"{seen.factor.marks[row]} {seen.factor.by_workload[row]:.3f}".strip()
-        table.add_row(workload, *times, shown, *_surety(drawn))
-    overall = f"{seen.factor.mark} {seen.factor.overall:.3f}".strip()
+    for row, workload in enumerate(comparison.workloads):
+        pair = None if comparison.by_workload is None else comparison.by_workload[row]
+        times = [number(float(comparison.medians[side, row])) for side in (0, 1)]
+        factor_text = (
+            f"{comparison.factor.marks[row]} {comparison.factor.by_workload[row]:.3f}".strip()
+        )
+        table.add_row(workload, *times, factor_text, *_surety(pair))
+    overall = f"{comparison.factor.mark} {comparison.factor.overall:.3f}".strip()
     table.add_section()
-    table.add_row("geometric mean", "", "", overall, *_surety(seen.overall), style="bold")
+    table.add_row("geometric mean", "", "", overall, *_surety(comparison.overall), style="bold")
     out.print(table)
-    out.print(seen.verdict(), markup=False)
+    out.print(comparison.verdict(), markup=False)
 
 
-def _surety(drawn: PairwiseComparison | None) -> tuple[str, str]:
-    if drawn is None:
+def _surety(pair: PairwiseComparison | None) -> tuple[str, str]:
+    if pair is None:
         return "-", "-"
-    low, _, high = drawn.interval(LEVEL)
-    chance = f"{drawn.probability:.2f}"
-    if drawn.hidden > 0.01:
-        chance += f" ({drawn.hidden:.0%} undecided)"
-    return f"{drawn.mark} [{low:.3f}, {high:.3f}]".strip(), chance
+    low, _, high = pair.interval(LEVEL)
+    chance = f"{pair.probability:.2f}"
+    if pair.hidden > 0.01:
+        chance += f" ({pair.hidden:.0%} undecided)"
+    return f"{pair.mark} [{low:.3f}, {high:.3f}]".strip(), chance

@@ -61,8 +61,10 @@ def curves_figure(
         axes = figure.subplots()
         named: set[str] = set()
         first = frame.iloc[0]
-        shown = curves[(curves["split"] == "validation") & (curves["metric"] == first["metric"])]
-        by_trial = dict(list(shown.groupby("identity")))
+        evaluations = curves[
+            (curves["split"] == "validation") & (curves["metric"] == first["metric"])
+        ]
+        by_trial = dict(list(evaluations.groupby("identity")))
         for trial in frame.to_dict("records"):
             entry = trial["entry"]
             curve = by_trial.get(trial["identity"])

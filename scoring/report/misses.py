@@ -32,11 +32,11 @@ def _nearest(workload: str, trials: pd.DataFrame) -> str:
     ranked = trials.dropna(subset=["best_metric"]).sort_values(
         "best_metric", ascending=first["direction"] == "minimize"
     )
-    counted = f"  {workload}, target {target}: 0 of {len(trials)} trials"
+    misses = f"  {workload}, target {target}: 0 of {len(trials)} trials"
     if ranked.empty:
-        return f"{counted}, none of which was evaluated"
+        return f"{misses}, none of which was evaluated"
     best = ranked.iloc[0]
     return (
-        f"{counted}; nearest is {best['submission']} with {best['best_metric']:.4g} "
+        f"{misses}; nearest is {best['submission']} with {best['best_metric']:.4g} "
         f"after {best['timed_s']:.3g} s"
     )

@@ -134,9 +134,9 @@ def _facts(frame: pd.DataFrame) -> Mapping[str, str]:
 def _with_sources(board: Scoreboard, frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of the workload table with the trials behind each time."""
     ended = frame[frame["state"] != "unfinished"]
-    chosen = study_table(ended, board.clock)
+    best = study_table(ended, board.clock)
     sources = {
-        key: list(part["identity"]) for key, part in chosen.groupby(["workload", "submission"])
+        key: list(part["identity"]) for key, part in best.groupby(["workload", "submission"])
     }
     lines = workload_table(board, frame).to_dict("records")
     for line in lines:

@@ -22,7 +22,7 @@ SCREENING = "screening: one study is a first look, not a verdict; it gives ratio
 
 def entry_table(board: Scoreboard, sure: Uncertainty | None = None) -> pd.DataFrame:
     """One row per entry, best first, as formatted strings under the displayed column names."""
-    reached = np.isfinite(board.judged).sum(axis=1)
+    reached = np.isfinite(board.base_times).sum(axis=1)
     return pd.DataFrame(
         [
             {
@@ -102,7 +102,7 @@ def _median_steps(board: Scoreboard, frame: pd.DataFrame, clock: Clock) -> Array
 
 def trial_table(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per trial of a prepared frame; `counts` marks the best of each study by time."""
-    chosen = set(study_table(frame, CLOCKS["seconds"])["identity"])
+    best = set(study_table(frame, CLOCKS["seconds"])["identity"])
     columns = [
         "workload", "variant", "entry", "framework", "study", "trial", "state", "reason",
         "time_to_target_s", "last_miss_s", "steps_to_target", "timed_s", "steps", "best_metric",
@@ -111,7 +111,7 @@ def trial_table(frame: pd.DataFrame) -> pd.DataFrame:
     table = frame[columns].sort_values(
         ["workload", "variant", "entry", "framework", "study", "trial", "identity"]
     )
-    return table.assign(counts=table["identity"].isin(chosen)).reset_index(drop=True)
+    return table.assign(counts=table["identity"].isin(best)).reset_index(drop=True)
 
 
 def number(value: float, digits: int = 4) -> str:

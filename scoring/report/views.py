@@ -30,21 +30,21 @@ def figures_of(
 ) -> Mapping[str, str]:
     """All figures of a report by title; those that the records do not support are omitted."""
     colours = palette(board.times.submissions)
-    drawn = {"Performance profile": profile_figure(board)}
+    figures = {"Performance profile": profile_figure(board)}
     for (workload, variant), part in trials.groupby(["workload", "variant"]):
         if curves["identity"].isin(part["identity"]).any():
             name = str(workload) if variant == "base" else f"{workload}, {variant}"
-            drawn[f"Curves of {name}"] = curves_figure(part, curves, name, colours)
+            figures[f"Curves of {name}"] = curves_figure(part, curves, name, colours)
     ranks = critical_difference(board)
     if ranks is not None:
-        drawn["Critical difference"] = difference_figure(board, ranks)
+        figures["Critical difference"] = difference_figure(board, ranks)
     ended = frame[frame["state"] != "unfinished"]
     if ended.groupby(["entry", "column"]).size().max() > 1:
-        drawn["Cost of tuning"] = tuning_figure(best_after_trials(ended), colours)
+        figures["Cost of tuning"] = tuning_figure(best_after_trials(ended), colours)
     if len(board.scores) > 1 and not curves.empty and board.clock.name == "seconds":
-        moved = relaxation_curve(ended, curves, board.rules)
-        drawn["Target relaxation"] = relaxation_figure(moved, colours)
-    return drawn
+        curve = relaxation_curve(ended, curves, board.rules)
+        figures["Target relaxation"] = relaxation_figure(curve, colours)
+    return figures
 
 
 def difference_figure(board: Scoreboard, ranks: CriticalDifference) -> str:

@@ -54,10 +54,10 @@ class Submission(QuasiNewton):
         self.state["steps"], self.state["changes"], self.state["scale"] = [], [], 1.0
         self._last = None
 
-    def learn(self, step: Tensor, before: Tensor, taken: Trial) -> None:
+    def learn(self, step: Tensor, before: Tensor, end: Trial) -> None:
         """Store the pair while there is room, else make the next direction conjugate to it."""
         self._last = None
-        change = taken.gradient - before
+        change = end.gradient - before
         if not is_curved(step, change):
             return
         self.state["known"] = True

@@ -20,7 +20,7 @@ from torch import Tensor
 Product = Callable[[Tensor], Tensor]
 Stop = Callable[["Progress"], bool]
 
-KEPT_RATIO = 1.3
+STORE_RATIO = 1.3
 """Iterates are stored at iteration counts growing by this factor (Martens, 2010, section 4.6)."""
 MARTENS_TOLERANCE = 5e-4
 
@@ -46,14 +46,14 @@ class Solution:
         x: the solution, (n,).
         iterations: number of iterations, each one product with A.
         values: q at the start and after each iteration.
-        kept: stored iterates with their q, in order and ending with the last; empty unless `keep`.
+        iterates: stored iterates with their q, in order up to the last; empty unless `keep`.
         negative_curvature: whether a direction with p^T A p <= 0 ended the search.
     """
 
     x: Tensor
     iterations: int
     values: list[float]
-    kept: list[tuple[Tensor, float]] = field(default_factory=list)
+    iterates: list[tuple[Tensor, float]] = field(default_factory=list)
     negative_curvature: bool = False
 
 
@@ -107,7 +107,7 @@ def conjugate_gradients(
     search = _Search(product, preconditioner or torch.clone, x, residual)
     progress = Progress(float(residual.norm()), [search.value(b)])
     solution = Solution(x, 0, progress.values)
-    next_kept, last_kept = 1, 0
+    next_store, last_store = 1, 0
     while solution.iterations < iterations and progress.residual > 0.0 and not stop(progress):
         if not search.advance():
             solution.negative_curvature = True
@@ -115,12 +115,12 @@ def conjugate_gradients(
         solution.iterations += 1
         progress.residual = float(search.residual.norm())
         progress.values.append(search.value(b))
-        if keep and solution.iterations >= next_kept:
-            solution.kept.append((x.clone(), progress.values[-1]))
-            next_kept = max(solution.iterations + 1, math.ceil(next_kept * KEPT_RATIO))
-            last_kept = solution.iterations
-    if keep and last_kept < solution.iterations:
-        solution.kept.append((x, progress.values[-1]))
+        if keep and solution.iterations >= next_store:
+            solution.iterates.append((x.clone(), progress.values[-1]))
+            next_store = max(solution.iterations + 1, math.ceil(next_store * STORE_RATIO))
+            last_store = solution.iterations
+    if keep and last_store < solution.iterations:
+        solution.iterates.append((x, progress.values[-1]))
     return solution
 
 

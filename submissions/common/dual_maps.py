@@ -86,11 +86,11 @@ def duals(
     ]
     sign = partial(polar, polish=polish, matmul_dtype=matmul_dtype)
     signs = iter(batched(sign, [matrix for part in parts for matrix in part]))
-    found = []
+    output = []
     for value, role, part in zip(values, roles, parts, strict=True):
         scaled = [next(signs) * (m.shape[0] / m.shape[1]) ** 0.5 for m in part]
-        found.append(_joined(scaled, value, kernels) if part else vector_dual(value, Role(role)))
-    return found
+        output.append(_joined(scaled, value, kernels) if part else vector_dual(value, Role(role)))
+    return output
 
 
 def vector_dual(value: Tensor, role: Role) -> Tensor:

@@ -75,8 +75,8 @@ def largest_eigenvalue(matrix: torch.Tensor) -> torch.Tensor:
     vector = matrix.sum(1) + matrix.diagonal()
     for _ in range(POWER_ITERATIONS):
         vector = matrix @ _unit(vector)
-    found: torch.Tensor = torch.linalg.vector_norm(vector)
-    return found.clamp_(min=torch.finfo(matrix.dtype).tiny ** 0.5)
+    norm: torch.Tensor = torch.linalg.vector_norm(vector)
+    return norm.clamp_(min=torch.finfo(matrix.dtype).tiny ** 0.5)
 
 
 def _unit(vector: torch.Tensor) -> torch.Tensor:

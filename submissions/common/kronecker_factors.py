@@ -62,13 +62,13 @@ def uses(layer: LayerSpec, weight: torch.Size, capture: Capture[torch.Tensor]) -
         patches = unfold(
             capture.inputs.float(), weight[2:], padding=layer.padding, stride=layer.stride
         )
-        found = Uses(patches.mT, capture.output_gradients.float().flatten(2).mT)
+        usage = Uses(patches.mT, capture.output_gradients.float().flatten(2).mT)
     elif layer.kind in ("linear", "recurrent"):
-        found = Uses(_places(capture.inputs), _places(capture.output_gradients))
+        usage = Uses(_places(capture.inputs), _places(capture.output_gradients))
     else:
         raise UnknownNameError("kind of layer", layer.kind, ("convolution", "linear", "recurrent"))
     return (
-        found if layer.bias is None else found._replace(inputs=pad(found.inputs, (0, 1), value=1))
+        usage if layer.bias is None else usage._replace(inputs=pad(usage.inputs, (0, 1), value=1))
     )
 
 
@@ -77,17 +77,17 @@ def _places(values: torch.Tensor) -> torch.Tensor:
     return values.float().reshape(len(values), -1, values.shape[-1])
 
 
-def rows(found: Uses, targets: int, sharing: str = "expand") -> tuple[torch.Tensor, torch.Tensor]:
+def rows(usage: Uses, targets: int, sharing: str = "expand") -> tuple[torch.Tensor, torch.Tensor]:
     """Matrices X and Y with A = X^T X and S = Y^T Y.
 
     Args:
-        found: the layer's inputs and output gradients, from `uses`.
+        usage: the layer's inputs and output gradients, from `uses`.
         targets: number of targets in the mean loss (N).
         sharing: one of `SHARING`.
     """
     if sharing not in SHARING:
         raise UnknownNameError("sharing", sharing, SHARING)
-    inputs, gradients = found
+    inputs, gradients = usage
     if sharing == "reduce":
         inputs, gradients = inputs.mean(1), gradients.sum(1)
     else:
@@ -101,17 +101,17 @@ def accumulate(factor: torch.Tensor, x: torch.Tensor, beta: float) -> None:
 
 
 def second_moment(
-    found: Uses, targets: int, input_basis: torch.Tensor, output_basis: torch.Tensor
+    usage: Uses, targets: int, input_basis: torch.Tensor, output_basis: torch.Tensor
 ) -> torch.Tensor:
     """The exact diag(F) in the basis U_A (x) U_S: N sum_n (U_S^T G_n U_A)^2, (out, in).
 
     Args:
-        found: the layer's inputs and output gradients, from `uses`.
+        usage: the layer's inputs and output gradients, from `uses`.
         targets: number of targets in the mean loss (N).
         input_basis: U_A, (in, in).
         output_basis: U_S, (out, out).
     """
-    inputs, gradients = found.inputs @ input_basis, found.gradients @ output_basis
+    inputs, gradients = usage.inputs @ input_basis, usage.gradients @ output_basis
     if inputs.shape[1] == 1:
         return targets * gradients[:, 0].square().mT @ inputs[:, 0].square()
     total = inputs.new_zeros(gradients.shape[-1], inputs.shape[-1])

@@ -19,7 +19,7 @@ from submissions.common.clipping import bound_of
 from submissions.common.kronecker_factors import Uses, preconditionable, uses
 from submissions.common.optimizers import adamw_at
 from submissions.common.products import LiveProblem
-from submissions.common.staggering import due
+from submissions.common.staggering import select_due
 from workloads.parameters import LayerSpec
 
 FISHERS = ("empirical", "sampled")
@@ -92,7 +92,7 @@ class LayerwiseSubmission(ABC):
         """Initialise a layer's state."""
 
     @abstractmethod
-    def observe(self, layer: Layer, found: Uses, targets: int) -> None:
+    def observe(self, layer: Layer, usage: Uses, targets: int) -> None:
         """Update a layer's statistics from one batch with this many targets."""
 
     @abstractmethod
@@ -110,16 +110,16 @@ class LayerwiseSubmission(ABC):
         self.problem, self.point = problem, hyperparameters
         self.clip = bound_of(hyperparameters)
         self.schedule = schedules.from_hyperparameters(hyperparameters)
-        chosen = preconditionable(problem.layers, problem.specs, hyperparameters["max_dim"])
+        specs = preconditionable(problem.layers, problem.specs, hyperparameters["max_dim"])
         scaled = scalings(problem.specs, hyperparameters)
         self.layers = [
             Layer(spec, problem.parameters, scaled.get(spec.weight, Scaling()).damping)
-            for spec in chosen
+            for spec in specs
         ]
         for layer in self.layers:
             self.start(layer)
             layer.state["momentum"] = layer.weight.new_zeros(layer.matrix_shape())
-        owned = {spec.weight for spec in chosen} | {spec.bias for spec in chosen}
+        owned = {spec.weight for spec in specs} | {spec.bias for spec in specs}
         self.rest = self._adamw([name for name in problem.parameters if name not in owned])
         self.steps = 0
         self.factor = 1.0
@@ -145,7 +145,7 @@ class LayerwiseSubmission(ABC):
             torch.nn.utils.clip_grad_norm_(self.problem.parameters.values(), self.clip)
         period = self.point["refresh_every"]
         with torch.no_grad():
-            for layer in due(self.layers, self.steps, period, eager=True):
+            for layer in select_due(self.layers, self.steps, period, eager=True):
                 self.refresh(layer)
                 layer.state["ready"] = True
             self._move()
@@ -207,8 +207,8 @@ class LayerwiseSubmission(ABC):
     @torch.no_grad()
     def _observe(self, captures: Mapping[str, Capture[torch.Tensor]], targets: int) -> None:
         for layer in self.layers:
-            found = uses(layer.spec, layer.weight.shape, captures[layer.spec.name])
-            self.observe(layer, found, targets)
+            usage = uses(layer.spec, layer.weight.shape, captures[layer.spec.name])
+            self.observe(layer, usage, targets)
 
     def _move(self) -> None:
         """Update the layers that are ready, within the trust region, and the other parameters."""

@@ -69,11 +69,11 @@ class _Search:
     ) -> None:
         self.rule, self.loss = rule, loss
         self.point, self.direction, self.start = point, direction, start
-        self.left = rule.evaluations
+        self.budget = rule.evaluations
 
     def run(self, first: float) -> Trial:
         before, length = self.start, first
-        while self.left > 0:
+        while self.budget > 0:
             here = self._at(length)
             if self._is_too_high(here) or (before.length > 0.0 and here.value >= before.value):
                 return self._shrink(before, here)
@@ -90,7 +90,7 @@ class _Search:
 
     def _shrink(self, low: Trial, high: Trial) -> Trial:
         """Search between `low`, the best length so far, and `high` for an acceptable length."""
-        while self.left > 0 and abs(high.length - low.length) > NARROW * max(1.0, high.length):
+        while self.budget > 0 and abs(high.length - low.length) > NARROW * max(1.0, high.length):
             ends = sorted((low.length, high.length))
             margin = MARGIN * (ends[1] - ends[0])
             guess = minimiser(low, high)
@@ -109,7 +109,7 @@ class _Search:
         return low
 
     def _at(self, length: float) -> Trial:
-        self.left -= 1
+        self.budget -= 1
         value, gradient = self.loss(self.point + length * self.direction)
         if not math.isfinite(value):
             return Trial(length, math.inf, math.nan, gradient)

@@ -94,8 +94,8 @@ class Method(ABC):
 
     def large_batch(self, stream: Stream[Tensor]) -> Batch[Tensor]:
         """Draw `batch_factor` workload batches as one, at most the whole training set."""
-        wanted = int(self.point["batch_factor"]) * self.problem.batch_size
-        return stream.next(min(wanted, self.problem.train_examples))
+        size = int(self.point["batch_factor"]) * self.problem.batch_size
+        return stream.next(min(size, self.problem.train_examples))
 
     def state_dict(self) -> Mapping[str, Any]:
         """The parameters, the generator's and the schedule's state, and `state`."""

@@ -32,5 +32,5 @@ def iterations(name: str, steps: int) -> tuple[Coefficients, ...]:
     """
     if name not in COEFFICIENTS:
         raise UnknownNameError("coefficients", name, COEFFICIENTS)
-    known = COEFFICIENTS[name]
-    return tuple(known[min(step, len(known) - 1)] for step in range(steps))
+    coefficients = COEFFICIENTS[name]
+    return tuple(coefficients[min(step, len(coefficients) - 1)] for step in range(steps))

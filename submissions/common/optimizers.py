@@ -18,8 +18,8 @@ TorchProblem = Problem[torch.Tensor]
 
 def by_role(problem: TorchProblem, roles: Collection[Role]) -> tuple[list[str], list[str]]:
     """Split the parameter names, in order, into those with one of the roles and all others."""
-    chosen = [name for name, spec in problem.specs.items() if spec.role in roles]
-    return chosen, [name for name in problem.specs if name not in chosen]
+    members = [name for name, spec in problem.specs.items() if spec.role in roles]
+    return members, [name for name in problem.specs if name not in members]
 
 
 def is_fused(parameters: Collection[torch.Tensor]) -> bool:
@@ -89,13 +89,13 @@ def adamw_at(
     groups: dict[float, list[torch.Tensor]] = {}
     for name, value in parameters.items():
         groups.setdefault(rates.get(name, 1.0), []).append(value)
-    made = adamw(list(parameters.values()), hyperparameters, rate)
-    whole = made.param_groups.pop()
+    optimizer = adamw(list(parameters.values()), hyperparameters, rate)
+    whole = optimizer.param_groups.pop()
     for r, values in groups.items():
         lr, decay, epsilon = (whole[key] for key in ("lr", "weight_decay", "eps"))
         scaled = {"lr": r * lr, "weight_decay": decay / r, "eps": epsilon / r}
-        made.add_param_group({**whole, **scaled, "params": values, "whole_rate": r * lr})
-    return made
+        optimizer.add_param_group({**whole, **scaled, "params": values, "whole_rate": r * lr})
+    return optimizer
 
 
 class GroupwiseOptimizer(Optimizer, ABC):

@@ -69,7 +69,7 @@ class QuasiNewton(Method):
         """The length to try first."""
 
     @abstractmethod
-    def learn(self, step: Tensor, before: Tensor, taken: Trial) -> None:
+    def learn(self, step: Tensor, before: Tensor, end: Trial) -> None:
         """Update the corrections from a step, the gradient before it and its trial."""
 
     @abstractmethod
@@ -96,15 +96,15 @@ class QuasiNewton(Method):
             if not bool(gradient @ direction < 0.0):
                 self.forget()
                 direction = -gradient
-            taken = self.take(loss, point, direction, value, gradient)
-            if taken.length == 0.0:
+            end = self.take(loss, point, direction, value, gradient)
+            if end.length == 0.0:
                 # A length of zero due to the schedule is not a failed search.
                 if self.factor != 0.0:
                     self.forget()
                 continue
-            point = point + taken.length * direction
-            self.learn(taken.length * direction, gradient, taken)
-            value, gradient = taken.value, taken.gradient
+            point = point + end.length * direction
+            self.learn(end.length * direction, gradient, end)
+            value, gradient = end.value, end.gradient
         return before, point
 
     def take(
@@ -116,10 +116,10 @@ class QuasiNewton(Method):
         )
         start = Trial(0.0, value, float(gradient @ direction), gradient)
         first = self.first_length(gradient, direction)
-        found = rule.search(loss, point, direction, start, first)
+        end = rule.search(loss, point, direction, start, first)
         if self.factor == 1.0:
-            return found
-        return trial(loss, point, direction, self.factor * found.length)
+            return end
+        return trial(loss, point, direction, self.factor * end.length)
 
 
 def trial(loss: Loss, point: Tensor, direction: Tensor, length: float) -> Trial:

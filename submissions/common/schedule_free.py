@@ -18,7 +18,7 @@ import torch
 
 from harness.core.errors import HarnessError
 from submissions.common.optimizers import GroupwiseOptimizer
-from submissions.common.vectors import chunks, kept
+from submissions.common.vectors import chunks, state_copies
 
 
 class Directions(NamedTuple):
@@ -67,7 +67,7 @@ class ScheduleFree(GroupwiseOptimizer):
         group["weight_sum"] += weight
         fraction = weight / group["weight_sum"] if weight > 0.0 else 0.0
         for t, ys in chunks(self.state, group["params"]):
-            zs = kept(self.state, ys, "z")
+            zs = state_copies(self.state, ys, "z")
             steps = self.directions(ys, t, group)
             # x is implicit, so y takes z's displacement less the fraction beta (1 - c).
             followed = rate * (1 - beta * (1 - fraction))

@@ -248,9 +248,9 @@ def _after_warmup(decay: Schedule, warmup: float, squeezed: bool = True) -> Sche
     _check_warmup(warmup)
 
     def factor(fraction: float) -> float:
-        left = min((fraction - warmup) / (1.0 - warmup), 1.0) if squeezed else fraction
+        rest = min((fraction - warmup) / (1.0 - warmup), 1.0) if squeezed else fraction
         if fraction < warmup:
-            return fraction / warmup * decay(max(left, 0.0))
-        return decay(left)
+            return fraction / warmup * decay(max(rest, 0.0))
+        return decay(rest)
 
     return factor

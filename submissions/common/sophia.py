@@ -35,8 +35,8 @@ class Sophia(Method):
         """Train on one batch, updating the curvature estimate first if due; return the loss."""
         batch, state, point = stream.next(), self.state, self.point
         if state["steps"] % point["estimate_every"] == 0:
-            found = self.estimate(first_examples(batch, point["estimate_fraction"]))
-            _average(state["curvature"], found, point["beta2"])
+            estimate = self.estimate(first_examples(batch, point["estimate_fraction"]))
+            _average(state["curvature"], estimate, point["beta2"])
         loss = self.problem.batch_loss(batch)
         gradients = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
         _average(state["momentum"], clipped(gradients, self.clip), point["beta1"])

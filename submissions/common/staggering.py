@@ -8,7 +8,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def due(items: Sequence[Item], step: int, period: int, *, eager: bool = False) -> list[Item]:
+def select_due(items: Sequence[Item], step: int, period: int, *, eager: bool = False) -> list[Item]:
     """The items due for a refresh: item j of n at steps j T / n modulo T, from the first on.
 
     Args:

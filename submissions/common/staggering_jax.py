@@ -1,4 +1,4 @@
-"""`staggering.due` for a traced step."""
+"""`staggering.select_due` for a traced step."""
 
 from __future__ import annotations
 

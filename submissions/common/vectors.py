@@ -28,23 +28,23 @@ def chunks(
     Returns:
         Pairs of the step, counted from 1, and the parameters.
     """
-    found: list[tuple[int, list[torch.Tensor]]] = []
-    # The list of `found` being filled for each step and device, and its number of elements.
-    opened: dict[tuple[int, torch.device], tuple[list[torch.Tensor], int]] = {}
+    groups: list[tuple[int, list[torch.Tensor]]] = []
+    # The list of `groups` being filled for each step and device, and its number of elements.
+    open_groups: dict[tuple[int, torch.device], tuple[list[torch.Tensor], int]] = {}
     for parameter in parameters:
         if parameter.grad is None:
             continue
         entry = state[parameter]
         step = entry["step"] = entry.get("step", 0) + 1
         device = parameter.device
-        members, size = opened.get((step, device), ([], 0))
+        members, size = open_groups.get((step, device), ([], 0))
         if not members:
-            found.append((step, members))
+            groups.append((step, members))
         members.append(parameter)
         size += parameter.numel()
         is_full = device.type == "cpu" and size >= CACHED
-        opened[step, device] = ([], 0) if is_full else (members, size)
-    return found
+        open_groups[step, device] = ([], 0) if is_full else (members, size)
+    return groups
 
 
 def state_lists(
@@ -59,7 +59,7 @@ def state_lists(
     return [[state[parameter][name] for parameter in parameters] for name in names]
 
 
-def kept(state: State, parameters: Sequence[torch.Tensor], name: str) -> list[torch.Tensor]:
+def state_copies(state: State, parameters: Sequence[torch.Tensor], name: str) -> list[torch.Tensor]:
     """State tensors initialised as copies of the parameters, such as the starting point."""
     for parameter in parameters:
         if name not in state[parameter]:

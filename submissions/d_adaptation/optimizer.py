@@ -52,9 +52,9 @@ class DAdaptAdam(LearnedRate):
         group["numerator"] = b * group["numerator"] + (1 - b) * rate * correlation
         if size == 0.0:
             return False
-        found = group["numerator"] / ((1 - b) * size)
+        candidate = group["numerator"] / ((1 - b) * size)
         estimate = group["estimate"]
-        group["estimate"] = max(estimate, min(found, estimate * group["growth"]))
+        group["estimate"] = max(estimate, min(candidate, estimate * group["growth"]))
         return True
 
     def displacement(

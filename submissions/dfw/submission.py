@@ -42,7 +42,7 @@ from submissions.common.kronecker_factors import accumulate, damped_inverse, pre
 from submissions.common.layerwise import CapturingProblem, Layer
 from submissions.common.methods import Method
 from submissions.common.optimizers import adamw
-from submissions.common.staggering import due
+from submissions.common.staggering import select_due
 from workloads.parameters import Role
 
 OUTPUT_SIDES = ("identity", "jacobian")
@@ -60,16 +60,16 @@ class Submission(Method):
         if self.point["output_side"] not in OUTPUT_SIDES:
             raise UnknownNameError("output_side", self.point["output_side"], OUTPUT_SIDES)
         problem = self.problem
-        chosen = preconditionable(problem.layers, problem.specs, int(self.point["max_dim"]))
-        if not chosen:
+        specs = preconditionable(problem.layers, problem.specs, int(self.point["max_dim"]))
+        if not specs:
             raise HarnessError(
                 f"no layer has both sides within max_dim = {self.point['max_dim']}",
                 "raise max_dim, or train this workload with another submission",
             )
-        layers = [Layer(spec, problem.parameters) for spec in chosen]
+        layers = [Layer(spec, problem.parameters) for spec in specs]
         self.head = [x for x in layers if problem.specs[x.spec.weight].role == Role.OUTPUT]
         self.body = [x for x in layers if x not in self.head]
-        owned = {spec.weight for spec in chosen} | {spec.bias for spec in chosen}
+        owned = {spec.weight for spec in specs} | {spec.bias for spec in specs}
         rest = [value for name, value in problem.parameters.items() if name not in owned]
         self.rest = adamw(rest, self.point, "adam_learning_rate") if rest else None
         for layer in layers:
@@ -114,14 +114,14 @@ class Submission(Method):
             if layers is self.body and self.point["output_side"] == "jacobian":
                 self._observe_jacobian(logits, captures)
             everything = [*self.problem.parameters.values()]
-            wanted = everything if layers is self.body else _parameters(layers)
-            gradients = clipped(torch.autograd.grad(loss, wanted), self.clip)
-            for value, gradient in zip(wanted, gradients, strict=True):
+            parameters = everything if layers is self.body else _parameters(layers)
+            gradients = clipped(torch.autograd.grad(loss, parameters), self.clip)
+            for value, gradient in zip(parameters, gradients, strict=True):
                 value.grad = gradient
         with torch.no_grad():
             for layer in layers:
-                found = uses(layer.spec, layer.weight.shape, captures[layer.spec.name])
-                self._average(layer, "inputs", found.inputs.flatten(0, 1))
+                usage = uses(layer.spec, layer.weight.shape, captures[layer.spec.name])
+                self._average(layer, "inputs", usage.inputs.flatten(0, 1))
         return loss.detach()
 
     def _observe_jacobian(self, logits: Tensor, captures: Mapping[str, Capture[Tensor]]) -> None:
@@ -130,8 +130,8 @@ class Submission(Method):
         torch.autograd.grad(logits, _parameters(self.body), u, retain_graph=True)
         with torch.no_grad():
             for layer in self.body:
-                found = uses(layer.spec, layer.weight.shape, captures[layer.spec.name])
-                self._average(layer, "outputs", found.gradients.flatten(0, 1))
+                usage = uses(layer.spec, layer.weight.shape, captures[layer.spec.name])
+                self._average(layer, "outputs", usage.gradients.flatten(0, 1))
 
     def _average(self, layer: Layer, name: str, rows: Tensor) -> None:
         """Update a plain mean at first, later a moving average with decay `factor_beta`."""
@@ -145,7 +145,7 @@ class Submission(Method):
     def _update(self, layers: Sequence[Layer]) -> None:
         steps, rate = self.state["steps"], self.learning_rate() or 0.0
         period = int(self.point["refresh_every"])
-        for layer in layers if steps == 0 else due(layers, steps, period):
+        for layer in layers if steps == 0 else select_due(layers, steps, period):
             for side in ("inputs", "outputs"):
                 if side in layer.state:
                     inverse = whitener(layer.state[side], self.point["damping"])

@@ -48,15 +48,15 @@ class Submission(LayerwiseSubmission):
         layer.state["s"] = layer.weight.new_zeros(out, out)
         layer.state["observations"] = 0
 
-    def observe(self, layer: Layer, found: Uses, targets: int) -> None:
+    def observe(self, layer: Layer, usage: Uses, targets: int) -> None:
         """Average both factors, and the diagonal in the current basis if there is one."""
         state = layer.state
-        inputs, gradients = rows(found, targets, self.point["sharing"])
+        inputs, gradients = rows(usage, targets, self.point["sharing"])
         accumulate(state["a"], inputs, self.point["factor_beta"])
         accumulate(state["s"], gradients, self.point["factor_beta"])
         state["observations"] += 1
         if "diagonal" in state and self.point["diagonal"] == "examples":
-            moment = second_moment(found, targets, state["a_basis"], state["s_basis"])
+            moment = second_moment(usage, targets, state["a_basis"], state["s_basis"])
             state["age"] += 1
             weight = max(1 - self.point["diagonal_beta"], 1 / state["age"])
             state["diagonal"].lerp_(moment, weight)
@@ -64,9 +64,9 @@ class Submission(LayerwiseSubmission):
     def refresh(self, layer: Layer) -> None:
         """Recompute the bases and reset the diagonal to KFAC's."""
         state = layer.state
-        seen = 1 - self.point["factor_beta"] ** state["observations"]
-        a_values, state["a_basis"] = decomposed(state["a"] / seen)
-        s_values, state["s_basis"] = decomposed(state["s"] / seen)
+        correction = 1 - self.point["factor_beta"] ** state["observations"]
+        a_values, state["a_basis"] = decomposed(state["a"] / correction)
+        s_values, state["s_basis"] = decomposed(state["s"] / correction)
         state["diagonal"] = torch.outer(s_values.clamp(min=0.0), a_values.clamp(min=0.0))
         state["age"] = 0
 

@@ -33,7 +33,7 @@ from submissions.common.eigenbasis import eigenbasis, followed_until
 from submissions.common.optimizers import Combined, GroupwiseOptimizer, TorchProblem, adamw, by_role
 from submissions.common.precision import at_least_float32
 from submissions.common.rotated_adam import move, turn_momentum
-from submissions.common.staggering import due
+from submissions.common.staggering import select_due
 from submissions.common.two_sided import SIDES, State, accumulate, start_factors
 from workloads.parameters import Role
 
@@ -60,7 +60,7 @@ class EShampoo(GroupwiseOptimizer):
         for gradient, state in zip(gradients, states, strict=True):
             accumulate(state, gradient, group["factor_beta"])
         sides = [(state, side) for state in states for side in SIDES if side in state]
-        for state, side in due(sides, group["step"], group["refresh_every"], eager=True):
+        for state, side in select_due(sides, group["step"], group["refresh_every"], eager=True):
             turn_momentum(state, side, _basis(state, side, group))
         for parameter, state, gradient in zip(live, states, gradients, strict=True):
             move(parameter, state, gradient, group)
@@ -86,14 +86,14 @@ def _basis(state: State, side: str, group: dict[str, Any]) -> torch.Tensor:
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """EShampoo on matrices and kernels, AdamW on the rest, with their shared schedule."""
-    chosen, rest = by_role(problem, ROLES)
+    members, rest = by_role(problem, ROLES)
     parts: list[Optimizer] = []
-    if chosen:
+    if members:
         names = ("weight_decay", "factor_beta", "refresh_every", "tolerance", "iterations")
         settings = {name: hyperparameters[name] for name in (*names, "max_dim", "matmul_dtype")}
         settings |= {"lr": hyperparameters["learning_rate"], "eps": hyperparameters["epsilon"]}
         settings |= {"betas": (hyperparameters["beta1"], hyperparameters["beta2"])}
-        parts.append(EShampoo([problem.parameters[name] for name in chosen], **settings))
+        parts.append(EShampoo([problem.parameters[name] for name in members], **settings))
     if rest:
         others = [problem.parameters[name] for name in rest]
         parts.append(adamw(others, hyperparameters, "learning_rate"))

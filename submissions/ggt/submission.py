@@ -94,13 +94,13 @@ def _direction(state: dict[str, Any], average: torch.Tensor, group: dict[str, An
     sizes = values.clamp(min=0.0).sqrt()
     if float(sizes[-1]) == 0.0:
         return torch.zeros_like(average)
-    known = sizes > NULL * sizes[-1]
-    epsilon = group["eps"] * sizes[known].square().mean().sqrt()
+    nonzero = sizes > NULL * sizes[-1]
+    epsilon = group["eps"] * sizes[nonzero].square().mean().sqrt()
     # U^T m = S^-1 V^T G^T m, and U x = G V S^-1 x.
-    to_basis = (vectors[:, known] / sizes[known]).mT.to(average)
+    to_basis = (vectors[:, nonzero] / sizes[nonzero]).mT.to(average)
     inside = to_basis @ (state["window"] @ average)
     outside = group["outside"] / epsilon.to(average)
-    scales = 1 / (sizes[known] + epsilon).to(average) - outside
+    scales = 1 / (sizes[nonzero] + epsilon).to(average) - outside
     back = to_basis.mT @ (scales * inside)
     step: torch.Tensor = outside * average + state["window"].mT @ back
     return step

@@ -95,9 +95,9 @@ class Submission(Method):
         gradient = linearisation.gradient()
         return finite_difference(lambda w: part_loss(w)[1], point, gradient), diagonal
 
-    def _adapt(self, found: float, predicted: float) -> None:
+    def _adapt(self, actual: float, predicted: float) -> None:
         """Adapt the damping to the reduction ratio (Levenberg-Marquardt)."""
-        ratio = found / predicted if predicted < 0.0 else -math.inf
+        ratio = actual / predicted if predicted < 0.0 else -math.inf
         if not ratio >= 0.25:
             self.state["damping"] *= RAISE
         elif ratio > 0.75:
@@ -106,14 +106,14 @@ class Submission(Method):
 
 def _backtracked(loss: FixedLoss, point: Tensor, solution: Solution) -> tuple[Tensor, float, float]:
     """Step back through the stored iterates while f falls; return the step, q - q(0) and f."""
-    candidates = solution.kept[::-1] or [(solution.x, solution.values[-1])]
+    candidates = solution.iterates[::-1] or [(solution.x, solution.values[-1])]
     step, predicted = candidates[0]
     least = loss.value(point + step)
     for earlier, value in candidates[1:]:
-        found = loss.value(point + earlier)
-        if least < found:
+        current = loss.value(point + earlier)
+        if least < current:
             break
-        step, predicted, least = earlier, value, found
+        step, predicted, least = earlier, value, current
     return step, predicted, least
 
 

@@ -53,17 +53,17 @@ class Submission(LayerwiseSubmission):
         layer.state["s"] = layer.weight.new_zeros(out, out)
         layer.state["observations"] = 0
 
-    def observe(self, layer: Layer, found: Uses, targets: int) -> None:
+    def observe(self, layer: Layer, usage: Uses, targets: int) -> None:
         """Update the moving averages of both factors."""
-        inputs, gradients = rows(found, targets, self.point["sharing"])
+        inputs, gradients = rows(usage, targets, self.point["sharing"])
         accumulate(layer.state["a"], inputs, self.point["factor_beta"])
         accumulate(layer.state["s"], gradients, self.point["factor_beta"])
         layer.state["observations"] += 1
 
     def refresh(self, layer: Layer) -> None:
         """Invert both damped factors."""
-        seen = 1 - self.point["factor_beta"] ** layer.state["observations"]
-        a, s = layer.state["a"] / seen, layer.state["s"] / seen
+        correction = 1 - self.point["factor_beta"] ** layer.state["observations"]
+        a, s = layer.state["a"] / correction, layer.state["s"] / correction
         damping = self.point["damping"]
         gamma = damping**0.5 if self.point["damping_form"] == "paper" else damping
         for_a, for_s = factored_damping(a, s, gamma)

@@ -61,9 +61,9 @@ class Submission(QuasiNewton):
         unknown = not self.state["steps"]
         return float(self.point["learning_rate"]) * (cautious_length(gradient) if unknown else 1.0)
 
-    def learn(self, step: Tensor, before: Tensor, taken: Trial) -> None:
+    def learn(self, step: Tensor, before: Tensor, end: Trial) -> None:
         """Store the pair and keep the last m."""
-        change = taken.gradient - before
+        change = end.gradient - before
         if is_curved(step, change):
             memory = int(self.point["memory"])
             self.state["steps"] = [*self.state["steps"], step][-memory:]

@@ -34,7 +34,7 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common.optimizers import MomentumMethod, TorchProblem, with_momentum
-from submissions.common.vectors import chunks, kept, state_lists
+from submissions.common.vectors import chunks, state_copies, state_lists
 
 
 class Mda(MomentumMethod):
@@ -51,7 +51,7 @@ class Mda(MomentumMethod):
         """Update the parameters of one group."""
         rate, rho, decay = group["lr"], group["momentum"], group["weight_decay"]
         for t, parameters in chunks(self.state, group["params"]):
-            start = kept(self.state, parameters, "start")
+            start = state_copies(self.state, parameters, "start")
             (displacement,) = state_lists(self.state, parameters, ("displacement",))
             gradients = [p.grad for p in parameters if p.grad is not None]
             torch._foreach_mul_(displacement, ((t - 1) / t) ** 0.5)

@@ -72,11 +72,11 @@ class Submission(Method):
     def _damping(self) -> float | Tensor:
         """lambda, or a vector of lambda times each weight's factor under a parametrisation."""
         damping: float = self.point["damping"]
-        found = scalings(self.problem.specs, self.point)
-        if not found:
+        scales = scalings(self.problem.specs, self.point)
+        if not scales:
             return damping
         names = self.problem.parameters
-        factors = {name: math.prod(found[name].damping) for name in names}
+        factors = {name: math.prod(scales[name].damping) for name in names}
         return torch.cat(
             [torch.full_like(v.flatten(), damping * factors[n]) for n, v in names.items()]
         )

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from submissions.common.learned_rate import Chunks, LearnedRate, Weights
-from submissions.common.vectors import kept, state_lists
+from submissions.common.vectors import state_copies, state_lists
 
 
 class Prodigy(LearnedRate):
@@ -63,7 +63,7 @@ class Prodigy(LearnedRate):
     ) -> list[torch.Tensor]:
         """w_0 - w_t."""
         del group, total
-        return list(torch._foreach_sub(kept(self.state, parameters, "start"), parameters))
+        return list(torch._foreach_sub(state_copies(self.state, parameters, "start"), parameters))
 
     def move(self, group: dict[str, Any], parameters: list[torch.Tensor], rate: float) -> None:
         """Apply decay, then the step m / sqrt(v)."""

@@ -9,7 +9,7 @@ import torch
 
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import GroupwiseOptimizer
-from submissions.common.staggering import due
+from submissions.common.staggering import select_due
 
 State = dict[str, Any]
 SIDES = ("left", "right")
@@ -38,7 +38,7 @@ class Psgd(GroupwiseOptimizer):
             state = self._state(parameter, group)
             state["step"] += 1
             state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
-        for parameter in self._due(live, group):
+        for parameter in self._select_due(live, group):
             _fit(self.state[parameter], self._average(parameter, group), group)
         for parameter in live:
             step = _precondition(self.state[parameter], self._average(parameter, group), group)
@@ -47,10 +47,10 @@ class Psgd(GroupwiseOptimizer):
             parameter.add_(step.view_as(parameter), alpha=-group["lr"])
         group["step"] += 1
 
-    def _due(self, live: list[torch.Tensor], group: dict[str, Any]) -> list[torch.Tensor]:
+    def _select_due(self, live: list[torch.Tensor], group: dict[str, Any]) -> list[torch.Tensor]:
         if group["step"] < group["burst"]:
             return live
-        return due(live, group["step"], group["update_every"])
+        return select_due(live, group["step"], group["update_every"])
 
     def _average(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
         state: State = self.state[parameter]

@@ -11,7 +11,7 @@ from harness.core.errors import UnknownNameError
 from submissions.common.inverse_roots import coupled_newton, inverse_root
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import GroupwiseOptimizer
-from submissions.common.staggering import due
+from submissions.common.staggering import select_due
 from submissions.common.two_sided import SIDES, State, accumulate, start_factors
 
 GRAFTS = ("adam", "none", "sgd")
@@ -113,7 +113,7 @@ class Shampoo(GroupwiseOptimizer):
             if side in block
         ]
         since = group["step"] - group["start"]
-        for block, side in due(factors, since, group["refresh_every"]):
+        for block, side in select_due(factors, since, group["refresh_every"]):
             both = "left" in block and "right" in block
             power = group["power"] if both else 2 * group["power"]
             root = ROOTS[group["roots"]](block[side], power, group["damping"])

@@ -67,14 +67,14 @@ def shampoo(names: Collection[str], point: Hyperparameters) -> optax.GradientTra
         sides = [(n, side) for n in entries for side in SIDES if side in entries[n]]
         first = dict.fromkeys(entries, 0)
         for place, (name, side) in enumerate(sides):
-            due = is_due(place, len(sides), since, period)
-            entries[name] = _refreshed(entries[name], side, due, point)
+            is_turn = is_due(place, len(sides), since, period)
+            entries[name] = _refreshed(entries[name], side, is_turn, point)
             first[name] = place * period // len(sides)
-        found = {
+        directions = {
             name: _direction(entry, step, since >= first[name], point).reshape(updates[name].shape)
             for name, entry in entries.items()
         }
-        return {**updates, **found}, ShampooState(step, entries)
+        return {**updates, **directions}, ShampooState(step, entries)
 
     return optax.GradientTransformation(init, update)
 
@@ -102,12 +102,12 @@ def _accumulate(entry: Entry, g: jax.Array, point: Hyperparameters) -> Entry:
     return new
 
 
-def _refreshed(entry: Entry, side: str, due: jax.Array, point: Hyperparameters) -> Entry:
+def _refreshed(entry: Entry, side: str, is_turn: jax.Array, point: Hyperparameters) -> Entry:
     both = "left" in entry and "right" in entry
     power = point["power"] if both else 2 * point["power"]
     root = partial(_inverse_root, power=power, damping=point["damping"])
-    kept = entry[f"{side}_root"]
-    new: jax.Array = jax.lax.cond(due, root, lambda _: kept, entry[side])
+    old = entry[f"{side}_root"]
+    new: jax.Array = jax.lax.cond(is_turn, root, lambda _: old, entry[side])
     return {**entry, f"{side}_root": new}
 
 
@@ -130,13 +130,13 @@ def _direction(
         graft = average / (jnp.sqrt(second) + point["epsilon"])
     if "left" not in entry and "right" not in entry:
         return graft
-    found = entry["left_root"] @ average if "left" in entry else average
-    found = found @ entry["right_root"] if "right" in entry else found
+    direction = entry["left_root"] @ average if "left" in entry else average
+    direction = direction @ entry["right_root"] if "right" in entry else direction
     if point["graft"] != "none":
-        norm = jnp.maximum(jnp.linalg.norm(found), TINY)
-        found = found * (jnp.linalg.norm(graft) / norm)
-    chosen: jax.Array = jnp.where(is_ready, found, graft)
-    return chosen
+        norm = jnp.maximum(jnp.linalg.norm(direction), TINY)
+        direction = direction * (jnp.linalg.norm(graft) / norm)
+    result: jax.Array = jnp.where(is_ready, direction, graft)
+    return result
 
 
 def build(

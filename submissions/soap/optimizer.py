@@ -11,7 +11,7 @@ from submissions.common.eigenbasis import eigenbasis, followed
 from submissions.common.optimizers import GroupwiseOptimizer
 from submissions.common.precision import at_least_float32
 from submissions.common.rotated_adam import move, turn_momentum
-from submissions.common.staggering import due
+from submissions.common.staggering import select_due
 from submissions.common.two_sided import SIDES, State, accumulate, start_factors
 
 
@@ -67,7 +67,7 @@ class Soap(GroupwiseOptimizer):
         """Refresh the bases due: factor j of n at steps j T / n modulo T, from the first on."""
         states = [self.state[p] for p in group["params"] if p in self.state]
         sides = [(state, side) for state in states for side in SIDES if side in state]
-        for state, side in due(sides, group["step"], group["refresh_every"]):
+        for state, side in select_due(sides, group["step"], group["refresh_every"]):
             if state["step"] > 0:
                 _turn(state, side)
 

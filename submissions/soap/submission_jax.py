@@ -53,8 +53,8 @@ def soap(names: Collection[str], point: Hyperparameters) -> optax.GradientTransf
             entries[name] = _accumulate(entry, g, point["factor_beta"])
         sides = [(n, side) for n in entries for side in SIDES if side in entries[n]]
         for place, (name, side) in enumerate(sides):
-            due = is_due(place, len(sides), state.step, point["refresh_every"])
-            entries[name] = _refreshed(entries[name], side, state.step == 0, due)
+            is_turn = is_due(place, len(sides), state.step, point["refresh_every"])
+            entries[name] = _refreshed(entries[name], side, state.step == 0, is_turn)
         return {**updates, **steps}, SoapState(state.step + 1, entries)
 
     return optax.GradientTransformation(init, update)
@@ -82,10 +82,10 @@ def _move(
     second = beta2 * entry["second"] + (1 - beta2) * rotated**2
     count = jnp.maximum(step, 1)
     scale = jnp.sqrt(second / (1 - beta2**count)) + point["epsilon"]
-    found = momentum / (1 - beta1**count) / scale
-    found = found if left is None else left @ found
-    found = found if right is None else found @ right.T
-    return {**entry, "momentum": momentum, "second": second}, found
+    direction = momentum / (1 - beta1**count) / scale
+    direction = direction if left is None else left @ direction
+    direction = direction if right is None else direction @ right.T
+    return {**entry, "momentum": momentum, "second": second}, direction
 
 
 def _accumulate(entry: Entry, g: jax.Array, beta: float) -> Entry:
@@ -97,7 +97,7 @@ def _accumulate(entry: Entry, g: jax.Array, beta: float) -> Entry:
     return new
 
 
-def _refreshed(entry: Entry, side: str, is_first: jax.Array, due: jax.Array) -> Entry:
+def _refreshed(entry: Entry, side: str, is_first: jax.Array, is_turn: jax.Array) -> Entry:
     """Compute the first basis by eigendecomposition, later ones by one orthogonal iteration."""
     flipped = side == "right"
 
@@ -114,9 +114,9 @@ def _refreshed(entry: Entry, side: str, is_first: jax.Array, due: jax.Array) -> 
         moments = (momentum.T, second.T) if flipped else (momentum, second)
         return {**entry, f"{side}_basis": new, "momentum": moments[0], "second": moments[1]}
 
-    choice = jnp.where(is_first, 1, jnp.where(due, 2, 0))
-    found: Entry = jax.lax.switch(choice, [lambda entry: entry, begin, turn], entry)
-    return found
+    choice = jnp.where(is_first, 1, jnp.where(is_turn, 2, 0))
+    result: Entry = jax.lax.switch(choice, [lambda entry: entry, begin, turn], entry)
+    return result
 
 
 def build(

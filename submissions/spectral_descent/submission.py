@@ -74,11 +74,11 @@ class SpectralDescent(GroupwiseOptimizer):
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(step, alpha=-group["lr"])
 
-    def _steps(self, found: list[torch.Tensor], group: dict[str, Any]) -> list[torch.Tensor]:
+    def _steps(self, matrices: list[torch.Tensor], group: dict[str, Any]) -> list[torch.Tensor]:
         """(tr S) U V^T for every matrix."""
         sign = partial(polar, polish=group["polish"], matmul_dtype=group["matmul_dtype"])
-        signs = batched(sign, found)
-        traces = [(m * x).sum() for m, x in zip(found, signs, strict=True)]
+        signs = batched(sign, matrices)
+        traces = [(m * x).sum() for m, x in zip(matrices, signs, strict=True)]
         if group["scope"] == "network" and traces:
             traces = [torch.stack(traces).sum()] * len(traces)
         return [x * trace for x, trace in zip(signs, traces, strict=True)]

@@ -11,7 +11,7 @@ from harness.core.errors import UnknownNameError
 from submissions.common.eigenbasis import eigenbasis
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import GroupwiseOptimizer
-from submissions.common.staggering import due
+from submissions.common.staggering import select_due
 from submissions.common.two_sided import (
     SIDES,
     State,
@@ -78,7 +78,7 @@ class SPlus(GroupwiseOptimizer):
             state["average"].lerp_(parameter, 1 - group["average_beta"])
         sides = [(self.state[p], side) for p in live for side in SIDES if side in self.state[p]]
         dtype = product_dtype(live[0].device, group["matmul_dtype"]) if live else None
-        for state, side in due(sides, group["step"], group["refresh_every"], eager=True):
+        for state, side in select_due(sides, group["step"], group["refresh_every"], eager=True):
             state[f"{side}_basis"] = eigenbasis(state[side]).to(dtype)
         group["step"] += 1
 

@@ -35,24 +35,24 @@ def calibrate(folder: Path, cache: Path) -> tuple[Summary, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def found(
+def outcome(
     tmp_path_factory: pytest.TempPathFactory, data_cache: Path
 ) -> tuple[Path, Path, Summary, list[str]]:
     store = tmp_path_factory.mktemp("store")
     return store, data_cache, *calibrate(store, data_cache)
 
 
-def calibration(found: tuple[Path, Path, Summary, list[str]]) -> Calibration:
+def calibration(outcome: tuple[Path, Path, Summary, list[str]]) -> Calibration:
     """The same calibration again, in the same store."""
-    store, cache, *_ = found
+    store, cache, *_ = outcome
     options = RunOptions(cache_dir=cache, threads=1)
     return Calibration(REQUEST, EFFORT, store, options, 1, print)
 
 
 def test_target_and_budget_follow_from_the_summary(
-    found: tuple[Path, Path, Summary, list[str]], tmp_path: Path
+    outcome: tuple[Path, Path, Summary, list[str]], tmp_path: Path
 ) -> None:
-    summary = found[2]
+    summary = outcome[2]
     (baseline,) = summary.baselines
     assert summary.target == target_of(baseline.curves, summary.study_bests, "accuracy", "maximize")
     size = workload("mlp").at("quick")
@@ -65,9 +65,9 @@ def test_target_and_budget_follow_from_the_summary(
 
 
 def test_points_are_halved_and_the_best_is_rerun(
-    found: tuple[Path, Path, Summary, list[str]],
+    outcome: tuple[Path, Path, Summary, list[str]],
 ) -> None:
-    (baseline,) = found[2].baselines
+    (baseline,) = outcome[2].baselines
     assert [tried.rung_steps for tried in baseline.tried] == [25, 25, 50, 100]
     assert baseline.best_point == baseline.tried[-1].point
     assert len(baseline.curves) == 2
@@ -76,8 +76,8 @@ def test_points_are_halved_and_the_best_is_rerun(
         assert curve.steps == tuple(range(2, 101, 2))
 
 
-def test_a_repetition_runs_nothing(found: tuple[Path, Path, Summary, list[str]]) -> None:
-    store, cache, summary, lines = found
+def test_a_repetition_runs_nothing(outcome: tuple[Path, Path, Summary, list[str]]) -> None:
+    store, cache, summary, lines = outcome
     assert len(record_paths(store)) == sum(line.startswith("  ") for line in lines) == 15
     again, repeated = calibrate(store, cache)
     assert again == summary
@@ -85,10 +85,10 @@ def test_a_repetition_runs_nothing(found: tuple[Path, Path, Summary, list[str]])
 
 
 def test_a_baseline_added_later_is_judged_at_the_declared_target(
-    found: tuple[Path, Path, Summary, list[str]],
+    outcome: tuple[Path, Path, Summary, list[str]],
 ) -> None:
-    summary = found[2]
-    (added,) = calibration(found).at_declared_target()
+    summary = outcome[2]
+    (added,) = calibration(outcome).at_declared_target()
     target = workload("mlp").at("quick").target
     assert added.at_target == noise_of(added.curves, target)
     assert added.curves == summary.baselines[0].curves
@@ -97,24 +97,24 @@ def test_a_baseline_added_later_is_judged_at_the_declared_target(
 
 
 def test_what_is_known_already_is_timed_anew(
-    found: tuple[Path, Path, Summary, list[str]],
+    outcome: tuple[Path, Path, Summary, list[str]],
 ) -> None:
-    summary = found[2]
+    summary = outcome[2]
     changes = {"submission": "sgd", "best_point": resolve("sgd").space.default, "speed": None}
-    known = summary.baselines[0].model_copy(update=changes)
-    again, _ = calibration(found).at_declared_target([known])
+    previous = summary.baselines[0].model_copy(update=changes)
+    again, _ = calibration(outcome).at_declared_target([previous])
     assert again.speed is not None
-    assert again.curves == known.curves
+    assert again.curves == previous.curves
 
 
 def test_a_check_takes_the_place_of_its_frameworks_last(
-    found: tuple[Path, Path, Summary, list[str]],
+    outcome: tuple[Path, Path, Summary, list[str]],
 ) -> None:
     first = Check(
         submission="adamw", framework="torch", studies=1, trials_a_study=3, reached=0, times_s=()
     )
     again, other = (first.model_copy(update=u) for u in ({"reached": 1}, {"framework": "jax"}))
-    summary = found[2].with_check(first).with_check(other).with_check(again)
+    summary = outcome[2].with_check(first).with_check(other).with_check(again)
     assert summary.checks == (other, again)
 
 

@@ -19,9 +19,9 @@ TIES = {("resnet", "sgd", "adamw")}
 @pytest.mark.parametrize("name", ["mlp", "resnet", "lm", "rnn"])
 @pytest.mark.parametrize(("one", "other"), list(combinations(TUNED, 2)))
 def test_two_tuned_algorithms_differ_beyond_noise(name: str, one: str, other: str) -> None:
-    known = workload(name)
-    summary = read_summary(summary_path(known.folder, "quick"))
-    target = known.at("quick").target
+    definition = workload(name)
+    summary = read_summary(summary_path(definition.folder, "quick"))
+    target = definition.at("quick").target
     tuned = (b for b in summary.baselines if b.submission in TUNED)
     times = {b.submission: b.times_s(target) for b in tuned}
     # ranks, because a seed that misses the target counts as later than all that reach it

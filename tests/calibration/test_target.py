@@ -28,9 +28,9 @@ def rising(delay: int = 0, top: float = 0.6) -> Curve:
 
 def test_the_target_is_the_best_value_that_nine_of_ten_reach() -> None:
     curves = [rising(top=0.60 + 0.001 * n) for n in range(10)]
-    chosen = target_of(curves, [], "accuracy", "maximize")
-    assert chosen.value == 0.601
-    assert (chosen.reached, chosen.seeds) == (9, 10)
+    outcome = target_of(curves, [], "accuracy", "maximize")
+    assert outcome.value == 0.601
+    assert (outcome.reached, outcome.seeds) == (9, 10)
 
 
 def test_what_two_of_ten_studies_miss_may_be_the_target_and_what_three_miss_may_not() -> None:
@@ -79,14 +79,14 @@ def test_a_value_that_is_no_number_is_never_at_the_target() -> None:
 def test_any_target_fulfils_its_rule(shapes: list[tuple[int, float]]) -> None:
     curves, rule = [rising(delay, top) for delay, top in shapes], Rule()
     try:
-        chosen = target_of(curves, [], "accuracy", "maximize", rule)
+        outcome = target_of(curves, [], "accuracy", "maximize", rule)
     except HarnessError:
         return
-    target = Target(metric="accuracy", direction="maximize", value=chosen.value)
-    assert noise_of(curves, target) == chosen
-    assert chosen.reached >= rule.reached_fraction * len(curves) - 1e-9
-    assert chosen.variation is not None
-    assert chosen.variation <= rule.max_variation
+    target = Target(metric="accuracy", direction="maximize", value=outcome.value)
+    assert noise_of(curves, target) == outcome
+    assert outcome.reached >= rule.reached_fraction * len(curves) - 1e-9
+    assert outcome.variation is not None
+    assert outcome.variation <= rule.max_variation
 
 
 @pytest.mark.parametrize("path", SUMMARIES, ids=lambda path: path.parts[-3])
@@ -102,8 +102,8 @@ def test_every_baseline_that_reaches_a_target_reaches_it_evenly(path: Path) -> N
 @pytest.mark.parametrize("path", SUMMARIES, ids=lambda path: path.parts[-3])
 def test_every_best_point_has_the_hyperparameters_of_its_submission(path: Path) -> None:
     for baseline in read_summary(path).baselines:
-        known = resolve(baseline.submission).space.default
-        assert set(baseline.best_point) <= set(known), baseline.submission
+        default = resolve(baseline.submission).space.default
+        assert set(baseline.best_point) <= set(default), baseline.submission
 
 
 def test_a_budget_is_the_horizon_over_three_quarters() -> None:
@@ -124,11 +124,11 @@ def test_some_calibration_is_committed() -> None:
 def test_a_committed_target_follows_from_its_summary(path: Path) -> None:
     summary: Summary = read_summary(path)
     first, *_ = summary.baselines
-    chosen = target_of(
+    outcome = target_of(
         first.curves, summary.study_bests, summary.metric, summary.direction, summary.rule
     )
     size = workload(summary.workload).at(summary.suite)
-    assert (chosen, chosen.value) == (summary.target, size.target.value)
+    assert (outcome, outcome.value) == (summary.target, size.target.value)
     assert summary.budget_s == budget_of(summary.horizon_steps, summary.reference)
     declared = size.budget.runtime_s, size.budget.horizon_steps, size.budget.reference
     assert declared == (summary.budget_s, summary.horizon_steps, summary.reference)

@@ -18,7 +18,7 @@ from tests.record.conftest import Made, ending
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
+def sample(tmp_path: Path) -> Made:
     return Made(tmp_path / "store")
 
 
@@ -29,30 +29,32 @@ def with_time(record: TrialRecord, time_s: float | None) -> TrialRecord:
     return record.model_copy(update={"result": record.result.model_copy(update=changes)})
 
 
-def record_of(made: Made) -> TrialRecord:
-    return TrialRecord(identity=made.trial.identity, trial=made.trial, result=ending(made.trial))
+def record_of(sample: Made) -> TrialRecord:
+    return TrialRecord(
+        identity=sample.trial.identity, trial=sample.trial, result=ending(sample.trial)
+    )
 
 
-def test_only_the_instance_changes(made: Made) -> None:
-    repeated = audit_trial(made.trial, "my own text")
-    assert repeated.instance_seed != made.trial.instance_seed
-    assert audit_trial(made.trial, "another").instance_seed != repeated.instance_seed
+def test_only_the_instance_changes(sample: Made) -> None:
+    repeated = audit_trial(sample.trial, "my own text")
+    assert repeated.instance_seed != sample.trial.instance_seed
+    assert audit_trial(sample.trial, "another").instance_seed != repeated.instance_seed
     for name in ("point", "budget", "target", "grid", "variant", "submission"):
-        assert getattr(repeated, name) == getattr(made.trial, name)
+        assert getattr(repeated, name) == getattr(sample.trial, name)
 
 
-def test_an_unknown_variant_is_refused(made: Made) -> None:
-    assert audit_trial(made.trial, "text", "wide").variant == "wide"
+def test_an_unknown_variant_is_refused(sample: Made) -> None:
+    assert audit_trial(sample.trial, "text", "wide").variant == "wide"
     with pytest.raises(UnknownNameError, match="wide"):
-        audit_trial(made.trial, "text", "wid")
+        audit_trial(sample.trial, "text", "wid")
 
 
-def test_the_deciding_trial_is_the_fastest_of_its_entry(made: Made) -> None:
-    record = record_of(made)
+def test_the_deciding_trial_is_the_fastest_of_its_entry(sample: Made) -> None:
+    record = record_of(sample)
     records = [with_time(record, time_s) for time_s in (3.0, None, 2.0, 5.0)]
-    (chosen,) = fastest_trials(records)
-    assert chosen.result is not None
-    assert chosen.result.time_to_target_s == 2.0
+    (fastest,) = fastest_trials(records)
+    assert fastest.result is not None
+    assert fastest.result.time_to_target_s == 2.0
     with pytest.raises(HarnessError, match="no trial reached"):
         fastest_trials([with_time(record, None)])
 
@@ -69,13 +71,13 @@ def test_a_time_agrees_within_the_tolerance(
         assert verdict == ("agrees" if found_s / claimed_s <= TOLERANCE else "slower")
 
 
-def test_an_audit_runs_and_its_exit_code_tells(made: Made, tmp_path: Path) -> None:
-    shortened = made.trial.budget.model_copy(update={"runtime_s": 0.3, "scale": 0.02})
-    made.trial = made.trial.model_copy(update={"budget": shortened})
-    made.run()
-    flags = ("--trial", made.folder.name, "--seed", "mine", "--store", str(tmp_path / "audit"))
-    done = CliRunner().invoke(app, ["audit", str(made.store), *flags, "--threads", "1"])
-    assert (done.exit_code, "not reached" in done.output) == (1, True), done.output
-    (found,) = [read_record(path) for path in record_paths(tmp_path / "audit")]
-    assert found.result is not None
-    assert found.result.state == "budget"
+def test_an_audit_runs_and_its_exit_code_tells(sample: Made, tmp_path: Path) -> None:
+    shortened = sample.trial.budget.model_copy(update={"runtime_s": 0.3, "scale": 0.02})
+    sample.trial = sample.trial.model_copy(update={"budget": shortened})
+    sample.run()
+    flags = ("--trial", sample.folder.name, "--seed", "mine", "--store", str(tmp_path / "audit"))
+    result = CliRunner().invoke(app, ["audit", str(sample.store), *flags, "--threads", "1"])
+    assert (result.exit_code, "not reached" in result.output) == (1, True), result.output
+    (record,) = [read_record(path) for path in record_paths(tmp_path / "audit")]
+    assert record.result is not None
+    assert record.result.state == "budget"

@@ -23,8 +23,8 @@ class Shell:
         self._monkeypatch.setattr(sys, "argv", ["harness", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
-        shown = self._capsys.readouterr()
-        return int(ended.value.code or 0), shown.out, shown.err
+        output = self._capsys.readouterr()
+        return int(ended.value.code or 0), output.out, output.err
 
 
 @pytest.fixture
@@ -41,10 +41,12 @@ def test_help_imports_nothing_heavy() -> None:
         "try:\n    app(['--help'])\nexcept SystemExit: pass\n"
         f"print('loaded:', [name for name in {HEAVY!r} if name in sys.modules])"
     )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "loaded: []" in shown.stdout
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "loaded: []" in process.stdout
     for command in ("run", "trial", "list", "calibrate", "score", "report"):
-        assert command in shown.stdout
+        assert command in process.stdout
 
 
 def test_version_is_shown(harness: Shell) -> None:

@@ -51,11 +51,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -
 
 @pytest.mark.smoke
 def test_a_run_ends_with_a_table(ran: Ran) -> None:
-    store, _, shown = ran
-    assert shown.returncode == 0, shown.stderr
+    store, _, process = ran
+    assert process.returncode == 0, process.stderr
     for words in ("plan: 1 trial ", "unscored", "trial 1 of 1: budget", "learning_rate="):
-        assert words in shown.stdout
-    assert max(map(len, shown.stdout.splitlines()[:4])) <= 80
+        assert words in process.stdout
+    assert max(map(len, process.stdout.splitlines()[:4])) <= 80
     assert states(store) == ["budget"]
 
 
@@ -68,8 +68,8 @@ def test_a_repetition_does_nothing(ran: Ran, environment: dict[str, str]) -> Non
 
 def test_an_import_path_just_runs(tmp_path: Path, environment: dict[str, str]) -> None:
     flags = ("--submission", "torch.optim:Adagrad", "--trials", "1", "--out", str(tmp_path))
-    shown = harness(environment, "run", *BASE, *flags)
-    assert shown.returncode == 0, shown.stderr
+    process = harness(environment, "run", *BASE, *flags)
+    assert process.returncode == 0, process.stderr
     assert states(tmp_path) == ["budget"]
 
 
@@ -89,8 +89,8 @@ def test_the_submission_in_the_readme_runs_and_is_scored(
         ("score", store, *allowed),
         ("report", store, *allowed),
     ):
-        shown = harness(environment, *words)
-        assert shown.returncode == 0, shown.stderr
+        process = harness(environment, *words)
+        assert process.returncode == 0, process.stderr
     assert "my_method" in (tmp_path / "store" / "report.html").read_text()
 
 
@@ -100,20 +100,22 @@ def test_a_submission_that_does_not_import_shows_its_own_last_frame(
     source = "import math\nvalue = math.no_such_thing\n"
     folder = write_submission(tmp_path / "broken", source)
     flags = ("--submission", str(folder), "--trials", "1", "--out", str(tmp_path / "store"))
-    shown = harness(environment, "run", *BASE, *flags)
-    text = " ".join(shown.stdout.split())
+    process = harness(environment, "run", *BASE, *flags)
+    text = " ".join(process.stdout.split())
     assert "crashed" in text
     assert "no_such_thing" in text
     assert "submission.py" in text
-    assert "Traceback" not in shown.stderr
+    assert "Traceback" not in process.stderr
 
 
 def test_the_body_runs_a_planned_trial(
     ran: Ran, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     (planned,) = record_paths(ran[0])
-    shown = harness(environment, "trial", str(planned), "--store", str(tmp_path), "--threads", "1")
-    assert shown.returncode == 0, shown.stderr
+    process = harness(
+        environment, "trial", str(planned), "--store", str(tmp_path), "--threads", "1"
+    )
+    assert process.returncode == 0, process.stderr
     assert states(tmp_path) == ["budget"]
     assert read_record(planned).identity == read_record(record_paths(tmp_path)[0]).identity
 

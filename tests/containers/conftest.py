@@ -56,12 +56,12 @@ def _connect() -> docker.DockerClient | str:
 def engine() -> Iterator[docker.DockerClient]:
     """A client of a running Docker engine."""
     with warnings.catch_warnings(action="ignore", category=ResourceWarning):
-        found = _connect()
+        client = _connect()
         gc.collect()  # the SDK leaves a socket open that found no engine
-    if isinstance(found, str):
-        pytest.skip(f"no Docker engine answers ({found}); start one and run make test-containers")
-    yield found
-    found.close()
+    if isinstance(client, str):
+        pytest.skip(f"no Docker engine answers ({client}); start one and run make test-containers")
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="session")

@@ -324,7 +324,7 @@ def test_a_fresh_process_agrees(tmp_path: Path) -> None:
         root = Path(sys.argv[1])
         print(sha256_content(root, [*root.rglob("*.py"), *root.rglob("*.toml")]))
     """)
-    found = {
+    hashes = {
         subprocess.run(
             [python, "-c", code, str(ROOT / "submissions")],
             env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7"},
@@ -335,7 +335,7 @@ def test_a_fresh_process_agrees(tmp_path: Path) -> None:
         for python in [sys.executable, *interpreters()]
     }
     root = ROOT / "submissions"
-    assert found == {sha256_content(root, [*root.rglob("*.py"), *TABLES])}
+    assert hashes == {sha256_content(root, [*root.rglob("*.py"), *TABLES])}
 
 
 def test_a_caller_deep_in_the_stack_gets_the_same(tmp_path: Path) -> None:

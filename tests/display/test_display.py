@@ -41,9 +41,9 @@ def console(is_terminal: bool = False) -> Console:
     return Console(file=StringIO(), width=80, force_terminal=is_terminal, color_system=None)
 
 
-def text_of(shown: Console) -> str:
-    assert isinstance(shown.file, StringIO)
-    return shown.file.getvalue()
+def text_of(output: Console) -> str:
+    assert isinstance(output.file, StringIO)
+    return output.file.getvalue()
 
 
 def play(display: PlainDisplay | LiveDisplay, trial: Trial) -> None:
@@ -66,9 +66,9 @@ def play(display: PlainDisplay | LiveDisplay, trial: Trial) -> None:
 
 
 def test_the_plain_display_thins_evaluations(trial: Trial) -> None:
-    shown = console()
-    play(PlainDisplay(shown), trial)
-    lines = text_of(shown).splitlines()
+    screen = console()
+    play(PlainDisplay(screen), trial)
+    lines = text_of(screen).splitlines()
     assert len(lines) == 7
     assert lines[0] == "trial 2 of 3: study 1 trial 1, started"
     assert "step 1000, accuracy 0.1 (target" in lines[1]
@@ -78,9 +78,9 @@ def test_the_plain_display_thins_evaluations(trial: Trial) -> None:
 
 
 def test_the_live_display_leaves_one_line_a_trial(trial: Trial) -> None:
-    shown = console(is_terminal=True)
-    play(LiveDisplay(shown), trial)
-    text = text_of(shown)
+    screen = console(is_terminal=True)
+    play(LiveDisplay(screen), trial)
+    text = text_of(screen)
     assert "trial 2 of 3: reached" in text
     assert "training, step" in text
     assert "(target" in text
@@ -92,13 +92,13 @@ def test_the_console_decides_the_back_end() -> None:
 
 
 def test_the_table_fits_eighty_columns(trial: Trial) -> None:
-    shown = console()
-    shown.print(results_table([record(trial, r) for r in (REACHED, CRASHED, None)]))
-    lines = text_of(shown).splitlines()
+    screen = console()
+    screen.print(results_table([record(trial, r) for r in (REACHED, CRASHED, None)]))
+    lines = text_of(screen).splitlines()
     assert max(map(len, lines)) <= 80
     for word in ("reached", "3.25", "4321", "0.5813", "crashed", "not run"):
-        assert word in text_of(shown)
-    assert text_of(shown).replace("\n", "").count("learning_rate=") == 3
+        assert word in text_of(screen)
+    assert text_of(screen).replace("\n", "").count("learning_rate=") == 3
 
 
 def test_a_reason_is_told_once(trial: Trial) -> None:

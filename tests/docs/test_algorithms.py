@@ -17,8 +17,8 @@ CODE = [path for name in ("harness", "workloads", "submissions", "scoring")
 
 
 def test_the_page_is_new() -> None:
-    made = runpy.run_path(str(DOCS / "algorithms.py"))
-    assert made["PAGE"].read_text() == made["page"](), "make algorithms"
+    module = runpy.run_path(str(DOCS / "algorithms.py"))
+    assert module["PAGE"].read_text() == module["page"](), "make algorithms"
 
 
 def test_each_reference_is_listed_once_under_its_own_anchor() -> None:

@@ -32,8 +32,8 @@ NOT_RUN = {
 
 def fenced(page: Path, *languages: str) -> list[str]:
     """The page's fenced code blocks in these languages."""
-    found = FENCED.findall(page.read_text())
-    return [text for language, text in found if language in languages]
+    blocks = FENCED.findall(page.read_text())
+    return [text for language, text in blocks if language in languages]
 
 
 def commands() -> list[str]:
@@ -48,8 +48,8 @@ def commands() -> list[str]:
 def mentioned(program: str) -> list[str]:
     """Commands in running text, where required options may be left out."""
     text = "\n".join(page.read_text() for page in PAGES)
-    found = re.findall(rf"(?<!`)`({program} [^`]+)`", text)
-    return sorted({" ".join(command.split()) for command in found})
+    commands = re.findall(rf"(?<!`)`({program} [^`]+)`", text)
+    return sorted({" ".join(command.split()) for command in commands})
 
 
 def subcommand(arguments: list[str]) -> tuple[Any, list[str]]:
@@ -68,10 +68,10 @@ def is_placeholder(name: str) -> bool:
 @pytest.mark.parametrize("line", [line for line in commands() if line.startswith("harness")])
 def test_harness_parses_the_command(line: str) -> None:
     command, arguments = subcommand(shlex.split(line)[1:])
-    given = command.make_context(line, arguments).params
-    for kind, known in (("workload", workload_names()), ("suite", suite_names())):
-        assert is_placeholder(given.get(kind) or "W") or given[kind] in known
-    submission = given.get("submission") or "NAME"
+    values = command.make_context(line, arguments).params
+    for kind, names in (("workload", workload_names()), ("suite", suite_names())):
+        assert is_placeholder(values.get(kind) or "W") or values[kind] in names
+    submission = values.get("submission") or "NAME"
     if ":" in submission:
         module, _, name = submission.partition(":")
         assert hasattr(import_module(module), name)
@@ -103,7 +103,7 @@ def test_every_other_command_has_a_reason_not_to_run() -> None:
 
 
 def test_every_search_space_shown_is_one() -> None:
-    shown = [text for page in PAGES for text in fenced(page, "toml") if "[default]" in text]
-    assert len(shown) >= 2
-    for text in shown:
+    spaces = [text for page in PAGES for text in fenced(page, "toml") if "[default]" in text]
+    assert len(spaces) >= 2
+    for text in spaces:
         assert parse_space(text).space

@@ -20,14 +20,14 @@ ROWS = {row[0]: row[1:] for row in ROW.findall(TEXT)}
 
 @pytest.mark.parametrize("name", ["mlp", "rnn", "resnet", "lm"])
 def test_the_calibration_is_as_committed(name: str) -> None:
-    found = read_summary(summary_path(workload(name).folder, "quick"))
-    target = found.target
+    summary = read_summary(summary_path(workload(name).folder, "quick"))
+    target = summary.target
     assert target.median_steps is not None and target.variation is not None
     metric, *numbers = ROWS[name]
-    assert metric == found.metric
+    assert metric == summary.metric
     assert [float(number) for number in numbers] == [
         target.value,
-        found.budget_s,
+        summary.budget_s,
         round(target.median_steps),
         target.reached,
         target.seeds,

@@ -54,9 +54,9 @@ class Kit:
 
     @cached_property
     def backend(self) -> TrainingBackend[Any]:
-        made = training_backend(self.framework, "cpu", 1)
-        made.pin()
-        return made
+        backend = training_backend(self.framework, "cpu", 1)
+        backend.pin()
+        return backend
 
     @cached_property
     def problem(self) -> Any:
@@ -78,17 +78,17 @@ class Kit:
 
     def submission(self, location: Any, **point: Any) -> Any:
         """A submission, set up."""
-        made = self.backend.submission(str(location), point)
-        made.setup(self.problem, point)
-        return made
+        submission = self.backend.submission(str(location), point)
+        submission.setup(self.problem, point)
+        return submission
 
     def train(self, location: Any, steps: int, **point: Any) -> Any:
         """A submission after some steps; it must have lowered the loss."""
-        made = self.submission(location, **point)
+        submission = self.submission(location, **point)
         stream = self.stream()
-        losses = [float(made.step(stream)) for _ in range(steps)]
+        losses = [float(submission.step(stream)) for _ in range(steps)]
         assert losses[-1] < losses[0]
-        return made
+        return submission
 
 
 def plain(value: Any) -> np.ndarray:

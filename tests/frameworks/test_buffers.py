@@ -80,11 +80,11 @@ def test_a_training_pass_moves_them_by_the_momentum(normed: Normed) -> None:
     statistics = normed.buffers()
     fresh = Normed(normed.framework)
     fresh.train_pass(batch)
-    wanted = {
+    expected = {
         name: (1 - STATISTICS_MOMENTUM) * before[name] + STATISTICS_MOMENTUM * statistics[name]
         for name in before
     }
-    assert farthest(fresh.buffers(), wanted) < 1e-5
+    assert farthest(fresh.buffers(), expected) < 1e-5
 
 
 def test_recomputed_they_are_the_mean_over_batches(normed: Normed) -> None:

@@ -53,8 +53,8 @@ def test_kronecker_factors_are_those_of_per_example_gradients(kit: Kit) -> None:
     batch = kit.batch()
     capture = captures_and_gradients(kit, batch)[0][LAYER]
     count = len(batch.targets)
-    entered, left = np.asarray(capture.inputs), np.asarray(capture.output_gradients) * count
-    factor_a, factor_g = entered.T @ entered / count, left.T @ left / count
+    inputs, gradients = np.asarray(capture.inputs), np.asarray(capture.output_gradients) * count
+    factor_a, factor_g = inputs.T @ inputs / count, gradients.T @ gradients / count
 
     each = per_example_gradients(kit, batch)
     bias, weight = np.asarray(each[f"{LAYER}.bias"]), np.asarray(each[f"{LAYER}.weight"])
@@ -75,11 +75,11 @@ def fisher_samples(kit: Kit, batch: Any, draws: int) -> list[np.ndarray]:
         else:
             with problem.capture(["output"]) as captures:
                 logits = problem.evaluate(problem.parameters, batch).logits
-                sampled = problem.loss.sample_targets(logits, problem.generator)
-                problem.loss.value(logits, sampled).backward()
+                targets = problem.loss.sample_targets(logits, problem.generator)
+                problem.loss.value(logits, targets).backward()
             capture = captures["output"]
-        left = np.asarray(capture.output_gradients) * count
-        estimates.append(left.T @ left / count)
+        gradients = np.asarray(capture.output_gradients) * count
+        estimates.append(gradients.T @ gradients / count)
     return estimates
 
 
@@ -89,29 +89,29 @@ def test_sampled_targets_estimate_the_fisher_matrix(kit: Kit) -> None:
     logits = kit.problem.evaluate(kit.problem.parameters, batch).logits
     wide = plain(logits).astype(np.float64)
     p = np.exp(wide) / np.exp(wide).sum(1, keepdims=True)
-    wanted = np.diag(p.mean(0)) - p.T @ p / len(p)
+    expected = np.diag(p.mean(0)) - p.T @ p / len(p)
     estimate = np.mean(fisher_samples(kit, batch, 40), axis=0)
-    np.testing.assert_allclose(estimate, wanted, atol=0.01)
+    np.testing.assert_allclose(estimate, expected, atol=0.01)
 
 
 def test_given_targets_replace_the_batchs_in_the_backward_pass(jax_kit: Kit) -> None:
     problem, batch = jax_kit.problem, jax_kit.batch()
     others = (batch.targets + 1) % 4
-    given, gradients, _ = problem.captured(problem.parameters, batch, others)
-    _, wanted = problem.value_and_grad(problem.parameters, Batch(batch.inputs, others))
-    assert float(given.loss) == float(problem.evaluate(problem.parameters, batch).loss)
-    for name, value in wanted.items():
+    evaluation, gradients, _ = problem.captured(problem.parameters, batch, others)
+    _, expected = problem.value_and_grad(problem.parameters, Batch(batch.inputs, others))
+    assert float(evaluation.loss) == float(problem.evaluate(problem.parameters, batch).loss)
+    for name, value in expected.items():
         np.testing.assert_allclose(gradients[name], value, atol=1e-6)
 
 
 def test_a_kept_graph_serves_a_second_backward_pass(torch_kit: Kit) -> None:
     problem, batch = torch_kit.problem, torch_kit.batch()
     with problem.capture() as captures:
-        given = problem.evaluate(problem.parameters, batch)
-        given.loss.backward(retain_graph=True)
+        evaluation = problem.evaluate(problem.parameters, batch)
+        evaluation.loss.backward(retain_graph=True)
         first = captures["output"].output_gradients
-        sampled = problem.loss.sample_targets(given.logits, problem.generator)
-        problem.loss.value(given.logits, sampled).backward()
+        targets = problem.loss.sample_targets(evaluation.logits, problem.generator)
+        problem.loss.value(evaluation.logits, targets).backward()
     assert not torch.equal(first, captures["output"].output_gradients)
     assert problem.counts == {"forward": 1, "backward": 2, "examples": 32}
 

@@ -41,9 +41,9 @@ def test_an_image_depends_on_its_position_alone(kit: Kit, how: Augmentation) -> 
     stream = kit.backend.stream(images(), Order(SEED, COUNT), 8, how)
     for count in (8, 8, 20, 1, 70):
         start = stream.position
-        found = np.asarray(stream.next(count).inputs)
-        wanted = np.stack([by_hand(start + place, how) for place in range(count)])
-        np.testing.assert_array_equal(found, wanted)
+        actual = np.asarray(stream.next(count).inputs)
+        expected = np.stack([by_hand(start + place, how) for place in range(count)])
+        np.testing.assert_array_equal(actual, expected)
 
 
 def test_every_place_and_both_directions_occur() -> None:

@@ -21,9 +21,9 @@ DIRECTION = {
 def test_both_frameworks_agree_on_logits_and_loss(torch_kit: Kit, jax_kit: Kit) -> None:
     logits, losses = [], []
     for kit in (torch_kit, jax_kit):
-        given = kit.problem.evaluate(kit.problem.parameters, kit.batch())
-        logits.append(plain(given.logits))
-        losses.append(float(plain(given.loss)))
+        evaluation = kit.problem.evaluate(kit.problem.parameters, kit.batch())
+        logits.append(plain(evaluation.logits))
+        losses.append(float(plain(evaluation.loss)))
     np.testing.assert_allclose(logits[0], logits[1], atol=1e-6)
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
 
@@ -46,8 +46,8 @@ def test_torch_hessian_product_through_evaluate(torch_kit: Kit) -> None:
     point = {n: v.detach() for n, v in problem.parameters.items()}
     along = {n: torch.tensor(DIRECTION[n]) for n in point}
     product = torch.func.jvp(gradient, (point,), (along,))[1]
-    wanted = finite_difference(lambda p: gradient({n: torch.tensor(v) for n, v in p.items()}))
-    for name, value in wanted.items():
+    expected = finite_difference(lambda p: gradient({n: torch.tensor(v) for n, v in p.items()}))
+    for name, value in expected.items():
         np.testing.assert_allclose(product[name], value, atol=2e-4)
 
 
@@ -148,9 +148,9 @@ def test_bfloat16_evaluates_in_low_precision_and_returns_float32(kit: Kit) -> No
 def test_torch_counts_every_pass(torch_kit: Kit) -> None:
     problem, batch = torch_kit.problem, torch_kit.batch()
     problem.batch_loss(batch).backward()
-    given = problem.evaluate(problem.parameters, batch)
-    given.loss.backward(retain_graph=True)
-    given.loss.backward()
+    evaluation = problem.evaluate(problem.parameters, batch)
+    evaluation.loss.backward(retain_graph=True)
+    evaluation.loss.backward()
     assert problem.counts == {"forward": 2, "backward": 3, "examples": 64}
 
 

@@ -20,9 +20,9 @@ def evaluator(kit: Kit) -> Any:
 
 
 def logits_by_hand(inputs: np.ndarray) -> np.ndarray:
-    values, given = inputs.astype(np.float64), parameters()
+    values, weights = inputs.astype(np.float64), parameters()
     for name in ("hidden_1", "hidden_2", "output"):
-        values = values @ given[f"{name}.weight"].T.astype(np.float64) + given[f"{name}.bias"]
+        values = values @ weights[f"{name}.weight"].T.astype(np.float64) + weights[f"{name}.bias"]
         values = values if name == "output" else np.tanh(values)
     return values
 
@@ -37,15 +37,15 @@ def test_metrics_are_those_computed_by_hand(kit: Kit) -> None:
     metrics = evaluator(kit).metrics(parameters(), "validation")
     hits = logits_by_hand(LARGE.inputs).argmax(1) == LARGE.targets
     assert metrics["accuracy"] == hits.mean()
-    wanted = losses_by_hand(LARGE.inputs, LARGE.targets).mean()
-    assert metrics["loss"] == pytest.approx(wanted, rel=1e-6)
+    expected = losses_by_hand(LARGE.inputs, LARGE.targets).mean()
+    assert metrics["loss"] == pytest.approx(expected, rel=1e-6)
 
 
 def test_probe_is_loss_and_gradient_norm_of_the_fixed_batch(kit: Kit) -> None:
     probe = evaluator(kit).probe(parameters())
     fixed = examples(64)
-    wanted = losses_by_hand(fixed.inputs, fixed.targets).mean()
-    assert probe["loss"] == pytest.approx(wanted, rel=1e-6)
+    expected = losses_by_hand(fixed.inputs, fixed.targets).mean()
+    assert probe["loss"] == pytest.approx(expected, rel=1e-6)
     batch = kit.backend.stream(fixed, cast(Order, _InOrder()), 64).next()
     if kit.framework == "jax":
         gradients = kit.problem.value_and_grad(kit.problem.parameters, batch)[1]
@@ -70,11 +70,11 @@ class _InOrder:
 
 def test_both_frameworks_agree(torch_kit: Kit, jax_kit: Kit) -> None:
     mine, other = evaluator(torch_kit), evaluator(jax_kit)
-    given, same = (
+    metrics, others = (
         mine.metrics(parameters(), "validation"),
         other.metrics(parameters(), "validation"),
     )
-    assert given == pytest.approx(same, rel=1e-6)
+    assert metrics == pytest.approx(others, rel=1e-6)
     assert mine.probe(parameters()) == pytest.approx(other.probe(parameters()), rel=1e-5)
 
 

@@ -25,27 +25,27 @@ def test_value_is_the_mean_negative_log_probability_of_all_targets(framework: st
     loss, array = KINDS[framework]
     wide = LOGITS.astype(np.float64)
     log_probabilities = wide - np.log(np.exp(wide).sum(-1, keepdims=True))
-    wanted = -np.take_along_axis(log_probabilities, TARGETS[..., None], -1).mean()
-    assert float(loss.value(array(LOGITS), array(TARGETS))) == pytest.approx(wanted, rel=1e-6)
+    expected = -np.take_along_axis(log_probabilities, TARGETS[..., None], -1).mean()
+    assert float(loss.value(array(LOGITS), array(TARGETS))) == pytest.approx(expected, rel=1e-6)
     each = loss.per_target(array(LOGITS), array(TARGETS))
-    assert float(each.mean()) == pytest.approx(wanted, rel=1e-6)
+    assert float(each.mean()) == pytest.approx(expected, rel=1e-6)
 
 
 def test_torch_hessian_product_is_that_of_autograd() -> None:
     loss, array = KINDS["torch"]
     targets = array(TARGETS)
-    _, wanted = torch.autograd.functional.hvp(
+    _, expected = torch.autograd.functional.hvp(
         lambda z: loss.value(z, targets), array(LOGITS), array(VECTOR)
     )
-    torch.testing.assert_close(loss.hessian_product(array(LOGITS), array(VECTOR)), wanted)
+    torch.testing.assert_close(loss.hessian_product(array(LOGITS), array(VECTOR)), expected)
 
 
 def test_jax_hessian_product_is_that_of_autodiff() -> None:
     loss, array = KINDS["jax"]
     gradient = jax.grad(lambda z: loss.value(z, array(TARGETS)))
-    wanted = jax.jit(lambda z, v: jax.jvp(gradient, (z,), (v,))[1])(array(LOGITS), array(VECTOR))
-    given = loss.hessian_product(array(LOGITS), array(VECTOR))
-    np.testing.assert_allclose(given, wanted, atol=1e-7)
+    expected = jax.jit(lambda z, v: jax.jvp(gradient, (z,), (v,))[1])(array(LOGITS), array(VECTOR))
+    product = loss.hessian_product(array(LOGITS), array(VECTOR))
+    np.testing.assert_allclose(product, expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("framework", KINDS)
@@ -53,9 +53,9 @@ def test_sampled_targets_have_the_models_distribution(framework: str) -> None:
     loss, array = KINDS[framework]
     logits = np.log(np.array([0.5, 0.25, 0.2, 0.05], dtype=np.float32))
     random = torch.Generator().manual_seed(0) if framework == "torch" else jax.random.key(0)
-    drawn = loss.sample_targets(array(np.tile(logits, (100, 200, 1))), random)
-    assert drawn.shape == (100, 200)
-    fractions = np.bincount(np.asarray(drawn).ravel(), minlength=4) / 20_000
+    targets = loss.sample_targets(array(np.tile(logits, (100, 200, 1))), random)
+    assert targets.shape == (100, 200)
+    fractions = np.bincount(np.asarray(targets).ravel(), minlength=4) / 20_000
     np.testing.assert_allclose(fractions, np.exp(logits), atol=0.015)
 
 

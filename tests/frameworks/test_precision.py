@@ -16,7 +16,7 @@ CHEAP = ("bf16", "tf32")
 
 def with_precision() -> list[Any]:
     """Everything in torch.backends that has a precision of float32, however deep."""
-    found: dict[int, Any] = {}
+    by_id: dict[int, Any] = {}
     everything: Any = torch.backends  # which declares few of its parts
     backends = [m for m in vars(everything.m).values() if isinstance(m, ModuleType)]
     for backend in [everything, *backends]:
@@ -25,20 +25,20 @@ def with_precision() -> list[Any]:
         for owner in (owner for owner in owners if not isinstance(owner, type)):
             with contextlib.suppress(Exception):  # whatever it is, it has no precision to read
                 if isinstance(owner.fp32_precision, str):
-                    found[id(owner)] = owner
-    return list(found.values())
+                    by_id[id(owner)] = owner
+    return list(by_id.values())
 
 
 @pytest.fixture
 def device() -> Iterator[TorchDevice]:
-    made = TorchDevice("cpu", torch.get_num_threads())
-    yield made
-    made.pin()
+    torch_device = TorchDevice("cpu", torch.get_num_threads())
+    yield torch_device
+    torch_device.pin()
 
 
 def test_the_walk_finds_every_backend(device: TorchDevice) -> None:
-    known = {id(flag.owner) for flag in flags() if flag.name == "fp32_precision"}
-    assert known <= {id(owner) for owner in with_precision()}
+    owners = {id(flag.owner) for flag in flags() if flag.name == "fp32_precision"}
+    assert owners <= {id(owner) for owner in with_precision()}
 
 
 def test_every_float32_is_exact_again_after_a_pin(device: TorchDevice) -> None:

@@ -43,35 +43,35 @@ def test_value_is_the_mean_over_all_entries_without_a_half(framework: str) -> No
 @pytest.mark.parametrize("framework", KINDS)
 def test_hessian_product_is_two_over_the_number_of_entries(framework: str) -> None:
     loss, array = KINDS[framework]
-    given = np.asarray(loss.hessian_product(array(PREDICTIONS), array(VECTOR)))
-    np.testing.assert_allclose(given, 2.0 * VECTOR / COUNT, rtol=1e-6)
+    product = np.asarray(loss.hessian_product(array(PREDICTIONS), array(VECTOR)))
+    np.testing.assert_allclose(product, 2.0 * VECTOR / COUNT, rtol=1e-6)
 
 
 def test_torch_hessian_product_is_that_of_autograd() -> None:
     loss, array = KINDS["torch"]
     targets = array(TARGETS)
-    _, wanted = torch.autograd.functional.hvp(
+    _, expected = torch.autograd.functional.hvp(
         lambda z: loss.value(z, targets), array(PREDICTIONS), array(VECTOR)
     )
-    torch.testing.assert_close(loss.hessian_product(array(PREDICTIONS), array(VECTOR)), wanted)
+    torch.testing.assert_close(loss.hessian_product(array(PREDICTIONS), array(VECTOR)), expected)
 
 
 def test_jax_hessian_product_is_that_of_autodiff() -> None:
     loss, array = KINDS["jax"]
     gradient = jax.grad(lambda z: loss.value(z, array(TARGETS)))
-    wanted = jax.jvp(gradient, (array(PREDICTIONS),), (array(VECTOR),))[1]
-    given = loss.hessian_product(array(PREDICTIONS), array(VECTOR))
-    np.testing.assert_allclose(given, wanted, atol=1e-7)
+    expected = jax.jvp(gradient, (array(PREDICTIONS),), (array(VECTOR),))[1]
+    product = loss.hessian_product(array(PREDICTIONS), array(VECTOR))
+    np.testing.assert_allclose(product, expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("framework", KINDS)
 def test_sampled_targets_are_normal_about_the_predictions(framework: str) -> None:
     loss, array = KINDS[framework]
     means = np.tile(np.array([-2.0, 0.0, 5.0], dtype=np.float32), (40_000, 1))
-    drawn = np.asarray(loss.sample_targets(array(means), random_of(framework)))
-    assert (drawn.shape, drawn.dtype.name) == (means.shape, "float32")
-    np.testing.assert_allclose(drawn.mean(0), means[0], atol=0.02)
-    np.testing.assert_allclose(np.cov(drawn.T), 0.5 * np.eye(3), atol=0.02)
+    targets = np.asarray(loss.sample_targets(array(means), random_of(framework)))
+    assert (targets.shape, targets.dtype.name) == (means.shape, "float32")
+    np.testing.assert_allclose(targets.mean(0), means[0], atol=0.02)
+    np.testing.assert_allclose(np.cov(targets.T), 0.5 * np.eye(3), atol=0.02)
 
 
 @pytest.mark.parametrize("framework", KINDS)
@@ -127,6 +127,6 @@ def test_each_framework_has_every_declared_loss_and_its_metrics(module: Any) -> 
     for name, spec in LOSSES.items():
         classes = array(np.zeros(SHAPE[:-1], dtype=np.int64))
         targets = classes if spec.targets == "classes" else array(TARGETS)
-        found = module.loss_of(name).metrics(array(PREDICTIONS), targets)
-        assert tuple(found) == spec.metrics
+        metrics = module.loss_of(name).metrics(array(PREDICTIONS), targets)
+        assert tuple(metrics) == spec.metrics
         assert spec.metrics[0] == "loss"

@@ -42,9 +42,9 @@ def test_tokens_are_the_same_in_both_frameworks(
     for position in range(0, 200, 16):
         for stream in streams:
             batch = stream.next()
-            wanted = tokens[order.slice(position, 16)]
-            np.testing.assert_array_equal(batch.inputs, wanted[:, :-1])
-            np.testing.assert_array_equal(batch.targets, wanted[:, 1:])
+            expected = tokens[order.slice(position, 16)]
+            np.testing.assert_array_equal(batch.inputs, expected[:, :-1])
+            np.testing.assert_array_equal(batch.targets, expected[:, 1:])
 
 
 def test_the_stream_keeps_its_own_copy(kit: Kit) -> None:

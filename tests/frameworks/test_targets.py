@@ -62,10 +62,10 @@ def test_a_probe_of_real_targets_is_the_same_in_both_frameworks() -> None:
 
 
 def test_gradients_are_those_of_the_squared_error(torch_kit: Kit, jax_kit: Kit) -> None:
-    made = [Kit(kit.framework, REGRESSION) for kit in (torch_kit, jax_kit)]
+    kits = [Kit(kit.framework, REGRESSION) for kit in (torch_kit, jax_kit)]
     data, order = real_examples(200), Order(SEED, 200)
-    torch_batch, jax_batch = (kit.backend.stream(data, order, 32).next() for kit in made)
-    (torch_problem, jax_problem) = (kit.problem for kit in made)
+    torch_batch, jax_batch = (kit.backend.stream(data, order, 32).next() for kit in kits)
+    (torch_problem, jax_problem) = (kit.problem for kit in kits)
     torch_problem.batch_loss(torch_batch).backward()
     _, gradients = jax_problem.value_and_grad(jax_problem.parameters, jax_batch)
     for name, value in torch_problem.parameters.items():
@@ -78,11 +78,11 @@ def test_captures_can_be_taken_for_sampled_real_targets(jax_kit: Kit) -> None:
     start, key = kit.problem.parameters, kit.problem.key
     mine, gradients, _ = kit.problem.captured(start, batch, random=key)
     targets = kit.problem.loss.sample_targets(mine.logits, key)
-    _, wanted = kit.problem.value_and_grad(start, batch._replace(targets=targets))
+    _, expected = kit.problem.value_and_grad(start, batch._replace(targets=targets))
     value = kit.problem.loss.value(mine.logits, batch.targets)
     assert float(mine.loss) == pytest.approx(float(value), rel=1e-6)
     for name, gradient in gradients.items():
-        np.testing.assert_allclose(gradient, wanted[name], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(gradient, expected[name], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
@@ -90,10 +90,10 @@ def test_targets_of_another_type_are_refused(framework: str) -> None:
     reals = real_examples(100)
     wide = Examples(reals.inputs, reals.targets.astype(np.float64))
     classes = Examples(reals.inputs, np.zeros(100, np.int64))
-    for data, loss, said in (
+    for data, loss, message in (
         (wide, "squared_error", "are float64; loss squared_error takes float32"),
         (classes, "squared_error", "are int64; loss squared_error takes float32"),
         (reals, "cross_entropy", "are float32; loss cross_entropy takes integers"),
     ):
-        with pytest.raises(HarnessError, match=f"targets of split 'validation' {said}"):
+        with pytest.raises(HarnessError, match=f"targets of split 'validation' {message}"):
             evaluator(framework, data, loss)

@@ -34,8 +34,8 @@ def test_the_import_path_does_what_a_hand_written_loop_does(torch_kit: Kit) -> N
         logits = other.problem.model(batch.inputs)
         torch.nn.functional.cross_entropy(logits, batch.targets).backward()
         optimizer.step()
-    for mine, wanted in zip(submission.eval_parameters().values(), values, strict=True):
-        assert torch.equal(mine, wanted)
+    for mine, expected in zip(submission.eval_parameters().values(), values, strict=True):
+        assert torch.equal(mine, expected)
 
 
 def test_lbfgs_gets_its_closure(torch_kit: Kit) -> None:
@@ -143,15 +143,15 @@ def test_a_restored_state_trains_on_the_same(
     state = {key: torch.utils._pytree.tree_map_only(torch.Tensor, torch.clone, value)
              for key, value in submission.state_dict().items()}  # fmt: skip
     submission.step(stream)
-    wanted = torch_kit.backend.export(submission.eval_parameters())
+    expected = torch_kit.backend.export(submission.eval_parameters())
 
     resumed = Kit("torch")
     again = resumed.submission(location, learning_rate=0.05)
     again.load_state_dict(state)
     again.step(resumed.stream())
-    given = resumed.backend.export(again.eval_parameters())
-    for name, value in wanted.items():
-        np.testing.assert_array_equal(given[name], value)
+    actual = resumed.backend.export(again.eval_parameters())
+    for name, value in expected.items():
+        np.testing.assert_array_equal(actual[name], value)
 
 
 ODD = """

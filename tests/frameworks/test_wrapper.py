@@ -21,11 +21,11 @@ POINT: dict[str, Any] = {"learning_rate": 0.1}
 def iterates(kit: Kit, steps: int) -> list[dict[str, np.ndarray]]:
     """What the plain submission has after each step, its start first."""
     submission, stream = kit.submission(SGD[kit.framework], **POINT), kit.stream()
-    seen = [{n: plain(v).copy() for n, v in submission.eval_parameters().items()}]
+    path = [{n: plain(v).copy() for n, v in submission.eval_parameters().items()}]
     for _ in range(steps):
         submission.step(stream)
-        seen.append({n: plain(v).copy() for n, v in submission.eval_parameters().items()})
-    return seen
+        path.append({n: plain(v).copy() for n, v in submission.eval_parameters().items()})
+    return path
 
 
 def evaluated(kit: Kit, steps: int, **point: Any) -> dict[str, np.ndarray]:
@@ -38,42 +38,42 @@ def evaluated(kit: Kit, steps: int, **point: Any) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("every", [1, 3])
 def test_ema_agrees_with_torchs(kit: Kit, every: int) -> None:
-    found = evaluated(kit, 21, average="ema", average_decay=0.9, average_every=every)
-    seen = iterates(Kit(kit.framework), 21)
+    average = evaluated(kit, 21, average="ema", average_decay=0.9, average_every=every)
+    path = iterates(Kit(kit.framework), 21)
     model = torch.nn.ParameterDict(
-        {n.replace(".", "_"): torch.zeros(v.shape) for n, v in seen[0].items()}
+        {n.replace(".", "_"): torch.zeros(v.shape) for n, v in path[0].items()}
     )
     theirs = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
     )
     for step in range(every, 22, every):
         with torch.no_grad():
-            for name, value in seen[step].items():
+            for name, value in path[step].items():
                 model[name.replace(".", "_")].copy_(torch.from_numpy(value))
         theirs.update_parameters(model)
     averaged: Any = theirs.module
-    for name, value in found.items():
-        wanted = averaged[name.replace(".", "_")].detach().numpy()
-        np.testing.assert_allclose(value, wanted, atol=1e-6)
+    for name, value in average.items():
+        expected = averaged[name.replace(".", "_")].detach().numpy()
+        np.testing.assert_allclose(value, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("start", [0, 5])
 def test_bema_agrees_with_the_algorithm_box(kit: Kit, start: int) -> None:
-    found = evaluated(kit, 25, average="bema", average_start=start, average_lag=2.0)
-    seen = iterates(Kit(kit.framework), 25)
-    for name, value in found.items():
-        begin = mean = seen[start][name].astype(np.float64)
+    average = evaluated(kit, 25, average="bema", average_start=start, average_lag=2.0)
+    path = iterates(Kit(kit.framework), 25)
+    for name, value in average.items():
+        begin = mean = path[start][name].astype(np.float64)
         for t in range(1, 26 - start):
             beta = (2.0 + t) ** -0.5
-            mean = (1 - beta) * mean + beta * seen[start + t][name]
-        wanted = mean + (2.0 + 25 - start) ** -0.2 * (seen[25][name] - begin)
-        np.testing.assert_allclose(value, wanted, atol=1e-6)
+            mean = (1 - beta) * mean + beta * path[start + t][name]
+        expected = mean + (2.0 + 25 - start) ** -0.2 * (path[25][name] - begin)
+        np.testing.assert_allclose(value, expected, atol=1e-6)
 
 
 def test_before_an_average_starts_the_live_parameters_are_judged(kit: Kit) -> None:
-    found = evaluated(kit, 5, average="ema", average_start=9)
-    wanted = iterates(Kit(kit.framework), 5)[5]
-    assert all((found[name] == wanted[name]).all() for name in wanted)
+    average = evaluated(kit, 5, average="ema", average_start=9)
+    expected = iterates(Kit(kit.framework), 5)[5]
+    assert all((average[name] == expected[name]).all() for name in expected)
 
 
 def test_an_averages_state_is_restored_bit_for_bit(kit: Kit) -> None:
@@ -134,8 +134,8 @@ def test_a_parametrisations_first_step_has_its_factors(kit: Kit, rule: str) -> N
     factors = {"hidden_2.weight": (1 / 8, 7 / 8), "output.weight": (1 / 7, 1 / 7)}
     for name, (adam, sgd) in factors.items():
         step = plain(started.eval_parameters()[name]) - start[name]
-        wanted = np.sign(gradients[name]) * adam if rule == "adam" else gradients[name] * sgd
-        np.testing.assert_allclose(step, -0.1 * wanted, rtol=2e-3, atol=1e-6)
+        expected = np.sign(gradients[name]) * adam if rule == "adam" else gradients[name] * sgd
+        np.testing.assert_allclose(step, -0.1 * expected, rtol=2e-3, atol=1e-6)
 
 
 def _gradients(kit: Kit) -> Any:
@@ -143,8 +143,8 @@ def _gradients(kit: Kit) -> Any:
     if kit.framework == "jax":
         return problem.value_and_grad(problem.parameters, batch)[1]
     loss = problem.batch_loss(batch)
-    found = torch.autograd.grad(loss, list(problem.parameters.values()))
-    return dict(zip(problem.parameters, found, strict=True))
+    gradients = torch.autograd.grad(loss, list(problem.parameters.values()))
+    return dict(zip(problem.parameters, gradients, strict=True))
 
 
 CLASS = """

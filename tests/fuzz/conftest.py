@@ -8,10 +8,10 @@ from tests.record.conftest import Made
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
+def sample(tmp_path: Path) -> Made:
     return Made(tmp_path / "store")
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def shared_sample(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(tmp_path_factory.mktemp("made"))

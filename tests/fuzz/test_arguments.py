@@ -71,10 +71,10 @@ def run_harness(
             main()
     except SystemExit as end:
         code = end.code
-    shown = capsys.readouterr()
+    output = capsys.readouterr()
     assert code in (0, 1, 2, None)
-    assert code in (0, None) or shown.err
-    assert "Traceback" not in shown.err
+    assert code in (0, None) or output.err
+    assert "Traceback" not in output.err
 
 
 SCORED = {"--rules": "guided-descent", "--clock": "steps", "--allow": "missing-studies"}
@@ -114,12 +114,12 @@ TABLE = "submission,workload,study,time_to_target_s\na,w,1,2.5\nb,w,1,3.5\n"
 )
 @given(data=st.data())
 def test_arguments_that_fit_but_for_a_few(
-    made: Made,
+    sample: Made,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     data: st.DataObject,
 ) -> None:
-    monkeypatch.chdir(made.store.parent)
+    monkeypatch.chdir(sample.store.parent)
     monkeypatch.setattr(LocalExecutor, "run", lambda *_: ())  # no trial starts
     monkeypatch.setattr(speed, "machine_speed", lambda *_: None)
     monkeypatch.setattr(doctor, "measured_speed", lambda *_: SPEED)
@@ -132,5 +132,5 @@ def test_arguments_that_fit_but_for_a_few(
     places = st.integers(0, max(0, len(words) - 1))
     for place in data.draw(st.lists(places, max_size=2)) if words else ():
         words[place] = data.draw(st.sampled_from([*NUMBERS, *SPECIAL]) | TEXT)
-    named = {"STORE": str(made.store), "TABLE": "times.csv"}
+    named = {"STORE": str(sample.store), "TABLE": "times.csv"}
     run_harness([*command.split(), *(named.get(word, word) for word in words)], monkeypatch, capsys)

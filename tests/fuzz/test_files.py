@@ -80,10 +80,10 @@ def test_spaces_draw_what_they_accept(data: st.DataObject) -> None:
 @FUZZ
 @given(data=st.data())
 @example(data=None)
-def test_records(made_once: Made, data: st.DataObject | None) -> None:
+def test_records(shared_sample: Made, data: st.DataObject | None) -> None:
     readers: dict[str, Read] = {"trial.json": read_record, "events.jsonl": read_events}
     for name, read in readers.items():
-        whole = (made_once.folder / name).read_bytes()
+        whole = (shared_sample.folder / name).read_bytes()
         survives(read, DEEP if data is None else data.draw(mutated(whole) | st.binary()))
 
 
@@ -97,17 +97,17 @@ def test_rounds(tmp_path: Path, data: st.DataObject) -> None:
 
 @FUZZ
 @given(data=st.data())
-def test_stores(made_once: Made, data: st.DataObject) -> None:
-    names = {"trial.json": made_once.folder, "events.jsonl": made_once.folder}
+def test_stores(shared_sample: Made, data: st.DataObject) -> None:
+    names = {"trial.json": shared_sample.folder, "events.jsonl": shared_sample.folder}
     name = data.draw(st.sampled_from(["ledger.jsonl", *names]))
-    path = names.get(name, made_once.store) / name
+    path = names.get(name, shared_sample.store) / name
     whole = path.read_bytes()
     path.write_bytes(data.draw(mutated(whole)))
     try:
         with promptly():
-            found = verify_store(made_once.store)
-        assert bool(found.findings) == (path.read_bytes() != whole)
-        results_frame(made_once.store)
+            report = verify_store(shared_sample.store)
+        assert bool(report.findings) == (path.read_bytes() != whole)
+        results_frame(shared_sample.store)
     except HarnessError as error:
         assert str(error)
     finally:
@@ -121,11 +121,11 @@ def test_a_chained_line_that_is_no_event_is_refused(tmp_path: Path, content: str
         read_events(tmp_path / "events.jsonl")
 
 
-def test_a_file_that_may_not_be_written_is_a_message(made: Made) -> None:
+def test_a_file_that_may_not_be_written_is_a_message(sample: Made) -> None:
     full = Path("/dev/full")
     with pytest.raises(HarnessError, match="cannot"):
-        write_record(full, TrialRecord(identity=made.trial.identity, trial=made.trial))
+        write_record(full, TrialRecord(identity=sample.trial.identity, trial=sample.trial))
     with pytest.raises(HarnessError, match="cannot"):
-        EventLog(made.store / "no such folder" / "events.jsonl")
+        EventLog(sample.store / "no such folder" / "events.jsonl")
     with pytest.raises(HarnessError):
         read_space(full)

@@ -44,25 +44,25 @@ def checkpoint_of(trial: Trial, folder: Path) -> Path:
     state = {"state/0": np.zeros(3, np.float32)}
     checkpoints.without_state(Snapshot(step=1, state="{}"), state)
     search = TargetSearch(trial.grid, trial.target, lambda _: 0.0)
-    seen = HeldSnapshot(trial.grid.evaluate_every, 1, 1.0, 128, {})
-    checkpoints.keep(seen, (1.0, {}), search, lambda *_: None)
+    snapshot = HeldSnapshot(trial.grid.evaluate_every, 1, 1.0, 128, {})
+    checkpoints.keep(snapshot, (1.0, {}), search, lambda *_: None)
     return folder / CHECKPOINT_FILE
 
 
 @FUZZ
 @given(st.data())
-def test_checkpoints(made_once: Made, tmp_path: Path, data: st.DataObject) -> None:
-    whole = checkpoint_of(made_once.trial, tmp_path).read_bytes()
+def test_checkpoints(shared_sample: Made, tmp_path: Path, data: st.DataObject) -> None:
+    whole = checkpoint_of(shared_sample.trial, tmp_path).read_bytes()
     content = data.draw(mutated(whole) | st.binary(max_size=100) | st.just(whole))
     digest = hashlib.sha256(content).hexdigest()
     written = CheckpointWritten(grid=5, step=1, timed_s=1.0, bytes=len(content), sha256=digest)
-    said: list[TrialEvent] = [beginning(made_once.trial, 1), written]
-    events: list[Event] = [Line(seq, "", "referee", one, "") for seq, one in enumerate(said)]
+    payloads: list[TrialEvent] = [beginning(shared_sample.trial, 1), written]
+    events: list[Event] = [Line(seq, "", "referee", one, "") for seq, one in enumerate(payloads)]
 
     def read(path: Path) -> None:
         path.rename(path.with_name(CHECKPOINT_FILE))
-        found = read_checkpoint(path.parent, made_once.trial, events)
-        assert found is not None or content != whole
+        checkpoint = read_checkpoint(path.parent, shared_sample.trial, events)
+        assert checkpoint is not None or content != whole
 
     survives(read, content)
 
@@ -97,14 +97,14 @@ def test_tables_of_times(content: bytes) -> None:
 
 
 @pytest.fixture(scope="module")
-def score(made_once: Made, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def score(shared_sample: Made, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """What `harness score --json` writes of a store."""
     from typer.testing import CliRunner
 
     from harness.cli.app import app
 
     file = tmp_path_factory.mktemp("score") / "score.json"
-    words = ["score", str(made_once.store), "--json", str(file), "--allow", "missing-studies"]
+    words = ["score", str(shared_sample.store), "--json", str(file), "--allow", "missing-studies"]
     assert CliRunner().invoke(app, words).exit_code == 0
     return file.read_bytes()
 
@@ -112,9 +112,9 @@ def score(made_once: Made, tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @FUZZ
 @given(st.data())
 @example(None)
-def test_scores(made_once: Made, score: bytes, data: st.DataObject | None) -> None:
+def test_scores(shared_sample: Made, score: bytes, data: st.DataObject | None) -> None:
     content = DEEP if data is None else data.draw(mutated(score) | st.binary(max_size=100))
-    survives(lambda path: score_mismatch(made_once.store, path), content)
+    survives(lambda path: score_mismatch(shared_sample.store, path), content)
 
 
 @FUZZ
@@ -127,7 +127,7 @@ def test_remembered_speeds(content: bytes) -> None:
 
         def read(path: Path) -> None:
             path.rename(Path(cache) / "speed.json")
-            known = known_speeds.read_speed("a")
-            assert known is None or known.budget_s(1.0) >= 0.0
+            speed = known_speeds.read_speed("a")
+            assert speed is None or speed.budget_s(1.0) >= 0.0
 
         survives(read, content)

@@ -55,16 +55,16 @@ def test_a_core_is_another_process_until_that_is_killed() -> None:
 
 def test_the_referee_keeps_off_the_workers_cores_where_there_are_others() -> None:
     before = os.sched_getaffinity(0)
-    with pin_cores(1) as found:
-        assert len(found.worker) == 1
-        assert os.sched_getaffinity(0) == set(found.referee)
-        assert bool(set(found.referee) & set(found.worker)) == (len(before) == 1)
+    with pin_cores(1) as placement:
+        assert len(placement.worker) == 1
+        assert os.sched_getaffinity(0) == set(placement.referee)
+        assert bool(set(placement.referee) & set(placement.worker)) == (len(before) == 1)
     assert os.sched_getaffinity(0) == before
 
 
 def test_a_referee_that_would_have_too_few_cores_keeps_all() -> None:
-    with pin_cores(len(allowed_cores())) as found:
-        assert found.referee == found.worker == allowed_cores()
+    with pin_cores(len(allowed_cores())) as placement:
+        assert placement.referee == placement.worker == allowed_cores()
 
 
 def test_siblings_of_a_core_come_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,4 +75,4 @@ def test_siblings_of_a_core_come_last(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cores_in_words() -> None:
-    assert [text(found) for found in ((), (3,), (0, 1, 2, 5))] == ["none", "3", "0-2,5"]
+    assert [text(placement) for placement in ((), (3,), (0, 1, 2, 5))] == ["none", "3", "0-2,5"]

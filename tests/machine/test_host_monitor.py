@@ -65,8 +65,8 @@ def test_what_others_take_is_what_the_trial_does_not() -> None:
 def test_only_what_no_submission_causes_is_stamped(
     changes: dict[str, Any], words: list[str]
 ) -> None:
-    found = interference(between(BEFORE, after(**changes), 4.0), 0.25)
-    assert [any(word in text for text in found) for word in words] == [True] * len(found)
+    causes = interference(between(BEFORE, after(**changes), 4.0), 0.25)
+    assert [any(word in text for text in causes) for word in words] == [True] * len(causes)
 
 
 def gpu(reasons: int | None) -> dict[str, Any]:
@@ -94,8 +94,8 @@ def gpu(reasons: int | None) -> dict[str, Any]:
 def test_a_gpu_slowed_by_heat_or_hardware_is_stamped(
     first: dict[str, Any], second: dict[str, Any], words: list[str]
 ) -> None:
-    found = interference(between(before(**first), after(**second), 4.0), 0.25)
-    assert [any(word in text for text in found) for word in words] == [True] * len(found)
+    causes = interference(between(before(**first), after(**second), 4.0), 0.25)
+    assert [any(word in text for text in causes) for word in words] == [True] * len(causes)
 
 
 def test_the_drivers_line_on_a_gpu_is_understood() -> None:
@@ -119,9 +119,9 @@ def test_the_doctor_needs_one_screen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    done = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["doctor", "--suite", name])
-    lines = done.output.splitlines()
-    assert done.exit_code == 0, done.output
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["doctor", "--suite", name])
+    lines = result.output.splitlines()
+    assert result.exit_code == 0, result.output
     assert (len(lines) <= 24, max(map(len, lines)) <= 80) == (True, True)
     assert any(line.startswith("cores") for line in lines)
 
@@ -130,6 +130,8 @@ def test_the_doctor_says_what_differs(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     many = suite("quick").hardware.model_copy(update={"cores": 4096})
     options = RunOptions(threads=1)
-    found = diagnose(suite("quick").model_copy(update={"hardware": many}), "cpu", options)
-    assert any("not 4096" in what for what in found.differences)
-    assert {"suite", "machine", "differs", "isolation", "time"} <= {name for name, _ in found.rows}
+    diagnosis = diagnose(suite("quick").model_copy(update={"hardware": many}), "cpu", options)
+    assert any("not 4096" in what for what in diagnosis.differences)
+    assert {"suite", "machine", "differs", "isolation", "time"} <= {
+        name for name, _ in diagnosis.rows
+    }

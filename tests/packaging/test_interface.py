@@ -38,5 +38,7 @@ def test_a_name_that_is_not_there_is_refused_as_python_does() -> None:
 
 def test_importing_it_loads_no_framework() -> None:
     code = "import harness, sys; harness.run; print({'torch', 'jax'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.strip() == "set()"

@@ -27,9 +27,9 @@ def _needs_make() -> None:
 
 
 def test_a_machine_without_a_fitting_python_is_told_so(tmp_path: Path) -> None:
-    done = make(tmp_path, "PYTHON=false", ".venv/made")
-    assert done.returncode != 0
-    assert "No Python 3.11 to 3.13 with venv among: false" in done.stderr
+    process = make(tmp_path, "PYTHON=false", ".venv/made")
+    assert process.returncode != 0
+    assert "No Python 3.11 to 3.13 with venv among: false" in process.stderr
     assert not (tmp_path / ".venv").exists()
 
 

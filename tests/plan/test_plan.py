@@ -25,12 +25,12 @@ REQUEST = PlanRequest(workload="mlp", submission="adamw")
 
 
 def test_the_default_is_the_quick_suite_under_its_external_ruleset() -> None:
-    made, rules = plan(REQUEST), suite("quick").rulesets["external"]
+    outcome, rules = plan(REQUEST), suite("quick").rulesets["external"]
     size = workload("mlp").at("quick")
-    assert len(made.trials) == rules.studies * rules.trials
-    assert {trial.budget.runtime_s for trial in made.trials} == {size.budget.runtime_s}
-    assert made.worst_case_s == made.timed_s + len(made.trials) * size.limits.warmup_s
-    assert not made.remarks
+    assert len(outcome.trials) == rules.studies * rules.trials
+    assert {trial.budget.runtime_s for trial in outcome.trials} == {size.budget.runtime_s}
+    assert outcome.worst_case_s == outcome.timed_s + len(outcome.trials) * size.limits.warmup_s
+    assert not outcome.remarks
 
 
 REFUSED = """
@@ -56,9 +56,9 @@ def test_the_same_request_gives_the_same_trials() -> None:
 
 
 def test_fewer_trials_are_a_prefix_and_said_to_be_incomplete() -> None:
-    made = plan(replace(REQUEST, studies=1, trials=2))
-    assert made.trials == plan(REQUEST).trials[:2]
-    assert "incomplete" in made.remarks[0]
+    outcome = plan(replace(REQUEST, studies=1, trials=2))
+    assert outcome.trials == plan(REQUEST).trials[:2]
+    assert "incomplete" in outcome.remarks[0]
 
 
 def test_entries_meet_the_same_instances() -> None:
@@ -79,9 +79,9 @@ def test_self_tuning_has_the_default_point_and_half_as_much_time_again() -> None
 
 
 def test_a_scaled_budget_is_stamped_unscored() -> None:
-    made = plan(replace(REQUEST, budget_scale=0.01))
-    assert not any(trial.is_scored for trial in made.trials)
-    assert "unscored" in made.remarks[0]
+    outcome = plan(replace(REQUEST, budget_scale=0.01))
+    assert not any(trial.is_scored for trial in outcome.trials)
+    assert "unscored" in outcome.remarks[0]
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_the_plan_is_written_once_and_never_over_a_result(tmp_path: Path) -> Non
     write_plan(trials, tmp_path)
     assert unfinished(trials, tmp_path) == trials
     result = Result(state="budget", reason="spent", timed_s=1.0, steps=3)
-    done = TrialRecord(identity=trials[0].identity, trial=trials[0], result=result)
-    write_record(tmp_path / trials[0].folder, done)
+    record = TrialRecord(identity=trials[0].identity, trial=trials[0], result=result)
+    write_record(tmp_path / trials[0].folder, record)
     write_plan(trials, tmp_path)
-    assert record_of(trials[0], tmp_path) == done
+    assert record_of(trials[0], tmp_path) == record
     assert unfinished(trials, tmp_path) == trials[1:]

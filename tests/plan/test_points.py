@@ -58,8 +58,8 @@ def test_a_longer_draw_begins_with_the_shorter(seed: str, one: int, other: int) 
 
 def test_studies_and_spaces_and_rounds_get_different_points() -> None:
     seeds = [study_seed(r, "quick", "mlp", s) for r in ("round", "other") for s in range(1, 6)]
-    drawn = {json.dumps(draw_points(SPACE, seed, 3)) for seed in seeds}
-    assert len(drawn) == len(seeds)
+    points = {json.dumps(draw_points(SPACE, seed, 3)) for seed in seeds}
+    assert len(points) == len(seeds)
     wider = SPACE.model_copy(update={"default": SPACE.default | {"more": 1}})
     (point, *_), (other, *_) = draw_points(SPACE, seeds[0], 1), draw_points(wider, seeds[0], 1)
     assert point["learning_rate"] != other["learning_rate"]

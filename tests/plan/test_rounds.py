@@ -20,11 +20,15 @@ REQUEST = PlanRequest(workload="mlp", submission="adamw")
 
 def test_the_public_file_commits_and_does_not_tell(tmp_path: Path) -> None:
     public, secret = draw_round("r", tmp_path)
-    told = read_round(secret)
+    secret_round = read_round(secret)
     assert read_round(public).seed is None
-    assert read_round(public).commitment == told.commitment == commitment(told.seed or "")
+    assert (
+        read_round(public).commitment
+        == secret_round.commitment
+        == commitment(secret_round.seed or "")
+    )
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
-    assert seed_of(f"@{secret}") == told.seed
+    assert seed_of(f"@{secret}") == secret_round.seed
 
 
 def test_two_rounds_differ_and_one_is_drawn_once(tmp_path: Path) -> None:
@@ -62,9 +66,11 @@ def test_another_rounds_public_file_voids_the_reveal(tmp_path: Path) -> None:
 
 def test_the_drawn_variant_is_a_held_out_one_and_the_same_for_all() -> None:
     variants = set(workload("mlp").at("quick").variants)
-    drawn = {drawn_variant(str(seed), "quick", "mlp") for seed in range(60)}
-    assert drawn == variants
-    made = [plan(replace(REQUEST, variant="drawn", submission=s)).trials for s in ("adamw", "muon")]
-    assert {trial.variant for trials in made for trial in trials} == {
+    choices = {drawn_variant(str(seed), "quick", "mlp") for seed in range(60)}
+    assert choices == variants
+    plans = [
+        plan(replace(REQUEST, variant="drawn", submission=s)).trials for s in ("adamw", "muon")
+    ]
+    assert {trial.variant for trials in plans for trial in trials} == {
         drawn_variant(REQUEST.round_seed, "quick", "mlp")
     }

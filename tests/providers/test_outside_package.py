@@ -28,10 +28,10 @@ class Installed:
             "XDG_CACHE_HOME": str(self.cache),
         }
         command = [sys.executable, "-m", "harness", *arguments]
-        done = subprocess.run(
+        process = subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
         )
-        return done.stdout + done.stderr
+        return process.stdout + process.stderr
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def test_its_names_are_listed(harness: Installed) -> None:
 def test_its_workload_suite_submission_executor_and_sink_run(
     harness: Installed, tmp_path: Path
 ) -> None:
-    said = harness(*RUN, "--suite", "tiny", "--executor", "announced")
-    assert "announced: runs" in said
+    output = harness(*RUN, "--suite", "tiny", "--executor", "announced")
+    assert "announced: runs" in output
     (log,) = tmp_path.glob("runs/bowl/descent-torch/study_1/trial_1-*/results/results.txt")
     assert log.read_text() == "reached\n"
     assert "descent" in harness("score", "runs")
@@ -60,9 +60,9 @@ def test_its_workload_suite_submission_executor_and_sink_run(
 
 
 def test_its_framework_trains(harness: Installed, tmp_path: Path) -> None:
-    said = harness(*RUN, "--suite", "tiny", "--framework", "eager")
-    assert list(tmp_path.glob("runs/bowl/descent-eager/study_1/trial_1-*")), said
-    assert "reached" in said
+    output = harness(*RUN, "--suite", "tiny", "--framework", "eager")
+    assert list(tmp_path.glob("runs/bowl/descent-eager/study_1/trial_1-*")), output
+    assert "reached" in output
 
 
 def test_a_suite_may_be_a_file(harness: Installed, tmp_path: Path) -> None:

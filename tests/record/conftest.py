@@ -181,10 +181,10 @@ def ending(trial: Trial) -> Result:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
+def sample(tmp_path: Path) -> Made:
     return Made(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def shared_sample(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(tmp_path_factory.mktemp("made"))

@@ -73,11 +73,13 @@ def instances(model: type[BaseModel]) -> st.SearchStrategy[Any]:
     """Values of a model; what need not be there is not always."""
     needed, more = dict[str, Any](), dict[str, Any]()
     for name, field in model.model_fields.items():
-        chosen = values(field.annotation)
+        strategy = values(field.annotation)
         if model is End and name == "clock":
-            chosen = chosen.map(lambda clock: None if clock is None else clock | {"timed_s": 1.0})
-        (needed if field.is_required() else more)[name] = chosen
-    return st.fixed_dictionaries(needed, optional=more).map(lambda found: model(**found))
+            strategy = strategy.map(
+                lambda clock: None if clock is None else clock | {"timed_s": 1.0}
+            )
+        (needed if field.is_required() else more)[name] = strategy
+    return st.fixed_dictionaries(needed, optional=more).map(lambda fields: model(**fields))
 
 
 @pytest.mark.parametrize("kind", TRIAL_KINDS, ids=lambda kind: kind.__name__)
@@ -126,8 +128,8 @@ def test_a_ledger_of_this_version_is_read(tmp_path: Path) -> None:
 
 def test_the_logs_have_every_kind() -> None:
     names = ("every_kind", "imported")
-    found = {type(e.data) for name in names for e in read_events(LOGS / f"{name}.jsonl")}
-    assert found == set(TRIAL_KINDS)
+    kinds = {type(e.data) for name in names for e in read_events(LOGS / f"{name}.jsonl")}
+    assert kinds == set(TRIAL_KINDS)
 
 
 def test_an_end_without_readings_says_so() -> None:

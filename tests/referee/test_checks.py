@@ -12,9 +12,9 @@ SHAPES = {"weight": (2,)}
 
 
 def complaint(names: Iterable[str]) -> str:
-    with pytest.raises(WireError) as caught:
+    with pytest.raises(WireError) as error:
         checked_parameters({name: np.zeros(2, np.float32) for name in names}, SHAPES)
-    return str(caught.value)
+    return str(error.value)
 
 
 def test_a_few_odd_names_are_all_named() -> None:

@@ -49,9 +49,9 @@ def test_a_trial_beside_another_gets_other_cores_if_there_are_enough(
 ) -> None:
     monkeypatch.setattr(cores, "_CLAIM", f"guided-descent-test-{os.getpid()}-")
     witness, options = Witness(), replace(bench.options, threads=1)
-    with claim_cores(1) as (taken, _):
+    with claim_cores(1) as (own_cores, _):
         run_trial(bench.trial(ADAMW, seconds=600.0, steps=4), bench.store, options, witness)
     (go,) = witness.go
     is_alone = len(allowed_cores()) == 1
-    assert (go.worker == taken) == is_alone
-    assert go.shared == (taken if is_alone else ())
+    assert (go.worker == own_cores) == is_alone
+    assert go.shared == (own_cores if is_alone else ())

@@ -10,7 +10,7 @@ from workloads.spec import Grid, Target
 TARGET = Target(metric="accuracy", direction="maximize", value=0.5)
 
 
-def held(grid: int, value: float) -> HeldSnapshot:
+def held_snapshot(grid: int, value: float) -> HeldSnapshot:
     return HeldSnapshot(
         grid, step=10 * grid, timed_s=float(grid), examples=0, parameters={"w": np.array(value)}
     )
@@ -19,27 +19,27 @@ def held(grid: int, value: float) -> HeldSnapshot:
 def observe(
     values: list[float], every: int, limit_s: float = math.inf
 ) -> tuple[TargetSearch, list[int]]:
-    seen = []
+    grids = []
 
     def evaluate(snapshot: HeldSnapshot) -> float:
-        seen.append(snapshot.grid)
+        grids.append(snapshot.grid)
         return float(snapshot.parameters["w"])
 
     fraction = Grid(fraction=1 / len(values), evaluate_every=every)
     search = TargetSearch(fraction, TARGET, evaluate, limit_s)
     for grid, value in enumerate(values, start=1):
-        search.add(held(grid, value), is_last=grid == len(values))
+        search.add(held_snapshot(grid, value), is_last=grid == len(values))
         if search.hit:
             break
-    return search, seen
+    return search, grids
 
 
 def test_a_hit_looks_back_for_the_first_snapshot_that_hits() -> None:
-    search, seen = observe([0.1] * 6 + [0.6] * 4, every=5)
+    search, grids = observe([0.1] * 6 + [0.6] * 4, every=5)
     assert search.hit is not None
     assert search.hit.snapshot.grid == 7
     assert search.hit.last_miss_s == 6.0
-    assert seen == [5, 10, 6, 7]
+    assert grids == [5, 10, 6, 7]
 
 
 def test_the_first_interval_is_looked_through_too() -> None:
@@ -49,15 +49,15 @@ def test_the_first_interval_is_looked_through_too() -> None:
 
 
 def test_a_dip_between_two_misses_stays_unseen_for_every_entry() -> None:
-    search, seen = observe([0.1, 0.9, 0.1, 0.1, 0.1, 0.1], every=3)
+    search, grids = observe([0.1, 0.9, 0.1, 0.1, 0.1, 0.1], every=3)
     assert search.hit is None
-    assert seen == [3, 6]
+    assert grids == [3, 6]
 
 
 def test_a_snapshot_after_the_budget_is_judged_and_no_hit() -> None:
-    search, seen = observe([0.1] * 9 + [0.6], every=5, limit_s=9.9)
+    search, grids = observe([0.1] * 9 + [0.6], every=5, limit_s=9.9)
     assert (search.hit, search.best) == (None, 0.6)
-    assert seen == [5, 10, 6, 7, 8, 9]
+    assert grids == [5, 10, 6, 7, 8, 9]
 
 
 def test_a_late_snapshot_that_meets_the_target_leads_back_to_a_hit_in_time() -> None:
@@ -80,5 +80,5 @@ def test_a_grid_of_two_percent_has_fifty_points() -> None:
 def test_a_monotone_curve_is_found_exactly_whatever_k(length: int, every: int, first: int) -> None:
     values = [0.9 if grid >= first else 0.1 for grid in range(1, length + 1)]
     search, _ = observe(values, every)
-    found = search.hit.snapshot.grid if search.hit else None
-    assert found == (first if first <= length else None)
+    hit_grid = search.hit.snapshot.grid if search.hit else None
+    assert hit_grid == (first if first <= length else None)

@@ -70,8 +70,8 @@ def test_every_grid_point_has_a_snapshot_and_every_fifth_an_evaluation(bench: Be
 def test_the_record_says_who_said_what(bench: Bench) -> None:
     trial = bench.trial(ADAMW, seconds=0.5)
     bench.run_planned(trial)
-    said = {event.kind: event.by for event in bench.events(trial)}
-    assert said == {
+    authors = {event.kind: event.by for event in bench.events(trial)}
+    assert authors == {
         "begin": "referee",
         "ready": "referee",
         "warm": "worker",

@@ -48,13 +48,15 @@ class Plan:
 def coverage(plan: Plan, tables: int, draws: int) -> float:
     """The fraction of tables whose interval of entry 0's speed-up over entry 1 holds the truth."""
     rules = load_rules()
-    held = 0
+    hits = 0
     for number in range(tables):
         times, log_median = plan.table(np.random.default_rng([7, number]))
-        drawn = draw_medians(times, rules, draws, number)
-        medians = np.concatenate(list(drawn.chunks))
-        seen = compare_pair(medians[:, 0], medians[:, 1], pair_limit(times, 0, 1), drawn.spread)
-        low, _, high = seen.interval()
+        sample = draw_medians(times, rules, draws, number)
+        medians = np.concatenate(list(sample.chunks))
+        comparison = compare_pair(
+            medians[:, 0], medians[:, 1], pair_limit(times, 0, 1), sample.spread
+        )
+        low, _, high = comparison.interval()
         truth = np.exp((log_median[1] - log_median[0]).mean())
-        held += low <= truth <= high
-    return held / tables
+        hits += low <= truth <= high
+    return hits / tables

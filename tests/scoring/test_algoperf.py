@@ -47,8 +47,8 @@ def imported(logs: Path, ruleset: str) -> pd.DataFrame:
 
 @pytest.fixture
 def expected(ruleset: str) -> dict[str, dict[str, float]]:
-    found: dict[str, Any] = json.loads((DATA / "v05_expected_scores.json").read_text())[ruleset]
-    return found
+    scores: dict[str, Any] = json.loads((DATA / "v05_expected_scores.json").read_text())[ruleset]
+    return scores
 
 
 def test_raw_logs_give_the_published_and_the_full_precision_scores(
@@ -64,9 +64,9 @@ def test_study_times_are_those_read_from_the_logs_by_others(
     imported: pd.DataFrame, ruleset: str
 ) -> None:
     keys = ["submission", "workload", "study"]
-    known = pd.read_csv(DATA / "v05_study_times.csv")
-    known = known[known["dataset"] == ruleset]
-    both = imported.merge(known, on=keys, how="left", suffixes=("", "_known"), validate="1:1")
+    published = pd.read_csv(DATA / "v05_study_times.csv")
+    published = published[published["dataset"] == ruleset]
+    both = imported.merge(published, on=keys, how="left", suffixes=("", "_known"), validate="1:1")
     assert both["dataset"].notna().all()
     for column in ("time_to_target_s", "step_at_target"):
         np.testing.assert_array_equal(both[column], both[f"{column}_known"])

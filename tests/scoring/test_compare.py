@@ -25,46 +25,46 @@ def noisy(ratio: float, studies: int, noise: float = 0.05) -> np.ndarray:
 
 @pytest.mark.parametrize("studies", [3, 6])
 def test_a_clear_difference_is_settled_and_its_interval_holds_the_factor(studies: int) -> None:
-    seen = compared(noisy(1.5, studies))
-    assert seen.more_studies == 0
-    assert seen.verdict().startswith("00 is faster than 01")
-    assert seen.overall is not None
-    low, _, high = seen.overall.interval()
+    comparison = compared(noisy(1.5, studies))
+    assert comparison.more_studies == 0
+    assert comparison.verdict().startswith("00 is faster than 01")
+    assert comparison.overall is not None
+    low, _, high = comparison.overall.interval()
     assert low < 1.5 < high
 
 
 def test_a_small_difference_says_how_many_more_studies_would_settle_it() -> None:
-    seen = compared(noisy(1.03, 3, noise=0.1))
-    assert seen.more_studies is None or seen.more_studies > 0
-    assert seen.verdict().startswith("not settled")
+    comparison = compared(noisy(1.03, 3, noise=0.1))
+    assert comparison.more_studies is None or comparison.more_studies > 0
+    assert comparison.verdict().startswith("not settled")
 
 
 def test_more_studies_shrink_the_spread_by_their_root() -> None:
     logs = np.random.default_rng(0).normal(0.1, 0.1, (100_000, 1))
-    seen = compare_pair(np.ones_like(logs), np.exp(logs), np.array([9.0]))
-    assert more_studies(seen, 4) == pytest.approx(4 * 1.645**2 - 4, abs=1)
+    comparison = compare_pair(np.ones_like(logs), np.exp(logs), np.array([9.0]))
+    assert more_studies(comparison, 4) == pytest.approx(4 * 1.645**2 - 4, abs=1)
 
 
 def test_one_study_is_a_screening() -> None:
-    seen = compared(noisy(1.5, 1))
-    assert seen.overall is None
-    assert seen.verdict().startswith("screening")
-    assert [breach.rule for breach in comparison_breaches(seen)] == ["too-few-studies"]
+    comparison = compared(noisy(1.5, 1))
+    assert comparison.overall is None
+    assert comparison.verdict().startswith("screening")
+    assert [breach.rule for breach in comparison_breaches(comparison)] == ["too-few-studies"]
 
 
 def test_what_only_one_entry_reached_is_a_bound() -> None:
-    found = factor(np.array([10.0, INF, INF]), np.array([INF, 5.0, INF]), np.full(3, 40.0))
-    assert found.marks == (">=", "<=", "?")
-    assert found.by_workload.tolist() == pytest.approx([4.0, 0.125, 1.0])
-    assert (found.mark, found.undecided) == ("~", 1)
+    ratio = factor(np.array([10.0, INF, INF]), np.array([INF, 5.0, INF]), np.full(3, 40.0))
+    assert ratio.marks == (">=", "<=", "?")
+    assert ratio.by_workload.tolist() == pytest.approx([4.0, 0.125, 1.0])
+    assert (ratio.mark, ratio.undecided) == ("~", 1)
 
 
 def test_a_bound_is_no_win_against_what_it_hides() -> None:
     hit = noisy(1.3, 3)
     hit[0, 2] = INF
-    seen = compared(hit)
-    assert seen.overall is not None
-    assert seen.overall.wins == 0.0
+    comparison = compared(hit)
+    assert comparison.overall is not None
+    assert comparison.overall.wins == 0.0
 
 
 def test_an_unknown_entry_names_the_nearest() -> None:

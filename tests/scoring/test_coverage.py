@@ -10,8 +10,8 @@ LONG = [(studies, censored) for studies in (3, 5, 10) for censored in (False, Tr
 
 @pytest.mark.parametrize(("studies", "censored"), SHORT)
 def test_intervals_of_speedups_cover_on_a_first_look(studies: int, censored: bool) -> None:
-    found = coverage(Plan(studies=studies, censored=censored), tables=60, draws=300)
-    assert 0.8 < found < 1
+    fraction = coverage(Plan(studies=studies, censored=censored), tables=60, draws=300)
+    assert 0.8 < fraction < 1
 
 
 @pytest.mark.slow
@@ -19,5 +19,5 @@ def test_intervals_of_speedups_cover_on_a_first_look(studies: int, censored: boo
 def test_intervals_of_speedups_cover_between_85_and_95_percent(
     studies: int, censored: bool
 ) -> None:
-    found = coverage(Plan(studies=studies, censored=censored), tables=1500, draws=1000)
-    assert 0.85 <= found <= 0.95
+    fraction = coverage(Plan(studies=studies, censored=censored), tables=1500, draws=1000)
+    assert 0.85 <= fraction <= 0.95

@@ -10,14 +10,14 @@ import pytest
 from harness.core.errors import HarnessError
 from scoring.evaluate import score_results
 from scoring.frame import prepare
-from scoring.normalise import normalised
+from scoring.normalise import normalise
 
 from .made_frames import row
 
 
-def trial(submission: str, study: int, begun: int, **other: Any) -> dict[str, Any]:
+def trial(submission: str, study: int, begin: int, **other: Any) -> dict[str, Any]:
     """A trial of 1000 steps that began at a minute of the hour and took two."""
-    at = {"begun_at": f"2026-01-01T00:{begun:02}", "ended_at": f"2026-01-01T00:{begun + 2:02}"}
+    at = {"begun_at": f"2026-01-01T00:{begin:02}", "ended_at": f"2026-01-01T00:{begin + 2:02}"}
     values = at | {"timed_s": 20.0, "steps": 1000, "time_s": 10.0} | other
     return row(submission, "mlp", study, values.pop("time_s"), **values)
 
@@ -35,14 +35,14 @@ def there(**changes: Any) -> pd.DataFrame:
 
 
 def test_times_come_into_the_first_machines_seconds_and_the_score_says_so() -> None:
-    frame = normalised(here(), there(), "adamw")
+    frame = normalise(here(), there(), "adamw")
     muon = frame[frame["submission"] == "muon"]
     assert (len(frame), muon["time_to_target_s"].tolist()) == (4, [10.0, 10.0])
     assert muon["budget_s"].tolist() == [60.0, 60.0]
     board = score_results(frame)
     assert board.medians.tolist() == [[10.0], [10.0]]
-    (stamp,) = board.stamps
-    assert stamp.startswith("normalised: mlp: seconds of box-2 divided by 2, adamw's")
+    (flag,) = board.flags
+    assert flag.startswith("normalised: mlp: seconds of box-2 divided by 2, adamw's")
     with pytest.raises(HarnessError, match="mixed-hardware"):
         score_results(pd.concat([here(), there()]))
 
@@ -62,16 +62,16 @@ def test_what_is_not_interleaved_or_not_comparable_is_refused(
     other: pd.DataFrame, words: str
 ) -> None:
     with pytest.raises(HarnessError, match=words):
-        normalised(here(), other, "adamw")
+        normalise(here(), other, "adamw")
 
 
 def test_more_than_a_study_between_is_refused() -> None:
     more = pd.DataFrame([trial("muon", s, 20 + s, hardware="box-2") for s in (3, 4, 5)])
     with pytest.raises(HarnessError, match=r"at most 3 others"):
-        normalised(here(), prepare(pd.concat([there(), more])), "adamw")
+        normalise(here(), prepare(pd.concat([there(), more])), "adamw")
 
 
 def test_an_entry_of_both_machines_is_refused() -> None:
     both = pd.concat([here(), prepare(pd.DataFrame([trial("muon", 1, 0)]))])
     with pytest.raises(HarnessError, match="in both folders: muon on mlp"):
-        normalised(both, there(), "adamw")
+        normalise(both, there(), "adamw")

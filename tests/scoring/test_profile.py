@@ -17,7 +17,7 @@ RULES = Rules(base=("a",), held_out={"a_x": "a"})
 PLAIN = Rules(base=("a",))
 
 
-def judged(rows: list[list[float]], rules: Rules = RULES) -> list[float]:
+def base_times(rows: list[list[float]], rules: Rules = RULES) -> list[float]:
     columns = ("a", "a_x")[: len(rows[0])]
     return [float(time) for time in judged_times(np.array(rows), columns, rules)[:, 0]]
 
@@ -34,27 +34,27 @@ def test_no_study_at_all_counts_as_not_reached() -> None:
 def test_a_missing_study_is_dropped_or_not_reached_as_the_rules_say() -> None:
     times = np.array([[[1.0, 2.0, NAN, NAN]], [[1.0, 2.0, 3.0, NAN]]])
     assert median_times(settle_missing(times, Rules()))[0, 0] == 1.5
-    counted = settle_missing(times, Rules(missing="not_reached"))
+    hits = settle_missing(times, Rules(missing="not_reached"))
     # The fourth study is nobody's, so it is not missing.
-    assert median_times(counted).tolist() == [[2.0], [2.0]]
+    assert median_times(hits).tolist() == [[2.0], [2.0]]
 
 
 def test_a_held_out_variant_falls_with_its_base() -> None:
     # The first entry's variant would be the best of its column; with its base it is gone, and the
     # second's 5.0 is judged against itself.
-    assert judged([[INF, 1.0], [2.0, 5.0]]) == [INF, 2.0]
+    assert base_times([[INF, 1.0], [2.0, 5.0]]) == [INF, 2.0]
 
 
 def test_a_time_over_the_cutoff_does_not_count() -> None:
-    assert judged([[1.0], [4.0], [4.0000001]], PLAIN) == [1.0, 4.0, INF]
+    assert base_times([[1.0], [4.0], [4.0000001]], PLAIN) == [1.0, 4.0, INF]
 
 
 def test_a_base_falls_with_its_held_out_variant() -> None:
-    assert judged([[1.0, INF], [2.0, 3.0]]) == [INF, 2.0]
+    assert base_times([[1.0, INF], [2.0, 3.0]]) == [INF, 2.0]
 
 
 def test_a_held_out_time_over_the_cutoff_takes_its_base_along() -> None:
-    assert judged([[1.0, 9.0], [2.0, 2.0]]) == [INF, 2.0]
+    assert base_times([[1.0, 9.0], [2.0, 2.0]]) == [INF, 2.0]
 
 
 def test_the_best_of_a_column_is_computed_anew_after_the_rules() -> None:
@@ -63,7 +63,7 @@ def test_the_best_of_a_column_is_computed_anew_after_the_rules() -> None:
 
 
 def test_a_variant_that_nobody_ran_counts_as_not_reached() -> None:
-    assert judged([[1.0]]) == [INF]
+    assert base_times([[1.0]]) == [INF]
 
 
 def test_a_base_workload_that_nobody_reached_is_zero_for_all() -> None:

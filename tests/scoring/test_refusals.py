@@ -25,14 +25,14 @@ BREACHES: dict[str, dict[str, Any]] = {
 
 def with_one_bad(rule: str) -> pd.DataFrame:
     return frame(GOOD).pipe(
-        lambda made: pd.concat(
-            [made, pd.DataFrame([row("sgd", "mlp", k, 30.0, **BREACHES[rule]) for k in (1, 2)])]
+        lambda trials: pd.concat(
+            [trials, pd.DataFrame([row("sgd", "mlp", k, 30.0, **BREACHES[rule]) for k in (1, 2)])]
         )
     )
 
 
-def test_good_results_are_scored_without_a_stamp() -> None:
-    assert score_results(frame(GOOD)).stamps == ()
+def test_good_results_are_scored_without_a_flag() -> None:
+    assert score_results(frame(GOOD)).flags == ()
 
 
 @pytest.mark.parametrize("rule", list(BREACHES))
@@ -42,9 +42,9 @@ def test_a_breach_is_refused_by_name_with_its_flag(rule: str) -> None:
 
 
 @pytest.mark.parametrize("rule", list(BREACHES))
-def test_an_allowed_breach_stamps_the_scoreboard(rule: str) -> None:
+def test_an_allowed_breach_flags_the_scoreboard(rule: str) -> None:
     board = score_results(with_one_bad(rule), allowed=[rule, "missing-studies"])
-    assert any(stamp.startswith(f"{rule}: ") for stamp in board.stamps)
+    assert any(flag.startswith(f"{rule}: ") for flag in board.flags)
 
 
 def test_a_missing_study_is_refused_and_says_whose() -> None:

@@ -19,9 +19,9 @@ def results() -> pd.DataFrame:
     return frame(times, record="/results/<trial>")
 
 
-def page(made: pd.DataFrame) -> str:
-    board = score_results(made)
-    return render_page(board, assess(board, "adamw", 200), made, curves(made), Path("/results"))
+def page(trials: pd.DataFrame) -> str:
+    board = score_results(trials)
+    return render_page(board, assess(board, "adamw", 200), trials, curves(trials), Path("/results"))
 
 
 def test_the_page_is_complete_in_itself() -> None:
@@ -33,25 +33,25 @@ def test_the_page_is_complete_in_itself() -> None:
 
 
 def test_every_time_links_to_its_trial_and_every_trial_names_its_record() -> None:
-    made = results()
-    text = page(made)
-    for identity in made["identity"]:
+    trials = results()
+    text = page(trials)
+    for identity in trials["identity"]:
         assert f'href="#{identity}"' in text
         assert f'id="{identity}"' in text
     assert "&lt;trial&gt;" in text
 
 
 def test_a_screening_says_so_and_shows_no_ranks() -> None:
-    made = frame({("muon", "mlp"): [10.0], ("adamw", "mlp"): [15.0]})
-    text = page(made)
+    trials = frame({("muon", "mlp"): [10.0], ("adamw", "mlp"): [15.0]})
+    text = page(trials)
     assert "This is a screening" in text
     assert ">ranks<" not in text
 
 
 def test_results_without_curves_still_make_a_page() -> None:
-    made = results()
-    board = score_results(made)
-    text = render_page(board, None, made, curves(made).iloc[:0], Path("/results"))
+    trials = results()
+    board = score_results(trials)
+    text = render_page(board, None, trials, curves(trials).iloc[:0], Path("/results"))
     assert "Performance profile" in text
 
 

@@ -74,6 +74,6 @@ def test_equal_scores_share_the_better_rank() -> None:
 
 
 def test_the_order_of_trials_does_not_matter() -> None:
-    made = frame(TIMES)
-    mixed = made.sample(frac=1, random_state=3)
-    assert score_results(made).to_json() == score_results(mixed).to_json()
+    trials = frame(TIMES)
+    mixed = trials.sample(frac=1, random_state=3)
+    assert score_results(trials).to_json() == score_results(mixed).to_json()

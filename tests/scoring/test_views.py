@@ -7,7 +7,7 @@ import pytest
 from scoring.evaluate import score_results
 from scoring.frame import prepare
 from scoring.pool import critical_difference, pool_sensitivity
-from scoring.relaxation import moved, relaxation_curve
+from scoring.relaxation import relaxation_curve, shift_target
 from scoring.report.views import same_groups
 from scoring.rules import load_rules
 from scoring.tuning import best_after_trials, sensitivity
@@ -34,10 +34,10 @@ def test_the_expected_best_after_k_is_the_mean_over_all_choices() -> None:
 
 
 def test_sensitivity_is_a_rank_correlation_with_misses_last() -> None:
-    found = sensitivity(trials([10.0, 20.0, 30.0, np.inf], [0.001, 0.01, 0.1, 1.0]))
-    assert found["hyperparameter"].tolist() == ["lr"]
-    assert found.loc[0, "correlation"] == pytest.approx(1.0)
-    assert (found.loc[0, "fast_low"], found.loc[0, "fast_high"]) == (0.001, 0.01)
+    table = sensitivity(trials([10.0, 20.0, 30.0, np.inf], [0.001, 0.01, 0.1, 1.0]))
+    assert table["hyperparameter"].tolist() == ["lr"]
+    assert table.loc[0, "correlation"] == pytest.approx(1.0)
+    assert (table.loc[0, "fast_low"], table.loc[0, "fast_high"]) == (0.001, 0.01)
 
 
 def test_leaving_out_the_best_moves_the_scores_of_the_others() -> None:
@@ -50,12 +50,12 @@ def test_leaving_out_the_best_moves_the_scores_of_the_others() -> None:
 
 def test_the_critical_difference_is_nemenyis() -> None:
     times = {(s, f"w{w}"): [10.0 * i] for i, s in enumerate("abcde", 1) for w in range(30)}
-    found = critical_difference(score_results(frame(times)))
-    assert found is not None
+    ranks = critical_difference(score_results(frame(times)))
+    assert ranks is not None
     # Demsar 2006, table 5: q = 2.459 for 5 classifiers at 0.10.
-    assert found.difference == pytest.approx(2.459 * np.sqrt(5 * 6 / (6 * 30)), rel=1e-3)
-    assert found.mean_ranks.tolist() == [1, 2, 3, 4, 5]
-    assert found.p_value < 1e-6
+    assert ranks.difference == pytest.approx(2.459 * np.sqrt(5 * 6 / (6 * 30)), rel=1e-3)
+    assert ranks.mean_ranks.tolist() == [1, 2, 3, 4, 5]
+    assert ranks.p_value < 1e-6
 
 
 def test_groups_are_the_longest_runs_within_the_difference() -> None:
@@ -69,7 +69,7 @@ def made_results() -> pd.DataFrame:
 
 def test_an_easier_target_is_met_sooner() -> None:
     results = made_results()
-    easier = moved(results, curves(results), 0.10)
+    easier = shift_target(results, curves(results), 0.10)
     reached = results["state"] == "reached"
     assert (easier["time_to_target_s"] <= results["time_to_target_s"].fillna(np.inf)).all()
     assert (easier["state"][reached] == "reached").all()
@@ -85,10 +85,10 @@ def test_harder_targets_need_trials_that_ran_to_the_end() -> None:
 
 def test_an_evaluation_after_the_budget_meets_no_target() -> None:
     results = made_results()
-    late = moved(results.assign(budget_s=0.0), curves(results), 0.1)
+    late = shift_target(results.assign(budget_s=0.0), curves(results), 0.1)
     assert np.isinf(late["time_to_target_s"]).all()
 
 
 def test_an_invalid_trial_stays_without_a_time() -> None:
     results = made_results().assign(state="invalid")
-    assert np.isinf(moved(results, curves(results), 0.1)["time_to_target_s"]).all()
+    assert np.isinf(shift_target(results, curves(results), 0.1)["time_to_target_s"]).all()

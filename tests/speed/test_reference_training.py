@@ -17,11 +17,11 @@ def test_reference_training_times_its_steps(
     framework: Framework, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reference_training, "DURATIONS_S", (3.0,))
-    found = measure(PlanRequest("mlp", "adamw", framework=framework), RunOptions(threads=1))
-    assert 1e-5 < found.step_s < 0.5
-    assert 0.0 <= found.startup_s < 3.0
-    assert found.spread >= 0.0
-    assert 0.0 <= found.others <= 1.0
+    measurement = measure(PlanRequest("mlp", "adamw", framework=framework), RunOptions(threads=1))
+    assert 1e-5 < measurement.step_s < 0.5
+    assert 0.0 <= measurement.startup_s < 3.0
+    assert measurement.spread >= 0.0
+    assert 0.0 <= measurement.others <= 1.0
 
 
 def test_slow_steps_are_timed_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,8 +48,8 @@ class Machine:
     """
 
     def __init__(self, patch: pytest.MonkeyPatch, folder: Path) -> None:
-        self.found = [measured(2.0)]
-        self.busy, self.measured, self.said = 0.0, 0, list[str]()
+        self.measurements = [measured(2.0)]
+        self.busy, self.measured, self.messages = 0.0, 0, list[str]()
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         patch.setattr(speed, "measure", lambda *_: self._measure())
         patch.setattr(speed, "busy_fractions", lambda _: (self.busy, 0.0))
@@ -57,12 +57,12 @@ class Machine:
 
     def _measure(self) -> Measurement:
         self.measured += 1
-        return self.found[min(self.measured, len(self.found)) - 1]
+        return self.measurements[min(self.measured, len(self.measurements)) - 1]
 
     def speed(self, request: PlanRequest = REQUEST, options: RunOptions = OPTIONS) -> MachineSpeed:
-        found = machine_speed(request, options, self.store, self.said.append)
-        assert found is not None
-        return found
+        result = machine_speed(request, options, self.store, self.messages.append)
+        assert result is not None
+        return result
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_it_is_measured_anew_when_what_it_depends_on_changes(
         request = replace(REQUEST, framework="jax")
     elif change == "workload":
         request = replace(REQUEST, workload="rnn")
-        machine.found = [Measurement(0.01, 0.1, 0.01, 0.0)]
+        machine.measurements = [Measurement(0.01, 0.1, 0.01, 0.0)]
     else:
         monkeypatch.setattr(speed, "kernel_variables", lambda: {"OPENBLAS_CORETYPE": "Haswell"})
     machine.speed(request, options)
@@ -120,16 +120,16 @@ def test_it_is_measured_anew_when_what_it_depends_on_changes(
 
 def test_beside_other_programs_it_is_measured_for_this_run_alone(machine: Machine) -> None:
     idle = machine.speed()
-    machine.busy, machine.found = 0.5, [measured(4.0, spread=0.3, others=0.5)]
+    machine.busy, machine.measurements = 0.5, [measured(4.0, spread=0.3, others=0.5)]
     assert machine.speed().step_s == pytest.approx(2.0 * idle.step_s, rel=1e-3)
     assert machine.measured == 2
-    assert "this run alone" in machine.said[-1]
+    assert "this run alone" in machine.messages[-1]
     machine.busy = 0.0
     assert machine.speed() == idle
 
 
 def test_rounds_that_differ_are_measured_again(machine: Machine) -> None:
-    machine.found = [measured(2.0, spread) for spread in (0.5, 0.3, 0.02)]
+    machine.measurements = [measured(2.0, spread) for spread in (0.5, 0.3, 0.02)]
     assert machine.speed().spread == 0.02
     assert machine.measured == 3
 
@@ -137,22 +137,22 @@ def test_rounds_that_differ_are_measured_again(machine: Machine) -> None:
 def test_trials_of_a_store_share_one_speed(machine: Machine) -> None:
     first = machine.speed()
     write_plan(plan(replace(REQUEST, speed=first)).trials, machine.store)
-    machine.busy, machine.found = 0.5, [measured(9.0, spread=0.3, others=0.5)]
+    machine.busy, machine.measurements = 0.5, [measured(9.0, spread=0.3, others=0.5)]
     assert machine.speed() == first
 
 
 def test_an_unscored_budget_is_scaled_by_its_flag_alone(machine: Machine) -> None:
     request = replace(REQUEST, budget_scale=0.5)
-    assert machine_speed(request, OPTIONS, machine.store, machine.said.append) is None
+    assert machine_speed(request, OPTIONS, machine.store, machine.messages.append) is None
     assert machine.measured == 0
 
 
 def test_a_speed_beyond_twenty_times_the_references_is_refused(machine: Machine) -> None:
-    machine.found = [measured(21.0)]
+    machine.measurements = [measured(21.0)]
     with pytest.raises(HarnessError, match=r"21 times as long(.|\n)*doctor --measure"):
-        measured_speed(REQUEST, OPTIONS, machine.said.append)
+        measured_speed(REQUEST, OPTIONS, machine.messages.append)
 
 
 def test_the_conditions_name_what_steers_kernels() -> None:
-    found = conditions(REQUEST, OPTIONS)
-    assert {"threads", "packages", "variables", "quota", "hardware"} <= found.keys()
+    facts = conditions(REQUEST, OPTIONS)
+    assert {"threads", "packages", "variables", "quota", "hardware"} <= facts.keys()

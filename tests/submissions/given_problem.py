@@ -34,7 +34,7 @@ STEPS = 20
 
 
 @dataclass(frozen=True)
-class Given:
+class BareProblem:
     """Parameters and specs, the part of a problem that `build` reads."""
 
     parameters: dict[str, Any]
@@ -42,11 +42,11 @@ class Given:
 
 
 def specs() -> dict[str, ParameterSpec]:
-    made = {}
+    by_name = {}
     for name, (shape, role) in SHAPES.items():
         fan_in = math.prod(shape[1:])
-        made[name] = ParameterSpec(name, shape, role, fan_in, shape[0], Init("normal", 1.0))
-    return made
+        by_name[name] = ParameterSpec(name, shape, role, fan_in, shape[0], Init("normal", 1.0))
+    return by_name
 
 
 def draw(seed: int, scale: float = 1.0) -> Values:
@@ -67,12 +67,12 @@ def default_point(name: str, **changes: Any) -> dict[str, Any]:
     return {**tomllib.loads(file.read_text())["default"], **changes}
 
 
-def torch_problem() -> Given:
+def torch_problem() -> BareProblem:
     values = {n: torch.nn.Parameter(torch.from_numpy(v.copy())) for n, v in draw(0).items()}
-    return Given(values, specs())
+    return BareProblem(values, specs())
 
 
-def torch_optimizer(name: str, problem: Given, **changes: Any) -> torch.optim.Optimizer:
+def torch_optimizer(name: str, problem: BareProblem, **changes: Any) -> torch.optim.Optimizer:
     """A submission's optimizer at its default point."""
     module = importlib.import_module(f"submissions.{name}.submission")
     optimizer, _ = module.build(problem, default_point(name, **changes))
@@ -81,7 +81,7 @@ def torch_optimizer(name: str, problem: Given, **changes: Any) -> torch.optim.Op
 
 
 def torch_steps(
-    optimizer: torch.optim.Optimizer, problem: Given, steps: range = range(STEPS)
+    optimizer: torch.optim.Optimizer, problem: BareProblem, steps: range = range(STEPS)
 ) -> Values:
     """Make steps with the given gradients; the parameters after them."""
     for step in steps:
@@ -96,11 +96,11 @@ def torch_steps(
 def optax_transformation(name: str, **changes: Any) -> optax.GradientTransformation:
     """A submission's transformation at its default point."""
     module = importlib.import_module(f"submissions.{name}.submission_jax")
-    problem = Given({n: jnp.asarray(v) for n, v in draw(0).items()}, specs())
+    problem = BareProblem({n: jnp.asarray(v) for n, v in draw(0).items()}, specs())
     built = module.build(problem, default_point(name, **changes))
-    made = built.optimizer if isinstance(built, Built) else built[0]
-    assert isinstance(made, optax.GradientTransformation)
-    return made
+    transformation = built.optimizer if isinstance(built, Built) else built[0]
+    assert isinstance(transformation, optax.GradientTransformation)
+    return transformation
 
 
 def optax_steps(transformation: optax.GradientTransformation) -> Values:

@@ -41,9 +41,9 @@ def double_kit() -> Kit:
 def submission(name: str, kit: Kit, **changes: Any) -> Any:
     """A submission that is a class at its default point, set up."""
     module = importlib.import_module(f"submissions.{name}.submission")
-    made = module.Submission()
-    made.setup(kit.problem, default_point(name, **changes))
-    return made
+    instance = module.Submission()
+    instance.setup(kit.problem, default_point(name, **changes))
+    return instance
 
 
 def values(kit: Kit) -> torch.Tensor:

@@ -12,7 +12,7 @@ import torch
 from submissions.adamc.submission import AdamC
 
 from .given_problem import (
-    Given,
+    BareProblem,
     default_point,
     largest_error,
     torch_optimizer,
@@ -23,13 +23,13 @@ from .given_problem import (
 NORMALISED = ("square", "kernel")
 
 
-def with_normalised() -> Given:
+def with_normalised() -> BareProblem:
     problem = torch_problem()
     specs = {n: replace(s, normalised=n in NORMALISED) for n, s in problem.specs.items()}
-    return Given(problem.parameters, specs)
+    return BareProblem(problem.parameters, specs)
 
 
-def scheduled(optimizer: torch.optim.Optimizer, problem: Given) -> Any:
+def scheduled(optimizer: torch.optim.Optimizer, problem: BareProblem) -> Any:
     """Twenty steps with a falling rate."""
     for step in range(20):
         for group in optimizer.param_groups:

@@ -17,7 +17,7 @@ from submissions.d_adaptation.optimizer import DAdaptAdam
 from submissions.swats.optimizer import Swats
 
 from .given_problem import (
-    Given,
+    BareProblem,
     default_point,
     draw,
     gradients,
@@ -51,7 +51,7 @@ def test_agrees_with_optax(name: str) -> None:
 def steps_from(name: str, factors: list[float], **changes: Any) -> list[np.ndarray]:
     """The moves of one weight whose gradient is 1 times each factor."""
     weight = torch.nn.Parameter(torch.zeros(1, 1))
-    problem = Given({"square": weight}, {})
+    problem = BareProblem({"square": weight}, {})
     optimizer = torch_optimizer(name, problem, **changes)
     moves = []
     for factor in factors:
@@ -127,7 +127,7 @@ def test_swats_is_adam_before_the_switch_and_sgd_after_it() -> None:
     assert 0.0 < rate < np.inf
     copies = {n: torch.nn.Parameter(p.detach().clone()) for n, p in problem.parameters.items()}
     sgd = torch.optim.SGD(copies.values(), lr=0.1 * rate, momentum=0.9)
-    theirs = torch_steps(sgd, Given(copies, {}), range(21, 41))
+    theirs = torch_steps(sgd, BareProblem(copies, {}), range(21, 41))
     assert largest_error(torch_steps(ours, problem, range(21, 41)), theirs) < 1e-5
 
 
@@ -135,12 +135,12 @@ def swats_rates(optimizer: torch.optim.Optimizer, key: str) -> list[tuple[np.nda
     """Thirty steps of one weight; from the tenth on its gradient stays, and gamma settles."""
     weight = torch.nn.Parameter(torch.from_numpy(draw(0)["tall"]).double())
     optimizer.param_groups[0]["params"] = [weight]
-    seen = []
+    path = []
     for step in range(30):
         weight.grad = torch.from_numpy(gradients(min(step, 9))["tall"]).double()
         optimizer.step()
-        seen.append((weight.detach().numpy().copy(), float(optimizer.param_groups[0][key])))
-    return seen
+        path.append((weight.detach().numpy().copy(), float(optimizer.param_groups[0][key])))
+    return path
 
 
 def test_swats_switches_when_pytorch_optimizers_does() -> None:
@@ -197,11 +197,11 @@ def test_d_adaptation_agrees_with_the_authors(bias_correction: bool, growth: flo
         use_bias_correction=bias_correction,
         **settings,
     )
-    found, wanted = torch_steps(ours, problem), torch_steps(theirs, other)
+    actual, expected = torch_steps(ours, problem), torch_steps(theirs, other)
     estimate = ours.param_groups[0]["estimate"]
     assert estimate > 1.0
     assert estimate == pytest.approx(theirs.param_groups[0]["d"], rel=1e-5)
-    assert largest_error(found, wanted) < 1e-5
+    assert largest_error(actual, expected) < 1e-5
 
 
 def test_the_estimate_finds_the_distance_from_any_start() -> None:

@@ -56,10 +56,10 @@ class Run:
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in LOST_IN_BFLOAT16])
 def test_in_bfloat16_it_goes_where_it_goes_in_float32(name: str) -> None:
-    found = Run(name, torch.bfloat16).steps(range(20)).way()
+    actual = Run(name, torch.bfloat16).steps(range(20)).way()
     expected = Run(name).steps(range(20)).way()
-    assert float(torch.cosine_similarity(found, expected, dim=0)) > 0.95
-    assert 0.9 < float(found.norm() / expected.norm()) < 1.1
+    assert float(torch.cosine_similarity(actual, expected, dim=0)) > 0.95
+    assert 0.9 < float(actual.norm() / expected.norm()) < 1.1
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -26,11 +26,11 @@ ENDED = HALVED | {"horizon": 0.5}
 def two_steps(name: str, **changes: Any) -> dict[str, Any]:
     """Where two steps lead: the second is preconditioned everywhere."""
     kit = Kit("torch")
-    made = kit.submission(submission_folders()[name], **default_point(name, **changes))
+    instance = kit.submission(submission_folders()[name], **default_point(name, **changes))
     stream = kit.stream()
-    made.step(stream)
-    made.step(stream)
-    return {n: plain(value).copy() for n, value in made.eval_parameters().items()}
+    instance.step(stream)
+    instance.step(stream)
+    return {n: plain(value).copy() for n, value in instance.eval_parameters().items()}
 
 
 def distance(left: dict[str, Any], right: dict[str, Any]) -> float:
@@ -39,9 +39,11 @@ def distance(left: dict[str, Any], right: dict[str, Any]) -> float:
 
 def test_gradients_over_the_bound_are_shortened_and_keep_their_direction() -> None:
     long = [torch.full((3, 4), 2.0), torch.ones(4)]
-    found = clipped(long, 0.5)
-    torch.testing.assert_close(torch.cat([g.flatten() for g in found]).norm(), torch.tensor(0.5))
-    torch.testing.assert_close(found[0][0, 0] / found[1][0], torch.tensor(2.0))
+    gradients = clipped(long, 0.5)
+    torch.testing.assert_close(
+        torch.cat([g.flatten() for g in gradients]).norm(), torch.tensor(0.5)
+    )
+    torch.testing.assert_close(gradients[0][0, 0] / gradients[1][0], torch.tensor(2.0))
     assert long[1][0] == 1.0
     assert clipped([torch.ones(4)], 10.0)[0][0] == 1.0
 
@@ -99,11 +101,11 @@ def test_at_a_rate_of_zero_nothing_moves_and_the_corrections_stay(name: str) -> 
     kit = double_kit()
     ours, stream = submission(name, kit, **HALVED), DoubleStream(kit)
     ours.step(stream)
-    before, known = values(kit), len(ours.state["steps"])
+    before, count = values(kit), len(ours.state["steps"])
     ours.point = {**ours.point, **ENDED}
     ours.step(stream)
     assert torch.equal(values(kit), before)
-    assert len(ours.state["steps"]) == known > 0
+    assert len(ours.state["steps"]) == count > 0
 
 
 def test_lbfgs_in_jax_refuses_a_schedule() -> None:

@@ -49,14 +49,14 @@ def test_iterates_are_scipys(preconditioned: bool, steps: int) -> None:
 
 def test_values_are_the_quadratics_and_fall() -> None:
     matrix, b, start = system()
-    found = conjugate_gradients(
+    solution = conjugate_gradients(
         lambda v: matrix @ v, b, start, stop=residual_below(1e-9), iterations=500, keep=True
     )
-    torch.testing.assert_close(matrix @ found.x, b)
-    assert np.diff(found.values).max() < 1e-9 * abs(found.values[-1])
-    for x, value in found.kept:
+    torch.testing.assert_close(matrix @ solution.x, b)
+    assert np.diff(solution.values).max() < 1e-9 * abs(solution.values[-1])
+    for x, value in solution.iterates:
         assert value == pytest.approx(float(0.5 * x @ matrix @ x - b @ x), rel=1e-8)
-    assert torch.equal(found.kept[-1][0], found.x)
+    assert torch.equal(solution.iterates[-1][0], solution.x)
 
 
 def test_relative_progress_stops_when_q_ceases_to_fall() -> None:
@@ -68,6 +68,8 @@ def test_relative_progress_stops_when_q_ceases_to_fall() -> None:
 
 
 def test_negative_curvature_ends_the_search() -> None:
-    found = conjugate_gradients(lambda v: -v, torch.ones(3), stop=residual_below(0.0), iterations=5)
-    assert found.negative_curvature
-    assert torch.equal(found.x, torch.zeros(3))
+    solution = conjugate_gradients(
+        lambda v: -v, torch.ones(3), stop=residual_below(0.0), iterations=5
+    )
+    assert solution.negative_curvature
+    assert torch.equal(solution.x, torch.zeros(3))

@@ -66,8 +66,8 @@ def test_twenty_steps_are_the_textbooks() -> None:
         gradients, inputs = textbook_pass(weights, again.next())
         weights[2] = weights[2] - 0.3 * whitened(gradients[2], inputs[2])
     for name, weight in zip(LAYERS, weights, strict=True):
-        found = kit.problem.parameters[f"{name}.weight"].detach().numpy()
-        np.testing.assert_allclose(found, weight[:, :-1], atol=1e-5)
+        actual = kit.problem.parameters[f"{name}.weight"].detach().numpy()
+        np.testing.assert_allclose(actual, weight[:, :-1], atol=1e-5)
 
 
 class Mixed:
@@ -121,12 +121,12 @@ def test_the_output_side_is_the_jacobians_second_moment() -> None:
     rows = (1.0 - z**2) * (u @ live["output.weight"])
     expected = (rows.mT @ rows / 32).detach()
     ours.step(DoubleStream(kit))
-    found = ours.body[1].state["outputs"]
-    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
+    actual = ours.body[1].state["outputs"]
+    torch.testing.assert_close(actual, expected, atol=1e-6, rtol=1e-5)
 
 
 def generator_like(kit: Any) -> torch.Generator:
     """A generator in the state of the problem's."""
-    made = torch.Generator()
-    made.set_state(kit.problem.generator.get_state())
-    return made
+    generator = torch.Generator()
+    generator.set_state(kit.problem.generator.get_state())
+    return generator

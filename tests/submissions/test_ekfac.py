@@ -24,13 +24,13 @@ def orthogonal(size: int) -> torch.Tensor:
 
 def per_example(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> list[torch.Tensor]:
     """The first layer's gradient of each example's part of the mean loss, (out, in + 1)."""
-    first, found = model.get_submodule("0"), []
+    first, gradients = model.get_submodule("0"), []
     labels = labels.reshape(len(inputs), -1)
     for x, y in zip(inputs, labels, strict=True):
         loss = nn.functional.cross_entropy(model(x[None]), y, reduction="sum") / labels.numel()
         weight, bias = torch.autograd.grad(loss, list(first.parameters()))
-        found.append(torch.cat([weight.flatten(1), bias[:, None]], 1))
-    return found
+        gradients.append(torch.cat([weight.flatten(1), bias[:, None]], 1))
+    return gradients
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -42,8 +42,8 @@ def test_the_diagonal_is_the_exact_second_moment_in_its_basis(kind: str) -> None
     exact = sum((left.mT @ g @ right).square() for g in gradients) * len(labels)
     capture = captured(model, layer, inputs, labels)
     weight = model.get_parameter("0.weight")
-    found = second_moment(uses(layer, weight.shape, capture), len(labels), right, left)
-    torch.testing.assert_close(found, exact)
+    actual = second_moment(uses(layer, weight.shape, capture), len(labels), right, left)
+    torch.testing.assert_close(actual, exact)
 
 
 def textbook_step(state: dict[str, Any], a: Any, d: Any, t: int, point: Any) -> Any:
@@ -85,7 +85,7 @@ def test_twenty_steps_agree_with_full_matrices_in_float64() -> None:
         step = textbook_step(state, with_one.detach(), errors.detach(), t, point)
         expected = weight - point["learning_rate"] * step[:, :-1]
         ours.step(again)
-        found = kit.problem.parameters["output.weight"].double()
-        torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-5)
-        moved += (found - weight).detach().abs().max().item()
+        actual = kit.problem.parameters["output.weight"].double()
+        torch.testing.assert_close(actual, expected, rtol=0.0, atol=1e-5)
+        moved += (actual - weight).detach().abs().max().item()
     assert moved > 0.1

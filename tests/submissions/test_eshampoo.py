@@ -51,9 +51,9 @@ def test_agrees_with_the_textbook_in_the_exact_eigenbasis() -> None:
 
     problem = in_float64()
     ours = EShampoo([problem.parameters[n] for n in NAMES], **SETTINGS, refresh_every=4)
-    found = torch_steps(ours, problem)
+    actual = torch_steps(ours, problem)
     expected = {n: v for n, v in textbook_steps(update).items() if n in NAMES}
-    assert largest_error(found, expected) < 1e-6
+    assert largest_error(actual, expected) < 1e-6
 
 
 def test_with_no_factors_it_is_torchs_adamw() -> None:
@@ -71,7 +71,7 @@ def test_a_basis_that_fits_stays_and_another_is_followed_until_it_fits() -> None
     turn = torch.linalg.qr(torch.randn(8, 8, generator=generator))[0]
     matrix = (turn * 3.0 ** torch.arange(8).flip(0)) @ turn.mT
     assert followed_until(matrix, turn, 1e-3, 50) is turn
-    found = followed_until(matrix, torch.eye(8), 1e-3, 50)
-    rotated = found.mT @ matrix @ found
+    basis = followed_until(matrix, torch.eye(8), 1e-3, 50)
+    rotated = basis.mT @ matrix @ basis
     beside = rotated - torch.diag(rotated.diagonal())
     assert beside.norm() <= 1e-3 * matrix.norm()

@@ -61,12 +61,12 @@ def descent(name: str, gradient: Callable[[torch.Tensor], torch.Tensor], **chang
     for n, value in problem.parameters.items():
         problem.parameters[n] = torch.nn.Parameter(value.detach().double())
     optimizer, w = torch_optimizer(name, problem, **changes), problem.parameters["square"]
-    seen = [w.detach().clone()]
+    path = [w.detach().clone()]
     for _ in range(STEPS):
         w.grad = gradient(w.detach())
         optimizer.step()
-        seen.append(w.detach().clone())
-    return seen
+        path.append(w.detach().clone())
+    return path
 
 
 def test_without_momentum_sgd_is_a_sum_of_faded_gradients() -> None:
@@ -84,21 +84,21 @@ def test_without_momentum_sgd_is_a_sum_of_faded_gradients() -> None:
 def test_on_a_quadratic_heavy_balls_iterates_are_powers_of_two_roots(size: float) -> None:
     """w_t = c_1 r_1^t + c_2 r_2^t, r^2 = (1 + rho - eta a) r - rho, from standing still."""
     rho, point = 0.7, {"learning_rate": 1.0, "momentum": 0.7, "weight_decay": 0.0}
-    seen = descent("heavy_ball", lambda w: size * w, **point)
+    path = descent("heavy_ball", lambda w: size * w, **point)
     first, second = (complex(r) for r in np.roots([1.0, -(1.0 + rho - size), rho]))
     fraction = ((1.0 - size) - second) / (first - second)
-    for t, w in enumerate(seen):
+    for t, w in enumerate(path):
         factor = fraction * first**t + (1 - fraction) * second**t
-        torch.testing.assert_close(w, factor.real * seen[0], rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(w, factor.real * path[0], rtol=1e-9, atol=1e-12)
 
 
 def test_nesterovs_iterate_is_the_point_looked_ahead_to() -> None:
     """Sutskever's form: v <- rho v - eta grad(w + rho v), w <- w + v."""
     rho, rate, slope = 0.9, 0.3, torch.tanh
     changes = {"learning_rate": rate, "momentum": rho, "weight_decay": 0.0}
-    seen = descent("nesterov", slope, **changes)
-    w, v = seen[0], torch.zeros_like(seen[0])
-    for ahead in seen:
+    path = descent("nesterov", slope, **changes)
+    w, v = path[0], torch.zeros_like(path[0])
+    for ahead in path:
         torch.testing.assert_close(ahead, w + rho * v, rtol=0.0, atol=1e-12)
         v = rho * v - rate * slope(w + rho * v)
         w = w + v
@@ -106,9 +106,9 @@ def test_nesterovs_iterate_is_the_point_looked_ahead_to() -> None:
 
 @pytest.mark.parametrize("name", ["adamw", "nadamw"])
 def test_without_gradients_weights_decay_by_rate_times_decay(name: str) -> None:
-    seen = descent(name, torch.zeros_like, learning_rate=0.1, weight_decay=0.2)
-    for t, w in enumerate(seen):
-        torch.testing.assert_close(w, (1 - 0.1 * 0.2) ** t * seen[0])
+    path = descent(name, torch.zeros_like, learning_rate=0.1, weight_decay=0.2)
+    for t, w in enumerate(path):
+        torch.testing.assert_close(w, (1 - 0.1 * 0.2) ** t * path[0])
 
 
 def test_the_decay_of_adamw_does_not_pass_through_its_moments() -> None:

@@ -24,23 +24,23 @@ def test_twenty_steps_agree_with_the_dense_root(window: int, outside: float) -> 
     settings: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.01, "betas": (0.9, 0.95)}
     ours = Ggt(weights, **settings, eps=0.3, outside=outside, window=window)
     w, m = torch.zeros(SIZE).double(), torch.zeros(SIZE).double()
-    kept: list[torch.Tensor] = []
+    recent: list[torch.Tensor] = []
     for t in range(1, 21):
         g = gradient(t)
         weights[0].grad, weights[1].grad = g[:6].view(3, 2), g[6:].view(3, 2)
         ours.step()
         m = 0.9 * m + 0.1 * g
-        kept = [g, *(0.95 * old for old in kept)][:window]
-        second = sum(torch.outer(old, old) for old in kept)
+        recent = [g, *(0.95 * old for old in recent)][:window]
+        second = sum(torch.outer(old, old) for old in recent)
         values, vectors = torch.linalg.eigh(second)
-        known = values > 1e-8 * values[-1]
+        nonzero = values > 1e-8 * values[-1]
         sizes = values.clamp(min=0.0).sqrt()
-        epsilon = 0.3 * (values[known].sum() / known.sum()).sqrt()
-        inverse = torch.where(known, 1 / (sizes + epsilon), outside / epsilon)
+        epsilon = 0.3 * (values[nonzero].sum() / nonzero.sum()).sqrt()
+        inverse = torch.where(nonzero, 1 / (sizes + epsilon), outside / epsilon)
         step = vectors @ (inverse * (vectors.mT @ (m / (1 - 0.9**t))))
         w = (1 - 0.001) * w - 0.1 * step
-        found = torch.cat([weight.detach().flatten() for weight in weights])
-        torch.testing.assert_close(found, w, rtol=1e-8, atol=1e-10)
+        actual = torch.cat([weight.detach().flatten() for weight in weights])
+        torch.testing.assert_close(actual, w, rtol=1e-8, atol=1e-10)
 
 
 def test_a_first_step_without_the_outside_has_the_length_of_the_rate() -> None:

@@ -21,10 +21,10 @@ def test_the_searches_end_at_the_solution_of_the_damped_system() -> None:
         matrix = fisher(kit.problem, batch) + damping * torch.eye(len(g), dtype=g.dtype)
         exact = torch.linalg.solve(matrix, -g)
         ours.step(stream)
-        found = ours.state["previous"]
+        solution = ours.state["previous"]
         # The search stops when ten iterations gain less than 0.5 % of what q has fallen by.
-        q_found, q_exact = (0.5 * p @ matrix @ p + g @ p for p in (found, exact))
-        assert q_exact <= q_found < 0.98 * q_exact
+        q_solution, q_exact = (0.5 * p @ matrix @ p + g @ p for p in (solution, exact))
+        assert q_exact <= q_solution < 0.98 * q_exact
 
 
 def test_where_damping_is_strong_steps_are_those_of_the_dense_system() -> None:
@@ -55,11 +55,12 @@ def test_no_step_raises_the_loss_of_its_batch(curvature: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "damping"), [(-0.1, 1.5), (0.3, 1.5), (float("nan"), 1.5), (-0.5, 1.0), (-0.9, 2 / 3)]
+    ("actual", "damping"),
+    [(-0.1, 1.5), (0.3, 1.5), (float("nan"), 1.5), (-0.5, 1.0), (-0.9, 2 / 3)],
 )
-def test_damping_follows_the_reduction_ratio(found: float, damping: float) -> None:
+def test_damping_follows_the_reduction_ratio(actual: float, damping: float) -> None:
     ours = submission("hessian_free", double_kit(), damping=1.0)
-    ours._adapt(found, -1.0)
+    ours._adapt(actual, -1.0)
     assert ours.state["damping"] == pytest.approx(damping)
 
 

@@ -41,10 +41,10 @@ def test_it_is_the_exact_fisher_of_a_linear_network_with_gaussian_loss() -> None
     errors = torch.eye(3).repeat_interleave(batch, 0) * widths[2] ** 0.5
     capture = Capture(repeated, errors @ second / len(repeated))
     layer = LayerSpec("layer", "linear", "weight")
-    found = kronecker(layer, first, capture, len(repeated), "expand")
+    actual = kronecker(layer, first, capture, len(repeated), "expand")
     jacobians = torch.einsum("ko,ni->nkoi", second, inputs).flatten(2)
     exact = torch.einsum("nkp,nkq->pq", jacobians, jacobians) / batch
-    torch.testing.assert_close(found, exact)
+    torch.testing.assert_close(actual, exact)
 
 
 class Sequence(nn.Sequential):
@@ -104,8 +104,8 @@ def used(module: nn.Module, entered: torch.Tensor) -> torch.Tensor:
     def first(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
         return places(torch.func.functional_call(module, parameters, (entered,)))[..., 0]
 
-    found: Any = torch.func.jacrev(first)({n: p.detach() for n, p in module.named_parameters()})
-    return torch.cat([found["weight"][:, :, 0].flatten(2), found["bias"][:, :, :1]], 2)
+    jacobian: Any = torch.func.jacrev(first)({n: p.detach() for n, p in module.named_parameters()})
+    return torch.cat([jacobian["weight"][:, :, 0].flatten(2), jacobian["bias"][:, :, :1]], 2)
 
 
 def factors(
@@ -114,16 +114,16 @@ def factors(
     """A and S by their definition: autograd in a shift of the layer's output at every place."""
     module, entered, shifts = model.get_submodule(name), [], []
 
-    def shift(_: nn.Module, given: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-        entered.append(given[0].detach())
+    def shift(_: nn.Module, values: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        entered.append(values[0].detach())
         shifts.append(torch.zeros_like(output, requires_grad=True))
         return output + shifts[-1]
 
     handle = module.register_forward_hook(shift)
     loss = nn.functional.cross_entropy(model(inputs), labels)
     handle.remove()
-    g = torch.cat([places(found) for found in torch.autograd.grad(loss, shifts)], 1)
-    a = torch.cat([used(module, given) for given in entered], 1)
+    g = torch.cat([places(gradient) for gradient in torch.autograd.grad(loss, shifts)], 1)
+    a = torch.cat([used(module, values) for values in entered], 1)
     if how == "reduce":
         a, g = a.mean(1, keepdim=True), g.sum(1, keepdim=True)
     a, g = a.flatten(0, 1), g.flatten(0, 1)
@@ -135,9 +135,9 @@ def factors(
 def test_factors_are_those_of_the_definition(kind: str, how: str) -> None:
     model, inputs, labels, layer = network(kind)
     capture = captured(model, layer, inputs, labels)
-    found = kronecker(layer, model.get_parameter("0.weight"), capture, len(labels), how)
+    actual = kronecker(layer, model.get_parameter("0.weight"), capture, len(labels), how)
     a, s = factors(model, "0", inputs, labels, how)
-    torch.testing.assert_close(found, torch.kron(s, a), rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(actual, torch.kron(s, a), rtol=1e-4, atol=1e-7)
 
 
 class Textbook:
@@ -164,10 +164,10 @@ class Textbook:
 
     def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> None:
         self.t += 1
-        found = {name: factors(self.model, name, inputs, labels) for name in self.names}
+        by_layer = {name: factors(self.model, name, inputs, labels) for name in self.names}
         self.model.zero_grad()
         nn.functional.cross_entropy(self.model(inputs), labels).backward()
-        pairs = {name: self.direction(name, pair) for name, pair in found.items()}
+        pairs = {name: self.direction(name, pair) for name, pair in by_layer.items()}
         rate, decay = self.point["learning_rate"], self.point["weight_decay"]
         size = sum((g * d).sum() for g, d in pairs.values()) * rate**2
         shrink = min(1.0, float(self.point["trust"] / size) ** 0.5)

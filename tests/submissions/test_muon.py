@@ -72,9 +72,9 @@ def test_a_lone_small_singular_value_is_brought_into_the_band(
     left, values, right = torch.linalg.svd(of_condition(*shape, 1.0, seed=3), full_matrices=False)
     values[-1] = 0.01
     sign = newton_schulz((left * values @ right)[None], dtype=dtype)[0].float()
-    found = torch.linalg.svdvals(sign)
-    assert found.min() > 0.65
-    assert found.max() < 1.2
+    singular_values = torch.linalg.svdvals(sign)
+    assert singular_values.min() > 0.65
+    assert singular_values.max() < 1.2
 
 
 @pytest.mark.parametrize("rows", [8, 200, 600])
@@ -129,9 +129,9 @@ def test_matrices_of_one_shape_share_a_call_and_keep_their_order() -> None:
         calls.append(stack.shape)
         return stack + 1.0
 
-    found = batched(count, inputs)
+    outputs = batched(count, inputs)
     assert calls == [torch.Size((2, 2, 3)), torch.Size((1, 3, 2))]
-    assert all(torch.equal(a, b + 1.0) for a, b in zip(found, inputs, strict=True))
+    assert all(torch.equal(a, b + 1.0) for a, b in zip(outputs, inputs, strict=True))
 
 
 def textbook(point: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from harness.core.errors import HarnessError
 
 from .given_problem import (
     STEPS,
-    Given,
+    BareProblem,
     default_point,
     draw,
     gradients,
@@ -54,7 +54,7 @@ def torch_way(name: str) -> tuple[Any, Any]:
 def jax_way(name: str) -> tuple[Any, Any]:
     module = importlib.import_module(f"submissions.{name}.submission_jax")
     parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
-    built = module.build(Given(parameters, specs()), default_point(name, **POINTS[name]))
+    built = module.build(BareProblem(parameters, specs()), default_point(name, **POINTS[name]))
     assert built.takes_factor
     state, update = built.optimizer.init(parameters), jax.jit(built.optimizer.update)
     for step, factor in enumerate(factors()):
@@ -68,11 +68,11 @@ def jax_way(name: str) -> tuple[Any, Any]:
 
 @pytest.mark.parametrize("name", POINTS)
 def test_jax_agrees_with_torch_under_a_schedule(name: str) -> None:
-    (trained, eval_parameters), (wanted, wanted_judged) = jax_way(name), torch_way(name)
-    moved = largest_error(wanted, draw(0))
+    (trained, eval_parameters), (expected, expected_eval) = jax_way(name), torch_way(name)
+    moved = largest_error(expected, draw(0))
     assert moved > 0.01
-    assert largest_error(trained, wanted) < 1e-3 * moved
-    assert largest_error(eval_parameters, wanted_judged) < 1e-3 * moved
+    assert largest_error(trained, expected) < 1e-3 * moved
+    assert largest_error(eval_parameters, expected_eval) < 1e-3 * moved
 
 
 def test_prodigys_first_step_at_a_rate_of_zero_leaves_its_state_finite() -> None:
@@ -83,4 +83,4 @@ def test_prodigys_first_step_at_a_rate_of_zero_leaves_its_state_finite() -> None
 def test_prodigy_without_correction_is_refused() -> None:
     module = importlib.import_module("submissions.prodigy.submission_jax")
     with pytest.raises(HarnessError, match="bias_correction"):
-        module.build(Given({}, specs()), default_point("prodigy", bias_correction=False))
+        module.build(BareProblem({}, specs()), default_point("prodigy", bias_correction=False))

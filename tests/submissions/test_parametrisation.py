@@ -52,36 +52,36 @@ def specs(width: int) -> dict[str, ParameterSpec]:
 def test_four_times_the_width_scales_rates_as_the_papers_say(
     rule: str, rates: dict[str, float]
 ) -> None:
-    found = scalings(specs(4 * BASE), {"parametrisation": f"mup_{rule}"})
-    assert {name: found[name].rate for name in rates} == rates
+    scales = scalings(specs(4 * BASE), {"parametrisation": f"mup_{rule}"})
+    assert {name: scales[name].rate for name in rates} == rates
     biases = {"sgd": 4.0, "kfac": 1.0}.get(rule, 1.0)
-    assert [found[f"{n}.bias"].rate for n in ("hidden_1", "output")] == [biases, 1.0]
-    starts = {name: scaling.initial for name, scaling in found.items() if scaling.initial != 1.0}
+    assert [scales[f"{n}.bias"].rate for n in ("hidden_1", "output")] == [biases, 1.0]
+    starts = {name: scaling.initial for name, scaling in scales.items() if scaling.initial != 1.0}
     assert starts == {"output.weight": 0.5}
 
 
 @pytest.mark.parametrize("rule", ["sgd", "adam", "shampoo", "kfac"])
 def test_at_the_base_width_mup_is_the_standard_parametrisation(rule: str) -> None:
-    found = scalings(specs(BASE), {"parametrisation": f"mup_{rule}"})
-    assert {(s.initial, s.rate, s.multiplier) for s in found.values()} == {(1.0, 1.0, 1.0)}
+    scales = scalings(specs(BASE), {"parametrisation": f"mup_{rule}"})
+    assert {(s.initial, s.rate, s.multiplier) for s in scales.values()} == {(1.0, 1.0, 1.0)}
 
 
 @pytest.mark.parametrize("is_tied", [False, True])
 def test_a_bias_of_logits_is_told_from_one_of_as_many_gates(is_tied: bool) -> None:
     wide = {"classes": 512, "embedding": 64, "hidden": 128, "base_width": 64, "tied": is_tied}
     declared = {spec.name: spec for spec in recurrent.parameters(wide)}
-    found = scalings(declared, {"parametrisation": "mup_sgd"})
-    assert [found[f"{n}.bias"].rate for n in ("cells.0.input", "output")] == [2.0, 1.0]
+    scales = scalings(declared, {"parametrisation": "mup_sgd"})
+    assert [scales[f"{n}.bias"].rate for n in ("cells.0.input", "output")] == [2.0, 1.0]
 
 
 def test_unit_scaled_starts_and_rates_are_those_of_the_fans() -> None:
     declared = specs(4 * BASE)
-    found = scalings(declared, {"parametrisation": "umup_adam"})
-    deviations = {n: s.initial * declared[n].init.value for n, s in found.items() if "weight" in n}
+    scales = scalings(declared, {"parametrisation": "umup_adam"})
+    deviations = {n: s.initial * declared[n].init.value for n, s in scales.items() if "weight" in n}
     assert deviations == pytest.approx(
         {"hidden_1.weight": 32**-0.5, "hidden_2.weight": 1 / 16, "output.weight": 1 / 256}
     )
-    assert [found[n].rate for n in deviations] == [1 / 32, 1 / 256, 1 / 256]
+    assert [scales[n].rate for n in deviations] == [1 / 32, 1 / 256, 1 / 256]
 
 
 def tied_rnn(width: int, ratio: int) -> tuple[str, dict[str, object]]:
@@ -131,20 +131,20 @@ def test_tied_logits_of_an_lstm_are_divided_by_the_embeddings_relative_width(
     framework: str, ratio: int
 ) -> None:
     model = tied_rnn(4 * BASE, ratio)
-    plainly, found = (logits(framework, *model, name) for name in ("standard", "mup_adam"))
-    np.testing.assert_allclose(found, plainly / 4, rtol=1e-3, atol=1e-7)
+    plainly, mup = (logits(framework, *model, name) for name in ("standard", "mup_adam"))
+    np.testing.assert_allclose(mup, plainly / 4, rtol=1e-3, atol=1e-7)
 
 
 def test_attention_is_divided_by_the_width_of_a_head() -> None:
-    found = scalings(declared(*lm(4 * BASE, "pre")), {"parametrisation": "mup_adam"})
-    gains = [found[f"blocks.1.{name}_norm.weight"] for name in ("query", "key")]
+    scales = scalings(declared(*lm(4 * BASE, "pre")), {"parametrisation": "mup_adam"})
+    gains = [scales[f"blocks.1.{name}_norm.weight"] for name in ("query", "key")]
     assert [(gain.initial, gain.rate) for gain in gains] == [(0.5, 0.5), (1.0, 1.0)]
 
 
 @pytest.mark.parametrize("model", [lm(BASE, "pre"), lm(BASE, "post"), tied_rnn(BASE, 1)])
 def test_at_the_base_width_no_place_has_a_scale(model: tuple[str, dict[str, object]]) -> None:
-    found = scalings(declared(*model), {"parametrisation": "mup_adam"})
-    assert {(s.initial, s.multiplier, s.damping) for s in found.values()} == {(1, 1, (1, 1))}
+    scales = scalings(declared(*model), {"parametrisation": "mup_adam"})
+    assert {(s.initial, s.multiplier, s.damping) for s in scales.values()} == {(1, 1, (1, 1))}
 
 
 @pytest.mark.parametrize("scheme", ["mup", "umup"])
@@ -152,9 +152,9 @@ def test_at_the_base_width_no_place_has_a_scale(model: tuple[str, dict[str, obje
 def test_a_step_that_is_all_damping_is_one_of_gradient_descent(
     model: tuple[str, dict[str, object]], scheme: str
 ) -> None:
-    found = declared(*model)
-    damped = scalings(found, {"parametrisation": f"{scheme}_kfac"})
-    gradient = scalings(found, {"parametrisation": f"{scheme}_sgd"})
+    by_name = declared(*model)
+    damped = scalings(by_name, {"parametrisation": f"{scheme}_kfac"})
+    gradient = scalings(by_name, {"parametrisation": f"{scheme}_sgd"})
     for name, scaling in damped.items():
         assert gradient[name].rate * math.prod(scaling.damping) == pytest.approx(1.0)
 
@@ -163,15 +163,15 @@ def relative_damping(width: int) -> np.ndarray:
     """What KFAC adds to A and S over their largest eigenvalues, (layers, 2), after some steps."""
     steps, point = 10, default_point("kfac", parametrisation="mup_kfac")
     submission = trained("kfac", width, point, steps)[0].inner
-    found = []
+    rows = []
     for layer in submission.layers:
-        seen = 1 - point["factor_beta"] ** layer.state["observations"]
-        a, s = layer.state["a"] / seen, layer.state["s"] / seen
+        correction = 1 - point["factor_beta"] ** layer.state["observations"]
+        a, s = layer.state["a"] / correction, layer.state["s"] / correction
         added = factored_damping(a, s, point["damping"] ** 0.5)
         tops = [torch.linalg.eigvalsh(factor)[-1] for factor in (a, s)]
         parts = zip(added, layer.damping, tops, strict=True)
-        found.append([float(part * factor / top) for part, factor, top in parts])
-    return np.array(found)
+        rows.append([float(part * factor / top) for part, factor, top in parts])
+    return np.array(rows)
 
 
 def test_the_damping_of_kfac_keeps_its_ratio_to_the_largest_eigenvalues() -> None:

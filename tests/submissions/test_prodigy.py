@@ -26,7 +26,7 @@ def test_agrees_with_optax(safeguard: bool) -> None:
     ours = Prodigy(
         problem.parameters.values(), bias_correction=True, first_estimate=1e-3, **settings
     )
-    found = torch_steps(ours, problem, range(STEPS))
+    actual = torch_steps(ours, problem, range(STEPS))
     theirs = optax.contrib.prodigy(1.0, betas=(0.9, 0.999), estim_lr0=1e-3, **settings)
     parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
     state: Any = theirs.init(parameters)
@@ -37,8 +37,8 @@ def test_agrees_with_optax(safeguard: bool) -> None:
     estimate = ours.param_groups[0]["estimate"]
     assert estimate > 2e-3
     assert estimate == pytest.approx(float(state.estim_lr), rel=1e-3)
-    moved = largest_error(found, draw(0))
-    assert largest_error(found, parameters) < 1e-3 * moved
+    moved = largest_error(actual, draw(0))
+    assert largest_error(actual, parameters) < 1e-3 * moved
 
 
 def test_the_estimate_grows_from_any_start_and_never_falls() -> None:
@@ -76,6 +76,6 @@ def test_agrees_with_the_authors(bias_correction: bool) -> None:
         d0=1e-3,
         use_bias_correction=bias_correction,
     )
-    found, wanted = torch_steps(ours, problem, range(20)), torch_steps(theirs, other, range(20))
+    actual, expected = torch_steps(ours, problem, range(20)), torch_steps(theirs, other, range(20))
     assert ours.param_groups[0]["estimate"] == pytest.approx(theirs.param_groups[0]["d"], rel=1e-4)
-    assert largest_error(found, wanted) < 1e-3 * largest_error(found, draw(0))
+    assert largest_error(actual, expected) < 1e-3 * largest_error(actual, draw(0))

@@ -46,8 +46,8 @@ def test_hessian_products_are_those_of_autograds_matrix(problem_and_batch: Any) 
     matrix = torch.autograd.functional.hessian(loss, flatten(live))
     vector = vector_of(problem)
     parts = dict(zip(names, unflatten(vector, live), strict=True))
-    found = flatten(hessian_product(problem, batch, parts).values())
-    torch.testing.assert_close(found, matrix @ vector, atol=1e-12, rtol=0.0)
+    actual = flatten(hessian_product(problem, batch, parts).values())
+    torch.testing.assert_close(actual, matrix @ vector, atol=1e-12, rtol=0.0)
 
 
 def test_gauss_newton_products_are_those_of_the_explicit_matrix(problem_and_batch: Any) -> None:
@@ -56,8 +56,8 @@ def test_gauss_newton_products_are_those_of_the_explicit_matrix(problem_and_batc
     matrix = fisher(problem, batch)
     product = linearisation.gauss_newton()
     for _ in range(2):
-        found = product(vector)
-        torch.testing.assert_close(found, matrix @ vector, atol=1e-12, rtol=0.0)
+        actual = product(vector)
+        torch.testing.assert_close(actual, matrix @ vector, atol=1e-12, rtol=0.0)
 
 
 def test_a_fisher_product_of_squared_errors_sums_over_examples_not_outputs() -> None:
@@ -69,14 +69,14 @@ def test_a_fisher_product_of_squared_errors_sums_over_examples_not_outputs() -> 
     def errors(vector: torch.Tensor) -> torch.Tensor:
         parts = dict(zip(names, unflatten(vector, live), strict=True))
         logits = problem.evaluate(parts, batch).logits
-        found: torch.Tensor = (logits - targets).square().sum(-1).flatten()
-        return found  # minus each example's log-likelihood
+        result: torch.Tensor = (logits - targets).square().sum(-1).flatten()
+        return result  # minus each example's log-likelihood
 
     scores = torch.autograd.functional.jacobian(errors, flatten(live))
     vector = vector_of(problem)
-    found = Linearisation(problem, batch).fisher(targets)(vector)
-    wanted = scores.T @ (scores @ vector) / targets.numel()
-    torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-9)
+    actual = Linearisation(problem, batch).fisher(targets)(vector)
+    expected = scores.T @ (scores @ vector) / targets.numel()
+    torch.testing.assert_close(actual, expected, atol=1e-12, rtol=1e-9)
 
 
 @pytest.mark.parametrize("sampled", [False, True])
@@ -90,8 +90,8 @@ def test_fisher_products_are_sums_of_outer_products(problem_and_batch: Any, samp
     residuals = p - one_hot(targets, p.shape[-1])
     gradients = torch.einsum("nci,nc->ni", jacobian(problem, batch), residuals)
     expected = gradients.mT @ (gradients @ vector) / COUNT
-    found = linearisation.fisher(targets)(vector)
-    torch.testing.assert_close(found, expected, atol=1e-12, rtol=0.0)
+    actual = linearisation.fisher(targets)(vector)
+    torch.testing.assert_close(actual, expected, atol=1e-12, rtol=0.0)
     torch.testing.assert_close(linearisation.target_gradient(targets), gradients.mean(0))
 
 
@@ -106,8 +106,8 @@ def test_gradient_and_finite_difference(problem_and_batch: Any) -> None:
 
     exact = linearisation.hessian()(vector)
     product = finite_difference(partial(_gradient, problem, batch), flatten(live), gradient)
-    found = product(vector)
-    assert float((found - exact).norm() / exact.norm()) < 1e-2
+    actual = product(vector)
+    assert float((actual - exact).norm() / exact.norm()) < 1e-2
 
 
 def _gradient(problem: Any, batch: Any, point: torch.Tensor) -> torch.Tensor:

@@ -94,9 +94,9 @@ def test_twenty_steps_are_those_of_the_textbook(burst: int, every: int) -> None:
         turn = (t - 1 - names.index(name) * every // 3) % every == 0
         return books[name].step(t, w, g, t <= burst or turn)
 
-    found = torch_steps(Psgd(live.values(), **settings), problem)
+    actual = torch_steps(Psgd(live.values(), **settings), problem)
     expected = textbook_steps(update)
-    assert largest_error({n: expected[n] for n in names}, found) < 1e-9
+    assert largest_error({n: expected[n] for n in names}, actual) < 1e-9
 
 
 def turned(size: int, seed: int) -> torch.Tensor:
@@ -122,9 +122,9 @@ def test_the_preconditioner_is_the_inverse_root_of_the_second_moment() -> None:
     """In closed form: E[g g^T] = A^2 (x) B^2, so that P = A^-1 (x) B^-1."""
     optimizer, (left, right) = fitted((8, 6), preconditioner_rate=0.02)
     state = optimizer.state[optimizer.param_groups[0]["params"][0]]
-    found = torch.kron(state["left_p"], state["right_p"])
+    actual = torch.kron(state["left_p"], state["right_p"])
     expected = torch.kron(torch.linalg.inv(left), torch.linalg.inv(right))
-    assert (found - expected).norm() < 0.2 * expected.norm()
+    assert (actual - expected).norm() < 0.2 * expected.norm()
 
 
 def test_one_fit_is_the_written_gradient_step() -> None:

@@ -58,24 +58,24 @@ def test_on_a_quadratic_the_hybrid_is_conjugate_gradients(memory: int) -> None:
     ours, start = submission("cg_bfgs", double_kit(), **exact), torch.zeros_like(b)
     for steps in (3, 10, STEPS):
         ours.begin()
-        _, found = ours.minimise(loss, start, steps)
+        _, end = ours.minimise(loss, start, steps)
         theirs, _ = scipy.sparse.linalg.cg(matrix.numpy(), b.numpy(), maxiter=steps, rtol=0.0)
-        assert float((found - torch.from_numpy(theirs)).abs().max()) < 1e-6
+        assert float((end - torch.from_numpy(theirs)).abs().max()) < 1e-6
 
 
 def test_the_hybrid_ends_on_a_quadratic_after_as_many_steps_as_unknowns() -> None:
     matrix, b, loss = quadratic()
     ours = submission("cg_bfgs", double_kit(), memory=4, curvature=1e-7, evaluations=30)
-    _, found = ours.minimise(loss, torch.zeros_like(b), SIZE)
-    assert float((matrix @ found - b).norm()) < 1e-6 * float(b.norm())
+    _, end = ours.minimise(loss, torch.zeros_like(b), SIZE)
+    assert float((matrix @ end - b).norm()) < 1e-6 * float(b.norm())
 
 
 def test_powells_criterion_starts_a_new_cycle() -> None:
     ours = submission("cg_bfgs", double_kit(), memory=1)
     before, after = torch.eye(2, 3, dtype=torch.float64)
-    taken = Trial(1.0, 0.0, 0.0, after)
-    ours.learn(after - before, before, taken)
-    ours.learn(2.0 * (after - before), before, taken)
+    end = Trial(1.0, 0.0, 0.0, after)
+    ours.learn(after - before, before, end)
+    ours.learn(2.0 * (after - before), before, end)
     # The one stored pair is full; H = I here. Orthogonal gradients go on, parallel ones do not.
     ours.direction(after)
     assert torch.equal(ours.state["steps"][0], after - before)
@@ -115,8 +115,8 @@ def test_the_product_is_that_of_the_explicit_matrix() -> None:
         left = identity - torch.outer(s, y) / (s @ y)
         matrix = left @ matrix @ left.mT + torch.outer(s, s) / (s @ y)
     v = torch.randn(12, dtype=torch.float64)
-    found = scaled_inverse_product(steps, changes, v, 0.7)
-    torch.testing.assert_close(found, matrix @ v)
+    actual = scaled_inverse_product(steps, changes, v, 0.7)
+    torch.testing.assert_close(actual, matrix @ v)
 
 
 FUNCTIONS = {
@@ -140,10 +140,10 @@ def test_lengths_fulfil_the_strong_wolfe_conditions(name: str, first: float, c2:
     zero, one = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
     value, gradient = loss(zero)
     start = Trial(0.0, value, gradient.item(), gradient)
-    found = Wolfe(1e-4, c2, 40).search(loss, zero, one, start, first)
-    assert found.length > 0.0
-    assert found.value <= value + 1e-4 * found.length * start.slope
-    assert abs(found.slope) <= c2 * abs(start.slope)
+    end = Wolfe(1e-4, c2, 40).search(loss, zero, one, start, first)
+    assert end.length > 0.0
+    assert end.value <= value + 1e-4 * end.length * start.slope
+    assert abs(end.slope) <= c2 * abs(start.slope)
 
 
 def test_a_search_that_finds_nothing_lower_stays() -> None:

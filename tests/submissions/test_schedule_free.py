@@ -44,12 +44,12 @@ def test_what_is_judged_is_the_average_of_z() -> None:
     problem = torch_problem()
     ours = ScheduleFreeAdamW(problem.parameters.values(), **SETTINGS)
     weight = problem.parameters["square"]
-    seen = []
+    history = []
     for step in range(20):
         torch_steps(ours, problem, range(step, step + 1))
-        seen.append(ours.state[weight]["z"].clone())
+        history.append(ours.state[weight]["z"].clone())
     ours.eval()
-    torch.testing.assert_close(weight.detach(), torch.stack(seen).mean(0), atol=1e-5, rtol=0.0)
+    torch.testing.assert_close(weight.detach(), torch.stack(history).mean(0), atol=1e-5, rtol=0.0)
 
 
 def test_evaluation_leaves_no_trace() -> None:

@@ -31,7 +31,7 @@ FALLING = st.sampled_from([n for n in schedules.NAMES if n not in ("constant", "
 SHAPE = st.sampled_from(list(schedules.COOLDOWNS))
 
 
-def made(name: str, warmup: float, final: float, shape: str = "linear") -> Schedule:
+def schedule_of(name: str, warmup: float, final: float, shape: str = "linear") -> Schedule:
     point = {"schedule": name, "warmup": warmup, "final_factor": final, "cooldown": 0.4}
     point |= {"gradient_norms": "3 2 1 1 1.5", "cooldown_shape": shape}
     return schedules.from_hyperparameters(point)
@@ -39,38 +39,40 @@ def made(name: str, warmup: float, final: float, shape: str = "linear") -> Sched
 
 @given(NAME, FRACTION, WARMUP, FINAL, SHAPE)
 def test_factors_lie_between_zero_and_one(n: str, x: float, w: float, f: float, s: str) -> None:
-    assert 0.0 <= made(n, w, f, s)(x) <= 1.0 + 1e-12
+    assert 0.0 <= schedule_of(n, w, f, s)(x) <= 1.0 + 1e-12
 
 
 @given(FALLING, WARMUP, FINAL, SHAPE)
 def test_the_ends_are_one_after_warmup_and_the_final_factor(
     n: str, w: float, f: float, s: str
 ) -> None:
-    schedule = made(n, w, f, s)
+    schedule = schedule_of(n, w, f, s)
     assert schedule(w) == pytest.approx(1.0)
     assert schedule(1.0) == pytest.approx(f, abs=1e-12)
 
 
 @given(st.sampled_from(("constant", "linear", "cosine")), st.floats(0.01, 0.5), FRACTION)
 def test_warmup_is_linear(n: str, w: float, x: float) -> None:
-    assert made(n, w, 0.0)(x * w * 0.999) == pytest.approx(x * 0.999)
+    assert schedule_of(n, w, 0.0)(x * w * 0.999) == pytest.approx(x * 0.999)
 
 
 @given(FALLING, WARMUP, FINAL, SHAPE)
 def test_after_warmup_factors_never_rise(n: str, w: float, f: float, s: str) -> None:
-    schedule = made(n, w, f, s)
+    schedule = schedule_of(n, w, f, s)
     factors = [schedule(w + (1.0 - w) * i / 50) for i in range(51)]
     assert all(later <= earlier + 1e-12 for earlier, later in pairwise(factors))
 
 
 @given(st.floats(0.61, 0.999))
 def test_cooldowns_are_ordered_between_linear_and_the_root(x: float) -> None:
-    factors = [made("warmup_stable_decay", 0.0, 0.0, s)(x) for s in ("linear", "power_0.7", "sqrt")]
+    factors = [
+        schedule_of("warmup_stable_decay", 0.0, 0.0, s)(x) for s in ("linear", "power_0.7", "sqrt")
+    ]
     assert factors[0] > factors[1] > factors[2]
 
 
 def test_the_lowered_linear_cooldown_drops_at_once() -> None:
-    schedule = made("warmup_stable_decay", 0.0, 0.0, "lowered_linear")
+    schedule = schedule_of("warmup_stable_decay", 0.0, 0.0, "lowered_linear")
     assert schedule(0.6 - 1e-9) == 1.0
     assert schedule(0.8) == pytest.approx(0.35)
 
@@ -126,8 +128,8 @@ ORACLES: dict[str, tuple[Any, Any]] = {
 @pytest.mark.parametrize("name", ORACLES)
 def test_agrees_with_torch(name: str) -> None:
     build, ours = ORACLES[name]
-    found = [ours(step / 100) for step in range(100)]
-    np.testing.assert_allclose(found, torch_rates(build, 100), rtol=1e-6)
+    actual = [ours(step / 100) for step in range(100)]
+    np.testing.assert_allclose(actual, torch_rates(build, 100), rtol=1e-6)
 
 
 def test_one_cycle_agrees_with_torch() -> None:
@@ -145,8 +147,8 @@ def test_refinement_agrees_with_its_algorithm(norms: list[float], power: float) 
         refined(norms, power, smoothing=0.0)(i / (len(norms) - 1)) for i in range(len(norms))
     ]
     weights = np.array(norms) ** -power
-    wanted = np.array([w * weights[t + 1 :].sum() for t, w in enumerate(weights)])
-    np.testing.assert_allclose(factors, wanted / wanted.max(), atol=1e-9)
+    expected = np.array([w * weights[t + 1 :].sum() for t, w in enumerate(weights)])
+    np.testing.assert_allclose(factors, expected / expected.max(), atol=1e-9)
 
 
 def test_refinement_of_constant_norms_is_linear_decay() -> None:

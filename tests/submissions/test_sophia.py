@@ -17,7 +17,7 @@ FOLDERS = submission_folders()
 NAMES = ("sophia_g", "sophia_h")
 
 
-def made(kit: Kit, name: str, **changes: Any) -> Any:
+def make(kit: Kit, name: str, **changes: Any) -> Any:
     constant = {
         "schedule": "constant",
         "warmup": 0.0,
@@ -53,18 +53,18 @@ def diagonal(kit: Kit, batch: Batch[torch.Tensor], name: str, which: str) -> tor
 @pytest.mark.parametrize("name", NAMES)
 def test_the_estimator_is_the_diagonal_on_average(name: str) -> None:
     kit = Kit("torch")
-    ours, batch = made(kit, name), kit.batch()
+    ours, batch = make(kit, name), kit.batch()
     place = list(kit.problem.parameters).index("output.bias")
-    found = torch.stack([ours.inner.estimate(batch)[place] for _ in range(1500)])
+    estimates = torch.stack([ours.inner.estimate(batch)[place] for _ in range(1500)])
     exact = diagonal(kit, batch, "output.bias", name)
-    deviation = found.std(0) / len(found) ** 0.5
-    assert ((found.mean(0) - exact).abs() < 4 * deviation).all()
+    deviation = estimates.std(0) / len(estimates) ** 0.5
+    assert ((estimates.mean(0) - exact).abs() < 4 * deviation).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_entry_moves_further_than_the_rate_times_rho(name: str) -> None:
     kit = Kit("torch")
-    ours, stream = made(kit, name, weight_decay=0.0, rho=0.5, gamma=1e-6), kit.stream()
+    ours, stream = make(kit, name, weight_decay=0.0, rho=0.5, gamma=1e-6), kit.stream()
     for _ in range(20):
         before = {n: p.detach().clone() for n, p in kit.problem.parameters.items()}
         ours.step(stream)
@@ -76,7 +76,7 @@ def test_no_entry_moves_further_than_the_rate_times_rho(name: str) -> None:
 def test_twenty_steps_agree_with_pytorch_optimizer(name: str) -> None:
     library = pytest.importorskip("pytorch_optimizer")
     kit = Kit("torch")
-    ours = made(kit, name, beta1=0.96, gamma=1.0, rho=0.04, weight_decay=0.1)
+    ours = make(kit, name, beta1=0.96, gamma=1.0, rho=0.04, weight_decay=0.1)
     weights = [torch.nn.Parameter(p.detach().clone()) for p in kit.problem.parameters.values()]
     settings = {"lr": 0.002, "betas": (0.96, 0.99), "weight_decay": 0.1, "p": 0.04}
     oracle = library.SophiaH(weights, **settings, update_period=10**9)
@@ -96,5 +96,5 @@ def test_twenty_steps_agree_with_pytorch_optimizer(name: str) -> None:
             weight.grad = gradient
         ours.step(stream)
         oracle.step(hessian=estimates.pop() if step % 10 == 0 else None)
-    for found, expected in zip(kit.problem.parameters.values(), weights, strict=True):
-        torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-5)
+    for actual, expected in zip(kit.problem.parameters.values(), weights, strict=True):
+        torch.testing.assert_close(actual, expected, rtol=0.0, atol=1e-5)

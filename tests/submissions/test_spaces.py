@@ -60,9 +60,9 @@ TORCH = [name for name, space in SPACES.items() if "torch" in space.frameworks]
 def test_a_class_steps_at_default_and_corners(name: str) -> None:
     for point in points(name):
         kit = Kit("torch")
-        made, stream = kit.submission(FOLDERS[name], **point), kit.stream()
-        assert all(float(made.step(stream)) > 0.0 for _ in range(2))
-        assert all(np.isfinite(plain(value)).all() for value in made.eval_parameters().values())
+        instance, stream = kit.submission(FOLDERS[name], **point), kit.stream()
+        assert all(float(instance.step(stream)) > 0.0 for _ in range(2))
+        assert all(np.isfinite(plain(value)).all() for value in instance.eval_parameters().values())
 
 
 @pytest.mark.parametrize("name", TORCH)
@@ -71,8 +71,8 @@ def test_a_model_that_has_diverged_is_stepped_and_not_an_error(name: str) -> Non
     with torch.no_grad():
         for value in kit.problem.parameters.values():
             value.fill_(torch.nan)
-    made, stream = kit.submission(FOLDERS[name], **SPACES[name].default), kit.stream()
-    assert all(np.isnan(float(made.step(stream))) for _ in range(2))
+    instance, stream = kit.submission(FOLDERS[name], **SPACES[name].default), kit.stream()
+    assert all(np.isnan(float(instance.step(stream))) for _ in range(2))
 
 
 @pytest.mark.parametrize("name", [name for name in TORCH if has_build(name)])

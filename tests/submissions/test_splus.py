@@ -48,9 +48,9 @@ def test_agrees_with_pytorch_optimizer() -> None:
     )  # fmt: skip
     steps(ours, mine)
     steps(oracle, theirs)
-    for found, expected in zip(mine, theirs, strict=True):
+    for actual, expected in zip(mine, theirs, strict=True):
         # The library's eigenvectors are float32's.
-        torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-4)
+        torch.testing.assert_close(actual, expected, rtol=0.0, atol=1e-4)
 
 
 def test_a_step_is_bounded_whatever_the_gradient() -> None:

@@ -72,10 +72,10 @@ def assert_resumed(make: Callable[[], Run], half: int) -> None:
     """Two halves with a save between them are the whole, bit for bit."""
     expected = make().steps(2 * half).evaluated()
     first = make().steps(half)
-    found = make().continue_from(first).steps(half).evaluated()
-    assert found.keys() == expected.keys()
+    actual = make().continue_from(first).steps(half).evaluated()
+    assert actual.keys() == expected.keys()
     for parameter in expected:
-        np.testing.assert_array_equal(found[parameter], expected[parameter])
+        np.testing.assert_array_equal(actual[parameter], expected[parameter])
 
 
 @pytest.mark.parametrize(("framework", "name"), ENTRIES)

@@ -41,11 +41,11 @@ def test_the_state_of_a_parameter_is_as_stated(name: str) -> None:
     most = 0
     for _ in range(STEPS):
         submission.step(stream)
-        kept = {
+        tensors = {
             part: value for part, value in submission.state_dict().items() if part != "parameters"
         }
-        most = max(most, floats(kept))
+        most = max(most, floats(tensors))
     stated = STATED[name]["state"]
-    found = most / sum(value.numel() for value in kit.problem.parameters.values())
-    assert found <= 1.02 * stated + 0.06
-    assert STATED[name].get("state_is_most") or found >= 0.98 * stated - 0.06
+    ratio = most / sum(value.numel() for value in kit.problem.parameters.values())
+    assert ratio <= 1.02 * stated + 0.06
+    assert STATED[name].get("state_is_most") or ratio >= 0.98 * stated - 0.06

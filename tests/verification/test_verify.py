@@ -29,12 +29,12 @@ from tests.record.conftest import Made
 FILES = ("trial.json", "events.jsonl", "ledger.jsonl")
 
 
-def place_of(made: Made, name: str) -> Path:
-    return (made.store if name == "ledger.jsonl" else made.folder) / name
+def place_of(sample: Made, name: str) -> Path:
+    return (sample.store if name == "ledger.jsonl" else sample.folder) / name
 
 
-def findings(made: Made) -> str:
-    return "\n".join(map(str, verify_store(made.store).findings))
+def findings(sample: Made) -> str:
+    return "\n".join(map(str, verify_store(sample.store).findings))
 
 
 def rewrite(path: Path, change: Any) -> None:
@@ -49,8 +49,8 @@ def rewrite(path: Path, change: Any) -> None:
     path.write_text("".join(lines))
 
 
-def test_a_store_as_it_was_written_fits(made: Made) -> None:
-    assert findings(made) == ""
+def test_a_store_as_it_was_written_fits(sample: Made) -> None:
+    assert findings(sample) == ""
 
 
 @settings(max_examples=250, deadline=None)
@@ -98,7 +98,7 @@ def test_every_byte_of_a_record_counts(made_once: Made, name: str) -> None:
     ],
 )
 def test_a_chained_forgery_does_not_fit_the_rules(
-    made: Made, kind: str, path: tuple[str, ...], value: Any, words: str
+    sample: Made, kind: str, path: tuple[str, ...], value: Any, words: str
 ) -> None:
     def change(event: dict[str, Any]) -> None:
         if event["kind"] == kind:
@@ -107,90 +107,92 @@ def test_a_chained_forgery_does_not_fit_the_rules(
                 inner = inner[key]
             inner[path[-1]] = value
 
-    rewrite(made.folder / "events.jsonl", change)
-    assert words in findings(made)
+    rewrite(sample.folder / "events.jsonl", change)
+    assert words in findings(sample)
 
 
-def test_a_chained_forgery_that_fits_the_rules_is_not_what_the_ledger_has(made: Made) -> None:
-    rewrite(made.folder / "events.jsonl", lambda event: event.update(at="2000-01-01T00:00:00"))
-    assert "an end of attempt 1 that is not there" in findings(made)
+def test_a_chained_forgery_that_fits_the_rules_is_not_what_the_ledger_has(sample: Made) -> None:
+    rewrite(sample.folder / "events.jsonl", lambda event: event.update(at="2000-01-01T00:00:00"))
+    assert "an end of attempt 1 that is not there" in findings(sample)
 
 
-def test_a_planned_trial_that_is_gone_is_named(made: Made) -> None:
-    shutil.copytree(made.folder, made.folder.with_name("trial_2-copied"))
-    shutil.rmtree(made.folder)
-    assert "belongs into" in findings(made)
-    assert "was planned and is not there" in findings(made)
+def test_a_planned_trial_that_is_gone_is_named(sample: Made) -> None:
+    shutil.copytree(sample.folder, sample.folder.with_name("trial_2-copied"))
+    shutil.rmtree(sample.folder)
+    assert "belongs into" in findings(sample)
+    assert "was planned and is not there" in findings(sample)
 
 
-def test_a_second_run_without_a_rerun_is_found(made: Made) -> None:
-    made.attempt(2)
-    made.conclude()
-    assert "run again without a rerun" in findings(made)
+def test_a_second_run_without_a_rerun_is_found(sample: Made) -> None:
+    sample.attempt(2)
+    sample.conclude()
+    assert "run again without a rerun" in findings(sample)
 
 
-def test_an_ended_trial_that_was_thrown_away_and_run_again_is_found(made: Made) -> None:
-    shutil.rmtree(made.folder)
-    write_plan([made.trial], made.store)
-    made.attempt(1)
-    made.conclude()
-    assert "attempt 1 begin 2 times" in findings(made)
+def test_an_ended_trial_that_was_thrown_away_and_run_again_is_found(sample: Made) -> None:
+    shutil.rmtree(sample.folder)
+    write_plan([sample.trial], sample.store)
+    sample.attempt(1)
+    sample.conclude()
+    assert "attempt 1 begin 2 times" in findings(sample)
 
 
-def test_an_ended_attempt_that_another_has_replaced_is_found(made: Made) -> None:
-    shutil.rmtree(made.folder)
-    made.run()
-    assert "has an end of attempt 1 that is not there" in findings(made)
+def test_an_ended_attempt_that_another_has_replaced_is_found(sample: Made) -> None:
+    shutil.rmtree(sample.folder)
+    sample.run()
+    assert "has an end of attempt 1 that is not there" in findings(sample)
 
 
-def lose(made: Made, how: str) -> None:
+def lose(sample: Made, how: str) -> None:
     if how == "folder":
-        shutil.rmtree(made.folder)
-        write_plan([made.trial], made.store)
+        shutil.rmtree(sample.folder)
+        write_plan([sample.trial], sample.store)
     else:
-        made.log.write_bytes(made.log.read_bytes()[50:])
+        sample.log.write_bytes(sample.log.read_bytes()[50:])
 
 
 @pytest.mark.parametrize("how", ["folder", "chain"])
-def test_a_lost_trial_is_run_again_by_command_and_the_record_says_so(made: Made, how: str) -> None:
-    lose(made, how)
-    (record,) = chosen_records(made.store, (made.trial.identity[:8],), with_flagged=False)
-    open_again(made.store, record, "the disk died")
-    made.run()
-    found = verify_store(made.store)
-    assert (found.findings, found.reruns) == ((), 1)
-    assert marks(results_frame(made.store)) == (
+def test_a_lost_trial_is_run_again_by_command_and_the_record_says_so(
+    sample: Made, how: str
+) -> None:
+    lose(sample, how)
+    (record,) = chosen_records(sample.store, (sample.trial.identity[:8],), with_flagged=False)
+    open_again(sample.store, record, "the disk died")
+    sample.run()
+    report = verify_store(sample.store)
+    assert (report.findings, report.reruns) == ((), 1)
+    assert marks(results_frame(sample.store)) == (
         "repeated: 1 of 1 trials were begun more than once",
     )
-    assert len(list(made.folder.glob("events.lost-1.jsonl"))) == (how == "chain")
+    assert len(list(sample.folder.glob("events.lost-1.jsonl"))) == (how == "chain")
 
 
-def test_a_rerun_that_was_cut_short_is_marked_once(made: Made, monkeypatch: Any) -> None:
-    (record,) = chosen_records(made.store, (made.folder.name,), with_flagged=False)
+def test_a_rerun_that_was_cut_short_is_marked_once(sample: Made, monkeypatch: Any) -> None:
+    (record,) = chosen_records(sample.store, (sample.folder.name,), with_flagged=False)
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
         killed.setattr(rerun, "EventLog", interrupt)
-        open_again(made.store, record, "a test")
-    open_again(made.store, record, "a test")
-    made.run()
-    found = verify_store(made.store)
-    assert (found.findings, found.reruns) == ((), 1)
+        open_again(sample.store, record, "a test")
+    open_again(sample.store, record, "a test")
+    sample.run()
+    report = verify_store(sample.store)
+    assert (report.findings, report.reruns) == ((), 1)
 
 
 def interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_rerun_leaves_its_mark_and_fits(made: Made) -> None:
+def test_a_rerun_leaves_its_mark_and_fits(sample: Made) -> None:
     (record,) = chosen_records(
-        made.store, ("trial_1-" + made.trial.identity[:10],), with_flagged=False
+        sample.store, ("trial_1-" + sample.trial.identity[:10],), with_flagged=False
     )
-    open_again(made.store, record, "a test")
-    assert results_frame(made.store)["state"].tolist() == ["unfinished"]
-    assert read_record(made.folder / "trial.json").result is None
-    made.run()
-    found = verify_store(made.store)
-    assert (found.findings, found.reruns) == ((), 1)
-    assert results_frame(made.store)["attempt"].tolist() == [2]
+    open_again(sample.store, record, "a test")
+    assert results_frame(sample.store)["state"].tolist() == ["unfinished"]
+    assert read_record(sample.folder / "trial.json").result is None
+    sample.run()
+    report = verify_store(sample.store)
+    assert (report.findings, report.reruns) == ((), 1)
+    assert results_frame(sample.store)["attempt"].tolist() == [2]
 
 
 def test_a_trial_on_a_machine_that_drifted_is_stamped_and_repeated_by_rule(
@@ -198,49 +200,49 @@ def test_a_trial_on_a_machine_that_drifted_is_stamped_and_repeated_by_rule(
 ) -> None:
     with monkeypatch.context() as drifted:
         drifted.setitem(conftest.MACHINE, "drift", 0.4)
-        made = Made(tmp_path)
-        assert "flagged: the machine changed around 1 of 1" in marks(results_frame(made.store))[0]
-        assert findings(made) == ""
-    (record,) = chosen_records(made.store, (), with_flagged=True)
-    open_again(made.store, record, "the machine was busy")
-    made.run()
-    assert findings(made) == ""
-    assert marks(results_frame(made.store)) == (
+        sample = Made(tmp_path)
+        assert "flagged: the machine changed around 1 of 1" in marks(results_frame(sample.store))[0]
+        assert findings(sample) == ""
+    (record,) = chosen_records(sample.store, (), with_flagged=True)
+    open_again(sample.store, record, "the machine was busy")
+    sample.run()
+    assert findings(sample) == ""
+    assert marks(results_frame(sample.store)) == (
         "repeated: 1 of 1 trials were begun more than once",
     )
     with pytest.raises(HarnessError, match=r"no trial of .* is chosen"):
-        chosen_records(made.store, (), with_flagged=True)
+        chosen_records(sample.store, (), with_flagged=True)
 
 
-def test_seeds_and_points_follow_from_the_round(made: Made) -> None:
-    other = made.trial.model_copy(update={"instance_seed": "0" * 32})
-    moved = made.trial.model_copy(update={"point": made.trial.point | {"learning_rate": 0.5}})
-    said = {what for _, what in mismatches([other, moved], None)}
-    assert said == {
+def test_seeds_and_points_follow_from_the_round(sample: Made) -> None:
+    other = sample.trial.model_copy(update={"instance_seed": "0" * 32})
+    moved = sample.trial.model_copy(update={"point": sample.trial.point | {"learning_rate": 0.5}})
+    names = {what for _, what in mismatches([other, moved], None)}
+    assert names == {
         "the instance seed does not follow from the round's",
         "the point is not the one that the round draws",
     }
-    assert [what for _, what in mismatches([made.trial], "another")] != []
+    assert [what for _, what in mismatches([sample.trial], "another")] != []
 
 
-def with_text(made: Made, files: str) -> None:
+def with_text(sample: Made, files: str) -> None:
     """Run the trial once more, by command, from another text of the submission."""
-    (record,) = chosen_records(made.store, (made.folder.name,), with_flagged=False)
-    open_again(made.store, record, "a test")
+    (record,) = chosen_records(sample.store, (sample.folder.name,), with_flagged=False)
+    open_again(sample.store, record, "a test")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(conftest, "FILES", files)
-        made.run()
+        sample.run()
 
 
-def test_several_texts_under_one_content_hash_are_said(made: Made) -> None:
-    with_text(made, conftest.FILES)
-    assert verify_store(made.store).texts == ()
-    with_text(made, "0" * 64)
-    found = verify_store(made.store)
-    assert found.findings == ()
-    (words,) = found.texts
+def test_several_texts_under_one_content_hash_are_said(sample: Made) -> None:
+    with_text(sample, conftest.FILES)
+    assert verify_store(sample.store).texts == ()
+    with_text(sample, "0" * 64)
+    report = verify_store(sample.store)
+    assert report.findings == ()
+    (words,) = report.texts
     assert words.startswith("texts: 2 texts ran under one content hash of adamw, ")
-    frame = results_frame(made.store)
+    frame = results_frame(sample.store)
     assert frame["files"].tolist() == ["0" * 64]
     both = pd.concat([frame, frame.assign(files=conftest.FILES)])
     assert words in marks(both)
@@ -249,19 +251,19 @@ def test_several_texts_under_one_content_hash_are_said(made: Made) -> None:
 @pytest.mark.parametrize(("version", "age"), [(1, "an older"), (3, "a newer")])
 @pytest.mark.parametrize("bare", [False, True])
 def test_another_version_is_refused_with_the_reason(
-    made: Made, version: int, age: str, bare: bool
+    sample: Made, version: int, age: str, bare: bool
 ) -> None:
-    path = made.folder / "trial.json"
+    path = sample.folder / "trial.json"
     value = json.loads(path.read_text())
     value["trial"] |= {"schema_version": version, "unknown": 1}
     path.write_text(json.dumps(value["trial"] if bare else value))
     why = rf"written by {age} version (.|\n)* schema_version {version}, (.|\n)*run --out DIR"
     for read in (
         lambda: read_record(path),
-        lambda: results_frame(made.store),
-        lambda: write_plan([made.trial], made.store),
-        lambda: chosen_records(made.store, (made.folder.name,), with_flagged=False),
+        lambda: results_frame(sample.store),
+        lambda: write_plan([sample.trial], sample.store),
+        lambda: chosen_records(sample.store, (sample.folder.name,), with_flagged=False),
     ):
         with pytest.raises(HarnessError, match=why):
             read()
-    assert f"written by {age} version" in findings(made)
+    assert f"written by {age} version" in findings(sample)

@@ -57,34 +57,34 @@ def snapshot(framework: Framework, folder: Path, **point: Any) -> Arrays:
     worker.start()
     wire: Wire[ToRefereeMessage] = Wire(ours, TO_REFEREE)
 
-    def said(order: Message, kind: type, tensors: Arrays | None = None) -> Arrays:
+    def ask(order: Message, kind: type, tensors: Arrays | None = None) -> Arrays:
         wire.send(order, tensors)
-        message, given = wire.receive()
+        message, arrays = wire.receive()
         assert isinstance(message, kind), message
-        return {name: np.array(array) for name, array in given.items()}
+        return {name: np.array(array) for name, array in arrays.items()}
 
-    said(hello(framework, {"learning_rate": 0.1, **point}), Ready)
-    said(WarmUp(cap_s=60.0), Warm)
-    said(Load(train_folder=str(folder)), Ready, weights)
-    found = said(Go(fraction=0.0, until_step=STEPS), Snapshot)
+    ask(hello(framework, {"learning_rate": 0.1, **point}), Ready)
+    ask(WarmUp(cap_s=60.0), Warm)
+    ask(Load(train_folder=str(folder)), Ready, weights)
+    averages = ask(Go(fraction=0.0, until_step=STEPS), Snapshot)
     wire.close()
     worker.join()
     its.close()
-    return found
+    return averages
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_an_average_is_judged_with_statistics_of_its_own(
     framework: Framework, tmp_path: Path
 ) -> None:
-    found = snapshot(framework, tmp_path, average="ema", average_decay=0.5)
+    averages = snapshot(framework, tmp_path, average="ema", average_decay=0.5)
     fresh = Normed(framework)
     names = set(fresh.problem.buffers)
-    fresh.backend.load(fresh.problem, found)
+    fresh.backend.load(fresh.problem, averages)
     stream = fresh.backend.stream(examples(), Order(SEED, COUNT), BATCH)
     batches = [stream.next() for _ in range(STATISTICS_BATCHES)]
     fresh.problem.recompute_statistics(fresh.problem.parameters, batches)
-    assert farthest(fresh.buffers(), {n: found[n] for n in names}) < 1e-5
+    assert farthest(fresh.buffers(), {n: averages[n] for n in names}) < 1e-5
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])

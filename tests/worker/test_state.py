@@ -28,12 +28,12 @@ PLAIN = st.recursive(
 
 
 def returned(value: Any, framework: str = "torch") -> Any:
-    made = training_backend(framework, "cpu", 1)
-    flattener = Flattener(made.to_host)
+    backend = training_backend(framework, "cpu", 1)
+    flattener = Flattener(backend.to_host)
     text = flattener.text(value)
     text.encode("ascii")
     assert all(array.dtype.name in DTYPES for array in flattener.tensors.values())
-    return unflatten(text, flattener.tensors, made.from_host)
+    return unflatten(text, flattener.tensors, backend.from_host)
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,14 +77,14 @@ def test_tensors_come_back_with_their_layout(tensor: torch.Tensor) -> None:
 @pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
 def test_a_fused_step_goes_on_over_kernels_whose_channels_lie_last(kind: type[Any]) -> None:
     def run(saves: bool) -> torch.Tensor:
-        drawn = torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(0))
-        kernel = torch.nn.Parameter(drawn.contiguous(memory_format=torch.channels_last))
+        noise = torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+        kernel = torch.nn.Parameter(noise.contiguous(memory_format=torch.channels_last))
         options: dict[str, Any] = {"lr": 0.1, "fused": True}
         options |= {"momentum": 0.9} if kind is torch.optim.SGD else {}
         optimizer = kind([kernel], **options)
         for step in range(4):
             optimizer.zero_grad()
-            (torch.sin((step + 1.0) * kernel) * drawn).sum().backward()
+            (torch.sin((step + 1.0) * kernel) * noise).sum().backward()
             optimizer.step()
             if saves and step == 1:
                 state = returned(optimizer.state_dict())
@@ -140,21 +140,21 @@ def test_a_text_that_is_no_state_is_refused(text: str) -> None:
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_all_generators_go_on_where_they_were(framework: str) -> None:
     kit = Kit(framework)
-    made = training_backend(framework, "cpu", 1)
+    backend = training_backend(framework, "cpu", 1)
 
     def draw() -> list[float]:
-        drawn = [random.gauss(0, 1), float(np.random.normal())]
+        values = [random.gauss(0, 1), float(np.random.normal())]
         if framework == "torch":
-            drawn.append(float(torch.rand(())))
-            drawn.append(float(torch.rand((), generator=kit.problem.generator)))
+            values.append(float(torch.rand(())))
+            values.append(float(torch.rand((), generator=kit.problem.generator)))
         else:
-            drawn.append(float(jax.random.uniform(kit.problem.next_key())))
-        return drawn
+            values.append(float(jax.random.uniform(kit.problem.next_key())))
+        return values
 
     draw()
-    state = returned(made.random_state(kit.problem), framework)
+    state = returned(backend.random_state(kit.problem), framework)
     first = [draw(), draw()]
-    made.set_random_state(kit.problem, state)
+    backend.set_random_state(kit.problem, state)
     assert [draw(), draw()] == first
     assert all(math.isfinite(number) for number in first[0])
 
@@ -163,10 +163,10 @@ def test_all_generators_go_on_where_they_were(framework: str) -> None:
 @pytest.mark.parametrize("position", [0, 128, 1000, 4096, 5000])
 def test_a_stream_goes_on_from_any_position(framework: str, position: int) -> None:
     walked, sought = Kit(framework).stream(), Kit(framework).stream()
-    left = position
-    while left:
-        walked.next(min(left, 100))
-        left -= min(left, 100)
+    remaining = position
+    while remaining:
+        walked.next(min(remaining, 100))
+        remaining -= min(remaining, 100)
     sought.seek(position)
     assert sought.position == walked.position
     for _ in range(3):

@@ -19,9 +19,9 @@ from tests.workloads.parity import Arrays, Twin, apart
 def problem_of(framework: str, twin: Twin) -> Any:
     """The submission's view of a twin's model, at its start."""
     source = ModelSource(f"workloads.{twin.workload}", twin.sizes, "cross_entropy", "float32")
-    made = training_backend(framework, "cpu", 1)
-    problem = made.problem(ProblemConfig(source, HalfSpent(), 2, 2, 0))
-    made.load(problem, {**twin.start, **twin.statistics})
+    backend = training_backend(framework, "cpu", 1)
+    problem = backend.problem(ProblemConfig(source, HalfSpent(), 2, 2, 0))
+    backend.load(problem, {**twin.start, **twin.statistics})
     return problem
 
 
@@ -51,9 +51,9 @@ def assert_captures_are_factors(
     captures, gradients = captured(framework, problem, tokens_of(framework, batch))
     assert set(captures) == {layer.name for layer in problem.layers}
     for layer in problem.layers:
-        entered, left = (np.asarray(part) for part in captures[layer.name])
-        assert entered.shape[:2] == left.shape[:2] == batch[0].shape
-        product = np.einsum("bto,bti->oi", left, entered)
+        inputs, output_gradients = (np.asarray(part) for part in captures[layer.name])
+        assert inputs.shape[:2] == output_gradients.shape[:2] == batch[0].shape
+        product = np.einsum("bto,bti->oi", output_gradients, inputs)
         assert apart(product, gradients[layer.weight]) < bound, layer.name
         if layer.bias is not None:
-            assert apart(left.sum((0, 1)), gradients[layer.bias]) < bound, layer.name
+            assert apart(output_gradients.sum((0, 1)), gradients[layer.bias]) < bound, layer.name

@@ -28,19 +28,19 @@ def losses_around_a_step(workload: str, corpus: Path, folder: Path) -> tuple[flo
     The sequence comes through the workload's own `prepare`, with its declared settings but for the
     corpus and the number of sequences.
     """
-    known = registry.workload(workload)
-    size = known.at("large")
+    definition = registry.workload(workload)
+    size = definition.at("large")
     changed = {"corpus": str(corpus), "train": 1, "validation": 1, "test": 0}
     data = Data(source=data_of(size).source, settings={**data_of(size).settings, **changed})
     folder.mkdir()
-    known.module("data").prepare(data, SEED, folder, None)
-    source = ModelSource(known.package, size.sizes, known.spec.loss, "float32")
-    made = training_backend("torch", "cpu", 1)
-    problem: Any = made.problem(ProblemConfig(source, HalfSpent(), 1, 1, 0))
-    specs = known.module("model").parameters(size.sizes)
-    made.load(problem, initial_parameters(specs, philox(SEED, "weights")))
+    definition.module("data").prepare(data, SEED, folder, None)
+    source = ModelSource(definition.package, size.sizes, definition.spec.loss, "float32")
+    backend = training_backend("torch", "cpu", 1)
+    problem: Any = backend.problem(ProblemConfig(source, HalfSpent(), 1, 1, 0))
+    specs = definition.module("model").parameters(size.sizes)
+    backend.load(problem, initial_parameters(specs, philox(SEED, "weights")))
     examples = Examples.open(folder / "train", size.limits.resident_gib)
-    batch = made.stream(examples, Order(SEED, 1), 1).next()
+    batch = backend.stream(examples, Order(SEED, 1), 1).next()
     optimizer = torch.optim.SGD(problem.parameters.values(), lr=RATE)
     before = problem.batch_loss(batch)
     before.backward()

@@ -106,8 +106,8 @@ def torch_step(model: torch.nn.Module, batch: Batch) -> Step:
     entered = as_fed(inputs)
     model.zero_grad()
     logits = model(torch.from_numpy(entered))
-    wanted = torch.from_numpy(targets.astype(np.int64)).flatten()
-    loss = functional.cross_entropy(logits.flatten(0, -2), wanted)
+    classes = torch.from_numpy(targets.astype(np.int64)).flatten()
+    loss = functional.cross_entropy(logits.flatten(0, -2), classes)
     torch.autograd.backward(loss)
     gradients = {}
     for name, parameter in model.named_parameters():
@@ -182,11 +182,11 @@ def assert_same_evaluation(twin: Twin, examples: Batch, bound: float = 1e-4) -> 
     probe = Examples(inputs[:4], targets[:4])
     evaluated = []
     for framework in ("torch", "jax"):
-        made = evaluation_backend(framework, "cpu", 1).evaluator(
+        evaluator = evaluation_backend(framework, "cpu", 1).evaluator(
             source, {"validation": split}, probe, EvalConfig(4)
         )
         state = {**twin.start, **twin.statistics}
-        evaluated.append({**made.metrics(state, "validation"), **made.probe(state)})
+        evaluated.append({**evaluator.metrics(state, "validation"), **evaluator.probe(state)})
     one, other = evaluated
     for name, value in one.items():
         assert abs(value - other[name]) <= bound * abs(value), name

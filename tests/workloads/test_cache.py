@@ -42,9 +42,9 @@ class Small:
             (self.folder / f"made-{time.monotonic_ns()}-{os.getpid()}").touch()
             mlp_data.prepare(data, seed, folder, data_dir)
 
-        made = ModuleType(name)
-        vars(made).update(prepare=prepare, source_files=mlp_data.source_files)
-        return made
+        module = ModuleType(name)
+        vars(module).update(prepare=prepare, source_files=mlp_data.source_files)
+        return module
 
     @property
     def times_made(self) -> int:
@@ -169,10 +169,10 @@ def test_a_failed_making_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(np, "save", full)
-    with pytest.raises(HarnessError, match="No space left on device") as caught:
+    with pytest.raises(HarnessError, match="No space left on device") as error:
         Small(tmp_path).prepared()
-    assert str(tmp_path / "cache") in str(caught.value)
-    assert "XDG_CACHE_HOME" in str(caught.value)
+    assert str(tmp_path / "cache") in str(error.value)
+    assert "XDG_CACHE_HOME" in str(error.value)
     assert list((tmp_path / "cache/instances").iterdir()) == []
 
 
@@ -245,10 +245,10 @@ def test_what_another_process_takes_away_meanwhile_is_no_error(
     is_dir = Path.is_dir
 
     def listed_and_then_deleted(place: Path) -> bool:
-        found = is_dir(place)
-        if place == other and found:
+        is_folder = is_dir(place)
+        if place == other and is_folder:
             shutil.rmtree(other)
-        return found
+        return is_folder
 
     monkeypatch.setattr(Path, "is_dir", listed_and_then_deleted)
     assert is_whole(workload.prepared("f" * 32))

@@ -102,10 +102,10 @@ def test_another_archive_is_refused_by_its_md5(
 
 
 def test_no_data_names_both_ways_out(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as error:
         cifar10.load(tmp_path)
     for way in (str(tmp_path), "harness data prepare cifar10", "--from PATH", "--data-dir DIR"):
-        assert way in str(caught.value)
+        assert way in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["cifar-10-binary.tar.gz", "cifar-10-batches-bin/test_batch.bin"])
@@ -114,11 +114,11 @@ def test_the_binary_version_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"images")
     top, *_ = Path(name).parts
     for place in (tmp_path, tmp_path / top):
-        with pytest.raises(HarnessError) as caught:
+        with pytest.raises(HarnessError) as error:
             cifar10.load(place)
-        said = f"{tmp_path / top} is the binary version, wanted is the python version"
-        assert said in str(caught.value)
-        assert "where PATH is cifar-10-python.tar.gz" in str(caught.value)
+        message = f"{tmp_path / top} is the binary version, wanted is the python version"
+        assert message in str(error.value)
+        assert "where PATH is cifar-10-python.tar.gz" in str(error.value)
 
 
 def test_a_missing_batch_is_named(tmp_path: Path) -> None:

@@ -38,9 +38,9 @@ def spec(
 
 
 def refusal(**changes: str) -> str:
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as error:
         spec(**changes)
-    return str(caught.value)
+    return str(error.value)
 
 
 def test_real_targets_need_no_classes() -> None:
@@ -48,8 +48,8 @@ def test_real_targets_need_no_classes() -> None:
 
 
 def test_an_unknown_loss_names_the_known_ones() -> None:
-    wanted = "key 'loss' is 'hinge': no such loss; known: cross_entropy, squared_error"
-    assert refusal(loss="hinge") == f"workload.toml: {wanted}"
+    reason = "key 'loss' is 'hinge': no such loss; known: cross_entropy, squared_error"
+    assert refusal(loss="hinge") == f"workload.toml: {reason}"
 
 
 def test_a_metric_that_the_loss_does_not_offer_is_refused() -> None:
@@ -59,11 +59,11 @@ def test_a_metric_that_the_loss_does_not_offer_is_refused() -> None:
     )
 
 
-@pytest.mark.parametrize(("sizes", "said"), [("width = 2", "None"), ("classes = 0", "0")])
-def test_classes_are_to_be_counted(sizes: str, said: str) -> None:
+@pytest.mark.parametrize(("sizes", "reason"), [("width = 2", "None"), ("classes = 0", "0")])
+def test_classes_are_to_be_counted(sizes: str, reason: str) -> None:
     assert refusal(loss="cross_entropy", sizes=sizes) == (
-        f"workload.toml: key 'suites.quick.sizes.classes' is {said}; loss cross_entropy wants the "
-        "number of classes, an integer of at least 1"
+        f"workload.toml: key 'suites.quick.sizes.classes' is {reason}; loss cross_entropy wants "
+        "the number of classes, an integer of at least 1"
     )
 
 
@@ -87,8 +87,10 @@ def test_without_data_what_is_said_of_them_is_refused(line: str) -> None:
 
 
 def test_classes_need_data() -> None:
-    said = refusal(loss="cross_entropy", sizes="classes = 2", data="")
-    assert "key 'suites.quick.data' is missing: loss cross_entropy has classes as targets" in said
+    message = refusal(loss="cross_entropy", sizes="classes = 2", data="")
+    assert (
+        "key 'suites.quick.data' is missing: loss cross_entropy has classes as targets" in message
+    )
 
 
 def test_the_splits_without_data_are_empty_inputs_and_zeros(tmp_path: Path) -> None:

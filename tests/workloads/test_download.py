@@ -30,9 +30,9 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        wanted = self.headers["Range"]
-        self.server.ranges.append(wanted)
-        start = int(wanted[6:-1]) if wanted and self.server.knows_ranges else 0
+        header = self.headers["Range"]
+        self.server.ranges.append(header)
+        start = int(header[6:-1]) if header and self.server.knows_ranges else 0
         if start and start >= len(self.server.content):
             self.send_error(416)
             return
@@ -77,7 +77,7 @@ def test_a_broken_download_goes_on_where_it_broke(
         prepare_cifar10(tmp_path / "data", None, silent)
     server.breaks_after = None
     progress: list[tuple[int, int | None]] = []
-    folder = prepare_cifar10(tmp_path / "data", None, lambda *seen: progress.append(seen))
+    folder = prepare_cifar10(tmp_path / "data", None, lambda *counts: progress.append(counts))
     assert server.ranges == [None, "bytes=5000-"]
     assert progress[-1] == (len(server.content), len(server.content))
     assert progress[0][0] > 5000
@@ -138,10 +138,10 @@ def test_from_a_path_there_is_no_download(
     folder = archive.parent / "packing" / cifar10.FOLDER
     source = {"archive": archive, "folder": folder, "parent": folder.parent}[form]
     data_dir = tmp_path / "data"
-    done = CliRunner().invoke(
+    result = CliRunner().invoke(
         app, ["prepare", "cifar10", "--data-dir", str(data_dir), "--from", str(source)]
     )
-    assert done.exit_code == 0, done.output
+    assert result.exit_code == 0, result.output
     assert server.ranges == []
     assert sorted(file.name for file in data_dir.iterdir()) == [cifar10.FOLDER]
     assert len(cifar10.load(data_dir).test.labels) == 20
@@ -149,10 +149,10 @@ def test_from_a_path_there_is_no_download(
 
 def test_no_network_names_both_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "URL", "http://127.0.0.1:9/archive")
-    with pytest.raises(HarnessError, match="cannot download") as caught:
+    with pytest.raises(HarnessError, match="cannot download") as error:
         prepare_cifar10(tmp_path, None, silent)
-    assert "--from PATH" in str(caught.value)
-    assert "--data-dir DIR" in str(caught.value)
+    assert "--from PATH" in str(error.value)
+    assert "--data-dir DIR" in str(error.value)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -162,9 +162,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_another_data_set_is_unknown() -> None:
-    done = CliRunner().invoke(app, ["prepare", "cifar100"])
-    assert isinstance(done.exception, UnknownNameError)
-    assert "did you mean 'cifar10'?" in str(done.exception)
+    result = CliRunner().invoke(app, ["prepare", "cifar100"])
+    assert isinstance(result.exception, UnknownNameError)
+    assert "did you mean 'cifar10'?" in str(result.exception)
 
 
 def test_default_folders_follow_xdg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

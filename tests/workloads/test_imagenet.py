@@ -110,13 +110,13 @@ def test_one_step_at_full_size_from_the_true_format(tmp_path: Path) -> None:
     large = registry.workload("resnet").at("large")
     folder = prepared(make_shards(tmp_path / "in"), tmp_path / "out")
     source = ModelSource("workloads.resnet", large.sizes, "cross_entropy", "float32")
-    made = training_backend("torch", "cpu", 1)
-    problem: Any = made.problem(ProblemConfig(source, HalfSpent(), 1, 4, 0))
+    backend = training_backend("torch", "cpu", 1)
+    problem: Any = backend.problem(ProblemConfig(source, HalfSpent(), 1, 4, 0))
     start = initial_parameters(model.parameters(large.sizes), philox(SEED, "weights"))
-    made.load(problem, {**start, **initial_buffers(model.buffers(large.sizes))})
+    backend.load(problem, {**start, **initial_buffers(model.buffers(large.sizes))})
     examples = Examples.open(folder / "train", limit_gib=1e-6)
     assert examples.is_mapped
-    batch = made.stream(examples, Order(SEED, 4), 1, large.augmentation).next()
+    batch = backend.stream(examples, Order(SEED, 4), 1, large.augmentation).next()
     assert batch.inputs.shape == (1, 3, 224, 224)
     optimizer = torch.optim.SGD(problem.parameters.values(), lr=0.01)
     before = problem.batch_loss(batch)
@@ -305,19 +305,21 @@ def test_a_full_disk_is_an_error_and_no_death(tmp_path: Path) -> None:
     cache.mkdir()
     mount = f"mount -t tmpfs -o size={MEGABYTE} tmpfs '{cache}'"
     namespace = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec"]
-    tried = subprocess.run([*namespace, mount], capture_output=True, text=True, check=False)
-    if tried.returncode:
-        pytest.skip(f"no mounts in a namespace ({tried.stderr.strip()}); the next test needs none")
-    left = f"ls -A '{cache}/guided-descent/imagenet' >&2"
-    said = prepared_elsewhere(tmp_path, *namespace, f'{mount}; "$0" "$@" || {left}')
-    assert f"cannot write prepared data below {cache}/guided-descent: No space" in said
-    assert said.endswith("can be written\n")
+    attempt = subprocess.run([*namespace, mount], capture_output=True, text=True, check=False)
+    if attempt.returncode:
+        pytest.skip(
+            f"no mounts in a namespace ({attempt.stderr.strip()}); the next test needs none"
+        )
+    listing = f"ls -A '{cache}/guided-descent/imagenet' >&2"
+    output = prepared_elsewhere(tmp_path, *namespace, f'{mount}; "$0" "$@" || {listing}')
+    assert f"cannot write prepared data below {cache}/guided-descent: No space" in output
+    assert output.endswith("can be written\n")
 
 
 def test_a_file_that_may_not_grow_is_an_error_and_no_death(tmp_path: Path) -> None:
-    said = prepared_elsewhere(tmp_path, "prlimit", f"--fsize={MEGABYTE // 2}")
+    output = prepared_elsewhere(tmp_path, "prlimit", f"--fsize={MEGABYTE // 2}")
     cache = tmp_path / "cache" / "guided-descent"
-    assert f"cannot write prepared data below {cache}: File too large" in said
+    assert f"cannot write prepared data below {cache}: File too large" in output
     assert list((cache / "imagenet").iterdir()) == []
 
 

@@ -36,18 +36,20 @@ def test_the_same_bytes_on_every_machine() -> None:
 
 
 def test_the_products_are_those_of_integers() -> None:
-    made, drawn = (
+    image_generator, latents = (
         generator(),
         near_gaussian(philox(SEED, "images-train"), CHUNK, 256)[:200].astype(np.int64),
     )
-    pixels = (drawn @ made.basis.astype(np.int64) >> 11) + 128
-    first, second = (matrix.astype(np.int64) for matrix in made.teacher)
-    begin = made.settings.teacher_first - 1
-    sums = drawn[:, begin : begin + len(first)] @ first
-    scores = (16 * np.abs(sums) + made.settings.tilt * sums) @ second
-    sample = made.sample("train", 200)
+    pixels = (latents @ image_generator.basis.astype(np.int64) >> 11) + 128
+    first, second = (matrix.astype(np.int64) for matrix in image_generator.teacher)
+    begin = image_generator.settings.teacher_first - 1
+    sums = latents[:, begin : begin + len(first)] @ first
+    scores = (16 * np.abs(sums) + image_generator.settings.tilt * sums) @ second
+    sample = image_generator.sample("train", 200)
     assert np.array_equal(sample.images, np.clip(pixels, 0, 255))
-    assert np.array_equal(sample.labels, (scores - made.offset.astype(np.int64)).argmax(axis=1))
+    assert np.array_equal(
+        sample.labels, (scores - image_generator.offset.astype(np.int64)).argmax(axis=1)
+    )
 
 
 def test_a_shorter_sample_begins_a_longer_one() -> None:

@@ -30,15 +30,15 @@ def words(seed: str = SEED, split: str = "train") -> npt.NDArray[np.int64]:
     return np.argsort(Language(seed, SETTINGS).ids)[sample(seed, split).tokens]
 
 
-def is_a(category: str, found: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def is_a(category: str, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     first = TABLES.first[category]
     size = TABLES.count[category] * CATEGORIES[category].classes
-    return (found >= first) & (found < first + size)
+    return (tokens >= first) & (tokens < first + size)
 
 
 def test_the_same_bytes_on_every_machine() -> None:
-    drawn = sample(documents=2500)
-    content = drawn.tokens.astype("<u2").tobytes() + drawn.topics.astype("<i8").tobytes()
+    example = sample(documents=2500)
+    content = example.tokens.astype("<u2").tobytes() + example.topics.astype("<i8").tobytes()
     assert hashlib.sha256(content).hexdigest() == SHA256
 
 
@@ -49,9 +49,9 @@ def test_a_shorter_sample_begins_a_longer_one() -> None:
 
 
 def test_seeds_and_splits_differ_and_the_vocabulary_is_kept_to() -> None:
-    drawn = [sample().tokens, sample(split="validation").tokens, sample(OTHER).tokens]
-    assert len({tokens[:50].tobytes() for tokens in drawn}) == 3
-    assert {int(tokens.max()) for tokens in drawn} <= set(range(VOCABULARY))
+    streams = [sample().tokens, sample(split="validation").tokens, sample(OTHER).tokens]
+    assert len({tokens[:50].tobytes() for tokens in streams}) == 3
+    assert {int(tokens.max()) for tokens in streams} <= set(range(VOCABULARY))
     assert sorted(Language(OTHER, SETTINGS).ids) == list(range(VOCABULARY))
 
 
@@ -72,10 +72,10 @@ def test_every_instance_has_facts_of_its_own() -> None:
 
 
 def test_counts_follow_the_weights_and_leave_nobody_out() -> None:
-    made = counts(np.array([1000, 100, 1]), 64)
-    assert made.sum() == 64
-    assert made.min() >= 1
-    assert made[0] > made[1] > made[2]
+    parts = counts(np.array([1000, 100, 1]), 64)
+    assert parts.sum() == 64
+    assert parts.min() >= 1
+    assert parts[0] > parts[1] > parts[2]
 
 
 @pytest.mark.parametrize("steps", [3, 17, 64])
@@ -86,12 +86,12 @@ def test_words_come_as_often_as_they_are_said_to(steps: int) -> None:
         # The same words for all: the documents stay alike, and any next word is one of CHUNK draws.
         writer.step(np.full(CHUNK, bits.random_raw(1)[0]))
     word, chance = writer.step(bits.random_raw(CHUNK))
-    seen, first, often = np.unique(word, return_index=True, return_counts=True)
-    said = chance[first]
-    assert np.array_equal(chance, said[np.searchsorted(seen, word)])
-    assert said.sum() <= 1 + 1e-12
-    assert said.sum() > 0.9
-    expected = CHUNK * said
+    values, first, often = np.unique(word, return_index=True, return_counts=True)
+    weights = chance[first]
+    assert np.array_equal(chance, weights[np.searchsorted(values, word)])
+    assert weights.sum() <= 1 + 1e-12
+    assert weights.sum() > 0.9
+    expected = CHUNK * weights
     assert (np.abs(often - expected) < 5 * np.sqrt(expected) + 5).all()
 
 
@@ -106,9 +106,9 @@ def test_frequencies_are_heavy_tailed() -> None:
 
 
 def test_a_topic_lasts_for_its_document() -> None:
-    found, topics = words(), sample().topics
-    half = found.shape[1] // 2
-    for part in (found[:, :half], found[:, half:]):
+    tokens, topics = words(), sample().topics
+    half = tokens.shape[1] // 2
+    for part in (tokens[:, :half], tokens[:, half:]):
         nouns = is_a("noun", part)
         about = ((part - TABLES.first["noun"]) // CLASSES) % SETTINGS.topics
         own = (about == topics[:, None])[nouns].mean()
@@ -118,11 +118,11 @@ def test_a_topic_lasts_for_its_document() -> None:
 
 
 def test_verbs_agree_with_a_subject_however_far_it_is() -> None:
-    found = words()
-    verbs = is_a("verb", found)
-    starts = is_a("stop", found)
+    tokens = words()
+    verbs = is_a("verb", tokens)
+    starts = is_a("stop", tokens)
     checked = far = 0
-    for row, (line, verb, stop) in enumerate(zip(found[:1500], verbs, starts, strict=False)):
+    for row, (line, verb, stop) in enumerate(zip(tokens[:1500], verbs, starts, strict=False)):
         for place in np.flatnonzero(verb):
             begin = np.flatnonzero(stop[:place])
             if not len(begin) or not is_a("determiner", line[begin[-1] + 1]):
@@ -140,17 +140,17 @@ def test_verbs_agree_with_a_subject_however_far_it_is() -> None:
 
 
 def test_names_keep_their_epithets_within_a_document() -> None:
-    found = words()[:1500]
-    epithets = is_a("epithet", found)[:, 1:] & is_a("name", found)[:, :-1]
+    tokens = words()[:1500]
+    epithets = is_a("epithet", tokens)[:, 1:] & is_a("name", tokens)[:, :-1]
     pairs = np.argwhere(epithets)
     by_name: dict[tuple[int, int], set[int]] = {}
     for row, place in pairs:
-        by_name.setdefault((row, found[row, place]), set()).add(found[row, place + 1])
-    assert {len(seen) for seen in by_name.values()} == {1}
+        by_name.setdefault((row, tokens[row, place]), set()).add(tokens[row, place + 1])
+    assert {len(followers) for followers in by_name.values()} == {1}
     everywhere: dict[int, set[int]] = {}
-    for (_, name), seen in by_name.items():
-        everywhere.setdefault(name, set()).update(seen)
-    assert np.mean([len(seen) for seen in everywhere.values()]) > 8
+    for (_, name), followers in by_name.items():
+        everywhere.setdefault(name, set()).update(followers)
+    assert np.mean([len(followers) for followers in everywhere.values()]) > 8
     assert len(pairs) > 1.5 * len(by_name)
 
 
@@ -177,9 +177,9 @@ def test_instances_are_equally_hard() -> None:
 
 
 def test_the_first_slot_is_reached_from_every_slot() -> None:
-    reached, seen = [Slot.STOP], {Slot.STOP}
+    reached, slots = [Slot.STOP], {Slot.STOP}
     while reached:
-        following = set(FOLLOWS[reached.pop()]) - seen
-        seen |= following
+        following = set(FOLLOWS[reached.pop()]) - slots
+        slots |= following
         reached.extend(following)
-    assert seen == set(Slot)
+    assert slots == set(Slot)

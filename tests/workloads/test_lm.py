@@ -112,9 +112,9 @@ def test_rotated_products_depend_on_the_distance_alone() -> None:
     assert not torch.allclose(products[0, 0], products[1, 0], atol=1e-3)
 
 
-def hessian_product_by_double_backward(problem: Any, given: Any) -> dict[str, np.ndarray]:
+def hessian_product_by_double_backward(problem: Any, token_batch: Any) -> dict[str, np.ndarray]:
     values = {n: v.detach().requires_grad_() for n, v in problem.parameters.items()}
-    loss = problem.evaluate(values, given).loss
+    loss = problem.evaluate(values, token_batch).loss
     gradients = torch.autograd.grad(loss, list(values.values()), create_graph=True)
     along = sum((g * v.detach()).sum() for g, v in zip(gradients, values.values(), strict=True))
     product = torch.autograd.grad(along, list(values.values()))
@@ -125,24 +125,24 @@ def hessian_product_by_double_backward(problem: Any, given: Any) -> dict[str, np
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 def test_torch_hessian_products_agree_with_those_of_jax() -> None:
     """Reverse over reverse and forward over reverse in torch, forward over reverse in jax."""
-    problem, given = problem_of("torch", shallow_twin()), tokens_of("torch", batch())
+    problem, token_batch = problem_of("torch", shallow_twin()), tokens_of("torch", batch())
     values = {n: v.detach() for n, v in problem.parameters.items()}
-    gradient = torch.func.grad(lambda p: problem.evaluate(p, given).loss)
+    gradient = torch.func.grad(lambda p: problem.evaluate(p, token_batch).loss)
     forward = torch.func.jvp(gradient, (values,), (values,))[1]
-    double = hessian_product_by_double_backward(problem, given)
+    double = hessian_product_by_double_backward(problem, token_batch)
 
     other, same = problem_of("jax", shallow_twin()), tokens_of("jax", batch())
     gradient = jax.grad(lambda p: other.evaluate(p, same).loss)
-    wanted = jax.jit(lambda p: jax.jvp(gradient, (p,), (p,))[1])(other.parameters)
-    for name, value in wanted.items():
+    expected = jax.jit(lambda p: jax.jvp(gradient, (p,), (p,))[1])(other.parameters)
+    for name, value in expected.items():
         assert apart(double[name], value) < 1e-3, name
         assert apart(forward[name], value) < 1e-3, name
 
 
 def test_layers_of_the_live_model_use_the_fused_kernel_again_after_evaluate() -> None:
-    problem, given = problem_of("torch", shallow_twin()), tokens_of("torch", batch())
-    before = problem.batch_loss(given).item()
-    assert problem.evaluate(problem.parameters, given).loss.item() == pytest.approx(
+    problem, token_batch = problem_of("torch", shallow_twin()), tokens_of("torch", batch())
+    before = problem.batch_loss(token_batch).item()
+    assert problem.evaluate(problem.parameters, token_batch).loss.item() == pytest.approx(
         before, rel=1e-6
     )
     assert all(block.is_fused for block in problem.model.blocks)

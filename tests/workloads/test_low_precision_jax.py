@@ -41,17 +41,19 @@ def batch(workload: str) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(("workload", "sizes"), CASES)
 def test_sums_over_all_places_are_in_float32(workload: str, sizes: dict[str, Any]) -> None:
     inputs, targets = batch(workload)
-    found = registry.workload(workload)
-    forward = found.module("model_jax").build(sizes)
+    definition = registry.workload(workload)
+    forward = definition.module("model_jax").build(sizes)
 
     def loss(parameters: dict[str, jax.Array], dtype: Any) -> jax.Array:
         low = {name: value.astype(dtype) for name, value in parameters.items()}
         logits = forward(low, jnp.asarray(inputs)).logits.astype(jnp.float32)
-        picked = jnp.take_along_axis(jax.nn.log_softmax(logits), targets[..., None], -1)
-        return -picked.mean()
+        logs = jnp.take_along_axis(jax.nn.log_softmax(logits), targets[..., None], -1)
+        return -logs.mean()
 
-    drawn = initial_parameters(found.module("model").parameters(sizes), philox(SEED, "weights"))
-    start = {name: jnp.asarray(value) for name, value in drawn.items()}
+    weights = initial_parameters(
+        definition.module("model").parameters(sizes), philox(SEED, "weights")
+    )
+    start = {name: jnp.asarray(value) for name, value in weights.items()}
     gradient = jax.jit(jax.grad(loss), static_argnums=1)
     rough, exact = gradient(start, jnp.bfloat16), gradient(start, jnp.float32)
     apart = {

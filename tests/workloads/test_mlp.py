@@ -57,13 +57,13 @@ def test_the_evaluation_gives_the_same_metrics(twin: Twin) -> None:
 
 def test_layers_are_modules_whose_hooks_fire() -> None:
     module = model_torch.build(QUICK.sizes)
-    seen = []
+    shapes = []
     for layer in model.layers(QUICK.sizes):
         module.get_submodule(layer.name).register_forward_hook(
-            lambda _module, inputs, output: seen.append((inputs[0].shape, output.shape))
+            lambda _module, inputs, output: shapes.append((inputs[0].shape, output.shape))
         )
     module(torch.zeros(4, 256))
-    assert seen == [((4, 256), (4, 256)), ((4, 256), (4, 256)), ((4, 256), (4, 10))]
+    assert shapes == [((4, 256), (4, 256)), ((4, 256), (4, 256)), ((4, 256), (4, 10))]
 
 
 def test_the_tap_gives_the_factors_of_the_weights_gradient() -> None:
@@ -111,7 +111,7 @@ def test_a_wrong_size_is_named(key: str, value: object) -> None:
 @pytest.mark.parametrize("suite", ["quick", "standard"])
 def test_the_declared_number_of_examples_is_the_one_made(suite: str) -> None:
     declared = registry.workload("mlp").at(suite)
-    made = data_of(declared).settings.get("train", CifarSettings().train)
-    assert declared.train_examples == made
+    count = data_of(declared).settings.get("train", CifarSettings().train)
+    assert declared.train_examples == count
     assert declared.sizes["inputs"] == INPUTS
     assert len(declared.variants) >= 3

@@ -73,10 +73,10 @@ def evaluations(workload: str, framework: Framework, store: Path, cache: Path) -
     return of_type(read_events(store / planned.folder / EVENTS_FILE), Evaluation)
 
 
-def losses(found: list[Evaluation]) -> list[float]:
+def losses(evaluations: list[Evaluation]) -> list[float]:
     """On the validation split; no other metric is there."""
-    assert all(list(evaluation.validation) == ["loss"] for evaluation in found)
-    return [evaluation.validation["loss"] or 0.0 for evaluation in found]
+    assert all(list(evaluation.validation) == ["loss"] for evaluation in evaluations)
+    return [evaluation.validation["loss"] or 0.0 for evaluation in evaluations]
 
 
 @pytest.mark.parametrize("workload", ["line_fit", "bowl"])

@@ -54,34 +54,34 @@ def test_seeds_and_splits_differ() -> None:
 
 
 def test_an_instance_shows_whole_signed_patches_of_the_published_set() -> None:
-    made = PatchGenerator(SEED, SETTINGS)
-    latents, words = made._draw("train", 40)
+    patch_generator = PatchGenerator(SEED, SETTINGS)
+    latents, words = patch_generator._draw("train", 40)
     without = PatchGenerator(SEED, SETTINGS)
-    vars(without)["patches"] = np.zeros_like(made.patches)
-    labels = made.sample("train", 40).labels
-    added = made._paint(latents, labels, words[:, 1:2]).astype(int)
+    vars(without)["patches"] = np.zeros_like(patch_generator.patches)
+    labels = patch_generator.sample("train", 40).labels
+    added = patch_generator._paint(latents, labels, words[:, 1:2]).astype(int)
     added -= without._paint(latents, labels, words[:, 1:2])
-    is_turned, rows, columns, channels = made._symmetry
+    is_turned, rows, columns, channels = patch_generator._symmetry
     for image, label in zip(added, labels, strict=True):
         original = np.empty_like(image)
         original[channels] = image[:, ::rows, ::columns]
         original = original.transpose(0, 2, 1) if is_turned else original
-        assert any_patch_fits(original, made.patches[label])
+        assert any_patch_fits(original, patch_generator.patches[label])
 
 
 def any_patch_fits(image: np.ndarray, patches: np.ndarray) -> bool:
     """Whether the image is one of the patches, with either sign, wherever it is not clipped."""
-    seen = np.argwhere(image)
-    (top, left), (bottom, right) = seen.min(0)[1:], seen.max(0)[1:]
+    pixels = np.argwhere(image)
+    (top, left), (bottom, right) = pixels.min(0)[1:], pixels.max(0)[1:]
     assert bottom - top < PATCH
     assert right - left < PATCH
-    found = []
+    fits = []
     for row in range(max(0, bottom - PATCH + 1), min(top, SIDE - PATCH) + 1):
         for column in range(max(0, right - PATCH + 1), min(left, SIDE - PATCH) + 1):
             block = image[:, row : row + PATCH, column : column + PATCH].ravel()
             agrees = (block * patches >= 0).all(1) | (block * patches <= 0).all(1)
-            found.append((agrees & (np.abs(block) <= np.abs(patches)).all(1)).any())
-    return any(found)
+            fits.append((agrees & (np.abs(block) <= np.abs(patches)).all(1)).any())
+    return any(fits)
 
 
 def test_with_even_signs_every_pixel_has_the_same_mean_in_all_classes() -> None:
@@ -95,9 +95,9 @@ def test_with_even_signs_every_pixel_has_the_same_mean_in_all_classes() -> None:
 def test_so_many_of_256_patches_are_shown_with_their_own_sign(
     positive: int, fraction: float
 ) -> None:
-    made = generator(positive=positive)
-    _, words = made._draw("train", 4000)
-    assert np.mean(made._signs(words[:, 1]) == 1) == pytest.approx(fraction, abs=0.02)
+    patch_generator = generator(positive=positive)
+    _, words = patch_generator._draw("train", 4000)
+    assert np.mean(patch_generator._signs(words[:, 1]) == 1) == pytest.approx(fraction, abs=0.02)
 
 
 def test_the_tilted_signs_leave_a_linear_classifier_near_chance() -> None:

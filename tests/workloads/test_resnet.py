@@ -42,8 +42,8 @@ MARGIN = 10
 @cache
 def images() -> tuple[np.ndarray, np.ndarray]:
     sample = PatchGenerator(SEED, PatchSettings.model_validate(data_of(QUICK).settings))
-    drawn = sample.sample("train", 400)
-    return drawn.images, drawn.labels
+    examples = sample.sample("train", 400)
+    return examples.images, examples.labels
 
 
 def batch(number: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -57,9 +57,9 @@ def twin(variant: str = "base") -> Twin:
 
 def relu_inputs(module: torch.nn.Module, inputs: np.ndarray) -> list[torch.Tensor]:
     """What enters each ReLU, in double precision but with the module's own rounding."""
-    found: list[torch.Tensor] = []
+    values: list[torch.Tensor] = []
     handles = [
-        part.register_forward_pre_hook(lambda _, entered: found.append(entered[0].double()))
+        part.register_forward_pre_hook(lambda _, entered: values.append(entered[0].double()))
         for part in module.modules()
         if isinstance(part, torch.nn.ReLU)
     ]
@@ -67,7 +67,7 @@ def relu_inputs(module: torch.nn.Module, inputs: np.ndarray) -> list[torch.Tenso
         module(torch.from_numpy(inputs))
     for handle in handles:
         handle.remove()
-    return found
+    return values
 
 
 def is_smooth(module: torch.nn.Module, inputs: np.ndarray) -> bool:
@@ -82,30 +82,30 @@ def smooth_batches(twin: Twin, count: int) -> list[tuple[np.ndarray, np.ndarray]
     """Batches for steps of SGD on which both frameworks see the same smooth function."""
     module = twin.torch_model(twin.start)
     optimizer = torch.optim.SGD(module.parameters(), lr=STEP)
-    found: list[tuple[np.ndarray, np.ndarray]] = []
+    batches: list[tuple[np.ndarray, np.ndarray]] = []
     for number in range(len(images()[1]) // COUNT):
-        if len(found) < count and is_smooth(module, batch(number)[0]):
-            found.append(batch(number))
+        if len(batches) < count and is_smooth(module, batch(number)[0]):
+            batches.append(batch(number))
             torch_step(module, batch(number))
             optimizer.step()
-    assert len(found) == count
-    return found
+    assert len(batches) == count
+    return batches
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_both_frameworks_train_the_same_network(variant: str) -> None:
-    made = twin(variant)
-    batches = smooth_batches(made, 10)
-    assert_same_pass(made, batches[0])
-    assert_same_training(made, lambda number: batches[number], STEP)
+    pair = twin(variant)
+    batches = smooth_batches(pair, 10)
+    assert_same_pass(pair, batches[0])
+    assert_same_training(pair, lambda number: batches[number], STEP)
 
 
 @pytest.mark.parametrize("variant", ["base", "group_norm"])
 def test_what_only_the_large_network_has_is_the_same_in_both(variant: str) -> None:
     sizes = WORKLOAD.at("large").sizes_of(variant)
-    made = Twin("resnet", sizes | {"width": 32, "blocks": [1, 1], "classes": 10, "last_gain": 1.0})
-    assert (made.sizes["stem"], made.sizes["block"]) == (7, "bottleneck")
-    assert_same_pass(made, smooth_batches(made, 1)[0])
+    pair = Twin("resnet", sizes | {"width": 32, "blocks": [1, 1], "classes": 10, "last_gain": 1.0})
+    assert (pair.sizes["stem"], pair.sizes["block"]) == (7, "bottleneck")
+    assert_same_pass(pair, smooth_batches(pair, 1)[0])
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -122,8 +122,8 @@ def test_the_torch_model_has_what_is_declared(variant: str) -> None:
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_taps_are_the_factors_of_the_kernels_gradients(framework: str) -> None:
     """The weight's gradient is the sum over examples and places of g and the unfolded input."""
-    made = twin()
-    problem = problem_of(framework, made)
+    pair = twin()
+    problem = problem_of(framework, pair)
     inputs, targets = batch()
     wrap = torch.from_numpy if framework == "torch" else (lambda x: x)
     kinds = {"torch": np.int64, "jax": np.int32}
@@ -132,29 +132,31 @@ def test_taps_are_the_factors_of_the_kernels_gradients(framework: str) -> None:
     assert set(captures) == {layer.name for layer in problem.layers}
     for layer in problem.layers:
         shape = gradients[layer.weight].shape
-        entered, left = (torch.tensor(np.asarray(part)) for part in captures[layer.name])
+        unfolded, output_gradients = (
+            torch.tensor(np.asarray(part)) for part in captures[layer.name]
+        )
         if layer.kind == "convolution":
-            entered = torch.nn.functional.unfold(
-                entered, shape[2:], padding=layer.padding, stride=layer.stride
+            unfolded = torch.nn.functional.unfold(
+                unfolded, shape[2:], padding=layer.padding, stride=layer.stride
             ).transpose(1, 2)
-            left = left.flatten(2).transpose(1, 2)
-        product = left.flatten(0, -2).T @ entered.flatten(0, -2)
+            output_gradients = output_gradients.flatten(2).transpose(1, 2)
+        product = output_gradients.flatten(0, -2).T @ unfolded.flatten(0, -2)
         assert apart(product.reshape(shape), gradients[layer.weight]) < 1e-5, layer.name
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_batchs_statistics_are_torchs(variant: str) -> None:
     """What jax returns moves the running statistics as torch's own pass moves them."""
-    made = twin(variant)
-    module = made.torch_model(made.start)
+    pair = twin(variant)
+    module = pair.torch_model(pair.start)
     torch_step(module, batch())
-    passed = jax.jit(made.module("model_jax").build(made.sizes))(made.start, batch()[0])
+    passed = jax.jit(pair.module("model_jax").build(pair.sizes))(pair.start, batch()[0])
     moved = dict(module.named_buffers())
     assert set(passed.statistics) == set(moved)
-    for spec in model.buffers(made.sizes):
+    for spec in model.buffers(pair.sizes):
         value = (1 - STATISTICS_MOMENTUM) * spec.value
-        wanted = value + STATISTICS_MOMENTUM * np.asarray(passed.statistics[spec.name])
-        assert apart(moved[spec.name].numpy(), wanted) < 1e-5, spec.name
+        expected = value + STATISTICS_MOMENTUM * np.asarray(passed.statistics[spec.name])
+        assert apart(moved[spec.name].numpy(), expected) < 1e-5, spec.name
 
 
 def test_kernels_start_as_he_says() -> None:

@@ -127,21 +127,21 @@ def test_a_hook_on_either_matrix_sees_every_call() -> None:
 
 def test_taps_of_both_frameworks_agree_and_change_no_gradient() -> None:
     ordinary = torch_step(twin().torch_model(twin().start), batch()).gradients
-    kept = {}
+    taps = {}
     for framework in ("torch", "jax"):
         captures, gradients = captured(framework, problem_of(framework, twin()),
                                  tokens_of(framework, batch()))  # fmt: skip
         assert farthest(gradients, ordinary)[0] < 1e-5
-        kept[framework] = captures["cells.0.recurrent"]
-    for one, other in zip(kept["torch"], kept["jax"], strict=True):
+        taps[framework] = captures["cells.0.recurrent"]
+    for one, other in zip(taps["torch"], taps["jax"], strict=True):
         assert one.shape[:2] == (4, TIME)
         assert apart(one, other) < 1e-5
 
 
 def test_a_second_backward_pass_replaces_every_time_step() -> None:
-    problem, given = problem_of("torch", twin()), tokens_of("torch", batch())
+    problem, token_batch = problem_of("torch", twin()), tokens_of("torch", batch())
     with problem.capture(["cells.0.recurrent"]) as captures:
-        loss = problem.batch_loss(given)
+        loss = problem.batch_loss(token_batch)
         loss.backward(retain_graph=True)
         first = captures["cells.0.recurrent"].output_gradients
         (3.0 * loss).backward()
@@ -149,10 +149,10 @@ def test_a_second_backward_pass_replaces_every_time_step() -> None:
 
 
 def test_time_steps_after_the_loss_have_no_gradient() -> None:
-    problem, given = problem_of("torch", twin()), tokens_of("torch", batch())
+    problem, token_batch = problem_of("torch", twin()), tokens_of("torch", batch())
     with problem.capture(["cells.0.recurrent"]) as captures:
-        logits = problem.evaluate(problem.parameters, given).logits
-        problem.loss.value(logits[:, :5], given.targets[:, :5]).backward()
+        logits = problem.evaluate(problem.parameters, token_batch).logits
+        problem.loss.value(logits[:, :5], token_batch.targets[:, :5]).backward()
     gradients = captures["cells.0.recurrent"].output_gradients
     assert gradients.shape == (4, TIME, 512)
     assert (gradients[:, :5] != 0).any()
@@ -160,18 +160,18 @@ def test_time_steps_after_the_loss_have_no_gradient() -> None:
 
 
 def test_torch_hessian_product_agrees_with_that_of_jax() -> None:
-    problem, given = problem_of("torch", twin()), tokens_of("torch", batch())
+    problem, token_batch = problem_of("torch", twin()), tokens_of("torch", batch())
     values = {n: v.detach().requires_grad_() for n, v in problem.parameters.items()}
-    loss = problem.evaluate(values, given).loss
+    loss = problem.evaluate(values, token_batch).loss
     gradients = torch.autograd.grad(loss, list(values.values()), create_graph=True)
     along = sum((g * v.detach()).sum() for g, v in zip(gradients, values.values(), strict=True))
     product = torch.autograd.grad(along, list(values.values()))
 
     other, same = problem_of("jax", twin()), tokens_of("jax", batch())
     gradient = jax.grad(lambda p: other.evaluate(p, same).loss)
-    wanted = jax.jit(lambda p: jax.jvp(gradient, (p,), (p,))[1])(other.parameters)
+    expected = jax.jit(lambda p: jax.jvp(gradient, (p,), (p,))[1])(other.parameters)
     for name, value in zip(values, product, strict=True):
-        assert apart(value, wanted[name]) < 1e-3, name
+        assert apart(value, expected[name]) < 1e-3, name
 
 
 def dropped_logits(framework: str, sizes: dict[str, object], seed: int | None) -> np.ndarray:

@@ -76,12 +76,12 @@ def test_words_are_the_most_frequent_ones_and_lines_end(tmp_path: Path, cache: P
     (tmp_path / "valid.txt").write_text("a never\n" * 40)
     rnn.prepare(of_text(tokenizer="word"), SEED, tmp_path, tmp_path)
     (stored,) = cache.iterdir()
-    known = (stored / "words.txt").read_text().split()
-    assert known == ["<unk>", "<eos>", "b", "a", "rare", "once"]
-    assert [known[word] for word in ids_of(tmp_path)[:10]] == (
+    words = (stored / "words.txt").read_text().split()
+    assert words == ["<unk>", "<eos>", "b", "a", "rare", "once"]
+    assert [words[word] for word in ids_of(tmp_path)[:10]] == (
         ["b", "a", "b", "<eos>", "b", "rare", "<unk>", "a", "<eos>", "b"]
     )
-    assert [known[word] for word in ids_of(tmp_path, "validation")[:3]] == ["a", "<unk>", "<eos>"]
+    assert [words[word] for word in ids_of(tmp_path, "validation")[:3]] == ["a", "<unk>", "<eos>"]
 
 
 def test_a_vocabulary_bounds_the_words() -> None:
@@ -91,15 +91,15 @@ def test_a_vocabulary_bounds_the_words() -> None:
 
 
 def test_every_form_gives_the_same_tokens(corpus: Path, tmp_path: Path) -> None:
-    wanted = ids_of(prepared(corpus.parent, tmp_path / "plain"))
+    expected = ids_of(prepared(corpus.parent, tmp_path / "plain"))
     content = (corpus / "train.txt").read_text()
     (corpus / "train.txt").unlink()
     (corpus / "train.txt.gz").write_bytes(gzip.compress(content.encode()))
-    assert ids_of(prepared(corpus.parent, tmp_path / "gz")) == wanted
+    assert ids_of(prepared(corpus.parent, tmp_path / "gz")) == expected
     (corpus / "train.txt.gz").unlink()
     rows = [line + "\n" for line in content.split("\n")[:-1]]
     parquet.write_table(pyarrow.table({"text": rows}), corpus / "train-00000-of-00001.parquet")
-    assert ids_of(prepared(corpus.parent, tmp_path / "parquet")) == wanted
+    assert ids_of(prepared(corpus.parent, tmp_path / "parquet")) == expected
 
 
 def test_a_line_ends_at_its_line_feed_alone() -> None:
@@ -204,8 +204,8 @@ def test_two_processes_at_once_tokenise_it_whole(corpus: Path, tmp_path: Path, c
 def test_a_corpus_of_fewer_sequences_is_taken_whole(corpus: Path, tmp_path: Path) -> None:
     folder = prepared(corpus, tmp_path / "all", train=10**6, validation=10**6, tokenizer="word")
     (ids,) = Words.of(pieces([corpus / "train.txt"]), 300).encode(pieces([corpus / "train.txt"]))
-    kept = 8 * ((len(ids) - 1) // 8) + 1
-    assert ids_of(folder) == ids[:kept].tolist()
+    count = 8 * ((len(ids) - 1) // 8) + 1
+    assert ids_of(folder) == ids[:count].tolist()
     assert 8 < len(ids_of(folder, "validation")) < len(ids)
     (corpus / "valid.txt").unlink()
     folder = prepared(corpus, tmp_path / "parted", train=10**6, validation=10**6, tokenizer="word")

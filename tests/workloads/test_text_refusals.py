@@ -42,80 +42,80 @@ def place(tmp_path: Path) -> Path:
 def shards(tmp_path: Path) -> Path:
     place = tmp_path / "shards"
     place.mkdir()
-    drawn = np.random.default_rng(0).integers(0, 50257, size=600)
-    shard(place / "edu_fineweb_val_000000.bin", drawn[:100])
-    shard(place / "edu_fineweb_train_000001.bin", drawn[100:300])
-    shard(place / "edu_fineweb_train_000002.bin", drawn[300:])
+    tokens = np.random.default_rng(0).integers(0, 50257, size=600)
+    shard(place / "edu_fineweb_val_000000.bin", tokens[:100])
+    shard(place / "edu_fineweb_train_000001.bin", tokens[100:300])
+    shard(place / "edu_fineweb_train_000002.bin", tokens[300:])
     return place
 
 
 def refusal(data: Data, place: Path) -> str:
     folder = place.parent / "instance"
     folder.mkdir(exist_ok=True)
-    with pytest.raises(HarnessError) as caught:
+    with pytest.raises(HarnessError) as error:
         lm.prepare(data, SEED, folder, place)
     corpora = place.parent / "cache/guided-descent/corpora"
     assert all(is_whole(stored) for stored in corpora.glob("*"))
-    return str(caught.value)
+    return str(error.value)
 
 
 def test_no_text_names_the_folder_and_what_to_do(tmp_path: Path) -> None:
-    said = refusal(of_text(corpus="wikitext-103"), tmp_path)
-    assert f"in {tmp_path}" in said
-    assert ".txt.gz" in said
-    assert "harness data prepare wikitext-103" in said
-    assert "--data-dir DIR" in said
+    message = refusal(of_text(corpus="wikitext-103"), tmp_path)
+    assert f"in {tmp_path}" in message
+    assert ".txt.gz" in message
+    assert "harness data prepare wikitext-103" in message
+    assert "--data-dir DIR" in message
 
 
 @pytest.mark.parametrize("name", ["test.txt", "my.test.corpus.txt"])
 def test_no_text_to_train_on_names_what_there_is(place: Path, name: str) -> None:
     (place / "train.txt").rename(place / name)
-    said = refusal(of_text(), place)
-    assert f"in {place}: {name} is for test, valid.txt is for validation" in said
-    assert "has 'train' in its name first, or none of valid, validation, val, dev, test" in said
+    message = refusal(of_text(), place)
+    assert f"in {place}: {name} is for test, valid.txt is for validation" in message
+    assert "has 'train' in its name first, or none of valid, validation, val, dev, test" in message
 
 
 def test_a_single_file_that_is_named_after_another_split(place: Path) -> None:
-    said = refusal(of_text(), place / "valid.txt")
-    assert f"in {place}/valid.txt: valid.txt is for validation" in said
+    message = refusal(of_text(), place / "valid.txt")
+    assert f"in {place}/valid.txt: valid.txt is for validation" in message
 
 
 @pytest.mark.parametrize("split", ["train", "valid"])
 def test_an_empty_text(place: Path, split: str) -> None:
     (place / f"{split}.txt").write_text("")
-    said = refusal(of_text(), place)
-    assert f"{place}/{split}.txt" in said
-    assert "is empty" in said
+    message = refusal(of_text(), place)
+    assert f"{place}/{split}.txt" in message
+    assert "is empty" in message
 
 
 def test_a_text_of_less_than_one_sequence(place: Path) -> None:
     (place / "train.txt").write_text("a few words .\n")
-    said = refusal(of_text(train=1, tokenizer="word"), place)
-    assert "train: 5 tokens are 0 sequences of 8; at least 1 are needed" in said
-    assert f"put more text beside {place}/train.txt" in said
+    message = refusal(of_text(train=1, tokenizer="word"), place)
+    assert "train: 5 tokens are 0 sequences of 8; at least 1 are needed" in message
+    assert f"put more text beside {place}/train.txt" in message
 
 
 def test_a_text_of_less_than_one_batch(place: Path) -> None:
     (place / "train.txt").write_text(text(50))
-    said = refusal(of_text(train=4000, tokenizer="word"), place)
-    assert "sequences of 8; at least 64 are needed" in said
-    assert f"put more text beside {place}/train.txt, or take a corpus" in said
-    assert f"{place.parent}/cache" not in said
+    message = refusal(of_text(train=4000, tokenizer="word"), place)
+    assert "sequences of 8; at least 64 are needed" in message
+    assert f"put more text beside {place}/train.txt, or take a corpus" in message
+    assert f"{place.parent}/cache" not in message
 
 
 def test_too_little_to_part_off_a_validation_split(place: Path) -> None:
     (place / "valid.txt").unlink()
     (place / "train.txt").write_text("a few words .\n")
-    said = refusal(of_text(train=1, tokenizer="word"), place)
-    assert f"put more text beside {place}/train.txt, or take a corpus" in said
+    message = refusal(of_text(train=1, tokenizer="word"), place)
+    assert f"put more text beside {place}/train.txt, or take a corpus" in message
 
 
 def test_text_that_is_not_utf8(place: Path) -> None:
     with (place / "train.txt").open("ab") as file:
         file.write("café\n".encode("latin-1"))
-    said = refusal(of_text(), place)
-    assert f"{place}/train.txt is not UTF-8" in said
-    assert "iconv" in said
+    message = refusal(of_text(), place)
+    assert f"{place}/train.txt is not UTF-8" in message
+    assert "iconv" in message
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "none"])
@@ -129,9 +129,9 @@ def test_a_damaged_archive(place: Path, damage: str) -> None:
         "none": b"no archive at all",
     }[damage]
     (place / "train.txt.gz").write_bytes(content)
-    said = refusal(of_text(), place)
-    assert f"{place}/train.txt.gz is damaged or cut short" in said
-    assert "gzip --test train.txt.gz" in said
+    message = refusal(of_text(), place)
+    assert f"{place}/train.txt.gz is damaged or cut short" in message
+    assert "gzip --test train.txt.gz" in message
 
 
 def only_parquet(place: Path, table: pyarrow.Table) -> Path:
@@ -153,16 +153,16 @@ def test_a_parquet_file_without_text_or_cut_short(place: Path) -> None:
 )
 def test_a_parquet_column_of_another_type(place: Path, column: list[object], kind: str) -> None:
     file = only_parquet(place, pyarrow.table({"text": column}))
-    said = refusal(of_text(), place)
-    assert f"column 'text' of {file} is of type {kind}" in said
-    assert "allowed: string" in said
+    message = refusal(of_text(), place)
+    assert f"column 'text' of {file} is of type {kind}" in message
+    assert "allowed: string" in message
 
 
 def test_a_parquet_column_that_is_not_utf8(place: Path) -> None:
     latin = pyarrow.array(["fine", "café".encode("latin-1")], type=pyarrow.binary())
     file = only_parquet(place, pyarrow.table({"text": latin.view(pyarrow.string())}))
-    said = refusal(of_text(), place)
-    assert f"column 'text' of {file} is not UTF-8 after row 0" in said
+    message = refusal(of_text(), place)
+    assert f"column 'text' of {file} is not UTF-8 after row 0" in message
 
 
 @pytest.mark.parametrize("kind", [pyarrow.large_string(), pyarrow.dictionary("int32", "string")])
@@ -182,9 +182,9 @@ def test_a_library_that_is_missing(
         parquet.write_table(pyarrow.table({"text": ["a"]}), place / "train.parquet")
         (place / "train.txt").unlink()
     monkeypatch.setitem(sys.modules, library, None)
-    said = refusal(of_text(), place)
-    assert needs in said
-    assert "pip install 'guided-descent[text]'" in said
+    message = refusal(of_text(), place)
+    assert needs in message
+    assert "pip install 'guided-descent[text]'" in message
 
 
 def test_shards_in_their_true_format(shards: Path, tmp_path: Path) -> None:
@@ -193,11 +193,11 @@ def test_shards_in_their_true_format(shards: Path, tmp_path: Path) -> None:
     inputs = np.load(tmp_path / "instance/train/inputs.npy")
     assert (inputs.shape, inputs.dtype) == ((60, 8), np.uint16)
     named = np.argsort(stream_ids := permuted_ids(SEED, 50304))
-    drawn = np.random.default_rng(0).integers(0, 50257, size=600)
+    tokens = np.random.default_rng(0).integers(0, 50257, size=600)
     assert len(stream_ids) == 50304
-    assert np.array_equal(named[inputs.ravel()], drawn[100:580])
+    assert np.array_equal(named[inputs.ravel()], tokens[100:580])
     targets = np.load(tmp_path / "instance/validation/targets.npy")
-    assert np.array_equal(named[targets.ravel()], drawn[1:81])
+    assert np.array_equal(named[targets.ravel()], tokens[1:81])
 
 
 def test_shards_as_parquet_are_tokenised(tmp_path: Path) -> None:
@@ -212,9 +212,9 @@ def test_shards_as_parquet_are_tokenised(tmp_path: Path) -> None:
 def test_a_shard_of_another_vocabulary(shards: Path) -> None:
     data = of_shards()
     smaller = data.model_copy(update={"settings": data.settings | {"vocabulary": 32000}})
-    said = refusal(smaller, shards)
-    assert f"{shards}/edu_fineweb_train_000001.bin is of another vocabulary" in said
-    assert "vocabulary is 32000" in said
+    message = refusal(smaller, shards)
+    assert f"{shards}/edu_fineweb_train_000001.bin is of another vocabulary" in message
+    assert "vocabulary is 32000" in message
 
 
 def test_a_file_that_is_no_shard_or_cut_short(shards: Path) -> None:
@@ -232,11 +232,11 @@ def test_two_tokenisations_in_one_folder(shards: Path) -> None:
 
 @pytest.mark.parametrize("key", ["time", "vocabulary", "tokenizer"])
 def test_settings_that_are_not_allowed(place: Path, key: str) -> None:
-    said = refusal(of_text(**{key: "many"}), place)
-    assert f"lm: data setting '{key}' is 'many'" in said
+    message = refusal(of_text(**{key: "many"}), place)
+    assert f"lm: data setting '{key}' is 'many'" in message
     with pytest.raises(HarnessError, match=f"lm: data setting '{key}' is 'many'"):
         lm.source_files(of_text(**{key: "many"}), place)
-    assert "settings: corpus, train" in said
+    assert "settings: corpus, train" in message
 
 
 def test_an_unknown_source_is_named(place: Path) -> None:
@@ -255,9 +255,9 @@ def test_a_full_disk_leaves_no_tokens(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(tokenised, "as_ids", full)
-    said = refusal(of_text(), place)
-    assert f"cannot write prepared data below {cache.parent}: No space left" in said
-    assert "XDG_CACHE_HOME" in said
+    message = refusal(of_text(), place)
+    assert f"cannot write prepared data below {cache.parent}: No space left" in message
+    assert "XDG_CACHE_HOME" in message
     assert list(cache.iterdir()) == []
 
 

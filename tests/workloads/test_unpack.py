@@ -36,7 +36,7 @@ def packed(folder: Path, *members: tarfile.TarInfo, mode: Mode = "w") -> Path:
     return archive
 
 
-def found(folder: Path) -> dict[str, bytes]:
+def files_in(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -49,7 +49,7 @@ def test_files_and_folders_come_out(tmp_path: Path, compression: Mode) -> None:
     members = [member("./a/b"), member("c/", tarfile.DIRTYPE), member("d"), member("d")]
     archive = packed(tmp_path, *members, mode=compression)
     unpack(archive, tmp_path / "new" / "out")
-    assert found(tmp_path / "new" / "out") == {"a/b": b"tar!", "d": b"tar!"}
+    assert files_in(tmp_path / "new" / "out") == {"a/b": b"tar!", "d": b"tar!"}
     assert (tmp_path / "new" / "out" / "c").is_dir()
 
 
@@ -58,7 +58,7 @@ def test_a_name_that_could_leave_the_target_is_refused(tmp_path: Path, name: str
     archive = packed(tmp_path / "in", member("first"), member(name))
     with pytest.raises(HarnessError, match=r"holds '.*', an? (absolute )?name.*\n.*allowed: files"):
         unpack(archive, tmp_path / "out")
-    assert found(tmp_path).keys() == {"in/made.tar", "out/first"}
+    assert files_in(tmp_path).keys() == {"in/made.tar", "out/first"}
 
 
 @pytest.mark.parametrize("kind", [*LINKS, *SPECIAL, b"Z"])
@@ -78,7 +78,7 @@ def test_nothing_is_written_through_a_link_of_the_archive(tmp_path: Path, kind: 
     archive = packed(tmp_path / "in", link, member("link/x"), member("link"))
     with pytest.raises(HarnessError, match="link"):
         unpack(archive, tmp_path / "out")
-    assert found(tmp_path / "victim") == {"x": b"kept"}
+    assert files_in(tmp_path / "victim") == {"x": b"kept"}
 
 
 def test_nothing_is_written_through_a_link_that_was_there_before(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_nothing_is_written_through_a_link_that_was_there_before(tmp_path: Path)
     (tmp_path / "out" / "link").symlink_to(tmp_path / "victim")
     with pytest.raises(HarnessError, match="'link/x', which lies outside"):
         unpack(packed(tmp_path / "in", member("link/x")), tmp_path / "out")
-    assert found(tmp_path / "victim") == {}
+    assert files_in(tmp_path / "victim") == {}
 
 
 def test_rights_and_owners_of_the_archive_are_not_taken(tmp_path: Path) -> None:
@@ -95,9 +95,9 @@ def test_rights_and_owners_of_the_archive_are_not_taken(tmp_path: Path) -> None:
     header.mode, header.uid, header.gid = 0o6777, 12345, 12345
     (tmp_path / "plain").touch()
     unpack(packed(tmp_path, header), tmp_path / "out")
-    seen, plain = (tmp_path / "out" / "tool").stat(), (tmp_path / "plain").stat()
-    assert stat.S_IMODE(seen.st_mode) == stat.S_IMODE(plain.st_mode)
-    assert (seen.st_uid, seen.st_gid) == (plain.st_uid, plain.st_gid)
+    status, plain = (tmp_path / "out" / "tool").stat(), (tmp_path / "plain").stat()
+    assert stat.S_IMODE(status.st_mode) == stat.S_IMODE(plain.st_mode)
+    assert (status.st_uid, status.st_gid) == (plain.st_uid, plain.st_gid)
 
 
 def test_a_name_that_is_file_and_folder_is_refused(tmp_path: Path) -> None:
@@ -130,5 +130,5 @@ def test_whatever_the_members_nothing_outside_changes(
         unpack(archive, place / "1" / "2" / "3" / "4" / "5" / "out")
     except HarnessError as refusal:
         assert "made.tar" in str(refusal)
-    assert all(path.startswith(("in/made.tar", "1/2/3/4/5/out/")) for path in found(place))
+    assert all(path.startswith(("in/made.tar", "1/2/3/4/5/out/")) for path in files_in(place))
     assert not any(path.is_symlink() for path in place.rglob("*"))

@@ -48,11 +48,11 @@ def silent(have_bytes: int, total_bytes: int | None) -> None:
 
 def test_it_is_fetched_whole_and_once(home: Path, tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    done = CliRunner().invoke(app, ["prepare", "wikitext-2", "--data-dir", str(data_dir)])
-    assert done.exit_code == 0, done.output
-    found = corpus.find("wikitext-2", data_dir, (corpus.PARQUET,))
-    assert [len(files) for files in found.by_split.values()] == [1, 1, 1]
-    assert "".join(corpus.pieces(found.test)).startswith(" = Title = \n a line of test")
+    result = CliRunner().invoke(app, ["prepare", "wikitext-2", "--data-dir", str(data_dir)])
+    assert result.exit_code == 0, result.output
+    parts = corpus.find("wikitext-2", data_dir, (corpus.PARQUET,))
+    assert [len(files) for files in parts.by_split.values()] == [1, 1, 1]
+    assert "".join(corpus.pieces(parts.test)).startswith(" = Title = \n a line of test")
     for file in home.iterdir():
         file.unlink()
     assert prepare_wikitext("wikitext-2", data_dir, None, silent) == data_dir / "wikitext-2"
@@ -62,9 +62,9 @@ def test_a_half_is_never_read_and_goes_on(home: Path, tmp_path: Path) -> None:
     last = home / FILES["wikitext-2"][1][-1]
     content = last.read_bytes()
     last.unlink()
-    with pytest.raises(HarnessError, match="cannot download") as caught:
+    with pytest.raises(HarnessError, match="cannot download") as error:
         prepare_wikitext("wikitext-2", tmp_path, None, silent)
-    assert "goes on where it broke off" in str(caught.value)
+    assert "goes on where it broke off" in str(error.value)
     assert not (tmp_path / "wikitext-2").exists()
     with pytest.raises(HarnessError, match="no training text"):
         corpus.find("wikitext-2", tmp_path, (corpus.PARQUET,))

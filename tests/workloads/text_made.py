@@ -13,11 +13,11 @@ WORDS = tuple(f"word{number}" for number in range(16))
 def text(lines: int, seed: int = 0) -> str:
     """Lines of four to twelve words; every fifth is blank."""
     bits = np.random.default_rng(seed)
-    made = []
+    parts = []
     for line in range(lines):
-        picked = bits.integers(0, len(WORDS), size=bits.integers(4, 12))
-        made.append("" if line % 5 == 4 else " ".join(WORDS[word] for word in picked) + " .")
-    return "\n".join(made) + "\n"
+        indices = bits.integers(0, len(WORDS), size=bits.integers(4, 12))
+        parts.append("" if line % 5 == 4 else " ".join(WORDS[word] for word in indices) + " .")
+    return "\n".join(parts) + "\n"
 
 
 def shard(file: Path, tokens: np.ndarray) -> None:
@@ -29,8 +29,8 @@ def shard(file: Path, tokens: np.ndarray) -> None:
 
 def settings(**changed: Any) -> dict[str, Any]:
     """Those of a small corpus."""
-    given = {"corpus": "made", "train": 40, "validation": 10, "time": 8, "vocabulary": 300}
-    return given | changed
+    defaults = {"corpus": "made", "train": 40, "validation": 10, "time": 8, "vocabulary": 300}
+    return defaults | changed
 
 
 def of_text(**changed: Any) -> Data:

@@ -16,8 +16,8 @@ def build(sizes: Sizes) -> Forward:
         key: Array | None = None,
     ) -> Pass:
         if buffers is None and key is not None:
-            kept = jax.random.bernoulli(key, 0.5, inputs.shape)
-            inputs = jnp.where(kept, 2.0 * inputs, 0.0)
+            mask = jax.random.bernoulli(key, 0.5, inputs.shape)
+            inputs = jnp.where(mask, 2.0 * inputs, 0.0)
         return Pass(inputs @ parameters["output.weight"].T, {}, {})
 
     return forward
