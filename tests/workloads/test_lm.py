@@ -30,6 +30,10 @@ from workloads.parameters import Role
 
 QUICK = registry.workload("lm").at("quick")
 VARIANTS = ("base", *QUICK.variants)
+THE_REST_NIGHTLY = [
+    pytest.param(name, marks=() if name == "base" else pytest.mark.slow) for name in VARIANTS
+]
+"""Where a variant's gradients agree, which is seen every time, its steps have never differed."""
 TIME = 16
 
 
@@ -69,12 +73,12 @@ def test_they_agree_at_the_full_length() -> None:
     assert_same_pass(twin(), (tokens.tokens[:, :-1], tokens.tokens[:, 1:]))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", THE_REST_NIGHTLY)
 def test_ten_steps_of_sgd_stay_together(variant: str) -> None:
     assert_same_training(twin(variant), batch, 0.1)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", THE_REST_NIGHTLY)
 def test_both_referees_give_the_same_metric(variant: str) -> None:
     assert_same_evaluation(shallow_twin(variant), (INPUTS, TARGETS))
 
