@@ -23,12 +23,14 @@ def trial(
     from harness.cli.machine import interruptible, run_options
     from harness.display.load import display_for
     from harness.execution.load import executor
+    from harness.execution.resolved import check_names
     from harness.providers.registry import suite
     from harness.record.plan import write_plan
     from harness.record.store import read_record
 
     planned_trial = read_record(file).trial
     options = run_options(sandbox, data_dir, threads, suite(planned_trial.suite).hardware.cores)
+    check_names(planned_trial)
     write_plan((planned_trial,), store)
     place = executor("local", store, display_for(Console()))
     with interruptible(store), place:

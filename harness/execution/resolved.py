@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, UnknownNameError
 from harness.execution.base import RunOptions
 from harness.frameworks.examples import Examples, ModelSource
 from harness.frameworks.model_source import shapes_of
 from harness.plan.trial import Trial
 from harness.providers import registry
+from harness.providers.table import FRAMEWORKS
 from harness.submission.resolution import Located, locate
 from workloads.data.cache import prepared
 from workloads.spec import SuiteWorkload
@@ -81,6 +82,19 @@ def resolve_trial(trial: Trial, options: RunOptions) -> ResolvedTrial:
         data=prepare_data(trial, options),
         submission=locate(trial.submission, trial.framework),
     )
+
+
+def check_names(trial: Trial) -> None:
+    """Check what a trial's folder is named after, before there is one: no name leads elsewhere.
+
+    Raises:
+        HarnessError: workload, suite, variant, framework or submission are not known here.
+    """
+    FRAMEWORKS.entry(trial.framework)
+    variants = registry.workload(trial.workload).at(trial.suite).variants
+    if trial.variant not in ("base", *variants):
+        raise UnknownNameError("variant", trial.variant, ("base", *variants))
+    locate(trial.submission, trial.framework)
 
 
 def _planned_workload(trial: Trial) -> registry.Workload:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.machine.cores import Cores, allowed_cores
+from harness.machine.processes import wait_for_exits
 from harness.machine.readings import GpuState, MachineReading
 from harness.machine.speed_probe import VERSION, speed_probe_s
 
@@ -30,13 +31,14 @@ class ProcessorTimes(NamedTuple):
 
 
 def reading(device: str, threads: int, cores: Cores | None = None) -> MachineReading:
-    """Read the machine now.
+    """Read the machine now, or as soon as no process is giving its memory back.
 
     Args:
         device: what the trial runs on.
         threads: with how many it computes.
         cores: how it is pinned, if it is: the speed probe then runs on the worker's own.
     """
+    wait_for_exits()
     probe_s = speed_probe_s(threads, cores.worker if cores else ())
     load_average, throttles, at_s = os.getloadavg()[0], throttle_count(), time.monotonic()
     machine = MachineReading(

@@ -2,7 +2,7 @@
 
 Every second of an attempt is in one entry, so that the entries sum to its wall time:
 
-    timed           the worker trains, loads, or hands its snapshot over
+    timed           the worker trains, loads, hands its snapshot over, or is slow to freeze
     frozen          it is frozen, and no other entry has the time
     idle            it is not, and no other entry has the time
     prepare, setup, warm_up, snapshot_copy, evaluation, ...     accounted by name
@@ -67,6 +67,11 @@ class Clock:
         """The worker is frozen from now on, until the clock starts."""
         self._turn()
         self._rest = "frozen"
+
+    def charge(self, name: str, seconds: float) -> None:
+        """Have seconds of an entry count as timed."""
+        self._others_s[name] -= seconds
+        self._timed_s += seconds
 
     @property
     def timed_s(self) -> float:

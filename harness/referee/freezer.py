@@ -4,11 +4,16 @@ which it has begun goes on elsewhere meanwhile.
 
 from __future__ import annotations
 
+import time
+
 from harness.plan.trial import TrialBudget
 from harness.referee.clock import Clock
 from harness.referee.ending import TrialEndedError
 from harness.referee.idle import IdleProbe
 from harness.sandboxes.base import WorkerProcess
+
+FREE_S = 0.02
+"""What freezing may take for nothing: from the hand-over until everything has stopped."""
 
 
 class Freezer:
@@ -25,7 +30,7 @@ class Freezer:
         self, worker: WorkerProcess, idle: IdleProbe, budget: TrialBudget, clock: Clock
     ) -> None:
         self._worker, self._idle, self._budget, self._clock = worker, idle, budget, clock
-        self._busy_s = 0.0
+        self._busy_s = self._late_s = 0.0
 
     def freeze(self) -> None:
         """Stop the worker.
@@ -34,14 +39,18 @@ class Freezer:
             TrialEndedError: it does not freeze, or has left work on the device.
         """
         with self._clock.account("freeze"):
+            start_s = time.monotonic()
             is_frozen = self._worker.freeze()
+            self._late_s = max(0.0, time.monotonic() - start_s - FREE_S)
         self._clock.mark_frozen()
         if not is_frozen:
             raise TrialEndedError("invalid", "a thread of the worker could not be stopped")
         self._probe_device()
 
     def thaw(self) -> None:
-        """Let the worker go on.
+        """Let the worker go on. If it took long to freeze, that is on the clock from here on.
+
+        The snapshot before has its own time, whatever was computed after it was complete.
 
         Raises:
             TrialEndedError: something of it has run since it was stopped.
@@ -51,6 +60,8 @@ class Freezer:
             if not self._worker.has_stayed_frozen():
                 raise TrialEndedError("invalid", "the worker ran while the clock was stopped")
             self._worker.thaw()
+        self._clock.charge("freeze", self._late_s)
+        self._late_s = 0.0
 
     def _probe_device(self) -> None:
         if self._budget.steps is not None:

@@ -23,8 +23,9 @@ import warnings
 from typing import Any, NamedTuple, NoReturn
 
 from harness.frameworks.load import preload
+from harness.sandboxes import libc
 from harness.sandboxes.base import UNCONFINED_STATUS
-from harness.sandboxes.kernel import libc, namespaces
+from harness.sandboxes.kernel import namespaces
 from harness.sandboxes.kernel.confine import confine
 
 WIRE = 3
@@ -127,6 +128,7 @@ def _become_init_process(writer: int, order: dict[str, Any], wire: int, log: int
 def _become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
     status = UNCONFINED_STATUS
     try:
+        libc.set_dumpable(True)  # or it could not write what the kernel is to know of it
         os.setpgid(0, 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
@@ -151,7 +153,7 @@ def _become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
 
 
 def main() -> None:
-    """Entry point: `python -m harness.sandboxes.fork_server FD FRAMEWORK [own-users]`."""
+    """Entry point: `harness.sandboxes.start` calls it with FD FRAMEWORK [own-users]."""
     descriptor, framework, *rest = int(sys.argv[1]), *sys.argv[2:]
     if rest == ["own-users"]:
         namespaces.enter_user_namespace()
@@ -160,6 +162,7 @@ def main() -> None:
     importlib.import_module("harness.worker.worker")
     gc.collect()
     gc.freeze()
+    libc.set_dumpable(False)  # whoever wrote into its memory would be in every later trial
     serve(socket.socket(fileno=descriptor))
 
 

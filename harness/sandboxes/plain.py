@@ -7,136 +7,30 @@ referee signals it by process group and hears of its end from the fork server.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from harness.core.errors import HarnessError
-from harness.machine.variables import SPINNING
+from harness.machine.processes import stat_fields
+from harness.sandboxes import libc
 from harness.sandboxes.base import UNCONFINED_STATUS, Confinement, Use
-from harness.sandboxes.suspension import SuspendedGroup, has_ended, stat_fields
+from harness.sandboxes.fork_client import ForkServer, fork_server, forked
+from harness.sandboxes.suspension import ControlGroup, SuspendedGroup, ends, has_ended
 
-START_TIMEOUT_S = 120.0
 FREEZE_TIMEOUT_S = 2.0
 END_TIMEOUT_S = 10.0
-ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
-"""glibc gives freed memory back to the kernel and asks for it again in the next step: on a small
-transformer the page faults take a twentieth of the time. Its largest threshold is 32 MiB."""
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-class ForkServer:
-    """A preloaded parent of workers and the line to it."""
-
-    def __init__(self, framework: str, threads: int, has_own_users: bool) -> None:
-        ours, theirs = socket.socketpair()
-        command = [
-            sys.executable,
-            "-m",
-            "harness.sandboxes.fork_server",
-            str(theirs.fileno()),
-            framework,
-        ]
-        command += ["own-users"] * has_own_users
-        self._process = subprocess.Popen(
-            command,
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            env=_environment(threads),
-        )
-        theirs.close()
-        ours.settimeout(START_TIMEOUT_S)
-        self._control = ours
-        self._ended: dict[int, int] = {}
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it can fork workers; an unconfined one may have killed it."""
-        return self._process.poll() is None
-
-    def close(self) -> None:
-        """Hang up, upon which the fork server kills what it has forked and ends."""
-        self._control.close()
-        self._process.wait()
-
-    def fork(self, order: dict[str, object], descriptors: list[int]) -> int:
-        """Fork a worker that gets `descriptors` (wire, log) and return its process id."""
-        try:
-            socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise _has_ended() from error
-        while "pid" not in (line := self._read(START_TIMEOUT_S)):
-            self._note(line)
-        return int(line["pid"])
-
-    def status(self, pid: int, timeout_s: float) -> int | None:
-        """A worker's wait status, or None if it has not ended in time."""
-        deadline_s = time.monotonic() + timeout_s
-        while pid not in self._ended and (left_s := deadline_s - time.monotonic()) > 0.0:
-            with contextlib.suppress(TimeoutError):
-                self._note(self._read(left_s))
-        return self._ended.pop(pid, None)
-
-    def _note(self, line: dict[str, int]) -> None:
-        self._ended[line["ended"]] = line["status"]
-
-    def _read(self, timeout_s: float) -> dict[str, int]:
-        self._control.settimeout(max(timeout_s, 0.001))
-        text = self._control_line()
-        if not text:
-            raise _has_ended()
-        return dict(json.loads(text))
-
-    def _control_line(self) -> bytes:
-        line = b""
-        while not line.endswith(b"\n"):
-            try:
-                byte = self._control.recv(1)
-            except ConnectionResetError:
-                return b""
-            if not byte:
-                return b""
-            line += byte
-        return line
-
-
-def _has_ended() -> HarnessError:
-    return HarnessError(
-        "the parent process of the workers has ended",
-        "run the same command again; if it recurs, see the memory that is free",
-    )
-
-
-_STARTED: dict[tuple[str, int, bool], ForkServer] = {}
-
-
-def fork_server(framework: str, threads: int, has_own_users: bool) -> ForkServer:
-    """This process's fork server for a framework: kept while it lives, ended when this process
-    ends.
-
-    Args:
-        framework: what it imports.
-        threads: how many its workers may compute with.
-        has_own_users: whether it lives in a user namespace of its own.
-    """
-    key = framework, threads, has_own_users
-    if key not in _STARTED or not _STARTED[key].is_alive:
-        _STARTED[key] = ForkServer(*key)
-        atexit.register(_STARTED[key].close)
-    return _STARTED[key]
-
-
 class PlainWorkerProcess:
     """A worker forked by the fork server, leader of its own process group."""
+
+    control: ControlGroup | None = None
 
     def __init__(self, parent: ForkServer, pid: int, connection: socket.socket) -> None:
         self.connection = connection
@@ -147,21 +41,45 @@ class PlainWorkerProcess:
 
     def freeze(self) -> bool:
         """Send SIGSTOP to the group and wait until every thread in it is stopped."""
-        self._signal(signal.SIGSTOP)
+        self._stop()
         deadline_s = time.monotonic() + FREEZE_TIMEOUT_S
-        while (suspended := SuspendedGroup.of(self.pid)) is None and time.monotonic() < deadline_s:
+        while (suspended := self._frozen()) is None and time.monotonic() < deadline_s:
             time.sleep(0.0001)
+            self._stop()  # again, for what a child's exit has woken or a process has begun
         self._suspended = suspended
-        return suspended is not None
+        is_led = suspended is not None and suspended.has_leader
+        return is_led or self._ends_with_its_leader()
 
     def has_stayed_frozen(self) -> bool:
         """Compare states and processor times with those at the freeze."""
-        return self._suspended is None or self._suspended.has_lasted()
+        if self._suspended is None or self._suspended.has_lasted():
+            return True
+        return self._ends_with_its_leader()
 
     def thaw(self) -> None:
         """Send SIGCONT to the group."""
         self._suspended = None
         self._signal(signal.SIGCONT)
+        if self.control is not None:
+            self.control.thaw()
+
+    def _stop(self) -> None:
+        self._signal(signal.SIGSTOP)
+        if self.control is not None:
+            self.control.freeze()
+
+    def _frozen(self) -> SuspendedGroup | None:
+        return SuspendedGroup.of(self.pid, self.control)
+
+    def _ends_with_its_leader(self) -> bool:
+        """Whether the worker itself has ended; what it leaves behind then ends, too.
+
+        Killed while it was frozen it has done nothing, and its end is reported elsewhere; but
+        nobody goes on in its place.
+        """
+        if is_over := ends(self.pid):
+            self._signal(signal.SIGKILL)
+        return is_over
 
     def kill(self) -> None:
         """Kill the group and a worker that has left it, and wait until nothing of them is left.
@@ -228,28 +146,12 @@ def _handle_of(pid: int) -> int | None:
         return None
 
 
-def forked(parent: ForkServer, order: dict[str, object], log: Path) -> tuple[int, socket.socket]:
-    """A new worker's process id and the referee's end of its wire."""
-    try:
-        output = log.open("ab")
-    except OSError as error:
-        raise HarnessError(
-            f"cannot write {log}: {error}", "make it writable and run the same command again"
-        ) from error
-    ours, theirs = socket.socketpair()
-    with output as file, theirs:
-        try:
-            return parent.fork(order, [theirs.fileno(), file.fileno()]), ours
-        except BaseException:
-            ours.close()
-            raise
-
-
 class PlainSandbox:
     """Starts workers under process limits."""
 
     def start(self, confinement: Confinement) -> PlainWorkerProcess:
         """Fork a worker in its scratch folder, its output going to its log."""
+        libc.set_dumpable(False)
         parent = fork_server(confinement.framework, confinement.threads, False)
         order: dict[str, object] = {
             "scratch": str(confinement.scratch),
@@ -267,20 +169,3 @@ class PlainSandbox:
             "processes that leave the worker's group",
             "threads that leave the worker's cores",
         )
-
-
-def _environment(threads: int) -> dict[str, str]:
-    """A cleaned environment: what finding libraries needs, and how threads are used."""
-    kept = (
-        "PATH",
-        "HOME",
-        "LANG",
-        "LD_LIBRARY_PATH",
-        "PYTHONPATH",
-        "CUDA_VISIBLE_DEVICES",
-        "TMPDIR",
-    )
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    threading = SPINNING | dict.fromkeys(names, str(threads))
-    return environment | ALLOCATOR | threading | {"PYTHONHASHSEED": "0"}

@@ -25,8 +25,8 @@ from harness.plan.trial import Result, State, Trial
 from harness.record.log import Event
 from harness.record.schema import ToldEvent
 from harness.record.tables import last_attempt
+from harness.sandboxes import libc
 from harness.sandboxes.base import Confinement
-from harness.sandboxes.kernel import libc
 from harness.sandboxes.kernel.confine import LAYERS
 from harness.sandboxes.kernel.sandbox import KernelSandbox, layers
 from harness.sandboxes.plain import PlainSandbox, PlainWorkerProcess
@@ -43,8 +43,12 @@ class Ear:
 
     slow_kind, slow_s = "", 0.0
 
+    def __init__(self) -> None:
+        self.slow_from = list[float]()
+
     def event(self, event: ToldEvent) -> None:
         if event.kind == self.slow_kind:
+            self.slow_from.append(time.time())
             time.sleep(self.slow_s)
 
 
@@ -73,6 +77,8 @@ class Outcome:
     log: str
     events: list[Event]
     trial: Trial
+    frozen: tuple[tuple[float, float], ...] = ()
+    """Between which instants the referee took its time while the worker was frozen."""
 
     @property
     def says_so(self) -> bool:
@@ -223,7 +229,9 @@ class Arena:
         folder = self.store / trial.folder
         log = (folder / "worker.log").read_bytes().decode(errors="replace")
         attempt = last_attempt(folder)
-        return Outcome(result, log, list(attempt.events) if attempt else [], trial)
+        events = list(attempt.events) if attempt else []
+        frozen = tuple((start_s, start_s + self.ear.slow_s) for start_s in self.ear.slow_from)
+        return Outcome(result, log, events, trial, frozen)
 
 
 def has_capability(number: int) -> bool:

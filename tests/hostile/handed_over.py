@@ -45,6 +45,7 @@ class Mortal(Ear):
     """Dies, and the referee with it, at the third snapshot: one behind a checkpoint."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.left = 3
 
     def event(self, event: ToldEvent) -> None:

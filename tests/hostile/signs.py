@@ -22,6 +22,16 @@ def stole_time(outcome: Outcome) -> bool:
     return outcome.log.count("stole") == 4 and outcome.result.timed_s < 2.0
 
 
+def computed_while_frozen(outcome: Outcome) -> bool:
+    """Whether a program ran for a while between two instants of which the worker was frozen."""
+    worked = [line.split()[1:] for line in outcome.log.splitlines() if line.startswith("worked")]
+    return any(
+        min(float(end), until_s) - max(float(start), from_s) > 0.02
+        for start, end in worked
+        for from_s, until_s in outcome.frozen
+    )
+
+
 def is_reached(outcome: Outcome) -> bool:
     return outcome.result.state == "reached"
 

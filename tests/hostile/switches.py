@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.core.errors import HarnessError
 from harness.execution import attempt, context
 from harness.frameworks.torch.evaluator import TorchEvaluator
 from harness.frameworks.torch.loss import CrossEntropy
@@ -24,7 +25,9 @@ from harness.record.chain import BrokenChainError
 from harness.referee import conversation, referee
 from harness.referee.clock import Clock
 from harness.referee.target_search import TargetSearch
+from harness.sandboxes import fork_client
 from harness.sandboxes import plain as plain_sandbox
+from harness.sandboxes.fork_client import ForkServer
 from harness.sandboxes.plain import PlainWorkerProcess
 from harness.sandboxes.suspension import SuspendedGroup
 from workloads.mlp.model_torch import Mlp
@@ -80,9 +83,9 @@ def environment_is_not_cleaned(arena: Arena) -> None:
 
 def parents_get(arena: Arena, more: Callable[[], dict[str, str]]) -> None:
     """Let the parent of the workers be a new one, with more in its environment."""
-    kept = plain_sandbox._environment
-    arena.patch.setattr(plain_sandbox, "_STARTED", {})
-    arena.patch.setattr(plain_sandbox, "_environment", lambda threads: kept(threads) | more())
+    kept = fork_client._environment
+    arena.patch.setattr(fork_client, "_STARTED", {})
+    arena.patch.setattr(fork_client, "_environment", lambda threads: kept(threads) | more())
 
 
 def forged(arena: Arena) -> bool:
@@ -248,9 +251,9 @@ def names_are_text(arena: Arena) -> None:
     """Let whoever freezes a worker read its name as text."""
     of = SuspendedGroup.of
 
-    def reading(group: int) -> SuspendedGroup | None:
+    def reading(group: int, *rest: Any) -> SuspendedGroup | None:
         Path(f"/proc/{group}/stat").read_text()
-        return of(group)
+        return of(group, *rest)
 
     arena.patch.setattr(plain_sandbox, "SuspendedGroup", SimpleNamespace(of=reading))
 
@@ -285,3 +288,55 @@ def _followed() -> Iterator[Path]:
         if path.is_dir():
             shutil.rmtree(path.resolve(), ignore_errors=True)
     shutil.rmtree(folder)
+
+
+def plain_and_slow(arena: Arena) -> None:
+    """Switch every layer off, and let the referee take its time while the worker is frozen."""
+    arena.plain()
+    slow_after("snapshot", 0.6)(arena)
+
+
+def look_once_at_the_living(arena: Arena) -> None:
+    """Stop a group once, look at it once, and compare what the living of it have used."""
+
+    def of(group: int, control: object = None) -> SuspendedGroup | None:
+        if (seen := SuspendedGroup._seen(group, None)) is None:
+            return None
+        living = {pid: of for pid, of in seen.processes.items() if not of.has_ended}
+        return SuspendedGroup(group, living)
+
+    arena.patch.setattr(SuspendedGroup, "of", of)
+    stop = PlainWorkerProcess._stop
+
+    def stop_once(worker: Any) -> None:
+        if not getattr(worker, "is_told", False):
+            worker.is_told = True
+            stop(worker)
+
+    def thaw(worker: Any) -> None:
+        worker.is_told, worker._suspended = False, None
+        worker._signal(signal.SIGCONT)
+
+    arena.patch.setattr(PlainWorkerProcess, "_stop", stop_once)
+    arena.patch.setattr(PlainWorkerProcess, "thaw", thaw)
+
+
+def leaders_are_not_missed(arena: Arena) -> None:
+    """Take a group for a worker even where the worker itself has ended."""
+    look_once_at_the_living(arena)
+    arena.patch.setattr(SuspendedGroup, "has_leader", True)
+    arena.patch.setattr(PlainWorkerProcess, "_ends_with_its_leader", lambda self: True)
+
+
+def waits_in_vain(arena: Arena) -> bool:
+    """Without a look at its state, a stopped parent is waited for, here only for a second."""
+    arena.run("stop_parent")
+    arena.patch.setattr(ForkServer, "is_alive", True)
+    arena.patch.setattr(fork_client, "ANSWER_TIMEOUT_S", 1.0)
+    try:
+        arena.run("fingerprint_shapes", trial=2)
+    except HarnessError as error:
+        return "has not answered for 1 s" in str(error)
+    finally:
+        arena.patch.undo()
+    return False

@@ -13,7 +13,7 @@ from harness.plan.trial import Trial
 from harness.record.ledger import Ledger
 from harness.record.log import read_events
 from harness.record.store import EVENTS_FILE
-from harness.sandboxes.plain import ForkServer
+from harness.sandboxes.fork_client import ForkServer
 from harness.verification.store import verify_store
 
 from . import handed_over, signs, switches
@@ -165,6 +165,31 @@ def test_a_confined_worker_gets_no_timer_that_could_wake_it(arena: Arena) -> Non
     outcome = arena.run("thaw_itself")
     assert outcome.result.state == "budget"
     assert "refused" in outcome.log and not outcome.says_so
+
+
+def test_a_confined_worker_gets_no_child_whose_end_could_wake_it(arena: Arena) -> None:
+    arena.need("seccomp")
+    switches.slow_after("snapshot", 0.6)(arena)
+    outcome = arena.run("wake_by_exit")
+    assert outcome.result.state == "budget"
+    assert "refused" in outcome.log and not signs.computed_while_frozen(outcome)
+
+
+def test_a_frozen_control_group_is_woken_by_nobodys_end(arena: Arena) -> None:
+    arena.need("cgroup")
+    arena.without("seccomp")
+    switches.slow_after("snapshot", 0.6)(arena)
+    outcome = arena.run("wake_by_exit")
+    if arena.last.worker.control is None:
+        pytest.skip("no control group of version 2 can be made here")
+    assert outcome.result.state in ("budget", "invalid")
+    assert not signs.computed_while_frozen(outcome)
+
+
+def test_a_stopped_parent_of_the_workers_harms_no_later_trial(arena: Arena) -> None:
+    arena.plain()
+    arena.run("stop_parent")
+    assert arena.run("fingerprint_shapes", trial=2).result.state == "budget"
 
 
 def test_a_hit_after_the_budget_does_not_fit_its_events(arena: Arena) -> None:

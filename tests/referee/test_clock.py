@@ -3,16 +3,38 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import cast
 
 import pytest
 
+from harness.plan.trial import TrialBudget
 from harness.record.schema import End
 from harness.referee.clock import Clock
+from harness.referee.freezer import FREE_S, Freezer
+from harness.referee.idle import IdleProbe
+from harness.sandboxes.base import WorkerProcess
 
 from .conftest import Bench
 from .test_states import ADAMW
 
 Wait = Callable[[float], None]
+
+
+class SlowToFreeze:
+    """A worker that goes on for a second after it was told to stop."""
+
+    def __init__(self, wait: Wait) -> None:
+        self._wait = wait
+
+    def freeze(self) -> bool:
+        self._wait(1.0)
+        return True
+
+    def has_stayed_frozen(self) -> bool:
+        return True
+
+    def thaw(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -56,6 +78,24 @@ def test_what_no_entry_names_is_frozen_or_idle(wait: Wait) -> None:
     clock.stop()
     wait(4.0)
     assert clock.others() == {"prepare": 8.0, "idle": 5.0, "frozen": 2.0}
+
+
+def test_what_is_charged_moves_from_its_entry_to_the_timed_one(wait: Wait) -> None:
+    clock = Clock()
+    with clock.account("freeze"):
+        wait(3.0)
+    clock.charge("freeze", 2.0)
+    assert clock.entries() == {"timed_s": 2.0, "idle_s": 0.0, "freeze_s": 1.0}
+
+
+def test_a_worker_that_is_slow_to_freeze_pays_for_it(wait: Wait) -> None:
+    clock, budget = Clock(), TrialBudget(runtime_s=60.0, steps=1)
+    idle = IdleProbe(lambda: None, 1.0, 1.0)
+    held = Freezer(cast(WorkerProcess, SlowToFreeze(wait)), idle, budget, clock)
+    held.freeze()
+    assert clock.timed_s == 0.0  # the snapshot before was complete
+    held.thaw()
+    assert clock.timed_s == pytest.approx(1.0 - FREE_S)
 
 
 def test_a_successor_has_loaded_anew_off_the_clock(wait: Wait) -> None:

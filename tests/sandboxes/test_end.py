@@ -5,7 +5,8 @@ import subprocess
 import sys
 from typing import cast
 
-from harness.sandboxes.plain import ForkServer, PlainWorkerProcess
+from harness.sandboxes.fork_client import ForkServer
+from harness.sandboxes.plain import PlainWorkerProcess
 from harness.sandboxes.suspension import has_ended
 
 LARGE = "import time; held = b'x' * 2**29; print(flush=True); time.sleep(99)"

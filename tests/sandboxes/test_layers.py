@@ -1,13 +1,16 @@
 """Each layer in a child of its own, seen to refuse what it is there for."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.sandboxes.kernel import cgroup
 from harness.sandboxes.kernel.sandbox import layers
 
 WHY_NOT = {layer.name: layer.why for layer in layers() if not layer.is_active}
@@ -41,7 +44,8 @@ def test_landlock_leaves_what_is_named(tmp_path: Path) -> None:
     (tmp_path / "in" / "file").write_text("kept")
     (tmp_path / "out").write_text("secret")
     code = f"""
-from harness.sandboxes.kernel import landlock, libc
+from harness.sandboxes import libc
+from harness.sandboxes.kernel import landlock
 libc.gain_nothing_by_exec()
 folder = Path({str(tmp_path)!r})
 landlock.restrict([(folder / "in", landlock.READ), (folder / "absent", landlock.READ)])
@@ -55,7 +59,8 @@ acts = [(folder / "in" / "file").read_text, (folder / "out").read_text,
 def test_seccomp_refuses_by_number_and_by_argument() -> None:
     code = """
 import ctypes
-from harness.sandboxes.kernel import libc, seccomp
+from harness.sandboxes import libc
+from harness.sandboxes.kernel import seccomp
 libc.gain_nothing_by_exec()
 seccomp.restrict()
 plain = ctypes.CDLL(None, use_errno=True)
@@ -76,7 +81,8 @@ print(json.dumps(found))
 def test_seccomp_refuses_signals_to_oneself_that_come_later() -> None:
     code = """
 import fcntl
-from harness.sandboxes.kernel import libc, seccomp
+from harness.sandboxes import libc
+from harness.sandboxes.kernel import seccomp
 libc.gain_nothing_by_exec()
 seccomp.restrict()
 number = {"x86_64": 222, "aarch64": 107}[libc.MACHINE]
@@ -84,6 +90,51 @@ acts = [lambda: fcntl.fcntl(0, 10, 18), lambda: bool(fcntl.fcntl(0, fcntl.F_GETF
         lambda: libc.syscall("timer_create", number, 1, None, None)]
 """
     assert in_child(code + SAY) == ["refused", True, "refused"]
+
+
+@needs("seccomp")
+def test_seccomp_lets_a_childs_end_send_sigchld_or_nothing() -> None:
+    code = """
+import signal
+from harness.sandboxes import libc
+from harness.sandboxes.kernel import seccomp
+libc.gain_nothing_by_exec()
+seccomp.restrict()
+number = {"x86_64": 56, "aarch64": 220}[libc.MACHINE]
+
+def ended(exit_signal):
+    if (pid := libc.syscall("clone", number, exit_signal, None, None, None, None)) == 0:
+        os._exit(7)
+    WALL = 0x40000000  # for children that send no SIGCHLD, too
+    return os.waitstatus_to_exitcode(os.waitpid(pid, WALL)[1])
+
+acts = [lambda: ended(0), lambda: ended(signal.SIGCHLD), lambda: ended(signal.SIGCONT),
+        lambda: ended(signal.SIGUSR1)]
+"""
+    assert in_child(code + SAY) == [7, 7, "refused", "refused"]
+
+
+@needs("seccomp")
+def test_seccomp_tells_nothing_of_what_is_in_memory() -> None:
+    code = """
+import ctypes, mmap, sys
+from harness.sandboxes import libc
+from harness.sandboxes.kernel import seccomp
+libc.gain_nothing_by_exec()
+seccomp.restrict()
+file = os.open(sys.executable, os.O_RDONLY)
+numbers = {"x86_64": (27, 187), "aarch64": (232, 213)}[libc.MACHINE]
+held = mmap.mmap(-1, mmap.PAGESIZE)
+acts = [
+    lambda: os.preadv(file, [bytearray(1)], 0), lambda: os.pread(file, 1, 0)[0] > 0,
+    lambda: held.madvise(mmap.MADV_DONTNEED),
+    lambda: os.preadv(file, [bytearray(1)], 0, os.RWF_NOWAIT), lambda: held.madvise(21),
+    lambda: os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED),
+    lambda: libc.syscall("cachestat", 451, file, None, None, 0),
+    *(lambda number=number: libc.syscall("asked", number, 0, 0, 0) for number in numbers),
+]
+"""
+    assert in_child(code + SAY) == [1, True, None, *["refused"] * 6]
 
 
 @needs("mounts")
@@ -106,6 +157,27 @@ print(json.dumps(found))
 """
     assert in_child(code) == [0, 28]
     assert list((tmp_path / "hidden").iterdir()) and not list((tmp_path / "scratch").iterdir())
+
+
+@needs("cgroup")
+def test_a_control_group_holds_what_a_signal_would_wake() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        group = cgroup.confined(process.pid, 2**30, 16)
+        control = group.freezable
+        if control is not None:
+            control.freeze()
+            while not control.is_frozen:
+                time.sleep(0.001)
+            used_ns = control.processor_ns
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.2)
+            is_frozen, more_ns = control.is_frozen, control.processor_ns - used_ns
+        process.kill()
+    group.remove()
+    if control is None:
+        pytest.skip("no control group of version 2 can be made here")
+    assert is_frozen and more_ns < 1_000_000
+    assert not any(folder.exists() for folder in group.folders)
 
 
 @needs("proc")

@@ -2,17 +2,33 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import cast
 
 import pytest
 
+from harness.machine.processes import threads_of
+from harness.sandboxes.fork_client import ForkServer
+from harness.sandboxes.plain import PlainWorkerProcess
 from harness.sandboxes.suspension import SuspendedGroup, has_ended, members
 
 Start = Callable[[str], "subprocess.Popen[bytes]"]
 BUSY = "while True: pass"
+LARGE = "import time; held = b'x' * 2**29; print(flush=True); time.sleep(99)"
+WITH_DEAD_CHILD = """
+import os, time
+if (pid := os.fork()) == 0:
+    os._exit(0)
+print(pid, flush=True)
+time.sleep(99)
+"""
+NOBODY = 2**22
+"""The number of no process: the kernel's are smaller."""
 WITH_CHILD = "import os, time; os.fork(); print(flush=True); time.sleep(99)"
 
 
@@ -76,8 +92,59 @@ def test_children_are_looked_at_too(start: Start) -> None:
     assert not still.has_lasted()
 
 
-def test_a_leader_that_was_killed_has_done_nothing(start: Start) -> None:
-    still = stopped(process := start(BUSY))
-    os.killpg(process.pid, signal.SIGKILL)
+def with_dead_child(start: Start) -> tuple[SuspendedGroup, int]:
+    """A stopped group with a zombie in it, and the zombie."""
+    process = start(WITH_DEAD_CHILD)
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    while not all(thread.has_ended for thread in threads_of(child)):
+        time.sleep(0.001)
+    return stopped(process), child
+
+
+def test_a_child_that_was_begun_and_has_ended_meanwhile_shows(start: Start) -> None:
+    still, child = with_dead_child(start)
     assert still.has_lasted()
+    before = {pid: of for pid, of in still.processes.items() if pid != child}
+    assert not replace(still, processes=before).has_lasted()
+
+
+def test_a_zombie_may_be_buried_by_whoever_is_not_frozen(start: Start) -> None:
+    still = stopped(start(BUSY))
+    (of_leader,) = still.processes.values()
+    before = {NOBODY: of_leader._replace(has_ended=True), **still.processes}
+    assert replace(still, processes=before).has_lasted()
+    assert not replace(still, processes={**before, NOBODY: of_leader}).has_lasted()
+
+
+def test_the_time_of_children_that_were_waited_for_counts(start: Start) -> None:
+    still = stopped(process := start(BUSY))
+    (used,) = still.processes.values()
+    less = used._replace(use=used.use._replace(children_ticks=-1))
+    assert not replace(still, processes={process.pid: less}).has_lasted()
+
+
+def test_a_group_whose_member_exits_is_not_frozen(start: Start) -> None:
+    process = start(LARGE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    os.killpg(process.pid, signal.SIGKILL)
+    looks = []
+    while not (ended := has_ended(process.pid)):
+        looks.append((SuspendedGroup.of(process.pid), has_ended(process.pid)))
+    assert ended
+    assert all(found is None or is_over for found, is_over in looks)
+
+
+def test_what_a_leader_leaves_behind_ends_with_it(start: Start) -> None:
+    process = start(WITH_CHILD)
+    assert process.stdout is not None
+    process.stdout.readline()
+    ours, theirs = socket.socketpair()
+    worker = PlainWorkerProcess(cast(ForkServer, None), process.pid, ours)  # it has no parent
+    assert worker.freeze()
+    process.kill()
+    assert worker.has_stayed_frozen()
+    worker.kill()
     assert has_ended(process.pid)
+    theirs.close()

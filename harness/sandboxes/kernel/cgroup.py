@@ -1,7 +1,8 @@
 """Control groups, where this process may make them: memory and processes of a whole worker.
 
 Both versions are served; a group lies beside this process's own (version 2) or below it
-(version 1).
+(version 1). A group of version 2 can also be frozen, which no signal undoes, and counts the
+processor time of all that was ever in it; one for that alone is made beside those of version 1.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
+UNIFIED = ROOT / "unified"
+"""Where version 2 is mounted beside version 1."""
 PREFIX = "guided-descent-"
 _REMOVE_TIMEOUT_S = 1.0
 
@@ -25,15 +28,56 @@ class Bound:
 
 
 @dataclass(frozen=True)
+class FreezableGroup:
+    """A group of version 2, as `harness.sandboxes.suspension.ControlGroup` wants it."""
+
+    folder: Path
+
+    def freeze(self) -> None:
+        """Stop all that is in it, and all that comes into it."""
+        self._write("cgroup.freeze", "1")
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._write("cgroup.freeze", "0")
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether all that is in it stands still."""
+        return self._number("cgroup.events", "frozen") == 1
+
+    @property
+    def processor_ns(self) -> int:
+        """What has been used in it, by those that are gone, too."""
+        return 1000 * self._number("cpu.stat", "usage_usec")
+
+    def _write(self, file: str, text: str) -> None:
+        (self.folder / file).write_text(text, encoding="ascii")
+
+    def _number(self, file: str, key: str) -> int:
+        lines = (self.folder / file).read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(f"{key} "))
+
+
+@dataclass(frozen=True)
 class Group:
     """The folders of one worker's groups."""
 
     folders: tuple[Path, ...]
 
+    @property
+    def freezable(self) -> FreezableGroup | None:
+        """The one that can be frozen; None on kernels before 5.2 and without version 2."""
+        found = (folder for folder in self.folders if (folder / "cgroup.freeze").exists())
+        return next(map(FreezableGroup, found), None)
+
     def remove(self) -> None:
-        """Remove the groups of processes that have been killed."""
+        """Remove the groups of processes that have been killed, and kill what has left theirs."""
         deadline_s = time.monotonic() + _REMOVE_TIMEOUT_S
         for folder in self.folders:
+            with contextlib.suppress(OSError):  # since Linux 5.14, in groups of version 2
+                if (folder / "cgroup.kill").exists():
+                    (folder / "cgroup.kill").write_text("1", encoding="ascii")
             while folder.exists() and time.monotonic() < deadline_s:
                 with contextlib.suppress(OSError):
                     folder.rmdir()
@@ -60,7 +104,23 @@ def confined(pid: int, memory_bytes: int, processes: int) -> Group:
     except OSError:
         Group(tuple(made)).remove()
         raise
-    return Group(tuple(made))
+    return Group((*made, *_only_to_freeze(pid)))
+
+
+def _only_to_freeze(pid: int) -> list[Path]:
+    """A group beside those of version 1, if this process may make one."""
+    own = _own_groups()
+    if "memory" not in own or not (parent := UNIFIED / own.get("", "/").lstrip("/")).is_dir():
+        return []
+    folder = parent / f"{PREFIX}{pid}"
+    try:
+        _remove_left_over(parent)
+        folder.mkdir(exist_ok=True)
+        (folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
+    except OSError:
+        Group((folder,)).remove()
+        return []
+    return [folder]
 
 
 def _remove_left_over(parent: Path) -> None:

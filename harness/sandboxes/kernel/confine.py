@@ -15,7 +15,8 @@ from typing import Any
 
 import submissions
 import workloads
-from harness.sandboxes.kernel import landlock, libc, limits, namespaces, seccomp
+from harness.sandboxes import libc
+from harness.sandboxes.kernel import landlock, limits, namespaces, seccomp
 
 LAYERS = ("network", "mounts", "pids", "proc", "identity", "landlock", "seccomp", "cgroup")
 """In the order in which they are taken on; the last is put on from outside."""
@@ -61,14 +62,14 @@ def confine(order: Mapping[str, Any]) -> None:
 
 
 def _use_scratch(scratch: Path) -> None:
-    """Temporary files and compile caches serve one trial."""
+    """Temporary files, compile caches and what programs keep at home serve one trial."""
+    os.environ["HOME"] = str(scratch)
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
     for name in CACHE_FOLDERS:
         os.environ[name] = str(scratch / "cache")
 
 
 def _confine(order: Mapping[str, Any], scratch: Path, layers: set[str]) -> None:
-    os.environ["HOME"] = str(scratch)
     user = order["user"]
     if "network" in layers:
         namespaces.leave_network()

@@ -9,7 +9,7 @@ import resource
 import secrets
 from pathlib import Path
 
-from harness.sandboxes.kernel import libc
+from harness.sandboxes import libc
 
 OPEN_FILES = 4096
 NOBODY = 65534
@@ -21,7 +21,8 @@ _CAPABILITY_VERSION = 0x20080522
 
 
 def limit(memory_gib: float, file_mib: int, processes: int | None = None) -> None:
-    """Bound private memory (RLIMIT_DATA counts anonymous mappings), files, core dumps, processes.
+    """Bound private memory (RLIMIT_DATA counts anonymous mappings), files, core dumps, processes,
+    and let nobody raise a priority.
 
     The kernel does not bind the number of processes of the user root.
 
@@ -38,6 +39,8 @@ def limit(memory_gib: float, file_mib: int, processes: int | None = None) -> Non
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_MEMLOCK: 64 * 2**20,
         resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_NICE: 0,
+        resource.RLIMIT_RTPRIO: 0,
     }
     if processes is not None:
         wanted[resource.RLIMIT_NPROC] = processes

@@ -1,6 +1,6 @@
 """Which layers this kernel offers to this user: each is tried in a child and seen to work.
 
-`python -m harness.sandboxes.kernel.probe` prints one JSON object: layer -> "" or why it does not
+Started by `harness.sandboxes.start`, it prints one JSON object: layer -> "" or why it does not
 work.
 """
 
@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from harness.sandboxes.kernel import cgroup, landlock, libc, limits, namespaces, seccomp
+from harness.sandboxes import libc
+from harness.sandboxes.kernel import cgroup, landlock, limits, namespaces, seccomp
 
 _TIME_LIMIT_S = 10
 

@@ -7,7 +7,7 @@
     identity  an ordinary user without rights over others, of its own where the referee is root
     landlock  reading: interpreter, libraries, code, the view of the training data; no more
     seccomp   no sockets, no looking into processes, no new namespaces, no leaving the group
-    cgroup    memory and number of processes of the whole worker
+    cgroup    memory and number of processes of the whole worker; version 2 also freezes it
 
 Layers are independent: what one kernel lacks, others may still refuse. Which are active is tried
 once, each in a child, and what then nothing enforces is written into every record.
@@ -19,7 +19,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -27,10 +26,12 @@ from typing import NamedTuple
 
 import workloads
 from harness.core.errors import HarnessError
+from harness.sandboxes import libc, start
 from harness.sandboxes.base import Confinement
-from harness.sandboxes.kernel import cgroup, libc, limits
+from harness.sandboxes.fork_client import fork_server, forked
+from harness.sandboxes.kernel import cgroup, limits
 from harness.sandboxes.kernel.confine import LAYERS, NAMESPACES
-from harness.sandboxes.plain import PlainWorkerProcess, fork_server, forked
+from harness.sandboxes.plain import PlainWorkerProcess
 from harness.sandboxes.view import show
 
 PROBE_TIMEOUT_S = 30.0
@@ -69,9 +70,15 @@ def layers() -> tuple[Layer, ...]:
     Raises:
         HarnessError: they cannot be tried.
     """
-    command = [sys.executable, "-m", "harness.sandboxes.kernel.probe"]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=PROBE_TIMEOUT_S, check=True)
+        done = subprocess.run(
+            start.command("harness.sandboxes.kernel.probe"),
+            capture_output=True,
+            timeout=PROBE_TIMEOUT_S,
+            check=True,
+            cwd=start.FOLDER,
+            env=start.environment(dict(os.environ)),
+        )
         reasons = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise HarnessError(
@@ -121,6 +128,7 @@ class KernelSandbox:
             memory = int(confinement.memory_gib * 2**30)
             with contextlib.suppress(ProcessLookupError):
                 worker.group = cgroup.confined(worker.pid, memory, confinement.processes)
+                worker.control = worker.group.freezable
         return worker
 
     def unenforced(self) -> tuple[str, ...]:

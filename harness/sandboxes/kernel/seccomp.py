@@ -3,18 +3,20 @@
 The filter is a list of numbers that are refused with EPERM; see seccomp(2). What it refuses:
 looking into other processes, sockets, new namespaces and mounts, leaving the process group (by
 which a worker is frozen) or the cores it is pinned to, having a signal of one's choice sent to
-oneself later (SIGCONT wakes whoever is frozen), changing rights of files, clocks, modules, and ways
-round a filter.
+oneself later, by a child's exit for instance (SIGCONT wakes whoever is frozen), asking or telling
+the kernel which parts of files it holds in memory (they outlast a trial), changing rights of files,
+clocks, modules, and ways round a filter.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import signal
 import struct
 from collections.abc import Iterator
 
-from harness.sandboxes.kernel import libc
+from harness.sandboxes import libc
 
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 # Numbers from 424 on are the same on every machine.
@@ -22,7 +24,7 @@ _EVERYWHERE = {
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428,
     "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433,
     "pidfd_getfd": 438, "process_madvise": 440, "mount_setattr": 442, "fchmodat2": 452,
-    "setxattrat": 463, "removexattrat": 466, "open_tree_attr": 467,
+    "setxattrat": 463, "removexattrat": 466, "open_tree_attr": 467, "cachestat": 451,
 }  # fmt: skip
 _OF_MACHINE = {
     "x86_64": {
@@ -39,7 +41,8 @@ _OF_MACHINE = {
         "chown": 92, "fchown": 93, "lchown": 94, "fchownat": 260, "setxattr": 188,
         "lsetxattr": 189, "fsetxattr": 190, "removexattr": 197, "lremovexattr": 198,
         "fremovexattr": 199, "utime": 132, "utimes": 235, "futimesat": 261, "utimensat": 280,
-        "sched_setaffinity": 203, "timer_create": 222, "mq_notify": 244,
+        "sched_setaffinity": 203, "timer_create": 222, "mq_notify": 244, "mincore": 27,
+        "fadvise64": 221, "readahead": 187,
     },
     "aarch64": {
         "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "kcmp": 272,
@@ -53,13 +56,17 @@ _OF_MACHINE = {
         "acct": 89, "quotactl": 60, "mknodat": 33, "fchmod": 52, "fchmodat": 53, "fchown": 55,
         "fchownat": 54, "setxattr": 5, "lsetxattr": 6, "fsetxattr": 7, "removexattr": 14,
         "lremovexattr": 15, "fremovexattr": 16, "utimensat": 88, "sched_setaffinity": 122,
-        "timer_create": 107, "mq_notify": 184,
+        "timer_create": 107, "mq_notify": 184, "mincore": 232, "fadvise64": 223,
+        "readahead": 213,
     },
 }  # fmt: skip
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _PRCTL = {"x86_64": 157, "aarch64": 167}
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 _FCNTL = {"x86_64": 72, "aarch64": 25}
+_MADVISE = {"x86_64": 28, "aarch64": 233}
+_PREADV2 = {"x86_64": 327, "aarch64": 286}
+_PWRITEV2 = {"x86_64": 328, "aarch64": 287}
 _CLONE3 = 435
 _X32_BIT = 0x40000000
 _NEW_NAMESPACE = 0x7E020080
@@ -67,11 +74,19 @@ _NEW_NAMESPACE = 0x7E020080
 _SET_PDEATHSIG, _SET_DUMPABLE = 1, 4
 _SET_SIGNAL = 10
 """Of fcntl: which signal tells that a descriptor is ready, in the place of SIGIO."""
+_COLD, _PAGE_OUT = 20, 21
+"""Of madvise: to drop a file's pages from memory."""
+_EXIT_SIGNAL = 0xFF
+"""The bits of clone's flags that say which signal tells the parent of a child's end."""
+_EXIT_SIGNALS = (0, signal.SIGCHLD)
+_ANY_FLAG = 0xFFFFFFFF
+"""Of preadv2 and pwritev2: one fails for what is not in memory, another drops it afterwards."""
 
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _REFUSE, _UNKNOWN = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
 _LOAD, _IF_EQUAL, _IF_BITS, _IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
-_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_AT, _SECOND_AT = 0, 4, 16, 24
+_AND = 0x54
+_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_AT, _SECOND_AT, _THIRD_AT, _SIXTH_AT = 0, 4, 16, 24, 32, 56
 _SET_MODE_FILTER = 1
 
 
@@ -94,10 +109,26 @@ def _filter(machine: str) -> Iterator[bytes]:
     yield _instruction(_IF_EQUAL, _CLONE3, 0, 1)
     yield _instruction(_RETURN, _UNKNOWN)
     yield from _refused_argument(_CLONE[machine], _FIRST_AT, _IF_BITS, _NEW_NAMESPACE)
+    yield from _refused_exit_signals(_CLONE[machine])
     yield from _refused_argument(_PRCTL[machine], _FIRST_AT, _IF_EQUAL, _SET_PDEATHSIG)
     yield from _refused_argument(_PRCTL[machine], _FIRST_AT, _IF_EQUAL, _SET_DUMPABLE)
     yield from _refused_argument(_FCNTL[machine], _SECOND_AT, _IF_EQUAL, _SET_SIGNAL)
+    for advice in (_COLD, _PAGE_OUT):
+        yield from _refused_argument(_MADVISE[machine], _THIRD_AT, _IF_EQUAL, advice)
+    for number in (_PREADV2[machine], _PWRITEV2[machine]):
+        yield from _refused_argument(number, _SIXTH_AT, _IF_BITS, _ANY_FLAG)
     yield _instruction(_RETURN, _ALLOW)
+
+
+def _refused_exit_signals(number: int) -> Iterator[bytes]:
+    """Refuse a child whose end sends its parent anything but SIGCHLD."""
+    yield _instruction(_IF_EQUAL, number, 0, 6)
+    yield _instruction(_LOAD, _FIRST_AT)
+    yield _instruction(_AND, _EXIT_SIGNAL)
+    for count, allowed in enumerate(_EXIT_SIGNALS):
+        yield _instruction(_IF_EQUAL, allowed, len(_EXIT_SIGNALS) - count)
+    yield _instruction(_RETURN, _REFUSE)
+    yield _instruction(_LOAD, _NUMBER_AT)
 
 
 def _refused_argument(number: int, place: int, test: int, value: int) -> Iterator[bytes]:

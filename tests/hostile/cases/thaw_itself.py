@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from harness.sandboxes.kernel import libc
+from harness.sandboxes import libc
 from harness.submission.interface import Stream
 
 from .honest import Honest, succeed

@@ -1,0 +1,108 @@
+"""What /proc says of processes: their threads, whether they are exiting, what they have used.
+
+A process that exits first gives its memory back, which for gigabytes takes a second or more; then
+it is a zombie, which holds nothing but its number; then whoever started it takes the number back.
+Only the first of these uses the machine, and only its end can still wake anybody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+EXITS_TIMEOUT_S = 2.0
+_STOPPED, _ENDED, _EXITING = "Tt", "ZX", 0x4
+_LOOK_EVERY_S = 0.005
+
+
+class Thread(NamedTuple):
+    """One thread, as /proc shows it."""
+
+    state: str
+    flags: int
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is a zombie: nothing that it does is still to come."""
+        return self.state in _ENDED
+
+    @property
+    def is_exiting(self) -> bool:
+        """Whether it ends and has not ended yet."""
+        return bool(self.flags & _EXITING) and not self.has_ended
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a signal has stopped it."""
+        return self.state in _STOPPED
+
+
+class ProcessUse(NamedTuple):
+    """The processor time of a process."""
+
+    own_ns: int
+    """Of all its threads, those that have ended included."""
+    children_ticks: int
+    """Of all its children that have ended and that it has waited for, and of theirs."""
+
+
+def stat_fields(folder: Path) -> list[str]:
+    """What /proc has of a process or thread behind its name, which may hold any bytes."""
+    return (folder / "stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
+
+
+def pids() -> list[int]:
+    """Every process that can be seen."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208, fast
+
+
+def threads_of(pid: int) -> list[Thread]:
+    """The threads of a process; none if it is gone."""
+    found = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                fields = stat_fields(task)
+                found.append(Thread(fields[0], int(fields[6])))
+    return found
+
+
+def use_of(pid: int) -> ProcessUse | None:
+    """The processor time of a process or zombie; None if it is gone.
+
+    The clock of another process has a number, see MAKE_PROCESS_CPUCLOCK in the kernel's source;
+    unlike the ticks in /proc it counts nanoseconds.
+    """
+    try:
+        fields = stat_fields(Path(f"/proc/{pid}"))
+        own_ns = time.clock_gettime_ns(~pid << 3 | 2)
+    except OSError:
+        return None
+    return ProcessUse(own_ns, int(fields[13]) + int(fields[14]))
+
+
+def wait_for_exits(timeout_s: float = EXITS_TIMEOUT_S) -> bool:
+    """Wait until no process of this machine is giving back what it held.
+
+    Whoever measures the machine meanwhile measures that, too.
+
+    Args:
+        timeout_s: at most so long.
+
+    Returns:
+        whether none is.
+    """
+    deadline_s = time.monotonic() + timeout_s
+    while any(_is_exiting(pid) for pid in pids()):
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(_LOOK_EVERY_S)
+    return True
+
+
+def _is_exiting(pid: int) -> bool:
+    """Whether a process or one of its threads is exiting; one file for most, several for few."""
+    return any(thread.is_exiting for thread in threads_of(pid))

@@ -1,0 +1,179 @@
+"""The referee's end of the line to a fork server, which forks the workers.
+
+A worker that nothing confines can stop or kill the process that has forked it, so that every wait
+for that process has a limit, and one that is stopped is replaced.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+from harness.machine.processes import threads_of
+from harness.machine.variables import SPINNING
+from harness.sandboxes import start
+
+ANSWER_TIMEOUT_S = 120.0
+"""For forking; the first time it also imports the framework."""
+CLOSE_TIMEOUT_S = 10.0
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
+"""glibc gives freed memory back to the kernel and asks for it again in the next step: on a small
+transformer the page faults take a twentieth of the time. Its largest threshold is 32 MiB."""
+
+
+class ForkServer:
+    """A preloaded parent of workers and the line to it."""
+
+    def __init__(self, framework: str, threads: int, has_own_users: bool) -> None:
+        self._control, theirs = socket.socketpair()
+        options = ["own-users"] * has_own_users
+        self._process = subprocess.Popen(
+            start.command(
+                "harness.sandboxes.fork_server", str(theirs.fileno()), framework, *options
+            ),
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=start.FOLDER,
+            env=start.environment(_environment(threads)),
+        )
+        theirs.close()
+        self._received = b""
+        self._ended: dict[int, int] = {}
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can fork workers; an unconfined one may have killed or stopped it."""
+        return self._process.poll() is None and not self._is_stopped
+
+    def close(self) -> None:
+        """Hang up, upon which the fork server kills what it has forked and ends."""
+        self._control.close()
+        try:
+            self._process.wait(0.0 if self._is_stopped else CLOSE_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()  # its workers end with it
+            self._process.wait()
+
+    def fork(self, order: dict[str, object], descriptors: list[int]) -> int:
+        """Fork a worker that gets `descriptors` (wire, log) and return its process id.
+
+        Raises:
+            HarnessError: the fork server has ended or does not answer.
+        """
+        deadline_s = time.monotonic() + ANSWER_TIMEOUT_S
+        self._control.settimeout(ANSWER_TIMEOUT_S)
+        try:
+            socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
+            while "pid" not in (line := self._read(deadline_s)):
+                self._note(line)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise _has_ended() from error
+        except TimeoutError as error:
+            raise _is_silent() from error
+        return int(line["pid"])
+
+    def status(self, pid: int, timeout_s: float) -> int | None:
+        """A worker's wait status, or None if it has not ended in time."""
+        deadline_s = time.monotonic() + timeout_s
+        with contextlib.suppress(TimeoutError):
+            while pid not in self._ended:
+                self._note(self._read(deadline_s))
+        return self._ended.pop(pid, None)
+
+    @property
+    def _is_stopped(self) -> bool:
+        return any(thread.is_stopped for thread in threads_of(self._process.pid))
+
+    def _note(self, line: dict[str, int]) -> None:
+        self._ended[line["ended"]] = line["status"]
+
+    def _read(self, deadline_s: float) -> dict[str, int]:
+        """The next line; what has come of one that is not whole in time is kept."""
+        while b"\n" not in self._received:
+            self._control.settimeout(max(deadline_s - time.monotonic(), 0.001))
+            try:
+                part = self._control.recv(4096)
+            except ConnectionResetError:
+                part = b""
+            if not part:
+                raise _has_ended()
+            self._received += part
+        line, _, self._received = self._received.partition(b"\n")
+        return dict(json.loads(line))
+
+
+def _has_ended() -> HarnessError:
+    return HarnessError(
+        "the parent process of the workers has ended",
+        "run the same command again; if it recurs, see the memory that is free",
+    )
+
+
+def _is_silent() -> HarnessError:
+    return HarnessError(
+        f"the parent process of the workers has not answered for {ANSWER_TIMEOUT_S:g} s",
+        "run the same command again; with --sandbox kernel no submission can stop that process",
+    )
+
+
+_STARTED: dict[tuple[str, int, bool], ForkServer] = {}
+
+
+def fork_server(framework: str, threads: int, has_own_users: bool) -> ForkServer:
+    """This process's fork server for a framework: kept while it lives, ended when this process
+    ends.
+
+    Args:
+        framework: what it imports.
+        threads: how many its workers may compute with.
+        has_own_users: whether it lives in a user namespace of its own.
+    """
+    key = framework, threads, has_own_users
+    if key in _STARTED and not _STARTED[key].is_alive:
+        _STARTED.pop(key).close()
+    if key not in _STARTED:
+        _STARTED[key] = ForkServer(*key)
+        atexit.register(_STARTED[key].close)
+    return _STARTED[key]
+
+
+def forked(parent: ForkServer, order: dict[str, object], log: Path) -> tuple[int, socket.socket]:
+    """A new worker's process id and the referee's end of its wire."""
+    try:
+        output = log.open("ab")
+    except OSError as error:
+        raise HarnessError(
+            f"cannot write {log}: {error}", "make it writable and run the same command again"
+        ) from error
+    ours, theirs = socket.socketpair()
+    with output as file, theirs:
+        try:
+            return parent.fork(order, [theirs.fileno(), file.fileno()]), ours
+        except BaseException:
+            ours.close()
+            raise
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """A cleaned environment: what finding libraries needs, and how threads are used."""
+    kept = (
+        "PATH",
+        "HOME",
+        "LANG",
+        "LD_LIBRARY_PATH",
+        "PYTHONPATH",
+        "CUDA_VISIBLE_DEVICES",
+        "TMPDIR",
+    )
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    threading = SPINNING | dict.fromkeys(names, str(threads))
+    return environment | ALLOCATOR | threading | {"PYTHONHASHSEED": "0"}
