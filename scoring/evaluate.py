@@ -10,7 +10,7 @@ import pandas as pd
 from harness.core.errors import HarnessError
 from scoring.clock import clock_of, require_column
 from scoring.entries import content_flags, contents_by_name, select_contents
-from scoring.evidence import Evidence
+from scoring.evidence import NOT_READ, Evidence
 from scoring.frame import held_out_of, prepare
 from scoring.marks import gaps, marks
 from scoring.mixtures import frame_breaches, name_breaches
@@ -27,7 +27,8 @@ def score_results(
     clock: str = "seconds",
     allowed: Collection[str] = (),
     curves: pd.DataFrame | None = None,
-    evidence: Evidence = Evidence(),
+    *,
+    evidence: Evidence = NOT_READ,
 ) -> Scoreboard:
     """Score a results frame (`scoring.frame`).
 

@@ -33,3 +33,7 @@ class Evidence:
             return ()
         count = f"{len(self.mismatches)} mismatches, the first: " if self.mismatches[1:] else ""
         return (f"unverified: {count}{self.mismatches[0]}; all of them: harness verify OUT --all",)
+
+
+NOT_READ = Evidence()
+"""Of results that come from elsewhere than records."""

@@ -47,7 +47,7 @@ RESULT_COLUMNS: Mapping[str, str] = {
     "threads": "the worker's CPU threads",
     "sandbox": "what confined the worker",
     "versions": "Python's and the packages' versions, as 'name version' joined by '; '",
-    "variables": "the environment variables that steer kernels, joined by '; '",
+    "variables": "the environment variables that steer kernels, joined by '; ', or 'none'",
     "harness_hash": "hash of the harness's content",
     "begun_at": "when it began, UTC, ISO 8601",
     "origin": "'measured' or 'imported'",
@@ -72,6 +72,7 @@ CURVE_COLUMNS: Mapping[str, str] = {
     "value": "the metric's value",
 }
 """The columns of a curves frame: one row per evaluation."""
+
 
 def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     """Add the columns `entry` and `column`, the names used by scores.

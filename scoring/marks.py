@@ -50,14 +50,14 @@ def _workload_gaps(frame: pd.DataFrame) -> Iterator[str]:
         missing = [name for name in workloads if name not in set(part["workload"])]
         if missing:
             yield (
-                f"partial: nobody ran {', '.join(missing)}; the score is of "
-                f"{len(workloads) - len(missing)} of the {len(workloads)} workloads of suite {suite}"
+                f"partial: nobody ran {', '.join(missing)} of suite {suite}, whose score is "
+                f"that of {len(workloads)} workloads"
             )
 
 
 def _trial_gaps(frame: pd.DataFrame) -> Iterator[str]:
     for (ruleset, trials), part in frame.groupby(["ruleset", "ruleset_trials"]):
-        counts = trial_counts(part)
+        counts = trial_counts(part)["trials"]
         others = counts[counts != trials]
         if trials and len(others):
             found = ", ".join(map(str, sorted(others.unique())))

@@ -67,10 +67,13 @@ def _distinct(values: pd.Series[Any]) -> int:
 def _values(frame: pd.DataFrame, values: pd.Series[Any]) -> str:
     """Each value and whose it is, in words."""
     owner = "entry" if "entry" in frame.columns else "submission"
-    groups = frame[owner].astype(str).groupby(values.astype(str)).unique()
+    pairs = pd.DataFrame({"value": values.astype(str), "owner": frame[owner].astype(str)})
+    owners: dict[str, list[str]] = {}
+    for value, name in sorted(pairs.drop_duplicates().itertuples(index=False, name=None)):
+        owners.setdefault(value, []).append(name)
     return "; ".join(
-        f"{_short(str(value))} ({', '.join(sorted(owners)[:3])}{', ...' if owners[3:] else ''})"
-        for value, owners in ((value, list(names)) for value, names in groups.items())
+        f"{_short(value)} ({', '.join(names[:3])}{', ...' if names[3:] else ''})"
+        for value, names in owners.items()
         if value
     )
 
@@ -79,9 +82,7 @@ def _short(value: str) -> str:
     return value[:12] if len(value) == HASH else value
 
 
-def _breaches_within(
-    frame: pd.DataFrame, group: str, rule: str, column: str
-) -> Iterator[Breach]:
+def _breaches_within(frame: pd.DataFrame, group: str, rule: str, column: str) -> Iterator[Breach]:
     """Breaches by groups of trials that have several values of a column."""
     counts = frame.groupby(group)[column].nunique()
     for name in counts[counts > 1].index:
@@ -120,32 +121,31 @@ def _duplicate_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
     is_again = frame.duplicated(place, keep=False)
     if not is_again.any():
         return
-    again = frame[is_again]
-    groups = again.groupby(place)["record"].agg(list)
-    (entry, _, _, column, study, trial), records = next(iter(groups.items()))
+    again = frame[is_again].sort_values([*place, "record"])
+    same = again[(again[place] == again[place].iloc[0]).all(axis=1)]
+    first = same.iloc[0]
     yield Breach(
         "duplicate-trials",
-        f"{len(again)} trials share {len(groups)} places; trial {trial} of study {study} of "
-        f"{entry} on {column} is in {' and in '.join(map(str, records))}",
+        f"{len(again)} trials share {len(again[place].drop_duplicates())} places; trial "
+        f"{first['trial']} of study {first['study']} of {first['entry']} on {first['column']} "
+        f"is in {' and in '.join(same['record'].astype(str))}",
     )
 
 
-def trial_counts(frame: pd.DataFrame) -> pd.Series[Any]:
-    """Trials of each study that was measured, by column, ruleset, entry, framework and study.
+def trial_counts(frame: pd.DataFrame) -> pd.DataFrame:
+    """How many trials each study has that was measured: its keys, and `trials`.
 
     Published studies lack the trials that were not evaluated.
     """
     study = ["column", "ruleset", "entry", "framework", "study"]
-    return frame[frame["origin"].ne("imported")].groupby(study)["trial"].nunique()
+    places = frame.loc[frame["origin"].ne("imported"), [*study, "trial"]].drop_duplicates()
+    return places.groupby(study).size().reset_index(name="trials")
 
 
 def _count_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
     counts = trial_counts(frame)
-    for (column, _), part in counts.groupby(level=["column", "ruleset"]):
-        if part.nunique() > 1:
-            of_entries = part.groupby(level="entry").unique()
-            listing = "; ".join(
-                f"{entry} has {' and '.join(map(str, sorted(values)))}"
-                for entry, values in of_entries.items()
+    for (column, _), part in counts.groupby(["column", "ruleset"]):
+        if part["trials"].nunique() > 1:
+            yield Breach(
+                "unequal-trials", f"{column}: trials a study {_values(part, part['trials'])}"
             )
-            yield Breach("unequal-trials", f"{column}: {listing} trials a study")

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.core.errors import HarnessError, UnknownNameError
 from scoring.rules import Rules
@@ -30,7 +31,7 @@ RULES = {
     "mixed-budgets": "all trials of a workload had one budget; a machine's speed scales it",
     "mixed-frameworks": "all trials ran in one framework; seconds do not compare across",
     "duplicate-trials": "each trial of a study is there once",
-    "unequal-trials": "all studies of a workload have as many trials; more of them find a better best",
+    "unequal-trials": "all studies of a workload have as many trials; the best of more is better",
     "unscored-trials": "all trials ran under the suite's own budget in seconds",
     "unfinished-trials": "every trial has ended",
     "missing-records": "every trial that the ledger planned is in the folder",
@@ -95,8 +96,8 @@ def missing_workloads(times: Times, rules: Rules) -> list[Breach]:
     workload as well, whatever time it has there.
     """
     held_out = (name for name, of in rules.held_out.items() if of in rules.base)
-    present = ~np.isnan(times.hit).all(axis=(0, 2))
-    ran = {name for name, is_there in zip(times.workloads, present, strict=True) if is_there}
+    present = np.flatnonzero((~np.isnan(times.hit)).any(axis=(0, 2)))
+    ran = {times.workloads[column] for column in present}
     missing = [name for name in (*rules.base, *held_out) if name not in ran]
     if not missing:
         return []
@@ -117,13 +118,11 @@ def absences(times: Times, rules: Rules) -> tuple[str, ...]:
     """Flags for entries without a study of a workload, where the rules drop missing studies."""
     if rules.missing != "drop":
         return ()
-    absent = np.isnan(times.hit).all(axis=2)
-    flags = []
-    for row in np.flatnonzero((absent & ~absent.all(axis=0)).any(axis=1)):
-        names = [
-            name for column, name in enumerate(times.workloads)
-            if absent[row, column] and not absent[:, column].all()
-        ]  # fmt: skip
-        what = f"{times.submissions[row]} has no study of {', '.join(names)}"
-        flags.append(f"absent: {what}, which counts as not reached")
-    return tuple(flags)
+    absent: npt.NDArray[np.bool_] = np.asarray(np.isnan(times.hit).all(axis=2))
+    absent &= ~absent.all(axis=0)
+    return tuple(
+        f"absent: {times.submissions[row]} has no study of "
+        f"{', '.join(times.workloads[column] for column in np.flatnonzero(absent[row]))}, "
+        "which counts as not reached"
+        for row in np.flatnonzero(absent.any(axis=1))
+    )

@@ -129,7 +129,7 @@ def score_records(source: Source, out: Path, rules: Rules) -> tuple[Scoreboard, 
         frame = normalise(frame, read_records(source.normalise), source.reference)
     if rules.best_trial == "evaluation":
         curves = _curves(source, frame)
-    board = score_results(frame, rules, source.clock, source.allow, curves, evidence)
+    board = score_results(frame, rules, source.clock, source.allow, curves, evidence=evidence)
     return board, scored_trials(frame, source.allow)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, starmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -136,11 +136,12 @@ def _beginning_columns(attempt: Attempt) -> dict[str, object]:
     }
     if not isinstance(begin, Begin):
         return columns
+    variables = begin.environment.variables
     return columns | {
         "threads": str(begin.threads),
         "sandbox": begin.sandbox,
         "versions": _versions_text(begin.environment),
-        "variables": "; ".join(f"{n}={v}" for n, v in sorted(begin.environment.variables.items())),
+        "variables": "; ".join(starmap("{}={}".format, sorted(variables.items()))) or "none",
         "harness_hash": begin.environment.harness_hash,
     }
 

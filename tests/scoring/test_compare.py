@@ -70,7 +70,9 @@ def test_equal_entries_are_no_difference_seen(studies: int) -> None:
 
 @pytest.mark.parametrize("studies", [1, 3])
 def test_entries_that_never_reached_are_not_called_equal(studies: int) -> None:
-    assert compared(np.full((2, 3, studies), INF)).verdict() == "not settled: neither reached a target"
+    assert (
+        compared(np.full((2, 3, studies), INF)).verdict() == "not settled: neither reached a target"
+    )
 
 
 def test_what_only_one_entry_reached_is_a_bound() -> None:
