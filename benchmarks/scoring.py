@@ -60,7 +60,9 @@ def million_trials() -> pd.DataFrame:
         "reason": "", "timed_s": 200.0, "steps": 1000, "budget_s": 200.0, "best_metric": 0.5,
         "metric": "accuracy", "target": 0.5, "direction": "maximize", "workload_hash": "0",
         "hardware": "one", "origin": "measured", "scored": True, "instance_seed": "0",
-        "record": "",
+        "record": "", "content_hash": "0", "location": "", "ruleset_trials": TRIALS,
+        "suite_workloads": "", "round": "", "space": "", "threads": "2", "sandbox": "plain",
+        "versions": "python 3.11", "variables": "", "harness_hash": "0", "begun_at": "",
     }  # fmt: skip
     return pd.DataFrame(
         {

@@ -10,12 +10,13 @@ from scipy.stats import norm
 
 from scoring.draws import draw_medians
 from scoring.profile import median_times, settle_missing
-from scoring.refusals import Breach
 from scoring.rules import Rules
 from scoring.speedup import Factor, PairwiseComparison, compare_pair, factor, pair_limit
 from scoring.times import Array, Times
 
 LEVEL = 0.90
+NOISE = 0.10
+"""Standard deviation of a log time that a calibrated target allows; a screening has no other."""
 MANY = 200
 """A larger number of additional studies is reported as out of reach."""
 
@@ -35,15 +36,21 @@ class Comparison:
     overall: PairwiseComparison | None
     studies: int
     more_studies: int | None
-    """Additional studies of each needed to settle it; 0 if it is settled, None if out of reach."""
+    """Additional studies of each needed to settle it; 0 if it is settled, None if out of reach.
+
+    Of a screening, which has no noise of its own, at the noise that a calibrated target allows.
+    """
+    is_equal: bool
+    """Whether the two have the same time in every study."""
 
     def verdict(self) -> str:
         """The result of the comparison in one sentence."""
+        if not np.isfinite(self.medians).any():
+            return "not settled: neither reached a target"
+        if self.is_equal:
+            return f"no difference seen: {self.a} and {self.b} have the same times in every study"
         if self.overall is None:
-            return (
-                f"screening: {self.a} / {self.b} = {self.factor.overall:.3f} times as fast in one "
-                "study; run more studies for a verdict"
-            )
+            return self._screening()
         if self.more_studies == 0:
             first, second, by = (
                 (self.a, self.b, self.overall)
@@ -55,6 +62,19 @@ class Comparison:
         if self.more_studies is None:
             return "not settled, and more studies would hardly settle it: " + self._why()
         return f"not settled: about {self.more_studies} more studies of each would settle it"
+
+    def _screening(self) -> str:
+        factor = f"{self.factor.mark} {self.factor.overall:.3f}".strip()
+        seen = f"screening: {self.a} is {factor} times as fast as {self.b} in one study; "
+        if self.factor.mark or self.factor.undecided:
+            return seen + "what did not reach the target hides how much; more studies may reach it"
+        if self.more_studies is None:
+            return seen + "the two are too close for more studies to settle it"
+        return (
+            f"{seen}about {self.more_studies} more of each would settle it, if times vary by "
+            f"{NOISE:.0%} as a calibrated target allows: "
+            f"harness run --studies {self.studies + self.more_studies}"
+        )
 
     def _why(self) -> str:
         if self.overall is not None and self.overall.hidden > 0.1:
@@ -87,8 +107,11 @@ def compare_entries(
     limit = pair_limit(both, 0, 1)[columns]
     point = factor(medians[0], medians[1], limit)
     studies = int((~np.isnan(both.hit[:, columns])).sum(axis=2).min(initial=len(both.studies)))
+    mine, theirs = both.hit[:, columns]
+    is_equal = bool(np.array_equal(mine, theirs, equal_nan=True))
     if studies < 2:
-        return Comparison(a, b, names, medians, point, None, None, studies, None)
+        more = _studies_after_screening(point, len(columns))
+        return Comparison(a, b, names, medians, point, None, None, studies, more, is_equal)
     sample = draw_medians(both, rules, draws, seed)
     drawn_medians = np.concatenate(list(sample.chunks))[..., columns]
     overall = compare_pair(drawn_medians[:, 0], drawn_medians[:, 1], limit, sample.spread)
@@ -97,7 +120,7 @@ def compare_entries(
         for w in range(len(columns))
     )
     more = more_studies(overall, studies)
-    return Comparison(a, b, names, medians, point, singles, overall, studies, more)
+    return Comparison(a, b, names, medians, point, singles, overall, studies, more, is_equal)
 
 
 def more_studies(comparison: PairwiseComparison, studies: int) -> int | None:
@@ -123,10 +146,12 @@ def more_studies(comparison: PairwiseComparison, studies: int) -> int | None:
     return more if more <= MANY else None
 
 
-def comparison_breaches(comparison: Comparison) -> list[Breach]:
-    """A breach if the comparison uses fewer than two studies."""
-    if comparison.studies >= 2:
-        return []
-    return [
-        Breach("too-few-studies", f"{comparison.a} and {comparison.b} have one study in common")
-    ]
+def _studies_after_screening(factor: Factor, workloads: int) -> int | None:
+    """As `more_studies`, after one study of a number of workloads, at `NOISE`."""
+    mean = abs(math.log(factor.overall))
+    if mean == 0.0 or workloads == 0:
+        return None
+    spread = NOISE * math.sqrt(2 / workloads)
+    total = math.ceil((norm.ppf(1 - (1 - LEVEL) / 2) * spread / mean) ** 2)
+    more = max(1, total - 1)
+    return more if more <= MANY else None

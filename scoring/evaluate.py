@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import pandas as pd
 
 from harness.core.errors import HarnessError
 from scoring.clock import clock_of, require_column
+from scoring.entries import content_flags, contents_by_name, select_contents
+from scoring.evidence import NOT_READ, Evidence
 from scoring.frame import held_out_of, prepare
-from scoring.refusals import check_allowed, frame_breaches, marks, missing_studies, settle
+from scoring.marks import gaps, marks
+from scoring.mixtures import frame_breaches, name_breaches
+from scoring.refusals import absences, check_allowed, settle, time_breaches
 from scoring.rules import Rules, load_rules
 from scoring.scoreboard import Scoreboard, score_times
 from scoring.studies import times_of, with_hit_index
@@ -22,8 +27,14 @@ def score_results(
     clock: str = "seconds",
     allowed: Collection[str] = (),
     curves: pd.DataFrame | None = None,
+    *,
+    evidence: Evidence = NOT_READ,
 ) -> Scoreboard:
     """Score a results frame (`scoring.frame`).
+
+    In this order: names that stand for several submissions are refused, of each name the latest
+    content is chosen (`scoring.entries`), what must not be mixed is refused (`scoring.mixtures`),
+    each study's best trial is chosen, and the study times are scored.
 
     Args:
         frame: results, one row per trial.
@@ -31,14 +42,16 @@ def score_results(
         clock: a name in `scoring.clock.CLOCKS`.
         allowed: rules of `scoring.refusals.RULES` whose breach only flags the scoreboard.
         curves: the trials' evaluations, for rules that choose a study's trial by evaluation index.
+        evidence: what a look at the records themselves found.
 
     Raises:
         HarnessError: the frame is incomplete or breaks a rule that is not allowed, or curves are
             needed and missing.
     """
     check_allowed(allowed)
-    frame = prepare(frame)
-    breaches = frame_breaches(frame)
+    everything = prepare(frame)
+    frame = scored_trials(everything, allowed)
+    breaches = [*evidence.breaches(), *name_breaches(everything), *frame_breaches(frame)]
     own = rules or load_rules()
     if not own.base:
         own = own.model_copy(update={"held_out": held_out_of(frame)})
@@ -50,8 +63,23 @@ def score_results(
             )
         frame = with_hit_index(frame, curves)
     times = times_of(frame[frame["state"] != "unfinished"], clock_of(clock))
-    flags = settle([*breaches, *missing_studies(times, own)], allowed)
-    return score_times(times, own, clock_of(clock), (*flags, *marks(frame)))
+    flags = settle([*breaches, *time_breaches(times, own)], allowed)
+    flags += evidence.flags() + content_flags(everything, allowed)
+    flags += absences(times, own) + gaps(frame) + marks(frame)
+    board = score_times(times, own, clock_of(clock), flags)
+    return replace(board, contents=_contents(everything, frame))
+
+
+def scored_trials(frame: pd.DataFrame, allowed: Collection[str] = ()) -> pd.DataFrame:
+    """The prepared trials of a results frame that a score has: without older contents."""
+    return prepare(select_contents(prepare(frame), allowed))
+
+
+def _contents(everything: pd.DataFrame, frame: pd.DataFrame) -> dict[str, int]:
+    """How many contents the name of each entry of a frame has tried."""
+    counts = {name: len(contents) for name, contents in contents_by_name(everything).items()}
+    entries = frame[["entry", "submission"]].drop_duplicates()
+    return {str(entry): counts[str(name)] for entry, name in entries.itertuples(index=False)}
 
 
 def score_table(
@@ -64,4 +92,5 @@ def score_table(
     own, clock_definition = rules or load_rules(), clock_of(clock)
     require_column(table, clock_definition.table_column, clock_definition)
     times = from_table(table, clock_definition.table_column)
-    return score_times(times, own, clock_definition, settle(missing_studies(times, own), allowed))
+    flags = settle(time_breaches(times, own), allowed) + absences(times, own)
+    return score_times(times, own, clock_definition, flags)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from harness.core.errors import HarnessError
+from scoring.entries import entry_labels
 
 RESULT_COLUMNS: Mapping[str, str] = {
     "suite": "the suite's name",
@@ -18,7 +19,13 @@ RESULT_COLUMNS: Mapping[str, str] = {
     "variant": "'base' or a held-out variant's name",
     "framework": "the framework's name",
     "submission": "the submission's name",
+    "content_hash": "hash of the submission's content; with the name it is the entry",
+    "location": "where the submission lay: a path, or module:Class",
     "ruleset": "'external' or 'self'",
+    "ruleset_trials": "trials a study by the suite's ruleset; 0 if the suite is not known here",
+    "suite_workloads": "the suite's workloads, joined by ', '; '' if it is not known here",
+    "round": "the commitment to the round's seed; '' if there is none",
+    "space": "names of the hyperparameters of its point, joined by ', '",
     "study": "the study, counted from 1",
     "trial": "the trial within its study, counted from 1",
     "identity": "SHA-256 of the trial",
@@ -37,12 +44,23 @@ RESULT_COLUMNS: Mapping[str, str] = {
     "direction": "'maximize' or 'minimize'",
     "workload_hash": "hash of the workload's content",
     "hardware": "the machine's fingerprint",
+    "threads": "the worker's CPU threads",
+    "sandbox": "what confined the worker",
+    "versions": "Python's and the packages' versions, as 'name version' joined by '; '",
+    "variables": "the environment variables that steer kernels, joined by '; ', or 'none'",
+    "harness_hash": "hash of the harness's content",
+    "begun_at": "when it began, UTC, ISO 8601",
     "origin": "'measured' or 'imported'",
     "scored": "whether it ran under the suite's own budget",
     "instance_seed": "the instance: equal for all entries, which are compared on it",
     "record": "the trial's folder",
 }
-"""The columns of a results frame. Additional columns `point.NAME` are hyperparameters."""
+"""The columns of a results frame.
+
+All that can move a time and is in a trial's identity or in its beginning is among them, so that
+`scoring.mixtures` can tell apart what must not be mixed. What a beginning says, from `hardware` to
+`origin`, is '' before a trial has begun and where it was not published.
+"""
 
 CURVE_COLUMNS: Mapping[str, str] = {
     "identity": "the trial",
@@ -55,16 +73,14 @@ CURVE_COLUMNS: Mapping[str, str] = {
 }
 """The columns of a curves frame: one row per evaluation."""
 
-POINT = "point."
-"""Prefix of the columns with a trial's hyperparameters."""
-
 
 def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     """Add the columns `entry` and `column`, the names used by scores.
 
-    An entry is a submission, with its framework if the frame has several (a published entry counts
-    as one regardless of framework). A column is a workload, or `<workload>_<variant>` for a
-    held-out variant.
+    An entry (`scoring.entries`) is named after its submission, with the beginning of its content
+    hash if the frame has several contents of that name, and with its framework if the frame has
+    several (a published entry counts as one regardless of framework). A column is a workload, or
+    `<workload>_<variant>` for a held-out variant.
 
     Raises:
         HarnessError: a column is missing, or there are no trials.
@@ -79,7 +95,7 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
         raise HarnessError(
             "there is no trial to score", "run one first: harness run --workload mlp"
         )
-    entry = frame["submission"].astype(str)
+    entry = entry_labels(frame)
     if frame["framework"].nunique() > 1 and not frame["origin"].eq("imported").all():
         entry = entry + " (" + frame["framework"].astype(str) + ")"
     variant = frame["variant"].astype(str)

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
-from harness.core.content import several_texts
 from harness.core.errors import HarnessError, UnknownNameError
 from scoring.rules import Rules
 from scoring.times import Times
+from scoring.tmodel import TINY
 
 RULES = {
     "mixed-suites": "all trials belong to one suite",
     "mixed-rulesets": "all trials were tuned under one ruleset",
+    "mixed-rounds": "all trials belong to one round; another seed has other instances and points",
+    "mixed-origins": "all trials were measured here, or all were imported",
+    "mixed-locations": "each name stands for one folder, file or import path",
+    "older-contents": "of each name the latest content alone is scored",
+    "mixed-spaces": "all trials of an entry search the same hyperparameters",
     "mixed-hardware": "all trials ran on machines with one fingerprint",
+    "mixed-threads": "all workers had the same number of threads",
+    "mixed-sandboxes": "all workers ran in one sandbox",
+    "mixed-versions": "all trials ran with one version of Python and of each package",
+    "mixed-variables": "all trials ran under the same variables that steer kernels",
+    "mixed-harnesses": "all trials ran with one content of the harness",
     "mixed-workloads": "all trials of a workload ran with one content hash",
     "mixed-budgets": "all trials of a workload had one budget; a machine's speed scales it",
     "mixed-frameworks": "all trials ran in one framework; seconds do not compare across",
+    "duplicate-trials": "each trial of a study is there once",
+    "unequal-trials": "all studies of a workload have as many trials; the best of more is better",
     "unscored-trials": "all trials ran under the suite's own budget in seconds",
     "unfinished-trials": "every trial has ended",
+    "missing-records": "every trial that the ledger planned is in the folder",
     "missing-studies": "every entry has every study of every workload",
-    "too-few-studies": "a comparison rests on at least two studies",
+    "missing-workloads": "every workload that the rules name was run, held-out variants included",
+    "impossible-times": "every time to target is one that a clock can read",
 }
 """What each rule requires."""
 
@@ -58,71 +72,6 @@ def settle(breaches: list[Breach], allowed: Collection[str]) -> tuple[str, ...]:
     return tuple(f"{breach.rule}: {breach.detail}" for breach in breaches)
 
 
-def frame_breaches(frame: pd.DataFrame) -> list[Breach]:
-    """The rules that a prepared results frame breaks."""
-    return list(_frame_breaches(frame))
-
-
-def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
-    for rule, column in (
-        ("mixed-suites", "suite"),
-        ("mixed-rulesets", "ruleset"),
-        ("mixed-hardware", "hardware"),
-        ("mixed-frameworks", "framework"),
-    ):
-        # A trial that has not started has no machine yet.
-        values = sorted(value for value in frame[column].astype(str).unique() if value)
-        if len(values) > 1:
-            yield Breach(rule, f"{len(values)} values of {column}: {', '.join(values)}")
-    hashes = frame.groupby("column")["workload_hash"].unique()
-    for name, values in hashes.items():
-        if len(values) > 1:
-            short = ", ".join(sorted(str(value)[:12] for value in values))
-            yield Breach("mixed-workloads", f"{name} has {len(values)} hashes: {short}")
-    yield from _budget_breaches(frame)
-    for rule, bad in (
-        ("unscored-trials", ~frame["scored"].astype(bool)),
-        ("unfinished-trials", frame["state"].eq("unfinished")),
-    ):
-        if bad.any():
-            entries = ", ".join(sorted(frame.loc[bad, "entry"].unique()))
-            yield Breach(rule, f"{int(bad.sum())} of {len(frame)} trials (of {entries})")
-
-
-def _budget_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
-    """Breaches by several budgets on one machine; each machine and framework has its own."""
-    of_one_machine = ["column", "hardware", "framework", "ruleset"]
-    is_ours = frame["origin"].ne("imported") & frame["hardware"].astype(str).ne("")
-    for (name, *_), part in frame[frame["scored"].astype(bool) & is_ours].groupby(of_one_machine):
-        budgets = sorted(part["budget_s"].unique())
-        if len(budgets) > 1:
-            listing = ", ".join(f"{budget_s:.4g} s" for budget_s in budgets)
-            yield Breach("mixed-budgets", f"{name} has {len(budgets)} budgets: {listing}")
-
-
-def marks(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Flags for conditions that are allowed but should be visible, such as interference.
-
-    Optional columns: `normalised` (how), `interference` (by what), `attempt` (number), `resumed`
-    (how often), and `content_hash` with `files` (hashes of the submission without prose and byte
-    for byte).
-    """
-    flags = []
-    if "normalised" in frame.columns:
-        flags += [f"normalised: {how}" for how in sorted(frame["normalised"].unique()) if how]
-    flagged = frame["interference"].fillna("").ne("") if "interference" in frame.columns else None
-    if flagged is not None and (count := int(flagged.sum())):
-        flags.append(f"flagged: the machine changed around {count} of {len(frame)} trials")
-    if "attempt" in frame.columns and (count := int(frame["attempt"].gt(1).sum())):
-        flags.append(f"repeated: {count} of {len(frame)} trials were begun more than once")
-    if "resumed" in frame.columns and (count := int(frame["resumed"].gt(0).sum())):
-        flags.append(f"resumed: {count} of {len(frame)} trials went on from a checkpoint")
-    if {"content_hash", "files"} <= set(frame.columns):
-        ran = frame[["submission", "content_hash", "files"]].fillna("").astype(str)
-        flags += several_texts(ran.itertuples(index=False, name=None))
-    return tuple(flags)
-
-
 def missing_studies(times: Times, rules: Rules) -> list[Breach]:
     """A breach if an entry lacks a study that another has and the rules penalise it."""
     if rules.missing == "drop":
@@ -133,3 +82,47 @@ def missing_studies(times: Times, rules: Rules) -> list[Breach]:
         for row, column in zip(*np.nonzero(absent.any(axis=-1)), strict=True)
     ]
     return [Breach("missing-studies", "; ".join(lacking))] if lacking else []
+
+
+def time_breaches(times: Times, rules: Rules) -> list[Breach]:
+    """The rules that study times break."""
+    return [*missing_studies(times, rules), *missing_workloads(times, rules), *_impossible(times)]
+
+
+def missing_workloads(times: Times, rules: Rules) -> list[Breach]:
+    """A breach if nobody has a study of a workload that the rules name.
+
+    Without it every entry would have missed that workload, and without a held-out variant the base
+    workload as well, whatever time it has there.
+    """
+    held_out = (name for name, of in rules.held_out.items() if of in rules.base)
+    present = np.flatnonzero((~np.isnan(times.hit)).any(axis=(0, 2)))
+    ran = {times.workloads[column] for column in present}
+    missing = [name for name in (*rules.base, *held_out) if name not in ran]
+    if not missing:
+        return []
+    named = len(rules.base) + sum(of in rules.base for of in rules.held_out.values())
+    what = f"nobody ran {', '.join(missing)}, {len(missing)} of the {named} that the rules name"
+    return [Breach("missing-workloads", what)]
+
+
+def _impossible(times: Times) -> list[Breach]:
+    places = [
+        f"{times.submissions[row]} on {times.workloads[column]}: {times.hit[row, column, study]}"
+        for row, column, study in np.argwhere(times.hit < TINY)
+    ]
+    return [Breach("impossible-times", "; ".join(places[:5]))] if places else []
+
+
+def absences(times: Times, rules: Rules) -> tuple[str, ...]:
+    """Flags for entries without a study of a workload, where the rules drop missing studies."""
+    if rules.missing != "drop":
+        return ()
+    absent: npt.NDArray[np.bool_] = np.asarray(np.isnan(times.hit).all(axis=2))
+    absent &= ~absent.all(axis=0)
+    return tuple(
+        f"absent: {times.submissions[row]} has no study of "
+        f"{', '.join(times.workloads[column] for column in np.flatnonzero(absent[row]))}, "
+        "which counts as not reached"
+        for row in np.flatnonzero(absent.any(axis=1))
+    )

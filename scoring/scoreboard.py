@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ class Scoreboard:
     ranges: Array
     """(S, 2): lowest and highest score if each time lies anywhere in [last miss, first hit]."""
     flags: tuple[str, ...]
+    contents: Mapping[str, int] = field(default_factory=dict)
+    """How many contents the name of each entry has tried; empty for a table of times."""
 
     @property
     def base(self) -> tuple[str, ...]:
@@ -70,6 +73,7 @@ class Scoreboard:
             "clock": {"name": self.clock.name, "said_by": self.clock.said_by},
             "screening": self.is_screening,
             "flags": list(self.flags),
+            "contents": dict(sorted(self.contents.items())),
             "workloads": list(self.base),
             "median_times": _by_name(names, self.times.workloads, self.medians),
             "ratios": _by_name(names, self.base, self.ratios),

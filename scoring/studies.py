@@ -18,7 +18,8 @@ def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
     """The best trial of every study of a prepared frame by one clock; one row per study.
 
     The best trial has the smallest value, or the smallest `hit_index` if the frame has that column
-    (`with_hit_index`). A trial in any state other than `reached` has no time. Columns: submission,
+    (`with_hit_index`). A trial in any state other than `reached` has no time; where none has, the
+    study stands by the trial with the best metric. Columns: submission,
     workload, study, the clock's value under its table name, `last_miss` (seconds only), identity,
     record.
     """
@@ -28,7 +29,8 @@ def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
     miss = frame["last_miss_s"].astype(float)
     first = [frame["hit_index"]] if "hit_index" in frame.columns else []
     rows = _first_of_each(
-        [frame["entry"], frame["column"], frame["study"]], [*first, value, frame["trial"], miss]
+        [frame["entry"], frame["column"], frame["study"]],
+        [*first, value, _shortfall(frame, value), frame["trial"], miss],
     )
     best = frame.iloc[rows]
     table = pd.DataFrame(
@@ -44,6 +46,13 @@ def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
     if clock.name == "seconds":
         table["last_miss"] = miss.iloc[rows]
     return table.reset_index(drop=True)
+
+
+def _shortfall(frame: pd.DataFrame, value: pd.Series[Any]) -> pd.Series[Any]:
+    """What orders trials without a time: the best metric, the smaller the better; 0 with a time."""
+    sign = frame["direction"].map({"maximize": -1.0, "minimize": 1.0})
+    metric = (sign * frame["best_metric"].astype(float)).fillna(np.inf)
+    return metric.where(np.isinf(value), 0.0)
 
 
 def _first_of_each(keys: list[pd.Series[Any]], values: list[pd.Series[Any]]) -> Rows:

@@ -15,6 +15,8 @@ from harness.core.files import write_whole
 if TYPE_CHECKING:
     import pandas as pd
 
+    from scoring.evidence import Evidence
+    from scoring.rules import Rules
     from scoring.scoreboard import Scoreboard
 
 Out = Annotated[Path | None, typer.Argument(help="A folder of records, as `harness run` wrote it.")]
@@ -94,12 +96,12 @@ def score(
 
 
 def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
-    """The scoreboard of a folder of records or of a table, and the records' frame.
+    """The scoreboard of a folder of records or of a table, and the frame of the scored trials.
 
     Raises:
         HarnessError: both or neither are given, or one cannot be read or scored.
     """
-    from scoring.evaluate import score_results, score_table
+    from scoring.evaluate import score_table
     from scoring.rules import load_rules
 
     rules = load_rules(source.rules)
@@ -112,14 +114,35 @@ def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
             "give either a folder of records or a table of times",
             "harness score OUT   or   harness score --times FILE.csv --rules algoperf-v0.5",
         )
-    frame, curves = read_records(source.out), None
+    return score_records(source, source.out, rules)
+
+
+def score_records(source: Source, out: Path, rules: Rules) -> tuple[Scoreboard, pd.DataFrame]:
+    """The scoreboard of a folder of records, checked as they are read, and its trials' frame."""
+    from scoring.evaluate import score_results, scored_trials
+
+    frame, curves = read_records(out), None
+    evidence = read_evidence(out, *([source.normalise] if source.normalise else []))
     if source.normalise is not None:
         from scoring.normalise import normalise
 
         frame = normalise(frame, read_records(source.normalise), source.reference)
     if rules.best_trial == "evaluation":
         curves = _curves(source, frame)
-    return score_results(frame, rules, source.clock, source.allow, curves), frame
+    board = score_results(frame, rules, source.clock, source.allow, curves, evidence=evidence)
+    return board, scored_trials(frame, source.allow)
+
+
+def read_evidence(*folders: Path) -> Evidence:
+    """What does not fit in folders of records: identities, chains, ledgers; nothing is replayed."""
+    from harness.verification.store import verify_store
+    from scoring.evidence import Evidence
+
+    found = [verify_store(folder, replays=False) for folder in folders]
+    return Evidence(
+        tuple(mismatch for verification in found for mismatch in verification.mismatches),
+        tuple(folder for verification in found for folder in verification.missing),
+    )
 
 
 def _curves(source: Source, frame: pd.DataFrame) -> pd.DataFrame:

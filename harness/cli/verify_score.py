@@ -41,9 +41,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _score(out: Path, document: dict[str, Any], file: Path) -> Scoreboard:
-    from harness.cli.score import read_records
-    from harness.record.tables import curves_frame
-    from scoring.evaluate import score_results
+    from harness.cli.score import Source, score_records
     from scoring.refusals import RULES
     from scoring.rules import Rules
 
@@ -60,9 +58,8 @@ def _score(out: Path, document: dict[str, Any], file: Path) -> Scoreboard:
             f"{file} is a normalised score: it rests on the records of two machines",
             "score both folders again with --normalise and compare",
         )
-    curves = curves_frame(out) if rules.best_trial == "evaluation" else None
-    allowed = [name for name in flags if name in RULES]
-    return score_results(read_records(out), rules, clock, allowed, curves)
+    allowed = tuple(name for name in flags if name in RULES)
+    return score_records(Source(out, clock=clock, allow=allowed), out, rules)[0]
 
 
 def _short(value: object) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, starmap
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from harness.core.errors import HarnessError
-from harness.plan.trial import Result, TrialRecord
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.machine.hardware import Environment
+from harness.plan.trial import Result, Trial, TrialRecord
+from harness.providers import registry
 from harness.record.attempts import Attempt, attempts_of, final_end
 from harness.record.log import read_events
-from harness.record.schema import Evaluation, Resumed, SnapshotTaken
+from harness.record.schema import Begin, Evaluation, Resumed, SnapshotTaken
 from harness.record.store import EVENTS_FILE, read_record, record_paths
 
 SPLITS = ("validation", "test", "probe")
@@ -103,14 +105,20 @@ def _row(path: Path) -> dict[str, object]:
     )
 
 
+NOT_BEGUN = (
+    "hardware", "origin", "files", "begun_at", "ended_at",
+    "threads", "sandbox", "versions", "variables", "harness_hash",
+)  # fmt: skip
+"""Columns that a beginning fills."""
+
+
 def _attempt_columns(attempt: Attempt | None, *, has_ended: bool) -> dict[str, object]:
+    empty: dict[str, object] = dict.fromkeys(NOT_BEGUN, "")
     if attempt is None:
-        empty = dict.fromkeys(("hardware", "origin", "files", "begun_at", "ended_at"), "")
         return {**empty, "attempt": 1, "resumed": 0}
     return {
-        "hardware": attempt.begin.fingerprint,
-        "origin": attempt.begin.origin,
-        "files": attempt.begin.submission_files,
+        **empty,
+        **_beginning_columns(attempt),
         "attempt": attempt.number,
         "resumed": len(attempt.all(Resumed)),
         "begun_at": attempt.events[0].at,
@@ -118,16 +126,49 @@ def _attempt_columns(attempt: Attempt | None, *, has_ended: bool) -> dict[str, o
     }
 
 
+def _beginning_columns(attempt: Attempt) -> dict[str, object]:
+    """What an attempt ran on and under; of an imported one that was not published."""
+    begin = attempt.begin
+    columns: dict[str, object] = {
+        "hardware": begin.fingerprint,
+        "origin": begin.origin,
+        "files": begin.submission_files,
+    }
+    if not isinstance(begin, Begin):
+        return columns
+    variables = begin.environment.variables
+    return columns | {
+        "threads": str(begin.threads),
+        "sandbox": begin.sandbox,
+        "versions": _versions_text(begin.environment),
+        "variables": "; ".join(starmap("{}={}".format, sorted(variables.items()))) or "none",
+        "harness_hash": begin.environment.harness_hash,
+    }
+
+
+def _versions_text(environment: Environment) -> str:
+    """Versions of Python and of what is installed; the harness's own is in its content hash."""
+    packages = {
+        name: version
+        for name, version in environment.packages.items()
+        if version is not None and name != "guided-descent"
+    }
+    return "; ".join([f"python {environment.python}", *map(" ".join, sorted(packages.items()))])
+
+
 def _identity_columns(record: TrialRecord) -> dict[str, object]:
     trial = record.trial
-    return {
+    return _suite_columns(trial) | {
         "suite": trial.suite,
         "workload": trial.workload,
         "variant": trial.variant,
         "framework": trial.framework,
         "submission": trial.submission.name,
         "content_hash": trial.submission.content_hash,
+        "location": trial.submission.location,
         "ruleset": trial.ruleset,
+        "round": trial.round_commitment,
+        "space": ", ".join(sorted(trial.point)),
         "study": trial.study,
         "trial": trial.trial,
         "identity": record.identity,
@@ -139,6 +180,18 @@ def _identity_columns(record: TrialRecord) -> dict[str, object]:
         "direction": trial.target.direction,
         "target": trial.target.value,
         "point": trial.point,
+    }
+
+
+def _suite_columns(trial: Trial) -> dict[str, object]:
+    """What a trial's suite wants, where it is known on this machine."""
+    try:
+        suite = registry.suite(trial.suite)
+    except UnknownNameError:
+        return {"ruleset_trials": 0, "suite_workloads": ""}
+    return {
+        "ruleset_trials": suite.rulesets[trial.ruleset].trials,
+        "suite_workloads": ", ".join(suite.workloads),
     }
 
 

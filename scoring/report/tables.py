@@ -31,10 +31,18 @@ def entry_table(board: Scoreboard, sure: Uncertainty | None = None) -> pd.DataFr
                 "range": _span(board.ranges[row], 3),
                 **(_surety(sure, row) if sure else {}),
                 "reached": f"{reached[row]} of {len(board.base)}",
+                **_tries(board, row),
             }
             for row in board.order()
         ]
     )
+
+
+def _tries(board: Scoreboard, row: int) -> dict[str, str]:
+    """How many contents an entry's name has tried; no column where no name has tried two."""
+    if max(board.contents.values(), default=1) < 2:
+        return {}
+    return {"contents tried": str(board.contents[board.times.submissions[row]])}
 
 
 def _surety(sure: Uncertainty, row: int) -> dict[str, str]:

@@ -13,7 +13,7 @@ from harness.record.schema import Resumed, SnapshotTaken
 from harness.record.store import read_record
 from harness.record.tables import last_attempt, results_frame
 from harness.verification.store import verify_store
-from scoring.refusals import marks
+from scoring.marks import marks
 from tests.kit import write_submission
 
 from .conftest import Lives

@@ -1,8 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 
 from harness.core.errors import UnknownNameError
-from scoring.compare import Comparison, compare_entries, comparison_breaches, more_studies
+from scoring.compare import Comparison, compare_entries, more_studies
 from scoring.rules import load_rules
 from scoring.speedup import compare_pair, factor
 from scoring.times import Times
@@ -45,11 +47,32 @@ def test_more_studies_shrink_the_spread_by_their_root() -> None:
     assert more_studies(comparison, 4) == pytest.approx(4 * 1.645**2 - 4, abs=1)
 
 
-def test_one_study_is_a_screening() -> None:
-    comparison = compared(noisy(1.5, 1))
+def test_one_study_is_a_screening_that_says_what_would_settle_it() -> None:
+    comparison = compared(noisy(1.1, 1))
     assert comparison.overall is None
-    assert comparison.verdict().startswith("screening")
-    assert [breach.rule for breach in comparison_breaches(comparison)] == ["too-few-studies"]
+    words = r"screening: 00 is 1\.\d+ times as fast as 01 in one study; about \d+ more of each"
+    assert re.match(words, comparison.verdict())
+    assert f"harness run --studies {1 + (comparison.more_studies or 0)}" in comparison.verdict()
+
+
+def test_a_screening_in_which_one_did_not_reach_asks_for_a_reached_target() -> None:
+    times = noisy(1.5, 1)
+    times[1, 0] = INF
+    assert "what did not reach the target hides how much" in compared(times).verdict()
+
+
+@pytest.mark.parametrize("studies", [1, 3, 6])
+def test_equal_entries_are_no_difference_seen(studies: int) -> None:
+    times = noisy(1.0, studies)
+    times[1] = times[0]
+    assert compared(times).verdict().startswith("no difference seen: 00 and 01")
+
+
+@pytest.mark.parametrize("studies", [1, 3])
+def test_entries_that_never_reached_are_not_called_equal(studies: int) -> None:
+    assert (
+        compared(np.full((2, 3, studies), INF)).verdict() == "not settled: neither reached a target"
+    )
 
 
 def test_what_only_one_entry_reached_is_a_bound() -> None:

@@ -12,7 +12,14 @@ from .made_frames import frame, row
 GOOD = {("muon", "mlp"): [10.0, 11.0], ("adamw", "mlp"): [15.0, 16.0]}
 
 BREACHES: dict[str, dict[str, Any]] = {
+    "mixed-rounds": {"round": "e" * 64},
+    "mixed-origins": {"origin": "imported"},
     "mixed-hardware": {"hardware": "box-2"},
+    "mixed-threads": {"threads": "1"},
+    "mixed-sandboxes": {"sandbox": "kernel"},
+    "mixed-versions": {"versions": "python 3.11.2; torch 2.6.0"},
+    "mixed-variables": {"variables": "OMP_NUM_THREADS=1"},
+    "mixed-harnesses": {"harness_hash": "e" * 64},
     "mixed-budgets": {"budget_s": 70.0},
     "mixed-workloads": {"workload_hash": "b" * 64},
     "mixed-frameworks": {"framework": "jax"},

@@ -68,6 +68,16 @@ def test_a_comparison_says_who_is_faster(
     assert "fast is faster than slow: 2.0" in capsys.readouterr().out.replace("\n", " ")
 
 
+def test_a_comparison_after_one_study_gives_the_ratio(
+    table: Path, rules: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = pd.read_csv(table)
+    times[times["study"] == "study_0"].to_csv(table, index=False)
+    compare("fast", "slow", times=table, rules=rules)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "screening: fast is 2.000 times as fast as slow in one study" in shown
+
+
 def test_a_table_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"cannot read the table .*none\.csv"):
         score(times=tmp_path / "none.csv")

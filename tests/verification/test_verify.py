@@ -22,7 +22,7 @@ from harness.record.tables import results_frame
 from harness.verification import rerun
 from harness.verification.rerun import chosen_records, open_again
 from harness.verification.store import verify_store
-from scoring.refusals import marks
+from scoring.marks import marks
 from tests.record import conftest
 from tests.record.conftest import Made
 

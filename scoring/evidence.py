@@ -1,0 +1,39 @@
+"""What a look at the records behind a results frame found, as breaches and flags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scoring.refusals import Breach
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What of a folder of records does not fit itself; empty where all fits, or nothing was read.
+
+    `harness score` and its relatives fill it (`harness.verification.store.verify_store`, without
+    replaying trials); `scoring` reads no records.
+    """
+
+    mismatches: tuple[str, ...] = ()
+    """Where an identity, a chain or the ledger does not fit, and how."""
+    missing: tuple[str, ...] = ()
+    """Folders of trials that the ledger planned and the records lack."""
+
+    def breaches(self) -> list[Breach]:
+        """A breach if trials are missing that the ledger has."""
+        if not self.missing:
+            return []
+        shown = ", ".join(self.missing[:3]) + (", ..." if self.missing[3:] else "")
+        return [Breach("missing-records", f"{len(self.missing)} trials are not there: {shown}")]
+
+    def flags(self) -> tuple[str, ...]:
+        """A flag if records do not fit."""
+        if not self.mismatches:
+            return ()
+        count = f"{len(self.mismatches)} mismatches, the first: " if self.mismatches[1:] else ""
+        return (f"unverified: {count}{self.mismatches[0]}; all of them: harness verify OUT --all",)
+
+
+NOT_READ = Evidence()
+"""Of results that come from elsewhere than records."""

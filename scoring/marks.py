@@ -1,0 +1,67 @@
+"""Flags for conditions that are allowed but should be visible, from a results frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from harness.core.content import several_texts
+from scoring.mixtures import trial_counts
+
+
+def marks(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Flags for what happened to trials, such as interference.
+
+    Optional columns: `normalised` (how), `interference` (by what), `attempt` (number), `resumed`
+    (how often), and `files` (hash of the submission byte for byte).
+    """
+    flags = []
+    if "normalised" in frame.columns:
+        flags += [f"normalised: {how}" for how in sorted(frame["normalised"].unique()) if how]
+    if count := int(frame["origin"].eq("imported").sum()):
+        flags.append(
+            f"imported: {count} of {len(frame)} trials were measured by others; no ledger has them"
+        )
+    flagged = frame["interference"].fillna("").ne("") if "interference" in frame.columns else None
+    if flagged is not None and (count := int(flagged.sum())):
+        flags.append(f"flagged: the machine changed around {count} of {len(frame)} trials")
+    if "attempt" in frame.columns and (count := int(frame["attempt"].gt(1).sum())):
+        flags.append(f"repeated: {count} of {len(frame)} trials were begun more than once")
+    if "resumed" in frame.columns and (count := int(frame["resumed"].gt(0).sum())):
+        flags.append(f"resumed: {count} of {len(frame)} trials went on from a checkpoint")
+    if "files" in frame.columns:
+        runs = frame[["submission", "content_hash", "files"]].fillna("").astype(str)
+        flags += several_texts(runs.itertuples(index=False, name=None))
+    return tuple(flags)
+
+
+def gaps(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Flags for what a prepared frame lacks of its suite, although no entry has more than another.
+
+    A workload that nobody ran, and studies with another number of trials than the ruleset's.
+    """
+    return (*_workload_gaps(frame), *_trial_gaps(frame))
+
+
+def _workload_gaps(frame: pd.DataFrame) -> Iterator[str]:
+    for (suite, names), part in frame.groupby(["suite", "suite_workloads"]):
+        workloads = str(names).split(", ") if names else []
+        missing = [name for name in workloads if name not in set(part["workload"])]
+        if missing:
+            yield (
+                f"partial: nobody ran {', '.join(missing)} of suite {suite}, whose score is "
+                f"that of {len(workloads)} workloads"
+            )
+
+
+def _trial_gaps(frame: pd.DataFrame) -> Iterator[str]:
+    for (ruleset, trials), part in frame.groupby(["ruleset", "ruleset_trials"]):
+        counts = trial_counts(part)["trials"]
+        others = counts[counts != trials]
+        if trials and len(others):
+            found = ", ".join(map(str, sorted(others.unique())))
+            yield (
+                f"incomplete: {len(others)} of {len(counts)} studies have {found} trials; "
+                f"ruleset {ruleset} counts {trials}"
+            )

@@ -1,0 +1,73 @@
+"""`harness score` and `report` look at the records that they read, and say what does not fit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.cli.report import write_report
+from harness.cli.score import Source, load_board
+from harness.core.errors import HarnessError
+from harness.plan.plan import PlanRequest, plan
+from harness.record.plan import write_plan
+from harness.record.tables import results_frame
+from scoring.frame import RESULT_COLUMNS
+from tests.record.conftest import FILES, Made
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return Made(tmp_path / "store")
+
+
+def flags(made: Made, *allowed: str) -> dict[str, str]:
+    """The flags of the store's board by name."""
+    board, _ = load_board(Source(made.store, allow=allowed))
+    return {flag.partition(": ")[0]: flag for flag in board.flags}
+
+
+def test_a_frame_of_records_has_what_tells_mixtures_apart(made: Made) -> None:
+    (line,) = results_frame(made.store).to_dict("records")
+    assert RESULT_COLUMNS.keys() <= line.keys()
+    names = ("threads", "sandbox", "versions", "variables", "ruleset_trials", "location", "files")
+    place = "submissions/adamw"
+    assert [line[name] for name in names] == [
+        "2", "plain", "python 3.11.2", "none", 3, place, FILES,
+    ]  # fmt: skip
+    assert line["round"] == made.trial.round_commitment
+    assert line["content_hash"] == made.trial.submission.content_hash
+
+
+def test_records_that_fit_are_not_flagged_as_unverified(made: Made) -> None:
+    assert flags(made).keys() == {"partial", "incomplete"}
+
+
+def test_a_changed_trial_is_unverified_on_the_board_and_on_the_page(made: Made) -> None:
+    path = made.folder / "trial.json"
+    path.write_text(path.read_text().replace('"location": "submissions/', '"location": "/mine/'))
+    assert "the identity is not the hash of the trial" in flags(made)["unverified"]
+    page = write_report(Source(made.store), "adamw", made.store / "report.html")
+    assert "the identity is not the hash of the trial" in page.read_text()
+
+
+def test_a_folder_without_its_ledger_is_unverified(made: Made) -> None:
+    (made.store / "ledger.jsonl").unlink()
+    assert "planned 0 times in ledger.jsonl" in flags(made)["unverified"]
+
+
+def test_a_trial_that_the_ledger_knows_and_the_folder_lacks_is_refused(made: Made) -> None:
+    trials = plan(PlanRequest("mlp", "adamw", trials=2)).trials
+    write_plan(trials, made.store)
+    shutil.rmtree(made.store / trials[1].folder)
+    with pytest.raises(HarnessError, match=rf"missing-records.*{trials[1].folder}"):
+        flags(made)
+    assert "missing-records" in flags(made, "missing-records")
+
+
+def test_a_copied_folder_is_refused_and_unverified(made: Made) -> None:
+    shutil.copytree(made.folder, made.folder.with_name("trial_2-copied"))
+    with pytest.raises(HarnessError, match="duplicate-trials"):
+        flags(made)
+    assert "belongs into" in flags(made, "duplicate-trials")["unverified"]
