@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from harness.calibration.summary import Summary, budget_of, read_summary
 from harness.calibration.target import Curve, Rule, noise_of, steps_to, target_of
 from harness.core.errors import HarnessError
-from harness.providers.registry import workload
+from harness.providers.registry import submission_folders, workload
 from harness.providers.table import WORKLOADS_ROOT
 from harness.submission.resolution import resolve
+from tests.frameworks.kit import Kit
 from workloads.spec import ReferenceSpeed, Target
 
 SUMMARIES = sorted(WORKLOADS_ROOT.glob("*/calibration/*.json"))
@@ -100,10 +101,14 @@ def test_every_baseline_that_reaches_a_target_reaches_it_evenly(path: Path) -> N
 
 
 @pytest.mark.parametrize("path", SUMMARIES, ids=lambda path: path.parts[-3])
-def test_every_best_point_has_the_hyperparameters_of_its_submission(path: Path) -> None:
+def test_every_best_point_makes_a_step_of_todays_submission(path: Path) -> None:
     for baseline in read_summary(path).baselines:
-        default = resolve(baseline.submission).space.default
-        assert set(baseline.best_point) <= set(default), baseline.submission
+        assert set(baseline.best_point) <= set(resolve(baseline.submission).space.default)
+        kit = Kit("torch")
+        submission = kit.submission(
+            submission_folders()[baseline.submission], **baseline.best_point
+        )
+        assert float(submission.step(kit.stream())) > 0.0, baseline.submission
 
 
 def test_a_budget_is_the_horizon_over_three_quarters() -> None:
