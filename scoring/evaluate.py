@@ -63,9 +63,9 @@ def score_results(
             )
         frame = with_hit_index(frame, curves)
     times = times_of(frame[frame["state"] != "unfinished"], clock_of(clock))
-    flags = settle([*breaches, *time_breaches(times, own)], allowed)
-    flags += evidence.flags() + content_flags(everything, allowed)
-    flags += absences(times, own) + gaps(frame) + marks(frame)
+    of_contents = content_flags(everything, allowed)
+    flags = settle([*breaches, *time_breaches(times, own)], allowed, of_contents)
+    flags += (*evidence.flags(), *of_contents, *absences(times, own), *gaps(frame), *marks(frame))
     board = score_times(times, own, clock_of(clock), flags)
     return replace(board, contents=_contents(everything, frame))
 

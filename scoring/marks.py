@@ -50,8 +50,8 @@ def _workload_gaps(frame: pd.DataFrame) -> Iterator[str]:
         missing = [name for name in workloads if name not in set(part["workload"])]
         if missing:
             yield (
-                f"partial: nobody ran {', '.join(missing)} of suite {suite}, whose score is "
-                f"that of {len(workloads)} workloads"
+                f"partial: nobody ran {', '.join(missing)}; a score of suite {suite} is over "
+                f"its {len(workloads)} workloads"
             )
 
 

@@ -28,10 +28,11 @@ HASH = 64
 
 def name_breaches(frame: pd.DataFrame) -> list[Breach]:
     """Breaches by names that stand for several submissions, in a frame with all contents."""
+    places = frame[["submission", "location"]].drop_duplicates().astype(str)
     return [
-        Breach("mixed-locations", f"{name} lies in {_values(part, part['location'])}")
-        for name, part in frame.groupby("submission")
-        if part["location"].nunique() > 1
+        Breach("mixed-locations", f"{name} lies in {' and in '.join(sorted(part['location']))}")
+        for name, part in places.groupby("submission")
+        if len(part) > 1
     ]
 
 
@@ -66,8 +67,7 @@ def _distinct(values: pd.Series[Any]) -> int:
 
 def _values(frame: pd.DataFrame, values: pd.Series[Any]) -> str:
     """Each value and whose it is, in words."""
-    owner = "entry" if "entry" in frame.columns else "submission"
-    pairs = pd.DataFrame({"value": values.astype(str), "owner": frame[owner].astype(str)})
+    pairs = pd.DataFrame({"value": values.astype(str), "entry": frame["entry"].astype(str)})
     owners: dict[str, list[str]] = {}
     for value, name in sorted(pairs.drop_duplicates().itertuples(index=False, name=None)):
         owners.setdefault(value, []).append(name)

@@ -20,7 +20,11 @@ MOST_BETWEEN = 3
 DRIFT = 0.25
 """Maximum relative spread of the reference's ratios; the same limit flags a disturbed trial."""
 SECONDS = ["time_to_target_s", "last_miss_s", "timed_s", "budget_s"]
-INSTANCE = ["framework", "ruleset", "column", "study", "trial", "instance_seed", "workload_hash"]
+INSTANCE = [
+    "framework", "content_hash", "ruleset", "column",
+    "study", "trial", "instance_seed", "workload_hash",
+]  # fmt: skip
+"""What the reference's trials on both machines have in common, its content included."""
 
 
 def normalise(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.DataFrame:

@@ -57,8 +57,15 @@ def check_allowed(allowed: Collection[str]) -> None:
             raise UnknownNameError("rule", name, RULES)
 
 
-def settle(breaches: list[Breach], allowed: Collection[str]) -> tuple[str, ...]:
+def settle(
+    breaches: list[Breach], allowed: Collection[str], remarks: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """The flags for allowed breaches.
+
+    Args:
+        breaches: the rules that results break.
+        allowed: names of the rules that may be broken.
+        remarks: what to say beside a refusal, as it may explain it.
 
     Raises:
         HarnessError: a breach is not allowed; the message names each rule and its option.
@@ -68,7 +75,8 @@ def settle(breaches: list[Breach], allowed: Collection[str]) -> tuple[str, ...]:
     if refused:
         lines = [f"refused by rule '{b.rule}' ({RULES[b.rule]}): {b.detail}" for b in refused]
         options = " ".join(f"--allow {rule}" for rule in dict.fromkeys(b.rule for b in refused))
-        raise HarnessError("\n".join(lines), f"to score all the same, stamped as such: {options}")
+        text = "\n".join([*lines, *remarks])
+        raise HarnessError(text, f"to score all the same, flagged as such: {options}")
     return tuple(f"{breach.rule}: {breach.detail}" for breach in breaches)
 
 

@@ -28,13 +28,13 @@ RulesName = Annotated[str, typer.Option(help="Rules: a shipped name, or the path
 ClockName = Annotated[str, typer.Option(help="seconds, steps, examples, flops or joules.")]
 Allow = Annotated[
     list[str] | None,
-    typer.Option(help="A rule to override, as a refusal names it; the output is stamped."),
+    typer.Option(help="A rule to override, as a refusal names it; the output is flagged."),
 ]
 Normalise = Annotated[
     Path | None,
     typer.Option(
         help="Records of another machine, put into OUT's seconds by the reference's trials that "
-        "were run there in between; the output is stamped.",
+        "were run there in between; the output is flagged.",
         show_default=False,
     ),
 ]
@@ -121,19 +121,20 @@ def score_records(source: Source, out: Path, rules: Rules) -> tuple[Scoreboard, 
     """The scoreboard of a folder of records, checked as they are read, and its trials' frame."""
     from scoring.evaluate import score_results, scored_trials
 
-    frame, curves = read_records(out), None
-    evidence = read_evidence(out, *([source.normalise] if source.normalise else []))
+    frame, folders, curves = read_records(out), [out], None
     if source.normalise is not None:
         from scoring.normalise import normalise
 
         frame = normalise(frame, read_records(source.normalise), source.reference)
+        folders.append(source.normalise)
+    evidence = read_evidence(folders)
     if rules.best_trial == "evaluation":
         curves = _curves(source, frame)
     board = score_results(frame, rules, source.clock, source.allow, curves, evidence=evidence)
     return board, scored_trials(frame, source.allow)
 
 
-def read_evidence(*folders: Path) -> Evidence:
+def read_evidence(folders: list[Path]) -> Evidence:
     """What does not fit in folders of records: identities, chains, ledgers; nothing is replayed."""
     from harness.verification.store import verify_store
     from scoring.evidence import Evidence

@@ -17,6 +17,7 @@ from scoring.pairs import PairTable
 from scoring.pool import pool_sensitivity
 from scoring.report.misses import nothing_reached
 from scoring.report.tables import (
+    CONTENTS,
     DESCRIPTIVE,
     RANGE,
     SCREENING,
@@ -68,6 +69,8 @@ def _notes(board: Scoreboard, sure: Uncertainty | None) -> list[str]:
     if sure is not None:
         how = f"Interval, ranks and speed-up: {LEVEL:.0%}, by {METHODS[sure.method]}."
         notes += [f"{how} {DESCRIPTIVE}"]
+    if max(board.contents.values(), default=1) > 1:
+        notes += [CONTENTS]
     if board.is_screening:
         notes += [f"This is a {SCREENING}."]
     return notes

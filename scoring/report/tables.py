@@ -16,6 +16,10 @@ DESCRIPTIVE = (
     "Those of scores describe, they do not infer: a score depends on the best of the entries. "
     "Marks of a speed-up: >= and <= bounds, ~ both, because a target was not reached."
 )
+CONTENTS = (
+    "Contents tried: how many versions of its code and space a submission ran here under its name. "
+    "The more there were, the more of a good time may be luck."
+)
 RANGE = "Range: of the score if each time lies anywhere between the last miss and the first hit."
 SCREENING = "screening: one study is a first look, not a verdict; it gives ratios and no ranks"
 

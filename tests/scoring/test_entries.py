@@ -71,11 +71,20 @@ def test_without_an_edit_there_is_no_column_of_contents() -> None:
 @pytest.mark.parametrize("content", [OLD, NEW])
 def test_two_folders_of_one_name_are_refused(content: dict[str, str]) -> None:
     results = edited(location="/home/me/adamw", trial=2, **content)
-    with pytest.raises(HarnessError, match=r"mixed-locations.*mine lies in /home/me/adamw .*; sub"):
+    with pytest.raises(
+        HarnessError, match=r"mixed-locations.*mine lies in /home/me/adamw and in sub"
+    ):
         score_results(results)
 
 
 SIX = pd.DataFrame([row("mine", "mlp", 1, 10.0, begun_at=f"2026-01-0{n}") for n in range(1, 7)])
+
+
+def test_a_refusal_says_which_content_it_is_about() -> None:
+    results = pd.concat([edited(), pd.DataFrame([row("adamw", "lm", 1, 8.0)])])
+    results = pd.concat([results, pd.DataFrame([row("mine", "lm", 1, 9.0, **OLD)])])
+    with pytest.raises(HarnessError, match=r"mine lacks 1 of lm(.|\n)*latest-content: mine has 2"):
+        score_results(results)
 
 
 @given(st.permutations(range(6)), st.integers(1, 6))

@@ -66,7 +66,7 @@ def test_a_package_that_was_not_there_yet_is_no_other_version() -> None:
 
 def test_a_workload_of_the_suite_that_nobody_ran_is_flagged() -> None:
     (flag,) = score_results(frame({("muon", "mlp"): [10.0], ("muon", "rnn"): [9.0]}, **SUITE)).flags
-    assert flag.startswith("partial: nobody ran lm of suite quick")
+    assert flag.startswith("partial: nobody ran lm; a score of suite quick is over its 3")
 
 
 @pytest.mark.parametrize("ran", [["w0"], ["w0", "w1"]])
