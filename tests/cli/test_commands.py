@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import main
+from harness.plan.plan import PlanRequest, plan
 
 HEAVY = ("torch", "jax", "pandas", "scipy", "matplotlib", "docker")
 
@@ -101,3 +102,16 @@ def test_a_malformed_space_names_file_and_key(harness: Shell, tmp_path: Path) ->
     assert code == 2
     assert str(tmp_path / "space.toml") in error
     assert "'family' is 1" in error
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [("variant", "../../elsewhere"), ("workload", "../elsewhere")]
+)
+def test_a_trial_of_unknown_names_makes_no_folder(
+    harness: Shell, tmp_path: Path, key: str, name: str
+) -> None:
+    (planned,) = plan(PlanRequest("mlp", "adamw", ruleset="self")).trials
+    (tmp_path / "trial.json").write_text(planned.model_copy(update={key: name}).model_dump_json())
+    status, _, said = harness("trial", "trial.json", "--store", "store")
+    assert (status, f"unknown {key} '{name}'" in said) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]

@@ -56,27 +56,27 @@ def test_a_store_as_it_was_written_fits(sample: Made) -> None:
 @settings(max_examples=250, deadline=None)
 @given(st.sampled_from(FILES), st.floats(0, 1, exclude_max=True), st.integers(1, 255))
 def test_any_changed_byte_of_a_record_is_found(
-    made_once: Made, name: str, fraction: float, change: int
+    shared_sample: Made, name: str, fraction: float, change: int
 ) -> None:
-    path = place_of(made_once, name)
+    path = place_of(shared_sample, name)
     whole = path.read_bytes()
     content = bytearray(whole)
     content[int(fraction * len(content))] ^= change
     path.write_bytes(bytes(content))
     try:
-        assert findings(made_once) != ""
+        assert findings(shared_sample) != ""
     finally:
         path.write_bytes(whole)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
-def test_every_byte_of_a_record_counts(made_once: Made, name: str) -> None:
-    path = place_of(made_once, name)
+def test_every_byte_of_a_record_counts(shared_sample: Made, name: str) -> None:
+    path = place_of(shared_sample, name)
     whole = path.read_bytes()
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        assert findings(made_once), f"byte {place} of {name}"
+        assert findings(shared_sample), f"byte {place} of {name}"
     path.write_bytes(whole)
 
 
