@@ -60,7 +60,8 @@ def test_an_entry_that_searched_two_spaces_is_refused() -> None:
 
 def test_a_package_that_was_not_there_yet_is_no_other_version() -> None:
     results = frame({("muon", "mlp"): [10.0, 11.0]})
-    results.loc[0, "versions"] = f"{results.loc[0, 'versions']}; jax 0.4.30"
+    first, second = results["versions"].tolist()
+    results = results.assign(versions=[f"{first}; jax 0.4.30", second])
     assert score_results(results).flags == ()
 
 
