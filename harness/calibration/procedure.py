@@ -36,6 +36,7 @@ from harness.execution.load import executor
 from harness.plan.plan import PlanRequest
 from harness.plan.points import Point
 from harness.providers import registry
+from harness.record.store import refuse_other_versions
 from harness.record.tables import intervals, last_attempt
 from harness.speed.reference_training import measurement_of, reference_trial
 from harness.submission.resolution import Resolved, resolve
@@ -135,6 +136,7 @@ class Calibration:
 
     @contextmanager
     def _executors(self) -> Iterator[Executors]:
+        refuse_other_versions(self.store)
         display = EndingsDisplay(self.say)
         with (
             executor("pool", self.store, display, jobs=self.jobs) as parallel,

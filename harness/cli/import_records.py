@@ -13,6 +13,7 @@ from harness.core.seeds import derive
 from harness.plan.trial import Trial, TrialBudget
 from harness.providers.table import FRAMEWORKS
 from harness.record.imported import PublishedEvaluation, write_imported
+from harness.record.store import refuse_other_versions
 from harness.submission.reference import Framework, SubmissionRef
 from workloads.spec import Grid, Limits, Target
 
@@ -25,12 +26,14 @@ def import_records(logs: Path, rules_name: str, out: Path) -> int:
     """Write every evaluated trial of a folder of logs as a record; how many there are.
 
     Raises:
-        HarnessError: there is no such trial, or a record cannot be written.
+        HarnessError: there is no such trial, a record cannot be written, or the folder has records
+            of another version.
     """
     from scoring.logs import find_trials
     from scoring.measurements import read_measurements
     from scoring.rules import load_rules
 
+    refuse_other_versions(out)
     rules = load_rules(rules_name)
     count = 0
     for log in find_trials(logs, rules):

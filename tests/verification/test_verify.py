@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.cli.import_records import import_records
 from harness.core.canonical import canonical_json, sha256_text
 from harness.core.errors import HarnessError
 from harness.plan.redraw import mismatches
@@ -262,6 +263,7 @@ def test_another_version_is_refused_with_the_reason(
         lambda: read_record(path),
         lambda: results_frame(sample.store),
         lambda: write_plan([sample.trial], sample.store),
+        lambda: import_records(sample.store / "logs", "algoperf-v0.5", sample.store),
         lambda: chosen_records(sample.store, (sample.folder.name,), with_flagged=False),
     ):
         with pytest.raises(HarnessError, match=why):
