@@ -149,13 +149,16 @@ def trust_the_frozen(arena: Arena) -> None:
 
 
 def timers_and_time(arena: Arena) -> None:
-    """Allow timers of one's own, and let the referee take its time while the worker is frozen."""
-    arena.without("seccomp")
+    """Allow timers of one's own, which wake all but a control group, and let the referee take
+    its time while the worker is frozen.
+    """
+    arena.without("seccomp", "cgroup")
     slow_after("snapshot", 0.6)(arena)
 
 
 def kill_by_terminating(arena: Arena) -> None:
     """Ask the worker to end, as a batch system first does, in the place of killing it."""
+    arena.without("cgroup")  # which kills what is left in it
     arena.patch.setattr(PlainWorkerProcess, "kill", lambda self: self.connection.close())
 
 
