@@ -161,6 +161,12 @@ class TrainingBackend(Protocol[ArrayT]):
         """Parameters as contiguous float32 arrays that later steps do not change."""
         ...
 
+    def export_into(
+        self, parameters: Mapping[str, ArrayT], slot: npt.NDArray[np.float32]
+    ) -> None:
+        """Write parameters into one array, one behind the other, as float32; returns when done."""
+        ...
+
     def to_host(self, value: object) -> tuple[HostArray, str] | None:
         """An array of the framework's or numpy's as numpy's, with a mark; None for what is none.
 

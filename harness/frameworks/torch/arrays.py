@@ -29,6 +29,17 @@ def export(parameters: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32
     return arrays
 
 
+def export_into(parameters: Mapping[str, Tensor], slot: npt.NDArray[np.float32]) -> None:
+    """Write tensors into one array, one behind the other, as float32."""
+    with torch.no_grad():
+        parts = [value.detach().float().flatten() for value in parameters.values()]
+        target = torch.from_numpy(slot)
+        if all(part.device.type == "cpu" for part in parts):
+            torch.cat(parts, out=target)
+        else:
+            target.copy_(torch.cat(parts))
+
+
 def to_host(value: object) -> tuple[HostArray, str] | None:
     """A tensor; the mark is its dtype, its place and the order of its axes in memory.
 

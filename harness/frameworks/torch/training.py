@@ -78,6 +78,12 @@ class TorchTrainingBackend(TorchDevice):
         """Copies as float32 arrays, brought from the device in one transfer."""
         return arrays.export(parameters)
 
+    def export_into(
+        self, parameters: Mapping[str, Tensor], slot: npt.NDArray[np.float32]
+    ) -> None:
+        """Write them one behind the other, on the CPU by one copy, from a device in one transfer."""
+        arrays.export_into(parameters, slot)
+
     def to_host(self, value: object) -> tuple[HostArray, str] | None:
         """A tensor or an array of numpy's, with a mark."""
         return arrays.to_host(value)
