@@ -162,9 +162,21 @@ class TrainingBackend(Protocol[ArrayT]):
         ...
 
     def export_into(
-        self, parameters: Mapping[str, ArrayT], slot: npt.NDArray[np.float32]
+        self,
+        parameters: Mapping[str, ArrayT],
+        shapes: Mapping[str, tuple[int, ...]],
+        slot: npt.NDArray[np.float32],
     ) -> None:
-        """Write parameters into one array, one behind the other, as float32; returns when done."""
+        """Write parameters into one array, as float32, one behind the other; returns when done.
+
+        Args:
+            parameters: by name, in any order.
+            shapes: what they must be, in the order in which they are written.
+            slot: where to.
+
+        Raises:
+            HarnessError: a name or a shape is another.
+        """
         ...
 
     def to_host(self, value: object) -> tuple[HostArray, str] | None:

@@ -67,7 +67,7 @@ class Slot:
             WireError: the worker has made the memory smaller.
         """
         flat: Flat = np.empty(self._count, dtype=np.float32)
-        view, read = memoryview(flat.view(np.uint8)), 0
+        view, read = flat.view(np.uint8).data, 0
         while read < len(view):
             count = os.preadv(self._descriptor, [view[read:]], read)
             if count == 0:

@@ -3,8 +3,9 @@
     TRIAL/checkpoint.safetensors    the worker's tensors; as text beside them the worker's tree,
                                     which only a worker reads, and the referee's own part
 
-One is taken at looks, after which no snapshot waits for a hit, and not more often than asked for. The log names a checkpoint's SHA-256 before the file takes its place, so that whenever
-the referee dies the file that lies there is named in the log. It is deleted when the trial ends.
+One is taken at looks, after which no snapshot waits for a hit, and not more often than asked for.
+The log names a checkpoint's SHA-256 before the file takes its place, so that whenever the referee
+dies the file that lies there is named in the log. It is deleted when the trial ends.
 """
 
 from __future__ import annotations

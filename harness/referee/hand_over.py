@@ -13,7 +13,16 @@ from typing import NamedTuple
 
 from harness.frameworks.examples import Parameters
 from harness.plan.trial import Trial
-from harness.protocol.messages import Glance, Glanced, Go, Progress, Snapshot, Stop, Stopped, StopReason
+from harness.protocol.messages import (
+    Glance,
+    Glanced,
+    Go,
+    Progress,
+    Snapshot,
+    Stop,
+    Stopped,
+    StopReason,
+)
 from harness.protocol.slot import Slot
 from harness.protocol.wire import Tensors
 from harness.record import schema
@@ -59,6 +68,7 @@ class HandOver:
         self,
         trial: Trial,
         shapes: Mapping[str, tuple[int, ...]],
+        *,
         talk: Conversation,
         slot: Slot,
         clock: Clock,
@@ -108,9 +118,13 @@ class HandOver:
             self._send_stop("budget", None)  # lest it makes another step before it hears of that
         self._wait_for_answer()
         glanced, _ = self._talk.expect_in_time(Glanced, "say that a snapshot is there")
-        parameters = self._slot.copy()
-        timed_s = self._clock.timed_s
+        parameters, timed_s = self._copy()
         return self._take(point, timed_s, glanced, parameters, is_glance=True)
+
+    def _copy(self) -> tuple[Parameters, float]:
+        """What lies in the slot, and when the copy of it was complete."""
+        parameters = self._slot.copy()
+        return parameters, self._clock.timed_s
 
     def stop(self) -> StoppedWorker:
         """Stop the worker and its clock; it is to be frozen at once."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from workloads.spec import Target
@@ -56,7 +57,7 @@ def _way(misses: Sequence[Look], target: Target) -> float:
     recent = [Look(math.log(miss.at), sign * miss.value) for miss in misses[-REMEMBERED:]]
     slopes = [
         (later.value - earlier.value) / (later.at - earlier.at)
-        for earlier, later in zip(recent, recent[1:], strict=False)
+        for earlier, later in pairwise(recent)
         if later.at > earlier.at
     ]
     finite = [slope for slope in slopes if math.isfinite(slope)]
@@ -80,9 +81,7 @@ def crossing(miss: Look | None, hit: Look, target: Target) -> float:
     return min(hit.at, miss.at * math.exp(weight * math.log(hit.at / miss.at)))
 
 
-def next_place(
-    times: Sequence[float], low: int, high: int, crossing_s: float | None = None
-) -> int:
+def next_place(times: Sequence[float], low: int, high: int, crossing_s: float | None = None) -> int:
     """Which of the snapshots between a miss and a hit is evaluated next.
 
     Args:

@@ -83,12 +83,12 @@ class Referee:
         self._hand_over = HandOver(
             trial,
             context.shapes,
-            self._talk,
-            slot,
-            self._clock,
-            recorder,
-            checkpoints,
-            lambda: self._monitor.check(worker.use(), trial.limits.memory_gib),
+            talk=self._talk,
+            slot=slot,
+            clock=self._clock,
+            recorder=recorder,
+            checkpoints=checkpoints,
+            check_use=lambda: self._monitor.check(worker.use(), trial.limits.memory_gib),
         )
 
     def run(self, checkpoint: Checkpoint | None = None) -> Result:

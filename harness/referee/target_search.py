@@ -204,9 +204,10 @@ class TargetSearch:
                 high, hit_value = place, value
             else:
                 low, miss = place, Look(times[place], value)
-        if times[high] > self._limit_s:
-            return None
-        return Hit(snapshots[high], hit_value, miss)
+        return Hit(snapshots[high], hit_value, miss) if self._is_in_time(times[high]) else None
+
+    def _is_in_time(self, timed_s: float) -> bool:
+        return timed_s <= self._limit_s
 
     @property
     def _last_miss(self) -> Look | None:
@@ -247,8 +248,6 @@ def _recorded(hit: Hit) -> RecordedHit:
 
 
 def _hit(recorded: RecordedHit) -> Hit:
-    snapshot = HeldSnapshot(
-        recorded.grid, recorded.step, recorded.timed_s, recorded.examples, {}
-    )
+    snapshot = HeldSnapshot(recorded.grid, recorded.step, recorded.timed_s, recorded.examples, {})
     miss = recorded.last_miss
     return Hit(snapshot, recorded.value, Look(miss[0], _number(miss[1])) if miss else None)

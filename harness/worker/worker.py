@@ -23,7 +23,7 @@ from harness.core.seeds import integer
 from harness.frameworks.base import TrainingBackend, TrainingStream
 from harness.frameworks.examples import Examples, ModelSource
 from harness.frameworks.load import training_backend
-from harness.frameworks.model_source import check_shapes, shapes_of
+from harness.frameworks.model_source import shapes_of
 from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
 from harness.protocol.messages import (
@@ -255,10 +255,7 @@ class Worker(Generic[ArrayT]):
 
     def _fill_slot(self) -> None:
         self._backend.synchronize()
-        parameters = self._eval_parameters()
-        shapes = {name: tuple(parameters[name].shape) for name in parameters}
-        check_shapes(self._shapes, shapes, "what `eval_parameters` gives")
-        self._backend.export_into({name: parameters[name] for name in self._shapes}, self._slot)
+        self._backend.export_into(self._eval_parameters(), self._shapes, self._slot)
 
     def _submit_snapshot(self, loss: SupportsFloat | None, checkpoint_bytes: int) -> None:
         start_s = time.perf_counter()

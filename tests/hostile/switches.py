@@ -20,10 +20,12 @@ from harness.core.errors import HarnessError
 from harness.execution import attempt, context
 from harness.frameworks.torch.evaluator import TorchEvaluator
 from harness.frameworks.torch.loss import CrossEntropy
+from harness.protocol import slot
 from harness.protocol.messages import Load, Ready, Snapshot
 from harness.record.chain import BrokenChainError
 from harness.referee import conversation, referee
 from harness.referee.clock import Clock
+from harness.referee.hand_over import HandOver
 from harness.referee.target_search import TargetSearch
 from harness.sandboxes import fork_client, suspension
 from harness.sandboxes import plain as plain_sandbox
@@ -199,7 +201,35 @@ def patient_with_each_part(arena: Arena) -> None:
 
 
 def hits_at_any_time(arena: Arena) -> None:
-    arena.patch.setattr(TargetSearch, "_is_in_time", lambda self, held: True)
+    arena.patch.setattr(TargetSearch, "_is_in_time", lambda self, timed_s: True)
+
+
+def sizes_are_not_sealed(arena: Arena) -> None:
+    arena.patch.setattr(slot, "seal", lambda descriptor: None)
+
+
+def slow_copies(arena: Arena) -> None:
+    """Let the referee take a second until it copies what lies in the slot."""
+    copy = slot.Slot.copy
+
+    def late(self: slot.Slot) -> Any:
+        time.sleep(1.0)
+        return copy(self)
+
+    arena.patch.setattr(slot.Slot, "copy", late)
+
+
+def stamped_before_the_copy(arena: Arena) -> None:
+    def early(self: HandOver) -> Any:
+        timed_s = self._clock.timed_s
+        return self._slot.copy(), timed_s
+
+    arena.patch.setattr(HandOver, "_copy", early)
+
+
+def no_glances(arena: Arena) -> None:
+    """Stop the worker for every snapshot, as if nothing were handed over in passing."""
+    arena.patch.setattr(TargetSearch, "is_look_due", lambda self, point: True)
 
 
 def bounds(**changes: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import handed_over as h
 from . import signs
 from . import switches as s
-from .arena import Case
+from .arena import LOOKS, Case
 from .cases import change_model, patch_evaluator, patch_loss, patch_target
 
 IMPOSSIBLE, CAUGHT, RULE = "impossible by construction", "caught", "forbidden by rule only"
@@ -72,7 +72,7 @@ CASES = (
     Case("train_during_load", IMPOSSIBLE, "LOAD is on the clock", s.load_off_the_clock,
          settings={"seconds": 2.0, "steps": None}),
     Case("delay_stopped", IMPOSSIBLE, "the clock stops at STOPPED", s.clock_stops_at_snapshot,
-         won=signs.stole_time),
+         won=signs.stole_time, settings={"grid": LOOKS}),
     Case("train_while_frozen", IMPOSSIBLE, "every thread is stopped", s.never_freeze,
          prepare=s.slow_after("snapshot", 0.6)),
     Case("thaw_itself", CAUGHT, "processor time and state are compared at every thaw",
@@ -114,6 +114,12 @@ CASES = (
          states=("invalid",), reason="differ from the model's: ../../\\x1b[2Jtable"),
     Case("alias_tensors", IMPOSSIBLE, "a snapshot is copied through a socket", h.memory_is_shared,
          won=lambda o: not signs.judged_is_what_was_sent(o), prepare=s.plain),
+    Case("resize_slot", IMPOSSIBLE, "the size of the slot is sealed", s.sizes_are_not_sealed),
+    Case("write_later", IMPOSSIBLE, "a copy has the time at which it was complete",
+         s.stamped_before_the_copy, won=signs.is_reached, prepare=s.slow_copies,
+         settings=TIMED | {"loss": 3.0}),
+    Case("ignore_glances", CAUGHT, "what is asked for must come", s.no_glances,
+         states=("invalid", "hung"), won=lambda o: o.result.state == "budget", settings=TIMED),
     Case("half_write", CAUGHT, "a snapshot has two seconds to arrive", s.patient,
          states=("hung",), reason="hand over its snapshot", won=signs.is_not("hung"),
          prepare=s.impatient),

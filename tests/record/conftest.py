@@ -28,6 +28,8 @@ from harness.record.schema.base import Author
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, write_record
 from harness.referee.eval_schedule import EvalSchedule
+from harness.referee.looks import Look, crossing
+from workloads.spec import Grid
 
 FILES = "f" * 64
 HARDWARE = Hardware(
@@ -47,6 +49,7 @@ READING = MachineReading(
     stolen_s=5.0,
     processors=2.0,
 )
+GRID = Grid(even=50, look_from=1.0, kept=5)
 MACHINE = {"drift": 0.01, "stolen_fraction": 0.0, "others_fraction": 0.0}
 
 
@@ -65,7 +68,8 @@ class Made:
 
     def __init__(self, store: Path) -> None:
         self.store = store
-        (self.trial,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
+        (planned,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
+        self.trial = planned.model_copy(update={"grid": GRID})
         self.run()
 
     @property
@@ -122,7 +126,11 @@ def beginning(trial: Trial, number: int) -> Begin:
 
 
 def time_at(trial: Trial, grid: int) -> float:
-    return 1.01 * grid * trial.grid.fraction * trial.budget.runtime_s
+    return 1.01 * trial.grid.fraction(grid) * trial.budget.runtime_s
+
+
+def value_at(trial: Trial, grid: int) -> float:
+    return trial.target.value + 0.01 * (grid - 6.5)
 
 
 def curve(trial: Trial) -> list[tuple[EventData, Author]]:
@@ -145,12 +153,14 @@ def snapshot(trial: Trial, grid: int) -> SnapshotTaken:
         step=step,
         timed_s=timed_s,
         fraction=EvalSchedule(trial).fraction(timed_s, step),
+        is_look=grid in (5, 10),
         claims=Claims(
             examples=12800 * grid,
             train_loss=1.0 / grid,
             learning_rate=None,
             forwards=step,
             backwards=step,
+            snapshots_s=0.001 * grid,
         ),
     )
 
@@ -161,21 +171,25 @@ def evaluation(trial: Trial, grid: int) -> Evaluation:
         step=100 * grid,
         timed_s=time_at(trial, grid),
         examples=12800 * grid,
-        validation={trial.target.metric: trial.target.value + 0.01 * (grid - 6.5)},
+        validation={trial.target.metric: value_at(trial, grid)},
     )
 
 
 def ending(trial: Trial) -> Result:
+    miss, hit = (Look(time_at(trial, grid), value_at(trial, grid)) for grid in (6, 7))
     return Result(
         state="reached",
         reason="the target was met",
-        time_to_target_s=time_at(trial, 7),
-        last_miss_s=time_at(trial, 6),
+        time_to_target_s=crossing(miss, hit, trial.target),
+        last_miss_s=miss.at,
+        last_miss_metric=miss.value,
+        hit_s=hit.at,
+        hit_metric=hit.value,
         steps_to_target=700,
         examples_to_target=89600,
         timed_s=time_at(trial, 10) + 0.5,
         steps=1000,
-        best_metric=trial.target.value + 0.01 * 3.5,
+        best_metric=value_at(trial, 10),
         interference=interference(machine_change(), trial.limits.drift),
     )
 

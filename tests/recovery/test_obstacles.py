@@ -31,7 +31,7 @@ class Run:
         (planned,) = plan(PlanRequest("mlp", "adamw", ruleset="self")).trials
         budget = planned.budget.model_copy(update={"steps": 8, "runtime_s": 600.0})
         target = planned.target.model_copy(update={"value": 2.0})
-        grid = Grid(fraction=0.25, evaluate_every=2)
+        grid = Grid(even=4, look_from=1.0, kept=2)
         changes = {"budget": budget, "target": target, "grid": grid}
         self.trial: Trial = planned.model_copy(update=changes)
 

@@ -152,9 +152,7 @@ def test_a_metric_that_stands_still_is_looked_at_seldom() -> None:
     assert next_look(misses, TARGET) == pytest.approx(FAR * 0.3)
 
 
-@given(
-    st.floats(1e-3, 1e3), st.floats(1.0001, 2.0), st.floats(-1.0, 0.4999), st.floats(0.5, 2.0)
-)
+@given(st.floats(1e-3, 1e3), st.floats(1.0001, 2.0), st.floats(-1.0, 0.4999), st.floats(0.5, 2.0))
 def test_a_crossing_lies_between_miss_and_hit(
     at: float, ratio: float, miss: float, hit: float
 ) -> None:
@@ -185,8 +183,9 @@ def test_a_search_goes_on_from_its_state() -> None:
         if first.hit:
             break
         if is_look:
-            state, first = first.state(), TargetSearch(
-                GRID, TARGET, lambda s: float(s.parameters["w"])
+            state, first = (
+                first.state(),
+                TargetSearch(GRID, TARGET, lambda s: float(s.parameters["w"])),
             )
             first.resume(type(state).model_validate_json(state.model_dump_json()))
     assert first.outcome() == whole.outcome()

@@ -59,7 +59,7 @@ def trial(workload: str, framework: Framework) -> Trial:
     changes = {
         "point": planned.point | {"learning_rate": 0.1},
         "budget": planned.budget.model_copy(update={"steps": STEPS}),
-        "grid": Grid(fraction=0.1, evaluate_every=1),
+        "grid": Grid(even=10, kept=1),
         "stop_rule": "budget",
     }
     return planned.model_copy(update=changes)

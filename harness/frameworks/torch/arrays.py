@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.frameworks.generators import plain_array, plain_value
+from harness.frameworks.model_source import check_shapes
 from harness.submission.state import HostArray
 
 AS_IT_READS = "-"
@@ -29,10 +30,20 @@ def export(parameters: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32
     return arrays
 
 
-def export_into(parameters: Mapping[str, Tensor], slot: npt.NDArray[np.float32]) -> None:
-    """Write tensors into one array, one behind the other, as float32."""
+def export_into(
+    parameters: Mapping[str, Tensor],
+    shapes: Mapping[str, tuple[int, ...]],
+    slot: npt.NDArray[np.float32],
+) -> None:
+    """Write tensors into one array, in the order of `shapes`, one behind the other, as float32.
+
+    Raises:
+        HarnessError: a name or a shape is another.
+    """
+    given_shapes = {name: tuple(value.shape) for name, value in parameters.items()}
+    check_shapes(shapes, given_shapes, "the parameters to be evaluated")
     with torch.no_grad():
-        parts = [value.detach().float().flatten() for value in parameters.values()]
+        parts = [parameters[name].detach().float().flatten() for name in shapes]
         target = torch.from_numpy(slot)
         if all(part.device.type == "cpu" for part in parts):
             torch.cat(parts, out=target)
