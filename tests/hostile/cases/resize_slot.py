@@ -9,7 +9,7 @@ from .honest import Honest, attempt
 def cut_off() -> None:
     """The memory's descriptor is closed, but for the one that Python's mapping keeps."""
     for link in Path("/proc/self/fd").iterdir():
-        if "memfd:slot" in os.readlink(link):
+        if link.is_symlink() and "memfd:slot" in str(link.readlink()):
             os.ftruncate(int(link.name), 0)
             return
     raise OSError("there is no slot")
