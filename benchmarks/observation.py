@@ -2,6 +2,7 @@
 
     python benchmarks/observation.py --store DIR
     python benchmarks/observation.py [--workload mlp] [--submissions adamw muon] [--trials 1]
+        [--budget-scale 1.0]
 
 Of the records of a store, or of trials run for it (the suite `quick`, one study of each submission,
 each to its target or the end of its budget), by workload:
@@ -14,7 +15,7 @@ each to its target or the end of its budget), by workload:
     evaluations     how many a trial took, on the validation split: median and most
 
 Seconds of a machine that is busy are longer, those of evaluation and snapshots more than others:
-compare only what an idle one shows.
+compare only what an idle one shows. A longer budget lets trials on a busy one reach their targets.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import argparse
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -116,11 +117,13 @@ def of_store(store: Path) -> Iterator[Observed]:
             yield one
 
 
-def run(workload: str, submissions: Iterable[str], trials: int, store: Path, threads: int) -> None:
+def run(workload: str, arguments: argparse.Namespace, store: Path) -> None:
     """Run one study of each submission."""
-    options = RunOptions(cache_dir=default_cache_dir(), threads=threads)
-    for submission in submissions:
-        for trial in plan(PlanRequest(workload, submission, trials=trials)).trials:
+    options = RunOptions(cache_dir=default_cache_dir(), threads=arguments.threads)
+    scale, trials = arguments.budget_scale, arguments.trials
+    for submission in arguments.submissions:
+        request = PlanRequest(workload, submission, trials=trials, budget_scale=scale)
+        for trial in plan(request).trials:
             prepare_data(trial, options)
             result = run_trial(trial, store, options, Silent())
             print(f"{workload} {submission}: {result.state}: {result.reason}", file=sys.stderr)
@@ -153,14 +156,14 @@ def main() -> None:
     parser.add_argument("--submissions", nargs="+", default=["adamw", "muon"])
     parser.add_argument("--trials", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--budget-scale", type=float, default=1.0)
     arguments = parser.parse_args()
     if arguments.store is not None:
         show(list(of_store(arguments.store)))
         return
     with tempfile.TemporaryDirectory() as folder:
         for workload in arguments.workload:
-            names, store = arguments.submissions, Path(folder)
-            run(workload, names, arguments.trials, store, arguments.threads)
+            run(workload, arguments, Path(folder))
         show(list(of_store(Path(folder))))
 
 

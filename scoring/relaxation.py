@@ -85,8 +85,14 @@ def _first_at_target(frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float
     evaluations["height"] = evaluations["sign"] * evaluations["value"].astype(float)
     before = evaluations.groupby("identity")[["time_s", "height"]].shift(1)
     evaluations["before_s"], evaluations["before"] = before["time_s"].fillna(0.0), before["height"]
-    is_in_time = evaluations["time_s"] <= evaluations["budget_s"]  # the last evaluation is after the budget
-    first = evaluations[(evaluations["height"] >= evaluations["bound"]) & is_in_time].groupby("identity").first()
+    is_in_time = (
+        evaluations["time_s"] <= evaluations["budget_s"]
+    )  # the last evaluation is after the budget
+    first = (
+        evaluations[(evaluations["height"] >= evaluations["bound"]) & is_in_time]
+        .groupby("identity")
+        .first()
+    )
     way = (first["bound"] - first["before"]) / (first["height"] - first["before"])
     crossing = first["before_s"] * (first["time_s"] / first["before_s"]) ** way
     is_known = way.between(0.0, 1.0) & (first["before_s"] > 0.0)

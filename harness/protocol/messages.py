@@ -155,6 +155,9 @@ class Glanced(Progress):
     """A snapshot lies in the slot; training goes on."""
 
     kind: Literal["GLANCED"] = "GLANCED"
+    needs_statistics: bool = False
+    """Whether the running statistics there are those of other weights: they are recomputed if the
+    snapshot is evaluated."""
 
 
 class Stopped(Progress):

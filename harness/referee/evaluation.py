@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.frameworks.examples import Parameters
 from harness.plan.trial import Trial
 from harness.record.recorder import Recorder
 from harness.record.schema import Evaluation, Metrics, OtherSplits
@@ -32,7 +33,8 @@ class SnapshotEvaluator:
     def value(self, snapshot: HeldSnapshot) -> float:
         """The target's metric on the validation split, the only one that a search looks at."""
         with self._clock.account("evaluation"):
-            metrics = self._context.evaluator.metrics(snapshot.parameters, "validation")
+            parameters = self._parameters(snapshot)
+            metrics = self._context.evaluator.metrics(parameters, "validation")
         with self._clock.account("record"):
             self._record.emit(
                 Evaluation(
@@ -50,14 +52,20 @@ class SnapshotEvaluator:
         splits = dict[str, Metrics]()
         evaluator = self._context.evaluator
         with self._clock.account("evaluation"):
+            parameters = self._parameters(snapshot)
             for split in self._context.splits:
                 if split != "validation":
-                    splits[split] = _finite(evaluator.metrics(snapshot.parameters, split))
+                    splits[split] = _finite(evaluator.metrics(parameters, split))
         if self._trial.probes:
             with self._clock.account("probe"):
-                splits["probe"] = _finite(evaluator.probe(snapshot.parameters))
+                splits["probe"] = _finite(evaluator.probe(parameters))
         if splits:
             self._record.emit(_other_splits(snapshot, splits))
+
+    def _parameters(self, snapshot: HeldSnapshot) -> Parameters:
+        if not snapshot.needs_statistics:
+            return snapshot.parameters
+        return self._context.statistics.recompute(snapshot.parameters)
 
 
 def _other_splits(snapshot: HeldSnapshot, splits: Mapping[str, Metrics]) -> OtherSplits:

@@ -169,7 +169,10 @@ class HandOver:
         if self._last and message.step < self._last.step:
             raise TrialEndedError("invalid", f"the worker's steps do not fit: {message.step}")
         grid = self._schedule.last_point(point, timed_s, is_glance=is_glance)
-        self._last = HeldSnapshot(grid, message.step, timed_s, message.examples, parameters)
+        needs_statistics = isinstance(message, Glanced) and message.needs_statistics
+        self._last = HeldSnapshot(
+            grid, message.step, timed_s, message.examples, parameters, needs_statistics
+        )
         taken = schema.SnapshotTaken(
             grid=grid,
             step=message.step,

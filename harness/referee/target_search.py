@@ -42,6 +42,8 @@ class HeldSnapshot:
     timed_s: float
     examples: int
     parameters: Parameters
+    needs_statistics: bool = False
+    """Whether its running statistics are to be recomputed before it is evaluated."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from harness.frameworks.examples import Examples, ModelSource
 from harness.frameworks.load import training_backend
 from harness.frameworks.model_source import shapes_of
 from harness.frameworks.order import Order
-from harness.frameworks.problem import ProblemConfig
+from harness.frameworks.problem import STATISTICS_BATCHES, ProblemConfig
 from harness.protocol.messages import (
     TO_WORKER,
     Glance,
@@ -52,10 +52,6 @@ from harness.worker.profile import profiled
 from harness.worker.report import error_report, finite
 from harness.worker.warm_up import WARM_UP_STEPS, random_examples, random_parameters
 
-STATISTICS_BATCHES = 4
-"""Batches whose mean statistics an average of weights is evaluated with; they are the first
-ones.
-"""
 SLOT_TIMEOUT_S = 10.0
 """The slot comes right behind HELLO."""
 
@@ -251,11 +247,15 @@ class Worker(Generic[ArrayT]):
         self._fill_slot()
         progress = self._progress(loss)
         self._snapshots_s += time.perf_counter() - start_s
-        self._wire.send(Glanced(snapshots_s=self._snapshots_s, **progress))
+        needs_statistics = self._needs_statistics
+        self._wire.send(
+            Glanced(snapshots_s=self._snapshots_s, needs_statistics=needs_statistics, **progress)
+        )
 
     def _fill_slot(self) -> None:
         self._backend.synchronize()
-        self._backend.export_into(self._eval_parameters(), self._shapes, self._slot)
+        arrays = {**self._submission.eval_parameters(), **self._problem.buffers}
+        self._backend.export_into(arrays, self._shapes, self._slot)
 
     def _submit_snapshot(self, loss: SupportsFloat | None, checkpoint_bytes: int) -> None:
         start_s = time.perf_counter()
@@ -288,6 +288,11 @@ class Worker(Generic[ArrayT]):
     def _eval_parameters(self) -> dict[str, ArrayT]:
         """What is to be evaluated: parameters and, if the model has any, running statistics."""
         problem, parameters = self._problem, self._submission.eval_parameters()
-        if problem.buffers and self._submission.averages_weights:
+        if self._needs_statistics:
             problem.recompute_statistics(parameters, self._statistics_batches)
         return {**parameters, **problem.buffers}
+
+    @property
+    def _needs_statistics(self) -> bool:
+        """Whether what is evaluated has other running statistics than what is trained."""
+        return bool(self._problem.buffers) and self._submission.averages_weights

@@ -20,7 +20,7 @@ from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
 from harness.record.attempts import final_end
 from harness.record.log import read_events
-from harness.record.schema import Evaluation, SnapshotTaken
+from harness.record.schema import Evaluation, OtherSplits, SnapshotTaken
 from harness.record.tables import last_attempt
 from harness.submission.reference import Framework
 from workloads.spec import Grid
@@ -161,7 +161,9 @@ def curve(trial: Trial, store: Path) -> list[Any]:
         if isinstance(data, SnapshotTaken):
             found.append((data.step, data.claims.train_loss, data.claims.examples))
         elif isinstance(data, Evaluation):
-            found.append((data.step, data.validation, data.probe))
+            found.append((data.step, data.validation))
+        elif isinstance(data, OtherSplits):
+            found.append((data.step, data.probe))
     return found
 
 
