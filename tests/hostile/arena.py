@@ -38,6 +38,8 @@ SHARED = ("honest.py", "wires.py", "read_held_out_by_path.py", "send_code.py")
 GRID = Grid(even=4, look_from=1.0, kept=2)
 LOOKS = Grid(even=4, kept=1)
 """A look at each point, and no glance."""
+GLANCES = Grid(even=4, look_from=1.0)
+"""A glance at each point but the last."""
 
 
 class Ear:

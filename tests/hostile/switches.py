@@ -209,11 +209,11 @@ def sizes_are_not_sealed(arena: Arena) -> None:
 
 
 def slow_copies(arena: Arena) -> None:
-    """Let the referee take a second until it copies what lies in the slot."""
+    """Let the referee take its time until it copies what lies in the slot."""
     copy = slot.Slot.copy
 
     def late(self: slot.Slot) -> Any:
-        time.sleep(1.0)
+        time.sleep(1.9)
         return copy(self)
 
     arena.patch.setattr(slot.Slot, "copy", late)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import handed_over as h
 from . import signs
 from . import switches as s
-from .arena import LOOKS, Case
+from .arena import GLANCES, LOOKS, Case
 from .cases import change_model, patch_evaluator, patch_loss, patch_target
 
 IMPOSSIBLE, CAUGHT, RULE = "impossible by construction", "caught", "forbidden by rule only"
@@ -80,7 +80,7 @@ CASES = (
          prepare=s.timers_and_time),
     Case("wake_by_exit", CAUGHT, "a group is stopped and looked at again; its dead are compared",
          s.look_once_at_the_living, states=("budget", "invalid"),
-         prepare=s.plain_and_slow, won=signs.computed_while_frozen),
+         prepare=s.plain_and_slow, won=signs.computed_while_frozen, settings={"grid": LOOKS}),
     Case("fake_stopped", IMPOSSIBLE, "after STOPPED every thread is stopped", s.never_freeze,
          prepare=s.slow_after("snapshot", 0.6)),
     Case("train_in_child", IMPOSSIBLE,
@@ -117,7 +117,7 @@ CASES = (
     Case("resize_slot", IMPOSSIBLE, "the size of the slot is sealed", s.sizes_are_not_sealed),
     Case("write_later", IMPOSSIBLE, "a copy has the time at which it was complete",
          s.stamped_before_the_copy, won=signs.is_reached, prepare=s.slow_copies,
-         settings=TIMED | {"loss": 3.0}),
+         settings={"seconds": 6.0, "steps": None, "loss": 3.0, "grid": GLANCES}),
     Case("ignore_glances", CAUGHT, "what is asked for must come", s.no_glances,
          states=("invalid", "hung"), won=lambda o: o.result.state == "budget", settings=TIMED),
     Case("half_write", CAUGHT, "a snapshot has two seconds to arrive", s.patient,

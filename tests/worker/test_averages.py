@@ -91,9 +91,10 @@ def hand_over(framework: Framework, folder: Path, **point: Any) -> HandedOver:
     assert isinstance(glanced, Glanced)
     glance = slot.copy()
     stop = ask(Stop(reason="look", at_step=STEPS), Snapshot)
-    for end in (wire, slot, its):
-        end.close()
+    wire.close()
+    slot.close()
     worker.join()
+    its.close()
     return HandedOver(glance, glanced.needs_statistics, stop)
 
 

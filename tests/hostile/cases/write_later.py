@@ -14,7 +14,7 @@ from harness.worker.worker import Worker
 from .honest import Honest
 from .wires import Send, send_instead
 
-BUDGET_S, LATE_S = 1.5, 0.1
+BUDGET_S, LATE_S = 6.0, 0.1
 
 
 class Submission(Honest):
