@@ -164,7 +164,7 @@ CASES = (
          proof=s.waits_in_vain, prepare=s.plain, won=lambda o: False),
     Case("go_on_for_leader", CAUGHT, "what a worker leaves behind ends with it",
          s.leaders_are_not_missed, states=("crashed",), reason="exited with status 0",
-         prepare=s.plain_and_slow, won=signs.is_not("crashed")),
+         prepare=s.plain_and_slow, won=signs.is_not("crashed"), settings={"grid": LOOKS}),
     Case("kill_parent", CAUGHT, "the end of a worker's parent is its own",
          s.only_the_parent_is_asked, states=("crashed",), reason="its parent process has ended",
          prepare=s.plain, won=signs.brought_down),
