@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from pathlib import Path
 
 from harness.core.seeds import philox, worker_seed
 from harness.execution.resolved import ResolvedTrial
@@ -16,6 +17,7 @@ from harness.machine.host_monitor import reading
 from harness.protocol.messages import Hello
 from harness.referee.context import TrialContext
 from harness.referee.idle import IdleProbe
+from harness.submission.resolution import placed
 from workloads.parameters import initial_buffers, initial_parameters
 
 PROBE_TARGETS = 1024
@@ -24,6 +26,7 @@ PROBE_TARGETS = 1024
 
 def context_of(
     resolved: ResolvedTrial,
+    copy: Path,
     framework: EvaluationBackend,
     threads: int,
     cores: Cores | None,
@@ -34,6 +37,7 @@ def context_of(
 
     Args:
         resolved: the trial.
+        copy: the folder with the submission's files.
         framework: evaluates snapshots and probes the device.
         threads: CPU threads of one operation, the referee's and the worker's.
         cores: how referee and worker are pinned; None if they are not.
@@ -41,7 +45,7 @@ def context_of(
     """
     device = resolved.trial.device
     return TrialContext(
-        hello=_hello(resolved, threads),
+        hello=_hello(resolved, copy, threads),
         train_folder=resolved.data / "train",
         parameters=_initial(resolved),
         shapes=resolved.shapes,
@@ -70,7 +74,8 @@ def _evaluator(resolved: ResolvedTrial, framework: EvaluationBackend) -> Evaluat
     return framework.evaluator(resolved.source, resolved.held_out, probe, eval_config)
 
 
-def _hello(resolved: ResolvedTrial, threads: int) -> Hello:
+def _hello(resolved: ResolvedTrial, copy: Path, threads: int) -> Hello:
+    place, import_from = placed(resolved.submission, copy)
     trial, size, source, train = resolved.trial, resolved.size, resolved.source, resolved.train
     return Hello(
         framework=trial.framework,
@@ -88,7 +93,8 @@ def _hello(resolved: ResolvedTrial, threads: int) -> Hello:
         compile=source.is_compiled,
         augmentation=size.augmentation,
         resident_gib=size.limits.resident_gib,
-        submission=resolved.submission.place,
+        submission=place,
+        import_from=import_from,
         hyperparameters=trial.point,
         seed=worker_seed(trial.instance_seed),
         budget_s=trial.budget.runtime_s,

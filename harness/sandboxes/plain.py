@@ -40,6 +40,7 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         command = [
             sys.executable,
+            "-P",  # the working directory may hold anyone's code
             "-m",
             "harness.sandboxes.fork_server",
             str(theirs.fileno()),
@@ -276,11 +277,20 @@ def _environment(threads: int) -> dict[str, str]:
         "HOME",
         "LANG",
         "LD_LIBRARY_PATH",
-        "PYTHONPATH",
         "CUDA_VISIBLE_DEVICES",
         "TMPDIR",
     )
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     threading = SPINNING | dict.fromkeys(names, str(threads))
-    return environment | ALLOCATOR | threading | {"PYTHONHASHSEED": "0"}
+    python = {"PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(_search_path())}
+    return environment | ALLOCATOR | threading | python
+
+
+def _search_path() -> list[str]:
+    """Where this process imports from, but for the working directory if this package is not there.
+
+    What an import path finds in the working directory comes to a worker as a hashed copy.
+    """
+    ours, here = Path(__file__).resolve().parents[2], Path.cwd()
+    return [place for place in sys.path if place and (Path(place) != here or here == ours)]

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
+from harness.core.console import PlainConsole
 from scoring.compare import LEVEL, Comparison
 from scoring.draws import METHODS
 from scoring.report.tables import DESCRIPTIVE, SCREENING, entry_table, number
@@ -21,29 +21,30 @@ def print_board(
     board: Scoreboard,
     workloads: pd.DataFrame,
     sure: Uncertainty | None = None,
-    console: Console | None = None,
+    console: PlainConsole | None = None,
 ) -> None:
     """Print flags, the table of scores and the table of times."""
-    out = console or Console()
+    out = console or PlainConsole()
     _print_stamps(board.stamps, out)
     out.print(_scores(board, sure))
     out.print(_times(board, workloads))
     if board.is_screening:
-        out.print(SCREENING, style="yellow", markup=False)
+        out.print(SCREENING, style="yellow")
     if sure is not None:
-        out.print(f"Intervals: {LEVEL:.0%}, {METHODS[sure.method]}. {DESCRIPTIVE}", markup=False)
+        out.print(f"Intervals: {LEVEL:.0%}, {METHODS[sure.method]}. {DESCRIPTIVE}")
 
 
-def print_misses(board: Scoreboard, text: str, console: Console | None = None) -> None:
+def print_misses(board: Scoreboard, text: str, console: PlainConsole | None = None) -> None:
     """Print flags and, instead of tables, why there is nothing to score."""
-    out = console or Console()
+    out = console or PlainConsole()
     _print_stamps(board.stamps, out)
-    out.print(text, style="yellow", markup=False, highlight=False)
+    for line in text.split("\n"):
+        out.print(line, style="yellow")
 
 
-def _print_stamps(stamps: Iterable[str], out: Console) -> None:
+def _print_stamps(stamps: Iterable[str], out: PlainConsole) -> None:
     for stamp in stamps:
-        out.print(f"MIXED  {stamp}", style="bold red", markup=False)
+        out.print(f"MIXED  {stamp}", style="bold red")
 
 
 def _scores(board: Scoreboard, sure: Uncertainty | None) -> Table:
@@ -82,10 +83,10 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
 
 
 def print_comparison(
-    seen: Comparison, stamps: tuple[str, ...], console: Console | None = None
+    seen: Comparison, stamps: tuple[str, ...], console: PlainConsole | None = None
 ) -> None:
     """Print a comparison of two entries and its verdict."""
-    out = console or Console()
+    out = console or PlainConsole()
     _print_stamps(stamps, out)
     table = Table(title=f"{seen.a} against {seen.b}: above 1, {seen.a} is faster")
     table.add_column("workload")
@@ -100,7 +101,7 @@ def print_comparison(
     table.add_section()
     table.add_row("geometric mean", "", "", overall, *_surety(seen.overall), style="bold")
     out.print(table)
-    out.print(seen.verdict(), markup=False)
+    out.print(seen.verdict())
 
 
 def _surety(drawn: PairwiseComparison | None) -> tuple[str, str]:
