@@ -62,6 +62,6 @@ def _trial_gaps(frame: pd.DataFrame) -> Iterator[str]:
         if trials and len(others):
             found = ", ".join(map(str, sorted(others.unique())))
             yield (
-                f"incomplete: {len(others)} of {len(counts)} studies have {found} trials; "
-                f"ruleset {ruleset} counts {trials}"
+                f"incomplete: {len(others)} of {len(counts)} studies have another number of trials "
+                f"({found}) than ruleset {ruleset} counts, {trials}"
             )

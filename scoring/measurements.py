@@ -41,7 +41,7 @@ def read_measurements(path: str, metric: str) -> Measurements | None:
         except csv.Error as error:
             raise HarnessError(f"cannot read the evaluations {path}: {error}") from error
     names, cells = columns
-    count = len(cells) // len(names)
+    count = len(cells) // max(1, len(names))  # a file may begin with an empty line
     if not count:
         return None
     if TIME not in names:

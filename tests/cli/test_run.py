@@ -101,11 +101,10 @@ def test_a_submission_that_does_not_import_shows_its_own_last_frame(
     folder = write_submission(tmp_path / "broken", source)
     flags = ("--submission", str(folder), "--trials", "1", "--out", str(tmp_path / "store"))
     process = harness(environment, "run", *BASE, *flags)
-    text = " ".join(process.stdout.split())
-    assert "crashed" in text
-    assert "no_such_thing" in text
-    assert "submission.py" in text
+    assert process.returncode == 2
+    assert re.search(r"cannot train mlp .*no_such_thing.*submission.py:2 in ", process.stderr)
     assert "Traceback" not in process.stderr
+    assert states(tmp_path / "store") == []
 
 
 def test_the_body_runs_a_planned_trial(
@@ -160,7 +159,7 @@ import torch
 class Dies(torch.optim.SGD):
     def step(self, closure=None):
         self.steps = getattr(self, "steps", 0) + 1
-        if self.steps > 5:
+        if self.steps > 3:
             raise RuntimeError("after its warm-up")
         return super().step(closure)
 
@@ -169,6 +168,6 @@ def build(problem, hyperparameters):
 """
     folder, store = write_submission(tmp_path / "mine", source), tmp_path / "store"
     flags = ("--submission", str(folder), "--trials", "1", "--out", str(store))
-    shown = harness(environment, "run", *BASE, *flags)
+    shown = harness(environment, "run", *BASE, *flags, "--budget-scale", "0.2")
     assert shown.returncode == 3, shown.stderr
     assert states(store) == ["crashed"]

@@ -26,7 +26,7 @@ from harness.record.chain import BrokenChainError
 from harness.referee import conversation, referee
 from harness.referee.clock import Clock
 from harness.referee.target_search import TargetSearch
-from harness.sandboxes import fork_client
+from harness.sandboxes import fork_client, suspension
 from harness.sandboxes import plain as plain_sandbox
 from harness.sandboxes.fork_client import ForkServer
 from harness.sandboxes.plain import PlainWorkerProcess
@@ -151,13 +151,16 @@ def trust_the_frozen(arena: Arena) -> None:
 
 
 def timers_and_time(arena: Arena) -> None:
-    """Allow timers of one's own, and let the referee take its time while the worker is frozen."""
-    arena.without("seccomp")
+    """Allow timers of one's own, which wake all but a control group, and let the referee take
+    its time while the worker is frozen.
+    """
+    arena.without("seccomp", "cgroup")
     slow_after("snapshot", 0.6)(arena)
 
 
 def kill_by_terminating(arena: Arena) -> None:
     """Ask the worker to end, as a batch system first does, in the place of killing it."""
+    arena.without("cgroup")  # which kills what is left in it
     arena.patch.setattr(PlainWorkerProcess, "kill", lambda self: self.connection.close())
 
 
@@ -299,7 +302,11 @@ def plain_and_slow(arena: Arena) -> None:
 
 
 def look_once_at_the_living(arena: Arena) -> None:
-    """Stop a group once, look at it once, and compare what the living of it have used."""
+    """Stop a group once, look at it once, and compare what the living of it have used.
+
+    A helper that is not written in Python uses less than the limit; here the limit is higher.
+    """
+    arena.patch.setattr(suspension, "SLACK_NS", 5_000_000)
 
     def of(group: int, control: object = None) -> SuspendedGroup | None:
         if (seen := SuspendedGroup._seen(group, None)) is None:

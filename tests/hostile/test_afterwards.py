@@ -67,6 +67,7 @@ def test_a_worker_that_has_left_its_group_is_killed_by_its_number(
 
 
 def test_a_worker_that_is_not_killed_lives_on(arena: Arena) -> None:
+    arena.plain()  # a control group would end it, too
     switches.impatient(arena)
     switches.kill_by_terminating(arena)
     arena.run("ignore_signals", **TIMED)

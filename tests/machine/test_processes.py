@@ -1,7 +1,5 @@
 """What /proc says of processes that end."""
 
-import os
-import signal
 import subprocess
 import sys
 
@@ -22,12 +20,9 @@ def test_the_machine_is_read_when_what_was_killed_has_given_its_memory_back() ->
 
 
 def test_a_zombies_time_can_be_read() -> None:
-    pid = os.fork()
-    if pid == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    while not all(thread.has_ended for thread in threads_of(pid)):
-        pass
-    used = use_of(pid)
-    os.waitpid(pid, 0)
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        while not all(thread.has_ended for thread in threads_of(process.pid)):
+            pass
+        used = use_of(process.pid)
     assert used is not None and used.own_ns > 0
-    assert use_of(pid) is None
+    assert use_of(process.pid) is None

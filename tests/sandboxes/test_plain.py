@@ -1,5 +1,8 @@
 """The sandbox `plain`: how a worker's end is named, and that it does end."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,3 +39,40 @@ def test_a_worker_is_first_in_line_for_the_out_of_memory_killer(worker: PlainWor
     while line.read_text() != "1000\n" and time.monotonic() < deadline_s:
         time.sleep(0.01)
     assert line.read_text() == "1000\n"
+
+
+OPENS = """
+import os, tempfile
+from pathlib import Path
+from harness.sandboxes.base import Confinement
+from harness.sandboxes.plain import PlainSandbox
+place = Path(tempfile.mkdtemp())
+confinement = Confinement("torch", 1, 4.0, scratch=place, log=place / "log", view=place)
+worker = PlainSandbox().start(confinement)
+if os.fork() == 0:
+    for pid in (os.getppid(), worker._fork_server._process.pid, worker.pid):
+        try:
+            open(f"/proc/{pid}/mem", "r+b").close()
+            print("open", flush=True)
+        except PermissionError:
+            print("refused", flush=True)
+    os._exit(0)
+os.wait()
+worker.kill()
+"""
+
+
+def test_nobody_but_root_writes_into_the_memory_of_referee_and_fork_server() -> None:
+    nobody = 65534 if os.getuid() == 0 else None
+    command, root = [sys.executable, "-c", OPENS], Path(__file__).parents[2]
+    try:
+        done = subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, text=True, cwd=root, user=nobody,
+            group=nobody,
+        )  # fmt: skip
+    except PermissionError:
+        pytest.skip(f"only root may run {sys.executable}; an ordinary user's run of this test can")
+    *guarded, of_worker = done.stdout.split()
+    assert guarded == ["refused", "refused"]
+    yama = Path("/proc/sys/kernel/yama/ptrace_scope")  # refuses the rest, too
+    assert of_worker == "open" or yama.read_text() != "0\n"

@@ -5,6 +5,7 @@ import pytest
 
 from harness.core.errors import HarnessError
 from scoring.logs import study_times
+from scoring.measurements import read_measurements
 from scoring.rules import Rules, RuleTarget
 
 from .made_logs import HEAD, Row, write_trial
@@ -102,3 +103,9 @@ def test_a_folder_one_level_too_high_says_where_to_look(tmp_path: Path) -> None:
 def test_rules_without_targets_cannot_import(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="no targets"):
         study_times(tmp_path, Rules())
+
+
+def test_a_file_that_begins_with_an_empty_line_has_no_evaluations(tmp_path: Path) -> None:
+    file = tmp_path / "eval_measurements.csv"
+    file.write_bytes(b"\n3,7.5,\n")
+    assert read_measurements(str(file), "accuracy") is None

@@ -22,7 +22,7 @@ from harness.record.attempts import of_type
 from harness.record.log import read_events
 from harness.record.schema import Evaluation, ToldEvent
 from harness.record.store import EVENTS_FILE
-from harness.sandboxes import plain
+from harness.sandboxes import fork_client
 from harness.submission.reference import Framework
 from workloads.spec import Grid
 
@@ -45,7 +45,7 @@ def installed() -> Iterator[None]:
         paths = (str(OUTSIDE), os.environ.get("PYTHONPATH", ""))
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
         patch.syspath_prepend(OUTSIDE)
-        patch.setattr(plain, "_STARTED", {})
+        patch.setattr(fork_client, "_STARTED", {})
         for kind in ("WORKLOADS", "SUITES"):
             patch.setattr(registry, kind, replace(getattr(registry, kind)))
         yield

@@ -29,11 +29,13 @@ echo worked $start $(/bin/date +%s.%N)
 
 class Submission(Honest):
     order: mmap.mmap | None = None
+    helper = 0
 
     def act(self) -> None:
         self.order = mmap.mmap(-1, 1)
-        if os.fork() == 0:
+        if (pid := os.fork()) == 0:
             helper(self.order)
+        self.helper = pid
         for _ in range(IDLE):
             if os.fork() == 0:
                 while True:
@@ -43,7 +45,8 @@ class Submission(Honest):
         if self.order is not None and self.order[0] == 0:
             self.order[0] = 1  # have the next child made
             while self.order[0] in (1, 4):
-                time.sleep(0.001)
+                os.kill(self.helper, signal.SIGCONT)  # if it has stopped itself after a thaw
+                time.sleep(0.01)
         return super().step(stream)
 
     def eval_parameters(self) -> dict[str, Tensor]:
