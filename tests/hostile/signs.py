@@ -27,10 +27,9 @@ def computed_while_frozen(outcome: Outcome) -> bool:
 
     One that began before and ended after them may have stood still, as it should.
     """
-    ends = [float(line.split()[2]) for line in outcome.log.splitlines() if line.startswith("worked")]
-    return any(
-        from_s + 0.005 < end < until_s for end in ends for from_s, until_s in outcome.frozen
-    )
+    worked = [line.split() for line in outcome.log.splitlines() if line.startswith("worked")]
+    ends = [float(end) for _, _, end in worked]
+    return any(from_s + 0.005 < end < until_s for end in ends for from_s, until_s in outcome.frozen)
 
 
 def is_reached(outcome: Outcome) -> bool:
