@@ -18,6 +18,7 @@ from harness.cli.report import report
 from harness.cli.rerun import rerun
 from harness.cli.round import app as round_
 from harness.cli.run import run
+from harness.cli.say import say
 from harness.cli.score import score
 from harness.cli.trial import trial
 from harness.cli.verify import verify
@@ -36,7 +37,7 @@ def _version(is_requested: bool) -> None:
     if is_requested:
         from importlib.metadata import version
 
-        typer.echo(f"harness {version('guided-descent')}")
+        say(f"harness {version('guided-descent')}")
         raise typer.Exit
 
 
@@ -72,5 +73,5 @@ def main() -> None:
     try:
         app()
     except (HarnessError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         sys.exit(2)

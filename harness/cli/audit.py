@@ -43,9 +43,8 @@ def audit(
     On a variant there is no calibrated target: a time there is compared with the base's all the
     same, and says how much the entry leans on the base.
     """
-    from rich.console import Console
-
     from harness.cli.machine import interruptible, run_options
+    from harness.core.console import PlainConsole
     from harness.display.load import display_for
     from harness.execution.load import executor
     from harness.providers import registry
@@ -61,7 +60,7 @@ def audit(
     trials = [audit_trial(record.trial, seed, variant) for record in records]
     cores = registry.suite(records[0].trial.suite).hardware.cores
     place = store or out.with_name(f"{out.resolve().name}-audit")
-    console = Console()
+    console = PlainConsole()
     options = run_options(sandbox, data_dir, threads, cores)
     with interruptible(place), executor("local", place, display_for(console)) as local:
         reruns = local.run(trials, options)

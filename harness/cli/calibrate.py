@@ -12,11 +12,11 @@ from harness.cli.machine import say_on
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
     from harness.calibration.procedure import Calibration
     from harness.calibration.summary import Baseline, Summary
+    from harness.core.console import PlainConsole
     from harness.execution.base import RunOptions
     from harness.plan.plan import PlanRequest
 
@@ -93,11 +93,10 @@ def calibrate(
     --add and --check leave target and budget as they are; --add times all baselines anew. All
     times are of one machine, which must be idle then.
     """
-    from rich.console import Console
-
     from harness.calibration.procedure import Calibration, Effort
     from harness.calibration.target import Rule
     from harness.cli.machine import interruptible, run_options
+    from harness.core.console import PlainConsole
     from harness.plan.plan import workload_at
     from harness.providers.registry import suite as suite_of
 
@@ -109,7 +108,7 @@ def calibrate(
     request = _request(workload, names[0], suite, framework, device)
     size = workload_at(request)
     options = run_options(sandbox, data_dir, threads, suite_of(suite).hardware.cores)
-    store, console = out or Path("runs") / f"calibration-{suite}", Console()
+    store, console = out or Path("runs") / f"calibration-{suite}", PlainConsole()
     with interruptible(store):
         if check:
             _check(console, request, check, store / "check", options, write=write)
@@ -158,7 +157,7 @@ def _declared_summary(calibration: Calibration) -> Summary:
     )
 
 
-def _finish(console: Console, summary: Summary, store: Path, *, write: bool) -> None:
+def _finish(console: PlainConsole, summary: Summary, store: Path, *, write: bool) -> None:
     from harness.calibration.declare import changes_of, changes_text, write_changes
     from harness.calibration.summary import summary_path, write_summary
     from harness.providers.registry import workload
@@ -212,7 +211,7 @@ def _cells(baseline: Baseline) -> tuple[str, ...]:
     return final, seeds, f"{noise.median_steps:g}", time, variation, step
 
 
-def _add(console: Console, calibration: Calibration, *, write: bool) -> None:
+def _add(console: PlainConsole, calibration: Calibration, *, write: bool) -> None:
     from harness.calibration.summary import read_summary, summary_path, write_summary
     from harness.providers.registry import workload
 
@@ -226,7 +225,7 @@ def _add(console: Console, calibration: Calibration, *, write: bool) -> None:
 
 
 def _check(
-    console: Console,
+    console: PlainConsole,
     request: PlanRequest,
     studies: int,
     store: Path,

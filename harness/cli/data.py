@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.say import say
 from harness.core.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def prepare(
             folder = prepare_cifar10(place, source, progress)
         else:
             folder = prepare_wikitext(name, place, source, progress)
-    typer.echo(f"{name} is in {folder}")
+    say(f"{name} is in {folder}")
     if data_dir is not None:
-        typer.echo(f"use it with --data-dir {data_dir}")
+        say(f"use it with --data-dir {data_dir}")
 
 
 @contextmanager

@@ -21,14 +21,14 @@ def doctor(
     ] = False,
 ) -> None:
     """Say whether this machine is a suite's target, what differs, disturbs and isolates."""
-    from rich.console import Console
     from rich.table import Table
 
     from harness.cli.machine import choose_device, run_options, say_on
+    from harness.core.console import PlainConsole
     from harness.providers.registry import suite as suite_of
     from harness.speed.report import diagnose
 
-    spec, console = suite_of(suite), Console()
+    spec, console = suite_of(suite), PlainConsole()
     options = run_options("plain", None, None, spec.hardware.cores)
     say = say_on(console) if measure else None
     diagnosis = diagnose(spec, choose_device(device, spec)[0], options, say)

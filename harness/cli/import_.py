@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.say import say
 from harness.core.files import write_whole
+from harness.core.text import csv_text
 
 app = typer.Typer(help="Read what other benchmarks published.", no_args_is_help=True)
 
@@ -34,11 +36,11 @@ def import_algoperf(
         from scoring.rules import load_rules
 
         table = study_times(logs, load_rules(rules))
-        write_whole(out, table.to_csv(index=False))
-        typer.echo(f"{len(table)} study times: {out}")
-        typer.echo(f"score them: harness score --times {out} --rules {rules}")
+        write_whole(out, csv_text(table))
+        say(f"{len(table)} study times: {out}")
+        say(f"score them: harness score --times {out} --rules {rules}")
         return
     from harness.cli.import_records import import_records
 
-    typer.echo(f"{import_records(logs, rules, out)} records: {out}")
-    typer.echo(f"score them: harness score {out} --rules {rules} --allow mixed-frameworks")
+    say(f"{import_records(logs, rules, out)} records: {out}")
+    say(f"score them: harness score {out} --rules {rules} --allow mixed-frameworks")

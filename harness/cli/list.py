@@ -18,8 +18,9 @@ def list_names(
     ] = "submissions",
 ) -> None:
     """List the submissions, workloads or suites that can be run."""
-    from rich.console import Console
     from rich.table import Table
+
+    from harness.core.console import PlainConsole
 
     if kind not in KINDS:
         raise UnknownNameError("kind", kind, KINDS)
@@ -32,7 +33,7 @@ def list_names(
     table.add_column(no_wrap=kind == "submissions", overflow="ellipsis", ratio=1)
     for row in table_rows:
         table.add_row(*row, style="bold" if not any(row[1:]) else None)
-    Console().print(table)
+    PlainConsole().print(table)
 
 
 def _submissions() -> Iterator[tuple[str, str, str]]:

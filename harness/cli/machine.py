@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
+from harness.cli.say import say
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.machine.cores import allowed_cores
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from harness.core.console import PlainConsole
     from harness.execution.base import RunOptions
     from workloads.spec import Suite
 
@@ -39,7 +39,7 @@ def interruptible(store: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(
+        say(
             f"\ninterrupted; finished trials are kept in {store}\n"
             "  the same command goes on with what is missing",
             err=True,
@@ -47,11 +47,12 @@ def interruptible(store: Path) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def say_on(console: Console) -> Callable[[str], None]:
-    """A function that prints a line as it is."""
+def say_on(console: PlainConsole) -> Callable[[str], None]:
+    """A function that prints lines as they are."""
 
     def say(line: str) -> None:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        for part in line.split("\n"):
+            console.print(part, soft_wrap=True)
 
     return say
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.say import say
 from harness.cli.score import Allow, ClockName, Reference, RulesName, Source, load_board
 from harness.core.errors import HarnessError
 
@@ -24,7 +25,7 @@ def report(
 ) -> None:
     """Write a page with the table, the curves and the profile; print where it lies."""
     source = Source(out, None, rules, clock, tuple(allow or ()))
-    typer.echo(f"report: {write_report(source, reference, to or out / 'report.html')}")
+    say(f"report: {write_report(source, reference, to or out / 'report.html')}")
 
 
 def write_report(source: Source, reference: str, to: Path) -> Path:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.say import say
+
 
 def rerun(
     out: Annotated[Path, typer.Argument(help="A folder of records, as `harness run` wrote it.")],
@@ -28,5 +30,5 @@ def rerun(
 
     for record in chosen_records(out, tuple(trial or ()), with_flagged=with_flagged):
         open_again(out, record, reason)
-        typer.echo(f"open again: {record.trial.folder}")
-    typer.echo("run them: the same `harness run` command as before")
+        say(f"open again: {record.trial.folder}")
+    say("run them: the same `harness run` command as before")

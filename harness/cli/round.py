@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.say import say
+
 app = typer.Typer(
     help="The secret seed of a scoring round.",
     no_args_is_help=True,
@@ -28,10 +30,10 @@ def new(
     from harness.plan.rounds import draw_round, read_round
 
     public, secret = draw_round(name, folder)
-    typer.echo(f"commitment: {read_round(public).commitment}")
-    typer.echo(f"publish now: {public}")
-    typer.echo(f"keep secret until the results are out: {secret}")
-    typer.echo(f"run with it: harness run --seed @{secret} --variant drawn ...")
+    say(f"commitment: {read_round(public).commitment}")
+    say(f"publish now: {public}")
+    say(f"keep secret until the results are out: {secret}")
+    say(f"run with it: harness run --seed @{secret} --variant drawn ...")
 
 
 @app.command("reveal")
@@ -42,6 +44,6 @@ def reveal(
     from harness.plan.rounds import read_round, reveal_round
 
     public = reveal_round(secret)
-    typer.echo(f"seed: {read_round(public).seed}")
-    typer.echo(f"publish: {public}")
-    typer.echo(f"anyone can check records with it: harness verify OUT --round {public}")
+    say(f"seed: {read_round(public).seed}")
+    say(f"publish: {public}")
+    say(f"anyone can check records with it: harness verify OUT --round {public}")

@@ -12,8 +12,7 @@ from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName
 from harness.core.seeds import PUBLIC_ROUND_SEED
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from harness.core.console import PlainConsole
     from harness.execution.base import Executor, RunOptions
     from harness.plan.plan import Plan, PlanRequest
     from harness.plan.trial import TrialBudget
@@ -63,9 +62,8 @@ def run(
     Repeated, it goes on with the trials that have not finished. A submission is refused on a
     workload where its space says that too few of its steps fit the budget.
     """
-    from rich.console import Console
-
     from harness.cli.machine import choose_device, interruptible, pick, run_options, say_on
+    from harness.core.console import PlainConsole
     from harness.display.load import display_for
     from harness.execution.load import executor as executor_of
     from harness.plan.plan import RULESETS, PlanRequest
@@ -91,7 +89,7 @@ def run(
     )
     options = run_options(sandbox, data_dir, threads, hardware.cores)
     options = replace(options, checkpoint_s=checkpoint_every)
-    console, store = Console(), out or Path("runs") / suite
+    console, store = PlainConsole(), out or Path("runs") / suite
     place = executor_of(executor, store, display_for(console))
     with interruptible(store):
         plan = plan_here(request, options, store, say_on(console))
@@ -99,7 +97,9 @@ def run(
     _run(console, plan, store, options, place)
 
 
-def _run(console: Console, plan: Plan, store: Path, options: RunOptions, place: Executor) -> None:
+def _run(
+    console: PlainConsole, plan: Plan, store: Path, options: RunOptions, place: Executor
+) -> None:
     from harness.cli.machine import interruptible
     from harness.display.results import describe_misses, reasons, results_table
     from harness.record.plan import unfinished
@@ -116,14 +116,14 @@ def _run(console: Console, plan: Plan, store: Path, options: RunOptions, place: 
         records = run_plan(plan, store, options, place)
     console.print(results_table(records))
     for reason in (*filter(None, [describe_misses(records)]), *reasons(records)):
-        console.print(reason, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        console.print(reason, style="yellow", soft_wrap=True)
     if all(record.result and record.result.state in NOT_TRAINED for record in records):
         raise typer.Exit(NONE_TRAINED)
-    console.print(f"Next: harness score {store}", highlight=False, soft_wrap=True)
+    console.print(f"Next: harness score {store}", soft_wrap=True)
 
 
 def _show_plan(
-    console: Console, request: PlanRequest, plan: Plan, remarks: tuple[str, ...]
+    console: PlainConsole, request: PlanRequest, plan: Plan, remarks: tuple[str, ...]
 ) -> None:
     first = plan.trials[0]
     lines = [
@@ -135,9 +135,9 @@ def _show_plan(
         f"{_duration(plan.timed_s)} on the clock, {_duration(plan.worst_case_s)} with warm-up",
     ]
     for line in lines:
-        console.print(line, highlight=False, markup=False)
+        console.print(line)
     for remark in remarks:
-        console.print(f"note: {remark}", style="yellow", highlight=False, markup=False)
+        console.print(f"note: {remark}", style="yellow")
 
 
 def _speed_lines(budget: TrialBudget) -> tuple[str, ...]:

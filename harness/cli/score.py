@@ -11,6 +11,7 @@ import typer
 
 from harness.core.errors import HarnessError
 from harness.core.files import write_whole
+from harness.core.text import csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,7 @@ def score(
         document = board.to_json() | {"uncertainty": sure.to_json(board) if sure else None}
         write_whole(json, json_module.dumps(document, indent=1, allow_nan=False) + "\n")
     if csv is not None:
-        write_whole(csv, table.to_csv(index=False))
+        write_whole(csv, csv_text(table))
 
 
 def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:

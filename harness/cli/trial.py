@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from harness.cli.flags import DataDir, Sandbox, Threads
+from harness.cli.say import say
+from harness.core.text import displayable
 
 
 def trial(
@@ -18,9 +20,8 @@ def trial(
     threads: Threads = None,
 ) -> None:
     """Run one trial, if the store holds no result of it, and say how it ended."""
-    from rich.console import Console
-
     from harness.cli.machine import interruptible, run_options
+    from harness.core.console import PlainConsole
     from harness.display.load import display_for
     from harness.execution.load import executor
     from harness.execution.resolved import check_names
@@ -32,8 +33,8 @@ def trial(
     options = run_options(sandbox, data_dir, threads, suite(planned_trial.suite).hardware.cores)
     check_names(planned_trial)
     write_plan((planned_trial,), store)
-    place = executor("local", store, display_for(Console()))
+    place = executor("local", store, display_for(PlainConsole()))
     with interruptible(store), place:
         (record,) = place.run((planned_trial,), options)
     if record.result is not None:
-        typer.echo(f"{record.result.state}: {record.result.reason}")
+        say(f"{record.result.state}: {displayable(record.result.reason)}")

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.say import say
+from harness.core.text import displayable
+
 if TYPE_CHECKING:
     from harness.verification.store import Finding, Verification
 
@@ -58,21 +61,21 @@ def verify(
     if findings:
         _name(findings if every else findings[:1], len(findings))
         raise typer.Exit(1)
-    typer.echo("everything fits")
+    say("everything fits")
 
 
 def _say(verification: Verification, sealed_trials: int) -> None:
-    typer.echo(f"{verification.trials} trials read, {verification.unfinished} of them unfinished")
+    say(f"{verification.trials} trials read, {verification.unfinished} of them unfinished")
     if verification.reruns:
-        typer.echo(f"{verification.reruns} reruns by command; each is marked in ledger and events")
+        say(f"{verification.reruns} reruns by command; each is marked in ledger and events")
     for note in verification.texts:
-        typer.echo(note)
+        say(displayable(note))
     if sealed_trials:
-        typer.echo(f"{sealed_trials} trials of a round whose seed is not known here: see --round")
+        say(f"{sealed_trials} trials of a round whose seed is not known here: see --round")
 
 
 def _name(findings: list[Finding], count: int) -> None:
     for finding in findings:
-        typer.echo(f"mismatch: {finding}", err=True)
+        say(f"mismatch: {displayable(str(finding))}", err=True)
     if count > len(findings):
-        typer.echo(f"  {count - len(findings)} more: --all names them", err=True)
+        say(f"  {count - len(findings)} more: --all names them", err=True)

@@ -1,12 +1,9 @@
-"""Canonical JSON and the hashes that identify trials, events, files and folders."""
+"""Canonical JSON and the hashes that identify trials and events."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 
@@ -29,14 +26,3 @@ def sha256_text(text: str) -> str:
 def sha256_json(value: Any) -> str:
     """SHA-256 of a value's canonical JSON, in hexadecimal."""
     return sha256_text(canonical_json(value))
-
-
-def sha256_files(root: Path, files: Iterable[Path]) -> str:
-    """SHA-256 of files: of each path relative to `root`, its length and its bytes, in order."""
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        content = file.read_bytes()
-        name = os.fsencode(file.relative_to(root).as_posix())
-        digest.update(name + f"\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()

@@ -17,11 +17,11 @@ import os
 import re
 import tomllib
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
 from functools import cache
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 DEEPEST = 120
@@ -45,10 +45,28 @@ UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 def sha256_content(root: Path, files: Iterable[Path]) -> str:
     """SHA-256 of files: of each path relative to `root` and what the file says, in order."""
+    return _sha256((file.relative_to(root).as_posix(), file.read_bytes()) for file in files)
+
+
+def _sha256(files: Iterable[tuple[str, bytes]]) -> str:
     digest = hashlib.sha256()
-    for file in sorted(files):
-        said = _said(file.suffix, file.read_bytes())
-        digest.update(os.fsencode(file.relative_to(root).as_posix()) + f"\0{said}\0".encode())
+    for name, content in sorted(files, key=lambda file: PurePosixPath(file[0])):
+        said = _said(PurePosixPath(name).suffix, content)
+        digest.update(os.fsencode(name) + f"\0{said}\0".encode())
+    return digest.hexdigest()
+
+
+def sha256_contents(contents: Mapping[str, bytes]) -> str:
+    """The same of files that were read, by their paths."""
+    return _sha256((name, content) for name, content in contents.items())
+
+
+def sha256_bytes(contents: Mapping[str, bytes]) -> str:
+    """SHA-256 of files that were read, of each path, its length and its bytes, in order."""
+    digest = hashlib.sha256()
+    for name in sorted(contents, key=PurePosixPath):
+        digest.update(os.fsencode(name) + f"\0{len(contents[name])}\0".encode())
+        digest.update(contents[name])
     return digest.hexdigest()
 
 

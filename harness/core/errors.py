@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from harness.core.text import displayable
+
 
 class HarnessError(Exception):
     """A mistake or a lack on the user's side; the command line prints it without a traceback.
@@ -20,7 +22,8 @@ class HarnessError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+        said = displayable(self.message)  # values of others stand in it, which have no lines
+        return f"{said}\n  {displayable(self.hint, lines=True)}" if self.hint else said
 
 
 class CannotWriteError(HarnessError):

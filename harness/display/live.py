@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from harness.core.console import PlainConsole
+from harness.core.text import displayable
 from harness.display.progress import Progress, ending
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.schema import ToldEvent
@@ -14,7 +15,7 @@ from harness.record.schema import ToldEvent
 class LiveDisplay:
     """One line that moves for the running trial, one that stays for each finished one."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: PlainConsole) -> None:
         self._console = console
         self._progress: Progress | None = None
         # No refresh thread: it would take time from the worker. Events come twice a second or more.
@@ -23,7 +24,7 @@ class LiveDisplay:
     def note(self, text: str) -> None:
         """Show it on the moving line."""
         self._live.start()
-        self._live.update(Text(text, style="cyan"), refresh=True)
+        self._live.update(_shown(text, "cyan"), refresh=True)
 
     def begin(self, number: int, total: int, trial: Trial) -> None:
         """Start the line of a trial."""
@@ -43,7 +44,7 @@ class LiveDisplay:
             return
         colour = "green" if record.result.state == "reached" else "yellow"
         text = f"{self._progress.head}: {ending(record.trial, record.result)}"
-        self._console.print(Text(text, style=colour))
+        self._console.print(_shown(text, colour))
 
     def close(self) -> None:
         """Take the moving line away."""
@@ -58,4 +59,8 @@ class LiveDisplay:
             f"{progress.head} {'█' * blocks}{'░' * (10 - blocks)} {progress.phase}, "
             f"step {progress.step}\n  {progress.metric_text}, {progress.remaining}"
         )
-        self._live.update(Text(text, style="cyan"), refresh=True)
+        self._live.update(_shown(text, "cyan"), refresh=True)
+
+
+def _shown(text: str, colour: str) -> Text:
+    return Text(displayable(text, lines=True), style=colour)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
+from harness.core.console import PlainConsole
 from harness.display.base import Display
 from harness.display.live import LiveDisplay
 from harness.display.plain import PlainDisplay
 
 
-def display_for(console: Console) -> Display:
+def display_for(console: PlainConsole) -> Display:
     """The back-end that suits a console."""
     return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
+from harness.core.console import PlainConsole
 from harness.display.progress import Progress, ending
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.schema import Evaluation, ToldEvent
@@ -15,7 +14,7 @@ EVALUATION_LINES = 5
 class PlainDisplay:
     """Lines for a log: the start and end of each trial and a few evaluations between."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: PlainConsole) -> None:
         self._console = console
         self._progress: Progress | None = None
         self._line_count = 0
@@ -52,4 +51,4 @@ class PlainDisplay:
         """Nothing is held open."""
 
     def _line(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(text, soft_wrap=True)

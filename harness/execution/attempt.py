@@ -12,7 +12,7 @@ from harness.execution.context import context_of
 from harness.execution.resolved import ResolvedTrial
 from harness.frameworks.load import evaluation_backend
 from harness.machine.cores import pin_cores
-from harness.machine.hardware import environment, hardware
+from harness.machine.hardware import Environment, environment, hardware
 from harness.plan.trial import Result
 from harness.protocol.messages import TO_REFEREE
 from harness.protocol.slot import Slot
@@ -28,6 +28,7 @@ from harness.sandboxes.base import Confinement
 from harness.sandboxes.load import sandbox
 from harness.sandboxes.log import neutral_name
 from harness.sandboxes.scratch import scratch as new_scratch
+from harness.sandboxes.scratch import submission_copy
 from harness.sandboxes.view import empty_view
 
 
@@ -47,6 +48,7 @@ def run_attempt(
     with (
         recorder.open(),
         new_scratch() as scratch,
+        submission_copy(resolved_trial.submission.contents) as copy,
         empty_view(resolved_trial.data) as view,
         pin_cores(options.threads) if trial.device == "cpu" else nullcontext() as cores,
         neutral_name(folder / "worker.log", store.absolute()) as log,
@@ -58,7 +60,9 @@ def run_attempt(
         note_beginning(ledger, recorder, beginning, checkpoint)
         framework = evaluation_backend(trial.framework, trial.device, options.threads)
         framework.pin()
-        context = context_of(resolved_trial, framework, options.threads, cores, start_s=start_s)
+        context = context_of(
+            resolved_trial, copy, framework, options.threads, cores, start_s=start_s
+        )
         checkpoints = resumable(trial, folder, options.checkpoint_s, context.shapes, checkpoint)
         confinement = Confinement(
             framework=trial.framework,
@@ -67,7 +71,7 @@ def run_attempt(
             scratch=scratch,
             log=log,
             view=view,
-            submission=_submission_files(resolved_trial.submission.place),
+            submission=copy,
             hidden=(store.absolute(), resolved_trial.data.parent),
             cores=cores.worker if cores else (),
         )
@@ -80,9 +84,11 @@ def run_attempt(
             return referee.run(checkpoint)
 
 
-def _submission_files(location: str) -> Path | None:
-    """A submission's file or folder; None for an import path."""
-    return Path(location) if Path(location).is_absolute() else None
+def _environment(resolved_trial: ResolvedTrial) -> Environment:
+    """What a trial runs on, with the versions of what its submission imports and that needs."""
+    own = environment()
+    packages = {**resolved_trial.submission.versions, **own.packages}
+    return own.model_copy(update={"packages": packages})
 
 
 def _beginning(resolved_trial: ResolvedTrial, attempt: int, options: RunOptions) -> Begin:
@@ -93,7 +99,7 @@ def _beginning(resolved_trial: ResolvedTrial, attempt: int, options: RunOptions)
         submission_files=resolved_trial.submission.files,
         hardware=machine,
         fingerprint=machine.fingerprint,
-        environment=environment(),
+        environment=_environment(resolved_trial),
         threads=options.threads,
         sandbox=options.sandbox,
         unenforced=tuple(sandbox(options.sandbox).unenforced()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from pathlib import Path
 
 from harness.core.seeds import philox, worker_seed
 from harness.execution.resolved import ResolvedTrial
@@ -19,6 +20,7 @@ from harness.protocol.messages import Hello
 from harness.referee.context import TrialContext
 from harness.referee.idle import IdleProbe
 from harness.referee.statistics import BatchStatistics
+from harness.submission.resolution import placed
 from workloads.parameters import initial_buffers, initial_parameters
 
 PROBE_TARGETS = 1024
@@ -27,6 +29,7 @@ PROBE_TARGETS = 1024
 
 def context_of(
     resolved_trial: ResolvedTrial,
+    copy: Path,
     framework: EvaluationBackend,
     threads: int,
     cores: Cores | None,
@@ -37,6 +40,7 @@ def context_of(
 
     Args:
         resolved_trial: the trial.
+        copy: the folder with the submission's files.
         framework: evaluates snapshots and probes the device.
         threads: CPU threads of one operation, the referee's and the worker's.
         cores: how referee and worker are pinned; None if they are not.
@@ -44,7 +48,7 @@ def context_of(
     """
     device = resolved_trial.trial.device
     return TrialContext(
-        hello=hello_of(resolved_trial, threads),
+        hello=hello_of(resolved_trial, copy, threads),
         train_folder=resolved_trial.data / "train",
         parameters=_initial(resolved_trial),
         shapes=resolved_trial.shapes,
@@ -86,8 +90,9 @@ def _statistics(resolved_trial: ResolvedTrial, threads: int) -> BatchStatistics:
     )
 
 
-def hello_of(resolved_trial: ResolvedTrial, threads: int) -> Hello:
+def hello_of(resolved_trial: ResolvedTrial, copy: Path, threads: int) -> Hello:
     """The first message to a trial's worker: what to build, and how long it may train."""
+    place, import_from = placed(resolved_trial.submission, copy)
     trial, size = resolved_trial.trial, resolved_trial.size
     source, train = resolved_trial.source, resolved_trial.train
     return Hello(
@@ -106,7 +111,8 @@ def hello_of(resolved_trial: ResolvedTrial, threads: int) -> Hello:
         compile=source.is_compiled,
         augmentation=size.augmentation,
         resident_gib=size.limits.resident_gib,
-        submission=resolved_trial.submission.place,
+        submission=place,
+        import_from=import_from,
         hyperparameters=trial.point,
         seed=worker_seed(trial.instance_seed),
         budget_s=trial.budget.runtime_s,

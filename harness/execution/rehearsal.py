@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
 from harness.execution.context import hello_of
 from harness.execution.resolved import ResolvedTrial
-from harness.protocol.messages import TO_REFEREE, Failed, ToRefereeMessage, WarmUp
+from harness.protocol.messages import TO_REFEREE, Failed, Hello, ToRefereeMessage, WarmUp
 from harness.protocol.slot import Slot
 from harness.protocol.wire import Wire, WireError, WireTimeoutError
 from harness.referee.checks import printable
@@ -24,6 +24,7 @@ from harness.referee.conversation import GRACE_S, SETUP_TIMEOUT_S
 from harness.sandboxes.base import Confinement, WorkerProcess
 from harness.sandboxes.load import sandbox
 from harness.sandboxes.scratch import scratch as new_scratch
+from harness.sandboxes.scratch import submission_copy
 from harness.sandboxes.view import empty_view
 
 EXIT_TIMEOUT_S = 2.0
@@ -40,10 +41,10 @@ def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> None:
         HarnessError: the submission raised, or its worker died.
     """
     trial = resolved_trial.trial
-    place = Path(resolved_trial.submission.place)
     with (
         TemporaryDirectory() as folder,
         new_scratch() as scratch,
+        submission_copy(resolved_trial.submission.contents) as copy,
         empty_view(resolved_trial.data) as view,
     ):
         log = Path(folder) / "worker.log"
@@ -54,12 +55,14 @@ def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> None:
             scratch=scratch,
             log=log,
             view=view,
-            submission=place if place.is_absolute() else None,
+            submission=copy,
             hidden=(resolved_trial.data.parent,),
         )
         worker = sandbox(options.sandbox).start(confinement)
         try:
-            error = _error_of(resolved_trial, options, worker, log)
+            error = _error_of(
+                hello_of(resolved_trial, copy, options.threads), resolved_trial, worker, log
+            )
         finally:
             worker.kill()
     if error:
@@ -70,13 +73,11 @@ def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> None:
         )
 
 
-def _error_of(
-    resolved_trial: ResolvedTrial, options: RunOptions, worker: WorkerProcess, log: Path
-) -> str:
+def _error_of(hello: Hello, resolved_trial: ResolvedTrial, worker: WorkerProcess, log: Path) -> str:
     """What the submission's first steps ended with; empty if they were made, or too slow."""
     wire: Wire[ToRefereeMessage] = Wire(worker.connection, TO_REFEREE)
     try:
-        wire.send(hello_of(resolved_trial, options.threads), timeout_s=SETUP_TIMEOUT_S)
+        wire.send(hello, timeout_s=SETUP_TIMEOUT_S)
         with closing(Slot(resolved_trial.shapes)) as slot:
             slot.send(worker.connection)
         answer, _ = wire.receive(SETUP_TIMEOUT_S)

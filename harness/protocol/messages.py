@@ -45,6 +45,9 @@ class Hello(Frozen):
     augmentation: Augmentation | None
     resident_gib: float
     submission: str
+    """The path of its folder or file, or `module:Class`."""
+    import_from: str = ""
+    """Where an import path's module lies, if it is not installed."""
     hyperparameters: dict[str, Scalar]
     seed: str
     budget_s: float

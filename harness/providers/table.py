@@ -20,13 +20,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import submissions
 import workloads
 from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.modules import spec_of
 
 WORKLOADS_ROOT = Path(workloads.__file__).parent
 SUBMISSIONS_ROOT = Path(submissions.__file__).parent
@@ -107,7 +107,7 @@ class Kind:
             HarnessError: its value names no package.
         """
         entry = self.entry(name)
-        spec = find_spec(entry.value)
+        spec = spec_of(entry.value)
         if spec is None or not spec.submodule_search_locations:
             raise HarnessError(
                 f"entry point '{name} = {entry.value}' of {self.group} is no package"

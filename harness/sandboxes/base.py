@@ -25,7 +25,7 @@ class Confinement:
     view: Path
     """An empty folder in which a confined worker finds its training data once they are shown."""
     submission: Path | None = None
-    """The file or folder of the submission; None if it is installed."""
+    """The copy of the submission's files; None if it is installed."""
     hidden: tuple[Path, ...] = ()
     """Folders with what the worker must not see: records, instances."""
     cores: tuple[int, ...] = ()

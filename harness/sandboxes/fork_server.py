@@ -138,6 +138,8 @@ def _become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
         # A worker ends by SIGKILL, which would lose what still waits in a buffer.
         sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
         confine(order)
+        # No compiled file from beside a source is run in its place.
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = f"{order['scratch']}/pycache"
         order.clear()
         status = 1
         gc.unfreeze()

@@ -1,13 +1,12 @@
-"""A worker's scratch: a private folder that serves one life of a trial, and is gone afterwards.
+"""Private folders of one life of a trial: a worker's scratch, and the submission's copy.
 
-Its referee holds a lock on it, so that what a killed referee left can be told from what is in use:
-the next trial of the machine removes it.
+Its referee holds a lock on each, so that what a killed referee left can be told from what is in
+use: the next trial of the machine removes it.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,8 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.core.locks import lock
+from harness.core.removal import remove_tree
+from harness.submission.files import Contents, write_copy
 
 PREFIX = "guided-descent-scratch-"
+COPY_PREFIX = "guided-descent-submission-"
 YOUNG_S = 5.0
 """Between its making and its locking a folder is not taken for left over."""
 
@@ -24,22 +26,44 @@ YOUNG_S = 5.0
 @contextmanager
 def scratch() -> Iterator[Path]:
     """A new folder, and an end to those that are left over."""
-    _remove_left_over(Path(tempfile.gettempdir()))
-    # a hostile submission may leave what cannot be removed; that must not end the run
-    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
+    with _held_folder(PREFIX) as folder:
+        yield folder
+
+
+@contextmanager
+def submission_copy(contents: Contents) -> Iterator[Path]:
+    """A folder with a submission's files and nothing else, which all can read and nobody changes.
+
+    Its name tells nothing of where the author keeps them.
+    """
+    with _held_folder(COPY_PREFIX) as folder:
+        folder.chmod(0o755)
+        copy = folder / "submission"
+        copy.mkdir()
+        write_copy(contents, copy)
+        yield copy
+
+
+@contextmanager
+def _held_folder(prefix: str) -> Iterator[Path]:
+    _remove_left_over(Path(tempfile.gettempdir()), prefix)
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
         held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             lock(held)
-            yield Path(folder)
+            yield folder
         finally:
             os.close(held)
+    finally:
+        remove_tree(folder)
 
 
-def _remove_left_over(folder: Path) -> None:
-    for path in folder.glob(f"{PREFIX}*"):
+def _remove_left_over(folder: Path, prefix: str) -> None:
+    for path in folder.glob(f"{prefix}*"):
         with suppress(OSError):
             if time.time() - path.lstat().st_mtime > YOUNG_S and not _is_held(path):
-                shutil.rmtree(path, ignore_errors=True)
+                remove_tree(path)
 
 
 def _is_held(path: Path) -> bool:

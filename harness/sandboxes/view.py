@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.core.removal import remove_tree
+
 LEFT_OVER_S = 7 * 24 * 3600.0
 
 
@@ -29,7 +31,7 @@ def empty_view(data: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
 
 def show(split: Path, view: Path) -> None:
@@ -46,7 +48,7 @@ def _remove_left_over(views: Path) -> None:
     """Remove the views of referees that were killed: no trial takes so long."""
     for view in views.iterdir():
         if time.time() - view.stat().st_mtime > LEFT_OVER_S:
-            shutil.rmtree(view, ignore_errors=True)
+            remove_tree(view)
 
 
 def _folder_beside(data: Path) -> Path:

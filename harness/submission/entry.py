@@ -77,6 +77,27 @@ def imported(location: str) -> object:
     return found
 
 
+def search_first(folder: str) -> None:
+    """Let imports of top-level modules look into a folder before anywhere else."""
+    sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+
+
+def check_origin(location: str, folder: str) -> None:
+    """Check that an import path's module, once imported, came from a folder.
+
+    Raises:
+        HarnessError: it came from elsewhere, whatever its files are.
+    """
+    top = sys.modules[location.partition(":")[0].partition(".")[0]]
+    places = [*getattr(top, "__path__", []), *filter(None, [getattr(top, "__file__", None)])]
+    if not all(Path(place).is_relative_to(folder) for place in places):
+        raise HarnessError(
+            f"'{location}' was imported from {places[0]}, and not from the copy that was hashed",
+            "the import hook of an editable install came first: install it without -e",
+        )
+
+
 def submission_file(location: str, file_name: str) -> Path:
     """The file of a submission: `location` itself, or `file_name` in the folder it names.
 

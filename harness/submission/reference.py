@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from typing import Annotated
+
+from pydantic import AfterValidator
+
 from workloads.spec import Frozen
 
-Scalar = bool | int | float | str
+LONGEST_TEXT = 200
+
+
+def _bounded(value: bool | int | float | str) -> bool | int | float | str:
+    """Check that any program can read and show the value."""
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        raise ValueError(f"a text has at most {LONGEST_TEXT} characters")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("a whole number lies between -2**63 and 2**63 - 1")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number is finite")
+    return value
+
+
+Scalar = Annotated[bool | int | float | str, AfterValidator(_bounded)]
+"""A value of a hyperparameter."""
 
 Framework = str
 """The name of a framework among `harness.providers.table.FRAMEWORKS`."""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from importlib.machinery import PathFinder
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.core.canonical import sha256_files, sha256_json
-from harness.core.content import sha256_content
+from harness.core.content import sha256_bytes, sha256_contents
 from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.names import check_name
 from harness.providers.registry import submission_folders
 from harness.providers.table import FRAMEWORKS, SUBMISSIONS_ROOT
+from harness.submission.distributions import Versions, versions_of
+from harness.submission.files import Contents, read_files, read_folder
+from harness.submission.import_path import code_of
+from harness.submission.imports import imported_tops, refuse_siblings
 from harness.submission.reference import Framework, SubmissionRef
-from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space
+from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space, space_of
 
-CONTENT_LIMIT_BYTES = 256 * 1024
 UNMARKED: Framework = "torch"
 """The framework whose file has no mark: `submission.py`, beside `submission_jax.py`."""
 
@@ -31,6 +33,15 @@ class Resolved:
     frameworks: tuple[Framework, ...]
     files: str
     """The hash of its files to the byte; the reference's is blind to prose."""
+    contents: Contents
+    """What a worker gets a copy of; nothing of an import path's installed distribution."""
+
+    @cached_property
+    def versions(self) -> Versions:
+        """Of the distributions that its code imports, and of all that they need."""
+        module, is_import_path, _ = self.ref.location.partition(":")
+        own = {module.partition(".")[0]} if is_import_path else set()
+        return versions_of(own | imported_tops(self.contents))
 
     def require(self, framework: Framework) -> None:
         """Check that it is written for a framework.
@@ -67,7 +78,7 @@ def resolve(text: str) -> Resolved:
 
     Raises:
         UnknownNameError: it is none of these.
-        HarnessError: it is too large, links out of its folder, or lacks a file.
+        HarnessError: its name or a file of it is not allowed, it is too large, or lacks a file.
     """
     if text in submission_folders():
         return _known(text, submission_folders()[text])
@@ -88,12 +99,16 @@ def file_for(framework: Framework) -> str:
 
 
 class Located(NamedTuple):
-    """Where a planned submission is on this machine, and what its files say to the byte."""
+    """A planned submission as it is on this machine."""
 
     place: str
     """An absolute path, or `module:Class`."""
     files: str
     """The hash of its files' bytes."""
+    contents: Contents
+    """Those files, as they were hashed; see `Resolved`."""
+    versions: Versions
+    """See `Resolved`."""
 
 
 def locate(ref: SubmissionRef, framework: Framework) -> Located:
@@ -110,7 +125,21 @@ def locate(ref: SubmissionRef, framework: Framework) -> Located:
             "plan it again: `harness run` with the same flags makes new trials",
         )
     shipped = str(SUBMISSIONS_ROOT.parent / ref.location)
-    return Located(shipped if _is_shipped(ref) else found.ref.location, found.files)
+    place = shipped if _is_shipped(ref) else found.ref.location
+    return Located(place, found.files, found.contents, found.versions)
+
+
+def placed(submission: Located, copy: Path) -> tuple[str, str]:
+    """What a worker is told of a submission: where it finds it, and where to import it from.
+
+    Args:
+        submission: a planned submission.
+        copy: the folder with its files, and nothing else.
+    """
+    place = Path(submission.place)
+    if not place.is_absolute():
+        return submission.place, str(copy) if submission.contents else ""
+    return str(copy / place.name if place.is_file() else copy), ""
 
 
 def _found(ref: SubmissionRef) -> Resolved:
@@ -125,30 +154,53 @@ def _known(name: str, folder: Path) -> Resolved:
     found = _folder(folder, name)
     if folder.parent != SUBMISSIONS_ROOT:
         return found
-    shared = [*SUBMISSIONS_ROOT.glob("*.py"), *_files(SUBMISSIONS_ROOT / "common")]
-    digest = found.ref.content_hash[:32] + sha256_content(SUBMISSIONS_ROOT, shared)[:32]
     location = folder.relative_to(SUBMISSIONS_ROOT.parent).as_posix()
-    ref = SubmissionRef(name=name, location=location, content_hash=digest)
-    text = found.files[:32] + sha256_files(SUBMISSIONS_ROOT, shared)[:32]
-    return Resolved(ref, found.space, found.frameworks, text)
+    content_hash = found.ref.content_hash[:32] + sha256_contents(_shared())[:32]
+    ref = SubmissionRef(name=name, location=location, content_hash=content_hash)
+    return replace(found, ref=ref, files=found.files[:32] + sha256_bytes(_shared())[:32])
+
+
+@cache
+def _shared() -> Contents:
+    """What the submissions that ship import from beside them; a worker has it installed."""
+    common = read_folder(SUBMISSIONS_ROOT / "common")
+    top = read_files(SUBMISSIONS_ROOT, SUBMISSIONS_ROOT.glob("*.py"))
+    return {**top, **{f"common/{name}": content for name, content in common.items()}}
 
 
 def _folder(folder: Path, name: str = "") -> Resolved:
-    files = _files(folder)
-    has = [name for name in FRAMEWORKS.names if (folder / file_for(name)).is_file()]
+    name = check_name("submission", name or folder.name)
+    contents = read_folder(folder)
+    has = [framework for framework in FRAMEWORKS.names if file_for(framework) in contents]
     if not has:
-        wanted = " or ".join(file_for(name) for name in FRAMEWORKS.names)
+        wanted = " or ".join(file_for(framework) for framework in FRAMEWORKS.names)
         raise HarnessError(f"{folder} holds no submission", f"it needs {wanted} and space.toml")
-    space = _space_of(folder / "space.toml")
+    space = _space_of(contents, folder / "space.toml")
     _check_declared(folder, space, has)
-    digest = sha256_content(folder, files)
-    ref = SubmissionRef(name=name or folder.name, location=str(folder), content_hash=digest)
-    return Resolved(ref, space, tuple(has), sha256_files(folder, files))
+    return _resolved(name, str(folder), space, tuple(has), contents)
 
 
-def _space_of(file: Path) -> Space:
+def _file(file: Path) -> Resolved:
+    if file.suffix != ".py":
+        raise HarnessError(f"{file} is no Python file", "give a folder, a .py file or module:Class")
+    name = check_name("submission", file.stem)
+    space_file = file.with_name("space.toml")
+    contents = read_files(file.parent, [file, *([space_file] if space_file.exists() else [])])
+    space = _space_of(contents, space_file)
+    refuse_siblings(contents, file.name)
+    return _resolved(name, str(file), space, space.frameworks, contents)
+
+
+def _resolved(
+    name: str, place: str, space: Space, frameworks: tuple[Framework, ...], contents: Contents
+) -> Resolved:
+    ref = SubmissionRef(name=name, location=place, content_hash=sha256_contents(contents))
+    return Resolved(ref, space, frameworks, sha256_bytes(contents), contents)
+
+
+def _space_of(contents: Contents, file: Path) -> Space:
     """An author's space, whose frameworks are known."""
-    space = read_space(file)
+    space = space_of(contents, file)
     for framework in space.frameworks:
         if framework not in FRAMEWORKS.names:
             what = f"framework in {file}, key 'frameworks':"
@@ -166,75 +218,7 @@ def _check_declared(folder: Path, space: Space, has: Iterable[Framework]) -> Non
             )
 
 
-def _file(file: Path) -> Resolved:
-    if file.suffix != ".py":
-        raise HarnessError(f"{file} is no Python file", "give a folder, a .py file or module:Class")
-    space_file = file.with_name("space.toml")
-    space = _space_of(space_file)
-    _check_size(file.parent, [file, space_file])
-    files = [file, space_file]
-    digest = sha256_content(file.parent, files)
-    ref = SubmissionRef(name=file.stem, location=str(file), content_hash=digest)
-    return Resolved(ref, space, space.frameworks, sha256_files(file.parent, files))
-
-
-def _files(folder: Path) -> list[Path]:
-    """A folder's files, without caches and hidden ones; refuses links out and excessive size."""
-    files = []
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if "__pycache__" in parts or any(part.startswith(".") for part in parts):
-            continue
-        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-            raise HarnessError(
-                f"{path} links to {path.resolve()}, outside the submission's folder",
-                "a submission is judged by its content: copy the file into the folder",
-            )
-        if path.is_file():
-            files.append(path)
-    _check_size(folder, files)
-    return files
-
-
-def _check_size(folder: Path, files: Iterable[Path]) -> None:
-    size = sum(file.stat().st_size for file in files)
-    if size > CONTENT_LIMIT_BYTES:
-        raise HarnessError(
-            f"the submission in {folder} has {size} bytes of files",
-            f"code and text of at most {CONTENT_LIMIT_BYTES} bytes are allowed",
-        )
-
-
 def _imported(text: str) -> Resolved:
-    module, _, attribute = text.partition(":")
-    if not all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))):
-        raise HarnessError(
-            f"'{text}' is no import path", "write module:Class, for example torch.optim:Adagrad"
-        )
-    space = read_space(IMPORT_PATH_SPACE)
-    ref = SubmissionRef(name=text, location=text, content_hash=_code_hash(text, sha256_content))
-    return Resolved(ref, space, space.frameworks, _code_hash(text, sha256_files))
-
-
-def _code_hash(text: str, hash_of: Callable[[Path, Iterable[Path]], str]) -> str:
-    """What stands for an import path's content: its distribution's version, or its own files.
-
-    The module is looked up but not imported: it may be a framework.
-    """
-    top = text.partition(":")[0].partition(".")[0]
-    found = PathFinder.find_spec(top)
-    if found is None:
-        raise HarnessError(
-            f"no module '{top}' is installed, which '{text}' asks for",
-            f"install the package that holds it, for example: pip install {top}",
-        )
-    names = sorted(importlib.metadata.packages_distributions().get(top, []))
-    if names:
-        versions = {name: importlib.metadata.version(name) for name in names}
-        return sha256_json({"import": text, "distributions": versions})
-    folders = [Path(place) for place in found.submodule_search_locations or []]
-    content = [hash_of(folder, folder.rglob("*.py")) for folder in folders]
-    if not folders and found.origin:
-        file = Path(found.origin)
-        content = [hash_of(file.parent, [file])]
-    return sha256_json({"import": text, "files": content})
+    code, space = code_of(text), read_space(IMPORT_PATH_SPACE)
+    ref = SubmissionRef(name=text, location=text, content_hash=code.content_hash)
+    return Resolved(ref, space, space.frameworks, code.files, code.contents)

@@ -21,6 +21,7 @@ scale = "log"                # "linear" (the default), "log" or "one_minus_log"
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -28,6 +29,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.core.canonical import sha256_json
 from harness.core.errors import HarnessError
+from harness.core.names import check_name
 from harness.submission.reference import Framework, Scalar
 from workloads.spec import Frozen, parse_toml, read_toml
 
@@ -130,10 +132,12 @@ class Space(Frozen):
 
     @field_validator("default")
     @classmethod
-    def _numbers_are_finite(cls, default: dict[str, Scalar]) -> dict[str, Scalar]:
-        for name, value in default.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"'{name}' must be a finite number")
+    def _hyperparameters_are_named(cls, default: dict[str, Scalar]) -> dict[str, Scalar]:
+        for name in default:
+            try:
+                check_name("hyperparameter", name)
+            except HarnessError as error:
+                raise ValueError(f"{error.message}; {error.hint}") from error
         return default
 
     @model_validator(mode="after")
@@ -165,11 +169,29 @@ def read_space(path: Path) -> Space:
         HarnessError: it is missing or malformed; the message names file, key and what is allowed.
     """
     if not path.is_file():
-        raise HarnessError(
-            f"{path} is missing: a submission needs a search space beside it",
-            "write one with summary, family, frameworks, [default] and [space.NAME] tables",
-        )
+        raise _missing(path)
     return read_toml(path, Space)
+
+
+def space_of(contents: Mapping[str, bytes], path: Path) -> Space:
+    """The space among the files of a submission that were read; `path` is where it lies.
+
+    Raises:
+        HarnessError: as `read_space`.
+    """
+    if path.name not in contents:
+        raise _missing(path)
+    try:
+        return parse_space(contents[path.name].decode(), str(path))
+    except UnicodeDecodeError as error:
+        raise HarnessError(f"cannot read {path}: {error}") from error
+
+
+def _missing(path: Path) -> HarnessError:
+    return HarnessError(
+        f"{path} is missing: a submission needs a search space beside it",
+        "write one with summary, family, frameworks, [default] and [space.NAME] tables",
+    )
 
 
 def parse_space(text: str, name: str = "space.toml") -> Space:

@@ -44,6 +44,7 @@ from harness.protocol.messages import (
 )
 from harness.protocol.slot import Flat, receive_slot
 from harness.protocol.wire import Tensors, Wire, WireClosedError, WireError
+from harness.submission.entry import check_origin, search_first
 from harness.submission.interface import Submission
 from harness.submission.state import ArrayT
 from harness.worker.budget import WorkerBudget
@@ -117,7 +118,11 @@ class Worker(Generic[ArrayT]):
         self._problem = backend.problem(
             ProblemConfig(self._source, self._budget, trial.batch_size, count, seed)
         )
+        if trial.import_from:
+            search_first(trial.import_from)
         self._submission = self._new_submission()
+        if trial.import_from:
+            check_origin(trial.submission, trial.import_from)
         self._data: TrainingStream[ArrayT]
         self._step, self._snapshots_s = 0, 0.0
         self._is_set_up = False

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
+from harness.core.console import PlainConsole
 from scoring.compare import LEVEL, Comparison
 from scoring.draws import METHODS
 from scoring.report.tables import DESCRIPTIVE, SCREENING, entry_table, number
@@ -21,29 +21,29 @@ def print_board(
     board: Scoreboard,
     workloads: pd.DataFrame,
     sure: Uncertainty | None = None,
-    console: Console | None = None,
+    console: PlainConsole | None = None,
 ) -> None:
     """Print flags, the table of scores and the table of times."""
-    out = console or Console()
+    out = console or PlainConsole()
     _print_flags(board.flags, out)
     out.print(_scores(board, sure))
     out.print(_times(board, workloads))
     if board.is_screening:
-        out.print(SCREENING, style="yellow", markup=False)
+        out.print(SCREENING, style="yellow")
     if sure is not None:
-        out.print(f"Intervals: {LEVEL:.0%}, {METHODS[sure.method]}. {DESCRIPTIVE}", markup=False)
+        out.print(f"Intervals: {LEVEL:.0%}, {METHODS[sure.method]}. {DESCRIPTIVE}")
 
 
-def print_misses(board: Scoreboard, text: str, console: Console | None = None) -> None:
+def print_misses(board: Scoreboard, text: str, console: PlainConsole | None = None) -> None:
     """Print flags and, instead of tables, why there is nothing to score."""
-    out = console or Console()
+    out = console or PlainConsole()
     _print_flags(board.flags, out)
-    out.print(text, style="yellow", markup=False, highlight=False)
+    out.print(text, style="yellow")
 
 
-def _print_flags(flags: Iterable[str], out: Console) -> None:
+def _print_flags(flags: Iterable[str], out: PlainConsole) -> None:
     for flag in flags:
-        out.print(f"MIXED  {flag}", style="bold red", markup=False)
+        out.print(f"MIXED  {flag}", style="bold red")
 
 
 def _scores(board: Scoreboard, sure: Uncertainty | None) -> Table:
@@ -82,10 +82,10 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
 
 
 def print_comparison(
-    comparison: Comparison, flags: tuple[str, ...], console: Console | None = None
+    comparison: Comparison, flags: tuple[str, ...], console: PlainConsole | None = None
 ) -> None:
     """Print a comparison of two entries and its verdict."""
-    out = console or Console()
+    out = console or PlainConsole()
     _print_flags(flags, out)
     table = Table(title=f"{comparison.a} against {comparison.b}: above 1, {comparison.a} is faster")
     table.add_column("workload")
@@ -108,7 +108,7 @@ def print_comparison(
     table.add_section()
     table.add_row("geometric mean", "", "", overall, *_surety(comparison.overall), style="bold")
     out.print(table)
-    out.print(comparison.verdict(), markup=False)
+    out.print(comparison.verdict())
 
 
 def _surety(pair: PairwiseComparison | None) -> tuple[str, str]:

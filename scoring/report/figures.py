@@ -13,6 +13,7 @@ import seaborn as sns
 from matplotlib import style
 from matplotlib.figure import Figure
 
+from harness.core.text import label
 from scoring.profile import profile
 from scoring.scoreboard import Scoreboard
 
@@ -71,11 +72,11 @@ def curves_figure(
             if curve is None:
                 continue
             counts = bool(trial["counts"])
-            label = entry if counts and entry not in named else None
+            shown = label(entry) if counts and entry not in named else None
             named |= {entry} if counts else set()
             line = curve.sort_values("time_s")
             axes.plot(
-                line["time_s"], line["value"], color=colours[entry], label=label,
+                line["time_s"], line["value"], color=colours[entry], label=shown,
                 linewidth=1.7 if counts else 0.9, alpha=1.0 if counts else 0.35,
             )  # fmt: skip
             if trial["state"] == "reached" and counts:
@@ -85,7 +86,11 @@ def curves_figure(
             f"target {first['target']:g}", (1.0, first["target"]), xytext=(-4, 4),
             xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", color=INK,
         )  # fmt: skip
-        axes.set(xlabel="training time, s", ylabel=f"validation {first['metric']}", title=workload)
+        axes.set(
+            xlabel="training time, s",
+            ylabel=label(f"validation {first['metric']}"),
+            title=label(workload),
+        )
         if named:
             axes.legend(loc="best")
         return data_uri(figure)
@@ -102,9 +107,9 @@ def profile_figure(board: Scoreboard) -> str:
         widths = np.linspace(3.2, 1.4, len(fractions))
         for width, row in zip(widths, board.order(), strict=True):
             name = board.times.submissions[row]
-            label = f"{name}  {board.scores[row]:.3f}"
+            shown = label(f"{name}  {board.scores[row]:.3f}")
             axes.step(
-                taus, fractions[row], where="post", color=colours[name], lw=width, label=label
+                taus, fractions[row], where="post", color=colours[name], lw=width, label=shown
             )
         axes.set(
             xlabel=f"factor of the best {board.clock.name}, \u03c4",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from harness.core.text import displayable
+
 ADVICE = (
     "There is nothing to score yet. If the curves were still rising (`harness report OUT`), the "
     "budget may not fit this machine: `harness doctor --measure` on an idle one, then run into "
@@ -21,14 +23,14 @@ def nothing_reached(frame: pd.DataFrame) -> str:
     if frame.empty or frame["state"].eq("reached").any():
         return ""
     groups = frame.groupby(["workload", "variant"], sort=True)
-    lines = [_nearest(str(name), part) for (name, _), part in groups]
+    lines = [_nearest(displayable(str(name)), part) for (name, _), part in groups]
     return "\n".join(["No trial reached its target.", *lines, ADVICE])
 
 
 def _nearest(workload: str, trials: pd.DataFrame) -> str:
     """One line about a workload's best trial."""
     first = trials.iloc[0]
-    target = f"{first['metric']} {first['target']:.4g}"
+    target = f"{displayable(str(first['metric']))} {first['target']:.4g}"
     ranked = trials.dropna(subset=["best_metric"]).sort_values(
         "best_metric", ascending=first["direction"] == "minimize"
     )
@@ -36,7 +38,8 @@ def _nearest(workload: str, trials: pd.DataFrame) -> str:
     if ranked.empty:
         return f"{misses}, none of which was evaluated"
     best = ranked.iloc[0]
+    nearest = displayable(str(best["submission"]))
     return (
-        f"{misses}; nearest is {best['submission']} with {best['best_metric']:.4g} "
+        f"{misses}; nearest is {nearest} with {best['best_metric']:.4g} "
         f"after {best['timed_s']:.3g} s"
     )

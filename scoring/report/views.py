@@ -10,6 +10,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.core.text import label
 from scoring.pool import CriticalDifference, critical_difference
 from scoring.relaxation import relaxation_curve
 from scoring.report.figures import (
@@ -59,7 +60,7 @@ def difference_figure(board: Scoreboard, ranks: CriticalDifference) -> str:
         colours = palette(board.times.submissions)
         names = [board.times.submissions[row] for row in order]
         axes.scatter(values, heights, s=46, color=[colours[name] for name in names], zorder=3)
-        axes.set_yticks(heights, names)
+        axes.set_yticks(heights, [label(name) for name in names])
         for place, (start, stop) in enumerate(same_groups(values, ranks.difference)):
             x = len(order) + 0.25 + 0.18 * place
             axes.plot([x, x], [heights[start], heights[stop]], color=INK, linewidth=3)
@@ -93,9 +94,9 @@ def tuning_figure(table: pd.DataFrame, colours: Palette) -> str:
             for entry, part in table[table["column"] == column].groupby("entry"):
                 panel.plot(
                     part["trials"], part["expected_s"], "o-", markersize=3.5, linewidth=1.5,
-                    color=colours[str(entry)], label=str(entry),
+                    color=colours[str(entry)], label=label(str(entry)),
                 )  # fmt: skip
-            panel.set_title(column)
+            panel.set_title(label(column))
             panel.set_ylim(bottom=0)
             panel.xaxis.get_major_locator().set_params(integer=True)
         panels[0].set_ylabel("expected best time, s")
@@ -112,7 +113,7 @@ def relaxation_figure(table: pd.DataFrame, colours: Palette) -> str:
         for name, part in table.groupby("submission"):
             axes.plot(
                 100 * part["easier_by"], part["score"], linewidth=1.7,
-                color=colours[str(name)], label=str(name),
+                color=colours[str(name)], label=label(str(name)),
             )  # fmt: skip
         axes.axvline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.set(

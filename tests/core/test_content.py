@@ -15,8 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from harness.core.canonical import sha256_files
-from harness.core.content import DEEPEST, several_texts, sha256_content
+from harness.core.content import DEEPEST, several_texts, sha256_bytes, sha256_content
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "harness").rglob("*.py")) + sorted((ROOT / "submissions").rglob("*.py"))
@@ -255,7 +254,7 @@ def test_names_that_parsers_choke_on_count_by_their_bytes(
 def test_a_file_may_have_a_name_that_is_no_text(tmp_path: Path) -> None:
     file = tmp_path / os.fsdecode(b"\xff.txt")
     file.write_bytes(b"x")
-    assert sha256_content(tmp_path, [file]) and sha256_files(tmp_path, [file])
+    assert sha256_content(tmp_path, [file]) and sha256_bytes({file.name: file.read_bytes()})
 
 
 def test_other_files_count_by_their_bytes(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from io import StringIO
 
 import pytest
-from rich.console import Console
 
+from harness.core.console import PlainConsole
 from harness.display.live import LiveDisplay
 from harness.display.load import display_for
 from harness.display.plain import PlainDisplay
@@ -38,11 +38,11 @@ def record(trial: Trial, result: Result | None) -> TrialRecord:
     return TrialRecord(identity=trial.identity, trial=trial, result=result)
 
 
-def console(is_terminal: bool = False) -> Console:
-    return Console(file=StringIO(), width=80, force_terminal=is_terminal, color_system=None)
+def console(is_terminal: bool = False) -> PlainConsole:
+    return PlainConsole(file=StringIO(), width=80, force_terminal=is_terminal, color_system=None)
 
 
-def text_of(output: Console) -> str:
+def text_of(output: PlainConsole) -> str:
     assert isinstance(output.file, StringIO)
     return output.file.getvalue()
 

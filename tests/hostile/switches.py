@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -76,7 +77,8 @@ def flags_are_not_pinned(arena: Arena) -> None:
     (site := arena.folder / "site").mkdir()
     pin = "from harness.frameworks.torch.device import TorchDevice as a; a.pin = lambda self: 0"
     (site / "sitecustomize.py").write_text(f"{pin}\n")
-    parents_get(arena, lambda: {"PYTHONPATH": str(site)})
+    places = os.pathsep.join([str(site), *filter(None, sys.path)])
+    parents_get(arena, lambda: {"PYTHONPATH": places})
 
 
 def environment_is_not_cleaned(arena: Arena) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from rich.console import Console
 
+from harness.core.console import PlainConsole
 from scoring.evaluate import score_results
 from scoring.report.console import print_misses
 from scoring.report.misses import nothing_reached
@@ -31,6 +31,6 @@ def test_trials_that_were_never_evaluated_are_said_to_be() -> None:
 
 
 def test_no_zero_score_is_printed() -> None:
-    results, console = frame(MISSED), Console(record=True, width=80)
+    results, console = frame(MISSED), PlainConsole(record=True, width=80)
     print_misses(score_results(results), nothing_reached(results), console)
     assert "0.0000" not in console.export_text()

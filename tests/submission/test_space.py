@@ -65,7 +65,10 @@ def test_integers_reach_both_ends() -> None:
     assert {dimension.value_at(fraction / 100) for fraction in range(100)} == {2, 3, 4, 5}
 
 
-@given(st.lists(st.integers() | st.booleans() | st.text(max_size=3), min_size=1), FRACTIONS)
+@given(
+    st.lists(st.integers(-(2**63), 2**63 - 1) | st.booleans() | st.text(max_size=3), min_size=1),
+    FRACTIONS,
+)
 def test_choices_give_one_of_them(choices: list[int | bool | str], fraction: float) -> None:
     assert Dimension(choices=tuple(choices)).value_at(fraction) in choices
 
@@ -109,3 +112,15 @@ def test_every_shipped_space_reads(name: str) -> None:
 def test_any_default_is_read_back(default: dict[str, float]) -> None:
     lines = "".join(f"{name} = {value!r}\n" for name, value in default.items())
     assert parse_space(f"{HEAD}[default]\n{lines}").default == default
+
+
+@pytest.mark.parametrize("value", ["9" * 400, "-9223372036854775809", '"' + "x" * 201 + '"'])
+def test_a_value_that_no_other_program_can_read_is_refused(value: str) -> None:
+    with pytest.raises(HarnessError, match=r"key 'default\.a"):
+        parse_space(f"{HEAD}[default]\na = {value}\n")
+
+
+@pytest.mark.parametrize("name", ["$x_1$", "[red]a", "a\\u001b[2J", "x" * 65])
+def test_a_name_of_other_characters_is_refused(name: str) -> None:
+    with pytest.raises(HarnessError, match=r"hyperparameter '.*allowed: letters"):
+        parse_space(f'{HEAD}[default]\n"{name}" = 1.0\n')

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from harness.core.errors import HarnessError, UnknownNameError
-from harness.submission.resolution import CONTENT_LIMIT_BYTES, locate, resolve
+from harness.submission.files import CONTENT_LIMIT_BYTES
+from harness.submission.resolution import locate, resolve
 from tests.kit import SPACE, space, write_submission
 
 
@@ -69,23 +68,6 @@ def test_prose_moves_the_hash_of_the_bytes_alone(mine: Path) -> None:
     assert locate(before.ref, "torch").place == str(mine)
 
 
-@pytest.mark.parametrize("file", ["__init__.py", "inner/__init__.py", "inner/more.py"])
-def test_every_file_of_a_local_package_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
-) -> None:
-    package = tmp_path / "local_package"
-    for name in ("__init__.py", "inner/__init__.py", "inner/more.py"):
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-        (package / name).write_text("x = 1\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    before = resolve("local_package:Thing")
-    (package / file).write_text("x = 1  # one\n")
-    assert resolve("local_package:Thing").ref == before.ref
-    assert resolve("local_package:Thing").files != before.files
-    (package / file).write_text("x = 2\n")
-    assert resolve("local_package:Thing").ref != before.ref
-
-
 def test_a_change_after_planning_is_refused(mine: Path) -> None:
     ref = resolve(str(mine)).ref
     (mine / "submission.py").write_text("def build(problem, hyperparameters): return 1\n")
@@ -96,13 +78,6 @@ def test_a_change_after_planning_is_refused(mine: Path) -> None:
 def test_more_than_the_limit_is_refused(mine: Path) -> None:
     (mine / "table.txt").write_bytes(b"x" * CONTENT_LIMIT_BYTES)
     with pytest.raises(HarnessError, match=f"{CONTENT_LIMIT_BYTES} bytes are allowed"):
-        resolve(str(mine))
-
-
-def test_a_link_out_of_the_folder_is_refused(mine: Path, tmp_path: Path) -> None:
-    (tmp_path / "weights.bin").write_bytes(b"secret")
-    (mine / "weights.bin").symlink_to(tmp_path / "weights.bin")
-    with pytest.raises(HarnessError, match="links to"):
         resolve(str(mine))
 
 
@@ -128,20 +103,8 @@ def test_an_unknown_name_says_the_nearest() -> None:
         resolve("nadamv")
 
 
-@pytest.mark.parametrize("text", ["torch.optim:", ":Adam", "torch-optim:Adam", "a:b:c"])
-def test_a_malformed_import_path_is_refused(text: str) -> None:
-    with pytest.raises(HarnessError, match="no import path"):
-        resolve(text)
-
-
-def test_an_import_path_of_a_missing_module_is_refused() -> None:
-    with pytest.raises(HarnessError, match="no module 'no_such_module'"):
-        resolve("no_such_module.inner:Thing")
-
-
-def test_an_import_path_is_resolved_without_importing_it() -> None:
-    code = (
-        "import sys; from harness.submission.resolution import resolve; "
-        "assert resolve('torch.optim:Adagrad').space.space; assert 'torch' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+@pytest.mark.parametrize("name", ["$x^$", "[red]a", "a b", "a\x1b[2J", "-rf", "x" * 65])
+def test_a_name_that_is_none_is_refused(mine: Path, name: str) -> None:
+    place = mine.rename(mine.with_name(name))
+    with pytest.raises(HarnessError, match=r"(?s)^submission '.*at most 64 characters"):
+        resolve(str(place))

@@ -1,6 +1,7 @@
 """Ends, and has a child go on in its place: whoever looks after the worker finds nobody."""
 
 import os
+import signal
 import time
 
 from torch import Tensor
@@ -15,6 +16,8 @@ class Submission(Honest):
 
     def act(self) -> None:
         self.leader = os.getpid()
+        # the kernel hangs up on a group that loses its leader while a process of it is stopped
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         if os.fork() != 0:
             time.sleep(0.05)
             os._exit(0)

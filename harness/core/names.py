@@ -1,0 +1,29 @@
+"""What submissions, their families and their hyperparameters may be called: one pattern for all."""
+
+from __future__ import annotations
+
+import re
+
+from harness.core.errors import HarnessError
+from harness.core.text import displayable
+
+LONGEST_NAME = 64
+NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,{LONGEST_NAME - 1}}}")
+SHOWN = 80
+"""How much of a text that is no name an error repeats."""
+
+
+def check_name(kind: str, name: str) -> str:
+    """The name, if it is one.
+
+    Raises:
+        HarnessError: it has other characters than names have, or is too long.
+    """
+    if NAME.fullmatch(name):
+        return name
+    shown = displayable(name[:SHOWN]) + ("..." if len(name) > SHOWN else "")
+    raise HarnessError(
+        f"{kind} '{shown}' has a character that names do not have, or more than {LONGEST_NAME}",
+        f"allowed: letters a to z and A to Z, digits, '_', and after the first also '.', '+' and "
+        f"'-'; at most {LONGEST_NAME} characters; rename it",
+    )

@@ -1,0 +1,98 @@
+"""Removal of a folder that a hostile process has filled: no depth and no permission stops it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class _Level(NamedTuple):
+    """A folder on the way down."""
+
+    name: str
+    """Its name in the folder above it."""
+    identity: tuple[int, int]
+    """Device and inode, by which it is known again on the way up."""
+    below: list[str]
+    """The folders in it that are still to be removed."""
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and all in it; follows no link, and leaves what the kernel does not let go.
+
+    `shutil.rmtree` calls itself once a level, and so gives up in a deep tree. Here the way back up
+    is `..`, so that one descriptor is open at a time, and a folder that someone moves meanwhile
+    ends the removal instead of leading it elsewhere.
+    """
+    with suppress(OSError):
+        _empty(folder)
+        folder.rmdir()
+
+
+def _empty(folder: Path) -> None:
+    here = _opened(os.fspath(folder), None)
+    try:
+        levels = [_Level("", _identity(here), _folders_of(here))]
+        while True:
+            level = levels[-1]
+            if level.below:
+                name = level.below.pop()
+                with suppress(OSError):
+                    here = _swapped(here, _opened(name, here))
+                    levels.append(_Level(name, _identity(here), _folders_of(here)))
+            elif len(levels) == 1:
+                return
+            else:
+                levels.pop()
+                here = _swapped(here, _parent_of(here, levels[-1]))
+                with suppress(OSError):
+                    os.rmdir(level.name, dir_fd=here)
+    finally:
+        os.close(here)
+
+
+def _swapped(old: int, new: int) -> int:
+    os.close(old)
+    return new
+
+
+def _parent_of(folder: int, level: _Level) -> int:
+    parent = os.open("..", os.O_RDONLY | _FOLDER, dir_fd=folder)
+    if _identity(parent) != level.identity:
+        os.close(parent)
+        raise OSError("a folder was moved while it was being removed")
+    return parent
+
+
+def _identity(folder: int) -> tuple[int, int]:
+    found = os.fstat(folder)
+    return found.st_dev, found.st_ino
+
+
+def _folders_of(folder: int) -> list[str]:
+    """The folders in a folder, whose other entries are removed."""
+    with os.scandir(folder) as entries:
+        listed = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in listed:
+        if not is_folder:
+            with suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+    return [name for name, is_folder in listed if is_folder]
+
+
+def _opened(name: str, parent: int | None) -> int:
+    """A folder's descriptor, its owner's rights put back first; no link is followed."""
+    place = os.open(name, _FOLDER | os.O_PATH, dir_fd=parent)
+    try:
+        own = Path(f"/proc/self/fd/{place}")
+        if stat.S_IMODE(os.fstat(place).st_mode) & stat.S_IRWXU != stat.S_IRWXU:
+            with suppress(OSError):
+                own.chmod(stat.S_IRWXU)
+        return os.open(own, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    finally:
+        os.close(place)

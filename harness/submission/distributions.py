@@ -1,0 +1,127 @@
+"""Installed distributions: which one a module is of, what its files say, what else it needs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import packages_distributions as _packages_distributions
+from pathlib import Path
+
+from harness.core.canonical import sha256_json
+
+REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""The name that a requirement begins with."""
+Versions = Mapping[str, str]
+"""Of distributions, by name."""
+
+packages_distributions = cache(_packages_distributions)
+"""It reads what every distribution says of itself, which takes a second."""
+
+
+def owners_of(top: str, place: Path) -> tuple[Distribution, ...]:
+    """The distributions that have put a top-level module where it lies.
+
+    An editable install is none: its module lies in its author's folder, where it may change.
+
+    Args:
+        top: the module's name, without dots.
+        place: its file or folder.
+    """
+    found = (distribution(name) for name in sorted(set(packages_distributions().get(top, []))))
+    return tuple(one for one in found if _has_installed(one, place))
+
+
+def _has_installed(one: Distribution, place: Path) -> bool:
+    site = Path(str(one.locate_file(""))).resolve()
+    return not _is_editable(one) and place.resolve().is_relative_to(site)
+
+
+def _is_editable(one: Distribution) -> bool:
+    try:
+        said = json.loads(one.read_text("direct_url.json") or "{}")
+    except ValueError:
+        return False
+    return bool(isinstance(said, dict) and said.get("dir_info", {}).get("editable"))
+
+
+def installed_hash(owners: Iterable[Distribution], place: Path) -> str:
+    """What installed code says: its Python files as they are, all others as they were installed.
+
+    Python files count by their bytes, whether the distribution knows of them or not, so that one
+    that is edited in place, or added, is seen. Of other files, which may be gigabytes of libraries,
+    what the installer wrote down counts, and the size of a native module.
+
+    Args:
+        owners: its distributions.
+        place: the file or folder of the module.
+    """
+    code = {str(file) for file in _code_in(place)}
+    rest: list[tuple[str, str]] = []
+    for one in owners:
+        for file in one.files or ():
+            where = Path(str(file.locate()))
+            if ".." in file.parts or file.parts[0].endswith(".dist-info"):
+                continue
+            if file.suffix == ".py":
+                code.add(str(where))
+            elif file.suffix != ".pyc":
+                rest.append((file.as_posix(), file.hash.value if file.hash else ""))
+    said = {_below(name, place): _digest_of(Path(name)) for name in sorted(code)}
+    versions = {one.metadata["Name"]: one.version for one in owners}
+    return sha256_json({"distributions": versions, "code": said, "rest": sorted(rest)})
+
+
+def _code_in(place: Path) -> Iterator[Path]:
+    if place.is_file():
+        yield place
+        return
+    for folder, _, files in os.walk(place):
+        yield from (Path(folder, name) for name in files if name.endswith((".py", ".so")))
+
+
+def _below(name: str, place: Path) -> str:
+    return os.path.relpath(name, place.parent)
+
+
+def _digest_of(file: Path) -> str:
+    try:
+        seen = file.stat()
+    except OSError:
+        return "missing"
+    if file.suffix != ".py":
+        return f"{seen.st_size} bytes"
+    return _digest(file, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+
+
+@cache
+def _digest(file: Path, *_: int) -> str:
+    """The hash of a file, read again once its size or one of its times has changed."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def versions_of(tops: Iterable[str]) -> Versions:
+    """The versions of what top-level modules are of and of all that it needs, where installed."""
+    known = packages_distributions()
+    waiting = [name for top in tops for name in known.get(top, [])]
+    found: dict[str, str] = {}
+    while waiting:
+        name = _normal(waiting.pop())
+        if name in found:
+            continue
+        try:
+            one = distribution(name)
+        except PackageNotFoundError:
+            continue
+        found[name] = one.version
+        needs = (requirement for requirement in one.requires or () if "extra ==" not in requirement)
+        waiting += [match[0] for need in needs if (match := REQUIREMENT.match(need))]
+    return dict(sorted(found.items()))
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

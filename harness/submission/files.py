@@ -1,0 +1,132 @@
+"""The files of a submission: what is counted, hashed and run, and nothing else.
+
+An author's folder is read once into memory. Both hashes are of what was read, and what runs is a
+copy made from it: whatever else lies in the folder, whatever its files are called elsewhere, and
+whatever attributes they have, a worker meets only what was counted.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+
+CONTENT_LIMIT_BYTES = 256 * 1024
+CACHE = "__pycache__"
+Contents = Mapping[str, bytes]
+"""The bytes of each file, by its path below the submission's folder."""
+_KINDS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFBLK: "a device",
+    stat.S_IFCHR: "a device",
+}
+
+
+class TooLargeError(HarnessError):
+    """A submission has more bytes than the limit."""
+
+
+def read_folder(folder: Path) -> Contents:
+    """All regular files in a folder but hidden ones and caches, which are not part of it.
+
+    Raises:
+        HarnessError: it holds something else, such as a link, or more than the limit.
+    """
+    return read_files(folder, _walked(folder))
+
+
+def read_files(root: Path, files: Iterable[Path]) -> Contents:
+    """Files below a root, by their paths there; their names count as their bytes do.
+
+    Raises:
+        HarnessError: one is no regular file or cannot be read, or all are more than the limit.
+    """
+    contents: dict[str, bytes] = {}
+    size = 0
+    for file in files:
+        name = file.relative_to(root).as_posix()
+        size += len(os.fsencode(name))
+        content = _read(file, CONTENT_LIMIT_BYTES - size)
+        size += len(content)
+        contents[name] = content
+    check_size(root, size)
+    return contents
+
+
+def content_size(contents: Contents) -> int:
+    """The bytes of files and of their names."""
+    return sum(len(os.fsencode(name)) + len(content) for name, content in contents.items())
+
+
+def check_size(root: Path, size: int) -> None:
+    """Check that a submission is not too large.
+
+    Raises:
+        TooLargeError: it is.
+    """
+    if size > CONTENT_LIMIT_BYTES:
+        raise TooLargeError(
+            f"the submission in {root} has more than {CONTENT_LIMIT_BYTES} bytes of files",
+            f"code and text of at most {CONTENT_LIMIT_BYTES} bytes are allowed, the files' names "
+            "included; hidden files and __pycache__ do not count, and are not there when it runs",
+        )
+
+
+def write_copy(contents: Contents, folder: Path) -> None:
+    """Write a submission's files into an empty folder, all of them read-only and of one time."""
+    for name, content in contents.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        file.chmod(0o444)
+        os.utime(file, (0, 0))
+    for inner in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        inner.chmod(0o555)
+        os.utime(inner, (0, 0))
+
+
+def _walked(folder: Path) -> Iterator[Path]:
+    """The files of a folder in the order of their names; others' folders may be deep."""
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        for path in sorted(here.iterdir()):
+            if path.name.startswith(".") or path.name == CACHE:
+                continue
+            mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                waiting.append(path)
+                continue
+            if not stat.S_ISREG(mode):
+                raise _other_kind(path, mode)
+            yield path
+
+
+def _other_kind(path: Path, mode: int) -> HarnessError:
+    kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
+    where = f" to {path.readlink()}" if stat.S_ISLNK(mode) else ""
+    return HarnessError(
+        f"{path} is {kind}{where}; a submission holds regular files alone",
+        "a submission is judged by its content: copy what is needed into the folder, or leave it "
+        "out",
+    )
+
+
+def _read(path: Path, most: int) -> bytes:
+    """A regular file's bytes, one more than `most` at most."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if path.is_symlink():
+            raise _other_kind(path, path.lstat().st_mode) from error
+        raise HarnessError(f"cannot read {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise _other_kind(path, mode)
+        return file.read(max(0, most) + 1)

@@ -1,0 +1,57 @@
+"""What Python code imports, read from its text; nothing of it runs."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from harness.core.content import UNREADABLE, refuse_long_names
+from harness.core.errors import HarnessError
+from harness.submission.files import Contents
+
+
+def imported_tops(contents: Contents) -> set[str]:
+    """The first names of all absolute imports in a submission's Python files."""
+    found: set[str] = set()
+    for node in _imports(contents):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif node.level == 0 and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def refuse_siblings(contents: Contents, file: str) -> None:
+    """Check that a submission of a single file imports nothing from beside it.
+
+    Raises:
+        HarnessError: it does; the message names the sibling.
+    """
+    for node in _imports(contents):
+        if isinstance(node, ast.ImportFrom) and node.level > 0:
+            sibling = node.module or ", ".join(alias.name for alias in node.names)
+            raise HarnessError(
+                f"{file} imports '{sibling}' from beside it, but a submission of a single file is "
+                "that file and its space.toml alone",
+                "give the folder instead: with submission.py, space.toml and what it imports",
+            )
+
+
+def _imports(contents: Contents) -> Iterator[ast.Import | ast.ImportFrom]:
+    for name, content in contents.items():
+        if PurePosixPath(name).suffix == ".py":
+            yield from _imports_of(content)
+
+
+def _imports_of(content: bytes) -> list[ast.Import | ast.ImportFrom]:
+    """The imports of one file; none of a file that does not parse, which cannot run either."""
+    try:
+        refuse_long_names(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(content)
+        return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    except UNREADABLE:
+        return []

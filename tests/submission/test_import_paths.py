@@ -1,0 +1,124 @@
+"""What code an import path stands for, installed or local, and that a change of it is seen."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.core.errors import HarnessError
+from harness.submission import distributions
+from harness.submission.files import CONTENT_LIMIT_BYTES
+from harness.submission.resolution import resolve
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of packages that comes first."""
+    distributions.packages_distributions.cache_clear()
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def install(site: Path, place: Path, *, is_editable: bool) -> Path:
+    """A distribution `gd-case` of one package, which lies in `place`; its module."""
+    info = site / "gd_case-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: gd-case\nVersion: 0.1\nRequires-Dist: numpy>=1\n")
+    (info / "top_level.txt").write_text("gd_case\n")
+    (info / "RECORD").write_text("gd_case/__init__.py,sha256=x,1\n" if not is_editable else "")
+    (info / "direct_url.json").write_text(json.dumps({"dir_info": {"editable": is_editable}}))
+    (place / "gd_case").mkdir(parents=True)
+    (place / "gd_case" / "__init__.py").write_text("import torch\nx = 1\n")
+    return place / "gd_case" / "__init__.py"
+
+
+@pytest.mark.parametrize("file", ["__init__.py", "inner/__init__.py", "inner/more.py"])
+def test_every_file_of_a_local_package_counts(site: Path, file: str) -> None:
+    package = site / "local_package"
+    for name in ("__init__.py", "inner/__init__.py", "inner/more.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("x = 1\n")
+    before = resolve("local_package:Thing")
+    (package / file).write_text("x = 1  # one\n")
+    assert resolve("local_package:Thing").ref == before.ref
+    assert resolve("local_package:Thing").files != before.files
+    (package / file).write_text("x = 2\n")
+    assert resolve("local_package:Thing").ref != before.ref
+
+
+def test_the_local_modules_that_a_local_module_imports_count(site: Path) -> None:
+    (site / "gd_local.py").write_text("import gd_helper\nimport numpy\n")
+    (site / "gd_helper.py").write_text("x = 1\n")
+    before = resolve("gd_local:Thing")
+    assert set(before.contents) == {"gd_local.py", "gd_helper.py"}
+    (site / "gd_helper.py").write_text("x = 2\n")
+    assert resolve("gd_local:Thing").ref != before.ref
+
+
+def test_a_module_in_the_working_directory_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gd_here.py").write_text("x = 1\n")
+    monkeypatch.chdir(tmp_path)
+    assert set(resolve("gd_here:Thing").contents) == {"gd_here.py"}
+
+
+def test_an_editable_install_is_counted_and_copied_like_a_folder(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = install(site, site / "src", is_editable=True)
+    monkeypatch.syspath_prepend(site / "src")
+    before = resolve("gd_case:O")
+    assert set(before.contents) == {"gd_case/__init__.py"}
+    module.write_text("x = 2\n")
+    assert resolve("gd_case:O").ref != before.ref
+    (module.parent / "weights.bin").write_bytes(bytes(CONTENT_LIMIT_BYTES))
+    with pytest.raises(HarnessError, match="install it without -e"):
+        resolve("gd_case:O")
+
+
+@pytest.mark.parametrize("file", ["__init__.py", "added.py"])
+def test_an_installed_package_that_is_edited_in_place_has_another_hash(
+    site: Path, file: str
+) -> None:
+    module = install(site, site, is_editable=False)
+    before = resolve("gd_case:O")
+    assert before.contents == {}
+    module.with_name(file).write_text("x = 2\n")
+    assert resolve("gd_case:O").ref != before.ref
+
+
+def test_versions_are_those_of_the_package_and_of_what_it_needs(site: Path) -> None:
+    install(site, site, is_editable=False)
+    versions = resolve("gd_case:O").versions
+    assert versions["gd-case"] == "0.1"
+    assert "numpy" in versions
+
+
+@pytest.mark.parametrize("text", ["torch.optim:", ":Adam", "torch-optim:Adam", "a:b:c"])
+def test_a_malformed_import_path_is_refused(text: str) -> None:
+    with pytest.raises(HarnessError, match="no import path"):
+        resolve(text)
+
+
+@pytest.mark.parametrize("text", ["no_such_module.inner:Thing", "torch.no_such_module:Thing"])
+def test_an_import_path_of_a_missing_module_is_refused(text: str) -> None:
+    with pytest.raises(HarnessError, match=r"no module '[a-z.]*no_such_module' is installed"):
+        resolve(text)
+
+
+def test_an_import_path_of_endless_length_is_refused() -> None:
+    with pytest.raises(HarnessError, match="at most 100 are allowed"):
+        resolve(f"{'a.' * 200}b:C")
+
+
+def test_an_import_path_is_resolved_without_importing_it() -> None:
+    code = (
+        "import sys; from harness.submission.resolution import resolve; "
+        "assert resolve('torch.optim:Adagrad').space.space; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
