@@ -174,7 +174,7 @@ def _identity_columns(record: TrialRecord) -> dict[str, object]:
         "variant": trial.variant,
         "framework": trial.framework,
         "submission": trial.submission.name,
-        "content_hash": trial.submission.content_hash,
+        "content_hash": trial.submission.entry_hash,
         "location": trial.submission.location,
         "ruleset": trial.ruleset,
         "round": trial.round_commitment,
