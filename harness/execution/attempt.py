@@ -75,9 +75,10 @@ def run_attempt(
             hidden=(store.absolute(), resolved_trial.data.parent),
             cores=cores.worker if cores else (),
         )
-        worker = sandbox(options.sandbox).start(confinement)
-        wire = Wire(worker.connection, TO_REFEREE, max_tensor_bytes=expected_bytes(context.shapes))
-        with closing(Slot(context.shapes)) as slot:
+        with closing(Slot(context.shapes)) as slot:  # first, for it may fail
+            worker = sandbox(options.sandbox).start(confinement)
+            size = expected_bytes(context.shapes)
+            wire = Wire(worker.connection, TO_REFEREE, max_tensor_bytes=size)
             referee = Referee(
                 trial, context, worker, wire, recorder, checkpoints=checkpoints, slot=slot
             )

@@ -25,6 +25,7 @@ from select import POLLIN, poll
 import numpy as np
 import numpy.typing as npt
 
+from harness.core.errors import CannotWriteError
 from harness.protocol.wire import WireClosedError, WireError, WireTimeoutError
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -38,6 +39,9 @@ class Slot:
 
     Args:
         shapes: of parameters and buffers, in the model's order.
+
+    Raises:
+        CannotWriteError: the machine has too little memory.
     """
 
     def __init__(self, shapes: Shapes) -> None:
@@ -45,8 +49,15 @@ class Slot:
         self._count = numbers_of(shapes)
         self._descriptor = os.memfd_create("slot", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         size = NUMBER_BYTES * self._count
-        if size:
-            os.posix_fallocate(self._descriptor, 0, size)
+        try:
+            if size:
+                os.posix_fallocate(self._descriptor, 0, size)
+        except OSError as error:
+            self.close()
+            raise CannotWriteError(
+                f"cannot write {size} bytes of shared memory: {error.strerror}",
+                "free some space in memory, or let fewer trials run at once",
+            ) from error
         seal(self._descriptor)
 
     def send(self, connection: socket.socket) -> None:

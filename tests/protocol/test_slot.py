@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
+from harness.core.errors import CannotWriteError
 from harness.protocol import slot
 from harness.protocol.slot import Flat, Slot, receive_slot
 from harness.protocol.wire import WireError, WireTimeoutError
@@ -89,3 +91,13 @@ def test_a_model_without_parameters_has_an_empty_slot(
     assert receive_slot(wire[1], {}, 1.0).size == 0
     assert made.copy() == {}
     made.close()
+
+
+def test_too_little_memory_is_said() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(CannotWriteError, match="cannot write 40000 bytes of shared memory"):
+            Slot({"weight": (10_000,)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
