@@ -60,20 +60,30 @@ SLOT_TIMEOUT_S = 10.0
 def serve_trial(connection: socket.socket) -> None:
     """Serve one trial over a connected socket; returns when the referee hangs up."""
     wire: Wire[ToWorkerMessage] = Wire(connection, TO_WORKER)
+    folder = ""
     try:
         hello, _ = wire.receive()
         if not isinstance(hello, Hello):
             raise WireError(f"the first message is {hello.kind}; HELLO is wanted")
+        folder = hello.import_from or _folder_of(hello.submission)
         slot = receive_slot(connection, shapes_of(source_of(hello)), SLOT_TIMEOUT_S)
         backend = training_backend(hello.framework, hello.device, hello.threads)
         Worker(wire, hello, backend, slot).serve()
     except WireClosedError:
         return
     except MemoryError as error:
-        wire.send(error_report(error))
+        wire.send(error_report(error, folder))
     except Exception as error:  # whatever a submission raises is its trial's end, and is reported
-        wire.send(error_report(error))
+        wire.send(error_report(error, folder))
         traceback.print_exc()  # last, for a full log raises, too
+
+
+def _folder_of(submission: str) -> str:
+    """The folder that a submission's files lie in; empty for an import path."""
+    path = Path(submission)
+    if not path.is_absolute():
+        return ""
+    return str(path if path.is_dir() else path.parent)
 
 
 class ProgressFields(TypedDict):

@@ -28,7 +28,7 @@ from harness.record.schema.base import Author
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, write_record
 from harness.referee.eval_schedule import EvalSchedule
-from harness.referee.looks import Look, crossing
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 from workloads.spec import Grid
 
 FILES = "f" * 64
@@ -64,12 +64,17 @@ def machine_change() -> MachineChange:
 
 
 class Made:
-    """A store with one ended trial: ten grid points, the target met at the seventh."""
+    """A store with one ended trial: ten grid points, the target met at the seventh.
 
-    def __init__(self, store: Path) -> None:
+    Args:
+        store: a folder that does not exist yet, or what is left of such a store.
+        grid: the trial's; None for the workload's own, where more points pass before a look.
+    """
+
+    def __init__(self, store: Path, grid: Grid | None = GRID) -> None:
         self.store = store
         (planned,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
-        self.trial = planned.model_copy(update={"grid": GRID})
+        self.trial = planned.model_copy(update={"grid": grid or planned.grid})
         self.run()
 
     @property
@@ -95,7 +100,7 @@ class Made:
         Ledger(self.store).note(AttemptBegun(identity=self.trial.identity, attempt=number))
         with closing(EventLog(self.log)) as log:
             log.append(beginning(self.trial, number))
-            for event, by in curve(self.trial):
+            for event, by in Curve(self.trial).events:
                 log.append(event, by)
             result = ending(self.trial)
             clock = {"timed_s": result.timed_s}
@@ -133,27 +138,43 @@ def value_at(trial: Trial, grid: int) -> float:
     return trial.target.value + 0.01 * (grid - 6.5)
 
 
-def curve(trial: Trial) -> list[tuple[EventData, Author]]:
-    """Snapshots at ten grid points; evaluations at the fifth, the tenth, the sixth, the seventh."""
-    before = READING.model_copy(update={"at_s": 0.0})
-    events: list[tuple[EventData, Author]] = [
-        (Go(budget_s=trial.budget.runtime_s, machine=before), "referee")
-    ]
-    for grid in range(1, 11):
-        events.append((snapshot(trial, grid), "worker"))
-        for evaluated in {5: (5,), 10: (10, 6, 7)}.get(grid, ()):
-            events.append((evaluation(trial, evaluated), "referee"))
-    return events
+class Curve:
+    """What a referee sees of a trial whose target is met at the seventh grid point.
+
+    With `GRID` there are snapshots at ten points, and evaluations of the fifth, the tenth, the
+    sixth and the seventh.
+    """
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        before = READING.model_copy(update={"at_s": 0.0})
+        go = Go(budget_s=trial.budget.runtime_s, machine=before)
+        self.events: list[tuple[EventData, Author]] = [(go, "referee")]
+        self.search = TargetSearch(trial.grid, trial.target, self._evaluate)
+        self.points = 0
+        while self.search.hit is None:
+            self._pass(self.points + 1)
+
+    def _pass(self, grid: int) -> None:
+        is_look = self.search.is_look_due(grid)
+        self.events.append((snapshot(self.trial, grid, is_look=is_look), "worker"))
+        take = self.search.look if is_look else self.search.keep
+        take(HeldSnapshot(grid, 100 * grid, time_at(self.trial, grid), 12800 * grid, {}))
+        self.points = grid
+
+    def _evaluate(self, held: HeldSnapshot) -> float:
+        self.events.append((evaluation(self.trial, held.grid), "referee"))
+        return value_at(self.trial, held.grid)
 
 
-def snapshot(trial: Trial, grid: int) -> SnapshotTaken:
+def snapshot(trial: Trial, grid: int, *, is_look: bool) -> SnapshotTaken:
     step, timed_s = 100 * grid, time_at(trial, grid)
     return SnapshotTaken(
         grid=grid,
         step=step,
         timed_s=timed_s,
         fraction=EvalSchedule(trial).fraction(timed_s, step),
-        is_look=grid in (5, 10),
+        is_look=is_look,
         claims=Claims(
             examples=12800 * grid,
             train_loss=1.0 / grid,
@@ -176,21 +197,14 @@ def evaluation(trial: Trial, grid: int) -> Evaluation:
 
 
 def ending(trial: Trial) -> Result:
-    miss, hit = (Look(time_at(trial, grid), value_at(trial, grid)) for grid in (6, 7))
+    curve = Curve(trial)
     return Result(
         state="reached",
         reason="the target was met",
-        time_to_target_s=crossing(miss, hit, trial.target),
-        last_miss_s=miss.at,
-        last_miss_metric=miss.value,
-        hit_s=hit.at,
-        hit_metric=hit.value,
-        steps_to_target=700,
-        examples_to_target=89600,
-        timed_s=time_at(trial, 10) + 0.5,
-        steps=1000,
-        best_metric=value_at(trial, 10),
+        timed_s=time_at(trial, curve.points) + 0.5,
+        steps=100 * curve.points,
         interference=interference(machine_change(), trial.limits.drift),
+        **curve.search.outcome()._asdict(),
     )
 
 
