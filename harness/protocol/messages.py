@@ -1,7 +1,7 @@
 """What referee and worker say to each other: frozen messages, checked field by field.
 
-to the worker      HELLO, WARM_UP, LOAD, RESTORE, GO, GLANCE, STOP, PROFILE
-to the referee     READY, WARM, GLANCED, SNAPSHOT, STOPPED, PROFILED, FAILED
+to the worker      HELLO, WARM_UP, LOAD, RESTORE, GO, GLANCE, STOP, PROFILE, CHECK
+to the referee     READY, WARM, GLANCED, SNAPSHOT, STOPPED, PROFILED, CHECKED, FAILED
 
 What the worker says is hostile input; every field has a type and a bound here, and tensors are
 checked against the model by the referee.
@@ -23,6 +23,9 @@ StateText = Annotated[str, Field(max_length=2**22, pattern=r"^[ -~]*$")]
 """JSON in ASCII, which only a worker reads."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 StopReason = Literal["look", "budget"]
+CheckName = Literal["steps", "updates", "state", "determinism", "zero_gradients", "large_rate"]
+"""What a worker finds out of a submission; see `harness.worker.conformance`."""
+Verdict = Literal["pass", "warn", "fail"]
 
 
 class Hello(Frozen):
@@ -113,6 +116,13 @@ class Profile(Frozen):
     cap_s: Seconds
 
 
+class Check(Frozen):
+    """There is no trial: look at the submission from all sides, or only time its steps."""
+
+    kind: Literal["CHECK"] = "CHECK"
+    is_brief: bool
+
+
 class Ready(Frozen):
     """HELLO: the submission is imported and the model built; LOAD: the data are resident.
 
@@ -182,6 +192,23 @@ class Profiled(Frozen):
     passes_s: Seconds | None = None
 
 
+class Finding(Frozen):
+    """What one check found."""
+
+    check: CheckName
+    verdict: Verdict = "pass"
+    detail: Text = ""
+
+
+class Checked(Frozen):
+    """What all checks found, and how long a step takes; 0 where none was made."""
+
+    kind: Literal["CHECKED"] = "CHECKED"
+    findings: Annotated[tuple[Finding, ...], Field(max_length=32)]
+    first_step_s: Seconds
+    step_s: Seconds
+
+
 class Failed(Frozen):
     """The submission raised; the worker's error report."""
 
@@ -191,8 +218,8 @@ class Failed(Frozen):
     frame: Text
 
 
-ToWorkerMessage = Hello | WarmUp | Load | Restore | Go | Glance | Stop | Profile
-ToRefereeMessage = Ready | Warm | Glanced | Snapshot | Stopped | Profiled | Failed
+ToWorkerMessage = Hello | WarmUp | Load | Restore | Go | Glance | Stop | Profile | Check
+ToRefereeMessage = Ready | Warm | Glanced | Snapshot | Stopped | Profiled | Checked | Failed
 Message = ToWorkerMessage | ToRefereeMessage
 
 TO_WORKER: TypeAdapter[ToWorkerMessage] = TypeAdapter(

@@ -23,8 +23,11 @@ def error_report(error: BaseException, folder: str = "") -> Failed:
         folder: the copy of the submission; files in it are named as in the author's own.
     """
     frames = traceback.extract_tb(error.__traceback__)
-    last = frames[-1] if frames else None
-    where = f"{last.filename}:{last.lineno} in {last.name}: {last.line or ''}" if last else ""
+    own = [frame for frame in frames if folder and frame.filename.startswith(f"{folder}/")]
+    where = ""
+    if shown := own or frames:  # the author's line, where a library raised below it
+        last = shown[-1]
+        where = f"{last.filename}:{last.lineno} in {last.name}: {last.line or ''}"
     if isinstance(error, SyntaxError):
         where = f"{error.filename}:{error.lineno}: {(error.text or '').strip()}"
     text = f"{type(error).__name__}: {error}"

@@ -28,6 +28,7 @@ from harness.frameworks.order import Order
 from harness.frameworks.problem import STATISTICS_BATCHES, ProblemConfig
 from harness.protocol.messages import (
     TO_WORKER,
+    Check,
     Glance,
     Glanced,
     Go,
@@ -49,6 +50,7 @@ from harness.submission.interface import Submission
 from harness.submission.state import ArrayT
 from harness.worker.budget import WorkerBudget
 from harness.worker.checkpoint import WorkerState, pack_state, unpack_state
+from harness.worker.conformance import Conformance
 from harness.worker.profile import profiled
 from harness.worker.report import error_report, finite
 from harness.worker.warm_up import WARM_UP_STEPS, random_examples, random_parameters
@@ -65,7 +67,7 @@ def serve_trial(connection: socket.socket) -> None:
         hello, _ = wire.receive()
         if not isinstance(hello, Hello):
             raise WireError(f"the first message is {hello.kind}; HELLO is wanted")
-        folder = hello.import_from or _folder_of(hello.submission)
+        folder = folder_of(hello)
         slot = receive_slot(connection, shapes_of(source_of(hello)), SLOT_TIMEOUT_S)
         backend = training_backend(hello.framework, hello.device, hello.threads)
         Worker(wire, hello, backend, slot).serve()
@@ -78,11 +80,11 @@ def serve_trial(connection: socket.socket) -> None:
         traceback.print_exc()  # last, for a full log raises, too
 
 
-def _folder_of(submission: str) -> str:
-    """The folder that a submission's files lie in; empty for an import path."""
-    path = Path(submission)
+def folder_of(trial: Hello) -> str:
+    """The folder that a submission's files lie in; empty for what is installed."""
+    path = Path(trial.submission)
     if not path.is_absolute():
-        return ""
+        return trial.import_from
     return str(path if path.is_dir() else path.parent)
 
 
@@ -152,6 +154,8 @@ class Worker(Generic[ArrayT]):
                 self._go(message)
             elif isinstance(message, Profile):
                 self._profile(message)
+            elif isinstance(message, Check):
+                self._wire.send(self._conformance().run(is_brief=message.is_brief))
             # a STOP that crossed an unasked snapshot on its way needs no answer
 
     def _new_submission(self) -> Submission[ArrayT]:
@@ -299,6 +303,19 @@ class Worker(Generic[ArrayT]):
         passes, limits = self._backend.passes(self._problem), (order.steps, order.cap_s)
         wait = self._backend.synchronize
         self._wire.send(profiled(self._submission, self._data, passes, wait, limits))
+
+    def _conformance(self) -> Conformance[ArrayT]:
+        examples = random_examples(self._trial)
+        return Conformance(
+            self._backend,
+            self._problem,
+            start=random_parameters(self._source),
+            new_submission=lambda at: self._backend.submission(self._trial.submission, at),
+            new_stream=lambda: self._stream(examples),
+            point=self._trial.hyperparameters,
+            read_budget=self._budget.read,
+            folder=folder_of(self._trial),
+        )
 
     def _eval_parameters(self) -> dict[str, ArrayT]:
         """What is to be evaluated: parameters and, if the model has any, running statistics."""

@@ -23,3 +23,8 @@ def test_files_of_the_copy_are_named_as_in_the_authors_folder() -> None:
 def test_without_a_copy_paths_are_as_they_are() -> None:
     report = error_report(raised("raise ValueError(message)"))
     assert report.frame.startswith(f"{FOLDER}/parts/rule.py:1")
+
+
+def test_the_authors_line_is_named_where_a_library_raised_below_it() -> None:
+    report = error_report(raised("import json\njson.loads(message)", "not json"), FOLDER)
+    assert report.frame == "parts/rule.py:2 in <module>: "
