@@ -128,10 +128,10 @@ def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> None:
 def _advice(error: str, location: str) -> str:
     """What to do next."""
     if ":" in location and any(words in error for words in FOR_MATRICES):
+        name = f"my_{location.partition(':')[2].lower()}"
         return (
             "where a class is for matrices alone, this writes a submission that gives it the "
-            f"hidden ones, and AdamW the rest:\n  harness new my_{location.partition(':')[2].lower()} "
-            f"--of {location}"
+            f"hidden ones, and AdamW the rest:\n  harness new {name} --of {location}"
         )
     return "mend the submission and run the same command again"
 
