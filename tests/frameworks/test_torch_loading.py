@@ -47,6 +47,7 @@ LATE = """
     import torch
 
     class Late(torch.optim.SGD):
+        @torch.no_grad()
         def step(self, closure=None):
             if closure is None:
                 raise RuntimeError("Late needs a closure")

@@ -127,6 +127,7 @@ class OptimizerSubmission:
             problem.note_passes(1, 1, batch.targets.shape[0])
             return loss
 
+        @torch.enable_grad()  # torch's own optimizers see to that, not all of others'
         def published_loss_and_gradient() -> Tensor:
             wrapper.publish()
             return loss_and_gradient()
