@@ -33,6 +33,9 @@ _SYNONYMS = {
 }
 """What optimizer classes call these instead."""
 
+_AROUND = frozenset({"clip", "parametrisation", "horizon", "weight_decay"})
+"""What a class need not take: the harness does it around the optimizer, or it is left out."""
+
 Build = Callable[..., object]
 """`build(problem, hyperparameters)`; what it returns is checked by the framework it is for."""
 
@@ -189,7 +192,7 @@ def arguments(
             passes everything on (`**kwargs`) gets it under this name.
 
     Raises:
-        HarnessError: it takes no learning rate, which would then be searched to no effect.
+        HarnessError: it does not take what is set or searched, which would then have no effect.
     """
     accepted = inspect.signature(function).parameters
     passes_on = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
@@ -201,10 +204,10 @@ def arguments(
             taken = rate_name if name == "learning_rate" else name
         if taken is not None:
             named[taken] = value
-        elif name == "learning_rate":
+        elif name not in _AROUND and not name.startswith(("average", "bias_power")):
             raise HarnessError(
-                f"{getattr(function, '__name__', function)} takes no learning rate; it takes: "
-                f"{', '.join(accepted) or 'nothing'}",
+                f"{getattr(function, '__name__', function)} takes no {name.replace('_', ' ')}; it "
+                f"takes: {', '.join(accepted) or 'nothing'}",
                 "write build(problem, hyperparameters) with a space.toml of what it does take",
             )
     return named

@@ -38,6 +38,15 @@ def test_the_import_path_does_what_a_hand_written_loop_does(torch_kit: Kit) -> N
         assert torch.equal(mine, expected)
 
 
+def test_what_a_class_does_not_take_is_refused_and_what_stands_around_it_is_not(
+    torch_kit: Kit,
+) -> None:
+    with pytest.raises(HarnessError, match="Adagrad takes no nesterov; it takes: params, lr,"):
+        torch_kit.submission("torch.optim:Adagrad", learning_rate=0.1, nesterov=True)
+    around = {"clip": 1.0, "average": "ema", "average_decay": 0.9}
+    torch_kit.train("torch.optim:Adagrad", 5, learning_rate=0.1, **around)
+
+
 def test_lbfgs_gets_its_closure(torch_kit: Kit) -> None:
     torch_kit.train("torch.optim:LBFGS", 3, learning_rate=0.1)
     assert torch_kit.problem.counts["backward"] > 3
