@@ -26,7 +26,7 @@ def audit(
         list[str] | None,
         typer.Option(
             help="A trial: the end of its folder's name, or its identity's first digits.",
-            show_default="the fastest of each entry",
+            show_default="the fastest of each name's latest content",
         ),
     ] = None,
     seed: Annotated[str, typer.Option(help="Any text that the submission's author cannot know.")],
@@ -34,7 +34,7 @@ def audit(
     store: Annotated[
         Path | None, typer.Option(help="Folder of the audit's records.", show_default="OUT-audit")
     ] = None,
-    sandbox: Sandbox = "plain",
+    sandbox: Sandbox = "kernel",
     data_dir: DataDir = None,
     threads: Threads = None,
 ) -> None:
@@ -48,14 +48,13 @@ def audit(
     from harness.display.load import display_for
     from harness.execution.load import executor
     from harness.providers import registry
-    from harness.record.store import read_record, record_paths
     from harness.verification.audit import AuditedTrial, audit_trial, fastest_trials
     from harness.verification.rerun import chosen_records
 
     records = (
         chosen_records(out, tuple(trial), with_flagged=False)
         if trial
-        else fastest_trials(read_record(path) for path in record_paths(out))
+        else fastest_trials(latest_records(out))
     )
     trials = [audit_trial(record.trial, seed, variant) for record in records]
     cores = registry.suite(records[0].trial.suite).hardware.cores
@@ -68,6 +67,17 @@ def audit(
     console.print(_table(audits))
     if any(one.verdict in ("slower", "not reached") for one in audits):
         raise typer.Exit(1)
+
+
+def latest_records(out: Path) -> list[TrialRecord]:
+    """The records that `harness score` counts: of each name those of its latest content."""
+    from harness.record.store import read_record, record_paths
+    from harness.record.tables import results_frame
+    from scoring.entries import select_contents
+
+    identities = set(select_contents(results_frame(out), ())["identity"])
+    records = map(read_record, record_paths(out))
+    return [record for record in records if record.identity in identities]
 
 
 def _table(audits: list[AuditedTrial]) -> Table:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from harness.cli.app import app
+from harness.cli.audit import latest_records
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.plan.trial import TrialRecord
 from harness.record.store import read_record, record_paths
@@ -81,3 +82,10 @@ def test_an_audit_runs_and_its_exit_code_tells(sample: Made, tmp_path: Path) -> 
     (record,) = [read_record(path) for path in record_paths(tmp_path / "audit")]
     assert record.result is not None
     assert record.result.state == "budget"
+
+
+def test_of_a_name_with_several_contents_the_latest_is_audited(sample: Made) -> None:
+    other = sample.trial.submission.model_copy(update={"content_hash": "0" * 64})
+    sample.trial = sample.trial.model_copy(update={"submission": other})
+    sample.run()
+    assert [r.trial.submission.content_hash for r in latest_records(sample.store)] == ["0" * 64]
