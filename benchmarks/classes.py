@@ -2,10 +2,11 @@
 
     python benchmarks/classes.py              # prints the table of docs/CLASSES.md
     python benchmarks/classes.py --write      # writes it
-    python benchmarks/classes.py --only heavyball
+    python benchmarks/classes.py --write --only heavyball    # compiles, so takes an hour
 
 Each class makes its first steps on the model of `mlp`, as `harness run --submission module:Class`
-has it do before any trial is planned. Packages that are not installed are left out, with a line.
+has it do before any trial is planned. Of packages that are not asked for, or not installed, the
+page keeps what it has.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -117,10 +118,10 @@ def shortened(message: str) -> str:
     return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 3]}..."
 
 
-def rows(only: str | None, options: RunOptions) -> Iterator[tuple[Package, list[Row]]]:
+def rows(only: Collection[str], options: RunOptions) -> Iterator[tuple[Package, list[Row]]]:
     """The rows of each package that is installed."""
     for package in PACKAGES:
-        if only not in (None, package.module):
+        if package.module not in only:
             continue
         try:
             names = names_of(package)
@@ -150,17 +151,24 @@ def text_of(package: Package, found: list[Row]) -> str:
 def main() -> None:
     """Print the page, or write it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", metavar="MODULE", choices=[p.module for p in PACKAGES])
+    modules = [package.module for package in PACKAGES]
+    parser.add_argument("--only", metavar="MODULE", choices=modules, nargs="+", default=modules)
     parser.add_argument("--write", action="store_true", help="write docs/CLASSES.md")
     arguments = parser.parse_args()
     options = RunOptions(threads=1)
-    page = HEAD
+    parts = parts_of(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
     for package, found in rows(arguments.only, options):
-        part = text_of(package, found)
-        print(part, flush=True)
-        page += part
-    if arguments.write:
-        PAGE.write_text(page, encoding="utf-8")
+        parts[package.module] = text_of(package, found)
+        print(parts[package.module], flush=True)
+        if arguments.write:
+            known = [parts[module] for module in modules if module in parts]
+            PAGE.write_text("".join([HEAD, *known]), encoding="utf-8")
+
+
+def parts_of(page: str) -> dict[str, str]:
+    """The parts of a page by module."""
+    parts = re.split(r"^(?=\n## )", page, flags=re.MULTILINE)
+    return {match[1]: part for part in parts if (match := re.match(r"\n## ([\w.]+):", part))}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic
+from typing import Generic, Self
 
 from harness.frameworks.order import Order
 from harness.submission.interface import Batch
@@ -24,6 +24,12 @@ class EpochStream(ABC, Generic[ArrayT]):
         self._epoch = -1
         self._offset = self._examples
         """Where the next batch begins in the epoch."""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Batch[ArrayT]:
+        return self.next()
 
     def next(self, batch_size: int | None = None) -> Batch[ArrayT]:
         """The next examples: as many as asked for, or the workload's batch size."""

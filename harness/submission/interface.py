@@ -13,7 +13,7 @@ names the workload, and nothing gives access to held-out data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, SupportsFloat
 
@@ -91,7 +91,17 @@ class Loss(Protocol[ArrayT]):
 
 
 class Stream(Protocol[ArrayT]):
-    """An endless stream of training examples, in the instance's order."""
+    """An endless stream of training examples, in the instance's order; also an iterator of batches
+    of the workload's size.
+    """
+
+    def __iter__(self) -> Iterator[Batch[ArrayT]]:
+        """Itself."""
+        ...
+
+    def __next__(self) -> Batch[ArrayT]:
+        """The same as `next()`."""
+        ...
 
     @property
     def position(self) -> int:

@@ -3,7 +3,7 @@ import pytest
 
 from harness.frameworks.examples import Examples
 from harness.frameworks.order import Order
-from tests.frameworks.kit import EXAMPLES, SEED, Kit, examples
+from tests.frameworks.kit import EXAMPLES, SEED, Kit, examples, plain
 
 
 def test_two_small_batches_are_one_large_batch(kit: Kit) -> None:
@@ -52,3 +52,10 @@ def test_the_stream_keeps_its_own_copy(kit: Kit) -> None:
     stream = kit.backend.stream(data, Order(SEED, EXAMPLES), 32)
     data.inputs[:] = 0.0
     assert np.abs(np.asarray(stream.next().inputs)).min() > 0.0
+
+
+def test_a_stream_is_an_iterator_of_the_workloads_batches(kit: Kit) -> None:
+    ours, theirs = kit.stream(), kit.stream()
+    for _, batch in zip(range(2), ours, strict=False):
+        np.testing.assert_array_equal(plain(batch.inputs), plain(theirs.next().inputs))
+    assert next(ours).targets.shape[0] == ours.batch_size
