@@ -20,6 +20,7 @@ from harness.cli.round import app as round_
 from harness.cli.run import run
 from harness.cli.say import say
 from harness.cli.score import score
+from harness.cli.site import site
 from harness.cli.trial import trial
 from harness.cli.verify import verify
 from harness.core.errors import HarnessError
@@ -55,6 +56,7 @@ def _root(
 app.command("run")(run)
 app.command("score")(score)
 app.command("report")(report)
+app.command("site")(site)
 app.command("compare")(compare)
 app.command("list")(list_names)
 app.add_typer(data, name="data")

@@ -11,6 +11,7 @@ import pandas as pd
 from scoring.report.style import pens
 from scoring.site.boards import Board, View, scored_columns
 from scoring.site.material import Material, TrialDetail
+from scoring.site.pairs import has_intervals
 from scoring.site.scripts import short
 from scoring.times import Array
 from scoring.tuning import best_after_trials
@@ -74,7 +75,7 @@ def _view_data(view: View) -> dict[str, Any]:
         "columns": names,
         "times": [[short(float(value), 5) for value in row] for row in _times(view, names)],
         "factors": [_factors(view, row) for row in range(len(board.scores))],
-        "level": LEVEL,
+        "intervals": has_intervals(view),
     }
 
 
