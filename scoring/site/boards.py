@@ -25,6 +25,7 @@ from scoring.uncertainty import Uncertainty, assess
 
 SWITCH = ("seconds", "steps", "examples")
 """The clocks that a page can be switched to."""
+BEST = "the best of each workload"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ class View:
     sure: Uncertainty | None
     ranking: Ranking | None
     factors: tuple[Factor | None, ...]
-    """Each entry against the reference; None without one."""
+    """Each entry against `against`; None for an entry in whose framework there is none."""
+    against: str
+    """The reference's name, or `BEST`."""
 
     def order(self) -> list[int]:
         """Rows as the board shows them."""
@@ -140,17 +143,25 @@ def _view(frame: pd.DataFrame, clock: Clock, material: Material, options: Option
         evidence=material.evidence,
     )  # fmt: skip
     sure = assess(board, options.reference, options.draws)
-    return View(board, sure, rank_entries(board, options.draws), _factors(board, options.reference))
+    factors, against = _factors(board, options.reference)
+    return View(board, sure, rank_entries(board, options.draws), factors, against)
 
 
-def _factors(board: Scoreboard, reference: str) -> tuple[Factor | None, ...]:
+def _factors(board: Scoreboard, reference: str) -> tuple[tuple[Factor | None, ...], str]:
+    """Each entry against the reference, or against the best of each workload without one."""
     medians, columns = board.medians[:, board.base_columns], board.base_columns
     rows = reference_rows(board.times.submissions, reference)
+    if not any(row is not None for row in rows):
+        best = medians.min(axis=0)
+        limits = [pair_limit(board.times, row, row)[columns] for row in range(len(medians))]
+        own = [factor(times, best, limit) for times, limit in zip(medians, limits, strict=True)]
+        return tuple(own), BEST
     return tuple(
-        None if other is None
+        None
+        if other is None
         else factor(medians[row], medians[other], pair_limit(board.times, row, other)[columns])
         for row, other in enumerate(rows)
-    )  # fmt: skip
+    ), reference
 
 
 def scored_columns(board: Scoreboard) -> list[str]:

@@ -52,12 +52,12 @@ def by_trial(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _series(points: pd.DataFrame) -> dict[str, list[list[float | None]]]:
+    kinds = points["split"].astype(str) + " " + points["metric"].astype(str)
+    columns = points[["time_s", "step", "value"]].to_numpy(dtype=np.float64)
+    names = kinds.to_numpy()
     series = {}
-    for (split, metric), part in points.groupby(["split", "metric"], sort=True):
-        values = part["value"].to_numpy(dtype=np.float64)
-        keep = thinned(values)
-        series[f"{split} {metric}"] = [
-            [short(float(x), 6) for x in part[name].to_numpy(dtype=np.float64)[keep]]
-            for name in ("time_s", "step", "value")
-        ]
+    for name in sorted(set(names)):
+        lines = columns[names == name]
+        kept = lines[thinned(lines[:, 2])]
+        series[name] = [[short(x, 6) for x in line] for line in kept.T.tolist()]
     return series

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,6 @@ def _targets(board: Board) -> dict[str, dict[str, Any]]:
 def _view_data(view: View) -> dict[str, Any]:
     board, sure = view.board, view.sure
     names = scored_columns(board)
-    speedups = [item for item in (sure.speedups if sure else ()) if item is not None]
     return {
         "unit": board.clock.unit,
         "said": board.clock.said_by,
@@ -71,7 +70,7 @@ def _view_data(view: View) -> dict[str, Any]:
         "score": [short(float(value), 5) for value in board.scores],
         "interval": None if sure is None else _rounded(sure.score_intervals),
         "speedup": [_overall(view, row) for row in range(len(board.scores))],
-        "reference": speedups[0].reference if speedups else "",
+        "against": view.against,
         "columns": names,
         "times": [[short(float(value), 5) for value in row] for row in _times(view, names)],
         "factors": [_factors(view, row) for row in range(len(board.scores))],
@@ -107,12 +106,17 @@ def _factors(view: View, row: int) -> list[list[Any]] | None:
 
 
 def entry_data(
-    board: Board, entry: str, trials: pd.DataFrame, material: Material
+    trials: pd.DataFrame, counted: Collection[str], material: Material
 ) -> dict[str, Any]:
-    """An entry's trials with all that their records say, and its times by study."""
-    counted = board.counted
+    """An entry's trials with all that their records say, and what tuning it costs.
+
+    Args:
+        trials: the entry's.
+        counted: identities of trials that stand for their studies.
+        material: what there is to show.
+    """
     return {
-        "name": entry,
+        "name": str(trials.iloc[0]["entry"]),
         "trials": [
             _trial(row, row["identity"] in counted, material.trials.get(str(row["identity"])))
             for row in trials.to_dict("records")

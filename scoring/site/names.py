@@ -1,4 +1,4 @@
-"""Where the pages and files of a board lie: names from what users typed, safe as files and links."""
+"""Where the pages and files of a board lie: from what users typed, names that any system takes."""
 
 from __future__ import annotations
 

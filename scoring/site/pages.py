@@ -24,9 +24,19 @@ RIVALS = 12
 """At most as many other entries are linked for a comparison from a submission's page."""
 RANKS = (
     "Rank: one plus the number of entries settled to be faster, as harness compare settles a pair "
-    "(95 % of the draws, whatever the bounds). Entries of one rank cannot be told apart from what "
-    "is above them; within a rank the order is that of the score, which is no finding."
+    "(95 % of the draws, whatever the bounds). No entry of rank 1 is settled to be slower than any "
+    "other. Within a rank the order is that of the score, and says nothing."
 )
+
+
+def make_environment() -> Environment:
+    """Templates that escape all they are given and refuse what they are not."""
+    environment = Environment(
+        loader=PackageLoader("scoring.site", "templates"), autoescape=True,
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["number"] = number
+    return environment
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +47,7 @@ class Pages:
     material: Material
     date: str
     version: str
-    environment: Environment = field(default_factory=lambda: make_environment())
+    environment: Environment = field(default_factory=make_environment)
 
     def render(self, template: str, root: str, **values: Any) -> str:
         """One page; `root` leads from it to the site's folder."""
@@ -205,16 +215,6 @@ class Pages:
         return self.render("shell.html", "../", page=page, heading=heading)
 
 
-def make_environment() -> Environment:
-    """Templates that escape all they are given and refuse what they are not."""
-    environment = Environment(
-        loader=PackageLoader("scoring.site", "templates"), autoescape=True,
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["number"] = number
-    return environment
-
-
 def head_facts(board: Board, material: Material, date: str, version: str) -> Mapping[str, str]:
     """What all of a board's trials have in common, at its head."""
     frame = board.frame
@@ -264,7 +264,6 @@ def _entry_gaps(trials: pd.DataFrame, has_detail: bool) -> list[Gap]:
 
 
 def _heads(view: View) -> list[Row]:
-    reference = next((f for f in view.factors if f is not None), None) is not None
     heads = [
         {"text": "rank", "key": "rank", "n": True, "sort": "ascending", "title": RANKS},
         {"text": "submission", "key": "name", "n": False, "sort": "", "title": "By name"},
@@ -277,7 +276,7 @@ def _heads(view: View) -> list[Row]:
             "title": "Over all workloads",
         },
     ]
-    what = "Speed-up over the reference" if reference else "There is no reference here"
+    what = f"speed-up over {view.against}"
     columns = enumerate(scored_columns(view.board))
     return heads + [
         {"text": name, "key": f"w{at}", "n": True, "sort": "", "title": f"{name}: {what}"}
@@ -288,10 +287,8 @@ def _heads(view: View) -> list[Row]:
 def _caption(view: View | None) -> str:
     if view is None:
         return ""
-    names = sorted({item.reference for item in (view.sure.speedups if view.sure else ()) if item})
-    over = f"over {', '.join(names)}" if names else "over the reference"
     return (
-        f"Score and speed-up {over}, with {LEVEL:.0%} intervals where there are several studies. "
+        f"Score, and speed-up over {view.against}, with {LEVEL:.0%} intervals from two studies on. "
         "By workload the speed-up, blue where faster and orange where slower; marks >= and <= are "
         "bounds, ~ both, ? neither reached."
     )

@@ -31,20 +31,23 @@ def pair_data(view: View, draws: int, seed: int = 0) -> list[dict[int, Any]]:
     """For each entry A and each B after it: over all workloads and on each, with intervals."""
     board = view.board
     sample = draw_medians(board.times, board.rules, draws, seed)
-    columns = [board.times.workloads.index(name) for name in scored_columns(board)]
+    columns = _columns(view)
     medians = np.concatenate([chunk[..., columns] for chunk in sample.chunks])
     rows: list[dict[int, Any]] = []
     for a in range(medians.shape[1]):
         others = range(a + 1, medians.shape[1])
-        rows.append({b: _pair(view, medians, columns, a, b, sample.spread) for b in others})
+        rows.append({b: _pair(view, medians, (a, b), sample.spread) for b in others})
     return rows
 
 
-def _pair(
-    view: View, medians: Array, columns: list[int], a: int, b: int, spread: float
-) -> list[list[Any]]:
-    """First over all workloads, then one by one: factor, mark, low, high, P(A faster), undecided."""
+def _columns(view: View) -> list[int]:
     times = view.board.times
+    return [times.workloads.index(name) for name in scored_columns(view.board)]
+
+
+def _pair(view: View, medians: Array, pair: tuple[int, int], spread: float) -> list[list[Any]]:
+    """First over all workloads, then on each: factor, mark, low, high, P(A faster), undecided."""
+    (a, b), times, columns = pair, view.board.times, _columns(view)
     limit = pair_limit(times, a, b)[columns]
     point = factor(view.board.medians[a, columns], view.board.medians[b, columns], limit)
     overall = compare_pair(medians[:, a], medians[:, b], limit, spread)

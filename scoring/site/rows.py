@@ -63,9 +63,8 @@ def _speedup(view: View, row: int) -> str:
 
 def _pair_link(board: Board, view: View, row: int) -> str:
     names = view.board.times.submissions
-    other = next((item.reference for item in view.sure.speedups if item), None) if view.sure else (
-        None
-    )  # fmt: skip
+    items = view.sure.speedups if view.sure else ()
+    other = next((item.reference for item in items if item), None)
     return board.layout.pair(names[row], other or names[view.order()[0]])
 
 

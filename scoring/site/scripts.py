@@ -1,4 +1,4 @@
-"""Script files that hand data to a page, as pages from a file can load scripts but fetch nothing."""
+"""Script files that hand data to a page: one from a file can load scripts, but fetch nothing."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from scoring.uncertainty import LEVEL
 
 
 def board_tables(board: Board, material: Material) -> dict[str, pd.DataFrame]:
-    """Tables by name: `entries-<clock>`, `times-<clock>`, `studies-<clock>`, `trials` and others."""
+    """Tables by name: `entries-<clock>`, `times-<clock>`, `studies-<clock>`, `trials`, more."""
     tables = {"trials": trial_table(board.frame).drop(columns="record")}
     ended = board.frame[board.frame["state"] != "unfinished"]
     for name, view in board.views.items():

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from harness.core.errors import HarnessError
+from harness.core.errors import CannotWriteError, HarnessError
 from harness.core.files import write_whole
 from scoring.site.badge import badge_svg, bibtex
 from scoring.site.boards import Board, Options, make_boards
@@ -40,8 +40,9 @@ def write_site(material: Material, options: Options, out: Path, *, date: str, ve
     _check_folder(out)
     boards = make_boards(material, options)
     for board in boards:
-        for name, text in board_files(board, material, options, out, date, version):
-            write_whole(out / board.layout.folder / name, text)
+        pages = Pages(board, material, date, version)
+        for name, text in board_files(pages, options, out):
+            _write(out / board.layout.folder / name, text)
     for name, text in _assets():
         write_whole(out / "assets" / name, text)
     write_whole(out / SITE_FILE, json.dumps({"date": date, "version": version}) + "\n")
@@ -58,30 +59,40 @@ def _check_folder(out: Path) -> None:
         )
 
 
+def _write(path: Path, text: str) -> None:
+    """Write a page; thousands of them need not reach the disk one by one, as they can be remade."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CannotWriteError(f"cannot write {path}: {error}", "free some space") from error
+
+
 def is_site(folder: Path) -> bool:
     """Whether `write_site` wrote a folder."""
     return (folder / SITE_FILE).is_file()
 
 
-def board_files(
-    board: Board, material: Material, options: Options, out: Path, date: str, version: str
-) -> Iterator[tuple[str, str]]:
+def board_files(pages: Pages, options: Options, out: Path) -> Iterator[tuple[str, str]]:
     """The files of a board, by their names in its folder, the front page last."""
-    pages = Pages(board, material, date, version)
+    board, material = pages.board, pages.material
     curves = by_trial(material.curves)
     for column in board.columns:
         yield board.layout.workload(column), pages.workload(column)
     for entry in board.entries:
         trials, slug = pages.by_entry[entry], board.layout.entries[entry]
         yield board.layout.submission(entry), pages.submission(entry)
-        yield f"data/e/{slug}.js", script("entry", slug, entry_data(board, entry, trials, material))
+        yield (
+            f"data/e/{slug}.js",
+            script("entry", slug, entry_data(trials, pages.counted, material)),
+        )
         for column, part in trials.groupby("column"):
             key = f"{slug}/{board.layout.columns[str(column)]}"
             yield f"data/c/{key}.js", script("curves", key, curves_of(part, curves))
     yield "pair.html", pages.shell("pair", "Two entries")
     yield "trial.html", pages.shell("trial", "A trial")
     yield from _pair_files(board, options)
-    yield from _front_files(pages, out, date)
+    yield from _front_files(pages, out)
 
 
 def _pair_files(board: Board, options: Options) -> Iterator[tuple[str, str]]:
@@ -94,7 +105,7 @@ def _pair_files(board: Board, options: Options) -> Iterator[tuple[str, str]]:
             yield f"data/p/{clock}/{slug}.js", script("pairs", f"{clock}/{slug}", row)
 
 
-def _front_files(pages: Pages, out: Path, date: str) -> Iterator[tuple[str, str]]:
+def _front_files(pages: Pages, out: Path) -> Iterator[tuple[str, str]]:
     """The front page with its data and tables, and the same under today's date, which stays."""
     board = pages.board
     tables = board_tables(board, pages.material)
@@ -111,6 +122,7 @@ def _front_files(pages: Pages, out: Path, date: str) -> Iterator[tuple[str, str]
     stays = sorted({name.removeprefix("tables/").rpartition(".")[0] for name in kept})
     yield from shared.items()
     yield from texts.items()
+    date = pages.date
     under = f"dated/{date}/"
     for name, text in (shared | kept).items():
         yield under + name, text
