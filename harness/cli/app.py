@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from harness.cli.audit import audit
+from harness.cli.board import app as board
+from harness.cli.bundle import bundle
 from harness.cli.calibrate import calibrate
 from harness.cli.compare import compare
 from harness.cli.data import app as data
@@ -58,6 +60,8 @@ app.command("score")(score)
 app.command("report")(report)
 app.command("site")(site)
 app.command("compare")(compare)
+app.command("bundle")(bundle)
+app.add_typer(board, name="board")
 app.command("list")(list_names)
 app.add_typer(data, name="data")
 app.command("trial")(trial)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli.bundles import code_of, is_code_of
 from harness.core.errors import HarnessError
 from harness.plan.trial import Trial
 from harness.providers import registry
@@ -22,8 +24,9 @@ from harness.record.schema import (
     Warm,
     WorkerFailed,
 )
+from harness.submission.files import read_folder
 from harness.submission.reference import SubmissionRef
-from harness.submission.resolution import resolve
+from harness.submission.space import parse_space
 
 if TYPE_CHECKING:
     from scoring.site.material import EntryDetail, Facts, TrialDetail, WorkloadDetail
@@ -117,19 +120,24 @@ def _text(value: object) -> str:
     return str(value)[:LONGEST_VALUE]
 
 
-def entry_detail(ref: SubmissionRef) -> EntryDetail:
-    """What a submission says of itself, if the content that ran is on this machine."""
+def entry_detail(ref: SubmissionRef, folder: Path | None = None) -> EntryDetail:
+    """What a submission says of itself, if the content that ran is at hand.
+
+    Args:
+        ref: which submission.
+        folder: where its code lies; None for that on this machine.
+    """
     from scoring.site.material import EntryDetail
 
-    known = ref.location.startswith("submissions/") and ref.name in registry.submission_folders()
-    try:
-        found = resolve(ref.name if known else ref.location)
-    except (HarnessError, OSError):
+    contents = code_of(ref) if folder is None else read_folder(folder)
+    if not is_code_of(ref.content_hash, contents):
         return EntryDetail()
-    if found.ref.content_hash != ref.content_hash:
-        return EntryDetail(found.space.summary, found.space.family)
-    files = {name: content.decode(errors="replace") for name, content in found.contents.items()}
-    return EntryDetail(found.space.summary, found.space.family, files)
+    files = {name: content.decode(errors="replace") for name, content in contents.items()}
+    try:
+        space = parse_space(files.get("space.toml", ""))
+    except HarnessError:
+        return EntryDetail(files=files)
+    return EntryDetail(space.summary, space.family, files)
 
 
 def workload_detail(trial: Trial) -> WorkloadDetail:

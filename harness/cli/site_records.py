@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli.bundles import STORE
 from harness.cli.site_details import entry_detail, trial_detail, workload_detail
 from harness.core.errors import HarnessError
 from harness.plan.trial import Trial
@@ -27,6 +28,7 @@ CURVE = ["identity", "time_s", "step", "examples", "fraction", "split", "metric"
 def read_material(
     stores: Iterable[Path],
     *,
+    code: Mapping[str, Path] | None = None,
     changes: tuple[Change, ...] = (),
     marks: dict[str, str] | None = None,
     gaps: tuple[Gap, ...] = (),
@@ -35,6 +37,7 @@ def read_material(
 
     Args:
         stores: folders, as `harness run` wrote them.
+        code: folders with the code of entries, by content hash; otherwise this machine's is shown.
         changes: what was done to the board that the folders belong to.
         marks: what an organiser said of entries, by content hash.
         gaps: what could not be shown before any folder was read.
@@ -49,7 +52,7 @@ def read_material(
             frames.append(_results(store))
             readable.append(store)
         except (HarnessError, OSError) as error:
-            found.append(Gap(store.name, str(error)))
+            found.append(Gap(_name(store), str(error).replace(str(store), _name(store))))
     attempts = dict(_attempts(readable))
     curves = [_curves(store) for store in readable]
     trials = {identity: trial for identity, (trial, _) in attempts.items()}
@@ -57,7 +60,12 @@ def read_material(
         frame=pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(),
         curves=_joined([*curves, _claims(attempts)]),
         trials={key: trial_detail(trial, attempt) for key, (trial, attempt) in attempts.items()},
-        entries={t.submission.content_hash: entry_detail(t.submission) for t in _each(trials)},
+        entries={
+            t.submission.content_hash: entry_detail(
+                t.submission, (code or {}).get(t.submission.content_hash)
+            )
+            for t in _each(trials)
+        },
         workloads={f"{t.suite}/{t.workload}": workload_detail(t) for t in _by_place(trials)},
         machines=_machines(attempts),
         marks=marks or {},
@@ -72,6 +80,11 @@ def _results(store: Path) -> pd.DataFrame:
     frame = results_frame(store)
     inside = [Path(str(record)).relative_to(store).as_posix() for record in frame["record"]]
     return frame.assign(record=inside)
+
+
+def _name(store: Path) -> str:
+    """A folder in words that tell nothing of the machine it lies on."""
+    return store.name if store.name != STORE else f"bundle {store.parent.name[:12]}"
 
 
 def _curves(store: Path) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,30 +36,47 @@ def thinned(values: npt.NDArray[np.float64], points: int = POINTS) -> npt.NDArra
     return np.array(sorted(keep), dtype=np.intp)
 
 
-def curves_of(trials: pd.DataFrame, by_trial: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """The curves of some trials: of each trial its series by split and metric."""
-    return [
-        {"id": identity[:16], "series": _series(by_trial[identity])}
-        for identity in trials["identity"]
-        if identity in by_trial
-    ]
+@dataclass(frozen=True, eq=False)
+class Points:
+    """The points of one trial's curves, in the order of training."""
+
+    kinds: npt.NDArray[np.object_]
+    """Split and metric of each."""
+    values: npt.NDArray[np.float64]
+    """(points, 3): time in seconds, step, value."""
 
 
-def by_trial(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The points of each trial, in the order of training."""
+def by_trial(curves: pd.DataFrame) -> dict[str, Points]:
+    """The points of each trial."""
     if curves.empty:
         return {}
     ordered = curves.sort_values(["identity", "time_s", "step"], kind="stable")
-    return {str(identity): part for identity, part in ordered.groupby("identity", sort=False)}
+    identities = ordered["identity"].to_numpy(dtype=np.object_)
+    kinds = (ordered["split"].astype(str) + " " + ordered["metric"].astype(str)).to_numpy(
+        dtype=np.object_
+    )
+    values = ordered[["time_s", "step", "value"]].to_numpy(dtype=np.float64)
+    starts = [0, *(np.flatnonzero(identities[1:] != identities[:-1]) + 1)]
+    ends = [*starts[1:], len(identities)]
+    return {
+        str(identities[start]): Points(kinds[start:end], values[start:end])
+        for start, end in zip(starts, ends, strict=True)
+    }
 
 
-def _series(points: pd.DataFrame) -> dict[str, list[list[float | None]]]:
-    kinds = points["split"].astype(str) + " " + points["metric"].astype(str)
-    columns = points[["time_s", "step", "value"]].to_numpy(dtype=np.float64)
-    names = kinds.to_numpy()
+def curves_of(trials: pd.DataFrame, points: Mapping[str, Points]) -> list[dict[str, Any]]:
+    """The curves of some trials: of each trial its series by split and metric."""
+    return [
+        {"id": identity[:16], "series": _series(points[identity])}
+        for identity in trials["identity"]
+        if identity in points
+    ]
+
+
+def _series(points: Points) -> dict[str, list[list[float | None]]]:
     series = {}
-    for name in sorted(set(names)):
-        lines = columns[names == name]
+    for kind in sorted(set(points.kinds)):
+        lines = points.values[points.kinds == kind]
         kept = lines[thinned(lines[:, 2])]
-        series[name] = [[short(x, 6) for x in line] for line in kept.T.tolist()]
+        series[str(kind)] = [[short(x, 6) for x in line] for line in kept.T.tolist()]
     return series
