@@ -16,6 +16,7 @@ from harness.cli.data import app as data
 from harness.cli.doctor import doctor
 from harness.cli.import_ import app as import_
 from harness.cli.list import list_names
+from harness.cli.plot import plot
 from harness.cli.report import report
 from harness.cli.rerun import rerun
 from harness.cli.round import app as round_
@@ -60,6 +61,7 @@ app.command("score")(score)
 app.command("report")(report)
 app.command("site")(site)
 app.command("compare")(compare)
+app.command("plot")(plot)
 app.command("bundle")(bundle)
 app.add_typer(board, name="board")
 app.command("list")(list_names)

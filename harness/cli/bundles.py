@@ -16,7 +16,7 @@ import io
 import json
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -92,7 +92,7 @@ def code_of(ref: SubmissionRef) -> dict[str, bytes]:
     return dict(found.contents) if found.ref.content_hash == ref.content_hash else {}
 
 
-def is_code_of(content_hash: str, contents: dict[str, bytes]) -> bool:
+def is_code_of(content_hash: str, contents: Mapping[str, bytes]) -> bool:
     """Whether files are those of a content hash, whose first half alone is of them."""
     return bool(contents) and sha256_contents(contents)[:32] == content_hash[:32]
 

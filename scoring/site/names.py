@@ -23,7 +23,7 @@ def file_names(texts: Iterable[str]) -> dict[str, str]:
 def _file_name(text: str) -> str:
     plain = re.sub(r"[^a-z0-9_.-]+", "-", text).strip("-.")[:LONGEST]
     # Upper case has no name of its own on some file systems, and `con` is none on others.
-    is_itself = plain == text and text not in {"con", "nul", "aux", "prn", "index"}
+    is_itself = bool(plain) and plain == text and text not in {"con", "nul", "aux", "prn", "index"}
     return text if is_itself else f"{plain or 'name'}-{sha256_text(text)[:8]}"
 
 

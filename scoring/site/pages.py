@@ -96,15 +96,18 @@ class Pages:
             first = part.iloc[0]
             sign = "at least" if first["direction"] == "maximize" else "at most"
             reached = part[part["state"] == "reached"]
-            best = reached.loc[reached["time_to_target_s"].idxmin()] if len(reached) else None
+            fastest = reached.sort_values("time_to_target_s").head(1).to_dict("records")
             lines.append(
                 {
                     "column": column, "href": links + self.board.layout.workload(str(column)),
                     "target": f"{first['metric']} {sign} {first['target']:g}",
                     "budget": number(float(first["budget_s"])), "trials": len(part),
                     "reached": len(reached),
-                    "best": "-" if best is None
-                    else f"{best['entry']}, {number(float(best['time_to_target_s']))} s",
+                    "best": ", ".join(
+                        f"{trial['entry']}, {number(float(trial['time_to_target_s']))} s"
+                        for trial in fastest
+                    )
+                    or "-",
                 }
             )  # fmt: skip
         return lines

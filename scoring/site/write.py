@@ -86,8 +86,8 @@ def board_files(pages: Pages, options: Options, out: Path) -> Iterator[tuple[str
             f"data/e/{slug}.js",
             script("entry", slug, entry_data(trials, pages.counted, material)),
         )
-        for column, part in trials.groupby("column"):
-            key = f"{slug}/{board.layout.columns[str(column)]}"
+        for name, part in trials.groupby("column"):
+            key = f"{slug}/{board.layout.columns[str(name)]}"
             yield f"data/c/{key}.js", script("curves", key, curves_of(part, curves))
     yield "pair.html", pages.shell("pair", "Two entries")
     yield "trial.html", pages.shell("trial", "A trial")
