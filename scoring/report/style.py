@@ -25,6 +25,8 @@ STYLE: dict[str, Any] = {
 }
 INK = "#1f2733"
 Colour = tuple[float, float, float]
+OLIVE = (0.50, 0.47, 0.0)
+"""In place of the palette's yellow, which is hard to see on white."""
 DASHES: tuple[tuple[float, ...], ...] = ((), (6, 2), (2, 2), (7, 2, 2, 2), (4, 1, 1, 1, 1, 1))
 """Lengths of strokes and gaps in widths of the line, from one ten of submissions to the next."""
 
@@ -56,7 +58,8 @@ def pens(entries: Sequence[str]) -> Pens:
     There are ten colours that the colour-blind tell apart; the next ten entries have them again,
     with other dashes.
     """
-    colours: list[Colour] = sns.color_palette("colorblind", 10)
+    colours: list[Colour] = [*sns.color_palette("colorblind", 10)]
+    colours[8] = OLIVE
     return {
         name: Pen(colours[place % 10], DASHES[place // 10 % len(DASHES)])
         for place, name in enumerate(sorted(entries))

@@ -2,6 +2,9 @@
 "use strict";
 GD.charts = (() => {
   const { el } = GD, charts = new Set();
+  const widthOf = (figure) => Math.max(220, figure.clientWidth - 22);
+  // A figure is narrower once there are others beside it.
+  const watcher = new ResizeObserver(() => { for (const { chart, figure } of charts) if (chart.width !== widthOf(figure)) chart.setSize({ width: widthOf(figure), height: 280 }); });
   const data = GD.board(), page = document.body.dataset.page;
   const base = page === "submission" || page === "workload" ? "../" : "";
   const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name) && getComputedStyle(probe(name)).color;
@@ -28,17 +31,17 @@ GD.charts = (() => {
     }));
     if (target !== null) series.push({ label: targetName, stroke: () => ink("--ink"), dash: [4, 3], width: 1, points: { show: false }, spanGaps: true });
     const chart = new uPlot({
-      width: Math.max(220, figure.clientWidth - 22), height: 280, cursor: { drag: { x: true, y: true, uni: 20 } },
+      width: widthOf(figure), height: 280, cursor: { drag: { x: true, y: true, uni: 20 } },
       legend: { live: true }, scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
       axes: [{ ...axis(), label: x, labelSize: 18, labelFont: "11px system-ui, sans-serif" }, { ...axis(), size: 62 }],
       series: [{ label: x }, ...series],
     }, joined, box);
     const item = { chart, figure };
     charts.add(item);
+    watcher.observe(figure);
     return item;
   };
-  const clear = (place) => { for (const item of charts) if (place.contains(item.figure)) { item.chart.destroy(); charts.delete(item); } place.replaceChildren(); };
-  addEventListener("resize", () => { for (const { chart, figure } of charts) chart.setSize({ width: Math.max(220, figure.clientWidth - 22), height: 280 }); });
+  const clear = (place) => { for (const item of charts) if (place.contains(item.figure)) { watcher.unobserve(item.figure); item.chart.destroy(); charts.delete(item); } place.replaceChildren(); };
   document.addEventListener("gd-theme", () => { for (const { chart } of charts) chart.redraw(); });
 
   const entry = (i) => GD.load("entry", data.slugs[i], `${base}data/e/${data.slugs[i]}.js`);

@@ -9,7 +9,7 @@
   const c = data.columns.indexOf(trial.words.column), words = trial.words, numbers = trial.numbers;
   document.getElementById("heading").textContent = `${data.names[i]} on ${words.column}, study ${trial.study}, trial ${trial.trial}`;
   document.title = document.getElementById("heading").textContent;
-  body.append(el("p", {}, el("span", { class: "state " + words.state }, words.state), " ", words.reason || "", trial.counts ? " It stands for its study." : ""));
+  body.append(el("p", {}, el("span", { class: "state " + words.state }, words.state), " ", words.reason || "", trial.counts ? "; it stands for its study" : ""));
   const point = (values) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value === "number" ? number(value, 6) : value]));
   body.append(GD.facts({ Entry: el("a", { href: `s/${data.slugs[i]}.html` }, data.names[i]), Workload: el("a", { href: `w/${data.cslugs[c]}.html` }, words.column) }));
   const labels = { time_to_target_s: "to target, s", last_miss_s: "last miss, s", steps_to_target: "steps to target", examples_to_target: "examples to target", timed_s: "trained, s", budget_s: "budget, s", best_metric: "best metric" };
