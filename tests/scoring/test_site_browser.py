@@ -55,7 +55,7 @@ class Reader:
 
     def names(self) -> list[str]:
         """The entries that the board shows, from top to bottom."""
-        rows: list[str] = self.page.locator("#board tbody tr:visible th").all_text_contents()
+        rows: list[str] = self.page.locator("#board tbody tr th").all_text_contents()
         return rows
 
 
