@@ -14,6 +14,7 @@ from .made_sites import HOSTILE, material, results, site
 pytestmark = pytest.mark.system
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NAMES = ["adamw", "muon", HOSTILE, *(f"entry_{place:02}" for place in range(17))]
+REPEATS = 5
 SLOWED = 4
 """How much slower the processor is made where answers are timed."""
 
@@ -216,15 +217,22 @@ def measured(reader: Reader) -> dict[str, float]:
     session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWED})
     times = {"paint": float(paint)}
     for name, action in ACTIONS.items():
-        times[name] = reader.page.evaluate(TIMED.replace("ACTION", action))
+        again = []
+        for _ in range(REPEATS):
+            reader.page.wait_for_function(WHOLE)
+            again.append(reader.page.evaluate(TIMED.replace("ACTION", action)))
+        times[name] = min(again)  # what others do on the machine only adds to it
     return times
 
 
+WHOLE = "document.getElementById('board').getAttribute('aria-busy') !== 'true'"
+"""Whether all rows are there again."""
 ACTIONS = {
     "sort": "document.querySelector('[data-key=score] button').click()",
-    "clock": "const clock = document.getElementById('clock'); clock.value = 'steps'; "
+    "clock": "const clock = document.getElementById('clock'); "
+    "clock.value = clock.value === 'steps' ? 'seconds' : 'steps'; "
     "clock.dispatchEvent(new Event('change'))",
-    "filter": "const box = document.getElementById('search'); box.value = '77'; "
+    "filter": "const box = document.getElementById('search'); box.value = box.value ? '' : '7'; "
     "box.dispatchEvent(new Event('input'))",
 }
 TIMED = """new Promise((resolve) => requestAnimationFrame(() => {
