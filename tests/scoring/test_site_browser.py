@@ -219,14 +219,14 @@ def measured(reader: Reader) -> dict[str, float]:
     for name, action in ACTIONS.items():
         again = []
         for _ in range(REPEATS):
-            reader.page.wait_for_function(WHOLE)
+            reader.page.locator(WHOLE).wait_for()
             again.append(reader.page.evaluate(TIMED.replace("ACTION", action)))
         times[name] = min(again)  # what others do on the machine only adds to it
     return times
 
 
-WHOLE = "document.getElementById('board').getAttribute('aria-busy') !== 'true'"
-"""Whether all rows are there again."""
+WHOLE = "#board:not([aria-busy=true])"
+"""The table once all its rows are there again."""
 ACTIONS = {
     "sort": "document.querySelector('[data-key=score] button').click()",
     "clock": "const clock = document.getElementById('clock'); "
