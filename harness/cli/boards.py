@@ -27,11 +27,11 @@ from harness.cli.board_log import (
     Withdrawn,
 )
 from harness.cli.bundles import STORE, sha256_file, unpack_bundle
+from harness.cli.site_records import results_of
 from harness.core.errors import CannotWriteError, HarnessError
 from harness.core.locks import lock
 from harness.record.log import EventLog, Line, read_lines
 from harness.record.store import read_record, record_paths
-from harness.record.tables import results_frame
 from harness.verification.store import verify_store
 
 LOG = "board.jsonl"
@@ -105,8 +105,8 @@ class BoardFolder:
 
         active = self.active()
         allowed = {*allow, *(rule for event in active.values() for rule in event.allow)}
-        new = results_frame(store)
-        old = [results_frame(self.folder(name) / STORE) for name in active]
+        new = results_of(store)
+        old = [results_of(self.folder(name) / STORE) for name in active]
         everything = pd.concat([*old, new], ignore_index=True)
         boards = set(zip(new["suite"], new["ruleset"], strict=True))
         for suite, ruleset in sorted(boards):

@@ -61,6 +61,7 @@ def _planned(trial: Trial) -> dict[str, str]:
         f"{name}.{key}" if key else name: _text(item)
         for name, value in values.items()
         for key, item in (value.items() if isinstance(value, dict) else [("", value)])
+        if item is not None
     }
 
 

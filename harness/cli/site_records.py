@@ -49,7 +49,7 @@ def read_material(
     readable, frames, found = [], [], list(gaps)
     for store in stores:
         try:
-            frames.append(_results(store))
+            frames.append(results_of(store))
             readable.append(store)
         except (HarnessError, OSError) as error:
             found.append(Gap(_name(store), str(error).replace(str(store), _name(store))))
@@ -75,7 +75,7 @@ def read_material(
     )
 
 
-def _results(store: Path) -> pd.DataFrame:
+def results_of(store: Path) -> pd.DataFrame:
     """The results of a folder; records are named from inside it, wherever it lies."""
     frame = results_frame(store)
     inside = [Path(str(record)).relative_to(store).as_posix() for record in frame["record"]]

@@ -167,8 +167,8 @@ def _card(board: Board) -> dict[str, Any]:
         score = f"{view.board.scores[row]:.3f}" if view else ""
         best.append({"name": name, "rank": rank, "href": href, "score": score})
     state = "No score: a rule refuses it." if board.refusal else ""
-    summary = f"{len(board.entries)} entries, {len(board.columns)} workloads, "
-    summary += f"{len(board.frame):,} trials. {state}"
+    summary = f"Entries: {len(board.entries)}. Workloads: {len(board.columns)}. "
+    summary += f"Trials: {len(board.frame):,}. {state}"
     href = f"{board.layout.folder}/index.html"
     return {"title": board.title, "href": href, "summary": summary, "best": best}
 

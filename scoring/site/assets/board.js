@@ -30,7 +30,7 @@
   const fits = (i) => lower[i].includes(search.value.trim().toLowerCase()) && Object.entries(filters).every(([name, choice]) => !choice.value || data.filters[name][i] === choice.value.slice(1));
 
   // What is in sight is laid out at once, the rest when there is time, all of it before printing.
-  const AT_ONCE = 60;
+  const AT_ONCE = 40;
   let order = sorted(), rest = [], waiting = 0;
   const place = (count) => {
     const now = rest.splice(0, count);

@@ -33,7 +33,7 @@ GD.charts = (() => {
     const chart = new uPlot({
       width: widthOf(figure), height: 280, cursor: { drag: { x: true, y: true, uni: 20 } },
       legend: { live: true }, scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
-      axes: [{ ...axis(), label: x, labelSize: 18, labelFont: "11px system-ui, sans-serif" }, { ...axis(), size: 62 }],
+      axes: [{ ...axis(), label: x, labelSize: 18, labelFont: "11px system-ui, sans-serif" }, { ...axis(), size: 62, values: (_, ticks) => ticks.map((tick) => tick === null ? null : String(+tick.toPrecision(3))) }],
       series: [{ label: x }, ...series],
     }, joined, box);
     const item = { chart, figure };
