@@ -38,7 +38,7 @@ def trial_detail(trial: Trial, attempt: Attempt | None) -> TrialDetail:
     """Everything of a record that is in no column, by the part that it belongs to."""
     from scoring.site.material import TrialDetail
 
-    sections = {"As planned": _planned(trial)}
+    sections: dict[str, Facts] = {"As planned": _planned(trial)}
     if attempt is None:
         return TrialDetail(sections)
     numbers = dict(_numbers(attempt))
@@ -53,16 +53,10 @@ def trial_detail(trial: Trial, attempt: Attempt | None) -> TrialDetail:
     return TrialDetail({title: facts for title, facts in sections.items() if facts}, numbers)
 
 
-def _planned(trial: Trial) -> dict[str, str]:
+def _planned(trial: Trial) -> Facts:
     """What its other columns do not say."""
     shown = {"stop_rule", "grid", "limits", "precision", "device", "probes", "budget"}
-    values = trial.model_dump(mode="json", include=shown)
-    return {
-        f"{name}.{key}" if key else name: _text(item)
-        for name, value in values.items()
-        for key, item in (value.items() if isinstance(value, dict) else [("", value)])
-        if item is not None
-    }
+    return _declared(trial.model_dump(mode="json", include=shown))
 
 
 def _beginning(attempt: Attempt) -> dict[str, str]:
@@ -157,6 +151,7 @@ def workload_detail(trial: Trial) -> WorkloadDetail:
 
 
 def _declared(values: dict[str, object]) -> Facts:
+    """Values in words, those of a table under its name and theirs."""
     return {
         f"{name}.{key}" if key else name: _text(item)
         for name, value in values.items()
