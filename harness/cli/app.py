@@ -11,11 +11,13 @@ from harness.cli.audit import audit
 from harness.cli.board import app as board
 from harness.cli.bundle import bundle
 from harness.cli.calibrate import calibrate
+from harness.cli.check import check
 from harness.cli.compare import compare
 from harness.cli.data import app as data
 from harness.cli.doctor import doctor
 from harness.cli.import_ import app as import_
 from harness.cli.list import list_names
+from harness.cli.new import new
 from harness.cli.plot import plot
 from harness.cli.report import report
 from harness.cli.rerun import rerun
@@ -56,7 +58,9 @@ def _root(
 
 
 # Heavy imports happen inside the commands, so that these stay light.
+app.command("new")(new)
 app.command("run")(run)
+app.command("check")(check)
 app.command("score")(score)
 app.command("report")(report)
 app.command("site")(site)

@@ -45,7 +45,8 @@ class Marked(EventData):
 
     kind: Literal["marked"] = "marked"
     submission: str
-    content_hash: str
+    entry_hash: str
+    """Of its content, and of a space that a request changed."""
     mark: Mark
     reason: str
 

@@ -68,9 +68,9 @@ class BoardFolder:
         return self.path / BUNDLES / bundle
 
     def marks(self) -> dict[str, str]:
-        """The last mark of each content."""
+        """The last mark of each entry."""
         events = [line.data for line in self.lines()]
-        return {e.content_hash: e.mark for e in events if isinstance(e, Marked)}
+        return {e.entry_hash: e.mark for e in events if isinstance(e, Marked)}
 
     def add(self, archive: Path, allow: tuple[str, ...] = ()) -> Added | None:
         """Verify a bundle and add it; None if it is shown already.
@@ -137,14 +137,14 @@ class BoardFolder:
                 for name in self.active()
                 for path in record_paths(self.folder(name) / STORE)
             }
-            ours = sorted({ref.content_hash for ref in refs if ref.name == submission})
+            ours = sorted({ref.entry_hash for ref in refs if ref.name == submission})
             if not ours:
                 known = ", ".join(sorted({ref.name for ref in refs})) or "none"
                 raise HarnessError(f"no entry '{submission}' is on the board", f"known: {known}")
-            for content_hash in ours:
+            for entry_hash in ours:
                 log.append(
                     Marked(
-                        submission=submission, content_hash=content_hash, mark=mark,
+                        submission=submission, entry_hash=entry_hash, mark=mark,
                         reason=_require_reason(reason),
                     )
                 )  # fmt: skip

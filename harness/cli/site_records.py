@@ -39,7 +39,7 @@ def read_material(
         stores: folders, as `harness run` wrote them.
         code: folders with the code of entries, by content hash; otherwise this machine's is shown.
         changes: what was done to the board that the folders belong to.
-        marks: what an organiser said of entries, by content hash.
+        marks: what an organiser said of entries, by `entry_hash`.
         gaps: what could not be shown before any folder was read.
     """
     import pandas as pd
@@ -61,7 +61,7 @@ def read_material(
         curves=_joined([*curves, _claims(attempts)]),
         trials={key: trial_detail(trial, attempt) for key, (trial, attempt) in attempts.items()},
         entries={
-            t.submission.content_hash: entry_detail(
+            t.submission.entry_hash: entry_detail(
                 t.submission, (code or {}).get(t.submission.content_hash)
             )
             for t in _each(trials)
@@ -124,8 +124,8 @@ def _claims(attempts: dict[str, tuple[Trial, Attempt | None]]) -> pd.DataFrame:
 
 
 def _each(trials: dict[str, Trial]) -> list[Trial]:
-    """One trial of each content."""
-    return list({trial.submission.content_hash: trial for trial in trials.values()}.values())
+    """One trial of each entry."""
+    return list({trial.submission.entry_hash: trial for trial in trials.values()}.values())
 
 
 def _by_place(trials: dict[str, Trial]) -> list[Trial]:

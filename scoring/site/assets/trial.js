@@ -12,7 +12,7 @@
   body.append(el("p", {}, el("span", { class: "state " + words.state }, words.state), " ", words.reason || "", trial.counts ? "; it stands for its study" : ""));
   const point = (values) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value === "number" ? number(value, 6) : value]));
   body.append(GD.facts({ Entry: el("a", { href: `s/${data.slugs[i]}.html` }, data.names[i]), Workload: el("a", { href: `w/${data.cslugs[c]}.html` }, words.column) }));
-  const labels = { time_to_target_s: "to target, s", last_miss_s: "last miss, s", steps_to_target: "steps to target", examples_to_target: "examples to target", timed_s: "trained, s", budget_s: "budget, s", best_metric: "best metric" };
+  const labels = { time_to_target_s: "to target, s", last_miss_s: "last miss, s", hit_s: "hit, s", steps_to_target: "steps to target", examples_to_target: "examples to target", timed_s: "trained, s", budget_s: "budget, s", best_metric: "best metric" };
   body.append(el("h2", {}, "Result"), GD.facts(Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== null).map(([name, value]) => [labels[name] || name, number(value, 6)]))));
   if (Object.keys(trial.point).length) body.append(el("h2", {}, "Point"), GD.facts(point(trial.point)));
   const holder = el("div", {}), place = el("div", { class: "charts" });
