@@ -126,8 +126,8 @@ def entry_data(
 
 
 NUMBERS = (
-    "time_to_target_s", "last_miss_s", "hit_s", "steps_to_target", "examples_to_target", "timed_s", "steps",
-    "budget_s", "best_metric", "target",
+    "time_to_target_s", "last_miss_s", "hit_s", "steps_to_target", "examples_to_target",
+    "timed_s", "steps", "budget_s", "best_metric", "target",
 )  # fmt: skip
 WORDS = (
     "column", "workload", "variant", "framework", "state", "reason", "metric", "direction",

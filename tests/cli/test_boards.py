@@ -19,6 +19,7 @@ from harness.cli.bundles import MANIFEST, opened_store, unpack_bundle, write_bun
 from harness.cli.site_sources import read_sources
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
+from harness.verification.store import verify_store
 from tests.record.conftest import Made
 
 
@@ -58,10 +59,14 @@ def rewritten(archive: Path, change: dict[str, bytes]) -> Path:
     return path
 
 
-def test_a_bundle_verifies_elsewhere(archive: Path) -> None:
-    result = CliRunner().invoke(app, ["verify", str(archive)])
-    assert result.exit_code == 0
-    assert "everything fits" in result.output
+def test_a_bundle_verifies_as_its_folder_does(archive: Path, made: Made) -> None:
+    with ExitStack() as stack:
+        assert verify_store(opened_store(archive, stack)).findings == ()
+    of_bundle, of_folder = (
+        CliRunner().invoke(app, ["verify", str(path)]) for path in (archive, made.store)
+    )
+    assert of_bundle.output == of_folder.output
+    assert of_bundle.exit_code == of_folder.exit_code
 
 
 def test_the_same_records_make_the_same_bundle(made: Made, archive: Path, tmp_path: Path) -> None:
