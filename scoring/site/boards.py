@@ -13,7 +13,6 @@ from scoring.clock import CLOCKS, Clock
 from scoring.evaluate import score_results, scored_trials
 from scoring.frame import prepare
 from scoring.profile import base_workloads
-from scoring.refusals import RULES
 from scoring.rules import Rules
 from scoring.scoreboard import Scoreboard
 from scoring.site.material import Gap, Material
@@ -168,11 +167,6 @@ def scored_columns(board: Scoreboard) -> list[str]:
     """The base workloads that were run, in the order of the scoreboard's columns of factors."""
     names = base_workloads(board.times.workloads, board.rules)
     return [name for name in names if name in board.times.workloads]
-
-
-def open_rules(refusal: str) -> list[str]:
-    """The rules that a refusal names."""
-    return [rule for rule in RULES if f"rule '{rule}'" in refusal]
 
 
 def reached_counts(board: Scoreboard) -> list[int]:
