@@ -34,7 +34,7 @@ app = typer.Typer(
     name="harness",
     help="Run training algorithms against standard workloads, on a clock that can be trusted.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 

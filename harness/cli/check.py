@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.flags import DataDir, FrameworkName, Sandbox, SuiteName, Threads
+from harness.cli.flags import AsJson, DataDir, FrameworkName, Sandbox, SuiteName, Threads
 from harness.cli.say import say
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def check(
     sandbox: Sandbox = "plain",
     threads: Threads = None,
     data_dir: DataDir = None,
-    is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    is_json: AsJson = False,
 ) -> None:
     """Make a submission's first steps on each workload's model, and look at them from all sides.
 
@@ -47,7 +47,7 @@ def check(
     from harness.providers.table import FRAMEWORKS
     from harness.runs.check import check_submission
 
-    spec, console = suite_of(suite), PlainConsole()
+    spec, console = suite_of(suite), PlainConsole(stderr=is_json)
     options = run_options(sandbox, data_dir, threads, spec.hardware.cores)
     requests = tuple(
         PlanRequest(
@@ -58,8 +58,7 @@ def check(
         )
         for name in dict.fromkeys(workload or spec.workloads)
     )
-    tell = (lambda _: None) if is_json else say_on(console)
-    checks = list(check_submission(requests, options, tell))
+    checks = list(check_submission(requests, options, say_on(console)))
     if is_json:
         _say_json(submission, framework, checks)
     else:

@@ -19,6 +19,14 @@ def new(
     way: Annotated[
         str, typer.Option(help="How it is written: build, class or import-path.")
     ] = "build",
+    of: Annotated[
+        str,
+        typer.Option(
+            metavar="MODULE:CLASS",
+            help="A torch optimizer for matrices alone: it gets the hidden ones, AdamW the rest.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Write a submission to begin with: code, a search space and a test."""
     from harness.authoring.new import WAYS, new_submission
@@ -30,6 +38,7 @@ def new(
         pick("framework", framework, tuple(FRAMEWORKS.shipped_values)),
         pick("way", way, WAYS),
         Path(),
+        of,
     )
     for path in written.files:
         say(f"wrote {path}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Threads
+from harness.cli.flags import AsJson, DataDir, Device, FrameworkName, Sandbox, SuiteName, Threads
+from harness.cli.say import say
 from harness.core.seeds import PUBLIC_ROUND_SEED
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ def run(
     variant: Variant = "base",
     threads: Threads = None,
     checkpoint_every: CheckpointEvery = 60.0,
+    is_json: AsJson = False,
 ) -> None:
     """Train a submission on workloads and measure the times to their targets.
 
@@ -117,7 +120,7 @@ def run(
     options = replace(options, checkpoint_s=checkpoint_every)
     names = tuple(dict.fromkeys(workload or suite_of(suite).workloads))
     requests = tuple(replace(request, workload=name) for name in names)
-    console, store = PlainConsole(), out or Path("runs") / suite
+    console, store = PlainConsole(stderr=is_json), out or Path("runs") / suite
     plans = _plans(console, requests, store, options, remark)
     records = []
     for plan in plans:
@@ -127,6 +130,8 @@ def run(
     if len(records) > 1:
         console.print()
         console.print(workloads_table(records))
+    if is_json:
+        say(json.dumps([r.model_dump(mode="json") for each in records for r in each], indent=2))
     if any(all(_has_failed(record) for record in each) for each in records):
         raise typer.Exit(NONE_TRAINED)
     console.print(f"Next: harness score {store}", soft_wrap=True)

@@ -36,6 +36,8 @@ from harness.sandboxes.scratch import submission_copy
 from harness.sandboxes.view import empty_view
 
 EXIT_TIMEOUT_S = 2.0
+FOR_MATRICES = ("2D parameters", "__contains__ only supports Tensor", "use_muon")
+"""What classes say that are for matrices, or for groups with a flag for them."""
 SHOWN_LINES = 6
 """Of the worker's log, where it died without a word."""
 
@@ -119,8 +121,19 @@ def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> None:
         raise HarnessError(
             f"{trial.submission.name} cannot train {trial.workload} ({trial.framework}) at "
             f"{_point_text(resolved_trial)}: {error}",
-            "no trial was planned; mend the submission and run the same command again",
+            f"no trial was planned; {_advice(error, trial.submission.location)}",
         )
+
+
+def _advice(error: str, location: str) -> str:
+    """What to do next."""
+    if ":" in location and any(words in error for words in FOR_MATRICES):
+        name = f"my_{location.partition(':')[2].lower()}"
+        return (
+            "where a class is for matrices alone, this writes a submission that gives it the "
+            f"hidden ones, and AdamW the rest:\n  harness new {name} --of {location}"
+        )
+    return "mend the submission and run the same command again"
 
 
 def _error_of(rehearsed: Rehearsal, hello: Hello, slot: Slot, cap_s: float) -> str:

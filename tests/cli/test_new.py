@@ -38,6 +38,26 @@ def test_what_is_written_passes_every_check(tmp_path: Path, framework: str, way:
     assert any(path.name == "test_mine_too.py" for path in written.files)
 
 
+def test_a_class_for_matrices_gets_the_hidden_ones(tmp_path: Path) -> None:
+    written = new_submission("mine", "torch", "build", tmp_path, of="torch.optim:Muon")
+    assert {verdict for verdict, _ in checked(written.location).values()} == {"pass"}
+
+
+def test_a_class_for_matrices_is_told_of_that(tmp_path: Path) -> None:
+    words = (
+        "run",
+        "--submission",
+        "torch.optim:Muon",
+        "--workload",
+        "mlp",
+        "--budget-scale",
+        "0.1",
+    )
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, HarnessError)
+    assert "harness new my_muon --of torch.optim:Muon" in str(result.exception)
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     with pytest.raises(HarnessError, match="mine exists"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -64,6 +65,14 @@ def test_a_repetition_does_nothing(ran: Ran, environment: dict[str, str]) -> Non
     before = [path.stat().st_mtime_ns for path in sorted(store.rglob("*"))]
     assert "Everything is done" in harness(environment, *flags).stdout
     assert before == [path.stat().st_mtime_ns for path in sorted(store.rglob("*"))]
+
+
+def test_a_program_reads_the_records(ran: Ran, environment: dict[str, str]) -> None:
+    _, flags, _ = ran
+    process = harness(environment, *flags, "--json")
+    (record,) = json.loads(process.stdout)
+    assert record["result"]["state"] == "budget"
+    assert "Everything is done" in process.stderr
 
 
 def test_several_workloads_are_planned_run_and_summed_up(

@@ -43,6 +43,30 @@ def test_lbfgs_gets_its_closure(torch_kit: Kit) -> None:
     assert torch_kit.problem.counts["backward"] > 3
 
 
+LATE = """
+    import torch
+
+    class Late(torch.optim.SGD):
+        @torch.no_grad()
+        def step(self, closure=None):
+            if closure is None:
+                raise RuntimeError("Late needs a closure")
+            loss = closure()
+            super().step()
+            return loss
+
+    def build(problem, hyperparameters):
+        return Late(problem.parameters.values(), lr=0.1)
+"""
+
+
+def test_a_class_that_asks_for_a_closure_when_it_steps_gets_one(
+    torch_kit: Kit, tmp_path: Path
+) -> None:
+    torch_kit.train(written(tmp_path, LATE), 5)
+    assert torch_kit.problem.counts["backward"] == 6  # the first was made before it asked
+
+
 BUILD = """
     import torch
 

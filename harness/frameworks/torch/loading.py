@@ -127,17 +127,24 @@ class OptimizerSubmission:
             problem.note_passes(1, 1, batch.targets.shape[0])
             return loss
 
+        @torch.enable_grad()  # torch's own optimizers see to that, not all of others'
         def published_loss_and_gradient() -> Tensor:
             wrapper.publish()
             return loss_and_gradient()
 
+        # Torch declares that a closure gives a float, and passes on whatever it gives.
+        closure = cast("Callable[[], float]", published_loss_and_gradient)
         if self._needs_closure:
-            # Torch declares that a closure gives a float, and passes on whatever it gives.
-            closure = cast("Callable[[], float]", published_loss_and_gradient)
             loss = cast("Tensor", optimizer.step(closure))
         else:
             loss = loss_and_gradient()
-            optimizer.step()
+            try:
+                optimizer.step()
+            except Exception as error:
+                if "closure" not in str(error):
+                    raise
+                self._needs_closure = True  # which some classes say only when they are to step
+                loss = cast("Tensor", optimizer.step(closure))
         wrapper.publish()
         return loss.detach()
 
