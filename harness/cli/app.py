@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from harness.cli.audit import audit
+from harness.cli.board import app as board
+from harness.cli.bundle import bundle
 from harness.cli.calibrate import calibrate
 from harness.cli.check import check
 from harness.cli.compare import compare
@@ -16,12 +18,14 @@ from harness.cli.doctor import doctor
 from harness.cli.import_ import app as import_
 from harness.cli.list import list_names
 from harness.cli.new import new
+from harness.cli.plot import plot
 from harness.cli.report import report
 from harness.cli.rerun import rerun
 from harness.cli.round import app as round_
 from harness.cli.run import run
 from harness.cli.say import say
 from harness.cli.score import score
+from harness.cli.site import site
 from harness.cli.trial import trial
 from harness.cli.verify import verify
 from harness.core.errors import HarnessError
@@ -59,7 +63,11 @@ app.command("run")(run)
 app.command("check")(check)
 app.command("score")(score)
 app.command("report")(report)
+app.command("site")(site)
 app.command("compare")(compare)
+app.command("plot")(plot)
+app.command("bundle")(bundle)
+app.add_typer(board, name="board")
 app.command("list")(list_names)
 app.add_typer(data, name="data")
 app.command("trial")(trial)

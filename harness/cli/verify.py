@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def verify(
-    out: Annotated[Path, typer.Argument(help="A folder of records, as `harness run` wrote it.")],
+    out: Annotated[
+        Path, typer.Argument(help="A folder of records, or an archive of `harness bundle`.")
+    ],
     *,
     round_file: Annotated[
         Path | None,
@@ -36,14 +39,19 @@ def verify(
     Checked are trial.json, events.jsonl and ledger.jsonl. worker.log and tensorboard/ are no
     evidence: nothing is computed from them.
     """
+    from harness.cli.bundles import opened_store
+
+    with ExitStack() as stack:
+        _verify(opened_store(out, stack), round_file, score, every=every)
+
+
+def _verify(out: Path, round_file: Path | None, score: Path | None, *, every: bool) -> None:
     from harness.cli.verify_score import score_mismatch
     from harness.core.errors import HarnessError
     from harness.plan.redraw import known_seed, mismatches
     from harness.plan.rounds import read_round
     from harness.verification.store import Finding, verify_store
 
-    if not out.is_dir():
-        raise HarnessError(f"there is no folder '{out}'", "give the folder of a `harness run`")
     round_ = read_round(round_file) if round_file else None
     seed = round_.seed if round_ else None
     if round_ is not None and seed is None:

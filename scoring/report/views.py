@@ -13,15 +13,8 @@ from matplotlib.figure import Figure
 from harness.core.text import label
 from scoring.pool import CriticalDifference, critical_difference
 from scoring.relaxation import relaxation_curve
-from scoring.report.figures import (
-    INK,
-    STYLE,
-    Palette,
-    curves_figure,
-    data_uri,
-    palette,
-    profile_figure,
-)
+from scoring.report.figures import SIZE, curves_figure, data_uri, profile_figure
+from scoring.report.style import INK, STYLE, Pens, pens
 from scoring.scoreboard import Scoreboard
 from scoring.tuning import best_after_trials
 
@@ -30,36 +23,38 @@ def figures_of(
     board: Scoreboard, frame: pd.DataFrame, trials: pd.DataFrame, curves: pd.DataFrame
 ) -> Mapping[str, str]:
     """All figures of a report by title; those that the records do not support are omitted."""
-    colours = palette(board.times.submissions)
+    drawn = pens(board.times.submissions)
     figures = {"Performance profile": profile_figure(board)}
     for (workload, variant), part in trials.groupby(["workload", "variant"]):
         if curves["identity"].isin(part["identity"]).any():
             name = str(workload) if variant == "base" else f"{workload}, {variant}"
-            figures[f"Curves of {name}"] = curves_figure(part, curves, name, colours)
+            figures[f"Curves of {name}"] = curves_figure(part, curves, name, drawn)
     ranks = critical_difference(board)
     if ranks is not None:
         figures["Critical difference"] = difference_figure(board, ranks)
     ended = frame[frame["state"] != "unfinished"]
     if ended.groupby(["entry", "column"]).size().max() > 1:
-        figures["Cost of tuning"] = tuning_figure(best_after_trials(ended), colours)
+        figures["Cost of tuning"] = tuning_figure(best_after_trials(ended), drawn)
     if len(board.scores) > 1 and not curves.empty and board.clock.name == "seconds":
         curve = relaxation_curve(ended, curves, board.rules)
-        figures["Target relaxation"] = relaxation_figure(curve, colours)
-    return figures
+        figures["Target relaxation"] = relaxation_figure(curve, drawn)
+    return {title: data_uri(figure) for title, figure in figures.items()}
 
 
-def difference_figure(board: Scoreboard, ranks: CriticalDifference) -> str:
+def difference_figure(
+    board: Scoreboard, ranks: CriticalDifference, size: tuple[float, float] = SIZE
+) -> Figure:
     """Mean ranks over workloads, with bars over groups within the critical difference."""
     order = np.argsort(ranks.mean_ranks, kind="stable")
     values = ranks.mean_ranks[order]
     with style.context(STYLE):
-        figure = Figure(figsize=(6.4, 3.9), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
         heights = np.arange(len(order), 0, -1)
         axes.hlines(heights, 1, values, color="#d3d9e3", linewidth=1)
-        colours = palette(board.times.submissions)
+        drawn = pens(board.times.submissions)
         names = [board.times.submissions[row] for row in order]
-        axes.scatter(values, heights, s=46, color=[colours[name] for name in names], zorder=3)
+        axes.scatter(values, heights, s=46, color=[drawn[name].colour for name in names], zorder=3)
         axes.set_yticks(heights, [label(name) for name in names])
         for place, (start, stop) in enumerate(same_groups(values, ranks.difference)):
             x = len(order) + 0.25 + 0.18 * place
@@ -71,7 +66,7 @@ def difference_figure(board: Scoreboard, ranks: CriticalDifference) -> str:
             ylim=(0.4, len(order) + 0.6),
             title=f"Critical difference {width:.2f} at 10 % (Friedman p = {ranks.p_value:.2g})",
         )
-        return data_uri(figure)
+        return figure
 
 
 def same_groups(values: np.ndarray, difference: float) -> list[tuple[int, int]]:
@@ -84,17 +79,17 @@ def same_groups(values: np.ndarray, difference: float) -> list[tuple[int, int]]:
     return groups
 
 
-def tuning_figure(table: pd.DataFrame, colours: Palette) -> str:
+def tuning_figure(table: pd.DataFrame, drawn: Pens, size: tuple[float, float] = SIZE) -> Figure:
     """The expected best time after k trials, one panel per workload."""
     columns = sorted(table["column"].unique())
     with style.context(STYLE):
-        figure = Figure(figsize=(6.4, 3.9), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(1, len(columns), sharex=True, squeeze=False)[0]
         for panel, column in zip(panels, columns, strict=True):
             for entry, part in table[table["column"] == column].groupby("entry"):
                 panel.plot(
-                    part["trials"], part["expected_s"], "o-", markersize=3.5, linewidth=1.5,
-                    color=colours[str(entry)], label=label(str(entry)),
+                    part["trials"], part["expected_s"], marker="o", markersize=3.5, linewidth=1.5,
+                    label=label(str(entry)), **drawn[str(entry)].line,
                 )  # fmt: skip
             panel.set_title(label(column))
             panel.set_ylim(bottom=0)
@@ -102,18 +97,18 @@ def tuning_figure(table: pd.DataFrame, colours: Palette) -> str:
         panels[0].set_ylabel("expected best time, s")
         panels[0].legend(loc="best", fontsize=8.5)
         figure.supxlabel("trials spent on tuning", fontsize=9.5)
-        return data_uri(figure)
+        return figure
 
 
-def relaxation_figure(table: pd.DataFrame, colours: Palette) -> str:
+def relaxation_figure(table: pd.DataFrame, drawn: Pens, size: tuple[float, float] = SIZE) -> Figure:
     """Scores against the target's shift; ranks change where lines cross."""
     with style.context(STYLE):
-        figure = Figure(figsize=(6.4, 3.9), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         axes: Axes = figure.subplots()
         for name, part in table.groupby("submission"):
             axes.plot(
                 100 * part["easier_by"], part["score"], linewidth=1.7,
-                color=colours[str(name)], label=label(str(name)),
+                label=label(str(name)), **drawn[str(name)].line,
             )  # fmt: skip
         axes.axvline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.set(
@@ -121,4 +116,4 @@ def relaxation_figure(table: pd.DataFrame, colours: Palette) -> str:
             ylim=(-0.03, 1.05),
         )  # fmt: skip
         axes.legend(loc="best", fontsize=8.5)
-        return data_uri(figure)
+        return figure

@@ -1,0 +1,82 @@
+"""`harness board`: a published board: add bundles, withdraw, supersede and mark with a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.board_log import Mark
+from harness.cli.boards import BoardFolder
+from harness.cli.say import say
+from harness.cli.score import Allow
+from harness.core.errors import HarnessError
+
+app = typer.Typer(help="Keep a board that is published.", no_args_is_help=True)
+
+To = Annotated[Path, typer.Option("--to", help="The board's folder.")]
+Reason = Annotated[str, typer.Option(help="Why; it is shown on the board.")]
+Bundle = Annotated[str, typer.Argument(help="The first digits of a bundle's name.")]
+
+
+@app.callback()
+def _root() -> None:
+    """Keep a board that is published."""
+
+
+@app.command("add")
+def add(
+    bundle: Annotated[Path, typer.Argument(help="An archive of `harness bundle`.")],
+    *,
+    to: To,
+    allow: Allow = None,
+) -> None:
+    """Verify a bundle and add it, or refuse it by the name of the rule that it breaks."""
+    added = BoardFolder(to).add(bundle, tuple(allow or ()))
+    if added is None:
+        say(f"{bundle} is on the board already")
+        return
+    say(f"added {added.bundle[:12]}: {', '.join(added.entries)}")
+    say(f"show it: harness site {to} --out site/")
+
+
+@app.command("withdraw")
+def withdraw(bundle: Bundle, *, to: To, reason: Reason) -> None:
+    """Show a bundle no more; what it holds is kept."""
+    say(f"withdrawn {_board(to).withdraw(bundle, reason)[:12]}: it is kept and not shown")
+
+
+@app.command("supersede")
+def supersede(
+    bundle: Bundle,
+    by: Annotated[str, typer.Argument(help="The first digits of the one in its place.")],
+    *,
+    to: To,
+    reason: Reason,
+) -> None:
+    """Show a bundle no more, as another on the board took its place."""
+    old, new = _board(to).supersede(bundle, by, reason)
+    say(f"superseded {old[:12]} by {new[:12]}: it is kept and not shown")
+
+
+@app.command("mark")
+def mark(
+    submission: Annotated[str, typer.Argument(help="An entry's name.")],
+    as_: Annotated[Mark, typer.Argument(metavar="MARK", help="What to say of it.")],
+    *,
+    to: To,
+    reason: Reason,
+) -> None:
+    """Say of an entry whether it was rerun, verified or is disputed."""
+    _board(to).mark(submission, as_, reason)
+    say(f"marked {submission}: {as_}")
+
+
+def _board(path: Path) -> BoardFolder:
+    board = BoardFolder(path)
+    if not board.is_board:
+        raise HarnessError(
+            f"'{path}' is no board", f"begin one: harness board add BUNDLE --to {path}"
+        )
+    return board

@@ -1,0 +1,57 @@
+"""What a board's log holds: one frozen model a change, discriminated by `kind`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from harness.record.schema.base import EventData
+
+Mark = Literal["self-reported", "rerun", "verified", "disputed"]
+"""What an organiser says of an entry; every one is self-reported until one says otherwise."""
+
+
+class Added(EventData):
+    """A bundle was verified and added."""
+
+    kind: Literal["added"] = "added"
+    bundle: str
+    """Its SHA-256."""
+    entries: tuple[str, ...]
+    allow: tuple[str, ...]
+    """The rules that it was allowed to break; the board is flagged with them."""
+
+
+class Withdrawn(EventData):
+    """A bundle is not shown any more; what it holds is kept."""
+
+    kind: Literal["withdrawn"] = "withdrawn"
+    bundle: str
+    reason: str
+
+
+class Superseded(EventData):
+    """A bundle took another's place; what the other holds is kept."""
+
+    kind: Literal["superseded"] = "superseded"
+    bundle: str
+    by: str
+    reason: str
+
+
+class Marked(EventData):
+    """An organiser said something of an entry."""
+
+    kind: Literal["marked"] = "marked"
+    submission: str
+    entry_hash: str
+    """Of its content, and of a space that a request changed."""
+    mark: Mark
+    reason: str
+
+
+BoardEvent = Added | Withdrawn | Superseded | Marked
+BOARD_EVENTS: TypeAdapter[BoardEvent] = TypeAdapter(
+    Annotated[BoardEvent, Field(discriminator="kind")]
+)

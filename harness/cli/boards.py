@@ -1,0 +1,203 @@
+"""A board's folder: verified bundles, unpacked, and the log of what was done to them.
+
+    BOARD/board.jsonl         hash-chained: added, withdrawn, superseded, marked (`board_log`)
+          bundles/<SHA-256>/  each bundle as it was unpacked: store/, submissions/
+          .lock               held while the board changes
+
+Nothing is ever removed: a withdrawn bundle stays where it is, and the log says why it is not shown.
+An addition is there once its line is in the log; a folder without one is what a kill left.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cli.board_log import (
+    BOARD_EVENTS,
+    Added,
+    BoardEvent,
+    Mark,
+    Marked,
+    Superseded,
+    Withdrawn,
+)
+from harness.cli.bundles import STORE, sha256_file, unpack_bundle
+from harness.cli.site_records import results_of
+from harness.core.errors import CannotWriteError, HarnessError
+from harness.core.locks import lock
+from harness.record.log import EventLog, Line, read_lines
+from harness.record.store import read_record, record_paths
+from harness.verification.store import verify_store
+
+LOG = "board.jsonl"
+BUNDLES = "bundles"
+
+
+@dataclass(frozen=True)
+class BoardFolder:
+    """One board."""
+
+    path: Path
+
+    @property
+    def is_board(self) -> bool:
+        """Whether the folder is one."""
+        return (self.path / LOG).is_file()
+
+    def lines(self) -> list[Line[BoardEvent]]:
+        """Its log, checked against its chain."""
+        return read_lines(self.path / LOG, BOARD_EVENTS) if self.is_board else []
+
+    def active(self) -> dict[str, Added]:
+        """The bundles that are shown, in the order of their addition."""
+        shown: dict[str, Added] = {}
+        for line in self.lines():
+            if isinstance(line.data, Added):
+                shown[line.data.bundle] = line.data
+            elif isinstance(line.data, Withdrawn | Superseded):
+                shown.pop(line.data.bundle, None)
+        return shown
+
+    def folder(self, bundle: str) -> Path:
+        """Where a bundle lies."""
+        return self.path / BUNDLES / bundle
+
+    def marks(self) -> dict[str, str]:
+        """The last mark of each entry."""
+        events = [line.data for line in self.lines()]
+        return {e.entry_hash: e.mark for e in events if isinstance(e, Marked)}
+
+    def add(self, archive: Path, allow: tuple[str, ...] = ()) -> Added | None:
+        """Verify a bundle and add it; None if it is shown already.
+
+        Raises:
+            HarnessError: it is no bundle, its records do not fit themselves, or it does not fit
+                the board; the message names the rule.
+        """
+        name = sha256_file(archive) if archive.is_file() else ""
+        if not name:
+            raise HarnessError(f"there is no bundle '{archive}'", "harness bundle STORE")
+        with self._draft() as draft:
+            store = unpack_bundle(archive, draft)
+            _require_verified(store, archive)
+            with self._lock() as log:
+                if name in self.active():
+                    return None
+                self._require_fit(store, allow)
+                event = Added(bundle=name, entries=_entries(store), allow=allow)
+                if not self.folder(name).exists():
+                    self.folder(name).parent.mkdir(exist_ok=True)
+                    draft.rename(self.folder(name))
+                log.append(event)
+        return event
+
+    def _require_fit(self, store: Path, allow: tuple[str, ...]) -> None:
+        """Score each suite and ruleset of new records together with those that are shown."""
+        import pandas as pd
+
+        from scoring.evaluate import score_results
+        from scoring.rules import load_rules
+
+        active = self.active()
+        allowed = {*allow, *(rule for event in active.values() for rule in event.allow)}
+        new = results_of(store)
+        old = [results_of(self.folder(name) / STORE) for name in active]
+        everything = pd.concat([*old, new], ignore_index=True)
+        boards = set(zip(new["suite"], new["ruleset"], strict=True))
+        for suite, ruleset in sorted(boards):
+            here = everything["suite"].eq(suite) & everything["ruleset"].eq(ruleset)
+            score_results(everything[here].reset_index(drop=True), load_rules(), allowed=allowed)
+
+    def withdraw(self, bundle: str, reason: str) -> str:
+        """Show a bundle no more; its whole name."""
+        with self._lock() as log:
+            name = self._find(bundle)
+            log.append(Withdrawn(bundle=name, reason=_require_reason(reason)))
+        return name
+
+    def supersede(self, bundle: str, by: str, reason: str) -> tuple[str, str]:
+        """Show a bundle no more, as another that is shown took its place; their whole names."""
+        with self._lock() as log:
+            old, new = self._find(bundle), self._find(by)
+            if old == new:
+                raise HarnessError(f"{old[:12]} cannot supersede itself", "name two bundles")
+            log.append(Superseded(bundle=old, by=new, reason=_require_reason(reason)))
+        return old, new
+
+    def mark(self, submission: str, mark: Mark, reason: str) -> None:
+        """Say something of every shown content of a submission."""
+        with self._lock() as log:
+            refs = {
+                read_record(path).trial.submission
+                for name in self.active()
+                for path in record_paths(self.folder(name) / STORE)
+            }
+            ours = sorted({ref.entry_hash for ref in refs if ref.name == submission})
+            if not ours:
+                known = ", ".join(sorted({ref.name for ref in refs})) or "none"
+                raise HarnessError(f"no entry '{submission}' is on the board", f"known: {known}")
+            for entry_hash in ours:
+                log.append(
+                    Marked(
+                        submission=submission, entry_hash=entry_hash, mark=mark,
+                        reason=_require_reason(reason),
+                    )
+                )  # fmt: skip
+
+    def _find(self, bundle: str) -> str:
+        names = [name for name in self.active() if bundle and name.startswith(bundle)]
+        if len(names) != 1:
+            known = ", ".join(name[:12] for name in self.active()) or "none"
+            what = "no bundle" if not names else f"{len(names)} bundles"
+            raise HarnessError(
+                f"{what} on the board begin with '{bundle}'", f"bundles that are shown: {known}"
+            )
+        return names[0]
+
+    @contextmanager
+    def _lock(self) -> Iterator[EventLog]:
+        with (self.path / ".lock").open("w") as file:
+            lock(file)
+            log = EventLog(self.path / LOG)
+            try:
+                yield log
+            finally:
+                log.close()
+
+    @contextmanager
+    def _draft(self) -> Iterator[Path]:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.path))
+        except OSError as error:
+            raise CannotWriteError(f"cannot write {self.path}: {error}") from error
+        try:
+            yield draft
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _require_verified(store: Path, archive: Path) -> None:
+    findings = verify_store(store).findings
+    if findings:
+        more = f" ({len(findings) - 1} more)" if findings[1:] else ""
+        raise HarnessError(
+            f"refused by rule 'unverified': {archive.name}: {findings[0]}{more}",
+            f"all of them: harness verify {archive} --all",
+        )
+
+
+def _require_reason(reason: str) -> str:
+    if not reason.strip():
+        raise HarnessError("a reason is needed: it is shown on the board", '--reason "WHY"')
+    return reason.strip()
+
+
+def _entries(store: Path) -> tuple[str, ...]:
+    names = {read_record(path).trial.submission.name for path in record_paths(store)}
+    return tuple(sorted(names))

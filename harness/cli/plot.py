@@ -1,0 +1,76 @@
+"""`harness plot`: a figure for a paper, of the same values as the report."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.say import say
+from harness.cli.score import Allow, ClockName, Reference, RulesName, Source, load_board
+
+
+class Kind(StrEnum):
+    """What is drawn."""
+
+    PROFILE = "profile"
+    CURVES = "curves"
+    SPEEDUP = "speedup"
+    RANKS = "ranks"
+    SENSITIVITY = "sensitivity"
+    TUNING = "tuning"
+    DIAGNOSTICS = "diagnostics"
+
+
+class Format(StrEnum):
+    """What a figure is written as."""
+
+    PDF = "pdf"
+    SVG = "svg"
+    PNG = "png"
+
+
+class Width(StrEnum):
+    """How wide a figure is."""
+
+    COLUMN = "column"
+    PAGE = "page"
+
+
+def plot(
+    kind: Annotated[Kind, typer.Argument(help="What is drawn.")],
+    store: Annotated[Path, typer.Argument(help="A folder of records, as `harness run` wrote it.")],
+    *,
+    format_: Annotated[Format, typer.Option("--format", help="What it is written as.")] = (
+        Format.PDF
+    ),
+    width: Annotated[Width, typer.Option(help="That of a column or of a page.")] = Width.COLUMN,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of the figures.", show_default="STORE/figures")
+    ] = None,
+    rules: RulesName = "guided-descent",
+    clock: ClockName = "seconds",
+    reference: Reference = "adamw",
+    allow: Allow = None,
+) -> None:
+    """Draw figures for a paper: each submission has one colour in all of them."""
+    from harness.cli.site_records import read_material
+    from harness.core.files import write_through
+    from scoring.report.paper import WIDTHS, Drawing, encode, paper_figures
+    from scoring.site.names import file_names
+    from scoring.uncertainty import assess
+
+    board, frame = load_board(Source(store, None, rules, clock, tuple(allow or ())))
+    assert frame is not None
+    curves = read_material([store]).curves
+    drawing = Drawing(board, assess(board, reference), frame, curves, WIDTHS[width])
+    folder = out or store / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = paper_figures(kind, drawing)
+    names = file_names(figures)
+    for name, figure in figures.items():
+        path = folder / f"{names[name]}.{format_}"
+        write_through(path, encode(figure, format_))
+        say(f"{kind}: {path}")

@@ -1,0 +1,160 @@
+"""What a trial's events, a submission and a workload say in words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.bundles import code_of, is_code_of
+from harness.core.errors import HarnessError
+from harness.plan.trial import Trial
+from harness.providers import registry
+from harness.record.attempts import Attempt
+from harness.record.log import Event
+from harness.record.schema import (
+    Begin,
+    CheckpointWritten,
+    End,
+    EventData,
+    ImportedBegin,
+    Ready,
+    Resumed,
+    StepProfile,
+    Warm,
+    WorkerFailed,
+)
+from harness.submission.files import read_folder
+from harness.submission.reference import SubmissionRef
+from harness.submission.space import parse_space
+
+if TYPE_CHECKING:
+    from scoring.site.material import EntryDetail, Facts, TrialDetail, WorkloadDetail
+
+LONGEST_VALUE = 2000
+
+
+def trial_detail(trial: Trial, attempt: Attempt | None) -> TrialDetail:
+    """Everything of a record that is in no column, by the part that it belongs to."""
+    from scoring.site.material import TrialDetail
+
+    sections: dict[str, Facts] = {"As planned": _planned(trial)}
+    if attempt is None:
+        return TrialDetail(sections)
+    numbers = dict(_numbers(attempt))
+    sections |= {
+        "Attempt": _beginning(attempt),
+        "Off the clock": {what: f"{value:.4g}" for what, value in numbers.items()},
+        "Clock (s)": _clock(attempt),
+    }
+    for title, kind in (("Failure", WorkerFailed), ("Time of a step", StepProfile)):
+        for data in attempt.all(kind):
+            sections[title] = _facts(data)
+    return TrialDetail({title: facts for title, facts in sections.items() if facts}, numbers)
+
+
+def _planned(trial: Trial) -> Facts:
+    """What its other columns do not say."""
+    shown = {"stop_rule", "grid", "limits", "precision", "device", "probes", "budget"}
+    return _declared(trial.model_dump(mode="json", include=shown))
+
+
+def _beginning(attempt: Attempt) -> dict[str, str]:
+    begin = attempt.begin
+    if isinstance(begin, ImportedBegin):
+        return {"imported from": begin.source}
+    facts = {"attempt": str(begin.attempt), "unenforced": ", ".join(begin.unenforced) or "nothing"}
+    facts |= {"load average before it": f"{begin.load_average:.2f}"}
+    if resumptions := len(attempt.all(Resumed)):
+        facts["resumed"] = f"{resumptions} times from a checkpoint"
+    return facts | {"system": begin.environment.system}
+
+
+def _numbers(attempt: Attempt) -> list[tuple[str, float]]:
+    """What a submission's page takes the median of."""
+    numbers: list[tuple[str, float]] = []
+    begun, ready = _first(attempt, Begin), _first(attempt, Ready)
+    if begun and ready:
+        numbers.append(("set-up (s)", _seconds_between(begun, ready)))
+    numbers += [("warm-up (s)", warm.compile_s) for warm in attempt.all(Warm)]
+    checkpoints = [written.bytes for written in attempt.all(CheckpointWritten)]
+    if checkpoints:
+        numbers.append(("training state (MiB)", max(checkpoints) / 2**20))
+    for profile in attempt.all(StepProfile):
+        whole = profile.steps_s or 1.0
+        numbers.append(("of a step: drawing data (%)", 100 * profile.data_s / whole))
+        if profile.passes_s is not None:
+            update_s = whole - profile.data_s - profile.passes_s
+            numbers.append(("of a step: forward and backward (%)", 100 * profile.passes_s / whole))
+            numbers.append(("of a step: update and the rest (%)", 100 * update_s / whole))
+    return numbers
+
+
+def _first(attempt: Attempt, kind: type[EventData]) -> Event | None:
+    return next((event for event in attempt.events if isinstance(event.data, kind)), None)
+
+
+def _seconds_between(first: Event, last: Event) -> float:
+    start, end = (datetime.fromisoformat(event.at) for event in (first, last))
+    return (end - start).total_seconds()
+
+
+def _clock(attempt: Attempt) -> dict[str, str]:
+    return {
+        name: f"{seconds:.4f}"
+        for end in attempt.all(End)
+        for name, seconds in (end.clock or {}).items()
+    }
+
+
+def _facts(data: EventData) -> dict[str, str]:
+    return {name: _text(value) for name, value in data.as_json().items() if name != "kind"}
+
+
+def _text(value: object) -> str:
+    return str(value)[:LONGEST_VALUE]
+
+
+def entry_detail(ref: SubmissionRef, folder: Path | None = None) -> EntryDetail:
+    """What a submission says of itself, if the content that ran is at hand.
+
+    Args:
+        ref: which submission.
+        folder: where its code lies; None for that on this machine.
+    """
+    from scoring.site.material import EntryDetail
+
+    contents = code_of(ref) if folder is None else read_folder(folder)
+    if not is_code_of(ref.content_hash, contents):
+        return EntryDetail()
+    files = {name: content.decode(errors="replace") for name, content in contents.items()}
+    try:
+        space = parse_space(files.get("space.toml", ""))
+    except HarnessError:
+        return EntryDetail(files=files)
+    return EntryDetail(space.summary, space.family, files)
+
+
+def workload_detail(trial: Trial) -> WorkloadDetail:
+    """A workload's declaration, as it is on this machine; its summary says if that is another."""
+    from scoring.site.material import WorkloadDetail
+
+    try:
+        workload = registry.workload(trial.workload)
+        size = workload.at(trial.suite)
+        summary = workload.spec.summary
+    except HarnessError:
+        return WorkloadDetail("Its declaration is not known here.", {})
+    if workload.content_hash != trial.workload_hash:
+        summary += " (The trials ran with another version of it than the one described here.)"
+    return WorkloadDetail(summary, _declared(size.model_dump(mode="json")))
+
+
+def _declared(values: dict[str, object]) -> Facts:
+    """Values in words, those of a table under its name and theirs."""
+    return {
+        f"{name}.{key}" if key else name: _text(item)
+        for name, value in values.items()
+        for key, item in (value.items() if isinstance(value, dict) else [("", value)])
+        if item is not None
+    }

@@ -1,0 +1,119 @@
+"""What `harness site` is given: folders of records, bundles, boards."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.board_log import Added, BoardEvent, Marked, Superseded
+from harness.cli.boards import BoardFolder
+from harness.cli.bundles import STORE, SUBMISSIONS, unpack_bundle
+from harness.cli.site_records import read_material
+from harness.core.errors import HarnessError
+from harness.record.log import Line
+
+if TYPE_CHECKING:
+    from scoring.site.material import Change, Gap, Material
+
+
+@dataclass(frozen=True)
+class SiteSource:
+    """What was read, and the rules that a board has overridden."""
+
+    material: Material
+    allow: tuple[str, ...] = ()
+
+
+@dataclass
+class _Places:
+    """Where what is shown lies."""
+
+    stores: list[Path] = field(default_factory=list)
+    code: dict[str, Path] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    marks: dict[str, str] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    allow: list[str] = field(default_factory=list)
+
+    def unpacked(self, folder: Path) -> None:
+        """Add an unpacked bundle."""
+        self.stores.append(folder / STORE)
+        self.code |= {path.name: path for path in (folder / SUBMISSIONS).glob("*")}
+
+
+def read_sources(sources: Sequence[Path], stack: ExitStack) -> SiteSource:
+    """Read all sources; what cannot be read is a gap, and what does not exist an error.
+
+    Args:
+        sources: folders of records, bundles, boards.
+        stack: what keeps unpacked bundles until the pages are written.
+
+    Raises:
+        HarnessError: a source does not exist.
+    """
+    places = _Places()
+    for source in sources:
+        if not source.exists():
+            raise HarnessError(
+                f"there is no folder or bundle '{source}'",
+                "make one: harness run --workload mlp --submission adamw --out OUT",
+            )
+        if source.is_file():
+            _add_bundle(places, source, stack)
+        elif BoardFolder(source).is_board:
+            _add_board(places, BoardFolder(source))
+        else:
+            places.stores.append(source)
+    material = read_material(
+        places.stores,
+        code=places.code,
+        changes=tuple(sorted(places.changes, key=lambda change: change.at, reverse=True)),
+        marks=places.marks,
+        gaps=tuple(places.gaps),
+    )
+    return SiteSource(material, tuple(dict.fromkeys(places.allow)))
+
+
+def _add_bundle(places: _Places, bundle: Path, stack: ExitStack) -> None:
+    from scoring.site.material import Gap
+
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    try:
+        unpack_bundle(bundle, folder)
+    except HarnessError as error:
+        places.gaps.append(Gap(bundle.name, str(error)))
+        return
+    places.unpacked(folder)
+
+
+def _add_board(places: _Places, board: BoardFolder) -> None:
+    from scoring.site.material import Gap
+
+    try:
+        lines, active, marks = board.lines(), board.active(), board.marks()
+    except HarnessError as error:
+        places.gaps.append(Gap(board.path.name, str(error)))
+        return
+    for name, added in active.items():
+        places.unpacked(board.folder(name))
+        places.allow += added.allow
+    places.changes += [_change(line) for line in lines]
+    places.marks |= marks
+
+
+def _change(line: Line[BoardEvent]) -> Change:
+    from scoring.site.material import Change
+
+    event = line.data
+    if isinstance(event, Marked):
+        return Change(line.at, f"marked {event.mark}", event.submission, event.reason)
+    subject = event.bundle[:12]
+    if isinstance(event, Added):
+        allowed = f"allowed to break: {', '.join(event.allow)}" if event.allow else ""
+        return Change(line.at, "added", f"{subject}: {', '.join(event.entries)}", allowed)
+    by = f" by {event.by[:12]}" if isinstance(event, Superseded) else ""
+    return Change(line.at, event.kind + by, subject, event.reason)

@@ -1,0 +1,224 @@
+"""Figures for papers: those of the report at a column's width, and some that it shows as tables."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.text import label
+from scoring.pool import critical_difference
+from scoring.report.figures import curves_figure, profile_figure
+from scoring.report.style import INK, STYLE, Pens, pens
+from scoring.report.tables import trial_table
+from scoring.report.views import difference_figure, tuning_figure
+from scoring.scoreboard import Scoreboard
+from scoring.tuning import best_after_trials, sensitivity
+from scoring.uncertainty import LEVEL, Uncertainty
+
+Size = tuple[float, float]
+WIDTHS: Mapping[str, Size] = {"column": (3.4, 2.5), "page": (6.9, 3.4)}
+"""Width and height in inches of a column and of a page of two."""
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What figures are drawn from."""
+
+    board: Scoreboard
+    sure: Uncertainty | None
+    frame: pd.DataFrame
+    """The board's prepared trials."""
+    curves: pd.DataFrame
+    """Evaluations, probes and what workers claimed of them."""
+    size: Size
+
+    @property
+    def drawn(self) -> Pens:
+        """The pen of each entry."""
+        return pens(self.board.times.submissions)
+
+    @property
+    def ended(self) -> pd.DataFrame:
+        """The trials that have ended."""
+        return self.frame[self.frame["state"] != "unfinished"]
+
+
+def paper_figures(kind: str, drawing: Drawing) -> dict[str, Figure]:
+    """The figures of a kind by their files' names.
+
+    Raises:
+        HarnessError: there is no such kind, or the records have nothing for it.
+    """
+    if kind not in KINDS:
+        raise UnknownNameError("kind of figure", kind, KINDS)
+    figures = KINDS[kind](drawing)
+    if not figures:
+        raise HarnessError(
+            f"these records have nothing to draw for '{kind}'", f"it needs {NEEDS[kind]}"
+        )
+    return figures
+
+
+def encode(figure: Figure, format_: str) -> bytes:
+    """A figure as the bytes of a file; the same figure makes the same bytes."""
+    buffer = io.BytesIO()
+    undated = {"Date": None} if format_ == "svg" else {"CreationDate": None}
+    with style.context(STYLE):
+        figure.savefig(
+            buffer, format=format_, dpi=300, metadata=None if format_ == "png" else undated
+        )
+    return buffer.getvalue()
+
+
+def _profile(drawing: Drawing) -> dict[str, Figure]:
+    return {"profile": profile_figure(drawing.board, drawing.size)}
+
+
+def _by_column(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {str(column): part for column, part in frame.groupby("column")}
+
+
+def _curves(drawing: Drawing) -> dict[str, Figure]:
+    trials = trial_table(drawing.frame).merge(drawing.frame[["identity", "column"]])
+    return {
+        f"curves-{column}": curves_figure(part, drawing.curves, column, drawing.drawn, drawing.size)
+        for column, part in _by_column(trials).items()
+        if drawing.curves["identity"].isin(part["identity"]).any()
+    }
+
+
+def _tuning(drawing: Drawing) -> dict[str, Figure]:
+    table = best_after_trials(drawing.ended)
+    if table.empty or table["trials"].max() < 2:
+        return {}
+    return {"tuning": tuning_figure(table, drawing.drawn, drawing.size)}
+
+
+def _ranks(drawing: Drawing) -> dict[str, Figure]:
+    ranks = critical_difference(drawing.board)
+    return {} if ranks is None else {"ranks": difference_figure(drawing.board, ranks, drawing.size)}
+
+
+def _speedup(drawing: Drawing) -> dict[str, Figure]:
+    """The speed-up over the reference with its interval, one line per entry."""
+    board, items = drawing.board, drawing.sure.speedups if drawing.sure else ()
+    rows = [row for row in reversed(board.order()) if items and items[row] is not None]
+    if not rows:
+        return {}
+    with style.context(STYLE):
+        height = max(drawing.size[1], 0.19 * len(rows) + 0.8)
+        figure = Figure(figsize=(drawing.size[0], height), layout="constrained")
+        axes = figure.subplots()
+        for place, row in enumerate(rows):
+            item, name = items[row], board.times.submissions[row]
+            if item is None:
+                continue
+            low, middle, high = item.comparison.interval(LEVEL)
+            colour = drawing.drawn[name].colour
+            axes.plot([low, high], [place, place], color=colour, linewidth=2)
+            axes.plot(middle, place, "o", color=colour, markersize=4.5)
+        axes.axvline(1.0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.set_yticks(range(len(rows)), [label(board.times.submissions[row]) for row in rows])
+        references = sorted({item.reference for item in items if item})
+        axes.set(xscale="log", xlabel=label(f"speed-up over {', '.join(references)}"))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("{x:g}")
+    return {"speedup": figure}
+
+
+def _sensitivity(drawing: Drawing) -> dict[str, Figure]:
+    """The rank correlation of each hyperparameter with the time, by workload."""
+    table = sensitivity(drawing.ended)
+    if table.empty:
+        return {}
+    columns = sorted(table["column"].unique())
+    colours = {label(name): pen.colour for name, pen in drawing.drawn.items()}
+    with style.context(STYLE):
+        figure = Figure(figsize=drawing.size, layout="constrained")
+        panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+        for panel, column in zip(panels, columns, strict=True):
+            part = table[table["column"] == column]
+            shown = part.assign(entry=part["entry"].map(label))
+            sns.stripplot(
+                shown, x="correlation", y="hyperparameter", hue="entry", palette=colours, ax=panel,
+                legend=panel is panels[-1], size=4.5, jitter=0.2,
+            )  # fmt: skip
+            panel.axvline(0.0, color=INK, linewidth=1)
+            panel.set(title=label(column), xlabel="", ylabel="", xlim=(-1.05, 1.05))
+        panels[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7.5)
+        figure.supxlabel("rank correlation with the time", fontsize=9.5)
+    return {"sensitivity": figure}
+
+
+def _diagnostics(drawing: Drawing) -> dict[str, Figure]:
+    """Training loss, gradient norm and other probes, one figure per workload."""
+    others = drawing.curves[drawing.curves["split"].isin(["claimed", "probe", "test"])]
+    trials = trial_table(drawing.frame).merge(drawing.frame[["identity", "column"]])
+    counted = trials[trials["counts"]]
+    figures = {}
+    for column, part in _by_column(counted).items():
+        points = others.merge(part[["identity", "entry"]], on="identity")
+        if len(points):
+            figures[f"diagnostics-{column}"] = _panels(points, column, drawing)
+    return figures
+
+
+def _panels(points: pd.DataFrame, column: str, drawing: Drawing) -> Figure:
+    kinds = list(points.groupby(["split", "metric"], sort=True))
+    with style.context(STYLE):
+        rows = -(-len(kinds) // 2)
+        size = (drawing.size[0], max(drawing.size[1], 1.7 * rows))
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(rows, min(2, len(kinds)), squeeze=False).ravel()
+        for panel, (kind, part) in zip(panels, kinds, strict=False):
+            _draw_lines(panel, part, drawing.drawn)
+            panel.set_title(label(" ".join(map(str, kind))), fontsize=8.5)
+        for panel in panels[len(kinds) :]:
+            panel.remove()
+        handles, names = panels[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=4, fontsize=7.5)
+        figure.suptitle(label(f"{column}, by seconds"), fontsize=9.5)
+    return figure
+
+
+def _draw_lines(panel: Axes, points: pd.DataFrame, drawn: Pens) -> None:
+    values = points["value"].to_numpy(dtype=float)
+    finite = values[np.isfinite(values)]
+    for entry, of_entry in points.groupby("entry"):
+        shown: str | None = label(str(entry))
+        for _, line in of_entry.sort_values("time_s").groupby("identity"):
+            pen = drawn[str(entry)].line
+            panel.plot(line["time_s"], line["value"], linewidth=1.1, label=shown, **pen)
+            shown = None
+    if len(finite) and finite.min() > 0 and finite.max() > 30 * finite.min():
+        panel.set_yscale("log")
+
+
+KINDS: Mapping[str, Callable[[Drawing], dict[str, Figure]]] = {
+    "profile": _profile,
+    "curves": _curves,
+    "speedup": _speedup,
+    "ranks": _ranks,
+    "sensitivity": _sensitivity,
+    "tuning": _tuning,
+    "diagnostics": _diagnostics,
+}
+NEEDS = {
+    "profile": "times",
+    "curves": "evaluations in the records",
+    "speedup": "several studies and the reference among the entries (--reference)",
+    "ranks": "three entries on three workloads",
+    "sensitivity": "four trials of an entry on a workload at points that differ",
+    "tuning": "several trials of an entry on a workload",
+    "diagnostics": "probes, test metrics or claims in the records",
+}
+"""What the records must have for a kind of figure."""

@@ -1,0 +1,174 @@
+"""Boards: the trials of each suite and ruleset, scored by every clock that they have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from harness.core.errors import HarnessError
+from scoring.clock import CLOCKS, Clock
+from scoring.evaluate import score_results, scored_trials
+from scoring.frame import prepare
+from scoring.profile import base_workloads
+from scoring.rules import Rules
+from scoring.scoreboard import Scoreboard
+from scoring.site.material import Gap, Material
+from scoring.site.names import Layout, layout_of
+from scoring.site.ranking import Ranking, rank_entries
+from scoring.speedup import Factor, factor, pair_limit, reference_rows
+from scoring.studies import study_table
+from scoring.uncertainty import Uncertainty, assess
+
+SWITCH = ("seconds", "steps", "examples")
+"""The clocks that a page can be switched to."""
+BEST = "the best of each workload"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How boards are scored, as the flags of `harness score` say."""
+
+    rules: Rules
+    reference: str = "adamw"
+    allow: tuple[str, ...] = ()
+    draws: int = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A board by one clock."""
+
+    board: Scoreboard
+    sure: Uncertainty | None
+    ranking: Ranking | None
+    factors: tuple[Factor | None, ...]
+    """Each entry against `against`; None for an entry in whose framework there is none."""
+    against: str
+    """The reference's name, or `BEST`."""
+
+    def order(self) -> list[int]:
+        """Rows as the board shows them."""
+        return self.ranking.order(self.board) if self.ranking else self.board.order()
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """The trials of one suite and ruleset."""
+
+    suite: str
+    ruleset: str
+    frame: pd.DataFrame
+    """Prepared trials that are scored, or all of them if a rule refuses that."""
+    views: Mapping[str, View]
+    """By clock; none if a rule refuses to score."""
+    refusal: str
+    layout: Layout
+    gaps: tuple[Gap, ...]
+
+    @property
+    def title(self) -> str:
+        """Its suite and ruleset."""
+        return f"{self.suite}, {RULESETS.get(self.ruleset, self.ruleset)}"
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Its entries by name."""
+        return tuple(sorted(self.frame["entry"].astype(str).unique()))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Its workloads and held-out variants."""
+        return tuple(sorted(self.frame["column"].astype(str).unique()))
+
+    @property
+    def counted(self) -> frozenset[str]:
+        """The trials that stand for their studies, by the referee's clock."""
+        ended = self.frame[self.frame["state"] != "unfinished"]
+        return frozenset(study_table(ended, CLOCKS["seconds"])["identity"]) if len(ended) else (
+            frozenset()
+        )  # fmt: skip
+
+
+RULESETS = {"external": "external tuning", "self": "self-tuning"}
+
+
+def make_boards(material: Material, options: Options) -> tuple[Board, ...]:
+    """A board for each suite and ruleset that the results have, by name."""
+    if material.frame.empty:
+        return ()
+    groups = material.frame.groupby(["suite", "ruleset"], sort=True)
+    return tuple(
+        _board(str(suite), str(ruleset), part.reset_index(drop=True), material, options)
+        for (suite, ruleset), part in groups
+    )
+
+
+def _board(
+    suite: str, ruleset: str, frame: pd.DataFrame, material: Material, options: Options
+) -> Board:
+    views: dict[str, View] = {}
+    gaps: list[Gap] = []
+    refusal = ""
+    shown = scored_trials(frame, options.allow)
+    try:
+        views["seconds"] = _view(frame, CLOCKS["seconds"], material, options)
+    except HarnessError as error:
+        refusal, shown = str(error), prepare(frame)
+    for name in SWITCH[1:] if views else ():
+        try:
+            _require_values(shown, CLOCKS[name])
+            views[name] = _view(frame, CLOCKS[name], material, options)
+        except HarnessError as error:
+            gaps.append(Gap(f"the clock {name}", error.message))
+    entries, columns = shown["entry"].astype(str), shown["column"].astype(str)
+    layout = layout_of(suite, ruleset, entries.unique(), columns.unique())
+    return Board(suite, ruleset, shown, views, refusal, layout, tuple(gaps))
+
+
+def _require_values(frame: pd.DataFrame, clock: Clock) -> None:
+    """Refuse a clock that some trial with a time lacks, which would pass for a miss."""
+    reached = frame[frame["state"] == "reached"]
+    if clock.column not in frame.columns or reached[clock.column].isna().any():
+        lacking = len(reached) if clock.column not in frame else reached[clock.column].isna().sum()
+        raise HarnessError(f"{lacking} of {len(reached)} trials that reached do not have it")
+
+
+def _view(frame: pd.DataFrame, clock: Clock, material: Material, options: Options) -> View:
+    board = score_results(
+        frame, options.rules, clock.name, options.allow, material.curves,
+        evidence=material.evidence,
+    )  # fmt: skip
+    sure = assess(board, options.reference, options.draws)
+    factors, against = _factors(board, options.reference)
+    return View(board, sure, rank_entries(board, options.draws), factors, against)
+
+
+def _factors(board: Scoreboard, reference: str) -> tuple[tuple[Factor | None, ...], str]:
+    """Each entry against the reference, or against the best of each workload without one."""
+    medians, columns = board.medians[:, board.base_columns], board.base_columns
+    rows = reference_rows(board.times.submissions, reference)
+    if not any(row is not None for row in rows):
+        best = medians.min(axis=0)
+        limits = [pair_limit(board.times, row, row)[columns] for row in range(len(medians))]
+        own = [factor(times, best, limit) for times, limit in zip(medians, limits, strict=True)]
+        return tuple(own), BEST
+    return tuple(
+        None
+        if other is None
+        else factor(medians[row], medians[other], pair_limit(board.times, row, other)[columns])
+        for row, other in enumerate(rows)
+    ), reference
+
+
+def scored_columns(board: Scoreboard) -> list[str]:
+    """The base workloads that were run, in the order of the scoreboard's columns of factors."""
+    names = base_workloads(board.times.workloads, board.rules)
+    return [name for name in names if name in board.times.workloads]
+
+
+def reached_counts(board: Scoreboard) -> list[int]:
+    """On how many base workloads each entry has a time that counts."""
+    return [int(count) for count in np.isfinite(board.base_times).sum(axis=1)]

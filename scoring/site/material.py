@@ -1,0 +1,82 @@
+"""What pages are made of: frames, and what stands beside them in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from scoring.evidence import NOT_READ, Evidence
+
+Facts = Mapping[str, str]
+"""Values in words, by what they are; whatever a user typed may be among them."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What could not be shown, and why."""
+
+    place: str
+    why: str
+
+
+@dataclass(frozen=True)
+class TrialDetail:
+    """What a trial's record holds beside its row of the results frame."""
+
+    sections: Mapping[str, Facts]
+    """By title, such as `Environment`; shown as they are."""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    """What a submission's page takes the median of, by what it is."""
+
+
+@dataclass(frozen=True)
+class EntryDetail:
+    """What a submission's content says of itself."""
+
+    summary: str = ""
+    family: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Its texts by name, where they are the content that ran."""
+
+
+@dataclass(frozen=True)
+class WorkloadDetail:
+    """A workload's definition."""
+
+    summary: str
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Change:
+    """What was done to a board, when and why; the reason of a withdrawal among them."""
+
+    at: str
+    kind: str
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """All that a site shows."""
+
+    frame: pd.DataFrame
+    """Results (`scoring.frame`); no rows if nothing could be read."""
+    curves: pd.DataFrame
+    """Evaluations, and what the worker claimed between them, with `split` `claimed`."""
+    trials: Mapping[str, TrialDetail] = field(default_factory=dict)
+    """By identity."""
+    entries: Mapping[str, EntryDetail] = field(default_factory=dict)
+    """By content hash."""
+    workloads: Mapping[str, WorkloadDetail] = field(default_factory=dict)
+    """By `suite/workload`."""
+    machines: Mapping[str, str] = field(default_factory=dict)
+    """Hardware in words, by fingerprint."""
+    marks: Mapping[str, str] = field(default_factory=dict)
+    """What an organiser said of an entry, by content hash."""
+    changes: tuple[Change, ...] = ()
+    evidence: Evidence = NOT_READ
+    gaps: tuple[Gap, ...] = ()

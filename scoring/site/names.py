@@ -1,0 +1,58 @@
+"""Where the pages and files of a board lie: from what users typed, names that any system takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.core.canonical import sha256_text
+
+LONGEST = 60
+
+
+def file_names(texts: Iterable[str]) -> dict[str, str]:
+    """A file's name for each text: itself where it is one, else with a hash, unique, stable.
+
+    The name of a text does not depend on the other texts, so that addresses stay what they are
+    when a board grows.
+    """
+    return {text: _file_name(text) for text in texts}
+
+
+def _file_name(text: str) -> str:
+    plain = re.sub(r"[^a-z0-9_.-]+", "-", text).strip("-.")[:LONGEST]
+    # Upper case has no name of its own on some file systems, and `con` is none on others.
+    is_itself = bool(plain) and plain == text and text not in {"con", "nul", "aux", "prn", "index"}
+    return text if is_itself else f"{plain or 'name'}-{sha256_text(text)[:8]}"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The names of a board's pages, by entry and by workload column."""
+
+    folder: str
+    entries: Mapping[str, str]
+    columns: Mapping[str, str]
+
+    def submission(self, entry: str) -> str:
+        """An entry's page."""
+        return f"s/{self.entries[entry]}.html"
+
+    def workload(self, column: str) -> str:
+        """A workload's page."""
+        return f"w/{self.columns[column]}.html"
+
+    def trial(self, entry: str, identity: str) -> str:
+        """A trial's page."""
+        return f"trial.html?e={self.entries[entry]}&t={identity[:16]}"
+
+    def pair(self, a: str, b: str) -> str:
+        """The page of two entries."""
+        return f"pair.html?a={self.entries[a]}&b={self.entries[b]}"
+
+
+def layout_of(suite: str, ruleset: str, entries: Iterable[str], columns: Iterable[str]) -> Layout:
+    """The layout of a board."""
+    folder = _file_name(f"{suite}-{ruleset}")
+    return Layout(folder, file_names(entries), file_names(columns))

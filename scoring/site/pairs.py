@@ -1,0 +1,67 @@
+"""Every pair of entries, by workload and over all: the figures of `harness compare`."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+
+from scoring.draws import draw_medians
+from scoring.site.boards import View, scored_columns
+from scoring.site.ranking import MANY
+from scoring.site.scripts import short
+from scoring.speedup import PairwiseComparison, compare_pair, factor, pair_limit
+from scoring.times import Array
+
+
+def settled_bits(view: View) -> str:
+    """Which entry (row) is settled to be faster than which, as bits in base 64; '' if unknown."""
+    if view.ranking is None:
+        return ""
+    return base64.b64encode(np.packbits(view.ranking.settled).tobytes()).decode()
+
+
+def has_intervals(view: View) -> bool:
+    """Whether every pair has its intervals beside the page; more pairs are `harness compare`'s."""
+    return view.sure is not None and len(view.board.scores) <= MANY
+
+
+def pair_data(view: View, draws: int, seed: int = 0) -> list[dict[int, Any]]:
+    """For each entry A and each B after it: over all workloads and on each, with intervals."""
+    board = view.board
+    sample = draw_medians(board.times, board.rules, draws, seed)
+    columns = _columns(view)
+    medians = np.concatenate([chunk[..., columns] for chunk in sample.chunks])
+    rows: list[dict[int, Any]] = []
+    for a in range(medians.shape[1]):
+        others = range(a + 1, medians.shape[1])
+        rows.append({b: _pair(view, medians, (a, b), sample.spread) for b in others})
+    return rows
+
+
+def _columns(view: View) -> list[int]:
+    times = view.board.times
+    return [times.workloads.index(name) for name in scored_columns(view.board)]
+
+
+def _pair(view: View, medians: Array, pair: tuple[int, int], spread: float) -> list[list[Any]]:
+    """First over all workloads, then on each: factor, mark, low, high, P(A faster), undecided."""
+    (a, b), times, columns = pair, view.board.times, _columns(view)
+    limit = pair_limit(times, a, b)[columns]
+    point = factor(view.board.medians[a, columns], view.board.medians[b, columns], limit)
+    overall = compare_pair(medians[:, a], medians[:, b], limit, spread)
+    singles = [
+        compare_pair(medians[:, a, [w]], medians[:, b, [w]], limit[[w]])
+        for w in range(len(columns))
+    ]
+    cells = [_cell(point.overall, point.mark, overall)]
+    for w, single in enumerate(singles):
+        cells.append(_cell(float(point.by_workload[w]), point.marks[w], single))
+    return cells
+
+
+def _cell(value: float, mark: str, pair: PairwiseComparison) -> list[Any]:
+    low, _, high = pair.interval()
+    probability, hidden = round(pair.probability, 3), round(pair.hidden, 3)
+    return [short(value, 4), mark, short(low, 4), short(high, 4), probability, hidden]

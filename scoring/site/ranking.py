@@ -1,0 +1,96 @@
+"""Which entries can be told apart: ranks that are never finer than the noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scoring.compare import LEVEL
+from scoring.draws import draw_medians
+from scoring.scoreboard import Scoreboard
+from scoring.speedup import Flags
+from scoring.times import Array
+from scoring.tmodel import TINY
+
+FEW_DRAWS = 400
+"""Draws for a board with more than `MANY` entries, whose pairs are too many for more."""
+MANY = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Of S entries: which is settled to be faster than which."""
+
+    settled: Flags
+    """(S, S): whether the entry of the row is faster than that of the column in 95 % of the draws
+    regardless of the bounds, as `harness compare` settles it."""
+
+    @property
+    def ranks(self) -> npt.NDArray[np.int64]:
+        """(S,): one plus the number of entries that are settled to be faster; many share one."""
+        return np.asarray(1 + self.settled.sum(axis=0), dtype=np.int64)
+
+    def order(self, board: Scoreboard) -> list[int]:
+        """Rows by rank, then score, then name."""
+        ranks = self.ranks
+        return sorted(range(len(ranks)), key=lambda row: (ranks[row], -board.scores[row], row))
+
+
+def rank_entries(board: Scoreboard, draws: int = 2000, seed: int = 0) -> Ranking | None:
+    """The ranking of a scoreboard; None for a screening, whose noise is unknown."""
+    if board.is_screening:
+        return None
+    count = draws if len(board.scores) <= MANY else min(draws, FEW_DRAWS)
+    sample = draw_medians(board.times, board.rules, count, seed)
+    medians = np.concatenate([chunk[..., board.base_columns] for chunk in sample.chunks])
+    return Ranking(_settled(board, medians.astype(np.float32)))
+
+
+def _settled(board: Scoreboard, medians: npt.NDArray[np.float32]) -> Flags:
+    """All pairs of entries from draws of medians (R, S, B)."""
+    entries = medians.shape[1]
+    reached = np.isfinite(medians)
+    logs = np.log(np.where(reached, np.maximum(medians, TINY), 1.0), dtype=np.float32)
+    settled = np.zeros((entries, entries), dtype=np.bool_)
+    own_limit, longest = _ends(board)
+    for row in range(entries - 1):
+        others = slice(row + 1, entries)
+        limit = np.minimum(own_limit[row], own_limit[others])
+        limit = np.where(np.isfinite(limit), limit, np.maximum(longest[row], longest[others]))
+        limits = np.log(np.maximum(limit, TINY)).astype(np.float32)
+        wins, losses = _wins(logs, reached, row, others, limits)
+        settled[row, others] = wins >= (1 + LEVEL) / 2
+        settled[others, row] = losses >= (1 + LEVEL) / 2
+    return settled
+
+
+def _ends(board: Scoreboard) -> tuple[Array, Array]:
+    """Of each entry and base workload the limit and the longest hit, as `pair_limit` joins them."""
+    hit = board.times.hit[:, board.base_columns]
+    longest = np.where(np.isfinite(hit), hit, 0.0).max(axis=-1)
+    return board.times.limit[:, board.base_columns], longest
+
+
+def _wins(
+    logs: npt.NDArray[np.float32],
+    reached: Flags,
+    row: int,
+    others: slice,
+    limits: npt.NDArray[np.float32],
+) -> tuple[Array, Array]:
+    """In which fraction of draws an entry is faster, or slower, than others despite all bounds.
+
+    What `scoring.speedup.compare_pair` says of one pair, from logs that are taken once.
+    """
+    mine, theirs = reached[:, row, None], reached[:, others]
+    low = np.float32(-np.inf)
+    own = np.where(mine, logs[:, row, None], low)
+    other = np.where(theirs, logs[:, others], low)
+    at_own = np.where(mine, own, np.maximum(limits, other))
+    at_other = np.where(theirs, other, np.maximum(limits, own))
+    factor = np.where(mine | theirs, at_other - at_own, 0).mean(axis=-1)
+    at_least, at_most = (mine & ~theirs).any(axis=-1), (theirs & ~mine).any(axis=-1)
+    wins = ((factor > 0) & ~at_most).mean(axis=0)
+    return wins, ((factor < 0) & ~at_least).mean(axis=0)

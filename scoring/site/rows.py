@@ -1,0 +1,163 @@
+"""Rows of the pages' tables, as words and links for templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scoring.clock import CLOCKS
+from scoring.profile import ratios_to_best
+from scoring.report.tables import number
+from scoring.site.boards import Board, View, scored_columns
+from scoring.studies import study_table
+from scoring.uncertainty import LEVEL
+
+Row = dict[str, Any]
+SHADES = 0.2
+"""A shade of a cell for every factor of 2 to this power."""
+
+
+def board_rows(board: Board, view: View, links: str) -> list[Row]:
+    """The board's rows in its order; `links` leads to the board's folder."""
+    ranks = None if view.ranking is None else view.ranking.ranks
+    columns, rows = scored_columns(view.board), []
+    last: int | None = None
+    for row in view.order():
+        name = view.board.times.submissions[row]
+        rank = None if ranks is None else int(ranks[row])
+        rows.append(
+            {
+                "i": row, "name": name, "rank": "-" if rank is None else rank,
+                "starts": last is not None and rank != last,
+                "href": links + board.layout.submission(name), "score": _score(view, row),
+                "speedup": _speedup(view, row), "pair": links + _pair_link(board, view, row),
+                "cells": _cells(board, view, row, columns),
+            }
+        )  # fmt: skip
+        last = rank
+    return rows
+
+
+def _score(view: View, row: int) -> str:
+    score = f"{view.board.scores[row]:.3f}"
+    if view.sure is None:
+        return score
+    low, high = view.sure.score_intervals[row]
+    return f"{score} ({low:.2f} – {high:.2f})"
+
+
+def _speedup(view: View, row: int) -> str:
+    factor = view.factors[row]
+    if factor is None:
+        return "-"
+    point = f"{factor.mark} {factor.overall:.2f}".strip()
+    item = view.sure.speedups[row] if view.sure else None
+    if item is None:
+        return point
+    low, _, high = item.comparison.interval(LEVEL)
+    return f"{point} ({low:.2f} – {high:.2f})"
+
+
+def _pair_link(board: Board, view: View, row: int) -> str:
+    names = view.board.times.submissions
+    items = view.sure.speedups if view.sure else ()
+    other = next((item.reference for item in items if item), None)
+    return board.layout.pair(names[row], other or names[view.order()[0]])
+
+
+def _cells(board: Board, view: View, row: int, columns: list[str]) -> list[Row]:
+    factor = view.factors[row]
+    if factor is None:
+        return [{"text": "-", "shade": "", "slug": board.layout.columns[c]} for c in columns]
+    return [
+        {"text": _factor_text(value, mark), "shade": "" if mark == "?" else shade(value),
+         "slug": board.layout.columns[column]}
+        for column, value, mark in zip(columns, factor.by_workload, factor.marks, strict=True)
+    ]  # fmt: skip
+
+
+def _factor_text(value: float, mark: str) -> str:
+    return mark if mark == "?" else f"{mark} {value:.2f}".strip()
+
+
+def shade(value: float) -> str:
+    """The class of a cell by its factor: `u1` to `u3` above 1, `d1` to `d3` below it."""
+    size = min(3, int(abs(np.log2(value)) / SHADES)) if value > 0 else 3
+    return "" if not size else f"{'u' if value > 1 else 'd'}{size}"
+
+
+class Times:
+    """Median times, ratios and study times of a board, for the tables of its pages."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._ended = board.frame[board.frame["state"] != "unfinished"]
+        studies = study_table(self._ended, CLOCKS["seconds"]) if len(self._ended) else None
+        keys = ["submission", "workload"]
+        self._studies = {} if studies is None else dict(list(studies.groupby(keys)))
+        view = board.views.get("seconds")
+        self._medians: dict[tuple[str, str], tuple[float, float]] = {}
+        if view is not None:
+            times, ratios = view.board.times, ratios_to_best(view.board.medians)
+            for row, name in enumerate(times.submissions):
+                for place, column in enumerate(times.workloads):
+                    cell = (float(view.board.medians[row, place]), float(ratios[row, place]))
+                    self._medians[name, column] = cell
+        steps = board.views.get("steps")
+        self._steps = {} if steps is None else _medians(steps)
+
+    def row(self, entry: str, column: str) -> Row | None:
+        """An entry's times on a workload; None if it has no study of it."""
+        studies = self._studies.get((entry, column))
+        if studies is None:
+            return None
+        median, ratio = self._medians.get((entry, column), (np.nan, np.nan))
+        return {
+            "column": column, "name": entry, "slug": self._board.layout.columns[column],
+            "seconds": number(median), "sort": median,
+            "steps": number(self._steps.get((entry, column), np.nan), 6),
+            "ratio": f"{ratio:.3f}" if np.isfinite(ratio) else "-",
+            "reached": f"{int(np.isfinite(studies['time_to_target_s']).sum())} of {len(studies)}",
+            "studies": [self._study(entry, line) for line in studies.to_dict("records")],
+        }  # fmt: skip
+
+    def _study(self, entry: str, line: Mapping[Any, Any]) -> Row:
+        text = number(float(line["time_to_target_s"]))
+        href = self._board.layout.trial(entry, str(line["identity"]))
+        return {"study": line["study"], "text": text, "href": href}
+
+
+def _medians(view: View) -> dict[tuple[str, str], float]:
+    times = view.board.times
+    return {
+        (name, column): float(view.board.medians[row, place])
+        for row, name in enumerate(times.submissions)
+        for place, column in enumerate(times.workloads)
+    }
+
+
+def trial_rows(board: Board, trials: pd.DataFrame, counted: Iterable[str], links: str) -> list[Row]:
+    """The rows of a table of trials; `links` leads to the board's folder."""
+    ordered = trials.sort_values(["entry", "column", "study", "trial"])
+    stands = set(counted)
+    return [
+        {
+            **{str(key): value for key, value in line.items()},
+            "counts": line["identity"] in stands, "point": point_text(line.get("point")),
+            "href": links + board.layout.trial(str(line["entry"]), str(line["identity"])),
+        }
+        for line in ordered.to_dict("records")
+    ]  # fmt: skip
+
+
+def point_text(point: object) -> str:
+    """A point in one line."""
+    if not isinstance(point, dict):
+        return ""
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in sorted(point.items())
+    )

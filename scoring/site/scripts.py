@@ -1,0 +1,44 @@
+"""Script files that hand data to a page: one from a file can load scripts, but fetch nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+
+def script(name: str, key: str, value: Any) -> str:
+    """A script that gives a value to the page: `GD.take(name, key, value)`.
+
+    No text in it can end the script or the string that it is in: JSON is a part of JavaScript, and
+    `<`, `>` and `&` are spelt out.
+    """
+    return f"GD.take({to_json(name)},{to_json(key)},{to_json(value)});\n"
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON that may stand in a script or in HTML; numbers that are not finite are null."""
+    text = json.dumps(_plain(value), separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def short(value: float | None, digits: int = 5) -> float | None:
+    """A number to significant digits; None if it is not finite."""
+    if value is None or not math.isfinite(value):
+        return None
+    rounded = float(f"{value:.{digits}g}")
+    return int(rounded) if rounded.is_integer() and abs(rounded) < 2**53 else rounded
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,63 @@
+"""Every table of a board as CSV and JSON, under names that stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from harness.core.text import csv_text
+from scoring.report.tables import trial_table, workload_table
+from scoring.site.boards import Board, View, reached_counts
+from scoring.site.material import Material
+from scoring.studies import study_table
+from scoring.tuning import best_after_trials, sensitivity
+from scoring.uncertainty import LEVEL
+
+
+def board_tables(board: Board, material: Material) -> dict[str, pd.DataFrame]:
+    """Tables by name: `entries-<clock>`, `times-<clock>`, `studies-<clock>`, `trials`, more."""
+    tables = {"trials": trial_table(board.frame).drop(columns="record")}
+    ended = board.frame[board.frame["state"] != "unfinished"]
+    for name, view in board.views.items():
+        tables[f"entries-{name}"] = entry_numbers(view)
+        tables[f"times-{name}"] = workload_table(view.board, board.frame)
+        tables[f"studies-{name}"] = study_table(ended, view.board.clock).drop(columns="record")
+    if len(ended):
+        tables["tuning"] = best_after_trials(ended)
+        tables["sensitivity"] = sensitivity(ended)
+    tables["curves"] = material.curves[
+        material.curves["identity"].isin(board.frame["identity"])
+    ] if len(board.frame) <= 2000 else pd.DataFrame()  # fmt: skip
+    return {name: table for name, table in tables.items() if not table.empty}
+
+
+def entry_numbers(view: View) -> pd.DataFrame:
+    """One row per entry, as the board shows them, with numbers at full precision."""
+    return pd.DataFrame([_entry_row(view, row) for row in view.order()])
+
+
+def _entry_row(view: View, row: int) -> dict[str, object]:
+    board, sure = view.board, view.sure
+    line: dict[str, object] = {
+        "submission": board.times.submissions[row],
+        "rank": None if view.ranking is None else int(view.ranking.ranks[row]),
+        "score": float(board.scores[row]),
+        "score_low": float(sure.score_intervals[row, 0]) if sure else np.nan,
+        "score_high": float(sure.score_intervals[row, 1]) if sure else np.nan,
+        "reached": reached_counts(board)[row],
+    }
+    factor, item = view.factors[row], sure.speedups[row] if sure else None
+    if factor is not None:
+        low, _, high = item.comparison.interval(LEVEL) if item else (np.nan, np.nan, np.nan)
+        line |= {"speedup": factor.overall, "speedup_mark": factor.mark}
+        line |= {"speedup_low": low, "speedup_high": high}
+    return line
+
+
+def table_files(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str]]:
+    """The name and the text of each table's files."""
+    for name, table in tables.items():
+        yield f"{name}.csv", csv_text(table)
+        yield f"{name}.json", table.to_json(orient="records", indent=1) + "\n"

@@ -1,0 +1,203 @@
+"""Bundles verify elsewhere; a board adds them whole or not at all, and keeps what it hides."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli.app import app
+from harness.cli.boards import BoardFolder
+from harness.cli.bundles import MANIFEST, opened_store, unpack_bundle, write_bundle
+from harness.cli.site_sources import read_sources
+from harness.core.errors import HarnessError
+from harness.plan.plan import PlanRequest, plan
+from harness.verification.store import verify_store
+from tests.record.conftest import Made
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return Made(tmp_path / "store")
+
+
+@pytest.fixture
+def archive(made: Made, tmp_path: Path) -> Path:
+    write_bundle(made.store, tmp_path / "mine.tar.gz", "0")
+    return tmp_path / "mine.tar.gz"
+
+
+def another(tmp_path: Path, submission: str) -> Path:
+    """A bundle of another submission's trial on the same instance."""
+    made = Made.__new__(Made)
+    made.store = tmp_path / submission
+    (made.trial,) = plan(PlanRequest("mlp", submission, trials=1)).trials
+    made.run()
+    write_bundle(made.store, tmp_path / f"{submission}.tar.gz", "0")
+    return tmp_path / f"{submission}.tar.gz"
+
+
+def rewritten(archive: Path, change: dict[str, bytes]) -> Path:
+    """A bundle with other files, under the manifest that it has."""
+    with tarfile.open(archive) as old:
+        contents = {e.name: file.read() for e in old if (file := old.extractfile(e))}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as new:
+        for name, content in (contents | change).items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            new.addfile(entry, io.BytesIO(content))
+    path = archive.with_name("changed.tar.gz")
+    path.write_bytes(gzip.compress(buffer.getvalue()))
+    return path
+
+
+def test_a_bundle_verifies_as_its_folder_does(archive: Path, made: Made) -> None:
+    with ExitStack() as stack:
+        assert verify_store(opened_store(archive, stack)).findings == ()
+    of_bundle, of_folder = (
+        CliRunner().invoke(app, ["verify", str(path)]) for path in (archive, made.store)
+    )
+    assert of_bundle.output == of_folder.output
+    assert of_bundle.exit_code == of_folder.exit_code
+
+
+def test_the_same_records_make_the_same_bundle(made: Made, archive: Path, tmp_path: Path) -> None:
+    name = write_bundle(made.store, tmp_path / "again.tar.gz", "0")
+    assert (tmp_path / "again.tar.gz").read_bytes() == archive.read_bytes()
+    assert len(name) == 64
+
+
+def test_a_bundle_has_the_code_of_its_entries(archive: Path, tmp_path: Path, made: Made) -> None:
+    unpack_bundle(archive, tmp_path / "unpacked")
+    code = tmp_path / "unpacked/submissions" / made.trial.submission.content_hash
+    assert (code / "space.toml").is_file()
+    with ExitStack() as stack:
+        detail = read_sources([archive], stack).material.entries
+    assert "submission.py" in detail[made.trial.submission.content_hash].files
+
+
+@pytest.mark.parametrize("name", ["store/ledger.jsonl", "store/more.txt", "../out.txt", MANIFEST])
+def test_a_bundle_that_was_changed_is_refused(archive: Path, name: str, tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=r"bundle|manifest"), ExitStack() as stack:
+        opened_store(rewritten(archive, {name: b"other"}), stack)
+    assert not (tmp_path / "out.txt").exists()
+
+
+def test_what_is_no_archive_is_no_bundle(tmp_path: Path) -> None:
+    (tmp_path / "x.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(HarnessError, match="is no bundle"), ExitStack() as stack:
+        opened_store(tmp_path / "x.tar.gz", stack)
+
+
+def test_a_bundle_is_added_once_and_shown(archive: Path, tmp_path: Path) -> None:
+    board = BoardFolder(tmp_path / "board")
+    assert board.add(archive) is not None
+    assert board.add(archive) is None
+    found = read_sources([board.path], ExitStack()).material
+    assert found.frame["submission"].tolist() == ["adamw"]
+    assert found.changes[0].kind == "added"
+    assert not list(board.path.glob(".draft-*"))
+
+
+def test_records_that_do_not_fit_are_refused_by_name(made: Made, tmp_path: Path) -> None:
+    path = made.folder / "trial.json"
+    path.write_text(path.read_text().replace('"trial": 1', '"trial": 2'))
+    write_bundle(made.store, tmp_path / "bad.tar.gz", "0")
+    board = BoardFolder(tmp_path / "board")
+    with pytest.raises(HarnessError, match="rule 'unverified'"):
+        board.add(tmp_path / "bad.tar.gz")
+    assert board.active() == {}
+
+
+def test_what_does_not_fit_the_board_is_refused_by_the_rule(archive: Path, tmp_path: Path) -> None:
+    board = BoardFolder(tmp_path / "board")
+    board.add(archive)
+    other = Made.__new__(Made)
+    other.store = tmp_path / "jax"
+    (other.trial,) = plan(PlanRequest("mlp", "adamw", framework="jax", trials=1)).trials
+    other.run()
+    write_bundle(other.store, tmp_path / "jax.tar.gz", "0")
+    with pytest.raises(HarnessError, match="rule 'mixed-frameworks'"):
+        board.add(tmp_path / "jax.tar.gz")
+    assert len(board.active()) == 1
+    board.add(tmp_path / "jax.tar.gz", ("mixed-frameworks",))
+    assert read_sources([board.path], ExitStack()).allow == ("mixed-frameworks",)
+
+
+def test_two_additions_at_once_lose_nothing(archive: Path, tmp_path: Path) -> None:
+    board = BoardFolder(tmp_path / "board")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(board.add, [archive, another(tmp_path, "muon")]))
+    assert sorted(name for event in board.active().values() for name in event.entries) == [
+        "adamw", "muon",
+    ]  # fmt: skip
+
+
+def test_what_is_withdrawn_is_kept_and_the_reason_shown(archive: Path, tmp_path: Path) -> None:
+    board = BoardFolder(tmp_path / "board")
+    board.add(archive)
+    (name,) = board.active()
+    with pytest.raises(HarnessError, match="a reason is needed"):
+        board.withdraw(name[:8], " ")
+    board.withdraw(name[:8], "measured under load")
+    assert board.active() == {}
+    assert list(board.folder(name).rglob("events.jsonl"))
+    material = read_sources([board.path], ExitStack()).material
+    assert material.frame.empty
+    assert material.changes[0].reason == "measured under load"
+
+
+def test_a_bundle_takes_anothers_place(archive: Path, tmp_path: Path) -> None:
+    board = BoardFolder(tmp_path / "board")
+    board.add(archive)
+    board.add(another(tmp_path, "muon"))
+    old, new = board.active()
+    board.supersede(old[:8], new[:8], "a longer run")
+    assert list(board.active()) == [new]
+    with pytest.raises(HarnessError, match="no bundle"):
+        board.withdraw(old[:8], "again")
+
+
+def test_a_mark_is_of_a_content_that_is_shown(archive: Path, tmp_path: Path, made: Made) -> None:
+    board = BoardFolder(tmp_path / "board")
+    board.add(archive)
+    board.mark("adamw", "verified", "rerun by the organisers")
+    assert board.marks() == {made.trial.submission.content_hash: "verified"}
+    with pytest.raises(HarnessError, match="known: adamw"):
+        board.mark("muon", "verified", "why")
+
+
+def test_from_records_to_a_page(made: Made, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    result = CliRunner().invoke(app, ["site", str(made.store), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "a screening" in (out / "quick-external/index.html").read_text()
+    text = (out / "quick-external/data/e/adamw.js").read_text()
+    trial = json.loads(text[len('GD.take("entry","adamw",') : -3])["trials"][0]
+    assert trial["id"] == made.trial.identity[:16]
+    assert trial["sections"]["As planned"]["precision"] == "float32"
+    assert str(tmp_path) not in text
+
+
+def test_a_folder_of_an_older_schema_makes_a_page_that_says_so(made: Made, tmp_path: Path) -> None:
+    path = made.folder / "trial.json"
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 1'))
+    out = tmp_path / "site"
+    result = CliRunner().invoke(app, ["site", str(made.store), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "schema_version 1, this version reads 2" in (out / "index.html").read_text()
+
+
+def test_a_figure_is_drawn_from_records(made: Made, tmp_path: Path) -> None:
+    arguments = ["plot", "diagnostics", str(made.store), "--out", str(tmp_path), "--format", "svg"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "diagnostics-mlp.svg").read_text().startswith("<?xml")

@@ -1,0 +1,192 @@
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.core.errors import HarnessError
+from scoring.evaluate import score_results
+from scoring.rules import load_rules
+from scoring.site.boards import Options, make_boards
+from scoring.site.curves import thinned
+from scoring.site.material import Change, Gap, Material
+from scoring.site.names import file_names
+from scoring.site.ranking import rank_entries
+from scoring.site.scripts import script
+from scoring.speedup import compare_pair, pair_limit
+
+from .made_frames import frame
+from .made_sites import HOSTILE, material, results, site
+
+OPTIONS = Options(load_rules(), draws=200)
+NAMES = ["adamw", "muon", HOSTILE, "soap"]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A board of four entries, one of which has a hostile name."""
+    return site(tmp_path_factory.mktemp("site") / "pages", material(results(NAMES, workloads=2)))
+
+
+def test_entries_that_differ_by_noise_share_a_rank() -> None:
+    times = {("a", "w"): [10.0, 12, 11], ("b", "w"): [11.0, 10.5, 12], ("c", "w"): [31.0, 33, 30]}
+    ranking = rank_entries(score_results(frame(times)), draws=400)
+    assert ranking is not None
+    assert ranking.ranks.tolist() == [1, 1, 3]
+
+
+def test_a_screening_has_no_ranks() -> None:
+    assert rank_entries(score_results(frame({("a", "w"): [1.0], ("b", "w"): [9.0]}))) is None
+
+
+def test_ranks_settle_pairs_as_a_comparison_does() -> None:
+    random = np.random.default_rng(1)
+    times = {(f"e{s}", f"w{w}"): list(random.uniform(10, 80, 4)) for s in range(7) for w in "abc"}
+    capped = {key: [t if t < 60 else np.inf for t in values] for key, values in times.items()}
+    board = score_results(frame(capped))
+    ranking = rank_entries(board, draws=300)
+    assert ranking is not None
+    from scoring.draws import draw_medians
+
+    sample = draw_medians(board.times, board.rules, 300, 0)
+    medians = np.concatenate(list(sample.chunks))[..., board.base_columns]
+    for a, b in ((0, 1), (2, 5), (6, 3)):
+        limit = pair_limit(board.times, a, b)[board.base_columns]
+        pair = compare_pair(medians[:, a], medians[:, b], limit)
+        assert ranking.settled[a, b] == (pair.wins >= 0.95)
+        assert ranking.settled[b, a] == (pair.losses >= 0.95)
+
+
+def test_a_name_of_a_file_is_safe_and_depends_on_no_other() -> None:
+    texts = ["adamw", "AdamW", "torch.optim:SGD", "../../etc", "", "a b", "con", HOSTILE]
+    names = file_names(texts)
+    assert names["adamw"] == "adamw"
+    assert len({name.lower() for name in names.values()}) == len(texts)
+    assert all(re.fullmatch(r"[a-z0-9_][a-z0-9_.-]*", name) for name in names.values())
+    assert file_names(["a b"])["a b"] == names["a b"]
+
+
+def test_no_text_ends_the_script_that_it_is_in() -> None:
+    text = script("entry", "k", {"name": HOSTILE, "value": float("nan")})
+    assert "<" not in text
+    assert ">" not in text
+    assert json.loads(text[len('GD.take("entry","k",') : -3]) == {"name": HOSTILE, "value": None}
+
+
+def test_a_thinned_curve_keeps_ends_and_extremes() -> None:
+    values = np.random.default_rng(0).standard_normal(10_000)
+    values[4321] = 9.0
+    keep = thinned(values, 200)
+    assert len(keep) <= 200
+    assert {0, 9_999, 4321, int(values.argmin())} <= set(keep.tolist())
+    assert thinned(values[:50]).tolist() == list(range(50))
+
+
+def test_everything_that_a_user_typed_is_escaped(pages: Path) -> None:
+    for page in pages.rglob("*.html"):
+        text = page.read_text()
+        assert "<script>alert" not in text
+        assert "<img src=x" not in text
+    assert "&lt;img src=x" in (pages / "index.html").read_text()
+    assert "alert(1)" in (pages / "data/board.js").read_text()
+
+
+def test_no_page_asks_anything_of_elsewhere(pages: Path) -> None:
+    for page in pages.parent.rglob("*.html"):
+        links = re.findall(r'(?:href|src)="([^"]*)"', page.read_text())
+        assert not [link for link in links if re.match(r"[a-z]+:|//", link)]
+
+
+def test_every_link_leads_somewhere(pages: Path) -> None:
+    for page in pages.parent.rglob("*.html"):
+        links = re.findall(r'(?:href|src)="([^"#?]+)[^"]*"', page.read_text())
+        missing = [link for link in links if not (page.parent / link).exists()]
+        assert not missing, (page, missing)
+
+
+def test_every_table_lies_beside_the_page_as_csv_and_json(pages: Path) -> None:
+    tables = {path.name for path in (pages / "tables").iterdir()}
+    for name in ("entries-seconds", "times-steps", "studies-seconds", "trials", "curves"):
+        assert {f"{name}.csv", f"{name}.json"} <= tables
+    entries = pd.read_json(pages / "tables/entries-seconds.json")
+    assert set(entries["submission"]) == set(NAMES)
+    assert {"rank", "score", "score_low", "speedup", "reached"} <= set(entries.columns)
+
+
+def test_the_bundled_library_lies_beside_its_licence(pages: Path) -> None:
+    assets = pages.parent / "assets"
+    assert "MIT License" in (assets / "uPlot.LICENSE.txt").read_text()
+    assert "uPlot" in (assets / "uPlot.iife.min.js").read_text()[:80]
+
+
+def test_a_state_of_an_earlier_date_stays_as_it_was(tmp_path: Path) -> None:
+    of = material(results(["adamw", "muon"], workloads=1))
+    board = site(tmp_path / "s", of, date="2026-01-01")
+    before = (board / "dated/2026-01-01/index.html").read_text()
+    site(tmp_path / "s", material(results(["adamw", "soap"], workloads=1)), date="2026-01-05")
+    assert (board / "dated/2026-01-01/index.html").read_text() == before
+    assert "muon" in (board / "dated/2026-01-01/data/board.js").read_text()
+    assert 'href="dated/2026-01-01/index.html"' in (board / "index.html").read_text()
+
+
+def test_what_a_rule_refuses_has_a_page_that_says_so_and_no_score(tmp_path: Path) -> None:
+    trials = results(["adamw", "muon"], workloads=1)
+    trials.loc[0, ["state", "reason"]] = ["unfinished", "the trial has not ended"]
+    board = site(tmp_path / "s", material(trials))
+    text = (board / "index.html").read_text()
+    assert "rule &#39;unfinished-trials&#39;" in text
+    assert "--allow unfinished-trials" in text
+    assert "8 of 9 ended" in text
+    assert "1 of 9 have not ended" in (board / "s/adamw.html").read_text()
+
+
+def test_nothing_to_show_makes_a_page_that_says_what_is_missing(tmp_path: Path) -> None:
+    gap = Gap("old", "its trial has schema_version 1, this version reads 2")
+    empty = Material(pd.DataFrame(), pd.DataFrame(), gaps=(gap,))
+    text = (site(tmp_path / "s", empty) / "index.html").read_text()
+    assert "schema_version 1" in text
+    assert "There is no trial to show yet" in text
+
+
+def test_changes_of_a_board_are_shown_with_their_reasons(tmp_path: Path) -> None:
+    change = Change("2026-01-01T00:00", "withdrawn", "0123", "<b>measured twice</b>")
+    of = replace(material(results(["adamw"], workloads=1)), changes=(change,))
+    site(tmp_path / "s", of)
+    assert "&lt;b&gt;measured twice&lt;/b&gt;" in (tmp_path / "s/index.html").read_text()
+
+
+def test_each_suite_and_ruleset_is_a_board_of_its_own() -> None:
+    both = pd.concat([
+        frame({("a", "w"): [10.0, 11.0]}),
+        frame({("b", "w"): [10.0, 11.0]}, suite="standard", ruleset="self"),
+    ])  # fmt: skip
+    boards = make_boards(material(both), OPTIONS)
+    assert [board.title for board in boards] == ["quick, external tuning", "standard, self-tuning"]
+    assert [board.entries for board in boards] == [("a",), ("b",)]
+
+
+def test_a_clock_that_some_trial_lacks_is_not_taken_for_a_miss() -> None:
+    trials = frame({("a", "w"): [10.0, 11.0], ("b", "w"): [12.0, 13.0]})
+    trials.loc[0, "examples_to_target"] = np.nan
+    (board,) = make_boards(material(trials), OPTIONS)
+    assert list(board.views) == ["seconds", "steps"]
+    assert board.gaps[0].place == "the clock examples"
+
+
+def test_without_the_reference_the_best_takes_its_place() -> None:
+    (board,) = make_boards(
+        material(frame({("a", "w"): [10.0, 10.0], ("b", "w"): [20.0] * 2})), OPTIONS
+    )
+    view = board.views["seconds"]
+    assert view.against == "the best of each workload"
+    assert [item.overall for item in view.factors if item] == pytest.approx([1.0, 0.5])
+
+
+def test_a_folder_that_is_no_site_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(HarnessError, match="no folder of a site"):
+        site(tmp_path, material(results(["adamw"], workloads=1)))
+    assert (tmp_path / "mine.txt").read_text() == "mine"
