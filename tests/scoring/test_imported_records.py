@@ -78,3 +78,10 @@ def test_logs_without_an_evaluation_are_refused(rules: str, tmp_path: Path) -> N
     write_trial(tmp_path, "logs/s/study_0/w_jax/trial_1", [])
     with pytest.raises(HarnessError, match="no evaluated trial"):
         import_records(tmp_path / "logs", rules, tmp_path / "store")
+
+
+def test_a_suite_is_called_as_its_rules_in_full(logs: Path, rules: str, tmp_path: Path) -> None:
+    versioned = tmp_path / "ours-v0.5.toml"
+    versioned.write_text(Path(rules).read_text())
+    import_records(logs, str(versioned), tmp_path / "store")
+    assert set(results_frame(tmp_path / "store")["suite"]) == {"ours-v0.5"}
