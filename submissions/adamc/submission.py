@@ -27,7 +27,7 @@ from torch.optim import AdamW, Optimizer
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import TorchProblem, is_fused
+from submissions.common.optimizers import TorchProblem, is_fused, without_hooks
 from workloads.parameters import Role
 
 CORRECTED = ("declared", "hidden")
@@ -58,7 +58,7 @@ class AdamC(AdamW):
         for group in self.param_groups:
             if group["normalised"]:
                 group["weight_decay"] = group["base_decay"] * group["lr"] / group["peak"]
-        return super().step(closure)
+        return without_hooks(AdamW.step)(self, closure)
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

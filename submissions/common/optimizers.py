@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
@@ -96,6 +97,16 @@ def adamw_at(
         scaled = {"lr": r * lr, "weight_decay": decay / r, "eps": epsilon / r}
         optimizer.add_param_group({**whole, **scaled, "params": values, "whole_rate": r * lr})
     return optimizer
+
+
+def without_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
+    """The step of a torch optimizer class without its hooks, for a subclass's step to call.
+
+    torch wraps the step of every class that has been instantiated so that it runs the hooks; called
+    as `super().step()` from a step that torch has wrapped too, they would run twice.
+    """
+    inner: Callable[..., Any] = inspect.unwrap(step, stop=lambda one: not hasattr(one, "hooked"))
+    return inner
 
 
 class GroupwiseOptimizer(Optimizer, ABC):

@@ -9,6 +9,7 @@ import torch
 
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.precision import bounded
 from submissions.common.staggering import select_due
 
 State = dict[str, Any]
@@ -37,7 +38,7 @@ class Psgd(GroupwiseOptimizer):
         for parameter in live:
             state = self._state(parameter, group)
             state["step"] += 1
-            state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
+            state["momentum"].lerp_(bounded(parameter.grad), 1 - group["momentum"])
         for parameter in self._select_due(live, group):
             _fit(self.state[parameter], self._average(parameter, group), group)
         for parameter in live:
@@ -89,7 +90,7 @@ def _fit(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> None:
     """Take one step of both factors towards whitening the momentum."""
     state["fits"] += 1
     rate = max(group["preconditioner_rate"], FIRST_RATE / state["fits"])
-    x = _precondition(state, matrix, group)
+    x = bounded(_precondition(state, matrix, group))
     size = [state[f"{side}_p"].to(x.dtype).square().sum() for side in SIDES]
     for place, side in enumerate(SIDES):
         other, of_side = x.shape[1 - place], x if place == 0 else x.mT

@@ -11,6 +11,7 @@ from harness.core.errors import UnknownNameError
 from submissions.common.eigenbasis import eigenbasis
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.precision import bounded, signs
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import (
     SIDES,
@@ -116,19 +117,19 @@ def _direction(
     parameter: torch.Tensor, state: State, group: dict[str, Any]
 ) -> tuple[torch.Tensor, float]:
     """Update the moments and return the bounded direction and its learning-rate multiplier s."""
-    gradient, (beta1, beta2) = parameter.grad, group["betas"]
-    assert gradient is not None
+    assert parameter.grad is not None
+    gradient, (beta1, beta2) = bounded(parameter.grad), group["betas"]
     if group["form"] == "thesis":
         norm = torch.linalg.vector_norm(gradient).clamp_(min=torch.finfo(gradient.dtype).tiny)
         rows, columns = gradient.flatten(1).shape if gradient.ndim > 1 else (1, 1)
         return gradient / norm, (rows / columns) ** 0.5
     state["momentum"].lerp_(gradient, 1 - beta1)
     if gradient.ndim < 2:
-        return state["momentum"].sign(), group["vector_scale"]
+        return signs(state["momentum"]), group["vector_scale"]
     matrix = gradient.flatten(1)
     accumulate(state, matrix, beta2)
     dtype = product_dtype(matrix.device, group["matmul_dtype"])
     # signs are exact in any precision, so nothing is cast between the two rotations
-    signs = project(state, state["momentum"].flatten(1).to(dtype), dtype).sign()
-    direction = project_back(state, signs, dtype)
+    rotated = signs(project(state, state["momentum"].flatten(1).to(dtype), dtype))
+    direction = project_back(state, rotated, dtype)
     return direction.to(matrix.dtype), 2.0 / sum(matrix.shape)
