@@ -28,7 +28,7 @@ def bounded(gradient: torch.Tensor) -> torch.Tensor:
     1e20 would leave infinities there for good. One that is not finite becomes NaN and shows up.
     """
     largest: torch.Tensor = torch.linalg.vector_norm(gradient, ord=torch.inf)
-    limit = torch.finfo(torch.promote_types(gradient.dtype, torch.float32)).max ** 0.25 / 1e3
+    limit: float = torch.finfo(torch.promote_types(gradient.dtype, torch.float32)).max ** 0.25 / 1e3
     # reading the norm costs nothing on a CPU, and elsewhere more than the product that it saves
     if gradient.device.type == "cpu" and float(largest) <= limit:
         return gradient

@@ -30,7 +30,7 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.eigenbasis import eigenbasis, followed_until
+from submissions.common.eigenbasis import eigenbasis, failures_of, followed_until
 from submissions.common.optimizers import Combined, GroupwiseOptimizer, TorchProblem, adamw, by_role
 from submissions.common.precision import at_least_float32, bounded
 from submissions.common.rotated_adam import move, turn_momentum
@@ -80,7 +80,7 @@ class EShampoo(GroupwiseOptimizer):
 
 def _basis(state: State, side: str, group: dict[str, Any]) -> torch.Tensor:
     if f"{side}_basis" not in state:
-        return eigenbasis(state[side])
+        return eigenbasis(state[side], failures_of(group))
     basis = state[f"{side}_basis"]
     return followed_until(state[side], basis, group["tolerance"], group["iterations"])
 

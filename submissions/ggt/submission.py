@@ -33,7 +33,7 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.eigenbasis import decomposed
+from submissions.common.eigenbasis import decomposed, failures_of
 from submissions.common.flat import add, flatten
 from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
 from submissions.common.precision import at_least_float32, bounded
@@ -92,7 +92,10 @@ def _enter(state: dict[str, Any], place: int, gradient: torch.Tensor, beta: floa
 
 
 def _direction(state: dict[str, Any], average: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-    values, vectors = decomposed(state["gram"].double())
+    pair = decomposed(state["gram"].double(), failures_of(group))
+    if pair is None:
+        return torch.zeros_like(average)
+    values, vectors = pair
     sizes = values.clamp(min=0.0).sqrt()
     if float(sizes[-1]) == 0.0:
         return torch.zeros_like(average)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from harness.core.errors import UnknownNameError
+from submissions.common.eigenbasis import failures_of
 from submissions.common.inverse_roots import coupled_newton, inverse_root
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import GroupwiseOptimizer
@@ -117,7 +118,9 @@ class Shampoo(GroupwiseOptimizer):
         for block, side in select_due(factors, since, group["refresh_every"]):
             both = "left" in block and "right" in block
             power = group["power"] if both else 2 * group["power"]
-            root = ROOTS[group["roots"]](block[side], power, group["damping"])
+            root = ROOTS[group["roots"]](block[side], power, group["damping"], failures_of(group))
+            if root is None:
+                continue
             # Only products read the root, so it is stored in their precision.
             block[f"{side}_root"] = root.to(product_dtype(root.device, group["matmul_dtype"]))
 

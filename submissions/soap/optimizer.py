@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from submissions.common.eigenbasis import eigenbasis, followed
+from submissions.common.eigenbasis import eigenbasis, failures_of, followed
 from submissions.common.optimizers import GroupwiseOptimizer
 from submissions.common.precision import at_least_float32, bounded
 from submissions.common.rotated_adam import move, turn_momentum
@@ -80,7 +80,7 @@ def _initialise(state: State, gradient: torch.Tensor, group: dict[str, Any]) -> 
     accumulate(state, gradient, group["factor_beta"])
     for side in SIDES:
         if side in state:
-            state[f"{side}_basis"] = eigenbasis(state[side])
+            state[f"{side}_basis"] = eigenbasis(state[side], failures_of(group))
 
 
 def _turn(state: State, side: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from harness.core.errors import UnknownNameError
-from submissions.common.eigenbasis import eigenbasis
+from submissions.common.eigenbasis import eigenbasis, failures_of
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import GroupwiseOptimizer
 from submissions.common.precision import bounded, signs
@@ -80,7 +80,8 @@ class SPlus(GroupwiseOptimizer):
         sides = [(self.state[p], side) for p in live for side in SIDES if side in self.state[p]]
         dtype = product_dtype(live[0].device, group["matmul_dtype"]) if live else None
         for state, side in select_due(sides, group["step"], group["refresh_every"], eager=True):
-            state[f"{side}_basis"] = eigenbasis(state[side]).to(dtype)
+            basis = state.get(f"{side}_basis")
+            state[f"{side}_basis"] = eigenbasis(state[side], failures_of(group), basis).to(dtype)
         group["step"] += 1
 
     def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
