@@ -25,8 +25,9 @@ from typing import Any
 import torch
 from torch.optim import AdamW, Optimizer
 
+from harness.core.errors import HarnessError
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.common.optimizers import TorchProblem, adam_on_all, without_hooks
+from submissions.common.optimizers import TorchProblem, adam_on_all, listed, without_hooks
 
 
 class AdamS(AdamW):
@@ -41,9 +42,17 @@ class AdamS(AdamW):
     def __init__(
         self, parameters: list[torch.Tensor], *, weight_decay: float, **options: Any
     ) -> None:
-        group = {"params": parameters, "base_decay": weight_decay}
+        group = {"params": listed(parameters), "base_decay": weight_decay}
         group |= {"updates": 0, "mean_square": 0.0}
         super().__init__([group], weight_decay=0.0, **options)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Refuse a second group: r_t is one number, of all parameters."""
+        if self.param_groups:
+            raise HarnessError(
+                "a parameter group was added to AdamS", "build a new one with all parameters"
+            )
+        super().add_param_group(param_group)
 
     def step(self, closure: Any = None) -> Any:
         """Take an AdamW step with the current decay."""

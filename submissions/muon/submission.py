@@ -46,7 +46,14 @@ from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.batching import batched, matrices, tensor_of
 from submissions.common.matrix_sign import newton_schulz, product_dtype
-from submissions.common.optimizers import Combined, GroupwiseOptimizer, TorchProblem, adamw, by_role
+from submissions.common.optimizers import (
+    Combined,
+    GroupwiseOptimizer,
+    TorchProblem,
+    adamw,
+    by_role,
+    listed,
+)
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -91,7 +98,7 @@ class Muon(GroupwiseOptimizer):
         eps: float = EPSILON,
         splits: Sequence[Sequence[int]] | None = None,
     ) -> None:
-        parameters = list(parameters)
+        parameters = listed(parameters)
         if nesterov not in NESTEROV:
             raise UnknownNameError("nesterov", nesterov, NESTEROV)
         if scaling not in SCALINGS:
@@ -115,6 +122,12 @@ class Muon(GroupwiseOptimizer):
             "eps": eps,
         }
         super().__init__([group], defaults)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group; without `splits` none of its parameters is several fused matrices."""
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        group.setdefault("splits", [[] for _ in group["params"]])
 
     def update(self, group: dict[str, Any]) -> None:
         """Update one group; matrices of equal shape are orthogonalised in one call."""

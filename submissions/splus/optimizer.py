@@ -9,8 +9,8 @@ import torch
 
 from harness.core.errors import UnknownNameError
 from submissions.common.eigenbasis import eigenbasis, failures_of
+from submissions.common.evaluation_mode import EvaluatesAverage
 from submissions.common.matrix_sign import product_dtype
-from submissions.common.optimizers import GroupwiseOptimizer
 from submissions.common.precision import bounded, signs
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import (
@@ -25,7 +25,7 @@ from submissions.common.two_sided import (
 FORMS = ("paper", "thesis")
 
 
-class SPlus(GroupwiseOptimizer):
+class SPlus(EvaluatesAverage):
     """SPlus for parameters of any shape.
 
     Args:
@@ -64,7 +64,6 @@ class SPlus(GroupwiseOptimizer):
             "max_dim": max_dim,
             "matmul_dtype": matmul_dtype,
         }
-        self._trained: dict[torch.Tensor, torch.Tensor] = {}
         super().__init__(parameters, defaults | {"step": 0})
 
     def update(self, group: dict[str, Any]) -> None:
@@ -95,23 +94,13 @@ class SPlus(GroupwiseOptimizer):
         state["step"] += 1
         return state
 
-    @torch.no_grad()
-    def eval(self) -> None:
-        """Replace the parameters by their average until `train` is called."""
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                state = self.state[parameter]
-                if parameter not in self._trained and state:
-                    self._trained[parameter] = parameter.clone()
-                    weight = 1 - group["average_beta"] ** state["step"]
-                    parameter.copy_(state["average"] / weight)
-
-    @torch.no_grad()
-    def train(self) -> None:
-        """Restore the trained parameters."""
-        for parameter, value in self._trained.items():
-            parameter.copy_(value)
-        self._trained.clear()
+    def average(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor | None:
+        """The bias-corrected average."""
+        state = self.state[parameter]
+        if not state:
+            return None
+        corrected: torch.Tensor = state["average"] / (1 - group["average_beta"] ** state["step"])
+        return corrected
 
 
 def _direction(
