@@ -78,7 +78,10 @@ class SPlus(EvaluatesAverage):
             state["average"].lerp_(parameter, 1 - group["average_beta"])
         sides = [(self.state[p], side) for p in live for side in SIDES if side in self.state[p]]
         dtype = product_dtype(live[0].device, group["matmul_dtype"]) if live else None
-        for state, side in select_due(sides, group["step"], group["refresh_every"], eager=True):
+        first = [(state, side) for state, side in sides if f"{side}_basis" not in state]
+        others = [(state, side) for state, side in sides if f"{side}_basis" in state]
+        due = select_due(others, group["step"], group["refresh_every"])
+        for state, side in [*first, *due]:
             basis = state.get(f"{side}_basis")
             state[f"{side}_basis"] = eigenbasis(state[side], failures_of(group), basis).to(dtype)
         group["step"] += 1
@@ -122,4 +125,6 @@ def _direction(
     # signs are exact in any precision, so nothing is cast between the two rotations
     rotated = signs(project(state, state["momentum"].flatten(1).to(dtype), dtype))
     direction = project_back(state, rotated, dtype)
-    return direction.to(matrix.dtype), 2.0 / sum(matrix.shape)
+    has_bases = max(matrix.shape) <= group["max_dim"]
+    scale = 2.0 / sum(matrix.shape) if has_bases else group["vector_scale"]
+    return direction.to(matrix.dtype), scale
