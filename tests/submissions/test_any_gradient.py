@@ -21,7 +21,7 @@ NAMES = [
 LOST_IN_BFLOAT16 = ("prodigy",)
 """Their first steps are 1e-6 long, as in the source: below what moves a number of eight bits."""
 ANY_BASIS = {"splus": 0.9}
-"""Its first basis is one gradient's, and in a null space any basis, of whose signs it makes steps."""
+"""Its first basis is one gradient's, and in that's null space any; its steps are signs there."""
 LATE, FIRST_STEPS = "square_2", 4
 Values = dict[str, torch.Tensor]
 
