@@ -43,6 +43,31 @@ class Comparison:
     is_equal: bool
     """Whether the two have the same time in every study."""
 
+    def to_json(self) -> dict[str, object]:
+        """All numbers by name; what is not known or not finite is None."""
+        pairs = self.by_workload or (None,) * len(self.workloads)
+        columns = zip(self.workloads, self.medians.T, pairs, strict=True)
+        return {
+            "a": self.a,
+            "b": self.b,
+            "studies": self.studies,
+            "more_studies": self.more_studies,
+            "verdict": self.verdict(),
+            "factor": _finite(self.factor.overall),
+            "mark": self.factor.mark,
+            **_surety(self.overall),
+            "workloads": {
+                workload: {
+                    "a_s": _finite(times[0]),
+                    "b_s": _finite(times[1]),
+                    "factor": _finite(self.factor.by_workload[row]),
+                    "mark": self.factor.marks[row],
+                    **_surety(pair),
+                }
+                for row, (workload, times, pair) in enumerate(columns)
+            },
+        }
+
     def verdict(self) -> str:
         """The result of the comparison in one sentence."""
         if not np.isfinite(self.medians).any():
@@ -155,3 +180,15 @@ def _studies_after_screening(factor: Factor, workloads: int) -> int | None:
     total = math.ceil((norm.ppf(1 - (1 - LEVEL) / 2) * spread / mean) ** 2)
     more = max(1, total - 1)
     return more if more <= MANY else None
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _surety(pair: PairwiseComparison | None) -> dict[str, float | None]:
+    """The interval of a factor and the probability of A being faster; None for a screening."""
+    if pair is None:
+        return {"low": None, "high": None, "probability": None}
+    low, _, high = pair.interval(LEVEL)
+    return {"low": _finite(low), "high": _finite(high), "probability": pair.probability}

@@ -20,6 +20,7 @@ settings.load_profile("project")
 ROOT = Path(__file__).parent
 SYSTEM = (
     "calibration/test_procedure.py",
+    "cli/test_new.py",
     "cli/test_run.py",
     "execution",
     "fuzz/test_arguments.py",

@@ -9,11 +9,13 @@ import typer
 
 from harness.cli.audit import audit
 from harness.cli.calibrate import calibrate
+from harness.cli.check import check
 from harness.cli.compare import compare
 from harness.cli.data import app as data
 from harness.cli.doctor import doctor
 from harness.cli.import_ import app as import_
 from harness.cli.list import list_names
+from harness.cli.new import new
 from harness.cli.report import report
 from harness.cli.rerun import rerun
 from harness.cli.round import app as round_
@@ -28,7 +30,7 @@ app = typer.Typer(
     name="harness",
     help="Run training algorithms against standard workloads, on a clock that can be trusted.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -52,7 +54,9 @@ def _root(
 
 
 # Heavy imports happen inside the commands, so that these stay light.
+app.command("new")(new)
 app.command("run")(run)
+app.command("check")(check)
 app.command("score")(score)
 app.command("report")(report)
 app.command("compare")(compare)

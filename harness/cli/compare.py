@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.flags import AsJson
+from harness.cli.say import say
 from harness.cli.score import Allow, ClockName, RulesName, Source, TimesFile, load_board
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ def compare(
     rules: RulesName = "guided-descent",
     clock: ClockName = "seconds",
     allow: Allow = None,
+    is_json: AsJson = False,
 ) -> None:
     """Say where A is faster than B, by how much, how surely, and what would settle it."""
     from scoring.report.console import print_comparison
@@ -31,7 +35,11 @@ def compare(
     folder = Path("runs/quick") if out is None and times is None else out
     source = Source(folder, times, rules, clock, tuple(allow or ()))
     comparison, flags = make_comparison(a, b, source)
-    print_comparison(comparison, flags)
+    if is_json:
+        document = comparison.to_json() | {"flags": flags}
+        say(json.dumps(document, indent=2, allow_nan=False))
+    else:
+        print_comparison(comparison, flags)
 
 
 def make_comparison(a: str, b: str, source: Source) -> tuple[Comparison, tuple[str, ...]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
-from harness.cli.flags import Device, SuiteName
+from harness.cli.flags import AsJson, Device, SuiteName
+from harness.cli.say import say
 
 
 def doctor(
@@ -19,6 +21,7 @@ def doctor(
             "--measure", help="Measure the machine's speed on every workload; let it be idle."
         ),
     ] = False,
+    is_json: AsJson = False,
 ) -> None:
     """Say whether this machine is a suite's target, what differs, disturbs and isolates."""
     from rich.table import Table
@@ -28,10 +31,21 @@ def doctor(
     from harness.providers.registry import suite as suite_of
     from harness.speed.report import diagnose
 
-    spec, console = suite_of(suite), PlainConsole()
+    spec, console = suite_of(suite), PlainConsole(stderr=is_json)
     options = run_options("plain", None, None, spec.hardware.cores)
-    say = say_on(console) if measure else None
-    diagnosis = diagnose(spec, choose_device(device, spec)[0], options, say)
+    tell = say_on(console) if measure else None
+    diagnosis = diagnose(spec, choose_device(device, spec)[0], options, tell)
+    if is_json:
+        document = {
+            "suite": suite,
+            "is_target": not diagnosis.differences,
+            "is_quiet": not diagnosis.interference,
+            "differences": diagnosis.differences,
+            "interference": diagnosis.interference,
+            "rows": dict(diagnosis.rows),
+        }
+        say(json.dumps(document, indent=2))
+        return
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")

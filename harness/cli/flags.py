@@ -31,6 +31,10 @@ Threads = Annotated[
     int | None,
     typer.Option(help="CPU threads an operation may use.", show_default="the suite's cores"),
 ]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON document; all else goes to standard error."),
+]
 Device = Annotated[
     str | None,
     typer.Option(help="cpu, cuda or cuda:N.", show_default="the suite's, or else cpu"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
+from harness.cli.flags import AsJson
+from harness.cli.say import say
 from harness.core.errors import UnknownNameError
 
 KINDS = ("submissions", "workloads", "suites")
@@ -16,6 +19,8 @@ def list_names(
     kind: Annotated[
         str, typer.Argument(help="What to list: submissions, workloads or suites.")
     ] = "submissions",
+    *,
+    is_json: AsJson = False,
 ) -> None:
     """List the submissions, workloads or suites that can be run."""
     from rich.table import Table
@@ -24,6 +29,10 @@ def list_names(
 
     if kind not in KINDS:
         raise UnknownNameError("kind", kind, KINDS)
+    if is_json:
+        documents = {"submissions": _submission_documents, "workloads": _workload_documents}
+        say(json.dumps(documents.get(kind, _suite_documents)(), indent=2))
+        return
     rows = {"submissions": _submissions, "workloads": _workloads, "suites": _suites}[kind]
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0), expand=True)
     table_rows = list(rows())
@@ -34,6 +43,28 @@ def list_names(
     for row in table_rows:
         table.add_row(*row, style="bold" if not any(row[1:]) else None)
     PlainConsole().print(table)
+
+
+def _submission_documents() -> dict[str, object]:
+    """All submissions by name, with what their spaces say."""
+    from harness.providers.registry import submission_folders
+    from harness.submission.resolution import resolve
+
+    return {name: resolve(name).space.model_dump(mode="json") for name in submission_folders()}
+
+
+def _workload_documents() -> dict[str, object]:
+    """All workloads by name: their sizes in each suite, targets and budgets."""
+    from harness.providers.registry import workload, workload_names
+
+    return {name: workload(name).spec.model_dump(mode="json") for name in workload_names()}
+
+
+def _suite_documents() -> dict[str, object]:
+    """All suites by name: workloads, rulesets, hardware."""
+    from harness.providers.registry import suite, suite_names
+
+    return {name: suite(name).model_dump(mode="json") for name in suite_names()}
 
 
 def _submissions() -> Iterator[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 from harness.execution.base import RunOptions
@@ -15,6 +15,7 @@ from harness.machine.cores import pin_cores
 from harness.machine.hardware import Environment, environment, hardware
 from harness.plan.trial import Result
 from harness.protocol.messages import TO_REFEREE
+from harness.protocol.slot import Slot
 from harness.protocol.wire import Wire
 from harness.record.ledger import Ledger
 from harness.record.log import read_events
@@ -74,10 +75,14 @@ def run_attempt(
             hidden=(store.absolute(), resolved_trial.data.parent),
             cores=cores.worker if cores else (),
         )
-        worker = sandbox(options.sandbox).start(confinement)
-        wire = Wire(worker.connection, TO_REFEREE, max_tensor_bytes=expected_bytes(context.shapes))
-        referee = Referee(trial, context, worker, wire, recorder, checkpoints=checkpoints)
-        return referee.run(checkpoint)
+        with closing(Slot(context.shapes)) as slot:  # first, for it may fail
+            worker = sandbox(options.sandbox).start(confinement)
+            size = expected_bytes(context.shapes)
+            wire = Wire(worker.connection, TO_REFEREE, max_tensor_bytes=size)
+            referee = Referee(
+                trial, context, worker, wire, recorder, checkpoints=checkpoints, slot=slot
+            )
+            return referee.run(checkpoint)
 
 
 def _environment(resolved_trial: ResolvedTrial) -> Environment:

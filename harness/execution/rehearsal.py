@@ -8,6 +8,8 @@ a result.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +17,15 @@ from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
 from harness.execution.context import hello_of
 from harness.execution.resolved import ResolvedTrial
-from harness.protocol.messages import TO_REFEREE, Failed, Hello, ToRefereeMessage, WarmUp
+from harness.protocol.messages import (
+    TO_REFEREE,
+    Failed,
+    Hello,
+    ToRefereeMessage,
+    ToWorkerMessage,
+    WarmUp,
+)
+from harness.protocol.slot import Slot
 from harness.protocol.wire import Wire, WireError, WireTimeoutError
 from harness.referee.checks import printable
 from harness.referee.conversation import GRACE_S, SETUP_TIMEOUT_S
@@ -26,18 +36,47 @@ from harness.sandboxes.scratch import submission_copy
 from harness.sandboxes.view import empty_view
 
 EXIT_TIMEOUT_S = 2.0
+FOR_MATRICES = ("2D parameters", "__contains__ only supports Tensor", "use_muon")
+"""What classes say that are for matrices, or for groups with a flag for them."""
 SHOWN_LINES = 6
 """Of the worker's log, where it died without a word."""
 
 
-def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> None:
-    """Let a submission make its first steps at a trial's point.
+class Rehearsal:
+    """A worker that has heard HELLO, and what it answers.
 
-    A worker that is too slow is no error: what a trial may take is for its referee.
-
-    Raises:
-        HarnessError: the submission raised, or its worker died.
+    Args:
+        worker: as it was started.
+        log: where its output goes.
     """
+
+    def __init__(self, worker: WorkerProcess, log: Path) -> None:
+        self.worker, self._log = worker, log
+        self._wire: Wire[ToRefereeMessage] = Wire(worker.connection, TO_REFEREE)
+
+    def begin(self, hello: Hello, slot: Slot) -> ToRefereeMessage:
+        """Say what to build; the answer."""
+        self._wire.send(hello, timeout_s=SETUP_TIMEOUT_S)
+        slot.send(self.worker.connection)
+        return self._wire.receive(SETUP_TIMEOUT_S)[0]
+
+    def ask(self, message: ToWorkerMessage, timeout_s: float) -> ToRefereeMessage:
+        """Say something else; the answer."""
+        self._wire.send(message, timeout_s=SETUP_TIMEOUT_S)
+        return self._wire.receive(timeout_s)[0]
+
+    def last_words(self) -> str:
+        """Why the worker is gone, and the end of its log."""
+        why = self.worker.exit_reason(EXIT_TIMEOUT_S)
+        lines = self._log.read_text(errors="replace").splitlines()[-SHOWN_LINES:]
+        return printable("\n  ".join([f"its worker ended: {why}", *lines]))
+
+
+@contextmanager
+def rehearsal(
+    resolved_trial: ResolvedTrial, options: RunOptions
+) -> Iterator[tuple[Rehearsal, Path]]:
+    """A worker in the sandbox that a trial would have, and the submission's copy."""
     trial = resolved_trial.trial
     with (
         TemporaryDirectory() as folder,
@@ -58,38 +97,61 @@ def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> None:
         )
         worker = sandbox(options.sandbox).start(confinement)
         try:
-            error = _error_of(
-                hello_of(resolved_trial, copy, options.threads), resolved_trial, worker, log
-            )
+            yield Rehearsal(worker, log), copy
         finally:
             worker.kill()
+
+
+def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> None:
+    """Let a submission make its first steps at a trial's point.
+
+    A worker that is too slow is no error: what a trial may take is for its referee.
+
+    Raises:
+        HarnessError: the submission raised, or its worker died.
+    """
+    trial = resolved_trial.trial
+    with (
+        rehearsal(resolved_trial, options) as (rehearsed, copy),
+        closing(Slot(resolved_trial.shapes)) as slot,
+    ):
+        hello = hello_of(resolved_trial, copy, options.threads)
+        error = _error_of(rehearsed, hello, slot, trial.limits.warmup_s)
     if error:
         raise HarnessError(
             f"{trial.submission.name} cannot train {trial.workload} ({trial.framework}) at "
             f"{_point_text(resolved_trial)}: {error}",
-            "no trial was planned; mend the submission and run the same command again",
+            f"no trial was planned; {_advice(error, trial.submission.location)}",
         )
 
 
-def _error_of(hello: Hello, resolved_trial: ResolvedTrial, worker: WorkerProcess, log: Path) -> str:
+def _advice(error: str, location: str) -> str:
+    """What to do next."""
+    if ":" in location and any(words in error for words in FOR_MATRICES):
+        name = f"my_{location.partition(':')[2].lower()}"
+        return (
+            "where a class is for matrices alone, this writes a submission that gives it the "
+            f"hidden ones, and AdamW the rest:\n  harness new {name} --of {location}"
+        )
+    return "mend the submission and run the same command again"
+
+
+def _error_of(rehearsed: Rehearsal, hello: Hello, slot: Slot, cap_s: float) -> str:
     """What the submission's first steps ended with; empty if they were made, or too slow."""
-    wire: Wire[ToRefereeMessage] = Wire(worker.connection, TO_REFEREE)
     try:
-        wire.send(hello, timeout_s=SETUP_TIMEOUT_S)
-        answer, _ = wire.receive(SETUP_TIMEOUT_S)
+        answer = rehearsed.begin(hello, slot)
         if not isinstance(answer, Failed):
-            cap_s = resolved_trial.trial.limits.warmup_s
-            wire.send(WarmUp(cap_s=cap_s), timeout_s=SETUP_TIMEOUT_S)
-            answer, _ = wire.receive(cap_s + GRACE_S)
+            answer = rehearsed.ask(WarmUp(cap_s=cap_s), cap_s + GRACE_S)
     except WireTimeoutError:
         return ""
     except WireError:
-        why = worker.exit_reason(EXIT_TIMEOUT_S)
-        lines = log.read_text(errors="replace").splitlines()[-SHOWN_LINES:]
-        return printable("\n  ".join([f"its worker ended: {why}", *lines]))
-    if isinstance(answer, Failed):
-        return f"{printable(answer.error)} ({printable(answer.frame)})"
-    return ""
+        return rehearsed.last_words()
+    return error_text(answer) if isinstance(answer, Failed) else ""
+
+
+def error_text(failed: Failed) -> str:
+    """What a worker says of its error, and where that was raised."""
+    return f"{printable(failed.error)} ({printable(failed.frame)})"
 
 
 def _point_text(resolved_trial: ResolvedTrial) -> str:

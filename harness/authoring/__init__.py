@@ -1,0 +1,1 @@
+"""New submissions, written from templates."""

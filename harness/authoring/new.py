@@ -1,0 +1,127 @@
+"""A new submission: code to begin with, its search space, and a test.
+
+    NAME/submission.py, NAME/space.toml, test_NAME.py     by `build` or by a class
+    NAME.py, test_NAME.py                                 by import path
+
+The test lies beside the folder, for whatever is in that is part of the submission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from harness.core.errors import HarnessError
+from harness.core.names import check_name
+from harness.submission.entry import is_import_path
+from harness.submission.reference import Framework
+from harness.submission.resolution import file_for
+
+Way = Literal["build", "class", "import-path"]
+WAYS: tuple[Way, ...] = ("build", "class", "import-path")
+SPACE = """\
+summary = "Say in one line what {name} is"
+family = "momentum"
+frameworks = ["{framework}"]
+
+[default]                   # a value for every hyperparameter, searched or not
+learning_rate = 0.02
+{other} = {default}
+
+[space.learning_rate]       # those that are searched
+min = 2e-3
+max = 0.5
+scale = "log"
+
+[space.{other}]
+{bounds}
+"""
+MOMENTUM = {
+    "other": "momentum",
+    "default": "0.9",
+    "bounds": 'min = 0.8\nmax = 0.99\nscale = "one_minus_log"',
+}
+REST_RATE = {
+    "other": "rest_learning_rate",
+    "default": "0.002",
+    "bounds": 'min = 5e-4\nmax = 1e-2\nscale = "log"',
+}
+TEST = '''\
+"""Whether {name} does what is asked of a submission; `harness check` says what it found."""
+
+import subprocess
+from pathlib import Path
+
+
+def test_{identifier}_conforms() -> None:
+    command = ["harness", "check", "{location}", "--workload", "mlp", "--framework", "{framework}"]
+    subprocess.run(command, check=True, cwd=Path(__file__).parent)
+'''
+
+
+class NewSubmission(NamedTuple):
+    """What was written."""
+
+    location: str
+    """What `--submission` takes."""
+    files: tuple[Path, ...]
+
+
+def new_submission(
+    name: str, framework: Framework, way: Way, folder: Path, of: str = ""
+) -> NewSubmission:
+    """Write a submission to begin with.
+
+    Args:
+        name: of the submission.
+        framework: torch or jax.
+        way: how it is written.
+        folder: where its files go.
+        of: an optimizer class by import path, for matrices alone: the `build` gives it the hidden
+            matrices, and AdamW the rest.
+
+    Raises:
+        HarnessError: the name is none, or a file of the submission is there; or `of` is no import
+            path, or does not go with the rest.
+    """
+    check_name("submission", name)
+    if of and (framework, way) != ("torch", "build"):
+        raise HarnessError("--of goes with torch and --way build alone")
+    if of and not is_import_path(of):
+        raise HarnessError(f"--of {of} is no import path", "for example: --of torch.optim:Muon")
+    if way == "import-path" and not name.isidentifier():
+        raise HarnessError(
+            f"'{name}' is no name of a Python module",
+            "choose one with letters, digits and '_' alone, or --way build",
+        )
+    location, texts = _texts(name, framework, way, of)
+    paths = {folder / place: text for place, text in texts.items()}
+    for path in (*paths, *([folder / name] if way != "import-path" else [])):
+        if path.exists():
+            raise HarnessError(f"{path} exists", "choose another name, or remove it first")
+    for path, text in paths.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return NewSubmission(location, tuple(paths))
+
+
+def _texts(name: str, framework: Framework, way: Way, of: str) -> tuple[str, Mapping[str, str]]:
+    """What `--submission` takes, and the texts of the files by their places."""
+    template = f"{framework}_{'split' if of else way.replace('-', '_')}.py.txt"
+    code = (files("harness.authoring.templates") / template).read_text(encoding="utf-8")
+    module, _, own = of.partition(":")
+    kind = own or "".join(part.capitalize() for part in name.split("_"))
+    code = code.replace("NAME", name).replace("CLASS", kind).replace("MODULE", module)
+    is_import_path = way == "import-path"
+    location = f"{name}:{kind}" if is_import_path else f"./{name}"
+    identifier = "".join(c if c.isalnum() else "_" for c in name)
+    test = TEST.format(name=name, identifier=identifier, location=location, framework=framework)
+    places = {f"test_{identifier}.py": test}
+    if is_import_path:
+        return location, {f"{name}.py": code, **places}
+    space = SPACE.format(name=name, framework=framework, **(REST_RATE if of else MOMENTUM))
+    return location, {
+        f"{name}/{file_for(framework)}": code, f"{name}/space.toml": space, **places
+    }  # fmt: skip

@@ -1,0 +1,118 @@
+"""`harness check`: whether a submission does what is asked of it, before any trial."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.flags import AsJson, DataDir, FrameworkName, Sandbox, SuiteName, Threads
+from harness.cli.say import say
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from harness.core.console import PlainConsole
+    from harness.runs.check import WorkloadCheck
+
+FAILED = 1
+"""The exit code where a check failed."""
+
+
+def check(
+    submission: Annotated[
+        str, typer.Argument(help="A known name, a folder or .py file, or module:Class.")
+    ],
+    *,
+    workload: Annotated[
+        list[str] | None,
+        typer.Option(help="A workload's name; may be repeated.", show_default="all of the suite"),
+    ] = None,
+    suite: SuiteName = "quick",
+    framework: FrameworkName = "torch",
+    sandbox: Sandbox = "plain",
+    threads: Threads = None,
+    data_dir: DataDir = None,
+    is_json: AsJson = False,
+) -> None:
+    """Make a submission's first steps on each workload's model, and look at them from all sides.
+
+    Exit code 0: all passed, perhaps with warnings; 1: something failed; 2: an error in the request.
+    """
+    from harness.cli.machine import pick, run_options, say_on
+    from harness.core.console import PlainConsole
+    from harness.plan.plan import PlanRequest
+    from harness.providers.registry import suite as suite_of
+    from harness.providers.table import FRAMEWORKS
+    from harness.runs.check import check_submission
+
+    spec, console = suite_of(suite), PlainConsole(stderr=is_json)
+    options = run_options(sandbox, data_dir, threads, spec.hardware.cores)
+    requests = tuple(
+        PlanRequest(
+            workload=name,
+            submission=submission,
+            suite=suite,
+            framework=pick("framework", framework, FRAMEWORKS.names),
+        )
+        for name in dict.fromkeys(workload or spec.workloads)
+    )
+    checks = list(check_submission(requests, options, say_on(console)))
+    if is_json:
+        _say_json(submission, framework, checks)
+    else:
+        _show(console, checks)
+    if any(each.has_failed for each in checks):
+        raise typer.Exit(FAILED)
+
+
+def _say_json(submission: str, framework: str, checks: list[WorkloadCheck]) -> None:
+    from harness.runs.check import MENDS
+
+    document = {
+        "submission": submission,
+        "framework": framework,
+        "passed": not any(each.has_failed for each in checks),
+        "workloads": [each.model_dump(mode="json") for each in checks],
+        "mends": MENDS,
+    }
+    say(json.dumps(document, indent=2))
+
+
+def _show(console: PlainConsole, checks: list[WorkloadCheck]) -> None:
+    from harness.runs.check import MENDS
+
+    console.print()
+    console.print(_table(checks))
+    for each in checks:
+        for finding in each.findings:
+            if finding.verdict != "pass":
+                console.print(
+                    f"{finding.verdict}: {finding.check} on {each.workload}: {finding.detail}",
+                    style="red" if finding.verdict == "fail" else "yellow",
+                    soft_wrap=True,
+                )
+                console.print(f"  {MENDS[finding.check]}", soft_wrap=True)
+
+
+def _table(checks: list[WorkloadCheck]) -> Table:
+    """A line for each check, a column for each workload."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("check", no_wrap=True)
+    for each in checks:
+        table.add_column(each.workload, no_wrap=True, justify="right")
+    names = dict.fromkeys(finding.check for each in checks for finding in each.findings)
+    for name in names:
+        verdicts = [{f.check: f.verdict for f in each.findings}.get(name, "-") for each in checks]
+        table.add_row(name, *verdicts)
+    table.add_row("first step", *(_milliseconds(each.first_step_s) for each in checks))
+    table.add_row("a step", *(_milliseconds(each.step_s) for each in checks))
+    table.add_row("a step of adamw", *(_milliseconds(each.reference_step_s) for each in checks))
+    return table
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.3g} ms" if seconds else "-"

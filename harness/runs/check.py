@@ -1,0 +1,113 @@
+"""Conformance of a submission: what is wrong with it, in under a minute and before any trial.
+
+A worker like any other, in the sandbox that is asked for, makes a few steps on the model of each
+workload (`harness.worker.conformance`). The shipped `adamw` is timed beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+
+from harness.core.errors import HarnessError
+from harness.execution.base import RunOptions
+from harness.execution.context import hello_of
+from harness.execution.rehearsal import error_text, rehearsal
+from harness.execution.resolved import ResolvedTrial, resolve_trial
+from harness.plan.plan import PlanRequest, plan
+from harness.protocol.messages import Check, Checked, Failed, Finding
+from harness.protocol.slot import Slot
+from harness.protocol.wire import WireError, WireTimeoutError
+from harness.speed.reference_training import REFERENCE
+from workloads.spec import Frozen
+
+TIMEOUT_S = 120.0
+STEPS = 1000
+"""The budget that schedules see: in steps, so that two runs see the same."""
+MENDS = {
+    "steps": "the error names the line; `step` makes one update and returns the loss or None",
+    "updates": "look at which parameters the rule takes: problem.specs has their roles and shapes",
+    "state": "return all that the next step needs from state_dict, and put it back",
+    "determinism": "draw random numbers from problem.generator (torch) or problem.seed (jax)",
+    "zero_gradients": "keep norms and divisors away from zero, by an epsilon say",
+    "large_rate": "let a diverging trial go on: its end is the referee's to see",
+}
+"""What each check's finding asks for."""
+
+
+class WorkloadCheck(Frozen):
+    """What all checks found on one workload."""
+
+    workload: str
+    findings: tuple[Finding, ...]
+    first_step_s: float
+    step_s: float
+    """The median of the later steps; 0 if there were none."""
+    reference_step_s: float
+    """The same of the shipped adamw."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a check failed."""
+        return any(finding.verdict == "fail" for finding in self.findings)
+
+
+def check_submission(
+    requests: tuple[PlanRequest, ...], options: RunOptions, say: Callable[[str], None]
+) -> Iterator[WorkloadCheck]:
+    """Check a submission on workloads, one after the other.
+
+    Args:
+        requests: one for each workload.
+        options: sandbox, threads and folders.
+        say: hears what is being checked.
+
+    Raises:
+        HarnessError: a request cannot be planned.
+    """
+    trials = [_trial(request, options) for request in requests]
+    for request, resolved_trial in zip(requests, trials, strict=True):
+        say(f"checking {request.submission} ({request.framework}) on {request.workload}")
+        found = _checked(resolved_trial, options, is_brief=False)
+        reference = _trial(replace(request, submission=REFERENCE, space=None, settings={}), options)
+        beside = _checked(reference, options, is_brief=True)
+        yield WorkloadCheck(
+            workload=request.workload,
+            findings=found.findings,
+            first_step_s=found.first_step_s,
+            step_s=found.step_s,
+            reference_step_s=beside.step_s,
+        )
+
+
+def _trial(request: PlanRequest, options: RunOptions) -> ResolvedTrial:
+    """A trial at the default point, in a budget of steps."""
+    (trial,) = plan(replace(request, ruleset="self", studies=1, trials=None)).trials
+    budget = trial.budget.model_copy(update={"steps": STEPS})
+    return resolve_trial(trial.model_copy(update={"budget": budget}), options)
+
+
+def _checked(resolved_trial: ResolvedTrial, options: RunOptions, *, is_brief: bool) -> Checked:
+    with (
+        rehearsal(resolved_trial, options) as (rehearsed, copy),
+        closing(Slot(resolved_trial.shapes)) as slot,
+    ):
+        try:
+            answer = rehearsed.begin(hello_of(resolved_trial, copy, options.threads), slot)
+            if not isinstance(answer, Failed):
+                answer = rehearsed.ask(Check(is_brief=is_brief), TIMEOUT_S)
+        except WireTimeoutError:
+            return _failed(f"it takes more than {TIMEOUT_S:g} s")
+        except WireError:
+            return _failed(rehearsed.last_words())
+    if isinstance(answer, Failed):
+        return _failed(error_text(answer))
+    if not isinstance(answer, Checked):
+        raise HarnessError(f"the worker said {answer.kind} where it had to check")
+    return answer
+
+
+def _failed(why: str) -> Checked:
+    finding = Finding(check="steps", verdict="fail", detail=why[:2000])
+    return Checked(findings=(finding,), first_step_s=0.0, step_s=0.0)

@@ -1,0 +1,204 @@
+"""What `harness check` asks a worker for: a submission's first steps, looked at from all sides.
+
+Each check begins with parameters and a submission of its own, on the random batches of a warm-up.
+What is raised in one is its finding, and the next goes on.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
+from typing import Generic, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.frameworks.base import TrainingBackend, TrainingProblem, TrainingStream
+from harness.protocol.messages import Checked, CheckName, Finding, Verdict
+from harness.submission.interface import Hyperparameters, Submission
+from harness.submission.state import ArrayT, StateDict, state_of
+from harness.worker.report import error_report
+from harness.worker.state import Flattener, unflatten
+
+STEPS = 3
+MOST_TIMED_STEPS, MOST_TIMED_S = 10, 2.0
+MOST_NAMES = 5
+LARGE_RATE = 1000.0
+"""The factor on the learning rate at which a submission may diverge and must not raise."""
+Arrays = Mapping[str, npt.NDArray[np.float32]]
+
+
+@dataclass
+class Conformance(Generic[ArrayT]):
+    """Checks one submission on one problem.
+
+    Args:
+        backend: the framework's.
+        problem: the workload's; its parameters are overwritten.
+        start: the parameters and buffers that each check begins with.
+        new_submission: makes one at a point, not set up.
+        new_stream: the random batches, from their first.
+        point: the hyperparameters.
+        read_budget: is called before each step.
+        folder: of the submission's copy; errors do not name it.
+    """
+
+    backend: TrainingBackend[ArrayT]
+    problem: TrainingProblem[ArrayT]
+    start: Arrays
+    new_submission: Callable[[Hyperparameters], Submission[ArrayT]]
+    new_stream: Callable[[], TrainingStream[ArrayT]]
+    point: Hyperparameters
+    read_budget: Callable[[int], None]
+    folder: str = ""
+    _findings: list[Finding] = field(default_factory=list)
+
+    def run(self, *, is_brief: bool) -> Checked:
+        """All checks, or the first alone, which times the steps."""
+        first_step_s, step_s = self._timed()
+        checks: dict[CheckName, Callable[[], None]] = {
+            "updates": self._check_updates,
+            "state": self._check_state,
+            "determinism": self._check_determinism,
+            "zero_gradients": self._check_zero_gradients,
+            "large_rate": self._check_large_rate,
+        }
+        if not is_brief and not self._findings:
+            for name, check in checks.items():
+                self._guarded(name, check)
+        found = {finding.check for finding in self._findings}
+        passed = [Finding(check=name) for name in ("steps", *checks) if name not in found]
+        findings = tuple(self._findings + passed)
+        return Checked(findings=findings, first_step_s=first_step_s, step_s=step_s)
+
+    def _guarded(self, name: CheckName, check: Callable[[], None]) -> None:
+        try:
+            check()
+        except Exception as error:  # a submission's own, and this check's finding
+            report = error_report(error, self.folder)
+            self._note(name, "fail", f"{report.error[:1500]} ({report.frame[:400]})")
+
+    def _note(self, name: CheckName, verdict: Verdict, detail: str) -> None:
+        self._findings.append(Finding(check=name, verdict=verdict, detail=detail[:2000]))
+
+    def _timed(self) -> tuple[float, float]:
+        """The seconds of the first step, and of a later one; 0 if there was none."""
+        times: list[float] = []
+        self._guarded("steps", lambda: self._time_steps(times))
+        return (times[0], median(times[1:])) if len(times) > 1 else (0.0, 0.0)
+
+    def _time_steps(self, times: list[float]) -> None:
+        submission, stream = self._begun(), self.new_stream()
+        until_s = time.monotonic() + MOST_TIMED_S
+        while len(times) < STEPS or (len(times) < MOST_TIMED_STEPS and time.monotonic() < until_s):
+            start_s = time.perf_counter()
+            self.read_budget(len(times))
+            loss = submission.step(stream)
+            self.backend.synchronize()
+            times.append(time.perf_counter() - start_s)
+        if loss is not None and not math.isfinite(float(loss)):
+            self._note("steps", "warn", f"the loss is {float(loss)} after {len(times)} steps")
+
+    def _check_updates(self) -> None:
+        submission = self._begun()
+        self._steps(submission, self.new_stream(), 0, STEPS)
+        now, before = self._evaluated(submission), self.start
+        specs = self.problem.specs
+        same = [name for name in specs if np.array_equal(now[name], before[name])]
+        if len(same) == len(specs):
+            self._note("updates", "fail", f"no parameter has changed after {STEPS} steps")
+        elif same:
+            named = [f"{name} ({specs[name].role})" for name in same]
+            self._note("updates", "warn", f"not updated in {STEPS} steps: {_listed(named)}")
+
+    def _check_state(self) -> None:
+        submission, stream = self._begun(), self.new_stream()
+        self._steps(submission, stream, 0, STEPS)
+        model, position = self._model(), stream.position
+        flattener = Flattener(self.backend.to_host)
+        try:
+            random = self.backend.random_state(self.problem)
+            text = flattener.text({"submission": submission.state_dict(), "random": random})
+        except Exception as error:  # it costs a checkpoint and no more
+            report = error_report(error, self.folder)
+            self._note("state", "warn", f"no checkpoint can be taken: {report.error[:1500]}")
+            return
+        tensors = {name: array.copy() for name, array in flattener.tensors.items()}
+        expected = self._next(submission, stream)
+        state = cast("StateDict[ArrayT]", unflatten(text, tensors, self.backend.from_host))
+        resumed, again = self._begun(), self.new_stream()
+        self.backend.load(self.problem, model)
+        resumed.load_state_dict(state_of(state, "submission"))
+        again.seek(position)
+        self.backend.set_random_state(self.problem, state_of(state, "random"))
+        if other := _differing(expected, self._next(resumed, again)):
+            self._note("state", "fail", f"restored, it trains on otherwise: {other}")
+
+    def _check_determinism(self) -> None:
+        runs = []
+        for _ in range(2):
+            submission = self._begun()
+            self._steps(submission, self.new_stream(), 0, STEPS)
+            runs.append(self._evaluated(submission))
+        if other := _differing(*runs):
+            self._note("determinism", "warn", f"two runs from one start differ: {other}")
+
+    def _check_zero_gradients(self) -> None:
+        """At parameters of zero most gradients are zero, and so is every norm of a weight."""
+        submission = self._begun({name: np.zeros_like(a) for name, a in self.start.items()})
+        self._steps(submission, self.new_stream(), 0, STEPS)
+        now = self._evaluated(submission)
+        if odd := [name for name in self.problem.specs if not np.isfinite(now[name]).all()]:
+            self._note("zero_gradients", "warn", f"not finite from zero: {_listed(odd)}")
+
+    def _check_large_rate(self) -> None:
+        if "learning_rate" not in self.point:
+            return
+        rate = LARGE_RATE * float(self.point["learning_rate"])
+        submission = self._begun(point={**self.point, "learning_rate": rate})
+        self._steps(submission, self.new_stream(), 0, STEPS)
+
+    def _begun(
+        self, start: Arrays | None = None, point: Hyperparameters | None = None
+    ) -> Submission[ArrayT]:
+        """A submission that is set up, on a problem at its start."""
+        point = self.point if point is None else point
+        submission = self.new_submission(point)
+        self.backend.load(self.problem, self.start if start is None else start)
+        submission.setup(self.problem, point)
+        return submission
+
+    def _steps(
+        self, submission: Submission[ArrayT], stream: TrainingStream[ArrayT], first: int, count: int
+    ) -> None:
+        for step in range(first, first + count):
+            self.read_budget(step)
+            submission.step(stream)
+
+    def _next(
+        self, submission: Submission[ArrayT], stream: TrainingStream[ArrayT]
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """The parameters after the step that follows the first ones."""
+        self._steps(submission, stream, STEPS, 1)
+        return self._evaluated(submission)
+
+    def _evaluated(self, submission: Submission[ArrayT]) -> dict[str, npt.NDArray[np.float32]]:
+        return self.backend.export(submission.eval_parameters())
+
+    def _model(self) -> dict[str, npt.NDArray[np.float32]]:
+        return self.backend.export({**self.problem.parameters, **self.problem.buffers})
+
+
+def _differing(one: Arrays, other: Arrays) -> str:
+    """The parameters that are not equal bit for bit; empty if all are."""
+    same = partial(np.array_equal, equal_nan=True)
+    return _listed([name for name in one if not same(one[name], other[name])])
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MOST_NAMES])
+    return shown if len(names) <= MOST_NAMES else f"{shown} and {len(names) - MOST_NAMES} more"

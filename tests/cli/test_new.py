@@ -1,0 +1,116 @@
+"""`harness new` and `harness check`: what is written passes, and mistakes are found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.authoring.new import WAYS, Way, new_submission
+from harness.cli.app import app
+from harness.core.errors import HarnessError
+from tests.kit import write_submission
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, data_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(data_cache))
+
+
+def checked(location: str, framework: str = "torch") -> dict[str, tuple[str, str]]:
+    """Verdict and detail of each check on mlp."""
+    words = ["check", location, "--workload", "mlp", "--framework", framework, "--json"]
+    result = CliRunner().invoke(app, [*words, "--threads", "1"])
+    (found,) = json.loads(result.stdout)["workloads"]
+    failed = any(finding["verdict"] == "fail" for finding in found["findings"])
+    assert result.exit_code == failed
+    return {f["check"]: (f["verdict"], f["detail"]) for f in found["findings"]}
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_written_passes_every_check(tmp_path: Path, framework: str, way: Way) -> None:
+    written = new_submission("mine_too", framework, way, tmp_path)
+    assert {verdict for verdict, _ in checked(written.location, framework).values()} == {"pass"}
+    assert any(path.name == "test_mine_too.py" for path in written.files)
+
+
+def test_a_class_for_matrices_gets_the_hidden_ones(tmp_path: Path) -> None:
+    written = new_submission("mine", "torch", "build", tmp_path, of="torch.optim:Muon")
+    assert {verdict for verdict, _ in checked(written.location).values()} == {"pass"}
+
+
+def test_a_class_for_matrices_is_told_of_that(tmp_path: Path) -> None:
+    words = (
+        "run",
+        "--submission",
+        "torch.optim:Muon",
+        "--workload",
+        "mlp",
+        "--budget-scale",
+        "0.1",
+    )
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, HarnessError)
+    assert "harness new my_muon --of torch.optim:Muon" in str(result.exception)
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(HarnessError, match="mine exists"):
+        new_submission("mine", "torch", "build", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("name", ["../mine", "a b", "", "-x", "mine.py/"])
+def test_a_name_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(HarnessError, match="submission"):
+        new_submission(name, "torch", "build", tmp_path)
+
+
+IDLE = "torch.optim.SGD(problem.parameters.values(), lr=0.0)"
+PART = "torch.optim.SGD([v for v in problem.parameters.values() if v.ndim == 1], lr=0.1)"
+RANDOM = "Shaken(problem.parameters.values(), lr=0.1)"
+BUILD = """
+import os, torch
+
+class Shaken(torch.optim.SGD):
+    def step(self, closure=None):
+        with torch.no_grad():
+            noise = int.from_bytes(os.urandom(4), "little") / 2**32
+            self.param_groups[0]["params"][0].add_(noise)
+        return super().step(closure)
+
+def build(problem, hyperparameters):
+    return {optimizer}
+"""
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "check", "verdict", "detail"),
+    [
+        (IDLE, "updates", "fail", "no parameter has changed"),
+        (PART, "updates", "warn", "hidden_1.weight (hidden_matrix)"),
+        (RANDOM, "determinism", "warn", "two runs from one start differ"),
+        ("torch.optim.Muon(problem.parameters.values())", "steps", "fail", "submission.py:12"),
+    ],
+    ids=["idle", "part", "random", "raises"],
+)
+def test_mistakes_are_found(
+    tmp_path: Path, optimizer: str, check: str, verdict: str, detail: str
+) -> None:
+    write_submission(tmp_path / "mine", BUILD.format(optimizer=optimizer))
+    found = checked("./mine")
+    assert found[check][0] == verdict
+    assert detail in found[check][1]
+
+
+def test_a_state_that_is_not_all_is_found(tmp_path: Path) -> None:
+    written = new_submission("mine", "torch", "class", tmp_path)
+    code = written.files[0].read_text().replace('{"moments": self.moments}', '{"moments": {}}')
+    written.files[0].write_text(code.replace('state["moments"].items()', "self.moments.items()"))
+    verdict, detail = checked("./mine")["state"]
+    assert (verdict, "restored, it trains on otherwise" in detail) == ("fail", True)
