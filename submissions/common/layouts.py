@@ -6,6 +6,7 @@ reading their strides: on the transpose of a gradient they are silently wrong.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -22,13 +23,30 @@ def is_dense(value: torch.Tensor) -> bool:
 def with_matching_gradients(optimizer: OptimizerT) -> OptimizerT:
     """Copy gradients into their parameters' layout before each step; only those that differ.
 
-    The gradients that a step's closure computes come after this and have to match by themselves.
+    The optimizer becomes one of a subclass, as a hook would count as state that is not saved.
     """
-    optimizer.register_step_pre_hook(_match_gradients)
+    optimizer.__class__ = _matching(type(optimizer))
     return optimizer
 
 
-def _match_gradients(optimizer: Optimizer, *_: Any) -> None:
+@cache
+def _matching(kind: Any) -> Any:
+    def step(self: Optimizer, closure: Any = None) -> Any:
+        if closure is None:
+            _match_gradients(self)
+            return kind.step(self)
+
+        def matched() -> Any:
+            loss = closure()
+            _match_gradients(self)
+            return loss
+
+        return kind.step(self, matched)
+
+    return type(kind.__name__, (kind,), {"step": step, "__module__": kind.__module__})
+
+
+def _match_gradients(optimizer: Optimizer) -> None:
     for group in optimizer.param_groups:
         for value in group["params"]:
             gradient = value.grad
