@@ -25,7 +25,8 @@ def with_matching_gradients(optimizer: OptimizerT) -> OptimizerT:
 
     The optimizer becomes one of a subclass, as a hook would count as state that is not saved.
     """
-    optimizer.__class__ = _matching(type(optimizer))
+    kind: Any = type(optimizer)
+    optimizer.__class__ = _matching(kind)
     return optimizer
 
 
