@@ -16,6 +16,7 @@ from torch.optim import Adagrad, Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
+from submissions.common.layouts import is_dense, with_matching_gradients
 from submissions.common.optimizers import TorchProblem
 
 
@@ -29,6 +30,6 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         eps=hyperparameters["epsilon"],
         weight_decay=hyperparameters["weight_decay"],
         # Torch's fused AdaGrad kernel is CPU-only; on other devices torch falls back to foreach.
-        fused=True if all(value.device.type == "cpu" for value in parameters) else None,
+        fused=True if all(v.device.type == "cpu" and is_dense(v) for v in parameters) else None,
     )
-    return optimizer, schedules.from_hyperparameters(hyperparameters)
+    return with_matching_gradients(optimizer), schedules.from_hyperparameters(hyperparameters)

@@ -27,7 +27,8 @@ from torch.optim import AdamW, Optimizer
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import TorchProblem, is_fused
+from submissions.common.layouts import with_matching_gradients
+from submissions.common.optimizers import TorchProblem, is_fused, without_hooks
 from workloads.parameters import Role
 
 CORRECTED = ("declared", "hidden")
@@ -47,18 +48,20 @@ class AdamC(AdamW):
     def __init__(
         self, groups: Iterable[dict[str, Any]], *, lr: float, weight_decay: float, **options: Any
     ) -> None:
-        groups = [
-            {"normalised": False, "peak": lr, "base_decay": weight_decay, **group}
-            for group in groups
-        ]
         super().__init__(groups, lr=lr, weight_decay=weight_decay, **options)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group; its own learning rate is its peak."""
+        rate, decay = (param_group.get(n, self.defaults[n]) for n in ("lr", "weight_decay"))
+        own = {"normalised": False, "peak": rate, "base_decay": decay}
+        super().add_param_group({**own, **param_group})
 
     def step(self, closure: Any = None) -> Any:
         """Take an AdamW step with the current decay."""
         for group in self.param_groups:
-            if group["normalised"]:
+            if group["normalised"] and group["peak"] > 0.0:
                 group["weight_decay"] = group["base_decay"] * group["lr"] / group["peak"]
-        return super().step(closure)
+        return without_hooks(AdamW.step)(self, closure)
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
@@ -78,4 +81,4 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         weight_decay=hyperparameters["weight_decay"],
         fused=is_fused(problem.parameters.values()),
     )
-    return optimizer, schedules.from_hyperparameters(hyperparameters)
+    return with_matching_gradients(optimizer), schedules.from_hyperparameters(hyperparameters)

@@ -13,7 +13,9 @@ Source: Xie et al. (2023), "On the Overlooked Pitfalls of Weight Decay" (schedul
 Deviations: the authors' code enables AMSGrad's maximum by default; here v^_t is Adam's, as in the
 paper's algorithm. The mean of v_t is a scalar updated by its own recursion from the mean of g_t^2,
 so that the step can be torch's fused AdamW; it covers the parameters that have a gradient. lambda
-has the units of a gradient: about AdamW's lambda times the gradients' root mean square.
+has the units of a gradient: about AdamW's lambda times the gradients' root mean square. As r_t
+falls the decay in the equation grows without bound; here eta lambda / r_t is at most 1, which takes
+the weights to zero but not past it, and a step whose gradients are all zero does not decay.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ from typing import Any
 import torch
 from torch.optim import AdamW, Optimizer
 
+from harness.core.errors import HarnessError
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.common.optimizers import TorchProblem, adam_on_all
+from submissions.common.optimizers import TorchProblem, adam_on_all, listed, without_hooks
 
 
 class AdamS(AdamW):
@@ -39,9 +42,17 @@ class AdamS(AdamW):
     def __init__(
         self, parameters: list[torch.Tensor], *, weight_decay: float, **options: Any
     ) -> None:
-        group = {"params": parameters, "base_decay": weight_decay}
+        group = {"params": listed(parameters), "base_decay": weight_decay}
         group |= {"updates": 0, "mean_square": 0.0}
         super().__init__([group], weight_decay=0.0, **options)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Refuse a second group: r_t is one number, of all parameters."""
+        if self.param_groups:
+            raise HarnessError(
+                "a parameter group was added to AdamS", "build a new one with all parameters"
+            )
+        super().add_param_group(param_group)
 
     def step(self, closure: Any = None) -> Any:
         """Take an AdamW step with the current decay."""
@@ -57,9 +68,15 @@ class AdamS(AdamW):
         group["updates"] += 1
         group["mean_square"] = beta2 * group["mean_square"] + (1 - beta2) * mean_square
         size = (group["mean_square"] / (1 - beta2 ** group["updates"])) ** 0.5
-        group["weight_decay"] = group["base_decay"] / (size + group["eps"])
-        super().step()
+        group["weight_decay"] = _decay(group, size) if mean_square > 0.0 else 0.0
+        without_hooks(AdamW.step)(self)
         return loss
+
+
+def _decay(group: dict[str, Any], size: float) -> float:
+    """lambda / r_t, where the learning rate times it is at most 1."""
+    decay: float = group["base_decay"] / (size + group["eps"])
+    return min(decay, 1.0 / group["lr"]) if group["lr"] > 0.0 else decay
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

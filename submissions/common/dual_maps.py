@@ -28,6 +28,7 @@ from torch import Tensor
 from harness.core.errors import UnknownNameError
 from submissions.common.batching import batched, matrices, tensor_of
 from submissions.common.matrix_sign import newton_schulz, product_dtype
+from submissions.common.precision import signs
 from submissions.common.symmetric_products import add_product, product
 from workloads.parameters import Role
 
@@ -85,10 +86,10 @@ def duals(
         for value, role, split in zip(values, roles, splits, strict=True)
     ]
     sign = partial(polar, polish=polish, matmul_dtype=matmul_dtype)
-    signs = iter(batched(sign, [matrix for part in parts for matrix in part]))
+    factors = iter(batched(sign, [matrix for part in parts for matrix in part]))
     output = []
     for value, role, part in zip(values, roles, parts, strict=True):
-        scaled = [next(signs) * (m.shape[0] / m.shape[1]) ** 0.5 for m in part]
+        scaled = [next(factors) * (m.shape[0] / m.shape[1]) ** 0.5 for m in part]
         output.append(_joined(scaled, value, kernels) if part else vector_dual(value, Role(role)))
     return output
 
@@ -96,7 +97,7 @@ def duals(
 def vector_dual(value: Tensor, role: Role) -> Tensor:
     """The dual of an embedding, a gain, a bias or another vector."""
     if role == Role.NORM:
-        return value.sign()
+        return signs(value)
     tiny = torch.finfo(value.dtype).tiny ** 0.5
     if role == Role.EMBEDDING:
         return value / value.square().mean(-1, keepdim=True).sqrt().clamp(min=tiny)

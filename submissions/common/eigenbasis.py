@@ -2,35 +2,92 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from submissions.common.precision import at_least_float32
 
+Failures = dict[str, int]
+"""How many decompositions were done in another way because `torch.linalg.eigh` did not converge: in
+`float64`, by orthogonal iteration (`qr`), or not at all, so that the old basis was `kept`.
+"""
+QR_ITERATIONS = 10
 
-def decomposed(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+
+def failures_of(state: dict[str, Any]) -> Failures:
+    """The counts kept in a group or a layer's state, and so in its state dictionary."""
+    counts: Failures = state.setdefault("failures", {"float64": 0, "qr": 0, "kept": 0})
+    return counts
+
+
+def decomposed(
+    matrix: torch.Tensor, failures: Failures, basis: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor] | None:
     """Ascending eigenvalues, (n,), and eigenvectors as columns, (n, n), of a symmetric matrix.
 
-    Both are at least float32. If the matrix is not finite they are NaN, so that divergence shows up
-    in the step instead of as an error of the decomposition.
+    LAPACK's and cuSOLVER's iterations fail to converge on a few matrices in float32. Those are
+    tried again in float64, then by orthogonal iteration, which cannot fail but is less exact.
+
+    Args:
+        matrix: symmetric positive semidefinite up to rounding, (n, n).
+        failures: counts to add to.
+        basis: where orthogonal iteration starts, (n, n); the identity by default.
+
+    Returns:
+        Both in at least float32; NaN if the matrix is not finite, so that divergence shows up in
+        the step instead of as an error of the decomposition. None if nothing worked.
     """
     matrix = at_least_float32(matrix)
     if not bool(torch.isfinite(matrix).all()):
         nan = torch.full_like(matrix, torch.nan)
         return nan[0], nan
-    values, vectors = torch.linalg.eigh(matrix)
-    return values, vectors
+    for dtype in dict.fromkeys((matrix.dtype, torch.float64)):
+        try:
+            values, vectors = torch.linalg.eigh(matrix.to(dtype))
+        except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+            continue
+        failures["float64"] += dtype != matrix.dtype
+        return values.to(matrix.dtype), vectors.to(matrix.dtype)
+    return _by_iteration(matrix, failures, basis)
 
 
-def eigenbasis(matrix: torch.Tensor) -> torch.Tensor:
+def _by_iteration(
+    matrix: torch.Tensor, failures: Failures, basis: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor] | None:
+    start = torch.eye(len(matrix)) if basis is None else basis
+    turned = start.to(matrix)
+    try:
+        for _ in range(QR_ITERATIONS):
+            turned, _ = followed(matrix, turned)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        turned = torch.full_like(matrix, torch.nan)
+    if not bool(torch.isfinite(turned).all()):
+        failures["kept"] += 1
+        return None
+    failures["qr"] += 1
+    values = (turned * (matrix @ turned)).sum(0)
+    order = torch.argsort(values)
+    return values[order], turned[:, order]
+
+
+def eigenbasis(
+    matrix: torch.Tensor, failures: Failures, basis: torch.Tensor | None = None
+) -> torch.Tensor:
     """Orthonormal eigenvectors as columns, in order of descending eigenvalue.
 
     Args:
         matrix: symmetric positive semidefinite, (n, n).
+        failures: counts to add to, as for `decomposed`.
+        basis: the old basis, returned if no decomposition converges; the identity by default.
 
     Returns:
         The basis, (n, n); NaN if the matrix is not finite, so that divergence shows up.
     """
-    return decomposed(matrix)[1].flip(-1)
+    pair = decomposed(matrix, failures, basis)
+    if pair is not None:
+        return pair[1].flip(-1)
+    return torch.eye(len(matrix)).to(at_least_float32(matrix)) if basis is None else basis
 
 
 def followed(matrix: torch.Tensor, basis: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

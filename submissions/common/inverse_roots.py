@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 
 from harness.core.errors import HarnessError
+from submissions.common.eigenbasis import Failures, decomposed, failures_of
 
 NEWTON_ITERATIONS = 100
 NEWTON_TOLERANCE = 1e-6
@@ -17,7 +18,9 @@ NEWTON_CLOSE = 0.1
 POWER_ITERATIONS = 100
 
 
-def inverse_root(matrix: torch.Tensor, power: float, damping: float) -> torch.Tensor:
+def inverse_root(
+    matrix: torch.Tensor, power: float, damping: float, failures: Failures | None = None
+) -> torch.Tensor | None:
     """(A + lambda ||A||_2 I)^-p.
 
     The damping is relative to the largest eigenvalue because the error of an eigendecomposition is
@@ -27,20 +30,25 @@ def inverse_root(matrix: torch.Tensor, power: float, damping: float) -> torch.Te
         matrix: A, symmetric positive semidefinite up to rounding, (n, n).
         power: exponent of the inverse root (p).
         damping: damping relative to the largest eigenvalue (lambda).
+        failures: counts of failed eigendecompositions to add to, as for `eigenbasis.decomposed`.
 
     Returns:
-        The root, (n, n); A itself if A is not finite, so that divergence shows up in the step.
+        The root, (n, n); NaN if A is not finite, so that divergence shows up in the step; None if
+        no decomposition converged.
     """
-    if not bool(torch.isfinite(matrix).all()):
-        return matrix
-    values, vectors = torch.linalg.eigh(matrix)
+    pair = decomposed(matrix, failures_of({}) if failures is None else failures)
+    if pair is None:
+        return None
+    values, vectors = pair
     largest = values[-1].clamp(min=torch.finfo(matrix.dtype).tiny ** 0.5)
     damped = values.clamp(min=0.0) + damping * largest
     root: torch.Tensor = (vectors * damped.pow(-power)) @ vectors.mT
     return root
 
 
-def coupled_newton(matrix: torch.Tensor, power: float, damping: float) -> torch.Tensor:
+def coupled_newton(
+    matrix: torch.Tensor, power: float, damping: float, failures: Failures | None = None
+) -> torch.Tensor:
     """(A + lambda ||A||_2 I)^-p for p = 1 / k with integer k; arguments as for `inverse_root`.
 
         M_0 = z A,   X_0 = z^(1/k) I,   z = (1 + k) / (2 ||A||_F)
@@ -52,6 +60,7 @@ def coupled_newton(matrix: torch.Tensor, power: float, damping: float) -> torch.
     Raises:
         HarnessError: 1 / p is not an integer.
     """
+    del failures  # no decomposition, so none that fails
     order = round(1 / power)
     if abs(order * power - 1) > 1e-6:
         raise HarnessError(f"coupled Newton for the power {power}", "allowed: 1, 1/2, 1/3, ...")

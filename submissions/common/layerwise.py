@@ -58,6 +58,15 @@ class Layer:
         out, width = self.weight.flatten(1).shape
         return out, width + (self.bias is not None)
 
+    def is_trained(self) -> bool:
+        """Whether no parameter is frozen."""
+        return self.weight.requires_grad and (self.bias is None or self.bias.requires_grad)
+
+    def has_gradient(self) -> bool:
+        """Whether the last backward pass reached every parameter."""
+        reached = self.weight.grad is not None
+        return reached and (self.bias is None or self.bias.grad is not None)
+
     def gradient(self) -> torch.Tensor:
         """The gradient, (out, in), or (out, in + 1) with the bias gradient as the last column."""
         assert self.weight.grad is not None
@@ -112,14 +121,17 @@ class LayerwiseSubmission(ABC):
         self.schedule = schedules.from_hyperparameters(hyperparameters)
         specs = preconditionable(problem.layers, problem.specs, hyperparameters["max_dim"])
         scaled = scalings(problem.specs, hyperparameters)
-        self.layers = [
+        layers = [
             Layer(spec, problem.parameters, scaled.get(spec.weight, Scaling()).damping)
             for spec in specs
         ]
+        # AdamW leaves what is frozen where it is, and trains the bias of a frozen matrix
+        self.layers = [layer for layer in layers if layer.is_trained()]
         for layer in self.layers:
             self.start(layer)
             layer.state["momentum"] = layer.weight.new_zeros(layer.matrix_shape())
-        owned = {spec.weight for spec in specs} | {spec.bias for spec in specs}
+        own = [layer.spec for layer in self.layers]
+        owned = {spec.weight for spec in own} | {spec.bias for spec in own}
         self.rest = self._adamw([name for name in problem.parameters if name not in owned])
         self.steps = 0
         self.factor = 1.0
@@ -139,7 +151,7 @@ class LayerwiseSubmission(ABC):
         self.factor = self.schedule(self.problem.budget.progress(self.point["horizon"]))
         for value in self.problem.parameters.values():
             value.grad = None
-        observes = self.steps % self.point["observe_every"] == 0
+        observes = bool(self._trained()) and self.steps % self.point["observe_every"] == 0
         loss = self._observed_pass(batch) if observes else self._pass(batch)
         if self.clip:
             torch.nn.utils.clip_grad_norm_(self.problem.parameters.values(), self.clip)
@@ -201,19 +213,23 @@ class LayerwiseSubmission(ABC):
 
     def _send_back(self, loss: torch.Tensor) -> None:
         """Backpropagate to the layers' outputs, via the cheapest parameter gradient of each."""
-        ends = [layer.weight if layer.bias is None else layer.bias for layer in self.layers]
+        ends = [layer.weight if layer.bias is None else layer.bias for layer in self._trained()]
         torch.autograd.grad(loss, ends, retain_graph=True)
 
     @torch.no_grad()
     def _observe(self, captures: Mapping[str, Capture[torch.Tensor]], targets: int) -> None:
-        for layer in self.layers:
+        for layer in self._trained():
             usage = uses(layer.spec, layer.weight.shape, captures[layer.spec.name])
             self.observe(layer, usage, targets)
+
+    def _trained(self) -> list[Layer]:
+        """The layers that have not been frozen since they were set up."""
+        return [layer for layer in self.layers if layer.is_trained()]
 
     def _move(self) -> None:
         """Update the layers that are ready, within the trust region, and the other parameters."""
         rate, point = self.learning_rate(), self.point
-        ready = [layer for layer in self.layers if "ready" in layer.state]
+        ready = [x for x in self.layers if "ready" in x.state and x.has_gradient()]
         gradients = [layer.gradient() for layer in ready]
         steps = [self.direction(*pair) for pair in zip(ready, gradients, strict=True)]
         shrink = _shrinkage(gradients, steps, rate, point["trust"]) if ready else 1.0

@@ -61,10 +61,10 @@ class LearnedRate(GroupwiseOptimizer):
         """Update one group; at a learning rate of zero neither parameters nor estimate change."""
         if group["lr"] == 0.0:
             return
-        group["updates"] += 1
         parts, rate = chunks(self.state, group["params"]), self._rate(group)
         if not self.estimated(group, parts, rate):
-            return
+            return  # as in the sources, steps before the first gradient do not count
+        group["updates"] += 1
         for _, parameters in parts:
             self.move(group, parameters, rate)
 
@@ -97,6 +97,6 @@ class LearnedRate(GroupwiseOptimizer):
         """The learning rate times the estimate, with Adam's bias correction if enabled."""
         rate: float = group["lr"] * group["estimate"]
         if group["bias_correction"]:
-            beta1, beta2 = group["betas"]
-            rate *= (1 - beta2 ** group["updates"]) ** 0.5 / (1 - beta1 ** group["updates"])
+            (beta1, beta2), t = group["betas"], group["updates"] + 1
+            rate *= (1 - beta2**t) ** 0.5 / (1 - beta1**t)
         return rate

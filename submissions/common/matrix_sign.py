@@ -47,6 +47,7 @@ def newton_schulz(
     norm: str = "tight",
     coefficients: str = "polar_express",
     dtype: torch.dtype = torch.float32,
+    floor: float = 0.0,
 ) -> Tensor:
     """Approximately orthogonalise every matrix of a stack.
 
@@ -56,6 +57,8 @@ def newton_schulz(
         norm: bound on the largest singular value, one of `NORMS`.
         coefficients: a name in `newton_schulz.COEFFICIENTS`.
         dtype: precision of the products; the Frobenius norm is computed in the input's dtype.
+        floor: size below which a matrix counts as small and is not scaled up all the way: added to
+            the Frobenius norm, as in Jordan's code, and a lower bound on the tight one.
 
     Returns:
         The polar factors, in the shape of `stack` and in `dtype`. A zero matrix stays zero.
@@ -63,12 +66,15 @@ def newton_schulz(
     if norm not in NORMS:
         raise UnknownNameError("norm", norm, NORMS)
     is_tall = stack.shape[-2] > stack.shape[-1]
-    scaled = _over(stack, torch.linalg.matrix_norm(stack, keepdim=True))
+    size = torch.linalg.matrix_norm(stack, keepdim=True)
+    scaled = _over(stack, size + floor if norm == "frobenius" else size)
     scaled = scaled.mT.contiguous() if is_tall else scaled
     x = scaled.to(dtype)
     gram = product(x, x.mT)
     if norm == "tight":
-        square = largest(gram)
+        # of the matrix over its Frobenius norm, so the floor is divided by it, too
+        least = (floor / size.clamp(min=torch.finfo(size.dtype).tiny)).square()
+        square = largest(gram).clamp(min=least.to(gram.dtype))
         gram = _over(gram, square)
         # Not from x: rounding the large singular values twice would lose the small ones.
         x = _over(scaled, square.sqrt().to(scaled.dtype)).to(dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import torch
 from torch.optim import Adam, AdamW, Optimizer
 
+from harness.core.errors import HarnessError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.layouts import is_dense, with_matching_gradients
 from workloads.parameters import Role
 
 TorchProblem = Problem[torch.Tensor]
@@ -25,10 +28,12 @@ def by_role(problem: TorchProblem, roles: Collection[Role]) -> tuple[list[str], 
 def is_fused(parameters: Collection[torch.Tensor]) -> bool:
     """Whether torch's fused steps are supported and correct for all parameters.
 
-    On a CPU, fused SGD in torch 2.13 updates only the tail of a bfloat16 tensor.
+    On a CPU, fused SGD in torch 2.13 updates only the tail of a bfloat16 tensor, and every fused
+    step takes parameters, gradients and state to have one layout; see `layouts`.
     """
     return all(
-        value.device.type == "cuda" or (value.device.type == "cpu" and value.dtype.itemsize >= 4)
+        value.device.type == "cuda"
+        or (value.device.type == "cpu" and value.dtype.itemsize >= 4 and is_dense(value))
         for value in parameters
     )
 
@@ -53,7 +58,7 @@ def adam_on_all(
         weight_decay=hyperparameters["weight_decay"],
         fused=is_fused(parameters),
     )
-    return optimizer, schedules.from_hyperparameters(hyperparameters)
+    return with_matching_gradients(optimizer), schedules.from_hyperparameters(hyperparameters)
 
 
 def adamw(parameters: list[torch.Tensor], hyperparameters: Hyperparameters, rate: str) -> AdamW:
@@ -64,7 +69,7 @@ def adamw(parameters: list[torch.Tensor], hyperparameters: Hyperparameters, rate
         hyperparameters: `adam_beta1`, `adam_beta2`, `epsilon`, `weight_decay` and `rate`'s value.
         rate: name of the learning-rate hyperparameter.
     """
-    return AdamW(
+    optimizer = AdamW(
         parameters,
         lr=hyperparameters[rate],
         betas=(hyperparameters["adam_beta1"], hyperparameters["adam_beta2"]),
@@ -72,6 +77,7 @@ def adamw(parameters: list[torch.Tensor], hyperparameters: Hyperparameters, rate
         weight_decay=hyperparameters["weight_decay"],
         fused=is_fused(parameters),
     )
+    return with_matching_gradients(optimizer)
 
 
 def adamw_at(
@@ -98,6 +104,16 @@ def adamw_at(
     return optimizer
 
 
+def without_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
+    """The step of a torch optimizer class without its hooks, for a subclass's step to call.
+
+    torch wraps the step of every class that has been instantiated so that it runs the hooks; called
+    as `super().step()` from a step that torch has wrapped too, they would run twice.
+    """
+    inner: Callable[..., Any] = inspect.unwrap(step, stop=lambda one: not hasattr(one, "hooked"))
+    return inner
+
+
 class GroupwiseOptimizer(Optimizer, ABC):
     """An optimizer that updates each parameter group in turn, with autograd disabled."""
 
@@ -106,6 +122,9 @@ class GroupwiseOptimizer(Optimizer, ABC):
         """Evaluate the closure, if any, update every group and return the closure's loss."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.numel() == 0:
+                    parameter.grad = None  # nothing to update, and no norm or basis of it exists
             self.update(group)
         return loss
 
@@ -130,6 +149,18 @@ def _copied(state: Any, device: torch.device) -> Any:
     if isinstance(state, list):
         return [_copied(value, device) for value in state]
     return state
+
+
+def listed(parameters: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    """The parameters of a group, refused as by torch if there are none.
+
+    Raises:
+        ValueError: the list is empty.
+    """
+    parameters = list(parameters)
+    if not parameters:
+        raise ValueError("optimizer got an empty parameter list")
+    return parameters
 
 
 class MomentumMethod(GroupwiseOptimizer):
@@ -173,8 +204,19 @@ class Combined(Optimizer):
     """
 
     def __init__(self, *parts: Optimizer) -> None:
-        self.parts = parts
+        self.parts: tuple[Optimizer, ...] = ()
         super().__init__([group for part in parts for group in part.param_groups], {})
+        self.parts = parts
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Refuse groups after construction: which part is to train them cannot be known."""
+        if self.parts:
+            names = " and ".join(type(part).__name__ for part in self.parts)
+            raise HarnessError(
+                f"a parameter group was added to a combination of {names}",
+                "build a new optimizer with all parameters, whose roles decide who trains them",
+            )
+        super().add_param_group(param_group)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 
 from harness.core.errors import HarnessError
-from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.evaluation_mode import EvaluatesAverage
 from submissions.common.vectors import chunks, state_copies
 
 
@@ -37,7 +37,7 @@ class Directions(NamedTuple):
             torch._foreach_add_(values, self.gradients, alpha=scale)
 
 
-class ScheduleFree(GroupwiseOptimizer):
+class ScheduleFree(EvaluatesAverage):
     """Schedule-free averaging of the updates given by `directions`.
 
     Args:
@@ -52,7 +52,6 @@ class ScheduleFree(GroupwiseOptimizer):
         if not 0.0 < momentum <= 1.0:
             raise HarnessError(f"schedule-free momentum is {momentum}", "allowed: 0 < beta <= 1")
         defaults |= {"interpolation": momentum, "largest_rate": 0.0, "weight_sum": 0.0}
-        self._trained: dict[torch.Tensor, torch.Tensor] = {}
         super().__init__(parameters, defaults)
 
     @abstractmethod
@@ -84,18 +83,7 @@ class ScheduleFree(GroupwiseOptimizer):
             steps.add_to(ys, -followed)
             steps.add_to(zs, -rate)
 
-    @torch.no_grad()
-    def eval(self) -> None:
-        """Replace the parameters by the average x until `train` is called."""
-        for group in self.param_groups:
-            for y in group["params"]:
-                if y not in self._trained and "z" in self.state[y]:
-                    self._trained[y] = y.clone()
-                    y.lerp_(self.state[y]["z"], 1 - 1 / group["interpolation"])
-
-    @torch.no_grad()
-    def train(self) -> None:
-        """Restore the parameters to y."""
-        for y, value in self._trained.items():
-            y.copy_(value)
-        self._trained.clear()
+    def average(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor | None:
+        """The average x."""
+        z = self.state[parameter].get("z")
+        return None if z is None else torch.lerp(parameter, z, 1 - 1 / group["interpolation"])

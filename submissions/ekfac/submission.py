@@ -25,11 +25,12 @@ width are as in `kfac`.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 
 from harness.core.errors import UnknownNameError
-from submissions.common.eigenbasis import decomposed
+from submissions.common.eigenbasis import decomposed, failures_of
 from submissions.common.kronecker_factors import Uses, accumulate, rows, second_moment
 from submissions.common.layerwise import Layer, LayerwiseSubmission
 
@@ -65,8 +66,8 @@ class Submission(LayerwiseSubmission):
         """Recompute the bases and reset the diagonal to KFAC's."""
         state = layer.state
         correction = 1 - self.point["factor_beta"] ** state["observations"]
-        a_values, state["a_basis"] = decomposed(state["a"] / correction)
-        s_values, state["s_basis"] = decomposed(state["s"] / correction)
+        a_values, state["a_basis"] = _decomposed(state, "a", correction)
+        s_values, state["s_basis"] = _decomposed(state, "s", correction)
         state["diagonal"] = torch.outer(s_values.clamp(min=0.0), a_values.clamp(min=0.0))
         state["age"] = 0
 
@@ -79,3 +80,15 @@ class Submission(LayerwiseSubmission):
         turned /= state["diagonal"] + self.point["damping"] * math.prod(layer.damping)
         step: torch.Tensor = state["s_basis"] @ turned @ state["a_basis"].mT
         return step
+
+
+def _decomposed(
+    state: dict[str, Any], side: str, correction: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Eigenvalues and basis of a factor; the old basis, or the identity, if none converges."""
+    factor, old = state[side] / correction, state.get(f"{side}_basis")
+    pair = decomposed(factor, failures_of(state), old)
+    if pair is not None:
+        return pair
+    basis = torch.eye(len(factor)).to(factor) if old is None else old
+    return (basis * (factor @ basis)).sum(0), basis

@@ -15,7 +15,8 @@ Source: Agarwal et al. (2019), "Efficient full-matrix adaptive regularization", 
 Deviations: the relative epsilon and `outside`; the authors' code also treats that component
 separately. Only the row of G^T G for the newest gradient is computed, the rest is rescaled.
 Directions with S below 1e-4 of the largest count as outside. If the window is all zeros no step is
-taken. The state is r copies of the parameters, so the method suits small models.
+taken. The state is r copies of the parameters, so the method suits small models. A gradient with an
+entry above 4e6 is scaled down to that, lest its powers overflow.
 
 Loss at the defaults compared with `sgd` after the same number of steps: lower on `rnn` (80 steps)
 and `resnet` (250), higher on `mlp` (by 0.005 after 600) and, at half the learning rate, on `lm` (by
@@ -32,10 +33,10 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.eigenbasis import decomposed
+from submissions.common.eigenbasis import decomposed, failures_of
 from submissions.common.flat import add, flatten
 from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
-from submissions.common.precision import at_least_float32
+from submissions.common.precision import at_least_float32, bounded
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No rule exists for a step whitened over all weights jointly."""
@@ -58,7 +59,8 @@ class Ggt(GroupwiseOptimizer):
         """Update the parameters of one group."""
         parameters, (beta1, beta2) = group["params"], group["betas"]
         state = self.state[parameters[0]]
-        gradient = at_least_float32(flatten(_gradient(parameter) for parameter in parameters))
+        flat = flatten(_gradient(parameter) for parameter in parameters)
+        gradient = bounded(at_least_float32(flat))
         if not state:
             state["step"], size = 0, group["window"]
             state["momentum"] = torch.zeros_like(gradient)
@@ -90,7 +92,10 @@ def _enter(state: dict[str, Any], place: int, gradient: torch.Tensor, beta: floa
 
 
 def _direction(state: dict[str, Any], average: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-    values, vectors = decomposed(state["gram"].double())
+    pair = decomposed(state["gram"].double(), failures_of(group))
+    if pair is None:
+        return torch.zeros_like(average)
+    values, vectors = pair
     sizes = values.clamp(min=0.0).sqrt()
     if float(sizes[-1]) == 0.0:
         return torch.zeros_like(average)

@@ -4,9 +4,9 @@
     u_{t+1} = rho u_t + eta_t q_t (g_t + lambda w_t)
     w_{t+1} = w_t - u_{t+1}
 
-for each matrix and kernel w; q_t is 1 where a norm is zero. Vectors (biases, gains) have q_t = 1
-and no decay, so eta is an ordinary learning rate for them. For matrices only the product of eta and
-tau matters, so tau is not searched.
+for each matrix and kernel w; q_t is 1 where the norm of w_t or g_t is zero. Vectors (biases, gains)
+have q_t = 1 and no decay, so eta is an ordinary learning rate for them. For matrices only the
+product of eta and tau matters, so tau is not searched.
 
 Source: You, Gitman and Ginsburg (2017), Algorithm 1; the learning rate is inside the momentum.
 
@@ -75,8 +75,9 @@ def _scaled(
 ) -> list[torch.Tensor]:
     """eta q (g + lambda w) for each parameter; the norms stay on the device."""
     norms = torch.stack(torch._foreach_norm(parameters))
-    sums = torch.stack(torch._foreach_norm(gradients)) + group["weight_decay"] * norms
-    ratios = torch.where((norms > 0) & (sums > 0), group["trust"] * norms / sums, 1.0)
+    sizes = torch.stack(torch._foreach_norm(gradients))
+    ratios = group["trust"] * norms / (sizes + group["weight_decay"] * norms)
+    ratios = torch.where((norms == 0) | (sizes == 0), 1.0, ratios)
     steps = torch._foreach_add(gradients, parameters, alpha=group["weight_decay"])
     torch._foreach_mul_(steps, list((group["lr"] * ratios).unbind()))
     return list(steps)

@@ -28,11 +28,11 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.core.errors import UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.dual_maps import KERNELS, MATRICES, duals
-from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem, listed
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -62,8 +62,19 @@ class ModularNorm(GroupwiseOptimizer):
             raise UnknownNameError("size", settings["size"], SIZES)
         if settings["kernels"] not in KERNELS:
             raise UnknownNameError("kernels", settings["kernels"], KERNELS)
-        group = {"params": list(parameters), "roles": list(roles)}
+        group = {"params": listed(parameters), "roles": list(roles)}
         super().__init__([group | {"splits": [list(s) for s in splits]}], settings)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group, which must say its parameters' `roles`; `splits` are none by default."""
+        if "roles" not in param_group:
+            raise HarnessError(
+                "a parameter group without roles was added to ModularNorm",
+                'add "roles", one of each parameter, such as "hidden_matrix"; they decide the norm',
+            )
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        group.setdefault("splits", [[] for _ in group["params"]])
 
     def update(self, group: dict[str, Any]) -> None:
         """Update the parameters of one group."""

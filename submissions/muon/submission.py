@@ -4,14 +4,15 @@
     M~_t = G_t + beta M_t                     nesterov = "source", Keller Jordan's form
     M~_t = M_t + beta (M_t - M_{t-1})         nesterov = "thesis"
     M~_t = M_t                                nesterov = "none"
-    X_0  = M~_t / n(M~_t)                     norm = "tight", see `common.matrix_sign`
-    X_0  = M~_t / ||M~_t||_F                  norm = "frobenius", source and thesis
+    X_0  = M~_t / max(n(M~_t), f)             norm = "tight", see `common.matrix_sign`
+    X_0  = M~_t / (||M~_t||_F + f)            norm = "frobenius", source and thesis
     X_k  = a X_{k-1} + (b A + c A^2) X_{k-1},   A = X_{k-1} X_{k-1}^T,   k = 1 ... K
     W_{t+1} = (1 - eta lambda) W_t - eta s X_K
 
-with K = `newton_schulz_steps`. (a, b, c) are (3.4445, -4.7750, 2.0315) in every iteration with
-`coefficients = "jordan"` (the source's, K = 5); with "polar_express" they are those of Amsel et al.
-(2025) and differ from iteration to iteration (K = 4). For a matrix with r rows and c columns
+with K = `newton_schulz_steps` and f = 1e-7 / (1 - beta). (a, b, c) are (3.4445, -4.7750, 2.0315) in
+every iteration with `coefficients = "jordan"` (the source's, K = 5); with "polar_express" they are
+those of Amsel et al. (2025) and differ from iteration to iteration (K = 4). For a matrix with r
+rows and c columns
 
     s = sqrt(max(1, r / c))      scaling = "source"
     s = 0.2 sqrt(max(r, c))      scaling = "rms", which lets AdamW's learning rates carry over
@@ -20,14 +21,14 @@ with K = `newton_schulz_steps`. (a, b, c) are (3.4445, -4.7750, 2.0315) in every
 Source: Jordan et al. (2024), github.com/KellerJordan/Muon; `rms` from Liu et al. (2025).
 
 Deviations: momentum is a sum, as in the thesis's algorithm box, where the source averages; the
-factor 1 - beta cancels in the normalisation. Products use bfloat16 as in the source where the
-hardware supports it, else float32. Four iterations with the Polar Express coefficients take four
-fifths of the work of the source's five and leave singular values closer to 1; `coefficients` and
-`newton_schulz_steps` restore the source's. In float32 wide matrices are iterated on their short
-dimension, which is mathematically equivalent. The default norm is tighter than the source's, under
-which, if most of a few hundred singular values are about equal, one a hundred times smaller would
-stay below 0.65. Kernels are flattened to (out, in * height * width); matrices fused along their
-output dimension are orthogonalised separately.
+factor 1 - beta cancels in the normalisation, and f is the source's 1e-7 divided by it. Products use
+bfloat16 as in the source where the hardware supports it, else float32. Four iterations with the
+Polar Express coefficients take four fifths of the work of the source's five and leave singular
+values closer to 1; `coefficients` and `newton_schulz_steps` restore the source's. In float32 wide
+matrices are iterated on their short dimension, which is mathematically equivalent. The default norm
+is tighter than the source's, under which, if most of a few hundred singular values are about equal,
+one a hundred times smaller would stay below 0.65. Kernels are flattened to (out, in * height *
+width); matrices fused along their output dimension are orthogonalised separately.
 """
 
 from __future__ import annotations
@@ -45,7 +46,14 @@ from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.batching import batched, matrices, tensor_of
 from submissions.common.matrix_sign import newton_schulz, product_dtype
-from submissions.common.optimizers import Combined, GroupwiseOptimizer, TorchProblem, adamw, by_role
+from submissions.common.optimizers import (
+    Combined,
+    GroupwiseOptimizer,
+    TorchProblem,
+    adamw,
+    by_role,
+    listed,
+)
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -53,6 +61,7 @@ PARAMETRISATION_RULES: tuple[str, ...] = ()
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 NESTEROV = ("none", "source", "thesis")
 SCALINGS = ("rms", "source", "thesis")
+EPSILON = 1e-7
 
 
 class Muon(GroupwiseOptimizer):
@@ -69,6 +78,7 @@ class Muon(GroupwiseOptimizer):
         steps: number of Newton-Schulz iterations.
         coefficients: a name in `newton_schulz.COEFFICIENTS`.
         matmul_dtype: dtype name for the matrix products, or `auto`.
+        eps: the averaged momentum's norm below which steps become shorter, as in the source.
         splits: for each parameter, the sizes of matrices fused along its first dimension.
     """
 
@@ -85,9 +95,10 @@ class Muon(GroupwiseOptimizer):
         steps: int = 4,
         coefficients: str = "polar_express",
         matmul_dtype: str = "auto",
+        eps: float = EPSILON,
         splits: Sequence[Sequence[int]] | None = None,
     ) -> None:
-        parameters = list(parameters)
+        parameters = listed(parameters)
         if nesterov not in NESTEROV:
             raise UnknownNameError("nesterov", nesterov, NESTEROV)
         if scaling not in SCALINGS:
@@ -108,8 +119,15 @@ class Muon(GroupwiseOptimizer):
             "scaling": scaling,
             "matmul_dtype": matmul_dtype,
             "norm": norm,
+            "eps": eps,
         }
         super().__init__([group], defaults)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group; without `splits` none of its parameters is several fused matrices."""
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        group.setdefault("splits", [[] for _ in group["params"]])
 
     def update(self, group: dict[str, Any]) -> None:
         """Update one group; matrices of equal shape are orthogonalised in one call."""
@@ -119,8 +137,9 @@ class Muon(GroupwiseOptimizer):
         if not flat:
             return
         dtype = product_dtype(flat[0].device, group["matmul_dtype"])
-        names = ("steps", "norm", "coefficients")
-        sign = partial(newton_schulz, dtype=dtype, **{name: group[name] for name in names})
+        settings = {name: group[name] for name in ("steps", "norm", "coefficients")}
+        floor = group["eps"] / (1 - group["momentum"])
+        sign = partial(newton_schulz, dtype=dtype, floor=floor, **settings)
         signs = iter(batched(sign, flat))
         for (parameter, _), part in zip(live, parts, strict=True):
             scaled = [next(signs) * scale(matrix, group["scaling"]) for matrix in part]

@@ -28,6 +28,11 @@ PRECONDITIONING: dict[str, Literal["frobenius", "schatten"]] = {
     "tight": "schatten",
 }
 """optax's name for each norm of `submission.py`."""
+EPSILON = 1e-7
+OPTAX_FLOOR = 1e-4
+"""Lower bound on optax's "schatten" norm, which it does not let one choose: matrices are scaled so
+that it is f of `submission.py`.
+"""
 
 
 def momentum(beta: float, nesterov: str) -> optax.GradientTransformation:
@@ -55,6 +60,7 @@ def orthogonalise(
     """Transform M~ into s X_K, for a dictionary of parameters (out, ...)."""
     scaling = hyperparameters["scaling"]
     dtype = jnp.dtype(hyperparameters["matmul_dtype"].replace("auto", "float32"))
+    floor = EPSILON / (1 - hyperparameters["momentum"])
     # Without momentum optax's transformation is just the iteration, which commutes with
     # transposition, so the layout does not matter here.
     sign = optax.contrib.scale_by_muon(
@@ -62,6 +68,7 @@ def orthogonalise(
             hyperparameters["coefficients"], hyperparameters["newton_schulz_steps"]
         ),
         beta=0.0,
+        eps=OPTAX_FLOOR,
         nesterov=False,
         preconditioning=PRECONDITIONING[hyperparameters["norm"]],
         weight_dimension_numbers=_as_matrices,
@@ -70,8 +77,8 @@ def orthogonalise(
     def matrices(name: str, x: jax.Array) -> list[jax.Array]:
         sizes = specs[name].splits
         edges = [sum(sizes[:i]) for i in range(1, len(sizes))]
-        unit = jnp.split(x.reshape(x.shape[0], -1), edges)
-        return [(m / jnp.maximum(jnp.linalg.norm(m), 1e-30)).astype(dtype) for m in unit]
+        parts = jnp.split(x.reshape(x.shape[0], -1), edges)
+        return [(m * (OPTAX_FLOOR / floor)).astype(dtype) for m in parts]
 
     def update(updates: Any, _: Any) -> Any:
         own: dict[str, jax.Array] = {name: updates[name] for name in specs}

@@ -14,6 +14,10 @@ Source: Mishchenko and Defazio (2024), Algorithm 4, and their code.
 
 Deviations: as in their code, the scale is d_t / d_0 and epsilon is multiplied by d_{t+1}. The
 estimate is read once per step for all parameters.
+
+The first steps are about d_0 = 1e-6 long. Entries of bfloat16 parameters that are larger than 1e-3
+round them away, so <g_t, w_0 - w_t> stays 0 and the estimate never leaves d_0; there
+`first_estimate` has to be about a hundredth of the parameters' size.
 """
 
 from __future__ import annotations

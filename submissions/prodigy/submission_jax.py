@@ -1,7 +1,8 @@
 """Prodigy through `optax.contrib`; see `submission.py` for the update.
 
-The schedule's factor is eta_t and enters both the estimate and the step. optax always applies the
-bias correction; a point without it is refused.
+The schedule's factor is eta_t and enters both the estimate and the step. optax always multiplies
+eta_t by the bias correction; without `bias_correction` it is divided by it first. Before the first
+gradient, where optax's estimate would be 0 / 0, state and parameters stay as they are.
 """
 
 from __future__ import annotations
@@ -12,28 +13,19 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from harness.core.errors import HarnessError
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
-    """Prodigy on all parameters, with its schedule.
-
-    Raises:
-        HarnessError: `bias_correction` is false.
-    """
+    """Prodigy on all parameters, with its schedule."""
     del problem  # optax receives the parameters in `init`
-    if not hyperparameters["bias_correction"]:
-        raise HarnessError(
-            "bias_correction is false, and optax's Prodigy corrects",
-            "run it in torch: --framework torch",
-        )
+    beta1, beta2 = hyperparameters["beta1"], hyperparameters["beta2"]
 
     def at_rate(rate: Any) -> optax.GradientTransformationExtraArgs:
         return optax.contrib.prodigy(
             rate,
-            betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
+            betas=(beta1, beta2),
             eps=hyperparameters["epsilon"],
             estim_lr0=hyperparameters["first_estimate"],
             estim_lr_coef=hyperparameters["coefficient"],
@@ -48,10 +40,16 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
     ) -> Any:
         del extra  # only line searches use it
         rate = jnp.asarray(base * factor)
+        if not hyperparameters["bias_correction"]:
+            t = state.count + 1
+            rate = rate * (1 - beta1**t) / (1 - beta2**t) ** 0.5
+        moved: Any
         updates, moved = at_rate(rate).update(updates, state, params)
-        # At a learning rate of zero the estimate is 0 / 0, and the NaN would stay in the state.
-        updates = jax.tree.map(lambda change: jnp.where(rate > 0.0, change, 0.0), updates)
-        return updates, jax.tree.map(lambda n, o: jnp.where(rate > 0.0, n, o), moved, state)
+        # At a learning rate of zero, or before any gradient, the estimate is 0 / 0, and the NaN
+        # would stay in the state.
+        stays = (rate == 0.0) | (optax.tree.norm(moved.grad_sum, ord=1) == 0.0)
+        updates = jax.tree.map(lambda change: jnp.where(stays, 0.0, change), updates)
+        return updates, jax.tree.map(lambda n, o: jnp.where(stays, o, n), moved, state)
 
     return Built(
         optax.GradientTransformationExtraArgs(at_rate(base).init, update),

@@ -9,6 +9,7 @@ import torch
 
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.precision import bounded
 from submissions.common.staggering import select_due
 
 State = dict[str, Any]
@@ -25,7 +26,8 @@ class Psgd(GroupwiseOptimizer):
     Args:
         parameters: the parameters to optimise.
         settings: `lr`, `weight_decay`, `momentum`, `preconditioner_rate` (mu), `damping`,
-            `update_every` (T), `burst`, `clip`, `max_dim` and `matmul_dtype`.
+            `update_every` (T), `burst`, `clip`, `max_dim`, `max_skew`, `initial_scale` and
+            `matmul_dtype`.
     """
 
     def __init__(self, parameters: Iterable[torch.Tensor], **settings: Any) -> None:
@@ -37,12 +39,12 @@ class Psgd(GroupwiseOptimizer):
         for parameter in live:
             state = self._state(parameter, group)
             state["step"] += 1
-            state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
+            state["momentum"].lerp_(bounded(parameter.grad), 1 - group["momentum"])
         for parameter in self._select_due(live, group):
             _fit(self.state[parameter], self._average(parameter, group), group)
         for parameter in live:
             step = _precondition(self.state[parameter], self._average(parameter, group), group)
-            step *= (group["clip"] / _root_mean_square(step)).clamp_(max=1.0)
+            step = clipped(step, group["clip"])
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(step.view_as(parameter), alpha=-group["lr"])
         group["step"] += 1
@@ -63,15 +65,38 @@ class Psgd(GroupwiseOptimizer):
         if not state:
             state["step"] = state["fits"] = 0
             state["momentum"] = torch.zeros_like(parameter)
-            shape = parameter.flatten(1).shape if parameter.ndim > 1 else (1, parameter.numel())
-            for side, size in zip(SIDES, shape, strict=True):
-                # Vectors and dimensions above max_dim get diagonal factors.
-                dense = size <= group["max_dim"] and parameter.ndim > 1
-                factor = torch.eye(size) if dense else torch.ones(size)
-                state[side] = factor.to(parameter)
-                state[f"{side}_p"] = state[side].clone()
+            scale = _initial_scale(parameter, group)
+            for side, size in zip(SIDES, sides_of(parameter), strict=True):
+                is_dense = is_dense_side(parameter, size, group)
+                factor = torch.eye(size) if is_dense else torch.ones(size)
+                state[side] = factor.to(parameter) * scale
+                state[f"{side}_p"] = state[side] * scale
                 state[f"{side}_bound"] = parameter.new_zeros(())
         return state
+
+
+def sides_of(parameter: torch.Tensor) -> tuple[int, int]:
+    """Rows and columns; a vector is a row."""
+    rows, columns = parameter.flatten(1).shape if parameter.ndim > 1 else (1, parameter.numel())
+    return rows, columns
+
+
+def is_dense_side(parameter: torch.Tensor, size: int, group: dict[str, Any]) -> bool:
+    """Whether a dimension gets a dense factor; a vector's, or a long one's, is diagonal."""
+    skew = size**2 / max(parameter.numel(), 1)
+    return parameter.ndim > 1 and size <= group["max_dim"] and skew <= group["max_skew"]
+
+
+def _initial_scale(parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor | float:
+    """The scale of each factor Q at first: 1, or that which whitens the first gradient's size."""
+    if group["initial_scale"] == "one" or parameter.grad is None:
+        return 1.0
+    return _root_mean_square(bounded(parameter.grad)).rsqrt().sqrt()
+
+
+def clipped(step: torch.Tensor, bound: float) -> torch.Tensor:
+    """A step of a root mean square of at most `bound`, changed in place."""
+    return step.mul_((bound / _root_mean_square(step)).clamp_(max=1.0))
 
 
 def _precondition(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
@@ -89,7 +114,7 @@ def _fit(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> None:
     """Take one step of both factors towards whitening the momentum."""
     state["fits"] += 1
     rate = max(group["preconditioner_rate"], FIRST_RATE / state["fits"])
-    x = _precondition(state, matrix, group)
+    x = bounded(_precondition(state, matrix, group))
     size = [state[f"{side}_p"].to(x.dtype).square().sum() for side in SIDES]
     for place, side in enumerate(SIDES):
         other, of_side = x.shape[1 - place], x if place == 0 else x.mT

@@ -20,6 +20,7 @@ from torch.optim import SGD, Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
+from submissions.common.layouts import with_matching_gradients
 from submissions.common.optimizers import TorchProblem, is_fused
 
 
@@ -38,4 +39,4 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         # Torch creates these buffers at the first step, but its fused kernel needs all of them.
         for value in parameters:
             optimizer.state[value]["momentum_buffer"] = torch.zeros_like(value)
-    return optimizer, schedules.from_hyperparameters(hyperparameters)
+    return with_matching_gradients(optimizer), schedules.from_hyperparameters(hyperparameters)

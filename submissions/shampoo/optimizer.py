@@ -8,9 +8,11 @@ from typing import Any
 import torch
 
 from harness.core.errors import UnknownNameError
+from submissions.common.eigenbasis import failures_of
 from submissions.common.inverse_roots import coupled_newton, inverse_root
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.precision import bounded
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import SIDES, State, accumulate, start_factors
 
@@ -116,7 +118,9 @@ class Shampoo(GroupwiseOptimizer):
         for block, side in select_due(factors, since, group["refresh_every"]):
             both = "left" in block and "right" in block
             power = group["power"] if both else 2 * group["power"]
-            root = ROOTS[group["roots"]](block[side], power, group["damping"])
+            root = ROOTS[group["roots"]](block[side], power, group["damping"], failures_of(group))
+            if root is None:
+                continue
             # Only products read the root, so it is stored in their precision.
             block[f"{side}_root"] = root.to(product_dtype(root.device, group["matmul_dtype"]))
 
@@ -130,14 +134,14 @@ def blocks(matrix: torch.Tensor, side: int) -> list[torch.Tensor]:
 
 def _accumulate(state: State, parameter: torch.Tensor, group: dict[str, Any]) -> None:
     assert parameter.grad is not None
-    gradient = parameter.grad.flatten(1)
+    gradient = bounded(parameter.grad.flatten(1))
     parts = blocks(gradient, group["block_side"])
     for block, part in zip(state["blocks"], parts, strict=True):
         accumulate(block, part, group["beta2"])
     if "second" in state:
         decay = group["graft_beta2"]
         state["second"].mul_(decay).addcmul_(gradient, gradient, value=1 - decay)
-    state["momentum"].lerp_(parameter.grad, 1 - group["beta1"])
+    state["momentum"].lerp_(gradient.view_as(parameter), 1 - group["beta1"])
 
 
 def _direction(state: State, group: dict[str, Any]) -> torch.Tensor:

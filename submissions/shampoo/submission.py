@@ -20,7 +20,8 @@ or with `roots = "newton"` and 1 / p an integer from the coupled Newton iteratio
 beta2 = 0 keeps only the last gradient; beta2 = 1 sums, as in Gupta et al. Products with roots use
 bfloat16 where the hardware supports it. Kernels are flattened to (out, in * height * width);
 dimensions are not merged. With `block_side` matrices are split into blocks with their own factors
-and grafting, as in Shi et al.; by default they are left whole.
+and grafting, as in Shi et al.; by default they are left whole. A gradient with an entry above 4e6
+is scaled down to that, lest its powers overflow.
 """
 
 from __future__ import annotations

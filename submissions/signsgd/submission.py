@@ -41,6 +41,8 @@ class SignSgd(MomentumMethod):
             if decay != 0.0:
                 torch._foreach_mul_(parameters, 1 - rate * decay)
             torch._foreach_add_(parameters, torch._foreach_sign(momentum), alpha=-rate)
+            # torch's sign of NaN is 0; 0 m is NaN where m is not finite, so divergence shows up
+            torch._foreach_add_(parameters, momentum, alpha=0.0)
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from submissions.common.eigenbasis import eigenbasis, followed
+from submissions.common.eigenbasis import eigenbasis, failures_of, followed
 from submissions.common.optimizers import GroupwiseOptimizer
-from submissions.common.precision import at_least_float32
+from submissions.common.precision import at_least_float32, bounded
 from submissions.common.rotated_adam import move, turn_momentum
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import SIDES, State, accumulate, start_factors
@@ -54,7 +54,7 @@ class Soap(GroupwiseOptimizer):
             if parameter.grad is None:
                 continue
             state = self.state[parameter]
-            gradient = at_least_float32(parameter.grad.flatten(1))
+            gradient = bounded(at_least_float32(parameter.grad.flatten(1)))
             if state:
                 move(parameter, state, gradient, group)
                 accumulate(state, gradient, group["factor_beta"])
@@ -80,7 +80,7 @@ def _initialise(state: State, gradient: torch.Tensor, group: dict[str, Any]) -> 
     accumulate(state, gradient, group["factor_beta"])
     for side in SIDES:
         if side in state:
-            state[f"{side}_basis"] = eigenbasis(state[side])
+            state[f"{side}_basis"] = eigenbasis(state[side], failures_of(group))
 
 
 def _turn(state: State, side: str) -> None:

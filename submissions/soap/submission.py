@@ -17,7 +17,8 @@ same iterates with two projections per step instead of four (the thesis's algori
 momentum). Decay is applied before the step, as in AdamW. Bases are refreshed one at a time, spread
 over the T_prec steps, so that no single step bears the whole cost. Projections use bfloat16 where
 the hardware supports it. A dimension longer than `max_dim` keeps the identity. Kernels are
-flattened to (out, in * height * width).
+flattened to (out, in * height * width). A gradient with an entry above 4e6 is scaled down to that,
+lest its powers overflow.
 """
 
 from __future__ import annotations

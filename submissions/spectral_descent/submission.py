@@ -31,7 +31,7 @@ from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.batching import batched, matrices, tensor_of
 from submissions.common.dual_maps import polar
-from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem, listed
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No rule exists for a step scaled by the sum of all singular values."""
@@ -55,8 +55,14 @@ class SpectralDescent(GroupwiseOptimizer):
     ) -> None:
         if settings["scope"] not in SCOPES:
             raise UnknownNameError("scope", settings["scope"], SCOPES)
-        group = {"params": list(parameters), "splits": [list(s) for s in splits]}
+        group = {"params": listed(parameters), "splits": [list(s) for s in splits]}
         super().__init__([group], settings)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group; without `splits` none of its parameters is several fused matrices."""
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        group.setdefault("splits", [[] for _ in group["params"]])
 
     def update(self, group: dict[str, Any]) -> None:
         """Update the parameters of one group."""

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from harness.core.errors import UnknownNameError
-from submissions.common.eigenbasis import eigenbasis
+from submissions.common.eigenbasis import eigenbasis, failures_of
+from submissions.common.evaluation_mode import EvaluatesAverage
 from submissions.common.matrix_sign import product_dtype
-from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.precision import bounded, signs
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import (
     SIDES,
@@ -24,7 +25,7 @@ from submissions.common.two_sided import (
 FORMS = ("paper", "thesis")
 
 
-class SPlus(GroupwiseOptimizer):
+class SPlus(EvaluatesAverage):
     """SPlus for parameters of any shape.
 
     Args:
@@ -63,7 +64,6 @@ class SPlus(GroupwiseOptimizer):
             "max_dim": max_dim,
             "matmul_dtype": matmul_dtype,
         }
-        self._trained: dict[torch.Tensor, torch.Tensor] = {}
         super().__init__(parameters, defaults | {"step": 0})
 
     def update(self, group: dict[str, Any]) -> None:
@@ -78,8 +78,12 @@ class SPlus(GroupwiseOptimizer):
             state["average"].lerp_(parameter, 1 - group["average_beta"])
         sides = [(self.state[p], side) for p in live for side in SIDES if side in self.state[p]]
         dtype = product_dtype(live[0].device, group["matmul_dtype"]) if live else None
-        for state, side in select_due(sides, group["step"], group["refresh_every"], eager=True):
-            state[f"{side}_basis"] = eigenbasis(state[side]).to(dtype)
+        first = [(state, side) for state, side in sides if f"{side}_basis" not in state]
+        others = [(state, side) for state, side in sides if f"{side}_basis" in state]
+        due = select_due(others, group["step"], group["refresh_every"])
+        for state, side in [*first, *due]:
+            basis = state.get(f"{side}_basis")
+            state[f"{side}_basis"] = eigenbasis(state[side], failures_of(group), basis).to(dtype)
         group["step"] += 1
 
     def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
@@ -93,42 +97,34 @@ class SPlus(GroupwiseOptimizer):
         state["step"] += 1
         return state
 
-    @torch.no_grad()
-    def eval(self) -> None:
-        """Replace the parameters by their average until `train` is called."""
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                state = self.state[parameter]
-                if parameter not in self._trained and state:
-                    self._trained[parameter] = parameter.clone()
-                    weight = 1 - group["average_beta"] ** state["step"]
-                    parameter.copy_(state["average"] / weight)
-
-    @torch.no_grad()
-    def train(self) -> None:
-        """Restore the trained parameters."""
-        for parameter, value in self._trained.items():
-            parameter.copy_(value)
-        self._trained.clear()
+    def average(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor | None:
+        """The bias-corrected average."""
+        state = self.state[parameter]
+        if not state:
+            return None
+        corrected: torch.Tensor = state["average"] / (1 - group["average_beta"] ** state["step"])
+        return corrected
 
 
 def _direction(
     parameter: torch.Tensor, state: State, group: dict[str, Any]
 ) -> tuple[torch.Tensor, float]:
     """Update the moments and return the bounded direction and its learning-rate multiplier s."""
-    gradient, (beta1, beta2) = parameter.grad, group["betas"]
-    assert gradient is not None
+    assert parameter.grad is not None
+    gradient, (beta1, beta2) = bounded(parameter.grad), group["betas"]
     if group["form"] == "thesis":
         norm = torch.linalg.vector_norm(gradient).clamp_(min=torch.finfo(gradient.dtype).tiny)
         rows, columns = gradient.flatten(1).shape if gradient.ndim > 1 else (1, 1)
         return gradient / norm, (rows / columns) ** 0.5
     state["momentum"].lerp_(gradient, 1 - beta1)
     if gradient.ndim < 2:
-        return state["momentum"].sign(), group["vector_scale"]
+        return signs(state["momentum"]), group["vector_scale"]
     matrix = gradient.flatten(1)
     accumulate(state, matrix, beta2)
     dtype = product_dtype(matrix.device, group["matmul_dtype"])
     # signs are exact in any precision, so nothing is cast between the two rotations
-    signs = project(state, state["momentum"].flatten(1).to(dtype), dtype).sign()
-    direction = project_back(state, signs, dtype)
-    return direction.to(matrix.dtype), 2.0 / sum(matrix.shape)
+    rotated = signs(project(state, state["momentum"].flatten(1).to(dtype), dtype))
+    direction = project_back(state, rotated, dtype)
+    has_bases = max(matrix.shape) <= group["max_dim"]
+    scale = 2.0 / sum(matrix.shape) if has_bases else group["vector_scale"]
+    return direction.to(matrix.dtype), scale

@@ -38,6 +38,11 @@ class Swats(GroupwiseOptimizer):
         defaults |= {"updates": 0, "average": 0.0, "sgd_rate": 0.0, "base_rate": lr}
         super().__init__(parameters, defaults)
 
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group; its own learning rate is its base rate."""
+        rate = param_group.get("lr", self.defaults["lr"])
+        super().add_param_group({"base_rate": rate, **param_group})
+
     def update(self, group: dict[str, Any]) -> None:
         """Update one group in its current phase."""
         if group["sgd_rate"] > 0.0:
@@ -47,7 +52,7 @@ class Swats(GroupwiseOptimizer):
 
     def _sgd(self, group: dict[str, Any]) -> None:
         beta1 = group["betas"][0]
-        rate = group["sgd_rate"] * group["lr"] / group["base_rate"]
+        rate = group["sgd_rate"] * _factor(group)
         for _, parameters in chunks(self.state, group["params"]):
             gradients = _decayed(parameters, group["weight_decay"])
             (velocity,) = state_lists(self.state, parameters, ("velocity",))
@@ -69,7 +74,7 @@ class Swats(GroupwiseOptimizer):
             steps = torch._foreach_div(first, scale)
             correction = (1 - beta2**t) ** 0.5 / (1 - beta1**t)
             torch._foreach_mul_(steps, -group["base_rate"] * correction)
-            torch._foreach_add_(parameters, steps, alpha=group["lr"] / group["base_rate"])
+            torch._foreach_add_(parameters, steps, alpha=_factor(group))
             sums += [_products(p, g) for p, g in zip(steps, gradients, strict=True)]
         if sums:
             squares, along = torch.stack(sums).sum(0).tolist()
@@ -89,6 +94,11 @@ class Swats(GroupwiseOptimizer):
             for parameter in group["params"]:
                 for name in ("first", "second"):
                     self.state[parameter].pop(name, None)
+
+
+def _factor(group: dict[str, Any]) -> float:
+    """The schedule's factor eta_t / eta; 0 if the base rate is."""
+    return float(group["lr"] / group["base_rate"]) if group["base_rate"] > 0.0 else 0.0
 
 
 def _decayed(parameters: list[torch.Tensor], decay: float) -> list[torch.Tensor]:

@@ -81,12 +81,15 @@ def torch_optimizer(name: str, problem: BareProblem, **changes: Any) -> torch.op
 
 
 def torch_steps(
-    optimizer: torch.optim.Optimizer, problem: BareProblem, steps: range = range(STEPS)
+    optimizer: torch.optim.Optimizer,
+    problem: BareProblem,
+    steps: range = range(STEPS),
+    scale: float = 1.0,
 ) -> Values:
-    """Make steps with the given gradients; the parameters after them."""
+    """Make steps with the given gradients, times a scale; the parameters after them."""
     for step in steps:
         for name, gradient in gradients(step).items():
-            problem.parameters[name].grad = torch.from_numpy(gradient).to(
+            problem.parameters[name].grad = torch.from_numpy(scale * gradient).to(
                 problem.parameters[name].dtype
             )
         optimizer.step()
@@ -103,13 +106,14 @@ def optax_transformation(name: str, **changes: Any) -> optax.GradientTransformat
     return transformation
 
 
-def optax_steps(transformation: optax.GradientTransformation) -> Values:
-    """Make all steps with the given gradients; the parameters after them."""
+def optax_steps(transformation: optax.GradientTransformation, scale: float = 1.0) -> Values:
+    """Make all steps with the given gradients, times a scale; the parameters after them."""
     parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
     state = transformation.init(parameters)
     update = jax.jit(transformation.update)
     for step in range(STEPS):
-        updates, state = update(gradients(step), state, parameters)
+        given = {name: scale * gradient for name, gradient in gradients(step).items()}
+        updates, state = update(given, state, parameters)
         parameters = optax.apply_updates(parameters, updates)
     return {n: np.asarray(v) for n, v in parameters.items()}
 

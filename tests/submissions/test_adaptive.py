@@ -197,6 +197,8 @@ def test_d_adaptation_agrees_with_the_authors(bias_correction: bool, growth: flo
         use_bias_correction=bias_correction,
         **settings,
     )
+    for optimizer, given in ((ours, problem), (theirs, other)):
+        torch_steps(optimizer, given, range(3), scale=0.0)
     actual, expected = torch_steps(ours, problem), torch_steps(theirs, other)
     estimate = ours.param_groups[0]["estimate"]
     assert estimate > 1.0

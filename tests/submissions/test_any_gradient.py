@@ -20,6 +20,8 @@ NAMES = [
 ]
 LOST_IN_BFLOAT16 = ("prodigy",)
 """Their first steps are 1e-6 long, as in the source: below what moves a number of eight bits."""
+ANY_BASIS = {"splus": 0.9}
+"""Its first basis is one gradient's, and in that's null space any; its steps are signs there."""
 LATE, FIRST_STEPS = "square_2", 4
 Values = dict[str, torch.Tensor]
 
@@ -58,7 +60,8 @@ class Run:
 def test_in_bfloat16_it_goes_where_it_goes_in_float32(name: str) -> None:
     actual = Run(name, torch.bfloat16).steps(range(20)).way()
     expected = Run(name).steps(range(20)).way()
-    assert float(torch.cosine_similarity(actual, expected, dim=0)) > 0.95
+    cosine = float(torch.cosine_similarity(actual, expected, dim=0))
+    assert cosine > ANY_BASIS.get(name, 0.95)
     assert 0.9 < float(actual.norm() / expected.norm()) < 1.1
 
 

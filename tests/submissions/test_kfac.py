@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from typing import Any
 
 import pytest
@@ -191,3 +192,19 @@ def test_twenty_steps_agree_with_dense_inverses_of_the_factors() -> None:
         ours.step(again)
     for name, value in theirs.model.named_parameters():
         torch.testing.assert_close(kit.problem.parameters[name], value, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["kfac", "ekfac"])
+@pytest.mark.parametrize("part", ["weight", "bias"])
+def test_what_is_frozen_stays_and_the_rest_is_trained(name: str, part: str) -> None:
+    kit = Kit("torch")
+    frozen = next(n for n in kit.problem.parameters if n.endswith(part))
+    kit.problem.parameters[frozen].requires_grad_(False)
+    submission = importlib.import_module(f"submissions.{name}.submission").Submission()
+    submission.setup(kit.problem, default_point(name))
+    before = {n: value.detach().clone() for n, value in kit.problem.parameters.items()}
+    stream = kit.stream()
+    for _ in range(20):
+        submission.step(stream)
+    still = [n for n, value in kit.problem.parameters.items() if torch.equal(value, before[n])]
+    assert still == [frozen]

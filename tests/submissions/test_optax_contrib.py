@@ -11,8 +11,6 @@ import numpy as np
 import optax
 import pytest
 
-from harness.core.errors import HarnessError
-
 from .given_problem import (
     STEPS,
     BareProblem,
@@ -38,10 +36,10 @@ def factors() -> list[float]:
     return [min(step / 4, 1.0 - step / 40) for step in range(STEPS)]
 
 
-def torch_way(name: str) -> tuple[Any, Any]:
+def torch_way(name: str, **changes: Any) -> tuple[Any, Any]:
     """Parameters after all steps, and those to be evaluated."""
     problem = torch_problem()
-    optimizer: Any = torch_optimizer(name, problem, **POINTS[name])
+    optimizer: Any = torch_optimizer(name, problem, **POINTS[name], **changes)
     rate = optimizer.param_groups[0]["lr"]
     for step, factor in enumerate(factors()):
         optimizer.param_groups[0]["lr"] = rate * factor
@@ -51,10 +49,11 @@ def torch_way(name: str) -> tuple[Any, Any]:
     return trained, {n: v.detach().numpy() for n, v in problem.parameters.items()}
 
 
-def jax_way(name: str) -> tuple[Any, Any]:
+def jax_way(name: str, **changes: Any) -> tuple[Any, Any]:
     module = importlib.import_module(f"submissions.{name}.submission_jax")
     parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
-    built = module.build(BareProblem(parameters, specs()), default_point(name, **POINTS[name]))
+    point = default_point(name, **POINTS[name], **changes)
+    built = module.build(BareProblem(parameters, specs()), point)
     assert built.takes_factor
     state, update = built.optimizer.init(parameters), jax.jit(built.optimizer.update)
     for step, factor in enumerate(factors()):
@@ -80,7 +79,20 @@ def test_prodigys_first_step_at_a_rate_of_zero_leaves_its_state_finite() -> None
     assert all(np.isfinite(value).all() for value in eval_parameters.values())
 
 
-def test_prodigy_without_correction_is_refused() -> None:
+def test_prodigy_with_adams_correction_agrees_too() -> None:
+    (trained, _), (expected, _) = (
+        way("prodigy", bias_correction=True) for way in (jax_way, torch_way)
+    )
+    assert largest_error(trained, expected) < 1e-3 * largest_error(expected, draw(0))
+
+
+def test_prodigy_waits_for_a_first_gradient() -> None:
     module = importlib.import_module("submissions.prodigy.submission_jax")
-    with pytest.raises(HarnessError, match="bias_correction"):
-        module.build(BareProblem({}, specs()), default_point("prodigy", bias_correction=False))
+    parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
+    built = module.build(BareProblem(parameters, specs()), default_point("prodigy"))
+    state = built.optimizer.init(parameters)
+    zeros = jax.tree.map(jnp.zeros_like, parameters)
+    updates, after = built.optimizer.update(zeros, state, parameters, factor=jnp.asarray(1.0))
+    assert largest_error(updates, zeros) == 0.0
+    assert int(after.count) == int(state.count) == 0
+    assert float(after.estim_lr) == float(state.estim_lr)

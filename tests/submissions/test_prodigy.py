@@ -76,6 +76,21 @@ def test_agrees_with_the_authors(bias_correction: bool) -> None:
         d0=1e-3,
         use_bias_correction=bias_correction,
     )
+    for optimizer, given in ((ours, problem), (theirs, other)):
+        # before the first gradient nothing is known of the distance, and no step counted
+        torch_steps(optimizer, given, range(3), scale=0.0)
     actual, expected = torch_steps(ours, problem, range(20)), torch_steps(theirs, other, range(20))
     assert ours.param_groups[0]["estimate"] == pytest.approx(theirs.param_groups[0]["d"], rel=1e-4)
     assert largest_error(actual, expected) < 1e-3 * largest_error(actual, draw(0))
+
+
+@pytest.mark.parametrize(("first_estimate", "grows"), [(1e-6, False), (1e-2, True)])
+def test_in_bfloat16_the_estimate_grows_only_from_what_moves_a_parameter(
+    first_estimate: float, grows: bool
+) -> None:
+    weight = torch.nn.Parameter(torch.ones(64, dtype=torch.bfloat16))
+    ours = Prodigy([weight], first_estimate=first_estimate)
+    for _ in range(50):
+        weight.grad = weight.detach().clone()
+        ours.step()
+    assert (ours.param_groups[0]["estimate"] > first_estimate) is grows

@@ -15,6 +15,7 @@ from .given_problem import largest_error, textbook_steps, torch_problem, torch_s
 SETTINGS: dict[str, Any] = {
     "lr": 0.01, "weight_decay": 0.0, "momentum": 0.0, "preconditioner_rate": 0.1, "damping": 1e-9,
     "update_every": 1, "burst": 0, "clip": 1e9, "max_dim": 99, "matmul_dtype": "float64",
+    "max_skew": 1e9, "initial_scale": "one",
 }  # fmt: skip
 
 

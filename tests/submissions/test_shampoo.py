@@ -143,11 +143,15 @@ def test_until_the_first_roots_the_step_is_the_grafted_methods() -> None:
 
 
 def test_a_root_of_something_not_finite_is_not_finite() -> None:
-    assert not inverse_root(torch.full((3, 3), torch.nan), 0.25, 1e-6).isfinite().any()
+    root = inverse_root(torch.full((3, 3), torch.nan), 0.25, 1e-6)
+    assert root is not None
+    assert not root.isfinite().any()
 
 
 def test_a_root_of_zero_is_finite() -> None:
-    assert inverse_root(torch.zeros(3, 3), 0.25, 1e-6).isfinite().all()
+    root = inverse_root(torch.zeros(3, 3), 0.25, 1e-6)
+    assert root is not None
+    assert root.isfinite().all()
 
 
 def test_blocks_are_preconditioned_as_if_they_were_parameters() -> None:
@@ -171,6 +175,7 @@ def test_coupled_newton_gives_the_same_roots(order: int, rank: int) -> None:
     half = torch.randn(40, rank, generator=torch.Generator().manual_seed(0))
     matrix = 1e-3 * half @ half.T
     exact = inverse_root(matrix.double(), 1 / order, 1e-4)
+    assert exact is not None
     assert (coupled_newton(matrix, 1 / order, 1e-4) - exact).norm() / exact.norm() < 2e-3
 
 

@@ -53,6 +53,34 @@ def test_agrees_with_pytorch_optimizer() -> None:
         torch.testing.assert_close(actual, expected, rtol=0.0, atol=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(SIZE, 4), (SIZE, SIZE)])
+def test_a_dimension_without_a_basis_gives_the_rate_of_pytorch_optimizers(
+    shape: tuple[int, int],
+) -> None:
+    library = pytest.importorskip("pytorch_optimizer")
+    mine, theirs = (torch.nn.Parameter(conditioned(99)[:, : shape[1]].clone()) for _ in range(2))
+    settings: dict[str, Any] = {"lr": 0.1, "betas": (0.9, 0.99), "max_dim": 8}
+    ours = SPlus([mine], **settings, vector_scale=0.01, refresh_every=1, matmul_dtype="float64")
+    oracle = library.SPlus([theirs], **settings, nonstandard_constant=0.01, inverse_steps=1)
+    for step in range(20):
+        mine.grad = theirs.grad = conditioned(step)[:, : shape[1]].clone()
+        ours.step()
+        oracle.step()
+    torch.testing.assert_close(mine, theirs, rtol=0.0, atol=1e-4)
+
+
+def test_every_matrix_has_its_bases_after_its_first_step() -> None:
+    problem = torch_problem()
+    ours = SPlus(problem.parameters.values(), lr=0.1, refresh_every=50)
+    matrices = [p for p in problem.parameters.values() if p.ndim > 1]
+    for step, live in enumerate((matrices[1:], matrices)):
+        for value in live:
+            value.grad = torch.full_like(value, 1.0 + step)
+        ours.step()
+        with_bases = [p for p in matrices if "left_basis" in ours.state[p]]
+        assert len(with_bases) == len(live)
+
+
 def test_a_step_is_bounded_whatever_the_gradient() -> None:
     problem = torch_problem()
     ours = SPlus([problem.parameters["square"]], lr=1.0, weight_decay=0.0, matmul_dtype="float32")

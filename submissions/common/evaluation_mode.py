@@ -1,0 +1,80 @@
+"""Optimizers that evaluate other parameters than they train, swapped in by `eval` and `train`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from harness.core.errors import HarnessError
+from submissions.common.optimizers import GroupwiseOptimizer
+
+
+class EvaluatesAverage(GroupwiseOptimizer):
+    """Base class: between `eval` and `train` the parameters hold an average, and no step is taken.
+
+    The trained values are part of the state in the meantime.
+    """
+
+    def __init__(
+        self, parameters: Iterable[torch.Tensor] | Iterable[dict[str, Any]], defaults: Any
+    ) -> None:
+        self._trained: dict[torch.Tensor, torch.Tensor] = {}
+        super().__init__(parameters, defaults)
+
+    @abstractmethod
+    def average(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor | None:
+        """The values to evaluate, as a new tensor; None for a parameter without steps."""
+
+    def step(self, closure: Any = None) -> Any:
+        """Take a step.
+
+        Raises:
+            HarnessError: the parameters hold the average, to which a gradient does not belong.
+        """
+        if self._trained:
+            raise HarnessError(
+                f"{type(self).__name__}.step between eval() and train()",
+                "the parameters hold the average; call train() before computing gradients",
+            )
+        return super().step(closure)
+
+    @torch.no_grad()
+    def eval(self) -> None:
+        """Replace the parameters by their average until `train` is called."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                average = self.average(parameter, group)
+                if parameter not in self._trained and average is not None:
+                    self._trained[parameter] = parameter.clone()
+                    parameter.copy_(average)
+
+    @torch.no_grad()
+    def train(self) -> None:
+        """Restore the trained parameters."""
+        for parameter, value in self._trained.items():
+            parameter.copy_(value)
+        self._trained.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimizer's state, and between `eval` and `train` the trained parameters."""
+        trained = {
+            place: self._trained[parameter]
+            for place, parameter in enumerate(self._parameters())
+            if parameter in self._trained
+        }
+        return {**super().state_dict(), "trained": trained}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the state returned by `state_dict`, and the mode in which it was taken."""
+        super().load_state_dict(state_dict)
+        parameters = self._parameters()
+        self._trained = {
+            parameters[place]: value.detach().to(parameters[place], copy=True)
+            for place, value in state_dict["trained"].items()
+        }
+
+    def _parameters(self) -> list[torch.Tensor]:
+        return [parameter for group in self.param_groups for parameter in group["params"]]
