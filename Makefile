@@ -54,13 +54,13 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_FLAGS)
 
 test-system: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m 'system and not slow' $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m 'system and not slow and not gpu' $(PYTEST_FLAGS)
 
 test-user:
 	@.ci/as-user test
 
 test-nightly: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m 'not containers' $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m 'not containers and not gpu' $(PYTEST_FLAGS)
 
 test-containers: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m containers -rs tests/containers $(PYTEST_FLAGS)

@@ -12,7 +12,7 @@ class TorchDevice:
     """A device, its switches and its queue of work."""
 
     def __init__(self, device: str, threads: int) -> None:
-        self.device = torch.device(device)
+        self.device = with_index(torch.device(device))
         self.threads = threads
 
     def pin(self) -> None:
@@ -43,3 +43,10 @@ class TorchDevice:
         for _ in range(products):
             matrix = matrix @ matrix
         self.synchronize()
+
+
+def with_index(device: torch.device) -> torch.device:
+    """`cuda` as `cuda:0`: torch sets no device without an index, and tensors carry theirs."""
+    if device.type == "cuda" and device.index is None:
+        return torch.device(device.type, 0)
+    return device

@@ -11,6 +11,7 @@ from torch.nn import functional
 from harness.core.errors import UnknownNameError
 from harness.frameworks.base import EvaluationLoss
 from harness.frameworks.targets import check_same_shape
+from harness.frameworks.torch.cross_entropy import mean_cross_entropy
 
 
 class CrossEntropy:
@@ -21,10 +22,12 @@ class CrossEntropy:
     """
 
     def value(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss in nats, a scalar."""
+        """The mean loss in nats, a scalar; logits below float32 are raised to it part by part."""
         if logits.ndim > 2:
             logits, targets = logits.flatten(0, -2), targets.flatten()
-        return functional.cross_entropy(logits, targets)
+        if logits.dtype == torch.float32:
+            return functional.cross_entropy(logits, targets)
+        return mean_cross_entropy(logits, targets)
 
     def per_target(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of each target in nats, shape (number of targets,)."""
@@ -62,7 +65,7 @@ class SquaredError:
     def value(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The mean squared error, a scalar."""
         check_same_shape(logits.shape, targets.shape)
-        return functional.mse_loss(logits, targets)
+        return functional.mse_loss(logits.float(), targets)
 
     def per_target(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The squared error of each entry, shape (number of entries,)."""

@@ -32,7 +32,8 @@ class TorchTrainingBackend(TorchDevice):
     def passes(self, problem: Problem[Tensor]) -> Sequence[tuple[object, str]]:
         """However it is written: all forward passes of a problem, all backward passes of torch."""
         autograd: object = torch.autograd
-        return (problem, "_logits"), (problem, "_value"), (autograd, "backward"), (autograd, "grad")
+        forward = ((problem, name) for name in ("_logits", "_value", "_mean_loss"))
+        return (*forward, (autograd, "backward"), (autograd, "grad"))
 
     def problem(self, config: ProblemConfig) -> TorchProblem:
         """The submission's view of the workload, its parameters still zero."""
