@@ -62,17 +62,25 @@ def run(
     Repeated, it goes on with the trials that have not finished. A submission is refused on a
     workload where its space says that too few of its steps fit the budget.
     """
-    from harness.cli.machine import choose_device, interruptible, pick, run_options, say_on
+    from harness.cli.machine import (
+        choose_device,
+        interruptible,
+        pick,
+        ready_device,
+        run_options,
+        say_on,
+    )
     from harness.core.console import PlainConsole
     from harness.display.load import display_for
     from harness.execution.load import executor as executor_of
     from harness.plan.plan import RULESETS, PlanRequest
     from harness.plan.rounds import seed_of
     from harness.providers.registry import suite as suite_of
+    from harness.providers.registry import workload as workload_of
     from harness.providers.table import FRAMEWORKS
     from harness.runs.run import plan_here
 
-    hardware = suite_of(suite).hardware
+    hardware, console = suite_of(suite).hardware, PlainConsole()
     device_name, remark = choose_device(device, suite_of(suite))
     request = PlanRequest(
         workload=workload,
@@ -82,14 +90,16 @@ def run(
         ruleset=pick("ruleset", ruleset, RULESETS),
         round_seed=seed_of(seed),
         variant=variant,
-        device=device_name,
+        device=ready_device(
+            device_name, framework, workload_of(workload).at(suite), say_on(console)
+        ),
         studies=studies,
         trials=trials,
         budget_scale=budget_scale,
     )
     options = run_options(sandbox, data_dir, threads, hardware.cores)
     options = replace(options, checkpoint_s=checkpoint_every)
-    console, store = PlainConsole(), out or Path("runs") / suite
+    store = out or Path("runs") / suite
     place = executor_of(executor, store, display_for(console))
     with interruptible(store):
         plan = plan_here(request, options, store, say_on(console))

@@ -189,3 +189,5 @@ class Backends(Generic[ArrayT]):
     training: Callable[[str, int], TrainingBackend[ArrayT]]
     preloads: tuple[str, ...] = ()
     """Slow modules that submissions import; the parent of workers has them ready."""
+    cuda: Callable[[], str | None] = lambda: None
+    """The version of CUDA that the installed wheel is built for; None for processors alone."""

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.machine import gpus
 from harness.machine.cores import Cores, allowed_cores
 from harness.machine.processes import wait_for_exits
-from harness.machine.readings import GpuState, MachineReading
+from harness.machine.readings import MachineReading
 from harness.machine.speed_probe import VERSION, speed_probe_s
 
-NVIDIA_SMI = (
-    "nvidia-smi",
-    "--query-gpu=name,temperature.gpu,clocks.sm,clocks_throttle_reasons.active,utilization.gpu",
-    "--format=csv,noheader,nounits",
-)
-NVIDIA_TIMEOUT_S = 10.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -52,8 +46,7 @@ def reading(device: str, threads: int, cores: Cores | None = None) -> MachineRea
     )
     if not device.startswith("cuda"):
         return machine
-    gpu = accelerator(int(device.partition(":")[2] or 0))
-    return machine.model_copy(update={"accelerator": gpu})
+    return machine.model_copy(update={"accelerator": gpus.state(device)})
 
 
 def processor_times() -> ProcessorTimes:
@@ -77,45 +70,6 @@ def throttle_count() -> int | None:
     files = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/core_throttle_count")
     counts = [int(file.read_text(encoding="ascii")) for file in files]
     return sum(counts) if counts else None
-
-
-def accelerator(number: int = 0) -> GpuState | None:
-    """Temperature, clock, use and throttling of a visible NVIDIA GPU; None without its driver."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    gpu = visible.split(",")[number] if visible and visible.count(",") >= number else number
-    try:
-        process = subprocess.run(
-            [*NVIDIA_SMI, f"--id={gpu}"],
-            capture_output=True,
-            text=True,
-            timeout=NVIDIA_TIMEOUT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return parse_accelerator(process.stdout)
-
-
-def parse_accelerator(line: str) -> GpuState | None:
-    """The driver's line on one GPU; a field that it does not support is None."""
-    fields = [field.strip() for field in line.strip().partition("\n")[0].split(",")]
-    if len(fields) != 5:
-        return None
-    name, temperature, clock, reasons, use = fields
-    return GpuState(
-        name=name,
-        temperature_c=_integer(temperature),
-        clock_mhz=_integer(clock),
-        throttle_reasons=_integer(reasons),
-        use_percent=_integer(use),
-    )
-
-
-def _integer(text: str) -> int | None:
-    try:
-        return int(text, 0)
-    except ValueError:
-        return None
 
 
 def busy_fractions(look_s: float) -> tuple[float, float]:

@@ -11,32 +11,7 @@ from __future__ import annotations
 
 from harness.core.recorded import Number, Recorded, Seconds
 from harness.machine.cores import Cores
-
-BENIGN_THROTTLING = 0x1 | 0x2
-"""Bits of NVML's reasons that say that the GPU idles or keeps clocks that were asked for."""
-SLOWING = 0x8 | 0x20 | 0x40 | 0x80
-"""Bits that say that heat or hardware holds the clocks back; a cap on power is an ordinary load."""
-
-
-class GpuState(Recorded):
-    """What NVIDIA's driver says of a GPU; None where it does not support a field."""
-
-    name: str
-    temperature_c: int | None
-    clock_mhz: int | None
-    throttle_reasons: int | None
-    """NVML's bits."""
-    use_percent: int | None
-
-    @property
-    def is_throttled(self) -> bool:
-        """Whether it is slowed by heat, power or hardware now."""
-        return bool((self.throttle_reasons or 0) & ~BENIGN_THROTTLING)
-
-    @property
-    def slowing(self) -> int:
-        """The bits that say that heat or hardware slows it."""
-        return (self.throttle_reasons or 0) & SLOWING
+from harness.machine.gpu import GpuState
 
 
 class MachineReading(Recorded):

@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.execution.base import RunOptions
-from harness.machine.host_monitor import parse_accelerator, processor_times, reading
-from harness.machine.readings import GpuState, MachineReading, between, interference
+from harness.machine.gpu import GpuState
+from harness.machine.host_monitor import processor_times, reading
+from harness.machine.readings import MachineReading, between, interference
 from harness.providers.registry import suite
 from harness.speed.report import diagnose
+from tests.machine.conftest import Made
 
 BEFORE = MachineReading(
     speed_probe_s=0.02,
@@ -98,20 +100,12 @@ def test_a_gpu_slowed_by_heat_or_hardware_is_stamped(
     assert [any(word in text for text in causes) for word in words] == [True] * len(causes)
 
 
-def test_the_drivers_line_on_a_gpu_is_understood() -> None:
-    state = parse_accelerator("NVIDIA H100, 45, 1980, 0x0000000000000001, 7\n")
-    assert state == GpuState(
-        name="NVIDIA H100",
-        temperature_c=45,
-        clock_mhz=1980,
-        throttle_reasons=1,
-        use_percent=7,
-    )
-    assert not state.is_throttled
-    hot = parse_accelerator("NVIDIA H100, 91, 900, 0x0000000000000040, [N/A]")
-    assert hot is not None
-    assert hot.is_throttled
-    assert hot.use_percent is None
+def test_a_gpu_slowed_by_heat_is_throttled_and_one_at_rest_is_not(driver: Made) -> None:
+    for reasons, is_throttled in ((0x1, False), (0x40, True)):
+        driver(reasons=reasons)
+        state = reading("cuda:0", 1).accelerator
+        assert state is not None
+        assert state.is_throttled == is_throttled
 
 
 @pytest.mark.parametrize("name", ["quick", "standard"])

@@ -49,7 +49,7 @@ class _MeanCrossEntropy(torch.autograd.Function):
         return total / len(logits)
 
     @staticmethod
-    @once_differentiable  # type: ignore[misc]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         logits, targets = ctx.saved_tensors
         scale, result = gradient / len(logits), torch.empty_like(logits)

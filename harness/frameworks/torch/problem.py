@@ -25,7 +25,6 @@ from workloads.fused_torch import twice_differentiable
 from workloads.modules_torch import BatchNorm2d, untracked
 from workloads.parameters import STATISTICS_MOMENTUM
 
-
 TrainingCalls = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
 """The logits of inputs, and the mean loss of inputs and targets."""
 
