@@ -77,7 +77,7 @@ class JaxProblem(CountedProblem):
             batch: inputs (batch, ...) and targets.
             random: a key for models that draw; None for no dropout.
         """
-        logits, _ = self._train_pass(parameters, batch.inputs, random)
+        logits = self._train_pass(parameters, batch.inputs, random)[0].astype(jnp.float32)
         self._note_call(logits, batch, backward=0)
         return Evaluation(logits, self.loss.value(logits, batch.targets))
 
@@ -126,10 +126,8 @@ class JaxProblem(CountedProblem):
         return self.loss.value(logits, batch.targets), statistics
 
     def evaluation_logits(self, parameters: Tree, buffers: Tree, inputs: Array) -> Array:
-        """The logits in evaluation mode; a pure function."""
-        output = self.model(self._cast(parameters), self._cast(inputs), buffers=buffers)
-        logits: Array = output.logits.astype(jnp.float32)
-        return logits
+        """The logits in evaluation mode, in the declared precision; a pure function."""
+        return self.model(self._cast(parameters), self._cast(inputs), buffers=buffers).logits
 
     def captured(
         self,
@@ -181,7 +179,7 @@ class JaxProblem(CountedProblem):
         self, parameters: Tree, inputs: Array, key: Array | None
     ) -> tuple[Array, dict[str, Array]]:
         output = self.model(self._cast(parameters), self._cast(inputs), key=key)
-        return output.logits.astype(jnp.float32), output.statistics
+        return output.logits, output.statistics
 
     def _statistics_of(self, parameters: Tree, inputs: Array) -> dict[str, Array]:
         return self._train_pass(parameters, inputs, None)[1]
