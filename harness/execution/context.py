@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from pathlib import Path
 
 from harness.core.seeds import philox, worker_seed
@@ -13,7 +12,7 @@ from harness.frameworks.examples import EvalConfig, Examples, Parameters
 from harness.frameworks.model_source import buffers_of, specs_of
 from harness.frameworks.order import Order
 from harness.machine.cores import Cores
-from harness.machine.host_monitor import reading
+from harness.machine.host_monitor import MachineReader
 from harness.protocol.messages import Hello
 from harness.referee.context import TrialContext
 from harness.referee.idle import IdleProbe
@@ -51,7 +50,7 @@ def context_of(
         shapes=resolved_trial.shapes,
         evaluator=_evaluator(resolved_trial, framework),
         splits=tuple(resolved_trial.held_out),
-        reading=partial(reading, device, threads, cores),
+        reading=MachineReader(device, threads, cores, framework.probe),
         idle=IdleProbe.measure(framework.probe, device),
         start_s=start_s,
     )

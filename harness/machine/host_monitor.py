@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from harness.machine import gpus
 from harness.machine.cores import Cores, allowed_cores
+from harness.machine.gpu_watch import GpuWatch
 from harness.machine.processes import wait_for_exits
 from harness.machine.readings import MachineReading
 from harness.machine.speed_probe import VERSION, speed_probe_s
 
+GPU_PROBES = 10
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -47,6 +51,43 @@ def reading(device: str, threads: int, cores: Cores | None = None) -> MachineRea
     if not device.startswith("cuda"):
         return machine
     return machine.model_copy(update={"accelerator": gpus.state(device)})
+
+
+class MachineReader:
+    """Takes the two readings of a trial; on CUDA it watches the GPU between them.
+
+    Args:
+        device: what the trial runs on.
+        threads: with how many it computes.
+        cores: how it is pinned, if it is.
+        probe: a fixed piece of work on the device, which returns when it is finished.
+    """
+
+    def __init__(
+        self, device: str, threads: int, cores: Cores | None, probe: Callable[[], None]
+    ) -> None:
+        self._device, self._threads, self._cores, self._probe = device, threads, cores, probe
+        self._watch: GpuWatch | None = None
+
+    def __call__(self) -> MachineReading:
+        """Read the machine now."""
+        if not self._device.startswith("cuda"):
+            return reading(self._device, self._threads, self._cores)
+        load = self._watch.stop() if self._watch else None
+        machine = reading(self._device, self._threads, self._cores)
+        known = {"gpu_probe_s": self._gpu_probe_s()} | ({"gpu_load": load} if load else {})
+        self._watch = None if self._watch else GpuWatch(self._device)
+        return machine.model_copy(update=known)
+
+    def _gpu_probe_s(self) -> float:
+        """The median of some probes on a GPU that one has heated."""
+        return median(_seconds(self._probe) for _ in range(1 + GPU_PROBES))
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    start_s = time.perf_counter()
+    work()
+    return time.perf_counter() - start_s
 
 
 def processor_times() -> ProcessorTimes:

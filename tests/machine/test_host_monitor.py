@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.execution.base import RunOptions
-from harness.machine.gpu import GpuState
-from harness.machine.host_monitor import processor_times, reading
+from harness.machine.gpu import GpuLoad, GpuState
+from harness.machine.host_monitor import MachineReader, processor_times, reading
 from harness.machine.readings import MachineReading, between, interference
 from harness.providers.registry import suite
 from harness.speed.report import diagnose
@@ -98,6 +98,49 @@ def test_a_gpu_slowed_by_heat_or_hardware_is_stamped(
 ) -> None:
     causes = interference(between(before(**first), after(**second), 4.0), 0.25)
     assert [any(word in text for text in causes) for word in words] == [True] * len(causes)
+
+
+def load(slowing: int) -> dict[str, Any]:
+    seen = GpuLoad(
+        samples=9,
+        slowing=slowing,
+        capped_fraction=1.0,
+        clock_mhz=1500,
+        use_percent=99,
+        power_w=700,
+        temperature_c=88,
+    )
+    return gpu(0x1) | {"gpu_load": seen}
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        (load(0x0), []),
+        (load(0x40), ["slowed the GPU (reasons 0x40)"]),
+        (load(0x0) | {"gpu_probe_s": 0.024}, []),
+        (load(0x0) | {"gpu_probe_s": 0.030}, ["the GPU's probe changed by +50 %"]),
+    ],
+)
+def test_a_gpu_slowed_under_load_is_stamped(second: dict[str, Any], words: list[str]) -> None:
+    first = gpu(0x1) | {"gpu_probe_s": 0.020}
+    causes = interference(between(before(**first), after(**second), 4.0), 0.25)
+    assert [any(word in text for text in causes) for word in words] == [True] * len(causes)
+
+
+def test_a_gpu_is_watched_between_the_two_readings(driver: Made) -> None:
+    driver(reasons=0x4, power=699_000)
+    probes = list[int]()
+    reader = MachineReader("cuda:0", 1, None, lambda: probes.append(1))
+    first = reader()
+    time.sleep(1.2)
+    second = reader()
+    assert first.gpu_load is None
+    assert first.gpu_probe_s is not None
+    assert second.gpu_load is not None
+    assert second.gpu_load.samples >= 1
+    assert (second.gpu_load.capped_fraction, second.gpu_load.power_w) == (1.0, 699)
+    assert len(probes) == 22
 
 
 def test_a_gpu_slowed_by_heat_is_throttled_and_one_at_rest_is_not(driver: Made) -> None:

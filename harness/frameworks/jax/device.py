@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from harness.frameworks.base import PROBE
+from harness.frameworks.products import Products
 
 
 class JaxDevice:
@@ -31,6 +31,7 @@ class JaxDevice:
             os.environ["JAX_PLATFORMS"] = "cpu"
             jax.config.update("jax_platforms", "cpu")
         self.kind = platform
+        self._products = Products(self._multiply, platform)
         self._number = int(number or 0)
 
     @property
@@ -57,9 +58,11 @@ class JaxDevice:
 
     def probe(self) -> None:
         """Some matrix products, until the device has finished them."""
-        side, products = PROBE[self.kind]
+        self._products()
+
+    def _multiply(self, side: int, count: int) -> None:
         matrix = jnp.full((side, side), 1.0 / side, device=self.device)
-        for _ in range(products):
+        for _ in range(count):
             matrix = matrix @ matrix
         matrix.block_until_ready()
 
