@@ -74,6 +74,7 @@ def run_attempt(
             submission=copy,
             hidden=(store.absolute(), resolved_trial.data.parent),
             cores=cores.worker if cores else (),
+            computes_on_gpu=trial.device != "cpu",
         )
         worker = sandbox(options.sandbox).start(confinement)
         wire = Wire(worker.connection, TO_REFEREE, max_tensor_bytes=expected_bytes(context.shapes))
