@@ -89,6 +89,18 @@ def state(device: str) -> GpuState | None:
         return None
 
 
+def free_fraction(device: str, spare_bytes: int) -> float | None:
+    """The part of a GPU's memory that is free but for a spare; None as `found`."""
+    if (gpu := found(device)) is None:
+        return None
+    try:
+        with nvml.opened() as driver:
+            free_bytes = driver.free_bytes(gpu.uuid)
+    except (HarnessError, nvml.NvmlError):
+        return None
+    return max(0, free_bytes - spare_bytes) / gpu.memory_bytes
+
+
 @contextmanager
 def claimed(device: str) -> Iterator[None]:
     """Hold a GPU for one trial; the kernel takes the claim back however this process ends.

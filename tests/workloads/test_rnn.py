@@ -117,7 +117,7 @@ def test_the_loops_memories_add_up_under_autocast() -> None:
 
 def test_the_fused_kernel_gets_the_declared_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     module: Any = twin().torch_model(twin().start)
-    lstm, given = torch.lstm, set()
+    lstm, given = torch.lstm, set[torch.dtype]()
 
     def noted(values: Tensor, state: Any, weights: Any, **flags: Any) -> Any:
         given.update(part.dtype for part in (values, *state, *weights))

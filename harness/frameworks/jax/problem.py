@@ -16,6 +16,7 @@ from harness.frameworks.model_source import buffers_of, build
 from harness.frameworks.problem import CountedProblem, ProblemConfig
 from harness.submission.interface import Batch, Capture, Evaluation, Problem
 from workloads.functional_jax import Forward
+from workloads.fused_jax import differentiable_once
 from workloads.parameters import STATISTICS_MOMENTUM
 
 Tree = Mapping[str, Array]
@@ -121,13 +122,15 @@ class JaxProblem(CountedProblem):
     def training_loss(
         self, parameters: Tree, batch: Batch[Array], key: Array | None
     ) -> tuple[Array, dict[str, Array]]:
-        """The mean loss and the batch's statistics; a pure function, to be transformed."""
-        logits, statistics = self._train_pass(parameters, batch.inputs, key)
+        """The mean loss and the batch's statistics; a pure function with one derivative."""
+        with differentiable_once():
+            logits, statistics = self._train_pass(parameters, batch.inputs, key)
         return self.loss.value(logits, batch.targets), statistics
 
     def evaluation_logits(self, parameters: Tree, buffers: Tree, inputs: Array) -> Array:
         """The logits in evaluation mode, in the declared precision; a pure function."""
-        return self.model(self._cast(parameters), self._cast(inputs), buffers=buffers).logits
+        with differentiable_once():
+            return self.model(self._cast(parameters), self._cast(inputs), buffers=buffers).logits
 
     def captured(
         self,
@@ -197,12 +200,13 @@ class JaxProblem(CountedProblem):
         def loss(
             parameters: dict[str, Array], offsets: dict[str, Array]
         ) -> tuple[Array, tuple[Array, dict[str, Array], dict[str, Array]]]:
-            logits, layer_inputs, statistics = self.model(
-                self._cast(parameters),
-                self._cast(batch.inputs),
-                offsets=self._cast(offsets),
-                key=key,
-            )
+            with differentiable_once():
+                logits, layer_inputs, statistics = self.model(
+                    self._cast(parameters),
+                    self._cast(batch.inputs),
+                    offsets=self._cast(offsets),
+                    key=key,
+                )
             logits = logits.astype(jnp.float32)
             loss_targets = batch.targets if targets is None else targets
             if random is not None:
