@@ -91,6 +91,9 @@ def run_command(command: Command, limit_s: float) -> Ran:
         code = process.returncode
     except subprocess.TimeoutExpired:
         output = _interrupted(process)
+    except KeyboardInterrupt:
+        _interrupted(process)  # it has a group of its own, which Ctrl-C does not reach
+        raise
     shown = " ".join(Path(part).name if part.startswith("/") else part for part in command)
     seconds = round(time.monotonic() - start_s, 1)
     return Ran(shown, code, seconds, output.splitlines()[-LINES:])
@@ -172,7 +175,10 @@ def main() -> None:
     if args.list:
         print("\n".join(f"{piece.name:24}{piece.expected_s:6.0f} s" for piece in chosen))
         return
-    states = run_all(chosen, args.out, args.time_limit)
+    try:
+        states = run_all(chosen, args.out, args.time_limit)
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the same command goes on")
     write_states(args.out / "summary.json", states)
     open_pieces = [name for name, state in states.items() if state != DONE]
     print(f"{len(states) - len(open_pieces)} of {len(states)} pieces are done, in {args.out}")
