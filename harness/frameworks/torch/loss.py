@@ -42,11 +42,12 @@ class CrossEntropy:
     def sample_targets(self, logits: Tensor, random: torch.Generator | None = None) -> Tensor:
         """Targets drawn from softmax(logits), shape (...); from any where logits are not finite.
 
-        That a model has diverged shows in its loss, as in jax, and not as an error of the draw.
+        That a model has diverged shows in its loss, as in jax, and not as an error of the draw. The
+        draw is that of `torch.multinomial`, which on a GPU would wait for what it checks first.
         """
         probabilities = logits.detach().float().softmax(-1).nan_to_num(1.0)
-        flat = probabilities.reshape(-1, logits.shape[-1])
-        return torch.multinomial(flat, 1, generator=random).reshape(logits.shape[:-1])
+        waits = torch.empty_like(probabilities).exponential_(generator=random)
+        return (probabilities / waits).argmax(-1)
 
     def hessian_product(self, logits: Tensor, vector: Tensor) -> Tensor:
         """(diag(p) - p p^T) v / N for every target; `vector` and result are (..., classes)."""
