@@ -172,3 +172,15 @@ def test_the_doctor_says_what_differs(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {"suite", "machine", "differs", "isolation", "time"} <= {
         name for name, _ in diagnosis.rows
     }
+
+
+def test_the_doctor_says_why_no_trial_could_run_on_a_gpu(
+    driver: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    driver(mode=3)
+    monkeypatch.setattr("torch.version.cuda", "13.0")
+    rows = dict(diagnose(suite("standard"), "cuda:0", RunOptions(threads=1)).rows)
+    assert "compute mode of NVIDIA H100 80GB HBM3 is exclusive" in rows["lacks"]
+    assert "--compute-mode DEFAULT" in rows["lacks"]
+    assert "H100" in rows["machine"]
