@@ -31,11 +31,10 @@ from harness.frameworks.examples import EvalConfig, Examples, ModelSource
 from harness.frameworks.load import evaluation_backend, training_backend
 from harness.frameworks.model_source import buffers_of, specs_of
 from harness.frameworks.order import Order
-from harness.frameworks.problem import ProblemConfig
+from harness.frameworks.problem import STATISTICS_BATCHES, ProblemConfig
 from harness.providers.registry import submission_folders, workload
 from harness.submission.space import read_space
 from harness.worker.budget import WorkerBudget
-from harness.worker.worker import STATISTICS_BATCHES
 from workloads.data.cache import prepared
 from workloads.parameters import initial_buffers, initial_parameters
 from workloads.spec import SuiteWorkload

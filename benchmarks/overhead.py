@@ -4,8 +4,8 @@
                                    [--suite quick] [--device cpu]
 
 Each round is one trial of `adamw` at its default point, to the end of its budget, in a new worker
-process. After each of its snapshots, while the clock stands and the worker is frozen,
-`bare_loop.py` makes as many steps on the same examples as the trial has just made: a machine that
+process. As each of its snapshots is written down, while the clock stands and the worker is frozen,
+`bare_loop.py` makes as many steps on the same examples as the trial has made for it: a machine that
 is now fast, now slow is so to both. Printed are the seconds of the bare steps over those of the
 trial (1: the harness costs nothing), how long a trial takes from its call to its first timed step,
 and the fraction of a trial's wall time, without the bare loop's, that lies between its first timed

@@ -78,7 +78,7 @@ def measured(label: str, request: PlanRequest, options: RunOptions, store: Path)
     changes = {
         "stop_rule": "budget",
         "point": dict(resolve("adamw").space.default),
-        "grid": first.grid.model_copy(update={"evaluate_every": round(1.0 / first.grid.fraction)}),
+        "grid": first.grid.model_copy(update={"look_from": 1.0}),
     }
     trial = first.model_copy(update=changes)
     prepare_data(trial, options)

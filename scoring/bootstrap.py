@@ -17,7 +17,9 @@ CHUNK = 1 << 15
 """Medians computed at once: few enough for a chunk's working arrays to fit in the CPU cache."""
 
 
-def bootstrap_medians(times: Array, draws: int, seed: int) -> Iterator[Array]:
+def bootstrap_medians(
+    times: Array, draws: int, seed: int, ends: tuple[Array, Array] | None = None
+) -> Iterator[Array]:
     """Yield medians of resampled studies in chunks (some draws, S, W).
 
     Args:
@@ -25,6 +27,8 @@ def bootstrap_medians(times: Array, draws: int, seed: int) -> Iterator[Array]:
             workload than others, its own studies are resampled, keeping their number.
         draws: total number of resamples.
         seed: random seed.
+        ends: what each time lies between; each chunk has times anywhere there. None if they are
+            exact.
     """
     random = np.random.default_rng(seed)
     entries, workloads, studies = times.shape
@@ -32,11 +36,21 @@ def bootstrap_medians(times: Array, draws: int, seed: int) -> Iterator[Array]:
     complete = not np.isnan(times).any()
     by_study = np.ascontiguousarray(times.transpose(1, 2, 0))
     for start in range(0, draws, size):
+        if ends is not None:
+            times = within(*ends, random)
+            by_study = np.ascontiguousarray(times.transpose(1, 2, 0))
         uniform = random.random((min(size, draws - start), workloads, studies))
         if complete:
             yield _complete_medians(by_study, (uniform * studies).astype(np.intp))
         else:
             yield _ragged_medians(times, uniform)
+
+
+def within(early: Array, late: Array, random: np.random.Generator) -> Array:
+    """Times anywhere in their intervals; what is not finite stays so."""
+    with np.errstate(invalid="ignore"):
+        drawn = early + random.random(early.shape) * (late - early)
+    return np.where(np.isfinite(late), drawn, late)
 
 
 def _complete_medians(by_study: Array, indices: np.ndarray) -> Array:

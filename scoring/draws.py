@@ -38,10 +38,22 @@ class Draws:
 def draw_medians(times: Times, rules: Rules, draws: int, seed: int) -> Draws:
     """Draw median times of a table with at least two studies."""
     hit = settle_missing(times.hit, rules)
+    ends = _ends(times, rules)
     if len(times.studies) >= BOOTSTRAP_FROM:
         spread = 1 + 1 / len(times.studies)
-        return Draws("bootstrap", bootstrap_medians(hit, draws, seed), spread)
-    return Draws("model", iter([model_medians(hit, censoring_limit(times), draws, seed)]))
+        return Draws("bootstrap", bootstrap_medians(hit, draws, seed, ends), spread)
+    return Draws("model", iter([model_medians(hit, censoring_limit(times), draws, seed, ends)]))
+
+
+def _ends(times: Times, rules: Rules) -> tuple[Array, Array] | None:
+    """Between what each time lies; None where nothing is known, or the rules round up to the hit.
+
+    Draws take each time anywhere in its interval.
+    """
+    if rules.time == "hit" or np.array_equal(times.miss, times.latest, equal_nan=True):
+        return None
+    early, late = settle_missing(times.miss, rules), settle_missing(times.latest, rules)
+    return early, late
 
 
 def censoring_limit(times: Times) -> Array:

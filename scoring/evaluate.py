@@ -55,6 +55,8 @@ def score_results(
     own = rules or load_rules()
     if not own.base:
         own = own.model_copy(update={"held_out": held_out_of(frame)})
+    if own.time == "hit":
+        frame = frame.assign(time_to_target_s=frame["hit_s"].astype(float))
     if own.best_trial == "evaluation":
         if curves is None:
             raise HarnessError(

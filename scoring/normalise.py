@@ -19,7 +19,7 @@ MOST_BETWEEN = 3
 """Maximum number of trials between two of the reference's: one study."""
 DRIFT = 0.25
 """Maximum relative spread of the reference's ratios; the same limit flags a disturbed trial."""
-SECONDS = ["time_to_target_s", "last_miss_s", "timed_s", "budget_s"]
+SECONDS = ["time_to_target_s", "last_miss_s", "hit_s", "timed_s", "budget_s"]
 INSTANCE = [
     "framework", "content_hash", "ruleset", "column",
     "study", "trial", "instance_seed", "workload_hash",

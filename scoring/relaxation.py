@@ -7,7 +7,7 @@ import pandas as pd
 
 from scoring.clock import CLOCKS
 from scoring.pool import ranks_of
-from scoring.rules import Rules
+from scoring.rules import Rules, load_rules
 from scoring.scoreboard import score_times
 from scoring.studies import times_of
 
@@ -24,7 +24,8 @@ def runs_to_the_end(frame: pd.DataFrame) -> bool:
 def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Score and rank of each entry as a function of the target's shift.
 
-    A trial's time at a shifted target is its first evaluation within the budget that meets it.
+    A trial's time at a shifted target is that of its first evaluation within the budget that meets
+    it, or by rules that say so the crossing between that and the one before.
     Targets harder than the declared one need trials recorded to the end of their budget; without
     them only easier ones are included. Columns: easier_by, submission, score, rank.
 
@@ -37,7 +38,7 @@ def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) ->
     parts = []
     for fraction in fractions:
         board = score_times(
-            times_of(shift_target(frame, curves, fraction), CLOCKS["seconds"]), rules
+            times_of(shift_target(frame, curves, fraction, rules), CLOCKS["seconds"]), rules
         )
         parts.append(
             pd.DataFrame(
@@ -52,23 +53,47 @@ def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) ->
     return pd.concat(parts, ignore_index=True)
 
 
-def shift_target(frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float) -> pd.DataFrame:
+def shift_target(
+    frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float, rules: Rules | None = None
+) -> pd.DataFrame:
     """The results under a target made easier by a fraction of its absolute value."""
+    first = _first_at_target(frame, curves, easier_by)
+    time = "crossing_s" if (rules or load_rules()).time == "crossing" else "time_s"
+    times, hits, misses = (
+        frame["identity"].map(first[name]) for name in (time, "time_s", "before_s")
+    )
+    # An invalid trial has no time, whatever its curve shows.
+    valid = frame["state"].ne("invalid") & hits.notna()
+    return frame.assign(
+        time_to_target_s=times.where(valid, np.inf),
+        last_miss_s=misses.where(valid),
+        hit_s=hits.where(valid),
+        state=frame["state"].where(~valid, "reached").where(valid, "budget"),
+    )
+
+
+def _first_at_target(frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float) -> pd.DataFrame:
+    """By identity: the first evaluation in time that meets a moved target, the one before it, and
+    the crossing between them, linear in log time.
+    """
     sign = frame["direction"].map({"maximize": 1.0, "minimize": -1.0})
     bound = sign * frame["target"] - easier_by * frame["target"].abs()
     targets = pd.DataFrame({"metric": frame["metric"], "sign": sign, "bound": bound})
     targets[["identity", "budget_s"]] = frame[["identity", "budget_s"]]
     evaluations = curves[curves["split"] == "validation"].merge(targets, on=["identity", "metric"])
-    is_met = evaluations["sign"] * evaluations["value"].astype(float) >= evaluations["bound"]
+    evaluations = evaluations.sort_values(["identity", "time_s"], kind="stable")
+    evaluations["height"] = evaluations["sign"] * evaluations["value"].astype(float)
+    before = evaluations.groupby("identity")[["time_s", "height"]].shift(1)
+    evaluations["before_s"], evaluations["before"] = before["time_s"].fillna(0.0), before["height"]
     is_in_time = (
         evaluations["time_s"] <= evaluations["budget_s"]
     )  # the last evaluation is after the budget
-    first = evaluations[is_met & is_in_time].groupby("identity")["time_s"].min()
-    hit = frame["identity"].map(first)
-    # An invalid trial has no time, whatever its curve shows.
-    valid = frame["state"].ne("invalid") & hit.notna()
-    return frame.assign(
-        time_to_target_s=hit.where(valid, np.inf),
-        last_miss_s=np.nan,
-        state=frame["state"].where(~valid, "reached").where(valid, "budget"),
+    first = (
+        evaluations[(evaluations["height"] >= evaluations["bound"]) & is_in_time]
+        .groupby("identity")
+        .first()
     )
+    way = (first["bound"] - first["before"]) / (first["height"] - first["before"])
+    crossing = first["before_s"] * (first["time_s"] / first["before_s"]) ** way
+    is_known = way.between(0.0, 1.0) & (first["before_s"] > 0.0)
+    return first.assign(crossing_s=crossing.where(is_known, first["time_s"]))

@@ -39,7 +39,7 @@ class Scoreboard:
     scores: Array
     """(S,)"""
     ranges: Array
-    """(S, 2): lowest and highest score if each time lies anywhere in [last miss, first hit]."""
+    """(S, 2): lowest and highest score if each time lies anywhere in [last miss, hit]."""
     flags: tuple[str, ...]
     contents: Mapping[str, int] = field(default_factory=dict)
     """How many contents the name of each entry has tried; empty for a table of times."""
@@ -115,19 +115,19 @@ def score_times(
 
 
 def score_ranges(times: Times, rules: Rules, medians: Array) -> Array:
-    """The range of each score over the intervals [last miss, first hit], (S, 2).
+    """The range of each score over the intervals [last miss, hit], (S, 2).
 
     A score decreases with the entry's own times and increases with the others', so it is extreme
     where the entry's times are at one end of their intervals and all others' at the other end.
     """
-    early = median_times(settle_missing(times.miss, rules))
-    if np.array_equal(early, medians):
+    early, late = (median_times(settle_missing(e, rules)) for e in (times.miss, times.latest))
+    if np.array_equal(early, late):
         scores = score_medians(medians, times.workloads, rules)
         return np.stack([scores, scores], axis=-1)
     ranges = np.empty((len(medians), 2))
     for row in range(len(medians)):
         own = (np.arange(len(medians)) == row)[:, None]
-        for end, (mine, theirs) in enumerate(((medians, early), (early, medians))):
+        for end, (mine, theirs) in enumerate(((late, early), (early, late))):
             mixed = np.where(own, mine, theirs)
             ranges[row, end] = score_medians(mixed, times.workloads, rules)[row]
     return ranges

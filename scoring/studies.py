@@ -20,8 +20,8 @@ def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
     The best trial has the smallest value, or the smallest `hit_index` if the frame has that column
     (`with_hit_index`). A trial in any state other than `reached` has no time; where none has, the
     study stands by the trial with the best metric. Columns: submission,
-    workload, study, the clock's value under its table name, `last_miss` (seconds only), identity,
-    record.
+    workload, study, the clock's value under its table name, `last_miss` and `first_hit` (seconds
+    only), identity, record.
     """
     require_column(frame, clock.column, clock)
     reached = frame["state"].eq("reached") & frame["time_to_target_s"].notna()
@@ -45,6 +45,7 @@ def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
     )
     if clock.name == "seconds":
         table["last_miss"] = miss.iloc[rows]
+        table["first_hit"] = frame["hit_s"].astype(float).iloc[rows]
     return table.reset_index(drop=True)
 
 

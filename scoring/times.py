@@ -28,11 +28,19 @@ class Times:
     workloads: tuple[str, ...]
     studies: tuple[str, ...]
     hit: Array
-    """(S, W, K): the first hit; infinite if not reached, NaN if there is no study."""
+    """(S, W, K): the time to target, by the rules the crossing or the first hit; infinite if not
+    reached, NaN if there is no study."""
     miss: Array
-    """(S, W, K): the last miss before the hit; equal to the hit if unknown."""
+    """(S, W, K): the last miss before it; equal to it if unknown."""
     limit: Array
     """(S, W): the longest a trial could run; infinite if unknown."""
+    first_hit: Array | None = None
+    """(S, W, K): the first hit after it; None if it is the time itself."""
+
+    @property
+    def latest(self) -> Array:
+        """(S, W, K): the late ends of the intervals whose early ones are `miss`."""
+        return self.hit if self.first_hit is None else self.first_hit
 
     def index(self, submission: str) -> int:
         """The row of a submission."""
@@ -49,6 +57,7 @@ class Times:
             hit=self.hit[rows],
             miss=self.miss[rows],
             limit=self.limit[rows],
+            first_hit=None if self.first_hit is None else self.first_hit[rows],
         )
 
 
@@ -58,7 +67,8 @@ def from_table(
     """Times from a table with the columns submission, workload, study and that of the clock.
 
     NaN is a study without an evaluated trial; infinity, or NaN with an infinite
-    `time_to_target_s`, is a target not reached. The column `last_miss` is optional.
+    `time_to_target_s`, is a target not reached. The columns `last_miss` and `first_hit` are
+    optional.
 
     Args:
         table: one row per study; duplicate rows count once.
@@ -75,16 +85,15 @@ def from_table(
     _refuse_conflicts(table, flat, values)
     hit = np.full(shape, np.nan)
     hit.reshape(-1)[flat] = values
-    miss = hit.copy()
-    if "last_miss" in table.columns:
-        last_miss = table["last_miss"].to_numpy(dtype=np.float64)
-        miss.reshape(-1)[flat] = np.where(
-            np.isfinite(last_miss) & np.isfinite(values), last_miss, values
-        )
+    ends = {name: hit.copy() for name in ("last_miss", "first_hit") if name in table.columns}
+    for name, end in ends.items():
+        given = table[name].to_numpy(dtype=np.float64)
+        end.reshape(-1)[flat] = np.where(np.isfinite(given) & np.isfinite(values), given, values)
     limit = np.full(shape[:2], np.inf)
     for (submission, workload), value in limits.items():
         limit[names[0].index(submission), names[1].index(workload)] = value
-    return Times(names[0], names[1], names[2], hit, miss, limit)
+    miss = ends.get("last_miss", hit.copy())
+    return Times(names[0], names[1], names[2], hit, miss, limit, ends.get("first_hit"))
 
 
 def read_numbers(table: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:

@@ -59,7 +59,13 @@ class _Data:
         )
 
 
-def model_medians(times: Array, limit: Array, draws: int, seed: int) -> Array:
+def model_medians(
+    times: Array,
+    limit: Array,
+    draws: int,
+    seed: int,
+    ends: tuple[Array, Array] | None = None,
+) -> Array:
     """Draw medians from the model, (draws, S, W); infinite if beyond the limit.
 
     Args:
@@ -67,10 +73,12 @@ def model_medians(times: Array, limit: Array, draws: int, seed: int) -> Array:
         limit: finite censoring time of studies that did not reach, (S, W).
         draws: number of draws.
         seed: random seed.
+        ends: what each time lies between, both finite where it is; each sweep has times anywhere
+            there. None if they are exact.
     """
     data = _Data.of(times, limit)
     chains = max(1, min(CHAINS, draws, CELLS // max(1, times.size)))
-    chain = _Chain(data, chains, np.random.default_rng(seed))
+    chain = _Chain(data, chains, np.random.default_rng(seed), ends)
     for _ in range(BURN_IN):
         chain.step()
     chunks: list[Array] = []
@@ -88,9 +96,16 @@ def model_medians(times: Array, limit: Array, draws: int, seed: int) -> Array:
 class _Chain:
     """Parallel Gibbs chains; `step` draws each unknown given the others."""
 
-    def __init__(self, data: _Data, chains: int, random: np.random.Generator) -> None:
+    def __init__(
+        self,
+        data: _Data,
+        chains: int,
+        random: np.random.Generator,
+        ends: tuple[Array, Array] | None = None,
+    ) -> None:
         entries, workloads, studies = data.is_present.shape
         self.data = data
+        self.ends = ends
         self.random = random
         self.log_time = np.broadcast_to(data.log_time, (chains, *data.is_present.shape)).copy()
         self.mu = np.zeros((chains, entries, workloads))
@@ -102,6 +117,8 @@ class _Chain:
 
     def step(self) -> None:
         """Run one Gibbs sweep."""
+        if self.ends is not None:
+            self._draw_times(*self.ends)
         if self.data.is_censored.any():
             self._draw_censored()
         self._draw_mu()
@@ -111,6 +128,13 @@ class _Chain:
 
     def _mean(self) -> Array:
         return self.mu[..., None] + self.instance[:, None]
+
+    def _draw_times(self, early: Array, late: Array) -> None:
+        """Put each time anywhere in its interval, which is short beside the noise."""
+        where = self.data.is_present & ~self.data.is_censored
+        uniform = self.random.random((len(self.mu), int(where.sum())))
+        drawn = early[where] + uniform * (late[where] - early[where])
+        self.log_time[:, where] = np.log(np.maximum(drawn, TINY))
 
     def _draw_censored(self) -> None:
         """Draw from the normal distribution truncated to above the limit, by inverse log tail."""

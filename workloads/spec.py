@@ -6,7 +6,10 @@ Targets and budgets are defined only in `workloads/<name>/workload.toml`;
 
 from __future__ import annotations
 
+import math
 import tomllib
+from bisect import bisect_right
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -70,11 +73,46 @@ class Budget(Frozen):
 
 
 class Grid(Frozen):
-    """The evaluation grid: every multiple of a fraction of the budget."""
+    """When a trial is observed: points of its budget, each a fixed ratio after the one before.
 
-    fraction: Fraction = 0.02
-    evaluate_every: Count = 5
-    """Every n-th grid point is evaluated immediately; those in between only after a hit."""
+    So a fast method's time is as fine as a slow one's. A snapshot is taken at each point. Most of
+    them wait; at a look the worker is stopped and the snapshot evaluated, and those that wait are
+    searched if it meets the target (`harness.referee.looks`).
+    """
+
+    first: Fraction = 0.005
+    """The first point, as a fraction of the budget; the last one is its end."""
+    ratio: Annotated[float, Field(gt=1.0, le=2.0)] = 1.015
+    even: Count | None = None
+    """So many points at equal distances, in place of `first` and `ratio`: for trials that are timed
+    or tuned on, not scored."""
+    look_from: Fraction = 0.03
+    """The fraction of the budget before which nothing is looked at, unless `kept` says so."""
+    kept: Count = 64
+    """How many snapshots are held in memory at most, the one at hand included: it is looked at. 1
+    looks at every point."""
+
+    @property
+    def points(self) -> int:
+        """How many points there are."""
+        return len(fractions_of(self))
+
+    def fraction(self, point: int) -> float:
+        """The fraction of the budget at which a point lies; points count from 1."""
+        return fractions_of(self)[point - 1]
+
+    def last_point(self, fraction: float) -> int:
+        """The last point at a fraction of the budget or before it; 0 if there is none."""
+        return bisect_right(fractions_of(self), fraction)
+
+
+@cache
+def fractions_of(grid: Grid) -> tuple[float, ...]:
+    """The points of a grid as fractions of the budget, the last of them 1."""
+    if grid.even is not None:
+        return tuple(point / grid.even for point in range(1, grid.even + 1))
+    count = math.ceil(math.log(1.0 / grid.first) / math.log(grid.ratio) - 1e-9)
+    return (*(grid.first * grid.ratio**power for power in range(count)), 1.0)
 
 
 class Limits(Frozen):

@@ -28,8 +28,12 @@ from workloads.spec import Grid, SuiteWorkload
 ROUND_SEED = "calibration"
 HANG_LIMIT_S = 3600.0
 """Bounds a worker that hangs; a trial that is counted in steps ends long before."""
-TUNING_GRID = Grid(fraction=0.1, evaluate_every=10)
+TUNING_GRID = Grid(even=10, look_from=1.0)
 """Only the end is evaluated; the snapshots between stop a trial that has diverged."""
+CURVE_GRID = Grid(first=0.05, ratio=1.05, kept=1)
+"""Every point is evaluated: sixty, as fine everywhere as a target's noise is to be known."""
+TIMED_GRID = Grid(even=50, look_from=1.0)
+"""Equal rounds, of whose seconds a step the median counts."""
 SEEDS_STUDY, TIMING_STUDY, WHOLE_STUDY = 100, 200, 300
 """Numbers of the studies that hold the reruns and the timing, and of the first whole study; rungs
 are the studies from 1 on."""
@@ -72,14 +76,13 @@ class TrialFactory:
     def seeds(
         self, submission: Resolved, point: Point, steps: int, count: int
     ) -> tuple[Trial, ...]:
-        """The best point on fresh instances, every grid point evaluated."""
-        grid = Grid(fraction=self.size.grid.fraction, evaluate_every=1)
+        """The best point on fresh instances, observed closely enough to choose a target by."""
         return tuple(
             self._trial(
                 submission,
                 _to_the_end(point),
                 (SEEDS_STUDY, n),
-                RunSpec(steps, self._instance(SEEDS_STUDY, n), grid),
+                RunSpec(steps, self._instance(SEEDS_STUDY, n), CURVE_GRID),
             )
             for n in range(1, count + 1)
         )
@@ -87,13 +90,13 @@ class TrialFactory:
     def timing(
         self, submission: Resolved, point: Point, steps: int, count: int
     ) -> tuple[Trial, ...]:
-        """The best point again, to be run alone and observed as a scored trial is."""
+        """The best point again, to be run alone."""
         return tuple(
             self._trial(
                 submission,
                 _to_the_end(point),
                 (TIMING_STUDY, n),
-                RunSpec(steps, self._instance(SEEDS_STUDY, n), self.size.grid),
+                RunSpec(steps, self._instance(SEEDS_STUDY, n), TIMED_GRID),
             )
             for n in range(1, count + 1)
         )

@@ -148,7 +148,7 @@ def _request(
         device=ready_device(
             choose_device(device, suite_of(suite))[0],
             framework,
-            workload_of(workload).at(suite),
+            [workload_of(workload).at(suite)],
             say_on(PlainConsole()),
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -81,7 +81,7 @@ def choose_device(name: str | None, suite: Suite) -> tuple[str, str]:
 
 
 def ready_device(
-    device: str, framework: str, size: SuiteWorkload, say: Callable[[str], None]
+    device: str, framework: str, sizes: Sequence[SuiteWorkload], say: Callable[[str], None]
 ) -> str:
     """The device under the name that referee and worker know it by; it is ready for trials.
 
@@ -90,7 +90,7 @@ def ready_device(
     Args:
         device: as `choose_device` gives it.
         framework: what is to run there.
-        size: the workload at its suite's size.
+        sizes: the workloads at their suite's sizes.
         say: hears in a line which GPU it is.
 
     Raises:
@@ -102,7 +102,12 @@ def ready_device(
     from harness.machine.gpu_checks import Needs, ready
     from harness.machine.gpus import show_only
 
-    needs = Needs(framework, cuda_of_wheel(framework), size.limits.memory_gib, size.compile)
+    needs = Needs(
+        framework,
+        cuda_of_wheel(framework),
+        memory_gib=max(size.limits.memory_gib for size in sizes),
+        is_compiled=any(size.compile for size in sizes),
+    )
     gpu = ready(device, needs)
     say(f"{device} is {gpu.name} ({gpu.uuid})")
     return show_only(gpu)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Threads, Workload
+from harness.cli.flags import DataDir, Device, FrameworkName, Sandbox, SuiteName, Threads
 from harness.core.seeds import PUBLIC_ROUND_SEED
 
 if TYPE_CHECKING:
     from harness.core.console import PlainConsole
-    from harness.execution.base import Executor, RunOptions
+    from harness.execution.base import RunOptions
     from harness.plan.plan import Plan, PlanRequest
-    from harness.plan.trial import TrialBudget
+    from harness.plan.trial import TrialBudget, TrialRecord
 
 NOT_TRAINED = ("crashed", "hung", "invalid", "out_of_memory")
 NONE_TRAINED = 3
@@ -23,6 +23,27 @@ NONE_TRAINED = 3
 COUNT = "the suite's own count"
 Submission = Annotated[
     str, typer.Option(help="A known name, a folder or .py file, or module:Class.")
+]
+Workloads = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--workload",
+        help="A workload's name, see `harness list`; may be repeated.",
+        show_default="all of the suite",
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A hyperparameter that is set and searched no more; may be repeated.",
+        show_default=False,
+    ),
+]
+SpaceFile = Annotated[
+    Path | None,
+    typer.Option("--space", help="A search space, in place of the submission's space.toml."),
 ]
 Ruleset = Annotated[str, typer.Option(help="external or self.")]
 Studies = Annotated[int | None, typer.Option(help="How many studies.", show_default=COUNT)]
@@ -39,13 +60,15 @@ CheckpointEvery = Annotated[
 
 def run(
     *,
-    workload: Workload,
     submission: Submission,
+    workload: Workloads = None,
     suite: SuiteName = "quick",
     framework: FrameworkName = "torch",
     ruleset: Ruleset = "external",
     studies: Studies = None,
     trials: Trials = None,
+    settings: Settings = None,
+    space: SpaceFile = None,
     seed: Seed = PUBLIC_ROUND_SEED,
     out: Out = None,
     data_dir: DataDir = None,
@@ -57,79 +80,111 @@ def run(
     threads: Threads = None,
     checkpoint_every: CheckpointEvery = 60.0,
 ) -> None:
-    """Train a workload with a submission and measure the time to its target.
+    """Train a submission on workloads and measure the times to their targets.
 
     Repeated, it goes on with the trials that have not finished. A submission is refused on a
-    workload where its space says that too few of its steps fit the budget.
+    workload where its space says that too few of its steps fit the budget. On each workload it
+    makes its first steps before any trial is planned.
     """
-    from harness.cli.machine import (
-        choose_device,
-        interruptible,
-        pick,
-        ready_device,
-        run_options,
-        say_on,
-    )
+    from harness.cli.machine import choose_device, pick, ready_device, run_options, say_on
     from harness.core.console import PlainConsole
-    from harness.display.load import display_for
-    from harness.execution.load import executor as executor_of
+    from harness.display.results import workloads_table
     from harness.plan.plan import RULESETS, PlanRequest
     from harness.plan.rounds import seed_of
     from harness.providers.registry import suite as suite_of
     from harness.providers.registry import workload as workload_of
     from harness.providers.table import FRAMEWORKS
-    from harness.runs.run import plan_here
+    from harness.submission.adjustment import setting_of
+    from harness.submission.space import read_space
 
     hardware, console = suite_of(suite).hardware, PlainConsole()
     device_name, remark = choose_device(device, suite_of(suite))
+    names = tuple(dict.fromkeys(workload or suite_of(suite).workloads))
+    sizes = [workload_of(name).at(suite) for name in names]
     request = PlanRequest(
-        workload=workload,
+        workload="",
         submission=submission,
         suite=suite,
         framework=pick("framework", framework, FRAMEWORKS.names),
         ruleset=pick("ruleset", ruleset, RULESETS),
         round_seed=seed_of(seed),
         variant=variant,
-        device=ready_device(
-            device_name, framework, workload_of(workload).at(suite), say_on(console)
-        ),
+        device=ready_device(device_name, framework, sizes, say_on(console)),
         studies=studies,
         trials=trials,
         budget_scale=budget_scale,
+        space=read_space(space) if space else None,
+        settings=dict(map(setting_of, settings or ())),
     )
     options = run_options(sandbox, data_dir, threads, hardware.cores)
     options = replace(options, checkpoint_s=checkpoint_every)
+    requests = tuple(replace(request, workload=name) for name in names)
     store = out or Path("runs") / suite
-    place = executor_of(executor, store, display_for(console))
+    plans = _plans(console, requests, store, options, remark)
+    records = []
+    for plan in plans:
+        if len(plans) > 1:
+            console.print(f"\non {plan.trials[0].workload}", style="bold")
+        records.append(_run(console, plan, store, options, executor))
+    if len(records) > 1:
+        console.print()
+        console.print(workloads_table(records))
+    if any(all(_has_failed(record) for record in each) for each in records):
+        raise typer.Exit(NONE_TRAINED)
+    console.print(f"Next: harness score {store}", soft_wrap=True)
+
+
+def _plans(
+    console: PlainConsole,
+    requests: tuple[PlanRequest, ...],
+    store: Path,
+    options: RunOptions,
+    remark: str,
+) -> list[Plan]:
+    """The plans of all workloads; a mistake is seen before the first of them trains."""
+    from harness.cli.machine import interruptible, say_on
+    from harness.runs.run import plan_here, rehearse_plan
+
+    plans = []
     with interruptible(store):
-        plan = plan_here(request, options, store, say_on(console))
-    _show_plan(console, request, plan, (*filter(None, [remark]), *plan.remarks))
-    _run(console, plan, store, options, place)
+        for request in requests:
+            plan = plan_here(request, options, store, say_on(console))
+            _show_plan(console, request, plan, (*filter(None, [remark]), *plan.remarks))
+            rehearse_plan(plan, store, options)
+            plans.append(plan)
+    return plans
 
 
 def _run(
-    console: PlainConsole, plan: Plan, store: Path, options: RunOptions, place: Executor
-) -> None:
+    console: PlainConsole, plan: Plan, store: Path, options: RunOptions, executor: str
+) -> tuple[TrialRecord, ...]:
+    """Run what is missing of one workload, and show what came of it."""
     from harness.cli.machine import interruptible
+    from harness.display.load import display_for
     from harness.display.results import describe_misses, reasons, results_table
+    from harness.execution.load import executor as executor_of
     from harness.record.plan import unfinished
     from harness.runs.run import run_plan
 
-    pending = unfinished(plan.trials, store)
+    pending, where = unfinished(plan.trials, store), plan.trials[0].workload
     if not pending:
-        console.print(f"Everything is done: {_count_text(len(plan.trials))} finished in {store}")
+        console.print(
+            f"Everything is done on {where}: {_count_text(len(plan.trials))} finished in {store}"
+        )
     elif len(pending) < len(plan.trials):
         console.print(
             f"{_count_text(len(plan.trials) - len(pending))} done, {len(pending)} missing"
         )
     with interruptible(store):
-        records = run_plan(plan, store, options, place)
+        records = run_plan(plan, store, options, executor_of(executor, store, display_for(console)))
     console.print(results_table(records))
     for reason in (*filter(None, [describe_misses(records)]), *reasons(records)):
         console.print(reason, style="yellow", soft_wrap=True)
-    if all(record.result and record.result.state in NOT_TRAINED for record in records):
-        raise typer.Exit(NONE_TRAINED)
-    console.print(f"Next: harness score {store}", soft_wrap=True)
+    return records
+
+
+def _has_failed(record: TrialRecord) -> bool:
+    return record.result is not None and record.result.state in NOT_TRAINED
 
 
 def _show_plan(

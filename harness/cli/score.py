@@ -191,5 +191,5 @@ def read_table(path: Path) -> pd.DataFrame:
             f"cannot read the table {path}: {error}",
             "its columns: submission, workload, study, time_to_target_s",
         ) from error
-    columns = {clock.table_column for clock in CLOCKS.values()} | {"last_miss"}
+    columns = {clock.table_column for clock in CLOCKS.values()} | {"last_miss", "first_hit"}
     return read_numbers(table, columns)

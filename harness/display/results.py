@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Iterable, Sequence
 
 from rich.table import Table
@@ -53,6 +55,35 @@ def _point_text(trial: Trial, names: Iterable[str]) -> str:
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in values
     )
+
+
+def workloads_table(records: Iterable[Sequence[TrialRecord]]) -> Table:
+    """The table at the end of a run on several workloads: a line for the records of each."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("workload", no_wrap=True)
+    for name in ("trials at target", "studies at target", "time (s)"):
+        table.add_column(name, justify="right")
+    for each in records:
+        studies: dict[int, float] = {}
+        for record in each:
+            best = studies.get(record.trial.study, math.inf)
+            studies[record.trial.study] = min(best, _time_of(record))
+        reached = sum(math.isfinite(_time_of(record)) for record in each)
+        done = sum(map(math.isfinite, studies.values()))
+        median = statistics.median(studies.values())
+        table.add_row(
+            each[0].trial.workload,
+            f"{reached} of {len(each)}",
+            f"{done} of {len(studies)}",
+            f"{median:.2f}" if math.isfinite(median) else "-",
+        )
+    return table
+
+
+def _time_of(record: TrialRecord) -> float:
+    """Seconds to the target, infinite if it was not reached."""
+    time_s = record.result.time_to_target_s if record.result is not None else None
+    return math.inf if time_s is None else time_s
 
 
 def describe_misses(records: Sequence[TrialRecord]) -> str:

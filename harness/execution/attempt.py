@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
 from harness.execution.base import RunOptions
@@ -16,6 +16,7 @@ from harness.machine.gpus import claimed
 from harness.machine.hardware import Environment, environment, hardware
 from harness.plan.trial import Result, Trial
 from harness.protocol.messages import TO_REFEREE
+from harness.protocol.slot import Slot
 from harness.protocol.wire import Wire
 from harness.record.ledger import Ledger
 from harness.record.log import read_events
@@ -76,10 +77,14 @@ def run_attempt(
             cores=cores.worker if cores else (),
             computes_on_gpu=trial.device != "cpu",
         )
-        worker = sandbox(options.sandbox).start(confinement)
-        wire = Wire(worker.connection, TO_REFEREE, max_tensor_bytes=expected_bytes(context.shapes))
-        referee = Referee(trial, context, worker, wire, recorder, checkpoints=checkpoints)
-        return referee.run(checkpoint)
+        with closing(Slot(context.shapes)) as slot:  # first, for it may fail
+            worker = sandbox(options.sandbox).start(confinement)
+            size = expected_bytes(context.shapes)
+            wire = Wire(worker.connection, TO_REFEREE, max_tensor_bytes=size)
+            referee = Referee(
+                trial, context, worker, wire, recorder, checkpoints=checkpoints, slot=slot
+            )
+            return referee.run(checkpoint)
 
 
 def _machine_of(trial: Trial, options: RunOptions) -> AbstractContextManager[Cores | None]:

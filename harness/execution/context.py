@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 from harness.core.seeds import philox, worker_seed
 from harness.execution.resolved import ResolvedTrial
 from harness.frameworks.base import EvaluationBackend, Evaluator
 from harness.frameworks.examples import EvalConfig, Examples, Parameters
+from harness.frameworks.load import training_backend
 from harness.frameworks.model_source import buffers_of, specs_of
 from harness.frameworks.order import Order
+from harness.frameworks.problem import NoBudget, ProblemConfig
 from harness.machine.cores import Cores
 from harness.machine.host_monitor import MachineReader
 from harness.protocol.messages import Hello
 from harness.referee.context import TrialContext
 from harness.referee.idle import IdleProbe
+from harness.referee.statistics import BatchStatistics
 from harness.submission.resolution import placed
 from workloads.parameters import initial_buffers, initial_parameters
 
@@ -50,6 +54,7 @@ def context_of(
         shapes=resolved_trial.shapes,
         evaluator=_evaluator(resolved_trial, framework),
         splits=tuple(resolved_trial.held_out),
+        statistics=_statistics(resolved_trial, threads),
         reading=MachineReader(device, threads, cores, framework.probe),
         idle=IdleProbe.measure(framework.probe, device),
         start_s=start_s,
@@ -71,6 +76,18 @@ def _evaluator(resolved_trial: ResolvedTrial, framework: EvaluationBackend) -> E
     probe = Examples(train.inputs[first], train.targets[first])
     eval_config = EvalConfig(size.evaluation_batch, size.augmentation)
     return framework.evaluator(resolved_trial.source, resolved_trial.held_out, probe, eval_config)
+
+
+def _statistics(resolved_trial: ResolvedTrial, threads: int) -> BatchStatistics:
+    trial, size = resolved_trial.trial, resolved_trial.size
+    seed, examples = worker_seed(trial.instance_seed), len(resolved_trial.train.targets)
+    return BatchStatistics(
+        backend=partial(training_backend, trial.framework, trial.device, threads),
+        config=ProblemConfig(resolved_trial.source, NoBudget(), size.batch_size, examples, 0),
+        examples=lambda: resolved_trial.train,
+        order=Order(seed, examples),
+        augmentation=size.augmentation,
+    )
 
 
 def hello_of(resolved_trial: ResolvedTrial, copy: Path, threads: int) -> Hello:

@@ -8,6 +8,7 @@ a result.
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,7 @@ from harness.execution.base import RunOptions
 from harness.execution.context import hello_of
 from harness.execution.resolved import ResolvedTrial
 from harness.protocol.messages import TO_REFEREE, Failed, Hello, ToRefereeMessage, WarmUp
+from harness.protocol.slot import Slot
 from harness.protocol.wire import Wire, WireError, WireTimeoutError
 from harness.referee.checks import printable
 from harness.referee.conversation import GRACE_S, SETUP_TIMEOUT_S
@@ -76,6 +78,8 @@ def _error_of(hello: Hello, resolved_trial: ResolvedTrial, worker: WorkerProcess
     wire: Wire[ToRefereeMessage] = Wire(worker.connection, TO_REFEREE)
     try:
         wire.send(hello, timeout_s=SETUP_TIMEOUT_S)
+        with closing(Slot(resolved_trial.shapes)) as slot:
+            slot.send(worker.connection)
         answer, _ = wire.receive(SETUP_TIMEOUT_S)
         if not isinstance(answer, Failed):
             cap_s = resolved_trial.trial.limits.warmup_s

@@ -157,6 +157,24 @@ class TrainingBackend(Protocol[ArrayT]):
         """Parameters as contiguous float32 arrays that later steps do not change."""
         ...
 
+    def export_into(
+        self,
+        parameters: Mapping[str, ArrayT],
+        shapes: Mapping[str, tuple[int, ...]],
+        slot: npt.NDArray[np.float32],
+    ) -> None:
+        """Write parameters into one array, as float32, one behind the other; returns when done.
+
+        Args:
+            parameters: by name, in any order.
+            shapes: what they must be, in the order in which they are written.
+            slot: where to.
+
+        Raises:
+            HarnessError: a name or a shape is another.
+        """
+        ...
+
     def to_host(self, value: object) -> tuple[HostArray, str] | None:
         """An array of the framework's or numpy's as numpy's, with a mark; None for what is none.
 

@@ -8,6 +8,21 @@ from harness.frameworks.examples import ModelSource
 from harness.frameworks.model_source import layers_of, specs_of
 from harness.submission.interface import BudgetView
 
+STATISTICS_BATCHES = 4
+"""Batches whose mean statistics an average of weights is evaluated with; they are the first
+ones.
+"""
+
+
+class NoBudget:
+    """A budget of which nothing is ever spent: the referee's own evaluations have no clock."""
+
+    fraction = 0.0
+
+    def progress(self, horizon: float) -> float:
+        """Always 0."""
+        return 0.0 * horizon
+
 
 @dataclass(frozen=True)
 class ProblemConfig:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import Literal
 
@@ -13,8 +13,10 @@ from harness.plan.points import Point, draw_points, study_seed
 from harness.plan.trial import MachineSpeed, Trial, TrialBudget
 from harness.providers import registry
 from harness.providers.table import FRAMEWORKS
-from harness.submission.reference import Framework
+from harness.submission.adjustment import adjusted
+from harness.submission.reference import Framework, Scalar
 from harness.submission.resolution import Resolved, resolve
+from harness.submission.space import Space
 from workloads.spec import Ruleset, SuiteWorkload
 
 RulesetName = Literal["external", "self"]
@@ -38,6 +40,10 @@ class PlanRequest:
     studies: int | None = None
     trials: int | None = None
     budget_scale: float = 1.0
+    space: Space | None = None
+    """Searched in the place of the submission's own."""
+    settings: Mapping[str, Scalar] = field(default_factory=dict)
+    """Hyperparameters that are set, and searched no more."""
     speed: MachineSpeed | None = None
     """What the budgets are scaled by; None for the reference machine's own budgets."""
 
@@ -69,7 +75,7 @@ def plan(request: PlanRequest) -> Plan:
     """
     request = with_drawn_variant(request)
     size = workload_at(request)
-    submission = resolve(request.submission)
+    submission = adjusted(resolve(request.submission), request.space, request.settings)
     submission.require(request.framework)
     if request.budget_scale <= 1.0:
         submission.require_allowed(request.suite, request.workload)

@@ -48,7 +48,11 @@ def _seed_mismatch(trial: Trial, seed: str) -> str:
 
 
 def _drawn_point(trial: Trial, seed: str) -> dict[str, object] | None:
-    """The point that the plan drew; None if the submission is not at hand any more."""
+    """The point that the plan drew; None if the submission is not at hand any more, or its space
+    was changed for the trial.
+    """
+    if trial.submission.space:
+        return None
     is_shipped = ":" not in trial.submission.location and trial.submission.location[:1] != "/"
     try:
         submission = resolve(trial.submission.name if is_shipped else trial.submission.location)

@@ -113,10 +113,18 @@ class Result(Frozen):
     state: State
     reason: str
     time_to_target_s: float | None = None
+    """The crossing of the target, interpolated between the last miss and the hit; of a trial that
+    others published, the hit."""
     last_miss_s: float | None = None
-    """The time of the last miss before the hit: the true time lies in (last miss, hit]."""
+    """The time of the miss right before the hit; 0 if nothing missed before it."""
+    last_miss_metric: float | None = None
+    hit_s: float | None = None
+    """The true time lies in (last miss, hit]."""
+    hit_metric: float | None = None
     steps_to_target: int | None = None
+    """The worker's count at the hit, as it claims."""
     examples_to_target: int | None = None
+    """Likewise."""
     timed_s: float
     steps: int
     best_metric: float | None = None

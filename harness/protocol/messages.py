@@ -1,7 +1,7 @@
 """What referee and worker say to each other: frozen messages, checked field by field.
 
-to the worker      HELLO, WARM_UP, LOAD, RESTORE, GO, STOP, PROFILE
-to the referee     READY, WARM, SNAPSHOT, STOPPED, PROFILED, FAILED
+to the worker      HELLO, WARM_UP, LOAD, RESTORE, GO, GLANCE, STOP, PROFILE
+to the referee     READY, WARM, GLANCED, SNAPSHOT, STOPPED, PROFILED, FAILED
 
 What the worker says is hostile input; every field has a type and a bound here, and tensors are
 checked against the model by the referee.
@@ -22,6 +22,7 @@ Text = Annotated[str, Field(max_length=4000)]
 StateText = Annotated[str, Field(max_length=2**22, pattern=r"^[ -~]*$")]
 """JSON in ASCII, which only a worker reads."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
+StopReason = Literal["look", "budget"]
 
 
 class Hello(Frozen):
@@ -75,22 +76,33 @@ class Restore(Frozen):
 
 
 class Go(Frozen):
-    """Train until told to stop, or until a step; `fraction` of the budget is spent already.
-
-    The next snapshot is to hold the worker's state if that takes at most `checkpoint_bytes`.
+    """Train on; `fraction` of the budget is spent already. Under a budget in steps, not beyond the
+    step of the order at hand; a worker that has none waits for it.
     """
 
     kind: Literal["GO"] = "GO"
     fraction: float
-    until_step: int | None = None
-    checkpoint_bytes: int = 0
+
+
+class Glance(Frozen):
+    """Finish the step, write a snapshot into the slot, say so, and train on."""
+
+    kind: Literal["GLANCE"] = "GLANCE"
+    at_step: int | None = None
+    """Under a budget in steps: after which step."""
 
 
 class Stop(Frozen):
-    """Finish the step, synchronise, hand over a snapshot."""
+    """Finish the step, synchronise, hand over a snapshot, and wait.
+
+    The snapshot is to hold the worker's state if that takes at most `checkpoint_bytes`.
+    """
 
     kind: Literal["STOP"] = "STOP"
-    reason: Literal["grid", "budget"]
+    reason: StopReason
+    at_step: int | None = None
+    """Under a budget in steps: after which step."""
+    checkpoint_bytes: int = 0
 
 
 class Profile(Frozen):
@@ -129,16 +141,32 @@ class Snapshot(Frozen):
     """Why it is not there."""
 
 
-class Stopped(Frozen):
-    """The worker is frozen. What follows is claimed by it, not measured."""
+class Progress(Frozen):
+    """How far training is. It is claimed by the worker, not measured."""
 
-    kind: Literal["STOPPED"] = "STOPPED"
     step: StepCount
     examples: StepCount
     train_loss: Number | None = None
     learning_rate: Number | None = None
     forwards: StepCount = 0
     backwards: StepCount = 0
+    snapshots_s: Seconds = 0.0
+    """Spent on snapshots so far, this one included."""
+
+
+class Glanced(Progress):
+    """A snapshot lies in the slot; training goes on."""
+
+    kind: Literal["GLANCED"] = "GLANCED"
+    needs_statistics: bool = False
+    """Whether the running statistics there are those of other weights: they are recomputed if the
+    snapshot is evaluated."""
+
+
+class Stopped(Progress):
+    """The worker has stopped; its snapshot was sent before."""
+
+    kind: Literal["STOPPED"] = "STOPPED"
 
 
 class Profiled(Frozen):
@@ -163,8 +191,8 @@ class Failed(Frozen):
     frame: Text
 
 
-ToWorkerMessage = Hello | WarmUp | Load | Restore | Go | Stop | Profile
-ToRefereeMessage = Ready | Warm | Snapshot | Stopped | Profiled | Failed
+ToWorkerMessage = Hello | WarmUp | Load | Restore | Go | Glance | Stop | Profile
+ToRefereeMessage = Ready | Warm | Glanced | Snapshot | Stopped | Profiled | Failed
 Message = ToWorkerMessage | ToRefereeMessage
 
 TO_WORKER: TypeAdapter[ToWorkerMessage] = TypeAdapter(

@@ -80,6 +80,8 @@ def result_of_evaluations(trial: Trial, evaluations: Sequence[PublishedEvaluatio
         reason="the target was met" if hit else "the published evaluations end before the target",
         time_to_target_s=hit.timed_s if hit else None,
         last_miss_s=miss if hit else None,
+        hit_s=hit.timed_s if hit else None,
+        hit_metric=hit.value if hit and math.isfinite(hit.value) else None,
         steps_to_target=_step(hit.step) if hit else None,
         timed_s=max((e.timed_s for e in evaluations), default=0.0),
         steps=_step(max((e.step for e in evaluations), default=0.0)),

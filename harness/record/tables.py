@@ -14,7 +14,7 @@ from harness.plan.trial import Result, Trial, TrialRecord
 from harness.providers import registry
 from harness.record.attempts import Attempt, attempts_of, final_end
 from harness.record.log import read_events
-from harness.record.schema import Begin, Evaluation, Resumed, SnapshotTaken
+from harness.record.schema import Begin, Evaluation, OtherSplits, Resumed, SnapshotTaken
 from harness.record.store import EVENTS_FILE, read_record, record_paths
 
 SPLITS = ("validation", "test", "probe")
@@ -35,7 +35,10 @@ def results_frame(store: Path) -> pd.DataFrame:
 
 
 def curves_frame(store: Path) -> pd.DataFrame:
-    """All evaluations of a store in long form: identity, time_s, step, split, metric, value."""
+    """All evaluations of a store in long form: identity, time_s, step, split, metric, value.
+
+    Of the splits `test` and `probe` there are the hit and the last snapshot alone.
+    """
     rows = [
         {
             "identity": record.identity,
@@ -49,7 +52,7 @@ def curves_frame(store: Path) -> pd.DataFrame:
         }
         for path in record_paths(store)
         for record in [read_record(path)]
-        for evaluation in evaluations(path.parent)
+        for evaluation in all_evaluations(path.parent)
         for split in SPLITS
         for metric, value in evaluation.splits.get(split, {}).items()
     ]
@@ -92,6 +95,13 @@ def evaluations(folder: Path) -> list[Evaluation]:
     attempt = last_attempt(folder)
     events = attempt.all(Evaluation) if attempt else []
     return sorted(events, key=lambda evaluation: evaluation.step)
+
+
+def all_evaluations(folder: Path) -> list[Evaluation | OtherSplits]:
+    """The same with those of the other splits."""
+    attempt = last_attempt(folder)
+    others = attempt.all(OtherSplits) if attempt else []
+    return sorted([*evaluations(folder), *others], key=lambda evaluation: evaluation.step)
 
 
 def _row(path: Path) -> dict[str, object]:
@@ -164,7 +174,7 @@ def _identity_columns(record: TrialRecord) -> dict[str, object]:
         "variant": trial.variant,
         "framework": trial.framework,
         "submission": trial.submission.name,
-        "content_hash": trial.submission.content_hash,
+        "content_hash": trial.submission.entry_hash,
         "location": trial.submission.location,
         "ruleset": trial.ruleset,
         "round": trial.round_commitment,

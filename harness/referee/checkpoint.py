@@ -3,9 +3,9 @@
     TRIAL/checkpoint.safetensors    the worker's tensors; as text beside them the worker's tree,
                                     which only a worker reads, and the referee's own part
 
-One is taken at evaluated grid points, where no snapshot waits for a hit, and not more often than
-asked for. The log names a checkpoint's SHA-256 before the file takes its place, so that whenever
-the referee dies the file that lies there is named in the log. It is deleted when the trial ends.
+One is taken at looks, after which no snapshot waits for a hit, and not more often than asked for.
+The log names a checkpoint's SHA-256 before the file takes its place, so that whenever the referee
+dies the file that lies there is named in the log. It is deleted when the trial ends.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from harness.record.attempts import attempts_of
 from harness.record.log import Event
 from harness.record.schema import CheckpointWritten, NoCheckpoint
 from harness.referee.checks import printable
-from harness.referee.target_search import HeldSnapshot, SearchState, TargetSearch, grid_points
+from harness.referee.target_search import HeldSnapshot, SearchState, TargetSearch
 from workloads.spec import Frozen
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -111,11 +111,10 @@ class Checkpoints:
         self._why_not = ""
 
     def wanted_bytes(self, point: int, timed_s: float) -> int:
-        """How large a state is asked for with a grid point's snapshot; 0 if none is."""
-        grid = self._trial.grid
-        is_due = point < grid_points(grid) and point % grid.evaluate_every == 0
+        """How large a state is asked for at a look, for a grid point; 0 if none is."""
         is_time = timed_s - self._since_s >= self._every_s
-        self._state_bytes = self._limit_bytes if is_due and is_time else 0
+        is_due = is_time and point < self._trial.grid.points
+        self._state_bytes = self._limit_bytes if is_due else 0
         return self._state_bytes
 
     def without_state(self, snapshot: Snapshot, tensors: Tensors) -> Tensors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.protocol.messages import Profiled, Stopped, Warm
+from harness.protocol.messages import Profiled, Progress, Warm
 from harness.record import schema
 
 
@@ -11,7 +11,7 @@ def warm_up_of(warm: Warm) -> schema.Warm:
     return schema.Warm(compile_s=warm.compile_s, steps=warm.steps)
 
 
-def claims_of(message: Stopped) -> schema.Claims:
+def claims_of(message: Progress) -> schema.Claims:
     """What it says of its training up to a snapshot."""
     return schema.Claims(
         examples=message.examples,
@@ -19,6 +19,7 @@ def claims_of(message: Stopped) -> schema.Claims:
         learning_rate=message.learning_rate,
         forwards=message.forwards,
         backwards=message.backwards,
+        snapshots_s=message.snapshots_s,
     )
 
 

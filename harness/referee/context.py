@@ -11,6 +11,7 @@ from harness.frameworks.examples import Parameters
 from harness.protocol.messages import Hello
 from harness.referee.idle import IdleProbe
 from harness.referee.monitor import Reading
+from harness.referee.statistics import BatchStatistics
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class TrialContext:
     """Of what a snapshot must hold: parameters, then buffers."""
     evaluator: Evaluator
     splits: tuple[str, ...]
+    statistics: BatchStatistics
+    """Recomputes those of averaged weights."""
     reading: Reading
     """Reads the machine's conditions."""
     idle: IdleProbe

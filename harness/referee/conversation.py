@@ -7,6 +7,7 @@ from typing import TypeVar
 from harness.plan.trial import State
 from harness.protocol.messages import (
     Failed,
+    Glanced,
     Profiled,
     Ready,
     Snapshot,
@@ -22,7 +23,7 @@ from harness.referee.checks import printable
 from harness.referee.clock import Clock
 from harness.referee.ending import TrialEndedError
 
-M = TypeVar("M", Ready, Warm, Snapshot, Stopped, Profiled)
+M = TypeVar("M", Ready, Warm, Glanced, Snapshot, Stopped, Profiled)
 
 SETUP_TIMEOUT_S = 60.0
 """For importing the submission and building the model, and for loading the data."""

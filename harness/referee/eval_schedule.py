@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_right
 
 from harness.plan.trial import Trial
-from harness.referee.target_search import grid_points
 
 
 class EvalSchedule:
@@ -13,14 +12,14 @@ class EvalSchedule:
 
     def __init__(self, trial: Trial) -> None:
         self._budget, self._grid = trial.budget, trial.grid
-        self.points = grid_points(trial.grid)
+        self.points = trial.grid.points
+        self._steps = [self._step(point) for point in range(1, self.points + 1)]
 
     def deadline(self, point: int) -> tuple[float, int | None]:
         """The timed seconds, and the step under a budget in steps, at which a point is due."""
-        fraction = min(1.0, point * self._grid.fraction) if point < self.points else 1.0
-        if self._budget.steps is None:
-            return fraction * self._budget.runtime_s, None
-        return self._budget.runtime_s, max(1, round(fraction * self._budget.steps))
+        if self._budget.steps is not None:
+            return self._budget.runtime_s, self._steps[point - 1]
+        return self._grid.fraction(point) * self._budget.runtime_s, None
 
     def fraction(self, timed_s: float, step: int) -> float:
         """The fraction of the budget spent."""
@@ -28,9 +27,18 @@ class EvalSchedule:
             return step / self._budget.steps
         return timed_s / self._budget.runtime_s
 
-    def last_point(self, point: int, timed_s: float) -> int:
-        """The last grid point passed at the snapshot for a point; a long step may pass several."""
+    def last_point(self, point: int, timed_s: float, *, is_glance: bool) -> int:
+        """The last grid point passed at the snapshot for a point; a long step may pass several.
+
+        The last point of all is passed when the worker has stopped for it: a snapshot that it hands
+        over in passing is of an earlier one, however late.
+        """
         if self._budget.steps is not None:
-            return point
-        fraction = timed_s / self._budget.runtime_s / self._grid.fraction
-        return max(point, min(math.floor(fraction), self.points))
+            passed = bisect_right(self._steps, self._steps[point - 1])
+        else:
+            passed = max(point, self._grid.last_point(timed_s / self._budget.runtime_s))
+        return min(passed, self.points - 1) if is_glance else passed
+
+    def _step(self, point: int) -> int:
+        """The step at which a point lies under a budget in steps; 0 under one in seconds."""
+        return max(1, round(self._grid.fraction(point) * (self._budget.steps or 0)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
+from harness.frameworks.examples import Parameters
 from harness.plan.trial import Trial
 from harness.record.recorder import Recorder
-from harness.record.schema import Evaluation, Metrics
+from harness.record.schema import Evaluation, Metrics, OtherSplits
 from harness.referee.checks import finite_or_none
 from harness.referee.clock import Clock
 from harness.referee.context import TrialContext
@@ -31,32 +31,52 @@ class SnapshotEvaluator:
         self._clock, self._record = clock, recorder
 
     def value(self, snapshot: HeldSnapshot) -> float:
-        """The target's metric on the validation split."""
-        value, splits = math.nan, dict[str, Metrics]()
+        """The target's metric on the validation split, the only one that a search looks at."""
         with self._clock.account("evaluation"):
+            parameters = self._parameters(snapshot)
+            metrics = self._context.evaluator.metrics(parameters, "validation")
+        with self._clock.account("record"):
+            self._record.emit(
+                Evaluation(
+                    grid=snapshot.grid,
+                    step=snapshot.step,
+                    timed_s=snapshot.timed_s,
+                    examples=snapshot.examples,
+                    validation=_finite(metrics),
+                )
+            )
+        return metrics[self._trial.target.metric]
+
+    def complete(self, snapshot: HeldSnapshot) -> None:
+        """Evaluate a snapshot that the result keeps on the other splits, and probe it."""
+        splits = dict[str, Metrics]()
+        evaluator = self._context.evaluator
+        with self._clock.account("evaluation"):
+            parameters = self._parameters(snapshot)
             for split in self._context.splits:
-                metrics = self._context.evaluator.metrics(snapshot.parameters, split)
-                splits[split] = _finite(metrics)
-                if split == "validation":
-                    value = metrics[self._trial.target.metric]
+                if split != "validation":
+                    splits[split] = _finite(evaluator.metrics(parameters, split))
         if self._trial.probes:
             with self._clock.account("probe"):
-                splits["probe"] = _finite(self._context.evaluator.probe(snapshot.parameters))
-        with self._clock.account("record"):
-            self._record.emit(_event(snapshot, splits))
-        return value
+                splits["probe"] = _finite(evaluator.probe(parameters))
+        if splits:
+            self._record.emit(_other_splits(snapshot, splits))
+
+    def _parameters(self, snapshot: HeldSnapshot) -> Parameters:
+        if not snapshot.needs_statistics:
+            return snapshot.parameters
+        return self._context.statistics.recompute(snapshot.parameters)
 
 
-def _event(snapshot: HeldSnapshot, splits: Mapping[str, Metrics]) -> Evaluation:
-    """The event of an evaluation; what was not evaluated is not in it."""
-    evaluation = Evaluation(
+def _other_splits(snapshot: HeldSnapshot, splits: Mapping[str, Metrics]) -> OtherSplits:
+    """The event; what was not evaluated is not in it."""
+    event = OtherSplits(
         grid=snapshot.grid,
         step=snapshot.step,
         timed_s=snapshot.timed_s,
         examples=snapshot.examples,
-        validation=splits["validation"],
     )
-    return evaluation.model_copy(update={k: v for k, v in splits.items() if k != "validation"})
+    return event.model_copy(update=dict(splits))
 
 
 def _finite(metrics: Mapping[str, float]) -> Metrics:

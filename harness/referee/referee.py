@@ -1,6 +1,6 @@
 """The referee: owns clock, budget and evaluation of one trial, and drives one worker.
 
-    setting up -> warming up -> loading -> (running -> observing)* -> ended
+    setting up -> warming up -> loading -> (running, with glances -> looking)* -> ended
 
 Whatever the worker does, the trial ends in one state; what the worker says is written down as a
 claim, what the referee sees as a measurement.
@@ -12,39 +12,34 @@ from harness.core.errors import CannotWriteError
 from harness.machine.readings import interference
 from harness.plan.trial import Result, State, Trial
 from harness.protocol.messages import (
-    Go,
     Load,
     Profile,
     Profiled,
     Ready,
     Restore,
-    Snapshot,
-    Stop,
-    Stopped,
     ToRefereeMessage,
     Warm,
     WarmUp,
 )
-from harness.protocol.wire import Tensors, Wire, WireClosedError, WireError, WireTimeoutError
+from harness.protocol.slot import Slot
+from harness.protocol.wire import Wire, WireClosedError, WireError, WireTimeoutError
 from harness.record import schema
 from harness.record.recorder import Recorder
 from harness.referee import conversation
 from harness.referee.checkpoint import Checkpoint, Checkpoints
-from harness.referee.checks import are_finite, checked_parameters, printable
-from harness.referee.claims import claims_of, profile_of, warm_up_of
+from harness.referee.checks import printable
+from harness.referee.claims import profile_of, warm_up_of
 from harness.referee.clock import Clock
 from harness.referee.context import TrialContext
 from harness.referee.conversation import Conversation
 from harness.referee.ending import TrialEndedError, describe_error
-from harness.referee.eval_schedule import EvalSchedule
 from harness.referee.evaluation import SnapshotEvaluator
 from harness.referee.freezer import Freezer
+from harness.referee.hand_over import HandOver
 from harness.referee.monitor import HostMonitor
 from harness.referee.target_search import HeldSnapshot, TargetSearch
 from harness.sandboxes.base import WorkerProcess
 
-LOOK_EVERY_S = 0.5
-"""How often a running worker's memory is looked at and its progress told."""
 EXIT_TIMEOUT_S = 2.0
 PROFILED_STEPS = 5
 PROFILE_CAP_S = 1.0
@@ -61,6 +56,7 @@ class Referee:
         wire: the referee's end of the wire.
         recorder: takes what is measured, what the worker claims, and what is only shown.
         checkpoints: keeps what a successor would need.
+        slot: the memory that worker and referee share.
     """
 
     def __init__(
@@ -72,18 +68,28 @@ class Referee:
         recorder: Recorder,
         *,
         checkpoints: Checkpoints,
+        slot: Slot,
     ) -> None:
         self._trial, self._context, self._worker = trial, context, worker
         self._record, self._checkpoints = recorder, checkpoints
         self._clock = Clock(context.start_s)
         self._talk = Conversation(wire, recorder, self._clock, trial.budget.runtime_s)
-        self._schedule = EvalSchedule(trial)
-        evaluator = SnapshotEvaluator(trial, context, self._clock, recorder)
+        self._slot = slot
+        self._evaluator = SnapshotEvaluator(trial, context, self._clock, recorder)
         limit_s = trial.budget.runtime_s
-        self._search = TargetSearch(trial.grid, trial.target, evaluator.value, limit_s)
-        self._last: HeldSnapshot | None = None
+        self._search = TargetSearch(trial.grid, trial.target, self._evaluator.value, limit_s)
         self._monitor = HostMonitor(context.reading)
         self._freezer = Freezer(worker, context.idle, trial.budget, self._clock)
+        self._hand_over = HandOver(
+            trial,
+            context.shapes,
+            talk=self._talk,
+            slot=slot,
+            clock=self._clock,
+            recorder=recorder,
+            checkpoints=checkpoints,
+            check_use=lambda: self._monitor.check(worker.use(), trial.limits.memory_gib),
+        )
 
     def run(self, checkpoint: Checkpoint | None = None) -> Result:
         """Run the trial, or go on with what a dead referee left; the worker is dead afterwards."""
@@ -119,11 +125,13 @@ class Referee:
             return "invalid", printable(str(error))
         finally:
             self._clock.stop()
+            self._hand_over.record()
             self._monitor.note(self._worker.use())
 
     def _phases(self, checkpoint: Checkpoint | None) -> tuple[State, str]:
         with self._clock.account("setup"):
             self._talk.send(self._context.hello)
+            self._slot.send(self._worker.connection)
             self._talk.expect(Ready, conversation.SETUP_TIMEOUT_S, "set up")
         self._record.emit(schema.Ready())
         self._warm_up()
@@ -157,17 +165,13 @@ class Referee:
         self._freezer.freeze()
 
     def _train(self) -> tuple[State, str]:
-        points = self._schedule.points
         with self._clock.account("conditions"):
             machine = self._monitor.begin()
         self._record.emit(schema.Go(budget_s=self._trial.budget.runtime_s, machine=machine))
         self._freezer.thaw()
-        point = self._last.grid if self._last else 0
-        while point < points:
-            snapshot = self._run_until(point + 1, points)
-            point = snapshot.grid
-            is_last = point >= points
-            self._search.add(snapshot, is_last)
+        while not self._hand_over.is_over:
+            snapshot = self._run_to_look()
+            self._look(snapshot)
             if self._search.hit and self._trial.stop_rule == "target":
                 break
             with self._clock.account("checkpoint"):
@@ -177,6 +181,26 @@ class Referee:
         if self._search.hit:
             return "reached", "the target was met"
         return "budget", "the budget was spent before the target was met"
+
+    def _run_to_look(self) -> HeldSnapshot:
+        """Let the worker train on, a glance at each grid point, up to the look that is due."""
+        self._hand_over.go()
+        while not self._search.is_look_due(self._hand_over.next_point):
+            self._search.keep(self._hand_over.glance())
+        hand_over = self._hand_over.stop()
+        self._freezer.freeze()
+        return self._hand_over.accept(hand_over)
+
+    def _look(self, snapshot: HeldSnapshot) -> None:
+        """Evaluate a snapshot and what it leads to; in full what the result keeps."""
+        before = self._search.hit
+        self._search.look(snapshot)
+        hit = self._search.hit
+        if hit is not None and hit is not before:
+            self._evaluator.complete(hit.snapshot)
+        is_hit = hit is not None and hit.snapshot is snapshot
+        if self._hand_over.is_over and not is_hit:
+            self._evaluator.complete(snapshot)
 
     def _profile(self) -> None:
         """Ask where a step's time goes; the trial has its result, so a failure is only noted."""
@@ -192,80 +216,17 @@ class Referee:
                 return
         self._record.claim(profile_of(profile))
 
-    def _run_until(self, point: int, points: int) -> HeldSnapshot:
-        """Let the worker train to a grid point; it is frozen when this returns."""
-        due_s, until_step = self._schedule.deadline(point)
-        self._clock.start()
-        checkpoint_bytes = self._checkpoints.wanted_bytes(point, self._clock.timed_s)
-        self._talk.send(
-            Go(fraction=self._fraction(), until_step=until_step, checkpoint_bytes=checkpoint_bytes)
-        )
-        self._watch(due_s)
-        if not self._talk.poll():
-            self._talk.send(Stop(reason="budget" if point == points else "grid"))
-            self._watch(self._trial.budget.runtime_s + conversation.GRACE_S, is_limit=True)
-        elif until_step is None:
-            self._talk.refuse_unasked()
-        snapshot, tensors = self._talk.expect_in_time(Snapshot, "hand over its snapshot")
-        message, _ = self._talk.expect_in_time(Stopped, "say that it stopped")
-        timed_s = self._clock.stop()
-        self._freezer.freeze()
-        with self._clock.account("snapshot_copy"):
-            tensors = self._checkpoints.without_state(snapshot, tensors)
-            return self._hold(point, timed_s, snapshot, message, tensors)
-
     def _resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint; nothing of this is on the clock."""
         position = checkpoint.position
         self._search.resume(position.search)
-        self._last = position.last.to_snapshot()
+        self._hand_over.resume(position.last.to_snapshot())
         with self._clock.account("restore"):
             self._freezer.thaw()
             self._talk.send(Restore(state=checkpoint.state), checkpoint.tensors)
             self._talk.expect(Ready, conversation.SETUP_TIMEOUT_S, "take its state back")
         self._freezer.freeze()
         self._clock.resume(position.timed_s, position.others_s)
-
-    def _fraction(self) -> float:
-        return self._schedule.fraction(self._clock.timed_s, self._last.step if self._last else 0)
-
-    def _watch(self, until_s: float, is_limit: bool = False) -> None:
-        """Wait until the worker speaks or the clock shows a time, with an eye on its memory."""
-        while (remaining_s := until_s - self._clock.timed_s) > 0.0:
-            if self._talk.poll(min(remaining_s, LOOK_EVERY_S)):
-                return
-            self._look()
-        if is_limit:
-            why = f"no snapshot within {conversation.GRACE_S:g} s of the end of the budget"
-            raise TrialEndedError("hung", why)
-
-    def _look(self) -> None:
-        self._monitor.check(self._worker.use(), self._trial.limits.memory_gib)
-        progress = schema.TrainingProgress(timed_s=self._clock.timed_s, fraction=self._fraction())
-        self._record.tell(progress)
-
-    def _hold(
-        self, point: int, timed_s: float, snapshot: Snapshot, message: Stopped, tensors: Tensors
-    ) -> HeldSnapshot:
-        if message.step != snapshot.step or (self._last and snapshot.step < self._last.step):
-            raise TrialEndedError("invalid", f"the worker's steps do not fit: {message.step}")
-        parameters = checked_parameters(tensors, self._context.shapes)
-        grid = self._schedule.last_point(point, timed_s)
-        held_snapshot = HeldSnapshot(grid, snapshot.step, timed_s, message.examples, parameters)
-        self._last = held_snapshot
-        with self._clock.account("record"):
-            self._record.claim(
-                schema.SnapshotTaken(
-                    grid=grid,
-                    step=snapshot.step,
-                    timed_s=timed_s,
-                    fraction=self._fraction(),
-                    claims=claims_of(message),
-                )
-            )
-        if not are_finite(parameters):
-            raise TrialEndedError("diverged", f"parameters not finite at step {snapshot.step}")
-        return held_snapshot
 
     def _why_it_died(self) -> tuple[State, str]:
         reason = self._worker.exit_reason(EXIT_TIMEOUT_S)
@@ -278,6 +239,6 @@ class Referee:
             state=state,
             reason=reason,
             timed_s=self._clock.timed_s,
-            steps=self._last.step if self._last else 0,
+            steps=self._hand_over.steps,
             **self._search.outcome()._asdict(),
         )

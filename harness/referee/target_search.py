@@ -1,13 +1,20 @@
 """The observation of a trial on its grid: which snapshots are evaluated, and when the target is
-hit.
+met.
 
-Snapshots are taken at every multiple of the grid's fraction of the budget. Every k-th is evaluated
-at once; the others are kept. When one hits, those since the last miss are evaluated in order, and
-the first of them that hits decides. Every entry is observed in this way, whatever it does.
+A snapshot is taken at each point of the grid. At a look (`harness.referee.looks` says when) the
+worker is stopped and its snapshot evaluated; the others wait, at most `Grid.kept` of them. When a
+look hits, those that wait are searched until a miss and a hit are neighbours: few evaluations, and
+not each in order. The time to target is the crossing between those two, interpolated by the
+metric's values; both ends stay in the result. Every entry is observed in this way, whatever it
+does.
+
+Of a metric that goes up and down the search finds a crossing: a miss and the hit right after it,
+between the last look that missed and the first that hit. There may be earlier hits, between two
+looks that missed or between two snapshots of the search; they stay unseen for every entry alike.
 
 A hit lies within the budget. The last snapshot is asked for when the budget is spent and comes
-later, by the step in flight: it is evaluated, and those before it are looked through if it meets
-the target, but it is no hit itself.
+later, by the step in flight: it is evaluated, and those before it are searched if it meets the
+target, but it is no hit itself.
 """
 
 from __future__ import annotations
@@ -18,7 +25,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from harness.frameworks.examples import Parameters
+from harness.referee.looks import NEAR, REMEMBERED, Look, crossing, next_look, next_place
 from workloads.spec import Frozen, Grid, Target
+
+INTERPOLATED = 2
+"""How often the search goes by interpolation before it halves: a metric is nearly straight between
+two looks, but for its noise."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +42,20 @@ class HeldSnapshot:
     timed_s: float
     examples: int
     parameters: Parameters
+    needs_statistics: bool = False
+    """Whether its running statistics are to be recomputed before it is evaluated."""
 
 
 @dataclass(frozen=True)
 class Hit:
-    """The first observed snapshot that meets the target, and the time of the miss before it."""
+    """The first snapshot that meets the target after one that does not, and that one.
+
+    `last_miss` is None where no snapshot was evaluated before it.
+    """
 
     snapshot: HeldSnapshot
-    last_miss_s: float
+    value: float
+    last_miss: Look | None
 
 
 class Outcome(NamedTuple):
@@ -45,40 +63,54 @@ class Outcome(NamedTuple):
 
     time_to_target_s: float | None = None
     last_miss_s: float | None = None
+    last_miss_metric: float | None = None
+    hit_s: float | None = None
+    hit_metric: float | None = None
     steps_to_target: int | None = None
     examples_to_target: int | None = None
     best_metric: float | None = None
 
 
+class Miss(Frozen):
+    """A look that missed."""
+
+    grid: int
+    timed_s: float
+    value: float | None
+    """None if it was not finite."""
+
+
+class RecordedHit(Frozen):
+    """A hit without its parameters."""
+
+    grid: int
+    step: int
+    timed_s: float
+    examples: int
+    value: float
+    last_miss: tuple[float, float | None] | None
+
+
 class SearchState(Frozen):
     """What a search with no snapshot waiting goes on from."""
 
-    seen: int
-    """The last grid point."""
-    last_miss_s: float
+    misses: tuple[Miss, ...]
+    """The last looks, as far as the next one goes by them."""
+    last_look: int
+    """The grid point of the last look."""
     best: float | None
-    hit: tuple[int, int, float, int, float] | None
-    """Grid point, step, timed seconds and examples of the hit, and the time of the last miss."""
+    hit: RecordedHit | None
 
 
 Evaluate = Callable[[HeldSnapshot], float]
 """From a snapshot to the value of the target's metric."""
 
 
-def grid_points(grid: Grid) -> int:
-    """How many points the grid has; the last lies at the end of the budget."""
-    return math.ceil(1.0 / grid.fraction - 1e-9)
-
-
-def _place(snapshot: HeldSnapshot) -> tuple[int, int, float, int]:
-    return snapshot.grid, snapshot.step, snapshot.timed_s, snapshot.examples
-
-
 class TargetSearch:
-    """Looks at snapshots in order and finds the first hit.
+    """Decides which snapshots are looked at, and finds a hit right after a miss.
 
     Args:
-        grid: which of them are evaluated at once.
+        grid: where snapshots are taken, and how many may wait.
         target: what a hit meets.
         evaluate: gives the target's metric.
         limit_s: the timed seconds after which there is no hit.
@@ -89,69 +121,135 @@ class TargetSearch:
     ) -> None:
         self._grid, self._target = grid, target
         self._evaluate, self._limit_s = evaluate, limit_s
-        self._snapshots: list[HeldSnapshot] = []
-        self._last_grid = 0
-        self._last_miss_s = 0.0
+        self._waiting: list[HeldSnapshot] = []
+        self._misses: list[Miss] = []
+        self._last_look = 0
         self.best: float | None = None
         self.hit: Hit | None = None
 
-    def add(self, snapshot: HeldSnapshot, is_last: bool) -> None:
-        """Take one snapshot; evaluates it, and kept ones, if that is due."""
-        every = self._grid.evaluate_every
-        is_due = snapshot.grid // every > self._last_grid // every
-        self._last_grid = snapshot.grid
-        if not (is_last or is_due):
-            self._snapshots.append(snapshot)
-        elif self._meets(snapshot):
-            self.hit = self.hit or self._first_hit(snapshot)
-            self._snapshots.clear()
-        else:
-            self._last_miss_s = snapshot.timed_s
-            self._snapshots.clear()
+    def is_look_due(self, point: int) -> bool:
+        """Whether the snapshot that is asked for at a grid point is to be looked at."""
+        if point >= self._grid.points or len(self._waiting) + 1 >= self._grid.kept:
+            return True
+        return self._grid.fraction(point) >= self._next_fraction()
+
+    def keep(self, snapshot: HeldSnapshot) -> None:
+        """Let a snapshot wait for the next look; after a hit nothing is searched for."""
+        if self.hit is None:
+            self._waiting.append(snapshot)
+
+    def look(self, snapshot: HeldSnapshot) -> None:
+        """Evaluate a snapshot, and if it meets the target those that wait."""
+        self._last_look = snapshot.grid
+        value = self._value(snapshot)
+        if not self._target.is_met_by(value):
+            self._misses = [*self._misses, _miss(snapshot, value)][-REMEMBERED:]
+        elif self.hit is None:
+            self.hit = self._search([*self._waiting, snapshot], value)
+        self._waiting.clear()
 
     @property
     def is_settled(self) -> bool:
         """Whether no snapshot waits for a later hit."""
-        return not self._snapshots
+        return not self._waiting
 
     def outcome(self) -> Outcome:
         """What a `Result` has of the target."""
         if (hit := self.hit) is None:
             return Outcome(best_metric=self.best)
-        snapshot = hit.snapshot
+        snapshot, miss = hit.snapshot, hit.last_miss
         return Outcome(
-            snapshot.timed_s, hit.last_miss_s, snapshot.step, snapshot.examples, self.best
+            time_to_target_s=crossing(miss, Look(snapshot.timed_s, hit.value), self._target),
+            last_miss_s=miss.at if miss else 0.0,
+            last_miss_metric=_finite(miss.value) if miss else None,
+            hit_s=snapshot.timed_s,
+            hit_metric=hit.value,
+            steps_to_target=snapshot.step,
+            examples_to_target=snapshot.examples,
+            best_metric=self.best,
         )
 
     def state(self) -> SearchState:
-        """What a settled observation goes on from."""
+        """What a settled search goes on from."""
         return SearchState(
-            seen=self._last_grid,
-            last_miss_s=self._last_miss_s,
+            misses=tuple(self._misses),
+            last_look=self._last_look,
             best=self.best,
-            hit=(*_place(self.hit.snapshot), self.hit.last_miss_s) if self.hit else None,
+            hit=_recorded(self.hit) if self.hit else None,
         )
 
     def resume(self, state: SearchState) -> None:
         """Go on from a state."""
-        self._last_grid, self._last_miss_s, self.best = state.seen, state.last_miss_s, state.best
-        if state.hit is not None:
-            grid, step, timed_s, examples, last_miss_s = state.hit
-            self.hit = Hit(HeldSnapshot(grid, step, timed_s, examples, {}), last_miss_s)
+        self._misses, self._last_look = list(state.misses), state.last_look
+        self.best = state.best
+        self.hit = _hit(state.hit) if state.hit else None
 
-    def _first_hit(self, snapshot: HeldSnapshot) -> Hit | None:
-        for earlier in self._snapshots:
-            if self._is_in_time(earlier) and self._meets(earlier):
-                return Hit(earlier, self._last_miss_s)
-            self._last_miss_s = earlier.timed_s
-        return Hit(snapshot, self._last_miss_s) if self._is_in_time(snapshot) else None
+    def _next_fraction(self) -> float:
+        """The fraction of the budget at which the next look is due."""
+        if self.hit is not None:  # a trial that trains on has its curve, too
+            return NEAR * self._grid.fraction(self._last_look)
+        if not self._misses:
+            return self._grid.look_from
+        looks = [Look(self._grid.fraction(m.grid), _number(m.value)) for m in self._misses]
+        return max(self._grid.look_from, next_look(looks, self._target))
 
-    def _is_in_time(self, snapshot: HeldSnapshot) -> bool:
-        return snapshot.timed_s <= self._limit_s
+    def _search(self, snapshots: list[HeldSnapshot], value: float) -> Hit | None:
+        """Narrow the last miss and a hit down to neighbours; None if the hit comes too late."""
+        times = [snapshot.timed_s for snapshot in snapshots]
+        low, high, turn = -1, len(snapshots) - 1, 0
+        miss, hit_value = self._last_miss, value
+        while high - low > 1:
+            expected_s = crossing(miss, Look(times[high], hit_value), self._target)
+            place = next_place(times, low, high, expected_s if turn < INTERPOLATED else None)
+            value, turn = self._value(snapshots[place]), turn + 1
+            if self._target.is_met_by(value):
+                high, hit_value = place, value
+            else:
+                low, miss = place, Look(times[place], value)
+        return Hit(snapshots[high], hit_value, miss) if self._is_in_time(times[high]) else None
 
-    def _meets(self, snapshot: HeldSnapshot) -> bool:
+    def _is_in_time(self, timed_s: float) -> bool:
+        return timed_s <= self._limit_s
+
+    @property
+    def _last_miss(self) -> Look | None:
+        if not self._misses:
+            return None
+        return Look(self._misses[-1].timed_s, _number(self._misses[-1].value))
+
+    def _value(self, snapshot: HeldSnapshot) -> float:
         value = self._evaluate(snapshot)
         if math.isfinite(value):
             pick = max if self._target.direction == "maximize" else min
             self.best = value if self.best is None else pick(self.best, value)
-        return self._target.is_met_by(value)
+        return value
+
+
+def _miss(snapshot: HeldSnapshot, value: float) -> Miss:
+    return Miss(grid=snapshot.grid, timed_s=snapshot.timed_s, value=_finite(value))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _recorded(hit: Hit) -> RecordedHit:
+    snapshot, miss = hit.snapshot, hit.last_miss
+    return RecordedHit(
+        grid=snapshot.grid,
+        step=snapshot.step,
+        timed_s=snapshot.timed_s,
+        examples=snapshot.examples,
+        value=hit.value,
+        last_miss=(miss.at, _finite(miss.value)) if miss else None,
+    )
+
+
+def _hit(recorded: RecordedHit) -> Hit:
+    snapshot = HeldSnapshot(recorded.grid, recorded.step, recorded.timed_s, recorded.examples, {})
+    miss = recorded.last_miss
+    return Hit(snapshot, recorded.value, Look(miss[0], _number(miss[1])) if miss else None)

@@ -36,20 +36,26 @@ def plan_here(
     return plan(replace(request, speed=machine_speed(request, options, store, say)))
 
 
+def rehearse_plan(plan: Plan, store: Path, options: RunOptions) -> None:
+    """Let a submission make its first steps, if no trial of the plan has a finished record.
+
+    So one that cannot make a step leaves no trial behind.
+
+    Raises:
+        HarnessError: it cannot; or the store holds trials of another version.
+    """
+    if len(unfinished(plan.trials, store)) == len(plan.trials):
+        rehearse(resolve_trial(plan.trials[0], options), options)
+
+
 def run_plan(
     plan: Plan, store: Path, options: RunOptions, place: Executor
 ) -> tuple[TrialRecord, ...]:
     """Write a plan down and run those of its trials that have no finished record.
 
-    Where none has one, the submission rehearses first: one that cannot make a step leaves no trial
-    behind.
-
     Raises:
-        HarnessError: the store cannot be written, or holds trials of another version; or the
-            submission cannot make a step.
+        HarnessError: the store cannot be written, or holds trials of another version.
     """
-    if len(unfinished(plan.trials, store)) == len(plan.trials):
-        rehearse(resolve_trial(plan.trials[0], options), options)
     write_plan(plan.trials, store)
     with place:
         return place.run(plan.trials, options)
@@ -81,4 +87,5 @@ def run(
     options = options or RunOptions()
     shown_display = display or EndingsDisplay(print)
     plan = plan_here(request, options, out, shown_display.note)
+    rehearse_plan(plan, out, options)
     return run_plan(plan, out, options, executor_of(executor, out, shown_display))

@@ -106,7 +106,7 @@ def reference_trial(request: PlanRequest, seconds: float, number: int = 1) -> Tr
     changes = {
         "budget": TrialBudget(runtime_s=seconds),
         "stop_rule": "budget",
-        "grid": Grid(fraction=1.0 / ROUNDS, evaluate_every=ROUNDS),
+        "grid": Grid(even=ROUNDS, look_from=1.0),
         "probes": False,
     }
     return trial.model_copy(update=changes)

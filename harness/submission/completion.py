@@ -9,18 +9,20 @@ from harness.core.errors import HarnessError
 from harness.submission.entry import BareSubmission
 from harness.submission.interface import Hyperparameters, Problem, Stream
 from harness.submission.parametrisation import check_rule
-from harness.submission.state import ArrayT, StateDict, arrays_of
+from harness.submission.state import ArrayT, StateDict
+
+STATE = ("state_dict", "load_state_dict")
+"""One is of no use without the other."""
 
 
 class CompletedSubmission(Generic[ArrayT]):
     """An author's class with what it left out filled in.
 
-    Left out, `eval_parameters` gives `problem.parameters`, `learning_rate` gives None, and the
-    state is the parameters alone: resumed, such a submission starts its own state anew.
+    Left out, `eval_parameters` gives `problem.parameters`, and `learning_rate` gives None. What has
+    no `state_dict`, or cannot load one, has no checkpoint either: killed, its trial begins anew.
 
     Args:
         inner: an instance of the submission's class.
-        assign: puts parameters back into `problem.parameters`.
         prepare: called before `setup` with the problem and the point; it gives the parameters the
             start that the point asks for.
     """
@@ -28,18 +30,17 @@ class CompletedSubmission(Generic[ArrayT]):
     def __init__(
         self,
         inner: BareSubmission[ArrayT],
-        assign: Callable[[Problem[ArrayT], Mapping[str, ArrayT]], None],
         prepare: Callable[[Problem[ArrayT], Hyperparameters], None],
     ) -> None:
         self.inner = inner
         self._prepare = prepare
-        self._assign = assign
         self._problem: Problem[ArrayT]
         self.step: Callable[[Stream[ArrayT]], SupportsFloat | None] = inner.step
         self.averages_weights = bool(getattr(inner, "averages_weights", False))
-        for name in ("eval_parameters", "learning_rate", "state_dict", "load_state_dict"):
-            if hasattr(inner, name):
-                setattr(self, name, getattr(inner, name))
+        for names in (("eval_parameters",), ("learning_rate",), STATE):
+            if all(hasattr(inner, name) for name in names):
+                for name in names:
+                    setattr(self, name, getattr(inner, name))
 
     def setup(self, problem: Problem[ArrayT], hyperparameters: Hyperparameters) -> None:
         """Set the submission up.
@@ -61,12 +62,27 @@ class CompletedSubmission(Generic[ArrayT]):
         return None
 
     def state_dict(self) -> StateDict[ArrayT]:
-        """The parameters."""
-        return {"parameters": dict(self._problem.parameters)}
+        """Not known.
 
-    def load_state_dict(self, state: StateDict[ArrayT]) -> None:
-        """Put the parameters back."""
-        self._assign(self._problem, arrays_of(state, "parameters"))
+        Raises:
+            HarnessError: always; what the class keeps is known to nobody.
+        """
+        raise HarnessError(*self._no_state)
+
+    def load_state_dict(self, _: StateDict[ArrayT], /) -> None:
+        """Not possible either.
+
+        Raises:
+            HarnessError: always.
+        """
+        raise HarnessError(*self._no_state)
+
+    @property
+    def _no_state(self) -> tuple[str, str]:
+        return (
+            f"{type(self.inner).__name__} has no {' and '.join(STATE)}",
+            "write both, and a killed trial goes on where it was",
+        )
 
 
 def check_class(kind: type[object], hyperparameters: Hyperparameters) -> None:

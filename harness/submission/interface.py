@@ -187,8 +187,8 @@ class Submission(Protocol[ArrayT]):
     def averages_weights(self) -> bool:
         """Whether the evaluated weights differ from the weights that are trained.
 
-        Batch statistics are then recomputed for `eval_parameters`, on the clock, from the first
-        batches of the instance's order.
+        Batch statistics are then recomputed for `eval_parameters` from the first batches of the
+        instance's order: where the worker is stopped on the clock, else by the referee.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Generic
 
@@ -42,8 +42,6 @@ class Loader(Generic[ArrayT]):
     """What builds the optimizer that an import path names; None if it names none."""
     from_build: Callable[[Build, str, Collection[str]], Submission[ArrayT]]
     """The submission of a `build`, of the place where it is written and the rules that fit it."""
-    assign: Callable[[Problem[ArrayT], Mapping[str, ArrayT]], None]
-    """Puts parameters into `problem.parameters`."""
     prepare: Callable[[Problem[ArrayT], Hyperparameters], None]
     """Gives the parameters the start that a point asks for, before an author's class is set up."""
     arithmetic: Arithmetic[ArrayT]
@@ -79,4 +77,4 @@ class Loader(Generic[ArrayT]):
         return self.from_build(entry, str(file), rules_of(module))
 
     def _completed(self, inner: BareSubmission[ArrayT]) -> Submission[ArrayT]:
-        return CompletedSubmission(inner, self.assign, self.prepare)
+        return CompletedSubmission(inner, self.prepare)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from harness.core.canonical import sha256_json
 from workloads.spec import Frozen
 
 LONGEST_TEXT = 200
@@ -37,3 +38,10 @@ class SubmissionRef(Frozen):
     location: str
     """A path (relative to the package for those that ship), or `module:Class`."""
     content_hash: str
+    space: str = ""
+    """The hash of the search space where a request has changed the submission's own."""
+
+    @property
+    def entry_hash(self) -> str:
+        """What makes an entry together with the name: the content, and a changed space."""
+        return sha256_json([self.content_hash, self.space]) if self.space else self.content_hash

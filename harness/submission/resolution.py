@@ -36,11 +36,16 @@ class Resolved:
     contents: Contents
     """What a worker gets a copy of; nothing of an import path's installed distribution."""
 
+    @property
+    def is_import_path(self) -> bool:
+        """Whether it is a class or function of an importable module, and no file of its own."""
+        return ":" in self.ref.location
+
     @cached_property
     def versions(self) -> Versions:
         """Of the distributions that its code imports, and of all that they need."""
-        module, is_import_path, _ = self.ref.location.partition(":")
-        own = {module.partition(".")[0]} if is_import_path else set()
+        module = self.ref.location.partition(":")[0]
+        own = {module.partition(".")[0]} if self.is_import_path else set()
         return versions_of(own | imported_tops(self.contents))
 
     def require(self, framework: Framework) -> None:

@@ -9,7 +9,7 @@ from harness.core.errors import HarnessError
 from harness.machine.readings import interference
 from harness.plan.trial import Result, Trial
 from harness.record.attempts import Attempt
-from harness.record.schema import End, Evaluation, RefereeFailed, SnapshotTaken
+from harness.record.schema import End, Evaluation, OtherSplits, RefereeFailed, SnapshotTaken
 from harness.referee.eval_schedule import EvalSchedule
 from harness.referee.target_search import HeldSnapshot, TargetSearch
 
@@ -35,6 +35,7 @@ class Replay:
         self._trial = trial
         self._snapshots = attempt.all(SnapshotTaken)
         self._evaluations: Iterator[Evaluation] = iter(attempt.all(Evaluation))
+        self._completed = attempt.all(OtherSplits)
         self._referee_failed = bool(attempt.all(RefereeFailed))
         self._end = end
         self._recorded_result = end.result
@@ -51,34 +52,41 @@ class Replay:
         counted_snapshots = (
             self._snapshots[:-1] if self._recorded_result.state == "diverged" else self._snapshots
         )
-        point = 0
+        previous: SnapshotTaken | None = None
         for snapshot in self._snapshots:
-            self._check_place(snapshot, point)
+            point = previous.grid if previous else 0
             if self._is_over(point):
                 raise MismatchError(f"grid point {snapshot.grid}: a snapshot after the end")
-            point = snapshot.grid
+            self._check_place(snapshot, previous)
+            previous = snapshot
             if snapshot in counted_snapshots:
                 self._add(snapshot)
         if (extra := next(self._evaluations, None)) is not None:
             raise MismatchError(f"grid point {extra.grid}: an evaluation that was not due")
+        point = previous.grid if previous else 0
+        self._check_completed(point)
         self._check_state(point)
         return self._compute_result()
 
     def _add(self, snapshot: SnapshotTaken) -> None:
-        is_last = snapshot.grid >= self._schedule.points
+        if not snapshot.is_look:
+            self._search.keep(_held_snapshot(snapshot))
+            return
         try:
-            self._search.add(_held_snapshot(snapshot), is_last)
+            self._search.look(_held_snapshot(snapshot))
         except _RefereeFailedError:
             if snapshot is not self._snapshots[-1]:
                 raise MismatchError(f"grid point {snapshot.grid}: its evaluation is due") from None
 
-    def _check_place(self, snapshot: SnapshotTaken, point: int) -> None:
+    def _check_place(self, snapshot: SnapshotTaken, previous: SnapshotTaken | None) -> None:
         """Grid point, step, time and fraction of a snapshot against the one before it."""
-        place = f"grid point {snapshot.grid}"
-        previous = next((s for s in self._snapshots if s.grid == point), None)
+        place, asked = f"grid point {snapshot.grid}", (previous.grid if previous else 0) + 1
         if previous and (snapshot.step < previous.step or snapshot.timed_s < previous.timed_s):
             raise MismatchError(f"{place}: step or time lies before the snapshot before it")
-        due_point = self._schedule.last_point(point + 1, snapshot.timed_s)
+        is_look = self._search.is_look_due(asked)
+        if snapshot.is_look != is_look:
+            raise MismatchError(f"{place}: a look was {'' if is_look else 'not '}due there")
+        due_point = self._schedule.last_point(asked, snapshot.timed_s, is_glance=not is_look)
         fraction = self._schedule.fraction(snapshot.timed_s, snapshot.step)
         if snapshot.grid != due_point:
             raise MismatchError(f"{place}: it had to be grid point {due_point}")
@@ -86,6 +94,17 @@ class Replay:
             raise MismatchError(
                 f"{place}: a fraction of {snapshot.fraction}; time and step say {fraction}"
             )
+
+    def _check_completed(self, point: int) -> None:
+        """The other splits are evaluated of the hit and of the last snapshot, and of no other."""
+        hit, last = self._search.hit, self._snapshots[-1] if self._snapshots else None
+        due_points = [hit.snapshot.grid] if hit else []
+        if last and point >= self._schedule.points and last.grid not in due_points:
+            due_points.append(last.grid)
+        points = [event.grid for event in self._completed]
+        is_cut_short = self._referee_failed and points == due_points[: len(points)]
+        if points and points != due_points and not is_cut_short:
+            raise MismatchError(f"other splits of grid points {points}; {due_points} are due")
 
     def _value(self, snapshot: HeldSnapshot) -> float:
         """The recorded value of the evaluation that is due now."""
@@ -119,7 +138,7 @@ class Replay:
             raise MismatchError(f"the state is '{state}', but the events end before that")
 
     def _compute_result(self) -> Result:
-        hit, last = self._search.hit, self._snapshots[-1] if self._snapshots else None
+        last = self._snapshots[-1] if self._snapshots else None
         if self._end.clock is None:
             raise MismatchError("the end lacks the clock")
         timed_s = self._end.clock["timed_s"]
@@ -130,13 +149,9 @@ class Replay:
         return self._recorded_result.model_copy(
             update={
                 "interference": causes,
-                "time_to_target_s": hit.snapshot.timed_s if hit else None,
-                "last_miss_s": hit.last_miss_s if hit else None,
-                "steps_to_target": hit.snapshot.step if hit else None,
-                "examples_to_target": hit.snapshot.examples if hit else None,
                 "timed_s": timed_s,
                 "steps": last.step if last else 0,
-                "best_metric": self._search.best,
+                **self._search.outcome()._asdict(),
             }
         )
 

@@ -15,14 +15,21 @@ def finite(value: SupportsFloat | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def error_report(error: BaseException) -> Failed:
-    """What went wrong in the worker, as its last message."""
+def error_report(error: BaseException, folder: str = "") -> Failed:
+    """What went wrong in the worker, as its last message.
+
+    Args:
+        error: what was raised.
+        folder: the copy of the submission; files in it are named as in the author's own.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1] if frames else None
     where = f"{last.filename}:{last.lineno} in {last.name}: {last.line or ''}" if last else ""
     if isinstance(error, SyntaxError):
         where = f"{error.filename}:{error.lineno}: {(error.text or '').strip()}"
     text = f"{type(error).__name__}: {error}"
+    if folder:
+        text, where = (said.replace(f"{folder}/", "") for said in (text, where))
     cause: Literal["exception", "out_of_memory"] = (
         "out_of_memory" if _is_out_of_memory(error) else "exception"
     )

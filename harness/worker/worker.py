@@ -1,6 +1,7 @@
 """The worker: serves one trial over its wire and ends.
 
-    HELLO -> READY -> WARM_UP -> WARM -> LOAD -> READY -> (GO -> SNAPSHOT, STOPPED)*
+    HELLO, slot -> READY -> WARM_UP -> WARM -> LOAD -> READY
+        -> (GO -> (GLANCE -> GLANCED)* -> STOP -> SNAPSHOT, STOPPED)*
 
     RESTORE -> READY may come before the first GO, PROFILE -> PROFILED after the last STOPPED.
 
@@ -9,25 +10,26 @@ Whatever the submission raises ends the trial with FAILED, the worker's error re
 
 from __future__ import annotations
 
-import math
 import socket
 import time
 import traceback
 from array import array
 from pathlib import Path
-from typing import Generic, SupportsFloat
+from typing import Generic, SupportsFloat, TypedDict
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.core.seeds import integer
 from harness.frameworks.base import TrainingBackend, TrainingStream
 from harness.frameworks.examples import Examples, ModelSource
 from harness.frameworks.load import training_backend
+from harness.frameworks.model_source import shapes_of
 from harness.frameworks.order import Order
-from harness.frameworks.problem import ProblemConfig
+from harness.frameworks.problem import STATISTICS_BATCHES, ProblemConfig
 from harness.protocol.messages import (
     TO_WORKER,
+    Glance,
+    Glanced,
     Go,
     Hello,
     Load,
@@ -40,6 +42,7 @@ from harness.protocol.messages import (
     Warm,
     WarmUp,
 )
+from harness.protocol.slot import Flat, receive_slot
 from harness.protocol.wire import Tensors, Wire, WireClosedError, WireError
 from harness.submission.entry import check_origin, search_first
 from harness.submission.interface import Submission
@@ -50,28 +53,53 @@ from harness.worker.profile import profiled
 from harness.worker.report import error_report, finite
 from harness.worker.warm_up import WARM_UP_STEPS, random_examples, random_parameters
 
-STATISTICS_BATCHES = 4
-"""Batches whose mean statistics an average of weights is evaluated with; they are the first
-ones.
-"""
+SLOT_TIMEOUT_S = 10.0
+"""The slot comes right behind HELLO."""
 
 
 def serve_trial(connection: socket.socket) -> None:
     """Serve one trial over a connected socket; returns when the referee hangs up."""
     wire: Wire[ToWorkerMessage] = Wire(connection, TO_WORKER)
+    folder = ""
     try:
         hello, _ = wire.receive()
         if not isinstance(hello, Hello):
             raise WireError(f"the first message is {hello.kind}; HELLO is wanted")
+        folder = hello.import_from or _folder_of(hello.submission)
+        slot = receive_slot(connection, shapes_of(source_of(hello)), SLOT_TIMEOUT_S)
         backend = training_backend(hello.framework, hello.device, hello.threads)
-        Worker(wire, hello, backend).serve()
+        Worker(wire, hello, backend, slot).serve()
     except WireClosedError:
         return
     except MemoryError as error:
-        wire.send(error_report(error))
+        wire.send(error_report(error, folder))
     except Exception as error:  # whatever a submission raises is its trial's end, and is reported
-        wire.send(error_report(error))
+        wire.send(error_report(error, folder))
         traceback.print_exc()  # last, for a full log raises, too
+
+
+def _folder_of(submission: str) -> str:
+    """The folder that a submission's files lie in; empty for an import path."""
+    path = Path(submission)
+    if not path.is_absolute():
+        return ""
+    return str(path if path.is_dir() else path.parent)
+
+
+class ProgressFields(TypedDict):
+    """The fields of `Progress` but for what its snapshots have taken."""
+
+    step: int
+    examples: int
+    train_loss: float | None
+    learning_rate: float | None
+    forwards: int
+    backwards: int
+
+
+def source_of(trial: Hello) -> ModelSource:
+    """What a trial's model is built from."""
+    return ModelSource(trial.package, trial.sizes, trial.loss, trial.precision, trial.compile)
 
 
 class Worker(Generic[ArrayT]):
@@ -81,17 +109,21 @@ class Worker(Generic[ArrayT]):
         wire: to the referee.
         trial: the referee's first message.
         backend: the framework's.
+        slot: shared memory, for snapshots that the referee asks for in passing.
     """
 
     def __init__(
-        self, wire: Wire[ToWorkerMessage], trial: Hello, backend: TrainingBackend[ArrayT]
+        self,
+        wire: Wire[ToWorkerMessage],
+        trial: Hello,
+        backend: TrainingBackend[ArrayT],
+        slot: Flat,
     ) -> None:
-        self._wire, self._trial, self._backend = wire, trial, backend
+        self._wire, self._trial, self._backend, self._slot = wire, trial, backend, slot
         backend.pin()
         self._budget = WorkerBudget(trial.budget_s, trial.budget_steps)
-        self._source = ModelSource(
-            trial.package, trial.sizes, trial.loss, trial.precision, trial.compile
-        )
+        self._source = source_of(trial)
+        self._shapes = shapes_of(self._source)
         seed, count = integer(trial.seed, "submission"), trial.train_examples
         self._problem = backend.problem(
             ProblemConfig(self._source, self._budget, trial.batch_size, count, seed)
@@ -102,7 +134,7 @@ class Worker(Generic[ArrayT]):
         if trial.import_from:
             check_origin(trial.submission, trial.import_from)
         self._data: TrainingStream[ArrayT]
-        self._step = 0
+        self._step, self._snapshots_s = 0, 0.0
         self._is_set_up = False
 
     def serve(self) -> None:
@@ -137,8 +169,8 @@ class Worker(Generic[ArrayT]):
             self._submission.step(stream)
             steps += 1
         self._statistics_batches = [stream.next() for _ in range(STATISTICS_BATCHES)]
-        self._eval_arrays()
-        self._backend.synchronize()
+        self._fill_slot()
+        self._backend.export(self._eval_parameters())
         self._submission = self._new_submission()
         self._budget.forget()
         self._wire.send(Warm(compile_s=time.monotonic() - start_s, steps=steps))
@@ -162,8 +194,8 @@ class Worker(Generic[ArrayT]):
         self._budget.go(order.fraction)
         if not self._is_set_up:
             self._set_up()
-        loss = self._train(order.until_step)
-        self._submit_snapshot(loss, order.checkpoint_bytes)
+        stop, loss = self._train()
+        self._submit_snapshot(loss, stop.checkpoint_bytes)
 
     def _set_up(self) -> None:
         self._submission.setup(self._problem, self._trial.hyperparameters)
@@ -196,48 +228,86 @@ class Worker(Generic[ArrayT]):
             "random": self._backend.random_state(self._problem),
         }
 
-    def _train(self, until_step: int | None) -> SupportsFloat | None:
-        """Step until STOP or until a step; the loop that the clock times."""
+    def _train(self) -> tuple[Stop, SupportsFloat | None]:
+        """Step until STOP; the loop that the clock times.
+
+        Under a budget in steps no step is made without an order that lies beyond it.
+        """
         wire, budget, stream = self._wire, self._budget, self._data
-        step, end = self._submission.step, until_step or math.inf
+        step, is_led = self._submission.step, self._trial.budget_steps is not None
+        order: Glance | Stop | None = None
         loss: SupportsFloat | None = None
-        while self._step < end:
-            if wire.poll():
-                message, _ = wire.receive()
-                if isinstance(message, Stop):
-                    break
+        while True:
+            if order is None and (is_led or wire.poll()):
+                order = self._next_order()
+            if order is not None and self._step >= (order.at_step or 0):
+                if isinstance(order, Stop):
+                    return order, loss
+                self._glance(loss)
+                order = None
+                continue
             budget.read(self._step)
             loss = step(stream)
             self._step += 1
-        return loss
+
+    def _next_order(self) -> Glance | Stop:
+        message, _ = self._wire.receive()
+        if not isinstance(message, Glance | Stop):
+            raise WireError(f"{message.kind} in training; GLANCE or STOP is wanted")
+        return message
+
+    def _glance(self, loss: SupportsFloat | None) -> None:
+        """Hand a snapshot over in passing."""
+        start_s = time.perf_counter()
+        self._fill_slot()
+        progress = self._progress(loss)
+        self._snapshots_s += time.perf_counter() - start_s
+        needs_statistics = self._needs_statistics
+        self._wire.send(
+            Glanced(snapshots_s=self._snapshots_s, needs_statistics=needs_statistics, **progress)
+        )
+
+    def _fill_slot(self) -> None:
+        self._backend.synchronize()
+        arrays = {**self._submission.eval_parameters(), **self._problem.buffers}
+        self._backend.export_into(arrays, self._shapes, self._slot)
 
     def _submit_snapshot(self, loss: SupportsFloat | None, checkpoint_bytes: int) -> None:
+        start_s = time.perf_counter()
         self._backend.synchronize()
-        arrays = self._eval_arrays()
+        arrays = self._backend.export(self._eval_parameters())
         # The state comes after what is evaluated, which may change it (averages are swapped in).
         to_host = self._backend.to_host
         snapshot, tensors = pack_state(self._state, to_host, self._step, checkpoint_bytes)
         self._wire.send(snapshot, {**arrays, **tensors})
+        progress = self._progress(loss)
+        self._snapshots_s += time.perf_counter() - start_s
+        self._wire.send(Stopped(snapshots_s=self._snapshots_s, **progress))
+
+    def _progress(self, loss: SupportsFloat | None) -> ProgressFields:
         counts = self._problem.counts
-        self._wire.send(
-            Stopped(
-                step=self._step,
-                examples=self._data.position,
-                train_loss=finite(loss),
-                learning_rate=finite(self._submission.learning_rate()),
-                forwards=counts["forward"],
-                backwards=counts["backward"],
-            )
-        )
+        return {
+            "step": self._step,
+            "examples": self._data.position,
+            "train_loss": finite(loss),
+            "learning_rate": finite(self._submission.learning_rate()),
+            "forwards": counts["forward"],
+            "backwards": counts["backward"],
+        }
 
     def _profile(self, order: Profile) -> None:
         passes, limits = self._backend.passes(self._problem), (order.steps, order.cap_s)
         wait = self._backend.synchronize
         self._wire.send(profiled(self._submission, self._data, passes, wait, limits))
 
-    def _eval_arrays(self) -> dict[str, npt.NDArray[np.float32]]:
+    def _eval_parameters(self) -> dict[str, ArrayT]:
         """What is to be evaluated: parameters and, if the model has any, running statistics."""
         problem, parameters = self._problem, self._submission.eval_parameters()
-        if problem.buffers and self._submission.averages_weights:
+        if self._needs_statistics:
             problem.recompute_statistics(parameters, self._statistics_batches)
-        return self._backend.export({**parameters, **problem.buffers})
+        return {**parameters, **problem.buffers}
+
+    @property
+    def _needs_statistics(self) -> bool:
+        """Whether what is evaluated has other running statistics than what is trained."""
+        return bool(self._problem.buffers) and self._submission.averages_weights

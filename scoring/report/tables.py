@@ -20,7 +20,7 @@ CONTENTS = (
     "Contents tried: how many versions of its code and space a submission ran here under its name. "
     "The more there were, the more of a good time may be luck."
 )
-RANGE = "Range: of the score if each time lies anywhere between the last miss and the first hit."
+RANGE = "Range: of the score if each time lies anywhere between the last miss and the hit."
 SCREENING = "screening: one study is a first look, not a verdict; it gives ratios and no ranks"
 
 
@@ -117,8 +117,8 @@ def trial_table(frame: pd.DataFrame) -> pd.DataFrame:
     best = set(study_table(frame, CLOCKS["seconds"])["identity"])
     columns = [
         "workload", "variant", "entry", "framework", "study", "trial", "state", "reason",
-        "time_to_target_s", "last_miss_s", "steps_to_target", "timed_s", "steps", "best_metric",
-        "metric", "target", "identity", "record",
+        "time_to_target_s", "last_miss_s", "hit_s", "steps_to_target", "timed_s", "steps",
+        "best_metric", "metric", "target", "identity", "record",
     ]  # fmt: skip
     table = frame[columns].sort_values(
         ["workload", "variant", "entry", "framework", "study", "trial", "identity"]

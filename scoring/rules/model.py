@@ -42,6 +42,9 @@ class Rules(_Frozen):
     targets: dict[str, RuleTarget] = Field(default_factory=dict)
     cutoff: AboveOne = 4.0
     """A time of more than `cutoff` times the best of its column counts as not reached."""
+    time: Literal["hit", "crossing"] = "hit"
+    """A trial's time: that of the first evaluation at the target, or the crossing of the target
+    between it and the miss before it, interpolated by the metric's values."""
     best_trial: Literal["evaluation", "time"] = "evaluation"
     """A study's trial: the one with the smallest evaluation index, or with the smallest time."""
     missing: Literal["drop", "not_reached"] = "drop"

@@ -66,6 +66,21 @@ def test_a_repetition_does_nothing(ran: Ran, environment: dict[str, str]) -> Non
     assert before == [path.stat().st_mtime_ns for path in sorted(store.rglob("*"))]
 
 
+def test_several_workloads_are_planned_run_and_summed_up(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    flags = ("--submission", "sgd", "--trials", "1", "--set", "learning_rate=0.01")
+    process = harness(
+        environment, "run", *BASE, "--workload", "rnn", *flags, "--out", str(tmp_path)
+    )
+    assert process.returncode == 0, process.stderr
+    told = process.stdout
+    assert told.index("sgd (torch) on rnn") < told.index("on mlp\n") < told.index("on rnn\n")
+    assert re.search(r"^rnn +0 of 1 +0 of 1 +-$", told, re.MULTILINE)
+    records = [read_record(path) for path in record_paths(tmp_path)]
+    assert [record.trial.point["learning_rate"] for record in records] == [0.01, 0.01]
+
+
 def test_an_import_path_just_runs(tmp_path: Path, environment: dict[str, str]) -> None:
     flags = ("--submission", "torch.optim:Adagrad", "--trials", "1", "--out", str(tmp_path))
     process = harness(environment, "run", *BASE, *flags)

@@ -19,7 +19,7 @@ from tests.record.conftest import FILES, Made
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    return Made(tmp_path / "store")
+    return Made(tmp_path / "store", grid=None)
 
 
 def flags(made: Made, *allowed: str) -> dict[str, str]:

@@ -23,8 +23,8 @@ def sample(tmp_path: Path) -> Made:
     return Made(tmp_path / "store")
 
 
-def test_a_whole_store_fits(sample: Made) -> None:
-    code, output = harness("verify", str(sample.store))
+def test_a_whole_store_fits(tmp_path: Path) -> None:
+    code, output = harness("verify", str(Made(tmp_path / "store", grid=None).store))
     assert (code, "everything fits" in output) == (0, True)
 
 
@@ -36,7 +36,8 @@ def test_the_first_misfit_is_named_and_the_exit_code_says_so(sample: Made) -> No
     assert "steps is 1001; the events say 1000" in output
 
 
-def test_a_score_that_the_records_do_not_give_is_named(sample: Made, tmp_path: Path) -> None:
+def test_a_score_that_the_records_do_not_give_is_named(tmp_path: Path) -> None:
+    sample = Made(tmp_path / "store", grid=None)
     file, flags = tmp_path / "score.json", ("--allow", "missing-studies")
     assert harness("score", str(sample.store), "--json", str(file), *flags)[0] == 0
     assert harness("verify", str(sample.store), "--score", str(file))[0] == 0

@@ -18,9 +18,8 @@ RUN = "from harness.cli.app import main; main()"
 SHORT = ("--trials", "1", "--studies", "1", "--budget-scale", "0.3")
 
 
-def probed_loss(evaluation: Evaluation) -> float:
-    assert evaluation.probe is not None
-    loss = evaluation.probe["loss"]
+def loss_of(evaluation: Evaluation) -> float:
+    loss = evaluation.validation["loss"]
     assert loss is not None
     return loss
 
@@ -40,5 +39,5 @@ def test_a_workload_trains(name: str, framework: str, tmp_path: Path, data_cache
     assert result is not None
     assert result.state in ("budget", "reached")
     events = read_events(path.parent / "events.jsonl")
-    losses = [probed_loss(evaluation) for evaluation in of_type(events, Evaluation)]
+    losses = [loss_of(evaluation) for evaluation in of_type(events, Evaluation)]
     assert losses[-1] < losses[0]

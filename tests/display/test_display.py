@@ -20,6 +20,7 @@ REACHED = Result(
     reason="the target was met",
     time_to_target_s=3.25,
     last_miss_s=3.0,
+    hit_s=3.5,
     steps_to_target=4321,
     timed_s=3.25,
     steps=4321,
@@ -52,10 +53,22 @@ def play(display: PlainDisplay | LiveDisplay, trial: Trial) -> None:
         fraction = number / 50
         step, timed_s = number * 100, fraction * trial.budget.runtime_s
         claims = Claims(
-            examples=step, train_loss=None, learning_rate=None, forwards=step, backwards=step
+            examples=step,
+            train_loss=None,
+            learning_rate=None,
+            forwards=step,
+            backwards=step,
+            snapshots_s=0.0,
         )
         display.event(
-            SnapshotTaken(grid=number, step=step, timed_s=timed_s, fraction=fraction, claims=claims)
+            SnapshotTaken(
+                grid=number,
+                step=step,
+                timed_s=timed_s,
+                fraction=fraction,
+                is_look=True,
+                claims=claims,
+            )
         )
         metrics: Metrics = {"accuracy": fraction / 2}
         display.event(

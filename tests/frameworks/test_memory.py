@@ -25,7 +25,7 @@ GIB = 2**30
 
 
 def test_the_bound_is_what_is_free_but_for_a_spare(monkeypatch: pytest.MonkeyPatch) -> None:
-    card = Card(monkeypatch, 61 * GIB, 80 * GIB)
+    card = Card(monkeypatch, 64 * GIB, 80 * GIB)
     memory.bound(torch.device("cuda:0"))
     assert card.bounds == [0.75]
 
@@ -35,7 +35,7 @@ def test_a_full_card_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_is_set_at_the_first_pin_and_then_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    card = Card(monkeypatch, 61 * GIB, 80 * GIB)
+    card = Card(monkeypatch, 64 * GIB, 80 * GIB)
     backend = training_backend("torch", "cuda", 1)
     backend.pin()
     card.free = GIB  # what the worker itself has taken since is its own

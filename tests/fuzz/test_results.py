@@ -40,11 +40,11 @@ TABLE = b"submission,workload,study,time_to_target_s\na,w,1,2.5\nb,w,1,inf\nb,w,
 def checkpoint_of(trial: Trial, folder: Path) -> Path:
     """A checkpoint with one tensor of state."""
     checkpoints = Checkpoints(folder, trial, 0.0, 2**20)
-    checkpoints.wanted_bytes(trial.grid.evaluate_every, 1.0)
+    checkpoints.wanted_bytes(5, 1.0)
     state = {"state/0": np.zeros(3, np.float32)}
     checkpoints.without_state(Snapshot(step=1, state="{}"), state)
     search = TargetSearch(trial.grid, trial.target, lambda _: 0.0)
-    snapshot = HeldSnapshot(trial.grid.evaluate_every, 1, 1.0, 128, {})
+    snapshot = HeldSnapshot(5, 1, 1.0, 128, {})
     checkpoints.keep(snapshot, (1.0, {}), search, lambda *_: None)
     return folder / CHECKPOINT_FILE
 

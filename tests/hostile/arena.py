@@ -31,11 +31,15 @@ from harness.sandboxes.kernel.confine import LAYERS
 from harness.sandboxes.kernel.sandbox import KernelSandbox, layers
 from harness.sandboxes.plain import PlainSandbox, PlainWorkerProcess
 from tests.kit import SPACE
-from workloads.spec import Grid
+from workloads.spec import Grid, Target
 
 CASES = Path(__file__).parent / "cases"
 SHARED = ("honest.py", "wires.py", "read_held_out_by_path.py", "send_code.py")
-GRID = Grid(fraction=0.25, evaluate_every=2)
+GRID = Grid(even=4, look_from=1.0, kept=2)
+LOOKS = Grid(even=4, kept=1)
+"""A look at each point, and no glance."""
+GLANCES = Grid(even=4, look_from=1.0)
+"""A glance at each point but the last."""
 
 
 class Ear:
@@ -132,6 +136,12 @@ def _few_held_out(
     return Examples(found.inputs[:256], found.targets[:256], found.is_mapped)
 
 
+def _target(target: Target, settings: Mapping[str, Any]) -> Target:
+    if (loss := settings.get("loss")) is not None:
+        return Target(metric="loss", direction="minimize", value=loss)
+    return target.model_copy(update={"value": settings.get("target", 0.99)})
+
+
 class Arena:
     """Runs cases in one store."""
 
@@ -212,9 +222,9 @@ class Arena:
         return planned.model_copy(
             update={
                 "budget": planned.budget.model_copy(update=scaled),
-                "target": planned.target.model_copy(update={"value": settings.get("target", 0.99)}),
+                "target": _target(planned.target, settings),
                 "limits": planned.limits.model_copy(update=limits),
-                "grid": GRID,
+                "grid": settings.get("grid", GRID),
                 "probes": False,
                 "trial": settings.get("trial", 1),
             }

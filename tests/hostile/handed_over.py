@@ -18,10 +18,10 @@ from harness.plan.trial import Trial
 from harness.protocol import wire as wire_module
 from harness.protocol.wire import Wire
 from harness.record.schema import ToldEvent
-from harness.referee import conversation, referee, resumption
+from harness.referee import conversation, hand_over, referee, resumption
 from harness.referee.checkpoint import CHECKPOINT_FILE, read_checkpoint
 
-from .arena import Arena, Ear, Outcome
+from .arena import LOOKS, Arena, Ear, Outcome
 
 
 def headers_are_pickles(arena: Arena) -> None:
@@ -92,21 +92,21 @@ def memory_is_shared(arena: Arena) -> None:
         shared = np.memmap(arena.elsewhere / "memory", np.float32, "r")
         return {n: shared[: math.prod(s)].reshape(s) for n, s in shapes.items()}
 
-    arena.patch.setattr(referee, "checked_parameters", mapped)
+    arena.patch.setattr(hand_over, "checked_parameters", mapped)
 
 
 def unchecked_snapshots(arena: Arena) -> None:
-    arena.patch.setattr(referee, "checked_parameters", lambda tensors, shapes: tensors)
+    arena.patch.setattr(hand_over, "checked_parameters", lambda tensors, shapes: tensors)
 
 
 def infinite_counts_as_finite(arena: Arena) -> None:
-    arena.patch.setattr(referee, "are_finite", lambda parameters: True)
+    arena.patch.setattr(hand_over, "are_finite", lambda parameters: True)
 
 
 def welcomes_the_unasked(arena: Arena) -> bool:
     """A referee that takes what it has not asked for."""
     arena.patch.setattr(conversation.Conversation, "refuse_unasked", lambda self: None)
-    outcome = arena.run("fake_snapshot", seconds=2.0, steps=None)
+    outcome = arena.run("fake_snapshot", seconds=2.0, steps=None, grid=LOOKS)
     return outcome.result.state != "invalid"
 
 

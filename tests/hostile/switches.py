@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,12 +21,14 @@ from harness.core.errors import HarnessError
 from harness.execution import attempt, context
 from harness.frameworks.torch.evaluator import TorchEvaluator
 from harness.frameworks.torch.loss import CrossEntropy
+from harness.protocol import slot
 from harness.protocol.messages import Load, Ready, Snapshot
 from harness.record.chain import BrokenChainError
 from harness.referee import conversation, referee
 from harness.referee.clock import Clock
+from harness.referee.hand_over import HandOver
 from harness.referee.target_search import TargetSearch
-from harness.sandboxes import fork_client, suspension
+from harness.sandboxes import fork_client, scratch, suspension
 from harness.sandboxes import plain as plain_sandbox
 from harness.sandboxes.fork_client import ForkServer
 from harness.sandboxes.plain import PlainWorkerProcess
@@ -35,7 +37,14 @@ from workloads.mlp.model_torch import Mlp
 from workloads.spec import Target
 
 from .arena import Arena
-from .cases import change_model, patch_clock, patch_evaluator, patch_loss, patch_target
+from .cases import (
+    change_model,
+    hide_weights,
+    patch_clock,
+    patch_evaluator,
+    patch_loss,
+    patch_target,
+)
 from .handed_over import with_checkpoints
 
 KEEP = {
@@ -201,7 +210,35 @@ def patient_with_each_part(arena: Arena) -> None:
 
 
 def hits_at_any_time(arena: Arena) -> None:
-    arena.patch.setattr(TargetSearch, "_is_in_time", lambda self, held: True)
+    arena.patch.setattr(TargetSearch, "_is_in_time", lambda self, timed_s: True)
+
+
+def sizes_are_not_sealed(arena: Arena) -> None:
+    arena.patch.setattr(slot, "seal", lambda descriptor: None)
+
+
+def slow_copies(arena: Arena) -> None:
+    """Let the referee take its time until it copies what lies in the slot."""
+    copy = slot.Slot.copy
+
+    def late(self: slot.Slot) -> Any:
+        time.sleep(1.9)
+        return copy(self)
+
+    arena.patch.setattr(slot.Slot, "copy", late)
+
+
+def stamped_before_the_copy(arena: Arena) -> None:
+    def early(self: HandOver) -> Any:
+        timed_s = self._clock.timed_s
+        return self._slot.copy(), timed_s
+
+    arena.patch.setattr(HandOver, "_copy", early)
+
+
+def no_glances(arena: Arena) -> None:
+    """Stop the worker for every snapshot, as if nothing were handed over in passing."""
+    arena.patch.setattr(TargetSearch, "is_look_due", lambda self, point: True)
 
 
 def bounds(**changes: Any) -> Any:
@@ -233,6 +270,42 @@ def plain(arena: Arena) -> None:
 def plain_with_its_log(arena: Arena) -> None:
     arena.plain()
     log_has_its_name(arena)
+
+
+def uncounted_files(arena: Arena) -> None:
+    """Put files beside the submission's own that are neither counted nor hashed."""
+    for name in hide_weights.UNCOUNTED:
+        file = arena.folder / "submission" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(bytes(2**20))
+
+
+def folder_runs_itself(arena: Arena) -> None:
+    """Run the submission where its author keeps it."""
+    place = arena.folder / "submission"
+    arena.patch.setattr(attempt, "submission_copy", lambda contents: nullcontext(place))
+
+
+def removal_calls_itself(arena: Arena) -> None:
+    """Remove a scratch by a function that calls itself for each folder."""
+    arena.patch.setattr(scratch, "remove_tree", lambda folder: _removed(os.fspath(folder)))
+
+
+def _removed(folder: str) -> None:
+    with suppress(RecursionError, OSError):
+        shutil.rmtree(folder)
+
+
+def plain_elsewhere(arena: Arena) -> None:
+    """Switch every layer off, in a temporary folder of the test's own."""
+    arena.plain()
+    (own := arena.folder / "temporary").mkdir()
+    arena.patch.setattr(tempfile, "tempdir", str(own))
+
+
+def is_scratch_left(_: object) -> bool:
+    """Whether a worker's scratch lies about."""
+    return any(Path(tempfile.gettempdir()).glob(f"{scratch.PREFIX}*"))
 
 
 def one_scratch(arena: Arena) -> None:

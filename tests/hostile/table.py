@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import handed_over as h
 from . import signs
 from . import switches as s
-from .arena import Case
+from .arena import GLANCES, LOOKS, Case
 from .cases import change_model, patch_evaluator, patch_loss, patch_target
 
 IMPOSSIBLE, CAUGHT, RULE = "impossible by construction", "caught", "forbidden by rule only"
@@ -46,6 +46,10 @@ CASES = (
          needs=("seccomp",)),
     Case("write_elsewhere", IMPOSSIBLE, "Landlock: only the scratch can be written", s.plain,
          needs=FILES),
+    Case("hide_weights", IMPOSSIBLE, "a copy of what was counted and hashed runs, and nothing else",
+         s.folder_runs_itself, prepare=s.uncounted_files),
+    Case("bury_folders", CAUGHT, "no depth and no permission stops a removal",
+         s.removal_calls_itself, prepare=s.plain_elsewhere, won=s.is_scratch_left),
     Case("poison_cache", IMPOSSIBLE, "scratch and compile caches serve one trial", s.one_scratch,
          needs=("mounts",)),
     Case("link_out", IMPOSSIBLE, "nothing is read from a scratch, and no link is followed",
@@ -72,7 +76,7 @@ CASES = (
     Case("train_during_load", IMPOSSIBLE, "LOAD is on the clock", s.load_off_the_clock,
          settings={"seconds": 2.0, "steps": None}),
     Case("delay_stopped", IMPOSSIBLE, "the clock stops at STOPPED", s.clock_stops_at_snapshot,
-         won=signs.stole_time),
+         won=signs.stole_time, settings={"grid": LOOKS}),
     Case("train_while_frozen", IMPOSSIBLE, "every thread is stopped", s.never_freeze,
          prepare=s.slow_after("snapshot", 0.6)),
     Case("thaw_itself", CAUGHT, "processor time and state are compared at every thaw",
@@ -80,7 +84,7 @@ CASES = (
          prepare=s.timers_and_time),
     Case("wake_by_exit", CAUGHT, "a group is stopped and looked at again; its dead are compared",
          s.look_once_at_the_living, states=("budget", "invalid"),
-         prepare=s.plain_and_slow, won=signs.computed_while_frozen),
+         prepare=s.plain_and_slow, won=signs.computed_while_frozen, settings={"grid": LOOKS}),
     Case("fake_stopped", IMPOSSIBLE, "after STOPPED every thread is stopped", s.never_freeze,
          prepare=s.slow_after("snapshot", 0.6)),
     Case("train_in_child", IMPOSSIBLE,
@@ -114,6 +118,12 @@ CASES = (
          states=("invalid",), reason="differ from the model's: ../../\\x1b[2Jtable"),
     Case("alias_tensors", IMPOSSIBLE, "a snapshot is copied through a socket", h.memory_is_shared,
          won=lambda o: not signs.judged_is_what_was_sent(o), prepare=s.plain),
+    Case("resize_slot", IMPOSSIBLE, "the size of the slot is sealed", s.sizes_are_not_sealed),
+    Case("write_later", IMPOSSIBLE, "a copy has the time at which it was complete",
+         s.stamped_before_the_copy, won=signs.is_reached, prepare=s.slow_copies,
+         settings={"seconds": 6.0, "steps": None, "loss": 3.0, "grid": GLANCES}),
+    Case("ignore_glances", CAUGHT, "what is asked for must come", s.no_glances,
+         states=("invalid", "hung"), won=lambda o: o.result.state == "budget", settings=TIMED),
     Case("half_write", CAUGHT, "a snapshot has two seconds to arrive", s.patient,
          states=("hung",), reason="hand over its snapshot", won=signs.is_not("hung"),
          prepare=s.impatient),
@@ -158,7 +168,7 @@ CASES = (
          proof=s.waits_in_vain, prepare=s.plain, won=lambda o: False),
     Case("go_on_for_leader", CAUGHT, "what a worker leaves behind ends with it",
          s.leaders_are_not_missed, states=("crashed",), reason="exited with status 0",
-         prepare=s.plain_and_slow, won=signs.is_not("crashed")),
+         prepare=s.plain_and_slow, won=signs.is_not("crashed"), settings={"grid": LOOKS}),
     Case("kill_parent", CAUGHT, "the end of a worker's parent is its own",
          s.only_the_parent_is_asked, states=("crashed",), reason="its parent process has ended",
          prepare=s.plain, won=signs.brought_down),

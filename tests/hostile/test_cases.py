@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 from _pytest.mark import ParameterSet
 
+from harness.core.removal import remove_tree
 from harness.record.log import read_events
 from harness.record.store import EVENTS_FILE
 
@@ -40,6 +41,7 @@ def environment(arena: Arena) -> Iterator[None]:
     del os.environ["HOSTILE_TEST"]
     for pid in is_running(arena.marker):
         os.kill(pid, signal.SIGKILL)
+    remove_tree(arena.folder / "temporary")
 
 
 @pytest.mark.parametrize("case", of(FENCED))

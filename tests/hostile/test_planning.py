@@ -8,7 +8,7 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.core.seeds import PUBLIC_ROUND_SEED
 from harness.plan.points import draw_points, study_seed
-from harness.submission import resolution as submissions
+from harness.submission import files
 from harness.submission.resolution import resolve
 from harness.submission.space import Space, read_space
 from tests import kit
@@ -35,14 +35,14 @@ def test_trained_weights_do_not_fit(folder: Path, monkeypatch: pytest.MonkeyPatc
     (folder / "weights.bin").write_bytes(bytes(300 * 1024))
     with pytest.raises(HarnessError, match="at most 262144 bytes"):
         resolve(str(folder))
-    monkeypatch.setattr(submissions, "CONTENT_LIMIT_BYTES", 2**20)
+    monkeypatch.setattr(files, "CONTENT_LIMIT_BYTES", 2**20)
     assert resolve(str(folder)).ref.name == "entry"
 
 
 def test_a_link_to_weights_elsewhere_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "weights.bin").write_bytes(bytes(8))
     (folder / "weights.bin").symlink_to(tmp_path / "weights.bin")
-    with pytest.raises(HarnessError, match="outside the submission's folder"):
+    with pytest.raises(HarnessError, match=r"weights\.bin is a symbolic link to"):
         resolve(str(folder))
 
 

@@ -48,7 +48,7 @@ def test_a_chosen_device_has_one_name_and_is_the_only_one_shown(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
     device, _ = choose_device("cuda:2", registry.suite("standard"))
     said = list[str]()
-    assert ready_device(device, "torch", STANDARD, said.append) == "cuda:0"
+    assert ready_device(device, "torch", [STANDARD], said.append) == "cuda:0"
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-2"
     assert said == ["cuda:2 is NVIDIA H100 80GB HBM3 (GPU-2)"]
     assert choose_device("cuda", registry.suite("standard"))[0] == "cuda:0"
@@ -62,7 +62,7 @@ def test_wheels_for_processors_alone_are_refused(
     monkeypatch.setattr(backends, "PLUGINS", {})
     driver(gpus=1)
     with pytest.raises(HarnessError, match=f"the installed {framework} is for processors alone"):
-        ready_device("cuda:0", framework, STANDARD, print)
+        ready_device("cuda:0", framework, [STANDARD], print)
 
 
 @pytest.mark.gpu

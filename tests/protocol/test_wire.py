@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from harness.protocol.messages import (
     TO_REFEREE,
     TO_WORKER,
+    Glance,
     Go,
     Load,
     Message,
@@ -129,7 +130,7 @@ def test_a_header_beyond_the_limit_is_refused() -> None:
 
 def test_a_message_for_the_other_side_is_refused() -> None:
     with ends() as (referee, worker, _):
-        worker.send(Stop(reason="grid"))
+        worker.send(Stop(reason="look"))
         with pytest.raises(WireError):
             referee.receive(0.1)
 
@@ -138,7 +139,8 @@ def test_a_worker_gets_what_the_referee_says() -> None:
     with ends() as (referee, worker, _):
         messages: tuple[Message, ...] = (
             Load(train_folder="x"),
-            Go(fraction=0.5, until_step=3),
+            Go(fraction=0.5),
+            Glance(at_step=3),
             Stop(reason="budget"),
         )
         for message in messages:

@@ -28,6 +28,8 @@ from harness.record.schema.base import Author
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, write_record
 from harness.referee.eval_schedule import EvalSchedule
+from harness.referee.target_search import HeldSnapshot, TargetSearch
+from workloads.spec import Grid
 
 FILES = "f" * 64
 HARDWARE = Hardware(
@@ -47,6 +49,7 @@ READING = MachineReading(
     stolen_s=5.0,
     processors=2.0,
 )
+GRID = Grid(even=50, look_from=1.0, kept=5)
 MACHINE = {"drift": 0.01, "stolen_fraction": 0.0, "others_fraction": 0.0}
 
 
@@ -61,11 +64,17 @@ def machine_change() -> MachineChange:
 
 
 class Made:
-    """A store with one ended trial: ten grid points, the target met at the seventh."""
+    """A store with one ended trial: ten grid points, the target met at the seventh.
 
-    def __init__(self, store: Path) -> None:
+    Args:
+        store: a folder that does not exist yet, or what is left of such a store.
+        grid: the trial's; None for the workload's own, where more points pass before a look.
+    """
+
+    def __init__(self, store: Path, grid: Grid | None = GRID) -> None:
         self.store = store
-        (self.trial,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
+        (planned,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
+        self.trial = planned.model_copy(update={"grid": grid or planned.grid})
         self.run()
 
     @property
@@ -91,7 +100,7 @@ class Made:
         Ledger(self.store).note(AttemptBegun(identity=self.trial.identity, attempt=number))
         with closing(EventLog(self.log)) as log:
             log.append(beginning(self.trial, number))
-            for event, by in curve(self.trial):
+            for event, by in Curve(self.trial).events:
                 log.append(event, by)
             result = ending(self.trial)
             clock = {"timed_s": result.timed_s}
@@ -122,35 +131,57 @@ def beginning(trial: Trial, number: int) -> Begin:
 
 
 def time_at(trial: Trial, grid: int) -> float:
-    return 1.01 * grid * trial.grid.fraction * trial.budget.runtime_s
+    return 1.01 * trial.grid.fraction(grid) * trial.budget.runtime_s
 
 
-def curve(trial: Trial) -> list[tuple[EventData, Author]]:
-    """Snapshots at ten grid points; evaluations at the fifth, the tenth, the sixth, the seventh."""
-    before = READING.model_copy(update={"at_s": 0.0})
-    events: list[tuple[EventData, Author]] = [
-        (Go(budget_s=trial.budget.runtime_s, machine=before), "referee")
-    ]
-    for grid in range(1, 11):
-        events.append((snapshot(trial, grid), "worker"))
-        for evaluated in {5: (5,), 10: (10, 6, 7)}.get(grid, ()):
-            events.append((evaluation(trial, evaluated), "referee"))
-    return events
+def value_at(trial: Trial, grid: int) -> float:
+    return trial.target.value + 0.01 * (grid - 6.5)
 
 
-def snapshot(trial: Trial, grid: int) -> SnapshotTaken:
+class Curve:
+    """What a referee sees of a trial whose target is met at the seventh grid point.
+
+    With `GRID` there are snapshots at ten points, and evaluations of the fifth, the tenth, the
+    sixth and the seventh.
+    """
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        before = READING.model_copy(update={"at_s": 0.0})
+        go = Go(budget_s=trial.budget.runtime_s, machine=before)
+        self.events: list[tuple[EventData, Author]] = [(go, "referee")]
+        self.search = TargetSearch(trial.grid, trial.target, self._evaluate)
+        self.points = 0
+        while self.search.hit is None:
+            self._pass(self.points + 1)
+
+    def _pass(self, grid: int) -> None:
+        is_look = self.search.is_look_due(grid)
+        self.events.append((snapshot(self.trial, grid, is_look=is_look), "worker"))
+        take = self.search.look if is_look else self.search.keep
+        take(HeldSnapshot(grid, 100 * grid, time_at(self.trial, grid), 12800 * grid, {}))
+        self.points = grid
+
+    def _evaluate(self, held: HeldSnapshot) -> float:
+        self.events.append((evaluation(self.trial, held.grid), "referee"))
+        return value_at(self.trial, held.grid)
+
+
+def snapshot(trial: Trial, grid: int, *, is_look: bool) -> SnapshotTaken:
     step, timed_s = 100 * grid, time_at(trial, grid)
     return SnapshotTaken(
         grid=grid,
         step=step,
         timed_s=timed_s,
         fraction=EvalSchedule(trial).fraction(timed_s, step),
+        is_look=is_look,
         claims=Claims(
             examples=12800 * grid,
             train_loss=1.0 / grid,
             learning_rate=None,
             forwards=step,
             backwards=step,
+            snapshots_s=0.001 * grid,
         ),
     )
 
@@ -161,22 +192,19 @@ def evaluation(trial: Trial, grid: int) -> Evaluation:
         step=100 * grid,
         timed_s=time_at(trial, grid),
         examples=12800 * grid,
-        validation={trial.target.metric: trial.target.value + 0.01 * (grid - 6.5)},
+        validation={trial.target.metric: value_at(trial, grid)},
     )
 
 
 def ending(trial: Trial) -> Result:
+    curve = Curve(trial)
     return Result(
         state="reached",
         reason="the target was met",
-        time_to_target_s=time_at(trial, 7),
-        last_miss_s=time_at(trial, 6),
-        steps_to_target=700,
-        examples_to_target=89600,
-        timed_s=time_at(trial, 10) + 0.5,
-        steps=1000,
-        best_metric=trial.target.value + 0.01 * 3.5,
+        timed_s=time_at(trial, curve.points) + 0.5,
+        steps=100 * curve.points,
         interference=interference(machine_change(), trial.limits.drift),
+        **curve.search.outcome()._asdict(),
     )
 
 

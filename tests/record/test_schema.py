@@ -46,6 +46,7 @@ LEDGER_KINDS = kinds_of(LEDGER_ENTRIES._type)
 
 
 PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
+    bool: st.booleans(),
     int: st.integers(-(2**53), 2**53),
     float: st.floats(allow_nan=False, allow_infinity=False),
     str: st.text(max_size=5),

@@ -20,11 +20,14 @@ from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
 from harness.record.attempts import final_end
 from harness.record.log import read_events
-from harness.record.schema import Evaluation, SnapshotTaken
+from harness.record.schema import Evaluation, OtherSplits, SnapshotTaken
 from harness.record.tables import last_attempt
 from harness.submission.reference import Framework
+from workloads.spec import Grid
 
 STEPS = 100
+GRID = Grid(even=50, look_from=1.0, kept=5)
+"""A look at every fifth of fifty points."""
 
 
 def children_of(pid: int) -> list[int]:
@@ -60,7 +63,8 @@ class Lives:
         (planned,) = plan(request).trials
         budget = planned.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
         target = planned.target.model_copy(update={"value": 2.0})
-        trial = planned.model_copy(update={"budget": budget, "target": target, **changes})
+        changes = {"budget": budget, "target": target, "grid": GRID, **changes}
+        trial = planned.model_copy(update=changes)
         prepare_data(trial, RunOptions(cache_dir=self.cache))
         return trial
 
@@ -157,7 +161,9 @@ def curve(trial: Trial, store: Path) -> list[Any]:
         if isinstance(data, SnapshotTaken):
             found.append((data.step, data.claims.train_loss, data.claims.examples))
         elif isinstance(data, Evaluation):
-            found.append((data.step, data.validation, data.probe))
+            found.append((data.step, data.validation))
+        elif isinstance(data, OtherSplits):
+            found.append((data.step, data.probe))
     return found
 
 

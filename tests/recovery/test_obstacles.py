@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from pathlib import Path
 
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.execution import attempt
 from harness.execution.base import RunOptions
 from harness.execution.trial import run_trial
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
+from harness.protocol.slot import Shapes, Slot
 from harness.record.ledger import LEDGER_FILE
 from harness.record.plan import write_plan
 from harness.record.recorder import Silent
@@ -31,7 +34,7 @@ class Run:
         (planned,) = plan(PlanRequest("mlp", "adamw", ruleset="self")).trials
         budget = planned.budget.model_copy(update={"steps": 8, "runtime_s": 600.0})
         target = planned.target.model_copy(update={"value": 2.0})
-        grid = Grid(fraction=0.25, evaluate_every=2)
+        grid = Grid(even=4, look_from=1.0, kept=2)
         changes = {"budget": budget, "target": target, "grid": grid}
         self.trial: Trial = planned.model_copy(update=changes)
 
@@ -55,6 +58,22 @@ def run(tmp_path: Path, cache: Path) -> Run:
     return Run(tmp_path / "store", cache)
 
 
+class RoomySlot(Slot):
+    """Shared memory, of which there is plenty on a machine whose disk is full."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        with files_of(hard):
+            super().__init__(shapes)
+        assert resource.getrlimit(resource.RLIMIT_FSIZE) == (soft, hard)
+
+
+@pytest.fixture
+def roomy_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempt, "Slot", RoomySlot)
+
+
+@pytest.mark.usefixtures("roomy_memory")
 @pytest.mark.parametrize("size", [0, 20, 300, 900, 1800, 2500, 3500, 5000, 20_000])
 def test_a_disk_that_is_full_at_any_write(run: Run, size: int) -> None:
     with files_of(size), pytest.raises(HarnessError, match=r"cannot write.*\n.*space"):

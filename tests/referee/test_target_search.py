@@ -1,84 +1,194 @@
 import math
+from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.referee.target_search import HeldSnapshot, TargetSearch, grid_points
+from harness.referee.looks import FAR, NEAR, Look, crossing, next_look, next_place
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 from workloads.spec import Grid, Target
 
 TARGET = Target(metric="accuracy", direction="maximize", value=0.5)
 
 
-def held_snapshot(grid: int, value: float) -> HeldSnapshot:
+def held(grid: int, value: float) -> HeldSnapshot:
     return HeldSnapshot(
         grid, step=10 * grid, timed_s=float(grid), examples=0, parameters={"w": np.array(value)}
     )
 
 
 def observe(
-    values: list[float], every: int, limit_s: float = math.inf
+    values: Sequence[float], kept: int, limit_s: float = math.inf, grid: Grid | None = None
 ) -> tuple[TargetSearch, list[int]]:
-    grids = []
+    """A search over a metric's values at each grid point, and what it has evaluated."""
+    evaluated = []
 
     def evaluate(snapshot: HeldSnapshot) -> float:
-        grids.append(snapshot.grid)
+        evaluated.append(snapshot.grid)
         return float(snapshot.parameters["w"])
 
-    fraction = Grid(fraction=1 / len(values), evaluate_every=every)
-    search = TargetSearch(fraction, TARGET, evaluate, limit_s)
-    for grid, value in enumerate(values, start=1):
-        search.add(held_snapshot(grid, value), is_last=grid == len(values))
+    grid = grid or Grid(even=len(values), look_from=1.0, kept=kept)
+    search = TargetSearch(grid, TARGET, evaluate, limit_s)
+    for point, value in enumerate(values, start=1):
+        (search.look if search.is_look_due(point) else search.keep)(held(point, value))
         if search.hit:
             break
-    return search, grids
+    return search, evaluated
 
 
-def test_a_hit_looks_back_for_the_first_snapshot_that_hits() -> None:
-    search, grids = observe([0.1] * 6 + [0.6] * 4, every=5)
+def place_of_hit(search: TargetSearch) -> int | None:
+    return search.hit.snapshot.grid if search.hit else None
+
+
+def test_a_hit_looks_back_for_a_miss_and_a_hit_that_are_neighbours() -> None:
+    search, evaluated = observe([0.1] * 6 + [0.6] * 4, kept=5)
+    assert search.hit is not None and search.hit.last_miss is not None
+    assert (search.hit.snapshot.grid, search.hit.last_miss.at) == (7, 6.0)
+    assert evaluated[:2] == [5, 10]
+    assert {6, 7} <= set(evaluated)
+
+
+def test_the_first_interval_is_searched_too() -> None:
+    search, _ = observe([0.6] * 10, kept=5)
     assert search.hit is not None
-    assert search.hit.snapshot.grid == 7
-    assert search.hit.last_miss_s == 6.0
-    assert grids == [5, 10, 6, 7]
-
-
-def test_the_first_interval_is_looked_through_too() -> None:
-    search, _ = observe([0.6] * 10, every=5)
-    assert search.hit is not None
-    assert (search.hit.snapshot.grid, search.hit.last_miss_s) == (1, 0.0)
+    assert (search.hit.snapshot.grid, search.hit.last_miss) == (1, None)
+    assert search.outcome().time_to_target_s == 1.0
+    assert search.outcome().last_miss_s == 0.0
 
 
 def test_a_dip_between_two_misses_stays_unseen_for_every_entry() -> None:
-    search, grids = observe([0.1, 0.9, 0.1, 0.1, 0.1, 0.1], every=3)
+    search, evaluated = observe([0.1, 0.9, 0.1, 0.1, 0.1, 0.1], kept=3)
     assert search.hit is None
-    assert grids == [3, 6]
+    assert evaluated == [3, 6]
 
 
 def test_a_snapshot_after_the_budget_is_judged_and_no_hit() -> None:
-    search, grids = observe([0.1] * 9 + [0.6], every=5, limit_s=9.9)
+    search, evaluated = observe([0.1] * 9 + [0.6], kept=5, limit_s=9.9)
     assert (search.hit, search.best) == (None, 0.6)
-    assert grids == [5, 10, 6, 7, 8, 9]
+    assert evaluated[:2] == [5, 10]
+    assert 9 in evaluated
 
 
 def test_a_late_snapshot_that_meets_the_target_leads_back_to_a_hit_in_time() -> None:
-    search, _ = observe([0.1] * 7 + [0.6] * 3, every=5, limit_s=9.9)
-    assert search.hit is not None
-    assert (search.hit.snapshot.grid, search.hit.last_miss_s) == (8, 7.0)
+    search, _ = observe([0.1] * 7 + [0.6] * 3, kept=5, limit_s=9.9)
+    assert search.hit is not None and search.hit.last_miss is not None
+    assert (search.hit.snapshot.grid, search.hit.last_miss.at) == (8, 7.0)
 
 
 def test_a_nan_never_hits() -> None:
-    search, _ = observe([float("nan")] * 4, every=2)
+    search, _ = observe([float("nan")] * 4, kept=2)
     assert search.hit is None
     assert search.best is None
 
 
-def test_a_grid_of_two_percent_has_fifty_points() -> None:
-    assert [grid_points(Grid(fraction=fraction)) for fraction in (0.02, 0.3, 1.0)] == [50, 4, 1]
+def test_a_miss_without_a_number_leaves_the_hits_time() -> None:
+    search, _ = observe([float("nan")] * 3 + [0.6], kept=2)
+    assert search.outcome()[:5] == (4.0, 3.0, None, 4.0, 0.6)
 
 
 @given(st.integers(1, 60), st.integers(1, 10), st.integers(1, 60))
-def test_a_monotone_curve_is_found_exactly_whatever_k(length: int, every: int, first: int) -> None:
-    values = [0.9 if grid >= first else 0.1 for grid in range(1, length + 1)]
-    search, _ = observe(values, every)
-    hit_grid = search.hit.snapshot.grid if search.hit else None
-    assert hit_grid == (first if first <= length else None)
+def test_a_monotone_curve_is_found_exactly_whatever_waits(
+    length: int, kept: int, first: int
+) -> None:
+    search, _ = observe([0.9 if p >= first else 0.1 for p in range(1, length + 1)], kept)
+    assert place_of_hit(search) == (first if first <= length else None)
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=80), st.integers(1, 12))
+def test_a_hit_and_its_miss_are_neighbours_whatever_the_metric_does(
+    values: list[float], kept: int
+) -> None:
+    search, evaluated = observe(values, kept)
+    if (hit := search.hit) is None:
+        return
+    place = hit.snapshot.grid
+    assert values[place - 1] >= 0.5
+    assert place in evaluated
+    if hit.last_miss is not None:
+        assert hit.last_miss == Look(place - 1, values[place - 2])
+        assert place - 1 in evaluated
+
+
+@given(st.integers(2, 400), st.data())
+def test_a_search_takes_few_evaluations(length: int, data: st.DataObject) -> None:
+    first = data.draw(st.integers(1, length))
+    values = [0.9 if point >= first else 0.1 for point in range(1, length + 1)]
+    _, evaluated = observe(values, kept=length)
+    assert len(evaluated) <= 1 + 2 + math.ceil(math.log2(length))
+
+
+GRID = Grid()
+
+
+def learning(at_target: float, slope: float) -> list[float]:
+    """A metric that rises with the log of time and meets the target at a fraction of the budget."""
+    fractions = [GRID.fraction(point) for point in range(1, GRID.points + 1)]
+    return [0.5 + slope * math.log(x / at_target) for x in fractions]
+
+
+@given(st.floats(0.04, 1.0), st.floats(0.01, 1.0))
+def test_a_steady_learner_trains_little_beyond_its_hit(at_target: float, slope: float) -> None:
+    search, evaluated = observe(learning(at_target, slope), 64, grid=GRID)
+    if search.hit is None:
+        return
+    outcome, look = search.outcome(), max(evaluated)
+    assert GRID.fraction(look) <= 1.13 * GRID.fraction(search.hit.snapshot.grid)
+    assert outcome.last_miss_s is not None and outcome.time_to_target_s is not None
+    assert outcome.last_miss_s < outcome.time_to_target_s <= float(search.hit.snapshot.grid)
+    assert len(evaluated) <= 16
+
+
+@given(st.lists(st.floats(allow_nan=True), min_size=1, max_size=9))
+def test_the_next_look_is_bounded_whatever_the_values(values: list[float]) -> None:
+    misses = [Look(0.03 * 1.2**n, value) for n, value in enumerate(values)]
+    ratio = next_look(misses, TARGET) / misses[-1].at
+    assert NEAR * 0.999 <= ratio <= FAR * 1.001
+
+
+def test_a_metric_that_stands_still_is_looked_at_seldom() -> None:
+    misses = [Look(0.1, 0.2), Look(0.2, 0.2), Look(0.3, 0.19)]
+    assert next_look(misses, TARGET) == pytest.approx(FAR * 0.3)
+
+
+@given(st.floats(1e-3, 1e3), st.floats(1.0001, 2.0), st.floats(-1.0, 0.4999), st.floats(0.5, 2.0))
+def test_a_crossing_lies_between_miss_and_hit(
+    at: float, ratio: float, miss: float, hit: float
+) -> None:
+    crossed = crossing(Look(at, miss), Look(at * ratio, hit), TARGET)
+    assert at * 0.999999 <= crossed <= at * ratio
+
+
+def test_a_crossing_is_linear_in_the_log_of_time() -> None:
+    assert crossing(Look(1.0, 0.4), Look(4.0, 0.6), TARGET) == pytest.approx(2.0)
+    assert crossing(None, Look(4.0, 0.6), TARGET) == 4.0
+
+
+@given(st.lists(st.floats(0.1, 9.0), min_size=3, max_size=50, unique=True), st.data())
+def test_what_is_evaluated_next_lies_between(times: list[float], data: st.DataObject) -> None:
+    times = sorted(times)
+    low = data.draw(st.integers(-1, len(times) - 3))
+    high = data.draw(st.integers(low + 2, len(times) - 1))
+    expected_s = data.draw(st.none() | st.floats(0.0, 10.0))
+    assert low < next_place(times, low, high, expected_s) < high
+
+
+def test_a_search_goes_on_from_its_state() -> None:
+    whole, _ = observe(learning(0.3, 0.1), 64, grid=GRID)
+    first = TargetSearch(GRID, TARGET, lambda s: float(s.parameters["w"]))
+    for point, value in enumerate(learning(0.3, 0.1), start=1):
+        is_look = first.is_look_due(point)
+        (first.look if is_look else first.keep)(held(point, value))
+        if first.hit:
+            break
+        if is_look:
+            state, first = (
+                first.state(),
+                TargetSearch(GRID, TARGET, lambda s: float(s.parameters["w"])),
+            )
+            first.resume(type(state).model_validate_json(state.model_dump_json()))
+    assert first.outcome() == whole.outcome()
+    again = TargetSearch(GRID, TARGET, lambda _: 0.0)
+    again.resume(first.state())
+    assert again.outcome() == whole.outcome()

@@ -13,6 +13,7 @@ from harness.record.schema.ledger import AttemptBegun
 from harness.record.store import read_record
 from harness.record.tables import curves_frame, results_frame
 from harness.verification.store import verify_store
+from workloads.spec import Grid
 
 from .conftest import Bench
 from .test_states import ADAMW, CLASS, LIVE, acting
@@ -57,14 +58,27 @@ def test_an_unended_trial_whose_events_are_gone_is_attempt_2(bench: Bench) -> No
     assert verify_store(bench.store).findings == ()
 
 
-def test_every_grid_point_has_a_snapshot_and_every_fifth_an_evaluation(bench: Bench) -> None:
-    trial = bench.trial(ADAMW, seconds=600.0, steps=100)
+def test_every_grid_point_has_a_snapshot_and_every_look_an_evaluation(bench: Bench) -> None:
+    grid = Grid(even=50, look_from=1.0, kept=5)
+    trial = bench.trial(ADAMW, seconds=600.0, steps=100).model_copy(update={"grid": grid})
     bench.run_planned(trial)
     events = bench.events(trial)
-    grids = [snapshot.grid for snapshot in of_type(events, SnapshotTaken)]
-    evaluated = [evaluation.grid for evaluation in of_type(events, Evaluation)]
-    assert grids == list(range(1, 51))
-    assert evaluated == list(range(5, 51, 5))
+    snapshots = of_type(events, SnapshotTaken)
+    looks = [snapshot.grid for snapshot in snapshots if snapshot.is_look]
+    assert [snapshot.grid for snapshot in snapshots] == list(range(1, 51))
+    assert [snapshot.step for snapshot in snapshots] == list(range(2, 101, 2))
+    assert [evaluation.grid for evaluation in of_type(events, Evaluation)] == looks
+    assert looks == list(range(5, 51, 5))
+
+
+def test_a_worker_trains_on_past_a_glance(bench: Bench) -> None:
+    trial = bench.trial(acting(), seconds=1.0)
+    bench.run_planned(trial)
+    snapshots = of_type(bench.events(trial), SnapshotTaken)
+    glances = [snapshot for snapshot in snapshots if not snapshot.is_look]
+    assert len(glances) > 3 * (len(snapshots) - len(glances))
+    assert all(0.0 < glance.claims.snapshots_s < 0.5 for glance in glances)
+    assert not verify_store(bench.store).findings
 
 
 def test_the_record_says_who_said_what(bench: Bench) -> None:
@@ -78,6 +92,7 @@ def test_the_record_says_who_said_what(bench: Bench) -> None:
         "go": "referee",
         "snapshot": "worker",
         "evaluation": "referee",
+        "other_splits": "referee",
         "profile": "worker",
         "end": "referee",
     }
@@ -122,7 +137,9 @@ def test_step_budgets_give_the_same_curve_whatever_the_speed(bench: Bench) -> No
         evaluated = of_type(bench.events(trial), Evaluation)
         curves.append([(evaluation.step, evaluation.validation) for evaluation in evaluated])
     assert curves[0] == curves[1]
-    assert [step for step, _ in curves[0]] == list(range(20, 201, 20))
+    steps = [step for step, _ in curves[0]]
+    assert steps[-1] == 200
+    assert steps == sorted(set(steps))
 
 
 def test_a_profile_is_off_the_clock_and_adds_up(bench: Bench) -> None:

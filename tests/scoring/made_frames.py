@@ -23,6 +23,7 @@ def row(submission: str, workload: str, study: int, time_s: float, **other: Any)
         "identity": sha256_text(key), "state": "reached" if hit else "budget",
         "reason": "target met" if hit else "budget spent", "time_to_target_s": time_s,
         "last_miss_s": time_s * 0.95 if hit else np.nan,
+        "hit_s": time_s if hit else np.nan,
         "steps_to_target": time_s * 100 if hit else np.nan,
         "examples_to_target": time_s * 12800 if hit else np.nan,
         "timed_s": time_s if hit else 60.0, "steps": int(time_s * 100) if hit else 6000,

@@ -5,27 +5,35 @@ from __future__ import annotations
 import socket
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from harness.frameworks.load import training_backend
+from harness.frameworks.model_source import shapes_of
 from harness.frameworks.order import Order
+from harness.frameworks.problem import STATISTICS_BATCHES, NoBudget, ProblemConfig
 from harness.protocol.messages import (
     TO_REFEREE,
+    Glance,
+    Glanced,
     Go,
     Hello,
     Load,
     Message,
     Ready,
     Snapshot,
+    Stop,
     ToRefereeMessage,
     Warm,
     WarmUp,
 )
+from harness.protocol.slot import Slot
 from harness.protocol.wire import Wire
+from harness.referee.statistics import BatchStatistics
 from harness.submission.reference import Framework
-from harness.worker.worker import STATISTICS_BATCHES, serve_trial
+from harness.worker.worker import serve_trial
 from tests.frameworks.kit import SEED
 from tests.frameworks.test_buffers import COUNT, SIZES, SOURCE, Normed, examples, farthest
 
@@ -45,7 +53,15 @@ def hello(framework: Framework, point: dict[str, Any]) -> Hello:
     )  # fmt: skip
 
 
-def snapshot(framework: Framework, folder: Path, **point: Any) -> Arrays:
+class HandedOver(NamedTuple):
+    """A snapshot taken in passing, whether it lacks its statistics, and one at a stop."""
+
+    glance: Arrays
+    needs_statistics: bool
+    stop: Arrays
+
+
+def hand_over(framework: Framework, folder: Path, **point: Any) -> HandedOver:
     """What a worker hands over after some steps from the start that `Normed` has."""
     data = examples()
     np.save(folder / "inputs.npy", data.inputs)
@@ -63,21 +79,30 @@ def snapshot(framework: Framework, folder: Path, **point: Any) -> Arrays:
         assert isinstance(message, kind), message
         return {name: np.array(array) for name, array in arrays.items()}
 
-    ask(hello(framework, {"learning_rate": 0.1, **point}), Ready)
+    wire.send(hello(framework, {"learning_rate": 0.1, **point}))
+    slot = Slot(shapes_of(SOURCE))
+    slot.send(ours)
+    assert isinstance(wire.receive()[0], Ready)
     ask(WarmUp(cap_s=60.0), Warm)
     ask(Load(train_folder=str(folder)), Ready, weights)
-    averages = ask(Go(fraction=0.0, until_step=STEPS), Snapshot)
+    wire.send(Go(fraction=0.0))
+    wire.send(Glance(at_step=STEPS))
+    glanced, _ = wire.receive()
+    assert isinstance(glanced, Glanced)
+    glance = slot.copy()
+    stop = ask(Stop(reason="look", at_step=STEPS), Snapshot)
     wire.close()
+    slot.close()
     worker.join()
     its.close()
-    return averages
+    return HandedOver(glance, glanced.needs_statistics, stop)
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 def test_an_average_is_judged_with_statistics_of_its_own(
     framework: Framework, tmp_path: Path
 ) -> None:
-    averages = snapshot(framework, tmp_path, average="ema", average_decay=0.5)
+    averages = hand_over(framework, tmp_path, average="ema", average_decay=0.5).stop
     fresh = Normed(framework)
     names = set(fresh.problem.buffers)
     fresh.backend.load(fresh.problem, averages)
@@ -91,7 +116,33 @@ def test_an_average_is_judged_with_statistics_of_its_own(
 def test_other_weights_are_judged_with_those_of_training(
     framework: Framework, tmp_path: Path
 ) -> None:
-    trained = snapshot(framework, tmp_path)
-    averaged = snapshot(framework, tmp_path, average="ema", average_decay=0.5)
+    trained = hand_over(framework, tmp_path).stop
+    averaged = hand_over(framework, tmp_path, average="ema", average_decay=0.5).stop
     names = set(Normed(framework).problem.buffers)
     assert farthest({n: trained[n] for n in names}, averaged) > 0.01
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_statistics_that_a_glance_lacks_are_those_of_a_stop(
+    framework: Framework, tmp_path: Path
+) -> None:
+    handed_over = hand_over(framework, tmp_path, average="ema", average_decay=0.5)
+    statistics = BatchStatistics(
+        backend=lambda: training_backend(framework, "cpu", 1),
+        config=ProblemConfig(SOURCE, NoBudget(), BATCH, COUNT, 0),
+        examples=examples,
+        order=Order(SEED, COUNT),
+        augmentation=None,
+    )
+    assert handed_over.needs_statistics
+    assert farthest(handed_over.glance, handed_over.stop) > 0.01
+    for _ in range(2):
+        recomputed = statistics.recompute(handed_over.glance)
+        assert farthest(dict(recomputed), handed_over.stop) < 1e-5
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_a_glance_at_weights_in_training_is_whole(framework: Framework, tmp_path: Path) -> None:
+    handed_over = hand_over(framework, tmp_path)
+    assert not handed_over.needs_statistics
+    assert farthest(handed_over.glance, handed_over.stop) == 0.0

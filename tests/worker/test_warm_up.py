@@ -73,7 +73,7 @@ def state(folder: Path, cache: Path, framework: Framework, code: str) -> Copies:
     (trial,) = plan(PlanRequest("mlp", str(place), ruleset="self", framework=framework)).trials
     budget = trial.budget.model_copy(update={"steps": 8, "runtime_s": 600.0})
     target = trial.target.model_copy(update={"value": 2.0})
-    changes = {"budget": budget, "target": target, "grid": Grid(fraction=0.25, evaluate_every=2)}
+    changes = {"budget": budget, "target": target, "grid": Grid(even=4, look_from=1.0, kept=2)}
     trial = trial.model_copy(update=changes)
     copies = Copies(folder / trial.folder)
     options = RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)

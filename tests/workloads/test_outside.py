@@ -19,8 +19,8 @@ from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
 from harness.providers import registry
 from harness.record.attempts import of_type
-from harness.record.log import read_events
-from harness.record.schema import Evaluation, ToldEvent
+from harness.record.log import Event, read_events
+from harness.record.schema import Evaluation, OtherSplits, ToldEvent
 from harness.record.store import EVENTS_FILE
 from harness.sandboxes import fork_client
 from harness.submission.reference import Framework
@@ -59,18 +59,23 @@ def trial(workload: str, framework: Framework) -> Trial:
     changes = {
         "point": planned.point | {"learning_rate": 0.1},
         "budget": planned.budget.model_copy(update={"steps": STEPS}),
-        "grid": Grid(fraction=0.1, evaluate_every=1),
+        "grid": Grid(even=10, kept=1),
         "stop_rule": "budget",
     }
     return planned.model_copy(update=changes)
 
 
-def evaluations(workload: str, framework: Framework, store: Path, cache: Path) -> list[Evaluation]:
+def events_of(workload: str, framework: Framework, store: Path, cache: Path) -> list[Event]:
     """Those of a whole trial."""
     planned, options = trial(workload, framework), RunOptions(cache_dir=cache, threads=1)
     result = run_trial(planned, store, options, Deaf())
     assert (result.state, result.steps) == ("budget", STEPS), result.reason
-    return of_type(read_events(store / planned.folder / EVENTS_FILE), Evaluation)
+    return read_events(store / planned.folder / EVENTS_FILE)
+
+
+def evaluations(workload: str, framework: Framework, store: Path, cache: Path) -> list[Evaluation]:
+    """Those of a whole trial."""
+    return of_type(events_of(workload, framework, store, cache), Evaluation)
 
 
 def losses(evaluations: list[Evaluation]) -> list[float]:
@@ -93,6 +98,8 @@ def test_both_frameworks_train_alike(workload: str, tmp_path: Path, data_cache: 
 def test_without_data_training_and_held_out_loss_are_one(
     framework: Framework, tmp_path: Path, data_cache: Path
 ) -> None:
-    for evaluation in evaluations("bowl", framework, tmp_path, data_cache):
-        assert evaluation.probe is not None
-        assert evaluation.validation["loss"] == pytest.approx(evaluation.probe["loss"], rel=1e-5)
+    events = events_of("bowl", framework, tmp_path, data_cache)
+    held_out = {e.step: e.validation["loss"] for e in of_type(events, Evaluation)}
+    (last,) = of_type(events, OtherSplits)
+    assert last.probe is not None
+    assert held_out[last.step] == pytest.approx(last.probe["loss"], rel=1e-5)

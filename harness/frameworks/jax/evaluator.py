@@ -17,22 +17,12 @@ from harness.frameworks.jax.cross_entropy import by_parts
 from harness.frameworks.jax.problem import JaxProblem
 from harness.frameworks.jax.stream import JaxSplit
 from harness.frameworks.model_source import check_shapes, shapes_of
-from harness.frameworks.problem import ProblemConfig
+from harness.frameworks.problem import NoBudget, ProblemConfig
 from harness.frameworks.targets import check_targets
 from harness.submission.interface import Batch
 from workloads.losses import LOSSES
 
 Tree = Mapping[str, Array]
-
-
-class NoBudget:
-    """A budget of which nothing is ever spent: the referee's own evaluations have no clock."""
-
-    fraction = 0.0
-
-    def progress(self, horizon: float) -> float:
-        """Always 0."""
-        return 0.0 * horizon
 
 
 class JaxEvaluator:

@@ -229,7 +229,6 @@ LOADER: Loader[Array] = Loader(
     example="give one such as optax:adamw, or a class with setup and step",
     builder_of=_builder_of,
     from_build=OptimizerSubmission,
-    assign=assign,
     prepare=prepare_class,
     arithmetic=JaxArithmetic(),
 )

@@ -32,8 +32,9 @@ from harness.submission.interface import Hyperparameters, Problem, Submission
 from harness.submission.state import HostArray, StateDict
 from workloads.spec import Augmentation
 
-SPARE_BYTES = 2 * 2**30
-"""Of a GPU, left to the driver, to this process's own context and to late loads of evaluations."""
+SPARE_BYTES = 5 * 2**30
+"""Of a GPU, left to the driver, to this process's own context, and to the referee: it makes some
+training passes of its own where averaged weights need batch statistics."""
 
 
 class JaxTrainingBackend(JaxDevice):
@@ -97,6 +98,21 @@ class JaxTrainingBackend(JaxDevice):
         """Float32 arrays; on CPU views of jax's buffers, which nothing changes."""
         host = jax.device_get(dict(parameters))
         return {name: np.ascontiguousarray(host[name], dtype=np.float32) for name in parameters}
+
+    def export_into(
+        self,
+        parameters: Mapping[str, Array],
+        shapes: Mapping[str, tuple[int, ...]],
+        slot: npt.NDArray[np.float32],
+    ) -> None:
+        """Write them one behind the other; on CPU from views of jax's buffers."""
+        given_shapes = {name: tuple(value.shape) for name, value in parameters.items()}
+        check_shapes(shapes, given_shapes, "the parameters to be evaluated")
+        host, start = jax.device_get(dict(parameters)), 0
+        for name in shapes:
+            end = start + host[name].size
+            slot[start:end] = host[name].reshape(-1)
+            start = end
 
     def to_host(self, value: object) -> tuple[HostArray, str] | None:
         """An array; of keys the words behind them."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.frameworks.generators import plain_array, plain_value
+from harness.frameworks.model_source import check_shapes
 from harness.submission.state import HostArray
 
 AS_IT_READS = "-"
@@ -27,6 +28,27 @@ def export(parameters: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32
         arrays[name] = host[start : start + value.numel()].reshape(value.shape)
         start += value.numel()
     return arrays
+
+
+def export_into(
+    parameters: Mapping[str, Tensor],
+    shapes: Mapping[str, tuple[int, ...]],
+    slot: npt.NDArray[np.float32],
+) -> None:
+    """Write tensors into one array, in the order of `shapes`, one behind the other, as float32.
+
+    Raises:
+        HarnessError: a name or a shape is another.
+    """
+    given_shapes = {name: tuple(value.shape) for name, value in parameters.items()}
+    check_shapes(shapes, given_shapes, "the parameters to be evaluated")
+    with torch.no_grad():
+        parts = [parameters[name].detach().float().flatten() for name in shapes]
+        target = torch.from_numpy(slot)
+        if all(part.device.type == "cpu" for part in parts):
+            torch.cat(parts, out=target)
+        else:
+            target.copy_(torch.cat(parts))
 
 
 def to_host(value: object) -> tuple[HostArray, str] | None:

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from harness.core.errors import HarnessError
 from harness.frameworks.torch.problem import TorchProblem, torch_problem
+from harness.frameworks.torch.unsaved_state import UnsavedState
 from harness.frameworks.torch.wrapper import OptimizerWrapper, TorchArithmetic, prepare_class
 from harness.submission.entry import Build, arguments
 from harness.submission.interface import Hyperparameters, Problem, Schedule, Stream
@@ -103,7 +104,7 @@ class OptimizerSubmission:
                 f"{self._place}: build returned {type(optimizer).__name__}",
                 "it must return a torch.optim.Optimizer, or a pair of one and a schedule",
             )
-        self._optimizer = optimizer
+        self._optimizer, self._unsaved = optimizer, UnsavedState(optimizer)
         self._base_rates = self._rates()
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
         self._needs_closure = _needs_closure(self._optimizer)
@@ -158,7 +159,12 @@ class OptimizerSubmission:
         return None if rate is None else float(rate)
 
     def state_dict(self) -> StateDict[Tensor]:
-        """The optimizer's state, the parameters, and the schedule's state if it has one."""
+        """The optimizer's state, the parameters, and the schedule's state if it has one.
+
+        Raises:
+            HarnessError: the optimizer keeps state elsewhere.
+        """
+        self._unsaved.refuse()
         return {
             "optimizer": self._optimizer.state_dict(),
             "parameters": dict(self._problem.parameters),
@@ -209,7 +215,6 @@ LOADER: Loader[Tensor] = Loader(
     example="give a class such as torch.optim:AdamW, or one with setup and step",
     builder_of=_builder_of,
     from_build=OptimizerSubmission,
-    assign=assign,
     prepare=prepare_class,
     arithmetic=TorchArithmetic(),
 )

@@ -1,7 +1,7 @@
 """What a record holds: one frozen model an event, discriminated by `kind`.
 
-    measured by the referee    begin, resumed, ready, go, evaluation, checkpoint, no_checkpoint,
-                               no_profile, referee_failed, end, rerun
+    measured by the referee    begin, resumed, ready, go, evaluation, other_splits, checkpoint,
+                               no_checkpoint, no_profile, referee_failed, end, rerun
     claimed by the worker      warm, snapshot, failed, profile
     told, never recorded       progress
     entries of the ledger      planned, begun, resumed, ended, rerun  (`schema.ledger`)
@@ -34,6 +34,7 @@ from harness.record.schema.training import (
     Metrics,
     NoCheckpoint,
     NoProfile,
+    OtherSplits,
     Ready,
     SnapshotTaken,
     StepProfile,
@@ -58,6 +59,7 @@ __all__ = [
     "NoCheckpoint",
     "NoProfile",
     "NoReadings",
+    "OtherSplits",
     "Ready",
     "RefereeFailed",
     "Rerun",
@@ -80,6 +82,7 @@ TrialEvent = (
     | Go
     | SnapshotTaken
     | Evaluation
+    | OtherSplits
     | CheckpointWritten
     | NoCheckpoint
     | WorkerFailed

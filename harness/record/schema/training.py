@@ -43,10 +43,15 @@ class Claims(Recorded):
     learning_rate: Number | None
     forwards: int
     backwards: int
+    snapshots_s: Seconds
+    """Spent on snapshots so far, on the clock."""
 
 
 class SnapshotTaken(EventData):
-    """The worker handed over a snapshot and is frozen."""
+    """The worker handed over a snapshot: at a look, for which it was stopped, or in passing.
+
+    Those in passing are written down when the worker is frozen next, before the look.
+    """
 
     kind: Literal["snapshot"] = "snapshot"
     grid: int
@@ -55,11 +60,12 @@ class SnapshotTaken(EventData):
     timed_s: Seconds
     fraction: Number
     """The fraction of the budget spent."""
+    is_look: bool
     claims: Claims
 
 
 class Evaluation(EventData):
-    """The referee evaluated a snapshot; or an evaluation as others published it."""
+    """The referee evaluated a snapshot on the validation split; or an evaluation as published."""
 
     kind: Literal["evaluation"] = "evaluation"
     grid: int | None = None
@@ -69,6 +75,23 @@ class Evaluation(EventData):
     examples: int | None
     """None if published."""
     validation: Metrics
+
+    @property
+    def splits(self) -> dict[str, Metrics]:
+        """The metrics of each split."""
+        return {"validation": self.validation}
+
+
+class OtherSplits(EventData):
+    """The referee evaluated a snapshot that the result keeps, the hit or the last one, on the
+    splits that a search leaves out.
+    """
+
+    kind: Literal["other_splits"] = "other_splits"
+    grid: int
+    step: int
+    timed_s: Seconds
+    examples: int
     test: Metrics | None = None
     probe: Metrics | None = None
     """Loss and gradient norm on a fixed training batch."""
@@ -76,7 +99,7 @@ class Evaluation(EventData):
     @property
     def splits(self) -> dict[str, Metrics]:
         """The metrics of each split that there is."""
-        by_name = {"validation": self.validation, "test": self.test, "probe": self.probe}
+        by_name = {"test": self.test, "probe": self.probe}
         return {name: metrics for name, metrics in by_name.items() if metrics is not None}
 
 

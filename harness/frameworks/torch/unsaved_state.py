@@ -1,0 +1,133 @@
+"""What a torch optimizer keeps outside its `state_dict`, and a checkpoint would lose.
+
+Hooks and a wrapped `step` may hold anything; attributes beside `state` and `param_groups` are told
+by their change since setup. A trial with such an optimizer is begun anew after a kill, not resumed
+without what was lost. Whether a schedule is complete is its author's word: see `schedule_state`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from harness.core.errors import HarnessError
+
+DEEPEST = 12
+"""How deep attributes are followed; what lies deeper counts as unchanged."""
+_HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
+_TENSOR_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+_KEPT = frozenset(vars(torch.optim.SGD([torch.zeros(1)], lr=0.0))) | {"step", "_opt_called"}
+"""Attributes that every optimizer of torch's has, with those that torch's schedules add."""
+
+
+class UnsavedState:
+    """Looks at an optimizer for state that its `state_dict` leaves out.
+
+    Args:
+        optimizer: as `build` returned it, before its first step.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._optimizer = optimizer
+        self._before = dict(_attributes(optimizer))
+
+    def refuse(self) -> None:
+        """Check that a checkpoint would hold all that counts.
+
+        Raises:
+            HarnessError: something is outside; the message names it.
+        """
+        if what := self._outside():
+            name = type(self._optimizer).__name__
+            raise HarnessError(
+                f"{name} has {what}, which its state_dict does not hold",
+                "keep state in optimizer.state or its groups, or write a class with a state_dict "
+                "of its own",
+            )
+
+    def _outside(self) -> str:
+        if any(getattr(self._optimizer, name, None) for name in _HOOKS):
+            return "hooks around its steps"
+        parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
+        if any(getattr(p, name, None) for p in parameters for name in _TENSOR_HOOKS):
+            return "hooks on its parameters' gradients"
+        if _is_wrapped(self._optimizer):
+            return "a step that is wrapped"
+        now = dict(_attributes(self._optimizer))
+        changed = sorted(k for k in now.keys() | self._before if now.get(k) != self._before.get(k))
+        return f"the attribute '{changed[0]}'" if changed else ""
+
+
+def _is_wrapped(optimizer: Optimizer) -> bool:
+    """Whether an instance has a step of its own; torch's schedules wrap it, too."""
+    step: Any = vars(optimizer).get("step")
+    if getattr(step, "_wrapped_by_lr_sched", False):
+        step = step.__wrapped__
+    own = type(optimizer).step
+    return step not in (None, own, inspect.unwrap(own))
+
+
+def _attributes(optimizer: Optimizer) -> Iterator[tuple[str, str]]:
+    """The names and digests of what an optimizer keeps beside what every optimizer has."""
+    if type(optimizer).__module__.startswith("torch.optim."):
+        return  # its own state_dict is complete; caches of shapes are none of its state
+    groups = optimizer.param_groups
+    saved = {id(p) for group in groups for p in group["params"]}
+    saved |= {id(v) for state in optimizer.state.values() for v in _values(state)}
+    for name, value in vars(optimizer).items():
+        if name not in _KEPT:
+            digest = hashlib.sha256()
+            _digest(value, digest.update, saved, DEEPEST)
+            yield name, digest.hexdigest()
+
+
+def _values(state: object) -> Collection[object]:
+    return state.values() if isinstance(state, Mapping) else ()
+
+
+def _digest(value: object, update: Callable[[bytes], None], saved: Set[int], depth: int) -> None:
+    """Feed on what a value holds; parameters and saved state count by their places alone."""
+    update(type(value).__qualname__.encode())
+    if depth == 0 or id(value) in saved:
+        return
+    if isinstance(value, Tensor):
+        update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    elif isinstance(value, np.ndarray | np.generic):
+        update(value.tobytes())
+    elif isinstance(value, bool | int | float | complex | str | bytes):
+        update(repr(value).encode())
+    else:
+        for part in _parts(value):
+            _digest(part, update, saved, depth - 1)
+
+
+def _parts(value: object) -> Iterator[object]:
+    """What a container or an object of someone's own class holds."""
+    if isinstance(value, Optimizer):
+        yield from (part for pair in _attributes(value) for part in pair)
+    elif isinstance(value, Mapping):
+        for key, held in value.items():
+            yield key if isinstance(key, str | int) else type(key).__qualname__
+            yield held
+    elif isinstance(value, Set):
+        yield from sorted(map(repr, value))
+    elif isinstance(value, Collection):
+        yield from value
+    elif _is_own(value):
+        yield from (part for pair in sorted(vars(value).items()) for part in pair)
+
+
+def _is_own(value: object) -> bool:
+    """Whether an object is of an author's class: neither the harness's, nor torch's, nor code."""
+    top = type(value).__module__.partition(".")[0]
+    is_code = isinstance(value, type) or callable(value)
+    return (
+        hasattr(value, "__dict__") and not is_code and top not in ("harness", "torch", "builtins")
+    )

@@ -1,0 +1,223 @@
+"""How snapshots get from the worker to the referee, and when each was made.
+
+A *glance* takes one in passing: the worker writes it into the slot, says so and trains on; the
+referee copies it out and reads its clock when the copy is complete, so that whatever the worker
+writes meanwhile, the time on it is late enough. At a *look* the worker is stopped, hands its
+snapshot over through the wire, with its state if a checkpoint is due, and is frozen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from harness.frameworks.examples import Parameters
+from harness.plan.trial import Trial
+from harness.protocol.messages import (
+    Glance,
+    Glanced,
+    Go,
+    Progress,
+    Snapshot,
+    Stop,
+    Stopped,
+    StopReason,
+)
+from harness.protocol.slot import Slot
+from harness.protocol.wire import Tensors
+from harness.record import schema
+from harness.record.recorder import Recorder
+from harness.referee import conversation
+from harness.referee.checkpoint import Checkpoints
+from harness.referee.checks import are_finite, checked_parameters
+from harness.referee.claims import claims_of
+from harness.referee.clock import Clock
+from harness.referee.conversation import Conversation
+from harness.referee.ending import TrialEndedError
+from harness.referee.eval_schedule import EvalSchedule
+from harness.referee.target_search import HeldSnapshot
+
+LOOK_EVERY_S = 0.5
+"""How often a running worker's memory is looked at and its progress told."""
+
+
+class StoppedWorker(NamedTuple):
+    """What a worker has sent before it was frozen; nothing of it is checked."""
+
+    snapshot: Snapshot
+    message: Stopped
+    tensors: Tensors
+    timed_s: float
+
+
+class HandOver:
+    """Takes one snapshot after the other, each for the grid point after those passed.
+
+    Args:
+        trial: says when they are due.
+        shapes: of what they hold.
+        talk: to the worker.
+        slot: where it writes in passing.
+        clock: the trial's.
+        recorder: takes what the worker says of its training.
+        checkpoints: says whether the worker's state is wanted, and takes it.
+        check_use: ends the trial of a worker that uses too much memory.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        shapes: Mapping[str, tuple[int, ...]],
+        *,
+        talk: Conversation,
+        slot: Slot,
+        clock: Clock,
+        recorder: Recorder,
+        checkpoints: Checkpoints,
+        check_use: Callable[[], None],
+    ) -> None:
+        self._trial, self._shapes, self._talk, self._slot = trial, shapes, talk, slot
+        self._clock, self._record, self._checkpoints = clock, recorder, checkpoints
+        self._check_use = check_use
+        self._schedule = EvalSchedule(trial)
+        self._last: HeldSnapshot | None = None
+        self._is_stop_sent, self._looked_s = False, 0.0
+        self._unrecorded: list[schema.SnapshotTaken] = []
+
+    @property
+    def next_point(self) -> int:
+        """The grid point that the next snapshot is for."""
+        return (self._last.grid if self._last else 0) + 1
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last grid point has passed."""
+        return self.next_point > self._schedule.points
+
+    @property
+    def steps(self) -> int:
+        """The steps up to the last snapshot, as the worker claims."""
+        return self._last.step if self._last else 0
+
+    def resume(self, last: HeldSnapshot) -> None:
+        """Go on after a snapshot of an earlier life."""
+        self._last = last
+
+    def go(self) -> None:
+        """Let the worker train; its clock runs."""
+        self._clock.start()
+        self._talk.send(Go(fraction=self._fraction()))
+
+    def glance(self) -> HeldSnapshot:
+        """Take a snapshot in passing; the worker trains on."""
+        point = self.next_point
+        due_s, at_step = self._schedule.deadline(point)
+        self._wait_until_due(due_s, at_step)
+        self._talk.send(Glance(at_step=at_step))
+        if not self._is_answered_by(self._trial.budget.runtime_s):
+            self._send_stop("budget", None)  # lest it makes another step before it hears of that
+        self._wait_for_answer()
+        glanced, _ = self._talk.expect_in_time(Glanced, "say that a snapshot is there")
+        parameters, timed_s = self._copy()
+        return self._take(point, timed_s, glanced, parameters, is_glance=True)
+
+    def _copy(self) -> tuple[Parameters, float]:
+        """What lies in the slot, and when the copy of it was complete."""
+        parameters = self._slot.copy()
+        return parameters, self._clock.timed_s
+
+    def stop(self) -> StoppedWorker:
+        """Stop the worker and its clock; it is to be frozen at once."""
+        point = self.next_point
+        due_s, at_step = self._schedule.deadline(point)
+        self._wait_until_due(due_s, at_step)
+        if not self._is_stop_sent:
+            self._send_stop("budget" if point == self._schedule.points else "look", at_step)
+        self._is_stop_sent = False
+        self._wait_for_answer()
+        snapshot, tensors = self._talk.expect_in_time(Snapshot, "hand over its snapshot")
+        message, _ = self._talk.expect_in_time(Stopped, "say that it stopped")
+        return StoppedWorker(snapshot, message, tensors, self._clock.stop())
+
+    def accept(self, stopped: StoppedWorker) -> HeldSnapshot:
+        """Check what a worker that is frozen by now has sent."""
+        with self._clock.account("snapshot_copy"):
+            snapshot, message, tensors, timed_s = stopped
+            tensors = self._checkpoints.without_state(snapshot, tensors)
+            if message.step != snapshot.step:
+                raise TrialEndedError("invalid", f"the worker's steps do not fit: {message.step}")
+            parameters = checked_parameters(tensors, self._shapes)
+            held = self._take(self.next_point, timed_s, message, parameters, is_glance=False)
+            self.record()
+            return held
+
+    def record(self) -> None:
+        """Write down the snapshots that were taken in passing: the worker trains no more."""
+        with self._clock.account("record"):
+            while self._unrecorded:
+                self._record.claim(self._unrecorded.pop(0))
+
+    def _take(
+        self,
+        point: int,
+        timed_s: float,
+        message: Progress,
+        parameters: Parameters,
+        *,
+        is_glance: bool,
+    ) -> HeldSnapshot:
+        if self._last and message.step < self._last.step:
+            raise TrialEndedError("invalid", f"the worker's steps do not fit: {message.step}")
+        grid = self._schedule.last_point(point, timed_s, is_glance=is_glance)
+        needs_statistics = isinstance(message, Glanced) and message.needs_statistics
+        self._last = HeldSnapshot(
+            grid, message.step, timed_s, message.examples, parameters, needs_statistics
+        )
+        taken = schema.SnapshotTaken(
+            grid=grid,
+            step=message.step,
+            timed_s=timed_s,
+            fraction=self._schedule.fraction(timed_s, message.step),
+            is_look=not is_glance,
+            claims=claims_of(message),
+        )
+        self._unrecorded.append(taken)
+        if not are_finite(parameters):
+            raise TrialEndedError("diverged", f"parameters not finite at step {message.step}")
+        return self._last
+
+    def _fraction(self) -> float:
+        return self._schedule.fraction(self._clock.timed_s, self.steps)
+
+    def _send_stop(self, reason: StopReason, at_step: int | None) -> None:
+        point = self._schedule.points if reason == "budget" else self.next_point
+        checkpoint_bytes = self._checkpoints.wanted_bytes(point, self._clock.timed_s)
+        self._talk.send(Stop(reason=reason, at_step=at_step, checkpoint_bytes=checkpoint_bytes))
+        self._is_stop_sent = True
+
+    def _wait_until_due(self, due_s: float, at_step: int | None) -> None:
+        """Wait for a point; under a budget in steps the worker itself waits for its order."""
+        if not self._is_stop_sent and self._is_answered_by(0.0 if at_step is not None else due_s):
+            self._talk.refuse_unasked()
+
+    def _wait_for_answer(self) -> None:
+        if not self._is_answered_by(self._trial.budget.runtime_s + conversation.GRACE_S):
+            why = f"no snapshot within {conversation.GRACE_S:g} s of the end of the budget"
+            raise TrialEndedError("hung", why)
+
+    def _is_answered_by(self, until_s: float) -> bool:
+        """Wait until the worker speaks or the clock shows a time, with an eye on its memory."""
+        while (remaining_s := until_s - self._clock.timed_s) > 0.0:
+            if self._talk.poll(min(remaining_s, LOOK_EVERY_S)):
+                return True
+            self._look_around()
+        return self._talk.poll()
+
+    def _look_around(self) -> None:
+        """See what the worker uses and tell its progress, unless that was done just now."""
+        timed_s = self._clock.timed_s
+        if timed_s - self._looked_s < LOOK_EVERY_S:
+            return
+        self._looked_s = timed_s
+        self._check_use()
+        self._record.tell(schema.TrainingProgress(timed_s=timed_s, fraction=self._fraction()))

@@ -1,0 +1,66 @@
+"""What a command changes of a submission's search space: values that are set, or another space."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.names import check_name
+from harness.submission.reference import Scalar
+from harness.submission.resolution import Resolved
+from harness.submission.space import Space
+
+_SCALAR: TypeAdapter[Scalar] = TypeAdapter(Scalar, config=ConfigDict(strict=True))
+
+
+def setting_of(text: str) -> tuple[str, Scalar]:
+    """The name and the value of `NAME=VALUE`; a value is TOML's, or else a text.
+
+    Raises:
+        HarnessError: it is neither, or the value is no single number, truth value or text.
+    """
+    name, equals, written = text.partition("=")
+    if not equals or not written:
+        raise HarnessError(f"--set {text} is not NAME=VALUE", "for example: --set momentum=0.9")
+    value: object = written
+    with suppress(tomllib.TOMLDecodeError):  # a text without quotes, as a shell leaves it
+        value = tomllib.loads(f"value = {written}")["value"]
+    try:
+        return check_name("hyperparameter", name.strip()), _SCALAR.validate_python(value)
+    except ValidationError as error:
+        raise HarnessError(
+            f"--set {text}: {error.errors()[0]['msg'].removeprefix('Value error, ')}",
+            "allowed: a finite number, true, false or a text",
+        ) from error
+
+
+def adjusted(submission: Resolved, space: Space | None, settings: Mapping[str, Scalar]) -> Resolved:
+    """A submission with another space, and with hyperparameters that are set and searched no more.
+
+    Its reference says so by the space's hash: it is another entry than the submission as it is.
+
+    Args:
+        submission: as it was found.
+        space: searched in the place of its own.
+        settings: the hyperparameters that are set, with their values. An import path takes any name
+            that its class takes; others take those of their space.
+
+    Raises:
+        UnknownNameError: there is no hyperparameter of a name.
+    """
+    chosen = space or submission.space
+    for name in settings:
+        if name not in chosen.default and not submission.is_import_path:
+            raise UnknownNameError("hyperparameter", name, chosen.default)
+    searched = {name: of for name, of in chosen.space.items() if name not in settings}
+    default = {**chosen.default, **settings}
+    chosen = chosen.model_copy(update={"default": default, "space": searched})
+    if chosen.content_hash == submission.space.content_hash:
+        return submission
+    ref = submission.ref.model_copy(update={"space": chosen.content_hash})
+    return replace(submission, ref=ref, space=chosen)

@@ -1,0 +1,75 @@
+"""Hyperparameters that a command sets, and a space that it brings."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.plan.plan import PlanRequest, plan
+from harness.submission.adjustment import adjusted, setting_of
+from harness.submission.resolution import resolve
+from harness.submission.space import read_space
+
+SPACE = """
+summary = "one line"
+family = "adaptive"
+frameworks = ["torch"]
+[default]
+learning_rate = 0.1
+momentum = 0.9
+[space.learning_rate]
+min = 0.05
+max = 0.2
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("momentum=0.9", ("momentum", 0.9)),
+        ("warmup=10", ("warmup", 10)),
+        ("nesterov=true", ("nesterov", True)),
+        ("schedule=cosine", ("schedule", "cosine")),
+        ('schedule="0.5"', ("schedule", "0.5")),
+    ],
+)
+def test_a_setting_is_a_name_and_a_value(text: str, setting: tuple[str, object]) -> None:
+    assert setting_of(text) == setting
+
+
+@pytest.mark.parametrize(
+    "text", ["momentum", "=1", "a=", "a=inf", "a=[1]", "a b=1", "a=1979-05-27"]
+)
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(HarnessError):
+        setting_of(text)
+
+
+def test_what_is_set_is_searched_no_more_and_makes_another_entry() -> None:
+    own = resolve("adamw")
+    changed = adjusted(own, None, {"learning_rate": 0.5})
+    assert changed.space.default["learning_rate"] == 0.5
+    assert changed.space.space.keys() == own.space.space.keys() - {"learning_rate"}
+    assert changed.ref.content_hash == own.ref.content_hash
+    assert changed.ref.entry_hash != own.ref.entry_hash
+
+
+def test_a_setting_that_changes_nothing_is_the_submission_itself() -> None:
+    own = resolve("adamw")
+    assert adjusted(own, own.space, {}) is own
+
+
+def test_a_name_that_the_space_lacks_is_refused_but_a_class_may_take_it() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'learning_rate'"):
+        adjusted(resolve("adamw"), None, {"learning_rte": 0.5})
+    taken = adjusted(resolve("torch.optim:SGD"), None, {"nesterov": True})
+    assert taken.space.default["nesterov"] is True
+
+
+def test_a_space_given_by_a_file_is_searched(tmp_path: Path) -> None:
+    (tmp_path / "space.toml").write_text(SPACE)
+    space = read_space(tmp_path / "space.toml")
+    trials = plan(PlanRequest("mlp", "sgd", space=space, settings={"momentum": 0.5})).trials
+    assert all(0.05 <= float(t.point["learning_rate"]) <= 0.2 for t in trials)
+    assert {t.point["momentum"] for t in trials} == {0.5}
+    assert {t.submission.space for t in trials} == {trials[0].submission.space} != {""}
