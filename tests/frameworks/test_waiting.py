@@ -1,14 +1,17 @@
 """A step's own parts never wait for the device: what they ask of it stays there."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from harness.frameworks.order import Order
+from harness.frameworks.torch.arrays import export_into
 from harness.frameworks.torch.device import TorchDevice
 from harness.frameworks.torch.loss import CrossEntropy
 from harness.frameworks.torch.stream import TorchStream
@@ -79,3 +82,18 @@ def test_on_a_gpu_batches_and_draws_do_not_wait(is_mapped: bool) -> None:
             act()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_a_snapshot_is_handed_over_at_the_pace_of_pinned_memory() -> None:
+    TorchDevice("cuda", 1).pin()
+    count = 2**26
+    weights = {"w": torch.rand(count, device="cuda:0")}
+    slot = np.zeros(count, dtype=np.float32)
+    seconds = []
+    for _ in range(3):
+        start_s = time.perf_counter()
+        export_into(weights, {"w": (count,)}, slot)
+        seconds.append(time.perf_counter() - start_s)
+    assert np.array_equal(slot, weights["w"].cpu().numpy())
+    assert 4 * count / min(seconds) > 4e9, "bytes a second, from the device to shared memory"
