@@ -9,6 +9,7 @@
 #   PIP_FLAGS    more flags for pip, such as --no-index --find-links wheels
 #   PYTEST_FLAGS more flags for pytest, such as -k mlp
 #   OUT          the folder of the demo's results (demo)
+#   GPU_FLAGS    flags of benchmarks/gpu.py (gpu), such as --time-limit 1800 --data-dir data
 #   KILL_INSTANTS, KILL_SEED   at how many instants processes are killed, and which (nightly):
 #                100 (at least 1) and 0 by default
 
@@ -20,6 +21,7 @@ OUT ?= demo
 TORCH_INDEX ?=
 PIP_FLAGS ?=
 PYTEST_FLAGS ?=
+GPU_FLAGS ?=
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
 	--constraint constraints.txt $(PIP_FLAGS)
 # Without the variable, the theme advertises its successor at each build.
@@ -28,7 +30,7 @@ MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 FLOOR = $(shell sed -n 's/^requires-python = ">=\([0-9.]*\),.*/\1/p' pyproject.toml)
 CHECKED := harness workloads submissions scoring tests benchmarks docs
 
-.PHONY: help demo test test-system test-user test-nightly test-containers lint docs algorithms bench clean
+.PHONY: gpu help demo test test-system test-user test-nightly test-containers lint docs algorithms bench clean
 
 help:
 	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
@@ -41,6 +43,7 @@ help:
 	@echo "make docs             the documentation as a site, in site/"
 	@echo "make algorithms       docs/ALGORITHMS.md, from the submissions"
 	@echo "make bench            what the harness costs over a bare training loop"
+	@echo "make gpu              what only a card can settle, in pieces; GPU_FLAGS=--small on a processor"
 	@echo "make clean            remove .venv and every cache"
 
 demo: $(VENV)/installed
@@ -54,13 +57,13 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_FLAGS)
 
 test-system: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m 'system and not slow' $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m 'system and not slow and not gpu' $(PYTEST_FLAGS)
 
 test-user:
 	@.ci/as-user test
 
 test-nightly: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m 'not containers' $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m 'not containers and not gpu' $(PYTEST_FLAGS)
 
 test-containers: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m containers -rs tests/containers $(PYTEST_FLAGS)
@@ -83,6 +86,9 @@ algorithms: $(VENV)/installed-dev
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py
+
+gpu: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/gpu.py $(GPU_FLAGS)
 
 clean:
 	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis

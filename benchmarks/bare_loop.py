@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from harness.frameworks.torch.loss import loss_of
+from harness.frameworks.torch.problem import mean_loss
 from workloads.spec import Sizes
 
 WARM_UP_STEPS = 3
@@ -41,6 +42,9 @@ class Training:
     betas: tuple[float, float]
     eps: float
     threads: int
+    device: str = "cpu"
+    precision: str = "float32"
+    is_compiled: bool = False
 
 
 def resident(folder: Path) -> tuple[Tensor, Tensor]:
@@ -71,8 +75,13 @@ class Loop:
 
     def __init__(self, training: Training) -> None:
         self._training = training
-        self._inputs, self._targets = resident(Path(training.folder))
-        self._model = model_of(training)
+        device = torch.device(training.device)
+        split = resident(Path(training.folder))
+        self._inputs, self._targets = (part.to(device) for part in split)
+        self._model = model_of(training).to(device)
+        self._loss = mean_loss(self._model, loss_of("cross_entropy"), training.precision, device)
+        if training.is_compiled:
+            self._loss = torch.compile(self._loss)
         self._optimizer = torch.optim.AdamW(
             self._model.parameters(),
             lr=training.learning_rate,
@@ -85,21 +94,23 @@ class Loop:
 
     def run(self, steps: int) -> float:
         """Make so many steps; returns their seconds."""
-        size, model, optimizer = self._training.batch_size, self._model, self._optimizer
+        size, optimizer = self._training.batch_size, self._optimizer
         start_s = time.monotonic()
         for _ in range(steps):
             if self._offset + size > len(self._targets):
-                self._permutation, self._offset = torch.randperm(len(self._targets)), 0
+                permutation = torch.randperm(len(self._targets))
+                self._permutation, self._offset = permutation.to(self._inputs.device), 0
             batch = self._permutation[self._offset : self._offset + size]
             self._offset += size
             optimizer.param_groups[0]["lr"] = rate(self._training, self._step)
-            logits = model(self._inputs.index_select(0, batch))
             targets = self._targets.index_select(0, batch)
-            loss = functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
+            loss = self._loss(self._inputs.index_select(0, batch), targets)
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
             self._step += 1
+        if self._inputs.is_cuda:
+            torch.cuda.synchronize(self._inputs.device)
         return time.monotonic() - start_s
 
 

@@ -17,15 +17,15 @@ import importlib
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from reference_resnet import Reference as ReferenceResnet
 from reference_transformer import Reference as ReferenceTransformer
 from torch import Tensor, nn
-from torch.nn import functional
 
+from harness.frameworks.torch.loss import loss_of
+from harness.frameworks.torch.problem import mean_loss
 from harness.providers import registry
 from workloads.lm.model import checked, parameters
 from workloads.parameters import Role
@@ -101,21 +101,14 @@ def pass_of(
     model: nn.Module, inputs: Tensor, targets: Tensor, size: SuiteWorkload
 ) -> Callable[[], None]:
     """One forward and backward pass, finished when it returns."""
-    device, precision = inputs.device, size.precision
-    is_compiled = size.compile and device.type == "cuda"
-    call: Callable[[Tensor], Tensor] = torch.compile(model) if is_compiled else model
-
-    def context() -> AbstractContextManager[object]:
-        if precision == "float32":
-            return nullcontext()
-        return torch.autocast(device.type, dtype=getattr(torch, precision))
+    device = inputs.device
+    loss = mean_loss(model, loss_of("cross_entropy"), size.precision, device)
+    if size.compile and device.type == "cuda":
+        loss = torch.compile(loss)
 
     def run() -> None:
         model.zero_grad()
-        with context():
-            logits = call(inputs)
-        flat = logits.float().flatten(0, -2)
-        torch.autograd.backward(functional.cross_entropy(flat, targets.flatten()))
+        torch.autograd.backward(loss(inputs, targets))
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 

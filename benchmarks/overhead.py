@@ -1,6 +1,7 @@
 """What the harness costs: a quick workload through referee and worker, and bare, in turn.
 
     python benchmarks/overhead.py [--workload mlp] [--rounds 3] [--budget-scale 1.0] [--threads 2]
+                                   [--suite quick] [--device cpu]
 
 Each round is one trial of `adamw` at its default point, to the end of its budget, in a new worker
 process. As each of its snapshots is written down, while the clock stands and the worker is frozen,
@@ -101,9 +102,8 @@ class Interleaved:
             self.asked_s += time.monotonic() - start_s
 
 
-def planned(workload: str, number: int, budget_scale: float) -> Trial:
+def planned(request: PlanRequest, number: int) -> Trial:
     """The trial of a round: its own instance, adamw's default point, the whole budget."""
-    request = PlanRequest(workload=workload, submission="adamw", budget_scale=budget_scale)
     submission = resolve(request.submission)
     size = registry.workload(request.workload).at(request.suite)
     point = dict(submission.space.default)
@@ -126,6 +126,9 @@ def training_of(trial: Trial, options: RunOptions) -> Training:
         betas=(float(point["beta1"]), float(point["beta2"])),
         eps=float(point["epsilon"]),
         threads=options.threads,
+        device=trial.device,
+        precision=size.precision,
+        is_compiled=size.compile and trial.device != "cpu",
     )
 
 
@@ -159,13 +162,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--budget-scale", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--suite", default="quick")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--data-dir", type=Path)
     arguments = parser.parse_args()
     if arguments.rounds < 2:
         parser.error(f"--rounds {arguments.rounds} must be at least 2: the first warms up")
     with tempfile.TemporaryDirectory() as folder:
-        options = RunOptions(cache_dir=Path(folder) / "data", threads=arguments.threads)
+        options = RunOptions(
+            cache_dir=Path(folder) / "data",
+            threads=arguments.threads,
+            data_dir=arguments.data_dir,
+        )
+        request = PlanRequest(
+            workload=arguments.workload,
+            submission="adamw",
+            suite=arguments.suite,
+            device=arguments.device,
+            budget_scale=arguments.budget_scale,
+        )
         numbers = range(1, arguments.rounds + 1)
-        trials = [planned(arguments.workload, n, arguments.budget_scale) for n in numbers]
+        trials = [planned(request, number) for number in numbers]
         for trial in trials:
             prepare_data(trial, options)
         rounds = [one_round(trial, Path(folder), options) for trial in trials]

@@ -10,11 +10,13 @@ A test belongs to the system tier by its place (`SYSTEM`), unless it is marked `
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before anything imports jax; `make gpu` names both
 settings.register_profile("project", deadline=None)  # a busy machine is no failure
 settings.load_profile("project")
 ROOT = Path(__file__).parent

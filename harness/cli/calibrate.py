@@ -133,9 +133,11 @@ def calibrate(
 def _request(
     workload: str, submission: str, suite: str, framework: str, device: str | None
 ) -> PlanRequest:
-    from harness.cli.machine import choose_device, pick
+    from harness.cli.machine import choose_device, pick, ready_device
+    from harness.core.console import PlainConsole
     from harness.plan.plan import PlanRequest
     from harness.providers.registry import suite as suite_of
+    from harness.providers.registry import workload as workload_of
     from harness.providers.table import FRAMEWORKS
 
     return PlanRequest(
@@ -143,7 +145,12 @@ def _request(
         submission=submission,
         suite=suite,
         framework=pick("framework", framework, FRAMEWORKS.names),
-        device=choose_device(device, suite_of(suite))[0],
+        device=ready_device(
+            choose_device(device, suite_of(suite))[0],
+            framework,
+            [workload_of(workload).at(suite)],
+            say_on(PlainConsole()),
+        ),
     )
 
 

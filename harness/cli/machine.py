@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +16,7 @@ from harness.machine.cores import allowed_cores
 if TYPE_CHECKING:
     from harness.core.console import PlainConsole
     from harness.execution.base import RunOptions
-    from workloads.spec import Suite
+    from workloads.spec import Suite, SuiteWorkload
 
 NameT = TypeVar("NameT", bound=str)
 
@@ -73,10 +73,44 @@ def choose_device(name: str | None, suite: Suite) -> tuple[str, str]:
     if name is not None and name not in ("cpu", "cuda") and not _is_numbered(name):
         raise UnknownNameError("device", name, ["cpu", "cuda", "cuda:0"])
     device = name or (target if target == "cpu" or has_gpu() else "cpu")
+    device = "cuda:0" if device == "cuda" else device
     if device.partition(":")[0] == target:
         return device, ""
     why = f"suite {suite.name} is meant for {suite.hardware.name}"
     return device, f"{why}; on {device} times are not comparable with its leaderboard"
+
+
+def ready_device(
+    device: str, framework: str, sizes: Sequence[SuiteWorkload], say: Callable[[str], None]
+) -> str:
+    """The device under the name that referee and worker know it by; it is ready for trials.
+
+    A GPU is then the only one that is shown to them. A claim on it is each trial's own affair.
+
+    Args:
+        device: as `choose_device` gives it.
+        framework: what is to run there.
+        sizes: the workloads at their suite's sizes.
+        say: hears in a line which GPU it is.
+
+    Raises:
+        HarnessError: no trial can run there; the message says why and what to do.
+    """
+    if device == "cpu":
+        return device
+    from harness.frameworks.load import cuda_of_wheel
+    from harness.machine.gpu_checks import Needs, ready
+    from harness.machine.gpus import show_only
+
+    needs = Needs(
+        framework,
+        cuda_of_wheel(framework),
+        memory_gib=max(size.limits.memory_gib for size in sizes),
+        is_compiled=any(size.compile for size in sizes),
+    )
+    gpu = ready(device, needs)
+    say(f"{device} is {gpu.name} ({gpu.uuid})")
+    return show_only(gpu)
 
 
 def _is_numbered(device: str) -> bool:

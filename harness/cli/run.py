@@ -89,18 +89,21 @@ def run(
     workload where its space says that too few of its steps fit the budget. On each workload it
     makes its first steps before any trial is planned.
     """
-    from harness.cli.machine import choose_device, pick, run_options
+    from harness.cli.machine import choose_device, pick, ready_device, run_options, say_on
     from harness.core.console import PlainConsole
     from harness.display.results import workloads_table
     from harness.plan.plan import RULESETS, PlanRequest
     from harness.plan.rounds import seed_of
     from harness.providers.registry import suite as suite_of
+    from harness.providers.registry import workload as workload_of
     from harness.providers.table import FRAMEWORKS
     from harness.submission.adjustment import setting_of
     from harness.submission.space import read_space
 
-    hardware = suite_of(suite).hardware
+    hardware, console = suite_of(suite).hardware, PlainConsole(stderr=is_json)
     device_name, remark = choose_device(device, suite_of(suite))
+    names = tuple(dict.fromkeys(workload or suite_of(suite).workloads))
+    sizes = [workload_of(name).at(suite) for name in names]
     request = PlanRequest(
         workload="",
         submission=submission,
@@ -109,7 +112,7 @@ def run(
         ruleset=pick("ruleset", ruleset, RULESETS),
         round_seed=seed_of(seed),
         variant=variant,
-        device=device_name,
+        device=ready_device(device_name, framework, sizes, say_on(console)),
         studies=studies,
         trials=trials,
         budget_scale=budget_scale,
@@ -118,9 +121,8 @@ def run(
     )
     options = run_options(sandbox, data_dir, threads, hardware.cores)
     options = replace(options, checkpoint_s=checkpoint_every)
-    names = tuple(dict.fromkeys(workload or suite_of(suite).workloads))
     requests = tuple(replace(request, workload=name) for name in names)
-    console, store = PlainConsole(stderr=is_json), out or Path("runs") / suite
+    store = out or Path("runs") / suite
     plans = _plans(console, requests, store, options, remark)
     records = []
     for plan in plans:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
 from harness.execution.base import RunOptions
 from harness.execution.context import context_of
 from harness.execution.resolved import ResolvedTrial
 from harness.frameworks.load import evaluation_backend
-from harness.machine.cores import pin_cores
+from harness.machine.cores import Cores, pin_cores
+from harness.machine.gpus import claimed
 from harness.machine.hardware import Environment, environment, hardware
-from harness.plan.trial import Result
+from harness.plan.trial import Result, Trial
 from harness.protocol.messages import TO_REFEREE
 from harness.protocol.slot import Slot
 from harness.protocol.wire import Wire
@@ -50,7 +51,7 @@ def run_attempt(
         new_scratch() as scratch,
         submission_copy(resolved_trial.submission.contents) as copy,
         empty_view(resolved_trial.data) as view,
-        pin_cores(options.threads) if trial.device == "cpu" else nullcontext() as cores,
+        _machine_of(trial, options) as cores,
         neutral_name(folder / "worker.log", store.absolute()) as log,
     ):
         events = read_events(folder / EVENTS_FILE)
@@ -74,6 +75,7 @@ def run_attempt(
             submission=copy,
             hidden=(store.absolute(), resolved_trial.data.parent),
             cores=cores.worker if cores else (),
+            computes_on_gpu=trial.device != "cpu",
         )
         with closing(Slot(context.shapes)) as slot:  # first, for it may fail
             worker = sandbox(options.sandbox).start(confinement)
@@ -83,6 +85,13 @@ def run_attempt(
                 trial, context, worker, wire, recorder, checkpoints=checkpoints, slot=slot
             )
             return referee.run(checkpoint)
+
+
+def _machine_of(trial: Trial, options: RunOptions) -> AbstractContextManager[Cores | None]:
+    """What a trial has of the machine for itself: cores, or, on the clock, its GPU."""
+    if trial.device == "cpu":
+        return pin_cores(options.threads)
+    return claimed(trial.device) if trial.budget.steps is None else nullcontext()
 
 
 def _environment(resolved_trial: ResolvedTrial) -> Environment:

@@ -15,7 +15,7 @@ from harness.frameworks.model_source import buffers_of, specs_of
 from harness.frameworks.order import Order
 from harness.frameworks.problem import NoBudget, ProblemConfig
 from harness.machine.cores import Cores
-from harness.machine.host_monitor import reading
+from harness.machine.host_monitor import MachineReader
 from harness.protocol.messages import Hello
 from harness.referee.context import TrialContext
 from harness.referee.idle import IdleProbe
@@ -55,7 +55,7 @@ def context_of(
         evaluator=_evaluator(resolved_trial, framework),
         splits=tuple(resolved_trial.held_out),
         statistics=_statistics(resolved_trial, threads),
-        reading=partial(reading, device, threads, cores),
+        reading=MachineReader(device, threads, cores, framework.probe),
         idle=IdleProbe.measure(framework.probe, device),
         start_s=start_s,
     )

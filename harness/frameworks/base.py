@@ -28,10 +28,6 @@ from harness.submission.interface import (
 from harness.submission.state import ArrayT, HostArray, StateDict
 from workloads.spec import Augmentation
 
-PROBE = {"cpu": (64, 1), "cuda": (2048, 8)}
-"""Side and number of the matrix products of `EvaluationBackend.probe`: several milliseconds of a
-GPU, so that one which other work shares is seen to be slower."""
-
 
 class EvaluationLoss(Loss[ArrayT], Protocol[ArrayT]):
     """A loss as the referee sees it; each framework has a table of them by name."""
@@ -68,7 +64,7 @@ class EvaluationBackend(Protocol):
         ...
 
     def probe(self) -> None:
-        """A small computation; returns when the device has finished it."""
+        """A small computation; returns when the device has finished it. The first takes longer."""
         ...
 
     def evaluator(
@@ -207,3 +203,5 @@ class Backends(Generic[ArrayT]):
     training: Callable[[str, int], TrainingBackend[ArrayT]]
     preloads: tuple[str, ...] = ()
     """Slow modules that submissions import; the parent of workers has them ready."""
+    cuda: Callable[[], str | None] = lambda: None
+    """The version of CUDA that the installed wheel is built for; None for processors alone."""

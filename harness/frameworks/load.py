@@ -33,6 +33,11 @@ def training_backend(framework: str, device: str, threads: int) -> TrainingBacke
     return _backends(framework).training(device, threads)
 
 
+def cuda_of_wheel(framework: str) -> str | None:
+    """The CUDA that a framework's installed wheel is built for; imports the framework."""
+    return _backends(framework).cuda()
+
+
 def preload(framework: str) -> None:
     """Import a framework and what its submissions are slow to import; runs none of it."""
     for name in _backends(framework).preloads:

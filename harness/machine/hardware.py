@@ -11,10 +11,24 @@ from pathlib import Path
 from harness.core.canonical import sha256_json
 from harness.core.content import sha256_content
 from harness.core.recorded import Recorded
+from harness.machine import gpus, nvml
 from harness.machine.cores import allowed_cores
 from harness.machine.variables import kernel_variables
 
 PACKAGES = ("guided-descent", "numpy", "scipy", "torch", "jax", "jaxlib", "optax")
+CUDNN = ("nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
+
+
+class Graphics(Recorded):
+    """A GPU and what it runs with, as far as times depend on it; which of several alike is not."""
+
+    name: str
+    memory_gib: int
+    power_limit_w: int | None
+    is_part: bool
+    """Whether it is a part of a GPU that is divided (MIG)."""
+    driver: str
+    cudnn: str | None
 
 
 class Hardware(Recorded):
@@ -29,6 +43,9 @@ class Hardware(Recorded):
     device: str
     """`cpu` or `cuda`."""
     accelerator: str | None
+    """The GPU's name."""
+    graphics: Graphics | None = None
+    """On CUDA alone."""
 
     @property
     def fingerprint(self) -> str:
@@ -49,14 +66,16 @@ class Environment(Recorded):
 
 def hardware(device: str) -> Hardware:
     """This machine: processor, cores allowed, memory, accelerator."""
-    return Hardware(
+    graphics = _graphics(device)
+    machine = Hardware(
         processor=_processor(),
         machine=platform.machine(),
         cores=len(allowed_cores()),
         memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         device=device.partition(":")[0],
-        accelerator=_accelerator() if device.startswith("cuda") else None,
+        accelerator=graphics.name if graphics else None,
     )
+    return machine.model_copy(update={"graphics": graphics}) if graphics else machine
 
 
 def fingerprint(device: str) -> str:
@@ -90,11 +109,18 @@ def _processor() -> str:
     return next(names, platform.processor() or platform.machine())
 
 
-def _accelerator() -> str | None:
-    """The name that NVIDIA's driver gives the first visible GPU."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0] or "0"
-    for index, folder in enumerate(sorted(Path("/proc/driver/nvidia/gpus").glob("*"))):
-        if str(index) == visible:
-            lines = (folder / "information").read_text(encoding="utf-8").splitlines()
-            return next((li.partition(":")[2].strip() for li in lines if li[:5] == "Model"), None)
-    return None
+def _graphics(device: str) -> Graphics | None:
+    """What a GPU's speed depends on; None on a processor, and where the driver says nothing."""
+    gpu = gpus.found(device) if device.startswith("cuda") else None
+    if gpu is None:
+        return None
+    with nvml.opened() as library:
+        driver = library.driver()
+    return Graphics(
+        name=gpu.name,
+        memory_gib=round(gpu.memory_bytes / 2**30),
+        power_limit_w=gpu.power_limit_w,
+        is_part=gpu.is_part,
+        driver=driver,
+        cudnn=next(filter(None, map(_version, CUDNN)), None),
+    )

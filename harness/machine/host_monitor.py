@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
+from harness.machine import gpus
 from harness.machine.cores import Cores, allowed_cores
+from harness.machine.gpu_watch import GpuWatch
 from harness.machine.processes import wait_for_exits
-from harness.machine.readings import GpuState, MachineReading
+from harness.machine.readings import MachineReading
 from harness.machine.speed_probe import VERSION, speed_probe_s
 
-NVIDIA_SMI = (
-    "nvidia-smi",
-    "--query-gpu=name,temperature.gpu,clocks.sm,clocks_throttle_reasons.active,utilization.gpu",
-    "--format=csv,noheader,nounits",
-)
-NVIDIA_TIMEOUT_S = 10.0
+GPU_PROBES = 10
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -52,8 +50,44 @@ def reading(device: str, threads: int, cores: Cores | None = None) -> MachineRea
     )
     if not device.startswith("cuda"):
         return machine
-    gpu = accelerator(int(device.partition(":")[2] or 0))
-    return machine.model_copy(update={"accelerator": gpu})
+    return machine.model_copy(update={"accelerator": gpus.state(device)})
+
+
+class MachineReader:
+    """Takes the two readings of a trial; on CUDA it watches the GPU between them.
+
+    Args:
+        device: what the trial runs on.
+        threads: with how many it computes.
+        cores: how it is pinned, if it is.
+        probe: a fixed piece of work on the device, which returns when it is finished.
+    """
+
+    def __init__(
+        self, device: str, threads: int, cores: Cores | None, probe: Callable[[], None]
+    ) -> None:
+        self._device, self._threads, self._cores, self._probe = device, threads, cores, probe
+        self._watch: GpuWatch | None = None
+
+    def __call__(self) -> MachineReading:
+        """Read the machine now."""
+        if not self._device.startswith("cuda"):
+            return reading(self._device, self._threads, self._cores)
+        load = self._watch.stop() if self._watch else None
+        machine = reading(self._device, self._threads, self._cores)
+        known = {"gpu_probe_s": self._gpu_probe_s()} | ({"gpu_load": load} if load else {})
+        self._watch = None if self._watch else GpuWatch(self._device)
+        return machine.model_copy(update=known)
+
+    def _gpu_probe_s(self) -> float:
+        """The median of some probes on a GPU that one has heated."""
+        return median(_seconds(self._probe) for _ in range(1 + GPU_PROBES))
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    start_s = time.perf_counter()
+    work()
+    return time.perf_counter() - start_s
 
 
 def processor_times() -> ProcessorTimes:
@@ -77,45 +111,6 @@ def throttle_count() -> int | None:
     files = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/core_throttle_count")
     counts = [int(file.read_text(encoding="ascii")) for file in files]
     return sum(counts) if counts else None
-
-
-def accelerator(number: int = 0) -> GpuState | None:
-    """Temperature, clock, use and throttling of a visible NVIDIA GPU; None without its driver."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    gpu = visible.split(",")[number] if visible and visible.count(",") >= number else number
-    try:
-        process = subprocess.run(
-            [*NVIDIA_SMI, f"--id={gpu}"],
-            capture_output=True,
-            text=True,
-            timeout=NVIDIA_TIMEOUT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return parse_accelerator(process.stdout)
-
-
-def parse_accelerator(line: str) -> GpuState | None:
-    """The driver's line on one GPU; a field that it does not support is None."""
-    fields = [field.strip() for field in line.strip().partition("\n")[0].split(",")]
-    if len(fields) != 5:
-        return None
-    name, temperature, clock, reasons, use = fields
-    return GpuState(
-        name=name,
-        temperature_c=_integer(temperature),
-        clock_mhz=_integer(clock),
-        throttle_reasons=_integer(reasons),
-        use_percent=_integer(use),
-    )
-
-
-def _integer(text: str) -> int | None:
-    try:
-        return int(text, 0)
-    except ValueError:
-        return None
 
 
 def busy_fractions(look_s: float) -> tuple[float, float]:

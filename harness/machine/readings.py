@@ -4,39 +4,14 @@ A reading is taken before GO, while the worker is frozen, and when all of it has
 no submission can bring one about that would get it repeated. A trial is flagged only for what a
 submission cannot cause: a speed probe that changed, and processor time that the hypervisor took. On
 CUDA also what slows a machine that is cooled and powered as it should be by no load at all: a GPU
-that holds its clocks back while it idles, and processors throttled for heat.
+that holds its clocks back for heat, at rest or under load, and processors throttled for heat.
 """
 
 from __future__ import annotations
 
 from harness.core.recorded import Number, Recorded, Seconds
 from harness.machine.cores import Cores
-
-BENIGN_THROTTLING = 0x1 | 0x2
-"""Bits of NVML's reasons that say that the GPU idles or keeps clocks that were asked for."""
-SLOWING = 0x8 | 0x20 | 0x40 | 0x80
-"""Bits that say that heat or hardware holds the clocks back; a cap on power is an ordinary load."""
-
-
-class GpuState(Recorded):
-    """What NVIDIA's driver says of a GPU; None where it does not support a field."""
-
-    name: str
-    temperature_c: int | None
-    clock_mhz: int | None
-    throttle_reasons: int | None
-    """NVML's bits."""
-    use_percent: int | None
-
-    @property
-    def is_throttled(self) -> bool:
-        """Whether it is slowed by heat, power or hardware now."""
-        return bool((self.throttle_reasons or 0) & ~BENIGN_THROTTLING)
-
-    @property
-    def slowing(self) -> int:
-        """The bits that say that heat or hardware slows it."""
-        return (self.throttle_reasons or 0) & SLOWING
+from harness.machine.gpu import GpuLoad, GpuState
 
 
 class MachineReading(Recorded):
@@ -61,6 +36,10 @@ class MachineReading(Recorded):
     processors: Number
     accelerator: GpuState | None = None
     """Read on CUDA alone; None without the driver."""
+    gpu_probe_s: Seconds | None = None
+    """What a fixed number of matrix products takes on the GPU; on CUDA alone."""
+    gpu_load: GpuLoad | None = None
+    """The GPU since the first reading; in the second alone."""
     own_s: Seconds | None = None
     """Processor seconds of the referee so far; in the first reading alone."""
 
@@ -79,7 +58,9 @@ class MachineChange(Recorded):
     throttled: int | None
     """How often more the processors were throttled; None if unknown."""
     gpu_slowed: int | None = None
-    """Why the GPU was slowed at either reading, as NVML's bits; where one was read."""
+    """Why the GPU was slowed at either reading or between, as NVML's bits; where one was read."""
+    gpu_drift: Number | None = None
+    """The relative change of the products' time on the GPU; on CUDA alone."""
 
 
 def between(before: MachineReading, after: MachineReading, trial_cpu_s: float) -> MachineChange:
@@ -100,10 +81,18 @@ def between(before: MachineReading, after: MachineReading, trial_cpu_s: float) -
         others_fraction=min(1.0, max(0.0, others_s / available_s)),
         throttled=(after.throttled or 0) - (before.throttled or 0) if is_counted else None,
     )
-    if before.accelerator is None or after.accelerator is None:
-        return change
-    slowing = before.accelerator.slowing | after.accelerator.slowing
-    return change.model_copy(update={"gpu_slowed": slowing})
+    return change.model_copy(update=_gpu_change(before, after))
+
+
+def _gpu_change(before: MachineReading, after: MachineReading) -> dict[str, float]:
+    """What is to be said of a GPU, as far as it was read."""
+    change = dict[str, float]()
+    if before.accelerator is not None and after.accelerator is not None:
+        between = after.gpu_load.slowing if after.gpu_load else 0
+        change["gpu_slowed"] = before.accelerator.slowing | between | after.accelerator.slowing
+    if before.gpu_probe_s and after.gpu_probe_s:
+        change["gpu_drift"] = after.gpu_probe_s / before.gpu_probe_s - 1.0
+    return change
 
 
 def interference(machine: MachineChange, limit: float) -> tuple[str, ...]:
@@ -118,6 +107,8 @@ def interference(machine: MachineChange, limit: float) -> tuple[str, ...]:
         causes.append(f"the speed probe changed by {100.0 * machine.drift:+.0f} %")
     if machine.stolen_fraction > limit:
         causes.append(f"the hypervisor took {100.0 * machine.stolen_fraction:.0f} % of the time")
+    if machine.gpu_drift is not None and abs(machine.gpu_drift) > limit:
+        causes.append(f"the GPU's probe changed by {100.0 * machine.gpu_drift:+.0f} %")
     if machine.gpu_slowed:
         causes.append(f"heat or hardware slowed the GPU (reasons {machine.gpu_slowed:#x})")
     if machine.gpu_slowed is not None and machine.throttled:

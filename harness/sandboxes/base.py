@@ -32,6 +32,8 @@ class Confinement:
     """What it is pinned to; empty for all."""
     processes: int = 512
     """How many processes and threads it may have."""
+    computes_on_gpu: bool = False
+    """Whether it needs what NVIDIA's driver and torch's compiler need to start."""
     scratch_mib: int = 1024
     """How much it may write."""
     file_mib: int = 512

@@ -171,6 +171,7 @@ def _environment(threads: int) -> dict[str, str]:
         "LD_LIBRARY_PATH",
         "PYTHONPATH",
         "CUDA_VISIBLE_DEVICES",
+        "CUDA_DEVICE_ORDER",  # or this process and its workers would number GPUs differently
         "TMPDIR",
     )
     environment = {name: os.environ[name] for name in kept if name in os.environ}

@@ -10,10 +10,13 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from harness.core.errors import HarnessError
+from harness.frameworks.load import cuda_of_wheel
+from harness.machine import gpus
 from harness.machine.cores import allowed_cores, pin_cores, taken_cores, text
+from harness.machine.gpu import GpuState
+from harness.machine.gpu_checks import Needs, ready
 from harness.machine.hardware import Hardware, hardware
-from harness.machine.host_monitor import accelerator, busy_fractions, throttle_count
-from harness.machine.readings import GpuState
+from harness.machine.host_monitor import busy_fractions, throttle_count
 from harness.plan.plan import PlanRequest
 from harness.plan.trial import MachineSpeed
 from harness.providers import registry
@@ -52,7 +55,7 @@ def diagnose(suite: Suite, device: str, options: RunOptions, say: Say | None = N
         say: if given, the speed is measured on each workload, and this hears of each in a line.
     """
     speeds = _speeds(suite, device, options, say)
-    machine, gpu = hardware(device), accelerator() if device.startswith("cuda") else None
+    machine, gpu = hardware(device), gpus.state(device) if device.startswith("cuda") else None
     differences = tuple(_differences(suite, machine))
     others, stolen_fraction = busy_fractions(LOOK_S)
     interference = tuple(_interference(others, stolen_fraction, gpu))
@@ -68,7 +71,7 @@ def diagnose(suite: Suite, device: str, options: RunOptions, say: Say | None = N
         ),
         ("stolen", f"{100 * stolen_fraction:.0f} % by the hypervisor"),
         ("throttled", _throttle_text()),
-        *_gpu_rows(gpu),
+        *_gpu_rows(device, gpu),
         ("disturbs", "; ".join(interference) or "nothing"),
         ("isolation", _isolation()),
         ("time", _time(suite, speeds)),
@@ -162,7 +165,9 @@ def _throttle_text() -> str:
     return "this kernel does not say" if count is None else f"{count} times since the start"
 
 
-def _gpu_rows(gpu: GpuState | None) -> Iterator[tuple[str, str]]:
+def _gpu_rows(device: str, gpu: GpuState | None) -> Iterator[tuple[str, str]]:
+    if device.startswith("cuda") and (why := _why_no_gpu(device)):
+        yield "lacks", why
     if gpu is not None:
         throttling = "throttled" if gpu.is_throttled else "not throttled"
         yield (
@@ -170,6 +175,16 @@ def _gpu_rows(gpu: GpuState | None) -> Iterator[tuple[str, str]]:
             f"{gpu.name}, {gpu.temperature_c} C, {gpu.clock_mhz} MHz, "
             f"{gpu.use_percent} % in use, {throttling}",
         )
+
+
+def _why_no_gpu(device: str) -> str:
+    """Why no trial in torch could run on a GPU now; empty if one could."""
+    needs = Needs("torch", cuda_of_wheel("torch"), memory_gib=0.0, is_compiled=True)
+    try:
+        ready(device, needs)
+    except HarnessError as error:
+        return f"{error.message}; {error.hint}"
+    return ""
 
 
 def _isolation() -> str:

@@ -1,3 +1,5 @@
+import importlib
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -7,7 +9,7 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.frameworks.examples import EvalConfig
 from harness.frameworks.load import evaluation_backend
 from harness.frameworks.order import Order
-from tests.frameworks.kit import SOURCE, Kit, examples, parameters
+from tests.frameworks.kit import SIZES, SOURCE, Kit, examples, parameters
 
 LARGE = examples(5000)
 """More than one evaluation batch, and no multiple of one."""
@@ -98,3 +100,38 @@ def test_an_unknown_split_and_missing_parameters_are_named(kit: Kit) -> None:
         subject.metrics(parameters(), "valid")
     with pytest.raises(HarnessError, match=r"'hidden_1.weight' has shape None"):
         subject.metrics({}, "validation")
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_low_precision_is_judged_in_parts_as_it_is_whole(
+    framework: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = importlib.import_module(f"harness.frameworks.{framework}.cross_entropy")
+    source = replace(SOURCE, precision="bfloat16")
+    results = []
+    for part_bytes in (2**28, 4 * 100 * SIZES["classes"]):
+        monkeypatch.setattr(parts, "PART_BYTES", part_bytes)
+        subject: Any = evaluation_backend(framework, "cpu", 1).evaluator(
+            source, {"validation": LARGE}, examples(64), EvalConfig(4096)
+        )
+        results.append(subject.metrics(parameters(), "validation"))
+    assert results[0]["accuracy"] == results[1]["accuracy"]
+    assert results[0]["loss"] == pytest.approx(results[1]["loss"], rel=1e-6)
+
+
+def test_a_rehearsal_evaluates_every_batch_and_changes_nothing(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = evaluator(kit)
+    expected = subject.metrics(parameters(), "validation")
+    judged = list[str]()
+    metrics = subject.metrics
+
+    def noted(parameters: Any, split: str) -> Any:
+        judged.append(split)
+        return metrics(parameters, split)
+
+    monkeypatch.setattr(subject, "metrics", noted)
+    subject.rehearse()
+    assert judged == ["validation"]
+    assert metrics(parameters(), "validation") == expected

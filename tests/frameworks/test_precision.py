@@ -1,6 +1,8 @@
 """No switch of torch's that makes arithmetic cheaper outlives a pin."""
 
 import contextlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -76,3 +78,25 @@ def test_attention_sums_products_in_full_after_a_pin(device: TorchDevice) -> Non
     torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
     device.pin()
     assert not torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
+
+
+def test_the_older_switches_can_be_read_after_a_pin() -> None:
+    read = (
+        "import torch; from harness.frameworks.torch.device import TorchDevice;"
+        "TorchDevice('cpu', 1).pin();"
+        "print(torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)"
+    )
+    # in a process of its own: a switch that anybody has set before can be read in any case
+    done = subprocess.run([sys.executable, "-c", read], check=False, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "False"], done.stderr
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_products_are_of_full_float32_after_a_pin() -> None:
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    device = TorchDevice("cuda", 1)
+    device.pin()
+    assert device.device == torch.device("cuda:0")
+    left = torch.rand(512, 512, dtype=torch.float64)
+    product = (left.float().to(device.device) @ left.float().to(device.device)).double().cpu()
+    assert (product - left @ left).abs().max() < 1e-3

@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.execution.base import RunOptions
-from harness.machine.host_monitor import parse_accelerator, processor_times, reading
-from harness.machine.readings import GpuState, MachineReading, between, interference
+from harness.machine.gpu import GpuLoad, GpuState
+from harness.machine.host_monitor import MachineReader, processor_times, reading
+from harness.machine.readings import MachineReading, between, interference
 from harness.providers.registry import suite
 from harness.speed.report import diagnose
+from tests.machine.conftest import Made
 
 BEFORE = MachineReading(
     speed_probe_s=0.02,
@@ -98,20 +100,55 @@ def test_a_gpu_slowed_by_heat_or_hardware_is_stamped(
     assert [any(word in text for text in causes) for word in words] == [True] * len(causes)
 
 
-def test_the_drivers_line_on_a_gpu_is_understood() -> None:
-    state = parse_accelerator("NVIDIA H100, 45, 1980, 0x0000000000000001, 7\n")
-    assert state == GpuState(
-        name="NVIDIA H100",
-        temperature_c=45,
-        clock_mhz=1980,
-        throttle_reasons=1,
-        use_percent=7,
+def load(slowing: int) -> dict[str, Any]:
+    seen = GpuLoad(
+        samples=9,
+        slowing=slowing,
+        capped_fraction=1.0,
+        clock_mhz=1500,
+        use_percent=99,
+        power_w=700,
+        temperature_c=88,
     )
-    assert not state.is_throttled
-    hot = parse_accelerator("NVIDIA H100, 91, 900, 0x0000000000000040, [N/A]")
-    assert hot is not None
-    assert hot.is_throttled
-    assert hot.use_percent is None
+    return gpu(0x1) | {"gpu_load": seen}
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        (load(0x0), []),
+        (load(0x40), ["slowed the GPU (reasons 0x40)"]),
+        (load(0x0) | {"gpu_probe_s": 0.024}, []),
+        (load(0x0) | {"gpu_probe_s": 0.030}, ["the GPU's probe changed by +50 %"]),
+    ],
+)
+def test_a_gpu_slowed_under_load_is_stamped(second: dict[str, Any], words: list[str]) -> None:
+    first = gpu(0x1) | {"gpu_probe_s": 0.020}
+    causes = interference(between(before(**first), after(**second), 4.0), 0.25)
+    assert [any(word in text for text in causes) for word in words] == [True] * len(causes)
+
+
+def test_a_gpu_is_watched_between_the_two_readings(driver: Made) -> None:
+    driver(reasons=0x4, power=699_000)
+    probes = list[int]()
+    reader = MachineReader("cuda:0", 1, None, lambda: probes.append(1))
+    first = reader()
+    time.sleep(1.2)
+    second = reader()
+    assert first.gpu_load is None
+    assert first.gpu_probe_s is not None
+    assert second.gpu_load is not None
+    assert second.gpu_load.samples >= 1
+    assert (second.gpu_load.capped_fraction, second.gpu_load.power_w) == (1.0, 699)
+    assert len(probes) == 22
+
+
+def test_a_gpu_slowed_by_heat_is_throttled_and_one_at_rest_is_not(driver: Made) -> None:
+    for reasons, is_throttled in ((0x1, False), (0x40, True)):
+        driver(reasons=reasons)
+        state = reading("cuda:0", 1).accelerator
+        assert state is not None
+        assert state.is_throttled == is_throttled
 
 
 @pytest.mark.parametrize("name", ["quick", "standard"])
@@ -135,3 +172,15 @@ def test_the_doctor_says_what_differs(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {"suite", "machine", "differs", "isolation", "time"} <= {
         name for name, _ in diagnosis.rows
     }
+
+
+def test_the_doctor_says_why_no_trial_could_run_on_a_gpu(
+    driver: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    driver(mode=3)
+    monkeypatch.setattr("torch.version.cuda", "13.0")
+    rows = dict(diagnose(suite("standard"), "cuda:0", RunOptions(threads=1)).rows)
+    assert "compute mode of NVIDIA H100 80GB HBM3 is exclusive" in rows["lacks"]
+    assert "--compute-mode DEFAULT" in rows["lacks"]
+    assert "H100" in rows["machine"]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from harness.core.errors import HarnessError
 from harness.providers import registry
@@ -112,6 +113,36 @@ def test_the_loops_memories_add_up_under_autocast() -> None:
     with twice_differentiable(cell), torch.autocast("cpu", torch.bfloat16):
         last = cell(torch.zeros(1, 600, 1))[0, -1].item()
     assert last == pytest.approx(np.tanh(600 * 0.0008), rel=0.01)
+
+
+def test_the_fused_kernel_gets_the_declared_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    module: Any = twin().torch_model(twin().start)
+    lstm, given = torch.lstm, set[torch.dtype]()
+
+    def noted(values: Tensor, state: Any, weights: Any, **flags: Any) -> Any:
+        given.update(part.dtype for part in (values, *state, *weights))
+        assert not torch.is_autocast_enabled("cpu")
+        return lstm(values, state, weights, **flags)
+
+    monkeypatch.setattr(torch, "lstm", noted)
+    tokens = torch.tensor(INPUTS[:4].astype(np.int32))
+    with torch.autocast("cpu", torch.bfloat16):
+        module(tokens)
+    assert given == {torch.bfloat16}
+    module(tokens)
+    assert given == {torch.bfloat16, torch.float32}
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_fused_kernel_in_bfloat16_gives_the_numbers_of_the_loop() -> None:
+    module: Any = twin().torch_model(twin().start).cuda()
+    tokens = torch.tensor(INPUTS[:4].astype(np.int32)).cuda()
+    with torch.autocast("cuda", torch.bfloat16):
+        fused = module(tokens)
+        with twice_differentiable(module):
+            plain = module(tokens)
+    assert fused.dtype == torch.bfloat16
+    assert apart(fused.float().detach().cpu().numpy(), plain.float().detach().cpu().numpy()) < 0.02
 
 
 def test_a_hook_on_either_matrix_sees_every_call() -> None:

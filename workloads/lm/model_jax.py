@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from workloads.functional_jax import Call, Forward, looked_up, pure
+from workloads.fused_jax import causal_attention
 from workloads.lm.model import EPSILON, ROTARY_BASE, LmSizes, checked
 from workloads.spec import Sizes
 
@@ -67,7 +68,7 @@ def _attend(run: Run, block: str, values: Array) -> Array:
     )
     query = _rotated(run.norm(f"{block}.query_norm", query, "rms")).astype(value.dtype)
     key = _rotated(run.norm(f"{block}.key_norm", key, "rms")).astype(value.dtype)
-    mixed = jax.nn.dot_product_attention(query, key, value, is_causal=True)
+    mixed = causal_attention(query, key, value)
     return run.call.linear(f"{block}.output", mixed.reshape(values.shape))
 
 

@@ -29,8 +29,8 @@ class Norm(nn.Module):
         self.subtracts_mean = kind == "layer"
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Normalise (..., width)."""
-        shape = self.weight.shape
+        """Normalise (..., width), in float32 for any precision of products."""
+        shape, inputs = self.weight.shape, inputs.float()
         if self.subtracts_mean:
             return functional.layer_norm(inputs, shape, self.weight, None, EPSILON)
         return functional.rms_norm(inputs, shape, self.weight, EPSILON)
@@ -65,9 +65,10 @@ class Block(FusedModule):
 
     def _attend(self, values: Tensor, rotation: Rotation) -> Tensor:
         heads = (self.sizes.heads, self.sizes.head_width)
+        value = self.value(values).unflatten(-1, heads)
         query = rotated(self.query_norm(self.query(values).unflatten(-1, heads)), rotation)
         key = rotated(self.key_norm(self.key(values).unflatten(-1, heads)), rotation)
-        value = self.value(values).unflatten(-1, heads)
+        query, key = query.to(value.dtype), key.to(value.dtype)
         with nullcontext() if self.is_fused else sdpa_kernel(SDPBackend.MATH):
             mixed = functional.scaled_dot_product_attention(
                 query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), is_causal=True

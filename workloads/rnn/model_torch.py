@@ -16,8 +16,8 @@ class Cell(FusedModule):
 
     `input` runs once on the whole sequence and `recurrent` once per time step, as modules whose
     hooks fire. If neither has hooks and a single derivative is enough (`is_fused`), torch's fused
-    LSTM computes the same values from their weights. Cell states c are at least float32 for any
-    product precision, because they accumulate over time.
+    LSTM computes the same values from their weights. Cell states c of the plain operations are at
+    least float32 for any product precision, because they accumulate over time.
     """
 
     def __init__(self, entering: int, sizes: RnnSizes) -> None:
@@ -38,20 +38,23 @@ class Cell(FusedModule):
         return self._fused(values)
 
     def _fused(self, values: Tensor) -> Tensor:
+        dtype, kind = product_dtype(values), values.device.type
         weight, bias = self.recurrent.weight, self.input.bias
-        zeros = values.new_zeros(1, len(values), weight.shape[1])
+        zeros = values.new_zeros(1, len(values), weight.shape[1], dtype=dtype)
         flat = [self.input.weight, weight, bias, torch.zeros_like(bias)]
-        outputs, _, _ = torch.lstm(
-            values,
-            (zeros, zeros),
-            flat,
-            has_biases=True,
-            num_layers=1,
-            dropout=0.0,
-            train=self.training,
-            bidirectional=False,
-            batch_first=True,
-        )
+        # Autocast gives cuDNN's kernel float16 on CUDA, whichever precision it is asked for.
+        with torch.autocast(kind, enabled=False):
+            outputs, _, _ = torch.lstm(
+                values.to(dtype),
+                (zeros, zeros),
+                [part.to(dtype) for part in flat],
+                has_biases=True,
+                num_layers=1,
+                dropout=0.0,
+                train=self.training,
+                bidirectional=False,
+                batch_first=True,
+            )
         return outputs
 
     def _loop(self, values: Tensor) -> Tensor:
@@ -74,6 +77,12 @@ class Cell(FusedModule):
         memory = keep.sigmoid() * memory + enter.sigmoid() * new.tanh()
         shown = self.cell_norm(memory) if self.has_norm else memory
         return (leave.sigmoid() * shown.tanh()).to(gates.dtype), memory
+
+
+def product_dtype(values: Tensor) -> torch.dtype:
+    """The precision of products with some values: autocast's where it is on, else their own."""
+    kind = values.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else values.dtype
 
 
 class TiedOutput(nn.Module):

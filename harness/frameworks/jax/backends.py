@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
+
 from jax import Array
 
 from harness.frameworks.base import Backends
 from harness.frameworks.jax.evaluation import JaxEvaluationBackend
 from harness.frameworks.jax.training import JaxTrainingBackend
 
-BACKENDS: Backends[Array] = Backends(JaxEvaluationBackend, JaxTrainingBackend, preloads=("optax",))
+PLUGINS = {"jax-cuda13-plugin": "13", "jax-cuda12-plugin": "12"}
+"""Jax's way to a GPU: a package of its own, one for each major version of CUDA."""
+
+
+def cuda_of_wheel() -> str | None:
+    """The version of CUDA that the installed plug-in is built for."""
+    return next((cuda for name, cuda in PLUGINS.items() if _is_installed(name)), None)
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
+
+
+BACKENDS: Backends[Array] = Backends(
+    JaxEvaluationBackend, JaxTrainingBackend, preloads=("optax",), cuda=cuda_of_wheel
+)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from harness.frameworks.base import PROBE
+from harness.frameworks.products import Products
 
 
 class JaxDevice:
@@ -30,13 +30,14 @@ class JaxDevice:
         if platform == "cpu":
             os.environ["JAX_PLATFORMS"] = "cpu"
             jax.config.update("jax_platforms", "cpu")
-        self._platform = platform
+        self.kind = platform
+        self._products = Products(self._multiply, platform)
         self._number = int(number or 0)
 
     @property
     def device(self) -> jax.Device:
         """The device; the first look opens it."""
-        return jax.local_devices(backend=self._platform)[self._number]
+        return jax.local_devices(backend=self.kind)[self._number]
 
     def pin(self) -> None:
         """Fix the device and full float32 products; XLA's CPU code is deterministic.
@@ -57,9 +58,11 @@ class JaxDevice:
 
     def probe(self) -> None:
         """Some matrix products, until the device has finished them."""
-        side, products = PROBE[self._platform]
+        self._products()
+
+    def _multiply(self, side: int, count: int) -> None:
         matrix = jnp.full((side, side), 1.0 / side, device=self.device)
-        for _ in range(products):
+        for _ in range(count):
             matrix = matrix @ matrix
         matrix.block_until_ready()
 

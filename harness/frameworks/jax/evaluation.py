@@ -19,5 +19,11 @@ class JaxEvaluationBackend(JaxDevice):
         probe: Examples,
         eval_config: EvalConfig,
     ) -> JaxEvaluator:
-        """An evaluator with its own model and its own copy of the splits on the device."""
-        return JaxEvaluator(source, splits, probe, eval_config, self.device)
+        """An evaluator with its own model and its own copy of the splits on the device.
+
+        On a GPU it has evaluated before any worker can take the memory that this needs.
+        """
+        evaluator = JaxEvaluator(source, splits, probe, eval_config, self.device)
+        if self.kind != "cpu":
+            evaluator.rehearse()
+        return evaluator

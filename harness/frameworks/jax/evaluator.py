@@ -13,6 +13,7 @@ from jax import Array
 from harness.core.errors import UnknownNameError
 from harness.frameworks.crops import centre
 from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Parameters
+from harness.frameworks.jax.cross_entropy import by_parts
 from harness.frameworks.jax.problem import JaxProblem
 from harness.frameworks.jax.stream import JaxSplit
 from harness.frameworks.model_source import check_shapes, shapes_of
@@ -46,6 +47,13 @@ class JaxEvaluator:
         self._device = device
         self._value_and_grad = jax.jit(jax.value_and_grad(self._loss))
         self._evaluate = jax.jit(self._values)
+
+    def rehearse(self) -> None:
+        """Evaluate zeros, so that memory is reserved and programs are compiled."""
+        parameters = {name: np.zeros(shape, np.float32) for name, shape in self._shapes.items()}
+        for split in self._splits:
+            self.metrics(parameters, split)
+        self.probe(parameters)
 
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
         """What the loss offers, means over all targets of a split, summed in float64."""
@@ -92,8 +100,14 @@ class JaxEvaluator:
         return self._problem.evaluation_logits(weights, buffers, inputs)
 
     def _values(self, weights: Tree, buffers: Tree, batch: Batch[Array]) -> dict[str, Array]:
-        logits = self._logits(weights, buffers, batch.inputs)
-        return self._problem.loss.metrics(logits, batch.targets)
+        logits, loss = self._logits(weights, buffers, batch.inputs), self._problem.loss
+        if logits.dtype == jnp.float32 or logits.ndim == batch.targets.ndim:
+            return loss.metrics(logits.astype(jnp.float32), batch.targets)
+        return by_parts(
+            lambda part, targets: loss.metrics(part.astype(jnp.float32), targets),
+            logits,
+            batch.targets,
+        )
 
     def _loss(self, weights: Tree, buffers: Tree, batch: Batch[Array]) -> Array:
         logits = self._logits(weights, buffers, batch.inputs)

@@ -10,6 +10,7 @@ from jax import Array
 
 from harness.core.errors import UnknownNameError
 from harness.frameworks.base import EvaluationLoss
+from harness.frameworks.jax.cross_entropy import mean_cross_entropy
 from harness.frameworks.targets import check_same_shape
 
 
@@ -21,7 +22,9 @@ class CrossEntropy:
     """
 
     def value(self, logits: Array, targets: Array) -> Array:
-        """The mean loss in nats, a scalar."""
+        """The mean loss in nats, a scalar; logits below float32 are raised to it part by part."""
+        if logits.dtype != jnp.float32:
+            return mean_cross_entropy(logits, targets)
         return self.per_target(logits, targets).mean()
 
     def per_target(self, logits: Array, targets: Array) -> Array:
@@ -55,7 +58,7 @@ class SquaredError:
 
     def value(self, logits: Array, targets: Array) -> Array:
         """The mean squared error, a scalar."""
-        return self.per_target(logits, targets).mean()
+        return self.per_target(logits.astype(jnp.float32), targets).mean()
 
     def per_target(self, logits: Array, targets: Array) -> Array:
         """The squared error of each entry, shape (...)."""

@@ -16,6 +16,7 @@ from harness.frameworks.model_source import buffers_of, build
 from harness.frameworks.problem import CountedProblem, ProblemConfig
 from harness.submission.interface import Batch, Capture, Evaluation, Problem
 from workloads.functional_jax import Forward
+from workloads.fused_jax import differentiable_once
 from workloads.parameters import STATISTICS_MOMENTUM
 
 Tree = Mapping[str, Array]
@@ -77,7 +78,7 @@ class JaxProblem(CountedProblem):
             batch: inputs (batch, ...) and targets.
             random: a key for models that draw; None for no dropout.
         """
-        logits, _ = self._train_pass(parameters, batch.inputs, random)
+        logits = self._train_pass(parameters, batch.inputs, random)[0].astype(jnp.float32)
         self._note_call(logits, batch, backward=0)
         return Evaluation(logits, self.loss.value(logits, batch.targets))
 
@@ -121,15 +122,15 @@ class JaxProblem(CountedProblem):
     def training_loss(
         self, parameters: Tree, batch: Batch[Array], key: Array | None
     ) -> tuple[Array, dict[str, Array]]:
-        """The mean loss and the batch's statistics; a pure function, to be transformed."""
-        logits, statistics = self._train_pass(parameters, batch.inputs, key)
+        """The mean loss and the batch's statistics; a pure function with one derivative."""
+        with differentiable_once():
+            logits, statistics = self._train_pass(parameters, batch.inputs, key)
         return self.loss.value(logits, batch.targets), statistics
 
     def evaluation_logits(self, parameters: Tree, buffers: Tree, inputs: Array) -> Array:
-        """The logits in evaluation mode; a pure function."""
-        output = self.model(self._cast(parameters), self._cast(inputs), buffers=buffers)
-        logits: Array = output.logits.astype(jnp.float32)
-        return logits
+        """The logits in evaluation mode, in the declared precision; a pure function."""
+        with differentiable_once():
+            return self.model(self._cast(parameters), self._cast(inputs), buffers=buffers).logits
 
     def captured(
         self,
@@ -181,7 +182,7 @@ class JaxProblem(CountedProblem):
         self, parameters: Tree, inputs: Array, key: Array | None
     ) -> tuple[Array, dict[str, Array]]:
         output = self.model(self._cast(parameters), self._cast(inputs), key=key)
-        return output.logits.astype(jnp.float32), output.statistics
+        return output.logits, output.statistics
 
     def _statistics_of(self, parameters: Tree, inputs: Array) -> dict[str, Array]:
         return self._train_pass(parameters, inputs, None)[1]
@@ -199,12 +200,13 @@ class JaxProblem(CountedProblem):
         def loss(
             parameters: dict[str, Array], offsets: dict[str, Array]
         ) -> tuple[Array, tuple[Array, dict[str, Array], dict[str, Array]]]:
-            logits, layer_inputs, statistics = self.model(
-                self._cast(parameters),
-                self._cast(batch.inputs),
-                offsets=self._cast(offsets),
-                key=key,
-            )
+            with differentiable_once():
+                logits, layer_inputs, statistics = self.model(
+                    self._cast(parameters),
+                    self._cast(batch.inputs),
+                    offsets=self._cast(offsets),
+                    key=key,
+                )
             logits = logits.astype(jnp.float32)
             loss_targets = batch.targets if targets is None else targets
             if random is not None:

@@ -69,9 +69,13 @@ def _as_targets(targets: HostArray) -> HostArray:
 
 
 def _on_device(array: HostArray, device: jax.Device) -> Array:
-    is_token = array.dtype in (np.uint16, np.uint32)
-    device_array: Array = jax.device_put(jnp.array(_as_int32(array) if is_token else array), device)
+    host = _as_int32(array) if _is_token(array) else array
+    device_array: Array = jax.device_put(jnp.array(host), device)
     return device_array
+
+
+def _is_token(array: HostArray) -> bool:
+    return array.dtype in (np.uint16, np.uint32)
 
 
 class JaxStream(EpochStream[Array]):
@@ -118,7 +122,10 @@ class JaxStream(EpochStream[Array]):
     def _compile(self, count: int) -> None:
         """Compile the ways of drawing a batch now, since shapes differ from the warm-up's."""
         self._crop_batch(self._split.take_slice(self._permutation, 0, count), self._crops, 0)
-        self._split.take(np.zeros(self.batch_size, dtype=np.int32))
+        whole = self._split.take(np.zeros(self.batch_size, dtype=np.int32))
+        if self._how is not None:  # over an epoch's end crops come by batch, not by epoch
+            first = crops_at(self._order, 0, self.batch_size, self._side, self._how)
+            self._crop_batch(whole, first, 0)
 
     def _enter_epoch(self, epoch: int) -> None:
         self._epoch = epoch
@@ -132,6 +139,48 @@ class JaxStream(EpochStream[Array]):
         host_crops = epoch_crops(self._order.seed, epoch, self._examples, self._side, self._how)
         crops: Crops = jax.device_put(host_crops, self._device)
         return crops
+
+
+def compile_ahead(
+    examples: Examples,
+    count: int,
+    batch_size: int,
+    how: Augmentation | None,
+    device: jax.Device,
+) -> None:
+    """Compile what a stream over another number of such examples will run.
+
+    The programs are kept in the folder of `JaxDevice.pin`, where that stream finds them.
+
+    Args:
+        examples: a few, of the same form and types.
+        count: how many there will be.
+        batch_size: of the stream.
+        how: the images' augmentation.
+        device: where it will run.
+    """
+    place = jax.sharding.SingleDeviceSharding(device)
+
+    def form(like: Array, *shape: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, like.dtype, sharding=place)
+
+    few = JaxSplit(Examples(examples.inputs[:1], examples.targets[:1]), device)
+    inputs = form(few.inputs, count, *few.inputs.shape[1:])
+    targets = form(few.targets, count, *few.targets.shape[1:])
+    permutation = form(jnp.zeros(0, jnp.int32), count)
+    index = jax.ShapeDtypeStruct((batch_size,), jnp.int32)
+    _gather.lower(inputs, targets, index).compile()
+    size = min(batch_size, count)
+    _gather_slice.lower(inputs, targets, permutation, 0, count=size).compile()
+    if how is not None:
+        side = examples.inputs.shape[-1]
+        sides = {"side": crop_side(side, how), "padding": how.crop_padding}
+        images = form(few.inputs, size, *few.inputs.shape[1:])
+        flips = form(jnp.zeros(0, jnp.bool_), count)
+        crops = jax.tree.unflatten(
+            jax.tree.structure(epoch_crops("", 0, 0, 1, how)), [permutation] * 2 + [flips]
+        )
+        _crop.lower(images, crops, 0, **sides).compile()
 
 
 @jax.jit

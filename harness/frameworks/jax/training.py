@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -22,17 +23,31 @@ from harness.frameworks.generators import (
 from harness.frameworks.jax.device import JaxDevice
 from harness.frameworks.jax.loading import LOADER, assign
 from harness.frameworks.jax.problem import JaxProblem, jax_problem, key_of
-from harness.frameworks.jax.stream import JaxStream
+from harness.frameworks.jax.stream import JaxStream, compile_ahead
 from harness.frameworks.model_source import check_shapes
 from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
+from harness.machine.gpus import free_fraction
 from harness.submission.interface import Hyperparameters, Problem, Submission
 from harness.submission.state import HostArray, StateDict
 from workloads.spec import Augmentation
 
+SPARE_BYTES = 5 * 2**30
+"""Of a GPU, left to the driver, to this process's own context, and to the referee: it makes some
+training passes of its own where averaged weights need batch statistics."""
+
 
 class JaxTrainingBackend(JaxDevice):
     """`harness.frameworks.base.TrainingBackend` in jax."""
+
+    _train_examples = 0
+    """The problem's, once there is one."""
+
+    def __init__(self, device: str, threads: int) -> None:
+        super().__init__(device, threads)
+        # The referee has evaluated by now and keeps what that took; jax reads this as it starts.
+        if self.kind != "cpu" and (part := free_fraction(device, SPARE_BYTES)) is not None:
+            os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{part:.3f}"
 
     def passes(self, problem: Problem[Array]) -> Sequence[tuple[object, str]]:
         """Those that a submission calls; the passes of an optax step are compiled into it."""
@@ -40,6 +55,7 @@ class JaxTrainingBackend(JaxDevice):
 
     def problem(self, config: ProblemConfig) -> JaxProblem:
         """The submission's view of the workload, its parameters still zero."""
+        self._train_examples = config.train_examples
         return JaxProblem(config, self.device)
 
     def load(self, problem: Problem[Array], parameters: Parameters) -> None:
@@ -65,7 +81,13 @@ class JaxTrainingBackend(JaxDevice):
         batch_size: int,
         augmentation: Augmentation | None = None,
     ) -> JaxStream:
-        """The training stream over the examples, from position 0."""
+        """The training stream over the examples, from position 0.
+
+        If these are fewer than the problem's, as they are in a warm-up, the real stream's programs
+        are compiled, too, for later it is on the clock.
+        """
+        if len(examples.targets) < self._train_examples:
+            compile_ahead(examples, self._train_examples, batch_size, augmentation, self.device)
         return JaxStream(examples, order, batch_size, self.device, augmentation)
 
     def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission[Array]:

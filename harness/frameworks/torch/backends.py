@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from harness.frameworks.base import Backends
 from harness.frameworks.torch.evaluation import TorchEvaluationBackend
 from harness.frameworks.torch.training import TorchTrainingBackend
 
+
+def cuda_of_wheel() -> str | None:
+    """The version of CUDA that torch is built for."""
+    return torch.version.cuda
+
+
 BACKENDS: Backends[Tensor] = Backends(
-    TorchEvaluationBackend, TorchTrainingBackend, preloads=("torch._dynamo",)
+    TorchEvaluationBackend,
+    TorchTrainingBackend,
+    preloads=("torch._dynamo",),
+    cuda=cuda_of_wheel,
 )

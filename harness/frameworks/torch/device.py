@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from harness.frameworks.base import PROBE
+from harness.frameworks.products import Products
 from harness.frameworks.torch import precision
 
 
@@ -12,8 +12,9 @@ class TorchDevice:
     """A device, its switches and its queue of work."""
 
     def __init__(self, device: str, threads: int) -> None:
-        self.device = torch.device(device)
+        self.device = with_index(torch.device(device))
         self.threads = threads
+        self._products = Products(self._multiply, self.device.type)
 
     def pin(self) -> None:
         """Fix threads, determinism and precision.
@@ -38,8 +39,17 @@ class TorchDevice:
 
     def probe(self) -> None:
         """Some matrix products, until the device has finished them."""
-        side, products = PROBE[self.device.type]
+        self._products()
+
+    def _multiply(self, side: int, count: int) -> None:
         matrix = torch.full((side, side), 1.0 / side, device=self.device)
-        for _ in range(products):
+        for _ in range(count):
             matrix = matrix @ matrix
         self.synchronize()
+
+
+def with_index(device: torch.device) -> torch.device:
+    """`cuda` as `cuda:0`: torch sets no device without an index, and tensors carry theirs."""
+    if device.type == "cuda" and device.index is None:
+        return torch.device(device.type, 0)
+    return device

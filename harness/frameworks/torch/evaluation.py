@@ -19,5 +19,11 @@ class TorchEvaluationBackend(TorchDevice):
         probe: Examples,
         eval_config: EvalConfig,
     ) -> TorchEvaluator:
-        """An evaluator with its own model and its own copy of the splits on the device."""
-        return TorchEvaluator(source, splits, probe, eval_config, self.device)
+        """An evaluator with its own model and its own copy of the splits on the device.
+
+        On a GPU it has evaluated before any worker can take the memory that this needs.
+        """
+        evaluator = TorchEvaluator(source, splits, probe, eval_config, self.device)
+        if self.device.type == "cuda":
+            evaluator.rehearse()
+        return evaluator

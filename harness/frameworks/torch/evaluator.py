@@ -14,6 +14,7 @@ from harness.frameworks.crops import centre
 from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.model_source import check_shapes, shapes_of
 from harness.frameworks.targets import check_targets
+from harness.frameworks.torch.cross_entropy import parts
 from harness.frameworks.torch.loss import loss_of
 from harness.frameworks.torch.problem import autocast, build_model
 from harness.frameworks.torch.stream import TorchSplit
@@ -43,6 +44,13 @@ class TorchEvaluator:
         self._sizes = {name: split.targets.shape for name, split in splits.items()}
         self._probe = TorchSplit(probe, device).part(0, len(probe.targets))
 
+    def rehearse(self) -> None:
+        """Evaluate the model as it is, so that memory is reserved and kernels are loaded."""
+        parameters = {name: value.cpu().numpy() for name, value in self._live().items()}
+        for split in self._splits:
+            self.metrics(parameters, split)
+        self.probe(parameters)
+
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
         """What the loss offers, means over all targets of a split, summed in float64."""
         if split not in self._splits:
@@ -71,10 +79,15 @@ class TorchEvaluator:
     def _load(self, parameters: Parameters) -> None:
         shapes = {name: value.shape for name, value in parameters.items()}
         check_shapes(self._shapes, shapes, "parameters to be evaluated")
+        live = self._live()
         with torch.no_grad():
-            live = {**dict(self._model.named_buffers()), **dict(self._model.named_parameters())}
             for name in self._shapes:
                 live[name].copy_(torch.tensor(parameters[name]))
+
+    def _live(self) -> dict[str, Tensor]:
+        """The model's parameters and buffers as far as a snapshot holds them."""
+        live = {**dict(self._model.named_buffers()), **dict(self._model.named_parameters())}
+        return {name: live[name].detach() for name in self._shapes}
 
     def _logits(self, inputs: Tensor) -> Tensor:
         if self._eval_config.augmentation is not None:
@@ -82,11 +95,20 @@ class TorchEvaluator:
             inputs = inputs[..., window, window]
         with self._precision:
             logits: Tensor = self._model(inputs)
-        return logits.float()
+        return logits
 
     def _sums(self, batch: Batch[Tensor]) -> Tensor:
-        inputs, targets = batch
-        values = self._loss.metrics(self._logits(inputs), targets)
+        """The sum of each metric over a batch; logits are raised to float32 a part at a time."""
+        logits, targets = self._logits(batch.inputs), batch.targets
+        if logits.dtype == torch.float32 or logits.ndim == targets.ndim:
+            return self._sums_of(logits.float(), targets)
+        logits, targets = logits.flatten(0, -2), targets.flatten()
+        return torch.stack(
+            [self._sums_of(logits[part].float(), targets[part]) for part in parts(*logits.shape)]
+        ).sum(0)
+
+    def _sums_of(self, logits: Tensor, targets: Tensor) -> Tensor:
+        values = self._loss.metrics(logits, targets)
         return torch.stack([values[name].double().sum() for name in self._metrics])
 
 

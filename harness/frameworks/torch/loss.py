@@ -11,6 +11,7 @@ from torch.nn import functional
 from harness.core.errors import UnknownNameError
 from harness.frameworks.base import EvaluationLoss
 from harness.frameworks.targets import check_same_shape
+from harness.frameworks.torch.cross_entropy import mean_cross_entropy
 
 
 class CrossEntropy:
@@ -21,10 +22,12 @@ class CrossEntropy:
     """
 
     def value(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss in nats, a scalar."""
+        """The mean loss in nats, a scalar; logits below float32 are raised to it part by part."""
         if logits.ndim > 2:
             logits, targets = logits.flatten(0, -2), targets.flatten()
-        return functional.cross_entropy(logits, targets)
+        if logits.dtype == torch.float32:
+            return functional.cross_entropy(logits, targets)
+        return mean_cross_entropy(logits, targets)
 
     def per_target(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of each target in nats, shape (number of targets,)."""
@@ -39,11 +42,12 @@ class CrossEntropy:
     def sample_targets(self, logits: Tensor, random: torch.Generator | None = None) -> Tensor:
         """Targets drawn from softmax(logits), shape (...); from any where logits are not finite.
 
-        That a model has diverged shows in its loss, as in jax, and not as an error of the draw.
+        That a model has diverged shows in its loss, as in jax, and not as an error of the draw. The
+        draw is that of `torch.multinomial`, which on a GPU would wait for what it checks first.
         """
         probabilities = logits.detach().float().softmax(-1).nan_to_num(1.0)
-        flat = probabilities.reshape(-1, logits.shape[-1])
-        return torch.multinomial(flat, 1, generator=random).reshape(logits.shape[:-1])
+        waits = torch.empty_like(probabilities).exponential_(generator=random)
+        return (probabilities / waits).argmax(-1)
 
     def hessian_product(self, logits: Tensor, vector: Tensor) -> Tensor:
         """(diag(p) - p p^T) v / N for every target; `vector` and result are (..., classes)."""
@@ -62,7 +66,7 @@ class SquaredError:
     def value(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The mean squared error, a scalar."""
         check_same_shape(logits.shape, targets.shape)
-        return functional.mse_loss(logits, targets)
+        return functional.mse_loss(logits.float(), targets)
 
     def per_target(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The squared error of each entry, shape (number of entries,)."""

@@ -38,7 +38,9 @@ def flags() -> tuple[Flag, ...]:
 
 def pin(device: str) -> None:
     """Set every switch; autocast goes off for the host and for a kind of device."""
-    # The older interface first: it may set the same switches, and complains of a mixture.
+    # The older interface first: it may set the same switches, and who reads it later, as libraries
+    # do, is refused where the two say different things.
+    torch.backends.cudnn.allow_tf32 = False
     torch.set_float32_matmul_precision("highest")
     torch.backends.mkldnn.set_flags(_fp32_precision="ieee")
     for flag in flags():

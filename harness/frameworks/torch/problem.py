@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from harness.frameworks.base import EvaluationLoss
 from harness.frameworks.examples import ModelSource
 from harness.frameworks.model_source import (
     buffers_of,
@@ -23,6 +24,9 @@ from harness.submission.interface import Batch, Capture, Evaluation, Problem
 from workloads.fused_torch import twice_differentiable
 from workloads.modules_torch import BatchNorm2d, untracked
 from workloads.parameters import STATISTICS_MOMENTUM
+
+TrainingCalls = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
+"""The logits of inputs, and the mean loss of inputs and targets."""
 
 
 def build_model(source: ModelSource, device: torch.device) -> nn.Module:
@@ -40,6 +44,22 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
     if precision == "float32":
         return None
     return torch.autocast(device.type, dtype=getattr(torch, precision))
+
+
+def mean_loss(
+    model: nn.Module, loss: EvaluationLoss[Tensor], precision: str, device: torch.device
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Model and loss as one function of inputs and targets, which may be compiled as a whole."""
+
+    def plain(inputs: Tensor, targets: Tensor) -> Tensor:
+        return loss.value(model(inputs), targets)
+
+    def cast(inputs: Tensor, targets: Tensor) -> Tensor:
+        with torch.autocast(device.type, dtype=getattr(torch, precision)):
+            logits = model(inputs)
+        return loss.value(logits, targets)
+
+    return plain if precision == "float32" else cast
 
 
 class TorchProblem(CountedProblem):
@@ -69,12 +89,22 @@ class TorchProblem(CountedProblem):
         self.generator = torch.Generator(device).manual_seed(config.seed)
         self._autocast = autocast(source.precision, device)
         self._value = self.loss.value
-        self._compiled_model = torch.compile(self.model) if source.is_compiled else None
-        self._call: Callable[[Tensor], Tensor] = self._compiled_model or self.model
+        self._plain = self.model, mean_loss(self.model, self.loss, source.precision, device)
+        # Loss and model in one graph: logits then need not stand in float32 between the two.
+        self._trained: TrainingCalls = (
+            (torch.compile(self._plain[0]), torch.compile(self._plain[1]))
+            if source.is_compiled
+            else self._plain
+        )
+        self._call, self._loss_call = self._trained
 
     def batch_loss(self, batch: Batch[Tensor]) -> Tensor:
-        """The mean loss of the live model in the declared precision: a forward pass, a scalar."""
-        return self.forward(batch).loss
+        """The mean loss of the live model in the declared precision: a forward pass, a scalar.
+
+        Its graph can be differentiated once, as that of `forward`. Where the precision is below
+        float32, logits are raised to it a part at a time and never stand in it whole.
+        """
+        return self._count(self._mean_loss(batch), batch.inputs.shape[0])
 
     def forward(self, batch: Batch[Tensor]) -> Evaluation[Tensor]:
         """Logits and mean loss of the live model, in training: it moves running statistics.
@@ -82,12 +112,13 @@ class TorchProblem(CountedProblem):
         The graph can be differentiated once, several times with `retain_graph` (for other targets,
         say); `evaluate` gives one that can be differentiated twice, at the cost of fused kernels.
         """
-        logits = self._count(self._logits(self._call, batch.inputs))
+        logits = self._logits(self._call, batch.inputs)
+        self._count(logits, logits.shape[0])
         return Evaluation(logits, self._value(logits, batch.targets))
 
     def uncounted_loss(self, batch: Batch[Tensor]) -> Tensor:
         """`batch_loss` without the hook that counts, for loops that call `note_passes`."""
-        return self._value(self._logits(self._call, batch.inputs), batch.targets)
+        return self._mean_loss(batch)
 
     def evaluate(
         self,
@@ -113,7 +144,8 @@ class TorchProblem(CountedProblem):
             twice_differentiable(self.model),
             self._random_state(random),
         ):
-            logits = self._count(self._logits(_Functional(self.model, parameters), batch.inputs))
+            logits = self._logits(_Functional(self.model, parameters), batch.inputs)
+            self._count(logits, logits.shape[0])
         return Evaluation(logits, self.loss.value(logits, batch.targets))
 
     def recompute_statistics(
@@ -124,7 +156,8 @@ class TorchProblem(CountedProblem):
             for number, batch in enumerate(batches, start=1):
                 for norm in self._norms:
                     norm.momentum = 1.0 / number
-                self._count(self._logits(_Functional(self.model, parameters), batch.inputs))
+                logits = self._logits(_Functional(self.model, parameters), batch.inputs)
+                self._count(logits, logits.shape[0])
         for norm in self._norms:
             norm.momentum = STATISTICS_MOMENTUM
 
@@ -136,12 +169,12 @@ class TorchProblem(CountedProblem):
         forward pass made in the block; a second one through a kept graph (with sampled targets,
         say) replaces the gradients. Passes in the block are not compiled: hooks must fire.
         """
-        self._call = self.model
+        self._call, self._loss_call = self._plain
         try:
             with capture_layers(self.model, self.layers, names) as captures:
                 yield captures
         finally:
-            self._call = self._compiled_model or self.model
+            self._call, self._loss_call = self._trained
 
     def _logits(self, model: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
         if self._autocast is None:
@@ -149,13 +182,17 @@ class TorchProblem(CountedProblem):
         with self._autocast:
             return model(inputs).float()
 
-    def _count(self, logits: Tensor) -> Tensor:
+    def _mean_loss(self, batch: Batch[Tensor]) -> Tensor:
+        return self._loss_call(batch.inputs, batch.targets)
+
+    def _count(self, result: Tensor, examples: int) -> Tensor:
+        """Count a forward pass over examples, and the backward passes through its result."""
         self._forwards += 1
-        self._examples += logits.shape[0]
-        node = logits.grad_fn
+        self._examples += examples
+        node = result.grad_fn
         if node is not None:
             node.register_prehook(self._saw_backward)
-        return logits
+        return result
 
     def _saw_backward(self, _: tuple[Tensor, ...]) -> None:
         self._backwards += 1

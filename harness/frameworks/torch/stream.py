@@ -26,10 +26,15 @@ class TorchSplit:
             self.inputs = _on_device(examples.inputs, device)
             self.targets = _on_device(examples.targets, device)
 
+    @property
+    def index_device(self) -> torch.device:
+        """Where places are wanted: beside the examples, or a gather would wait for them."""
+        return self._device if self._mapped_examples is None else torch.device("cpu")
+
     def take(self, index: Tensor) -> Batch[Tensor]:
-        """The examples at places (batch,)."""
+        """The examples at places (batch,), which lie on `index_device`."""
         if self._mapped_examples is not None:
-            places = index.cpu().numpy()
+            places = index.numpy()
             inputs = _on_device(self._mapped_examples.inputs[places], self._device)
             targets = _on_device(self._mapped_examples.targets[places], self._device)
             return Batch(inputs, _as_targets(targets))
@@ -45,8 +50,10 @@ class TorchSplit:
 
 def _on_device(array: object, device: torch.device) -> Tensor:
     tensor = torch.tensor(array)
-    is_token = tensor.dtype in {torch.uint16, torch.uint32}
-    return tensor.to(torch.int32).to(device) if is_token else tensor.to(device)
+    tensor = tensor.int() if tensor.dtype in {torch.uint16, torch.uint32} else tensor
+    if device.type == "cuda":  # from pinned memory a copy waits for nothing
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def _as_targets(targets: Tensor) -> Tensor:
@@ -93,7 +100,7 @@ class TorchStream(EpochStream[Tensor]):
     ) -> None:
         super().__init__(order, batch_size)
         self._split = TorchSplit(examples, device)
-        self._permutation = torch.empty(0, dtype=torch.int64, device=device)
+        self._permutation = torch.empty(0, dtype=torch.int64, device=self._split.index_device)
         self._crop = (
             TorchCrops(order, examples.inputs.shape[-1], augmentation, device)
             if augmentation is not None

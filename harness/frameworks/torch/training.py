@@ -16,7 +16,7 @@ from harness.frameworks.generators import global_state, set_global_state
 from harness.frameworks.model_source import check_shapes
 from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
-from harness.frameworks.torch import arrays
+from harness.frameworks.torch import arrays, memory
 from harness.frameworks.torch.device import TorchDevice
 from harness.frameworks.torch.loading import LOADER
 from harness.frameworks.torch.problem import TorchProblem, torch_problem
@@ -29,10 +29,20 @@ from workloads.spec import Augmentation
 class TorchTrainingBackend(TorchDevice):
     """`harness.frameworks.base.TrainingBackend` in torch."""
 
+    _is_bounded = False
+
+    def pin(self) -> None:
+        """Fix threads, determinism and precision; at first on a GPU, the memory to be had there."""
+        super().pin()
+        if self.device.type == "cuda" and not self._is_bounded:
+            memory.bound(self.device)
+            self._is_bounded = True
+
     def passes(self, problem: Problem[Tensor]) -> Sequence[tuple[object, str]]:
         """However it is written: all forward passes of a problem, all backward passes of torch."""
         autograd: object = torch.autograd
-        return (problem, "_logits"), (problem, "_value"), (autograd, "backward"), (autograd, "grad")
+        forward = ((problem, name) for name in ("_logits", "_value", "_mean_loss"))
+        return (*forward, (autograd, "backward"), (autograd, "grad"))
 
     def problem(self, config: ProblemConfig) -> TorchProblem:
         """The submission's view of the workload, its parameters still zero."""

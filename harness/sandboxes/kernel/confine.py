@@ -27,10 +27,14 @@ _SYSTEM = (
     "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
     "/etc/alternatives", "/etc/localtime", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf",
     "/sys/devices/system", "/sys/class/drm", "/sys/module/nvidia", "/sys/bus/pci/devices",
-    "/sys/devices/pci0000:00", "/opt/nvidia", "/etc/OpenCL",
+    "/opt/nvidia", "/etc/OpenCL",
 )  # fmt: skip
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-_SHARED_PROC = ("self", "cpuinfo", "meminfo", "stat", "driver/nvidia", "sys/vm", "version")
+_SHARED_PROC = (
+    "self", "cpuinfo", "meminfo", "stat", "driver", "devices", "modules", "sys/vm", "version",
+)  # fmt: skip
+SHARED_MIB = 256
+"""On a GPU, shared memory of a worker's own: torch's compiling processes meet in semaphores."""
 
 
 def confine(order: Mapping[str, Any]) -> None:
@@ -38,7 +42,7 @@ def confine(order: Mapping[str, Any]) -> None:
 
     Args:
         order: `scratch`, `memory_gib`, `file_mib`, `cores`; for the sandbox `kernel` also
-            `layers`, `view`, `readable`, `hidden`, `user`, `processes`, `scratch_mib`.
+            `layers`, `view`, `readable`, `hidden`, `user`, `processes`, `scratch_mib`, `gpu`.
 
     Raises:
         OSError: the kernel refuses a layer.
@@ -58,7 +62,7 @@ def confine(order: Mapping[str, Any]) -> None:
     if "landlock" in layers:
         landlock.restrict(_rules(order, scratch, layers))
     if "seccomp" in layers:
-        seccomp.restrict()
+        seccomp.restrict(may_reach_driver=order["gpu"])
 
 
 def _use_scratch(scratch: Path) -> None:
@@ -76,10 +80,14 @@ def _confine(order: Mapping[str, Any], scratch: Path, layers: set[str]) -> None:
     if "mounts" in layers:
         hidden = [Path(folder) for folder in order["hidden"]]
         namespaces.leave_mounts(scratch, order["scratch_mib"], user, hidden)
+        if order["gpu"]:
+            namespaces.own_shared_memory(SHARED_MIB, user)
     elif os.getuid() == 0:
         os.chown(scratch, user, -1)
+    if order["gpu"] and "mounts" not in layers:
+        os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # several need shared memory to meet in
     if "proc" in layers:
-        namespaces.show_own_processes()
+        namespaces.show_own_processes(is_read_only=not order["gpu"])
     if "identity" in layers:
         limits.become(user, may_read_all=bool(layers & {"landlock", "mounts"}))
 
@@ -95,6 +103,12 @@ def _rules(order: Mapping[str, Any], scratch: Path, layers: set[str]) -> Iterato
     shown = [""] if "proc" in layers else _SHARED_PROC
     for name in shown:
         yield Path("/proc") / name, landlock.READ
-    for name in (*_DEVICES, *(path.name for path in Path("/dev").glob("nvidia*"))):
+    for name in (*_DEVICES, "dxg", *(path.name for path in Path("/dev").glob("nvidia*"))):
         yield Path("/dev") / name, landlock.DEVICE
+    for path in Path("/sys/devices").glob("pci*"):
+        yield path, landlock.READ
+    if order["gpu"]:
+        yield Path("/proc/self/task"), landlock.NAMING
+        if "mounts" in layers:  # else they are everybody's
+            yield Path("/dev/shm"), landlock.SCRATCH
     yield scratch, landlock.SCRATCH

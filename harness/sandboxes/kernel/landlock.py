@@ -26,6 +26,8 @@ _RIGHTS_OF_VERSION = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 
 READ = _EXECUTE | _READ_FILE | _READ_DIR
 DEVICE = _READ_FILE | _WRITE_FILE | _IOCTL_DEV
+NAMING = READ | _WRITE_FILE | _TRUNCATE
+"""NVIDIA's driver gives its threads names, each in a file of theirs, and fails where it cannot."""
 SCRATCH = ~(_MAKE_CHAR | _MAKE_BLOCK)
 
 

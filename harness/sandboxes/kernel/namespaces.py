@@ -69,10 +69,16 @@ def leave_mounts(scratch: Path, scratch_mib: int, user: int, hidden: Iterable[Pa
     os.chdir(scratch)
 
 
-def show_own_processes() -> None:
+def own_shared_memory(size_mib: int, user: int) -> None:
+    """Replace /dev/shm by an empty one of a bounded size; the mounts must be this process's own."""
+    quota = f"size={size_mib}m,nr_inodes=4096,mode=0700,uid={user}"
+    libc.mount("shared", "/dev/shm", "tmpfs", _NO_SUID | _NO_DEVICES | _NO_EXECUTE, quota)
+
+
+def show_own_processes(is_read_only: bool = True) -> None:
     """Replace /proc, for this process alone, by one that knows only its namespace's processes."""
     _leave_shared_mounts()
-    flags = _NO_SUID | _NO_DEVICES | _NO_EXECUTE | _READ_ONLY
+    flags = _NO_SUID | _NO_DEVICES | _NO_EXECUTE | (_READ_ONLY if is_read_only else 0)
     libc.mount("proc", "/proc", "proc", flags)
 
 

@@ -158,6 +158,7 @@ class KernelSandbox:
             "memory_gib": confinement.memory_gib,
             "file_mib": confinement.file_mib,
             "cores": confinement.cores,
+            "gpu": confinement.computes_on_gpu,
             "layers": [name for name in LAYERS if name in self.active],
             "view": str(confinement.view),
             "readable": [str(path) for path in submission],

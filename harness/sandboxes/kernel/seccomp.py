@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import signal
+import socket
 import struct
 from collections.abc import Iterator
 
@@ -94,7 +95,7 @@ def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> 
     return struct.pack("<HBBI", code, if_true, if_false, value)
 
 
-def _filter(machine: str) -> Iterator[bytes]:
+def _filter(machine: str, may_reach_driver: bool) -> Iterator[bytes]:
     yield _instruction(_LOAD, _ARCHITECTURE_AT)
     yield _instruction(_IF_EQUAL, _ARCHITECTURES[machine], 1, 0)
     yield _instruction(_RETURN, _KILL)
@@ -102,7 +103,10 @@ def _filter(machine: str) -> Iterator[bytes]:
     if machine == "x86_64":
         yield _instruction(_IF_AT_LEAST, _X32_BIT, 0, 1)
         yield _instruction(_RETURN, _KILL)
-    for number in (_OF_MACHINE[machine] | _EVERYWHERE).values():
+    refused = _OF_MACHINE[machine] | _EVERYWHERE
+    if may_reach_driver:
+        yield from _allowed_argument(refused.pop("socket"), _FIRST_AT, socket.AF_UNIX)
+    for number in refused.values():
         yield _instruction(_IF_EQUAL, number, 0, 1)
         yield _instruction(_RETURN, _REFUSE)
     # The C library falls back to `clone`, whose flags a filter can see.
@@ -118,6 +122,15 @@ def _filter(machine: str) -> Iterator[bytes]:
     for number in (_PREADV2[machine], _PWRITEV2[machine]):
         yield from _refused_argument(number, _SIXTH_AT, _IF_BITS, _ANY_FLAG)
     yield _instruction(_RETURN, _ALLOW)
+
+
+def _allowed_argument(number: int, place: int, value: int) -> Iterator[bytes]:
+    """Refuse a call but with one value of an argument; the number is loaded before and after."""
+    yield _instruction(_IF_EQUAL, number, 0, 4)
+    yield _instruction(_LOAD, place)
+    yield _instruction(_IF_EQUAL, value, 1, 0)
+    yield _instruction(_RETURN, _REFUSE)
+    yield _instruction(_LOAD, _NUMBER_AT)
 
 
 def _refused_exit_signals(number: int) -> Iterator[bytes]:
@@ -144,15 +157,19 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
-def restrict() -> None:
+def restrict(may_reach_driver: bool = False) -> None:
     """Install the filter for good; `no_new_privs` must be set.
+
+    Args:
+        may_reach_driver: allow sockets within this machine (AF_UNIX), as NVIDIA's driver may open
+            one; where the network is the worker's own there is nobody at their other end.
 
     Raises:
         OSError: the kernel does not take it, or the machine's numbers are not known.
     """
     if libc.MACHINE not in _ARCHITECTURES:
         raise OSError(f"seccomp: the system calls of {libc.MACHINE} are not known")
-    instructions = list(_filter(libc.MACHINE))
+    instructions = list(_filter(libc.MACHINE, may_reach_driver))
     program = _Program(len(instructions), b"".join(instructions))
     number = _SECCOMP[libc.MACHINE]
     libc.syscall("seccomp", number, _SET_MODE_FILTER, 0, ctypes.byref(program))

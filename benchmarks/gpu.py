@@ -1,0 +1,195 @@
+"""Everything that only a card can settle, in pieces that are resumed: `make gpu`.
+
+    python benchmarks/gpu.py [--out gpu] [--time-limit 3300] [--data-dir FOLDER] [--only NAME ...]
+    python benchmarks/gpu.py --small       # the same pieces, in small, on a processor
+
+Each piece leaves OUT/NAME.json: how it ended, how long it took, and what its commands said last. A
+piece that is done is not repeated; one that failed, or whose time was over, is begun again or goes
+on. No piece is begun that would not end within the limit, and none takes more than nine minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from gpu_pieces import Command, Piece, Setting, pieces
+
+from harness.providers.registry import submission_folders
+
+MOST_S = 540.0
+"""What a piece may take."""
+GRACE_S = 20.0
+"""What an interrupted command has to write down what it has."""
+LINES = 60
+"""How many of a command's last lines its summary keeps."""
+DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One command, as it ended."""
+
+    command: str
+    code: int | None
+    """Its exit code; None if its time was over."""
+    seconds: float
+    lines: list[str]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is written of a piece."""
+
+    piece: str
+    state: str
+    seconds: float
+    """Of all calls together."""
+    commands: list[Ran]
+
+
+def run_piece(piece: Piece, limit_s: float, earlier_s: float = 0.0) -> Summary:
+    """Run a piece's commands until one fails or its time is over.
+
+    Args:
+        piece: what to run.
+        limit_s: the time it has.
+        earlier_s: what earlier calls of it have taken.
+    """
+    start_s, ran, state = time.monotonic(), list[Ran](), DONE
+    for command in piece.commands:
+        ran.append(run_command(command, limit_s - (time.monotonic() - start_s)))
+        if ran[-1].code != 0:
+            state = INTERRUPTED if ran[-1].code is None else FAILED
+            break
+    seconds = round(earlier_s + time.monotonic() - start_s, 1)
+    return Summary(piece.name, state, seconds, ran)
+
+
+def run_command(command: Command, limit_s: float) -> Ran:
+    """Run one command in a process group of its own; interrupt it when its time is over."""
+    start_s, code = time.monotonic(), None
+    variables = {**os.environ, "JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS", "")}
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        env=variables,
+    )
+    try:
+        output, _ = process.communicate(timeout=max(limit_s, 0.0))
+        code = process.returncode
+    except subprocess.TimeoutExpired:
+        output = _interrupted(process)
+    except KeyboardInterrupt:
+        _interrupted(process)  # it has a group of its own, which Ctrl-C does not reach
+        raise
+    shown = " ".join(Path(part).name if part.startswith("/") else part for part in command)
+    seconds = round(time.monotonic() - start_s, 1)
+    return Ran(shown, code, seconds, output.splitlines()[-LINES:])
+
+
+def _interrupted(process: subprocess.Popen[str]) -> str:
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        return process.communicate(timeout=GRACE_S)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.communicate()[0]
+
+
+def earlier(path: Path) -> Summary | None:
+    """What an earlier call has written of a piece."""
+    if not path.is_file():
+        return None
+    text = json.loads(path.read_text(encoding="utf-8"))
+    return Summary(**{**text, "commands": [Ran(**one) for one in text["commands"]]})
+
+
+def write(path: Path, summary: Summary) -> None:
+    """Put a summary in the place of an earlier one, whole or not at all."""
+    text = json.dumps(asdict(summary), indent=1, ensure_ascii=False) + "\n"
+    new = path.with_suffix(".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+def run_all(chosen: tuple[Piece, ...], out: Path, limit_s: float) -> dict[str, str]:
+    """Run what is not done, in order, as far as time goes; returns how each piece stands."""
+    end_s, states = time.monotonic() + limit_s, dict[str, str]()
+    for piece in chosen:
+        path = out / f"{piece.name}.json"
+        before = earlier(path)
+        if before is not None and before.state == DONE:
+            states[piece.name] = DONE
+            continue
+        left_s = min(MOST_S, end_s - time.monotonic())
+        if left_s < piece.expected_s:
+            states[piece.name] = before.state if before else "not begun"
+            continue
+        seconds = before.seconds if before and piece.goes_on else 0.0
+        summary = run_piece(piece, left_s - GRACE_S, seconds)
+        write(path, summary)
+        states[piece.name] = summary.state
+        print(f"{piece.name:24}{summary.state:12}{summary.seconds:8.1f} s", flush=True)
+        if summary.state == FAILED:
+            print("\n".join(f"    {line}" for line in summary.commands[-1].lines[-6:]))
+    return states
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("gpu"))
+    parser.add_argument("--time-limit", type=float, default=3300.0, metavar="SECONDS")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--only", nargs="*", metavar="NAME", help="pieces, by name")
+    parser.add_argument("--small", action="store_true", help="in small, on a processor")
+    parser.add_argument("--list", action="store_true", help="name the pieces and end")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the pieces and say what is left; exit code 1 if one has failed or is not done."""
+    args = arguments()
+    args.out.mkdir(parents=True, exist_ok=True)
+    setting = Setting(args.out, args.data_dir, args.device)
+    if args.small:
+        setting = Setting(args.out, args.data_dir, "cpu", "quick", is_small=True)
+    every = pieces(setting, tuple(sorted(submission_folders())))
+    names = [piece.name for piece in every]
+    if unknown := sorted(set(args.only or ()) - set(names)):
+        sys.exit(f"no such piece: {', '.join(unknown)}\n  known: {', '.join(names)}")
+    chosen = tuple(piece for piece in every if not args.only or piece.name in args.only)
+    if args.list:
+        print("\n".join(f"{piece.name:24}{piece.expected_s:6.0f} s" for piece in chosen))
+        return
+    try:
+        states = run_all(chosen, args.out, args.time_limit)
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the same command goes on")
+    write_states(args.out / "summary.json", states)
+    open_pieces = [name for name, state in states.items() if state != DONE]
+    print(f"{len(states) - len(open_pieces)} of {len(states)} pieces are done, in {args.out}")
+    if open_pieces:
+        sys.exit(f"open: {', '.join(open_pieces)}\n  the same command goes on with them")
+
+
+def write_states(path: Path, states: dict[str, str]) -> None:
+    """How every piece stands, in one file."""
+    path.write_text(json.dumps(states, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""A GPU while a trial runs on it: the driver is asked twice a second, from another thread.
+
+What slows a GPU under load alone, heat above all, is not to be seen while it rests before and after
+a trial.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from statistics import median
+
+from harness.core.errors import HarnessError
+from harness.machine import gpus, nvml
+from harness.machine.gpu import POWER_CAP, GpuLoad, GpuState
+
+EVERY_S = 0.5
+MOST_SAMPLES = 200_000
+"""More than a day of them; whoever runs longer keeps the first."""
+
+
+class GpuWatch:
+    """Looks at a GPU from its making until `stop`, or until nobody holds it any more."""
+
+    def __init__(self, device: str, every_s: float = EVERY_S) -> None:
+        self._samples: list[GpuState] = []
+        self._end = threading.Event()
+        self._thread = threading.Thread(
+            target=_look, args=(device, every_s, self._samples, self._end), daemon=True
+        )
+        weakref.finalize(self, self._end.set)
+        self._thread.start()
+
+    def stop(self) -> GpuLoad | None:
+        """What it has seen; None if the driver has said nothing."""
+        self._end.set()
+        self._thread.join()
+        return load_of(self._samples) if self._samples else None
+
+
+def _look(device: str, every_s: float, samples: list[GpuState], end: threading.Event) -> None:
+    gpu = gpus.found(device)
+    if gpu is None:
+        return
+    try:
+        with nvml.opened() as driver:
+            while not end.wait(every_s) and len(samples) < MOST_SAMPLES:
+                samples.append(driver.state(gpu.uuid))
+    except (HarnessError, nvml.NvmlError):
+        return  # what has been seen so far stands
+
+
+def load_of(samples: Sequence[GpuState]) -> GpuLoad:
+    """What several looks at a GPU say together."""
+    slowing = 0
+    for sample in samples:
+        slowing |= sample.slowing
+    capped = sum(bool((sample.throttle_reasons or 0) & POWER_CAP) for sample in samples)
+    return GpuLoad(
+        samples=len(samples),
+        slowing=slowing,
+        capped_fraction=capped / len(samples),
+        clock_mhz=_of(median, [sample.clock_mhz for sample in samples]),
+        use_percent=_of(median, [sample.use_percent for sample in samples]),
+        power_w=_of(max, [sample.power_w for sample in samples]),
+        temperature_c=_of(max, [sample.temperature_c for sample in samples]),
+    )
+
+
+def _of(summary: Callable[[list[int]], float], values: Sequence[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return round(summary(known)) if known else None

@@ -1,0 +1,102 @@
+"""What a confined worker on a GPU is granted beyond others, and that it is no more than that."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.sandboxes.kernel.sandbox import layers
+
+ACTIVE = [layer.name for layer in layers() if layer.is_active and layer.name != "cgroup"]
+CONFINED = """
+import json, os, socket, sys, threading
+from multiprocessing import Semaphore
+from pathlib import Path
+from harness.sandboxes.kernel import limits, namespaces
+from harness.sandboxes.kernel.confine import confine
+order = json.loads(sys.argv[1])
+order["user"] = limits.own_user() if "identity" in order["layers"] else os.getuid()
+if os.getuid() != 0:
+    namespaces.enter_user_namespace()
+namespaces.hold_first_process()
+if os.fork():
+    os.wait()
+    sys.exit()
+confine(order)
+def named():
+    Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("cuda-EvtHandlr")
+acts = [
+    named,
+    lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).close(),
+    lambda: Semaphore(1),
+    lambda: Path("/proc/devices").read_text(),
+    lambda: socket.socket(socket.AF_INET),
+    lambda: Path("/proc/sys/kernel/hostname").write_text("x"),
+    lambda: Path("/proc/self/mem").open("r+b"),
+    lambda: Path("/etc/hostname").read_text(),
+]
+found = []
+for act in acts:
+    try:
+        act()
+        found.append("done")
+    except OSError:
+        found.append("refused")
+print(json.dumps(found), flush=True)
+os._exit(0)
+"""
+needs_all = pytest.mark.skipif(
+    len(ACTIVE) < 7, reason=f"of the layers this machine has {', '.join(ACTIVE)} alone"
+)
+
+
+def confined(scratch: Path, *, gpu: bool) -> list[str]:
+    """What a worker under every layer finds done or refused, in the order of `acts`."""
+    view = scratch / "view"
+    view.mkdir(parents=True)
+    os.chmod(scratch.parent, 0o755)  # noqa: PTH101
+    order = {
+        "scratch": str(scratch), "view": str(view), "layers": ACTIVE, "gpu": gpu, "cores": [],
+        "memory_gib": 4, "file_mib": 64, "scratch_mib": 64, "processes": None, "hidden": [],
+        "readable": [],
+    }  # fmt: skip
+    command = [sys.executable, "-c", CONFINED, json.dumps(order)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
+@needs_all
+def test_a_worker_on_a_gpu_may_start_the_driver_and_compile(tmp_path: Path) -> None:
+    found = confined(tmp_path / "scratch", gpu=True)
+    assert found == ["done"] * 4 + ["refused"] * 4
+
+
+@needs_all
+def test_a_worker_on_a_processor_may_not(tmp_path: Path) -> None:
+    found = confined(tmp_path / "scratch", gpu=False)
+    assert found[:3] == ["refused"] * 3
+    assert found[4:] == ["refused"] * 4
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("removed", [None, *ACTIVE])
+def test_on_a_gpu_the_driver_starts_under_every_layer(tmp_path: Path, removed: str | None) -> None:
+    """Layer by layer, so that a failure names the one that keeps CUDA from starting."""
+    wanted = [name for name in ACTIVE if name in ("mounts", removed)] if removed else ACTIVE
+    order = {
+        "scratch": str(tmp_path), "view": str(tmp_path), "layers": wanted, "gpu": True,
+        "cores": [], "memory_gib": 16, "file_mib": 64, "scratch_mib": 512, "processes": None,
+        "hidden": [], "readable": [],
+    }  # fmt: skip
+    acts = "acts = [lambda: __import__('torch').zeros(1, device='cuda')]"
+    code = CONFINED[: CONFINED.index("acts = [")] + acts + CONFINED[CONFINED.index("\nfound = ") :]
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(order)], check=True, capture_output=True, text=True
+    )
+    assert json.loads(done.stdout) == ["done"], done.stderr
