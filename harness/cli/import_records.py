@@ -43,7 +43,9 @@ def import_records(logs: Path, rules_name: str, out: Path) -> int:
         rows = zip(measurements.steps, measurements.times_s, measurements.metric, strict=True)
         evaluations = [PublishedEvaluation(*row) for row in rows]
         _check_times(evaluations, log.path)
-        trial = published_trial(log, rules, Path(rules_name).name.removesuffix(".toml"), evaluations)
+        trial = published_trial(
+            log, rules, Path(rules_name).name.removesuffix(".toml"), evaluations
+        )
         write_imported(out, trial, evaluations, log.path)
         count += 1
     if not count:
