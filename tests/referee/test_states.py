@@ -63,7 +63,7 @@ def test_crashed_names_the_submissions_last_frame(bench: Bench) -> None:
     result = bench.run(acting("raise RuntimeError('no such luck')"))
     assert result.state == "crashed"
     assert "RuntimeError: no such luck" in result.reason
-    assert "submission/submission.py:14 in act" in result.reason
+    assert "(submission.py:14 in act" in result.reason
 
 
 @pytest.mark.parametrize(
