@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.board_log import Mark
-from harness.cli.boards import BoardFolder
 from harness.cli.say import say
 from harness.cli.score import Allow
 from harness.core.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.cli.boards import BoardFolder
 
 app = typer.Typer(help="Keep a board that is published.", no_args_is_help=True)
 
@@ -33,6 +35,8 @@ def add(
     allow: Allow = None,
 ) -> None:
     """Verify a bundle and add it, or refuse it by the name of the rule that it breaks."""
+    from harness.cli.boards import BoardFolder
+
     added = BoardFolder(to).add(bundle, tuple(allow or ()))
     if added is None:
         say(f"{bundle} is on the board already")
@@ -74,6 +78,8 @@ def mark(
 
 
 def _board(path: Path) -> BoardFolder:
+    from harness.cli.boards import BoardFolder
+
     board = BoardFolder(path)
     if not board.is_board:
         raise HarnessError(

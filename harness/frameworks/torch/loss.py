@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -13,6 +14,26 @@ from harness.frameworks.base import EvaluationLoss
 from harness.frameworks.targets import check_same_shape
 from harness.frameworks.torch.cross_entropy import mean_cross_entropy
 
+BELOW_FLOAT32 = (torch.bfloat16, torch.float16)
+
+
+class TorchLoss(EvaluationLoss[Tensor], Protocol):
+    """A loss that knows of memory, too."""
+
+    def value_in_parts(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The same as `value`, in a graph that can be differentiated once, and in less memory."""
+        ...
+
+
+def at_least_float32(logits: Tensor) -> Tensor:
+    """Logits in which a sum over classes or examples keeps its digits."""
+    return logits.float() if logits.dtype in BELOW_FLOAT32 else logits
+
+
+def _rows(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """As (rows, classes) and (rows,)."""
+    return (logits.flatten(0, -2), targets.flatten()) if logits.ndim > 2 else (logits, targets)
+
 
 class CrossEntropy:
     """Cross-entropy of integer targets (...) under logits (..., classes), a mean over all targets.
@@ -22,12 +43,14 @@ class CrossEntropy:
     """
 
     def value(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss in nats, a scalar; logits below float32 are raised to it part by part."""
-        if logits.ndim > 2:
-            logits, targets = logits.flatten(0, -2), targets.flatten()
-        if logits.dtype == torch.float32:
-            return functional.cross_entropy(logits, targets)
-        return mean_cross_entropy(logits, targets)
+        """The mean loss in nats, a scalar; logits below float32 are raised to it."""
+        return functional.cross_entropy(*_rows(at_least_float32(logits), targets))
+
+    def value_in_parts(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The same, to be differentiated once: below float32, logits are raised part by part."""
+        if logits.dtype not in BELOW_FLOAT32:
+            return self.value(logits, targets)
+        return mean_cross_entropy(*_rows(logits, targets))
 
     def per_target(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The loss of each target in nats, shape (number of targets,)."""
@@ -66,7 +89,11 @@ class SquaredError:
     def value(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The mean squared error, a scalar."""
         check_same_shape(logits.shape, targets.shape)
-        return functional.mse_loss(logits.float(), targets)
+        return functional.mse_loss(at_least_float32(logits), targets)
+
+    def value_in_parts(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The same."""
+        return self.value(logits, targets)
 
     def per_target(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The squared error of each entry, shape (number of entries,)."""
@@ -87,13 +114,13 @@ class SquaredError:
         return vector * (2.0 / logits.numel())
 
 
-LOSSES: dict[str, type[EvaluationLoss[Tensor]]] = {
+LOSSES: dict[str, type[TorchLoss]] = {
     "cross_entropy": CrossEntropy,
     "squared_error": SquaredError,
 }
 
 
-def loss_of(name: str) -> EvaluationLoss[Tensor]:
+def loss_of(name: str) -> TorchLoss:
     """The loss of a name."""
     if name not in LOSSES:
         raise UnknownNameError("loss", name, LOSSES)

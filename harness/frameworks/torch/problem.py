@@ -9,7 +9,6 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from harness.frameworks.base import EvaluationLoss
 from harness.frameworks.examples import ModelSource
 from harness.frameworks.model_source import (
     buffers_of,
@@ -19,7 +18,7 @@ from harness.frameworks.model_source import (
 )
 from harness.frameworks.problem import CountedProblem, ProblemConfig
 from harness.frameworks.torch.captures import capture_layers
-from harness.frameworks.torch.loss import loss_of
+from harness.frameworks.torch.loss import TorchLoss, loss_of
 from harness.submission.interface import Batch, Capture, Evaluation, Problem
 from workloads.fused_torch import twice_differentiable
 from workloads.modules_torch import BatchNorm2d, untracked
@@ -47,17 +46,17 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
 
 
 def mean_loss(
-    model: nn.Module, loss: EvaluationLoss[Tensor], precision: str, device: torch.device
+    model: nn.Module, loss: TorchLoss, precision: str, device: torch.device
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """Model and loss as one function of inputs and targets, which may be compiled as a whole."""
 
     def plain(inputs: Tensor, targets: Tensor) -> Tensor:
-        return loss.value(model(inputs), targets)
+        return loss.value_in_parts(model(inputs), targets)
 
     def cast(inputs: Tensor, targets: Tensor) -> Tensor:
         with torch.autocast(device.type, dtype=getattr(torch, precision)):
             logits = model(inputs)
-        return loss.value(logits, targets)
+        return loss.value_in_parts(logits, targets)
 
     return plain if precision == "float32" else cast
 
@@ -88,7 +87,7 @@ class TorchProblem(CountedProblem):
         self.device = device
         self.generator = torch.Generator(device).manual_seed(config.seed)
         self._autocast = autocast(source.precision, device)
-        self._value = self.loss.value
+        self._value = self.loss.value_in_parts
         self._plain = self.model, mean_loss(self.model, self.loss, source.precision, device)
         # Loss and model in one graph: logits then need not stand in float32 between the two.
         self._trained: TrainingCalls = (
