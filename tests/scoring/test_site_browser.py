@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,12 @@ class Reader:
         rows: list[str] = self.page.locator("#board tbody tr th").all_text_contents()
         return rows
 
+    def number(self, place: int) -> float:
+        """What a cell of the board's first row shows, once it is drawn."""
+        cell = self.page.locator("#board tbody tr").first.locator("td").nth(place)
+        cell.filter(has_text=re.compile(r"\d")).wait_for()
+        return float(cell.inner_text().replace(",", ""))
+
 
 @pytest.fixture
 def reader(browser: Any, board: Path) -> Iterator[Reader]:
@@ -93,10 +100,9 @@ def test_search_and_filters_leave_what_fits(reader: Reader) -> None:
 def test_the_clock_switches_cells_ranks_and_order(reader: Reader) -> None:
     reader.open("index.html")
     reader.page.select_option("#cells", "time")
-    cell = reader.page.locator("#board tbody tr").first.locator("td").nth(3)
-    seconds = float(cell.inner_text())
+    seconds = reader.number(3)
     reader.page.select_option("#clock", "steps")
-    assert float(cell.inner_text().replace(",", "")) == pytest.approx(100 * seconds, rel=0.01)
+    assert reader.number(3) == pytest.approx(100 * seconds, rel=0.01)
     assert "the worker's claim" in reader.page.inner_text("#said")
 
 
