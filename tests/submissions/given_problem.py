@@ -18,6 +18,7 @@ import optax
 import torch
 
 import submissions
+from harness.providers.registry import submission_folders
 from harness.submission.interface import Built
 from workloads.parameters import Init, ParameterSpec, Role
 
@@ -31,6 +32,12 @@ SHAPES: dict[str, tuple[tuple[int, ...], Role]] = {
     "bias": ((24,), Role.BIAS),
 }
 STEPS = 20
+NAMES = [
+    name
+    for name in submission_folders()
+    if hasattr(importlib.import_module(f"submissions.{name}.submission"), "build")
+]
+"""The submissions that `build` an optimizer in PyTorch."""
 
 
 @dataclass(frozen=True)

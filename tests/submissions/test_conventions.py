@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import importlib
 from typing import Any
 
 import pytest
 import torch
 
 from harness.core.errors import HarnessError
-from harness.providers.registry import submission_folders
 from submissions.adamc.submission import AdamC
 from submissions.adams.submission import AdamS
 from submissions.modular_norm.submission import ModularNorm
@@ -19,6 +17,7 @@ from submissions.spectral_descent.submission import SpectralDescent
 from workloads.parameters import Init, ParameterSpec, Role
 
 from .given_problem import (
+    NAMES,
     BareProblem,
     default_point,
     draw,
@@ -30,11 +29,6 @@ from .given_problem import (
     torch_steps,
 )
 
-NAMES = [
-    name
-    for name in submission_folders()
-    if hasattr(importlib.import_module(f"submissions.{name}.submission"), "build")
-]
 AVERAGING = ("schedule_free_adamw", "schedule_free_sgd", "splus")
 REFUSE_GROUPS = ("adams", "eshampoo", "modular_norm", "muon", "shampoo", "soap")
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from harness.providers.registry import submission_folders
 from submissions.adams.submission import AdamS
 from submissions.lars.submission import Lars
 from submissions.muon.submission import Muon
 
 from .given_problem import (
+    NAMES,
     default_point,
     gradients,
     largest_error,
@@ -24,12 +23,6 @@ from .given_problem import (
     torch_problem,
     torch_steps,
 )
-
-NAMES = [
-    name
-    for name in submission_folders()
-    if hasattr(importlib.import_module(f"submissions.{name}.submission"), "build")
-]
 
 
 def ones(gradient: float | torch.Tensor) -> torch.nn.Parameter:
