@@ -65,7 +65,7 @@ class Rehearsal:
         self._wire.send(message, timeout_s=SETUP_TIMEOUT_S)
         return self._wire.receive(timeout_s)[0]
 
-    def last_words(self) -> str:
+    def exit_report(self) -> str:
         """Why the worker is gone, and the end of its log."""
         why = self.worker.exit_reason(EXIT_TIMEOUT_S)
         lines = self._log.read_text(errors="replace").splitlines()[-SHOWN_LINES:]
@@ -145,7 +145,7 @@ def _error_of(rehearsed: Rehearsal, hello: Hello, slot: Slot, cap_s: float) -> s
     except WireTimeoutError:
         return ""
     except WireError:
-        return rehearsed.last_words()
+        return rehearsed.exit_report()
     return error_text(answer) if isinstance(answer, Failed) else ""
 
 

@@ -17,7 +17,7 @@ from harness.referee.checkpoint import Checkpoint, Checkpoints, read_checkpoint,
 
 Shapes = Mapping[str, tuple[int, ...]]
 SAME_WHEN_RESUMED = ("submission_files", "fingerprint", "environment", "threads", "sandbox")
-"""What must be as it was at the attempt's beginning; else the trial begins anew."""
+"""What must be as it was at the attempt's beginning; else the trial restarts."""
 
 
 def find_checkpoint(

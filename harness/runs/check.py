@@ -100,7 +100,7 @@ def _checked(resolved_trial: ResolvedTrial, options: RunOptions, *, is_brief: bo
         except WireTimeoutError:
             return _failed(f"it takes more than {TIMEOUT_S:g} s")
         except WireError:
-            return _failed(rehearsed.last_words())
+            return _failed(rehearsed.exit_report())
     if isinstance(answer, Failed):
         return _failed(error_text(answer))
     if not isinstance(answer, Checked):

@@ -19,7 +19,7 @@ class CompletedSubmission(Generic[ArrayT]):
     """An author's class with what it left out filled in.
 
     Left out, `eval_parameters` gives `problem.parameters`, and `learning_rate` gives None. What has
-    no `state_dict`, or cannot load one, has no checkpoint either: killed, its trial begins anew.
+    no `state_dict`, or cannot load one, has no checkpoint either: killed, its trial restarts.
 
     Args:
         inner: an instance of the submission's class.

@@ -32,7 +32,7 @@ def run_once(folder: Path, store: Path, cache: Path, first: str) -> None:
     ("first", "why"),
     [
         ("raise RuntimeError('made to fail')", r"RuntimeError: made to fail \(.*submission.py:5"),
-        ("print('last words', flush=True); os._exit(3)", r"ended: .*3[\s\S]*last words"),
+        ("print('going down', flush=True); os._exit(3)", r"ended: .*3[\s\S]*going down"),
     ],
 )
 def test_a_submission_that_cannot_train_leaves_no_trial(

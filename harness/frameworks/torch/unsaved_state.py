@@ -1,7 +1,7 @@
 """What a torch optimizer keeps outside its `state_dict`, and a checkpoint would lose.
 
 Hooks and a wrapped `step` may hold anything; attributes beside `state` and `param_groups` are told
-by their change since setup. A trial with such an optimizer is begun anew after a kill, not resumed
+by their change since setup. A trial with such an optimizer is restarted after a kill, not resumed
 without what was lost. Whether a schedule is complete is its author's word: see `schedule_state`.
 """
 
