@@ -100,12 +100,13 @@ def _table(checks: list[WorkloadCheck]) -> Table:
     """A line for each check, a column for each workload."""
     from rich.table import Table
 
+    from harness.runs.check import MENDS
+
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("check", no_wrap=True)
     for each in checks:
         table.add_column(each.workload, no_wrap=True, justify="right")
-    names = dict.fromkeys(finding.check for each in checks for finding in each.findings)
-    for name in names:
+    for name in MENDS:
         verdicts = [{f.check: f.verdict for f in each.findings}.get(name, "-") for each in checks]
         table.add_row(name, *verdicts)
     table.add_row("first step", *(_milliseconds(each.first_step_s) for each in checks))

@@ -151,7 +151,7 @@ def _error_of(rehearsed: Rehearsal, hello: Hello, slot: Slot, cap_s: float) -> s
 
 def error_text(failed: Failed) -> str:
     """What a worker says of its error, and where that was raised."""
-    return f"{printable(failed.error)} ({printable(failed.frame)})"
+    return printable(failed.text)
 
 
 def _point_text(resolved_trial: ResolvedTrial) -> str:

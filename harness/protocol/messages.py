@@ -217,6 +217,11 @@ class Failed(Frozen):
     error: Text
     frame: Text
 
+    @property
+    def text(self) -> str:
+        """The error and where it was raised."""
+        return f"{self.error} ({self.frame})" if self.frame else self.error
+
 
 ToWorkerMessage = Hello | WarmUp | Load | Restore | Go | Glance | Stop | Profile | Check
 ToRefereeMessage = Ready | Warm | Glanced | Snapshot | Stopped | Profiled | Checked | Failed

@@ -101,4 +101,4 @@ class Conversation:
         error, frame = printable(message.error), printable(message.frame)
         self._record.claim(schema.WorkerFailed(cause=message.cause, error=error, frame=frame))
         state: State = "out_of_memory" if message.cause == "out_of_memory" else "crashed"
-        raise TrialEndedError(state, f"{message.error} ({message.frame})")
+        raise TrialEndedError(state, message.text)

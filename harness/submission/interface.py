@@ -29,6 +29,12 @@ RandomState = Any
 Schedule = Callable[[float], float]
 """Maps the fraction of the horizon spent, in [0, 1], to a factor on the learning rate."""
 
+SCHEDULE_FORM = (
+    "a function of the fraction of the horizon spent, 0 to 1, that returns a factor on the "
+    "learning rate, such as lambda fraction: 1 - fraction"
+)
+"""What a schedule is, for errors."""
+
 
 @dataclass(frozen=True)
 class Built:

@@ -67,20 +67,29 @@ class Conformance(Generic[ArrayT]):
             "zero_gradients": self._check_zero_gradients,
             "large_rate": self._check_large_rate,
         }
-        if not is_brief and not self._findings:
+        names: tuple[CheckName, ...] = ("steps",)
+        if not is_brief and not self._has_failed:
+            names += tuple(checks)
             for name, check in checks.items():
                 self._guarded(name, check)
         found = {finding.check for finding in self._findings}
-        passed = [Finding(check=name) for name in ("steps", *checks) if name not in found]
+        passed = [Finding(check=name) for name in names if name not in found]
         findings = tuple(self._findings + passed)
         return Checked(findings=findings, first_step_s=first_step_s, step_s=step_s)
+
+    @property
+    def _has_failed(self) -> bool:
+        return any(finding.verdict == "fail" for finding in self._findings)
 
     def _guarded(self, name: CheckName, check: Callable[[], None]) -> None:
         try:
             check()
         except Exception as error:  # a submission's own, and this check's finding
             report = error_report(error, self.folder)
-            self._note(name, "fail", f"{report.error[:1500]} ({report.frame[:400]})")
+            report = report.model_copy(
+                update={"error": report.error[:1500], "frame": report.frame[:400]}
+            )
+            self._note(name, "fail", report.text)
 
     def _note(self, name: CheckName, verdict: Verdict, detail: str) -> None:
         self._findings.append(Finding(check=name, verdict=verdict, detail=detail[:2000]))

@@ -6,7 +6,9 @@ import math
 import traceback
 from typing import Literal, SupportsFloat
 
+from harness.core.errors import HarnessError
 from harness.protocol.messages import Failed
+from harness.worker.hints import hint_of
 
 
 def finite(value: SupportsFloat | None) -> float | None:
@@ -25,18 +27,26 @@ def error_report(error: BaseException, folder: str = "") -> Failed:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if folder and frame.filename.startswith(f"{folder}/")]
     where = ""
-    if shown := own or frames:  # the author's line, where a library raised below it
+    # the author's line, where a library raised below it; what we refuse is said without our line
+    if shown := own or (not isinstance(error, HarnessError) and frames):
         last = shown[-1]
         where = f"{last.filename}:{last.lineno} in {last.name}: {last.line or ''}"
     if isinstance(error, SyntaxError):
         where = f"{error.filename}:{error.lineno}: {(error.text or '').strip()}"
-    text = f"{type(error).__name__}: {error}"
+    text = _text_of(error, [frame.line or "" for frame in own])
     if folder:
         text, where = (said.replace(f"{folder}/", "") for said in (text, where))
     cause: Literal["exception", "out_of_memory"] = (
         "out_of_memory" if _is_out_of_memory(error) else "exception"
     )
     return Failed(cause=cause, error=_shortened(text), frame=where[:4000])
+
+
+def _text_of(error: BaseException, lines: list[str]) -> str:
+    if isinstance(error, HarnessError):
+        return "; ".join(filter(None, (error.message, error.hint)))
+    text = f"{type(error).__name__}: {error}"
+    return "; ".join(filter(None, (text, hint_of(text, lines))))
 
 
 def _shortened(text: str) -> str:

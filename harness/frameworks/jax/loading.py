@@ -18,6 +18,7 @@ from harness.frameworks.jax.problem import JaxProblem, jax_problem, move_buffers
 from harness.frameworks.jax.wrapper import JaxArithmetic, OptimizerWrapper, Values, prepare_class
 from harness.submission.entry import Build, arguments
 from harness.submission.interface import (
+    SCHEDULE_FORM,
     Batch,
     Built,
     Hyperparameters,
@@ -77,9 +78,15 @@ class OptimizerSubmission:
         if not isinstance(self._parts.optimizer, optax.GradientTransformation):
             raise HarnessError(
                 f"{self._place}: made {type(self._parts.optimizer).__name__}",
-                "an optax.GradientTransformation is wanted, or a pair of one and a schedule",
+                "an optax.GradientTransformation is wanted, or a pair of one and a schedule: "
+                f"{SCHEDULE_FORM}",
             )
         self._schedule = self._parts.schedule
+        if self._schedule is not None and not callable(self._schedule):
+            raise HarnessError(
+                f"{self._place}: build's schedule is {type(self._schedule).__name__}",
+                f"it must be {SCHEDULE_FORM}",
+            )
         transformation = self._wrapper(self._parts.optimizer)
         self._rate: float | None = hyperparameters.get("learning_rate")
         self._factor: float | None = None

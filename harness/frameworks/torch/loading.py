@@ -16,7 +16,13 @@ from harness.frameworks.torch.problem import TorchProblem, torch_problem
 from harness.frameworks.torch.unsaved_state import UnsavedState
 from harness.frameworks.torch.wrapper import OptimizerWrapper, TorchArithmetic, prepare_class
 from harness.submission.entry import Build, arguments
-from harness.submission.interface import Hyperparameters, Problem, Schedule, Stream
+from harness.submission.interface import (
+    SCHEDULE_FORM,
+    Hyperparameters,
+    Problem,
+    Schedule,
+    Stream,
+)
 from harness.submission.loading import DEFAULT_HORIZON, Loader
 from harness.submission.parametrisation import check_rule
 from harness.submission.state import (
@@ -102,7 +108,13 @@ class OptimizerSubmission:
         if not isinstance(optimizer, Optimizer):
             raise HarnessError(
                 f"{self._place}: build returned {type(optimizer).__name__}",
-                "it must return a torch.optim.Optimizer, or a pair of one and a schedule",
+                "it must return a torch.optim.Optimizer, or a pair of one and a schedule: "
+                f"{SCHEDULE_FORM}",
+            )
+        if self._schedule is not None and not callable(self._schedule):
+            raise HarnessError(
+                f"{self._place}: build's schedule is {type(self._schedule).__name__}",
+                f"it must be {SCHEDULE_FORM}",
             )
         self._optimizer, self._unsaved = optimizer, UnsavedState(optimizer)
         self._base_rates = self._rates()

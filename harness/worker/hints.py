@@ -1,0 +1,51 @@
+"""What the usual mistakes of a first submission ask for, by the error that each of them raises."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+PARAMETERS = "problem.parameters is a dictionary: pass problem.parameters.values()"
+BATCHES = (
+    "batches come from the stream that step gets: batch = stream.next(), or "
+    "inputs, targets = next(stream); nothing else holds training data"
+)
+LOSS = (
+    "a model gives logits: the loss is problem.loss.value(logits, targets), or "
+    "problem.evaluate(problem.parameters, batch).loss"
+)
+NAMES = "hyperparameters has the names of space.toml, [default] and [space], and no others"
+DICTIONARY = 'hyperparameters is a dictionary: hyperparameters["learning_rate"]'
+HELD_OUT = "a submission sees no held-out data and no name of its workload"
+
+HINTS: tuple[tuple[str, str, str], ...] = (
+    ("TypeError: .*one of the params is str", "", PARAMETERS),
+    ("AttributeError: 'str' object has no attribute '(grad|shape|data)'", "", PARAMETERS),
+    (r"has no len\(\)", "", BATCHES),
+    ("AttributeError: .*(valid|test|name|workload).*'", "problem", HELD_OUT),
+    ("AttributeError: .*(data|loader|dataset|train_.*)'", "problem", BATCHES),
+    ("AttributeError: .*Stream' object has no attribute", "", BATCHES),
+    ("grad can be implicitly created only for scalar outputs", "", LOSS),
+    ("Gradient only defined for scalar-output functions", "", LOSS),
+    ("KeyError", "hyperparameters", NAMES),
+    ("AttributeError: 'dict' object has no attribute", "hyperparameters", DICTIONARY),
+)  # fmt: skip
+"""Patterns of the error and of the author's line, and what to say; the first that fits."""
+
+
+def hint_of(error: str, lines: Sequence[str]) -> str:
+    """What to write instead; empty where the error says it or nothing is known of it.
+
+    Args:
+        error: the exception's type and message.
+        lines: the author's lines that led to it.
+    """
+    line = "\n".join(lines)
+    return next(
+        (
+            hint
+            for of_error, of_line, hint in HINTS
+            if re.search(of_error, error) and re.search(of_line, line)
+        ),
+        "",
+    )
