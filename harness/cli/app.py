@@ -13,6 +13,7 @@ from harness.cli.bundle import bundle
 from harness.cli.calibrate import calibrate
 from harness.cli.check import check
 from harness.cli.compare import compare
+from harness.cli.container import app as container
 from harness.cli.data import app as data
 from harness.cli.doctor import doctor
 from harness.cli.import_ import app as import_
@@ -70,6 +71,7 @@ app.command("bundle")(bundle)
 app.add_typer(board, name="board")
 app.command("list")(list_names)
 app.add_typer(data, name="data")
+app.add_typer(container, name="container")
 app.command("trial")(trial)
 app.command("calibrate")(calibrate)
 app.command("doctor")(doctor)
