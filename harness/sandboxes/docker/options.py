@@ -17,7 +17,7 @@ from harness.sandboxes.docker.process import VIEW
 from harness.sandboxes.docker.profile import profile
 from harness.sandboxes.fork_client import computing
 from harness.sandboxes.kernel.confine import SHARED_MIB
-from harness.sandboxes.kernel.limits import NOBODY, OPEN_FILES
+from harness.sandboxes.kernel.limits import NOBODY
 
 if TYPE_CHECKING:
     from docker.types import Mount
@@ -62,7 +62,6 @@ def options_of(confinement: Confinement, line: Path) -> dict[str, Any]:
         "cpuset_cpus": ",".join(map(str, confinement.cores)) or None,
         "mounts": list(_mounts(confinement, line)),
         "tmpfs": _in_memory(confinement, user, group),
-        "ulimits": _limits(),
         "log_config": LogConfig(type="json-file", config={"max-size": LOG_BYTES}),
         **_devices(confinement),
     }
@@ -105,13 +104,6 @@ def _in_memory(confinement: Confinement, user: int, group: int) -> dict[str, str
         str(SCRATCH): f"rw,nosuid,nodev,exec,{size},{owner}",
         str(CODE / "workloads" / "data"): "ro,nosuid,nodev,noexec,size=4k",
     }
-
-
-def _limits() -> list[Any]:
-    from docker.types import Ulimit
-
-    names = {"core": 0, "nofile": OPEN_FILES, "memlock": 64 * 2**20, "msgqueue": 0}
-    return [Ulimit(name=name, soft=bound, hard=bound) for name, bound in names.items()]
 
 
 def _devices(confinement: Confinement) -> dict[str, Any]:

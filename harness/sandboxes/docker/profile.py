@@ -1,8 +1,8 @@
 """The seccomp profile of a worker's container, in the form that Docker and Podman read.
 
 It refuses what `harness.sandboxes.kernel.seccomp` refuses by number, from the container's first
-instruction on. Sockets within the machine stay, for the container's first process opens one; the
-worker then takes on the whole filter, which also looks at arguments and leaves no socket.
+instruction on, but for what a process needs to become a worker: a socket within the machine, a
+process group, cores. The worker then takes on the whole filter, which also looks at arguments.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from harness.sandboxes.kernel import seccomp
 _ARCHITECTURES = {"x86_64": "SCMP_ARCH_X86_64", "aarch64": "SCMP_ARCH_AARCH64"}
 _REFUSE, _UNKNOWN = 1, 38
 """EPERM and ENOSYS."""
+BECOMING = {"socket", "setpgid", "sched_setaffinity"}
+"""What the container's first process and a worker that confines itself still call."""
 
 
 def profile(machine: str = libc.MACHINE) -> str:
@@ -30,7 +32,7 @@ def profile(machine: str = libc.MACHINE) -> str:
             f"there is no seccomp profile for {machine}",
             f"known: {', '.join(_ARCHITECTURES)}; elsewhere run with --sandbox plain",
         )
-    names = sorted(set(seccomp.refused_calls(machine)) - {"socket"})
+    names = sorted(set(seccomp.refused_calls(machine)) - BECOMING)
     rules = [
         _refuse(*names),
         _refuse("socket", index=0, value=socket.AF_UNIX, op="SCMP_CMP_NE"),
