@@ -19,6 +19,7 @@ from harness.cli.doctor import doctor
 from harness.cli.import_ import app as import_
 from harness.cli.list import list_names
 from harness.cli.new import new
+from harness.cli.plan import plan
 from harness.cli.plot import plot
 from harness.cli.report import report
 from harness.cli.rerun import rerun
@@ -60,6 +61,7 @@ def _root(
 
 # Heavy imports happen inside the commands, so that these stay light.
 app.command("new")(new)
+app.command("plan")(plan)
 app.command("run")(run)
 app.command("check")(check)
 app.command("score")(score)

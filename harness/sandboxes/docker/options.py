@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,16 +27,19 @@ SCRATCH = Path("/scratch")
 PACKAGES = (Path(__file__).parents[2], Path(workloads.__file__).parent,
             Path(submissions.__file__).parent)  # fmt: skip
 """What a worker imports of the harness: as the referee has it."""
+EMPTY = "ro,nosuid,nodev,noexec,size=4k"
+"""The options of an empty folder."""
 LOG_BYTES = "1m"
 """Of the engine's own log, in which nothing lies but why no worker came about."""
 
 
-def options_of(confinement: Confinement, line: Path) -> dict[str, Any]:
+def options_of(confinement: Confinement, line: Path, volumes: Iterable[str] = ()) -> dict[str, Any]:
     """The options of `docker.models.containers.create` for a worker's container.
 
     Args:
         confinement: what the worker gets.
         line: the folder of its line to the referee.
+        volumes: folders for which the image wants a place on the machine's disk; they get none.
 
     Raises:
         HarnessError: the container's user may not read the harness's code.
@@ -61,7 +64,7 @@ def options_of(confinement: Confinement, line: Path) -> dict[str, Any]:
         "pids_limit": confinement.processes,
         "cpuset_cpus": ",".join(map(str, confinement.cores)) or None,
         "mounts": list(_mounts(confinement, line)),
-        "tmpfs": _in_memory(confinement, user, group),
+        "tmpfs": _in_memory(confinement, user, group) | dict.fromkeys(volumes, EMPTY),
         "log_config": LogConfig(type="json-file", config={"max-size": LOG_BYTES}),
         **_devices(confinement),
     }
@@ -102,7 +105,7 @@ def _in_memory(confinement: Confinement, user: int, group: int) -> dict[str, str
     size = f"size={confinement.scratch_mib}m,nr_inodes=65536"
     return {
         str(SCRATCH): f"rw,nosuid,nodev,exec,{size},{owner}",
-        str(CODE / "workloads" / "data"): "ro,nosuid,nodev,noexec,size=4k",
+        str(CODE / "workloads" / "data"): EMPTY,
     }
 
 

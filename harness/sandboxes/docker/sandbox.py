@@ -46,7 +46,9 @@ class DockerSandbox:
 
     def __init__(self) -> None:
         self._engine = engine()
-        self._image = digest(find_image(image_name()))
+        image = find_image(image_name())
+        self._image = digest(image)
+        self._volumes = tuple(image.attrs["Config"].get("Volumes") or ())
 
     @property
     def image(self) -> str:
@@ -79,7 +81,7 @@ class DockerSandbox:
     def _created(self, confinement: Confinement, line: Line) -> Container:
         from docker.errors import DockerException
 
-        options = options_of(confinement, line.folder) | {"labels": labels()}
+        options = options_of(confinement, line.folder, self._volumes) | {"labels": labels()}
         try:
             container = self._engine.containers.create(self._image, **options)
             container.start()
