@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from harness.cli.estimate import show_estimate
 from harness.cli.flags import AsJson, DataDir, Device, FrameworkName, SuiteName, Threads
 from harness.cli.run import (
     BudgetScale,
@@ -21,17 +19,9 @@ from harness.cli.run import (
     Submission,
     Trials,
     Workloads,
-    count_text,
-    duration,
     plans_of,
 )
-from harness.cli.say import say
 from harness.core.seeds import PUBLIC_ROUND_SEED
-
-if TYPE_CHECKING:
-    from harness.core.console import PlainConsole
-    from harness.plan.plan import Plan
-    from harness.runs.estimate import Estimate
 
 Rate = Annotated[
     float | None,
@@ -94,45 +84,3 @@ def plan(
     requests = tuple(replace(request, workload=name) for name in names)
     plans = plans_of(console, requests, store, options, remark, is_rehearsed=False)
     show_estimate(console, plans, store, executor, rate=rate, is_json=is_json)
-
-
-def show_estimate(
-    console: PlainConsole,
-    plans: Sequence[Plan],
-    store: Path,
-    executor: str,
-    *,
-    rate: float | None,
-    is_json: bool,
-) -> None:
-    """Show what the missing trials of some plans take.
-
-    Raises:
-        UnknownNameError: no executor has that name.
-    """
-    from harness.cli.machine import pick
-    from harness.providers.table import EXECUTORS
-    from harness.runs.estimate import estimate
-
-    pick("executor", executor, EXECUTORS.names)
-    found = estimate([trial for each in plans for trial in each.trials], store)
-    if is_json:
-        price = {} if rate is None else {"price": found.price(rate)}
-        say(json.dumps({**asdict(found), "executor": executor, **price}, indent=2))
-        return
-    for line in _lines(found, executor, rate):
-        console.print(line, soft_wrap=True)
-
-
-def _lines(found: Estimate, executor: str, rate: float | None) -> list[str]:
-    lines = [
-        f"{count_text(found.trials)}, {found.pending} to run, one after the other with --executor "
-        f"{executor}",
-        f"time: at most {duration(found.timed_s)} on the clock, {duration(found.longest_s)} with "
-        "warm-up; evaluation is extra",
-        f"memory: at most {found.memory_gib:g} GiB a worker, and the referee's",
-        f"disk: at most {found.disk_bytes / 1e9:.1f} GB, the cache of prepared data included",
-    ]
-    if rate is not None:
-        lines.append(f"price: at most {found.price(rate):.2f} at {rate:g} an hour")
-    return lines

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.estimate import count_text, duration, show_estimate
 from harness.cli.flags import AsJson, DataDir, Device, FrameworkName, Sandbox, SuiteName, Threads
 from harness.cli.say import say
 from harness.core.seeds import PUBLIC_ROUND_SEED
@@ -130,8 +131,6 @@ def run(
     store = out or Path("runs") / suite
     plans = plans_of(console, requests, store, options, remark, is_rehearsed=not dry_run)
     if dry_run:
-        from harness.cli.plan import show_estimate
-
         show_estimate(console, plans, store, executor, rate=None, is_json=is_json)
         return
     records = []
@@ -229,16 +228,3 @@ def _speed_lines(budget: TrialBudget) -> tuple[str, ...]:
         f"speed: {here:,.4g} adamw steps a second here, {there:,.4g} on the reference machine: "
         f"budget {budget.runtime_s:.4g} s",
     )
-
-
-def count_text(trials: int) -> str:
-    """A number of trials in words."""
-    return "1 trial" if trials == 1 else f"{trials} trials"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words: hours, minutes and seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)
-    return " ".join(parts + [f"{rest} s"] * (rest > 0 or not parts))
