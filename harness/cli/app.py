@@ -13,11 +13,13 @@ from harness.cli.bundle import bundle
 from harness.cli.calibrate import calibrate
 from harness.cli.check import check
 from harness.cli.compare import compare
+from harness.cli.container import app as container
 from harness.cli.data import app as data
 from harness.cli.doctor import doctor
 from harness.cli.import_ import app as import_
 from harness.cli.list import list_names
 from harness.cli.new import new
+from harness.cli.plan import plan
 from harness.cli.plot import plot
 from harness.cli.report import report
 from harness.cli.rerun import rerun
@@ -59,6 +61,7 @@ def _root(
 
 # Heavy imports happen inside the commands, so that these stay light.
 app.command("new")(new)
+app.command("plan")(plan)
 app.command("run")(run)
 app.command("check")(check)
 app.command("score")(score)
@@ -70,6 +73,7 @@ app.command("bundle")(bundle)
 app.add_typer(board, name="board")
 app.command("list")(list_names)
 app.add_typer(data, name="data")
+app.add_typer(container, name="container")
 app.command("trial")(trial)
 app.command("calibrate")(calibrate)
 app.command("doctor")(doctor)

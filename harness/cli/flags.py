@@ -23,7 +23,7 @@ SuiteName = Annotated[
     str, typer.Option(callback=named_suite, help="quick, standard or large; or FILE.toml.")
 ]
 FrameworkName = Annotated[str, typer.Option(help="torch or jax.")]
-Sandbox = Annotated[str, typer.Option(help="What confines the worker: plain or kernel.")]
+Sandbox = Annotated[str, typer.Option(help="What confines the worker: plain, kernel or docker.")]
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder of downloaded data.", show_default=False)
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.estimate import count_text, duration, show_estimate
 from harness.cli.flags import AsJson, DataDir, Device, FrameworkName, Sandbox, SuiteName, Threads
 from harness.cli.say import say
 from harness.core.seeds import PUBLIC_ROUND_SEED
@@ -59,6 +60,10 @@ CheckpointEvery = Annotated[
     float, typer.Option(min=0.0, help="Least timed seconds between a trial's checkpoints.")
 ]
 
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what it takes, see `harness plan`; run nothing.")
+]
+
 
 def run(
     *,
@@ -81,6 +86,7 @@ def run(
     variant: Variant = "base",
     threads: Threads = None,
     checkpoint_every: CheckpointEvery = 60.0,
+    dry_run: DryRun = False,
     is_json: AsJson = False,
 ) -> None:
     """Train a submission on workloads and measure the times to their targets.
@@ -123,7 +129,10 @@ def run(
     options = replace(options, checkpoint_s=checkpoint_every)
     requests = tuple(replace(request, workload=name) for name in names)
     store = out or Path("runs") / suite
-    plans = _plans(console, requests, store, options, remark)
+    plans = plans_of(console, requests, store, options, remark, is_rehearsed=not dry_run)
+    if dry_run:
+        show_estimate(console, plans, store, executor, rate=None, is_json=is_json)
+        return
     records = []
     for plan in plans:
         if len(plans) > 1:
@@ -139,12 +148,14 @@ def run(
     console.print(f"Next: harness score {store}", soft_wrap=True)
 
 
-def _plans(
+def plans_of(
     console: PlainConsole,
     requests: tuple[PlanRequest, ...],
     store: Path,
     options: RunOptions,
     remark: str,
+    *,
+    is_rehearsed: bool = True,
 ) -> list[Plan]:
     """The plans of all workloads; a mistake is seen before the first of them trains."""
     from harness.cli.machine import interruptible, say_on
@@ -155,7 +166,8 @@ def _plans(
         for request in requests:
             plan = plan_here(request, options, store, say_on(console))
             _show_plan(console, request, plan, (*filter(None, [remark]), *plan.remarks))
-            rehearse_plan(plan, store, options)
+            if is_rehearsed:
+                rehearse_plan(plan, store, options)
             plans.append(plan)
     return plans
 
@@ -174,12 +186,10 @@ def _run(
     pending, where = unfinished(plan.trials, store), plan.trials[0].workload
     if not pending:
         console.print(
-            f"Everything is done on {where}: {_count_text(len(plan.trials))} finished in {store}"
+            f"Everything is done on {where}: {count_text(len(plan.trials))} finished in {store}"
         )
     elif len(pending) < len(plan.trials):
-        console.print(
-            f"{_count_text(len(plan.trials) - len(pending))} done, {len(pending)} missing"
-        )
+        console.print(f"{count_text(len(plan.trials) - len(pending))} done, {len(pending)} missing")
     with interruptible(store):
         records = run_plan(plan, store, options, executor_of(executor, store, display_for(console)))
     console.print(results_table(records))
@@ -201,8 +211,8 @@ def _show_plan(
         f"suite {request.suite}, ruleset {request.ruleset}, {request.device}",
         f"target: {first.target.metric} {first.target.value:g}",
         *_speed_lines(first.budget),
-        f"plan: {_count_text(len(plan.trials))} of at most {first.budget.runtime_s:.4g} s; at most "
-        f"{_duration(plan.timed_s)} on the clock, {_duration(plan.worst_case_s)} with warm-up",
+        f"plan: {count_text(len(plan.trials))} of at most {first.budget.runtime_s:.4g} s; at most "
+        f"{duration(plan.timed_s)} on the clock, {duration(plan.worst_case_s)} with warm-up",
     ]
     for line in lines:
         console.print(line)
@@ -218,14 +228,3 @@ def _speed_lines(budget: TrialBudget) -> tuple[str, ...]:
         f"speed: {here:,.4g} adamw steps a second here, {there:,.4g} on the reference machine: "
         f"budget {budget.runtime_s:.4g} s",
     )
-
-
-def _count_text(trials: int) -> str:
-    return "1 trial" if trials == 1 else f"{trials} trials"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)
-    return " ".join(parts + [f"{rest} s"] * (rest > 0 or not parts))

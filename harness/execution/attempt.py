@@ -13,7 +13,7 @@ from harness.execution.resolved import ResolvedTrial
 from harness.frameworks.load import evaluation_backend
 from harness.machine.cores import Cores, pin_cores
 from harness.machine.gpus import claimed
-from harness.machine.hardware import Environment, environment, hardware
+from harness.machine.hardware import hardware
 from harness.plan.trial import Result, Trial
 from harness.protocol.messages import TO_REFEREE
 from harness.protocol.slot import Slot
@@ -76,6 +76,7 @@ def run_attempt(
             hidden=(store.absolute(), resolved_trial.data.parent),
             cores=cores.worker if cores else (),
             computes_on_gpu=trial.device != "cpu",
+            packages=resolved_trial.environment.packages,
         )
         with closing(Slot(context.shapes)) as slot:  # first, for it may fail
             worker = sandbox(options.sandbox).start(confinement)
@@ -94,24 +95,20 @@ def _machine_of(trial: Trial, options: RunOptions) -> AbstractContextManager[Cor
     return claimed(trial.device) if trial.budget.steps is None else nullcontext()
 
 
-def _environment(resolved_trial: ResolvedTrial) -> Environment:
-    """What a trial runs on, with the versions of what its submission imports and that needs."""
-    own = environment()
-    packages = {**resolved_trial.submission.versions, **own.packages}
-    return own.model_copy(update={"packages": packages})
-
-
 def _beginning(resolved_trial: ResolvedTrial, attempt: int, options: RunOptions) -> Begin:
     machine = hardware(resolved_trial.trial.device)
-    return Begin(
+    confined_by = sandbox(options.sandbox)
+    begin = Begin(
         identity=resolved_trial.trial.identity,
         attempt=attempt,
         submission_files=resolved_trial.submission.files,
         hardware=machine,
         fingerprint=machine.fingerprint,
-        environment=_environment(resolved_trial),
+        environment=resolved_trial.environment,
         threads=options.threads,
         sandbox=options.sandbox,
-        unenforced=tuple(sandbox(options.sandbox).unenforced()),
+        unenforced=tuple(confined_by.unenforced()),
         load_average=os.getloadavg()[0],
     )
+    image = confined_by.image
+    return begin if image is None else begin.model_copy(update={"image": image})

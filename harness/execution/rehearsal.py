@@ -94,6 +94,8 @@ def rehearsal(
             view=view,
             submission=copy,
             hidden=(resolved_trial.data.parent,),
+            computes_on_gpu=trial.device != "cpu",
+            packages=resolved_trial.environment.packages,
         )
         worker = sandbox(options.sandbox).start(confinement)
         try:

@@ -10,6 +10,7 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.execution.base import RunOptions
 from harness.frameworks.examples import Examples, ModelSource
 from harness.frameworks.model_source import shapes_of
+from harness.machine.hardware import Environment, environment
 from harness.plan.trial import Trial
 from harness.providers import registry
 from harness.providers.table import FRAMEWORKS
@@ -47,6 +48,13 @@ class ResolvedTrial:
         limit_gib = self.size.limits.resident_gib
         folders = {name: self.data / name for name in ("validation", "test")}
         return {n: Examples.open(f, limit_gib) for n, f in folders.items() if f.is_dir()}
+
+    @property
+    def environment(self) -> Environment:
+        """What the trial runs on, with the versions of what its submission imports and needs."""
+        own = environment()
+        packages = {**self.submission.versions, **own.packages}
+        return own.model_copy(update={"packages": packages})
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -146,6 +146,7 @@ SANDBOXES = Kind(
     {
         "plain": "harness.sandboxes.plain:PlainSandbox",
         "kernel": "harness.sandboxes.kernel.sandbox:KernelSandbox",
+        "docker": "harness.sandboxes.docker.sandbox:DockerSandbox",
     },
 )
 EXECUTORS = Kind(

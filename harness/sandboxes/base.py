@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -38,6 +39,8 @@ class Confinement:
     """How much it may write."""
     file_mib: int = 512
     """The largest single file, its log included."""
+    packages: Mapping[str, str | None] = field(default_factory=dict)
+    """The versions that the trial's record names; a worker must not meet others."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,11 @@ class WorkerProcess(Protocol):
 
 class Sandbox(Protocol):
     """A way to confine workers."""
+
+    @property
+    def image(self) -> str | None:
+        """The digest of the image that workers run in; None if they have this machine's files."""
+        ...
 
     def start(self, confinement: Confinement) -> WorkerProcess:
         """Start a worker that waits for HELLO."""

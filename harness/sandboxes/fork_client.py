@@ -175,6 +175,11 @@ def _environment(threads: int) -> dict[str, str]:
         "TMPDIR",
     )
     environment = {name: os.environ[name] for name in kept if name in os.environ}
+    return environment | computing(threads)
+
+
+def computing(threads: int) -> dict[str, str]:
+    """The variables by which a worker computes: its threads, its allocator, its hashes."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     threading = SPINNING | dict.fromkeys(names, str(threads))
-    return environment | ALLOCATOR | threading | {"PYTHONHASHSEED": "0"}
+    return ALLOCATOR | threading | {"PYTHONHASHSEED": "0"}

@@ -18,18 +18,13 @@ import select
 import signal
 import socket
 import sys
-import traceback
 import warnings
 from typing import Any, NamedTuple, NoReturn
 
 from harness.frameworks.load import preload
 from harness.sandboxes import libc
-from harness.sandboxes.base import UNCONFINED_STATUS
+from harness.sandboxes.become import become_worker
 from harness.sandboxes.kernel import namespaces
-from harness.sandboxes.kernel.confine import confine
-
-WIRE = 3
-"""The descriptor of a worker's wire; it has no others but those for input and output."""
 
 
 class Child(NamedTuple):
@@ -96,7 +91,7 @@ def _fork(order: dict[str, Any], descriptors: list[int]) -> Child:
     if pid == 0 and "pids" in order.get("layers", ()):
         _become_init_process(writer, order, *descriptors)
     if pid == 0:
-        _become_worker(order, *descriptors)
+        become_worker(order, *descriptors)
     for descriptor in (writer, *descriptors):
         os.close(descriptor)
     with os.fdopen(reader, "rb") as pipe:
@@ -112,7 +107,7 @@ def _become_init_process(writer: int, order: dict[str, Any], wire: int, log: int
     namespaces.hold_first_process()
     worker = os.fork()
     if worker == 0:
-        _become_worker(order, wire, log)
+        become_worker(order, wire, log)
     with contextlib.suppress(PermissionError, ProcessLookupError):
         os.setpgid(worker, worker)
     os.write(writer, str(worker).encode())
@@ -123,35 +118,6 @@ def _become_init_process(writer: int, order: dict[str, Any], wire: int, log: int
             signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
         os.kill(os.getpid(), os.WTERMSIG(status))
     os._exit(os.waitstatus_to_exitcode(status))
-
-
-def _become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
-    status = UNCONFINED_STATUS
-    try:
-        libc.set_dumpable(True)  # or it could not write what the kernel is to know of it
-        os.setpgid(0, 0)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        wire = os.dup2(wire, WIRE)
-        os.set_inheritable(wire, False)
-        os.closerange(WIRE + 1, os.sysconf("SC_OPEN_MAX"))
-        # A worker ends by SIGKILL, which would lose what still waits in a buffer.
-        sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
-        confine(order)
-        # No compiled file from beside a source is run in its place.
-        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = f"{order['scratch']}/pycache"
-        order.clear()
-        status = 1
-        gc.unfreeze()
-        from harness.worker.worker import serve_trial
-
-        serve_trial(socket.socket(fileno=wire))
-        status = 0
-    finally:
-        with contextlib.suppress(OSError):  # its log may be full
-            if status != 0:
-                traceback.print_exc()
-        os._exit(status)
 
 
 def main() -> None:

@@ -119,15 +119,20 @@ class PlainWorkerProcess:
             return "its parent process has ended, and the worker with it"
         if status is None:
             return "it closed its wire and did not end"
-        if os.WIFSIGNALED(status):
-            return f"killed by {signal_name(os.WTERMSIG(status))}"
-        if os.WEXITSTATUS(status) == UNCONFINED_STATUS:
-            return "it could not be confined; its worker.log says why"
-        return f"exited with status {os.WEXITSTATUS(status)}"
+        return exit_text(status)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
+
+
+def exit_text(status: int) -> str:
+    """How a worker with a wait status has ended, in words."""
+    if os.WIFSIGNALED(status):
+        return f"killed by {signal_name(os.WTERMSIG(status))}"
+    if os.WEXITSTATUS(status) == UNCONFINED_STATUS:
+        return "it could not be confined; its worker.log says why"
+    return f"exited with status {os.WEXITSTATUS(status)}"
 
 
 def signal_name(number: int) -> str:
@@ -148,6 +153,8 @@ def _handle_of(pid: int) -> int | None:
 
 class PlainSandbox:
     """Starts workers under process limits."""
+
+    image: str | None = None
 
     def start(self, confinement: Confinement) -> PlainWorkerProcess:
         """Fork a worker in its scratch folder, its output going to its log."""

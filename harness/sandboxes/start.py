@@ -23,7 +23,12 @@ runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 
 def command(module: str, *arguments: str) -> list[str]:
     """The command that starts a module of the harness, to be called in `FOLDER`."""
-    return [sys.executable, "-P", "-c", _START, str(_ROOT), module, *arguments]
+    return command_in(sys.executable, _ROOT, module, *arguments)
+
+
+def command_in(interpreter: str, root: Path, module: str, *arguments: str) -> list[str]:
+    """The same for another interpreter, such as a container's, that finds the harness in `root`."""
+    return [interpreter, "-P", "-c", _START, str(root), module, *arguments]
 
 
 def environment(variables: dict[str, str]) -> dict[str, str]:

@@ -2,44 +2,34 @@
 
 import gc
 import os
-import tarfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
-from docker.errors import BuildError, DockerException
+from docker.errors import DockerException
 from docker.models.images import Image
 
-ROOT = Path(__file__).parents[2]
+from harness.sandboxes.docker.build import ImageRequest, build_image
+from harness.sandboxes.docker.engine import IMAGE_VARIABLE
+
 TAG = "guided-descent:test"
-CONTEXT = (
-    "containers", "constraints.txt", "pyproject.toml", "README.md", "LICENSE",
-    "harness", "workloads", "submissions", "scoring",
-)  # fmt: skip
 
 
-def _without_caches(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    return None if "__pycache__" in entry.name else entry
-
-
-def _context(path: Path, wheels: str | None) -> Path:
-    """The build context as a tar file: the repository's sources and, if given, the wheels."""
-    with tarfile.open(path, "w") as archive:
-        for name in CONTEXT:
-            archive.add(ROOT / name, arcname=name, filter=_without_caches)
-        if wheels:
-            archive.add(wheels, arcname="wheels")
-    return path
-
-
-def _build_arguments(wheels: str | None) -> dict[str, str]:
-    return {
-        "BASE": os.environ.get("GUIDED_DESCENT_BASE_IMAGE", "python:3.12-slim"),
-        "PIP_FLAGS": "--no-index" if wheels else "",
-        "TORCH_INDEX": os.environ.get("TORCH_INDEX", ""),
-    }
+def _request() -> ImageRequest:
+    """On GUIDED_DESCENT_BASE_IMAGE, from the wheels in GUIDED_DESCENT_WHEELS if set."""
+    wheels = os.environ.get("GUIDED_DESCENT_WHEELS")
+    return ImageRequest(
+        tag=TAG,
+        base=os.environ.get("GUIDED_DESCENT_BASE_IMAGE", "python:3.12-slim"),
+        arguments={
+            "PIP_FLAGS": "--no-index" if wheels else "",
+            "TORCH_INDEX": os.environ.get("TORCH_INDEX", ""),
+        },
+        wheels=Path(wheels) if wheels else None,
+        network="none" if wheels else None,
+    )
 
 
 def _connect() -> docker.DockerClient | str:
@@ -65,17 +55,17 @@ def engine() -> Iterator[docker.DockerClient]:
 
 
 @pytest.fixture(scope="session")
-def image(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Image:
-    """The image on GUIDED_DESCENT_BASE_IMAGE, from the wheels in GUIDED_DESCENT_WHEELS if set."""
-    wheels = os.environ.get("GUIDED_DESCENT_WHEELS")
-    context = _context(tmp_path_factory.mktemp("context") / "context.tar", wheels)
-    try:
-        with context.open("rb") as archive:
-            built, _ = engine.images.build(
-                fileobj=archive, custom_context=True, dockerfile="containers/Dockerfile",
-                tag=TAG, rm=True, buildargs=_build_arguments(wheels),
-            )  # fmt: skip
-    except BuildError as error:
-        log = "".join(str(line.get("stream", "")) for line in error.build_log)
-        pytest.fail(f"{error}\n{log[-3000:]}", pytrace=False)
-    return built
+def image(engine: docker.DockerClient) -> Image:
+    """The image that the environment names, or one that is built."""
+    if name := os.environ.get(IMAGE_VARIABLE):
+        return engine.images.get(name)
+    build_image(_request(), print)
+    return engine.images.get(TAG)
+
+
+@pytest.fixture
+def worker_image(image: Image, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The digest of the image that `--sandbox docker` then runs workers in."""
+    digest = str(image.id)
+    monkeypatch.setenv(IMAGE_VARIABLE, digest)
+    return digest

@@ -26,7 +26,7 @@ from harness.record.log import Event
 from harness.record.schema import ToldEvent
 from harness.record.tables import last_attempt
 from harness.sandboxes import libc
-from harness.sandboxes.base import Confinement
+from harness.sandboxes.base import Confinement, Sandbox, WorkerProcess
 from harness.sandboxes.kernel.confine import LAYERS
 from harness.sandboxes.kernel.sandbox import KernelSandbox, layers
 from harness.sandboxes.plain import PlainSandbox, PlainWorkerProcess
@@ -59,13 +59,22 @@ class Ear:
 class Box:
     """A sandbox whose bounds are changed for a test."""
 
-    worker: PlainWorkerProcess
-    """The one that was started last."""
+    worker: WorkerProcess
 
-    def __init__(self, inner: PlainSandbox | KernelSandbox, changes: Mapping[str, Any]) -> None:
+    def __init__(self, inner: Sandbox, changes: Mapping[str, Any]) -> None:
         self.inner, self.changes = inner, changes
 
-    def start(self, confinement: Confinement) -> PlainWorkerProcess:
+    @property
+    def image(self) -> str | None:
+        return self.inner.image
+
+    @property
+    def started(self) -> PlainWorkerProcess:
+        """The worker that was started last, which a signal reaches."""
+        assert isinstance(self.worker, PlainWorkerProcess)
+        return self.worker
+
+    def start(self, confinement: Confinement) -> WorkerProcess:
         self.worker = self.inner.start(replace(confinement, **self.changes))
         return self.worker
 

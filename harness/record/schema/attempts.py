@@ -32,6 +32,8 @@ class Begin(EventData):
     sandbox: str
     unenforced: tuple[str, ...]
     """What the sandbox could not forbid here."""
+    image: str | None = None
+    """The digest of the image that the worker ran in; missing where it had the machine's files."""
     load_average: Number
 
 

@@ -112,6 +112,8 @@ class KernelSandbox:
         wanted: names of layers; all by default.
     """
 
+    image: str | None = None
+
     def __init__(self, wanted: Iterable[str] = LAYERS) -> None:
         asked = set(wanted)
         self.active = {layer.name for layer in layers() if layer.is_active and layer.name in asked}

@@ -70,7 +70,7 @@ _PREADV2 = {"x86_64": 327, "aarch64": 286}
 _PWRITEV2 = {"x86_64": 328, "aarch64": 287}
 _CLONE3 = 435
 _X32_BIT = 0x40000000
-_NEW_NAMESPACE = 0x7E020080
+NEW_NAMESPACE = 0x7E020080
 """CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
 _SET_PDEATHSIG, _SET_DUMPABLE = 1, 4
 _SET_SIGNAL = 10
@@ -91,6 +91,11 @@ _NUMBER_AT, _ARCHITECTURE_AT, _FIRST_AT, _SECOND_AT, _THIRD_AT, _SIXTH_AT = 0, 4
 _SET_MODE_FILTER = 1
 
 
+def refused_calls(machine: str) -> dict[str, int]:
+    """The system calls that are refused whatever their arguments: their numbers, by name."""
+    return _OF_MACHINE[machine] | _EVERYWHERE
+
+
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("<HBBI", code, if_true, if_false, value)
 
@@ -103,7 +108,7 @@ def _filter(machine: str, may_reach_driver: bool) -> Iterator[bytes]:
     if machine == "x86_64":
         yield _instruction(_IF_AT_LEAST, _X32_BIT, 0, 1)
         yield _instruction(_RETURN, _KILL)
-    refused = _OF_MACHINE[machine] | _EVERYWHERE
+    refused = refused_calls(machine)
     if may_reach_driver:
         yield from _allowed_argument(refused.pop("socket"), _FIRST_AT, socket.AF_UNIX)
     for number in refused.values():
@@ -112,7 +117,7 @@ def _filter(machine: str, may_reach_driver: bool) -> Iterator[bytes]:
     # The C library falls back to `clone`, whose flags a filter can see.
     yield _instruction(_IF_EQUAL, _CLONE3, 0, 1)
     yield _instruction(_RETURN, _UNKNOWN)
-    yield from _refused_argument(_CLONE[machine], _FIRST_AT, _IF_BITS, _NEW_NAMESPACE)
+    yield from _refused_argument(_CLONE[machine], _FIRST_AT, _IF_BITS, NEW_NAMESPACE)
     yield from _refused_exit_signals(_CLONE[machine])
     yield from _refused_argument(_PRCTL[machine], _FIRST_AT, _IF_EQUAL, _SET_PDEATHSIG)
     yield from _refused_argument(_PRCTL[machine], _FIRST_AT, _IF_EQUAL, _SET_DUMPABLE)

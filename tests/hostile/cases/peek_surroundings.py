@@ -9,6 +9,14 @@ from .honest import Honest, succeed
 NAMES = ("workload=mlp", "/mlp/")
 
 
+def read(file: Path) -> str:
+    """What a file says; nothing if it is not there for this process."""
+    try:
+        return file.read_text()
+    except (FileNotFoundError, PermissionError):
+        return ""
+
+
 def look(environment: dict[str, str]) -> list[str]:
     """Where the name is found."""
     texts = {"environment": repr(sorted(environment.items())), "arguments": repr(sys.argv)}
@@ -16,7 +24,7 @@ def look(environment: dict[str, str]) -> list[str]:
     for number in (os.getpid(), os.getppid()):
         for name in ("environ", "cmdline"):
             file = Path(f"/proc/{number}/{name}")
-            texts[f"{name} of {number}"] = file.read_text() if file.exists() else ""
+            texts[f"{name} of {number}"] = read(file)
     texts["mounts"] = Path("/proc/self/mountinfo").read_text()
     for number in (0, 1, 2, 3):
         texts[f"file {number}"] = str(Path(f"/proc/self/fd/{number}").readlink())

@@ -1,0 +1,71 @@
+"""How an estimate of a run is shown, and numbers of trials and seconds in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.say import say
+
+if TYPE_CHECKING:
+    from harness.core.console import PlainConsole
+    from harness.plan.plan import Plan
+    from harness.runs.estimate import Estimate
+
+
+def show_estimate(
+    console: PlainConsole,
+    plans: Sequence[Plan],
+    store: Path,
+    executor: str,
+    *,
+    rate: float | None,
+    is_json: bool,
+) -> None:
+    """Show what the missing trials of some plans take.
+
+    Raises:
+        UnknownNameError: no executor has that name.
+    """
+    from harness.cli.machine import pick
+    from harness.providers.table import EXECUTORS
+    from harness.runs.estimate import estimate
+
+    pick("executor", executor, EXECUTORS.names)
+    found = estimate([trial for each in plans for trial in each.trials], store)
+    if is_json:
+        price = {} if rate is None else {"price": found.price(rate)}
+        say(json.dumps({**asdict(found), "executor": executor, **price}, indent=2))
+        return
+    for line in _lines(found, executor, rate):
+        console.print(line, soft_wrap=True)
+
+
+def _lines(found: Estimate, executor: str, rate: float | None) -> list[str]:
+    lines = [
+        f"{count_text(found.trials)}, {found.pending} to run, one after the other with --executor "
+        f"{executor}",
+        f"time: at most {duration(found.timed_s)} on the clock, {duration(found.longest_s)} with "
+        "warm-up; evaluation is extra",
+        f"memory: at most {found.memory_gib:g} GiB a worker, and the referee's",
+        f"disk: at most {found.disk_bytes / 1e9:.1f} GB, the cache of prepared data included",
+    ]
+    if rate is not None:
+        lines.append(f"price: at most {found.price(rate):.2f} at {rate:g} an hour")
+    return lines
+
+
+def count_text(trials: int) -> str:
+    """A number of trials in words."""
+    return "1 trial" if trials == 1 else f"{trials} trials"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)
+    return " ".join(parts + [f"{rest} s"] * (rest > 0 or not parts))

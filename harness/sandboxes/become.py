@@ -1,0 +1,54 @@
+"""How a process that was forked for a trial becomes its worker."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import socket
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from harness.sandboxes import libc
+from harness.sandboxes.base import UNCONFINED_STATUS
+from harness.sandboxes.kernel.confine import confine
+
+WIRE = 3
+"""The descriptor of a worker's wire; it has no others but those for input and output."""
+
+
+def become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
+    """Make a forked process the worker of one trial: confine it, serve the wire, end.
+
+    Args:
+        order: what `harness.sandboxes.kernel.confine.confine` is to do; emptied.
+        wire: the descriptor of its wire.
+        log: the descriptor that its output goes to.
+    """
+    status = UNCONFINED_STATUS
+    try:
+        libc.set_dumpable(True)  # or it could not write what the kernel is to know of it
+        os.setpgid(0, 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        wire = os.dup2(wire, WIRE)
+        os.set_inheritable(wire, False)
+        os.closerange(WIRE + 1, os.sysconf("SC_OPEN_MAX"))
+        # A worker ends by SIGKILL, which would lose what still waits in a buffer.
+        sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+        confine(order)
+        # No compiled file from beside a source is run in its place.
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = f"{order['scratch']}/pycache"
+        order.clear()
+        status = 1
+        gc.unfreeze()
+        from harness.worker.worker import serve_trial
+
+        serve_trial(socket.socket(fileno=wire))
+        status = 0
+    finally:
+        with contextlib.suppress(OSError):  # its log may be full
+            if status != 0:
+                traceback.print_exc()
+        os._exit(status)

@@ -1,0 +1,1 @@
+"""The sandbox `docker`: each worker in a container of its own."""

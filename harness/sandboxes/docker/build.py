@@ -1,0 +1,134 @@
+"""The image of workers, built from `containers/Dockerfile` of a checkout.
+
+What the engine gets are the files that the image is made of, and nothing else of the checkout. The
+base that was used stands in a label, so that an image tells what it was made from.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.core.errors import HarnessError
+from harness.sandboxes.docker.engine import digest, engine, image_of
+
+if TYPE_CHECKING:
+    from docker.models.images import Image
+
+ROOT = Path(__file__).parents[3]
+RECIPE = "containers/Dockerfile"
+CONTEXT = (
+    RECIPE, "constraints.txt", "pyproject.toml", "README.md", "LICENSE",
+    "harness", "workloads", "submissions", "scoring",
+)  # fmt: skip
+WHEELS = "wheels"
+CPU_BASE = "python:3.12-slim"
+CUDA_BASE = "nvidia/cuda:13.0.1-base-ubuntu24.04"
+BASE_LABEL = "org.opencontainers.image.base.digest"
+TIMEOUT_S = 3600.0
+SHOWN_LINES = 12
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """What an image is to be."""
+
+    tag: str
+    """Its name."""
+    base: str = CPU_BASE
+    """The image below it; `NAME@sha256:DIGEST` pins it."""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    """The recipe's own arguments, by name."""
+    wheels: Path | None = None
+    """A folder of packages that are preferred to the index's."""
+    network: str | None = None
+    """The engine's network for the time of building; None for its default."""
+
+
+def build_image(request: ImageRequest, say: Callable[[str], None]) -> str:
+    """Build an image; returns its digest.
+
+    Args:
+        request: what it is to be.
+        say: hears each step in a line.
+
+    Raises:
+        HarnessError: there is no checkout, no base, or a step fails; the message has its output.
+    """
+    from docker.errors import DockerException
+
+    if not (ROOT / RECIPE).is_file():
+        raise HarnessError(
+            f"{ROOT / RECIPE} is missing: an image is built from a checkout",
+            "git clone the project, install it with `pip install -e .`, and build there",
+        )
+    client = engine()
+    try:
+        base = client.images.get(request.base)
+    except DockerException:
+        base = _pulled(request.base, say)
+    with tempfile.TemporaryFile() as file:
+        with tarfile.open(fileobj=file, mode="w") as archive:
+            _fill(archive, request.wheels)
+        file.seek(0)
+        steps = client.api.build(
+            fileobj=file,
+            custom_context=True,
+            dockerfile=RECIPE,
+            tag=request.tag,
+            rm=True,
+            decode=True,
+            timeout=int(TIMEOUT_S),
+            network_mode=request.network,
+            buildargs={"BASE": request.base, **request.arguments},
+            labels={BASE_LABEL: next(iter(base.attrs.get("RepoDigests") or ()), digest(base))},
+        )
+        _follow(steps, say)
+    return digest(image_of(request.tag))
+
+
+def _pulled(name: str, say: Callable[[str], None]) -> Image:
+    from docker.errors import DockerException
+
+    say(f"pulling {name}")
+    try:
+        return engine().images.pull(name)
+    except DockerException as error:
+        raise HarnessError(
+            f"the base image '{name}' is neither here nor to be had: {error}",
+            "name one that the engine has: harness container build --base NAME; "
+            "`docker images` lists them",
+        ) from error
+
+
+def _fill(archive: tarfile.TarFile, wheels: Path | None) -> None:
+    for name in CONTEXT:
+        archive.add(ROOT / name, arcname=name, filter=_without_caches)
+    if wheels is not None:
+        archive.add(wheels.resolve(), arcname=WHEELS)
+
+
+def _without_caches(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """A file of the context: readable by all, whoever's it is here."""
+    if "__pycache__" in entry.name:
+        return None
+    entry.mode |= 0o755 if entry.isdir() else 0o644
+    return entry
+
+
+def _follow(steps: Iterator[dict[str, object]], say: Callable[[str], None]) -> None:
+    """Say each step; end with the output of one that fails."""
+    lines: list[str] = []
+    for step in steps:
+        if "error" in step:
+            raise HarnessError(
+                f"the image cannot be built: {step['error']}", "\n".join(lines[-SHOWN_LINES:])
+            )
+        text = str(step.get("stream", "")).strip()
+        lines += text.splitlines()
+        if text.startswith("Step "):
+            say(text)

@@ -1,0 +1,79 @@
+"""The engine that runs containers: Docker's, or Podman's through the same interface.
+
+`DOCKER_HOST` names it, as for every Docker client; for Podman it is the address of its socket,
+such as `unix:///run/user/1000/podman/podman.sock`.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+
+from harness.core.errors import HarnessError
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.images import Image
+
+IMAGE_VARIABLE = "GUIDED_DESCENT_IMAGE"
+DEFAULT_IMAGE = "guided-descent"
+TIMEOUT_S = 120
+BUILD = "harness container build"
+
+
+@cache
+def engine() -> docker.DockerClient:
+    """A client of the engine, which answers.
+
+    Raises:
+        HarnessError: none answers, or this user may not speak to it.
+    """
+    import docker
+    from docker.errors import DockerException
+
+    place = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    try:
+        client = docker.from_env(timeout=TIMEOUT_S)
+        client.ping()
+    except (DockerException, OSError) as error:
+        raise HarnessError(
+            f"no container engine answers at {place}: {_root_cause(error)}",
+            "start Docker (systemctl start docker) and see that `docker info` works for this "
+            "user;\nfor Podman: systemctl --user start podman.socket, and its address in "
+            "DOCKER_HOST",
+        ) from None
+    return client
+
+
+def image_name() -> str:
+    """The image that workers run in: what the environment names, or what is built here."""
+    return os.environ.get(IMAGE_VARIABLE, DEFAULT_IMAGE)
+
+
+def image_of(name: str) -> Image:
+    """An image that the engine has.
+
+    Raises:
+        HarnessError: it has none of that name.
+    """
+    from docker.errors import ImageNotFound
+
+    try:
+        return engine().images.get(name)
+    except ImageNotFound:
+        raise HarnessError(
+            f"the engine has no image '{name}'",
+            f"build it: {BUILD}; or name one that it has in {IMAGE_VARIABLE}",
+        ) from None
+
+
+def digest(image: Image) -> str:
+    """What an image is identified by: the digest of its configuration, layers included."""
+    return str(image.id)
+
+
+def _root_cause(error: BaseException) -> str:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return str(error) or type(error).__name__

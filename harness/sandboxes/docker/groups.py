@@ -1,0 +1,146 @@
+"""A container's control groups, as they lie on this machine, of either version.
+
+A container's processes cannot leave its group. Frozen, none of them runs, whatever signal it gets;
+and the group counts the processor time of all that were ever in it. Both are read from the files of
+the kernel, so that the engine is not asked whether its container runs. Who may write there freezes
+by a write, which takes microseconds; for others the engine does it, which takes some ten
+milliseconds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.core.errors import HarnessError
+from harness.sandboxes.base import Use
+from harness.sandboxes.kernel.cgroup import ROOT, FreezableGroup
+from harness.sandboxes.suspension import ControlGroup
+
+
+class ContainerGroup(ControlGroup, Protocol):
+    """A control group that also tells what is used in it."""
+
+    def use(self) -> Use:
+        """Memory and processor time of all that is in it."""
+        ...
+
+
+@dataclass(frozen=True)
+class UnifiedGroup(FreezableGroup):
+    """A group of version 2."""
+
+    def use(self) -> Use:
+        """Memory and processor time of all that is in it."""
+        bytes_used = sum(self._number("memory.stat", key) for key in ("anon", "shmem"))
+        return Use(memory_bytes=bytes_used, cpu_s=self.processor_ns / 1e9)
+
+
+@dataclass(frozen=True)
+class SeparateGroups:
+    """The groups of version 1: one a controller."""
+
+    freezer: Path
+    memory: Path
+    processor: Path
+
+    def freeze(self) -> None:
+        """Stop all that is in it, and all that comes into it."""
+        (self.freezer / "freezer.state").write_text("FROZEN", encoding="ascii")
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        (self.freezer / "freezer.state").write_text("THAWED", encoding="ascii")
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether all that is in it stands still."""
+        return (self.freezer / "freezer.state").read_text(encoding="ascii").strip() == "FROZEN"
+
+    @property
+    def processor_ns(self) -> int:
+        """What has been used in it, by those that are gone, too."""
+        return int((self.processor / "cpuacct.usage").read_text(encoding="ascii"))
+
+    def use(self) -> Use:
+        """Memory and processor time of all that is in it."""
+        lines = (self.memory / "memory.stat").read_text(encoding="ascii").splitlines()
+        numbers = {key: int(value) for key, _, value in (line.partition(" ") for line in lines)}
+        # files are counted apart, and those in memory, such as the scratch's, in "shmem"
+        bytes_used = numbers["total_rss"] + numbers.get("total_shmem", 0)
+        return Use(memory_bytes=bytes_used, cpu_s=self.processor_ns / 1e9)
+
+
+@dataclass(frozen=True)
+class ByEngine:
+    """A group that this process may read, and that the engine freezes."""
+
+    group: ContainerGroup
+    pause: Callable[[], None]
+    unpause: Callable[[], None]
+
+    def freeze(self) -> None:
+        """Have it frozen."""
+        self.pause()
+
+    def thaw(self) -> None:
+        """Have it thawed."""
+        self.unpause()
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether all that is in it stands still."""
+        return self.group.is_frozen
+
+    @property
+    def processor_ns(self) -> int:
+        """What has been used in it, by those that are gone, too."""
+        return self.group.processor_ns
+
+    def use(self) -> Use:
+        """Memory and processor time of all that is in it."""
+        return self.group.use()
+
+
+def group_of(
+    pid: int, pause: Callable[[], None], unpause: Callable[[], None], root: Path = ROOT
+) -> ContainerGroup:
+    """The group of a container.
+
+    Args:
+        pid: its first process, as this machine numbers it.
+        pause: has the engine freeze it.
+        unpause: has the engine thaw it.
+        root: where control groups are mounted.
+
+    Raises:
+        HarnessError: the engine's containers are not this machine's processes.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").splitlines()
+        group, file = _found(root, lines)
+        group.use()
+    except (OSError, KeyError, ValueError, StopIteration) as error:
+        raise HarnessError(
+            f"the control group of the container's process {pid} cannot be read: {error}",
+            "the referee must run beside the engine: on the same Linux machine, in no container "
+            "and no virtual machine of its own",
+        ) from error
+    return group if os.access(file, os.W_OK) else ByEngine(group, pause, unpause)
+
+
+def _found(root: Path, lines: list[str]) -> tuple[ContainerGroup, Path]:
+    """A group, and the file by which it is frozen."""
+    paths = dict[str, str]()
+    for line in lines:
+        _, names, path = line.split(":", 2)
+        paths |= dict.fromkeys(names.split(","), path.lstrip("/"))
+    if "freezer" not in paths:
+        unified = UnifiedGroup(root / paths[""])
+        return unified, unified.folder / "cgroup.freeze"
+    places = (root / name / paths[name] for name in ("freezer", "memory", "cpuacct"))
+    separate = SeparateGroups(*places)
+    return separate, separate.freezer / "freezer.state"

@@ -1,0 +1,39 @@
+"""Containers whose referee was killed: found by their label, and removed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.machine.processes import stat_fields
+from harness.sandboxes.docker.process import remove
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+LABEL = "guided-descent.referee"
+_STARTED_AT = 19
+"""The field of /proc/PID/stat, behind the name, that says when a process started."""
+
+
+def labels() -> dict[str, str]:
+    """The labels of a container of this process."""
+    return {LABEL: _identity(os.getpid())}
+
+
+def remove_left_over(engine: DockerClient) -> None:
+    """Remove the containers of referees that are gone."""
+    for container in engine.containers.list(all=True, filters={"label": LABEL}):
+        referee = container.labels[LABEL]
+        pid = referee.partition(":")[0]
+        if not pid.isdecimal() or _identity(int(pid)) != referee:
+            remove(container)
+
+
+def _identity(pid: int) -> str:
+    """A process's number and when it started; another one of that number has another start."""
+    try:
+        return f"{pid}:{stat_fields(Path(f'/proc/{pid}'))[_STARTED_AT]}"
+    except OSError:
+        return ""

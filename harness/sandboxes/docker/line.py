@@ -1,0 +1,104 @@
+"""The line from the referee to the first process of a worker's container.
+
+A socket in a folder of its own, which the container finds at `inside.LINE`. The first to connect
+must be the container's first process, says the kernel; then nobody else can.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import struct
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import HarnessError
+
+LONGEST_LINE = 2**20
+_POLL_S = 0.05
+_PEER = struct.Struct("3i")
+
+
+class Line:
+    """The referee's end."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="guided-descent-line-"))
+        self.folder.chmod(0o755)
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(self.folder / "line"))
+        (self.folder / "line").chmod(0o666)
+        self._server.listen(1)
+        self._peer: socket.socket | None = None
+        self._received = b""
+
+    def accept(self, pid: int, is_running: Callable[[], bool], timeout_s: float) -> None:
+        """Wait for the container's first process.
+
+        Args:
+            pid: its number.
+            is_running: whether it still may come.
+            timeout_s: how long to wait.
+
+        Raises:
+            ConnectionError: it ended, or another process connected.
+            TimeoutError: it did not come in time.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        self._server.settimeout(_POLL_S)
+        while self._peer is None:
+            try:
+                self._peer, _ = self._server.accept()
+            except TimeoutError:
+                if not is_running():
+                    raise ConnectionError("it ended before it connected") from None
+                if time.monotonic() > deadline_s:
+                    raise
+        self._server.close()
+        shutil.rmtree(self.folder)
+        packed = self._peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+        if _PEER.unpack(packed)[0] != pid:
+            raise ConnectionError("another process has connected in its place")
+
+    def send(self, order: dict[str, object], descriptors: list[int]) -> None:
+        """Send the worker's order, and what it gets to write to."""
+        socket.send_fds(self._connected, [json.dumps(order).encode()], descriptors)
+
+    def receive(self, timeout_s: float) -> dict[str, Any] | None:
+        """The next that is said; None if the other end is gone.
+
+        Raises:
+            TimeoutError: nothing came in time.
+            HarnessError: it is no JSON, or too long.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while b"\n" not in self._received:
+            self._connected.settimeout(max(deadline_s - time.monotonic(), 0.001))
+            try:
+                part = self._connected.recv(65536)
+            except ConnectionResetError:
+                part = b""
+            if not part:
+                return None
+            self._received += part
+            if len(self._received) > LONGEST_LINE:
+                raise HarnessError("the container's first process says too much")
+        line, _, self._received = self._received.partition(b"\n")
+        return dict(json.loads(line))
+
+    def close(self) -> None:
+        """Hang up; safe to call twice."""
+        self._server.close()
+        if self._peer is not None:
+            self._peer.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def _connected(self) -> socket.socket:
+        if self._peer is None:
+            raise ConnectionError("nobody has connected")
+        return self._peer

@@ -1,0 +1,124 @@
+"""What the engine is told of a worker's container."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import submissions
+import workloads
+from harness.core.errors import HarnessError
+from harness.sandboxes import start
+from harness.sandboxes.base import Confinement
+from harness.sandboxes.docker.inside import LINE
+from harness.sandboxes.docker.process import VIEW
+from harness.sandboxes.docker.profile import profile
+from harness.sandboxes.fork_client import computing
+from harness.sandboxes.kernel.confine import SHARED_MIB
+from harness.sandboxes.kernel.limits import NOBODY
+
+if TYPE_CHECKING:
+    from docker.types import Mount
+
+CODE = Path("/guided-descent")
+SCRATCH = Path("/scratch")
+PACKAGES = (Path(__file__).parents[2], Path(workloads.__file__).parent,
+            Path(submissions.__file__).parent)  # fmt: skip
+"""What a worker imports of the harness: as the referee has it."""
+EMPTY = "ro,nosuid,nodev,noexec,size=4k"
+"""The options of an empty folder."""
+LOG_BYTES = "1m"
+"""Of the engine's own log, in which nothing lies but why no worker came about."""
+
+
+def options_of(confinement: Confinement, line: Path, volumes: Iterable[str] = ()) -> dict[str, Any]:
+    """The options of `docker.models.containers.create` for a worker's container.
+
+    Args:
+        confinement: what the worker gets.
+        line: the folder of its line to the referee.
+        volumes: folders for which the image wants a place on the machine's disk; they get none.
+
+    Raises:
+        HarnessError: the container's user may not read the harness's code.
+    """
+    from docker.types import LogConfig
+
+    user, group = _user()
+    memory = int(confinement.memory_gib * 2**30)
+    return {
+        "entrypoint": start.command_in("python", CODE, "harness.sandboxes.docker.inside"),
+        "command": [confinement.framework],
+        "user": f"{user}:{group}",
+        "hostname": "worker",
+        "working_dir": "/",
+        "environment": _variables(confinement),
+        "network_mode": "none",
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges", f"seccomp={profile()}"],
+        "mem_limit": memory,
+        "memswap_limit": memory,
+        "pids_limit": confinement.processes,
+        "cpuset_cpus": ",".join(map(str, confinement.cores)) or None,
+        "mounts": list(_mounts(confinement, line)),
+        "tmpfs": _in_memory(confinement, user, group) | dict.fromkeys(volumes, EMPTY),
+        "log_config": LogConfig(type="json-file", config={"max-size": LOG_BYTES}),
+        **_devices(confinement),
+    }
+
+
+def _user() -> tuple[int, int]:
+    """An ordinary user: this one, or in root's place nobody."""
+    if os.getuid() != 0:
+        return os.getuid(), os.getgid()
+    for package in PACKAGES:
+        if not package.stat().st_mode & 0o005 == 0o005:
+            raise HarnessError(
+                f"{package} cannot be read by the user of a container",
+                f"chmod -R o+rX {package.parent}",
+            )
+    return NOBODY, NOBODY
+
+
+def _variables(confinement: Confinement) -> dict[str, str]:
+    place = {"PYTHONPATH": str(CODE), "HOME": str(SCRATCH), "TMPDIR": str(SCRATCH)}
+    return computing(confinement.threads) | place
+
+
+def _mounts(confinement: Confinement, line: Path) -> Iterator[Mount]:
+    from docker.types import Mount
+
+    shown = {CODE / package.name: package for package in PACKAGES}
+    shown |= {VIEW: confinement.view, Path(LINE).parent: line}
+    if confinement.submission is not None:
+        shown[confinement.submission] = confinement.submission
+    for target, source in shown.items():
+        yield Mount(str(target), str(source), type="bind", read_only=True)
+
+
+def _in_memory(confinement: Confinement, user: int, group: int) -> dict[str, str]:
+    """What lies in memory: the scratch; and nothing, where the generators of instances would be."""
+    owner = f"mode=0700,uid={user},gid={group}"
+    size = f"size={confinement.scratch_mib}m,nr_inodes=65536"
+    return {
+        str(SCRATCH): f"rw,nosuid,nodev,exec,{size},{owner}",
+        str(CODE / "workloads" / "data"): EMPTY,
+    }
+
+
+def _devices(confinement: Confinement) -> dict[str, Any]:
+    """The GPU that is shown to this process, and shared memory, which torch's compiler wants."""
+    if not confinement.computes_on_gpu:
+        return {"ipc_mode": "none"}
+    from docker.types import DeviceRequest
+
+    shown = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
+    request = DeviceRequest(device_ids=shown, capabilities=[["gpu", "compute", "utility"]])
+    return {
+        "ipc_mode": "private",
+        "shm_size": SHARED_MIB * 2**20,
+        "device_requests": [request],
+    }

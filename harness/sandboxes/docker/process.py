@@ -1,0 +1,130 @@
+"""A worker in its container, as the referee handles it: by control group and line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.sandboxes.base import Use
+from harness.sandboxes.docker.groups import ContainerGroup
+from harness.sandboxes.docker.line import Line
+from harness.sandboxes.plain import FREEZE_TIMEOUT_S, exit_text
+from harness.sandboxes.suspension import DYING_TIMEOUT_S, SLACK_NS
+from harness.sandboxes.view import show
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+VIEW = Path("/data")
+"""Where the worker finds its training data."""
+
+
+class ContainerWorkerProcess:
+    """A worker in a container of its own.
+
+    Args:
+        container: runs.
+        pid: its first process, as this machine numbers it.
+        group: freezes it and says what it uses.
+        line: to its first process.
+        connection: the referee's end of the worker's wire.
+        view: the folder that the container has at `VIEW`.
+    """
+
+    def __init__(
+        self,
+        container: Container,
+        pid: int,
+        group: ContainerGroup,
+        *,
+        line: Line,
+        connection: socket.socket,
+        view: Path,
+    ) -> None:
+        self.connection = connection
+        self._container, self._group, self._line, self._view = container, group, line, view
+        self._handle: int | None = os.pidfd_open(pid)
+        self._frozen_ns: int | None = None
+
+    def freeze(self) -> bool:
+        """Freeze the container's control group and wait until all in it is frozen."""
+        deadline_s = time.monotonic() + FREEZE_TIMEOUT_S
+        try:
+            self._group.freeze()
+            while not (is_frozen := self._group.is_frozen) and time.monotonic() < deadline_s:
+                time.sleep(0.0001)
+            self._frozen_ns = self._group.processor_ns
+        except (OSError, StopIteration):  # the group is gone, and with it all that was in it
+            return self._ends()
+        return is_frozen or self._ends()
+
+    def has_stayed_frozen(self) -> bool:
+        """Whether the group is still frozen, and nothing in it has used processor time since."""
+        if self._frozen_ns is None:
+            return True
+        try:
+            used_ns = self._group.processor_ns - self._frozen_ns
+            return (self._group.is_frozen and used_ns <= SLACK_NS) or self._ends()
+        except (OSError, StopIteration):
+            return self._ends()
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._frozen_ns = None
+        with contextlib.suppress(OSError):
+            self._group.thaw()
+
+    def show(self, split: Path) -> Path:
+        """Link a split into the folder that the container has; returns where that is there."""
+        show(split, self._view)
+        return VIEW
+
+    def kill(self) -> None:
+        """Kill all in the container and remove it; safe to call twice."""
+        if self._handle is None:
+            return
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+        self.thaw()  # frozen processes of version 1 do not hear of their end
+        remove(self._container)
+        os.close(self._handle)
+        self._handle = None
+        self._line.close()
+        self.connection.close()
+
+    def use(self) -> Use:
+        """Memory and processor time of all in the container."""
+        try:
+            return self._group.use()
+        except (OSError, KeyError, StopIteration):
+            return Use(memory_bytes=0, cpu_s=0.0)
+
+    def exit_reason(self, timeout_s: float) -> str:
+        """The worker's exit status or the signal that ended it."""
+        try:
+            told = self._line.receive(timeout_s)
+        except TimeoutError:
+            return "it closed its wire and did not end"
+        return exit_text(int(told["status"])) if told else "its container has ended"
+
+    def _ends(self) -> bool:
+        """Whether the container's first process has ended, or does within half a second."""
+        if self._handle is None:
+            return True
+        poll = select.poll()
+        poll.register(self._handle, select.POLLIN)
+        return bool(poll.poll(DYING_TIMEOUT_S * 1000.0))
+
+
+def remove(container: Container) -> None:
+    """Kill a container and remove it and what it wrote, unless that is done."""
+    from docker.errors import NotFound
+
+    with contextlib.suppress(NotFound):
+        container.remove(force=True, v=True)

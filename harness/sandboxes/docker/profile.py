@@ -1,0 +1,61 @@
+"""The seccomp profile of a worker's container, in the form that Docker and Podman read.
+
+It refuses what `harness.sandboxes.kernel.seccomp` refuses by number, from the container's first
+instruction on, but for what a process needs to become a worker: a socket within the machine, a
+process group, cores. The worker then takes on the whole filter, which also looks at arguments.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+
+from harness.core.errors import HarnessError
+from harness.sandboxes import libc
+from harness.sandboxes.kernel import seccomp
+
+_ARCHITECTURES = {"x86_64": "SCMP_ARCH_X86_64", "aarch64": "SCMP_ARCH_AARCH64"}
+_REFUSE, _UNKNOWN = 1, 38
+"""EPERM and ENOSYS."""
+BECOMING = {"socket", "setpgid", "sched_setaffinity"}
+"""What the container's first process and a worker that confines itself still call."""
+
+
+def profile(machine: str = libc.MACHINE) -> str:
+    """The profile of an architecture, as JSON.
+
+    Raises:
+        HarnessError: its system calls are not known.
+    """
+    if machine not in _ARCHITECTURES:
+        raise HarnessError(
+            f"there is no seccomp profile for {machine}",
+            f"known: {', '.join(_ARCHITECTURES)}; elsewhere run with --sandbox plain",
+        )
+    names = sorted(set(seccomp.refused_calls(machine)) - BECOMING)
+    rules = [
+        _refuse(*names),
+        _refuse("socket", index=0, value=socket.AF_UNIX, op="SCMP_CMP_NE"),
+        # The C library falls back to `clone`, whose flags a filter can see.
+        {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": _UNKNOWN},
+        *(
+            _refuse("clone", index=0, value=bit, valueTwo=bit, op="SCMP_CMP_MASKED_EQ")
+            for bit in _bits(seccomp.NEW_NAMESPACE)
+        ),
+    ]
+    return json.dumps(
+        {
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "architectures": [_ARCHITECTURES[machine]],
+            "syscalls": rules,
+        }
+    )
+
+
+def _refuse(*names: str, **argument: int | str) -> dict[str, object]:
+    rule: dict[str, object] = {"names": list(names), "action": "SCMP_ACT_ERRNO"}
+    return rule | {"errnoRet": _REFUSE, "args": [argument] if argument else []}
+
+
+def _bits(mask: int) -> list[int]:
+    return [1 << place for place in range(mask.bit_length()) if mask >> place & 1]

@@ -1,0 +1,173 @@
+"""The sandbox `docker`: each worker in a container of its own, the referee outside.
+
+The container has no network, no capabilities, no way to gain rights, files that it can only read,
+and a scratch in memory; its user is an ordinary one. Memory, processes and cores are bounded, and
+the freezer of its control group suspends it. Interpreter and libraries are the image's; the
+harness's code is the referee's own, mounted read-only, so that both run the same.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.core.errors import HarnessError
+from harness.sandboxes.base import Confinement
+from harness.sandboxes.docker.engine import BUILD, IMAGE_VARIABLE, digest, engine, image_name
+from harness.sandboxes.docker.engine import image_of as find_image
+from harness.sandboxes.docker.groups import group_of
+from harness.sandboxes.docker.leftovers import labels, remove_left_over
+from harness.sandboxes.docker.line import Line
+from harness.sandboxes.docker.options import SCRATCH, options_of
+from harness.sandboxes.docker.process import VIEW, ContainerWorkerProcess, remove
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+START_TIMEOUT_S = 120.0
+"""For a container to start and to import the framework."""
+SHOWN_LINES = 6
+NEEDS = {
+    "MemoryLimit": "a limit on shared memory and on several processes' sum",
+    "PidsLimit": "a limit on the number of processes",
+    "CPUSet": "that processes stay on the worker's cores",
+}
+"""What an engine may lack, by its own name for it, and what then nothing enforces."""
+
+
+class DockerSandbox:
+    """Starts workers in containers.
+
+    Raises:
+        HarnessError: no engine answers, or it lacks the image.
+    """
+
+    def __init__(self) -> None:
+        self._engine = engine()
+        image = find_image(image_name())
+        self._image = digest(image)
+        self._volumes = tuple(image.attrs["Config"].get("Volumes") or ())
+
+    @property
+    def image(self) -> str:
+        """The digest of the image that workers run in."""
+        return self._image
+
+    def start(self, confinement: Confinement) -> ContainerWorkerProcess:
+        """Start a container and in it a worker that waits for HELLO.
+
+        Raises:
+            HarnessError: the container cannot start, or its packages are not the referee's.
+        """
+        remove_left_over(self._engine)
+        line = Line()
+        container: Container | None = None
+        try:
+            container = self._created(confinement, line)
+            return self._worker(container, confinement, line)
+        except BaseException:
+            if container is not None:
+                remove(container)
+            line.close()
+            raise
+
+    def unenforced(self) -> tuple[str, ...]:
+        """Named in every record."""
+        offers: Mapping[str, Any] = self._engine.info()
+        return tuple(what for name, what in NEEDS.items() if not offers.get(name, True))
+
+    def _created(self, confinement: Confinement, line: Line) -> Container:
+        from docker.errors import DockerException
+
+        options = options_of(confinement, line.folder, self._volumes) | {"labels": labels()}
+        try:
+            container = self._engine.containers.create(self._image, **options)
+            container.start()
+        except DockerException as error:
+            raise HarnessError(
+                f"the engine cannot start a container of '{image_name()}': {error}",
+                "docker run --rm --network none IMAGE --help shows whether it starts any",
+            ) from error
+        return container
+
+    def _worker(
+        self, container: Container, confinement: Confinement, line: Line
+    ) -> ContainerWorkerProcess:
+        container.reload()
+        pid = int(container.attrs["State"]["Pid"])
+        try:
+            if pid == 0:
+                raise ConnectionError("it ended at once")
+            line.accept(pid, Path(f"/proc/{pid}").exists, START_TIMEOUT_S)
+            installed = line.receive(START_TIMEOUT_S)
+        except (ConnectionError, TimeoutError) as error:
+            raise _cannot_start(container, error) from error
+        if installed is None:
+            raise _cannot_start(container, ConnectionError("it ended"))
+        _check_packages(confinement.packages, installed["packages"])
+        group = group_of(pid, container.pause, container.unpause)
+        return ContainerWorkerProcess(
+            container,
+            pid,
+            group,
+            line=line,
+            connection=_sent_order(line, confinement),
+            view=confinement.view,
+        )
+
+
+def _sent_order(line: Line, confinement: Confinement) -> socket.socket:
+    """Send the worker's order; returns the referee's end of its wire."""
+    order: dict[str, object] = {
+        "scratch": str(SCRATCH),
+        "memory_gib": confinement.memory_gib,
+        "file_mib": confinement.file_mib,
+        "cores": confinement.cores,
+        "gpu": confinement.computes_on_gpu,
+        "layers": ["seccomp"],
+        "view": str(VIEW),
+        "user": None,
+    }
+    try:
+        log = confinement.log.open("ab")
+    except OSError as error:
+        raise HarnessError(
+            f"cannot write {confinement.log}: {error}",
+            "make it writable and run the same command again",
+        ) from error
+    ours, theirs = socket.socketpair()
+    with log, theirs:
+        line.send(order, [theirs.fileno(), log.fileno()])
+    return ours
+
+
+def _check_packages(expected: Mapping[str, str | None], found: Mapping[str, str]) -> None:
+    """Check that the worker's packages are those that the record will name.
+
+    Raises:
+        HarnessError: a version differs.
+    """
+    for name, version in expected.items():
+        there = found.get(name.lower())
+        if name == "guided-descent" or version is None or there is None:
+            continue  # the code is mounted; what is missing, its import will say
+        if _public(version) != _public(there):
+            raise HarnessError(
+                f"{name} is {version} here and {there} in the image '{image_name()}'",
+                f"build it with this version: {BUILD}; or name another in {IMAGE_VARIABLE}",
+            )
+
+
+def _public(version: str) -> str:
+    """A version without the label of its build, such as +cpu."""
+    return version.partition("+")[0]
+
+
+def _cannot_start(container: Container, error: Exception) -> HarnessError:
+    lines = container.logs(tail=SHOWN_LINES).decode(errors="replace").strip()
+    return HarnessError(
+        f"no worker starts in the image '{image_name()}': {error}",
+        "\n".join(filter(None, [lines, f"build the image with what it lacks: {BUILD} --help"])),
+    )

@@ -1,0 +1,47 @@
+"""`harness plan` and `harness run --dry-run`: what a run takes, and that nothing runs."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cli.app import main
+
+FLAGS = ["--workload", "mlp", "--submission", "adamw", "--trials", "2", "--budget-scale", "0.5"]
+Asked = Callable[..., str]
+
+
+@pytest.fixture
+def asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Asked:
+    monkeypatch.chdir(tmp_path)
+
+    def ask(command: str, *flags: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["harness", command, *FLAGS, *flags])
+        with pytest.raises(SystemExit):
+            main()
+        captured = capsys.readouterr()
+        return captured.out + (captured.err if "--json" not in flags else "")
+
+    return ask
+
+
+def test_a_plan_names_trials_time_memory_disk_and_price(asked: Asked) -> None:
+    text = asked("plan", "--rate", "3")
+    for part in ("2 trials, 2 to run", "--executor local", "time:", "memory:", "disk:", "price:"):
+        assert part in text
+
+
+def test_a_dry_run_says_the_same_and_leaves_nothing_behind(asked: Asked, tmp_path: Path) -> None:
+    of_run: dict[str, Any] = json.loads(asked("run", "--dry-run", "--json"))
+    assert of_run == json.loads(asked("plan", "--json"))
+    assert of_run["pending"] == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_executor_is_named(asked: Asked) -> None:
+    assert "unknown executor 'clouds'" in asked("plan", "--executor", "clouds")

@@ -1,0 +1,140 @@
+"""The sandbox `docker` on a real engine: starts, freezes, measures and ends workers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from harness.core.errors import HarnessError
+from harness.execution.base import RunOptions
+from harness.plan.plan import PlanRequest
+from harness.record.attempts import attempts_of
+from harness.record.log import read_events
+from harness.record.schema import Begin
+from harness.record.store import EVENTS_FILE
+from harness.runs.run import run
+from harness.sandboxes.base import Confinement
+from harness.sandboxes.docker.engine import IMAGE_VARIABLE
+from harness.sandboxes.docker.leftovers import LABEL
+from harness.sandboxes.docker.process import VIEW, ContainerWorkerProcess
+from harness.sandboxes.docker.sandbox import DockerSandbox
+
+pytestmark = pytest.mark.containers
+
+
+def confinement(folder: Path) -> Confinement:
+    for name in ("scratch", "view"):
+        (folder / name).mkdir()
+    return Confinement(
+        "torch", 1, 4.0, folder / "scratch", folder / "log", folder / "view", processes=64
+    )
+
+
+@pytest.fixture
+def worker(worker_image: str, tmp_path: Path) -> Iterator[ContainerWorkerProcess]:
+    started = DockerSandbox().start(confinement(tmp_path))
+    yield started
+    started.kill()
+
+
+def of_this_process(engine: docker.DockerClient) -> list[str]:
+    found = engine.containers.list(all=True, filters={"label": LABEL})
+    return [each.id or "" for each in found if each.labels[LABEL].startswith(f"{os.getpid()}:")]
+
+
+def test_a_worker_is_frozen_and_stays_so_until_it_is_thawed(worker: ContainerWorkerProcess) -> None:
+    time.sleep(1.0)  # until it waits for HELLO
+    assert worker.freeze()
+    assert worker.has_stayed_frozen()
+    worker.thaw()
+    assert worker.use().memory_bytes > 10 * 2**20
+    assert worker.use().cpu_s > 0.1
+
+
+def test_thawed_behind_the_referees_back_it_has_not_stayed_frozen(
+    worker: ContainerWorkerProcess,
+) -> None:
+    assert worker.freeze()
+    worker._group.thaw()
+    assert not worker.has_stayed_frozen()
+
+
+def test_the_container_has_no_network_no_rights_and_only_reads(
+    worker: ContainerWorkerProcess,
+) -> None:
+    worker._container.reload()
+    host = worker._container.attrs["HostConfig"]
+    assert (host["NetworkMode"], host["ReadonlyRootfs"], host["CapDrop"]) == ("none", True, ["ALL"])
+    assert (host["Memory"], host["PidsLimit"]) == (4 * 2**30, 64)
+    assert not any(mount["RW"] for mount in worker._container.attrs["Mounts"])
+    assert worker._container.attrs["Config"]["User"] != "0:0"
+
+
+def test_what_is_shown_lies_in_the_container_under_its_own_name(
+    worker: ContainerWorkerProcess, tmp_path: Path
+) -> None:
+    (split := tmp_path / "train").mkdir()
+    (split / "inputs.npy").write_text("shown")
+    assert worker.show(split) == VIEW
+    root = Path(f"/proc/{worker._container.attrs['State']['Pid']}/root")
+    assert (root / "data" / "inputs.npy").read_text() == "shown"
+
+
+def test_killed_while_it_is_frozen_nothing_of_it_is_left(
+    engine: docker.DockerClient, worker: ContainerWorkerProcess
+) -> None:
+    assert of_this_process(engine)
+    worker.freeze()
+    worker.kill()
+    assert of_this_process(engine) == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.containers.test_sandbox import confinement
+from harness.sandboxes.docker.sandbox import DockerSandbox
+DockerSandbox().start(confinement(Path(sys.argv[1]))).freeze()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_container_of_a_referee_that_was_killed_is_removed_by_the_next(
+    engine: docker.DockerClient, worker_image: str, tmp_path: Path
+) -> None:
+    (place := tmp_path / "dead").mkdir()
+    command, root = [sys.executable, "-c", KILLED, str(place)], Path(__file__).parents[2]
+    dead = subprocess.run(command, cwd=root, check=False)
+    assert dead.returncode == -signal.SIGKILL
+    DockerSandbox().start(confinement(tmp_path)).kill()
+    assert engine.containers.list(all=True, filters={"label": LABEL}) == []
+
+
+def test_a_missing_image_is_named_with_the_command_that_builds_it(
+    engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(IMAGE_VARIABLE, "guided-descent:nobody-built")
+    with pytest.raises(HarnessError, match="no image 'guided-descent:nobody-built'") as told:
+        DockerSandbox()
+    assert "harness container build" in told.value.hint
+
+
+def test_a_trial_trains_in_a_container_and_its_record_names_the_image(
+    worker_image: str, tmp_path: Path, data_cache: Path
+) -> None:
+    request = PlanRequest("mlp", "muon", trials=1, budget_scale=0.05)
+    options = RunOptions(sandbox="docker", cache_dir=data_cache, threads=1)
+    (record,) = run(request, tmp_path, options=options)
+    assert record.result is not None
+    assert record.result.state == "budget"
+    assert record.result.steps > 0
+    (attempt,) = attempts_of(read_events(tmp_path / record.trial.folder / EVENTS_FILE))
+    assert isinstance(attempt.begin, Begin)
+    assert (attempt.begin.sandbox, attempt.begin.image) == ("docker", worker_image)
+    assert attempt.begin.unenforced == ()

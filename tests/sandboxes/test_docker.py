@@ -1,0 +1,98 @@
+"""The sandbox `docker`, as far as it can be seen without an engine."""
+
+import gc
+import json
+import warnings
+from pathlib import Path
+
+import pytest
+
+from harness.core.errors import HarnessError
+from harness.sandboxes import libc
+from harness.sandboxes.base import Use
+from harness.sandboxes.docker import engine as engine_module
+from harness.sandboxes.docker.groups import ByEngine, SeparateGroups, UnifiedGroup, group_of
+from harness.sandboxes.docker.profile import profile
+from harness.sandboxes.docker.sandbox import DockerSandbox, _check_packages
+
+
+def refusal() -> HarnessError | None:
+    """What the sandbox says where no engine answers."""
+    engine_module.engine.cache_clear()
+    try:
+        DockerSandbox()
+    except HarnessError as error:
+        return HarnessError(error.message, error.hint)
+    return None
+
+
+def test_an_engine_that_does_not_answer_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", address := f"unix://{tmp_path}/engine.sock")
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        told = refusal()
+        gc.collect()  # the SDK leaves a socket open that found no engine
+    assert told is not None
+    assert f"no container engine answers at {address}" in told.message
+    assert "systemctl start docker" in told.hint
+
+
+def test_a_package_of_another_version_is_refused() -> None:
+    with pytest.raises(HarnessError, match=r"torch is 2\.13\.0 here and 2\.12\.1 in the image"):
+        _check_packages({"torch": "2.13.0"}, {"torch": "2.12.1"})
+
+
+def test_a_build_for_another_device_is_the_same_version() -> None:
+    _check_packages({"torch": "2.13.0", "jax": None}, {"torch": "2.13.0+cpu"})
+
+
+@pytest.mark.skipif(libc.MACHINE != "x86_64", reason="names are those of x86-64")
+def test_the_profile_refuses_calls_by_name_and_sockets_but_those_of_this_machine() -> None:
+    found = json.loads(profile())
+    by_name = {name for rule in found["syscalls"] if not rule.get("args") for name in rule["names"]}
+    assert {"ptrace", "mount", "bpf", "unshare", "io_uring_setup", "clone3"} <= by_name
+    (socket,) = [rule for rule in found["syscalls"] if rule["names"] == ["socket"]]
+    assert socket["args"] == [{"index": 0, "value": 1, "op": "SCMP_CMP_NE"}]
+
+
+def test_an_unknown_machine_has_no_profile() -> None:
+    with pytest.raises(HarnessError, match="no seccomp profile for riscv64"):
+        profile("riscv64")
+
+
+def test_a_group_of_version_2_is_frozen_by_its_file_and_counts(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.events").write_text("populated 1\nfrozen 0\n")
+    (tmp_path / "cpu.stat").write_text("usage_usec 2500000\nuser_usec 1\n")
+    (tmp_path / "memory.stat").write_text("anon 4096\nfile 8192\nshmem 1024\n")
+    group = UnifiedGroup(tmp_path)
+    group.freeze()
+    assert (tmp_path / "cgroup.freeze").read_text() == "1"
+    assert not group.is_frozen
+    assert group.use() == Use(memory_bytes=5120, cpu_s=2.5)
+
+
+def test_groups_of_version_1_are_frozen_by_state_and_count(tmp_path: Path) -> None:
+    (tmp_path / "cpuacct.usage").write_text("1500000000\n")
+    (tmp_path / "memory.stat").write_text("cache 9\ntotal_cache 9\ntotal_rss 4096\n")
+    group = SeparateGroups(tmp_path, tmp_path, tmp_path)
+    group.freeze()
+    assert group.is_frozen
+    group.thaw()
+    assert not group.is_frozen
+    assert group.use() == Use(memory_bytes=4096, cpu_s=1.5)
+
+
+def test_a_group_that_cannot_be_written_is_frozen_by_the_engine() -> None:
+    asked = list[str]()
+    inner = SeparateGroups(Path("/none"), Path("/none"), Path("/none"))
+    group = ByEngine(inner, lambda: asked.append("pause"), lambda: asked.append("unpause"))
+    group.freeze()
+    group.thaw()
+    assert asked == ["pause", "unpause"]
+
+
+def test_a_process_that_is_not_of_this_machine_is_refused() -> None:
+    with pytest.raises(HarnessError, match="cannot be read") as told:
+        group_of(2**22 + 1, lambda: None, lambda: None)
+    assert "beside the engine" in told.value.hint
