@@ -30,7 +30,7 @@ from .given_problem import (
 )
 
 AVERAGING = ("schedule_free_adamw", "schedule_free_sgd", "splus")
-REFUSE_GROUPS = ("adams", "eshampoo", "modular_norm", "muon", "shampoo", "soap")
+REFUSE_GROUPS = ("adams", "eshampoo", "mars", "modular_norm", "muon", "shampoo", "soap")
 
 
 def small(*shape: int) -> torch.nn.Parameter:

@@ -1,0 +1,51 @@
+"""MARS-AdamW in JAX: corrected gradients before `optax.adamw`; see `submission.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common import schedules
+from workloads.parameters import Role
+
+VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
+
+
+def corrected(gamma: float, beta1: float) -> optax.GradientTransformation:
+    """Transform gradients g_t into c~_t; the state is the last gradients."""
+    factor = gamma * beta1 / (1 - beta1)
+
+    def correct(gradient: jax.Array, last: jax.Array) -> jax.Array:
+        value = gradient + factor * (gradient - last)
+        return value / jnp.maximum(jnp.linalg.norm(value), 1.0)
+
+    def update(updates: optax.Updates, state: Any, params: Any = None) -> tuple[Any, Any]:
+        del params
+        return jax.tree.map(correct, updates, state), updates
+
+    return optax.GradientTransformation(lambda params: jax.tree.map(jnp.zeros_like, params), update)
+
+
+def build(
+    problem: Problem[jax.Array], hyperparameters: Hyperparameters
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """MARS-AdamW on matrices and kernels, AdamW on vectors, with their shared schedule."""
+
+    def adamw(prefix: str) -> optax.GradientTransformation:
+        return optax.adamw(
+            hyperparameters["learning_rate"],
+            b1=hyperparameters[f"{prefix}beta1"],
+            b2=hyperparameters[f"{prefix}beta2"],
+            eps=hyperparameters["epsilon"],
+            weight_decay=hyperparameters["weight_decay"],
+        )
+
+    mars = optax.chain(corrected(hyperparameters["gamma"], hyperparameters["beta1"]), adamw(""))
+    labels = {n: "vector" if s.role in VECTORS else "weight" for n, s in problem.specs.items()}
+    parts = {"weight": mars, "vector": adamw("adam_")}
+    transformation = optax.multi_transform(parts, labels)
+    return transformation, schedules.from_hyperparameters(hyperparameters)
