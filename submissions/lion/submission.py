@@ -1,4 +1,4 @@
-"""Lion: the sign of a momentum that looks at the current gradient more closely than it remembers it.
+"""Lion: the sign of a momentum that gives the current gradient more weight than it keeps.
 
     c_t = beta1 m_{t-1} + (1 - beta1) g_t
     w_{t+1} = (1 - eta lambda) w_t - eta sign(c_t)

@@ -30,7 +30,9 @@ from .given_problem import (
 )
 
 AVERAGING = ("schedule_free_adamw", "schedule_free_sgd", "splus")
-REFUSE_GROUPS = ("adams", "eshampoo", "mars", "modular_norm", "muon", "shampoo", "soap")
+REFUSE_GROUPS = (
+    "adams", "adamuon", "eshampoo", "mars", "modular_norm", "muon", "normuon", "shampoo", "soap",
+)  # fmt: skip
 
 
 def small(*shape: int) -> torch.nn.Parameter:
