@@ -31,7 +31,8 @@ from .given_problem import (
 
 AVERAGING = ("schedule_free_adamw", "schedule_free_sgd", "splus")
 REFUSE_GROUPS = (
-    "adams", "adamuon", "eshampoo", "mars", "modular_norm", "muon", "normuon", "shampoo", "soap",
+    "adams", "adamuon", "eshampoo", "mars", "modular_norm", "muon", "normuon", "scion", "shampoo",
+    "soap",
 )  # fmt: skip
 
 
