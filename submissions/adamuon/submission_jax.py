@@ -37,13 +37,15 @@ def adapt(
 
     def rescaled(part: jax.Array) -> jax.Array:
         length = ROOT_MEAN_SQUARE * part.size**0.5
-        return part * (length / (jnp.linalg.norm(part) + epsilon))
+        scaled: jax.Array = part * (length / (jnp.linalg.norm(part) + epsilon))
+        return scaled
 
     def init(params: Any) -> Any:
         return adam.init({name: params[name] for name in specs})
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         del params
+        own: Any
         own, state = adam.update({name: updates[name] for name in specs}, state)
         steps = {}
         for name, spec in specs.items():

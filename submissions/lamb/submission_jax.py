@@ -21,12 +21,9 @@ def build(
     rate, beta1, beta2, epsilon = (
         hyperparameters[name] for name in ("learning_rate", "beta1", "beta2", "epsilon")
     )
-    parts = {
-        "weight": optax.lamb(
-            rate, beta1, beta2, epsilon, weight_decay=hyperparameters["weight_decay"]
-        ),
-        "vector": optax.adam(rate, beta1, beta2, epsilon),
-    }
+    decay = hyperparameters["weight_decay"]
+    lamb = optax.lamb(rate, beta1, beta2, epsilon, weight_decay=decay)
+    adam = optax.adam(rate, beta1, beta2, epsilon)
     labels = {n: "vector" if s.role in VECTORS else "weight" for n, s in problem.specs.items()}
-    transformation = optax.multi_transform(parts, labels)
+    transformation = optax.multi_transform({"weight": lamb, "vector": adam}, labels)
     return transformation, schedules.from_hyperparameters(hyperparameters)

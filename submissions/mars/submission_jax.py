@@ -46,6 +46,5 @@ def build(
 
     mars = optax.chain(corrected(hyperparameters["gamma"], hyperparameters["beta1"]), adamw(""))
     labels = {n: "vector" if s.role in VECTORS else "weight" for n, s in problem.specs.items()}
-    parts = {"weight": mars, "vector": adamw("adam_")}
-    transformation = optax.multi_transform(parts, labels)
+    transformation = optax.multi_transform({"weight": mars, "vector": adamw("adam_")}, labels)
     return transformation, schedules.from_hyperparameters(hyperparameters)

@@ -40,7 +40,8 @@ def normalise_rows(
     def step(sign: jax.Array, rows: jax.Array) -> jax.Array:
         part = sign / (jnp.sqrt(rows) + EPSILON)
         ratio = jnp.linalg.norm(sign) / (jnp.linalg.norm(part) + EPSILON)
-        return part * ratio * scale(sign, scaling)
+        scaled: jax.Array = part * ratio * scale(sign, scaling)
+        return scaled
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         del params

@@ -31,8 +31,8 @@ from .given_problem import (
 
 AVERAGING = ("schedule_free_adamw", "schedule_free_sgd", "splus")
 REFUSE_GROUPS = (
-    "adams", "adamuon", "eshampoo", "mars", "modular_norm", "muon", "normuon", "scion", "shampoo",
-    "soap",
+    "adams", "adamuon", "eshampoo", "kl_shampoo", "kl_soap", "mars", "modular_norm", "muon",
+    "normuon", "scion", "shampoo", "soap",
 )  # fmt: skip
 
 

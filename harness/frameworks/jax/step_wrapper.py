@@ -78,7 +78,8 @@ def _moved(
         norm = jnp.linalg.norm(start)
         length = jnp.maximum(jnp.linalg.norm(step), TINY)
         moved = start - step * (rules.hyperball * factor * norm / length)
-        return moved * (norm / jnp.maximum(jnp.linalg.norm(moved), TINY))
+        held: Array = moved * (norm / jnp.maximum(jnp.linalg.norm(moved), TINY))
+        return held
     if rules.decay:
         mask = (step * start >= 0).astype(step.dtype)
         step = step + mask * start * (rules.decay * factor)

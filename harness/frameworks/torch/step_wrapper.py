@@ -59,7 +59,8 @@ class StepWrapper:
     def load_state_dict(self, state: StateDict[Tensor]) -> None:
         """Put them back."""
         self._steps = count_of(state, "steps")
-        for name, value in arrays_of(state, "slow").items():
+        slow: Mapping[str, Tensor] = arrays_of(state, "slow")
+        for name, value in slow.items():
             self._slow[name].copy_(value)
 
 
