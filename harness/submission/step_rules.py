@@ -15,7 +15,7 @@ matrices and kernels at the norm that they start with, whatever the optimizer's 
 its step they take the direction, and eta_h is a step's length relative to the weight. alpha is
 `lookahead_alpha` (0.5).
 
-Sources: Liang et al. (2025), "Cautious Optimizers", Algorithm 1; Chen et al. (2025), "Cautious
+Sources: Liang et al. (2024), "Cautious Optimizers", Algorithm 1; Chen et al. (2025), "Cautious
 Weight Decay"; Wen et al. (2025), "Hyperball Optimization"; Zhang et al. (2019), "Lookahead
 Optimizer".
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import lion_pytorch
 import numpy as np
 import pytest
 import pytorch_optimizer
@@ -38,9 +37,9 @@ def against(name: str, oracle: Any, scale: float = 1.0, **changes: Any) -> float
     return largest_error(actual, torch_steps(theirs, other, scale=scale))
 
 
-def test_lion_agrees_with_lion_pytorch() -> None:
+def test_lion_agrees_with_pytorch_optimizer() -> None:
     def oracle(parameters: Any) -> Any:
-        return lion_pytorch.Lion(parameters, lr=0.01, betas=(0.9, 0.99), weight_decay=DECAY)
+        return pytorch_optimizer.Lion(parameters, lr=0.01, betas=(0.9, 0.99), weight_decay=DECAY)
 
     assert against("lion", oracle, learning_rate=0.01) < 1e-12
 

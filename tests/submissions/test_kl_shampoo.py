@@ -10,8 +10,18 @@ import torch
 
 from submissions.kl_shampoo.optimizer import KlShampoo, KlSoap
 
-from .given_problem import SHAPES, draw, gradients, largest_error, textbook_steps, torch_problem
-from .given_problem import torch_steps as steps_of
+from .given_problem import (
+    SHAPES,
+    draw,
+    gradients,
+    largest_error,
+    optax_steps,
+    optax_transformation,
+    textbook_steps,
+    torch_optimizer,
+    torch_problem,
+    torch_steps,
+)
 
 MATRICES = ["square", "square_2", "tall", "kernel"]
 MAX_DIM = 24
@@ -88,7 +98,7 @@ def textbook(is_soap: bool) -> dict[str, Any]:
 def test_refreshed_at_every_step_it_agrees_with_the_authors(kind: Any) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
-    ours = steps_of(kind(values, refresh_every=1, **SETTINGS), problem)
+    ours = torch_steps(kind(values, refresh_every=1, **SETTINGS), problem)
     assert largest_error(textbook(kind is KlSoap), ours) < 1e-6
 
 
@@ -96,7 +106,7 @@ def test_refreshed_at_every_step_it_agrees_with_the_authors(kind: Any) -> None:
 def test_the_first_gradient_moves_nothing(kind: Any) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
-    after = steps_of(kind(values, **SETTINGS), problem, range(1))
+    after = torch_steps(kind(values, **SETTINGS), problem, range(1))
     assert largest_error(after, draw(0)) == 0.0
 
 
@@ -126,3 +136,12 @@ def test_where_nothing_has_a_gradient_the_inverse_roots_stay_bounded() -> None:
         optimizer.step()
     assert float(optimizer.state[weight]["left_values"].min()) == pytest.approx(24.0**-2)
     torch.testing.assert_close(weight.detach(), torch.ones_like(weight))
+
+
+@pytest.mark.parametrize("period", [1, 6])
+@pytest.mark.parametrize("name", ["kl_shampoo", "kl_soap"])
+def test_jax_agrees_with_torch(name: str, period: int) -> None:
+    changes = {"refresh_every": period, "max_dim": MAX_DIM, "matmul_dtype": "float32"}
+    problem = torch_problem()
+    ours = torch_steps(torch_optimizer(name, problem, **changes), problem)
+    assert largest_error(optax_steps(optax_transformation(name, **changes)), ours) < 1e-4
