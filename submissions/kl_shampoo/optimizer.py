@@ -24,8 +24,8 @@ class KlShampoo(Soap):
         state["step"] = 0
         state["momentum"] = torch.zeros_like(gradient)
         start_bases(state, gradient, group)
-        sizes = gradient.shape
-        for side, size, other in (("left", *sizes), ("right", *reversed(sizes))):
+        rows, columns = gradient.shape
+        for side, size, other in (("left", rows, columns), ("right", columns, rows)):
             state[f"{side}_values"] = gradient.new_full((size,), group["initial_value"])
             if side in state:
                 state[side].div_(other)
@@ -111,4 +111,5 @@ def _turned(state: State, matrix: torch.Tensor, side: str, dtype: torch.dtype) -
     if f"{side}_basis" not in state:
         return matrix
     basis, x = state[f"{side}_basis"].to(dtype), matrix.to(dtype)
-    return (basis.mT @ x if side == "left" else x @ basis).to(matrix.dtype)
+    turned: torch.Tensor = basis.mT @ x if side == "left" else x @ basis
+    return turned.to(matrix.dtype)

@@ -1,4 +1,4 @@
-"""MARS-AdamW in JAX: corrected gradients before `optax.adamw`; see `submission.py`."""
+"""MARS-AdamW in JAX: corrected gradients before AdamW; see `submission.py`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.adamw_jax import adamw
 from workloads.parameters import Role
 
 VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
@@ -34,17 +35,10 @@ def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """MARS-AdamW on matrices and kernels, AdamW on vectors, with their shared schedule."""
-
-    def adamw(prefix: str) -> optax.GradientTransformation:
-        return optax.adamw(
-            hyperparameters["learning_rate"],
-            b1=hyperparameters[f"{prefix}beta1"],
-            b2=hyperparameters[f"{prefix}beta2"],
-            eps=hyperparameters["epsilon"],
-            weight_decay=hyperparameters["weight_decay"],
-        )
-
-    mars = optax.chain(corrected(hyperparameters["gamma"], hyperparameters["beta1"]), adamw(""))
+    own = adamw(hyperparameters, prefix="")
+    mars = optax.chain(corrected(hyperparameters["gamma"], hyperparameters["beta1"]), own)
     labels = {n: "vector" if s.role in VECTORS else "weight" for n, s in problem.specs.items()}
-    transformation = optax.multi_transform({"weight": mars, "vector": adamw("adam_")}, labels)
+    transformation = optax.multi_transform(
+        {"weight": mars, "vector": adamw(hyperparameters)}, labels
+    )
     return transformation, schedules.from_hyperparameters(hyperparameters)

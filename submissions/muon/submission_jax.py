@@ -17,6 +17,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.adamw_jax import adamw
 from submissions.common.newton_schulz import iterations
 from workloads.parameters import ParameterSpec, Role
 
@@ -130,13 +131,8 @@ def beside_adamw(
         optax.add_decayed_weights(hyperparameters["weight_decay"]),
         optax.scale_by_learning_rate(hyperparameters["learning_rate"]),
     )
-    rest = optax.adamw(
-        hyperparameters["adam_learning_rate"],
-        b1=hyperparameters["adam_beta1"],
-        b2=hyperparameters["adam_beta2"],
-        eps=hyperparameters["epsilon"],
-        weight_decay=hyperparameters["weight_decay"],
-    )
     labels = {n: "muon" if spec.role in ROLES else "rest" for n, spec in problem.specs.items()}
-    transformation = optax.multi_transform({"muon": muon, "rest": rest}, labels)
+    transformation = optax.multi_transform(
+        {"muon": muon, "rest": adamw(hyperparameters, "adam_learning_rate")}, labels
+    )
     return transformation, schedules.from_hyperparameters(hyperparameters)

@@ -69,9 +69,10 @@ class Scion(RoleMethod):
         """Update one group; hidden matrices of equal shape are orthogonalised in one call."""
         live = self.live(group)
         momenta = [self.momentum(parameter, group) for parameter, _, _ in live]
-        hidden = [place for place, key in enumerate(live) if Role(key[1]) in HIDDEN]
+        hidden = {place: key for place, key in enumerate(live) if Role(key[1]) in HIDDEN}
         values = [momenta[place] for place in hidden]
-        roles, splits = ([live[place][i] for place in hidden] for i in (1, 2))
+        roles = [role for _, role, _ in hidden.values()]
+        splits = [split for _, _, split in hidden.values()]
         found = duals(values, roles, splits, matmul_dtype=group["matmul_dtype"])
         orthogonal = dict(zip(hidden, found, strict=True))
         for place, (parameter, role, _) in enumerate(live):
@@ -85,13 +86,17 @@ def _direction(
     momentum: torch.Tensor, role: Role, dual: torch.Tensor | None, group: dict[str, Any]
 ) -> torch.Tensor:
     """rho D(M); `dual` is that of a hidden matrix under the norm from RMS to RMS."""
+    scale: float
     if dual is not None:
         # of a flattened kernel it is sqrt(out / (in * height * width)) U V^T
         offsets = momentum[0, 0].numel() if momentum.ndim > 2 else 1
-        return dual * (group["radius"] / offsets**0.5)
+        scale = group["radius"] / offsets**0.5
+        return dual * scale
     if role in SIGNED:
-        return signs(momentum) * (group["output_radius"] / momentum.shape[1])
-    return vector_dual(momentum, Role.BIAS) * group["vector_radius"]
+        scale = group["output_radius"] / momentum.shape[1]
+        return signs(momentum) * scale
+    scale = group["vector_radius"]
+    return vector_dual(momentum, Role.BIAS) * scale
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -20,6 +20,8 @@ PARAMETRISATION_RULES: tuple[str, ...] = ()
 """None: each role's norm already scales the step with width."""
 HIDDEN = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 SIGNED = (Role.EMBEDDING, Role.OUTPUT)
+TINY = 1.1754944e-38
+"""The smallest normal float32."""
 ITERATION = {"norm": "tight", "coefficients": "polar_express", "newton_schulz_steps": 4}
 """That of `common.dual_maps.polar`."""
 
@@ -34,15 +36,17 @@ def to_boundary(
         offsets = x[0, 0].size if x.ndim > 2 else 1
         parts = as_matrices(x.reshape(len(x), -1), spec)
         scaled = [part * (len(part) / part.shape[1] / offsets) ** 0.5 for part in parts]
-        return hyperparameters["radius"] * jnp.concatenate(scaled).reshape(x.shape)
+        whole: jax.Array = hyperparameters["radius"] * jnp.concatenate(scaled).reshape(x.shape)
+        return whole
 
     def direction(x: jax.Array, spec: ParameterSpec) -> jax.Array:
         if spec.role in HIDDEN:
             return hidden(x, spec)
         if spec.role in SIGNED:
-            return jnp.sign(x) * (hyperparameters["output_radius"] / x.shape[1])
-        size = jnp.maximum(jnp.sqrt((x**2).mean()), jnp.finfo(x.dtype).tiny ** 0.5)
-        return x / size * hyperparameters["vector_radius"]
+            scale = float(hyperparameters["output_radius"]) / x.shape[1]
+            return jnp.sign(x) * scale
+        size = jnp.maximum(jnp.sqrt((x**2).mean()), TINY**0.5)
+        return x / size * float(hyperparameters["vector_radius"])
 
     def update(updates: Any, _: Any) -> Any:
         return {name: direction(updates[name], spec) for name, spec in specs.items()}
