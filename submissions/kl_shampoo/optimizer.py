@@ -25,8 +25,10 @@ class KlShampoo(Soap):
         state["momentum"] = torch.zeros_like(gradient)
         start_bases(state, gradient, group)
         rows, columns = gradient.shape
+        value = torch.full_like(gradient[0, 0], group["initial_value"])
+        value = value if group["initial_value"] else gradient.square().mean().sqrt()
         for side, size, other in (("left", rows, columns), ("right", columns, rows)):
-            state[f"{side}_values"] = gradient.new_full((size,), group["initial_value"])
+            state[f"{side}_values"] = value.expand(size).clamp(min=_least(size))
             if side in state:
                 state[side].div_(other)
 
@@ -69,8 +71,7 @@ class KlShampoo(Soap):
         rotated = _turned(state, turned, "left", dtype)
         means = (rotated * roots[1]).square().mean(1), (rotated * roots[0]).square().mean(0)
         for side, mean in zip(("left", "right"), means, strict=True):
-            bound = max(LEAST_BOUND, min(float(len(mean)), MOST_BOUND))
-            state[f"{side}_values"].lerp_(mean, 1 - beta).clamp_(min=bound**-2)
+            state[f"{side}_values"].lerp_(mean, 1 - beta).clamp_(min=_least(len(mean)))
 
     def turn(self, state: State, side: str) -> None:
         """Refresh one basis; eigenvalues keep their places."""
@@ -104,6 +105,11 @@ class KlSoap(KlShampoo):
     def turn(self, state: State, side: str) -> None:
         """Refresh one basis and rotate the momentum with it; the second moment keeps its place."""
         turn_momentum(state, side, torch.linalg.qr(state[side] @ state[f"{side}_basis"])[0])
+
+
+def _least(size: int) -> float:
+    """The least eigenvalue of a factor of this size."""
+    return float(max(LEAST_BOUND, min(size, MOST_BOUND)) ** -2)
 
 
 def _turned(state: State, matrix: torch.Tensor, side: str, dtype: torch.dtype) -> torch.Tensor:

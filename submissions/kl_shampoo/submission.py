@@ -13,14 +13,17 @@ one, which makes L (x) R the covariance closest in divergence; l and d follow at
 refreshes of the bases, too. There is no grafting. The first gradient only gives the first bases.
 
 Source: Lin et al. (2025), "Understanding and Improving Shampoo and SOAP via Kullback-Leibler
-Minimization", and the authors' code, github.com/yorkerlin/KL-Methods: l and d start at 0.1
-(`initial_value`), and inverse roots are bounded by the factor's size, between 10 and 4000.
+Minimization", and the authors' code, github.com/yorkerlin/KL-Methods, in which inverse roots are
+bounded by the factor's size, between 10 and 4000.
 
-Deviations: decay is applied before the step, as in AdamW. Bases are refreshed one at a time, spread
-over the T_prec steps. Projections use bfloat16 where the hardware supports it, factors float32. A
-dimension longer than `max_dim` keeps the identity as its basis and follows its eigenvalues alone.
-Kernels are flattened to (out, in * height * width), where the source squeezes them to three
-dimensions. A gradient with an entry above 4e6 is scaled down to that, lest its powers overflow.
+Deviations: l and d start at the root mean square of the first gradient, so that l d^T starts at its
+mean square, whatever its scale; the source's start of 0.1 (`initial_value`) is far above the
+squares of most gradients, and takes some 10^2 steps of small length to fade. Decay is applied
+before the step, as in AdamW. Bases are refreshed one at a time, spread over the T_prec steps.
+Projections use bfloat16 where the hardware supports it, factors float32. A dimension longer than
+`max_dim` keeps the identity as its basis and follows its eigenvalues alone. Kernels are flattened
+to (out, in * height * width), where the source squeezes them to three dimensions. A gradient with
+an entry above 4e6 is scaled down to that, lest its powers overflow.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def transformation(
             old = state.entries[name]
             moved, step = move(old, g, point)
             later = _accumulate(moved, g, point["factor_beta"])
-            entries[name] = _choose(is_first, _first(old, g, point["factor_beta"]), later)
+            entries[name] = _choose(is_first, _first(old, g, point), later)
             whole = step.reshape(updates[name].shape) + point["weight_decay"] * params[name]
             steps[name] = jnp.where(is_first, 0.0, -point["learning_rate"] * whole)
         sides = [(n, side) for n in entries for side in SIDES if side in entries[n]]
@@ -73,7 +73,7 @@ def _start(parameter: jax.Array, point: Hyperparameters, is_soap: bool) -> Entry
     matrix = jnp.zeros_like(parameter.reshape(len(parameter), -1))
     entry = {"momentum": matrix} | ({"second": matrix} if is_soap else {})
     for side, size in zip(SIDES, matrix.shape, strict=True):
-        entry[f"{side}_values"] = jnp.full(size, point["initial_value"], matrix.dtype)
+        entry[f"{side}_values"] = jnp.ones(size, matrix.dtype)  # until the first gradient
         if size <= point["max_dim"]:
             entry[side] = jnp.zeros((size, size), matrix.dtype)
             entry[f"{side}_basis"] = jnp.eye(size, dtype=matrix.dtype)
@@ -116,9 +116,12 @@ def _soap_step(entry: Entry, g: jax.Array, point: Hyperparameters) -> tuple[Entr
     return {**entry, "momentum": momentum, "second": second}, step
 
 
-def _first(entry: Entry, g: jax.Array, beta: float) -> Entry:
-    """The factors of the first gradient, not whitened."""
-    new, (rows, columns) = dict(entry), g.shape
+def _first(entry: Entry, g: jax.Array, point: Hyperparameters) -> Entry:
+    """The factors of the first gradient, not whitened, and the eigenvalues to begin with."""
+    new, (rows, columns), beta = dict(entry), g.shape, point["factor_beta"]
+    value = point["initial_value"] or jnp.sqrt((g**2).mean())
+    for side, size in zip(SIDES, g.shape, strict=True):
+        new[f"{side}_values"] = jnp.full(size, jnp.maximum(value, _least(size)))
     if "left" in entry:
         new["left"] = (1 - beta) / columns * g @ g.T
     if "right" in entry:
@@ -139,10 +142,14 @@ def _accumulate(entry: Entry, g: jax.Array, beta: float) -> Entry:
     rotated = _turned(entry, turned, "left")
     means = ((rotated * roots[1]) ** 2).mean(1), ((rotated * roots[0]) ** 2).mean(0)
     for side, mean in zip(SIDES, means, strict=True):
-        bound = max(LEAST_BOUND, min(float(len(mean)), MOST_BOUND))
         values = beta * entry[f"{side}_values"] + (1 - beta) * mean
-        new[f"{side}_values"] = jnp.maximum(values, bound**-2)
+        new[f"{side}_values"] = jnp.maximum(values, _least(len(mean)))
     return new
+
+
+def _least(size: int) -> float:
+    """The least eigenvalue of a factor of this size."""
+    return float(max(LEAST_BOUND, min(size, MOST_BOUND)) ** -2)
 
 
 def _refreshed(

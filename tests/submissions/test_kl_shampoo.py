@@ -138,10 +138,23 @@ def test_where_nothing_has_a_gradient_the_inverse_roots_stay_bounded() -> None:
     torch.testing.assert_close(weight.detach(), torch.ones_like(weight))
 
 
+def test_its_start_follows_the_gradients_scale() -> None:
+    """The first steps, before bases turn, are the same on gradients four times as large."""
+    ways = []
+    for scale in (1.0, 4.0):
+        problem = torch_problem(torch.float64)
+        values = [problem.parameters[name] for name in MATRICES]
+        optimizer = KlShampoo(values, refresh_every=99, **SETTINGS | {"initial_value": 0.0})
+        ways.append(torch_steps(optimizer, problem, range(4), scale=scale))
+    assert largest_error(*ways) < 1e-6
+
+
+@pytest.mark.parametrize("initial", [0.0, 0.1])
 @pytest.mark.parametrize("period", [1, 6])
 @pytest.mark.parametrize("name", ["kl_shampoo", "kl_soap"])
-def test_jax_agrees_with_torch(name: str, period: int) -> None:
-    changes = {"refresh_every": period, "max_dim": MAX_DIM, "matmul_dtype": "float32"}
+def test_jax_agrees_with_torch(name: str, period: int, initial: float) -> None:
+    changes: dict[str, Any] = {"refresh_every": period, "initial_value": initial}
+    changes |= {"max_dim": MAX_DIM, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem)
     assert largest_error(optax_steps(optax_transformation(name, **changes)), ours) < 1e-4
