@@ -10,6 +10,7 @@ from harness.submission.entry import BareSubmission
 from harness.submission.interface import Hyperparameters, Problem, Stream
 from harness.submission.parametrisation import check_rule
 from harness.submission.state import ArrayT, StateDict
+from harness.submission.step_rules import refuse_rules
 
 STATE = ("state_dict", "load_state_dict")
 """One is of no use without the other."""
@@ -90,7 +91,8 @@ def check_class(kind: type[object], hyperparameters: Hyperparameters) -> None:
 
     Raises:
         HarnessError: the point asks for clipping or a parametrisation, and the class does not say
-            that it sees to it, by `clips_gradients` and `parametrisation_rules`.
+            that it sees to it, by `clips_gradients` and `parametrisation_rules`; or for a rule for
+            steps.
     """
     clips = bool(getattr(kind, "clips_gradients", False))
     if float(hyperparameters.get("clip", 0.0)) != 0.0 and not clips:
@@ -99,3 +101,4 @@ def check_class(kind: type[object], hyperparameters: Hyperparameters) -> None:
             "set clip = 0.0; a class that clips by itself says so by clips_gradients = True",
         )
     check_rule(hyperparameters, getattr(kind, "parametrisation_rules", ()))
+    refuse_rules(hyperparameters, "this submission is a class that makes its own steps")

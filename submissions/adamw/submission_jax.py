@@ -7,6 +7,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.adamw_jax import adamw
 
 
 def build(
@@ -14,11 +15,5 @@ def build(
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """AdamW on all parameters, with its schedule."""
     del problem  # optax receives the parameters in `init`
-    transformation = optax.adamw(
-        hyperparameters["learning_rate"],
-        b1=hyperparameters["beta1"],
-        b2=hyperparameters["beta2"],
-        eps=hyperparameters["epsilon"],
-        weight_decay=hyperparameters["weight_decay"],
-    )
+    transformation = adamw(hyperparameters, prefix="")
     return transformation, schedules.from_hyperparameters(hyperparameters)

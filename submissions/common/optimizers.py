@@ -50,14 +50,7 @@ def adam_on_all(
             the schedule.
     """
     parameters = list(problem.parameters.values())
-    optimizer = kind(
-        parameters,
-        lr=hyperparameters["learning_rate"],
-        betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
-        eps=hyperparameters["epsilon"],
-        weight_decay=hyperparameters["weight_decay"],
-        fused=is_fused(parameters),
-    )
+    optimizer = kind(parameters, **adaptive_settings(hyperparameters), fused=is_fused(parameters))
     return with_matching_gradients(optimizer), schedules.from_hyperparameters(hyperparameters)
 
 
@@ -195,6 +188,48 @@ def with_momentum(
         weight_decay=hyperparameters["weight_decay"],
     )
     return optimizer, schedules.from_hyperparameters(hyperparameters)
+
+
+class AdaptiveMethod(GroupwiseOptimizer):
+    """Base class for relatives of AdamW, with Adam's four settings.
+
+    Args:
+        parameters: the parameters to optimise, or groups of them.
+        lr: learning rate (eta).
+        betas: decay rates of the first and second moments (beta1, beta2).
+        eps: term added to the denominator (epsilon).
+        weight_decay: decoupled weight decay coefficient (lambda).
+        settings: further values of every group.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.Tensor] | Iterable[dict[str, Any]],
+        *,
+        lr: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        **settings: Any,
+    ) -> None:
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(parameters, defaults | settings)
+
+
+def adaptive_settings(hyperparameters: Hyperparameters, *names: str) -> dict[str, Any]:
+    """The arguments of an `AdaptiveMethod`, those under the same `names` as in the point included.
+
+    Args:
+        hyperparameters: `learning_rate`, `beta1`, `beta2`, `epsilon`, `weight_decay` and `names`.
+        names: of the method's own settings.
+    """
+    return {
+        "lr": hyperparameters["learning_rate"],
+        "betas": (hyperparameters["beta1"], hyperparameters["beta2"]),
+        "eps": hyperparameters["epsilon"],
+        "weight_decay": hyperparameters["weight_decay"],
+        **{name: hyperparameters[name] for name in names},
+    }
 
 
 class Combined(Optimizer):

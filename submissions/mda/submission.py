@@ -47,6 +47,9 @@ class Mda(MomentumMethod):
         weight_decay: coupled weight decay coefficient (lambda).
     """
 
+    keeps_iterates = True
+    """The next step does not start from the parameters: what changes them is undone by it."""
+
     def update(self, group: dict[str, Any]) -> None:
         """Update the parameters of one group."""
         rate, rho, decay = group["lr"], group["momentum"], group["weight_decay"]

@@ -28,11 +28,12 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.dual_maps import KERNELS, MATRICES, duals
-from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem, listed
+from submissions.common.optimizers import TorchProblem
+from submissions.common.role_methods import RoleMethod
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -40,7 +41,7 @@ PARAMETRISATION_RULES: tuple[str, ...] = ()
 SIZES = ("dual_norm", "fixed")
 
 
-class ModularNorm(GroupwiseOptimizer):
+class ModularNorm(RoleMethod):
     """Steepest descent under the modular norm; the module docstring states the update.
 
     Args:
@@ -62,28 +63,15 @@ class ModularNorm(GroupwiseOptimizer):
             raise UnknownNameError("size", settings["size"], SIZES)
         if settings["kernels"] not in KERNELS:
             raise UnknownNameError("kernels", settings["kernels"], KERNELS)
-        group = {"params": listed(parameters), "roles": list(roles)}
-        super().__init__([group | {"splits": [list(s) for s in splits]}], settings)
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group, which must say its parameters' `roles`; `splits` are none by default."""
-        if "roles" not in param_group:
-            raise HarnessError(
-                "a parameter group without roles was added to ModularNorm",
-                'add "roles", one of each parameter, such as "hidden_matrix"; they decide the norm',
-            )
-        super().add_param_group(param_group)
-        group = self.param_groups[-1]
-        group.setdefault("splits", [[] for _ in group["params"]])
+        super().__init__(parameters, roles, splits, settings)
 
     def update(self, group: dict[str, Any]) -> None:
         """Update the parameters of one group."""
-        keys = zip(group["params"], group["roles"], group["splits"], strict=True)
-        live = [key for key in keys if key[0].grad is not None]
+        live = self.live(group)
         if not live:
             return
         parameters, roles, splits = zip(*live, strict=True)
-        momenta = [self._momentum(parameter, group) for parameter in parameters]
+        momenta = [self.momentum(parameter, group) for parameter in parameters]
         options = {name: group[name] for name in ("kernels", "polish", "matmul_dtype")}
         steps = duals(momenta, roles, splits, **options)
         scales = [_scale(role, group) for role in roles]
@@ -94,14 +82,6 @@ class ModularNorm(GroupwiseOptimizer):
         for parameter, step, scale in zip(parameters, steps, scales, strict=True):
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.sub_(step * (rate * scale))
-
-    def _momentum(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-        state, gradient = self.state[parameter], parameter.grad
-        assert gradient is not None
-        if "momentum" not in state:
-            state["momentum"] = torch.zeros_like(parameter)
-        momentum: torch.Tensor = state["momentum"]
-        return momentum.lerp_(gradient, 1 - group["momentum"])
 
 
 def _scale(role: str, group: dict[str, Any]) -> float:

@@ -80,6 +80,7 @@ class Muon(GroupwiseOptimizer):
         matmul_dtype: dtype name for the matrix products, or `auto`.
         eps: the averaged momentum's norm below which steps become shorter, as in the source.
         splits: for each parameter, the sizes of matrices fused along its first dimension.
+        settings: further values of every group, for a relative.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Muon(GroupwiseOptimizer):
         matmul_dtype: str = "auto",
         eps: float = EPSILON,
         splits: Sequence[Sequence[int]] | None = None,
+        **settings: Any,
     ) -> None:
         parameters = listed(parameters)
         if nesterov not in NESTEROV:
@@ -121,7 +123,7 @@ class Muon(GroupwiseOptimizer):
             "norm": norm,
             "eps": eps,
         }
-        super().__init__([group], defaults)
+        super().__init__([group], defaults | settings)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; without `splits` none of its parameters is several fused matrices."""
@@ -132,7 +134,7 @@ class Muon(GroupwiseOptimizer):
     def update(self, group: dict[str, Any]) -> None:
         """Update one group; matrices of equal shape are orthogonalised in one call."""
         live = [pair for pair in zip(group["params"], group["splits"], strict=True) if _live(pair)]
-        parts = [matrices(self._direction(p, group), splits) for p, splits in live]
+        parts = [matrices(self.direction(p, group), splits) for p, splits in live]
         flat = [matrix for part in parts for matrix in part]
         if not flat:
             return
@@ -142,11 +144,19 @@ class Muon(GroupwiseOptimizer):
         sign = partial(newton_schulz, dtype=dtype, floor=floor, **settings)
         signs = iter(batched(sign, flat))
         for (parameter, _), part in zip(live, parts, strict=True):
-            scaled = [next(signs) * scale(matrix, group["scaling"]) for matrix in part]
+            scaled = self.scaled(self.state[parameter], [next(signs) for _ in part], group)
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(tensor_of(scaled, parameter.shape), alpha=-group["lr"])
 
-    def _direction(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    def scaled(
+        self, state: dict[str, Any], signs: list[torch.Tensor], group: dict[str, Any]
+    ) -> list[torch.Tensor]:
+        """s X_K of one parameter's orthogonalised matrices; its relatives adapt them here."""
+        del state
+        return [sign * scale(sign, group["scaling"]) for sign in signs]
+
+    def direction(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+        """M~, after the momentum has been updated."""
         gradient, beta, form = parameter.grad, group["momentum"], group["nesterov"]
         assert gradient is not None
         state = self.state[parameter]
@@ -174,21 +184,30 @@ def scale(matrix: torch.Tensor, scaling: str) -> float:
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """Muon on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
+    return build_relative(Muon, problem, hyperparameters)
+
+
+def build_relative(
+    kind: type[Muon], problem: TorchProblem, hyperparameters: Hyperparameters, *names: str
+) -> tuple[Optimizer, Schedule]:
+    """Muon or a relative on hidden matrices and kernels, AdamW on the rest, with their schedule.
+
+    Args:
+        kind: the class.
+        problem: the problem whose parameters to optimise.
+        hyperparameters: those of Muon's point, and `names`.
+        names: hyperparameters that only the relative has.
+    """
     hidden, rest = by_role(problem, ROLES)
     parts: list[Optimizer] = []
     if hidden:
-        muon = Muon(
+        same = ("momentum", "weight_decay", "nesterov", "scaling", "norm", "coefficients")
+        muon = kind(
             [problem.parameters[name] for name in hidden],
             lr=hyperparameters["learning_rate"],
-            momentum=hyperparameters["momentum"],
-            weight_decay=hyperparameters["weight_decay"],
-            nesterov=hyperparameters["nesterov"],
-            scaling=hyperparameters["scaling"],
-            norm=hyperparameters["norm"],
             steps=hyperparameters["newton_schulz_steps"],
-            coefficients=hyperparameters["coefficients"],
-            matmul_dtype=hyperparameters["matmul_dtype"],
             splits=[problem.specs[name].splits for name in hidden],
+            **{name: hyperparameters[name] for name in (*same, "matmul_dtype", *names)},
         )
         parts.append(muon)
     if rest:

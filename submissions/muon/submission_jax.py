@@ -17,6 +17,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.adamw_jax import adamw
 from submissions.common.newton_schulz import iterations
 from workloads.parameters import ParameterSpec, Role
 
@@ -55,10 +56,10 @@ def momentum(beta: float, nesterov: str) -> optax.GradientTransformation:
 
 
 def orthogonalise(
-    specs: dict[str, ParameterSpec], hyperparameters: Hyperparameters
+    specs: dict[str, ParameterSpec], hyperparameters: Hyperparameters, is_scaled: bool = True
 ) -> optax.GradientTransformation:
-    """Transform M~ into s X_K, for a dictionary of parameters (out, ...)."""
-    scaling = hyperparameters["scaling"]
+    """Transform M~ into s X_K, or X_K alone, for a dictionary of parameters (out, ...)."""
+    scaling = hyperparameters["scaling"] if is_scaled else "thesis"
     dtype = jnp.dtype(hyperparameters["matmul_dtype"].replace("auto", "float32"))
     floor = EPSILON / (1 - hyperparameters["momentum"])
     # Without momentum optax's transformation is just the iteration, which commutes with
@@ -71,13 +72,11 @@ def orthogonalise(
         eps=OPTAX_FLOOR,
         nesterov=False,
         preconditioning=PRECONDITIONING[hyperparameters["norm"]],
-        weight_dimension_numbers=_as_matrices,
+        weight_dimension_numbers=_numbers,
     )
 
     def matrices(name: str, x: jax.Array) -> list[jax.Array]:
-        sizes = specs[name].splits
-        edges = [sum(sizes[:i]) for i in range(1, len(sizes))]
-        parts = jnp.split(x.reshape(x.shape[0], -1), edges)
+        parts = as_matrices(x.reshape(len(x), -1), specs[name])
         return [(m * (OPTAX_FLOOR / floor)).astype(dtype) for m in parts]
 
     def update(updates: Any, _: Any) -> Any:
@@ -93,7 +92,13 @@ def orthogonalise(
     return optax.stateless(update)
 
 
-def _as_matrices(updates: Any) -> Any:
+def as_matrices(x: jax.Array, spec: ParameterSpec) -> list[jax.Array]:
+    """The matrices that are fused along the first dimension of x; x alone if none are."""
+    edges = [sum(spec.splits[:i]) for i in range(1, len(spec.splits))]
+    return list(jnp.split(x, edges))
+
+
+def _numbers(updates: Any) -> Any:
     return jax.tree.map(lambda _: optax.contrib.MuonDimensionNumbers(), updates)
 
 
@@ -110,19 +115,24 @@ def build(
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """Muon on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
     hidden = {name: spec for name, spec in problem.specs.items() if spec.role in ROLES}
+    direction = momentum(hyperparameters["momentum"], hyperparameters["nesterov"])
+    muon = optax.chain(direction, orthogonalise(hidden, hyperparameters))
+    return beside_adamw(muon, problem, hyperparameters)
+
+
+def beside_adamw(
+    hidden: optax.GradientTransformation,
+    problem: Problem[jax.Array],
+    hyperparameters: Hyperparameters,
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """A direction for hidden matrices and kernels, with decay, and AdamW on the rest."""
     muon = optax.chain(
-        momentum(hyperparameters["momentum"], hyperparameters["nesterov"]),
-        orthogonalise(hidden, hyperparameters),
+        hidden,
         optax.add_decayed_weights(hyperparameters["weight_decay"]),
         optax.scale_by_learning_rate(hyperparameters["learning_rate"]),
     )
-    rest = optax.adamw(
-        hyperparameters["adam_learning_rate"],
-        b1=hyperparameters["adam_beta1"],
-        b2=hyperparameters["adam_beta2"],
-        eps=hyperparameters["epsilon"],
-        weight_decay=hyperparameters["weight_decay"],
+    labels = {n: "muon" if spec.role in ROLES else "rest" for n, spec in problem.specs.items()}
+    transformation = optax.multi_transform(
+        {"muon": muon, "rest": adamw(hyperparameters, "adam_learning_rate")}, labels
     )
-    labels = {name: "muon" if name in hidden else "rest" for name in problem.specs}
-    transformation = optax.multi_transform({"muon": muon, "rest": rest}, labels)
     return transformation, schedules.from_hyperparameters(hyperparameters)

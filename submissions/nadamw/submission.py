@@ -14,7 +14,6 @@ corrects both terms of n_t by 1 - beta1^t, which differs only in the first steps
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -22,32 +21,12 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.common.optimizers import AdaptiveMethod, TorchProblem, adaptive_settings
 from submissions.common.vectors import chunks, state_lists
 
 
-class NAdamW(GroupwiseOptimizer):
-    """NAdamW; the module docstring states the update.
-
-    Args:
-        parameters: the parameters to optimise.
-        lr: learning rate (eta).
-        betas: decay rates of the first and second moments (beta1, beta2).
-        eps: term added to the denominator (epsilon).
-        weight_decay: decoupled weight decay coefficient (lambda).
-    """
-
-    def __init__(
-        self,
-        parameters: Iterable[torch.Tensor],
-        *,
-        lr: float,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(parameters, defaults)
+class NAdamW(AdaptiveMethod):
+    """NAdamW; the module docstring states the update."""
 
     def update(self, group: dict[str, Any]) -> None:
         """Update the parameters of one group."""
@@ -70,11 +49,6 @@ class NAdamW(GroupwiseOptimizer):
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """NAdamW on all parameters, with its schedule."""
-    optimizer = NAdamW(
-        problem.parameters.values(),
-        lr=hyperparameters["learning_rate"],
-        betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
-        eps=hyperparameters["epsilon"],
-        weight_decay=hyperparameters["weight_decay"],
-    )
+    settings = adaptive_settings(hyperparameters)
+    optimizer = NAdamW(problem.parameters.values(), **settings)
     return optimizer, schedules.from_hyperparameters(hyperparameters)

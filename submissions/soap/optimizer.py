@@ -28,6 +28,7 @@ class Soap(GroupwiseOptimizer):
         refresh_every: steps between refreshes of a basis (T_prec).
         max_dim: longest dimension with a basis; longer ones keep the identity.
         matmul_dtype: dtype name for the projections, or `auto`.
+        settings: further values of every group, for a relative.
     """
 
     def __init__(
@@ -42,11 +43,12 @@ class Soap(GroupwiseOptimizer):
         refresh_every: int = 10,
         max_dim: int = 2048,
         matmul_dtype: str = "auto",
+        **settings: Any,
     ) -> None:
         defaults: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, "betas": betas}
         defaults |= {"factor_beta": factor_beta, "eps": eps, "refresh_every": refresh_every}
         defaults |= {"max_dim": max_dim, "matmul_dtype": matmul_dtype, "step": 0}
-        super().__init__(parameters, defaults)
+        super().__init__(parameters, defaults | settings)
 
     def update(self, group: dict[str, Any]) -> None:
         """Update one group; a parameter's first gradient only initialises its bases."""
@@ -56,10 +58,10 @@ class Soap(GroupwiseOptimizer):
             state = self.state[parameter]
             gradient = bounded(at_least_float32(parameter.grad.flatten(1)))
             if state:
-                move(parameter, state, gradient, group)
-                accumulate(state, gradient, group["factor_beta"])
+                self.move(parameter, state, gradient, group)
+                self.accumulate(state, gradient, group)
             else:
-                _initialise(state, gradient, group)
+                self.initialise(state, gradient, group)
         self._refresh(group)
         group["step"] += 1
 
@@ -69,22 +71,40 @@ class Soap(GroupwiseOptimizer):
         sides = [(state, side) for state in states for side in SIDES if side in state]
         for state, side in select_due(sides, group["step"], group["refresh_every"]):
             if state["step"] > 0:
-                _turn(state, side)
+                self.turn(state, side)
+
+    def initialise(self, state: State, gradient: torch.Tensor, group: dict[str, Any]) -> None:
+        """Start a parameter's moments at zero, its factors and bases from its first gradient."""
+        state["step"] = 0
+        state["momentum"] = torch.zeros_like(gradient)
+        state["second"] = torch.zeros_like(gradient)
+        start_bases(state, gradient, group)
+
+    def move(
+        self,
+        parameter: torch.Tensor,
+        state: State,
+        gradient: torch.Tensor,
+        group: dict[str, Any],
+    ) -> None:
+        """Take an Adam step in the bases."""
+        move(parameter, state, gradient, group)
+
+    def accumulate(self, state: State, gradient: torch.Tensor, group: dict[str, Any]) -> None:
+        """Add a gradient to the factors."""
+        accumulate(state, gradient, group["factor_beta"])
+
+    def turn(self, state: State, side: str) -> None:
+        """Refresh one basis, rotating the momentum and permuting the second moment with it."""
+        basis, order = followed(state[side], state[f"{side}_basis"])
+        turn_momentum(state, side, basis)
+        state["second"] = state["second"][order] if side == "left" else state["second"][:, order]
 
 
-def _initialise(state: State, gradient: torch.Tensor, group: dict[str, Any]) -> None:
-    state["step"] = 0
-    state["momentum"] = torch.zeros_like(gradient)
-    state["second"] = torch.zeros_like(gradient)
+def start_bases(state: State, gradient: torch.Tensor, group: dict[str, Any]) -> None:
+    """Initialise the factors with a first gradient, and the bases with their eigenvectors."""
     start_factors(state, gradient, group["max_dim"])
     accumulate(state, gradient, group["factor_beta"])
     for side in SIDES:
         if side in state:
             state[f"{side}_basis"] = eigenbasis(state[side], failures_of(group))
-
-
-def _turn(state: State, side: str) -> None:
-    """Refresh one basis, rotating the momentum and permuting the second moment with it."""
-    basis, order = followed(state[side], state[f"{side}_basis"])
-    turn_momentum(state, side, basis)
-    state["second"] = state["second"][order] if side == "left" else state["second"][:, order]

@@ -27,7 +27,13 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import Combined, TorchProblem, adamw, by_role
+from submissions.common.optimizers import (
+    Combined,
+    TorchProblem,
+    adamw,
+    adaptive_settings,
+    by_role,
+)
 from workloads.parameters import Role
 
 from .optimizer import Soap
@@ -37,21 +43,26 @@ ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """SOAP on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
+    return build_relative(Soap, problem, hyperparameters)
+
+
+def build_relative(
+    kind: type[Soap], problem: TorchProblem, hyperparameters: Hyperparameters, *names: str
+) -> tuple[Optimizer, Schedule]:
+    """SOAP or a relative on hidden matrices and kernels, AdamW on the rest, with their schedule.
+
+    Args:
+        kind: the class.
+        problem: the problem whose parameters to optimise.
+        hyperparameters: those of SOAP's point, and `names`.
+        names: hyperparameters that only the relative has.
+    """
     matrices, rest = by_role(problem, ROLES)
     parts: list[Optimizer] = []
     if matrices:
-        soap = Soap(
-            [problem.parameters[name] for name in matrices],
-            lr=hyperparameters["learning_rate"],
-            weight_decay=hyperparameters["weight_decay"],
-            betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
-            factor_beta=hyperparameters["factor_beta"],
-            eps=hyperparameters["epsilon"],
-            refresh_every=hyperparameters["refresh_every"],
-            max_dim=hyperparameters["max_dim"],
-            matmul_dtype=hyperparameters["matmul_dtype"],
-        )
-        parts.append(soap)
+        own = ("factor_beta", "refresh_every", "max_dim", "matmul_dtype", *names)
+        values = [problem.parameters[name] for name in matrices]
+        parts.append(kind(values, **adaptive_settings(hyperparameters, *own)))
     if rest:
         others = [problem.parameters[name] for name in rest]
         parts.append(adamw(others, hyperparameters, "learning_rate"))

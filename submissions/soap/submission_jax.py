@@ -15,6 +15,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.adamw_jax import adamw
 from submissions.common.staggering_jax import is_due
 from workloads.parameters import Role
 
@@ -123,14 +124,9 @@ def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """SOAP on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
-    rest = optax.adamw(
-        hyperparameters["learning_rate"],
-        b1=hyperparameters["adam_beta1"],
-        b2=hyperparameters["adam_beta2"],
-        eps=hyperparameters["epsilon"],
-        weight_decay=hyperparameters["weight_decay"],
-    )
     kinds = {n: "matrix" if s.role in ROLES else "rest" for n, s in problem.specs.items()}
     matrices = soap([name for name, kind in kinds.items() if kind == "matrix"], hyperparameters)
-    transformation = optax.multi_transform({"matrix": matrices, "rest": rest}, kinds)
+    transformation = optax.multi_transform(
+        {"matrix": matrices, "rest": adamw(hyperparameters)}, kinds
+    )
     return transformation, schedules.from_hyperparameters(hyperparameters, spike_phase=1)

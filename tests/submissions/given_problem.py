@@ -74,8 +74,10 @@ def default_point(name: str, **changes: Any) -> dict[str, Any]:
     return {**tomllib.loads(file.read_text())["default"], **changes}
 
 
-def torch_problem() -> BareProblem:
-    values = {n: torch.nn.Parameter(torch.from_numpy(v.copy())) for n, v in draw(0).items()}
+def torch_problem(dtype: torch.dtype = torch.float32) -> BareProblem:
+    values = {
+        n: torch.nn.Parameter(torch.from_numpy(v.copy()).to(dtype)) for n, v in draw(0).items()
+    }
     return BareProblem(values, specs())
 
 

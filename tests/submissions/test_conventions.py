@@ -30,7 +30,10 @@ from .given_problem import (
 )
 
 AVERAGING = ("schedule_free_adamw", "schedule_free_sgd", "splus")
-REFUSE_GROUPS = ("adams", "eshampoo", "modular_norm", "muon", "shampoo", "soap")
+REFUSE_GROUPS = (
+    "adams", "adamuon", "eshampoo", "kl_shampoo", "kl_soap", "mars", "modular_norm", "muon",
+    "normuon", "scion", "shampoo", "soap",
+)  # fmt: skip
 
 
 def small(*shape: int) -> torch.nn.Parameter:

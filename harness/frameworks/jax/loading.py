@@ -15,6 +15,7 @@ from optax.contrib import ScheduleFreeState, schedule_free_eval_params
 
 from harness.core.errors import HarnessError
 from harness.frameworks.jax.problem import JaxProblem, jax_problem, move_buffers
+from harness.frameworks.jax.step_wrapper import with_rules
 from harness.frameworks.jax.wrapper import JaxArithmetic, OptimizerWrapper, Values, prepare_class
 from harness.submission.entry import Build, arguments
 from harness.submission.interface import (
@@ -36,6 +37,7 @@ from harness.submission.state import (
     schedule_state,
     state_of,
 )
+from harness.submission.step_rules import refuse_rules, step_rules
 
 Step = Callable[..., tuple[Values, optax.OptState, Values, Array]]
 """`_train_step`'s."""
@@ -87,13 +89,15 @@ class OptimizerSubmission:
                 f"{self._place}: build's schedule is {type(self._schedule).__name__}",
                 f"it must be {SCHEDULE_FORM}",
             )
-        transformation = self._wrapper(self._parts.optimizer)
+        transformation = self._ruled(self._wrapper(self._parts.optimizer), hyperparameters)
         self._rate: float | None = hyperparameters.get("learning_rate")
         self._factor: float | None = None
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
         state = transformation.init(problem.parameters)
         if self._parts.eval_parameters is None and _schedule_free_state(state):
             self._parts = replace(self._parts, eval_parameters=_schedule_free_average)
+        if self.averages_weights:
+            refuse_rules(hyperparameters, f"{self._place} keeps its own iterates")
         self._place_on_device(problem.parameters, state)
         self._train = _train_step(problem, transformation, self._parts.takes_factor)
         eval_parameters = self._parts.eval_parameters
@@ -149,6 +153,17 @@ class OptimizerSubmission:
         structure, leaves = jax.tree.structure(self._state), leaves_of(state, "optimizer")
         tree = jax.tree.unflatten(structure, leaves)
         self._place_on_device(arrays_of(state, "parameters"), tree)
+
+    def _ruled(
+        self, transformation: optax.GradientTransformation, hyperparameters: Hyperparameters
+    ) -> optax.GradientTransformation:
+        """The transformation with the point's rules for steps, which apply the factor."""
+        rules = step_rules(self._problem.specs, hyperparameters)
+        if rules is None:
+            return transformation
+        ruled = with_rules(transformation, rules, self._parts.takes_factor)
+        self._parts = replace(self._parts, takes_factor=True)
+        return ruled
 
     def _place_on_device(self, parameters: Mapping[str, Array], state: optax.OptState) -> None:
         """Explicitly, as a step's results are: else the second step would compile once more."""

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from harness.core.errors import HarnessError
 from harness.frameworks.torch.problem import TorchProblem, torch_problem
+from harness.frameworks.torch.step_wrapper import StepWrapper
 from harness.frameworks.torch.unsaved_state import UnsavedState
 from harness.frameworks.torch.wrapper import OptimizerWrapper, TorchArithmetic, prepare_class
 from harness.submission.entry import Build, arguments
@@ -32,6 +33,7 @@ from harness.submission.state import (
     schedule_state,
     state_of,
 )
+from harness.submission.step_rules import refuse_rules, step_rules
 
 
 def assign(problem: Problem[Tensor], values: Mapping[str, Tensor]) -> None:
@@ -117,6 +119,10 @@ class OptimizerSubmission:
                 f"it must be {SCHEDULE_FORM}",
             )
         self._optimizer, self._unsaved = optimizer, UnsavedState(optimizer)
+        if self.averages_weights or getattr(optimizer, "keeps_iterates", False):
+            refuse_rules(hyperparameters, f"{type(optimizer).__name__} keeps its own iterates")
+        rules = step_rules(problem.specs, hyperparameters)
+        self._steps = StepWrapper(self._wrapper.view.parameters, rules)
         self._base_rates = self._rates()
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
         self._needs_closure = _needs_closure(self._optimizer)
@@ -128,8 +134,11 @@ class OptimizerSubmission:
         batch = stream.next()
         optimizer = self._optimizer
         wrapper = self._wrapper
+        factor = 1.0
         if self._schedule is not None:
-            self._set_rates(self._schedule(problem.budget.progress(self._horizon)))
+            factor = self._schedule(problem.budget.progress(self._horizon))
+            self._set_rates(factor)
+        self._steps.before_step()
 
         def loss_and_gradient() -> Tensor:
             optimizer.zero_grad()
@@ -157,6 +166,7 @@ class OptimizerSubmission:
                     raise
                 self._needs_closure = True  # which some classes say only when they are to step
                 loss = cast("Tensor", optimizer.step(closure))
+        self._steps.after_step(factor)
         wrapper.publish()
         return loss.detach()
 
@@ -188,6 +198,7 @@ class OptimizerSubmission:
             "optimizer": self._optimizer.state_dict(),
             "parameters": dict(self._problem.parameters),
             "trained": self._wrapper.state_dict(),
+            "rules": self._steps.state_dict(),
             "schedule": schedule_state(self._schedule),
         }
 
@@ -195,6 +206,7 @@ class OptimizerSubmission:
         """Put all back."""
         assign(self._problem, arrays_of(state, "parameters"))
         self._wrapper.load_state_dict(arrays_of(state, "trained"))
+        self._steps.load_state_dict(state_of(state, "rules"))
         self._optimizer.load_state_dict(dict(state_of(state, "optimizer")))
         load_schedule_state(self._schedule, state_of(state, "schedule"))
 

@@ -1,0 +1,49 @@
+"""Adafactor from optax's transformations; see `submission.py` for the update.
+
+Deviation from `submission.py`: gradients are not bounded. `optax.adafactor` differs in that its
+decay is not multiplied by the learning rate and that it leaves matrices with a side below 128
+unfactored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import optax
+
+from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common import schedules
+
+PARAMETRISATION_RULES: tuple[str, ...] = ()
+"""No rule exists for a step that is proportional to the weight's own size."""
+
+
+def flattened(inner: optax.GradientTransformation) -> optax.GradientTransformation:
+    """A transformation that sees kernels as matrices (out, in * height * width)."""
+
+    def flat(values: Any) -> Any:
+        return jax.tree.map(lambda x: x.reshape(len(x), -1) if x.ndim > 2 else x, values)
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        steps, state = inner.update(flat(updates), state, flat(params))
+        return jax.tree.map(lambda step, x: step.reshape(x.shape), steps, updates), state
+
+    return optax.GradientTransformation(lambda params: inner.init(flat(params)), update)
+
+
+def build(
+    problem: Problem[jax.Array], hyperparameters: Hyperparameters
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """Adafactor on all parameters, with its schedule."""
+    del problem  # optax receives the parameters in `init`
+    transformation = optax.chain(
+        optax.scale_by_factored_rms(
+            decay_rate=hyperparameters["decay_power"], min_dim_size_to_factor=1
+        ),
+        optax.clip_by_block_rms(hyperparameters["step_bound"]),
+        optax.scale_by_param_block_rms(hyperparameters["epsilon"]),
+        optax.add_decayed_weights(hyperparameters["weight_decay"]),
+        optax.scale_by_learning_rate(hyperparameters["learning_rate"]),
+    )
+    return flattened(transformation), schedules.from_hyperparameters(hyperparameters)

@@ -1,0 +1,72 @@
+"""AdaMuon in JAX: Muon's direction with adapted entries; see `submission.py` for the update.
+
+Deviations from `submission.py`: those of `submissions.muon.submission_jax`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.muon.submission_jax import (
+    PARAMETRISATION_RULES,
+    ROLES,
+    as_matrices,
+    beside_adamw,
+    momentum,
+    orthogonalise,
+)
+from workloads.parameters import ParameterSpec
+
+__all__ = ["PARAMETRISATION_RULES", "build"]
+ROOT_MEAN_SQUARE = 0.2
+"""Of a step at a learning rate of 1, about Adam's."""
+
+
+def adapt(
+    specs: Mapping[str, ParameterSpec], hyperparameters: Hyperparameters
+) -> optax.GradientTransformation:
+    """Transform X_K into 0.2 sqrt(r c) / ||O^|| O^."""
+    epsilon = hyperparameters["epsilon"]
+    adam = optax.scale_by_adam(b1=0.0, b2=hyperparameters["beta2"], eps=epsilon)
+
+    def rescaled(part: jax.Array) -> jax.Array:
+        length = ROOT_MEAN_SQUARE * part.size**0.5
+        scaled: jax.Array = part * (length / (jnp.linalg.norm(part) + epsilon))
+        return scaled
+
+    def init(params: Any) -> Any:
+        return adam.init({name: params[name] for name in specs})
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        del params
+        own: Any
+        own, state = adam.update({name: updates[name] for name in specs}, state)
+        steps = {}
+        for name, spec in specs.items():
+            flat = own[name].reshape(len(own[name]), -1)
+            parts = [rescaled(part) for part in as_matrices(flat, spec)]
+            steps[name] = jnp.concatenate(parts).reshape(updates[name].shape)
+        return {**updates, **steps}, state
+
+    return optax.GradientTransformation(init, update)
+
+
+def build(
+    problem: Problem[jax.Array], hyperparameters: Hyperparameters
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """AdaMuon on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
+    hidden = {name: spec for name, spec in problem.specs.items() if spec.role in ROLES}
+    signs = optax.stateless_with_tree_map(lambda update, _: jnp.sign(update))
+    direction = optax.chain(
+        momentum(hyperparameters["momentum"], hyperparameters["nesterov"]),
+        signs if hyperparameters["sign"] else optax.identity(),
+        orthogonalise(hidden, {"scaling": "rms", **hyperparameters}, is_scaled=False),
+        adapt(hidden, hyperparameters),
+    )
+    return beside_adamw(direction, problem, hyperparameters)

@@ -1,0 +1,44 @@
+"""MARS-AdamW in JAX: corrected gradients before AdamW; see `submission.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common import schedules
+from submissions.common.adamw_jax import adamw
+from workloads.parameters import Role
+
+VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
+
+
+def corrected(gamma: float, beta1: float) -> optax.GradientTransformation:
+    """Transform gradients g_t into c~_t; the state is the last gradients."""
+    factor = gamma * beta1 / (1 - beta1)
+
+    def correct(gradient: jax.Array, last: jax.Array) -> jax.Array:
+        value = gradient + factor * (gradient - last)
+        return value / jnp.maximum(jnp.linalg.norm(value), 1.0)
+
+    def update(updates: optax.Updates, state: Any, params: Any = None) -> tuple[Any, Any]:
+        del params
+        return jax.tree.map(correct, updates, state), updates
+
+    return optax.GradientTransformation(lambda params: jax.tree.map(jnp.zeros_like, params), update)
+
+
+def build(
+    problem: Problem[jax.Array], hyperparameters: Hyperparameters
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """MARS-AdamW on matrices and kernels, AdamW on vectors, with their shared schedule."""
+    own = adamw(hyperparameters, prefix="")
+    mars = optax.chain(corrected(hyperparameters["gamma"], hyperparameters["beta1"]), own)
+    labels = {n: "vector" if s.role in VECTORS else "weight" for n, s in problem.specs.items()}
+    transformation = optax.multi_transform(
+        {"weight": mars, "vector": adamw(hyperparameters)}, labels
+    )
+    return transformation, schedules.from_hyperparameters(hyperparameters)

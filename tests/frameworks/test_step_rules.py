@@ -1,0 +1,153 @@
+"""Rules for steps around any optimizer: others' code, closed forms, JAX against torch, refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.core.errors import HarnessError
+from harness.providers.registry import submission_folders
+from tests.frameworks.kit import Kit, plain
+from tests.submissions.given_problem import default_point
+
+Values = dict[str, np.ndarray]
+SGD = {"torch": "torch.optim:SGD", "jax": "optax:sgd"}
+RATE, SCHEDULE = 0.1, {"schedule": "linear", "warmup": 0.0, "final_factor": 0.0, "horizon": 1.0}
+"""Of the kit's budget the half is spent, so that the schedule's factor is a half."""
+
+
+def run(kit: Kit, location: Any, steps: int, **point: Any) -> Values:
+    submission, stream = kit.submission(location, **point), kit.stream()
+    for _ in range(steps):
+        submission.step(stream)
+    return {n: plain(value).copy() for n, value in submission.eval_parameters().items()}
+
+
+def sgd(kit: Kit, steps: int, **point: Any) -> Values:
+    return run(kit, SGD[kit.framework], steps, learning_rate=RATE, **point)
+
+
+def starts(framework: str) -> Values:
+    return {name: plain(value).copy() for name, value in Kit(framework).problem.parameters.items()}
+
+
+def assert_equal(left: Values, right: Values) -> None:
+    for name, value in left.items():
+        np.testing.assert_allclose(value, right[name], rtol=1e-5, atol=1e-6)
+
+
+def written(folder: Path, build: str) -> Path:
+    """A submission whose `build` returns this optimizer of `parameters`."""
+    folder.joinpath("submission.py").write_text(
+        dedent(f"""
+        import pytorch_optimizer, torch
+        def build(problem, hyperparameters):
+            parameters = list(problem.parameters.values())
+            return {build}
+        """)
+    )
+    return folder
+
+
+def test_cautious_updates_are_those_of_pytorch_optimizer(tmp_path: Path) -> None:
+    oracle = written(
+        tmp_path,
+        "pytorch_optimizer.Lion(parameters, lr=0.01, betas=(0.9, 0.99), cautious=True)",
+    )
+    changes: dict[str, Any] = {"learning_rate": 0.01, "weight_decay": 0.0, "schedule": "constant"}
+    point = default_point("lion", warmup=0.0, **changes)
+    ours = run(Kit("torch"), submission_folders()["lion"], 12, cautious_updates=True, **point)
+    assert_equal(ours, run(Kit("torch"), oracle, 12))
+    plainly = run(Kit("torch"), submission_folders()["lion"], 12, **point)
+    assert any(np.abs(ours[name] - plainly[name]).max() > 1e-3 for name in ours)
+
+
+def test_lookahead_is_that_of_pytorch_optimizer(tmp_path: Path) -> None:
+    inner = f"torch.optim.SGD(parameters, lr={RATE}, momentum=0.9)"
+    oracle = written(tmp_path, f"pytorch_optimizer.Lookahead({inner}, k=3, alpha=0.4)")
+    rules: dict[str, Any] = {"lookahead_every": 3, "lookahead_alpha": 0.4, "momentum": 0.9}
+    assert_equal(sgd(Kit("torch"), 11, **rules), run(Kit("torch"), oracle, 11))
+
+
+def test_cautious_decay_acts_where_step_and_weight_agree(kit: Kit) -> None:
+    start, moved = starts(kit.framework), sgd(Kit(kit.framework), 1)
+    decayed = sgd(kit, 1, cautious_decay=0.2)
+    for name, w in start.items():
+        step = w - moved[name]
+        expected = w - step - RATE * 0.2 * np.where(step * w >= 0, w, 0.0)
+        np.testing.assert_allclose(decayed[name], expected, rtol=0.0, atol=1e-7)
+
+
+def test_hyperball_takes_the_direction_alone_and_keeps_the_norm(kit: Kit) -> None:
+    start, moved = starts(kit.framework), sgd(Kit(kit.framework), 1)
+    held = sgd(kit, 1, hyperball=0.3)
+    for name, w in start.items():
+        expected = moved[name]
+        if w.ndim == 2 and "output" not in name:
+            norm, step = np.linalg.norm(w), w - moved[name]
+            expected = w - 0.3 * norm * step / np.linalg.norm(step)
+            expected = expected * norm / np.linalg.norm(expected)
+        np.testing.assert_allclose(held[name], expected, rtol=0.0, atol=1e-6)
+
+
+def test_under_hyperball_the_norm_stays_for_many_steps(kit: Kit) -> None:
+    start, after = starts(kit.framework), sgd(kit, 30, hyperball=0.1)
+    (name, *_) = [n for n, w in start.items() if w.ndim == 2]
+    assert np.linalg.norm(after[name]) == pytest.approx(np.linalg.norm(start[name]), rel=1e-5)
+    assert np.abs(after[name] - start[name]).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"cautious_updates": True, "cautious_decay": 0.3},
+        {"hyperball": 0.05, "lookahead_every": 4},
+        {"cautious_updates": True, "hyperball": 0.05, "clip": 0.5, "parametrisation": "mup_adam"},
+    ],
+)
+def test_jax_agrees_with_torch_under_a_schedule(rules: dict[str, Any]) -> None:
+    point = default_point("adamw", weight_decay=0.0, learning_rate=0.01, **SCHEDULE)
+    folder = submission_folders()["adamw"]
+    ours, theirs = (run(Kit(f), folder, 10, **point, **rules) for f in ("torch", "jax"))
+    assert_equal(ours, theirs)
+
+
+def test_a_state_is_restored_bit_for_bit(kit: Kit) -> None:
+    rules: dict[str, Any] = {"cautious_updates": True, "lookahead_every": 4}
+    whole = sgd(Kit(kit.framework), 12, momentum=0.9, **rules)
+    point = {"learning_rate": RATE, "momentum": 0.9, **rules}
+    first, stream = kit.submission(SGD[kit.framework], **point), kit.stream()
+    for _ in range(6):
+        first.step(stream)
+    resumed = Kit(kit.framework).submission(SGD[kit.framework], **point)
+    resumed.load_state_dict(first.state_dict())
+    for _ in range(6):
+        resumed.step(stream)
+    for name, value in resumed.eval_parameters().items():
+        np.testing.assert_array_equal(plain(value), whole[name])
+
+
+@pytest.mark.parametrize("name", ["mda", "schedule_free_adamw", "lbfgs"])
+def test_a_method_that_keeps_its_own_iterates_refuses_them(name: str) -> None:
+    point = default_point(name, hyperball=0.1)
+    with pytest.raises(HarnessError, match="hyperball is set"):
+        Kit("torch").submission(submission_folders()[name], **point)
+
+
+def test_schedule_free_in_jax_refuses_them() -> None:
+    point = default_point("schedule_free_adamw", cautious_updates=True)
+    with pytest.raises(HarnessError, match="cautious_updates is set"):
+        Kit("jax").submission(submission_folders()["schedule_free_adamw"], **point)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [{"hyperball": -1.0}, {"lookahead_every": 2.5}, {"lookahead_every": 2, "lookahead_alpha": 0.0}],
+)
+def test_a_value_out_of_its_range_is_refused(kit: Kit, rules: dict[str, Any]) -> None:
+    with pytest.raises(HarnessError, match="allowed"):
+        sgd(kit, 1, **rules)
