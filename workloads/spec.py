@@ -61,6 +61,10 @@ class ReferenceSpeed(Frozen):
     """Seconds on the clock besides the steps: loading the data, the first step's overhead."""
 
 
+HORIZON_FRACTION = 0.75
+"""The horizon of a tuned schedule as a fraction of the budget: budget = horizon / 0.75."""
+
+
 class Budget(Frozen):
     """A trial's budget: seconds on the referee's clock, or steps (for calibration)."""
 
@@ -70,6 +74,10 @@ class Budget(Frozen):
     reference: ReferenceSpeed | None = None
     """Reference for scaling the budget on other machines, see `harness.speed.factor`; None for no
     scaling."""
+
+    def step_hint(self, scale: float = 1.0) -> int:
+        """Steps that tuned AdamW makes in the whole budget times a factor, on any machine."""
+        return max(1, round(scale * self.horizon_steps / HORIZON_FRACTION))
 
 
 class Grid(Frozen):

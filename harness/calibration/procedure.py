@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.calibration.summary import (
-    HORIZON_FRACTION,
     Baseline,
     Speed,
     Summary,
@@ -40,7 +39,7 @@ from harness.record.store import refuse_other_versions
 from harness.record.tables import intervals, last_attempt
 from harness.speed.reference_training import measurement_of, reference_trial
 from harness.submission.resolution import Resolved, resolve
-from workloads.spec import ReferenceSpeed, Target
+from workloads.spec import HORIZON_FRACTION, ReferenceSpeed, Target
 
 BASELINES = ("adamw", "nadamw", "nesterov", "heavy_ball")
 """The first one sets target and budget; all are reported against them."""

@@ -12,10 +12,15 @@ from harness.calibration.target import Curve, Direction, Noise, Rule, steps_to
 from harness.core.errors import HarnessError
 from harness.core.files import write_whole
 from harness.submission.reference import Framework, Scalar
-from workloads.spec import Count, Fraction, Frozen, Positive, ReferenceSpeed, Target
-
-HORIZON_FRACTION = 0.75
-"""The horizon of a tuned schedule as a fraction of the budget: budget = horizon / 0.75."""
+from workloads.spec import (
+    HORIZON_FRACTION,
+    Count,
+    Fraction,
+    Frozen,
+    Positive,
+    ReferenceSpeed,
+    Target,
+)
 
 
 class Tried(Frozen):

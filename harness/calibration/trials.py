@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.calibration.summary import HORIZON_FRACTION
 from harness.calibration.target import Curve, Direction
 from harness.core.errors import HarnessError
 from harness.core.seeds import derive, instance_seed
@@ -23,7 +22,7 @@ from harness.plan.points import Point, draw_points
 from harness.plan.trial import Trial, TrialBudget, TrialRecord
 from harness.record.tables import evaluations
 from harness.submission.resolution import Resolved
-from workloads.spec import Grid, SuiteWorkload
+from workloads.spec import HORIZON_FRACTION, Grid, SuiteWorkload
 
 ROUND_SEED = "calibration"
 HANG_LIMIT_S = 3600.0

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.flags import AsJson, DataDir, FrameworkName, Sandbox, SuiteName, Threads
+from harness.cli.flags import (
+    AsJson,
+    DataDir,
+    FrameworkName,
+    Sandbox,
+    Settings,
+    SpaceFile,
+    SuiteName,
+    Threads,
+)
 from harness.cli.say import say
 
 if TYPE_CHECKING:
@@ -22,7 +31,8 @@ FAILED = 1
 
 def check(
     submission: Annotated[
-        str, typer.Argument(help="A known name, a folder or .py file, or module:Class.")
+        str,
+        typer.Argument(help="A known name, a folder or .py file, module:Class, or algoperf:PATH."),
     ],
     *,
     workload: Annotated[
@@ -31,6 +41,8 @@ def check(
     ] = None,
     suite: SuiteName = "quick",
     framework: FrameworkName = "torch",
+    settings: Settings = None,
+    space: SpaceFile = None,
     sandbox: Sandbox = "plain",
     threads: Threads = None,
     data_dir: DataDir = None,
@@ -46,6 +58,7 @@ def check(
     from harness.providers.registry import suite as suite_of
     from harness.providers.table import FRAMEWORKS
     from harness.runs.check import check_submission
+    from harness.submission.adjustment import searched_space, setting_of
 
     spec, console = suite_of(suite), PlainConsole(stderr=is_json)
     options = run_options(sandbox, data_dir, threads, spec.hardware.cores)
@@ -55,6 +68,8 @@ def check(
             submission=submission,
             suite=suite,
             framework=pick("framework", framework, FRAMEWORKS.names),
+            space=searched_space(space, submission) if space else None,
+            settings=dict(map(setting_of, settings or ())),
         )
         for name in dict.fromkeys(workload or spec.workloads)
     )

@@ -39,3 +39,19 @@ Device = Annotated[
     str | None,
     typer.Option(help="cpu, cuda or cuda:N.", show_default="the suite's, or else cpu"),
 ]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A hyperparameter that is set and searched no more; may be repeated.",
+        show_default=False,
+    ),
+]
+SpaceFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--space",
+        help="A search space, in place of the submission's own: TOML, or AlgoPerf's JSON.",
+    ),
+]

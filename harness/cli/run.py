@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.estimate import count_text, duration, show_estimate
-from harness.cli.flags import AsJson, DataDir, Device, FrameworkName, Sandbox, SuiteName, Threads
+from harness.cli.flags import (
+    AsJson,
+    DataDir,
+    Device,
+    FrameworkName,
+    Sandbox,
+    Settings,
+    SpaceFile,
+    SuiteName,
+    Threads,
+)
 from harness.cli.say import say
 from harness.core.seeds import PUBLIC_ROUND_SEED
 
@@ -25,7 +35,7 @@ NONE_TRAINED = 3
 """The exit code where no trial could train, so that scripts see it."""
 COUNT = "the suite's own count"
 Submission = Annotated[
-    str, typer.Option(help="A known name, a folder or .py file, or module:Class.")
+    str, typer.Option(help="A known name, a folder or .py file, module:Class, or algoperf:PATH.")
 ]
 Workloads = Annotated[
     list[str] | None,
@@ -34,19 +44,6 @@ Workloads = Annotated[
         help="A workload's name, see `harness list`; may be repeated.",
         show_default="all of the suite",
     ),
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help="A hyperparameter that is set and searched no more; may be repeated.",
-        show_default=False,
-    ),
-]
-SpaceFile = Annotated[
-    Path | None,
-    typer.Option("--space", help="A search space, in place of the submission's space.toml."),
 ]
 Ruleset = Annotated[str, typer.Option(help="external or self.")]
 Studies = Annotated[int | None, typer.Option(help="How many studies.", show_default=COUNT)]
@@ -103,8 +100,7 @@ def run(
     from harness.providers.registry import suite as suite_of
     from harness.providers.registry import workload as workload_of
     from harness.providers.table import FRAMEWORKS
-    from harness.submission.adjustment import setting_of
-    from harness.submission.space import read_space
+    from harness.submission.adjustment import searched_space, setting_of
 
     hardware, console = suite_of(suite).hardware, PlainConsole(stderr=is_json)
     device_name, remark = choose_device(device, suite_of(suite))
@@ -122,7 +118,7 @@ def run(
         studies=studies,
         trials=trials,
         budget_scale=budget_scale,
-        space=read_space(space) if space else None,
+        space=searched_space(space, submission) if space else None,
         settings=dict(map(setting_of, settings or ())),
     )
     options = run_options(sandbox, data_dir, threads, hardware.cores)

@@ -117,4 +117,5 @@ def hello_of(resolved_trial: ResolvedTrial, copy: Path, threads: int) -> Hello:
         seed=worker_seed(trial.instance_seed),
         budget_s=trial.budget.runtime_s,
         budget_steps=trial.budget.steps,
+        step_hint=trial.budget.steps or size.budget.step_hint(trial.budget.scale),
     )

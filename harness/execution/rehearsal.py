@@ -34,6 +34,7 @@ from harness.sandboxes.load import sandbox
 from harness.sandboxes.scratch import scratch as new_scratch
 from harness.sandboxes.scratch import submission_copy
 from harness.sandboxes.view import empty_view
+from harness.submission.entry import is_import_path
 
 EXIT_TIMEOUT_S = 2.0
 FOR_MATRICES = ("2D parameters", "__contains__ only supports Tensor", "use_muon")
@@ -129,7 +130,7 @@ def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> None:
 
 def _advice(error: str, location: str) -> str:
     """What to do next."""
-    if ":" in location and any(words in error for words in FOR_MATRICES):
+    if is_import_path(location) and any(words in error for words in FOR_MATRICES):
         name = f"my_{location.partition(':')[2].lower()}"
         return (
             "where a class is for matrices alone, this writes a submission that gives it the "

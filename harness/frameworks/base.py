@@ -141,7 +141,7 @@ class TrainingBackend(Protocol[ArrayT]):
         """Import a submission, whichever way it is written; `setup` is still to be called.
 
         Args:
-            location: the path of a folder or a file, or `module:Class`.
+            location: the path of a folder or a file, `module:Class`, or `algoperf:` and a path.
             hyperparameters: its point; `learning_rate` and `weight_decay` for `module:Class`.
 
         Raises:

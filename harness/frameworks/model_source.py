@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 from harness.core.errors import HarnessError
 from harness.frameworks.examples import ModelSource
@@ -43,6 +44,11 @@ def build(source: ModelSource, framework: str) -> object:
     module = importlib.import_module(f"{source.package}.model_{framework}")
     model: object = module.build(source.sizes)
     return model
+
+
+def with_dropout(source: ModelSource, rate: float) -> ModelSource:
+    """The same model at another dropout rate."""
+    return replace(source, sizes={**source.sizes, "dropout": rate})
 
 
 def check_shapes(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.frameworks.examples import ModelSource
 from harness.frameworks.model_source import layers_of, specs_of
+from harness.submission.algoperf.workload import has_rate
 from harness.submission.interface import BudgetView
 
 STATISTICS_BATCHES = 4
@@ -36,6 +37,10 @@ class ProblemConfig:
     """How many there are."""
     seed: int
     """Of the submission's own random choices."""
+    step_hint: int = 1
+    """See `harness.submission.interface.Problem`."""
+    budget_s: float = 1.0
+    """The budget in seconds."""
 
 
 class CountedProblem:
@@ -48,6 +53,10 @@ class CountedProblem:
         self.batch_size = config.batch_size
         self.train_examples = config.train_examples
         self.seed = config.seed
+        self.step_hint = config.step_hint
+        self.budget_s = config.budget_s
+        self.loss_name = config.source.loss
+        self.has_dropout = has_rate(config.source.sizes)
         self.reset_counts()
 
     @property

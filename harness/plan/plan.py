@@ -14,6 +14,8 @@ from harness.plan.trial import MachineSpeed, Trial, TrialBudget
 from harness.providers import registry
 from harness.providers.table import FRAMEWORKS
 from harness.submission.adjustment import adjusted
+from harness.submission.algoperf.location import is_algoperf
+from harness.submission.algoperf.workload import has_rate, refuse_unused
 from harness.submission.reference import Framework, Scalar
 from harness.submission.resolution import Resolved, resolve
 from harness.submission.space import Space
@@ -84,6 +86,10 @@ def plan(request: PlanRequest) -> Plan:
     counts = _counts(rules, request)
     studies = range(1, counts.studies + 1)
     trials = tuple(t for s in studies for t in _study(request, size, submission, counts, s))
+    if is_algoperf(submission.ref.location):
+        loss, has_dropout = registry.workload(request.workload).spec.loss, has_rate(size.sizes)
+        for trial in trials:
+            refuse_unused(trial.point, loss, has_dropout=has_dropout)
     return Plan(trials, tuple(_remarks(rules, counts, request)))
 
 

@@ -24,6 +24,7 @@ def draw_points(space: Space, seed: str, count: int) -> tuple[Point, ...]:
 
     A longer draw begins with the shorter one, so that a study can be extended. The sequence is
     scipy's Sobol sequence with Owen-style scrambling, seeded from `seed` and the space's own hash.
+    Of a space that lists its points a study takes each once, in an order of its own, then again.
 
     Args:
         space: where the points lie; hyperparameters that are not searched keep their default.
@@ -31,9 +32,12 @@ def draw_points(space: Space, seed: str, count: int) -> tuple[Point, ...]:
         count: how many points.
     """
     names = sorted(space.space)
+    random = np.random.default_rng(int(derive(seed, space.content_hash), 16))
+    if space.points:
+        order = random.permutation(len(space.points))
+        return tuple(dict(space.points[order[at % len(order)]]) for at in range(count))
     if not names:
         return tuple(dict(space.default) for _ in range(count))
-    random = np.random.default_rng(int(derive(seed, space.content_hash), 16))
     sobol = qmc.Sobol(d=len(names), scramble=True, rng=random)
     # scipy warns unless a power of two is drawn; the first `count` of them are what is wanted
     fractions = sobol.random_base2(max(0, math.ceil(math.log2(count))))[:count]

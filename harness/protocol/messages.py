@@ -55,6 +55,8 @@ class Hello(Frozen):
     seed: str
     budget_s: float
     budget_steps: int | None
+    step_hint: int
+    """See `harness.submission.interface.Problem`."""
 
 
 class WarmUp(Frozen):

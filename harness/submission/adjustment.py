@@ -6,14 +6,16 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.core.names import check_name
+from harness.submission.algoperf.space import with_searched
 from harness.submission.reference import Scalar
-from harness.submission.resolution import Resolved
-from harness.submission.space import Space
+from harness.submission.resolution import Resolved, resolve
+from harness.submission.space import Space, read_space
 
 _SCALAR: TypeAdapter[Scalar] = TypeAdapter(Scalar, config=ConfigDict(strict=True))
 
@@ -39,6 +41,25 @@ def setting_of(text: str) -> tuple[str, Scalar]:
         ) from error
 
 
+def searched_space(file: Path, submission: str) -> Space:
+    """The space of a file: of a `space.toml`, or of AlgoPerf's `tuning_search_space.json`.
+
+    Args:
+        file: which of them, its suffix says.
+        submission: what it is for; a JSON file says neither summary nor frameworks.
+
+    Raises:
+        HarnessError: it is missing or malformed.
+    """
+    if file.suffix != ".json":
+        return read_space(file)
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise HarnessError(f"cannot read {file}: {error.strerror}") from error
+    return with_searched(resolve(submission).space, text, file)
+
+
 def adjusted(submission: Resolved, space: Space | None, settings: Mapping[str, Scalar]) -> Resolved:
     """A submission with another space, and with hyperparameters that are set and searched no more.
 
@@ -58,8 +79,12 @@ def adjusted(submission: Resolved, space: Space | None, settings: Mapping[str, S
         if name not in chosen.default and not submission.is_import_path:
             raise UnknownNameError("hyperparameter", name, chosen.default)
     searched = {name: of for name, of in chosen.space.items() if name not in settings}
-    default = {**chosen.default, **settings}
-    chosen = chosen.model_copy(update={"default": default, "space": searched})
+    changes = {
+        "default": {**chosen.default, **settings},
+        "space": searched,
+        "points": tuple({**point, **settings} for point in chosen.points),
+    }
+    chosen = chosen.model_copy(update=changes)
     if chosen.content_hash == submission.space.content_hash:
         return submission
     ref = submission.ref.model_copy(update={"space": chosen.content_hash})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from harness.core.content import UNREADABLE, refuse_long_names
 from harness.core.errors import HarnessError
@@ -21,6 +21,33 @@ def imported_tops(contents: Contents) -> set[str]:
         elif node.level == 0 and node.module:
             found.add(node.module.partition(".")[0])
     return found
+
+
+def imported_names(contents: Contents) -> set[str]:
+    """The dotted names of all absolute imports, as modules and as what is taken from them."""
+    found: set[str] = set()
+    for node in _imports(contents):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif node.level == 0 and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def check_syntax(file: Path, content: bytes) -> None:
+    """Check that a file can be read as Python.
+
+    Raises:
+        HarnessError: it cannot.
+    """
+    try:
+        ast.parse(content)
+    except SyntaxError as error:
+        raise HarnessError(
+            f"{file}, line {error.lineno}: {error.msg}", "no Python reads this file; mend it"
+        ) from error
+    except UNREADABLE as error:
+        raise HarnessError(f"{file} is no Python file: {error}", "give one that is") from error
 
 
 def refuse_siblings(contents: Contents, file: str) -> None:

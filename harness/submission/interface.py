@@ -176,6 +176,16 @@ class Problem(Protocol[ArrayT]):
         ...
 
     @property
+    def step_hint(self) -> int:
+        """About how many steps the budget is long: those that a tuned AdamW makes in it.
+
+        The number does not depend on the machine, whose speed the budget in seconds follows. It is
+        that of the ruleset `external`, also under `self`, whose budget is longer, as in AlgoPerf;
+        `--budget-scale` multiplies it.
+        """
+        ...
+
+    @property
     def seed(self) -> int:
         """Seed for the submission's own random choices; the global generators have it too."""
         ...

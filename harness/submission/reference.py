@@ -36,7 +36,7 @@ class SubmissionRef(Frozen):
 
     name: str
     location: str
-    """A path (relative to the package for those that ship), or `module:Class`."""
+    """A path (relative to the package for those that ship), `module:Class`, or `algoperf:PATH`."""
     content_hash: str
     space: str = ""
     """The hash of the search space where a request has changed the submission's own."""

@@ -13,10 +13,18 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.core.names import check_name
 from harness.providers.registry import submission_folders
 from harness.providers.table import FRAMEWORKS, SUBMISSIONS_ROOT
+from harness.submission.algoperf.location import (
+    PREFIX,
+    SPACE_FILE,
+    entry_file,
+    is_algoperf,
+    name_of,
+)
+from harness.submission.algoperf.space import with_searched
 from harness.submission.distributions import Versions, versions_of
 from harness.submission.files import Contents, read_files, read_folder
 from harness.submission.import_path import code_of
-from harness.submission.imports import imported_tops, refuse_siblings
+from harness.submission.imports import check_syntax, imported_tops, refuse_siblings
 from harness.submission.reference import Framework, SubmissionRef
 from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space, space_of
 
@@ -39,7 +47,7 @@ class Resolved:
     @property
     def is_import_path(self) -> bool:
         """Whether it is a class or function of an importable module, and no file of its own."""
-        return ":" in self.ref.location
+        return ":" in self.ref.location and not is_algoperf(self.ref.location)
 
     @cached_property
     def versions(self) -> Versions:
@@ -79,7 +87,8 @@ def resolve(text: str) -> Resolved:
     """Find a submission.
 
     Args:
-        text: a known name, the path of a folder or of a `.py` file, or `module:Class`.
+        text: a known name, the path of a folder or of a `.py` file, `module:Class`, or
+            `algoperf:PATH`.
 
     Raises:
         UnknownNameError: it is none of these.
@@ -87,6 +96,8 @@ def resolve(text: str) -> Resolved:
     """
     if text in submission_folders():
         return _known(text, submission_folders()[text])
+    if is_algoperf(text):
+        return _written_for_algoperf(text)
     if ":" in text:
         return _imported(text)
     path = Path(text).expanduser()
@@ -107,7 +118,7 @@ class Located(NamedTuple):
     """A planned submission as it is on this machine."""
 
     place: str
-    """An absolute path, or `module:Class`."""
+    """An absolute path, `module:Class`, or `algoperf:` and an absolute path."""
     files: str
     """The hash of its files' bytes."""
     contents: Contents
@@ -141,6 +152,8 @@ def placed(submission: Located, copy: Path) -> tuple[str, str]:
         submission: a planned submission.
         copy: the folder with its files, and nothing else.
     """
+    if is_algoperf(submission.place):
+        return f"{PREFIX}{copy / entry_file(submission.place).name}", ""
     place = Path(submission.place)
     if not place.is_absolute():
         return submission.place, str(copy) if submission.contents else ""
@@ -227,3 +240,21 @@ def _imported(text: str) -> Resolved:
     code, space = code_of(text), read_space(IMPORT_PATH_SPACE)
     ref = SubmissionRef(name=text, location=text, content_hash=code.content_hash)
     return Resolved(ref, space, space.frameworks, code.files, code.contents)
+
+
+def _written_for_algoperf(text: str) -> Resolved:
+    """A folder of AlgoPerf's: all of its files, and the frameworks that its entry imports."""
+    file = entry_file(text)
+    name, contents = name_of(file, FRAMEWORKS.names), read_folder(file.parent)
+    check_syntax(file, contents[file.name])
+    imported = imported_tops({file.name: contents[file.name]}) or imported_tops(contents)
+    has = tuple(framework for framework in FRAMEWORKS.names if framework in imported)
+    if not has:
+        raise HarnessError(
+            f"{file} imports none of: {', '.join(FRAMEWORKS.names)}",
+            "an AlgoPerf submission is written for the framework that it imports",
+        )
+    space = Space(summary="Written for AlgoPerf", family="algoperf", frameworks=has, default={})
+    if SPACE_FILE in contents:
+        space = with_searched(space, contents[SPACE_FILE], file.with_name(SPACE_FILE))
+    return _resolved(name, f"{PREFIX}{file}", space, has, contents)

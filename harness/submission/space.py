@@ -127,6 +127,8 @@ class Space(Frozen):
     default: dict[str, Scalar]
     """Every hyperparameter by name; the point of the self-tuning ruleset."""
     space: dict[str, Dimension] = Field(default_factory=dict)
+    points: tuple[dict[str, Scalar], ...] = ()
+    """The points themselves, where they are listed and nothing is drawn; then `space` is empty."""
     refused: dict[str, str] = Field(default_factory=dict)
     """`suite/workload` to the reason why it is not to be run there."""
 
@@ -148,6 +150,18 @@ class Space(Frozen):
                 raise ValueError(f"'space.{name}' is not in [default], which holds: {known}")
         return self
 
+    @model_validator(mode="after")
+    def _points_stand_alone(self) -> Self:
+        if self.points and self.space:
+            raise ValueError("'points' stand alone, without a table 'space'")
+        for point in self.points:
+            if point.keys() != self.default.keys():
+                raise ValueError(
+                    f"a point has {', '.join(sorted(point)) or 'nothing'}, where another or the "
+                    f"default has {', '.join(sorted(self.default)) or 'nothing'}"
+                )
+        return self
+
     @field_validator("refused")
     @classmethod
     def _refused_places_are_named(cls, refused: dict[str, str]) -> dict[str, str]:
@@ -159,7 +173,8 @@ class Space(Frozen):
     @property
     def content_hash(self) -> str:
         """SHA-256 of what decides the points: defaults and dimensions, not the prose."""
-        return sha256_json(self.model_dump(mode="json", include={"default", "space"}))
+        fields = {"default", "space", "points"} if self.points else {"default", "space"}
+        return sha256_json(self.model_dump(mode="json", include=fields))
 
 
 def read_space(path: Path) -> Space:

@@ -45,6 +45,7 @@ from harness.protocol.messages import (
 )
 from harness.protocol.slot import Flat, receive_slot
 from harness.protocol.wire import Tensors, Wire, WireClosedError, WireError
+from harness.submission.algoperf.location import PREFIX
 from harness.submission.entry import check_origin, search_first
 from harness.submission.interface import Submission
 from harness.submission.state import ArrayT
@@ -82,7 +83,7 @@ def serve_trial(connection: socket.socket) -> None:
 
 def folder_of(trial: Hello) -> str:
     """The folder that a submission's files lie in; empty for what is installed."""
-    path = Path(trial.submission)
+    path = Path(trial.submission.removeprefix(PREFIX))
     if not path.is_absolute():
         return trial.import_from
     return str(path if path.is_dir() else path.parent)
@@ -128,7 +129,15 @@ class Worker(Generic[ArrayT]):
         self._shapes = shapes_of(self._source)
         seed, count = integer(trial.seed, "submission"), trial.train_examples
         self._problem = backend.problem(
-            ProblemConfig(self._source, self._budget, trial.batch_size, count, seed)
+            ProblemConfig(
+                source=self._source,
+                budget=self._budget,
+                batch_size=trial.batch_size,
+                train_examples=count,
+                seed=seed,
+                step_hint=trial.step_hint,
+                budget_s=trial.budget_s,
+            )
         )
         if trial.import_from:
             search_first(trial.import_from)

@@ -49,7 +49,7 @@ def hello(framework: Framework, point: dict[str, Any]) -> Hello:
         submission=SUBMISSION[framework], hyperparameters=point,
         input_shape=(3, 8, 8), input_dtype="uint8", target_shape=(),
         package=SOURCE.package, sizes=SIZES, loss=SOURCE.loss,
-        budget_s=600.0, budget_steps=STEPS, resident_gib=1.0, seed=SEED,
+        budget_s=600.0, budget_steps=STEPS, step_hint=STEPS, resident_gib=1.0, seed=SEED,
     )  # fmt: skip
 
 

@@ -103,3 +103,10 @@ def test_the_splits_without_data_are_empty_inputs_and_zeros(tmp_path: Path) -> N
         assert (inputs.shape, targets.shape) == ((count, 0), (count, 1))
         assert inputs.dtype == targets.dtype == np.float32
         assert not targets.any()
+
+
+def test_the_step_hint_is_the_whole_budget_in_steps_of_tuned_adamw() -> None:
+    budget = spec().suites["quick"].budget
+    assert budget.step_hint() == round(100 / 0.75)
+    assert budget.step_hint(0.5) == round(50 / 0.75)
+    assert budget.step_hint(1e-6) == 1

@@ -12,7 +12,7 @@ from jax import Array
 from harness.core.errors import UnknownNameError
 from harness.frameworks.jax.loss import loss_of
 from harness.frameworks.jax.passes import in_precision, zero_offsets
-from harness.frameworks.model_source import buffers_of, build
+from harness.frameworks.model_source import buffers_of, build, with_dropout
 from harness.frameworks.problem import CountedProblem, ProblemConfig
 from harness.submission.interface import Batch, Capture, Evaluation, Problem
 from workloads.functional_jax import Forward
@@ -43,8 +43,9 @@ class JaxProblem(CountedProblem):
 
     def __init__(self, config: ProblemConfig, device: jax.Device) -> None:
         super().__init__(config)
-        source = config.source
+        self._source = source = config.source
         self.model = cast("Forward", build(source, "jax"))
+        self._at_dropout: dict[float, Forward] = {}
         self.parameters: dict[str, Array] = {
             name: jnp.zeros(spec.shape, device=device) for name, spec in self.specs.items()
         }
@@ -123,9 +124,24 @@ class JaxProblem(CountedProblem):
         self, parameters: Tree, batch: Batch[Array], key: Array | None
     ) -> tuple[Array, dict[str, Array]]:
         """The mean loss and the batch's statistics; a pure function with one derivative."""
-        with differentiable_once():
-            logits, statistics = self._train_pass(parameters, batch.inputs, key)
+        logits, statistics = self.training_logits(parameters, batch.inputs, key)
         return self.loss.value(logits, batch.targets), statistics
+
+    def training_logits(
+        self, parameters: Tree, inputs: Array, key: Array | None, dropout_rate: float | None = None
+    ) -> tuple[Array, dict[str, Array]]:
+        """The logits in training mode, in the declared precision, and the batch's statistics; a
+        pure function with one derivative.
+
+        Args:
+            parameters: values by name.
+            inputs: (batch, ...).
+            key: for dropout; None for none.
+            dropout_rate: in place of the model's own; for models that have one.
+        """
+        model = self.model if dropout_rate is None else self._model_at_dropout(dropout_rate)
+        with differentiable_once():
+            return self._train_pass(parameters, inputs, key, model)
 
     def evaluation_logits(self, parameters: Tree, buffers: Tree, inputs: Array) -> Array:
         """The logits in evaluation mode, in the declared precision; a pure function."""
@@ -178,10 +194,17 @@ class JaxProblem(CountedProblem):
         if statistics:
             self.buffers = move_buffers(self.buffers, statistics)
 
+    def _model_at_dropout(self, rate: float) -> Forward:
+        if rate not in self._at_dropout:
+            model = cast("Forward", build(with_dropout(self._source, rate), "jax"))
+            self._at_dropout[rate] = model
+        return self._at_dropout[rate]
+
     def _train_pass(
-        self, parameters: Tree, inputs: Array, key: Array | None
+        self, parameters: Tree, inputs: Array, key: Array | None, model: Forward | None = None
     ) -> tuple[Array, dict[str, Array]]:
-        output = self.model(self._cast(parameters), self._cast(inputs), key=key)
+        model = self.model if model is None else model
+        output = model(self._cast(parameters), self._cast(inputs), key=key)
         return output.logits, output.statistics
 
     def _statistics_of(self, parameters: Tree, inputs: Array) -> dict[str, Array]:

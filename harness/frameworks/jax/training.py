@@ -20,6 +20,7 @@ from harness.frameworks.generators import (
     plain_value,
     set_global_state,
 )
+from harness.frameworks.jax.algoperf import load_algoperf
 from harness.frameworks.jax.device import JaxDevice
 from harness.frameworks.jax.loading import LOADER, assign
 from harness.frameworks.jax.problem import JaxProblem, jax_problem, key_of
@@ -28,6 +29,7 @@ from harness.frameworks.model_source import check_shapes
 from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
 from harness.machine.gpus import free_fraction
+from harness.submission.algoperf.location import is_algoperf
 from harness.submission.interface import Hyperparameters, Problem, Submission
 from harness.submission.state import HostArray, StateDict
 from workloads.spec import Augmentation
@@ -92,6 +94,8 @@ class JaxTrainingBackend(JaxDevice):
 
     def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission[Array]:
         """Import a submission, whichever way it is written; `setup` is still to be called."""
+        if is_algoperf(location):
+            return load_algoperf(location, self.device)
         return LOADER.load(location, hyperparameters)
 
     def export(self, parameters: Mapping[str, Array]) -> dict[str, npt.NDArray[np.float32]]:

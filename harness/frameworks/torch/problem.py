@@ -15,6 +15,7 @@ from harness.frameworks.model_source import (
     build,
     check_shapes,
     shapes_of,
+    with_dropout,
 )
 from harness.frameworks.problem import CountedProblem, ProblemConfig
 from harness.frameworks.torch.captures import capture_layers
@@ -76,7 +77,8 @@ class TorchProblem(CountedProblem):
 
     def __init__(self, config: ProblemConfig, device: torch.device) -> None:
         super().__init__(config)
-        source = config.source
+        self._source = source = config.source
+        self._at_dropout: dict[float, nn.Module] = {}
         self.model = build_model(source, device)
         live = dict(self.model.named_parameters())
         self.parameters: dict[str, Tensor] = {name: live[name] for name in self.specs}
@@ -111,9 +113,38 @@ class TorchProblem(CountedProblem):
         The graph can be differentiated once, several times with `retain_graph` (for other targets,
         say); `evaluate` gives one that can be differentiated twice, at the cost of fused kernels.
         """
-        logits = self._logits(self._call, batch.inputs)
-        self._count(logits, logits.shape[0])
+        logits = self.logits(batch.inputs)
         return Evaluation(logits, self._value(logits, batch.targets))
+
+    def logits(
+        self,
+        inputs: Tensor,
+        model: Callable[[Tensor], Tensor] | None = None,
+        *,
+        moves_statistics: bool = True,
+    ) -> Tensor:
+        """Logits in the declared precision, as in `forward`.
+
+        Args:
+            inputs: (batch, ...).
+            model: another module than the live one, such as `model_at_dropout` gives.
+            moves_statistics: whether the live model's running statistics move.
+        """
+        norms = () if moves_statistics else self._norms
+        with untracked(norms):
+            logits = self._logits(self._call if model is None else model, inputs)
+        return self._count(logits, logits.shape[0])
+
+    def model_at_dropout(self, rate: float) -> nn.Module:
+        """The model at another dropout rate, with the live model's own parameters and buffers."""
+        if rate not in self._at_dropout:
+            model = build_model(with_dropout(self._source, rate), self.device)
+            for name, parameter in self.model.named_parameters():
+                _set(model, name, parameter)
+            for name, buffer in self.model.named_buffers():
+                _set(model, name, buffer)
+            self._at_dropout[rate] = model
+        return self._at_dropout[rate]
 
     def uncounted_loss(self, batch: Batch[Tensor]) -> Tensor:
         """`batch_loss` without the hook that counts, for loops that call `note_passes`."""
@@ -205,6 +236,12 @@ def torch_problem(problem: Problem[Tensor]) -> TorchProblem:
     if not isinstance(problem, TorchProblem):
         raise TypeError(f"a TorchProblem is wanted, not a {type(problem).__name__}")
     return problem
+
+
+def _set(model: nn.Module, name: str, value: Tensor) -> None:
+    """Put a parameter or buffer in the place of a module's own."""
+    place, _, last = name.rpartition(".")
+    setattr(model.get_submodule(place), last, value)
 
 
 class _Functional:

@@ -17,10 +17,12 @@ from harness.frameworks.model_source import check_shapes
 from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
 from harness.frameworks.torch import arrays, memory
+from harness.frameworks.torch.algoperf import load_algoperf
 from harness.frameworks.torch.device import TorchDevice
 from harness.frameworks.torch.loading import LOADER
 from harness.frameworks.torch.problem import TorchProblem, torch_problem
 from harness.frameworks.torch.stream import TorchStream
+from harness.submission.algoperf.location import is_algoperf
 from harness.submission.interface import Hyperparameters, Problem, Submission
 from harness.submission.state import HostArray, StateDict
 from workloads.spec import Augmentation
@@ -82,6 +84,8 @@ class TorchTrainingBackend(TorchDevice):
 
     def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission[Tensor]:
         """Import a submission, whichever way it is written; `setup` is still to be called."""
+        if is_algoperf(location):
+            return load_algoperf(location, self.device)
         return LOADER.load(location, hyperparameters)
 
     def export(self, parameters: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32]]:

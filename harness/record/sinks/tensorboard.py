@@ -12,11 +12,21 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from harness.core.errors import CannotWriteError
-from harness.record.schema import Evaluation, OtherSplits, SnapshotTaken, TrialEvent
+from harness.record.schema import (
+    Begin,
+    End,
+    Evaluation,
+    OtherSplits,
+    SnapshotTaken,
+    TrialEvent,
+)
+from harness.record.sinks.hparams import end_of, metrics_of, start_of
+from harness.record.store import TRIAL_FILE, read_record
 
 
 class TensorBoard:
-    """Turns snapshot and evaluation events into scalars over steps.
+    """Turns snapshot and evaluation events into scalars over steps, and a trial's point and end
+    into a session of the HParams tab: each attempt starts it anew.
 
     Written at once and not by a thread of TensorBoard's, which would die with a traceback of its
     own on a full disk, and would compute beside the trial.
@@ -27,6 +37,7 @@ class TensorBoard:
 
     def __init__(self, folder: Path) -> None:
         now_s = time.time()
+        self._trial_file = folder.parent / TRIAL_FILE
         self._path = folder / f"events.out.tfevents.{now_s:.6f}.{os.getpid()}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +49,14 @@ class TensorBoard:
 
     def show(self, event: TrialEvent) -> None:
         """Write the scalars of one event, if it has any."""
-        if isinstance(event, SnapshotTaken):
+        if isinstance(event, Begin):
+            trial, now_s = read_record(self._trial_file).trial, time.time()
+            self._write(EventProto(wall_time=now_s, summary=start_of(trial, now_s)))
+        elif isinstance(event, End):
+            now_s = time.time()
+            self._scalars(event.result.steps, metrics_of(event.result))
+            self._write(EventProto(wall_time=now_s, summary=end_of(event.result, now_s)))
+        elif isinstance(event, SnapshotTaken):
             self._scalars(
                 event.step,
                 {

@@ -1,0 +1,228 @@
+"""AlgoPerf's workload in jax, and what its submissions import besides.
+
+From version 0.6 on an update is compiled by `jax.jit` with shardings; before that, and in some
+submissions since, by `jax.pmap`, whose arrays have a leading axis of devices: here there is one.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from harness.core.errors import HarnessError
+from harness.frameworks.jax.problem import JaxProblem, jax_problem, move_buffers
+from harness.submission.algoperf.adapter import AlgoPerfSubmission
+from harness.submission.algoperf.location import entry_file
+from harness.submission.algoperf.modules import load_module
+from harness.submission.algoperf.spec import ForwardPassMode
+from harness.submission.algoperf.workload import AlgoPerfWorkload
+from harness.submission.interface import Batch, Hyperparameters, Problem
+from harness.submission.state import StateDict, arrays_of, leaves_of, state_of
+
+CHEX_TYPES = ("Array", "ArrayDType", "ArrayTree", "Numeric", "PRNGKey", "Scalar")
+STAND_INS: dict[str, dict[str, object]] = {"chex": dict.fromkeys(CHEX_TYPES, Any), "jraph": {}}
+"""For what submissions import and hardly use: types for annotations, and nothing at all."""
+
+
+def load_algoperf(location: str, device: jax.Device) -> AlgoPerfSubmission[Array]:
+    """The submission that is written for AlgoPerf, not yet set up."""
+    file = entry_file(location)
+    # Its name before jax 0.4.26, in all of AlgoPerf's first round.
+    vars(jax).setdefault("tree_map", jax.tree.map)
+    utilities = {"jax_sharding_utils": sharding_utilities(device)}
+    module = load_module(file, utilities, STAND_INS)
+    return AlgoPerfSubmission(module, JaxBridge(has_device_axis=_uses_pmap(file)))
+
+
+def _uses_pmap(file: Path) -> bool:
+    tree = ast.parse(file.read_bytes())
+    return any(isinstance(node, ast.Attribute) and node.attr == "pmap" for node in ast.walk(tree))
+
+
+def sharding_utilities(device: jax.Device) -> dict[str, object]:
+    """AlgoPerf's `jax_sharding_utils` over one device."""
+    mesh = Mesh(np.array([device]), ("batch",))
+    replicated = NamedSharding(mesh, PartitionSpec())
+    sharded = NamedSharding(mesh, PartitionSpec("batch"))
+    return {
+        "get_replicate_sharding": lambda: replicated,
+        "get_batch_dim_sharding": lambda: sharded,
+        "replicate": lambda tree: jax.device_put(tree, replicated),
+        "shard_along_batch_dim": lambda tree: jax.device_put(tree, sharded),
+    }
+
+
+class JaxWorkload(AlgoPerfWorkload[Array]):
+    """Passes as pure functions of parameters, and the loss of their logits.
+
+    Attributes:
+        traced: how many passes `model_fn` was called for; a compiled update calls it when traced.
+    """
+
+    def __init__(self, problem: JaxProblem, point: Hyperparameters) -> None:
+        super().__init__(problem, point)
+        self._problem = problem
+        self.traced = 0
+
+    def model_fn(  # noqa: PLR0917, its arguments are AlgoPerf's
+        self,
+        params: Mapping[str, Array],
+        augmented_and_preprocessed_input_batch: Mapping[str, Array],
+        model_state: Mapping[str, Array],
+        mode: ForwardPassMode,
+        rng: Array | None,
+        update_batch_norm: bool,
+        dropout_rate: float | None = None,
+        use_running_average_bn: bool | None = None,
+    ) -> tuple[Array, Mapping[str, Array]]:
+        """Logits (batch, ..., outputs) in float32, and the running statistics after the pass."""
+        inputs, problem = augmented_and_preprocessed_input_batch["inputs"], self._problem
+        self.traced += 1
+        if mode is ForwardPassMode.EVAL or use_running_average_bn:
+            logits = problem.evaluation_logits(params, model_state, inputs)
+            return logits.astype(jnp.float32), model_state
+        rate = self._static(self.dropout_rate(dropout_rate))
+        logits, statistics = problem.training_logits(params, inputs, rng, rate)
+        if statistics and update_batch_norm:
+            model_state = move_buffers(dict(model_state), statistics)
+        return logits.astype(jnp.float32), model_state
+
+    def loss_fn(
+        self,
+        label_batch: Array,
+        logits_batch: Array,
+        mask_batch: Array | None = None,
+        label_smoothing: float | Array = 0.0,
+    ) -> dict[str, Array]:
+        """Sum of the losses, number of valid targets, and the loss of each target.
+
+        Smoothed labels y' = (1 - s) y + s / K have the loss (1 - s) l(y) - s mean_k log p_k.
+        """
+        losses = self._problem.loss.per_target(logits_batch, label_batch)
+        is_none = isinstance(label_smoothing, int | float) and label_smoothing == 0.0
+        if self._problem.loss_name == "cross_entropy" and not is_none:
+            uniform = -jax.nn.log_softmax(logits_batch).mean(-1)
+            losses = (1.0 - label_smoothing) * losses + label_smoothing * uniform
+        valid = jnp.asarray(float(losses.size))
+        if mask_batch is not None:
+            shape = mask_batch.shape + (1,) * (losses.ndim - mask_batch.ndim)
+            mask = jnp.broadcast_to(mask_batch.reshape(shape), losses.shape).astype(losses.dtype)
+            losses, valid = losses * mask, mask.sum()
+        return {"summed": losses.sum(), "n_valid_examples": valid, "per_example": losses}
+
+    def _static(self, rate: Any) -> float | None:
+        """A rate as a number. One that is traced is the point's, if the point has one.
+
+        Raises:
+            HarnessError: it is traced and the point has none; a model is built for a number.
+        """
+        if rate is None or not isinstance(rate, jax.core.Tracer):
+            return None if rate is None else float(rate)
+        if self.point_rate is None:
+            raise HarnessError(
+                "dropout_rate is an argument of the compiled update that no hyperparameter gives",
+                "run it on a workload without dropout, or with the rate in its search space",
+            )
+        return self.point_rate
+
+
+class JaxBridge:
+    """`harness.submission.algoperf.adapter.Bridge` in jax: the container is a dictionary.
+
+    Args:
+        has_device_axis: whether parameters, state and batches have a leading axis of devices.
+    """
+
+    def __init__(self, *, has_device_axis: bool) -> None:
+        self._has_device_axis = has_device_axis
+        self._passes = self._examples = 0
+
+    def begin(
+        self, problem: Problem[Array], point: Hyperparameters
+    ) -> tuple[JaxWorkload, Any, Any]:
+        """The workload, the parameters by name, and the running statistics by name."""
+        self._problem = jax_problem(problem)
+        self._workload = JaxWorkload(self._problem, point)
+        return self._workload, *self._outward(self._problem.parameters, self._problem.buffers)
+
+    def random(self, step: int) -> tuple[Any, Any, Any]:
+        """Raw keys, arrays of two words."""
+        keys: tuple[Array, Array, Array] = _keys(self._problem.key, step)
+        return keys
+
+    def batch(self, batch: Batch[Array]) -> dict[str, Any]:
+        """Inputs and targets by name."""
+        self._examples = batch.inputs.shape[0]
+        if self._has_device_axis:
+            return {"inputs": batch.inputs[None], "targets": batch.targets[None]}
+        return {"inputs": batch.inputs, "targets": batch.targets}
+
+    def updated(self, container: Any, model_state: Any) -> None:
+        """The problem's parameters and buffers are those returned: the earlier may be donated."""
+        self._problem.parameters = self._inward(container)
+        self._problem.buffers = self._inward(model_state or {})
+        self._count()
+
+    def _count(self) -> None:
+        """Count the passes of an update: as many as it was compiled with."""
+        if not self._examples:  # no batch was drawn: an evaluation was prepared
+            return
+        self._passes, self._workload.traced = self._workload.traced or self._passes, 0
+        self._problem.note_passes(self._passes, self._passes, self._passes * self._examples)
+        self._examples = 0
+
+    def parameters(self, container: Any) -> Mapping[str, Array]:
+        """Copies, which the next update cannot take the memory of."""
+        copies: dict[str, Array] = _copied(self._inward(container))
+        return copies
+
+    def state_dict(self, optimizer_state: Any) -> StateDict[Array]:
+        """The leaves of the optimizer's state, None for functions."""
+        leaves = jax.tree.leaves(optimizer_state)
+        return {"leaves": [None if callable(leaf) else leaf for leaf in leaves]}
+
+    def load_state_dict(
+        self, optimizer_state: Any, container: Any, state: StateDict[Array]
+    ) -> tuple[Any, Any, Any]:
+        """The saved leaves in the structure of a new start's state, functions as they are there."""
+        del container
+        fresh, structure = jax.tree.flatten(optimizer_state)
+        saved = leaves_of(state_of(state, "optimizer"), "leaves")
+        pairs = zip(fresh, saved, strict=True)
+        leaves = [new if old is None else old for new, old in pairs]
+        parameters: Mapping[str, Array] = arrays_of(state, "parameters")
+        self._problem.parameters = dict(parameters)
+        return (
+            jax.tree.unflatten(structure, leaves),
+            *self._outward(parameters, self._problem.buffers),
+        )
+
+    def _outward(self, parameters: Any, buffers: Any) -> tuple[Any, Any]:
+        trees = _copied(dict(parameters)), _copied(dict(buffers))
+        return jax.tree.map(lambda x: x[None], trees) if self._has_device_axis else trees
+
+    def _inward(self, tree: Any) -> dict[str, Array]:
+        return dict(_first(dict(tree)) if self._has_device_axis else tree)
+
+
+@jax.jit
+def _keys(key: Array, step: int) -> tuple[Array, Array, Array]:
+    select, update, prepare = jax.random.split(jax.random.fold_in(key, step), 3)
+    return jax.random.key_data(select), jax.random.key_data(update), jax.random.key_data(prepare)
+
+
+@jax.jit
+def _first(tree: Any) -> Any:
+    return jax.tree.map(lambda value: value[0], tree)
+
+
+def _copied(tree: Any) -> Any:
+    return jax.tree.map(jnp.copy, tree)

@@ -1,0 +1,60 @@
+"""TensorBoard's HParams tab: what a trial was run with, and how it ended.
+
+No experiment is declared: TensorBoard then lists the hyperparameters and metrics of all runs that
+it finds, whichever submissions they are of.
+"""
+
+from __future__ import annotations
+
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
+from harness.plan.trial import Result, Trial
+
+TRAINED = ("reached", "budget")
+"""The states of a session that TensorBoard calls a success."""
+
+
+def start_of(trial: Trial, time_s: float) -> Summary:
+    """A session starts, with the point and what else tells trials apart."""
+    info = plugin_data_pb2.SessionStartInfo(group_name=trial.folder, start_time_secs=time_s)
+    facts = {
+        "submission": trial.submission.name,
+        "framework": trial.framework,
+        "workload": trial.workload,
+        "study": trial.study,
+        "trial": trial.trial,
+    }
+    for name, value in {**trial.point, **facts}.items():
+        if isinstance(value, bool):
+            info.hparams[name].bool_value = value
+        elif isinstance(value, str):
+            info.hparams[name].string_value = value
+        else:
+            info.hparams[name].number_value = value
+    content = plugin_data_pb2.HParamsPluginData(session_start_info=info)
+    return _summary(metadata.SESSION_START_INFO_TAG, content)
+
+
+def end_of(result: Result, time_s: float) -> Summary:
+    """A session ends."""
+    is_success = result.state in TRAINED
+    status = api_pb2.Status.Value("STATUS_SUCCESS" if is_success else "STATUS_FAILURE")
+    info = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time_s)
+    content = plugin_data_pb2.HParamsPluginData(session_end_info=info)
+    return _summary(metadata.SESSION_END_INFO_TAG, content)
+
+
+def metrics_of(result: Result) -> dict[str, float | None]:
+    """What the tab shows of an ended trial, beside the metrics of its evaluations."""
+    return {
+        "result/time_to_target_s": result.time_to_target_s,
+        "result/best_metric": result.best_metric,
+        "result/timed_s": result.timed_s,
+        "result/steps": float(result.steps),
+    }
+
+
+def _summary(tag: str, content: plugin_data_pb2.HParamsPluginData) -> Summary:
+    summary_metadata = metadata.create_summary_metadata(content)
+    return Summary(value=[Summary.Value(tag=tag, metadata=summary_metadata)])

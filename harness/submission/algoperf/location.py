@@ -1,0 +1,50 @@
+"""Where an AlgoPerf submission lies: `algoperf:FOLDER`, or a file of it in place of submission.py.
+
+All files of the folder belong to the submission, as they do in AlgoPerf's repositories.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+from harness.core.names import check_name
+
+PREFIX = "algoperf:"
+ENTRY_FILE = "submission.py"
+SPACE_FILE = "tuning_search_space.json"
+
+
+def is_algoperf(location: str) -> bool:
+    """Whether a location names a submission that is written for AlgoPerf."""
+    return location.startswith(PREFIX)
+
+
+def entry_file(location: str) -> Path:
+    """The file with the submission's functions, as an absolute path.
+
+    Raises:
+        HarnessError: there is no such folder or file, or the folder has no submission.py.
+    """
+    path = Path(location.removeprefix(PREFIX)).expanduser().absolute()
+    file = path / ENTRY_FILE if path.is_dir() else path
+    if file.suffix == ".py" and file.is_file():
+        return file.resolve()
+    raise HarnessError(
+        f"'{location}': there is no Python file {file}",
+        f"write {PREFIX}FOLDER, with {ENTRY_FILE} in it, or {PREFIX}FOLDER/FILE.py",
+    )
+
+
+def name_of(file: Path, frameworks: tuple[str, ...]) -> str:
+    """What the submission of a file is called: by its folder, or by a file that is not the usual.
+
+    A folder that is named after a framework does not say enough, and is named with the one above:
+    `nadamw/pytorch/submission.py` is `algoperf-nadamw-pytorch`.
+    """
+    parts = [file.parent.name]
+    if parts[0].removeprefix("py") in frameworks:
+        parts.insert(0, file.parent.parent.name)
+    if file.name != ENTRY_FILE:
+        parts = [file.stem]
+    return check_name("submission", "-".join(["algoperf", *parts]))
