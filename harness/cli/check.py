@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.flags import AsJson, DataDir, FrameworkName, Sandbox, SuiteName, Threads
+from harness.cli.flags import AsJson, DataDir, FrameworkName, Sandbox, SuiteOfWorkloads, Threads
 from harness.cli.say import say
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def check(
         list[str] | None,
         typer.Option(help="A workload's name; may be repeated.", show_default="all of the suite"),
     ] = None,
-    suite: SuiteName = "quick",
+    suite: SuiteOfWorkloads = None,
     framework: FrameworkName = "torch",
     sandbox: Sandbox = "plain",
     threads: Threads = None,
@@ -43,10 +43,12 @@ def check(
     from harness.cli.machine import pick, run_options, say_on
     from harness.core.console import PlainConsole
     from harness.plan.plan import PlanRequest
+    from harness.providers.registry import default_suite
     from harness.providers.registry import suite as suite_of
     from harness.providers.table import FRAMEWORKS
     from harness.runs.check import check_submission
 
+    suite = suite or default_suite(workload or ())
     spec, console = suite_of(suite), PlainConsole(stderr=is_json)
     options = run_options(sandbox, data_dir, threads, spec.hardware.cores)
     requests = tuple(

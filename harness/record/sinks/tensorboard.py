@@ -12,7 +12,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from harness.core.errors import CannotWriteError
-from harness.record.schema import Evaluation, OtherSplits, SnapshotTaken, TrialEvent
+from harness.record.schema import Diagnostics, Evaluation, OtherSplits, SnapshotTaken, TrialEvent
 
 
 class TensorBoard:
@@ -48,7 +48,7 @@ class TensorBoard:
                     "budget/timed_s": event.timed_s,
                 },
             )
-        elif isinstance(event, Evaluation | OtherSplits):
+        elif isinstance(event, Evaluation | OtherSplits | Diagnostics):
             scalars = {f"{g}/{k}": v for g, split in event.splits.items() for k, v in split.items()}
             self._scalars(event.step, scalars)
 
