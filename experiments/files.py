@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from experiments.projections.spec import ProjectionExperiment
 from experiments.spec import Experiment
 from harness.core.errors import HarnessError, UnknownNameError
 from workloads.spec import read_toml
@@ -21,7 +25,7 @@ def experiment_name(text: str) -> str:
     return Path(text).stem if text.endswith(".toml") else text
 
 
-def read_experiment(text: str) -> Experiment:
+def read_experiment(text: str) -> Experiment | ProjectionExperiment:
     """The experiment of a name, or of a file `SOME.toml`.
 
     Raises:
@@ -29,16 +33,25 @@ def read_experiment(text: str) -> Experiment:
         HarnessError: the file is missing or malformed; the message names key and value.
     """
     if text.endswith(".toml"):
-        return read_toml(Path(text), Experiment)
+        return _read(Path(text))
     if text not in experiment_names():
         hint = "or give the file of one: harness experiment FILE.toml"
         raise UnknownNameError("experiment", text, experiment_names(), hint)
-    return read_toml(ROOT / f"{text}.toml", Experiment)
+    return _read(ROOT / f"{text}.toml")
 
 
-def shipped() -> dict[str, Experiment]:
+def shipped() -> dict[str, Experiment | ProjectionExperiment]:
     """All that ship, by name."""
     return {name: read_experiment(name) for name in experiment_names()}
+
+
+def _read(path: Path) -> Experiment | ProjectionExperiment:
+    values = dict[str, Any]()
+    with suppress(OSError, UnicodeDecodeError, ValueError, RecursionError):  # said by what follows
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    if values.get("kind") == "projection":
+        return read_toml(path, ProjectionExperiment)
+    return read_toml(path, Experiment)
 
 
 def check_is_no_file(path: Path) -> None:

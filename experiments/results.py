@@ -46,12 +46,17 @@ def write_results(
     drawing = Drawing(experiment, evaluations, trials, best, job.form)
     write_whole(job.folder / "trials.csv", trials.to_csv(index=False))
     write_whole(job.folder / "evaluations.csv", evaluations.to_csv(index=False))
-    _write_figure(job.folder, KINDS[experiment.figure.kind](drawing))
+    write_figure(job.folder, KINDS[experiment.figure.kind](drawing))
     write_whole(job.folder / "findings.md", page(job, best, found))
     return found
 
 
-def _write_figure(folder: Path, figure: Figure) -> None:
+def write_figure(folder: Path, figure: Figure) -> None:
+    """Write `figure.*` in each format.
+
+    Raises:
+        CannotWriteError: the disk does not take it.
+    """
     for format_ in FIGURE_FORMATS:
         path = folder / f"figure.{format_}"
         try:

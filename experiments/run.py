@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from experiments.job import Job
 from experiments.trials import PlacedTrial, rehearsed
+from harness.core.errors import HarnessError
 from harness.execution.base import Executor, RunOptions
 from harness.execution.rehearsal import rehearse
-from harness.execution.resolved import resolve_trial
+from harness.execution.resolved import prepare_data, resolve_trial
 from harness.plan.plan import Plan
 from harness.plan.trial import TrialRecord
 from harness.record.plan import unfinished
 from harness.runs.run import run_plan
+
+
+def prepare_experiment(job: Job, placed: tuple[PlacedTrial, ...], options: RunOptions) -> None:
+    """Make the data of the first trial, so that missing ones are noticed before anything else.
+
+    Raises:
+        HarnessError: they cannot be made; where the quick form has other data, it says so.
+    """
+    try:
+        prepare_data(placed[0].trial, options)
+    except HarnessError as error:
+        quick = job.experiment.quick
+        if (job.form.suite, job.form.workload) == (quick.suite, quick.workload):
+            raise
+        way_out = f"or run the small form, on {quick.workload} of suite {quick.suite}: --quick"
+        raise HarnessError(error.message, f"{error.hint}\n  {way_out}") from error
 
 
 def rehearse_experiment(placed: tuple[PlacedTrial, ...], store: Path, options: RunOptions) -> None:

@@ -47,7 +47,8 @@ class Drawing:
 
         Entries of one submission differ by their dashes.
         """
-        experiments = (*shipped().values(), self.experiment)
+        trained = [each for each in shipped().values() if isinstance(each, Experiment)]
+        experiments = (*trained, self.experiment)
         shared = pens(sorted({e.submission for each in experiments for e in each.entries}))
         taken = {shared[entry.submission] for entry in self.experiment.entries}
         drawn = dict[str, Pen]()

@@ -44,6 +44,8 @@ def experiment(
     """
     from experiments.files import check_is_no_file, experiment_name, read_experiment
     from experiments.job import Job
+    from experiments.projections.results import run_projection
+    from experiments.projections.spec import ProjectionExperiment
     from harness.cli.machine import choose_device, ready_device, run_options, say_on
     from harness.core.console import PlainConsole
     from harness.providers.registry import suite as suite_of
@@ -53,6 +55,14 @@ def experiment(
         _list()
         return
     chosen, console = read_experiment(name), PlainConsole()
+    title = experiment_name(name)
+    folder = out or Path("runs") / "experiments" / (f"{title}-quick" if quick else title)
+    check_is_no_file(folder)
+    if isinstance(chosen, ProjectionExperiment):
+        verdict = run_projection(chosen, chosen.images(is_quick=quick), folder, data_dir)
+        console.print(verdict.replace("**", ""), soft_wrap=True)
+        console.print(f"Results: {folder / 'findings.md'}, {folder / 'figure.pdf'}", soft_wrap=True)
+        return
     form = chosen.form(is_quick=quick)
     suite = suite_of(form.suite)
     options = run_options(sandbox, data_dir, threads, suite.hardware.cores)
@@ -62,16 +72,13 @@ def experiment(
         [workload_of(form.workload).at(form.suite)],
         say_on(console),
     )
-    title = experiment_name(name)
-    folder = out or Path("runs") / "experiments" / (f"{title}-quick" if quick else title)
-    check_is_no_file(folder)
     _run(console, Job(title, chosen, form, folder), device_name, options, executor)
 
 
 def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, executor: str) -> None:
     from experiments.page import summary
     from experiments.results import write_results
-    from experiments.run import rehearse_experiment, run_experiment
+    from experiments.run import prepare_experiment, rehearse_experiment, run_experiment
     from experiments.trials import planned
     from harness.cli.machine import interruptible
     from harness.display.load import display_for
@@ -80,6 +87,7 @@ def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, exec
     placed = planned(job.experiment, job.form, device)
     _show_plan(console, job, placed)
     with interruptible(job.store):
+        prepare_experiment(job, placed, options)
         rehearse_experiment(placed, job.store, options)
         place = executor_of(executor, job.store, display_for(console))
         records = run_experiment(placed, job.store, options, place)

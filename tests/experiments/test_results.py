@@ -70,6 +70,14 @@ def test_a_value_that_a_submission_refuses_is_named_before_anything_runs(tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+def test_missing_data_name_both_ways_out(tmp_path: Path) -> None:
+    arguments = ["experiment", "staleness", "--data-dir", str(tmp_path), "--out", str(tmp_path)]
+    error = CliRunner().invoke(app, arguments).exception
+    assert isinstance(error, HarnessError)
+    assert "harness data prepare cifar10" in error.hint
+    assert "--quick" in error.hint
+
+
 def test_the_list_names_those_that_ship() -> None:
     output = CliRunner().invoke(app, ["experiment", "list"]).output
     assert "rosenbrock" in output

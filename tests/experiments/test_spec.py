@@ -131,9 +131,10 @@ def test_an_unknown_name_says_the_nearest() -> None:
         read_experiment("rosenbrok")
 
 
-@pytest.mark.parametrize("name", experiment_names())
+@pytest.mark.parametrize("name", [name for name in experiment_names() if name != "projection"])
 @pytest.mark.parametrize("is_quick", [True, False])
 def test_what_ships_can_be_planned(name: str, is_quick: bool) -> None:
     chosen = read_experiment(name)
+    assert isinstance(chosen, Experiment)
     assert planned(chosen, chosen.form(is_quick=is_quick))
     assert chosen.figure.kind in KINDS
