@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from experiments.projections.spec import ProjectionExperiment
+from experiments.projection_spec import ProjectionExperiment
 from experiments.spec import Experiment
 from harness.core.errors import HarnessError, UnknownNameError
 from workloads.spec import read_toml

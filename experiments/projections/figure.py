@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.figures.drawing import WIDTH
+from experiments.projection_spec import ProjectionExperiment
 from experiments.projections.measure import METHODS, Images, reconstruct
-from experiments.projections.spec import ProjectionExperiment
 from scoring.report.style import INK, STYLE, pens
 from workloads.data.projection import Doubles
 

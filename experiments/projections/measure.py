@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from experiments.projections.spec import ImageSet
+from experiments.projection_spec import ImageSet
 from harness.core.errors import HarnessError
 from workloads.data import cifar10
 from workloads.data.cifar10 import CifarSettings

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from experiments.projection_spec import ImageSet, ProjectionExperiment
 from experiments.projections.figure import projection_figure
 from experiments.projections.measure import METHODS, distances, errors, load_images
-from experiments.projections.spec import ImageSet, ProjectionExperiment
 from experiments.results import write_figure
 from harness.core.files import write_whole
 

@@ -44,8 +44,8 @@ def experiment(
     """
     from experiments.files import check_is_no_file, experiment_name, read_experiment
     from experiments.job import Job
+    from experiments.projection_spec import ProjectionExperiment
     from experiments.projections.results import run_projection
-    from experiments.projections.spec import ProjectionExperiment
     from harness.cli.machine import choose_device, ready_device, run_options, say_on
     from harness.core.console import PlainConsole
     from harness.providers.registry import suite as suite_of

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from experiments.files import read_experiment
+from experiments.projection_spec import ProjectionExperiment
 from experiments.projections.measure import Images, distances, errors
 from experiments.projections.results import verdict_of
-from experiments.projections.spec import ProjectionExperiment
 from harness.cli.app import app
 
 PIXELS = 192
