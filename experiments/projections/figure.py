@@ -31,7 +31,8 @@ def projection_figure(
     """
     with style.context(STYLE):
         figure = Figure(figsize=(WIDTH, 6.2), layout="constrained")
-        above, below = figure.subfigures(2, 1, height_ratios=(1.25, 1.0))
+        parts = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.25, 1.0))
+        above, below = parts[0, 0], parts[1, 0]
         shown = {"original": images.held_out} | {
             method: reconstruct(images, method, experiment.shown) for method in METHODS
         }

@@ -60,12 +60,12 @@ def _page(
     kept: pd.DataFrame,
     verdict: str,
 ) -> str:
-    wide = table.pivot(index="dimension", columns="method", values="error")
+    wide = table.pivot(index="dimension", columns="method", values="error")[list(METHODS)]
+    cells = wide.loc[list(experiment.dimensions)].to_numpy(dtype=float)
+    spans = kept[["low", "high"]].to_numpy(dtype=float)
     rows = [
-        f"| {row.dimension} | "
-        + " | ".join(f"{wide.loc[row.dimension, method]:.3g}" for method in METHODS)
-        + f" | {row.low:.3f} to {row.high:.3f} |"
-        for row in kept.itertuples()
+        f"| {dimension} | {' | '.join(f'{each:.3g}' for each in own)} | {low:.3f} to {high:.3f} |"
+        for dimension, own, (low, high) in zip(experiment.dimensions, cells, spans, strict=True)
     ]
     lines = [
         f"# {experiment.title}",
