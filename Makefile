@@ -28,9 +28,9 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
 MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 # The oldest Python that the project promises; ruff reads the same line.
 FLOOR = $(shell sed -n 's/^requires-python = ">=\([0-9.]*\),.*/\1/p' pyproject.toml)
-CHECKED := harness workloads submissions scoring tests benchmarks docs
+CHECKED := harness workloads submissions scoring experiments tests benchmarks docs
 
-.PHONY: gpu help demo test test-system test-user test-nightly test-containers lint docs algorithms bench clean
+.PHONY: gpu help demo test test-system test-user test-nightly test-containers lint docs algorithms bench experiments clean
 
 help:
 	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
@@ -42,6 +42,7 @@ help:
 	@echo "make lint             ruff, vermin, mypy --strict, and the documentation's links"
 	@echo "make docs             the documentation as a site, in site/"
 	@echo "make algorithms       docs/ALGORITHMS.md, from the submissions"
+	@echo "make experiments      the small form of every experiment of the thesis, in runs/experiments"
 	@echo "make bench            what the harness costs over a bare training loop"
 	@echo "make gpu              what only a card can settle, in pieces; GPU_FLAGS=--small on a processor"
 	@echo "make clean            remove .venv and every cache"
@@ -83,6 +84,11 @@ docs: $(VENV)/installed-dev
 
 algorithms: $(VENV)/installed-dev
 	$(BIN)/python docs/algorithms.py
+
+experiments: $(VENV)/installed
+	@for file in experiments/*.toml; do \
+		$(BIN)/harness experiment $$(basename $$file .toml) --quick || exit; \
+	done
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py

@@ -66,9 +66,13 @@ HORIZON_FRACTION = 0.75
 
 
 class Budget(Frozen):
-    """A trial's budget: seconds on the referee's clock, or steps (for calibration)."""
+    """A trial's budget: seconds on the referee's clock, or steps."""
 
     runtime_s: Positive
+    """With `steps` it only bounds a worker that hangs."""
+    steps: Count | None = None
+    """A trial ends after so many steps: for problems whose step takes no time worth measuring. Such
+    trials are not scored."""
     horizon_steps: Count
     """Steps that AdamW makes within the calibrated horizon, 0.75 of the budget."""
     reference: ReferenceSpeed | None = None
@@ -78,6 +82,12 @@ class Budget(Frozen):
     def step_hint(self, scale: float = 1.0) -> int:
         """Steps that tuned AdamW makes in the whole budget times a factor, on any machine."""
         return max(1, round(scale * self.horizon_steps / HORIZON_FRACTION))
+
+    @model_validator(mode="after")
+    def _scales_seconds(self) -> Self:
+        if self.steps is not None and self.reference is not None:
+            raise ValueError("key 'reference' is not allowed beside 'steps': steps do not scale")
+        return self
 
 
 class Grid(Frozen):

@@ -16,6 +16,7 @@ from harness.cli.compare import compare
 from harness.cli.container import app as container
 from harness.cli.data import app as data
 from harness.cli.doctor import doctor
+from harness.cli.experiment import experiment
 from harness.cli.import_ import app as import_
 from harness.cli.list import list_names
 from harness.cli.new import new
@@ -75,6 +76,7 @@ app.command("list")(list_names)
 app.add_typer(data, name="data")
 app.add_typer(container, name="container")
 app.command("trial")(trial)
+app.command("experiment")(experiment)
 app.command("calibrate")(calibrate)
 app.command("doctor")(doctor)
 app.command("verify")(verify)

@@ -14,7 +14,7 @@ from harness.cli.flags import (
     Sandbox,
     Settings,
     SpaceFile,
-    SuiteName,
+    SuiteOfWorkloads,
     Threads,
 )
 from harness.cli.say import say
@@ -39,7 +39,7 @@ def check(
         list[str] | None,
         typer.Option(help="A workload's name; may be repeated.", show_default="all of the suite"),
     ] = None,
-    suite: SuiteName = "quick",
+    suite: SuiteOfWorkloads = None,
     framework: FrameworkName = "torch",
     settings: Settings = None,
     space: SpaceFile = None,
@@ -55,11 +55,13 @@ def check(
     from harness.cli.machine import pick, run_options, say_on
     from harness.core.console import PlainConsole
     from harness.plan.plan import PlanRequest
+    from harness.providers.registry import default_suite
     from harness.providers.registry import suite as suite_of
     from harness.providers.table import FRAMEWORKS
     from harness.runs.check import check_submission
     from harness.submission.adjustment import searched_space, setting_of
 
+    suite = suite or default_suite(workload or ())
     spec, console = suite_of(suite), PlainConsole(stderr=is_json)
     options = run_options(sandbox, data_dir, threads, spec.hardware.cores)
     requests = tuple(

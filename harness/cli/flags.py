@@ -10,9 +10,9 @@ import typer
 Workload = Annotated[str, typer.Option(help="The workload's name; see `harness list`.")]
 
 
-def named_suite(text: str) -> str:
+def named_suite(text: str | None) -> str | None:
     """The name of a suite that is given by name or as a file, which is then known by its name."""
-    if not text.endswith(".toml"):
+    if text is None or not text.endswith(".toml"):
         return text
     from harness.providers.registry import add_suite
 
@@ -21,6 +21,15 @@ def named_suite(text: str) -> str:
 
 SuiteName = Annotated[
     str, typer.Option(callback=named_suite, help="quick, standard or large; or FILE.toml.")
+]
+SuiteOfWorkloads = Annotated[
+    str | None,
+    typer.Option(
+        "--suite",
+        callback=named_suite,
+        help="quick, standard, large or landscapes; or FILE.toml.",
+        show_default="quick, or the only one that the workloads have",
+    ),
 ]
 FrameworkName = Annotated[str, typer.Option(help="torch or jax.")]
 Sandbox = Annotated[str, typer.Option(help="What confines the worker: plain, kernel or docker.")]

@@ -18,7 +18,7 @@ from harness.cli.flags import (
     Sandbox,
     Settings,
     SpaceFile,
-    SuiteName,
+    SuiteOfWorkloads,
     Threads,
 )
 from harness.cli.say import say
@@ -66,7 +66,7 @@ def run(
     *,
     submission: Submission,
     workload: Workloads = None,
-    suite: SuiteName = "quick",
+    suite: SuiteOfWorkloads = None,
     framework: FrameworkName = "torch",
     ruleset: Ruleset = "external",
     studies: Studies = None,
@@ -97,11 +97,13 @@ def run(
     from harness.display.results import workloads_table
     from harness.plan.plan import RULESETS, PlanRequest
     from harness.plan.rounds import seed_of
+    from harness.providers.registry import default_suite
     from harness.providers.registry import suite as suite_of
     from harness.providers.registry import workload as workload_of
     from harness.providers.table import FRAMEWORKS
     from harness.submission.adjustment import searched_space, setting_of
 
+    suite = suite or default_suite(workload or ())
     hardware, console = suite_of(suite).hardware, PlainConsole(stderr=is_json)
     device_name, remark = choose_device(device, suite_of(suite))
     names = tuple(dict.fromkeys(workload or suite_of(suite).workloads))
@@ -141,7 +143,8 @@ def run(
         say(json.dumps([r.model_dump(mode="json") for each in records for r in each], indent=2))
     if any(all(_has_failed(record) for record in each) for each in records):
         raise typer.Exit(NONE_TRAINED)
-    console.print(f"Next: harness score {store}", soft_wrap=True)
+    if any(trial.is_scored for plan in plans for trial in plan.trials):
+        console.print(f"Next: harness score {store}", soft_wrap=True)
 
 
 def plans_of(
@@ -207,13 +210,22 @@ def _show_plan(
         f"suite {request.suite}, ruleset {request.ruleset}, {request.device}",
         f"target: {first.target.metric} {first.target.value:g}",
         *_speed_lines(first.budget),
-        f"plan: {count_text(len(plan.trials))} of at most {first.budget.runtime_s:.4g} s; at most "
-        f"{duration(plan.timed_s)} on the clock, {duration(plan.worst_case_s)} with warm-up",
+        _plan_line(plan),
     ]
     for line in lines:
         console.print(line)
     for remark in remarks:
         console.print(f"note: {remark}", style="yellow")
+
+
+def _plan_line(plan: Plan) -> str:
+    budget, count = plan.trials[0].budget, count_text(len(plan.trials))
+    if budget.steps is not None:
+        return f"plan: {count} of at most {budget.steps} steps"
+    return (
+        f"plan: {count} of at most {budget.runtime_s:.4g} s; at most "
+        f"{duration(plan.timed_s)} on the clock, {duration(plan.worst_case_s)} with warm-up"
+    )
 
 
 def _speed_lines(budget: TrialBudget) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from harness.execution.resolved import ResolvedTrial
 from harness.frameworks.base import EvaluationBackend, Evaluator
 from harness.frameworks.examples import EvalConfig, Examples, Parameters
 from harness.frameworks.load import training_backend
-from harness.frameworks.model_source import buffers_of, specs_of
+from harness.frameworks.model_source import buffers_of, diagnostics_of, specs_of
 from harness.frameworks.order import Order
 from harness.frameworks.problem import NoBudget, ProblemConfig
 from harness.machine.cores import Cores
@@ -53,6 +53,7 @@ def context_of(
         parameters=_initial(resolved_trial),
         shapes=resolved_trial.shapes,
         evaluator=_evaluator(resolved_trial, framework),
+        diagnostics=diagnostics_of(resolved_trial.source),
         splits=tuple(resolved_trial.held_out),
         statistics=_statistics(resolved_trial, threads),
         reading=MachineReader(device, threads, cores, framework.probe),

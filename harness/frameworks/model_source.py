@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from harness.core.errors import HarnessError
-from harness.frameworks.examples import ModelSource
+from harness.core.modules import spec_of
+from harness.frameworks.examples import ModelSource, Parameters
 from workloads.parameters import BufferSpec, LayerSpec, ParameterSpec, Spec
 
 
@@ -37,6 +39,14 @@ def layers_of(source: ModelSource) -> tuple[LayerSpec, ...]:
         source.sizes
     )
     return layers
+
+
+def diagnostics_of(source: ModelSource) -> Callable[[Parameters], dict[str, float]] | None:
+    """What the workload's `diagnostics.py` says of parameters; None if there is no such file."""
+    name = f"{source.package}.diagnostics"
+    if spec_of(name) is None:
+        return None
+    return partial(importlib.import_module(name).diagnostics, sizes=source.sizes)
 
 
 def build(source: ModelSource, framework: str) -> object:

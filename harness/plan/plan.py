@@ -194,9 +194,6 @@ def trial_of(
         budget_factor: what the ruleset makes of the workload's budget.
     """
     study, number = place
-    runtime_s = size.budget.runtime_s * budget_factor * request.budget_scale
-    if request.speed is not None:
-        runtime_s = request.speed.budget_s(runtime_s)
     return Trial(
         suite=request.suite,
         workload=request.workload,
@@ -212,12 +209,24 @@ def trial_of(
         ),
         round_commitment=commitment(request.round_seed),
         point=point,
-        budget=TrialBudget(runtime_s=runtime_s, scale=request.budget_scale, speed=request.speed),
+        budget=_budget(request, size, budget_factor * request.budget_scale),
         target=size.target,
         grid=size.grid,
         limits=size.limits,
         precision=size.precision,
         device=request.device,
+    )
+
+
+def _budget(request: PlanRequest, size: SuiteWorkload, factor: float) -> TrialBudget:
+    """A trial's budget: so many times that of its workload."""
+    declared, speed = size.budget, request.speed
+    runtime_s = declared.runtime_s * factor
+    return TrialBudget(
+        runtime_s=runtime_s if speed is None else speed.budget_s(runtime_s),
+        steps=None if declared.steps is None else max(1, round(declared.steps * factor)),
+        scale=request.budget_scale,
+        speed=speed,
     )
 
 
@@ -229,3 +238,5 @@ def _remarks(rules: Ruleset, counts: Ruleset, request: PlanRequest) -> Iterator[
             f"incomplete: {counts.studies} x {counts.trials} trials are planned; ruleset "
             f"{request.ruleset} of suite {request.suite} counts {rules.studies} x {rules.trials}"
         )
+    if workload_at(request).budget.steps is not None:
+        yield f"unscored: suite {request.suite} counts steps, not seconds"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,6 +13,8 @@ from harness.core.content import sha256_content
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers.table import SUBMISSIONS, SUITES, WORKLOADS, WORKLOADS_ROOT
 from workloads.spec import Suite, SuiteWorkload, WorkloadSpec, read_toml
+
+DEFAULT_SUITE = "quick"
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,16 @@ def suite(name: str) -> Suite:
             "suite", name, suite_names(), "or give the file of one: --suite FILE.toml"
         )
     return read_toml(SUITES.folder(name) / "suite.toml", Suite)
+
+
+def default_suite(workloads: Collection[str]) -> str:
+    """The suite of a run whose user names none: `quick`, or the only one that the workloads have.
+
+    Raises:
+        UnknownNameError: a workload is not known.
+    """
+    suites = {name for each in workloads for name in workload(each).spec.suites}
+    return suites.pop() if len(suites) == 1 else DEFAULT_SUITE
 
 
 def add_suite(file: Path) -> str:

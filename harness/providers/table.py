@@ -16,7 +16,7 @@ is its author's code and runs in the worker only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -118,19 +118,21 @@ class Kind:
         return EntryPoint(name, self.shipped_values[name], self.group)
 
 
-def _packages(files: Iterable[Path]) -> dict[str, str]:
-    """The packages of the folders of files, by the folders' names."""
-    folders = [file.parent for file in files]
-    return {folder.name: f"{folder.parent.name}.{folder.name}" for folder in sorted(folders)}
+def _packages(root: Path, *patterns: str) -> dict[str, str]:
+    """The packages of the folders below a root that hold a file, by the folders' names."""
+    folders = [file.parent for pattern in patterns for file in sorted(root.glob(pattern))]
+    return {folder.name: ".".join(folder.relative_to(root.parent).parts) for folder in folders}
 
 
 WORKLOADS = Kind(
-    "workload", "guided_descent.workloads", _packages(WORKLOADS_ROOT.glob("*/workload.toml"))
+    "workload",
+    "guided_descent.workloads",
+    _packages(WORKLOADS_ROOT, "*/workload.toml", "landscapes/*/workload.toml"),
 )
 SUITES = Kind("suite", "guided_descent.suites", {})
 """Those of other packages; see `registry.suite` for all."""
 SUBMISSIONS = Kind(
-    "submission", "guided_descent.submissions", _packages(SUBMISSIONS_ROOT.glob("*/space.toml"))
+    "submission", "guided_descent.submissions", _packages(SUBMISSIONS_ROOT, "*/space.toml")
 )
 FRAMEWORKS = Kind(
     "framework",

@@ -14,10 +14,17 @@ from harness.plan.trial import Result, Trial, TrialRecord
 from harness.providers import registry
 from harness.record.attempts import Attempt, attempts_of, final_end
 from harness.record.log import read_events
-from harness.record.schema import Begin, Evaluation, OtherSplits, Resumed, SnapshotTaken
+from harness.record.schema import (
+    Begin,
+    Diagnostics,
+    Evaluation,
+    OtherSplits,
+    Resumed,
+    SnapshotTaken,
+)
 from harness.record.store import EVENTS_FILE, read_record, record_paths
 
-SPLITS = ("validation", "test", "probe")
+SPLITS = ("validation", "test", "probe", "diagnostics")
 
 
 def results_frame(store: Path) -> pd.DataFrame:
@@ -37,7 +44,8 @@ def results_frame(store: Path) -> pd.DataFrame:
 def curves_frame(store: Path) -> pd.DataFrame:
     """All evaluations of a store in long form: identity, time_s, step, split, metric, value.
 
-    Of the splits `test` and `probe` there are the hit and the last snapshot alone.
+    Of the splits `test` and `probe` there are the hit and the last snapshot alone; `diagnostics`
+    are the workload's own of each snapshot, where it has some.
     """
     rows = [
         {
@@ -97,10 +105,12 @@ def evaluations(folder: Path) -> list[Evaluation]:
     return sorted(events, key=lambda evaluation: evaluation.step)
 
 
-def all_evaluations(folder: Path) -> list[Evaluation | OtherSplits]:
-    """The same with those of the other splits."""
+def all_evaluations(folder: Path) -> list[Evaluation | OtherSplits | Diagnostics]:
+    """The same with those of the other splits, and with the workload's diagnostics."""
     attempt = last_attempt(folder)
-    others = attempt.all(OtherSplits) if attempt else []
+    others: list[OtherSplits | Diagnostics] = []
+    if attempt:
+        others = [*attempt.all(OtherSplits), *attempt.all(Diagnostics)]
     return sorted([*evaluations(folder), *others], key=lambda evaluation: evaluation.step)
 
 

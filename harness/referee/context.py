@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,8 @@ class TrialContext:
     shapes: Mapping[str, tuple[int, ...]]
     """Of what a snapshot must hold: parameters, then buffers."""
     evaluator: Evaluator
+    diagnostics: Callable[[Parameters], dict[str, float]] | None
+    """The workload's own, in closed form from parameters; None if it has none."""
     splits: tuple[str, ...]
     statistics: BatchStatistics
     """Recomputes those of averaged weights."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from harness.frameworks.examples import Parameters
 from harness.plan.trial import Trial
 from harness.record.recorder import Recorder
-from harness.record.schema import Evaluation, Metrics, OtherSplits
+from harness.record.schema import Diagnostics, Evaluation, Metrics, OtherSplits
 from harness.referee.checks import finite_or_none
 from harness.referee.clock import Clock
 from harness.referee.context import TrialContext
@@ -45,6 +45,9 @@ class SnapshotEvaluator:
                     validation=_finite(metrics),
                 )
             )
+        if self._context.diagnostics is not None and self._trial.probes:
+            with self._clock.account("probe"):
+                self._record.emit(_diagnostics(snapshot, self._context.diagnostics(parameters)))
         return metrics[self._trial.target.metric]
 
     def complete(self, snapshot: HeldSnapshot) -> None:
@@ -77,6 +80,16 @@ def _other_splits(snapshot: HeldSnapshot, splits: Mapping[str, Metrics]) -> Othe
         examples=snapshot.examples,
     )
     return event.model_copy(update=dict(splits))
+
+
+def _diagnostics(snapshot: HeldSnapshot, values: Mapping[str, float]) -> Diagnostics:
+    return Diagnostics(
+        grid=snapshot.grid,
+        step=snapshot.step,
+        timed_s=snapshot.timed_s,
+        examples=snapshot.examples,
+        values=_finite(values),
+    )
 
 
 def _finite(metrics: Mapping[str, float]) -> Metrics:

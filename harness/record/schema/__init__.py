@@ -1,7 +1,7 @@
 """What a record holds: one frozen model an event, discriminated by `kind`.
 
-    measured by the referee    begin, resumed, ready, go, evaluation, other_splits, checkpoint,
-                               no_checkpoint, no_profile, referee_failed, end, rerun
+    measured by the referee    begin, resumed, ready, go, evaluation, other_splits, diagnostics,
+                               checkpoint, no_checkpoint, no_profile, referee_failed, end, rerun
     claimed by the worker      warm, snapshot, failed, profile
     told, never recorded       progress
     entries of the ledger      planned, begun, resumed, ended, rerun  (`schema.ledger`)
@@ -29,6 +29,7 @@ from harness.record.schema.base import Author, EventData
 from harness.record.schema.training import (
     CheckpointWritten,
     Claims,
+    Diagnostics,
     Evaluation,
     Go,
     Metrics,
@@ -50,6 +51,7 @@ __all__ = [
     "Begin",
     "CheckpointWritten",
     "Claims",
+    "Diagnostics",
     "End",
     "Evaluation",
     "EventData",
@@ -83,6 +85,7 @@ TrialEvent = (
     | SnapshotTaken
     | Evaluation
     | OtherSplits
+    | Diagnostics
     | CheckpointWritten
     | NoCheckpoint
     | WorkerFailed

@@ -103,6 +103,22 @@ class OtherSplits(EventData):
         return {name: metrics for name, metrics in by_name.items() if metrics is not None}
 
 
+class Diagnostics(EventData):
+    """What the workload's `diagnostics.py` says of an evaluated snapshot."""
+
+    kind: Literal["diagnostics"] = "diagnostics"
+    grid: int
+    step: int
+    timed_s: Seconds
+    examples: int
+    values: Metrics
+
+    @property
+    def splits(self) -> dict[str, Metrics]:
+        """The values under the name that they have among the metrics of splits."""
+        return {"diagnostics": self.values}
+
+
 class CheckpointWritten(EventData):
     """A checkpoint is about to take its place."""
 

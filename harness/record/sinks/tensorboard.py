@@ -14,6 +14,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from harness.core.errors import CannotWriteError
 from harness.record.schema import (
     Begin,
+    Diagnostics,
     End,
     Evaluation,
     OtherSplits,
@@ -66,7 +67,7 @@ class TensorBoard:
                     "budget/timed_s": event.timed_s,
                 },
             )
-        elif isinstance(event, Evaluation | OtherSplits):
+        elif isinstance(event, Evaluation | OtherSplits | Diagnostics):
             scalars = {f"{g}/{k}": v for g, split in event.splits.items() for k, v in split.items()}
             self._scalars(event.step, scalars)
 

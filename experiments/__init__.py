@@ -1,0 +1,7 @@
+"""The experiments of the thesis, each one declarative file: `NAME.toml` in this folder.
+
+    files -> trials -> run -> frame -> measures -> claims, figures -> results
+
+`docs/EXPERIMENTS.md` says how to add one. Trials are planned, run and recorded as those of any
+benchmark run; nothing here trains.
+"""

@@ -1,0 +1,93 @@
+"""What every figure of an experiment is drawn from, and what all have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.files import shipped
+from experiments.spec import Experiment, Form
+from harness.core.text import label
+from scoring.report.style import DASHES, Pen, pens
+
+WIDTH = 6.9
+"""Of a figure, in inches: a page of two columns."""
+PANEL_HEIGHT = 2.5
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What a figure is drawn from.
+
+    Args:
+        experiment: declares it.
+        evaluations: see `experiments.frame`.
+        trials: one row a trial with its measure, see `experiments.measures`.
+        best: those of each entry and variant at its best point.
+        form: what was run.
+    """
+
+    experiment: Experiment
+    evaluations: pd.DataFrame
+    trials: pd.DataFrame
+    best: pd.DataFrame
+    form: Form
+
+    @cached_property
+    def pens(self) -> dict[str, Pen]:
+        """The pen of each entry: a submission's colour is one in all experiments that ship.
+
+        Entries of one submission differ by their dashes.
+        """
+        trained = [each for each in shipped().values() if isinstance(each, Experiment)]
+        experiments = (*trained, self.experiment)
+        shared = pens(sorted({e.submission for each in experiments for e in each.entries}))
+        taken = {shared[entry.submission] for entry in self.experiment.entries}
+        drawn = dict[str, Pen]()
+        for entry in self.experiment.entries:
+            pen = shared[entry.submission]
+            if pen in drawn.values():
+                pen = next(free for free in _dashed(pen) if free not in taken)
+                taken.add(pen)
+            drawn[entry.name] = pen
+        return drawn
+
+    @property
+    def best_evaluations(self) -> pd.DataFrame:
+        """The evaluations of the trials in `best`."""
+        keys = ["entry", "variant", "instance", "point"]
+        return self.evaluations.merge(self.best[keys], on=keys)
+
+
+def _dashed(pen: Pen) -> Iterator[Pen]:
+    """The pens of its colour, at last a dotted one for each number."""
+    yield from (Pen(pen.colour, dash) for dash in DASHES)
+    yield from (Pen(pen.colour, (1.0, float(gap))) for gap in count(1))
+
+
+def panels(figure: Figure, rows: int, columns: int, **shared: Any) -> Sequence[Sequence[Axes]]:
+    """A grid of panels, always as rows of a list."""
+    grid: np.ndarray = figure.subplots(rows, columns, squeeze=False, **shared)
+    return [list(row) for row in grid]
+
+
+def legend(figure: Figure, axes: Axes) -> None:
+    """One legend below all panels, for the lines of one of them."""
+    handles, names = axes.get_legend_handles_labels()
+    columns = min(4, max(1, len(names)))
+    figure.legend(handles, list(map(label, names)), loc="outside lower center", ncols=columns)
+
+
+def log_if_wide(axes: Axes, values: pd.Series[float]) -> None:
+    """A logarithmic vertical axis where positive values span more than a factor of thirty."""
+    finite = values[np.isfinite(values)]
+    if len(finite) and finite.min() > 0 and finite.max() > 30 * finite.min():
+        axes.set_yscale("log")

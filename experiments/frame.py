@@ -1,0 +1,65 @@
+"""From records to the frame that figures, tables and claims are made of.
+
+One row an evaluation and metric: `entry`, `variant`, `instance`, `point` (the swept values as
+text), one column a swept hyperparameter, `state`, `step`, `time_s`, `metric` and `value`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.spec import Settings
+from experiments.trials import PlacedTrial
+from harness.plan.trial import TrialRecord
+from harness.record.tables import all_evaluations
+
+COLUMNS = ("entry", "variant", "instance", "point", "state", "step", "time_s", "metric", "value")
+SPLITS = ("validation", "diagnostics")
+"""In one column of metrics: their names differ."""
+
+
+def evaluations_frame(
+    placed: Sequence[PlacedTrial], records: Sequence[TrialRecord], store: Path
+) -> pd.DataFrame:
+    """All evaluations of an experiment's trials.
+
+    Args:
+        placed: the trials with their places.
+        records: theirs, in the same order.
+        store: where their events lie.
+    """
+    swept = dict.fromkeys(name for each in placed for name in each.swept)
+    rows = [
+        row
+        for each, record in zip(placed, records, strict=True)
+        for row in _rows(each, record, store)
+    ]
+    return pd.DataFrame(rows, columns=[*COLUMNS, *swept])
+
+
+def point_text(swept: Settings) -> str:
+    """Swept values as figures and tables show them."""
+    return ", ".join(f"{name}={value}" for name, value in swept.items()) or "as set"
+
+
+def _rows(each: PlacedTrial, record: TrialRecord, store: Path) -> Iterator[dict[str, object]]:
+    shared: dict[str, object] = {
+        "entry": each.entry,
+        "variant": each.trial.variant,
+        "instance": each.instance,
+        "point": point_text(each.swept),
+        "state": record.result.state if record.result else "unfinished",
+        **each.swept,
+    }
+    for evaluation in all_evaluations(store / each.trial.folder):
+        for split in SPLITS:
+            for metric, value in evaluation.splits.get(split, {}).items():
+                yield shared | {
+                    "step": evaluation.step,
+                    "time_s": evaluation.timed_s,
+                    "metric": metric,
+                    "value": float("nan") if value is None else value,
+                }

@@ -1,0 +1,99 @@
+"""The page of an experiment's results, in Markdown: what was run, what came out, each claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from experiments.claims import Finding, interval
+from experiments.job import Job
+from experiments.spec import Form, Measure
+
+
+def page(job: Job, best: pd.DataFrame, found: Sequence[Finding]) -> str:
+    """The text of `findings.md`.
+
+    Args:
+        job: what was run.
+        best: the trials of each entry and variant at its best point.
+        found: a finding for each claim.
+    """
+    experiment, form = job.experiment, job.form
+    measure = experiment.measure
+    seeds = f"{form.instances} instances" if form.instances > 1 else "one instance"
+    lines = [
+        f"# {experiment.title}",
+        "",
+        f"Experiment `{job.name}`; the thesis: {experiment.source}.",
+        "",
+        experiment.question,
+        "",
+        f"`{form.workload}` of suite `{form.suite}` in {form.framework}, {form.steps} steps, "
+        f"{seeds}. Compared is {_measure_text(measure)}, at the best of the swept points"
+        f"{', one for all variants' if measure.shared_point else ''}.",
+        *(["", experiment.notes.strip()] if experiment.notes else []),
+        "",
+        f"![{experiment.title}](figure.svg)",
+        "",
+        *_table(best, form, measure),
+        "",
+        *_claims(found),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def summary(found: Sequence[Finding]) -> str:
+    """The findings in a sentence."""
+    verdicts = [finding.verdict for finding in found]
+    counts = {v: verdicts.count(v) for v in ("held", "did not hold", "undecided", "not tested")}
+    parts = [f"{count} {verdict}" for verdict, count in counts.items() if count]
+    return f"Of {len(found)} claims: {', '.join(parts)}." if parts else "No claims are declared."
+
+
+def _measure_text(measure: Measure) -> str:
+    when = "after the last step" if measure.at == "end" else "at its best"
+    better = "lower" if measure.direction == "minimize" else "higher"
+    return f"{measure.metric.replace('_', ' ')} {when} ({better} is better)"
+
+
+def _table(best: pd.DataFrame, form: Form, measure: Measure) -> Iterator[str]:
+    several = form.instances > 1
+    yield f"| variant | entry | best point | {measure.metric} |" + " 95 % interval |" * several
+    yield "|---|---|---|---|" + "---|" * several
+    for variant in form.variants:
+        of_variant = best[best["variant"] == variant]
+        groups = of_variant.groupby(["entry", "point"])["value"]
+        rows = [(*map(str, key), list(values)) for key, values in groups]
+        rows.sort(key=lambda row: sum(row[2]), reverse=measure.direction == "maximize")
+        for entry, point, values in rows:
+            low, high = interval(values)
+            cell = f" {low:.3g} to {high:.3g} |" if several else ""
+            yield f"| {variant} | {entry} | {point} | {_number(values)} |{cell}"
+
+
+def _number(values: Sequence[float]) -> str:
+    mean = sum(values) / len(values)
+    return f"{mean:.3g}" if math.isfinite(mean) else "did not train to the end"
+
+
+def _claims(found: Sequence[Finding]) -> Iterator[str]:
+    if not found:
+        return
+    yield "## The thesis's claims"
+    yield ""
+    yield summary(found)
+    yield ""
+    for finding in found:
+        yield f"- **{finding.verdict}**: {finding.claim.says} {_evidence(finding)}"
+
+
+def _evidence(finding: Finding) -> str:
+    claim = finding.claim
+    if claim.untested:
+        return f"({claim.untested})"
+    against = f"that of `{claim.than}`" if claim.than else f"{claim.bound:g}"
+    places = f" on at least {claim.on} of the variants" if claim.on else " on every variant"
+    held = "".join(f" at {name} {value}" for name, value in claim.at.items())
+    return f"(tested: `{claim.entry}` {claim.is_} {against}{held}{places}; {finding.evidence})"

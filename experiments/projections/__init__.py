@@ -1,0 +1,1 @@
+"""The experiment without trials: what the random projection of images keeps."""

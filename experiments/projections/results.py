@@ -1,0 +1,91 @@
+"""Runs a projection experiment and writes its tables, figure and findings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.projection_spec import ImageSet, ProjectionExperiment
+from experiments.projections.figure import projection_figure
+from experiments.projections.measure import METHODS, distances, errors, load_images
+from experiments.results import write_figure
+from harness.core.files import write_whole
+
+TOLERANCE = 0.1
+"""How far from the thesis's error, as a fraction of it, a measured one counts as the same."""
+
+
+def run_projection(
+    experiment: ProjectionExperiment, chosen: ImageSet, folder: Path, data_dir: Path | None
+) -> str:
+    """Measure, write `errors.csv`, `distances.csv`, `figure.*` and `findings.md`; the verdict.
+
+    Args:
+        experiment: its file.
+        chosen: the images of the form.
+        folder: gets the files.
+        data_dir: folder of CIFAR-10; None for the default location.
+
+    Raises:
+        HarnessError: the images are missing, or a file cannot be written.
+    """
+    images = load_images(chosen, data_dir)
+    table, kept = errors(images, experiment.dimensions), distances(images, experiment.dimensions)
+    write_whole(folder / "errors.csv", table.to_csv(index=False))
+    write_whole(folder / "distances.csv", kept.to_csv(index=False))
+    write_figure(folder, projection_figure(experiment, images, table, kept))
+    verdict = verdict_of(experiment, table)
+    write_whole(folder / "findings.md", _page(experiment, chosen, table, kept, verdict))
+    return verdict
+
+
+def verdict_of(experiment: ProjectionExperiment, table: pd.DataFrame) -> str:
+    """Whether a random projection has the error that the thesis states, and which method has."""
+    at_shown = table[table["dimension"] == experiment.shown].set_index("method")["error"]
+    stated = experiment.stated_error
+    same = [m for m in METHODS if abs(at_shown[m] / stated - 1.0) <= TOLERANCE]
+    verdict = "held" if set(same) & {"raw", "mean removed"} else "did not hold"
+    found = ", ".join(f"{at_shown[method]:.3g} {method}" for method in METHODS)
+    return (
+        f"**{verdict}**: a reconstruction error of {stated:g} at {experiment.shown} dimensions "
+        f"(measured: {found})"
+    )
+
+
+def _page(
+    experiment: ProjectionExperiment,
+    chosen: ImageSet,
+    table: pd.DataFrame,
+    kept: pd.DataFrame,
+    verdict: str,
+) -> str:
+    wide = table.pivot(index="dimension", columns="method", values="error")[list(METHODS)]
+    cells = wide.loc[list(experiment.dimensions)].to_numpy(dtype=float)
+    spans = kept[["low", "high"]].to_numpy(dtype=float)
+    rows = [
+        f"| {dimension} | {' | '.join(f'{each:.3g}' for each in own)} | {low:.3f} to {high:.3f} |"
+        for dimension, own, (low, high) in zip(experiment.dimensions, cells, spans, strict=True)
+    ]
+    lines = [
+        f"# {experiment.title}",
+        "",
+        f"Experiment `projection`; the thesis: {experiment.source}.",
+        "",
+        experiment.question,
+        "",
+        f"Source `{chosen.source}`: {chosen.train} training and {chosen.held_out} held-out images.",
+        "",
+        experiment.notes.strip(),
+        "",
+        f"![{experiment.title}](figure.svg)",
+        "",
+        "| dimensions | " + " | ".join(METHODS) + " | 95 % of distances |",
+        "|---|" + "---|" * (len(METHODS) + 1),
+        *rows,
+        "",
+        "## The thesis's claim",
+        "",
+        f"- {verdict}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,68 @@
+"""What an experiment leaves in its folder: frames, figure and findings, each written whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from experiments.claims import Finding, findings
+from experiments.figures import KINDS, Drawing
+from experiments.frame import evaluations_frame
+from experiments.job import Job
+from experiments.measures import best_points, trials_frame
+from experiments.page import page
+from experiments.trials import PlacedTrial
+from harness.core.errors import CannotWriteError
+from harness.core.files import write_through, write_whole
+from harness.plan.trial import TrialRecord
+from scoring.report.paper import encode
+
+FIGURE_FORMATS = ("pdf", "svg", "png")
+
+
+def write_results(
+    job: Job, placed: Sequence[PlacedTrial], records: Sequence[TrialRecord]
+) -> tuple[Finding, ...]:
+    """Write `trials.csv`, `evaluations.csv`, `figure.*` and `findings.md` from a job's records.
+
+    Args:
+        job: what was run; its folder gets the files.
+        placed: the trials with their places.
+        records: theirs, in the same order.
+
+    Returns:
+        A finding for each claim.
+
+    Raises:
+        CannotWriteError: the disk does not take a file; the records are as they were.
+    """
+    experiment = job.experiment
+    evaluations = evaluations_frame(placed, records, job.store)
+    trials = trials_frame(placed, records, evaluations, experiment.measure)
+    best = best_points(trials, experiment.measure)
+    found = findings(experiment.claims, trials, experiment.measure)
+    drawing = Drawing(experiment, evaluations, trials, best, job.form)
+    write_whole(job.folder / "trials.csv", trials.to_csv(index=False))
+    write_whole(job.folder / "evaluations.csv", evaluations.to_csv(index=False))
+    write_figure(job.folder, KINDS[experiment.figure.kind](drawing))
+    write_whole(job.folder / "findings.md", page(job, best, found))
+    return found
+
+
+def write_figure(folder: Path, figure: Figure) -> None:
+    """Write `figure.*` in each format.
+
+    Raises:
+        CannotWriteError: the disk does not take it.
+    """
+    for format_ in FIGURE_FORMATS:
+        path = folder / f"figure.{format_}"
+        try:
+            write_through(path, encode(figure, format_))
+        except OSError as error:
+            raise CannotWriteError(
+                f"cannot write {path}: {error}",
+                "free some space and run the same command again; finished trials are kept",
+            ) from error

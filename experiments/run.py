@@ -1,0 +1,59 @@
+"""An experiment's trials run: on any executor, each once, those that are finished never again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from experiments.job import Job
+from experiments.trials import PlacedTrial, rehearsed
+from harness.core.errors import HarnessError
+from harness.execution.base import Executor, RunOptions
+from harness.execution.rehearsal import rehearse
+from harness.execution.resolved import prepare_data, resolve_trial
+from harness.plan.plan import Plan
+from harness.plan.trial import TrialRecord
+from harness.record.plan import unfinished
+from harness.runs.run import run_plan
+
+
+def prepare_experiment(job: Job, placed: tuple[PlacedTrial, ...], options: RunOptions) -> None:
+    """Make the data of the first trial, so that missing ones are noticed before anything else.
+
+    Raises:
+        HarnessError: they cannot be made; where the quick form has other data, it says so.
+    """
+    try:
+        prepare_data(placed[0].trial, options)
+    except HarnessError as error:
+        quick = job.experiment.quick
+        if (job.form.suite, job.form.workload) == (quick.suite, quick.workload):
+            raise
+        way_out = f"or run the small form, on {quick.workload} of suite {quick.suite}: --quick"
+        raise HarnessError(error.message, f"{error.hint}\n  {way_out}") from error
+
+
+def rehearse_experiment(placed: tuple[PlacedTrial, ...], store: Path, options: RunOptions) -> None:
+    """Let every entry make its first steps at each value of its sweeps, before any trial runs.
+
+    An entry of which a trial is finished has been rehearsed already.
+
+    Raises:
+        HarnessError: a submission refuses a value; the message names entry and point.
+    """
+    pending = {trial.identity for trial in unfinished([each.trial for each in placed], store)}
+    begun = {each.entry for each in placed if each.trial.identity not in pending}
+    fresh = tuple(each for each in placed if each.entry not in begun)
+    for trial in rehearsed(fresh):
+        rehearse(resolve_trial(trial, options), options)
+
+
+def run_experiment(
+    placed: tuple[PlacedTrial, ...], store: Path, options: RunOptions, executor: Executor
+) -> tuple[TrialRecord, ...]:
+    """Run the trials that have no finished record; return the records of all, in their order.
+
+    Raises:
+        HarnessError: the store cannot be written, or holds trials of another version.
+    """
+    plan = Plan(tuple(each.trial for each in placed))
+    return run_plan(plan, store, options, executor)

@@ -1,0 +1,123 @@
+"""From an experiment to frozen trials, each with its place in the experiment.
+
+Every entry trains on the same instances, at every combination of its swept values, on every
+variant. A trial is counted in steps, evaluated at equal distances, and does not end at a target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from experiments.spec import Entry, Experiment, Form, Settings
+from harness.core.errors import HarnessError
+from harness.core.seeds import instance_seed
+from harness.plan.plan import PlanRequest, trial_of, workload_at
+from harness.plan.trial import Trial, TrialBudget
+from harness.submission.adjustment import adjusted
+from harness.submission.reference import Scalar
+from harness.submission.resolution import Resolved, resolve
+from workloads.spec import Grid, SuiteWorkload
+
+ROUND_SEED = "experiments"
+HANG_LIMIT_S = 3600.0
+"""Bounds a worker that hangs; a trial that is counted in steps ends long before."""
+
+
+@dataclass(frozen=True)
+class PlacedTrial:
+    """A trial and where it stands in its experiment.
+
+    Args:
+        trial: the frozen value.
+        entry: the entry's name.
+        swept: the values of its point that are swept.
+        instance: the number of its seed, from 1.
+    """
+
+    trial: Trial
+    entry: str
+    swept: Settings
+    instance: int
+
+
+def planned(experiment: Experiment, form: Form, device: str = "cpu") -> tuple[PlacedTrial, ...]:
+    """All trials of an experiment, those of one instance and entry next to each other.
+
+    Raises:
+        UnknownNameError: suite, workload, variant, submission or hyperparameter are not known.
+        HarnessError: a submission is not written for the framework.
+    """
+    return tuple(
+        placed
+        for instance in range(1, form.instances + 1)
+        for entry in experiment.entries
+        for placed in _of_entry(experiment, form, entry, instance, device)
+    )
+
+
+def swept_points(entry: Entry, every: int = 1) -> tuple[Settings, ...]:
+    """Every combination of an entry's swept values, of which every so many-th counts."""
+    values = [chosen[::every] for chosen in entry.sweep.values()]
+    return tuple(dict(zip(entry.sweep, row, strict=True)) for row in product(*values))
+
+
+def rehearsed(placed: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
+    """Few trials that have every value of every sweep: what a submission refuses shows in them."""
+    seen = set[tuple[str, str, Scalar]]()
+    for each in placed:
+        values = {(each.entry, name, value) for name, value in each.swept.items()}
+        values = values or {(each.entry, "", "")}
+        if not values <= seen:
+            seen |= values
+            yield each.trial
+
+
+def _of_entry(
+    experiment: Experiment, form: Form, entry: Entry, instance: int, device: str
+) -> Iterator[PlacedTrial]:
+    submission = _submission(experiment, form, entry)
+    for variant in form.variants:
+        request = PlanRequest(
+            workload=form.workload,
+            submission=entry.submission,
+            suite=form.suite,
+            framework=form.framework,
+            round_seed=ROUND_SEED,
+            variant=variant,
+            device=device,
+        )
+        size = workload_at(request)
+        for number, swept in enumerate(swept_points(entry, form.every), start=1):
+            point = submission.space.default | swept
+            trial = trial_of(request, size, submission, point, (instance, number))
+            trial = trial.model_copy(update=_in_steps(form, size, instance))
+            yield PlacedTrial(trial, entry.name, swept, instance)
+
+
+def _submission(experiment: Experiment, form: Form, entry: Entry) -> Resolved:
+    """An entry's submission with what is set; its swept hyperparameters are known, too."""
+    submission = resolve(entry.submission)
+    submission.require(form.framework)
+    fixed = experiment.set | entry.set
+    for name in entry.sweep:
+        if name in fixed:
+            raise HarnessError(
+                f"entry '{entry.name}' sweeps '{name}', which is set as well",
+                "leave it out of one of the two",
+            )
+    adjusted(submission, None, {name: values[0] for name, values in entry.sweep.items()})
+    return adjusted(submission, None, fixed)
+
+
+def _in_steps(form: Form, size: SuiteWorkload, instance: int) -> dict[str, object]:
+    """What an experiment's trial has in the place of a benchmark's."""
+    seed = instance_seed(ROUND_SEED, form.suite, form.workload, instance, 1)
+    return {
+        "budget": TrialBudget(runtime_s=HANG_LIMIT_S, steps=form.steps),
+        "stop_rule": "budget",
+        "instance_seed": seed,
+        "grid": Grid(even=form.points, look_from=1.0 / form.points, kept=1),
+        "target": size.target,
+    }

@@ -1,0 +1,119 @@
+"""`harness experiment`: rerun an experiment of the thesis, draw it, and test its claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.flags import DataDir, Device, Sandbox, Threads
+from harness.cli.say import say
+
+if TYPE_CHECKING:
+    from experiments.job import Job
+    from experiments.trials import PlacedTrial
+    from harness.core.console import PlainConsole
+    from harness.execution.base import RunOptions
+
+LIST = "list"
+
+
+def experiment(
+    name: Annotated[
+        str, typer.Argument(help="An experiment's name, FILE.toml, or `list` to show all.")
+    ],
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The small form: under three minutes on two cores.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the results.", show_default="runs/experiments/NAME[-quick]"),
+    ] = None,
+    executor: Annotated[str, typer.Option(help="What places the trials.")] = "local",
+    device: Device = None,
+    sandbox: Sandbox = "plain",
+    threads: Threads = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Rerun an experiment of the thesis, draw its figure, and say which of its claims held.
+
+    Repeated, it goes on with the trials that have not finished. OUT gets figure.pdf, .svg and .png,
+    trials.csv, evaluations.csv and findings.md; the records are in OUT/records.
+    """
+    from experiments.files import check_is_no_file, experiment_name, read_experiment
+    from experiments.job import Job
+    from experiments.projection_spec import ProjectionExperiment
+    from experiments.projections.results import run_projection
+    from harness.cli.machine import choose_device, ready_device, run_options, say_on
+    from harness.core.console import PlainConsole
+    from harness.providers.registry import suite as suite_of
+    from harness.providers.registry import workload as workload_of
+
+    if name == LIST:
+        _list()
+        return
+    chosen, console = read_experiment(name), PlainConsole()
+    title = experiment_name(name)
+    folder = out or Path("runs") / "experiments" / (f"{title}-quick" if quick else title)
+    check_is_no_file(folder)
+    if isinstance(chosen, ProjectionExperiment):
+        verdict = run_projection(chosen, chosen.images(is_quick=quick), folder, data_dir)
+        console.print(verdict.replace("**", ""), soft_wrap=True)
+        console.print(f"Results: {folder / 'findings.md'}, {folder / 'figure.pdf'}", soft_wrap=True)
+        return
+    form = chosen.form(is_quick=quick)
+    suite = suite_of(form.suite)
+    options = run_options(sandbox, data_dir, threads, suite.hardware.cores)
+    device_name = ready_device(
+        choose_device(device or "cpu", suite)[0],
+        form.framework,
+        [workload_of(form.workload).at(form.suite)],
+        say_on(console),
+    )
+    _run(console, Job(title, chosen, form, folder), device_name, options, executor)
+
+
+def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, executor: str) -> None:
+    from experiments.page import summary
+    from experiments.results import write_results
+    from experiments.run import prepare_experiment, rehearse_experiment, run_experiment
+    from experiments.trials import planned
+    from harness.cli.machine import interruptible
+    from harness.display.load import display_for
+    from harness.execution.load import executor as executor_of
+
+    placed = planned(job.experiment, job.form, device)
+    _show_plan(console, job, placed)
+    with interruptible(job.store):
+        prepare_experiment(job, placed, options)
+        rehearse_experiment(placed, job.store, options)
+        place = executor_of(executor, job.store, display_for(console))
+        records = run_experiment(placed, job.store, options, place)
+        found = write_results(job, placed, records)
+    for finding in found:
+        console.print(f"{finding.verdict}: {finding.claim.says}", soft_wrap=True)
+    console.print(summary(found))
+    console.print(
+        f"Results: {job.folder / 'findings.md'}, {job.folder / 'figure.pdf'}", soft_wrap=True
+    )
+
+
+def _show_plan(console: PlainConsole, job: Job, placed: tuple[PlacedTrial, ...]) -> None:
+    from harness.record.plan import unfinished
+
+    pending = unfinished([each.trial for each in placed], job.store)
+    console.print(job.experiment.title, style="bold")
+    console.print(
+        f"{job.form.workload} of suite {job.form.suite}: {len(placed)} trials of "
+        f"{job.form.steps} steps, {len(placed) - len(pending)} of them finished",
+        soft_wrap=True,
+    )
+
+
+def _list() -> None:
+    from experiments.files import shipped
+
+    for name, each in shipped().items():
+        say(f"{name:<16}{each.title} ({each.source})")

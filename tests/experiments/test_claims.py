@@ -1,0 +1,101 @@
+"""Best points and verdicts, from measures that are written down here."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+from scipy.stats import ttest_1samp
+
+from experiments.claims import Finding, findings, interval
+from experiments.measures import best_points
+from experiments.spec import Claim, Measure
+
+LOSS = Measure(metric="loss", direction="minimize")
+Values = dict[tuple[str, str, str], list[float]]
+
+
+def trials(values: Values) -> pd.DataFrame:
+    """One row a trial, from values of the instances by entry, variant and point."""
+    return pd.DataFrame(
+        [
+            {"entry": e, "variant": v, "point": p, "rate": p, "instance": i, "value": value}
+            for (e, v, p), of_instances in values.items()
+            for i, value in enumerate(of_instances, start=1)
+        ]
+    )
+
+
+def finding(values: Values, **claim: object) -> Finding:
+    declared = Claim.model_validate({"says": "It does.", "entry": "new", **claim})
+    (found,) = findings([declared], trials(values), LOSS)
+    return found
+
+
+def points(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
+    rows = frame[["entry", "variant", "point"]].astype(str).to_numpy()
+    return {(entry, variant): point for entry, variant, point in rows}
+
+
+GRID: Values = {
+    ("new", "left", "slow"): [3.0], ("new", "left", "fast"): [1.0],
+    ("new", "right", "slow"): [2.0], ("new", "right", "fast"): [math.inf],
+    ("new", "right", "middle"): [1.5], ("new", "left", "middle"): [2.0],
+}  # fmt: skip
+
+
+def test_the_best_point_is_each_variants_own() -> None:
+    chosen = points(best_points(trials(GRID), LOSS))
+    assert chosen == {("new", "left"): "fast", ("new", "right"): "middle"}
+
+
+def test_a_shared_point_has_the_best_mean_rank() -> None:
+    shared = LOSS.model_copy(update={"shared_point": True})
+    assert set(points(best_points(trials(GRID), shared)).values()) == {"middle"}
+
+
+def test_of_a_metric_to_be_maximised_the_best_is_the_largest() -> None:
+    accuracy = Measure(metric="accuracy", direction="maximize")
+    assert points(best_points(trials(GRID), accuracy))["new", "left"] == "slow"
+
+
+def test_a_bound_is_met_on_as_many_variants_as_are_asked_for() -> None:
+    values: Values = {("new", "left", "p"): [1.0], ("new", "right", "p"): [3.0]}
+    assert finding(values, bound=2.0).verdict == "did not hold"
+    assert finding(values, bound=2.0, on=1).verdict == "held"
+    assert finding(values, bound=2.0, **{"is": "above"}, on=1).verdict == "held"
+
+
+def test_a_difference_within_the_noise_of_instances_is_undecided() -> None:
+    old = {("old", "left", "p"): [1.0, 2.0, 3.0]}
+    assert finding({**old, ("new", "left", "p"): [0.5, 1.4, 2.6]}, than="old").verdict == "held"
+    assert (
+        finding({**old, ("new", "left", "p"): [0.5, 2.4, 2.6]}, than="old").verdict == "undecided"
+    )
+    worse: Values = {**old, ("new", "left", "p"): [1.5, 2.6, 3.4]}
+    assert finding(worse, than="old").verdict == "did not hold"
+
+
+def test_what_did_not_train_loses_against_what_did() -> None:
+    values: Values = {("new", "left", "p"): [math.inf], ("old", "left", "p"): [5.0]}
+    assert finding(values, than="old").verdict == "did not hold"
+    assert finding(values, bound=1.0, **{"is": "above"}).verdict == "held"
+
+
+def test_a_claim_may_hold_a_swept_value_fixed() -> None:
+    values: Values = {("new", "left", "slow"): [3.0], ("new", "left", "fast"): [1.0]}
+    assert finding(values, bound=2.0).verdict == "held"
+    assert finding(values, bound=2.0, at={"rate": "slow"}).verdict == "did not hold"
+
+
+def test_an_untested_claim_says_why() -> None:
+    found = finding({("new", "left", "p"): [1.0]}, entry="", untested="no such method")
+    assert (found.verdict, found.evidence) == ("not tested", "no such method")
+
+
+def test_the_interval_is_that_of_a_t_test() -> None:
+    values = [1.0, 2.5, 2.0, 4.0]
+    expected = ttest_1samp(values, 0.0).confidence_interval(0.95)
+    assert interval(values) == pytest.approx((expected.low, expected.high))
+    assert interval([3.0]) == (3.0, 3.0)

@@ -1,0 +1,71 @@
+"""Figures of evaluations that are written down here: what is drawn where."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.figures import KINDS, Drawing
+from experiments.figures.sweep import best_over
+from experiments.measures import best_points
+from experiments.spec import Figure, Measure
+from tests.experiments.test_spec import experiment
+
+X_OF = {"sgd": 0.5, "adamw": -0.5}
+
+
+def drawing(figure: Figure) -> Drawing:
+    """Three steps of two entries to a point of their own, at one rate each."""
+    chosen = experiment().model_copy(update={"figure": figure})
+    rows = [
+        {"entry": e, "variant": v, "instance": 1, "point": "p", "step": s, "metric": m, "value": x}
+        for e, end in X_OF.items()
+        for v in chosen.full.variants
+        for s in (1, 2, 3)
+        for m, x in (("x", end * s / 3), ("y", 1.0), ("loss", 10.0**-s))
+    ]
+    trials = [
+        {"entry": e, "variant": v, "instance": 1, "point": "p", "learning_rate": 0.1, "value": 1e-3}
+        for e in X_OF
+        for v in chosen.full.variants
+    ]
+    best = best_points(pd.DataFrame(trials), chosen.measure)
+    return Drawing(chosen, pd.DataFrame(rows), pd.DataFrame(trials), best, chosen.full)
+
+
+def test_a_path_leads_from_the_start_to_the_last_point() -> None:
+    figure = KINDS["paths"](drawing(Figure(kind="paths")))
+    first, second = figure.axes
+    lines = {str(line.get_label()): line.get_xydata() for line in second.lines}
+    assert [axes.get_title() for axes in (first, second)] == [
+        "start (-1.5, 2.5)",
+        "start (1.5, 2.5)",
+    ]
+    assert np.asarray(lines["sgd"])[[0, -1]].tolist() == [[1.5, 2.5], [0.5, 1.0]]
+    assert np.asarray(lines["adamw"])[-1].tolist() == [-0.5, 1.0]
+
+
+def test_curves_have_a_row_a_metric_and_a_log_axis_where_values_span_far() -> None:
+    figure = KINDS["curves"](drawing(Figure(kind="curves", metrics=("loss", "y"))))
+    top, _, bottom, _ = figure.axes
+    assert (top.get_yscale(), bottom.get_yscale()) == ("log", "linear")
+    (line, _) = top.lines
+    assert np.asarray(line.get_ydata()).tolist() == pytest.approx([0.1, 0.01, 0.001])
+
+
+def test_a_sweep_is_drawn_at_the_best_of_the_other_values() -> None:
+    rows = [(1, "a", 3.0), (1, "b", 2.0), (5, "a", 1.0), (5, "b", np.inf), (9, "a", np.inf)]
+    trials = pd.DataFrame(rows, columns=["period", "point", "value"])
+    measure = Measure(metric="loss", direction="minimize")
+    assert best_over(trials, "period", measure)["mean"].to_dict() == {1: 2.0, 5: 1.0}
+
+
+def test_a_submission_has_one_colour_and_its_entries_differ_by_dashes() -> None:
+    entries = experiment().entries
+    twin = entries[0].model_copy(update={"label": "sgd again"})
+    chosen = drawing(Figure(kind="paths"))
+    several = chosen.experiment.model_copy(update={"entries": (*entries, twin)})
+    drawn = Drawing(several, chosen.evaluations, chosen.trials, chosen.best, chosen.form).pens
+    assert drawn["sgd"].colour == drawn["sgd again"].colour != drawn["adamw"].colour
+    assert drawn["sgd"].dash != drawn["sgd again"].dash

@@ -1,0 +1,140 @@
+"""What an experiment's file may say; all that ship can be planned."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.figures import KINDS
+from experiments.files import experiment_names, read_experiment
+from experiments.spec import Experiment
+from experiments.trials import planned, rehearsed
+from harness.core.errors import HarnessError
+from workloads.spec import parse_toml
+
+TEXT = """
+title = "A test"
+source = "nowhere"
+question = "Which?"
+[full]
+suite = "landscapes"
+workload = "rosenbrock"
+variants = ["base", "upper_right"]
+instances = 2
+steps = 10
+points = 5
+[quick]
+suite = "landscapes"
+workload = "rosenbrock"
+steps = 4
+points = 2
+every = 2
+[[entries]]
+submission = "sgd"
+set = { nesterov = false }
+sweep = { learning_rate = [0.1, 0.2, 0.3], momentum = [0.0, 0.9] }
+[[entries]]
+submission = "adamw"
+[measure]
+metric = "loss"
+direction = "minimize"
+[figure]
+kind = "paths"
+"""
+
+
+def experiment(old: str = "", new: str = "", more: str = "") -> Experiment:
+    return parse_toml(TEXT.replace(old, new) + more, "test.toml", Experiment)
+
+
+def refusal(old: str = "", new: str = "", more: str = "") -> str:
+    with pytest.raises(HarnessError) as error:
+        chosen = experiment(old, new, more)
+        planned(chosen, chosen.full)
+    return str(error.value)
+
+
+def test_every_combination_is_tried_on_every_variant_and_instance() -> None:
+    chosen = experiment()
+    placed = planned(chosen, chosen.full)
+    places = {(p.entry, p.trial.variant, p.instance, tuple(p.swept.values())) for p in placed}
+    assert len(placed) == len(places) == 2 * 2 * (3 * 2 + 1)
+    assert len({each.trial.identity for each in placed}) == len(placed)
+
+
+def test_entries_meet_the_same_instances() -> None:
+    chosen = experiment()
+    placed = planned(chosen, chosen.full)
+    seeds = {(each.instance, each.trial.instance_seed) for each in placed}
+    assert len(seeds) == 2
+
+
+def test_trials_are_counted_in_steps_and_train_to_their_end() -> None:
+    chosen = experiment()
+    (first, *_) = planned(chosen, chosen.full)
+    assert (first.trial.budget.steps, first.trial.stop_rule) == (10, "budget")
+    assert first.trial.grid.points == 5
+    assert not first.trial.is_scored
+
+
+def test_the_quick_form_thins_the_sweeps() -> None:
+    chosen = experiment()
+    swept = [each.swept for each in planned(chosen, chosen.quick) if each.entry == "sgd"]
+    assert swept == [
+        {"learning_rate": 0.1, "momentum": 0.0},
+        {"learning_rate": 0.3, "momentum": 0.0},
+    ]
+
+
+def test_a_rehearsal_meets_every_value_of_every_sweep() -> None:
+    chosen = experiment()
+    trials = list(rehearsed(planned(chosen, chosen.full)))
+    met = {(t.submission.name, t.point["learning_rate"], t.point.get("momentum")) for t in trials}
+    assert {rate for name, rate, _ in met if name == "sgd"} == {0.1, 0.2, 0.3}
+    assert {momentum for name, _, momentum in met if name == "sgd"} == {0.0, 0.9}
+    assert len([name for name, *_ in met if name == "adamw"]) == 1
+    assert len(trials) < 7
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("momentum = [", "momentun = [", "unknown hyperparameter 'momentun'; did you mean"),
+        ('"upper_right"', '"uper_right"', "unknown variant 'uper_right'; did you mean"),
+        ('workload = "rosenbrock"', 'workload = "rosenbrok"', "did you mean 'rosenbrock'?"),
+        ('submission = "adamw"', 'submission = "sgd"', "two entries have one name"),
+        ("points = 5", "points = 11", "points is 11, but there are only 10 steps"),
+        ('kind = "paths"', 'kind = "sweep"', "'over' names the swept hyperparameter"),
+        ('kind = "paths"', 'kind = "sweep"\nover = "beta1"', "no entry sweeps 'beta1'"),
+        ("nesterov = false", "momentum = 0.9", "sweeps 'momentum', which is set"),
+    ],
+)
+def test_a_mistake_is_named(old: str, new: str, words: str) -> None:
+    assert words in refusal(old, new)
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        ('entry = "adam"\nbound = 1.0', "a claim is about 'adam'; entries: sgd, adamw"),
+        ('entry = "sgd"', "give either 'bound' or 'than'"),
+        ('entry = "sgd"\nbound = 1.0\nthan = "adamw"', "give either 'bound' or 'than'"),
+        ("", "give 'entry', or say under 'untested' why"),
+        ('entry = "sgd"\nbound = 1.0\nat = { learning_rate = 0.2 }', "the quick form does not try"),
+    ],
+)
+def test_a_claim_without_a_test_is_refused(claim: str, words: str) -> None:
+    assert words in refusal(more=f'[[claims]]\nsays = "It does."\n{claim}\n')
+
+
+def test_an_unknown_name_says_the_nearest() -> None:
+    with pytest.raises(HarnessError, match="did you mean 'rosenbrock'"):
+        read_experiment("rosenbrok")
+
+
+@pytest.mark.parametrize("name", [name for name in experiment_names() if name != "projection"])
+@pytest.mark.parametrize("is_quick", [True, False])
+def test_what_ships_can_be_planned(name: str, is_quick: bool) -> None:
+    chosen = read_experiment(name)
+    assert isinstance(chosen, Experiment)
+    assert planned(chosen, chosen.form(is_quick=is_quick))
+    assert chosen.figure.kind in KINDS

@@ -1,0 +1,164 @@
+"""Problems without data: their values, gradients and diagnostics against closed forms."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import subspace_angles
+from scipy.optimize import rosen, rosen_der
+
+from harness.core.seeds import philox
+from harness.plan.plan import PlanRequest, plan
+from harness.providers import registry
+from workloads.landscapes.noisy_quadratic.model import QuadraticSizes
+from workloads.landscapes.representation.diagnostics import diagnostics as representation
+from workloads.landscapes.representation.model import RepresentationSizes, truth_of
+from workloads.landscapes.rosenbrock.diagnostics import diagnostics as rosenbrock
+from workloads.parameters import initial_parameters
+from workloads.spec import Sizes
+
+SEED = "1" * 32
+NAMES = ("rosenbrock", "noisy_quadratic", "representation")
+Splits = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def module(name: str, part: str) -> Any:
+    return importlib.import_module(f"workloads.landscapes.{name}.{part}")
+
+
+def sizes_of(name: str) -> Sizes:
+    return registry.workload(name).at("landscapes").sizes
+
+
+def prepared(name: str, folder: Path) -> Splits:
+    """Inputs and targets of the splits of one instance."""
+    data = registry.workload(name).at("landscapes").data
+    module(name, "data").prepare(data, SEED, folder, None)
+    files = ("inputs.npy", "targets.npy")
+    return {
+        split: (np.load(folder / split / files[0]), np.load(folder / split / files[1]))
+        for split in ("train", "validation")
+    }
+
+
+def loss_and_gradients(
+    name: str, sizes: Sizes, parameters: dict[str, np.ndarray], inputs: np.ndarray
+) -> tuple[float, dict[str, np.ndarray]]:
+    """The squared error against targets of zero, and its gradients, in torch and float64."""
+    model = module(name, "model_torch").build(sizes).double()
+    with torch.no_grad():
+        for key, value in model.named_parameters():
+            value.copy_(torch.tensor(parameters[key]))
+    loss = model(torch.tensor(inputs, dtype=torch.float64)).square().mean()
+    loss.backward()
+    return loss.item(), {key: value.grad.numpy() for key, value in model.named_parameters()}
+
+
+def start(name: str, sizes: Sizes) -> dict[str, np.ndarray]:
+    specs = module(name, "model").parameters(sizes)
+    return dict(initial_parameters(specs, philox(SEED, "weights")))
+
+
+@pytest.mark.parametrize("variant", ["base", "upper_right", "lower_left", "lower_right"])
+def test_the_rosenbrock_function_is_scipys(variant: str) -> None:
+    sizes = registry.workload("rosenbrock").at("landscapes").sizes_of(variant)
+    moved = np.array([[0.25, -0.125]])
+    loss, gradients = loss_and_gradients(
+        "rosenbrock", sizes, {"displacement": moved}, np.zeros((3, 0))
+    )
+    point = np.array(sizes["start"]) + moved[0]
+    assert loss == pytest.approx(rosen(point))
+    assert gradients["displacement"][0] == pytest.approx(rosen_der(point))
+    at = rosenbrock({"displacement": moved.astype(np.float32)}, sizes)
+    assert (at["x"], at["y"]) == tuple(point)
+    assert at["distance"] == pytest.approx(np.linalg.norm(point - 1.0))
+
+
+def test_the_quadratics_held_out_loss_is_the_excess(tmp_path: Path) -> None:
+    sizes = sizes_of("noisy_quadratic")
+    inputs, _ = prepared("noisy_quadratic", tmp_path)["validation"]
+    begin = start("noisy_quadratic", sizes)
+    loss, gradients = loss_and_gradients("noisy_quadratic", sizes, begin, inputs)
+    spectrum = 1.0 / np.arange(1, 101)
+    assert loss == pytest.approx(0.5 * (spectrum * begin["point"] ** 2).sum(), rel=1e-5)
+    assert gradients["point"] == pytest.approx(spectrum * begin["point"], rel=1e-5)
+
+
+def test_the_quadratics_gradient_noise_has_the_hessians_shape(tmp_path: Path) -> None:
+    sizes = QuadraticSizes(**sizes_of("noisy_quadratic"))
+    inputs, _ = prepared("noisy_quadratic", tmp_path)["train"]
+    gradients = -sizes.curvatures * sizes.noise_scales * inputs.astype(np.float64)
+    assert np.abs(gradients.mean(axis=0)).max() < 1e-6
+    covariance = gradients.T @ gradients / len(gradients)
+    whitened = covariance / np.sqrt(np.outer(sizes.curvatures, sizes.curvatures))
+    # Each entry deviates by 1/sqrt(16384) = 0.008, those on the diagonal by sqrt(2) times that.
+    assert np.abs(whitened - np.eye(100)).max() < 6 * 0.011
+
+
+def test_the_teachers_features_are_at_distance_zero_in_any_basis() -> None:
+    sizes = sizes_of("representation")
+    truth = truth_of(RepresentationSizes(**sizes))
+    mixed = np.random.default_rng(1).standard_normal((8, 8)) @ truth.features
+    found = representation({"hidden.weight": mixed.astype(np.float32)}, sizes)
+    assert found == pytest.approx({"subspace_distance": 0.0, "transfer_loss": 0.0}, abs=1e-6)
+
+
+def test_the_subspace_distance_is_the_sine_of_scipys_largest_angle() -> None:
+    sizes = sizes_of("representation")
+    truth, begin = truth_of(RepresentationSizes(**sizes)), start("representation", sizes)
+    angles = subspace_angles(begin["hidden.weight"].T.astype(np.float64), truth.features.T)
+    found = representation(begin, sizes)
+    assert found["subspace_distance"] == pytest.approx(np.sin(angles.max()))
+
+
+def test_the_transfer_loss_is_what_least_squares_leaves_of_new_tasks() -> None:
+    sizes = sizes_of("representation")
+    truth, begin = truth_of(RepresentationSizes(**sizes)), start("representation", sizes)
+    random = np.random.default_rng(2)
+    observed = random.standard_normal((40000, 50)) @ truth.mixing.T
+    wanted = observed @ truth.features.T @ random.standard_normal((8, 2000))
+    features = observed @ begin["hidden.weight"].T
+    head, *_ = np.linalg.lstsq(features, wanted, rcond=None)
+    left = np.square(wanted - features @ head).sum() / np.square(wanted).sum()
+    assert representation(begin, sizes)["transfer_loss"] == pytest.approx(left, rel=0.05)
+
+
+def test_the_covariance_has_the_declared_condition_number() -> None:
+    spectrum = np.linalg.eigvalsh(truth_of(RepresentationSizes(condition=1000.0)).covariance)
+    assert spectrum[-1] / spectrum[0] == pytest.approx(1000.0)
+    assert spectrum.mean() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_frameworks_return_the_same(name: str, tmp_path: Path) -> None:
+    sizes, begin = sizes_of(name), start(name, sizes_of(name))
+    inputs = prepared(name, tmp_path)["train"][0][:5]
+    parameters = {key: value + np.float32(0.125) for key, value in begin.items()}
+    forward = module(name, "model_jax").build(sizes)
+    mine = np.asarray(forward(parameters, inputs).logits)
+    model = module(name, "model_torch").build(sizes)
+    values = {key: torch.tensor(value) for key, value in parameters.items()}
+    other = torch.func.functional_call(model, values, (torch.tensor(inputs),))
+    assert mine.shape == (5, *prepared(name, tmp_path)["train"][1].shape[1:])
+    assert mine == pytest.approx(other.numpy(), rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_trials_are_counted_in_steps_and_not_scored(name: str) -> None:
+    planned = plan(PlanRequest(name, "sgd", "landscapes"))
+    steps = registry.workload(name).at("landscapes").budget.steps
+    assert {trial.budget.steps for trial in planned.trials} == {steps}
+    assert not any(trial.is_scored for trial in planned.trials)
+    assert "unscored: suite landscapes counts steps, not seconds" in planned.remarks
+
+
+def test_a_suite_of_its_own_is_found_by_its_workloads() -> None:
+    assert not set(NAMES) & set(registry.suite("quick").workloads)
+    assert registry.default_suite(["rosenbrock"]) == "landscapes"
+    assert registry.default_suite(["rosenbrock", "mlp"]) == "quick"
+    assert registry.default_suite([]) == "quick"

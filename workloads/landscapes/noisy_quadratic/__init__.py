@@ -1,0 +1,1 @@
+"""A quadratic of a given spectrum whose gradients are noisy."""

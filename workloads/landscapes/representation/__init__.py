@@ -1,0 +1,1 @@
+"""Linear representation learning with anisotropic inputs."""

@@ -1,0 +1,40 @@
+"""Linear representation learning in PyTorch; see `model.py` for the definition."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from workloads.landscapes.representation.model import RepresentationSizes, checked, truth_of
+from workloads.spec import Sizes
+
+
+class Representation(nn.Module):
+    """Draws (batch, inputs + outputs) to prediction errors (batch, outputs)."""
+
+    mixing: Tensor
+    teacher: Tensor
+
+    def __init__(self, sizes: RepresentationSizes) -> None:
+        super().__init__()
+        truth = truth_of(sizes)
+        self.inputs, self.noise = sizes.inputs, sizes.noise
+        self.hidden = nn.Linear(sizes.inputs, sizes.rank, bias=False)
+        self.output = nn.Linear(sizes.rank, sizes.outputs, bias=False)
+        teacher = truth.head @ truth.features
+        for name, matrix in (("mixing", truth.mixing), ("teacher", teacher)):
+            value = torch.tensor(matrix, dtype=torch.float32)
+            self.register_buffer(name, value, persistent=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """F G x - y for each example."""
+        draws, noise = inputs[:, : self.inputs], inputs[:, self.inputs :]
+        observed = draws @ self.mixing.T
+        targets = observed @ self.teacher.T + self.noise * noise
+        predicted: Tensor = self.output(self.hidden(observed))
+        return predicted - targets
+
+
+def build(sizes: Sizes) -> nn.Module:
+    """The prediction errors as a module."""
+    return Representation(checked(sizes))

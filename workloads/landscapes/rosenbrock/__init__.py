@@ -1,0 +1,1 @@
+"""The Rosenbrock function of two variables, from several starts."""
