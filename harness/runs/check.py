@@ -16,7 +16,7 @@ from harness.execution.context import hello_of
 from harness.execution.rehearsal import error_text, rehearsal
 from harness.execution.resolved import ResolvedTrial, resolve_trial
 from harness.plan.plan import PlanRequest, plan
-from harness.protocol.messages import Check, Checked, Failed, Finding
+from harness.protocol.messages import Check, Checked, CheckName, Failed, Finding
 from harness.protocol.slot import Slot
 from harness.protocol.wire import WireError, WireTimeoutError
 from harness.speed.reference_training import REFERENCE
@@ -25,7 +25,7 @@ from workloads.spec import Frozen
 TIMEOUT_S = 120.0
 STEPS = 1000
 """The budget that schedules see: in steps, so that two runs see the same."""
-MENDS = {
+MENDS: dict[CheckName, str] = {
     "steps": "the error names the line; `step` makes one update and returns the loss or None",
     "updates": "look at which parameters the rule takes: problem.specs has their roles and shapes",
     "state": "return all that the next step needs from state_dict, and put it back",
