@@ -74,7 +74,9 @@ def test_harness_parses_the_command(line: str) -> None:
         names = [given] if isinstance(given, str) else given
         assert all(is_placeholder(name) or name in known for name in names)
     submission = values.get("submission") or "NAME"
-    if ":" in submission:
+    if submission.startswith("algoperf:"):
+        assert is_placeholder(submission.removeprefix("algoperf:"))
+    elif ":" in submission:
         module, _, name = submission.partition(":")
         assert hasattr(import_module(module), name)
     else:

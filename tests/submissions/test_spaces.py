@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -85,17 +86,22 @@ def test_a_torch_step_at_default_and_corners(name: str) -> None:
         assert all((after[n] != before[n]).any() for n in before)
 
 
+# Each point compiles a step anew, which takes seconds.
+PLACES = ["default", *(pytest.param(corner, marks=pytest.mark.slow) for corner in ("low", "high"))]
+
+
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", [n for n in JAX if has_build(n, "submission_jax")])
-def test_a_jax_step_at_default_and_corners(name: str) -> None:
+def test_a_jax_step_at_default_and_corners(name: str, place: str) -> None:
     # A first gradient may move nothing (SOAP's gives the first bases).
-    for point in points(name):
-        transformation = optax_transformation(name, **point)
-        updates: Any = {}
-        parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
-        state = transformation.init(parameters)
-        for step in range(2):
-            updates, state = transformation.update(gradients(step), state, parameters)
-        assert all(bool(jnp.isfinite(u).all() & (u != 0).any()) for u in updates.values())
+    point = dict(zip(("default", "low", "high"), points(name), strict=True))[place]
+    transformation = optax_transformation(name, **point)
+    updates: Any = {}
+    parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
+    state, update = transformation.init(parameters), jax.jit(transformation.update)
+    for step in range(2):
+        updates, state = update(gradients(step), state, parameters)
+    assert all(bool(jnp.isfinite(u).all() & (u != 0).any()) for u in updates.values())
 
 
 @pytest.mark.parametrize("name", [n for n, s in SPACES.items() if "schedule" in s.default])
