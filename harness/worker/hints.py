@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 PARAMETERS = "problem.parameters is a dictionary: pass problem.parameters.values()"
 BATCHES = (
@@ -21,26 +20,24 @@ HELD_OUT = "a submission sees no held-out data and no name of its workload"
 HINTS: tuple[tuple[str, str, str], ...] = (
     ("TypeError: .*one of the params is str", "", PARAMETERS),
     ("AttributeError: 'str' object has no attribute '(grad|shape|data)'", "", PARAMETERS),
-    (r"has no len\(\)", "", BATCHES),
-    ("AttributeError: .*(valid|test|name|workload).*'", "problem", HELD_OUT),
-    ("AttributeError: .*(data|loader|dataset|train_.*)'", "problem", BATCHES),
-    ("AttributeError: .*Stream' object has no attribute", "", BATCHES),
+    (r"Problem' object has no attribute '\w*(valid|test|workload)", "", HELD_OUT),
+    (r"Problem' object has no attribute '\w*(data|loader|stream)", "", BATCHES),
+    (r"Stream' (object )?has no (attribute|len\(\))", "", BATCHES),
     ("grad can be implicitly created only for scalar outputs", "", LOSS),
     ("Gradient only defined for scalar-output functions", "", LOSS),
-    ("KeyError", "hyperparameters", NAMES),
-    ("AttributeError: 'dict' object has no attribute", "hyperparameters", DICTIONARY),
-)  # fmt: skip
+    ("KeyError", r"hyperparameters\[", NAMES),
+    ("AttributeError: 'dict' object has no attribute", r"hyperparameters\.", DICTIONARY),
+)
 """Patterns of the error and of the author's line, and what to say; the first that fits."""
 
 
-def hint_of(error: str, lines: Sequence[str]) -> str:
+def hint_of(error: str, line: str) -> str:
     """What to write instead; empty where the error says it or nothing is known of it.
 
     Args:
         error: the exception's type and message.
-        lines: the author's lines that led to it.
+        line: the author's line that led to it.
     """
-    line = "\n".join(lines)
     return next(
         (
             hint

@@ -33,7 +33,7 @@ def error_report(error: BaseException, folder: str = "") -> Failed:
         where = f"{last.filename}:{last.lineno} in {last.name}: {last.line or ''}"
     if isinstance(error, SyntaxError):
         where = f"{error.filename}:{error.lineno}: {(error.text or '').strip()}"
-    text = _text_of(error, [frame.line or "" for frame in own])
+    text = _text_of(error, (own[-1].line or "") if own else "")
     if folder:
         text, where = (said.replace(f"{folder}/", "") for said in (text, where))
     cause: Literal["exception", "out_of_memory"] = (
@@ -42,11 +42,11 @@ def error_report(error: BaseException, folder: str = "") -> Failed:
     return Failed(cause=cause, error=_shortened(text), frame=where[:4000])
 
 
-def _text_of(error: BaseException, lines: list[str]) -> str:
+def _text_of(error: BaseException, line: str) -> str:
     if isinstance(error, HarnessError):
         return "; ".join(filter(None, (error.message, error.hint)))
     text = f"{type(error).__name__}: {error}"
-    return "; ".join(filter(None, (text, hint_of(text, lines))))
+    return "; ".join(filter(None, (text, hint_of(text, line))))
 
 
 def _shortened(text: str) -> str:

@@ -122,7 +122,8 @@ class OptimizerSubmission:
         if self.averages_weights or getattr(optimizer, "keeps_iterates", False):
             refuse_rules(hyperparameters, f"{type(optimizer).__name__} keeps its own iterates")
         rules = step_rules(problem.specs, hyperparameters)
-        self._steps = StepWrapper(self._wrapper.view.parameters, rules)
+        trained = self._wrapper.view.parameters
+        self._rules = None if rules is None else StepWrapper(trained, rules)
         self._base_rates = self._rates()
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
         self._needs_closure = _needs_closure(self._optimizer)
@@ -138,7 +139,8 @@ class OptimizerSubmission:
         if self._schedule is not None:
             factor = self._schedule(problem.budget.progress(self._horizon))
             self._set_rates(factor)
-        self._steps.before_step()
+        if self._rules is not None:
+            self._rules.before_step()
 
         def loss_and_gradient() -> Tensor:
             optimizer.zero_grad()
@@ -166,7 +168,8 @@ class OptimizerSubmission:
                     raise
                 self._needs_closure = True  # which some classes say only when they are to step
                 loss = cast("Tensor", optimizer.step(closure))
-        self._steps.after_step(factor)
+        if self._rules is not None:
+            self._rules.after_step(factor)
         wrapper.publish()
         return loss.detach()
 
@@ -198,7 +201,7 @@ class OptimizerSubmission:
             "optimizer": self._optimizer.state_dict(),
             "parameters": dict(self._problem.parameters),
             "trained": self._wrapper.state_dict(),
-            "rules": self._steps.state_dict(),
+            "rules": {} if self._rules is None else self._rules.state_dict(),
             "schedule": schedule_state(self._schedule),
         }
 
@@ -206,7 +209,8 @@ class OptimizerSubmission:
         """Put all back."""
         assign(self._problem, arrays_of(state, "parameters"))
         self._wrapper.load_state_dict(arrays_of(state, "trained"))
-        self._steps.load_state_dict(state_of(state, "rules"))
+        if self._rules is not None:
+            self._rules.load_state_dict(state_of(state, "rules"))
         self._optimizer.load_state_dict(dict(state_of(state, "optimizer")))
         load_schedule_state(self._schedule, state_of(state, "schedule"))
 

@@ -12,24 +12,23 @@ from harness.submission.step_rules import StepRules
 
 
 class StepWrapper:
-    """Changes each step that an optimizer has made; does nothing without rules.
+    """Changes each step that an optimizer has made.
 
     Args:
         parameters: what the optimizer trains, by name.
-        rules: those of the point, if any.
+        rules: those of the point.
     """
 
-    def __init__(self, parameters: Mapping[str, Tensor], rules: StepRules | None) -> None:
+    def __init__(self, parameters: Mapping[str, Tensor], rules: StepRules) -> None:
         self._parameters, self._rules = parameters, rules
-        self._before = _copies(parameters) if rules else {}
-        self._slow = _copies(parameters) if rules and rules.every else {}
+        self._before = _copies(parameters)
+        self._slow = _copies(parameters) if rules.every else {}
         self._steps = 0
 
     @torch.no_grad()
     def before_step(self) -> None:
         """Remember w_t."""
-        if self._rules is not None:
-            torch._foreach_copy_(list(self._before.values()), list(self._parameters.values()))
+        torch._foreach_copy_(list(self._before.values()), list(self._parameters.values()))
 
     @torch.no_grad()
     def after_step(self, factor: float) -> None:
@@ -38,8 +37,6 @@ class StepWrapper:
         Args:
             factor: of the schedule in this step.
         """
-        if self._rules is None:
-            return
         for name, value in self._parameters.items():
             start, gradient = self._before[name], value.grad
             if gradient is not None and value.numel() > 0:
