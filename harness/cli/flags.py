@@ -64,3 +64,23 @@ SpaceFile = Annotated[
         help="A search space, in place of the submission's own: TOML, or AlgoPerf's JSON.",
     ),
 ]
+COUNT = "the suite's own count"
+Submission = Annotated[
+    str, typer.Option(help="A known name, a folder or .py file, module:Class, or algoperf:PATH.")
+]
+Workloads = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--workload",
+        help="A workload's name, see `harness list`; may be repeated.",
+        show_default="all of the suite",
+    ),
+]
+Ruleset = Annotated[str, typer.Option(help="external or self.")]
+Studies = Annotated[int | None, typer.Option(help="How many studies.", show_default=COUNT)]
+Trials = Annotated[int | None, typer.Option(help="How many trials a study.", show_default=COUNT)]
+Seed = Annotated[str, typer.Option(help="The round seed: any text, or @FILE of a round.")]
+Out = Annotated[Path | None, typer.Option(help="Folder of the records.", show_default="runs/SUITE")]
+BudgetScale = Annotated[float, typer.Option(help="Factor on every budget; not 1 means unscored.")]
+ExecutorName = Annotated[str, typer.Option("--executor", help="What places the trials.")]
+Variant = Annotated[str, typer.Option(help="base, a held-out variant, or drawn.")]

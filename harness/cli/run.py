@@ -9,50 +9,41 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.estimate import count_text, duration, show_estimate
+from harness.cli.estimate import count_text, show_estimate
 from harness.cli.flags import (
     AsJson,
+    BudgetScale,
     DataDir,
     Device,
+    ExecutorName,
     FrameworkName,
+    Out,
+    Ruleset,
     Sandbox,
+    Seed,
     Settings,
     SpaceFile,
+    Studies,
+    Submission,
     SuiteOfWorkloads,
     Threads,
+    Trials,
+    Variant,
+    Workloads,
 )
+from harness.cli.planning import Asked, plans_of
 from harness.cli.say import say
 from harness.core.seeds import PUBLIC_ROUND_SEED
 
 if TYPE_CHECKING:
     from harness.core.console import PlainConsole
     from harness.execution.base import RunOptions
-    from harness.plan.plan import Plan, PlanRequest
-    from harness.plan.trial import TrialBudget, TrialRecord
+    from harness.plan.plan import Plan
+    from harness.plan.trial import TrialRecord
 
 NOT_TRAINED = ("crashed", "hung", "invalid", "out_of_memory")
 NONE_TRAINED = 3
 """The exit code where no trial could train, so that scripts see it."""
-COUNT = "the suite's own count"
-Submission = Annotated[
-    str, typer.Option(help="A known name, a folder or .py file, module:Class, or algoperf:PATH.")
-]
-Workloads = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--workload",
-        help="A workload's name, see `harness list`; may be repeated.",
-        show_default="all of the suite",
-    ),
-]
-Ruleset = Annotated[str, typer.Option(help="external or self.")]
-Studies = Annotated[int | None, typer.Option(help="How many studies.", show_default=COUNT)]
-Trials = Annotated[int | None, typer.Option(help="How many trials a study.", show_default=COUNT)]
-Seed = Annotated[str, typer.Option(help="The round seed: any text, or @FILE of a round.")]
-Out = Annotated[Path | None, typer.Option(help="Folder of the records.", show_default="runs/SUITE")]
-BudgetScale = Annotated[float, typer.Option(help="Factor on every budget; not 1 means unscored.")]
-ExecutorName = Annotated[str, typer.Option("--executor", help="What places the trials.")]
-Variant = Annotated[str, typer.Option(help="base, a held-out variant, or drawn.")]
 CheckpointEvery = Annotated[
     float, typer.Option(min=0.0, help="Least timed seconds between a trial's checkpoints.")
 ]
@@ -92,42 +83,30 @@ def run(
     workload where its space says that too few of its steps fit the budget. On each workload it
     makes its first steps before any trial is planned.
     """
-    from harness.cli.machine import choose_device, pick, ready_device, run_options, say_on
+    from harness.cli.machine import run_options
     from harness.core.console import PlainConsole
     from harness.display.results import workloads_table
-    from harness.plan.plan import RULESETS, PlanRequest
-    from harness.plan.rounds import seed_of
-    from harness.providers.registry import default_suite
-    from harness.providers.registry import suite as suite_of
-    from harness.providers.registry import workload as workload_of
-    from harness.providers.table import FRAMEWORKS
-    from harness.submission.adjustment import searched_space, setting_of
 
-    suite = suite or default_suite(workload or ())
-    hardware, console = suite_of(suite).hardware, PlainConsole(stderr=is_json)
-    device_name, remark = choose_device(device, suite_of(suite))
-    names = tuple(dict.fromkeys(workload or suite_of(suite).workloads))
-    sizes = [workload_of(name).at(suite) for name in names]
-    request = PlanRequest(
-        workload="",
+    asked = Asked(
         submission=submission,
+        workloads=workload,
         suite=suite,
-        framework=pick("framework", framework, FRAMEWORKS.names),
-        ruleset=pick("ruleset", ruleset, RULESETS),
-        round_seed=seed_of(seed),
-        variant=variant,
-        device=ready_device(device_name, framework, sizes, say_on(console)),
+        framework=framework,
+        ruleset=ruleset,
         studies=studies,
         trials=trials,
+        settings=settings,
+        space=space,
+        seed=seed,
+        device=device,
         budget_scale=budget_scale,
-        space=searched_space(space, submission) if space else None,
-        settings=dict(map(setting_of, settings or ())),
+        variant=variant,
     )
-    options = run_options(sandbox, data_dir, threads, hardware.cores)
+    console = PlainConsole(stderr=is_json)
+    options = run_options(sandbox, data_dir, threads, asked.suite_spec.hardware.cores)
     options = replace(options, checkpoint_s=checkpoint_every)
-    requests = tuple(replace(request, workload=name) for name in names)
-    store = out or Path("runs") / suite
-    plans = plans_of(console, requests, store, options, remark, is_rehearsed=not dry_run)
+    store = out or asked.default_store
+    plans = plans_of(console, asked, store, options, is_rehearsed=not dry_run)
     if dry_run:
         show_estimate(console, plans, store, executor, rate=None, is_json=is_json)
         return
@@ -145,30 +124,6 @@ def run(
         raise typer.Exit(NONE_TRAINED)
     if any(trial.is_scored for plan in plans for trial in plan.trials):
         console.print(f"Next: harness score {store}", soft_wrap=True)
-
-
-def plans_of(
-    console: PlainConsole,
-    requests: tuple[PlanRequest, ...],
-    store: Path,
-    options: RunOptions,
-    remark: str,
-    *,
-    is_rehearsed: bool = True,
-) -> list[Plan]:
-    """The plans of all workloads; a mistake is seen before the first of them trains."""
-    from harness.cli.machine import interruptible, say_on
-    from harness.runs.run import plan_here, rehearse_plan
-
-    plans = []
-    with interruptible(store):
-        for request in requests:
-            plan = plan_here(request, options, store, say_on(console))
-            _show_plan(console, request, plan, (*filter(None, [remark]), *plan.remarks))
-            if is_rehearsed:
-                rehearse_plan(plan, store, options)
-            plans.append(plan)
-    return plans
 
 
 def _run(
@@ -199,40 +154,3 @@ def _run(
 
 def _has_failed(record: TrialRecord) -> bool:
     return record.result is not None and record.result.state in NOT_TRAINED
-
-
-def _show_plan(
-    console: PlainConsole, request: PlanRequest, plan: Plan, remarks: tuple[str, ...]
-) -> None:
-    first = plan.trials[0]
-    lines = [
-        f"{request.submission} ({request.framework}) on {request.workload}, "
-        f"suite {request.suite}, ruleset {request.ruleset}, {request.device}",
-        f"target: {first.target.metric} {first.target.value:g}",
-        *_speed_lines(first.budget),
-        _plan_line(plan),
-    ]
-    for line in lines:
-        console.print(line)
-    for remark in remarks:
-        console.print(f"note: {remark}", style="yellow")
-
-
-def _plan_line(plan: Plan) -> str:
-    budget, count = plan.trials[0].budget, count_text(len(plan.trials))
-    if budget.steps is not None:
-        return f"plan: {count} of at most {budget.steps} steps"
-    return (
-        f"plan: {count} of at most {budget.runtime_s:.4g} s; at most "
-        f"{duration(plan.timed_s)} on the clock, {duration(plan.worst_case_s)} with warm-up"
-    )
-
-
-def _speed_lines(budget: TrialBudget) -> tuple[str, ...]:
-    if (speed := budget.speed) is None:
-        return ()
-    here, there = 1.0 / speed.step_s, 1.0 / speed.reference.step_s
-    return (
-        f"speed: {here:,.4g} adamw steps a second here, {there:,.4g} on the reference machine: "
-        f"budget {budget.runtime_s:.4g} s",
-    )

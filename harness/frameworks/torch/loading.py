@@ -123,7 +123,7 @@ class OptimizerSubmission:
             refuse_rules(hyperparameters, f"{type(optimizer).__name__} keeps its own iterates")
         rules = step_rules(problem.specs, hyperparameters)
         trained = self._wrapper.view.parameters
-        self._rules = None if rules is None else StepWrapper(trained, rules)
+        self._step_wrapper = None if rules is None else StepWrapper(trained, rules)
         self._base_rates = self._rates()
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
         self._needs_closure = _needs_closure(self._optimizer)
@@ -139,8 +139,8 @@ class OptimizerSubmission:
         if self._schedule is not None:
             factor = self._schedule(problem.budget.progress(self._horizon))
             self._set_rates(factor)
-        if self._rules is not None:
-            self._rules.before_step()
+        if self._step_wrapper is not None:
+            self._step_wrapper.before_step()
 
         def loss_and_gradient() -> Tensor:
             optimizer.zero_grad()
@@ -168,8 +168,8 @@ class OptimizerSubmission:
                     raise
                 self._needs_closure = True  # which some classes say only when they are to step
                 loss = cast("Tensor", optimizer.step(closure))
-        if self._rules is not None:
-            self._rules.after_step(factor)
+        if self._step_wrapper is not None:
+            self._step_wrapper.after_step(factor)
         wrapper.publish()
         return loss.detach()
 
@@ -201,7 +201,7 @@ class OptimizerSubmission:
             "optimizer": self._optimizer.state_dict(),
             "parameters": dict(self._problem.parameters),
             "trained": self._wrapper.state_dict(),
-            "rules": {} if self._rules is None else self._rules.state_dict(),
+            "rules": {} if self._step_wrapper is None else self._step_wrapper.state_dict(),
             "schedule": schedule_state(self._schedule),
         }
 
@@ -209,8 +209,8 @@ class OptimizerSubmission:
         """Put all back."""
         assign(self._problem, arrays_of(state, "parameters"))
         self._wrapper.load_state_dict(arrays_of(state, "trained"))
-        if self._rules is not None:
-            self._rules.load_state_dict(state_of(state, "rules"))
+        if self._step_wrapper is not None:
+            self._step_wrapper.load_state_dict(state_of(state, "rules"))
         self._optimizer.load_state_dict(dict(state_of(state, "optimizer")))
         load_schedule_state(self._schedule, state_of(state, "schedule"))
 

@@ -1,0 +1,152 @@
+"""From the flags that `harness run` and `harness plan` share to the plans of all workloads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.estimate import count_text, duration
+
+if TYPE_CHECKING:
+    from harness.core.console import PlainConsole
+    from harness.execution.base import RunOptions
+    from harness.plan.plan import Plan, PlanRequest
+    from harness.plan.trial import TrialBudget
+    from workloads.spec import Suite
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for, as it was typed; `harness.cli.flags` says what each is."""
+
+    submission: str
+    workloads: Sequence[str] | None
+    suite: str | None
+    framework: str
+    ruleset: str
+    studies: int | None
+    trials: int | None
+    settings: Sequence[str] | None
+    space: Path | None
+    seed: str
+    device: str | None
+    budget_scale: float
+    variant: str
+
+    @cached_property
+    def suite_spec(self) -> Suite:
+        """The suite, by default the one that the workloads have."""
+        from harness.providers.registry import default_suite, suite
+
+        return suite(self.suite or default_suite(self.workloads or ()))
+
+    @property
+    def default_store(self) -> Path:
+        """Where the records lie if no folder is named."""
+        return Path("runs") / self.suite_spec.name
+
+    def requests(self, say: Callable[[str], None]) -> tuple[tuple[PlanRequest, ...], str]:
+        """One request for each workload, and what is to be said of the device.
+
+        Raises:
+            HarnessError: a value is not allowed, or the device cannot run these workloads.
+        """
+        from harness.cli.machine import choose_device, pick, ready_device
+        from harness.plan.plan import RULESETS, PlanRequest
+        from harness.plan.rounds import seed_of
+        from harness.providers.registry import workload
+        from harness.providers.table import FRAMEWORKS
+        from harness.submission.adjustment import searched_space, setting_of
+
+        suite = self.suite_spec
+        names = tuple(dict.fromkeys(self.workloads or suite.workloads))
+        sizes = [workload(name).at(suite.name) for name in names]
+        device, remark = choose_device(self.device, suite)
+        request = PlanRequest(
+            workload="",
+            submission=self.submission,
+            suite=suite.name,
+            framework=pick("framework", self.framework, FRAMEWORKS.names),
+            ruleset=pick("ruleset", self.ruleset, RULESETS),
+            round_seed=seed_of(self.seed),
+            variant=self.variant,
+            device=ready_device(device, self.framework, sizes, say),
+            studies=self.studies,
+            trials=self.trials,
+            budget_scale=self.budget_scale,
+            space=searched_space(self.space, self.submission) if self.space else None,
+            settings=dict(map(setting_of, self.settings or ())),
+        )
+        return tuple(replace(request, workload=name) for name in names), remark
+
+
+def plans_of(
+    console: PlainConsole,
+    asked: Asked,
+    store: Path,
+    options: RunOptions,
+    *,
+    is_rehearsed: bool,
+) -> list[Plan]:
+    """The plans of all workloads; a mistake is seen before the first of them trains.
+
+    Args:
+        console: shows them.
+        asked: what the command line asks for.
+        store: folder of the records, of which none is written.
+        options: of this machine.
+        is_rehearsed: whether the submission makes its first steps.
+    """
+    from harness.cli.machine import interruptible, say_on
+    from harness.runs.run import plan_here, rehearse_plan
+
+    requests, remark = asked.requests(say_on(console))
+    plans = []
+    with interruptible(store):
+        for request in requests:
+            plan = plan_here(request, options, store, say_on(console))
+            _show_plan(console, request, plan, (*filter(None, [remark]), *plan.remarks))
+            if is_rehearsed:
+                rehearse_plan(plan, store, options)
+            plans.append(plan)
+    return plans
+
+
+def _show_plan(
+    console: PlainConsole, request: PlanRequest, plan: Plan, remarks: tuple[str, ...]
+) -> None:
+    first = plan.trials[0]
+    lines = [
+        f"{request.submission} ({request.framework}) on {request.workload}, "
+        f"suite {request.suite}, ruleset {request.ruleset}, {request.device}",
+        f"target: {first.target.metric} {first.target.value:g}",
+        *_speed_lines(first.budget),
+        _plan_line(plan),
+    ]
+    for line in lines:
+        console.print(line)
+    for remark in remarks:
+        console.print(f"note: {remark}", style="yellow")
+
+
+def _plan_line(plan: Plan) -> str:
+    budget, count = plan.trials[0].budget, count_text(len(plan.trials))
+    if budget.steps is not None:
+        return f"plan: {count} of at most {budget.steps} steps"
+    return (
+        f"plan: {count} of at most {budget.runtime_s:.4g} s; at most "
+        f"{duration(plan.timed_s)} on the clock, {duration(plan.worst_case_s)} with warm-up"
+    )
+
+
+def _speed_lines(budget: TrialBudget) -> tuple[str, ...]:
+    if (speed := budget.speed) is None:
+        return ()
+    here, there = 1.0 / speed.step_s, 1.0 / speed.reference.step_s
+    return (
+        f"speed: {here:,.4g} adamw steps a second here, {there:,.4g} on the reference machine: "
+        f"budget {budget.runtime_s:.4g} s",
+    )
