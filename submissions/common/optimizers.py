@@ -25,6 +25,22 @@ def by_role(problem: TorchProblem, roles: Collection[Role]) -> tuple[list[str], 
     return members, [name for name in problem.specs if name not in members]
 
 
+VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
+"""What layerwise ratios of norms leave out."""
+
+
+def scaled_groups(problem: TorchProblem) -> list[dict[str, Any]]:
+    """Groups for ratios of norms by layer: matrices and kernels, then vectors if there are any,
+    which are neither `scaled` nor decayed.
+    """
+    vectors, weights = by_role(problem, VECTORS)
+    groups: list[dict[str, Any]] = [{"params": [problem.parameters[name] for name in weights]}]
+    if vectors:
+        left_out = [problem.parameters[name] for name in vectors]
+        groups.append({"params": left_out, "scaled": False, "weight_decay": 0.0})
+    return groups
+
+
 def is_fused(parameters: Collection[torch.Tensor]) -> bool:
     """Whether torch's fused steps are supported and correct for all parameters.
 

@@ -24,14 +24,12 @@ from submissions.common.optimizers import (
     AdaptiveMethod,
     TorchProblem,
     adaptive_settings,
-    by_role,
+    scaled_groups,
 )
 from submissions.common.vectors import chunks, state_lists
-from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No rule exists for a step that is proportional to the weight's own norm."""
-VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
 
 
 class Lamb(AdaptiveMethod):
@@ -67,10 +65,5 @@ def _ratios(parameters: list[torch.Tensor], steps: list[torch.Tensor]) -> list[t
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """LAMB on matrices and kernels, Adam on vectors, with their schedule."""
-    vectors, weights = by_role(problem, VECTORS)
-    groups: list[dict[str, Any]] = [{"params": [problem.parameters[name] for name in weights]}]
-    if vectors:
-        left_out = [problem.parameters[name] for name in vectors]
-        groups.append({"params": left_out, "scaled": False, "weight_decay": 0.0})
-    optimizer = Lamb(groups, **adaptive_settings(hyperparameters), scaled=True)
+    optimizer = Lamb(scaled_groups(problem), **adaptive_settings(hyperparameters), scaled=True)
     return optimizer, schedules.from_hyperparameters(hyperparameters)

@@ -24,13 +24,11 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem, by_role
+from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem, scaled_groups
 from submissions.common.vectors import chunks, state_lists
-from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No rule exists for a step that is proportional to the weight's own norm."""
-VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
 
 
 class Lars(GroupwiseOptimizer):
@@ -85,13 +83,8 @@ def _scaled(
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """LARS on matrices and kernels, plain momentum on vectors, with their schedule."""
-    vectors, weights = by_role(problem, VECTORS)
-    groups: list[dict[str, Any]] = [{"params": [problem.parameters[name] for name in weights]}]
-    if vectors:
-        left_out = [problem.parameters[name] for name in vectors]
-        groups.append({"params": left_out, "scaled": False, "weight_decay": 0.0})
     optimizer = Lars(
-        groups,
+        scaled_groups(problem),
         lr=hyperparameters["learning_rate"],
         momentum=hyperparameters["momentum"],
         weight_decay=hyperparameters["weight_decay"],
