@@ -26,7 +26,7 @@ def by_role(problem: TorchProblem, roles: Collection[Role]) -> tuple[list[str], 
 
 
 VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
-"""What layerwise ratios of norms leave out."""
+"""What methods for weights leave to a plain rule."""
 
 
 def scaled_groups(problem: TorchProblem) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from torch.optim import Optimizer
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.optimizers import (
+    VECTORS,
     AdaptiveMethod,
     Combined,
     TorchProblem,
@@ -33,9 +34,6 @@ from submissions.common.optimizers import (
     by_role,
 )
 from submissions.common.vectors import chunks, state_lists
-from workloads.parameters import Role
-
-VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
 
 
 class Mars(AdaptiveMethod):
