@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol
+from typing import Generic, Protocol, SupportsFloat
 
 import numpy as np
 import numpy.typing as npt
@@ -117,6 +117,15 @@ class TrainingBackend(Protocol[ArrayT]):
 
     def synchronize(self) -> None:
         """Wait until the device has finished all queued work."""
+        ...
+
+    def pace(self, problem: Problem[ArrayT], earlier: SupportsFloat | None) -> None:
+        """Let no more than two steps be queued, so that a snapshot does not wait for many.
+
+        Args:
+            problem: whose parameters are waited for if there is no loss.
+            earlier: the loss of the step before the last one, if the submission returns any.
+        """
         ...
 
     def problem(self, config: ProblemConfig) -> TrainingProblem[ArrayT]:

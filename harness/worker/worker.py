@@ -248,6 +248,7 @@ class Worker(Generic[ArrayT]):
         """
         wire, budget, stream = self._wire, self._budget, self._data
         step, is_led = self._submission.step, self._trial.budget_steps is not None
+        pace, problem = self._backend.pace, self._problem
         order: Glance | Stop | None = None
         loss: SupportsFloat | None = None
         while True:
@@ -260,7 +261,8 @@ class Worker(Generic[ArrayT]):
                 order = None
                 continue
             budget.read(self._step)
-            loss = step(stream)
+            earlier, loss = loss, step(stream)
+            pace(problem, earlier)
             self._step += 1
 
     def _next_order(self) -> Glance | Stop:

@@ -92,3 +92,25 @@ def test_on_a_gpu_both_attentions_agree() -> None:
     with differentiable_once():
         fused = causal_attention(*parts)
     assert jnp.abs(plain - fused).max() < 0.05
+
+
+def test_what_jax_queues_is_waited_for_but_for_the_last_step() -> None:
+    backend = training_backend("jax", "cpu", 1)
+    backend.pin()
+    problem = backend.problem(ProblemConfig(RESNET, HalfSpent(), 16, COUNT, 1))
+    matrix = jnp.full((1024, 1024), 1.0 / 1024)
+
+    @jax.jit
+    def loss(previous: jax.Array) -> jax.Array:
+        whole: jax.Array = jax.lax.fori_loop(0, 4, lambda _, x: x @ x, matrix + previous)
+        return whole.sum()
+
+    losses: list[Any] = [loss(jnp.zeros(())).block_until_ready()]
+    for _ in range(4):
+        losses.append(loss(losses[-1]))
+    assert not losses[2].is_ready(), "jax queues steps"
+    losses[-1].block_until_ready()
+    for _ in range(4):
+        losses.append(loss(losses[-1]))
+        backend.pace(problem, losses[-2])
+        assert losses[-2].is_ready()

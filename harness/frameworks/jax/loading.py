@@ -219,9 +219,7 @@ def _train_step(
         def value(parameters: Values) -> Array:
             return problem.training_loss(parameters, batch, key)[0]
 
-        (loss, statistics), gradients = jax.value_and_grad(problem.training_loss, has_aux=True)(
-            parameters, batch, key
-        )
+        (loss, statistics), gradients = problem.loss_and_gradients(parameters, batch, key)
         # Line searches among the transformations (optax.lbfgs) ask for these three.
         extra = {"value": loss, "grad": gradients, "value_fn": value}
         if takes_factor:

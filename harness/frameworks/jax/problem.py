@@ -39,6 +39,8 @@ class JaxProblem(CountedProblem):
         key: a key for the submission's own draws, made from `seed`.
         evaluate: (parameters, batch, random) -> logits and loss, pure: to be transformed and
             compiled at will.
+        loss_and_gradients: (parameters, batch, key) -> (loss, statistics), gradients; pure. One
+            compiled function a problem, so that what calls it is traced the sooner the second time.
     """
 
     def __init__(self, config: ProblemConfig, device: jax.Device) -> None:
@@ -57,7 +59,7 @@ class JaxProblem(CountedProblem):
         self.device = device
         self.key = key_of(config.seed)
         self._cast = in_precision(jnp.dtype(source.precision))
-        self._value_and_grad = jax.jit(jax.value_and_grad(self.training_loss, has_aux=True))
+        self.loss_and_gradients = jax.jit(jax.value_and_grad(self.training_loss, has_aux=True))
         self._statistics = jax.jit(self._statistics_of)
         self._capture = jax.jit(self._captured_pass, static_argnames="names")
 
@@ -94,7 +96,7 @@ class JaxProblem(CountedProblem):
             random: a key for models that draw; None for one of the problem's own sequence.
         """
         key = self.next_key() if random is None else random
-        (loss, statistics), gradients = self._value_and_grad(dict(parameters), batch, key)
+        (loss, statistics), gradients = self.loss_and_gradients(dict(parameters), batch, key)
         self._note_call(loss, batch, backward=1)
         self._move_buffers(statistics)
         return loss, gradients

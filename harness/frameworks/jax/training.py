@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import SupportsFloat, cast
 
 import jax
 import jax.numpy as jnp
@@ -54,6 +54,10 @@ class JaxTrainingBackend(JaxDevice):
     def passes(self, problem: Problem[Array]) -> Sequence[tuple[object, str]]:
         """Those that a submission calls; the passes of an optax step are compiled into it."""
         return (problem, "evaluate"), (problem, "value_and_grad"), (problem, "captured")
+
+    def pace(self, problem: Problem[Array], earlier: SupportsFloat | None) -> None:
+        """Wait for the step before the last: jax would queue up to 32, and none shows how many."""
+        jax.block_until_ready(earlier if isinstance(earlier, Array) else problem.parameters)
 
     def problem(self, config: ProblemConfig) -> JaxProblem:
         """The submission's view of the workload, its parameters still zero."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import SupportsFloat, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,9 @@ class TorchTrainingBackend(TorchDevice):
         if self.device.type == "cuda" and not self._is_bounded:
             memory.bound(self.device)
             self._is_bounded = True
+
+    def pace(self, problem: Problem[Tensor], earlier: SupportsFloat | None) -> None:
+        """Nothing: a processor queues no work, and CUDA a thousand kernels, about a step's."""
 
     def passes(self, problem: Problem[Tensor]) -> Sequence[tuple[object, str]]:
         """However it is written: all forward passes of a problem, all backward passes of torch."""
