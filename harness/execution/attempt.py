@@ -55,9 +55,10 @@ def run_attempt(
         neutral_name(folder / "worker.log", store.absolute()) as log,
     ):
         events = read_events(folder / EVENTS_FILE)
-        ledger, start_s = Ledger(store), time.monotonic()
+        ledger = Ledger(store)
         beginning = _beginning(resolved_trial, ledger.attempts(trial.identity) + 1, options)
         checkpoint = find_checkpoint(trial, folder, events, beginning)
+        start_s = time.monotonic()  # with the record: its clock accounts for all of it
         note_beginning(ledger, recorder, beginning, checkpoint)
         framework = evaluation_backend(trial.framework, trial.device, options.threads)
         framework.pin()
