@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +33,16 @@ from harness.referee.checks import printable
 from harness.referee.target_search import HeldSnapshot, SearchState, TargetSearch
 from workloads.spec import Frozen
 
+Shapes = Mapping[str, tuple[int, ...]]
 CHECKPOINT_FILE = "checkpoint.safetensors"
 DRAFT_FILE = f".{CHECKPOINT_FILE}.draft"
 STATE_FACTOR = 32
 STATE_FLOOR_BYTES = 64 * 2**20
+
+
+def model_bytes(shapes: Shapes) -> int:
+    """The bytes of parameters and buffers."""
+    return 4 * sum(math.prod(shape) for shape in shapes.values())
 
 
 def state_limit(shapes_bytes: int) -> int:
@@ -106,7 +112,8 @@ class Checkpoints:
     ) -> None:
         self._folder, self._trial, self._every_s = folder, trial, every_s
         self._limit_bytes, self._since_s = limit_bytes, since_s
-        self._state_bytes = 0
+        self.state_bytes = 0
+        """How large a state the last order asked for; 0 if it asked for none."""
         self._state: tuple[str, Tensors] | None = None
         self._why_not = ""
 
@@ -114,13 +121,13 @@ class Checkpoints:
         """How large a state is asked for at a look, for a grid point; 0 if none is."""
         is_time = timed_s - self._since_s >= self._every_s
         is_due = is_time and point < self._trial.grid.points
-        self._state_bytes = self._limit_bytes if is_due else 0
-        return self._state_bytes
+        self.state_bytes = self._limit_bytes if is_due else 0
+        return self.state_bytes
 
     def without_state(self, snapshot: Snapshot, tensors: Tensors) -> Tensors:
         """Set the worker's state apart, if one was asked for; the other tensors."""
         self._state = None
-        if not self._state_bytes:
+        if not self.state_bytes:
             return tensors
         self._why_not = "" if snapshot.state is not None else printable(snapshot.no_state) or "?"
         parts = {name: t for name, t in tensors.items() if name.startswith(STATE_PREFIX)}

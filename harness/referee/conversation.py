@@ -29,6 +29,8 @@ SETUP_TIMEOUT_S = 60.0
 """For importing the submission and building the model, and for loading the data."""
 GRACE_S = 2.0
 """How long after its budget's end a worker may take to finish its step and hand over."""
+SLOWEST_BYTES_PER_S = 250e6
+"""What a worker hands over, it copies from its device and sends at least this fast."""
 
 
 class Conversation:
@@ -58,11 +60,18 @@ class Conversation:
         """
         self._wire.send(message, tensors, timeout_s=SETUP_TIMEOUT_S)
 
-    def expect_in_time(self, kind: type[M], task: str) -> tuple[M, Tensors]:
-        """Wait for a part of the hand-over; all of it ends soon after the budget, at the latest."""
-        remaining_s = self._budget_s + GRACE_S - self._clock.timed_s
-        of = " of the end of the budget" if remaining_s < GRACE_S else ""
-        return self.expect(kind, max(0.0, min(GRACE_S, remaining_s)), task, f"{GRACE_S:g} s{of}")
+    def expect_in_time(self, kind: type[M], task: str, most_bytes: int = 0) -> tuple[M, Tensors]:
+        """Wait for a part of the hand-over; all of it ends soon after the budget, at the latest.
+
+        Args:
+            kind: what it must be.
+            task: what the worker has to do for it, in words.
+            most_bytes: what it may have to send.
+        """
+        grace_s = GRACE_S + most_bytes / SLOWEST_BYTES_PER_S
+        remaining_s = self._budget_s + grace_s - self._clock.timed_s
+        of = " of the end of the budget" if remaining_s < grace_s else ""
+        return self.expect(kind, max(0.0, min(grace_s, remaining_s)), task, f"{grace_s:.3g} s{of}")
 
     def expect(
         self, kind: type[M], timeout_s: float, task: str, limit: str = ""

@@ -28,7 +28,7 @@ from harness.protocol.wire import Tensors
 from harness.record import schema
 from harness.record.recorder import Recorder
 from harness.referee import conversation
-from harness.referee.checkpoint import Checkpoints
+from harness.referee.checkpoint import Checkpoints, model_bytes
 from harness.referee.checks import are_finite, checked_parameters
 from harness.referee.claims import claims_of
 from harness.referee.clock import Clock
@@ -135,8 +135,11 @@ class HandOver:
             self._send_stop("budget" if point == self._schedule.points else "look", at_step)
         self._is_stop_sent = False
         self._wait_for_answer()
-        snapshot, tensors = self._talk.expect_in_time(Snapshot, "hand over its snapshot")
-        message, _ = self._talk.expect_in_time(Stopped, "say that it stopped")
+        most_bytes = self._checkpoints.state_bytes + model_bytes(self._shapes)
+        snapshot, tensors = self._talk.expect_in_time(
+            Snapshot, "hand over its snapshot", most_bytes
+        )
+        message, _ = self._talk.expect_in_time(Stopped, "say that it stopped", most_bytes)
         return StoppedWorker(snapshot, message, tensors, self._clock.stop())
 
     def accept(self, stopped: StoppedWorker) -> HeldSnapshot:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.plan.trial import Trial
@@ -13,9 +12,15 @@ from harness.record.log import Event
 from harness.record.recorder import Recorder
 from harness.record.schema import Begin, End, Rerun, Resumed
 from harness.record.schema.ledger import AttemptBegun, AttemptResumed
-from harness.referee.checkpoint import Checkpoint, Checkpoints, read_checkpoint, state_limit
+from harness.referee.checkpoint import (
+    Checkpoint,
+    Checkpoints,
+    Shapes,
+    model_bytes,
+    read_checkpoint,
+    state_limit,
+)
 
-Shapes = Mapping[str, tuple[int, ...]]
 SAME_WHEN_RESUMED = ("submission_files", "fingerprint", "environment", "threads", "sandbox")
 """What must be as it was at the attempt's beginning; else the trial restarts."""
 
@@ -91,8 +96,3 @@ def expected_bytes(shapes: Shapes) -> int:
     """The most that a worker's message may hold: a snapshot and a state."""
     size = model_bytes(shapes)
     return 2 * size + 2**20 + state_limit(size)
-
-
-def model_bytes(shapes: Shapes) -> int:
-    """The bytes of parameters and buffers."""
-    return 4 * sum(math.prod(shape) for shape in shapes.values())

@@ -203,7 +203,7 @@ def impatient_at_setup(arena: Arena) -> None:
 def patient_with_each_part(arena: Arena) -> None:
     """Give the snapshot, and then the word that the worker stopped, a patience of its own."""
 
-    def replaced(self: Any, kind: Any, task: str) -> Any:
+    def replaced(self: Any, kind: Any, task: str, most_bytes: int = 0) -> Any:
         return self.expect(kind, conversation.GRACE_S, task)
 
     arena.patch.setattr(conversation.Conversation, "expect_in_time", replaced)
