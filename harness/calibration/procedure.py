@@ -19,8 +19,10 @@ from harness.calibration.summary import (
     Summary,
     Tried,
     budget_of,
+    six_digits,
 )
 from harness.calibration.target import Direction, Noise, Rule, noise_of, target_of
+from harness.calibration.timing import Stopwatch
 from harness.calibration.trials import (
     TrialFactory,
     curve_of,
@@ -28,7 +30,6 @@ from harness.calibration.trials import (
     points_of,
     study_bests,
 )
-from harness.core.errors import HarnessError
 from harness.display.endings import EndingsDisplay
 from harness.execution.base import Executor, RunOptions
 from harness.execution.load import executor
@@ -36,8 +37,6 @@ from harness.plan.plan import PlanRequest
 from harness.plan.points import Point
 from harness.providers import registry
 from harness.record.store import refuse_other_versions
-from harness.record.tables import intervals, last_attempt
-from harness.speed.reference_training import measurement_of, reference_trial
 from harness.submission.resolution import Resolved, resolve
 from workloads.spec import HORIZON_FRACTION, ReferenceSpeed, Target
 
@@ -45,8 +44,6 @@ BASELINES = ("adamw", "nadamw", "nesterov", "heavy_ball")
 """The first one sets target and budget; all are reported against them."""
 RUNGS = ((0.25, 1.0), (0.5, 0.5), (1.0, 0.25))
 """Successive halving: the fraction of the horizon, and of the points that are tried so long."""
-TIMING_TRIALS, TIMING_STEPS, TIMING_S = 3, 1000, 20.0
-"""A median needs no more."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +56,8 @@ class Effort:
     studies: int = 10
     baselines: tuple[str, ...] = BASELINES
     rule: Rule = field(default_factory=Rule)
+    reference_s: float = 20.0
+    """How long each of three reference trainings takes."""
 
 
 class Executors(NamedTuple):
@@ -123,7 +122,7 @@ class Calibration:
     def retime(self, summary: Summary) -> Summary:
         """A summary with the reference and all its baselines timed now, and the budget from it."""
         with self._executors() as executors:
-            reference = self._reference_speed(executors)
+            reference = self._stopwatch(executors).reference()
             baselines = tuple(self._retime(one, executors) for one in summary.baselines)
         changes = {
             "reference": reference,
@@ -147,6 +146,19 @@ class Calibration:
         speed = self._speed(resolve(baseline.submission), baseline.best_point, executors)
         return baseline.model_copy(update={"speed": speed})
 
+    def _speed(self, submission: Resolved, best: Point, executors: Executors) -> Speed:
+        return self._stopwatch(executors).baseline(submission, best, self.effort.horizon_steps)
+
+    def _stopwatch(self, executors: Executors) -> Stopwatch:
+        return Stopwatch(
+            self.factory,
+            self.store,
+            executors.serial,
+            self.options,
+            self.effort.reference_s,
+            self.say,
+        )
+
     def _calibrate(self, executors: Executors) -> Summary:
         first = self._baseline(self.effort.baselines[0], executors)
         target = self.factory.size.target
@@ -156,7 +168,7 @@ class Calibration:
         others = [self._baseline(name, executors) for name in self.effort.baselines[1:]]
         new_target = target.model_copy(update={"value": noise.value})
         reports = [_at(new_target, baseline) for baseline in (first, *others)]
-        return self._summary(noise, bests, reports, self._reference_speed(executors))
+        return self._summary(noise, bests, reports, self._stopwatch(executors).reference())
 
     def _whole_studies(self, executors: Executors) -> tuple[float | None, ...]:
         """Whole studies of the first baseline, so that the target is within a user's reach."""
@@ -207,8 +219,8 @@ class Calibration:
             best_point=best,
             tried=tuple(tries),
             curves=tuple(curve_of(record, self.store) for record in records),
-            final_mean=_six_digits(np.mean(finals)) if finals else None,
-            final_deviation=_six_digits(np.std(finals, ddof=1)) if len(finals) > 1 else None,
+            final_mean=six_digits(np.mean(finals)) if finals else None,
+            final_deviation=six_digits(np.std(finals, ddof=1)) if len(finals) > 1 else None,
             speed=self._speed(submission, best, executors),
         )
 
@@ -229,48 +241,6 @@ class Calibration:
             numbered = _rank(numbered, finals, self.factory.size.target.direction)
             self.say(f"{submission.ref.name}: {len(records)} points to {steps} steps tried")
         return numbered[0][1], tries
-
-    def _reference_speed(self, executors: Executors) -> ReferenceSpeed:
-        """The speed of reference training here: medians of several measurements."""
-        numbers = range(1, TIMING_TRIALS + 1)
-        trials = [reference_trial(self.request, TIMING_S, number) for number in numbers]
-        executors.serial.run(trials, self.options)
-        logs = [last_attempt(self.store / trial.folder) for trial in trials]
-        measurements = [measurement_of(log, self.request.workload) for log in logs]
-        for one in measurements:
-            steady = "" if one.is_of_an_idle_machine else ": this machine is not idle"
-            self.say(f"reference: {1e3 * one.step_s:.3f} ms a step ± {one.spread:.1%}{steady}")
-        return ReferenceSpeed(
-            step_s=float(f"{np.median([one.step_s for one in measurements]):.4g}"),
-            startup_s=round(float(np.median([one.startup_s for one in measurements])), 2),
-        )
-
-    def _speed(self, submission: Resolved, best: Point, executors: Executors) -> Speed:
-        """Time a baseline's best point alone, with all threads of a scored trial.
-
-        Raises:
-            HarnessError: it made no step.
-        """
-        from harness.machine.hardware import fingerprint
-
-        steps = min(self.effort.horizon_steps, TIMING_STEPS)
-        trials = self.factory.timing(submission, best, steps, TIMING_TRIALS)
-        records = executors.serial.run(trials, self.options)
-        logs = [last_attempt(self.store / record.trial.folder) for record in records]
-        times = [interval.step_s for log in logs if log for interval in intervals(log)]
-        if not times:
-            result = records[0].result
-            raise HarnessError(
-                f"{submission.ref.name} at its best point made no step: "
-                f"{result.reason if result else 'it has not ended'}",
-                "tune it again: harness calibrate --add --baselines NAME",
-            )
-        return Speed(
-            step_s=_six_digits(np.median(times)),
-            trials=len(records),
-            threads=self.options.threads,
-            hardware=fingerprint(self.request.device),
-        )
 
     @property
     def _shared_options(self) -> RunOptions:
@@ -300,7 +270,3 @@ def _noise_text(noise: Noise, metric: str) -> str:
         f"{metric} {noise.value:g}, reached by {noise.reached} of {noise.seeds} seeds after a "
         f"median of {noise.median_steps:g} steps, variation {variation}"
     )
-
-
-def _six_digits(value: float | np.floating) -> float:
-    return float(f"{float(value):.6g}")

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import SupportsFloat
 
 from harness.calibration.target import Curve, Direction, Noise, Rule, steps_to
 from harness.core.errors import HarnessError
@@ -21,6 +22,11 @@ from workloads.spec import (
     ReferenceSpeed,
     Target,
 )
+
+
+def six_digits(value: SupportsFloat) -> float:
+    """A number as a summary keeps it, with six significant digits."""
+    return float(f"{float(value):.6g}")
 
 
 class Tried(Frozen):

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from harness.calibration.procedure import Calibration
     from harness.calibration.summary import Baseline, Summary
     from harness.core.console import PlainConsole
-    from harness.execution.base import RunOptions
     from harness.plan.plan import PlanRequest
 
 
@@ -106,28 +105,26 @@ def calibrate(
         )
     names = tuple(baselines.split(","))
     request = _request(workload, names[0], suite, framework, device)
-    size = workload_at(request)
+    effort = Effort(
+        horizon_steps or workload_at(request).budget.horizon_steps,
+        points=points,
+        seeds=seeds,
+        studies=studies,
+        baselines=names,
+        rule=Rule(latest_fraction=latest),
+    )
     options = run_options(sandbox, data_dir, threads, suite_of(suite).hardware.cores)
     store, console = out or Path("runs") / f"calibration-{suite}", PlainConsole()
+    calibration = Calibration(request, effort, store, options, jobs, say_on(console))
     with interruptible(store):
         if check:
-            _check(console, request, check, store / "check", options, write=write)
-            return
-        steps = horizon_steps or size.budget.horizon_steps
-        effort = Effort(
-            steps,
-            points=points,
-            seeds=seeds,
-            studies=studies,
-            baselines=names,
-            rule=Rule(latest_fraction=latest),
-        )
-        calibration = Calibration(request, effort, store, options, jobs, say_on(console))
-        if add:
+            _check(console, calibration, check, write=write)
+        elif add:
             _add(console, calibration, write=write)
-            return
-        summary = calibration.retime(_declared_summary(calibration)) if time else calibration.run()
-    _finish(console, summary, store, write=write)
+        else:
+            was = _declared_summary(calibration) if time else None
+            summary = calibration.retime(was) if was else calibration.run()
+            _finish(console, summary, store, write=write)
 
 
 def _request(
@@ -231,21 +228,14 @@ def _add(console: PlainConsole, calibration: Calibration, *, write: bool) -> Non
     say(f"added to {path}" if write else "--write adds these to the summary beside the workload")
 
 
-def _check(
-    console: PlainConsole,
-    request: PlanRequest,
-    studies: int,
-    store: Path,
-    options: RunOptions,
-    *,
-    write: bool,
-) -> None:
+def _check(console: PlainConsole, calibration: Calibration, studies: int, *, write: bool) -> None:
     from harness.calibration.check import check
     from harness.calibration.summary import read_summary, summary_path, write_summary
     from harness.display.load import display_for
     from harness.providers.registry import workload
 
-    outcome = check(request, studies, store, options, display_for(console))
+    request, store = calibration.request, calibration.store / "check"
+    outcome = check(request, studies, store, calibration.options, display_for(console))
     say = say_on(console)
     say(f"{outcome.reached} of {outcome.studies} studies of {outcome.submission} reach the target")
     if write:

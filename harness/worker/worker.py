@@ -15,7 +15,7 @@ import time
 import traceback
 from array import array
 from pathlib import Path
-from typing import Generic, SupportsFloat, TypedDict
+from typing import Generic, SupportsFloat
 
 import numpy as np
 
@@ -25,12 +25,11 @@ from harness.frameworks.examples import Examples, ModelSource
 from harness.frameworks.load import training_backend
 from harness.frameworks.model_source import shapes_of
 from harness.frameworks.order import Order
-from harness.frameworks.problem import STATISTICS_BATCHES, ProblemConfig
+from harness.frameworks.problem import ProblemConfig
 from harness.protocol.messages import (
     TO_WORKER,
     Check,
     Glance,
-    Glanced,
     Go,
     Hello,
     Load,
@@ -38,7 +37,6 @@ from harness.protocol.messages import (
     Ready,
     Restore,
     Stop,
-    Stopped,
     ToWorkerMessage,
     Warm,
     WarmUp,
@@ -50,10 +48,11 @@ from harness.submission.entry import check_origin, search_first
 from harness.submission.interface import Submission
 from harness.submission.state import ArrayT
 from harness.worker.budget import WorkerBudget
-from harness.worker.checkpoint import WorkerState, pack_state, unpack_state
+from harness.worker.checkpoint import WorkerState, unpack_state
 from harness.worker.conformance import Conformance
 from harness.worker.profile import profiled
-from harness.worker.report import error_report, finite
+from harness.worker.report import error_report
+from harness.worker.snapshots import Moment, SnapshotSender
 from harness.worker.warm_up import WARM_UP_STEPS, random_examples, random_parameters
 
 SLOT_TIMEOUT_S = 10.0
@@ -89,17 +88,6 @@ def folder_of(trial: Hello) -> str:
     return str(path if path.is_dir() else path.parent)
 
 
-class ProgressFields(TypedDict):
-    """The fields of `Progress` but for what its snapshots have taken."""
-
-    step: int
-    examples: int
-    train_loss: float | None
-    learning_rate: float | None
-    forwards: int
-    backwards: int
-
-
 def source_of(trial: Hello) -> ModelSource:
     """What a trial's model is built from."""
     return ModelSource(trial.package, trial.sizes, trial.loss, trial.precision, trial.compile)
@@ -122,11 +110,10 @@ class Worker(Generic[ArrayT]):
         backend: TrainingBackend[ArrayT],
         slot: Flat,
     ) -> None:
-        self._wire, self._trial, self._backend, self._slot = wire, trial, backend, slot
+        self._wire, self._trial, self._backend = wire, trial, backend
         backend.pin()
         self._budget = WorkerBudget(trial.budget_s, trial.budget_steps)
         self._source = source_of(trial)
-        self._shapes = shapes_of(self._source)
         seed, count = integer(trial.seed, "submission"), trial.train_examples
         self._problem = backend.problem(
             ProblemConfig(
@@ -144,8 +131,10 @@ class Worker(Generic[ArrayT]):
         self._submission = self._new_submission()
         if trial.import_from:
             check_origin(trial.submission, trial.import_from)
+        shapes = shapes_of(self._source)
+        self._snapshots = SnapshotSender(wire, backend, self._problem, shapes, slot)
         self._data: TrainingStream[ArrayT]
-        self._step, self._snapshots_s = 0, 0.0
+        self._step = 0
         self._is_set_up = False
 
     def serve(self) -> None:
@@ -181,9 +170,8 @@ class Worker(Generic[ArrayT]):
             self._budget.read(steps)
             self._submission.step(stream)
             steps += 1
-        self._statistics_batches = [stream.next() for _ in range(STATISTICS_BATCHES)]
-        self._fill_slot()
-        self._backend.export(self._eval_parameters())
+        self._snapshots.take_batches(stream)
+        self._snapshots.rehearse(self._submission)
         self._submission = self._new_submission()
         self._budget.forget()
         self._wire.send(Warm(compile_s=time.monotonic() - start_s, steps=steps))
@@ -196,7 +184,7 @@ class Worker(Generic[ArrayT]):
         examples = Examples.open(Path(order.train_folder), self._trial.resident_gib)
         self._data = self._stream(examples)
         if self._problem.buffers:
-            self._statistics_batches = [self._data.next() for _ in range(STATISTICS_BATCHES)]
+            self._snapshots.take_batches(self._data)
             self._data.seek(0)
         self._backend.load(self._problem, tensors)
         self._backend.synchronize()
@@ -208,7 +196,9 @@ class Worker(Generic[ArrayT]):
         if not self._is_set_up:
             self._set_up()
         stop, loss = self._train()
-        self._submit_snapshot(loss, stop.checkpoint_bytes)
+        self._snapshots.submit(
+            self._submission, self._moment(loss), self._state, stop.checkpoint_bytes
+        )
 
     def _set_up(self) -> None:
         self._submission.setup(self._problem, self._trial.hyperparameters)
@@ -257,7 +247,7 @@ class Worker(Generic[ArrayT]):
             if order is not None and self._step >= (order.at_step or 0):
                 if isinstance(order, Stop):
                     return order, loss
-                self._glance(loss)
+                self._snapshots.glance(self._submission, self._moment(loss))
                 order = None
                 continue
             budget.read(self._step)
@@ -265,50 +255,14 @@ class Worker(Generic[ArrayT]):
             pace(problem, earlier)
             self._step += 1
 
+    def _moment(self, loss: SupportsFloat | None) -> Moment:
+        return Moment(self._step, self._data.position, loss)
+
     def _next_order(self) -> Glance | Stop:
         message, _ = self._wire.receive()
         if not isinstance(message, Glance | Stop):
             raise WireError(f"{message.kind} in training; GLANCE or STOP is wanted")
         return message
-
-    def _glance(self, loss: SupportsFloat | None) -> None:
-        """Hand a snapshot over in passing."""
-        start_s = time.perf_counter()
-        self._fill_slot()
-        progress = self._progress(loss)
-        self._snapshots_s += time.perf_counter() - start_s
-        needs_statistics = self._needs_statistics
-        self._wire.send(
-            Glanced(snapshots_s=self._snapshots_s, needs_statistics=needs_statistics, **progress)
-        )
-
-    def _fill_slot(self) -> None:
-        self._backend.synchronize()
-        arrays = {**self._submission.eval_parameters(), **self._problem.buffers}
-        self._backend.export_into(arrays, self._shapes, self._slot)
-
-    def _submit_snapshot(self, loss: SupportsFloat | None, checkpoint_bytes: int) -> None:
-        start_s = time.perf_counter()
-        self._backend.synchronize()
-        arrays = self._backend.export(self._eval_parameters())
-        # The state comes after what is evaluated, which may change it (averages are swapped in).
-        to_host = self._backend.to_host
-        snapshot, tensors = pack_state(self._state, to_host, self._step, checkpoint_bytes)
-        self._wire.send(snapshot, {**arrays, **tensors})
-        progress = self._progress(loss)
-        self._snapshots_s += time.perf_counter() - start_s
-        self._wire.send(Stopped(snapshots_s=self._snapshots_s, **progress))
-
-    def _progress(self, loss: SupportsFloat | None) -> ProgressFields:
-        counts = self._problem.counts
-        return {
-            "step": self._step,
-            "examples": self._data.position,
-            "train_loss": finite(loss),
-            "learning_rate": finite(self._submission.learning_rate()),
-            "forwards": counts["forward"],
-            "backwards": counts["backward"],
-        }
 
     def _profile(self, order: Profile) -> None:
         passes, limits = self._backend.passes(self._problem), (order.steps, order.cap_s)
@@ -327,15 +281,3 @@ class Worker(Generic[ArrayT]):
             read_budget=self._budget.read,
             folder=folder_of(self._trial),
         )
-
-    def _eval_parameters(self) -> dict[str, ArrayT]:
-        """What is to be evaluated: parameters and, if the model has any, running statistics."""
-        problem, parameters = self._problem, self._submission.eval_parameters()
-        if self._needs_statistics:
-            problem.recompute_statistics(parameters, self._statistics_batches)
-        return {**parameters, **problem.buffers}
-
-    @property
-    def _needs_statistics(self) -> bool:
-        """Whether what is evaluated has other running statistics than what is trained."""
-        return bool(self._problem.buffers) and self._submission.averages_weights

@@ -11,22 +11,16 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from scoring.draws import METHODS
 from scoring.report.misses import nothing_reached
-from scoring.report.tables import DESCRIPTIVE, SCREENING, number
-from scoring.site.boards import Board, View, scored_columns
+from scoring.report.tables import number
+from scoring.site import table_texts
+from scoring.site.boards import Board
 from scoring.site.material import Gap, Material
 from scoring.site.rows import Row, Times, board_rows, trial_rows
 from scoring.tuning import sensitivity
-from scoring.uncertainty import LEVEL
 
 RIVALS = 12
 """At most as many other entries are linked for a comparison from a submission's page."""
-RANKS = (
-    "Rank: one plus the number of entries settled to be faster, as harness compare settles a pair "
-    "(95 % of the draws, whatever the bounds). No entry of rank 1 is settled to be slower than any "
-    "other. Within a rank the order is that of the score, and says nothing."
-)
 
 
 def make_environment() -> Environment:
@@ -83,9 +77,10 @@ class Pages:
             flags=() if view is None else view.board.flags,
             misses=nothing_reached(board.frame).splitlines(),
             rows=[] if view is None else board_rows(board, view, links),
-            heads=[] if view is None else _heads(view), clocks=list(board.views),
-            caption=_caption(view), said="" if view is None else _said(view),
-            notes=[] if view is None else _notes(view), workloads=self._workload_lines(links),
+            heads=[] if view is None else table_texts.heads(view), clocks=list(board.views),
+            caption=table_texts.caption(view), said="" if view is None else table_texts.said(view),
+            notes=[] if view is None else table_texts.notes(view),
+            workloads=self._workload_lines(links),
             progress=self._progress(links) if view is None else [], columns=board.columns,
             pair_page=len(board.entries) > 1,
         )  # fmt: skip
@@ -264,44 +259,3 @@ def _entry_gaps(trials: pd.DataFrame, has_detail: bool) -> list[Gap]:
     if not has_detail:
         gaps.append(Gap("summary, family and code", "the records do not come with them"))
     return gaps
-
-
-def _heads(view: View) -> list[Row]:
-    heads = [
-        {"text": "rank", "key": "rank", "n": True, "sort": "ascending", "title": RANKS},
-        {"text": "submission", "key": "name", "n": False, "sort": "", "title": "By name"},
-        {"text": "score", "key": "score", "n": True, "sort": "", "title": "Score and interval"},
-        {
-            "text": "speed-up",
-            "key": "speedup",
-            "n": True,
-            "sort": "",
-            "title": "Over all workloads",
-        },
-    ]
-    what = f"speed-up over {view.against}"
-    columns = enumerate(scored_columns(view.board))
-    return heads + [
-        {"text": name, "key": f"w{at}", "n": True, "sort": "", "title": f"{name}: {what}"}
-        for at, name in columns
-    ]
-
-
-def _caption(view: View | None) -> str:
-    if view is None:
-        return ""
-    return (
-        f"Score, and speed-up over {view.against}, with {LEVEL:.0%} intervals from two studies on. "
-        "By workload the speed-up, blue where faster and orange where slower; marks >= and <= are "
-        "bounds, ~ both, ? neither reached."
-    )
-
-
-def _said(view: View) -> str:
-    return f"Clock: {view.board.clock.name}, {view.board.clock.said_by}."
-
-
-def _notes(view: View) -> list[str]:
-    if view.sure is None:
-        return [f"This is a {SCREENING}."]
-    return [RANKS, f"Intervals: {LEVEL:.0%}, by {METHODS[view.sure.method]}. {DESCRIPTIVE}"]

@@ -26,7 +26,9 @@ from harness.record.store import record_paths
 from harness.submission.resolution import resolve
 
 REQUEST = PlanRequest(workload="mlp", submission="adamw")
-EFFORT = Effort(horizon_steps=100, points=2, seeds=2, studies=1, baselines=("adamw",))
+EFFORT = Effort(
+    horizon_steps=100, points=2, seeds=2, studies=1, baselines=("adamw",), reference_s=2.0
+)
 
 
 def calibrate(folder: Path, cache: Path) -> tuple[Summary, list[str]]:

@@ -16,7 +16,7 @@ from harness.record.store import EVENTS_FILE
 from harness.sandboxes.fork_client import ForkServer
 from harness.verification.store import verify_store
 
-from . import handed_over, signs, switches
+from . import handed_over, signs, switches, timing
 from .arena import Arena, is_running
 from .table import CASES, TIMED
 
@@ -68,7 +68,7 @@ def test_a_worker_that_has_left_its_group_is_killed_by_its_number(
 
 def test_a_worker_that_is_not_killed_lives_on(arena: Arena) -> None:
     arena.plain()  # a control group would end it, too
-    switches.impatient(arena)
+    timing.impatient(arena)
     switches.kill_by_terminating(arena)
     arena.run("ignore_signals", **TIMED)
     pid = arena.last.started.pid
@@ -162,7 +162,7 @@ def test_steps_are_free_to_claim_only_where_the_budget_is_in_steps(arena: Arena)
 
 def test_a_confined_worker_gets_no_timer_that_could_wake_it(arena: Arena) -> None:
     arena.need("seccomp")
-    switches.slow_after("snapshot", 0.6)(arena)
+    timing.slow_after("snapshot", 0.6)(arena)
     outcome = arena.run("thaw_itself")
     assert outcome.result.state == "budget"
     assert "refused" in outcome.log and not outcome.says_so
@@ -170,7 +170,7 @@ def test_a_confined_worker_gets_no_timer_that_could_wake_it(arena: Arena) -> Non
 
 def test_a_confined_worker_gets_no_child_whose_end_could_wake_it(arena: Arena) -> None:
     arena.need("seccomp")
-    switches.slow_after("snapshot", 0.6)(arena)
+    timing.slow_after("snapshot", 0.6)(arena)
     outcome = arena.run("wake_by_exit")
     assert outcome.result.state == "budget"
     assert "refused" in outcome.log and not signs.computed_while_frozen(outcome)
@@ -179,7 +179,7 @@ def test_a_confined_worker_gets_no_child_whose_end_could_wake_it(arena: Arena) -
 def test_a_frozen_control_group_is_woken_by_nobodys_end(arena: Arena) -> None:
     arena.need("cgroup")
     arena.without("seccomp")
-    switches.slow_after("snapshot", 0.6)(arena)
+    timing.slow_after("snapshot", 0.6)(arena)
     outcome = arena.run("wake_by_exit")
     if arena.last.started.control is None:
         pytest.skip("no control group of version 2 can be made here")

@@ -1,4 +1,4 @@
-"""Tiny trees and shards in ImageNet's true formats."""
+"""Tiny trees and shards in ImageNet's true formats, and instances prepared from them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,22 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from workloads.resnet import data
+from workloads.spec import Data
+
 CLASSES = ("n01440764", "n01443537")
 SIDE = 256
+SEED = "1" * 32
+SETTINGS = {"side": SIDE, "classes": 2, "train": 4, "validation": 2}
+DATA = Data(source="imagenet", settings=SETTINGS)
+
+
+def prepared(source: Path, folder: Path, **settings: int) -> Path:
+    """The folder, with an instance of the images in a source."""
+    folder.mkdir(parents=True)
+    changed = Data(source="imagenet", settings=SETTINGS | settings)
+    data.prepare(changed, SEED, folder, source)
+    return folder
 
 
 def jpeg(number: int, size: tuple[int, int] = (300, 280)) -> bytes:

@@ -9,6 +9,5 @@ from .honest import Honest
 
 class Submission(Honest):
     def act(self) -> None:
-        next(found for found in gc.get_objects() if isinstance(found, Worker))._submit_snapshot(
-            None, 0
-        )
+        worker = next(found for found in gc.get_objects() if isinstance(found, Worker))
+        worker._snapshots.submit(worker._submission, worker._moment(None), worker._state, 0)

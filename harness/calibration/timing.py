@@ -1,0 +1,85 @@
+"""Seconds a step in a calibration: of reference training and of a baseline at its best point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.calibration.summary import Speed, six_digits
+from harness.calibration.trials import TrialFactory
+from harness.core.errors import HarnessError
+from harness.execution.base import Executor, RunOptions
+from harness.plan.points import Point
+from harness.record.tables import intervals, last_attempt
+from harness.speed.reference_training import measurement_of, reference_trial
+from harness.submission.resolution import Resolved
+from workloads.spec import ReferenceSpeed
+
+TRIALS, MOST_STEPS = 3, 1000
+"""A median needs no more."""
+
+
+@dataclass(frozen=True)
+class Stopwatch:
+    """Times training alone on the machine, with all threads of a scored trial.
+
+    Args:
+        factory: of the calibration's trials.
+        store: the folder of their records.
+        executor: runs one trial after the other.
+        options: of a trial that runs alone.
+        reference_s: how long one reference training takes.
+        say: shows a line.
+    """
+
+    factory: TrialFactory
+    store: Path
+    executor: Executor
+    options: RunOptions
+    reference_s: float
+    say: Callable[[str], None]
+
+    def reference(self) -> ReferenceSpeed:
+        """The speed of reference training here: medians of several measurements."""
+        request, numbers = self.factory.request, range(1, TRIALS + 1)
+        trials = [reference_trial(request, self.reference_s, number) for number in numbers]
+        self.executor.run(trials, self.options)
+        logs = [last_attempt(self.store / trial.folder) for trial in trials]
+        measurements = [measurement_of(log, request.workload) for log in logs]
+        for one in measurements:
+            steady = "" if one.is_of_an_idle_machine else ": this machine is not idle"
+            self.say(f"reference: {1e3 * one.step_s:.3f} ms a step ± {one.spread:.1%}{steady}")
+        return ReferenceSpeed(
+            step_s=float(f"{np.median([one.step_s for one in measurements]):.4g}"),
+            startup_s=round(float(np.median([one.startup_s for one in measurements])), 2),
+        )
+
+    def baseline(self, submission: Resolved, best: Point, horizon_steps: int) -> Speed:
+        """The speed of a baseline at its best point.
+
+        Raises:
+            HarnessError: it made no step.
+        """
+        from harness.machine.hardware import fingerprint
+
+        steps = min(horizon_steps, MOST_STEPS)
+        trials = self.factory.timing(submission, best, steps, TRIALS)
+        records = self.executor.run(trials, self.options)
+        logs = [last_attempt(self.store / record.trial.folder) for record in records]
+        times = [interval.step_s for log in logs if log for interval in intervals(log)]
+        if not times:
+            result = records[0].result
+            raise HarnessError(
+                f"{submission.ref.name} at its best point made no step: "
+                f"{result.reason if result else 'it has not ended'}",
+                "tune it again: harness calibrate --add --baselines NAME",
+            )
+        return Speed(
+            step_s=six_digits(np.median(times)),
+            trials=len(records),
+            threads=self.options.threads,
+            hardware=fingerprint(self.factory.request.device),
+        )
