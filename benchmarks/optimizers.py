@@ -98,17 +98,23 @@ def point_of(name: str) -> dict[str, Any]:
 
 def our_step(name: str, shapes: str, device: str) -> Step | None:
     """One step of a submission at its default point; None if it needs what shapes do not give."""
+    step = built_step(name, bare_problem(SHAPES[shapes], device))
     folder = submission_folders()[name]
-    if not (folder / "submission.py").exists():
-        return None
-    point = point_of(name)
-    module = importlib.import_module(f"submissions.{name}.submission")
-    if hasattr(module, "build"):
-        built = module.build(bare_problem(SHAPES[shapes], device), point)
-        optimizer = built[0] if isinstance(built, tuple) else built
-        step: Step = optimizer.step
+    if step is not None or shapes != "mlp" or not (folder / "submission.py").exists():
         return step
-    return class_step(folder, point, device) if shapes == "mlp" else None
+    return class_step(folder, point_of(name), device)
+
+
+def built_step(name: str, problem: BareProblem) -> Step | None:
+    """The step of what a submission's `build` returns; None if it has none in torch."""
+    if not (submission_folders()[name] / "submission.py").exists():
+        return None
+    module = importlib.import_module(f"submissions.{name}.submission")
+    if not hasattr(module, "build"):
+        return None
+    built = module.build(problem, point_of(name))
+    step: Step = (built[0] if isinstance(built, tuple) else built).step
+    return step
 
 
 def class_step(folder: Path, point: dict[str, Any], device: str) -> Step:

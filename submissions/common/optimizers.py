@@ -48,8 +48,7 @@ def is_fused(parameters: Collection[torch.Tensor]) -> bool:
     step takes parameters, gradients and state to have one layout; see `layouts`.
     """
     return all(
-        value.device.type == "cuda"
-        or (value.device.type == "cpu" and value.dtype.itemsize >= 4 and is_dense(value))
+        value.device.type != "cpu" or (value.dtype.itemsize >= 4 and is_dense(value))
         for value in parameters
     )
 

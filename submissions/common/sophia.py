@@ -65,6 +65,6 @@ def _average(averages: list[Tensor], values: list[Tensor], beta: float) -> None:
 
 def _groups(tensors: list[Tensor]) -> list[list[int]]:
     """One group of all tensors on a GPU, to save kernel launches; one per tensor on a CPU."""
-    if tensors[0].device.type == "cuda":
+    if tensors[0].device.type != "cpu":
         return [list(range(len(tensors)))]
     return [[place] for place in range(len(tensors))]

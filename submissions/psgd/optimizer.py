@@ -176,7 +176,8 @@ def _make_symmetric(factor: torch.Tensor, group: dict[str, Any]) -> None:
 
 def _norm(matrix: torch.Tensor, *, symmetric: bool = True) -> torch.Tensor:
     """Lower bound on the largest singular value, by power iteration from the longest row."""
-    row: torch.Tensor = matrix[matrix.square().sum(1).argmax()]
+    longest = matrix.square().sum(1).argmax()
+    row: torch.Tensor = matrix.index_select(0, longest[None])[0]  # an index in brackets is read
     tiny = torch.finfo(matrix.dtype).tiny ** 0.5
     for _ in range(2):
         row = row / row.norm().clamp(min=tiny)

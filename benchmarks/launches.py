@@ -1,0 +1,167 @@
+"""Count what a step of every algorithm asks of a GPU: operations, and waits for a result.
+
+    python benchmarks/launches.py [--shapes transformer] [--names soap muon] [--steps 24]
+
+No GPU is needed: the tensors are torch's fake ones, which have a shape and no values, on a device
+that is not a processor, so that each submission takes the way that it takes on a GPU. Counted are
+the operations that torch dispatches in a step at the default point, views apart: each is one
+kernel's launch, or a few where a list of tensors is one operation (`_foreach`). A wait is a value
+that the host reads, for which it stops queueing until the device is done; it is answered by 1, so
+that checks for finite values pass. Printed are the median over the steps and the largest of them,
+which for methods that refresh a basis or a root is the refresh. A submission that draws its own
+batches has no row: its passes would be counted with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from optimizers import SHAPES, BareProblem, built_step
+from rich.console import Console
+from rich.table import Table
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+
+from harness.core.errors import HarnessError
+from harness.providers.registry import submission_folders
+from workloads.parameters import Init, ParameterSpec
+
+DEVICE = "counted"
+"""The name under which torch's spare kind of device is set up here."""
+READ = "aten._local_scalar_dense"
+FREE = ("aten.detach", "aten.alias", "aten.lift_fresh", "aten.empty", "aten.new_empty", "prim.")
+"""Beside views, what starts nothing on a device."""
+
+
+class Counter(TorchDispatchMode):
+    """Counts operations and waits while it is entered."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operations, self.waits = 0, 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name, is_there = str(func), is_on_device((args, kwargs))
+        if name.startswith(READ) and is_there:
+            self.waits += 1
+            return 1
+        is_fused = name.startswith("aten._fused_")  # in place, and unknown to fake tensors
+        result = None if is_fused else func(*args, **(kwargs or {}))
+        if not (func.is_view or name.startswith(FREE)):
+            self.operations += is_there or is_on_device(result)
+        return result
+
+    def read_all(self, tensor: torch.Tensor) -> Any:
+        """In the place of `Tensor.tolist`, which is not dispatched."""
+        self.waits += 1
+        return 1.0 if tensor.ndim == 0 else [1.0] * tensor.numel()
+
+
+def is_on_device(values: object) -> bool:
+    """Whether any tensor in a tree of values is on the device."""
+    return any(
+        isinstance(value, torch.Tensor) and value.device.type == DEVICE
+        for value in tree_leaves(values)
+    )
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Of some steps, in their order."""
+
+    operations: tuple[int, ...]
+    waits: tuple[int, ...]
+
+    def cells(self) -> list[str]:
+        """The texts of a row."""
+        return [
+            f"{number(values):g}"
+            for values in (self.operations, self.waits)
+            for number in (statistics.median, max)
+        ]
+
+
+@cache
+def set_up_device() -> None:
+    """Make the device known to torch; once a process."""
+    _setup_privateuseone_for_python_backend(DEVICE)
+
+
+def fake_problem(shapes: str) -> BareProblem:
+    """Parameters with gradients on a GPU that need not be there; to be called in a fake mode."""
+    parameters, specs = dict[str, torch.Tensor](), dict[str, ParameterSpec]()
+    for place, (shape, role) in enumerate(SHAPES[shapes]):
+        name = f"p{place}"
+        parameters[name] = torch.nn.Parameter(torch.empty(shape, device=DEVICE))
+        parameters[name].grad = torch.empty(shape, device=DEVICE)
+        specs[name] = ParameterSpec(name, shape, role, shape[-1], shape[0], Init("normal", 0.02))
+    return BareProblem(parameters, specs)
+
+
+@contextmanager
+def counter() -> Iterator[Counter]:
+    """A counter, entered."""
+    one = Counter()
+    with one, patch.object(torch.Tensor, "tolist", one.read_all):
+        yield one
+
+
+def counted(name: str, shapes: str, steps: int) -> Counts | None:
+    """Count each of a submission's first steps; None if it draws its own batches.
+
+    Raises:
+        HarnessError: it asks for what only values tell, such as how many entries are nonzero.
+    """
+    each = list[Counter]()
+    set_up_device()
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        step = built_step(name, fake_problem(shapes))
+        if step is None:
+            return None
+        for _ in range(steps):
+            with counter() as one:
+                try:
+                    step()
+                except (RuntimeError, ValueError, AssertionError) as error:
+                    why = str(error).partition("\n")[0]
+                    raise HarnessError(f"{name} cannot be counted: {why}") from error
+            each.append(one)
+    return Counts(tuple(one.operations for one in each), tuple(one.waits for one in each))
+
+
+def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command's flags."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shapes", choices=SHAPES, default="transformer")
+    parser.add_argument("--names", nargs="+", default=sorted(submission_folders()))
+    parser.add_argument("--steps", type=int, default=24)
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Print a row for each submission as it is counted."""
+    args, console = parsed(), Console()
+    table = Table("", "operations", "at most", "waits", "at most", title=args.shapes)
+    for name in args.names:
+        try:
+            counts = counted(name, args.shapes, args.steps)
+        except HarnessError as error:
+            table.add_row(name, str(error))
+            continue
+        if counts is not None:
+            table.add_row(name, *counts.cells())
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
