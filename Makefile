@@ -58,7 +58,7 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_FLAGS)
 
 test-system: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m 'system and not slow and not gpu' $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m 'system and not slow and not nightly and not gpu' $(PYTEST_FLAGS)
 
 test-user:
 	@.ci/as-user test
