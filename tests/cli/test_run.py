@@ -112,7 +112,7 @@ def test_several_workloads_are_planned_run_and_summed_up(tmp_path: Path, harness
 
 def test_an_import_path_just_runs(tmp_path: Path, harness: Harness) -> None:
     flags = ("--submission", "torch.optim:Adagrad", "--trials", "1", "--out", str(tmp_path))
-    process = harness(environment, "run", *BASE, *flags)
+    process = harness("run", *BASE, *flags)
     assert process.returncode == 0, process.stderr
     assert states(tmp_path) == ["budget"]
 
@@ -142,7 +142,7 @@ def test_a_submission_that_does_not_import_shows_its_own_last_frame(
     source = "import math\nvalue = math.no_such_thing\n"
     folder = write_submission(tmp_path / "broken", source)
     flags = ("--submission", str(folder), "--trials", "1", "--out", str(tmp_path / "store"))
-    process = harness(environment, "run", *BASE, *flags)
+    process = harness("run", *BASE, *flags)
     assert process.returncode == 2
     assert re.search(r"cannot train mlp .*no_such_thing.*submission.py:2 in ", process.stderr)
     assert "Traceback" not in process.stderr
@@ -204,6 +204,6 @@ def build(problem, hyperparameters):
 """
     folder, store = write_submission(tmp_path / "mine", source), tmp_path / "store"
     flags = ("--submission", str(folder), "--trials", "1", "--out", str(store))
-    shown = harness(environment, "run", *BASE, *flags, "--budget-scale", "0.2")
+    shown = harness("run", *BASE, *flags, "--budget-scale", "0.2")
     assert shown.returncode == 3, shown.stderr
     assert states(store) == ["crashed"]
