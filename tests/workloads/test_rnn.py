@@ -224,9 +224,9 @@ def dropped_in_torch(dropping: Twin, tokens: np.ndarray) -> Logits:
 
 
 def dropped_in_jax(dropping: Twin, tokens: np.ndarray) -> Logits:
-    forward = model_jax.build(dropping.sizes)
-    evaluate = jax.jit(lambda start: forward(start, tokens, buffers={}).logits)
-    train = jax.jit(lambda start, key: forward(start, tokens, key=key).logits)
+    forward, entered = model_jax.build(dropping.sizes), jnp.asarray(tokens)
+    evaluate = jax.jit(lambda start: forward(start, entered, buffers={}).logits)
+    train = jax.jit(lambda start, key: forward(start, entered, key=key).logits)
 
     def logits(seed: int | None) -> np.ndarray:
         start = dict(dropping.start)
