@@ -37,7 +37,7 @@ help:
 	@echo "make test             what is pure or fast, and one real trial of each kind"
 	@echo "make test-system      what starts referees, workers and commands, one after the other"
 	@echo "make test-user        the first as an ordinary user with the oldest Python here"
-	@echo "make test-nightly     every test but the containers', the kill tests in full"
+	@echo "make test-nightly     every test but the containers': all cases, the kill tests in full"
 	@echo "make test-containers  the image, built and run; needs a Docker engine"
 	@echo "make lint             ruff, vermin, mypy --strict, and the documentation's links"
 	@echo "make docs             the documentation as a site, in site/"
@@ -54,17 +54,18 @@ demo: $(VENV)/installed
 	$(BIN)/harness report $(OUT)
 	@echo "Open $(abspath $(OUT))/report.html"
 
+# What JAX compiles runs once or twice here: optimising it would take longer than it saves.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_FLAGS)
+	JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_FLAGS)
 
 test-system: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m 'system and not slow and not gpu' $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m 'system and not slow and not nightly and not gpu' $(PYTEST_FLAGS)
 
 test-user:
 	@.ci/as-user test
 
 test-nightly: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m 'not containers and not gpu' $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m 'not containers and not gpu' --hypothesis-profile nightly $(PYTEST_FLAGS)
 
 test-containers: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m containers -rs tests/containers $(PYTEST_FLAGS)

@@ -3,7 +3,7 @@
     make test           what is pure or fast, two at once, and the `smoke` tests: one real trial a
                         framework, one kill, one hostile submission
     make test-system    whatever starts referees, workers or commands, one after the other
-    make test-nightly   all of them, the long ones and the kill tests in full
+    make test-nightly   all of them: every case (`tests.tiers`), the long ones, all kill tests
 
 A test belongs to the system tier by its place (`SYSTEM`), unless it is marked `smoke`.
 """
@@ -17,8 +17,10 @@ import pytest
 from hypothesis import settings
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before anything imports jax; `make gpu` names both
-settings.register_profile("project", deadline=None)  # a busy machine is no failure
-settings.load_profile("project")
+# A busy machine is no failure; at every commit the same few examples, at night many others.
+settings.register_profile("commit", deadline=None, max_examples=30, derandomize=True)
+settings.register_profile("nightly", deadline=None, max_examples=250)
+settings.load_profile("commit")
 ROOT = Path(__file__).parent
 SYSTEM = (
     "calibration/test_procedure.py",

@@ -25,7 +25,9 @@ from harness.providers.registry import workload
 from harness.record.store import record_paths
 from harness.submission.resolution import resolve
 
-REQUEST = PlanRequest(workload="mlp", submission="adamw")
+# Its instances are small: those of `mlp` take ten seconds each to make, and here there are eleven.
+REQUEST = PlanRequest(workload="noisy_quadratic", submission="adamw", suite="landscapes")
+SIZE = workload(REQUEST.workload).at(REQUEST.suite)
 EFFORT = Effort(
     horizon_steps=100, points=2, seeds=2, studies=1, baselines=("adamw",), reference_s=2.0
 )
@@ -57,9 +59,8 @@ def test_target_and_budget_follow_from_the_summary(
 ) -> None:
     summary = outcome[2]
     (baseline,) = summary.baselines
-    assert summary.target == target_of(baseline.curves, summary.study_bests, "accuracy", "maximize")
-    size = workload("mlp").at("quick")
-    reached = size.target.model_copy(update={"value": summary.target.value})
+    assert summary.target == target_of(baseline.curves, summary.study_bests, "loss", "minimize")
+    reached = SIZE.target.model_copy(update={"value": summary.target.value})
     assert baseline.at_target == noise_of(baseline.curves, reached) == summary.target
     assert baseline.speed is not None
     assert summary.budget_s == budget_of(100, summary.reference)
@@ -93,7 +94,7 @@ def test_a_baseline_added_later_is_judged_at_the_declared_target(
 ) -> None:
     summary = outcome[2]
     (added,) = calibration(outcome).at_declared_target()
-    target = workload("mlp").at("quick").target
+    target = SIZE.target
     assert added.at_target == noise_of(added.curves, target)
     assert added.curves == summary.baselines[0].curves
     assert set(added.times_s(target)) == {math.inf}  # a hundred steps do not get there
@@ -123,7 +124,7 @@ def test_a_check_takes_the_place_of_its_frameworks_last(
 
 
 def test_a_trial_in_steps_has_the_schedule_of_the_whole_budget() -> None:
-    factory = TrialFactory(REQUEST, workload("mlp").at("quick"))
+    factory = TrialFactory(REQUEST, SIZE)
     adamw = resolve("adamw")
     (point,) = points_of(adamw, REQUEST, 1)
     (trial,) = factory.rung(adamw, [(1, point)], rung=1, steps=30)

@@ -72,6 +72,7 @@ def test_a_time_agrees_within_the_tolerance(
         assert verdict == ("agrees" if found_s / claimed_s <= TOLERANCE else "slower")
 
 
+@pytest.mark.system
 def test_an_audit_runs_and_its_exit_code_tells(sample: Made, tmp_path: Path) -> None:
     shortened = sample.trial.budget.model_copy(update={"runtime_s": 0.3, "scale": 0.02})
     sample.trial = sample.trial.model_copy(update={"budget": shortened})

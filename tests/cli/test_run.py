@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.app import main
 from harness.record.store import read_record, record_paths
 from tests.kit import write_submission
 
@@ -28,10 +29,30 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "from harness.cli.app import main; main()", *arguments]
 
 
-def harness(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), capture_output=True, text=True, check=False, env=environment
-    )
+Ended = subprocess.CompletedProcess[str]
+
+
+class Harness:
+    """The command inside this process, where frameworks and the workers' parent are there."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._patch, self._capsys = patch, capsys
+
+    def __call__(self, *arguments: str) -> Ended:
+        self._patch.setattr(sys, "argv", ["harness", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        output = self._capsys.readouterr()
+        return Ended(arguments, int(ended.value.code or 0), output.out, output.err)
+
+
+@pytest.fixture
+def harness(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data_cache: Path
+) -> Harness:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(data_cache))
+    monkeypatch.setenv("COLUMNS", "80")
+    return Harness(monkeypatch, capsys)
 
 
 def states(store: Path) -> list[str | None]:
@@ -39,7 +60,7 @@ def states(store: Path) -> list[str | None]:
     return [record.result.state if record.result else None for record in records]
 
 
-Ran = tuple[Path, tuple[str, ...], subprocess.CompletedProcess[str]]
+Ran = tuple[Path, tuple[str, ...], Ended]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +68,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -
     """A store after one run, the run's flags and what it showed."""
     store = tmp_path_factory.mktemp("store")
     flags = ("run", *BASE, "--submission", "adamw", "--trials", "1", "--out", str(store))
-    return store, flags, harness(environment, *flags)
+    ended = subprocess.run(
+        command(*flags), capture_output=True, text=True, check=False, env=environment
+    )
+    return store, flags, ended
 
 
 @pytest.mark.smoke
@@ -60,28 +84,24 @@ def test_a_run_ends_with_a_table(ran: Ran) -> None:
     assert states(store) == ["budget"]
 
 
-def test_a_repetition_does_nothing(ran: Ran, environment: dict[str, str]) -> None:
+def test_a_repetition_does_nothing(ran: Ran, harness: Harness) -> None:
     store, flags, _ = ran
     before = [path.stat().st_mtime_ns for path in sorted(store.rglob("*"))]
-    assert "Everything is done" in harness(environment, *flags).stdout
+    assert "Everything is done" in harness(*flags).stdout
     assert before == [path.stat().st_mtime_ns for path in sorted(store.rglob("*"))]
 
 
-def test_a_program_reads_the_records(ran: Ran, environment: dict[str, str]) -> None:
+def test_a_program_reads_the_records(ran: Ran, harness: Harness) -> None:
     _, flags, _ = ran
-    process = harness(environment, *flags, "--json")
+    process = harness(*flags, "--json")
     (record,) = json.loads(process.stdout)
     assert record["result"]["state"] == "budget"
     assert "Everything is done" in process.stderr
 
 
-def test_several_workloads_are_planned_run_and_summed_up(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_several_workloads_are_planned_run_and_summed_up(tmp_path: Path, harness: Harness) -> None:
     flags = ("--submission", "sgd", "--trials", "1", "--set", "learning_rate=0.01")
-    process = harness(
-        environment, "run", *BASE, "--workload", "rnn", *flags, "--out", str(tmp_path)
-    )
+    process = harness("run", *BASE, "--workload", "rnn", *flags, "--out", str(tmp_path))
     assert process.returncode == 0, process.stderr
     told = process.stdout
     assert told.index("sgd (torch) on rnn") < told.index("on mlp\n") < told.index("on rnn\n")
@@ -90,16 +110,14 @@ def test_several_workloads_are_planned_run_and_summed_up(
     assert [record.trial.point["learning_rate"] for record in records] == [0.01, 0.01]
 
 
-def test_an_import_path_just_runs(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_an_import_path_just_runs(tmp_path: Path, harness: Harness) -> None:
     flags = ("--submission", "torch.optim:Adagrad", "--trials", "1", "--out", str(tmp_path))
-    process = harness(environment, "run", *BASE, *flags)
+    process = harness("run", *BASE, *flags)
     assert process.returncode == 0, process.stderr
     assert states(tmp_path) == ["budget"]
 
 
-def test_the_submission_in_the_readme_runs_and_is_scored(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_the_submission_in_the_readme_runs_and_is_scored(tmp_path: Path, harness: Harness) -> None:
     text = (Path(__file__).parents[2] / "README.md").read_text()
     folder, store = tmp_path / "my_method", str(tmp_path / "store")
     folder.mkdir()
@@ -113,31 +131,27 @@ def test_the_submission_in_the_readme_runs_and_is_scored(
         ("score", store, *allowed),
         ("report", store, *allowed),
     ):
-        process = harness(environment, *words)
+        process = harness(*words)
         assert process.returncode == 0, process.stderr
     assert "my_method" in (tmp_path / "store" / "report.html").read_text()
 
 
 def test_a_submission_that_does_not_import_shows_its_own_last_frame(
-    tmp_path: Path, environment: dict[str, str]
+    tmp_path: Path, harness: Harness
 ) -> None:
     source = "import math\nvalue = math.no_such_thing\n"
     folder = write_submission(tmp_path / "broken", source)
     flags = ("--submission", str(folder), "--trials", "1", "--out", str(tmp_path / "store"))
-    process = harness(environment, "run", *BASE, *flags)
+    process = harness("run", *BASE, *flags)
     assert process.returncode == 2
     assert re.search(r"cannot train mlp .*no_such_thing.*submission.py:2 in ", process.stderr)
     assert "Traceback" not in process.stderr
     assert states(tmp_path / "store") == []
 
 
-def test_the_body_runs_a_planned_trial(
-    ran: Ran, tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_the_body_runs_a_planned_trial(ran: Ran, tmp_path: Path, harness: Harness) -> None:
     (planned,) = record_paths(ran[0])
-    process = harness(
-        environment, "trial", str(planned), "--store", str(tmp_path), "--threads", "1"
-    )
+    process = harness("trial", str(planned), "--store", str(tmp_path), "--threads", "1")
     assert process.returncode == 0, process.stderr
     assert states(tmp_path) == ["budget"]
     assert read_record(planned).identity == read_record(record_paths(tmp_path)[0]).identity
@@ -174,9 +188,7 @@ def test_an_interruption_says_how_to_go_on(tmp_path: Path, environment: dict[str
     assert states(tmp_path) == [None]
 
 
-def test_the_exit_code_says_that_no_trial_could_train(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_the_exit_code_says_that_no_trial_could_train(tmp_path: Path, harness: Harness) -> None:
     source = """
 import torch
 
@@ -192,6 +204,6 @@ def build(problem, hyperparameters):
 """
     folder, store = write_submission(tmp_path / "mine", source), tmp_path / "store"
     flags = ("--submission", str(folder), "--trials", "1", "--out", str(store))
-    shown = harness(environment, "run", *BASE, *flags, "--budget-scale", "0.2")
+    shown = harness("run", *BASE, *flags, "--budget-scale", "0.2")
     assert shown.returncode == 3, shown.stderr
     assert states(store) == ["crashed"]

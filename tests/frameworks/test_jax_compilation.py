@@ -80,7 +80,7 @@ def test_attention_is_cudnns_where_one_derivative_is_enough(
     )
     tokens = jnp.zeros((2, 4), jnp.int32)
     call = problem.value_and_grad if is_training else problem.evaluate
-    call(problem.parameters, Batch(tokens, tokens))
+    jax.eval_shape(call, problem.parameters, Batch(tokens, tokens))
     assert asked == [expected]
 
 

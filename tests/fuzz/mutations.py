@@ -14,9 +14,7 @@ from harness.core.errors import HarnessError
 
 from .promptly import promptly
 
-FUZZ = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 DEEP = b'{"a":' * 5000 + b"\n"
 Read = Callable[[Path], Any]
 

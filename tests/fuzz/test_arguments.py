@@ -40,9 +40,7 @@ VALUE = TEXT.map(lambda text: f"no-{text}") | st.sampled_from(
 )
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     command=st.sampled_from(COMMANDS),
     values=st.lists(VALUE, max_size=2),
@@ -117,9 +115,7 @@ SPEED = MachineSpeed(step_s=0.002, startup_s=0.1, reference=REFERENCE, spread=0.
 TABLE = "submission,workload,study,time_to_target_s\na,w,1,2.5\nb,w,1,3.5\n"
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_arguments_that_fit_but_for_a_few(
     sample: Made,

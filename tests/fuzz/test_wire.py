@@ -7,7 +7,7 @@ import socket
 import struct
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.core.canonical import canonical_json
@@ -16,7 +16,6 @@ from harness.protocol.wire import DTYPES, Wire, WireError
 
 from .promptly import promptly
 
-FUZZ = settings(max_examples=150, deadline=None)
 MESSAGES = [
     Snapshot(step=3, state="x").model_dump(),
     Stopped(step=3, examples=4, train_loss=0.5).model_dump(),
@@ -57,7 +56,6 @@ def frame(message: Any, layout: Any, tail: bytes = b"") -> bytes:
     return struct.pack(">I", len(header)) + header + tail
 
 
-@FUZZ
 @given(st.binary(max_size=200))
 @example(struct.pack(">I", 2**32 - 1))
 @example(struct.pack(">I", 5000) + b'{"a":' * 1000)
@@ -65,7 +63,6 @@ def test_any_bytes(content: bytes) -> None:
     received(content)
 
 
-@FUZZ
 @given(st.data())
 def test_any_values_in_messages(data: st.DataObject) -> None:
     message = dict(data.draw(st.sampled_from(MESSAGES)))
@@ -74,7 +71,6 @@ def test_any_values_in_messages(data: st.DataObject) -> None:
     received(frame(message, []))
 
 
-@FUZZ
 @given(LAYOUT, st.binary(max_size=50))
 @example([["a", "float32", [2**39, 2**39, 0]]], b"")
 def test_any_tensors(layout: Any, tail: bytes) -> None:

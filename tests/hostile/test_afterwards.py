@@ -84,6 +84,7 @@ def test_a_trial_whose_worker_has_died_is_not_resumed(arena: Arena) -> None:
     assert (first.state, beginnings(arena, trial)) == ("crashed", 1)
 
 
+@pytest.mark.nightly
 def test_were_deaths_not_written_down_a_death_would_be_resumed(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +106,7 @@ def test_a_trial_that_brings_the_referee_down_has_ended(arena: Arena) -> None:
     assert verify_store(arena.store).findings == ()
 
 
+@pytest.mark.nightly
 def test_were_such_a_fall_no_end_the_trial_would_be_run_again(arena: Arena) -> None:
     arena.plain()
     switches.signals_have_names(arena)
@@ -122,6 +124,7 @@ def test_a_worker_that_has_killed_its_parent_harms_no_later_trial(arena: Arena) 
     assert arena.run("fingerprint_shapes", trial=2).result.state == "budget"
 
 
+@pytest.mark.nightly
 def test_were_the_dead_parent_kept_the_next_trial_would_not_start(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +142,7 @@ def test_links_in_a_scratch_lead_nobody_out(arena: Arena) -> None:
     assert (arena.elsewhere / "kept").exists()
 
 
+@pytest.mark.nightly
 def test_a_cleaner_that_follows_links_deletes_what_is_elsewhere(arena: Arena) -> None:
     switches.clean_up_by_following(arena)
     (arena.elsewhere / "kept").touch()

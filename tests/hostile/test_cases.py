@@ -66,7 +66,15 @@ ELSEWHERE = (
 CONTROLLED = [case for case in FENCED if case.name not in ELSEWHERE]
 
 
-@pytest.mark.parametrize("case", of(CONTROLLED))
+def controls() -> list[ParameterSet]:
+    """Nightly but for the two of `make test`: that each attack acts is seen in `test_it_fails`."""
+    smoke = [case for case in CONTROLLED if case.name in SMOKE]
+    others = [case for case in CONTROLLED if case.name not in SMOKE]
+    nightly = [pytest.param(case, id=case.name, marks=pytest.mark.nightly) for case in others]
+    return [*of(smoke), *nightly]
+
+
+@pytest.mark.parametrize("case", controls())
 def test_it_succeeds_without_its_defence(case: Case, arena: Arena) -> None:
     arena.need(*case.needs)
     if case.capability is not None and not has_capability(case.capability):
@@ -81,6 +89,7 @@ def test_it_succeeds_without_its_defence(case: Case, arena: Arena) -> None:
     assert case.won(outcome), outcome.result.reason + outcome.log
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ["other_shapes", "grow_model", "add_buffers"])
 def test_an_unchecked_snapshot_brings_the_referee_down(arena: Arena, name: str) -> None:
     handed_over.unchecked_snapshots(arena)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import warnings
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.plan.points import draw_points, study_seed
@@ -37,7 +37,6 @@ choices = ["a", "b", "c"]
 SEEDS = st.text("0123456789abcdef", min_size=32, max_size=32)
 
 
-@settings(max_examples=30)
 @given(SEEDS, st.integers(1, 40))
 def test_points_lie_in_the_space(seed: str, count: int) -> None:
     points = draw_points(SPACE, seed, count)
@@ -49,7 +48,6 @@ def test_points_lie_in_the_space(seed: str, count: int) -> None:
         assert point["kind"] in ("a", "b", "c")
 
 
-@settings(max_examples=20)
 @given(SEEDS, st.integers(1, 20), st.integers(1, 20))
 def test_a_longer_draw_begins_with_the_shorter(seed: str, one: int, other: int) -> None:
     few, many = sorted([one, other])

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.errors import HarnessError
@@ -47,7 +47,6 @@ def test_a_torn_last_line_loses_that_line_only(tmp_path: Path, cut: int) -> None
     assert [event.kind for event in read_events(path)] == ["evaluation", "evaluation", "no_profile"]
 
 
-@settings(max_examples=60)
 @given(st.data())
 def test_any_changed_byte_before_the_last_line_is_found(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

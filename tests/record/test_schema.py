@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
@@ -84,7 +84,6 @@ def instances(model: type[BaseModel]) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("kind", TRIAL_KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=20)
 @given(data=st.data())
 def test_every_event_comes_back(
     tmp_path_factory: pytest.TempPathFactory, kind: type[EventData], data: st.DataObject
@@ -93,7 +92,6 @@ def test_every_event_comes_back(
 
 
 @pytest.mark.parametrize("kind", LEDGER_KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=20)
 @given(data=st.data())
 def test_every_entry_of_a_ledger_comes_back(
     tmp_path_factory: pytest.TempPathFactory, kind: type[EventData], data: st.DataObject

@@ -14,6 +14,7 @@ from submissions.adams.submission import AdamS
 from submissions.modular_norm.submission import ModularNorm
 from submissions.muon.submission import Muon
 from submissions.spectral_descent.submission import SpectralDescent
+from tests.tiers import nightly_but
 from workloads.parameters import Init, ParameterSpec, Role
 
 from .given_problem import (
@@ -84,9 +85,10 @@ def with_empty(shape: tuple[int, ...], role: Role) -> BareProblem:
     return BareProblem(values, {**specs(), "empty": spec})
 
 
-@pytest.mark.parametrize(
-    ("shape", "role"), [((0, 3), Role.HIDDEN_MATRIX), ((3, 0), Role.OUTPUT), ((0,), Role.BIAS)]
-)
+EMPTY = [((0, 3), Role.HIDDEN_MATRIX), ((3, 0), Role.OUTPUT), ((0,), Role.BIAS)]
+
+
+@pytest.mark.parametrize(("shape", "role"), nightly_but(EMPTY[:1], EMPTY))
 @pytest.mark.parametrize("name", NAMES)
 def test_a_parameter_without_entries_changes_nothing(
     name: str, shape: tuple[int, ...], role: Role

@@ -14,6 +14,7 @@ from harness.providers.registry import submission_folders
 from harness.submission.interface import Batch, Evaluation
 from submissions.lbfgs.submission_jax import Submission
 from tests.frameworks.kit import Kit
+from tests.tiers import nightly_but
 
 from .given_problem import default_point
 
@@ -44,7 +45,7 @@ class Quadratic:
         return Batch(jnp.zeros(count), jnp.zeros(count))
 
 
-@pytest.mark.parametrize("iterations", [1, 3, 6, 10])
+@pytest.mark.parametrize("iterations", nightly_but([6], [1, 3, 6, 10]))
 def test_on_a_quadratic_exact_searches_make_it_conjugate_gradients(iterations: int) -> None:
     problem: Any = Quadratic()
     ours = Submission()

@@ -14,6 +14,7 @@ from submissions.common.batching import batched
 from submissions.common.matrix_sign import _multiplied, largest, newton_schulz
 from submissions.common.newton_schulz import JORDAN, iterations
 from submissions.muon.submission import Muon
+from tests.tiers import nightly_but
 from workloads.parameters import Role
 
 from .given_problem import (
@@ -63,13 +64,17 @@ def test_singular_values_lie_in_the_band(
     assert values.max() < 1.2
 
 
-@pytest.mark.parametrize("shape", [(256, 256), (384, 384), (384, 1536), (768, 768)])
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    nightly_but([(256, 256)], [(256, 256), (384, 384), (384, 1536), (768, 768)]),
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_lone_small_singular_value_is_brought_into_the_band(
-    shape: tuple[int, int], dtype: torch.dtype
+    rows: int, columns: int, dtype: torch.dtype
 ) -> None:
     # The hardest spectrum of a condition: the norm exceeds the largest value as far as it can.
-    left, values, right = torch.linalg.svd(of_condition(*shape, 1.0, seed=3), full_matrices=False)
+    flat = of_condition(rows, columns, 1.0, seed=3)
+    left, values, right = torch.linalg.svd(flat, full_matrices=False)
     values[-1] = 0.01
     sign = newton_schulz((left * values @ right)[None], dtype=dtype)[0].float()
     singular_values = torch.linalg.svdvals(sign)
@@ -168,7 +173,7 @@ def test_torch_agrees_with_the_textbook(form: dict[str, Any]) -> None:
     assert largest_error(textbook(default_point("muon", **changes)), ours) < 1e-5
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", nightly_but(FORMS[:1], FORMS))
 def test_jax_agrees_with_torch(form: dict[str, Any]) -> None:
     changes = {**form, "matmul_dtype": "float32"}
     problem = torch_problem()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from typing import Any
 
 import jax
@@ -49,7 +50,9 @@ def torch_way(name: str, **changes: Any) -> tuple[Any, Any]:
     return trained, {n: v.detach().numpy() for n, v in problem.parameters.items()}
 
 
+@cache
 def jax_way(name: str, **changes: Any) -> tuple[Any, Any]:
+    """The same in JAX; kept, for compiling it takes longest."""
     module = importlib.import_module(f"submissions.{name}.submission_jax")
     parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
     point = default_point(name, **POINTS[name], **changes)
@@ -92,7 +95,8 @@ def test_prodigy_waits_for_a_first_gradient() -> None:
     built = module.build(BareProblem(parameters, specs()), default_point("prodigy"))
     state = built.optimizer.init(parameters)
     zeros = jax.tree.map(jnp.zeros_like, parameters)
-    updates, after = built.optimizer.update(zeros, state, parameters, factor=jnp.asarray(1.0))
+    update = jax.jit(built.optimizer.update)
+    updates, after = update(zeros, state, parameters, factor=jnp.asarray(1.0))
     assert largest_error(updates, zeros) == 0.0
     assert int(after.count) == int(state.count) == 0
     assert float(after.estim_lr) == float(state.estim_lr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from harness.submission.interface import Hyperparameters
 from harness.submission.parametrisation import scalings
 from submissions.common.kronecker_factors import factored_damping
 from tests.frameworks.kit import SEED, HalfSpent, Kit, plain
+from tests.tiers import nightly_but
 from workloads.mlp import model
 from workloads.parameters import ParameterSpec, initial_parameters
 from workloads.rnn import model as recurrent
@@ -30,6 +32,9 @@ from .given_problem import default_point
 
 INPUTS, CLASSES, BATCH = 32, 10, 128
 BASE = 64
+TRANSFORMERS = list(product(("torch", "jax"), ("pre", "post")))
+IN_TORCH = TRANSFORMERS[:2]
+LSTMS = list(product(("torch", "jax"), (1, 2)))
 
 
 def sizes(width: int) -> dict[str, object]:
@@ -111,8 +116,7 @@ def logits(framework: str, package: str, sizes: dict[str, object], scheme: str) 
     return plain(problem.evaluate(problem.parameters, stream.next()).logits)
 
 
-@pytest.mark.parametrize("framework", ["torch", "jax"])
-@pytest.mark.parametrize("placement", ["pre", "post"])
+@pytest.mark.parametrize(("framework", "placement"), nightly_but(IN_TORCH, TRANSFORMERS))
 def test_tied_logits_of_a_transformer_grow_with_the_width_only_without_mup(
     framework: str, placement: str
 ) -> None:
@@ -125,8 +129,7 @@ def test_tied_logits_of_a_transformer_grow_with_the_width_only_without_mup(
     assert deviation(4 * BASE, "mup_adam") < narrow
 
 
-@pytest.mark.parametrize("framework", ["torch", "jax"])
-@pytest.mark.parametrize("ratio", [1, 2])
+@pytest.mark.parametrize(("framework", "ratio"), nightly_but([("torch", 1), ("jax", 2)], LSTMS))
 def test_tied_logits_of_an_lstm_are_divided_by_the_embeddings_relative_width(
     framework: str, ratio: int
 ) -> None:

@@ -86,11 +86,10 @@ def test_a_torch_step_at_default_and_corners(name: str) -> None:
         assert all((after[n] != before[n]).any() for n in before)
 
 
-# Each point compiles a step anew, which takes seconds.
-PLACES = ["default", *(pytest.param(corner, marks=pytest.mark.slow) for corner in ("low", "high"))]
-
-
-@pytest.mark.parametrize("place", PLACES)
+# Each point compiles a step anew, which takes seconds; that steps near the default are torch's is
+# seen at every commit, in each method's own test.
+@pytest.mark.nightly
+@pytest.mark.parametrize("place", ["default", "low", "high"])
 @pytest.mark.parametrize("name", [n for n in JAX if has_build(n, "submission_jax")])
 def test_a_jax_step_at_default_and_corners(name: str, place: str) -> None:
     # A first gradient may move nothing (SOAP's gives the first bases).

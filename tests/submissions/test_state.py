@@ -13,6 +13,7 @@ import torch
 
 from harness.providers.registry import submission_folders
 from tests.frameworks.kit import Kit, plain
+from tests.tiers import nightly_but
 
 from .given_problem import default_point
 from .workload_models import WorkloadKit
@@ -24,10 +25,13 @@ ENTRIES = [
     for name, folder in submission_folders().items()
     if (folder / file).exists()
 ]
+TORCH = [entry for entry in ENTRIES if entry[0] == "torch"]
+KINDS_IN_JAX = [("jax", name) for name in ("adamw", "lbfgs", "schedule_free_adamw")]
+"""A transformation's state, a class's, and one with an average beside it; compiling takes long."""
 STEPS = 20
-
-
-SHAPED = [name for framework, name in ENTRIES if framework == "torch"]
+SHAPED = [(name, model) for _, name in TORCH for model in ("resnet", "rnn")]
+OTHERWISE_SHAPED = [pair for pair in SHAPED if pair[0] in ("adamw", "kfac", "muon", "shampoo")]
+"""One that takes entries alone, one that captures passes, two that flatten kernels."""
 
 
 class Run:
@@ -78,13 +82,12 @@ def assert_resumed(make: Callable[[], Run], half: int) -> None:
         np.testing.assert_array_equal(actual[parameter], expected[parameter])
 
 
-@pytest.mark.parametrize(("framework", "name"), ENTRIES)
+@pytest.mark.parametrize(("framework", "name"), nightly_but([*TORCH, *KINDS_IN_JAX], ENTRIES))
 def test_twenty_steps_are_ten_saved_and_ten(framework: str, name: str) -> None:
     assert_resumed(lambda: Run(Kit(framework), name), STEPS // 2)
 
 
-@pytest.mark.parametrize("model", ["resnet", "rnn"])
-@pytest.mark.parametrize("name", SHAPED)
+@pytest.mark.parametrize(("name", "model"), nightly_but(OTHERWISE_SHAPED, SHAPED))
 def test_kernels_and_recurrences_are_resumed(name: str, model: str) -> None:
     assert_resumed(lambda: Run(WorkloadKit("torch", name=model), name), 3)
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from harness.providers.registry import submission_folders
+from tests.tiers import nightly_but
 
 from .given_problem import default_point
 from .workload_models import WorkloadKit
@@ -31,7 +32,7 @@ def test_every_submission_is_measured() -> None:
     assert STATED.keys() == submission_folders().keys()
 
 
-@pytest.mark.parametrize("name", STATED)
+@pytest.mark.parametrize("name", nightly_but(["adamw", "shampoo", "kfac"], STATED))
 def test_the_state_of_a_parameter_is_as_stated(name: str) -> None:
     kit = WorkloadKit("torch", name="mlp")
     submission, stream = (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli.import_records import import_records
@@ -54,7 +54,6 @@ def test_a_store_as_it_was_written_fits(sample: Made) -> None:
     assert findings(sample) == ""
 
 
-@settings(max_examples=250, deadline=None)
 @given(st.sampled_from(FILES), st.floats(0, 1, exclude_max=True), st.integers(1, 255))
 def test_any_changed_byte_of_a_record_is_found(
     shared_sample: Made, name: str, fraction: float, change: int

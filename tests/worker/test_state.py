@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.frameworks.load import training_backend
@@ -36,7 +36,6 @@ def returned(value: Any, framework: str = "torch") -> Any:
     return unflatten(text, flattener.tensors, backend.from_host)
 
 
-@settings(max_examples=60, deadline=None)
 @given(PLAIN)
 def test_plain_values_come_back_as_they_were(value: Any) -> None:
     assert repr(returned(value)) == repr(value)
@@ -130,7 +129,6 @@ def test_a_state_too_deep_is_refused() -> None:
         returned(value)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.text() | st.sampled_from(['["a",0,"jax","float32",[2]]', '["d",[[1]]]', "[]", '["t",1]']))
 def test_a_text_that_is_no_state_is_refused(text: str) -> None:
     with pytest.raises(StateError):

@@ -106,6 +106,7 @@ def test_instances_hide_which_latents_count_but_not_how() -> None:
     assert sorted(second.T.tolist()) == sorted(other_second.T.tolist())
 
 
+@pytest.mark.nightly
 def test_a_linear_classifier_stays_ten_points_under_the_perceptron() -> None:
     train, held_out = generator().sample("train", 20_000), generator().sample("validation", 4000)
     project = Projection(SEED, train.images, 256)

@@ -120,8 +120,8 @@ def test_the_transfer_loss_is_what_least_squares_leaves_of_new_tasks() -> None:
     sizes = sizes_of("representation")
     truth, begin = truth_of(RepresentationSizes(**sizes)), start("representation", sizes)
     random = np.random.default_rng(2)
-    observed = random.standard_normal((40000, 50)) @ truth.mixing.T
-    wanted = observed @ truth.features.T @ random.standard_normal((8, 2000))
+    observed = random.standard_normal((10_000, 50)) @ truth.mixing.T
+    wanted = observed @ truth.features.T @ random.standard_normal((8, 1000))
     features = observed @ begin["hidden.weight"].T
     head, *_ = np.linalg.lstsq(features, wanted, rcond=None)
     left = np.square(wanted - features @ head).sum() / np.square(wanted).sum()

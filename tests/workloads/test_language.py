@@ -154,6 +154,7 @@ def test_names_keep_their_epithets_within_a_document() -> None:
     assert len(pairs) > 1.5 * len(by_name)
 
 
+@pytest.mark.nightly
 def test_counted_entropies_lie_above_the_bound_in_order() -> None:
     train, held_out = sample(documents=20_000).tokens, sample(split="validation", documents=2000)
     single = np.bincount(train.ravel(), minlength=VOCABULARY) + 0.5
@@ -169,6 +170,7 @@ def test_counted_entropies_lie_above_the_bound_in_order() -> None:
     assert 2.4 < bound < 2.5
 
 
+@pytest.mark.nightly
 def test_instances_are_equally_hard() -> None:
     bounds = [lower_bound(sample(seed, "validation")) for seed in (SEED, OTHER, "5" * 32)]
     assert np.ptp(bounds) < 0.015

@@ -11,6 +11,7 @@ import torch
 
 from harness.core.errors import HarnessError
 from harness.providers import registry
+from tests.tiers import nightly_but
 from tests.workloads.capturing import assert_captures_are_factors, problem_of, tokens_of
 from tests.workloads.declared import data_of
 from tests.workloads.full_size import losses_around_a_step
@@ -30,10 +31,8 @@ from workloads.parameters import Role
 
 QUICK = registry.workload("lm").at("quick")
 VARIANTS = ("base", *QUICK.variants)
-THE_REST_NIGHTLY = [
-    pytest.param(name, marks=() if name == "base" else pytest.mark.slow) for name in VARIANTS
-]
-"""Where a variant's gradients agree, which is seen every time, its steps have never differed."""
+BASE_ALONE = nightly_but(["base"], VARIANTS)
+"""Where a variant's gradients agree its steps have never differed."""
 TIME = 16
 
 
@@ -63,22 +62,29 @@ def shallow_twin(variant: str = "base") -> Twin:
     return Twin("lm", QUICK.sizes_of(variant) | {"depth": 1})
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", BASE_ALONE)
 def test_logits_loss_and_gradients_agree(variant: str) -> None:
     assert_same_pass(twin(variant), batch())
 
 
+def test_one_block_with_the_other_of_each_choice_agrees() -> None:
+    """What the variants change one by one, in one compilation."""
+    changes = {"activation": "swiglu", "mlp_width": 336, "norm": "layer", "placement": "post"}
+    assert_same_pass(Twin("lm", QUICK.sizes | changes | {"depth": 1}), batch())
+
+
+@pytest.mark.nightly
 def test_they_agree_at_the_full_length() -> None:
     tokens = Language(SEED, LanguageSettings(train=1, validation=1, time=128)).sample("train", 1)
     assert_same_pass(twin(), (tokens.tokens[:, :-1], tokens.tokens[:, 1:]))
 
 
-@pytest.mark.parametrize("variant", THE_REST_NIGHTLY)
+@pytest.mark.parametrize("variant", BASE_ALONE)
 def test_ten_steps_of_sgd_stay_together(variant: str) -> None:
     assert_same_training(twin(variant), batch, 0.1)
 
 
-@pytest.mark.parametrize("variant", THE_REST_NIGHTLY)
+@pytest.mark.parametrize("variant", BASE_ALONE)
 def test_both_referees_give_the_same_metric(variant: str) -> None:
     assert_same_evaluation(shallow_twin(variant), (INPUTS, TARGETS))
 
@@ -89,7 +95,7 @@ def test_the_torch_model_has_the_declared_parameters_in_order(variant: str) -> N
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
-@pytest.mark.parametrize("variant", ["base", "gated"])
+@pytest.mark.parametrize("variant", nightly_but(["base"], ["base", "gated"]))
 def test_taps_give_the_weights_gradients(framework: str, variant: str) -> None:
     assert_captures_are_factors(framework, shallow_twin(variant), batch())
 

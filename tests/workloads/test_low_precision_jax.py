@@ -9,6 +9,7 @@ import pytest
 
 from harness.core.seeds import philox
 from harness.providers import registry
+from tests.tiers import nightly_but
 from workloads.parameters import initial_parameters
 
 SEED = "1" * 32
@@ -38,7 +39,7 @@ def batch(workload: str) -> tuple[np.ndarray, np.ndarray]:
     return tokens[:, :-1], tokens[:, 1:]
 
 
-@pytest.mark.parametrize(("workload", "sizes"), CASES)
+@pytest.mark.parametrize(("workload", "sizes"), nightly_but([("rnn", RNN)], CASES))
 def test_sums_over_all_places_are_in_float32(workload: str, sizes: dict[str, Any]) -> None:
     inputs, targets = batch(workload)
     definition = registry.workload(workload)

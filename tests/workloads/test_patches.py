@@ -84,6 +84,7 @@ def any_patch_fits(image: np.ndarray, patches: np.ndarray) -> bool:
     return any(fits)
 
 
+@pytest.mark.nightly
 def test_with_even_signs_every_pixel_has_the_same_mean_in_all_classes() -> None:
     images, labels = generator(positive=128).sample("train", 40_000)
     means = np.array([images[labels == c].mean(0) for c in range(CLASSES)])
@@ -100,6 +101,7 @@ def test_so_many_of_256_patches_are_shown_with_their_own_sign(
     assert np.mean(patch_generator._signs(words[:, 1]) == 1) == pytest.approx(fraction, abs=0.02)
 
 
+@pytest.mark.nightly
 def test_the_tilted_signs_leave_a_linear_classifier_near_chance() -> None:
     train, fresh = generator().sample("train", 12_000), generator().sample("validation", 2000)
     assert 0.1 < linear_accuracy(train, fresh) < 0.2
@@ -118,6 +120,7 @@ def linear_accuracy(train: Sample, fresh: Sample) -> float:
     return float(np.mean((unseen @ weights).argmax(1) == fresh.labels))
 
 
+@pytest.mark.nightly
 def test_classes_are_equally_frequent() -> None:
     fractions = np.bincount(generator().sample("train", 20_000).labels, minlength=CLASSES) / 20_000
     assert np.abs(fractions - 0.1).max() < 0.01

@@ -13,6 +13,7 @@ import torch
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers import registry
 from harness.submission.interface import Batch
+from tests.tiers import nightly_but
 from tests.workloads.capturing import captured, problem_of
 from tests.workloads.declared import data_of
 from tests.workloads.parity import (
@@ -32,6 +33,7 @@ from workloads.spec import Data
 WORKLOAD = registry.workload("resnet")
 QUICK = WORKLOAD.at("quick")
 VARIANTS = ("base", *QUICK.variants)
+BASE_ALONE = nightly_but(["base"], VARIANTS)
 SEED = "1" * 32
 COUNT = 4
 STEP = 0.01
@@ -92,7 +94,7 @@ def smooth_batches(twin: Twin, count: int) -> list[tuple[np.ndarray, np.ndarray]
     return batches
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", BASE_ALONE)
 def test_both_frameworks_train_the_same_network(variant: str) -> None:
     pair = twin(variant)
     batches = smooth_batches(pair, 10)
@@ -100,7 +102,7 @@ def test_both_frameworks_train_the_same_network(variant: str) -> None:
     assert_same_training(pair, lambda number: batches[number], STEP)
 
 
-@pytest.mark.parametrize("variant", ["base", "group_norm"])
+@pytest.mark.parametrize("variant", nightly_but(["group_norm"], ["base", "group_norm"]))
 def test_what_only_the_large_network_has_is_the_same_in_both(variant: str) -> None:
     sizes = WORKLOAD.at("large").sizes_of(variant)
     pair = Twin("resnet", sizes | {"width": 32, "blocks": [1, 1], "classes": 10, "last_gain": 1.0})
@@ -108,7 +110,7 @@ def test_what_only_the_large_network_has_is_the_same_in_both(variant: str) -> No
     assert_same_pass(pair, smooth_batches(pair, 1)[0])
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", BASE_ALONE)
 def test_evaluations_agree(variant: str) -> None:
     inputs, targets = images()
     assert_same_evaluation(twin(variant), (inputs[:20], targets[:20]))
@@ -144,7 +146,7 @@ def test_taps_are_the_factors_of_the_kernels_gradients(framework: str) -> None:
         assert apart(product.reshape(shape), gradients[layer.weight]) < 1e-5, layer.name
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", BASE_ALONE)
 def test_the_batchs_statistics_are_torchs(variant: str) -> None:
     """What jax returns moves the running statistics as torch's own pass moves them."""
     pair = twin(variant)

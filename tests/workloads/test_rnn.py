@@ -1,5 +1,6 @@
 """The LSTM: one declaration, the same numbers from both frameworks and from both torch paths."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from harness.core.errors import HarnessError
 from harness.providers import registry
+from tests.tiers import nightly_but
 from tests.workloads.capturing import assert_captures_are_factors, captured, problem_of, tokens_of
 from tests.workloads.declared import data_of
 from tests.workloads.full_size import losses_around_a_step
@@ -40,10 +42,11 @@ QUICK = registry.workload("rnn").at("quick")
 STANDARD = {"tied": True, "embedding": 96, "depth": 2}
 """What only the larger suites have: tied matrices of unequal widths, with a projection."""
 CASES = {"base": QUICK.sizes, **{name: QUICK.sizes_of(name) for name in QUICK.variants},
-         "projected": QUICK.sizes | STANDARD}  # fmt: skip
-THE_REST_NIGHTLY = [pytest.param(n, marks=() if n == "base" else pytest.mark.slow) for n in CASES]
-"""Where a case's gradients agree, which is seen every time, its steps have never differed."""
-TIME = 16
+         "projected": QUICK.sizes | STANDARD,
+         "other choices": QUICK.sizes | STANDARD | {"norm": "layer"}}  # fmt: skip
+BASE_ALONE = nightly_but(["base"], CASES)
+"""Where a case's gradients agree its steps have never differed."""
+TIME = 8
 
 
 def examples(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -66,17 +69,17 @@ def twin(case: str = "base") -> Twin:
     return Twin("rnn", CASES[case])
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", nightly_but(["base", "other choices"], CASES))
 def test_logits_loss_and_gradients_agree(case: str) -> None:
     assert_same_pass(twin(case), batch())
 
 
-@pytest.mark.parametrize("case", THE_REST_NIGHTLY)
+@pytest.mark.parametrize("case", BASE_ALONE)
 def test_ten_steps_of_sgd_stay_together(case: str) -> None:
     assert_same_training(twin(case), batch, 0.1)
 
 
-@pytest.mark.parametrize("case", THE_REST_NIGHTLY)
+@pytest.mark.parametrize("case", BASE_ALONE)
 def test_both_referees_give_the_same_metric(case: str) -> None:
     assert_same_evaluation(twin(case), (INPUTS, TARGETS))
 
@@ -87,7 +90,7 @@ def test_the_torch_model_has_the_declared_parameters_in_order(case: str) -> None
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
-@pytest.mark.parametrize("case", ["base", "layer_norm", "projected"])
+@pytest.mark.parametrize("case", nightly_but(["base"], ["base", "layer_norm", "projected"]))
 def test_taps_give_the_weights_gradients(framework: str, case: str) -> None:
     assert_captures_are_factors(framework, twin(case), batch())
 
@@ -207,31 +210,41 @@ def test_torch_hessian_product_agrees_with_that_of_jax() -> None:
         assert apart(value, expected[name]) < 1e-3, name
 
 
-def dropped_logits(framework: str, sizes: dict[str, object], seed: int | None) -> np.ndarray:
-    """Logits in training with dropout drawn from a seed; of evaluation if the seed is None."""
-    dropping = Twin("rnn", sizes | {"dropout": 0.5})
-    tokens = INPUTS[:4].astype(np.int32)
-    if framework == "torch":
+Logits = Callable[[int | None], np.ndarray]
+"""Logits in training with dropout drawn from a seed; of evaluation if the seed is None."""
+
+
+def dropped_in_torch(dropping: Twin, tokens: np.ndarray) -> Logits:
+    def logits(seed: int | None) -> np.ndarray:
         module = dropping.torch_model(dropping.start).train(seed is not None)
         torch.manual_seed(seed or 0)
         return np.asarray(module(torch.tensor(tokens)).detach().numpy())
-    forward = model_jax.build(dropping.sizes)
-    start = {name: jnp.asarray(value) for name, value in dropping.start.items()}
-    entered = jnp.asarray(tokens)
-    if seed is None:
-        return np.asarray(forward(start, entered, buffers={}).logits)
-    return np.asarray(forward(start, entered, key=jax.random.key(seed)).logits)
+
+    return logits
 
 
-@pytest.mark.parametrize("framework", ["torch", "jax"])
-def test_dropout_acts_in_training_alone(framework: str) -> None:
-    sizes = QUICK.sizes
-    evaluated = dropped_logits(framework, sizes, None)
+def dropped_in_jax(dropping: Twin, tokens: np.ndarray) -> Logits:
+    forward, entered = model_jax.build(dropping.sizes), jnp.asarray(tokens)
+    evaluate = jax.jit(lambda start: forward(start, entered, buffers={}).logits)
+    train = jax.jit(lambda start, key: forward(start, entered, key=key).logits)
+
+    def logits(seed: int | None) -> np.ndarray:
+        start = dict(dropping.start)
+        return np.asarray(evaluate(start) if seed is None else train(start, jax.random.key(seed)))
+
+    return logits
+
+
+@pytest.mark.parametrize("dropped", [dropped_in_torch, dropped_in_jax])
+def test_dropout_acts_in_training_alone(dropped: Callable[[Twin, np.ndarray], Logits]) -> None:
+    tokens = INPUTS[:4].astype(np.int32)
+    logits = dropped(Twin("rnn", QUICK.sizes | {"dropout": 0.5}), tokens)
+    evaluated = logits(None)
     assert apart(evaluated, twin().jax_step(twin().start, (INPUTS[:4], TARGETS[:4])).logits) < 1e-5
-    one, other = (dropped_logits(framework, sizes, seed) for seed in (1, 2))
+    one, other = logits(1), logits(2)
     assert apart(one, evaluated) > 0.05
     assert apart(one, other) > 0.05
-    assert np.array_equal(one, dropped_logits(framework, sizes, 1))
+    assert np.array_equal(one, logits(1))
 
 
 def test_jax_drops_and_enlarges_the_declared_fraction() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.errors import HarnessError
@@ -119,7 +119,6 @@ NAMES = st.lists(PARTS, min_size=1, max_size=5).map("/".join)
 KINDS = st.sampled_from([tarfile.REGTYPE, tarfile.DIRTYPE, *LINKS])
 
 
-@settings(max_examples=200, deadline=None)
 @given(members=st.lists(st.tuples(NAMES, KINDS, NAMES), max_size=6))
 def test_whatever_the_members_nothing_outside_changes(
     tmp_path_factory: pytest.TempPathFactory, members: list[tuple[str, bytes, str]]
