@@ -11,12 +11,20 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from harness.core.marks import MARKS, MEANINGS
 from scoring.draws import METHODS
 from scoring.report.misses import nothing_reached
-from scoring.report.tables import DESCRIPTIVE, SCREENING, number
+from scoring.report.tables import (
+    DESCRIPTIVE,
+    OFF_CLOCK,
+    SCREENING,
+    number,
+    off_clock_text,
+)
 from scoring.site.boards import Board, View, scored_columns
 from scoring.site.material import Gap, Material
 from scoring.site.rows import Row, Times, board_rows, trial_rows
+from scoring.standing import unranked_table
 from scoring.tuning import sensitivity
 from scoring.uncertainty import LEVEL
 
@@ -36,6 +44,7 @@ def make_environment() -> Environment:
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["number"] = number
+    environment.globals["off_clock"] = off_clock_text
     return environment
 
 
@@ -67,8 +76,8 @@ class Pages:
 
     @cached_property
     def by_entry(self) -> dict[str, pd.DataFrame]:
-        """The trials of each entry."""
-        return {str(name): part for name, part in self.board.frame.groupby("entry")}
+        """The trials of each entry that has a page."""
+        return {str(name): part for name, part in self.board.everything.groupby("entry")}
 
     def front(self, tables: list[str], dated: list[str], *, is_dated: bool = False) -> str:
         """The board's page, as it is now or as it stays under a date."""
@@ -84,11 +93,27 @@ class Pages:
             misses=nothing_reached(board.frame).splitlines(),
             rows=[] if view is None else board_rows(board, view, links),
             heads=[] if view is None else _heads(view), clocks=list(board.views),
-            caption=_caption(view), said="" if view is None else _said(view),
+            unranked=self._unranked(links), meanings=_meanings(board), caption=_caption(view), said="" if view is None else _said(view),
             notes=[] if view is None else _notes(view), workloads=self._workload_lines(links),
             progress=self._progress(links) if view is None else [], columns=board.columns,
             pair_page=len(board.entries) > 1,
         )  # fmt: skip
+
+    def _unranked(self, links: str) -> list[Row]:
+        """What is shown and not ranked: with its times, or, where it was withdrawn, without."""
+        board = self.board
+        entries = unranked_table(board.unranked) if len(board.unranked) else pd.DataFrame()
+        lines = [
+            {str(key): value for key, value in line.items()}
+            | {"href": links + board.layout.submission(str(line["submission"]))}
+            for line in entries.to_dict("records")
+        ]
+        nothing = {"workload": "-", "time_to_target_s": np.nan, "steps_to_target": np.nan}
+        nothing |= {"setup_s": np.nan, "warm_up_s": np.nan, "href": ""}
+        return lines + [
+            {"submission": one.submission, "mark": "withdrawn", "mark_reason": one.reason} | nothing
+            for one in board.withdrawn
+        ]
 
     def _workload_lines(self, links: str) -> list[Row]:
         lines = []
@@ -153,7 +178,7 @@ class Pages:
         detail = self.material.entries.get(str(first["content_hash"]))
         facts = {"Family": detail.family} if detail and detail.family else {}
         facts |= {"Framework": str(first["framework"]), "Content": str(first["content_hash"])[:16]}
-        if view is not None:
+        if view is not None and entry in view.board.times.submissions:
             contents = view.board.contents.get(entry, 1)
             row = view.board.times.submissions.index(entry)
             facts["Contents tried"] = str(contents)
@@ -164,12 +189,12 @@ class Pages:
         reached = int(trials["state"].eq("reached").sum())
         facts["Trials"] = f"{len(trials)}, of which {reached} reached"
         facts["Searched"] = str(first["space"]) or "nothing"
-        content = str(first["content_hash"])
-        return facts | {"Mark": self.material.marks.get(content, "self-reported")}
+        facts["Mark"] = f"{first['mark']}: {MEANINGS[first['mark']]}"
+        return facts | ({"Why": str(first["mark_reason"])} if first["mark_reason"] else {})
 
     def _rivals(self, entry: str) -> list[Row]:
         view = self.board.views.get("seconds")
-        if view is None:
+        if view is None or entry not in view.board.times.submissions:
             return []
         names = [view.board.times.submissions[row] for row in view.order()]
         at = names.index(entry)
@@ -193,10 +218,10 @@ class Pages:
     def workload(self, column: str) -> str:
         """A workload's page."""
         board = self.board
-        first = board.frame[board.frame["column"] == column].iloc[0]
+        first = board.everything[board.everything["column"] == column].iloc[0]
         detail = self.material.workloads.get(f"{board.suite}/{first['workload']}")
-        places = {name: i for i, name in enumerate(board.entries)}
-        rows = [row for name in board.entries if (row := self.times.row(name, column))]
+        places = {name: i for i, name in enumerate(board.shown)}
+        rows = [row for name in board.shown if (row := self.times.row(name, column))]
         rows.sort(key=lambda row: (not np.isfinite(row["sort"]), row["sort"]))
         sign = "at least" if first["direction"] == "maximize" else "at most"
         facts = {
@@ -270,6 +295,7 @@ def _heads(view: View) -> list[Row]:
     heads = [
         {"text": "rank", "key": "rank", "n": True, "sort": "ascending", "title": RANKS},
         {"text": "submission", "key": "name", "n": False, "sort": "", "title": "By name"},
+        {"text": "mark", "key": "mark", "n": False, "sort": "", "title": "What stands behind it"},
         {"text": "score", "key": "score", "n": True, "sort": "", "title": "Score and interval"},
         {
             "text": "speed-up",
@@ -297,11 +323,21 @@ def _caption(view: View | None) -> str:
     )
 
 
+def _meanings(board: Board) -> dict[str, str]:
+    """What the marks mean that a board has."""
+    have = {*board.everything["mark"], *("withdrawn" for _ in board.withdrawn)}
+    return {mark: MEANINGS[mark] for mark in MARKS if mark in have}
+
+
 def _said(view: View) -> str:
     return f"Clock: {view.board.clock.name}, {view.board.clock.said_by}."
 
 
 def _notes(view: View) -> list[str]:
     if view.sure is None:
-        return [f"This is a {SCREENING}."]
-    return [RANKS, f"Intervals: {LEVEL:.0%}, by {METHODS[view.sure.method]}. {DESCRIPTIVE}"]
+        return [f"This is a {SCREENING}.", OFF_CLOCK]
+    return [
+        RANKS,
+        OFF_CLOCK,
+        f"Intervals: {LEVEL:.0%}, by {METHODS[view.sure.method]}. {DESCRIPTIVE}",
+    ]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from harness.cli.app import app
-from harness.cli.audit import latest_records
+from harness.cli.audit_subject import subject_of
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.plan.trial import TrialRecord
 from harness.record.store import read_record, record_paths
@@ -88,4 +88,4 @@ def test_of_a_name_with_several_contents_the_latest_is_audited(sample: Made) -> 
     other = sample.trial.submission.model_copy(update={"content_hash": "0" * 64})
     sample.trial = sample.trial.model_copy(update={"submission": other})
     sample.run()
-    assert [r.trial.submission.content_hash for r in latest_records(sample.store)] == ["0" * 64]
+    assert [r.trial.submission.content_hash for r in subject_of(sample.store).latest()] == ["0" * 64]
