@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.core.seeds import commitment, derive
 from harness.plan.trial import Trial, TrialRecord

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,30 +10,21 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.core.marks import MARKS, MEANINGS
-from scoring.draws import METHODS
+from harness.core.marks import MEANINGS
 from scoring.report.misses import nothing_reached
 from scoring.report.tables import (
-    DESCRIPTIVE,
-    OFF_CLOCK,
-    SCREENING,
     number,
     off_clock_text,
 )
-from scoring.site.boards import Board, View, scored_columns
-from scoring.site.material import Gap, Material
+from scoring.site.boards import Board
+from scoring.site.material import Material
 from scoring.site.rows import Row, Times, board_rows, trial_rows
+from scoring.site.words import caption, entry_gaps, head_facts, heads, meanings, noise, notes, said
 from scoring.standing import unranked_table
 from scoring.tuning import sensitivity
-from scoring.uncertainty import LEVEL
 
 RIVALS = 12
 """At most as many other entries are linked for a comparison from a submission's page."""
-RANKS = (
-    "Rank: one plus the number of entries settled to be faster, as harness compare settles a pair "
-    "(95 % of the draws, whatever the bounds). No entry of rank 1 is settled to be slower than any "
-    "other. Within a rank the order is that of the score, and says nothing."
-)
 
 
 def make_environment() -> Environment:
@@ -92,9 +82,10 @@ class Pages:
             flags=() if view is None else view.board.flags,
             misses=nothing_reached(board.frame).splitlines(),
             rows=[] if view is None else board_rows(board, view, links),
-            heads=[] if view is None else _heads(view), clocks=list(board.views),
-            unranked=self._unranked(links), meanings=_meanings(board), caption=_caption(view), said="" if view is None else _said(view),
-            notes=[] if view is None else _notes(view), workloads=self._workload_lines(links),
+            heads=[] if view is None else heads(view), clocks=list(board.views),
+            unranked=self._unranked(links), meanings=meanings(board),
+            caption=caption(view), said="" if view is None else said(view),
+            notes=[] if view is None else notes(view), workloads=self._workload_lines(links),
             progress=self._progress(links) if view is None else [], columns=board.columns,
             pair_page=len(board.entries) > 1,
         )  # fmt: skip
@@ -163,7 +154,7 @@ class Pages:
         return self.render(
             "submission.html", "../../", name=entry, slug=board.layout.entries[entry],
             summary=detail.summary if detail else "", files=detail.files if detail else {},
-            facts=self._entry_facts(entry, trials), gaps=_entry_gaps(trials, detail is not None),
+            facts=self._entry_facts(entry, trials), gaps=entry_gaps(trials, detail is not None),
             rivals=self._rivals(entry), columns=columns,
             column_slugs=[board.layout.columns[column] for column in columns],
             times=[row | {"href": board.layout.workload(c)} for c, row in rows if row],
@@ -232,7 +223,7 @@ class Pages:
         return self.render(
             "workload.html", "../../", column=column, slug=board.layout.columns[column],
             summary=detail.summary if detail else "", definition=detail.facts if detail else {},
-            facts=facts | _noise(board, column), gaps=[], rows=[
+            facts=facts | noise(board, column), gaps=[], rows=[
                 row | {"i": places[row["name"]], "href": board.layout.submission(row["name"])}
                 for row in rows
             ],
@@ -241,103 +232,3 @@ class Pages:
     def shell(self, page: str, heading: str) -> str:
         """A page that takes what it shows from its address: `pair` or `trial`."""
         return self.render("shell.html", "../", page=page, heading=heading)
-
-
-def head_facts(board: Board, material: Material, date: str, version: str) -> Mapping[str, str]:
-    """What all of a board's trials have in common, at its head."""
-    frame = board.frame
-    hardware = [material.machines.get(name, name) for name in _values(frame, "hardware")]
-    budgets = frame.groupby("column")["budget_s"].max()
-    rounds = [name[:12] for name in _values(frame, "round")]
-    per_study = frame.groupby(["entry", "column", "study"]).size()
-    studies = frame["study"].nunique()
-    trials = str(per_study.max()) if per_study.nunique() == 1 else (
-        f"{per_study.min()} to {per_study.max()}"
-    )  # fmt: skip
-    return {
-        "Date": date, "Harness": version,
-        "Hardware": "; ".join(hardware) or "not published",
-        "Versions": "; ".join(_values(frame, "versions")) or "not published",
-        "Budget, s": ", ".join(f"{name} {number(float(b))}" for name, b in budgets.items()),
-        "Tuning": f"{board.ruleset}, {studies} studies of {trials} trials",
-        "Round": ", ".join(rounds) or "none",
-        "Origin": ", ".join(_values(frame, "origin")) or "unknown",
-        "Sandbox, threads": ", ".join(_values(frame, "sandbox") + _values(frame, "threads")) or "-",
-        "Entries": str(len(board.entries)), "Trials": f"{len(frame):,}",
-    }  # fmt: skip
-
-
-def _values(frame: pd.DataFrame, column: str) -> list[str]:
-    return sorted({str(value) for value in frame[column].unique()} - {""})
-
-
-def _noise(board: Board, column: str) -> dict[str, str]:
-    """The noise of study times on a workload: the median over entries of their deviation."""
-    view = board.views.get("seconds")
-    if view is None or column not in view.board.times.workloads:
-        return {}
-    hits = view.board.times.hit[:, view.board.times.workloads.index(column)]
-    whole = hits[(np.isfinite(hits)).sum(axis=1) >= 2]
-    logs = [np.log(row[np.isfinite(row)]).std(ddof=1) for row in whole]
-    return {"Noise of a study's time": f"{float(np.median(logs)):.0%}"} if logs else {}
-
-
-def _entry_gaps(trials: pd.DataFrame, has_detail: bool) -> list[Gap]:
-    gaps = []
-    if unfinished := int(trials["state"].eq("unfinished").sum()):
-        gaps.append(Gap("trials", f"{unfinished} of {len(trials)} have not ended"))
-    if not has_detail:
-        gaps.append(Gap("summary, family and code", "the records do not come with them"))
-    return gaps
-
-
-def _heads(view: View) -> list[Row]:
-    heads = [
-        {"text": "rank", "key": "rank", "n": True, "sort": "ascending", "title": RANKS},
-        {"text": "submission", "key": "name", "n": False, "sort": "", "title": "By name"},
-        {"text": "mark", "key": "mark", "n": False, "sort": "", "title": "What stands behind it"},
-        {"text": "score", "key": "score", "n": True, "sort": "", "title": "Score and interval"},
-        {
-            "text": "speed-up",
-            "key": "speedup",
-            "n": True,
-            "sort": "",
-            "title": "Over all workloads",
-        },
-    ]
-    what = f"speed-up over {view.against}"
-    columns = enumerate(scored_columns(view.board))
-    return heads + [
-        {"text": name, "key": f"w{at}", "n": True, "sort": "", "title": f"{name}: {what}"}
-        for at, name in columns
-    ]
-
-
-def _caption(view: View | None) -> str:
-    if view is None:
-        return ""
-    return (
-        f"Score, and speed-up over {view.against}, with {LEVEL:.0%} intervals from two studies on. "
-        "By workload the speed-up, blue where faster and orange where slower; marks >= and <= are "
-        "bounds, ~ both, ? neither reached."
-    )
-
-
-def _meanings(board: Board) -> dict[str, str]:
-    """What the marks mean that a board has."""
-    have = {*board.everything["mark"], *("withdrawn" for _ in board.withdrawn)}
-    return {mark: MEANINGS[mark] for mark in MARKS if mark in have}
-
-
-def _said(view: View) -> str:
-    return f"Clock: {view.board.clock.name}, {view.board.clock.said_by}."
-
-
-def _notes(view: View) -> list[str]:
-    if view.sure is None:
-        return [f"This is a {SCREENING}.", OFF_CLOCK]
-    return [
-        RANKS,
-        OFF_CLOCK,
-        f"Intervals: {LEVEL:.0%}, by {METHODS[view.sure.method]}. {DESCRIPTIVE}",
-    ]

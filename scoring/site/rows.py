@@ -152,7 +152,8 @@ def trial_rows(board: Board, trials: pd.DataFrame, counted: Iterable[str], links
         {
             **{str(key): value for key, value in line.items()},
             "counts": line["identity"] in stands,
-            "free": off_clock_text(float(line["setup_s"]), float(line["warm_up_s"])), "point": point_text(line.get("point")),
+            "free": off_clock_text(float(line["setup_s"]), float(line["warm_up_s"])),
+            "point": point_text(line.get("point")),
             "href": links + board.layout.trial(str(line["entry"]), str(line["identity"])),
         }
         for line in ordered.to_dict("records")
