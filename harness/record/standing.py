@@ -101,7 +101,7 @@ def _standing(times: list[_Time], audits: list[TrialAudited], said: Standing | N
         if time.beyond:
             return Standing("held", f"{time.column[0]}: {time.beyond}")
     if times and not uncovered:
-        return Standing("audited", f"{len(last)} fresh instances")
+        return Standing("audited", f"{len(last)} fresh instance{'s' * (len(last) > 1)}")
     return said or Standing(SELF_REPORTED)
 
 

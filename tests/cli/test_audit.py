@@ -14,7 +14,9 @@ from harness.cli.audit_subject import subject_of
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.plan.trial import TrialRecord
 from harness.record.store import read_record, record_paths
+from harness.record.tables import results_frame
 from harness.verification.audit import TOLERANCE, AuditedTrial, audit_trial, fastest_trials
+from harness.verification.store import verify_store
 from tests.record.conftest import Made, ending
 
 
@@ -82,6 +84,18 @@ def test_an_audit_runs_and_its_exit_code_tells(sample: Made, tmp_path: Path) -> 
     (record,) = [read_record(path) for path in record_paths(tmp_path / "audit")]
     assert record.result is not None
     assert record.result.state == "budget"
+
+
+def test_an_audit_releases_what_the_band_holds(tmp_path: Path) -> None:
+    made = Made(tmp_path / "store", grid=None)  # much faster than any baseline
+    held = results_frame(made.store).iloc[0]
+    assert (held["mark"], "the band ends at" in held["mark_reason"]) == ("held", True)
+    subject = subject_of(made.store)
+    (record,) = subject.latest()
+    rerun = record.model_copy(update={"trial": audit_trial(record.trial, "mine")})
+    subject.note([AuditedTrial(record, rerun)])
+    assert results_frame(made.store)["mark"].tolist() == ["audited"]
+    assert verify_store(made.store).findings == ()
 
 
 def test_of_a_name_with_several_contents_the_latest_is_audited(sample: Made) -> None:

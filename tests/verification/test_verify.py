@@ -205,7 +205,10 @@ def test_a_trial_on_a_machine_that_drifted_is_stamped_and_repeated_by_rule(
     with monkeypatch.context() as drifted:
         drifted.setitem(conftest.MACHINE, "drift", 0.4)
         sample = Made(tmp_path)
-        assert "flagged: the machine changed around 1 of 1" in trial_flags(results_frame(sample.store))[0]
+        assert (
+            "flagged: the machine changed around 1 of 1"
+            in trial_flags(results_frame(sample.store))[0]
+        )
         assert findings(sample) == ""
     (record,) = chosen_records(sample.store, (), with_flagged=True)
     open_again(sample.store, record, "the machine was busy")
