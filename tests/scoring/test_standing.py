@@ -18,8 +18,8 @@ from .made_frames import curves, frame
 
 
 def results(mark: str, reason: str = "too good") -> pd.DataFrame:
-    """Two entries, and a third, much faster, that has a mark."""
-    times = {("a", "w"): [10.0, 11.0], ("b", "w"): [20.0, 22.0], ("fast", "w"): [1.0, 1.0]}
+    """Two entries, and a third, faster, that has a mark."""
+    times = {("a", "w"): [10.0, 11.0], ("b", "w"): [20.0, 22.0], ("fast", "w"): [5.0, 6.0]}
     made = frame(times)
     ours = made["submission"].eq("fast")
     made.loc[ours, ["mark", "mark_reason"]] = [mark, reason]
@@ -36,7 +36,7 @@ def test_an_entry_that_is_not_ranked_moves_no_other(mark: str) -> None:
     assert ratios(board) == pytest.approx({"a": 1.0, "b": 2.0})
     assert f"{mark}: fast is not ranked: too good" in board.flags
     (line,) = board.unranked.to_dict("records")
-    assert (line["submission"], line["time_to_target_s"], line["studies"]) == ("fast", 1.0, 2)
+    assert (line["submission"], line["time_to_target_s"], line["studies"]) == ("fast", 5.5, 2)
 
 
 @pytest.mark.parametrize("mark", ["self-reported", "verified", "audited"])
@@ -49,7 +49,7 @@ def test_every_other_mark_is_ranked_and_shown(mark: str) -> None:
 
 def test_what_is_held_is_ranked_by_request_and_flagged() -> None:
     board = score_results(results("held"), allowed=("held-entries",))
-    assert ratios(board)["b"] == pytest.approx(21.0)
+    assert ratios(board)["b"] == pytest.approx(21.0 / 5.5)
     assert "held-entries: fast is held and ranked all the same: too good" in board.flags
 
 
