@@ -32,7 +32,7 @@ def entries(file: bytes, symbol: bytes) -> Iterator[int]:
         for at in range(offset, offset + size, RELOCATION.size):
             place, what, _ = RELOCATION.unpack_from(file, at)
             (name,) = struct.unpack_from("<I", file, symbols + SYMBOL * (what >> 32))
-            if file[names + name :].startswith(symbol + b"\0"):
+            if file.startswith(symbol + b"\0", names + name):
                 yield place
 
 
