@@ -11,12 +11,13 @@ from harness.core.errors import HarnessError
 from scoring.clock import clock_of, require_column
 from scoring.entries import content_flags, contents_by_name, select_contents
 from scoring.evidence import NOT_READ, Evidence
+from scoring.flags import gap_flags, trial_flags
 from scoring.frame import held_out_of, prepare
-from scoring.marks import gaps, marks
 from scoring.mixtures import frame_breaches, name_breaches
 from scoring.refusals import absences, check_allowed, settle, time_breaches
 from scoring.rules import Rules, load_rules
 from scoring.scoreboard import Scoreboard, score_times
+from scoring.standing import marks_of, ranked, standing_flags, unranked, unranked_table
 from scoring.studies import times_of, with_hit_index
 from scoring.times import from_table
 
@@ -67,14 +68,35 @@ def score_results(
     times = times_of(frame[frame["state"] != "unfinished"], clock_of(clock))
     of_contents = content_flags(everything, allowed)
     flags = settle([*breaches, *time_breaches(times, own)], allowed, of_contents)
-    flags += (*evidence.flags(), *of_contents, *absences(times, own), *gaps(frame), *marks(frame))
+    flags += (*evidence.flags(), *of_contents, *standing_flags(everything, allowed))
+    flags += (*absences(times, own), *gap_flags(frame), *trial_flags(frame))
     board = score_times(times, own, clock_of(clock), flags)
-    return replace(board, contents=_contents(everything, frame))
+    return replace(
+        board,
+        contents=_contents(everything, frame),
+        marks=marks_of(frame),
+        unranked=unranked_table(unranked_trials(everything, allowed)),
+    )
 
 
 def scored_trials(frame: pd.DataFrame, allowed: Collection[str] = ()) -> pd.DataFrame:
-    """The prepared trials of a results frame that a score has: without older contents."""
-    return prepare(select_contents(prepare(frame), allowed))
+    """The prepared trials of a results frame that a score has.
+
+    Those of older contents and of entries whose mark is not ranked are left out.
+
+    Raises:
+        HarnessError: no entry is left that is ranked.
+    """
+    return prepare(ranked(select_contents(prepare(frame), allowed), allowed))
+
+
+def unranked_trials(frame: pd.DataFrame, allowed: Collection[str] = ()) -> pd.DataFrame:
+    """The prepared trials of a results frame that are shown and not ranked; often there are none.
+
+    They are named as they would be among all that are shown.
+    """
+    shown = prepare(select_contents(prepare(frame), allowed))
+    return unranked(shown, allowed)
 
 
 def _contents(everything: pd.DataFrame, frame: pd.DataFrame) -> dict[str, int]:

@@ -36,6 +36,8 @@ RESULT_COLUMNS: Mapping[str, str] = {
     "hit_s": "the first hit after it; the same as the time to target where others measured",
     "steps_to_target": "the worker's count at the first hit",
     "examples_to_target": "the worker's count at the first hit",
+    "setup_s": "seconds of set-up off the clock, until the worker was ready; NaN if not published",
+    "warm_up_s": "seconds of warm-up off the clock, likewise",
     "timed_s": "seconds of training on the referee's clock",
     "steps": "steps in all",
     "budget_s": "the trial's budget",
@@ -54,6 +56,8 @@ RESULT_COLUMNS: Mapping[str, str] = {
     "origin": "'measured' or 'imported'",
     "scored": "whether it ran under the suite's own budget",
     "instance_seed": "the instance: equal for all entries, which are compared on it",
+    "mark": "its entry's mark, one of `harness.core.marks`",
+    "mark_reason": "why it has that mark; '' where nobody said",
     "record": "the trial's folder",
 }
 """The columns of a results frame.

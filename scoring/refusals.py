@@ -20,6 +20,7 @@ RULES = {
     "mixed-origins": "all trials were measured here, or all were imported",
     "mixed-locations": "each name stands for one folder, file or import path",
     "older-contents": "of each name the latest content alone is scored",
+    "held-entries": "no entry that is held is ranked",
     "mixed-spaces": "all trials of an entry search the same hyperparameters",
     "mixed-hardware": "all trials ran on machines with one fingerprint",
     "mixed-threads": "all workers had the same number of threads",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from harness.core.errors import HarnessError
 from scoring.clock import CLOCKS, Clock
@@ -43,6 +44,10 @@ class Scoreboard:
     flags: tuple[str, ...]
     contents: Mapping[str, int] = field(default_factory=dict)
     """How many contents the name of each entry has tried; empty for a table of times."""
+    marks: Mapping[str, str] = field(default_factory=dict)
+    """The mark of each entry (`harness.core.marks`); empty for a table of times."""
+    unranked: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """The entries that are shown and not ranked (`scoring.standing.unranked_table`)."""
 
     @property
     def base(self) -> tuple[str, ...]:
@@ -74,11 +79,24 @@ class Scoreboard:
             "screening": self.is_screening,
             "flags": list(self.flags),
             "contents": dict(sorted(self.contents.items())),
+            "marks": dict(sorted(self.marks.items())),
+            "unranked": _rows(self.unranked),
             "workloads": list(self.base),
             "median_times": _by_name(names, self.times.workloads, self.medians),
             "ratios": _by_name(names, self.base, self.ratios),
             "rules": self.rules.model_dump(mode="json"),
         }
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table; numbers that are not finite are null."""
+    return [
+        {
+            str(key): None if isinstance(value, float) and not np.isfinite(value) else value
+            for key, value in line.items()
+        }
+        for line in table.to_dict("records")
+    ]
 
 
 def _by_name(

@@ -13,6 +13,7 @@ from harness.calibration.target import Curve, Direction, Noise, Rule, steps_to
 from harness.core.errors import HarnessError
 from harness.core.files import write_whole
 from harness.submission.reference import Framework, Scalar
+from workloads.band import Band, calibration_file
 from workloads.spec import (
     HORIZON_FRACTION,
     Count,
@@ -114,6 +115,8 @@ class Summary(Frozen):
     """The first one set target and budget."""
     checks: tuple[Check, ...] = ()
     """One of a framework."""
+    band: Band | None = None
+    """Where the best of the baselines reach the target; see `harness.calibration.band`."""
 
     def with_baselines(self, baselines: Iterable[Baseline]) -> Summary:
         """The same with more baselines; one of a name that is there takes its place."""
@@ -134,7 +137,7 @@ def budget_of(horizon_steps: int, reference: ReferenceSpeed) -> float:
 
 def summary_path(folder: Path, suite: str) -> Path:
     """Where a workload keeps the summary of one suite's calibration."""
-    return folder / "calibration" / f"{suite}.json"
+    return calibration_file(folder, suite)
 
 
 def write_summary(path: Path, summary: Summary) -> None:

@@ -20,7 +20,7 @@ NUMBERS = ("claimed (s)", "found (s)", "ratio")
 
 
 def audit(
-    out: Annotated[Path, typer.Argument(help="A folder of records, as `harness run` wrote it.")],
+    out: Annotated[Path, typer.Argument(help="A folder of records, or a board.")],
     *,
     trial: Annotated[
         list[str] | None,
@@ -40,23 +40,23 @@ def audit(
 ) -> None:
     """Run chosen trials again at the same point on other instances; exit code 1 if one disagrees.
 
+    What it finds is written into the folder's ledger, or the board's log, and marks its entries: a
+    trial that agrees covers all that are not faster; an entry whose times are covered is `audited`.
+
     On a variant there is no calibrated target: a time there is compared with the base's all the
     same, and says how much the entry leans on the base.
     """
+    from harness.cli.audit_subject import subject_of
     from harness.cli.machine import interruptible, run_options
     from harness.core.console import PlainConsole
     from harness.display.load import display_for
     from harness.execution.load import executor
     from harness.providers import registry
     from harness.verification.audit import AuditedTrial, audit_trial, fastest_trials
-    from harness.verification.rerun import chosen_records
 
-    records = (
-        chosen_records(out, tuple(trial), with_flagged=False)
-        if trial
-        else fastest_trials(latest_records(out))
-    )
-    trials = [audit_trial(record.trial, seed, variant) for record in records]
+    subject = subject_of(out)
+    records = subject.chosen(tuple(trial)) if trial else fastest_trials(subject.latest())
+    trials = [audit_trial(subject.located(record.trial), seed, variant) for record in records]
     cores = registry.suite(records[0].trial.suite).hardware.cores
     place = store or out.with_name(f"{out.resolve().name}-audit")
     console = PlainConsole()
@@ -65,19 +65,11 @@ def audit(
         reruns = local.run(trials, options)
     audits = [AuditedTrial(one, other) for one, other in zip(records, reruns, strict=True)]
     console.print(_table(audits))
+    subject.note(audits)
+    for mark in subject.marks(audits):
+        console.print(mark)
     if any(one.verdict in ("slower", "not reached") for one in audits):
         raise typer.Exit(1)
-
-
-def latest_records(out: Path) -> list[TrialRecord]:
-    """The records that `harness score` counts: of each name those of its latest content."""
-    from harness.record.store import read_record, record_paths
-    from harness.record.tables import results_frame
-    from scoring.entries import select_contents
-
-    identities = set(select_contents(results_frame(out), ())["identity"])
-    records = map(read_record, record_paths(out))
-    return [record for record in records if record.identity in identities]
 
 
 def _table(audits: list[AuditedTrial]) -> Table:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.board_log import Mark
+from harness.cli.board_log import Said
 from harness.cli.say import say
 from harness.cli.score import Allow
 from harness.core.errors import HarnessError
@@ -47,8 +47,10 @@ def add(
 
 @app.command("withdraw")
 def withdraw(bundle: Bundle, *, to: To, reason: Reason) -> None:
-    """Show a bundle no more; what it holds is kept."""
-    say(f"withdrawn {_board(to).withdraw(bundle, reason)[:12]}: it is kept and not shown")
+    """Take a bundle back: its entries are marked `withdrawn`, its records are kept."""
+    say(
+        f"withdrawn {_board(to).withdraw(bundle, reason)[:12]}: it is kept, its times are not shown"
+    )
 
 
 @app.command("supersede")
@@ -67,12 +69,18 @@ def supersede(
 @app.command("mark")
 def mark(
     submission: Annotated[str, typer.Argument(help="An entry's name.")],
-    as_: Annotated[Mark, typer.Argument(metavar="MARK", help="What to say of it.")],
+    as_: Annotated[
+        Said,
+        typer.Argument(metavar="MARK", help="self-reported, verified, held or disqualified."),
+    ],
     *,
     to: To,
     reason: Reason,
 ) -> None:
-    """Say of an entry whether it was rerun, verified or is disputed."""
+    """Say of an entry what stands behind its times; `harness audit BOARD` marks it `audited`.
+
+    An entry that is held or disqualified is shown and not ranked; its records are kept.
+    """
     _board(to).mark(submission, as_, reason)
     say(f"marked {submission}: {as_}")
 

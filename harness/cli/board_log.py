@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from harness.record.schema.audited import TrialAudited
 from harness.record.schema.base import EventData
 
-Mark = Literal["self-reported", "rerun", "verified", "disputed"]
-"""What an organiser says of an entry; every one is self-reported until one says otherwise."""
+Said = Literal["self-reported", "verified", "held", "disqualified"]
+"""The marks that a keeper gives by hand. `audited` follows from audits alone, and `withdrawn` is
+said of a bundle; see `harness.core.marks`."""
 
 
 class Added(EventData):
@@ -47,11 +49,11 @@ class Marked(EventData):
     submission: str
     entry_hash: str
     """Of its content, and of a space that a request changed."""
-    mark: Mark
+    mark: Said
     reason: str
 
 
-BoardEvent = Added | Withdrawn | Superseded | Marked
+BoardEvent = Added | Withdrawn | Superseded | Marked | TrialAudited
 BOARD_EVENTS: TypeAdapter[BoardEvent] = TypeAdapter(
     Annotated[BoardEvent, Field(discriminator="kind")]
 )

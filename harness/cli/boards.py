@@ -1,10 +1,12 @@
 """A board's folder: verified bundles, unpacked, and the log of what was done to them.
 
-    BOARD/board.jsonl         hash-chained: added, withdrawn, superseded, marked (`board_log`)
+    BOARD/board.jsonl         hash-chained: added, withdrawn, superseded, marked, audited
+                              (`board_log`)
           bundles/<SHA-256>/  each bundle as it was unpacked: store/, submissions/
           .lock               held while the board changes
 
-Nothing is ever removed: a withdrawn bundle stays where it is, and the log says why it is not shown.
+Nothing is ever removed: a withdrawn bundle stays where it is, and so does what an entry was
+disqualified for; the log says why.
 An addition is there once its line is in the log; a folder without one is what a kill left.
 """
 
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +23,18 @@ from harness.cli.board_log import (
     BOARD_EVENTS,
     Added,
     BoardEvent,
-    Mark,
     Marked,
+    Said,
     Superseded,
     Withdrawn,
 )
-from harness.cli.bundles import STORE, sha256_file, unpack_bundle
+from harness.cli.bundles import STORE, SUBMISSIONS, sha256_file, unpack_bundle
 from harness.cli.site_records import results_of
 from harness.core.errors import CannotWriteError, HarnessError
 from harness.core.locks import lock
 from harness.record.log import EventLog, Line, read_lines
+from harness.record.schema.audited import TrialAudited
+from harness.record.standing import EntryKey, Standing
 from harness.record.store import read_record, record_paths
 from harness.verification.store import verify_store
 
@@ -67,10 +71,42 @@ class BoardFolder:
         """Where a bundle lies."""
         return self.path / BUNDLES / bundle
 
-    def marks(self) -> dict[str, str]:
-        """The last mark of each entry."""
-        events = [line.data for line in self.lines()]
-        return {e.entry_hash: e.mark for e in events if isinstance(e, Marked)}
+    def withdrawn(self) -> dict[str, Withdrawn]:
+        """The bundles that were taken back and not added again."""
+        found: dict[str, Withdrawn] = {}
+        for line in self.lines():
+            if isinstance(line.data, Withdrawn):
+                found[line.data.bundle] = line.data
+            elif isinstance(line.data, Added):
+                found.pop(line.data.bundle, None)
+        return found
+
+    def said(self) -> dict[EntryKey, Standing]:
+        """What the keeper said last of each entry."""
+        return {
+            EntryKey(e.submission, e.entry_hash): Standing(e.mark, e.reason)
+            for e in (line.data for line in self.lines())
+            if isinstance(e, Marked)
+        }
+
+    def audits(self) -> list[TrialAudited]:
+        """The audits of this board; an author's own, in a bundle's ledger, prove nothing."""
+        return [line.data for line in self.lines() if isinstance(line.data, TrialAudited)]
+
+    def stores(self) -> list[Path]:
+        """The folders of records of the bundles that are shown."""
+        return [self.folder(name) / STORE for name in self.active()]
+
+    def code(self) -> dict[str, Path]:
+        """Where the code of entries lies that are shown, by content hash."""
+        folders = [self.folder(name) / SUBMISSIONS for name in self.active()]
+        return {path.name: path for folder in folders for path in folder.glob("*")}
+
+    def note_audits(self, audits: Iterable[TrialAudited]) -> None:
+        """Write down what an audit of this board found."""
+        with self._lock() as log:
+            for audit in audits:
+                log.append(audit)
 
     def add(self, archive: Path, allow: tuple[str, ...] = ()) -> Added | None:
         """Verify a bundle and add it; None if it is shown already.
@@ -102,11 +138,12 @@ class BoardFolder:
 
         from scoring.evaluate import score_results
         from scoring.rules import load_rules
+        from scoring.standing import HELD
 
         active = self.active()
-        allowed = {*allow, *(rule for event in active.values() for rule in event.allow)}
+        allowed = {HELD, *allow, *(rule for event in active.values() for rule in event.allow)}
         new = results_of(store)
-        old = [results_of(self.folder(name) / STORE) for name in active]
+        old = [results_of(store) for store in self.stores()]
         everything = pd.concat([*old, new], ignore_index=True)
         boards = set(zip(new["suite"], new["ruleset"], strict=True))
         for suite, ruleset in sorted(boards):
@@ -129,13 +166,13 @@ class BoardFolder:
             log.append(Superseded(bundle=old, by=new, reason=_require_reason(reason)))
         return old, new
 
-    def mark(self, submission: str, mark: Mark, reason: str) -> None:
+    def mark(self, submission: str, mark: Said, reason: str) -> None:
         """Say something of every shown content of a submission."""
         with self._lock() as log:
             refs = {
                 read_record(path).trial.submission
-                for name in self.active()
-                for path in record_paths(self.folder(name) / STORE)
+                for store in self.stores()
+                for path in record_paths(store)
             }
             ours = sorted({ref.entry_hash for ref in refs if ref.name == submission})
             if not ours:

@@ -162,13 +162,16 @@ def _declared_summary(calibration: Calibration) -> Summary:
 
 
 def _finish(console: PlainConsole, summary: Summary, store: Path, *, write: bool) -> None:
+    from harness.calibration.band import with_band
     from harness.calibration.declare import changes_of, changes_text, write_changes
     from harness.calibration.summary import summary_path, write_summary
     from harness.providers.registry import workload
 
+    summary = with_band(summary)
     folder, say = workload(summary.workload).folder, say_on(console)
     console.print(_table(summary))
     say(f"budget {summary.budget_s:g} s")
+    say(_band_text(summary))
     write_summary(store / "summary.json", summary)
     say(f"summary: {store / 'summary.json'}")
     if write:
@@ -203,6 +206,17 @@ def _table(summary: Summary) -> Table:
     return table
 
 
+def _band_text(summary: Summary) -> str:
+    band = summary.band
+    if band is None:
+        return "no convergence band: fewer than two seeds of a timed baseline reach the target"
+    spans = [
+        f"{span.edge:g} {unit} ({span.baseline}: {span.fastest:g} to {span.slowest:g})"
+        for span, unit in ((band.seconds, "s"), (band.steps, "steps"))
+    ]
+    return f"an entry is held below {' or '.join(spans)}"
+
+
 def _cells(baseline: Baseline) -> tuple[str, ...]:
     noise, mean, deviation = baseline.at_target, baseline.final_mean, baseline.final_deviation
     final = "-" if mean is None else f"{mean:.4f}"
@@ -216,13 +230,16 @@ def _cells(baseline: Baseline) -> tuple[str, ...]:
 
 
 def _add(console: PlainConsole, calibration: Calibration, *, write: bool) -> None:
+    from harness.calibration.band import with_band
     from harness.calibration.summary import read_summary, summary_path, write_summary
     from harness.providers.registry import workload
 
     path = summary_path(workload(calibration.request.workload).folder, calibration.request.suite)
     earlier, say = read_summary(path), say_on(console)
-    summary = earlier.with_baselines(calibration.at_declared_target(earlier.baselines))
+    baselines = calibration.at_declared_target(earlier.baselines)
+    summary = with_band(earlier.with_baselines(baselines))
     console.print(_table(summary))
+    say(_band_text(summary))
     if write:
         write_summary(path, summary)
     say(f"added to {path}" if write else "--write adds these to the summary beside the workload")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from harness.core.errors import HarnessError
 from harness.plan.trial import Trial
 from harness.record.attempts import Attempt
 from harness.record.schema import Begin, SnapshotTaken
+from harness.record.schema.audited import TrialAudited
+from harness.record.standing import EntryKey, Standing, with_marks
 from harness.record.store import read_record, record_paths
 from harness.record.tables import curves_frame, last_attempt, results_frame
 from harness.verification.store import verify_store
@@ -20,9 +23,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from scoring.evidence import Evidence
-    from scoring.site.material import Change, Gap, Material
+    from scoring.site.material import Change, Gap, Material, Withdrawal
 
 CURVE = ["identity", "time_s", "step", "examples", "fraction", "split", "metric", "value"]
+
+
+@dataclass(frozen=True)
+class Standings:
+    """What the marks of entries follow from, beside their trials."""
+
+    audits: tuple[TrialAudited, ...] = ()
+    said: Mapping[EntryKey, Standing] = field(default_factory=dict)
+    withdrawn: tuple[Withdrawal, ...] = ()
+
+    def mark(self, frames: list[pd.DataFrame]) -> pd.DataFrame:
+        """The results of all folders, each entry with one mark wherever its trials lie."""
+        import pandas as pd
+
+        if not frames:
+            return pd.DataFrame()
+        return with_marks(pd.concat(frames, ignore_index=True), self.audits, self.said)
+
+
+NOTHING_SAID = Standings()
 
 
 def read_material(
@@ -30,7 +53,7 @@ def read_material(
     *,
     code: Mapping[str, Path] | None = None,
     changes: tuple[Change, ...] = (),
-    marks: dict[str, str] | None = None,
+    standings: Standings = NOTHING_SAID,
     gaps: tuple[Gap, ...] = (),
 ) -> Material:
     """What a site shows of folders of records; a folder that cannot be read becomes a gap.
@@ -39,11 +62,9 @@ def read_material(
         stores: folders, as `harness run` wrote them.
         code: folders with the code of entries, by content hash; otherwise this machine's is shown.
         changes: what was done to the board that the folders belong to.
-        marks: what an organiser said of entries, by `entry_hash`.
+        standings: what the mark of an entry follows from beside its trials.
         gaps: what could not be shown before any folder was read.
     """
-    import pandas as pd
-
     from scoring.site.material import Gap, Material
 
     readable, frames, found = [], [], list(gaps)
@@ -57,7 +78,7 @@ def read_material(
     curves = [_curves(store) for store in readable]
     trials = {identity: trial for identity, (trial, _) in attempts.items()}
     return Material(
-        frame=pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(),
+        frame=standings.mark(frames),
         curves=_joined([*curves, _claims(attempts)]),
         trials={key: trial_detail(trial, attempt) for key, (trial, attempt) in attempts.items()},
         entries={
@@ -68,7 +89,7 @@ def read_material(
         },
         workloads={f"{t.suite}/{t.workload}": workload_detail(t) for t in _by_place(trials)},
         machines=_machines(attempts),
-        marks=marks or {},
+        withdrawn=standings.withdrawn,
         changes=changes,
         evidence=_evidence(readable),
         gaps=tuple(found),

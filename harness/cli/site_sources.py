@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING
 from harness.cli.board_log import Added, BoardEvent, Marked, Superseded
 from harness.cli.boards import BoardFolder
 from harness.cli.bundles import STORE, SUBMISSIONS, unpack_bundle
-from harness.cli.site_records import read_material
+from harness.cli.site_records import Standings, read_material
 from harness.core.errors import HarnessError
+from harness.plan.trial import Trial
 from harness.record.log import Line
+from harness.record.schema.audited import TrialAudited
+from harness.record.standing import EntryKey, Standing, times_text
+from harness.record.store import read_record, record_paths
+from harness.record.tables import audits_of
 
 if TYPE_CHECKING:
-    from scoring.site.material import Change, Gap, Material
+    from scoring.site.material import Change, Gap, Material, Withdrawal
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,9 @@ class _Places:
     stores: list[Path] = field(default_factory=list)
     code: dict[str, Path] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
-    marks: dict[str, str] = field(default_factory=dict)
+    audits: list[TrialAudited] = field(default_factory=list)
+    said: dict[EntryKey, Standing] = field(default_factory=dict)
+    withdrawn: list[Withdrawal] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     allow: list[str] = field(default_factory=list)
 
@@ -68,11 +75,12 @@ def read_sources(sources: Sequence[Path], stack: ExitStack) -> SiteSource:
             _add_board(places, BoardFolder(source))
         else:
             places.stores.append(source)
+            places.audits += audits_of(source)
     material = read_material(
         places.stores,
         code=places.code,
         changes=tuple(sorted(places.changes, key=lambda change: change.at, reverse=True)),
-        marks=places.marks,
+        standings=Standings(tuple(places.audits), places.said, tuple(places.withdrawn)),
         gaps=tuple(places.gaps),
     )
     return SiteSource(material, tuple(dict.fromkeys(places.allow)))
@@ -94,7 +102,7 @@ def _add_board(places: _Places, board: BoardFolder) -> None:
     from scoring.site.material import Gap
 
     try:
-        lines, active, marks = board.lines(), board.active(), board.marks()
+        lines, active = board.lines(), board.active()
     except HarnessError as error:
         places.gaps.append(Gap(board.path.name, str(error)))
         return
@@ -102,13 +110,42 @@ def _add_board(places: _Places, board: BoardFolder) -> None:
         places.unpacked(board.folder(name))
         places.allow += added.allow
     places.changes += [_change(line) for line in lines]
-    places.marks |= marks
+    places.audits += board.audits()
+    places.said |= board.said()
+    places.withdrawn += _withdrawals(board)
+
+
+def _withdrawals(board: BoardFolder) -> Iterator[Withdrawal]:
+    """The entries of withdrawn bundles, none of whose bundles is shown."""
+    from scoring.site.material import Withdrawal
+
+    shown = {_place(trial) for store in board.stores() for trial in _trials(store)}
+    reasons = {
+        _place(trial): event.reason
+        for name, event in board.withdrawn().items()
+        for trial in _trials(board.folder(name) / STORE)
+    }
+    for place, reason in sorted(reasons.items()):
+        if place not in shown:
+            suite, ruleset, submission, _ = place
+            yield Withdrawal(suite, ruleset, submission, reason)
+
+
+def _trials(store: Path) -> Iterator[Trial]:
+    return (read_record(path).trial for path in record_paths(store))
+
+
+def _place(trial: Trial) -> tuple[str, str, str, str]:
+    return trial.suite, trial.ruleset, trial.submission.name, trial.submission.entry_hash
 
 
 def _change(line: Line[BoardEvent]) -> Change:
     from scoring.site.material import Change
 
     event = line.data
+    if isinstance(event, TrialAudited):
+        found = f"audited on {event.workload}: {event.verdict}"
+        return Change(line.at, found, event.submission, times_text(event))
     if isinstance(event, Marked):
         return Change(line.at, f"marked {event.mark}", event.submission, event.reason)
     subject = event.bundle[:12]

@@ -12,6 +12,7 @@ from types import ModuleType
 from harness.core.content import sha256_content
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers.table import SUBMISSIONS, SUITES, WORKLOADS, WORKLOADS_ROOT
+from workloads.band import Band, read_band
 from workloads.spec import Suite, SuiteWorkload, WorkloadSpec, read_toml
 
 DEFAULT_SUITE = "quick"
@@ -44,7 +45,7 @@ class Workload:
     def content_hash(self) -> str:
         """The hash of all that decides what the workload is: its folder and the shared code."""
         # How a declaration is read is not what it says.
-        declarations = {"__init__.py", "losses.py", "spec.py"}
+        declarations = {"__init__.py", "band.py", "losses.py", "spec.py"}
         modules = [file for file in WORKLOADS_ROOT.glob("*.py") if file.name not in declarations]
         shared_files = [*(WORKLOADS_ROOT / "data").glob("*.py"), *modules]
         own_files = [self.folder / "workload.toml", *self.folder.glob("*.py")]
@@ -61,6 +62,12 @@ def workload_names() -> tuple[str, ...]:
 def workload(name: str) -> Workload:
     """The workload of a name."""
     return Workload(name, WORKLOADS.entry(name).value, WORKLOADS.folder(name))
+
+
+@cache
+def band(name: str, suite: str) -> Band | None:
+    """The convergence band of a workload at a suite; None where it is not calibrated."""
+    return read_band(workload(name).folder, suite)
 
 
 @cache

@@ -16,6 +16,7 @@ from harness.core.errors import HarnessError
 from harness.core.locks import lock
 from harness.plan.trial import Trial
 from harness.record.log import EventLog, Line, read_lines
+from harness.record.schema.audited import TrialAudited
 from harness.record.schema.ledger import (
     LEDGER_ENTRIES,
     AttemptBegun,
@@ -56,6 +57,10 @@ class Ledger:
         ]
         last = ours[-1] if ours else None
         return last if isinstance(last, AttemptEnded) else None
+
+    def audits(self) -> list[TrialAudited]:
+        """The audits of its trials, in the order in which they were made."""
+        return [entry for entry in self.entries() if isinstance(entry, TrialAudited)]
 
     def plan(self, trials: Iterable[Trial]) -> None:
         """Write down the trials that it does not hold yet.

@@ -13,15 +13,19 @@ from harness.machine.hardware import Environment
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.providers import registry
 from harness.record.attempts import Attempt, attempts_of, final_end
+from harness.record.ledger import Ledger
 from harness.record.log import read_events
 from harness.record.schema import (
     Begin,
     Diagnostics,
+    End,
     Evaluation,
     OtherSplits,
     Resumed,
     SnapshotTaken,
 )
+from harness.record.schema.audited import TrialAudited
+from harness.record.standing import with_marks
 from harness.record.store import EVENTS_FILE, read_record, record_paths
 
 SPLITS = ("validation", "test", "probe", "diagnostics")
@@ -29,6 +33,9 @@ SPLITS = ("validation", "test", "probe", "diagnostics")
 
 def results_frame(store: Path) -> pd.DataFrame:
     """All trials of a store; see `scoring.frame` for the columns.
+
+    Marks are those of a folder that its owner keeps: the band's, and those of the audits in its
+    ledger. What a board's keeper says comes on top (`harness.record.standing.with_marks`).
 
     Raises:
         HarnessError: the folder holds no trial.
@@ -38,7 +45,15 @@ def results_frame(store: Path) -> pd.DataFrame:
         raise HarnessError(
             f"no trial lies in {store}", "`harness run --out DIR` writes trials into a folder"
         )
-    return pd.DataFrame(rows)
+    return with_marks(pd.DataFrame(rows), audits_of(store))
+
+
+def audits_of(store: Path) -> list[TrialAudited]:
+    """The audits in a store's ledger; none of one that is broken, as `harness verify` says."""
+    try:
+        return Ledger(store).audits()
+    except HarnessError:
+        return []
 
 
 def curves_frame(store: Path) -> pd.DataFrame:
@@ -121,8 +136,36 @@ def _row(path: Path) -> dict[str, object]:
         _identity_columns(record)
         | _result_columns(end.result if end else None)
         | _attempt_columns(attempt, has_ended=end is not None)
+        | _off_clock_columns(end)
+        | {"beyond": _beyond(record.trial, end.result if end else None)}
         | {"record": str(path.parent)}
     )
+
+
+def _off_clock_columns(end: End | None) -> dict[str, object]:
+    """What was free: setting the submission up and warming it up, by the referee's clock."""
+    clock = (end.clock or {}) if end else {}
+    return {name: clock.get(name, float("nan")) for name in ("setup_s", "warm_up_s")}
+
+
+def _beyond(trial: Trial, result: Result | None) -> str:
+    """How a time lies beyond the workload's convergence band; "" if it does not, or has none.
+
+    A band is that of a scored trial at the calibrated target, of the content that was calibrated.
+    """
+    if result is None or result.time_to_target_s is None:
+        return ""
+    if not trial.is_scored or trial.variant != "base":
+        return ""
+    if trial.workload not in registry.workload_names():
+        return ""
+    band = registry.band(trial.workload, trial.suite)
+    if band is None or band.target != trial.target.value:
+        return ""
+    if registry.workload(trial.workload).content_hash != trial.workload_hash:
+        return ""
+    steps = float("nan") if result.steps_to_target is None else float(result.steps_to_target)
+    return band.excess(result.time_to_target_s, steps, trial.budget.runtime_s)
 
 
 NOT_BEGUN = (

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.core.seeds import commitment, derive
 from harness.plan.trial import Trial, TrialRecord
 from harness.providers import registry
+from harness.record.schema.audited import AuditVerdict, TrialAudited
 
 TOLERANCE = 1.5
 """The factor on a time to target that an audit accepts: about five times the spread over seeds of
 a workload whose coefficient of variation is at the 10 % that a calibrated target allows."""
-
-Verdict = Literal["agrees", "slower", "not reached", "nothing to compare"]
 
 
 @dataclass(frozen=True)
@@ -37,13 +35,32 @@ class AuditedTrial:
         return rerun_s / original_s if original_s is not None and rerun_s is not None else None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> AuditVerdict:
         """Whether the repetition supports the trial's time."""
         if _time(self.original) is None:
             return "nothing to compare"
         if self.ratio is None:
             return "not reached"
         return "agrees" if self.ratio <= TOLERANCE else "slower"
+
+    @property
+    def event(self) -> TrialAudited:
+        """What the log of whoever keeps the trial says of this."""
+        trial, rerun = self.original.trial, self.rerun.trial
+        return TrialAudited(
+            identity=self.original.identity,
+            rerun=self.rerun.identity,
+            round=rerun.round_commitment,
+            submission=trial.submission.name,
+            entry_hash=trial.submission.entry_hash,
+            workload=trial.workload,
+            variant=trial.variant,
+            rerun_variant=rerun.variant,
+            framework=trial.framework,
+            claimed_s=_time(self.original),
+            found_s=_time(self.rerun),
+            verdict=self.verdict,
+        )
 
 
 def _time(record: TrialRecord) -> float | None:

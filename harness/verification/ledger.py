@@ -9,6 +9,7 @@ from harness.record.attempts import Attempt, attempts_of, of_type
 from harness.record.ledger import LEDGER_FILE
 from harness.record.log import Event
 from harness.record.schema import Begin, End, EventData, ImportedBegin, Rerun, Resumed
+from harness.record.schema.audited import TrialAudited
 from harness.record.schema.ledger import (
     AttemptBegun,
     AttemptEnded,
@@ -77,7 +78,9 @@ def _missing_entries(attempts: list[Attempt], ours: list[LedgerEntry]) -> Iterat
     for attempt in attempts:
         for event_type, entry_type in ENTRY_TYPES:
             numbers = (
-                e.attempt for e in ours if not isinstance(e, Planned) and type(e) is entry_type
+                e.attempt
+                for e in ours
+                if not isinstance(e, Planned | TrialAudited) and type(e) is entry_type
             )
             if attempt.all(event_type) and attempt.number not in numbers:
                 kind = entry_type.model_fields["kind"].default

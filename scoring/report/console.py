@@ -11,7 +11,14 @@ from rich.table import Table
 from harness.core.console import PlainConsole
 from scoring.compare import LEVEL, Comparison
 from scoring.draws import METHODS
-from scoring.report.tables import DESCRIPTIVE, SCREENING, entry_table, number
+from scoring.report.tables import (
+    DESCRIPTIVE,
+    OFF_CLOCK,
+    SCREENING,
+    entry_table,
+    number,
+    off_clock_text,
+)
 from scoring.scoreboard import Scoreboard
 from scoring.speedup import PairwiseComparison
 from scoring.uncertainty import Uncertainty
@@ -23,11 +30,15 @@ def print_board(
     sure: Uncertainty | None = None,
     console: PlainConsole | None = None,
 ) -> None:
-    """Print flags, the table of scores and the table of times."""
+    """Print flags, the table of scores, the table of times, and what is not ranked."""
     out = console or PlainConsole()
     _print_flags(board.flags, out)
     out.print(_scores(board, sure))
     out.print(_times(board, workloads))
+    if len(board.unranked):
+        out.print(_unranked(board.unranked))
+    if "setup_s" in workloads.columns:
+        out.print(OFF_CLOCK)
     if board.is_screening:
         out.print(SCREENING, style="yellow")
     if sure is not None:
@@ -64,12 +75,16 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
     table = Table(title="To the target, median of studies")
     table.add_column("workload")
     table.add_column("submission")
-    heads = [board.clock.unit, *(["steps"] if has_steps else []), "ratio to best", "reached"]
+    has_free = "setup_s" in workloads.columns
+    heads = [board.clock.unit, *(["off the clock"] if has_free else [])]
+    heads += [*(["steps"] if has_steps else []), "ratio to best", "reached"]
     for head in heads:
         table.add_column(head, justify="right")
     last = None
     for line in workloads.to_dict("records"):
         cells = [number(float(line[column]))]
+        if has_free:
+            cells.append(off_clock_text(float(line["setup_s"]), float(line["warm_up_s"])))
         if has_steps:
             cells.append(number(float(line["steps_to_target"]), 6))
         ratio = float(line["ratio_to_best"])
@@ -78,6 +93,26 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
         name = "" if line["workload"] == last else str(line["workload"])
         last = line["workload"]
         table.add_row(name, str(line["submission"]), *cells)
+    return table
+
+
+def _unranked(entries: pd.DataFrame) -> Table:
+    """What is shown and not ranked; why, the flags say."""
+    table = Table(title="Not ranked")
+    for head in ("submission", "mark", "workload"):
+        table.add_column(head)
+    for head in ("s", "off the clock", "steps", "reached"):
+        table.add_column(head, justify="right")
+    for line in entries.to_dict("records"):
+        table.add_row(
+            str(line["submission"]),
+            str(line["mark"]),
+            str(line["workload"]),
+            number(float(line["time_to_target_s"])),
+            off_clock_text(float(line["setup_s"]), float(line["warm_up_s"])),
+            number(float(line["steps_to_target"]), 6),
+            f"{line['studies_reached']} of {line['studies']}",
+        )
     return table
 
 

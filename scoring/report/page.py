@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.core.files import write_whole
+from harness.core.marks import MARKS, MEANINGS
 from scoring.draws import METHODS
 from scoring.frame import prepare
 from scoring.pairs import PairTable
@@ -19,10 +20,12 @@ from scoring.report.misses import nothing_reached
 from scoring.report.tables import (
     CONTENTS,
     DESCRIPTIVE,
+    OFF_CLOCK,
     RANGE,
     SCREENING,
     entry_table,
     number,
+    off_clock_text,
     trial_table,
     workload_table,
 )
@@ -48,6 +51,7 @@ def render_page(
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["number"] = number
+    environment.globals["off_clock"] = off_clock_text
     return environment.get_template("template.html").render(
         board=board,
         notes=_notes(board, sure),
@@ -55,6 +59,7 @@ def render_page(
         entries=entry_table(board, sure).to_dict("records"),
         bars=[float(board.scores[row]) for row in board.order()],
         workloads=_with_sources(board, frame),
+        unranked=board.unranked.to_dict("records"),
         pairs=_pairs(board, sure),
         sensitivity=sensitivity(frame[frame["state"] != "unfinished"]).to_dict("records"),
         pool=_moved_ranks(board),
@@ -65,7 +70,8 @@ def render_page(
 
 
 def _notes(board: Scoreboard, sure: Uncertainty | None) -> list[str]:
-    notes = [RANGE]
+    notes = [RANGE, OFF_CLOCK]
+    notes += [f"{mark}: {MEANINGS[mark]}." for mark in MARKS if mark in board.marks.values()]
     if sure is not None:
         how = f"Interval, ranks and speed-up: {LEVEL:.0%}, by {METHODS[sure.method]}."
         notes += [f"{how} {DESCRIPTIVE}"]

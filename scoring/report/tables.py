@@ -20,6 +20,9 @@ CONTENTS = (
     "Contents tried: how many versions of its code and space a submission ran here under its name. "
     "The more there were, the more of a good time may be luck."
 )
+OFF_CLOCK = (
+    "Off the clock: set-up + warm-up in seconds, by the referee's clock; neither is in a time."
+)
 RANGE = "Range: of the score if each time lies anywhere between the last miss and the hit."
 SCREENING = "screening: one study is a first look, not a verdict; it gives ratios and no ranks"
 
@@ -35,11 +38,17 @@ def entry_table(board: Scoreboard, sure: Uncertainty | None = None) -> pd.DataFr
                 "range": _span(board.ranges[row], 3),
                 **(_surety(sure, row) if sure else {}),
                 "reached": f"{reached[row]} of {len(board.base)}",
+                **_mark(board, row),
                 **_tries(board, row),
             }
             for row in board.order()
         ]
     )
+
+
+def _mark(board: Scoreboard, row: int) -> dict[str, str]:
+    """An entry's mark; no column for a table of times, which has none."""
+    return {"mark": board.marks[board.times.submissions[row]]} if board.marks else {}
 
 
 def _tries(board: Scoreboard, row: int) -> dict[str, str]:
@@ -85,9 +94,11 @@ def workload_table(board: Scoreboard, frame: pd.DataFrame | None = None) -> pd.D
 
     Args:
         board: the scoreboard.
-        frame: the prepared results frame of the scoreboard; if given, adds median steps to target.
+        frame: the prepared results frame of the scoreboard; if given, adds median steps to target,
+            and the median seconds of set-up and warm-up that were off the clock.
     """
     steps = None if frame is None else _median_steps(board, frame, CLOCKS["steps"])
+    free = {} if frame is None else off_clock_s(frame)
     ratios = ratios_to_best(board.medians)
     rows = []
     for column, workload in enumerate(board.times.workloads):
@@ -103,8 +114,39 @@ def workload_table(board: Scoreboard, frame: pd.DataFrame | None = None) -> pd.D
             }
             if steps is not None:
                 line["steps_to_target"] = steps[row, column]
+                setup_s, warm_up_s = free.get((line["submission"], workload), NEITHER)
+                line |= {"setup_s": setup_s, "warm_up_s": warm_up_s}
             rows.append(line)
     return pd.DataFrame(rows)
+
+
+NEITHER = (float("nan"), float("nan"))
+
+
+def off_clock_s(frame: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float]]:
+    """Median seconds of set-up and of warm-up, by entry and column of a prepared frame.
+
+    Of the trials that stand for their studies by time, as the times beside them are.
+    """
+    ended = frame[frame["state"] != "unfinished"]
+    if ended.empty:
+        return {}
+    best = study_table(ended, CLOCKS["seconds"])["identity"]
+    groups = ended[ended["identity"].isin(best)].groupby(["entry", "column"])
+    medians = groups[["setup_s", "warm_up_s"]].median()
+    return {
+        (str(entry), str(column)): (float(setup_s), float(warm_up_s))
+        for (entry, column), (setup_s, warm_up_s) in zip(
+            medians.index, medians.to_numpy(dtype=np.float64), strict=True
+        )
+    }
+
+
+def off_clock_text(setup_s: float, warm_up_s: float) -> str:
+    """Set-up and warm-up, in seconds: `2.1 + 0.4`, or `-` where they were not published."""
+    if np.isnan(setup_s) and np.isnan(warm_up_s):
+        return "-"
+    return f"{number(setup_s, 3)} + {number(warm_up_s, 3)}"
 
 
 def _median_steps(board: Scoreboard, frame: pd.DataFrame, clock: Clock) -> Array:
@@ -117,8 +159,8 @@ def trial_table(frame: pd.DataFrame) -> pd.DataFrame:
     best = set(study_table(frame, CLOCKS["seconds"])["identity"])
     columns = [
         "workload", "variant", "entry", "framework", "study", "trial", "state", "reason",
-        "time_to_target_s", "last_miss_s", "hit_s", "steps_to_target", "timed_s", "steps",
-        "best_metric", "metric", "target", "identity", "record",
+        "time_to_target_s", "last_miss_s", "hit_s", "steps_to_target", "setup_s", "warm_up_s",
+        "timed_s", "steps", "best_metric", "metric", "target", "mark", "identity", "record",
     ]  # fmt: skip
     table = frame[columns].sort_values(
         ["workload", "variant", "entry", "framework", "study", "trial", "identity"]

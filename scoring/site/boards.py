@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from harness.core.errors import HarnessError
 from scoring.clock import CLOCKS, Clock
-from scoring.evaluate import score_results, scored_trials
+from scoring.evaluate import score_results, scored_trials, unranked_trials
 from scoring.frame import prepare
 from scoring.profile import base_workloads
 from scoring.rules import Rules
 from scoring.scoreboard import Scoreboard
-from scoring.site.material import Gap, Material
+from scoring.site.material import Gap, Material, Withdrawal
 from scoring.site.names import Layout, layout_of
 from scoring.site.ranking import Ranking, rank_entries
 from scoring.speedup import Factor, factor, pair_limit, reference_rows
@@ -62,6 +63,9 @@ class Board:
     ruleset: str
     frame: pd.DataFrame
     """Prepared trials that are scored, or all of them if a rule refuses that."""
+    unranked: pd.DataFrame
+    """Prepared trials that are shown beside them."""
+    withdrawn: tuple[Withdrawal, ...]
     views: Mapping[str, View]
     """By clock; none if a rule refuses to score."""
     refusal: str
@@ -75,18 +79,30 @@ class Board:
 
     @property
     def entries(self) -> tuple[str, ...]:
-        """Its entries by name."""
+        """Its ranked entries by name."""
         return tuple(sorted(self.frame["entry"].astype(str).unique()))
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """All entries that have a page: the ranked ones, then those that are not ranked."""
+        return (*self.entries, *sorted(self.unranked["entry"].astype(str).unique()))
+
+    @cached_property
+    def everything(self) -> pd.DataFrame:
+        """All prepared trials that have a page."""
+        if self.unranked.empty:
+            return self.frame
+        return pd.concat([self.frame, self.unranked], ignore_index=True)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Its workloads and held-out variants."""
-        return tuple(sorted(self.frame["column"].astype(str).unique()))
+        return tuple(sorted(self.everything["column"].astype(str).unique()))
 
     @property
     def counted(self) -> frozenset[str]:
         """The trials that stand for their studies, by the referee's clock."""
-        ended = self.frame[self.frame["state"] != "unfinished"]
+        ended = self.everything[self.everything["state"] != "unfinished"]
         return frozenset(study_table(ended, CLOCKS["seconds"])["identity"]) if len(ended) else (
             frozenset()
         )  # fmt: skip
@@ -111,21 +127,27 @@ def _board(
 ) -> Board:
     views: dict[str, View] = {}
     gaps: list[Gap] = []
-    refusal = ""
-    shown = scored_trials(frame, options.allow)
+    refusal, unranked = "", unranked_trials(frame, options.allow)
     try:
+        shown = scored_trials(frame, options.allow)
         views["seconds"] = _view(frame, CLOCKS["seconds"], material, options)
     except HarnessError as error:
-        refusal, shown = str(error), prepare(frame)
+        refusal, shown, unranked = str(error), prepare(frame), unranked.iloc[:0]
     for name in SWITCH[1:] if views else ():
         try:
             _require_values(shown, CLOCKS[name])
             views[name] = _view(frame, CLOCKS[name], material, options)
         except HarnessError as error:
             gaps.append(Gap(f"the clock {name}", error.message))
-    entries, columns = shown["entry"].astype(str), shown["column"].astype(str)
-    layout = layout_of(suite, ruleset, entries.unique(), columns.unique())
-    return Board(suite, ruleset, shown, views, refusal, layout, tuple(gaps))
+    with_pages = [shown, unranked]
+    entries, columns = (
+        {str(value) for part in with_pages for value in part[name]} for name in ("entry", "column")
+    )
+    layout = layout_of(suite, ruleset, sorted(entries), sorted(columns))
+    withdrawn = tuple(
+        one for one in material.withdrawn if (one.suite, one.ruleset) == (suite, ruleset)
+    )
+    return Board(suite, ruleset, shown, unranked, withdrawn, views, refusal, layout, tuple(gaps))
 
 
 def _require_values(frame: pd.DataFrame, clock: Clock) -> None:

@@ -9,33 +9,37 @@ import numpy as np
 import pandas as pd
 
 from scoring.report.style import pens
+from scoring.report.tables import NEITHER, off_clock_s, off_clock_text
 from scoring.site.boards import Board, View, scored_columns
 from scoring.site.material import Material, TrialDetail
 from scoring.site.pairs import has_intervals
 from scoring.site.scripts import short
+from scoring.standing import marks_of
 from scoring.times import Array
 from scoring.tuning import best_after_trials
 from scoring.uncertainty import LEVEL
 
 
 def board_data(board: Board, material: Material) -> dict[str, Any]:
-    """What the board's page sorts, filters and switches, in the order of `board.entries`."""
-    drawn = pens(board.entries)
+    """What the board's page sorts, filters and switches, in the order of `board.shown`."""
+    drawn, marks = pens(board.shown), marks_of(board.everything)
     return {
         "title": board.title,
-        "names": list(board.entries),
-        "slugs": [board.layout.entries[name] for name in board.entries],
-        "pens": [[drawn[name].hex, list(drawn[name].dash)] for name in board.entries],
+        "names": list(board.shown),
+        "ranked": len(board.entries),
+        "marks": [marks[name] for name in board.shown],
+        "slugs": [board.layout.entries[name] for name in board.shown],
+        "pens": [[drawn[name].hex, list(drawn[name].dash)] for name in board.shown],
         "columns": list(board.columns),
         "cslugs": [board.layout.columns[name] for name in board.columns],
         "targets": _targets(board),
         "filters": {name: values for name, values in filters(board, material).items() if values},
-        "clocks": {name: _view_data(view) for name, view in board.views.items()},
+        "clocks": {name: _view_data(view, board.frame) for name, view in board.views.items()},
     }
 
 
 def filters(board: Board, material: Material) -> dict[str, list[str]]:
-    """Of each entry what a reader can filter by."""
+    """Of each ranked entry what a reader can filter by."""
     first = board.frame.groupby("entry").first()
     rows = [first.loc[name] for name in board.entries]
     details = [material.entries.get(str(row["content_hash"])) for row in rows]
@@ -44,7 +48,7 @@ def filters(board: Board, material: Material) -> dict[str, list[str]]:
         "family": [detail.family if detail else "" for detail in details],
         "framework": [str(row["framework"]) for row in rows],
         "hardware": [material.machines.get(name, name) or "unknown" for name in hardware],
-        "mark": [material.marks.get(str(row["content_hash"]), "self-reported") for row in rows],
+        "mark": [str(row["mark"]) for row in rows],
     }
 
 
@@ -59,7 +63,7 @@ def _targets(board: Board) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-def _view_data(view: View) -> dict[str, Any]:
+def _view_data(view: View, frame: pd.DataFrame) -> dict[str, Any]:
     board, sure = view.board, view.sure
     names = scored_columns(board)
     return {
@@ -73,6 +77,7 @@ def _view_data(view: View) -> dict[str, Any]:
         "against": view.against,
         "columns": names,
         "times": [[short(float(value), 5) for value in row] for row in _times(view, names)],
+        "free": _free(view, frame, names),
         "factors": [_factors(view, row) for row in range(len(board.scores))],
         "intervals": has_intervals(view),
     }
@@ -85,6 +90,15 @@ def _rounded(values: Array) -> list[list[float | None]]:
 def _times(view: View, names: list[str]) -> Array:
     places = [view.board.times.workloads.index(name) for name in names]
     return np.asarray(view.board.medians[:, places])
+
+
+def _free(view: View, frame: pd.DataFrame, names: list[str]) -> list[list[str]]:
+    """Beside each time the seconds of set-up and warm-up that were off the clock, in words."""
+    free = off_clock_s(frame)
+    return [
+        [off_clock_text(*free.get((entry, name), NEITHER)) for name in names]
+        for entry in view.board.times.submissions
+    ]
 
 
 def _overall(view: View, row: int) -> list[Any] | None:
@@ -127,13 +141,13 @@ def entry_data(
 
 NUMBERS = (
     "time_to_target_s", "last_miss_s", "hit_s", "steps_to_target", "examples_to_target",
-    "timed_s", "steps", "budget_s", "best_metric", "target",
+    "setup_s", "warm_up_s", "timed_s", "steps", "budget_s", "best_metric", "target",
 )  # fmt: skip
 WORDS = (
     "column", "workload", "variant", "framework", "state", "reason", "metric", "direction",
     "identity", "content_hash", "instance_seed", "workload_hash", "harness_hash", "hardware",
     "threads", "sandbox", "versions", "variables", "begun_at", "ended_at", "origin", "round",
-    "record", "interference",
+    "record", "interference", "mark", "mark_reason",
 )  # fmt: skip
 
 

@@ -50,6 +50,16 @@ class WorkloadDetail:
 
 
 @dataclass(frozen=True)
+class Withdrawal:
+    """An entry that was taken back: that it was there, and why it is not."""
+
+    suite: str
+    ruleset: str
+    submission: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Change:
     """What was done to a board, when and why; the reason of a withdrawal among them."""
 
@@ -75,8 +85,8 @@ class Material:
     """By `suite/workload`."""
     machines: Mapping[str, str] = field(default_factory=dict)
     """Hardware in words, by fingerprint."""
-    marks: Mapping[str, str] = field(default_factory=dict)
-    """What an organiser said of an entry, by content hash."""
+    withdrawn: tuple[Withdrawal, ...] = ()
+    """The entries that are not among the results any more."""
     changes: tuple[Change, ...] = ()
     evidence: Evidence = NOT_READ
     gaps: tuple[Gap, ...] = ()

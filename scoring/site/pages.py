@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,12 +10,17 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from harness.core.marks import MEANINGS
 from scoring.report.misses import nothing_reached
-from scoring.report.tables import number
-from scoring.site import table_texts
+from scoring.report.tables import (
+    number,
+    off_clock_text,
+)
 from scoring.site.boards import Board
-from scoring.site.material import Gap, Material
+from scoring.site.material import Material
 from scoring.site.rows import Row, Times, board_rows, trial_rows
+from scoring.site.words import caption, entry_gaps, head_facts, heads, meanings, noise, notes, said
+from scoring.standing import unranked_table
 from scoring.tuning import sensitivity
 
 RIVALS = 12
@@ -30,6 +34,7 @@ def make_environment() -> Environment:
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["number"] = number
+    environment.globals["off_clock"] = off_clock_text
     return environment
 
 
@@ -61,8 +66,8 @@ class Pages:
 
     @cached_property
     def by_entry(self) -> dict[str, pd.DataFrame]:
-        """The trials of each entry."""
-        return {str(name): part for name, part in self.board.frame.groupby("entry")}
+        """The trials of each entry that has a page."""
+        return {str(name): part for name, part in self.board.everything.groupby("entry")}
 
     def front(self, tables: list[str], dated: list[str], *, is_dated: bool = False) -> str:
         """The board's page, as it is now or as it stays under a date."""
@@ -77,13 +82,29 @@ class Pages:
             flags=() if view is None else view.board.flags,
             misses=nothing_reached(board.frame).splitlines(),
             rows=[] if view is None else board_rows(board, view, links),
-            heads=[] if view is None else table_texts.heads(view), clocks=list(board.views),
-            caption=table_texts.caption(view), said="" if view is None else table_texts.said(view),
-            notes=[] if view is None else table_texts.notes(view),
-            workloads=self._workload_lines(links),
+            heads=[] if view is None else heads(view), clocks=list(board.views),
+            unranked=self._unranked(links), meanings=meanings(board),
+            caption=caption(view), said="" if view is None else said(view),
+            notes=[] if view is None else notes(view), workloads=self._workload_lines(links),
             progress=self._progress(links) if view is None else [], columns=board.columns,
             pair_page=len(board.entries) > 1,
         )  # fmt: skip
+
+    def _unranked(self, links: str) -> list[Row]:
+        """What is shown and not ranked: with its times, or, where it was withdrawn, without."""
+        board = self.board
+        entries = unranked_table(board.unranked) if len(board.unranked) else pd.DataFrame()
+        lines = [
+            {str(key): value for key, value in line.items()}
+            | {"href": links + board.layout.submission(str(line["submission"]))}
+            for line in entries.to_dict("records")
+        ]
+        nothing = {"workload": "-", "time_to_target_s": np.nan, "steps_to_target": np.nan}
+        nothing |= {"setup_s": np.nan, "warm_up_s": np.nan, "href": ""}
+        return lines + [
+            {"submission": one.submission, "mark": "withdrawn", "mark_reason": one.reason} | nothing
+            for one in board.withdrawn
+        ]
 
     def _workload_lines(self, links: str) -> list[Row]:
         lines = []
@@ -133,7 +154,7 @@ class Pages:
         return self.render(
             "submission.html", "../../", name=entry, slug=board.layout.entries[entry],
             summary=detail.summary if detail else "", files=detail.files if detail else {},
-            facts=self._entry_facts(entry, trials), gaps=_entry_gaps(trials, detail is not None),
+            facts=self._entry_facts(entry, trials), gaps=entry_gaps(trials, detail is not None),
             rivals=self._rivals(entry), columns=columns,
             column_slugs=[board.layout.columns[column] for column in columns],
             times=[row | {"href": board.layout.workload(c)} for c, row in rows if row],
@@ -148,7 +169,7 @@ class Pages:
         detail = self.material.entries.get(str(first["content_hash"]))
         facts = {"Family": detail.family} if detail and detail.family else {}
         facts |= {"Framework": str(first["framework"]), "Content": str(first["content_hash"])[:16]}
-        if view is not None:
+        if view is not None and entry in view.board.times.submissions:
             contents = view.board.contents.get(entry, 1)
             row = view.board.times.submissions.index(entry)
             facts["Contents tried"] = str(contents)
@@ -159,12 +180,12 @@ class Pages:
         reached = int(trials["state"].eq("reached").sum())
         facts["Trials"] = f"{len(trials)}, of which {reached} reached"
         facts["Searched"] = str(first["space"]) or "nothing"
-        content = str(first["content_hash"])
-        return facts | {"Mark": self.material.marks.get(content, "self-reported")}
+        facts["Mark"] = f"{first['mark']}: {MEANINGS[first['mark']]}"
+        return facts | ({"Why": str(first["mark_reason"])} if first["mark_reason"] else {})
 
     def _rivals(self, entry: str) -> list[Row]:
         view = self.board.views.get("seconds")
-        if view is None:
+        if view is None or entry not in view.board.times.submissions:
             return []
         names = [view.board.times.submissions[row] for row in view.order()]
         at = names.index(entry)
@@ -188,10 +209,10 @@ class Pages:
     def workload(self, column: str) -> str:
         """A workload's page."""
         board = self.board
-        first = board.frame[board.frame["column"] == column].iloc[0]
+        first = board.everything[board.everything["column"] == column].iloc[0]
         detail = self.material.workloads.get(f"{board.suite}/{first['workload']}")
-        places = {name: i for i, name in enumerate(board.entries)}
-        rows = [row for name in board.entries if (row := self.times.row(name, column))]
+        places = {name: i for i, name in enumerate(board.shown)}
+        rows = [row for name in board.shown if (row := self.times.row(name, column))]
         rows.sort(key=lambda row: (not np.isfinite(row["sort"]), row["sort"]))
         sign = "at least" if first["direction"] == "maximize" else "at most"
         facts = {
@@ -202,7 +223,7 @@ class Pages:
         return self.render(
             "workload.html", "../../", column=column, slug=board.layout.columns[column],
             summary=detail.summary if detail else "", definition=detail.facts if detail else {},
-            facts=facts | _noise(board, column), gaps=[], rows=[
+            facts=facts | noise(board, column), gaps=[], rows=[
                 row | {"i": places[row["name"]], "href": board.layout.submission(row["name"])}
                 for row in rows
             ],
@@ -211,51 +232,3 @@ class Pages:
     def shell(self, page: str, heading: str) -> str:
         """A page that takes what it shows from its address: `pair` or `trial`."""
         return self.render("shell.html", "../", page=page, heading=heading)
-
-
-def head_facts(board: Board, material: Material, date: str, version: str) -> Mapping[str, str]:
-    """What all of a board's trials have in common, at its head."""
-    frame = board.frame
-    hardware = [material.machines.get(name, name) for name in _values(frame, "hardware")]
-    budgets = frame.groupby("column")["budget_s"].max()
-    rounds = [name[:12] for name in _values(frame, "round")]
-    per_study = frame.groupby(["entry", "column", "study"]).size()
-    studies = frame["study"].nunique()
-    trials = str(per_study.max()) if per_study.nunique() == 1 else (
-        f"{per_study.min()} to {per_study.max()}"
-    )  # fmt: skip
-    return {
-        "Date": date, "Harness": version,
-        "Hardware": "; ".join(hardware) or "not published",
-        "Versions": "; ".join(_values(frame, "versions")) or "not published",
-        "Budget, s": ", ".join(f"{name} {number(float(b))}" for name, b in budgets.items()),
-        "Tuning": f"{board.ruleset}, {studies} studies of {trials} trials",
-        "Round": ", ".join(rounds) or "none",
-        "Origin": ", ".join(_values(frame, "origin")) or "unknown",
-        "Sandbox, threads": ", ".join(_values(frame, "sandbox") + _values(frame, "threads")) or "-",
-        "Entries": str(len(board.entries)), "Trials": f"{len(frame):,}",
-    }  # fmt: skip
-
-
-def _values(frame: pd.DataFrame, column: str) -> list[str]:
-    return sorted({str(value) for value in frame[column].unique()} - {""})
-
-
-def _noise(board: Board, column: str) -> dict[str, str]:
-    """The noise of study times on a workload: the median over entries of their deviation."""
-    view = board.views.get("seconds")
-    if view is None or column not in view.board.times.workloads:
-        return {}
-    hits = view.board.times.hit[:, view.board.times.workloads.index(column)]
-    whole = hits[(np.isfinite(hits)).sum(axis=1) >= 2]
-    logs = [np.log(row[np.isfinite(row)]).std(ddof=1) for row in whole]
-    return {"Noise of a study's time": f"{float(np.median(logs)):.0%}"} if logs else {}
-
-
-def _entry_gaps(trials: pd.DataFrame, has_detail: bool) -> list[Gap]:
-    gaps = []
-    if unfinished := int(trials["state"].eq("unfinished").sum()):
-        gaps.append(Gap("trials", f"{unfinished} of {len(trials)} have not ended"))
-    if not has_detail:
-        gaps.append(Gap("summary, family and code", "the records do not come with them"))
-    return gaps

@@ -10,8 +10,9 @@ import pandas as pd
 
 from scoring.clock import CLOCKS
 from scoring.profile import ratios_to_best
-from scoring.report.tables import number
+from scoring.report.tables import NEITHER, number, off_clock_s, off_clock_text
 from scoring.site.boards import Board, View, scored_columns
+from scoring.standing import marks_of
 from scoring.studies import study_table
 from scoring.uncertainty import LEVEL
 
@@ -33,6 +34,7 @@ def board_rows(board: Board, view: View, links: str) -> list[Row]:
                 "i": row, "name": name, "rank": "-" if rank is None else rank,
                 "starts": last is not None and rank != last,
                 "href": links + board.layout.submission(name), "score": _score(view, row),
+                "mark": view.board.marks[name],
                 "speedup": _speedup(view, row), "pair": links + _pair_link(board, view, row),
                 "cells": _cells(board, view, row, columns),
             }
@@ -94,7 +96,9 @@ class Times:
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._ended = board.frame[board.frame["state"] != "unfinished"]
+        self._ended = board.everything[board.everything["state"] != "unfinished"]
+        self._free = off_clock_s(self._ended)
+        self._marks = marks_of(board.everything)
         studies = study_table(self._ended, CLOCKS["seconds"]) if len(self._ended) else None
         keys = ["submission", "workload"]
         self._studies = {} if studies is None else dict(list(studies.groupby(keys)))
@@ -117,7 +121,8 @@ class Times:
         median, ratio = self._medians.get((entry, column), (np.nan, np.nan))
         return {
             "column": column, "name": entry, "slug": self._board.layout.columns[column],
-            "seconds": number(median), "sort": median,
+            "mark": self._marks[entry], "seconds": number(median), "sort": median,
+            "free": off_clock_text(*self._free.get((entry, column), NEITHER)),
             "steps": number(self._steps.get((entry, column), np.nan), 6),
             "ratio": f"{ratio:.3f}" if np.isfinite(ratio) else "-",
             "reached": f"{int(np.isfinite(studies['time_to_target_s']).sum())} of {len(studies)}",
@@ -146,7 +151,9 @@ def trial_rows(board: Board, trials: pd.DataFrame, counted: Iterable[str], links
     return [
         {
             **{str(key): value for key, value in line.items()},
-            "counts": line["identity"] in stands, "point": point_text(line.get("point")),
+            "counts": line["identity"] in stands,
+            "free": off_clock_text(float(line["setup_s"]), float(line["warm_up_s"])),
+            "point": point_text(line.get("point")),
             "href": links + board.layout.trial(str(line["entry"]), str(line["identity"])),
         }
         for line in ordered.to_dict("records")

@@ -11,6 +11,7 @@ from harness.core.text import csv_text
 from scoring.report.tables import trial_table, workload_table
 from scoring.site.boards import Board, View, reached_counts
 from scoring.site.material import Material
+from scoring.standing import unranked_table
 from scoring.studies import study_table
 from scoring.tuning import best_after_trials, sensitivity
 from scoring.uncertainty import LEVEL
@@ -18,7 +19,9 @@ from scoring.uncertainty import LEVEL
 
 def board_tables(board: Board, material: Material) -> dict[str, pd.DataFrame]:
     """Tables by name: `entries-<clock>`, `times-<clock>`, `studies-<clock>`, `trials`, more."""
-    tables = {"trials": trial_table(board.frame).drop(columns="record")}
+    tables = {"trials": trial_table(board.everything).drop(columns="record")}
+    if len(board.unranked):
+        tables["unranked"] = unranked_table(board.unranked)
     ended = board.frame[board.frame["state"] != "unfinished"]
     for name, view in board.views.items():
         tables[f"entries-{name}"] = entry_numbers(view)
@@ -43,6 +46,7 @@ def _entry_row(view: View, row: int) -> dict[str, object]:
     line: dict[str, object] = {
         "submission": board.times.submissions[row],
         "rank": None if view.ranking is None else int(view.ranking.ranks[row]),
+        "mark": board.marks[board.times.submissions[row]],
         "score": float(board.scores[row]),
         "score_low": float(sure.score_intervals[row, 0]) if sure else np.nan,
         "score_high": float(sure.score_intervals[row, 1]) if sure else np.nan,

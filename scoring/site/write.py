@@ -79,7 +79,7 @@ def board_files(pages: Pages, options: Options, out: Path) -> Iterator[tuple[str
     curves = by_trial(material.curves)
     for column in board.columns:
         yield board.layout.workload(column), pages.workload(column)
-    for entry in board.entries:
+    for entry in pages.by_entry:
         trials, slug = pages.by_entry[entry], board.layout.entries[entry]
         yield board.layout.submission(entry), pages.submission(entry)
         yield (

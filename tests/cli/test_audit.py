@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from harness.cli.app import app
-from harness.cli.audit import latest_records
+from harness.cli.audit_subject import subject_of
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.plan.trial import TrialRecord
 from harness.record.store import read_record, record_paths
+from harness.record.tables import results_frame
 from harness.verification.audit import TOLERANCE, AuditedTrial, audit_trial, fastest_trials
+from harness.verification.store import verify_store
 from tests.record.conftest import Made, ending
 
 
@@ -85,8 +87,21 @@ def test_an_audit_runs_and_its_exit_code_tells(sample: Made, tmp_path: Path) -> 
     assert record.result.state == "budget"
 
 
+def test_an_audit_releases_what_the_band_holds(tmp_path: Path) -> None:
+    made = Made(tmp_path / "store", grid=None)  # much faster than any baseline
+    held = results_frame(made.store).iloc[0]
+    assert (held["mark"], "the band ends at" in held["mark_reason"]) == ("held", True)
+    subject = subject_of(made.store)
+    (record,) = subject.latest()
+    rerun = record.model_copy(update={"trial": audit_trial(record.trial, "mine")})
+    subject.note([AuditedTrial(record, rerun)])
+    assert results_frame(made.store)["mark"].tolist() == ["audited"]
+    assert verify_store(made.store).findings == ()
+
+
 def test_of_a_name_with_several_contents_the_latest_is_audited(sample: Made) -> None:
     other = sample.trial.submission.model_copy(update={"content_hash": "0" * 64})
     sample.trial = sample.trial.model_copy(update={"submission": other})
     sample.run()
-    assert [r.trial.submission.content_hash for r in latest_records(sample.store)] == ["0" * 64]
+    (latest,) = subject_of(sample.store).latest()
+    assert latest.trial.submission.content_hash == "0" * 64

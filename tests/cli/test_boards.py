@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -14,13 +15,18 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli.app import app
+from harness.cli.audit_subject import subject_of
 from harness.cli.boards import BoardFolder
 from harness.cli.bundles import MANIFEST, opened_store, unpack_bundle, write_bundle
 from harness.cli.site_sources import read_sources
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
+from harness.record.tables import results_frame
+from harness.submission.resolution import locate
+from harness.verification.audit import AuditedTrial, audit_trial
 from harness.verification.store import verify_store
-from tests.record.conftest import Made
+from tests.kit import write_submission
+from tests.record.conftest import GRID, Made
 
 
 @pytest.fixture
@@ -36,12 +42,13 @@ def archive(made: Made, tmp_path: Path) -> Path:
 
 def another(tmp_path: Path, submission: str) -> Path:
     """A bundle of another submission's trial on the same instance."""
-    made = Made.__new__(Made)
-    made.store = tmp_path / submission
-    (made.trial,) = plan(PlanRequest("mlp", submission, trials=1)).trials
+    made, name = Made.__new__(Made), Path(submission).name
+    made.store = tmp_path / f"store of {name}"
+    (planned,) = plan(PlanRequest("mlp", submission, trials=1)).trials
+    made.trial = planned.model_copy(update={"grid": GRID})
     made.run()
-    write_bundle(made.store, tmp_path / f"{submission}.tar.gz", "0")
-    return tmp_path / f"{submission}.tar.gz"
+    write_bundle(made.store, tmp_path / f"{name}.tar.gz", "0")
+    return tmp_path / f"{name}.tar.gz"
 
 
 def rewritten(archive: Path, change: dict[str, bytes]) -> Path:
@@ -153,6 +160,8 @@ def test_what_is_withdrawn_is_kept_and_the_reason_shown(archive: Path, tmp_path:
     material = read_sources([board.path], ExitStack()).material
     assert material.frame.empty
     assert material.changes[0].reason == "measured under load"
+    (gone,) = material.withdrawn
+    assert (gone.submission, gone.reason) == ("adamw", "measured under load")
 
 
 def test_a_bundle_takes_anothers_place(archive: Path, tmp_path: Path) -> None:
@@ -170,9 +179,78 @@ def test_a_mark_is_of_a_content_that_is_shown(archive: Path, tmp_path: Path, mad
     board = BoardFolder(tmp_path / "board")
     board.add(archive)
     board.mark("adamw", "verified", "rerun by the organisers")
-    assert board.marks() == {made.trial.submission.content_hash: "verified"}
+    frame = read_sources([board.path], ExitStack()).material.frame
+    assert frame[["mark", "mark_reason"]].to_numpy().tolist() == [
+        ["verified", "rerun by the organisers"]
+    ]
     with pytest.raises(HarnessError, match="known: adamw"):
         board.mark("muon", "verified", "why")
+
+
+def test_only_an_audit_and_a_withdrawal_give_the_marks_of_their_names(
+    archive: Path, tmp_path: Path
+) -> None:
+    BoardFolder(tmp_path / "board").add(archive)
+    for mark in ("audited", "withdrawn", "rerun"):
+        arguments = ["board", "mark", "adamw", mark, "--to", str(tmp_path / "board")]
+        result = CliRunner().invoke(app, [*arguments, "--reason", "why"])
+        assert result.exit_code == 2
+        assert "'self-reported', 'verified', 'held', 'disqualified'" in " ".join(
+            result.output.replace("│", "").split()
+        )
+
+
+def test_what_is_disqualified_is_shown_with_its_evidence(
+    archive: Path, made: Made, tmp_path: Path
+) -> None:
+    board, out = BoardFolder(tmp_path / "board"), tmp_path / "site"
+    board.add(archive)
+    board.add(another(tmp_path, "muon"))
+    board.mark("adamw", "disqualified", "it ships weights")
+    result = CliRunner().invoke(app, ["site", str(board.path), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    front = (out / "quick-external/index.html").read_text()
+    assert "disqualified: adamw is not ranked: it ships weights" in front
+    assert "it ships weights" in (out / "quick-external/s/adamw.html").read_text()
+    assert made.trial.identity[:16] in (out / "quick-external/data/e/adamw.js").read_text()
+
+
+def test_an_audit_of_a_board_is_kept_in_its_log(archive: Path, made: Made, tmp_path: Path) -> None:
+    board = BoardFolder(tmp_path / "board")
+    board.add(archive)
+    subject = subject_of(board.path)
+    (record,) = subject.latest()
+    rerun = record.model_copy(update={"trial": audit_trial(record.trial, "mine")})
+    subject.note([AuditedTrial(record, rerun)])
+    subject.note([AuditedTrial(record, rerun)])
+    assert [audit.verdict for audit in board.audits()] == ["agrees"]
+    assert subject.marks([AuditedTrial(record, rerun)]) == ["adamw is audited: 1 fresh instance"]
+
+
+def test_an_authors_own_audit_proves_nothing_on_a_board(made: Made, tmp_path: Path) -> None:
+    subject = subject_of(made.store)
+    (record,) = subject.latest()
+    rerun = record.model_copy(update={"trial": audit_trial(record.trial, "mine")})
+    subject.note([AuditedTrial(record, rerun)])
+    assert results_frame(made.store)["mark"].tolist() == ["audited"]
+    write_bundle(made.store, tmp_path / "own.tar.gz", "0")
+    board = BoardFolder(tmp_path / "board")
+    board.add(tmp_path / "own.tar.gz")
+    frame = read_sources([board.path], ExitStack()).material.frame
+    assert frame["mark"].tolist() == ["self-reported"]
+
+
+def test_code_that_came_with_a_bundle_is_audited_from_there(tmp_path: Path) -> None:
+    folder = write_submission(tmp_path / "mine")
+    archive = another(tmp_path, str(folder))
+    board = BoardFolder(tmp_path / "board")
+    board.add(archive)
+    shutil.rmtree(folder)
+    subject = subject_of(board.path)
+    (record,) = subject.latest()
+    trial = subject.located(record.trial)
+    assert trial.submission.location.startswith(str(board.path))
+    assert locate(trial.submission, "torch").contents.keys() == {"submission.py", "space.toml"}
 
 
 def test_from_records_to_a_page(made: Made, tmp_path: Path) -> None:

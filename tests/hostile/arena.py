@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from harness.core.seeds import PUBLIC_ROUND_SEED
 from harness.execution import attempt
 from harness.execution.base import RunOptions
 from harness.execution.resolved import prepare_data
@@ -30,11 +33,14 @@ from harness.sandboxes.base import Confinement, Sandbox, WorkerProcess
 from harness.sandboxes.kernel.confine import LAYERS
 from harness.sandboxes.kernel.sandbox import KernelSandbox, layers
 from harness.sandboxes.plain import PlainSandbox, PlainWorkerProcess
+from tests.hostile.cases.scan_memory import EXAMPLE, Known
 from tests.kit import SPACE
 from workloads.spec import Grid, Target
 
 CASES = Path(__file__).parent / "cases"
-SHARED = ("honest.py", "wires.py", "read_held_out_by_path.py", "send_code.py")
+SHARED = (
+    "honest.py", "machine_code.py", "read_held_out_by_path.py", "send_code.py", "wires.py"
+)  # fmt: skip
 GRID = Grid(even=4, look_from=1.0, kept=2)
 LOOKS = Grid(even=4, kept=1)
 """A look at each point, and no glance."""
@@ -43,14 +49,17 @@ GLANCES = Grid(even=4, look_from=1.0)
 
 
 class Ear:
-    """Hears events, and may take its time over one kind."""
+    """Hears events in the referee's process; may take its time over one kind, or act at it."""
 
     slow_kind, slow_s = "", 0.0
 
     def __init__(self) -> None:
         self.slow_from = list[float]()
+        self.acts: dict[str, Callable[[], object]] = {}
 
     def event(self, event: ToldEvent) -> None:
+        if event.kind in self.acts:
+            self.acts[event.kind]()
         if event.kind == self.slow_kind:
             self.slow_from.append(time.time())
             time.sleep(self.slow_s)
@@ -164,6 +173,7 @@ class Arena:
         self.elsewhere.mkdir()
         self.elsewhere.chmod(0o777)
         self.port = 0
+        self.round_seed = PUBLIC_ROUND_SEED
         monkeypatch.setattr(attempt, "sandbox", lambda name: self.box())
         # neither the machine's speed nor exact metrics matter here; both take long
         monkeypatch.setattr(conditions, "speed_probe_s", lambda *_: 0.02)
@@ -204,20 +214,26 @@ class Arena:
             shutil.copy(CASES / file, place / file)
         shutil.copy(CASES / f"{name}.py", place / "submission.py")
         (place / "space.toml").write_text(SPACE)
-        request = PlanRequest("mlp", "adamw", ruleset="self")
-        seeds = plan(request).trials[0]
-        data = prepare_data(seeds, self.options)
+        seeds, data = self.instance(self.round_seed)
         facts = {
             "REFEREE": os.getpid(),
             "PORT": self.port,
             "TRAIN": str(data / "train"),
             "ELSEWHERE": str(self.elsewhere),
             "SLEEP_S": self.marker,
+            "KNOWN": known(seeds, data),
         }
         lines = [f"{key} = {value!r}\n" for key, value in facts.items()]
         (place / "facts.py").write_text("".join(lines))
-        (planned,) = plan(PlanRequest("mlp", str(place), ruleset="self")).trials
+        request = PlanRequest("mlp", str(place), ruleset="self", round_seed=self.round_seed)
+        (planned,) = plan(request).trials
         return self._small(planned, settings)
+
+    def instance(self, round_seed: str) -> tuple[Trial, Path]:
+        """Any trial of a round, and the folder of its instance's splits."""
+        request = PlanRequest("mlp", "adamw", ruleset="self", round_seed=round_seed)
+        trial = plan(request).trials[0]
+        return trial, prepare_data(trial, self.options)
 
     @property
     def marker(self) -> str:
@@ -251,6 +267,15 @@ class Arena:
         events = list(attempt.events) if attempt else []
         frozen = tuple((start_s, start_s + self.ear.slow_s) for start_s in self.ear.slow_from)
         return Outcome(result, log, events, trial, frozen)
+
+
+def known(trial: Trial, data: Path) -> Known:
+    """By what a submission would know an instance's seed and a held-out example."""
+    inputs = np.load(data / "validation" / "inputs.npy", mmap_mode="r")
+    example = np.ascontiguousarray(inputs[0]).tobytes()[:EXAMPLE]
+    word = int(np.frombuffer(example[:4], np.uint32)[0])
+    seed = sha256(trial.instance_seed.encode()).hexdigest()
+    return seed, word, sha256(example).hexdigest()
 
 
 def has_capability(number: int) -> bool:

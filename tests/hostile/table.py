@@ -7,7 +7,16 @@ from . import signs
 from . import switches as s
 from . import timing as t
 from .arena import GLANCES, LOOKS, Case
-from .cases import change_model, patch_evaluator, patch_loss, patch_target
+from .cases import (
+    change_model,
+    detour_symbol,
+    patch_evaluator,
+    patch_loss,
+    patch_table,
+    patch_target,
+    walk_garbage,
+    write_memory_file,
+)
 
 IMPOSSIBLE, CAUGHT, RULE = "impossible by construction", "caught", "forbidden by rule only"
 SYS_PTRACE, SYS_RESOURCE = 19, 24
@@ -27,6 +36,26 @@ CASES = (
          s.same_process(patch_target), won=signs.is_reached),
     Case("change_model", IMPOSSIBLE, "the referee's model is built in another process",
          s.same_process(change_model), won=signs.judged_is_what_was_sent),
+    Case("detour_symbol", IMPOSSIBLE, "the clock is the referee's, in another process",
+         proof=s.clock_of_the_process(detour_symbol), won=lambda o: o.result.timed_s < 1.5,
+         prepare=s.machine_code_fits, settings=TIMED),
+    Case("patch_table", IMPOSSIBLE, "the clock is the referee's, in another process",
+         proof=s.clock_of_the_process(patch_table), won=lambda o: o.result.timed_s < 1.5,
+         prepare=s.machine_code_fits, settings=TIMED),
+    Case("write_memory_file", IMPOSSIBLE, "the clock is the referee's, in another process",
+         proof=s.clock_of_the_process(write_memory_file), won=lambda o: o.result.timed_s < 1.5,
+         prepare=s.machine_code_fits, settings=TIMED),
+    Case("walk_garbage", IMPOSSIBLE, "target and held-out data are in another process",
+         s.in_referee("go", walk_garbage.attack), won=signs.is_reached),
+    Case("scan_memory", IMPOSSIBLE, "neither the seed nor held-out data are in the worker's memory",
+         proof=s.memory_of_the_referee),
+    Case("write_descriptors", IMPOSSIBLE, "a worker has no file of the record's open",
+         proof=s.descriptors_of_the_referee),
+    Case("interpose_wire", IMPOSSIBLE, "no time on the wire counts: the clock is the referee's",
+         t.claimed_seconds_are_free, won=lambda o: o.result.timed_s < 1.5, settings=TIMED),
+    Case("replay_weights", IMPOSSIBLE, "weights say nothing of a secret round's instances",
+         s.same_round_again, prepare=s.weights_of_the_public_round, won=signs.is_reached,
+         settings={"target": 0.35}),
     Case("send_code", IMPOSSIBLE, "nothing is ever unpickled", h.headers_are_pickles,
          states=("invalid",), reason="not a message", won=h.was_code_run),
     Case("checkpoint_code", IMPOSSIBLE, "no state is unpickled; only a worker reads it",
@@ -78,6 +107,8 @@ CASES = (
          settings={"seconds": 2.0, "steps": None}),
     Case("delay_stopped", IMPOSSIBLE, "the clock stops at STOPPED", t.clock_stops_at_snapshot,
          won=signs.stole_time, settings={"grid": LOOKS}),
+    Case("lazy_tensors", IMPOSSIBLE, "the clock stops when the bytes of a snapshot are there",
+         t.clock_stops_when_asked, won=signs.stole_time, settings={"grid": LOOKS}),
     Case("train_while_frozen", IMPOSSIBLE, "every thread is stopped", t.never_freeze,
          prepare=t.slow_after("snapshot", 0.6)),
     Case("thaw_itself", CAUGHT, "processor time and state are compared at every thaw",

@@ -89,6 +89,23 @@ def test_it_succeeds_without_its_defence(case: Case, arena: Arena) -> None:
     assert case.won(outcome), outcome.result.reason + outcome.log
 
 
+ANYWHERE = (
+    "detour_symbol", "patch_table", "write_memory_file", "walk_garbage", "scan_memory",
+    "write_descriptors", "interpose_wire", "replay_weights", "lazy_tensors",
+)  # fmt: skip
+"""What stops them is no layer of a sandbox."""
+
+
+@pytest.mark.parametrize("case", of(c for c in CASES if c.name in ANYWHERE))
+def test_it_fails_under_plain_as_well(case: Case, arena: Arena) -> None:
+    case.prepare(arena)
+    arena.plain()
+    outcome = arena.run(case.name, **case.settings)
+    assert outcome.result.state in case.states, outcome.result.reason + outcome.log
+    assert "acting" in outcome.log
+    assert not case.won(outcome), outcome.log
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", ["other_shapes", "grow_model", "add_buffers"])
 def test_an_unchecked_snapshot_brings_the_referee_down(arena: Arena, name: str) -> None:

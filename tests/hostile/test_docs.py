@@ -11,7 +11,7 @@ HEADS = {
     CAUGHT: "## Caught by a check, a probe or an audit",
     RULE: "## Forbidden by rule only",
 }
-HELPERS = {"__init__", "honest", "wires"}
+HELPERS = {"__init__", "honest", "machine_code", "wires"}
 
 
 def listed(kind: str) -> str:

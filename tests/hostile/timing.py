@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from harness.protocol import slot
-from harness.protocol.messages import Load, Ready, Snapshot
+from harness.protocol.messages import Load, Ready, Snapshot, Stop, Stopped
 from harness.referee import conversation, referee
 from harness.referee.clock import Clock
 from harness.referee.hand_over import HandOver
@@ -183,3 +183,28 @@ def leaders_are_not_missed(arena: Arena) -> None:
     look_once_at_the_living(arena)
     arena.patch.setattr(SuspendedGroup, "has_leader", True)
     arena.patch.setattr(PlainWorkerProcess, "_ends_with_its_leader", lambda self: True)
+
+
+def clock_stops_when_asked(arena: Arena) -> None:
+    """Stop the clock when a snapshot is asked for, and not when it is there."""
+    send = conversation.Conversation.send
+
+    def replaced(self: Any, message: Any, tensors: Any = None) -> None:
+        send(self, message, tensors)
+        if isinstance(message, Stop):
+            self._clock.stop()
+
+    arena.patch.setattr(conversation.Conversation, "send", replaced)
+
+
+def claimed_seconds_are_free(arena: Arena) -> None:
+    """Take what a worker says it has spent on snapshots off the clock."""
+    expect = conversation.Conversation.expect
+
+    def replaced(self: Any, kind: Any, *rest: Any) -> Any:
+        found = expect(self, kind, *rest)
+        if kind is Stopped:
+            self._clock.charge("claimed", -found[0].snapshots_s)
+        return found
+
+    arena.patch.setattr(conversation.Conversation, "expect", replaced)

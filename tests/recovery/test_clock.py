@@ -13,7 +13,7 @@ from harness.record.schema import Resumed, SnapshotTaken
 from harness.record.store import read_record
 from harness.record.tables import last_attempt, results_frame
 from harness.verification.store import verify_store
-from scoring.marks import marks
+from scoring.flags import trial_flags
 from tests.kit import write_submission
 
 from .conftest import Lives
@@ -104,4 +104,4 @@ def test_every_timed_second_has_its_snapshots_once(store: Path) -> None:
 def test_a_score_of_it_says_that_it_was_resumed(store: Path) -> None:
     frame = results_frame(store.parents[2])
     assert frame["resumed"].tolist() == [1]
-    assert [stamp for stamp in marks(frame) if stamp.startswith("resumed: 1 of 1")]
+    assert [stamp for stamp in trial_flags(frame) if stamp.startswith("resumed: 1 of 1")]

@@ -32,6 +32,7 @@ def row(submission: str, workload: str, study: int, time_s: float, **other: Any)
         "threads": "2", "sandbox": "plain", "versions": "python 3.11.2; torch 2.5.1",
         "variables": "none", "harness_hash": "d" * 64, "begun_at": f"2026-01-01T00:{study:02}",
         "origin": "measured", "scored": True, "instance_seed": f"{study:032x}",
+        "setup_s": 2.0, "warm_up_s": 1.5, "mark": "self-reported", "mark_reason": "",
         "record": f"/results/{key}",
     }  # fmt: skip
     return values | other

@@ -12,7 +12,7 @@ from scoring.evaluate import score_results
 from scoring.rules import load_rules
 from scoring.site.boards import Options, make_boards
 from scoring.site.curves import thinned
-from scoring.site.material import Change, Gap, Material
+from scoring.site.material import Change, Gap, Material, Withdrawal
 from scoring.site.names import file_names
 from scoring.site.ranking import rank_entries
 from scoring.site.scripts import script
@@ -156,6 +156,39 @@ def test_changes_of_a_board_are_shown_with_their_reasons(tmp_path: Path) -> None
     of = replace(material(results(["adamw"], workloads=1)), changes=(change,))
     site(tmp_path / "s", of)
     assert "&lt;b&gt;measured twice&lt;/b&gt;" in (tmp_path / "s/index.html").read_text()
+
+
+def test_marks_stand_on_every_page_and_what_is_held_has_its_own(tmp_path: Path) -> None:
+    trials = results(["adamw", "muon", "soap"], workloads=1)
+    trials.loc[trials["submission"].eq("muon"), ["mark", "mark_reason"]] = ["held", "too good"]
+    trials.loc[trials["submission"].eq("soap"), "mark"] = "audited"
+    board = site(tmp_path / "s", material(trials))
+    front = (board / "index.html").read_text()
+    assert '<td role="cell" class="mark">audited</td>' in front
+    assert "<h2>Not ranked</h2>" in front
+    assert "held: muon is not ranked: too good" in front
+    assert "held" in (board / "s/muon.html").read_text()
+    assert "<td>held</td>" in (board / "w/w0.html").read_text()
+    assert '"mark":"held","mark_reason":"too good"' in (board / "data/e/muon.js").read_text()
+    entries = pd.read_json(board / "tables/entries-seconds.json")
+    assert dict(zip(entries["submission"], entries["mark"], strict=True)) == {
+        "adamw": "self-reported", "soap": "audited",
+    }  # fmt: skip
+    assert pd.read_json(board / "tables/unranked.json")["submission"].tolist() == ["muon"]
+
+
+def test_what_was_withdrawn_is_named_without_its_times(tmp_path: Path) -> None:
+    gone = Withdrawal("quick", "external", "muon", "measured under load")
+    of = replace(material(results(["adamw"], workloads=1)), withdrawn=(gone,))
+    front = (site(tmp_path / "s", of) / "index.html").read_text()
+    assert "<td>withdrawn</td>" in front
+    assert "measured under load" in front
+
+
+def test_set_up_and_warm_up_stand_beside_the_times_of_every_page(pages: Path) -> None:
+    for page in ("s/adamw.html", "w/w0.html"):
+        assert '<td class="n">2 + 1.5</td>' in (pages / page).read_text()
+    assert '"free":[["2 + 1.5"' in (pages / "data/board.js").read_text()
 
 
 def test_each_suite_and_ruleset_is_a_board_of_its_own() -> None:

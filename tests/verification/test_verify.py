@@ -23,7 +23,7 @@ from harness.record.tables import results_frame
 from harness.verification import rerun
 from harness.verification.rerun import chosen_records, open_again
 from harness.verification.store import verify_store
-from scoring.marks import marks
+from scoring.flags import trial_flags
 from tests.record import conftest
 from tests.record.conftest import Made
 
@@ -164,7 +164,7 @@ def test_a_lost_trial_is_run_again_by_command_and_the_record_says_so(
     sample.run()
     report = verify_store(sample.store)
     assert (report.findings, report.reruns) == ((), 1)
-    assert marks(results_frame(sample.store)) == (
+    assert trial_flags(results_frame(sample.store)) == (
         "repeated: 1 of 1 trials were begun more than once",
     )
     assert len(list(sample.folder.glob("events.lost-1.jsonl"))) == (how == "chain")
@@ -204,13 +204,16 @@ def test_a_trial_on_a_machine_that_drifted_is_stamped_and_repeated_by_rule(
     with monkeypatch.context() as drifted:
         drifted.setitem(conftest.MACHINE, "drift", 0.4)
         sample = Made(tmp_path)
-        assert "flagged: the machine changed around 1 of 1" in marks(results_frame(sample.store))[0]
+        assert (
+            "flagged: the machine changed around 1 of 1"
+            in trial_flags(results_frame(sample.store))[0]
+        )
         assert findings(sample) == ""
     (record,) = chosen_records(sample.store, (), with_flagged=True)
     open_again(sample.store, record, "the machine was busy")
     sample.run()
     assert findings(sample) == ""
-    assert marks(results_frame(sample.store)) == (
+    assert trial_flags(results_frame(sample.store)) == (
         "repeated: 1 of 1 trials were begun more than once",
     )
     with pytest.raises(HarnessError, match=r"no trial of .* is chosen"):
@@ -248,7 +251,7 @@ def test_several_texts_under_one_content_hash_are_said(sample: Made) -> None:
     frame = results_frame(sample.store)
     assert frame["files"].tolist() == ["0" * 64]
     both = pd.concat([frame, frame.assign(files=conftest.FILES)])
-    assert words in marks(both)
+    assert words in trial_flags(both)
 
 
 @pytest.mark.parametrize(("version", "age"), [(1, "an older"), (3, "a newer")])

@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter
 
 from harness.core.recorded import Seconds
 from harness.plan.trial import State
+from harness.record.schema.audited import TrialAudited
 from harness.record.schema.base import EventData
 
 
@@ -64,7 +65,7 @@ class Reopened(EventData):
     """Whether the events of that end are not there any more."""
 
 
-LedgerEntry = Planned | AttemptBegun | AttemptResumed | AttemptEnded | Reopened
+LedgerEntry = Planned | AttemptBegun | AttemptResumed | AttemptEnded | Reopened | TrialAudited
 LEDGER_ENTRIES: TypeAdapter[LedgerEntry] = TypeAdapter(
     Annotated[LedgerEntry, Field(discriminator="kind")]
 )

@@ -15,6 +15,7 @@
   const column = (key) => {
     const now = view();
     if (key === "rank") { const place = []; now.order.forEach((i, at) => { place[i] = at; }); return place; }
+    if (key === "mark") { const kinds = [...new Set(data.marks)].sort(); return data.marks.map((mark) => kinds.indexOf(mark)); }
     if (key === "name") { const order = data.names.map((name, i) => i).sort((a, b) => collator.compare(data.names[a], data.names[b])), place = []; order.forEach((i, at) => { place[i] = at; }); return place; }
     if (key === "score") return now.score;
     if (key === "speedup") return now.speedup.map((item) => item && item[0]);
@@ -62,11 +63,11 @@
     if (filled[i] === wanted) return;
     filled[i] = wanted;
     cells[0].textContent = now.rank ? now.rank[i] : "-";
-    cells[2].textContent = now.score[i].toFixed(3) + (now.interval ? ` (${now.interval[i][0].toFixed(2)} – ${now.interval[i][1].toFixed(2)})` : "");
-    cells[3].firstChild.textContent = !speed ? "-" : `${speed[1]} ${speed[0].toFixed(2)}`.trim() + (speed[2] === null ? "" : ` (${speed[2].toFixed(2)} – ${speed[3].toFixed(2)})`);
+    cells[3].textContent = now.score[i].toFixed(3) + (now.interval ? ` (${now.interval[i][0].toFixed(2)} – ${now.interval[i][1].toFixed(2)})` : "");
+    cells[4].firstChild.textContent = !speed ? "-" : `${speed[1]} ${speed[0].toFixed(2)}`.trim() + (speed[2] === null ? "" : ` (${speed[2].toFixed(2)} – ${speed[3].toFixed(2)})`);
     now.columns.forEach((_, at) => {
-      const factor = now.factors[i] && now.factors[i][at], cell = cells[4 + at], time = now.times[i][at];
-      cell.firstChild.textContent = times ? (time === null ? "not reached" : GD.number(time)) : !factor ? "-" : factor[1] === "?" ? "?" : `${factor[1]} ${factor[0].toFixed(2)}`.trim();
+      const factor = now.factors[i] && now.factors[i][at], cell = cells[5 + at], time = now.times[i][at];
+      cell.firstChild.textContent = times ? (time === null ? "not reached" : state.clock === "seconds" ? `${GD.number(time)} (+ ${now.free[i][at]})` : GD.number(time)) : !factor ? "-" : factor[1] === "?" ? "?" : `${factor[1]} ${factor[0].toFixed(2)}`.trim();
       cell.className = "n f " + (factor && factor[1] !== "?" ? shade(factor[0]) : "");
     });
   }

@@ -3,7 +3,7 @@
 (async () => {
   const { el, number } = GD, C = GD.charts, data = GD.board(), body = document.getElementById("body");
   const query = new URLSearchParams(location.search);
-  const at = (name, other) => { const i = data.slugs.indexOf(query.get(name)); return i < 0 ? Math.min(other, data.slugs.length - 1) : i; };
+  const at = (name, other) => { const i = data.slugs.indexOf(query.get(name)); return i < 0 || i >= data.ranked ? Math.min(other, data.ranked - 1) : i; };
   const order = (Object.values(data.clocks)[0] || {}).order || [...data.names.keys()];
   const a = at("a", order[0]), b = at("b", order[1] ?? order[0]);
   document.getElementById("heading").textContent = `${data.names[a]} against ${data.names[b]}`;
@@ -14,30 +14,31 @@
     return box;
   };
   body.append(el("p", { class: "bar" }, choose("a", a), " against ", choose("b", b)));
-  const link = (i) => el("a", { href: `s/${data.slugs[i]}.html` }, data.names[i]);
+  const link = (i) => el("span", {}, el("a", { href: `s/${data.slugs[i]}.html` }, data.names[i]), ` (${data.marks[i]})`);
   const span = (cell) => cell[2] === null ? "-" : `${cell[2].toFixed(2)} – ${cell[3].toFixed(2)}`;
   const turned = (cell) => { const flip = { ">=": "<=", "<=": ">=" }, inverse = (v) => v === null ? null : 1 / v; return [inverse(cell[0]), flip[cell[1]] || cell[1], inverse(cell[3]), inverse(cell[2]), 1 - cell[4], cell[5]]; };
   const bit = (bytes, place) => (bytes[place >> 3] >> (7 - (place & 7))) & 1;
+  const time = (clock, view, i, w) => view.times[i][w] === null ? "not reached" : number(view.times[i][w]) + (clock === "seconds" ? ` (+ ${view.free[i][w]})` : "");
   for (const [clock, view] of Object.entries(data.clocks)) {
     body.append(el("h2", {}, `By ${clock}`));
     const low = Math.min(a, b), high = Math.max(a, b);
     const rows = view.intervals ? await GD.load("pairs", `${clock}/${data.slugs[low]}`, `data/p/${clock}/${data.slugs[low]}.js`) : {};
     const cells = rows[high] && (a < b ? rows[high] : rows[high].map(turned));
     if (view.rank) {
-      const bytes = Uint8Array.from(atob(await GD.load("settled", clock, `data/settled-${clock}.js`)), (c) => c.charCodeAt(0)), n = data.names.length;
+      const bytes = Uint8Array.from(atob(await GD.load("settled", clock, `data/settled-${clock}.js`)), (c) => c.charCodeAt(0)), n = data.ranked;
       const verdict = bit(bytes, a * n + b) ? `Settled: ${data.names[a]} is faster.` : bit(bytes, b * n + a) ? `Settled: ${data.names[b]} is faster.` : "Not settled: the two cannot be told apart.";
       body.append(el("p", {}, el("strong", {}, verdict)));
     } else body.append(el("p", {}, "A screening: one study gives ratios, and no verdict."));
     const lines = view.columns.map((name, w) => {
       const [x, y] = [view.times[a][w], view.times[b][w]], cell = cells && cells[w + 1];
       const ratio = cell ? `${cell[1]} ${number(cell[0], 3)}`.trim() : x === null && y === null ? "?" : x === null ? "below 1" : y === null ? "above 1" : number(y / x, 3);
-      return [el("a", { href: `w/${data.cslugs[data.columns.indexOf(name)]}.html` }, name), x === null ? "not reached" : number(x), y === null ? "not reached" : number(y), ratio, cell ? span(cell) : "-", cell ? cell[4].toFixed(2) + (cell[5] > 0.01 ? ` (${Math.round(100 * cell[5])} % undecided)` : "") : "-"];
+      return [el("a", { href: `w/${data.cslugs[data.columns.indexOf(name)]}.html` }, name), time(clock, view, a, w), time(clock, view, b, w), ratio, cell ? span(cell) : "-", cell ? cell[4].toFixed(2) + (cell[5] > 0.01 ? ` (${Math.round(100 * cell[5])} % undecided)` : "") : "-"];
     });
     if (cells) lines.push(["geometric mean", "", "", `${cells[0][1]} ${number(cells[0][0], 3)}`.trim(), span(cells[0]), cells[0][4].toFixed(2) + (cells[0][5] > 0.01 ? ` (${Math.round(100 * cells[0][5])} % undecided)` : "")]);
     body.append(GD.table(["workload", `${data.names[a]}, ${view.unit}`, `${data.names[b]}, ${view.unit}`, "ratio", "90 % interval", `P(${data.names[a]} faster)`], lines, (i) => i > 0));
     if (view.rank && !view.intervals) body.append(el("p", { class: "muted" }, "A board of this size keeps no intervals of pairs: harness compare gives them."));
   }
-  body.append(el("p", { class: "muted" }, "Above 1, the first is faster. Of ", link(a), " and ", link(b), " the best trial of each study is drawn."), el("h2", {}, "Curves"));
+  body.append(el("p", { class: "muted" }, "Above 1, the first is faster. In brackets seconds of set-up + warm-up off the clock. Of ", link(a), " and ", link(b), " the best trial of each study is drawn."), el("h2", {}, "Curves"));
   const holder = el("div", {}), place = el("div", { class: "charts" });
   holder.append(place); body.append(holder);
   const both = [a, b], own = await Promise.all(both.map(C.entry));

@@ -7,3 +7,4 @@ SLEEP_S: str
 BACKEND: tuple[str, str]
 DEVICE: str
 IS_HONEST: bool
+KNOWN: tuple[str, int, str]

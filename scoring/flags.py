@@ -10,7 +10,7 @@ from harness.core.content import several_texts
 from scoring.mixtures import trial_counts
 
 
-def marks(frame: pd.DataFrame) -> tuple[str, ...]:
+def trial_flags(frame: pd.DataFrame) -> tuple[str, ...]:
     """Flags for what happened to trials, such as interference.
 
     Optional columns: `normalised` (how), `interference` (by what), `attempt` (number), `resumed`
@@ -36,7 +36,7 @@ def marks(frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(flags)
 
 
-def gaps(frame: pd.DataFrame) -> tuple[str, ...]:
+def gap_flags(frame: pd.DataFrame) -> tuple[str, ...]:
     """Flags for what a prepared frame lacks of its suite, although no entry has more than another.
 
     A workload that nobody ran, and studies with another number of trials than the ruleset's.

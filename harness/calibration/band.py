@@ -1,0 +1,84 @@
+"""The convergence band that a calibration's curves give: what lies beyond it is too good."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from harness.calibration.summary import Baseline, Summary
+from harness.calibration.target import steps_to
+from workloads.band import Band, Span
+from workloads.spec import Target
+
+COVERAGE = 0.999
+"""Of one trial of a method as good as the best baseline, the chance to lie above the edge."""
+MACHINE_DRIFT = 0.25
+"""What a machine's speed may change by within a calibration or a trial: seconds have it as a margin
+beside their noise. The same limit flags a trial (`limits.drift`)."""
+
+
+def with_band(summary: Summary) -> Summary:
+    """A summary with the band that follows from its baselines."""
+    return summary.model_copy(update={"band": band_of(summary)})
+
+
+def band_of(summary: Summary) -> Band | None:
+    """The band of the baselines that reach the target as surely as the rule wants of the first.
+
+    The logarithm of what a seed needs is taken as normal, its deviation s as the same for all
+    baselines (k of them, N seeds in all). A further seed of the best one, with geometric mean m of
+    n seeds, is then above
+
+        m * exp(-t * s * sqrt(1 + 1 / n)),    t = the `COVERAGE` quantile of Student's t, N - k
+
+    with that probability (the prediction interval of one observation).
+
+    Returns:
+        None if no two seeds of a timed baseline reach the target.
+    """
+    target = Target(metric=summary.metric, direction=summary.direction, value=summary.target.value)
+    steps = {}
+    for baseline in summary.baselines:
+        hits = _hits(baseline, target)
+        enough = max(2, math.ceil(summary.rule.reached_fraction * len(baseline.curves) - 1e-9))
+        if len(hits) >= enough and baseline.speed is not None:
+            steps[baseline.submission] = np.array(hits, dtype=np.float64)
+    if not steps:
+        return None
+    speeds = {b.submission: b.speed.step_s for b in summary.baselines if b.speed is not None}
+    seconds = {name: values * speeds[name] for name, values in steps.items()}
+    return Band(
+        target=summary.target.value,
+        budget_s=summary.budget_s,
+        steps=_span(steps),
+        seconds=_span(seconds, margin=MACHINE_DRIFT),
+    )
+
+
+def _hits(baseline: Baseline, target: Target) -> Sequence[int]:
+    return [n for curve in baseline.curves if (n := steps_to(curve, target)) is not None]
+
+
+def _span(samples: dict[str, np.ndarray], margin: float = 0.0) -> Span:
+    """The span of the sample with the smallest median; `margin` is a factor less one."""
+    best = min(samples, key=lambda name: float(np.median(samples[name])))
+    values, logs = samples[best], {name: np.log(each) for name, each in samples.items()}
+    degrees = sum(len(each) - 1 for each in logs.values())
+    squares = sum(float(np.square(each - each.mean()).sum()) for each in logs.values())
+    deviation = math.sqrt(squares / degrees)
+    reach = float(stats.t.ppf(COVERAGE, degrees)) * deviation * math.sqrt(1.0 + 1.0 / len(values))
+    return Span(
+        baseline=best,
+        seeds=len(values),
+        fastest=_digits(values.min()),
+        median=_digits(np.median(values)),
+        slowest=_digits(values.max()),
+        edge=_digits(math.exp(float(logs[best].mean()) - reach) / (1.0 + margin)),
+    )
+
+
+def _digits(value: float | np.floating) -> float:
+    return float(f"{float(value):.4g}")

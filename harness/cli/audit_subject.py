@@ -1,0 +1,118 @@
+"""What an audit is made of: a folder of records, or a board, and where its findings are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from harness.cli.boards import BoardFolder
+from harness.cli.bundles import is_code_of
+from harness.core.errors import HarnessError
+from harness.plan.trial import Trial, TrialRecord
+from harness.record.ledger import Ledger
+from harness.record.schema.audited import TrialAudited
+from harness.record.standing import with_marks
+from harness.record.store import read_record, record_paths
+from harness.record.tables import audits_of, results_frame
+from harness.submission.files import read_folder
+from harness.verification.audit import AuditedTrial
+from harness.verification.rerun import chosen_records
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The records that are audited.
+
+    Args:
+        stores: the folders that they lie in.
+        board: the board whose bundles these are; None for a folder of its own.
+    """
+
+    stores: tuple[Path, ...]
+    board: BoardFolder | None = None
+
+    def chosen(self, names: Sequence[str]) -> list[TrialRecord]:
+        """The trials of these names (`harness.verification.rerun.chosen_records`).
+
+        Raises:
+            HarnessError: a name fits no trial, or several of one folder.
+        """
+        return [self._chosen(name) for name in names]
+
+    def _chosen(self, name: str) -> TrialRecord:
+        for store in self.stores[:-1]:
+            try:
+                return chosen_records(store, (name,), with_flagged=False)[0]
+            except HarnessError:
+                continue
+        return chosen_records(self.stores[-1], (name,), with_flagged=False)[0]
+
+    def latest(self) -> list[TrialRecord]:
+        """The records that a score may count: of each name those of its latest content."""
+        from scoring.entries import select_contents
+
+        identities = set(select_contents(self._frame(), ())["identity"])
+        records = [read_record(path) for store in self.stores for path in record_paths(store)]
+        return [record for record in records if record.identity in identities]
+
+    def _frame(self) -> pd.DataFrame:
+        return pd.concat([results_frame(store) for store in self.stores], ignore_index=True)
+
+    def located(self, trial: Trial) -> Trial:
+        """A trial whose submission is looked for in its bundle, if its code came with that."""
+        ref = trial.submission
+        is_elsewhere = ref.location.startswith("submissions/") or ":" in ref.location
+        folder = self.board.code().get(ref.content_hash) if self.board else None
+        if is_elsewhere or folder is None or not is_code_of(ref.content_hash, read_folder(folder)):
+            return trial
+        is_folder = any(folder.glob("submission*.py"))
+        place = folder if is_folder else next(folder.glob("*.py"))
+        moved = ref.model_copy(update={"location": str(place.resolve())})
+        return trial.model_copy(update={"submission": moved})
+
+    def note(self, audits: Iterable[AuditedTrial]) -> None:
+        """Write down what was found, once each."""
+        known = {(event.identity, event.rerun) for event in self._events()}
+        events = [one.event for one in audits]
+        new = [event for event in events if (event.identity, event.rerun) not in known]
+        if self.board is not None:
+            self.board.note_audits(new)
+            return
+        ledger = Ledger(self.stores[0])
+        for event in new:
+            ledger.note(event)
+
+    def _events(self) -> list[TrialAudited]:
+        return self.board.audits() if self.board else audits_of(self.stores[0])
+
+    def marks(self, audits: Iterable[AuditedTrial]) -> list[str]:
+        """What the entries that were audited are marked now, and why."""
+        said = self.board.said() if self.board else {}
+        frame = with_marks(self._frame(), self._events(), said)
+        hashes = {one.original.trial.submission.entry_hash for one in audits}
+        ours = frame[frame["content_hash"].isin(hashes)].drop_duplicates(
+            ["submission", "content_hash"]
+        )
+        columns = ["submission", "mark", "mark_reason"]
+        return [
+            f"{submission} is {mark}: {reason}" if reason else f"{submission} is {mark}"
+            for submission, mark, reason in ours[columns].itertuples(index=False, name=None)
+        ]
+
+
+def subject_of(out: Path) -> Subject:
+    """The records of a folder or a board.
+
+    Raises:
+        HarnessError: a board shows no bundle.
+    """
+    board = BoardFolder(out)
+    if not board.is_board:
+        return Subject((out,))
+    stores = tuple(board.stores())
+    if not stores:
+        raise HarnessError(f"the board {out} shows no bundle", "add one: harness board add BUNDLE")
+    return Subject(stores, board)

@@ -1,0 +1,20 @@
+"""The mark of an entry: what stands behind its times, and whether they are ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+Mark = Literal["self-reported", "verified", "audited", "held", "withdrawn", "disqualified"]
+MARKS: tuple[Mark, ...] = get_args(Mark)
+SELF_REPORTED: Mark = "self-reported"
+"""What every entry is until its keeper says otherwise."""
+MEANINGS: Mapping[Mark, str] = {
+    "self-reported": "its author's own records; they fit themselves, nobody else has run it",
+    "verified": "an organiser ran it again on the same instances and found the same",
+    "audited": "`harness audit` reran its fastest trials on fresh instances, and they agree",
+    "held": "better than its workload's convergence band, or an audit disagreed: shown, not ranked",
+    "withdrawn": "taken back; its records are kept, its times are not shown",
+    "disqualified": "it broke a rule; the evidence is kept and shown, and it is not ranked",
+}
+UNRANKED: frozenset[Mark] = frozenset(("held", "withdrawn", "disqualified"))

@@ -1,0 +1,127 @@
+"""What the pages of a board say in words: facts at their heads, captions, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from harness.core.marks import MARKS, MEANINGS
+from scoring.draws import METHODS
+from scoring.report.tables import DESCRIPTIVE, OFF_CLOCK, SCREENING, number
+from scoring.site.boards import Board, View, scored_columns
+from scoring.site.material import Gap, Material
+from scoring.site.rows import Row
+from scoring.uncertainty import LEVEL
+
+RANKS = (
+    "Rank: one plus the number of entries settled to be faster, as harness compare settles a pair "
+    "(95 % of the draws, whatever the bounds). No entry of rank 1 is settled to be slower than any "
+    "other. Within a rank the order is that of the score, and says nothing."
+)
+
+
+def head_facts(board: Board, material: Material, date: str, version: str) -> Mapping[str, str]:
+    """What all of a board's trials have in common, at its head."""
+    frame = board.frame
+    hardware = [material.machines.get(name, name) for name in _values(frame, "hardware")]
+    budgets = frame.groupby("column")["budget_s"].max()
+    rounds = [name[:12] for name in _values(frame, "round")]
+    per_study = frame.groupby(["entry", "column", "study"]).size()
+    studies = frame["study"].nunique()
+    trials = str(per_study.max()) if per_study.nunique() == 1 else (
+        f"{per_study.min()} to {per_study.max()}"
+    )  # fmt: skip
+    return {
+        "Date": date, "Harness": version,
+        "Hardware": "; ".join(hardware) or "not published",
+        "Versions": "; ".join(_values(frame, "versions")) or "not published",
+        "Budget, s": ", ".join(f"{name} {number(float(b))}" for name, b in budgets.items()),
+        "Tuning": f"{board.ruleset}, {studies} studies of {trials} trials",
+        "Round": ", ".join(rounds) or "none",
+        "Origin": ", ".join(_values(frame, "origin")) or "unknown",
+        "Sandbox, threads": ", ".join(_values(frame, "sandbox") + _values(frame, "threads")) or "-",
+        "Entries": str(len(board.entries)), "Trials": f"{len(frame):,}",
+    }  # fmt: skip
+
+
+def _values(frame: pd.DataFrame, column: str) -> list[str]:
+    return sorted({str(value) for value in frame[column].unique()} - {""})
+
+
+def noise(board: Board, column: str) -> dict[str, str]:
+    """The noise of study times on a workload: the median over entries of their deviation."""
+    view = board.views.get("seconds")
+    if view is None or column not in view.board.times.workloads:
+        return {}
+    hits = view.board.times.hit[:, view.board.times.workloads.index(column)]
+    whole = hits[(np.isfinite(hits)).sum(axis=1) >= 2]
+    logs = [np.log(row[np.isfinite(row)]).std(ddof=1) for row in whole]
+    return {"Noise of a study's time": f"{float(np.median(logs)):.0%}"} if logs else {}
+
+
+def entry_gaps(trials: pd.DataFrame, has_detail: bool) -> list[Gap]:
+    """What an entry's page cannot show."""
+    gaps = []
+    if unfinished := int(trials["state"].eq("unfinished").sum()):
+        gaps.append(Gap("trials", f"{unfinished} of {len(trials)} have not ended"))
+    if not has_detail:
+        gaps.append(Gap("summary, family and code", "the records do not come with them"))
+    return gaps
+
+
+def heads(view: View) -> list[Row]:
+    """The heads of the board's columns, and how each is sorted first."""
+    fixed = [
+        {"text": "rank", "key": "rank", "n": True, "sort": "ascending", "title": RANKS},
+        {"text": "submission", "key": "name", "n": False, "sort": "", "title": "By name"},
+        {"text": "mark", "key": "mark", "n": False, "sort": "", "title": "What stands behind it"},
+        {"text": "score", "key": "score", "n": True, "sort": "", "title": "Score and interval"},
+        {
+            "text": "speed-up",
+            "key": "speedup",
+            "n": True,
+            "sort": "",
+            "title": "Over all workloads",
+        },
+    ]
+    what = f"speed-up over {view.against}"
+    columns = enumerate(scored_columns(view.board))
+    return fixed + [
+        {"text": name, "key": f"w{at}", "n": True, "sort": "", "title": f"{name}: {what}"}
+        for at, name in columns
+    ]
+
+
+def caption(view: View | None) -> str:
+    """What the board's cells are."""
+    if view is None:
+        return ""
+    return (
+        f"Score, and speed-up over {view.against}, with {LEVEL:.0%} intervals from two studies on. "
+        "By workload the speed-up, blue where faster and orange where slower; marks >= and <= are "
+        "bounds, ~ both, ? neither reached."
+    )
+
+
+def meanings(board: Board) -> dict[str, str]:
+    """What the marks mean that a board has."""
+    have = {*board.everything["mark"], *("withdrawn" for _ in board.withdrawn)}
+    return {mark: MEANINGS[mark] for mark in MARKS if mark in have}
+
+
+def said(view: View) -> str:
+    """By whose clock the board is."""
+    return f"Clock: {view.board.clock.name}, {view.board.clock.said_by}."
+
+
+def notes(view: View) -> list[str]:
+    """What to know of ranks, intervals and times."""
+    if view.sure is None:
+        return [f"This is a {SCREENING}.", OFF_CLOCK]
+    return [
+        RANKS,
+        OFF_CLOCK,
+        f"Intervals: {LEVEL:.0%}, by {METHODS[view.sure.method]}. {DESCRIPTIVE}",
+    ]

@@ -1,0 +1,93 @@
+"""Which entries are ranked: those that are held, withdrawn or disqualified are shown beside.
+
+What mark an entry has is the columns `mark` and `mark_reason` of a results frame;
+`harness.record.standing` fills them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+
+from harness.core.errors import HarnessError
+from harness.core.marks import UNRANKED
+from scoring.clock import CLOCKS
+from scoring.studies import study_table
+
+HELD = "held-entries"
+"""The rule that is overridden to rank entries that are held, too."""
+
+
+def ranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:
+    """The trials of a prepared frame whose entries are ranked.
+
+    Raises:
+        HarnessError: there is none; the message says why.
+    """
+    left = frame[~_is_unranked(frame, allowed)]
+    if left.empty:
+        reasons = "\n".join(standing_flags(frame, allowed))
+        raise HarnessError(
+            f"no entry is ranked\n{reasons}",
+            f"rerun them on fresh instances: harness audit OUT --seed TEXT; or --allow {HELD}",
+        )
+    return left
+
+
+def unranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:
+    """The trials of a prepared frame whose entries are not ranked."""
+    return frame[_is_unranked(frame, allowed)]
+
+
+def _is_unranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.Series[bool]:
+    marks = UNRANKED - {"held"} if HELD in allowed else UNRANKED
+    return frame["mark"].isin(marks)
+
+
+def marks_of(frame: pd.DataFrame) -> dict[str, str]:
+    """The mark of each entry of a prepared frame."""
+    first = frame[["entry", "mark"]].drop_duplicates("entry")
+    return {str(entry): str(mark) for entry, mark in first.itertuples(index=False, name=None)}
+
+
+def standing_flags(frame: pd.DataFrame, allowed: Collection[str]) -> tuple[str, ...]:
+    """One flag for each entry of a prepared frame that is not ranked, or only by `--allow`."""
+    flags = []
+    first = frame[frame["mark"].isin(UNRANKED)].drop_duplicates("entry").sort_values("entry")
+    for entry, mark, reason in first[["entry", "mark", "mark_reason"]].itertuples(index=False):
+        by_request = mark == "held" and HELD in allowed
+        rule, how = (HELD, "held and ranked all the same") if by_request else (mark, "not ranked")
+        flags.append(f"{rule}: {entry} is {how}: {reason or 'no reason was given'}")
+    return tuple(flags)
+
+
+def unranked_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row an entry and workload of trials that are not ranked: what would be its time.
+
+    Columns: submission, mark, workload, time_to_target_s (median of the studies), steps_to_target,
+    studies_reached, studies, setup_s, warm_up_s, mark_reason.
+    """
+    ended = frame[frame["state"] != "unfinished"]
+    if ended.empty:
+        return pd.DataFrame()
+    best = study_table(ended, CLOCKS["seconds"])["identity"]
+    rows = []
+    for (entry, column), studies in ended[ended["identity"].isin(best)].groupby(
+        ["entry", "column"]
+    ):
+        times = studies["time_to_target_s"].astype(float).fillna(np.inf)
+        first = studies.iloc[0]
+        rows.append(
+            {
+                "submission": entry, "mark": first["mark"], "workload": column,
+                "time_to_target_s": float(times.median()),
+                "steps_to_target": float(studies["steps_to_target"].astype(float).median()),
+                "studies_reached": int(np.isfinite(times).sum()), "studies": len(studies),
+                "setup_s": float(studies["setup_s"].astype(float).median()),
+                "warm_up_s": float(studies["warm_up_s"].astype(float).median()),
+                "mark_reason": first["mark_reason"],
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)

@@ -1,0 +1,55 @@
+"""Scans its own stack, heap and mappings for the instance's seed and for held-out examples.
+
+It knows them by their hashes, so that what it looks for is not in its memory by its own doing.
+"""
+
+import ctypes
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from .honest import Honest, succeed
+
+SEED = re.compile(rb"[0-9a-f]{32}")
+CHUNK, OVERLAP, EXAMPLE = 2**24, 64, 64
+Known = tuple[str, int, str]
+"""The hash of the seed's text; the first word of a held-out example, and the hash of its bytes."""
+
+
+def readable() -> Iterator[tuple[int, int]]:
+    """What can be read of this process, but for the code that it has mapped."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, rights, *_, name = [*line.split(maxsplit=5), ""][:6]
+        is_data = name.endswith(".npy") or not name.startswith(("/", "[v"))
+        if rights.startswith("r") and is_data:
+            start, end = (int(part, 16) for part in span.split("-"))
+            yield start, min(end, start + 2**30)
+
+
+def found_in(chunk: bytes, known: Known) -> Iterator[str]:
+    seed, word, example = known
+    if any(sha256(text).hexdigest() == seed for text in SEED.findall(chunk)):
+        yield "the seed"
+    words = np.frombuffer(chunk, np.uint32, len(chunk) // 4)
+    for place in 4 * np.flatnonzero(words == word):
+        if sha256(chunk[place : place + EXAMPLE]).hexdigest() == example:
+            yield "a held-out example"
+
+
+def search(known: Known) -> set[str]:
+    found: set[str] = set()
+    for start, end in readable():
+        for at in range(start, end, CHUNK - OVERLAP):
+            found |= set(found_in(ctypes.string_at(at, min(CHUNK, end - at)), known))
+    return found
+
+
+class Submission(Honest):
+    def act(self) -> None:
+        from .facts import KNOWN
+
+        for what in sorted(search(KNOWN)):
+            succeed(f"{what} was in this process")

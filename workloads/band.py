@@ -1,0 +1,76 @@
+"""The convergence band of a workload: where tuned baselines reach its target, and its edge.
+
+A calibration writes it into `calibration/<suite>.json`, beside the curves that it follows from
+(`harness.calibration.band`).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from workloads.spec import Count, Frozen, Positive
+
+
+class Span(Frozen):
+    """What the seeds of the best baseline need, and how little is beyond them."""
+
+    baseline: str
+    """The one with the smallest median."""
+    seeds: Count
+    """Of those that reach the target."""
+    fastest: Positive
+    median: Positive
+    slowest: Positive
+    edge: Positive
+    """Less than this is beyond the band."""
+
+
+class Band(Frozen):
+    """Of one workload at one suite's size, by steps and by seconds."""
+
+    target: float
+    budget_s: Positive
+    """On the machine of the calibration: seconds elsewhere are compared as parts of the budget."""
+    steps: Span
+    seconds: Span
+
+    def excess(self, time_s: float, steps: float, budget_s: float) -> str:
+        """How a trial lies beyond the band, in words; "" if it does not.
+
+        Steps are a claim, and an author makes them as large as he likes: few of them are beyond the
+        band only if the time is below the median of the fastest baseline as well.
+
+        Args:
+            time_s: its time to the target.
+            steps: the worker's count there; NaN if it is not known.
+            budget_s: of the trial, in the seconds of its machine.
+        """
+        scale = budget_s / self.budget_s
+        if time_s < scale * self.seconds.edge:
+            return _excess(time_s, self.seconds, scale, "s")
+        if steps < self.steps.edge and time_s < scale * self.seconds.median:
+            return _excess(steps, self.steps, 1.0, "steps")
+        return ""
+
+
+def _excess(value: float, span: Span, scale: float, unit: Literal["s", "steps"]) -> str:
+    return (
+        f"{value:.3g} {unit}, where the best tuned baseline, {span.baseline}, has a median of "
+        f"{scale * span.median:.3g} and the band ends at {scale * span.edge:.3g}"
+    )
+
+
+def calibration_file(folder: Path, suite: str) -> Path:
+    """Where a workload keeps what one suite's calibration found."""
+    return folder / "calibration" / f"{suite}.json"
+
+
+def read_band(folder: Path, suite: str) -> Band | None:
+    """The band of a workload's folder at a suite; None where nothing is calibrated."""
+    file = calibration_file(folder, suite)
+    if not file.is_file():
+        return None
+    band = json.loads(file.read_text(encoding="utf-8")).get("band")
+    return None if band is None else Band.model_validate(band)
