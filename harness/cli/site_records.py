@@ -77,7 +77,7 @@ def read_material(
 
 def results_of(store: Path) -> pd.DataFrame:
     """The results of a folder; records are named from inside it, wherever it lies."""
-    frame = results_frame(store)
+    frame = with_baseline_targets(results_frame(store), lambda: curves_frame(store))
     inside = [Path(str(record)).relative_to(store).as_posix() for record in frame["record"]]
     return frame.assign(record=inside)
 

@@ -28,7 +28,7 @@ def row(submission: str, workload: str, study: int, time_s: float, **other: Any)
         "examples_to_target": time_s * 12800 if hit else np.nan,
         "timed_s": time_s if hit else 60.0, "steps": int(time_s * 100) if hit else 6000,
         "budget_s": 60.0, "best_metric": 0.61 if hit else 0.52, "metric": "accuracy",
-        "target": 0.6, "direction": "maximize", "workload_hash": "a" * 64, "hardware": "box-1",
+        "target": 0.6, "baseline": "", "baseline_fraction": np.nan, "direction": "maximize", "workload_hash": "a" * 64, "hardware": "box-1",
         "threads": "2", "sandbox": "plain", "versions": "python 3.11.2; torch 2.5.1",
         "variables": "none", "harness_hash": "d" * 64, "begun_at": f"2026-01-01T00:{study:02}",
         "origin": "measured", "scored": True, "instance_seed": f"{study:032x}",
