@@ -62,7 +62,7 @@ def with_baseline_targets(
     curves = curves[curves["split"].eq("validation") & curves["value"].notna()]
     by_trial = dict(list(curves.sort_values("time_s").groupby("identity")))
     scored = set(select_contents(frame, ())["identity"])
-    changes: dict[Any, dict[str, object]] = {}
+    changes: dict[Any, dict[str, Any]] = {}
     for _, group in open_trials.groupby(MODEL, sort=True):
         target = baseline_target(group[group["identity"].isin(scored)], by_trial)
         for index, trial in group.iterrows():
@@ -125,9 +125,7 @@ def crossing(curve: pd.DataFrame, trial: pd.Series[Any], target: float) -> Cross
     return Crossing(time_to_target_s=min(time_s, times[hit]), last_miss_s=miss_s, **ends)
 
 
-def _timed(
-    trial: pd.Series[Any], curve: pd.DataFrame | None, target: float
-) -> dict[str, object]:
+def _timed(trial: pd.Series[Any], curve: pd.DataFrame | None, target: float) -> dict[str, Any]:
     """What a known target changes in a trial's row."""
     if math.isnan(target) or trial["state"] in COUNTED or curve is None:
         return {"target": target}
@@ -137,7 +135,7 @@ def _timed(
     return {"target": target, "state": "reached", "reason": "target met", **found._asdict()}
 
 
-def _updated(frame: pd.DataFrame, changes: dict[Any, dict[str, object]]) -> pd.DataFrame:
+def _updated(frame: pd.DataFrame, changes: dict[Any, dict[str, Any]]) -> pd.DataFrame:
     frame = frame.copy()
     for name in ("target", *OUTCOME):
         frame[name] = frame[name].astype(float)

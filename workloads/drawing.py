@@ -73,7 +73,9 @@ def draw(name: str, base: Sizes, grammar: Grammar, cost_of: CostOf) -> Sizes:
         HarnessError: the name is no architecture's, or next to nothing in the grammar is allowed.
     """
     if (match := NAME.fullmatch(name)) is None:
-        raise HarnessError(f"'{name}' names no drawn architecture", "drawn- and 16 digits of 0-9a-f")
+        raise HarnessError(
+            f"'{name}' names no drawn architecture", "drawn- and 16 digits of 0-9a-f"
+        )
     bits, allowed, problem = philox(match[1], "architecture"), Allowed(base, grammar, cost_of), ""
     for _ in range(ATTEMPTS):
         words = bits.random_raw(len(grammar.choices))

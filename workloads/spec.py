@@ -19,13 +19,9 @@ from pydantic_core import ErrorDetails
 from harness.core.content import refuse_long_names
 from harness.core.errors import HarnessError
 from workloads.drawing import Grammar
-from workloads.frozen import Count as Count
-from workloads.frozen import Fraction as Fraction
-from workloads.frozen import Frozen as Frozen
-from workloads.frozen import Positive as Positive
-from workloads.frozen import Sizes as Sizes
+from workloads.frozen import Count, Fraction, Frozen, Positive, Sizes
 from workloads.losses import LOSSES, known_loss
-from workloads.targets import Target as Target
+from workloads.targets import Target
 
 
 class ReferenceSpeed(Frozen):
@@ -37,6 +33,30 @@ class ReferenceSpeed(Frozen):
     """Seconds on the clock besides the steps: loading the data, the first step's overhead."""
 
 
+__all__ = [
+    "HORIZON_FRACTION",
+    "WIDTH",
+    "Augmentation",
+    "Budget",
+    "Count",
+    "Data",
+    "Fraction",
+    "Frozen",
+    "Grid",
+    "Hardware",
+    "Limits",
+    "Positive",
+    "ReferenceSpeed",
+    "Ruleset",
+    "Sizes",
+    "Suite",
+    "SuiteWorkload",
+    "Target",
+    "WorkloadSpec",
+    "fractions_of",
+    "parse_toml",
+    "read_toml",
+]
 WIDTH = "width-"
 """What the name of a variant begins with that is the same model at another width."""
 HORIZON_FRACTION = 0.75

@@ -77,7 +77,11 @@ def read_material(
 
 def results_of(store: Path) -> pd.DataFrame:
     """The results of a folder; records are named from inside it, wherever it lies."""
-    frame = with_baseline_targets(results_frame(store), lambda: curves_frame(store))
+    from scoring.baselines import with_baseline_targets
+    from scoring.widths import without_widths
+
+    frame = results_frame(store)
+    frame = without_widths(with_baseline_targets(frame, lambda: curves_frame(store)))
     inside = [Path(str(record)).relative_to(store).as_posix() for record in frame["record"]]
     return frame.assign(record=inside)
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from harness.plan.trial import Trial, TrialRecord
 from harness.submission.reference import Scalar
+from workloads.targets import BaselineTarget
 
 
 def results_table(records: Sequence[TrialRecord]) -> Table:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
 from harness.frameworks.examples import Examples, ModelSource
 from harness.frameworks.model_source import shapes_of

@@ -32,6 +32,7 @@ from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Rol
 from workloads.sizes import checked_sizes
 from workloads.spec import Count, Frozen, Positive, Sizes
 
+Place = Literal["none", "pre", "post"]
 EPSILON = 1e-6
 """Added to the mean square in every normalisation."""
 
@@ -43,7 +44,7 @@ class Layer:
     name: str
     fan_in: int
     fan_out: int
-    norm: Literal["none", "pre", "post"]
+    norm: Place
     is_residual: bool = False
 
     @property
@@ -78,13 +79,14 @@ class MlpSizes(Frozen):
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The linear layers, from the first to the output."""
-        widths, norm = (self.inputs, *self.hidden), self.placement if self.norm != "none" else "none"
+        widths = (self.inputs, *self.hidden)
+        norm: Place = self.placement if self.norm != "none" else "none"
         hidden = [
             Layer(f"hidden_{index}", fan_in, fan_out, norm, self.residual and fan_in == fan_out)
             for index, (fan_in, fan_out) in enumerate(zip(widths, self.hidden, strict=False), 1)
         ]
-        last = "pre" if norm == "pre" else "none"
-        return (*hidden, Layer("output", self.hidden[-1], self.classes, last))
+        before_output: Place = "pre" if norm == "pre" else "none"
+        return (*hidden, Layer("output", self.hidden[-1], self.classes, before_output))
 
     @model_validator(mode="after")
     def _residual_connections_exist(self) -> Self:
@@ -103,7 +105,7 @@ def checked(sizes: Sizes) -> MlpSizes:
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
-    """Weight (out, in), bias (out,) and gain, if any, of each layer, from the first to the output."""
+    """Weight (out, in), bias (out,) and, with a norm, gain of each layer, up to the output."""
     chosen = checked(sizes)
     return tuple(spec for layer in chosen.layers for spec in _layer_parameters(chosen, layer))
 
@@ -122,7 +124,9 @@ def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
 def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
     """The linear layers, from the first to the output."""
     return tuple(
-        LayerSpec(name=one.name, kind="linear", weight=f"{one.name}.weight", bias=f"{one.name}.bias")
+        LayerSpec(
+            name=one.name, kind="linear", weight=f"{one.name}.weight", bias=f"{one.name}.bias"
+        )
         for one in checked(sizes).layers
     )
 

@@ -9,9 +9,9 @@
 
 (He et al., 2016, "Deep residual learning for image recognition"). Each stage except the first
 halves height and width and doubles the channels; a bottleneck strides in its 3x3 convolution and
-expands four times. Without `residual` a block is h = act(F(h)). Convolutions have no bias and start normal with standard deviation
-sqrt(2 / fan_out) (He et al., 2015, "Delving deep into rectifiers"), the output layer as
-`torch.nn.Linear`. Sizes:
+expands four times. Without `residual` a block is h = act(F(h)). Convolutions have no bias and start
+normal with standard deviation sqrt(2 / fan_out) (He et al., 2015, "Delving deep into rectifiers"),
+the output layer as `torch.nn.Linear`. Sizes:
 
     channels       the channels of an image
     classes        the number of logits
