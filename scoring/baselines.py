@@ -29,8 +29,8 @@ MODEL = ["suite", "round", "ruleset", "workload", "variant", "baseline", "baseli
 OUTCOME = (
     "time_to_target_s", "last_miss_s", "hit_s", "steps_to_target", "examples_to_target",
 )  # fmt: skip
-COUNTED = ("unfinished", "invalid")
-"""States that a curve does not change."""
+DISCOUNTED = ("unfinished", "invalid")
+"""States whose curves do not count."""
 
 
 class Crossing(NamedTuple):
@@ -77,7 +77,7 @@ def baseline_target(group: pd.DataFrame, curves: dict[Any, pd.DataFrame]) -> flo
         group: trials of one model, one round and one ruleset, of the contents that are scored.
         curves: the evaluations of each trial, by identity.
     """
-    own = group[group["submission"].eq(group["baseline"])]
+    own = group[group["submission"].eq(group["baseline"]) & ~group["state"].isin(DISCOUNTED)]
     if own.empty:
         return math.nan
     pick = "max" if own["direction"].iloc[0] == "maximize" else "min"
@@ -127,7 +127,7 @@ def crossing(curve: pd.DataFrame, trial: pd.Series[Any], target: float) -> Cross
 
 def _timed(trial: pd.Series[Any], curve: pd.DataFrame | None, target: float) -> dict[str, Any]:
     """What a known target changes in a trial's row."""
-    if math.isnan(target) or trial["state"] in COUNTED or curve is None:
+    if math.isnan(target) or trial["state"] in DISCOUNTED or curve is None:
         return {"target": target}
     found = crossing(curve, trial, target)
     if found is None:
@@ -149,4 +149,4 @@ def baseline_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
     """A breach for each model whose target nobody has set."""
     is_unset = frame["baseline"].ne("") & frame["target"].isna()
     for (column, baseline), _ in frame[is_unset].groupby(["column", "baseline"]):
-        yield Breach("missing-baselines", f"{baseline} has no trial on {column}")
+        yield Breach("missing-baselines", f"no trial of {baseline} sets a target on {column}")

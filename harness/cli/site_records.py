@@ -57,7 +57,7 @@ def read_material(
     curves = [_curves(store) for store in readable]
     trials = {identity: trial for identity, (trial, _) in attempts.items()}
     return Material(
-        frame=pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(),
+        frame=_targeted(frames, curves) if frames else pd.DataFrame(),
         curves=_joined([*curves, _claims(attempts)]),
         trials={key: trial_detail(trial, attempt) for key, (trial, attempt) in attempts.items()},
         entries={
@@ -77,13 +77,20 @@ def read_material(
 
 def results_of(store: Path) -> pd.DataFrame:
     """The results of a folder; records are named from inside it, wherever it lies."""
+    frame = results_frame(store)
+    inside = [Path(str(record)).relative_to(store).as_posix() for record in frame["record"]]
+    return frame.assign(record=inside)
+
+
+def _targeted(frames: list[pd.DataFrame], curves: list[pd.DataFrame]) -> pd.DataFrame:
+    """The trials of all folders that a score has, with the targets that baselines set in any."""
+    import pandas as pd
+
     from scoring.baselines import with_baseline_targets
     from scoring.widths import without_widths
 
-    frame = results_frame(store)
-    frame = without_widths(with_baseline_targets(frame, lambda: curves_frame(store)))
-    inside = [Path(str(record)).relative_to(store).as_posix() for record in frame["record"]]
-    return frame.assign(record=inside)
+    frame = pd.concat(frames, ignore_index=True)
+    return without_widths(with_baseline_targets(frame, lambda: _joined(curves)))
 
 
 def _name(store: Path) -> str:

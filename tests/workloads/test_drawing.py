@@ -76,12 +76,11 @@ def test_a_name_is_drawn_the_same_everywhere() -> None:
 
 
 DRAWN: Sizes = {
-    "hidden": [256, 192, 128],
-    "activation": "tanh",
+    "hidden": [192, 192, 192],
+    "activation": "relu",
     "norm": "layer",
     "placement": "post",
     "residual": True,
-    "init_scale": 2.0,
 }
 """What records of another machine with this name were trained as."""
 
