@@ -110,7 +110,7 @@ def test_all_that_is_allowed_is_drawn_about_equally_often() -> None:
 
 
 def test_a_grammar_that_allows_nothing_says_why() -> None:
-    with pytest.raises(HarnessError, match=r"none of 10000 .* 100.0 to 200.0"):
+    with pytest.raises(HarnessError, match="none of 10000 architectures"):
         draw("drawn-0123456789abcdef", {"a": 2, "b": 3}, small_grammar(100.0, 200.0), cost_of)
 
 
