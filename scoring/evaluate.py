@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from harness.core.errors import HarnessError
+from scoring.baselines import baseline_breaches
 from scoring.clock import clock_of, require_column
 from scoring.entries import content_flags, contents_by_name, select_contents
 from scoring.evidence import NOT_READ, Evidence
@@ -53,6 +54,7 @@ def score_results(
     everything = prepare(frame)
     frame = scored_trials(everything, allowed)
     breaches = [*evidence.breaches(), *name_breaches(everything), *frame_breaches(frame)]
+    breaches += baseline_breaches(frame)
     own = rules or load_rules()
     if not own.base:
         own = own.model_copy(update={"held_out": held_out_of(frame)})

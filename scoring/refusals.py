@@ -37,6 +37,7 @@ RULES = {
     "unfinished-trials": "every trial has ended",
     "missing-records": "every trial that the ledger planned is in the folder",
     "missing-studies": "every entry has every study of every workload",
+    "missing-baselines": "the baseline has run on each model whose target it sets",
     "missing-workloads": "every workload that the rules name was run, held-out variants included",
     "impossible-times": "every time to target is one that a clock can read",
 }

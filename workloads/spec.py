@@ -13,43 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from harness.core.content import refuse_long_names
 from harness.core.errors import HarnessError
+from workloads.drawing import Grammar
+from workloads.frozen import Count, Fraction, Frozen, Positive, Sizes
 from workloads.losses import LOSSES, known_loss
-
-Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]
-Sizes = dict[str, Any]
-"""The sizes of a model, as documented in each workload's `model.py`."""
-
-
-class Frozen(BaseModel):
-    """Base class of immutable values that reject unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Target(Frozen):
-    """The value of the validation metric that a trial must reach."""
-
-    metric: str
-    direction: Literal["maximize", "minimize"]
-    value: float
-
-    def is_met_by(self, value: float) -> bool:
-        """Whether a metric's value is at or beyond the target; NaN never is."""
-        return value >= self.value if self.direction == "maximize" else value <= self.value
+from workloads.targets import Target
 
 
 class ReferenceSpeed(Frozen):
@@ -61,6 +33,32 @@ class ReferenceSpeed(Frozen):
     """Seconds on the clock besides the steps: loading the data, the first step's overhead."""
 
 
+__all__ = [
+    "HORIZON_FRACTION",
+    "WIDTH",
+    "Augmentation",
+    "Budget",
+    "Count",
+    "Data",
+    "Fraction",
+    "Frozen",
+    "Grid",
+    "Hardware",
+    "Limits",
+    "Positive",
+    "ReferenceSpeed",
+    "Ruleset",
+    "Sizes",
+    "Suite",
+    "SuiteWorkload",
+    "Target",
+    "WorkloadSpec",
+    "fractions_of",
+    "parse_toml",
+    "read_toml",
+]
+WIDTH = "width-"
+"""What the name of a variant begins with that is the same model at another width."""
 HORIZON_FRACTION = 0.75
 """The horizon of a tuned schedule as a fraction of the budget: budget = horizon / 0.75."""
 
@@ -185,10 +183,23 @@ class SuiteWorkload(Frozen):
     limits: Limits = Limits()
     variants: dict[str, Sizes] = Field(default_factory=dict)
     """Held-out variants: each replaces some of `sizes`."""
+    drawn: Grammar | None = None
+    """What a scoring round draws a hidden architecture from; None: one of `variants`."""
+    widths: dict[str, Sizes] = Field(default_factory=dict)
+    """A family: the model at several widths, by width, for `--width`; never scored."""
+    baseline_fraction: Fraction = 0.6
+    """The fraction of the budget at which the baseline sets the target of a model that has no
+    calibrated one: a drawn architecture, another width."""
+
+    @property
+    def named_variants(self) -> dict[str, Sizes]:
+        """What replaces some of `sizes`, by name: nothing, a variant, a width's (`width-512`)."""
+        of_widths = {f"{WIDTH}{width}": sizes for width, sizes in self.widths.items()}
+        return {"base": {}, **self.variants, **of_widths}
 
     def sizes_of(self, variant: str) -> Sizes:
-        """The sizes of the base (`base`) or of a held-out variant."""
-        return self.sizes | (self.variants[variant] if variant != "base" else {})
+        """The sizes of a named variant; those of a drawn one are `registry.Workload.sizes`."""
+        return self.sizes | self.named_variants[variant]
 
     @model_validator(mode="after")
     def _says_how_data_are_used(self) -> Self:

@@ -31,6 +31,7 @@ from harness.cli.score import score
 from harness.cli.site import site
 from harness.cli.trial import trial
 from harness.cli.verify import verify
+from harness.cli.widths import widths
 from harness.core.errors import HarnessError
 
 app = typer.Typer(
@@ -70,6 +71,7 @@ app.command("report")(report)
 app.command("site")(site)
 app.command("compare")(compare)
 app.command("plot")(plot)
+app.command("widths")(widths)
 app.command("bundle")(bundle)
 app.add_typer(board, name="board")
 app.command("list")(list_names)

@@ -84,3 +84,10 @@ Out = Annotated[Path | None, typer.Option(help="Folder of the records.", show_de
 BudgetScale = Annotated[float, typer.Option(help="Factor on every budget; not 1 means unscored.")]
 ExecutorName = Annotated[str, typer.Option("--executor", help="What places the trials.")]
 Variant = Annotated[str, typer.Option(help="base, a held-out variant, or drawn.")]
+Width = Annotated[
+    int | None,
+    typer.Option(
+        help="Another width of the model, in place of --variant; see `harness widths`.",
+        show_default=False,
+    ),
+]

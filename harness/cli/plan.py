@@ -25,9 +25,10 @@ from harness.cli.flags import (
     Threads,
     Trials,
     Variant,
+    Width,
     Workloads,
 )
-from harness.cli.planning import Asked, plans_of
+from harness.cli.planning import Asked, plans_of, variant_of
 from harness.core.seeds import PUBLIC_ROUND_SEED
 
 Rate = Annotated[
@@ -54,6 +55,7 @@ def plan(
     executor: ExecutorName = "local",
     budget_scale: BudgetScale = 1.0,
     variant: Variant = "base",
+    width: Width = None,
     threads: Threads = None,
     rate: Rate = None,
     is_json: AsJson = False,
@@ -79,7 +81,7 @@ def plan(
         seed=seed,
         device=device,
         budget_scale=budget_scale,
-        variant=variant,
+        variant=variant_of(variant, width),
     )
     console = PlainConsole(stderr=is_json)
     options = run_options("plain", data_dir, threads, asked.suite_spec.hardware.cores)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.estimate import count_text, duration
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.core.console import PlainConsole
@@ -83,6 +84,21 @@ class Asked:
         return tuple(replace(request, workload=name) for name in names), remark
 
 
+def variant_of(variant: str, width: int | None) -> str:
+    """The variant that `--variant` and `--width` mean.
+
+    Raises:
+        HarnessError: both are given.
+    """
+    from workloads.spec import WIDTH
+
+    if width is None:
+        return variant
+    if variant != "base":
+        raise HarnessError(f"--variant {variant} does not go with --width {width}", "give one")
+    return f"{WIDTH}{width}"
+
+
 def plans_of(
     console: PlainConsole,
     asked: Asked,
@@ -122,7 +138,7 @@ def _show_plan(
     lines = [
         f"{request.submission} ({request.framework}) on {request.workload}, "
         f"suite {request.suite}, ruleset {request.ruleset}, {request.device}",
-        f"target: {first.target.metric} {first.target.value:g}",
+        f"target: {first.target}",
         *_speed_lines(first.budget),
         _plan_line(plan),
     ]

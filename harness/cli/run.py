@@ -29,9 +29,10 @@ from harness.cli.flags import (
     Threads,
     Trials,
     Variant,
+    Width,
     Workloads,
 )
-from harness.cli.planning import Asked, plans_of
+from harness.cli.planning import Asked, plans_of, variant_of
 from harness.cli.say import say
 from harness.core.seeds import PUBLIC_ROUND_SEED
 
@@ -72,6 +73,7 @@ def run(
     executor: ExecutorName = "local",
     budget_scale: BudgetScale = 1.0,
     variant: Variant = "base",
+    width: Width = None,
     threads: Threads = None,
     checkpoint_every: CheckpointEvery = 60.0,
     dry_run: DryRun = False,
@@ -100,7 +102,7 @@ def run(
         seed=seed,
         device=device,
         budget_scale=budget_scale,
-        variant=variant,
+        variant=variant_of(variant, width),
     )
     console = PlainConsole(stderr=is_json)
     options = run_options(sandbox, data_dir, threads, asked.suite_spec.hardware.cores)

@@ -162,15 +162,23 @@ def _curves(source: Source, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_records(out: Path) -> pd.DataFrame:
-    """The prepared results frame of a folder of records."""
-    from harness.record.tables import results_frame
+    """The prepared results frame of a folder of records, without those of width families."""
     from scoring.frame import prepare
+    from scoring.widths import without_widths
+
+    return prepare(without_widths(read_trials(out)))
+
+
+def read_trials(out: Path) -> pd.DataFrame:
+    """The results frame of a folder of records, with the targets that baselines set."""
+    from harness.record.tables import curves_frame, results_frame
+    from scoring.baselines import with_baseline_targets
 
     if not out.is_dir():
         raise HarnessError(
             f"there is no folder '{out}'", "make one: harness run --workload mlp --out OUT"
         )
-    return prepare(results_frame(out))
+    return with_baseline_targets(results_frame(out), lambda: curves_frame(out))
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -36,13 +36,9 @@ class Standings:
     said: Mapping[EntryKey, Standing] = field(default_factory=dict)
     withdrawn: tuple[Withdrawal, ...] = ()
 
-    def mark(self, frames: list[pd.DataFrame]) -> pd.DataFrame:
+    def mark(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The results of all folders, each entry with one mark wherever its trials lie."""
-        import pandas as pd
-
-        if not frames:
-            return pd.DataFrame()
-        return with_marks(pd.concat(frames, ignore_index=True), self.audits, self.said)
+        return with_marks(frame, self.audits, self.said)
 
 
 NOTHING_SAID = Standings()
@@ -65,6 +61,8 @@ def read_material(
         standings: what the mark of an entry follows from beside its trials.
         gaps: what could not be shown before any folder was read.
     """
+    import pandas as pd
+
     from scoring.site.material import Gap, Material
 
     readable, frames, found = [], [], list(gaps)
@@ -78,7 +76,7 @@ def read_material(
     curves = [_curves(store) for store in readable]
     trials = {identity: trial for identity, (trial, _) in attempts.items()}
     return Material(
-        frame=standings.mark(frames),
+        frame=standings.mark(_targeted(frames, curves)) if frames else pd.DataFrame(),
         curves=_joined([*curves, _claims(attempts)]),
         trials={key: trial_detail(trial, attempt) for key, (trial, attempt) in attempts.items()},
         entries={
@@ -101,6 +99,17 @@ def results_of(store: Path) -> pd.DataFrame:
     frame = results_frame(store)
     inside = [Path(str(record)).relative_to(store).as_posix() for record in frame["record"]]
     return frame.assign(record=inside)
+
+
+def _targeted(frames: list[pd.DataFrame], curves: list[pd.DataFrame]) -> pd.DataFrame:
+    """The trials of all folders that a score has, with the targets that baselines set in any."""
+    import pandas as pd
+
+    from scoring.baselines import with_baseline_targets
+    from scoring.widths import without_widths
+
+    frame = pd.concat(frames, ignore_index=True)
+    return without_widths(with_baseline_targets(frame, lambda: _joined(curves)))
 
 
 def _name(store: Path) -> str:

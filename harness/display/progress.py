@@ -59,7 +59,7 @@ class Progress:
         """The target's metric beside the target."""
         target = self.trial.target
         now = "-" if self.metric is None else f"{self.metric:.4g}"
-        return f"{target.metric} {now} (target {target.value:.4g})"
+        return f"{target.metric} {now} (target {target.short})"
 
 
 _PHASES = {

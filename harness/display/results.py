@@ -10,6 +10,7 @@ from rich.table import Table
 
 from harness.plan.trial import Trial, TrialRecord
 from harness.submission.reference import Scalar
+from workloads.targets import BaselineTarget
 
 
 def results_table(records: Sequence[TrialRecord]) -> Table:
@@ -92,6 +93,8 @@ def describe_misses(records: Sequence[TrialRecord]) -> str:
     if not results or any(result.state == "reached" for result in results):
         return ""
     target = records[0].trial.target
+    if isinstance(target, BaselineTarget):
+        return f"The target is {target}; `harness score` reads the times off the curves."
     values = [result.best_metric for result in results if result.best_metric is not None]
     pick = max if target.direction == "maximize" else min
     nearest = f"; the nearest came to {pick(values):.4g}" if values else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
 from harness.frameworks.examples import Examples, ModelSource
 from harness.frameworks.model_source import shapes_of
@@ -82,7 +82,7 @@ def resolve_trial(trial: Trial, options: RunOptions) -> ResolvedTrial:
     workload = _planned_workload(trial)
     size = workload.at(trial.suite)
     is_compiled = size.compile and trial.device.startswith("cuda")
-    sizes, loss = size.sizes_of(trial.variant), workload.spec.loss
+    sizes, loss = workload.sizes(trial.suite, trial.variant), workload.spec.loss
     return ResolvedTrial(
         trial=trial,
         size=size,
@@ -99,9 +99,7 @@ def check_names(trial: Trial) -> None:
         HarnessError: workload, suite, variant, framework or submission are not known here.
     """
     FRAMEWORKS.entry(trial.framework)
-    variants = registry.workload(trial.workload).at(trial.suite).variants
-    if trial.variant not in ("base", *variants):
-        raise UnknownNameError("variant", trial.variant, ("base", *variants))
+    registry.workload(trial.workload).sizes(trial.suite, trial.variant)
     locate(trial.submission, trial.framework)
 
 

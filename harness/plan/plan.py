@@ -8,9 +8,10 @@ from importlib.util import find_spec
 from typing import Literal
 
 from harness.core.errors import HarnessError, UnknownNameError
-from harness.core.seeds import PUBLIC_ROUND_SEED, commitment, derive, instance_seed
+from harness.core.seeds import PUBLIC_ROUND_SEED, commitment, instance_seed
 from harness.plan.points import Point, draw_points, study_seed
 from harness.plan.trial import MachineSpeed, Trial, TrialBudget
+from harness.plan.variants import DRAWN, budget_factor_of, drawn_variant, goal_of
 from harness.providers import registry
 from harness.providers.table import FRAMEWORKS
 from harness.submission.adjustment import adjusted
@@ -22,8 +23,6 @@ from harness.submission.space import Space
 from workloads.spec import Ruleset, SuiteWorkload
 
 RulesetName = Literal["external", "self"]
-DRAWN = "drawn"
-"""The variant of a scoring round: one of the held-out ones, drawn from the round seed."""
 RULESETS: tuple[RulesetName, ...] = ("external", "self")
 
 
@@ -101,21 +100,6 @@ def with_drawn_variant(request: PlanRequest) -> PlanRequest:
     return replace(request, variant=variant)
 
 
-def drawn_variant(round_seed: str, suite: str, workload: str) -> str:
-    """The held-out variant of a workload in a scoring round: the same for every entry.
-
-    Raises:
-        HarnessError: the workload has no held-out variants at that suite's size.
-    """
-    names = sorted(registry.workload(workload).at(suite).variants)
-    if not names:
-        raise HarnessError(
-            f"workload '{workload}' has no held-out variants in suite {suite}",
-            "leave out --variant",
-        )
-    return names[int(derive("variant", round_seed, suite, workload), 16) % len(names)]
-
-
 def workload_at(request: PlanRequest) -> SuiteWorkload:
     """The workload that a request means, at its suite's size.
 
@@ -128,8 +112,8 @@ def workload_at(request: PlanRequest) -> SuiteWorkload:
     if request.workload not in suite.workloads:
         raise UnknownNameError(f"workload of suite {suite.name}", request.workload, suite.workloads)
     size = registry.workload(request.workload).at(suite.name)
-    if request.variant != "base" and request.variant not in size.variants:
-        raise UnknownNameError("variant", request.variant, ["base", DRAWN, *size.variants])
+    if request.variant != DRAWN:
+        registry.workload(request.workload).sizes(suite.name, request.variant)
     return size
 
 
@@ -194,6 +178,8 @@ def trial_of(
         budget_factor: what the ruleset makes of the workload's budget.
     """
     study, number = place
+    goal = goal_of(size, request.variant)
+    budget_factor *= budget_factor_of(request.suite, request.workload, request.variant)
     return Trial(
         suite=request.suite,
         workload=request.workload,
@@ -210,7 +196,8 @@ def trial_of(
         round_commitment=commitment(request.round_seed),
         point=point,
         budget=_budget(request, size, budget_factor * request.budget_scale),
-        target=size.target,
+        stop_rule=goal.stop_rule,
+        target=goal.target,
         grid=size.grid,
         limits=size.limits,
         precision=size.precision,

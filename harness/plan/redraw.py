@@ -8,9 +8,11 @@ from harness.core.errors import HarnessError
 from harness.core.seeds import PUBLIC_ROUND_SEED, commitment, instance_seed
 from harness.plan.points import draw_points, study_seed
 from harness.plan.trial import Trial
+from harness.plan.variants import budget_factor_of, drawn_variant, goal_of
 from harness.providers import registry
 from harness.providers.table import FRAMEWORKS
 from harness.submission.resolution import resolve
+from workloads.drawing import NAME
 
 
 def mismatches(trials: Iterable[Trial], round_seed: str | None) -> Iterator[tuple[Trial, str]]:
@@ -42,9 +44,21 @@ def _seed_mismatch(trial: Trial, seed: str) -> str:
     place = trial.suite, trial.workload, trial.study, trial.trial
     if instance_seed(seed, *place) != trial.instance_seed:
         return "the instance seed does not follow from the round's"
+    if what := _architecture_mismatch(trial, seed):
+        return what
     if not trial.is_scored or (point := _drawn_point(trial, seed)) is None:
         return ""
     return "" if point == trial.point else "the point is not the one that the round draws"
+
+
+def _architecture_mismatch(trial: Trial, seed: str) -> str:
+    """Whether a drawn architecture is another one than the round's, where it can be drawn again."""
+    if NAME.fullmatch(trial.variant) is None or trial.workload not in registry.workload_names():
+        return ""
+    if registry.workload(trial.workload).content_hash != trial.workload_hash:
+        return ""
+    due = drawn_variant(seed, trial.suite, trial.workload)
+    return "" if due == trial.variant else f"its architecture is not the round's, {due}"
 
 
 def _drawn_point(trial: Trial, seed: str) -> dict[str, object] | None:
@@ -74,10 +88,13 @@ def _declared_mismatch(trial: Trial) -> str:
     if workload.content_hash != trial.workload_hash or trial.framework not in FRAMEWORKS.names:
         return ""
     size = workload.at(trial.suite)
-    for name in ("target", "grid", "limits", "precision"):
+    if trial.target != goal_of(size, trial.variant).target:
+        return "the target is not the workload's own"
+    for name in ("grid", "limits", "precision"):
         if getattr(trial, name) != getattr(size, name):
             return f"'{name}' is not the workload's own"
     factor = registry.suite(trial.suite).rulesets[trial.ruleset].budget_factor
+    factor *= budget_factor_of(trial.suite, trial.workload, trial.variant)
     runtime_s, speed = size.budget.runtime_s * factor, trial.budget.speed
     if trial.budget.runtime_s != (speed.budget_s(runtime_s) if speed else runtime_s):
         return "the budget is not the suite's own"

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from harness.core.canonical import sha256_json
 from harness.submission.reference import Framework, Scalar, SubmissionRef
-from workloads.spec import Frozen, Grid, Limits, Positive, ReferenceSpeed, Target
+from workloads.spec import Frozen, Grid, Limits, Positive, ReferenceSpeed
+from workloads.targets import AnyTarget
 
 State = Literal["reached", "budget", "diverged", "crashed", "out_of_memory", "hung", "invalid"]
 STATES: tuple[State, ...] = (
@@ -81,7 +82,7 @@ class Trial(Frozen):
     point: dict[str, Scalar]
     budget: TrialBudget
     stop_rule: Literal["target", "budget"] = "target"
-    target: Target
+    target: AnyTarget
     grid: Grid
     limits: Limits
     precision: Literal["float32", "bfloat16"]

@@ -13,7 +13,8 @@ from harness.core.content import sha256_content
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers.table import SUBMISSIONS, SUITES, WORKLOADS, WORKLOADS_ROOT
 from workloads.band import Band, read_band
-from workloads.spec import Suite, SuiteWorkload, WorkloadSpec, read_toml
+from workloads.drawing import NAME, Cost, draw
+from workloads.spec import Sizes, Suite, SuiteWorkload, WorkloadSpec, read_toml
 
 DEFAULT_SUITE = "quick"
 
@@ -37,6 +38,29 @@ class Workload:
             raise UnknownNameError(f"suite of workload '{self.name}'", suite, self.spec.suites)
         return self.spec.suites[suite]
 
+    def sizes(self, suite: str, variant: str) -> Sizes:
+        """The sizes of the base, of a held-out variant, of another width or of a drawn model.
+
+        Raises:
+            UnknownNameError: there is no such variant.
+        """
+        size = self.at(suite)
+        if size.drawn is not None and NAME.fullmatch(variant):
+            return draw(variant, size.sizes, size.drawn, self.cost)
+        if variant not in size.named_variants:
+            raise UnknownNameError("variant", variant, [*size.named_variants, "drawn"])
+        return size.sizes | size.named_variants[variant]
+
+    def cost(self, sizes: Sizes) -> Cost:
+        """What a model of these sizes costs: parameters, and multiplications of a forward pass.
+
+        Raises:
+            HarnessError: there is no such model.
+        """
+        model = self.module("model")
+        parameters = sum(spec.size for spec in model.parameters(sizes))
+        return Cost(float(parameters), model.multiplications(sizes))
+
     def module(self, name: str) -> ModuleType:
         """One of its modules: `model`, `model_torch`, `model_jax` or `data`."""
         return importlib.import_module(f"{self.package}.{name}")
@@ -45,7 +69,9 @@ class Workload:
     def content_hash(self) -> str:
         """The hash of all that decides what the workload is: its folder and the shared code."""
         # How a declaration is read is not what it says.
-        declarations = {"__init__.py", "band.py", "losses.py", "spec.py"}
+        declarations = {
+            "__init__.py", "band.py", "frozen.py", "losses.py", "spec.py", "targets.py"
+        }  # fmt: skip
         modules = [file for file in WORKLOADS_ROOT.glob("*.py") if file.name not in declarations]
         shared_files = [*(WORKLOADS_ROOT / "data").glob("*.py"), *modules]
         own_files = [self.folder / "workload.toml", *self.folder.glob("*.py")]

@@ -27,6 +27,7 @@ from harness.record.schema import (
 from harness.record.schema.audited import TrialAudited
 from harness.record.standing import with_marks
 from harness.record.store import EVENTS_FILE, read_record, record_paths
+from workloads.targets import BaselineTarget
 
 SPLITS = ("validation", "test", "probe", "diagnostics")
 
@@ -243,7 +244,15 @@ def _identity_columns(record: TrialRecord) -> dict[str, object]:
         "direction": trial.target.direction,
         "target": trial.target.value,
         "point": trial.point,
+        **_baseline_columns(trial),
     }
+
+
+def _baseline_columns(trial: Trial) -> dict[str, object]:
+    """Whose trials set the target, where it is not known before these have run."""
+    if isinstance(trial.target, BaselineTarget):
+        return {"baseline": trial.target.baseline, "baseline_fraction": trial.target.fraction}
+    return {"baseline": "", "baseline_fraction": float("nan")}
 
 
 def _suite_columns(trial: Trial) -> dict[str, object]:

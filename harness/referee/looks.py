@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from workloads.spec import Target
+from workloads.targets import AnyTarget
 
 NEAR = 1.10
 """Of two looks near the target the later one's fraction over the earlier one's, at most."""
@@ -40,7 +40,7 @@ class Look(NamedTuple):
     value: float
 
 
-def next_look(misses: Sequence[Look], target: Target) -> float:
+def next_look(misses: Sequence[Look], target: AnyTarget) -> float:
     """The fraction of the budget at which the next look is due.
 
     Args:
@@ -51,7 +51,7 @@ def next_look(misses: Sequence[Look], target: Target) -> float:
     return misses[-1].at * math.exp(min(math.log(FAR), max(math.log(NEAR), _way(misses, target))))
 
 
-def _way(misses: Sequence[Look], target: Target) -> float:
+def _way(misses: Sequence[Look], target: AnyTarget) -> float:
     """How far to go in log time by what the metric did between the last looks."""
     sign = 1.0 if target.direction == "maximize" else -1.0
     recent = [Look(math.log(miss.at), sign * miss.value) for miss in misses[-REMEMBERED:]]
@@ -68,7 +68,7 @@ def _way(misses: Sequence[Look], target: Target) -> float:
     return SAFETY * (sign * target.value - best) / steepest
 
 
-def crossing(miss: Look | None, hit: Look, target: Target) -> float:
+def crossing(miss: Look | None, hit: Look, target: AnyTarget) -> float:
     """Where the target is met: interpolated by the metric's values, linear in the log of `at`.
 
     It is the hit's own place where there is no miss before it, or none with a number.

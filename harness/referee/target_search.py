@@ -26,7 +26,8 @@ from typing import NamedTuple
 
 from harness.frameworks.examples import Parameters
 from harness.referee.looks import NEAR, REMEMBERED, Look, crossing, next_look, next_place
-from workloads.spec import Frozen, Grid, Target
+from workloads.spec import Frozen, Grid
+from workloads.targets import AnyTarget, BaselineTarget
 
 INTERPOLATED = 2
 """How often the search goes by interpolation before it halves: a metric is nearly straight between
@@ -117,7 +118,7 @@ class TargetSearch:
     """
 
     def __init__(
-        self, grid: Grid, target: Target, evaluate: Evaluate, limit_s: float = math.inf
+        self, grid: Grid, target: AnyTarget, evaluate: Evaluate, limit_s: float = math.inf
     ) -> None:
         self._grid, self._target = grid, target
         self._evaluate, self._limit_s = evaluate, limit_s
@@ -186,8 +187,9 @@ class TargetSearch:
 
     def _next_fraction(self) -> float:
         """The fraction of the budget at which the next look is due."""
-        if self.hit is not None:  # a trial that trains on has its curve, too
-            return NEAR * self._grid.fraction(self._last_look)
+        is_curve_wanted = self.hit is not None or isinstance(self._target, BaselineTarget)
+        if is_curve_wanted and self._last_look:  # it trains on, or its target is not known yet
+            return max(self._grid.look_from, NEAR * self._grid.fraction(self._last_look))
         if not self._misses:
             return self._grid.look_from
         looks = [Look(self._grid.fraction(m.grid), _number(m.value)) for m in self._misses]

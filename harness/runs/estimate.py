@@ -78,7 +78,7 @@ def _disk_bytes(pending: Iterable[Trial]) -> int:
 def _checkpoint_bytes(trial: Trial) -> int:
     """The largest checkpoint: the worker's state, and the snapshots that wait for a look."""
     workload = registry.workload(trial.workload)
-    sizes = workload.at(trial.suite).sizes_of(trial.variant)
+    sizes = workload.sizes(trial.suite, trial.variant)
     source = ModelSource(workload.package, sizes, workload.spec.loss, trial.precision, False)
     model_bytes = NUMBER_BYTES * numbers_of(shapes_of(source))
     return state_limit(model_bytes) + trial.grid.kept * model_bytes

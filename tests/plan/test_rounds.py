@@ -10,10 +10,9 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.core.seeds import commitment
-from harness.plan.plan import PlanRequest, drawn_variant, plan
+from harness.plan.plan import PlanRequest, plan
 from harness.plan.redraw import mismatches
 from harness.plan.rounds import draw_round, read_round, reveal_round, seed_of
-from harness.providers.registry import workload
 
 REQUEST = PlanRequest(workload="mlp", submission="adamw")
 
@@ -62,15 +61,3 @@ def test_another_rounds_public_file_voids_the_reveal(tmp_path: Path) -> None:
     other.replace(tmp_path / "r.round.json")
     with pytest.raises(HarnessError, match="commits to another seed"):
         reveal_round(secret)
-
-
-def test_the_drawn_variant_is_a_held_out_one_and_the_same_for_all() -> None:
-    variants = set(workload("mlp").at("quick").variants)
-    choices = {drawn_variant(str(seed), "quick", "mlp") for seed in range(60)}
-    assert choices == variants
-    plans = [
-        plan(replace(REQUEST, variant="drawn", submission=s)).trials for s in ("adamw", "muon")
-    ]
-    assert {trial.variant for trials in plans for trial in trials} == {
-        drawn_variant(REQUEST.round_seed, "quick", "mlp")
-    }

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from harness.referee.looks import FAR, NEAR, Look, crossing, next_look, next_place
 from harness.referee.target_search import HeldSnapshot, TargetSearch
 from workloads.spec import Grid, Target
+from workloads.targets import AnyTarget, BaselineTarget
 
 TARGET = Target(metric="accuracy", direction="maximize", value=0.5)
 
@@ -20,7 +22,11 @@ def held(grid: int, value: float) -> HeldSnapshot:
 
 
 def observe(
-    values: Sequence[float], kept: int, limit_s: float = math.inf, grid: Grid | None = None
+    values: Sequence[float],
+    kept: int,
+    limit_s: float = math.inf,
+    grid: Grid | None = None,
+    target: AnyTarget = TARGET,
 ) -> tuple[TargetSearch, list[int]]:
     """A search over a metric's values at each grid point, and what it has evaluated."""
     evaluated = []
@@ -30,7 +36,7 @@ def observe(
         return float(snapshot.parameters["w"])
 
     grid = grid or Grid(even=len(values), look_from=1.0, kept=kept)
-    search = TargetSearch(grid, TARGET, evaluate, limit_s)
+    search = TargetSearch(grid, target, evaluate, limit_s)
     for point, value in enumerate(values, start=1):
         (search.look if search.is_look_due(point) else search.keep)(held(point, value))
         if search.hit:
@@ -48,6 +54,20 @@ def test_a_hit_looks_back_for_a_miss_and_a_hit_that_are_neighbours() -> None:
     assert (search.hit.snapshot.grid, search.hit.last_miss.at) == (7, 6.0)
     assert evaluated[:2] == [5, 10]
     assert {6, 7} <= set(evaluated)
+
+
+def test_without_a_target_the_whole_curve_is_evaluated_at_near_looks() -> None:
+    """Of a grid from 0.5 % on, each point 1.5 % later: every look at most a point beyond NEAR."""
+    grid, unknown = (
+        Grid(kept=64),
+        BaselineTarget(metric="accuracy", direction="maximize", baseline="adamw", fraction=0.6),
+    )
+    search, evaluated = observe([0.9] * grid.points, 64, grid=grid, target=unknown)
+    fractions = [grid.fraction(point) for point in evaluated]
+    assert search.hit is None
+    assert fractions[0] == pytest.approx(grid.look_from, rel=grid.ratio - 1.0)
+    assert fractions[-1] == 1.0
+    assert all(b / a < NEAR * grid.ratio for a, b in pairwise(fractions))
 
 
 def test_the_first_interval_is_searched_too() -> None:

@@ -1,6 +1,6 @@
 """The residual network: one declaration, and the same numbers from both frameworks."""
 
-from copy import deepcopy
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tests.workloads.parity import (
     assert_same_training,
     torch_step,
 )
+from tests.workloads.smooth import smooth_batches
 from workloads.data.patches import PatchGenerator, PatchSettings
 from workloads.parameters import STATISTICS_MOMENTUM, Role
 from workloads.resnet import data, model
@@ -37,8 +38,6 @@ BASE_ALONE = nightly_but(["base"], VARIANTS)
 SEED = "1" * 32
 COUNT = 4
 STEP = 0.01
-MARGIN = 10
-"""A value nearer to zero than so many of its rounding errors may fall on either side of a ReLU."""
 
 
 @cache
@@ -53,51 +52,18 @@ def batch(number: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return images()[0][part], images()[1][part]
 
 
+def candidates() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    return map(batch, range(len(images()[1]) // COUNT))
+
+
 def twin(variant: str = "base") -> Twin:
     return Twin("resnet", QUICK.sizes_of(variant))
-
-
-def relu_inputs(module: torch.nn.Module, inputs: np.ndarray) -> list[torch.Tensor]:
-    """What enters each ReLU, in double precision but with the module's own rounding."""
-    values: list[torch.Tensor] = []
-    handles = [
-        part.register_forward_pre_hook(lambda _, entered: values.append(entered[0].double()))
-        for part in module.modules()
-        if isinstance(part, torch.nn.ReLU)
-    ]
-    with torch.no_grad():
-        module(torch.from_numpy(inputs))
-    for handle in handles:
-        handle.remove()
-    return values
-
-
-def is_smooth(module: torch.nn.Module, inputs: np.ndarray) -> bool:
-    """Whether rounding decides nowhere on which side of a ReLU a value falls."""
-    rounded = relu_inputs(module, inputs)
-    exact = relu_inputs(deepcopy(module).double(), inputs)
-    pairs = zip(rounded, exact, strict=True)
-    return not any((one.abs() < MARGIN * (one - two).abs()).any() for one, two in pairs)
-
-
-def smooth_batches(twin: Twin, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Batches for steps of SGD on which both frameworks see the same smooth function."""
-    module = twin.torch_model(twin.start)
-    optimizer = torch.optim.SGD(module.parameters(), lr=STEP)
-    batches: list[tuple[np.ndarray, np.ndarray]] = []
-    for number in range(len(images()[1]) // COUNT):
-        if len(batches) < count and is_smooth(module, batch(number)[0]):
-            batches.append(batch(number))
-            torch_step(module, batch(number))
-            optimizer.step()
-    assert len(batches) == count
-    return batches
 
 
 @pytest.mark.parametrize("variant", BASE_ALONE)
 def test_both_frameworks_train_the_same_network(variant: str) -> None:
     pair = twin(variant)
-    batches = smooth_batches(pair, 10)
+    batches = smooth_batches(pair, candidates(), 10, STEP)
     assert_same_pass(pair, batches[0])
     assert_same_training(pair, lambda number: batches[number], STEP)
 
@@ -107,7 +73,7 @@ def test_what_only_the_large_network_has_is_the_same_in_both(variant: str) -> No
     sizes = WORKLOAD.at("large").sizes_of(variant)
     pair = Twin("resnet", sizes | {"width": 32, "blocks": [1, 1], "classes": 10, "last_gain": 1.0})
     assert (pair.sizes["stem"], pair.sizes["block"]) == (7, "bottleneck")
-    assert_same_pass(pair, smooth_batches(pair, 1)[0])
+    assert_same_pass(pair, smooth_batches(pair, candidates(), 1, STEP)[0])
 
 
 @pytest.mark.parametrize("variant", BASE_ALONE)

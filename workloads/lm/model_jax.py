@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
+from workloads.blocks_jax import ACTIVATIONS, normed
 from workloads.functional_jax import Call, Forward, looked_up, pure
 from workloads.fused_jax import causal_attention
-from workloads.lm.model import EPSILON, ROTARY_BASE, LmSizes, checked
+from workloads.lm.model import EPSILON, GATES, ROTARY_BASE, LmSizes, checked
 from workloads.spec import Sizes
 
 
@@ -26,12 +26,8 @@ class Run(NamedTuple):
     call: Call
 
     def norm(self, name: str, values: Array, kind: str) -> Array:
-        """RMSNorm, or layer normalisation without a bias, over the last axis, in float32."""
-        values = values.astype(jnp.float32)
-        if kind == "layer":
-            values = values - values.mean(-1, keepdims=True)
-        scale = jax.lax.rsqrt(jnp.square(values).mean(-1, keepdims=True) + EPSILON)
-        return values * scale * self.call.parameters[f"{name}.weight"].astype(jnp.float32)
+        """A norm by its name, over the last axis, in float32."""
+        return normed(values, self.call.parameters[f"{name}.weight"], kind, EPSILON)
 
 
 def build(sizes: Sizes) -> Forward:
@@ -45,9 +41,11 @@ def _logits(run: Run) -> Array:
     values = looked_up(embedding, run.call.inputs) * math.sqrt(sizes.width)
     for block in sizes.blocks:
         values = _block(run, block, values)
-    if sizes.placement == "pre":
+    if sizes.has_final_norm:
         values = run.norm("final_norm", values, sizes.norm)
-    return values.astype(embedding.dtype) @ embedding.T
+    if sizes.tied:
+        return values.astype(embedding.dtype) @ embedding.T
+    return run.call.linear("output", values)
 
 
 def _block(run: Run, block: str, values: Array) -> Array:
@@ -56,7 +54,10 @@ def _block(run: Run, block: str, values: Array) -> Array:
     if run.sizes.placement == "post":
         values = run.norm(attention_norm, values + _attend(run, block, values), kind)
         return run.norm(mlp_norm, values + _transform(run, block, values), kind)
-    values = values + _attend(run, block, run.norm(attention_norm, values, kind))
+    entering = run.norm(attention_norm, values, kind)
+    if run.sizes.placement == "parallel":
+        return values + _attend(run, block, entering) + _transform(run, block, entering)
+    values = values + _attend(run, block, entering)
     return values + _transform(run, block, run.norm(mlp_norm, values, kind))
 
 
@@ -66,20 +67,20 @@ def _attend(run: Run, block: str, values: Array) -> Array:
         run.call.linear(f"{block}.{name}", values).reshape(heads)
         for name in ("query", "key", "value")
     )
-    query = _rotated(run.norm(f"{block}.query_norm", query, "rms")).astype(value.dtype)
-    key = _rotated(run.norm(f"{block}.key_norm", key, "rms")).astype(value.dtype)
+    if run.sizes.query_norm:
+        query = run.norm(f"{block}.query_norm", query, "rms")
+        key = run.norm(f"{block}.key_norm", key, "rms")
+    query, key = _rotated(query).astype(value.dtype), _rotated(key).astype(value.dtype)
     mixed = causal_attention(query, key, value)
     return run.call.linear(f"{block}.output", mixed.reshape(values.shape))
 
 
 def _transform(run: Run, block: str, values: Array) -> Array:
-    raised = run.call.linear(f"{block}.up", values)
-    if run.sizes.activation == "swiglu":
-        raised = jax.nn.silu(run.call.linear(f"{block}.gate", values)) * raised
-    elif run.sizes.activation == "gelu":
-        raised = jax.nn.gelu(raised, approximate=False)
+    raised, name = run.call.linear(f"{block}.up", values), run.sizes.activation
+    if run.sizes.is_gated:
+        raised = ACTIVATIONS[GATES[name]](run.call.linear(f"{block}.gate", values)) * raised
     else:
-        raised = jnp.square(jax.nn.relu(raised))
+        raised = ACTIVATIONS[name](raised)
     return run.call.linear(f"{block}.down", raised)
 
 

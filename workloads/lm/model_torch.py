@@ -11,29 +11,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from workloads.blocks_torch import ACTIVATIONS, Norm
 from workloads.fused_torch import FusedModule
-from workloads.lm.model import EPSILON, ROTARY_BASE, LmSizes, checked
+from workloads.lm.model import EPSILON, GATES, ROTARY_BASE, LmSizes, checked
 from workloads.spec import Sizes
 
 Rotation = tuple[Tensor, Tensor]
 """Cosines and signed sines, (time, 1, head width)."""
 linear = partial(nn.Linear, bias=False, dtype=torch.float32)
-
-
-class Norm(nn.Module):
-    """RMSNorm, or layer normalisation without a bias, over the last axis."""
-
-    def __init__(self, width: int, kind: str) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(width, dtype=torch.float32))
-        self.subtracts_mean = kind == "layer"
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Normalise (..., width), in float32 for any precision of products."""
-        shape, inputs = self.weight.shape, inputs.float()
-        if self.subtracts_mean:
-            return functional.layer_norm(inputs, shape, self.weight, None, EPSILON)
-        return functional.rms_norm(inputs, shape, self.weight, EPSILON)
 
 
 class Block(FusedModule):
@@ -43,13 +28,16 @@ class Block(FusedModule):
         super().__init__()
         self.sizes = sizes
         width = sizes.width
-        self.attention_norm = Norm(width, sizes.norm)
+        self.attention_norm = Norm(width, sizes.norm, EPSILON)
         self.query, self.key, self.value = (linear(width, width) for _ in range(3))
-        self.query_norm = Norm(sizes.head_width, "rms")
-        self.key_norm = Norm(sizes.head_width, "rms")
+        if sizes.query_norm:
+            self.query_norm = Norm(sizes.head_width, "rms", EPSILON)
+            self.key_norm = Norm(sizes.head_width, "rms", EPSILON)
         self.output = linear(width, width)
-        self.mlp_norm = Norm(width, sizes.norm)
-        if sizes.activation == "swiglu":
+        if sizes.has_mlp_norm:
+            self.mlp_norm = Norm(width, sizes.norm, EPSILON)
+        self.activation = ACTIVATIONS[GATES.get(sizes.activation, sizes.activation)]()
+        if sizes.is_gated:
             self.gate = linear(width, sizes.mlp_width)
         self.up = linear(width, sizes.mlp_width)
         self.down = linear(sizes.mlp_width, width)
@@ -60,14 +48,20 @@ class Block(FusedModule):
             values = self.attention_norm(values + self._attend(values, rotation))
             normed: Tensor = self.mlp_norm(values + self._transform(values))
             return normed
-        values = values + self._attend(self.attention_norm(values), rotation)
+        entering = self.attention_norm(values)
+        if self.sizes.placement == "parallel":
+            return values + self._attend(entering, rotation) + self._transform(entering)
+        values = values + self._attend(entering, rotation)
         return values + self._transform(self.mlp_norm(values))
 
     def _attend(self, values: Tensor, rotation: Rotation) -> Tensor:
         heads = (self.sizes.heads, self.sizes.head_width)
-        value = self.value(values).unflatten(-1, heads)
-        query = rotated(self.query_norm(self.query(values).unflatten(-1, heads)), rotation)
-        key = rotated(self.key_norm(self.key(values).unflatten(-1, heads)), rotation)
+        query, key, value = (
+            matrix(values).unflatten(-1, heads) for matrix in (self.query, self.key, self.value)
+        )
+        if self.sizes.query_norm:
+            query, key = self.query_norm(query), self.key_norm(key)
+        query, key = rotated(query, rotation), rotated(key, rotation)
         query, key = query.to(value.dtype), key.to(value.dtype)
         with nullcontext() if self.is_fused else sdpa_kernel(SDPBackend.MATH):
             mixed = functional.scaled_dot_product_attention(
@@ -78,12 +72,10 @@ class Block(FusedModule):
 
     def _transform(self, values: Tensor) -> Tensor:
         raised = self.up(values)
-        if self.sizes.activation == "swiglu":
-            raised = functional.silu(self.gate(values)) * raised
-        elif self.sizes.activation == "gelu":
-            raised = functional.gelu(raised)
+        if self.sizes.is_gated:
+            raised = self.activation(self.gate(values)) * raised
         else:
-            raised = functional.relu(raised).square()
+            raised = self.activation(raised)
         result: Tensor = self.down(raised)
         return result
 
@@ -96,7 +88,10 @@ class Transformer(nn.Module):
         self.sizes = sizes
         self.embedding = nn.Embedding(sizes.classes, sizes.width, dtype=torch.float32)
         self.blocks = nn.ModuleList(Block(sizes) for _ in range(sizes.depth))
-        self.final_norm = Norm(sizes.width, sizes.norm) if sizes.placement == "pre" else None
+        if sizes.has_final_norm:
+            self.final_norm = Norm(sizes.width, sizes.norm, EPSILON)
+        if not sizes.tied:
+            self.output = linear(sizes.width, sizes.classes)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Predict each position's next token from the tokens up to it."""
@@ -104,9 +99,12 @@ class Transformer(nn.Module):
         rotation = rotation_of(tokens.shape[1], self.sizes.head_width, values)
         for block in self.blocks:
             values = block(values, rotation)
-        if self.final_norm is not None:
+        if self.sizes.has_final_norm:
             values = self.final_norm(values)
-        return functional.linear(values, self.embedding.weight)
+        if self.sizes.tied:
+            return functional.linear(values, self.embedding.weight)
+        logits: Tensor = self.output(values)
+        return logits
 
 
 def rotation_of(time: int, width: int, like: Tensor) -> Rotation:

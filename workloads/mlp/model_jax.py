@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
-import jax
 from jax import Array
 
+from workloads.blocks_jax import ACTIVATIONS, normed
 from workloads.functional_jax import Call, Forward, Pass, pure
-from workloads.mlp.model import MlpSizes, checked
+from workloads.mlp.model import EPSILON, Layer, MlpSizes, checked
 from workloads.spec import Sizes
-
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": jax.nn.relu,
-    "tanh": jax.numpy.tanh,
-    "gelu": partial(jax.nn.gelu, approximate=False),
-}
 
 
 def build(sizes: Sizes) -> Forward:
@@ -25,10 +18,19 @@ def build(sizes: Sizes) -> Forward:
 
 
 def _forward(sizes: MlpSizes, call: Call) -> Pass:
-    activation = ACTIVATIONS[sizes.activation]
     values = call.inputs
-    for name, _, _ in sizes.widths:
-        values = call.linear(name, values)
-        if name != "output":
-            values = activation(values)
+    for layer in sizes.layers:
+        passed = _apply(sizes, call, layer, values)
+        values = values + passed if layer.is_residual else passed
     return call.gives(values)
+
+
+def _apply(sizes: MlpSizes, call: Call, layer: Layer, values: Array) -> Array:
+    """One layer with its norm and its activation, without its residual connection."""
+
+    def norm(values: Array) -> Array:
+        return normed(values, call.parameters[f"{layer.norm_name}.weight"], sizes.norm, EPSILON)
+
+    values = call.linear(layer.name, norm(values) if layer.norm == "pre" else values)
+    values = norm(values) if layer.norm == "post" else values
+    return values if layer.is_output else ACTIVATIONS[sizes.activation](values)

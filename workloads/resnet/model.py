@@ -9,17 +9,19 @@
 
 (He et al., 2016, "Deep residual learning for image recognition"). Each stage except the first
 halves height and width and doubles the channels; a bottleneck strides in its 3x3 convolution and
-expands four times. Convolutions have no bias and start normal with standard deviation
-sqrt(2 / fan_out) (He et al., 2015, "Delving deep into rectifiers"), the output layer as
-`torch.nn.Linear`. Sizes:
+expands four times. Without `residual` a block is h = act(F(h)). Convolutions have no bias and start
+normal with standard deviation sqrt(2 / fan_out) (He et al., 2015, "Delving deep into rectifiers"),
+the output layer as `torch.nn.Linear`. Sizes:
 
     channels       the channels of an image
     classes        the number of logits
     block          basic or bottleneck
     blocks         the number of blocks in each stage
     width          channels of the first stage
-    stem           the kernel size of the first convolution: 3, or 7 with stride and 3x3 pooling
-    activation     relu or silu
+    kernel         the size of the 3x3 convolutions: 3 or 5
+    residual       whether S(h) is added
+    stem           the kernel size of the first convolution: 3, 5, or 7 with stride and 3x3 pooling
+    activation     relu, silu or gelu
     normalisation  batch, or group (with `groups` groups; no running statistics)
     last_gain      the initial gain of each block's last norm; 0 makes blocks start as identities
     init_scale     a factor on the convolutions' initial standard deviation
@@ -51,8 +53,10 @@ class ResnetSizes(Frozen):
     block: Literal["basic", "bottleneck"] = "basic"
     blocks: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 1, 1)
     width: Count = 16
-    stem: Literal[3, 7] = 3
-    activation: Literal["relu", "silu"] = "relu"
+    kernel: Literal[3, 5] = 3
+    residual: bool = True
+    stem: Literal[3, 5, 7] = 3
+    activation: Literal["relu", "silu", "gelu"] = "relu"
     normalisation: Literal["batch", "group"] = "batch"
     groups: Count = 8
     last_gain: Annotated[float, Field(ge=0.0)] = 1.0
@@ -63,6 +67,12 @@ class ResnetSizes(Frozen):
     def _groups_divide_the_width(self) -> Self:
         if self.normalisation == "group" and self.width % self.groups:
             raise ValueError(f"groups = {self.groups} must divide width = {self.width}")
+        return self
+
+    @model_validator(mode="after")
+    def _something_passes_a_block(self) -> Self:
+        if not self.residual and self.last_gain == 0.0:
+            raise ValueError("last_gain = 0.0 needs residual, for nothing else passes a block")
         return self
 
     @property
@@ -106,7 +116,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Block:
-    """A residual block: its units in order, and a shortcut unit where shapes differ."""
+    """A block: its units in order, and a shortcut unit where shapes differ."""
 
     name: str
     units: tuple[Unit, ...]
@@ -152,6 +162,20 @@ def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
     return (*of_units, *_output_parameters(network))
 
 
+def multiplications(sizes: Sizes) -> float:
+    """Multiplications in the convolutions of a forward pass, for each pixel of an image."""
+    network = checked(sizes)
+    stem, area = stem_of(network), 1.0 / stem_of(network).stride ** 2
+    total = area * _kernel_size(stem)
+    area = area / 4 if network.stem == 7 else area
+    for block in blocks_of(network):
+        for unit in block.units:
+            area /= unit.stride**2
+            total += area * _kernel_size(unit)
+        total += area * _kernel_size(block.shortcut) if block.shortcut else 0.0
+    return total
+
+
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
     """Running mean and variance of each batch norm; none with group norm."""
     network = checked(sizes)
@@ -187,17 +211,17 @@ def _block(sizes: ResnetSizes, name: str, channels: int, width: int, stride: int
     units: tuple[Unit, ...]
     if sizes.block == "basic":
         units = (
-            Unit(f"{name}.branch.0", channels, width, 3, stride),
-            Unit(f"{name}.branch.1", width, out, 3, gain=gain),
+            Unit(f"{name}.branch.0", channels, width, sizes.kernel, stride),
+            Unit(f"{name}.branch.1", width, out, sizes.kernel, gain=gain),
         )
     else:
         units = (
             Unit(f"{name}.branch.0", channels, width, 1),
-            Unit(f"{name}.branch.1", width, width, 3, stride),
+            Unit(f"{name}.branch.1", width, width, sizes.kernel, stride),
             Unit(f"{name}.branch.2", width, out, 1, gain=gain),
         )
-    is_identity = stride == 1 and channels == out
-    shortcut = None if is_identity else Unit(f"{name}.shortcut", channels, out, 1, stride)
+    needs_shortcut = sizes.residual and (stride != 1 or channels != out)
+    shortcut = Unit(f"{name}.shortcut", channels, out, 1, stride) if needs_shortcut else None
     return Block(name, units, shortcut)
 
 
@@ -207,6 +231,10 @@ def _units(sizes: ResnetSizes) -> Iterator[Unit]:
         yield from block.units
         if block.shortcut is not None:
             yield block.shortcut
+
+
+def _kernel_size(unit: Unit) -> int:
+    return unit.channels_in * unit.channels_out * unit.kernel**2
 
 
 def _unit_parameters(sizes: ResnetSizes, unit: Unit) -> Iterator[ParameterSpec]:

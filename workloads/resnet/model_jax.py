@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from workloads.blocks_jax import ACTIVATIONS
 from workloads.functional_jax import Call, Forward, Pass, pure
 from workloads.resnet.model import Block, ResnetSizes, Unit, blocks_of, checked, stem_of
 from workloads.spec import Sizes
 
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"relu": jax.nn.relu, "silu": jax.nn.silu}
 EPSILON = 1e-5
 
 
@@ -43,11 +42,13 @@ class _Run:
         return self.call.gives(self.call.linear("output", values.mean(axis=(1, 2))))
 
     def block(self, block: Block, values: Array, activation: Callable[[Array], Array]) -> Array:
-        """act(F(h) + S(h))."""
+        """act(F(h) + S(h)), or act(F(h)) without a residual connection."""
         branch = values
         for unit in block.units[:-1]:
             branch = activation(self.unit(unit, branch))
         branch = self.unit(block.units[-1], branch)
+        if not self.sizes.residual:
+            return activation(branch)
         straight = values if block.shortcut is None else self.unit(block.shortcut, values)
         return activation(branch + straight)
 

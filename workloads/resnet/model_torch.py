@@ -6,11 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from workloads.blocks_torch import ACTIVATIONS
 from workloads.modules_torch import BatchNorm2d
 from workloads.resnet.model import Block, ResnetSizes, Unit, blocks_of, checked, stem_of
 from workloads.spec import Sizes
-
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
 
 
 class ConvolutionNorm(nn.Module):
@@ -39,21 +38,23 @@ class ConvolutionNorm(nn.Module):
 
 
 class Residual(nn.Module):
-    """act(F(h) + S(h)): the units of a block in parallel with its shortcut."""
+    """act(F(h) + S(h)): the units of a block in parallel with its shortcut; or act(F(h))."""
 
     def __init__(self, sizes: ResnetSizes, block: Block) -> None:
         super().__init__()
         self.branch = nn.ModuleList([ConvolutionNorm(sizes, unit) for unit in block.units])
         self.shortcut = None if block.shortcut is None else ConvolutionNorm(sizes, block.shortcut)
         self.activation = ACTIVATIONS[sizes.activation]()
+        self.is_residual = sizes.residual
 
     def forward(self, images: Tensor) -> Tensor:
         """Apply the block; shapes as for `ConvolutionNorm`."""
         values = images
         for number, unit in enumerate(self.branch):
             values = unit(self.activation(values) if number else values)
-        straight = images if self.shortcut is None else self.shortcut(images)
-        activated: Tensor = self.activation(values + straight)
+        if self.is_residual:
+            values = values + (images if self.shortcut is None else self.shortcut(images))
+        activated: Tensor = self.activation(values)
         return activated
 
 

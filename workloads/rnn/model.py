@@ -17,6 +17,9 @@ N_h, adds a bias, which replaces b. The gain of N_h starts at 0.1, the others at
 recurrence of an untrained layer is chaotic (Cooijmans et al., 2017, start at 0.1 for a similar
 reason).
 
+With `between` rms or layer, both without a bias, the next layer, or the output, receives
+D(N(h_t)); if `residual`, x_t is added to that wherever the widths agree.
+
 Weights and biases start uniform in +-1/sqrt(hidden) as in `torch.nn.LSTM`, the output bias at zero,
 the embedding uniform in +-0.1; `init_scale` multiplies the matrices' standard deviation. Sizes:
 
@@ -25,6 +28,8 @@ the embedding uniform in +-0.1; `init_scale` multiplies the matrices' standard d
     hidden       the width of h and c
     depth        the number of layers
     norm         none or layer
+    between      the norm of each layer's h: none, rms or layer
+    residual     whether there are residual connections around layers
     dropout      the dropout rate of D
     tied         whether input and output embedding are tied
     init_scale   a factor on the matrices' initial standard deviation
@@ -38,9 +43,9 @@ the latter case the first layer's input matrix carries its inverse.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role, WidthScale
 from workloads.sizes import checked_sizes
@@ -61,15 +66,32 @@ class RnnSizes(Frozen):
     hidden: Count = 128
     depth: Count = 1
     norm: Literal["none", "layer"] = "none"
+    between: Literal["none", "rms", "layer"] = "none"
+    residual: bool = False
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     tied: bool = False
     init_scale: Positive = 1.0
     base_width: Count = 128
 
+    def is_residual_at(self, width: int) -> bool:
+        """Whether a layer with this input width has a residual connection."""
+        return self.residual and width == self.hidden
+
+    @property
+    def output_width(self) -> int:
+        """The width of what the output layer receives."""
+        return self.embedding if self.tied else self.hidden
+
     @property
     def has_projection(self) -> bool:
         """Whether h must be projected to the embedding's width."""
         return self.tied and self.embedding != self.hidden
+
+    @model_validator(mode="after")
+    def _residual_connections_exist(self) -> Self:
+        if self.residual and not any(self.is_residual_at(width) for _, width in self.cells):
+            raise ValueError("residual needs a layer that is as wide as what enters it")
+        return self
 
     @property
     def cells(self) -> tuple[tuple[str, int], ...]:
@@ -96,10 +118,21 @@ class Width(NamedTuple):
 
 
 def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
-    """Embedding, each cell's matrices (4 hidden, in) with their biases or norms, and output."""
+    """Embedding, each cell's matrices (4 hidden, in) with their biases or norms, and output.
+
+    The gains of norms between layers come before the output.
+    """
     chosen = checked(sizes)
     cells = [spec for name, width in chosen.cells for spec in _cell(chosen, name, width)]
-    return (_embedding(chosen), *cells, *_output(chosen))
+    return (_embedding(chosen), *cells, *_between(chosen), *_output(chosen))
+
+
+def multiplications(sizes: Sizes) -> float:
+    """Multiplications in the products of a forward pass, for each token."""
+    chosen = checked(sizes)
+    gates = sum(4 * chosen.hidden * (width + chosen.hidden) for _, width in chosen.cells)
+    projection = chosen.hidden * chosen.embedding if chosen.has_projection else 0
+    return float(gates + projection + chosen.classes * chosen.output_width)
 
 
 def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
@@ -213,6 +246,17 @@ def _norms(sizes: RnnSizes, name: str, width: Width) -> tuple[ParameterSpec, ...
         _spec(f"{name}.recurrent_norm.weight", gates, Role.NORM, width, small),
         _spec(f"{name}.cell_norm.weight", (sizes.hidden,), Role.NORM, width, one),
         _spec(f"{name}.cell_norm.bias", (sizes.hidden,), Role.BIAS, width, zero),
+    )
+
+
+def _between(sizes: RnnSizes) -> tuple[ParameterSpec, ...]:
+    if sizes.between == "none":
+        return ()
+    width = Width(sizes.hidden, sizes.hidden, sizes.hidden / sizes.base_width)
+    one = Init("constant", 1.0)
+    return tuple(
+        _spec(f"between.{index}.weight", (sizes.hidden,), Role.NORM, width, one)
+        for index in range(sizes.depth)
     )
 
 

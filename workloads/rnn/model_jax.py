@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from workloads.blocks_jax import normed
 from workloads.functional_jax import Call, Forward, looked_up, pure, with_bias
 from workloads.rnn.model import EPSILON, RnnSizes, checked
 from workloads.spec import Sizes
@@ -63,13 +64,25 @@ def _keys(sizes: RnnSizes, call: Call) -> dict[str, Array]:
 def _logits(run: Run) -> Array:
     call, embedding = run.call, run.call.parameters["embedding.weight"]
     values = run.dropped("embedding", looked_up(embedding, call.inputs).astype(embedding.dtype))
-    for name, _ in run.sizes.cells:
-        values = run.dropped(name, _cell(run, name, values))
+    for index in range(run.sizes.depth):
+        values = _layer(run, index, values)
     if run.sizes.has_projection:
         values = call.linear("projection", values)
     if run.sizes.tied:
+        values = values.astype(embedding.dtype)
         return with_bias(values @ embedding.T, call.parameters["output.bias"])
     return call.linear("output", values)
+
+
+def _layer(run: Run, index: int, values: Array) -> Array:
+    """A cell with the norm, the dropout and the residual connection around it."""
+    name, width = run.sizes.cells[index]
+    hidden = _cell(run, name, values)
+    if run.sizes.between != "none":
+        gain = run.call.parameters[f"between.{index}.weight"]
+        hidden = normed(hidden, gain, run.sizes.between, EPSILON)
+    hidden = run.dropped(name, hidden)
+    return values + hidden if run.sizes.is_residual_at(width) else hidden
 
 
 def _cell(run: Run, name: str, values: Array) -> Array:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from workloads.blocks_torch import Norm
 from workloads.fused_torch import FusedModule
 from workloads.rnn.model import EPSILON, RnnSizes, checked
 from workloads.spec import Sizes
@@ -105,6 +106,10 @@ class Recurrent(nn.Module):
         self.sizes = sizes
         self.embedding = nn.Embedding(sizes.classes, sizes.embedding, dtype=torch.float32)
         self.cells = nn.ModuleList(Cell(entering, sizes) for _, entering in sizes.cells)
+        norms = 0 if sizes.between == "none" else sizes.depth
+        self.between = nn.ModuleList(
+            Norm(sizes.hidden, sizes.between, EPSILON) for _ in range(norms)
+        )
         if sizes.has_projection:
             self.projection = nn.Linear(
                 sizes.hidden, sizes.embedding, bias=False, dtype=torch.float32
@@ -118,8 +123,12 @@ class Recurrent(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Predict each position's next token from the tokens up to it."""
         values = self._dropped(self.embedding(tokens))
-        for cell in self.cells:
-            values = self._dropped(cell(values))
+        for index, (cell, (_, width)) in enumerate(zip(self.cells, self.sizes.cells, strict=True)):
+            hidden = cell(values)
+            if self.between:
+                hidden = self.between[index](hidden)
+            hidden = self._dropped(hidden)
+            values = values + hidden if self.sizes.is_residual_at(width) else hidden
         if self.sizes.has_projection:
             values = self.projection(values)
         tied = (self.embedding.weight,) if self.sizes.tied else ()

@@ -1,0 +1,152 @@
+"""Targets that a baseline sets, and the times to them, of trials that trained for a whole budget.
+
+A drawn architecture and another width have no calibrated target. Theirs is what the baseline, tuned
+as every entry is, reaches on the same model in the same round by a declared fraction of the budget:
+
+    v[s, i] = the best value of trial i of its study s, evaluated at that fraction or before
+    target  = median over s of (best over i of v[s, i])
+
+A study of the baseline is the best of its trials, as every study is, and the median is over studies
+as a workload's time is. The time of a trial is then the first crossing of the target on its curve:
+between an evaluation that meets it and the one before, linear in the log of time by the metric's
+values, as the referee has it of a target that is known (`docs/SCORING.md`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from scoring.entries import select_contents
+from scoring.refusals import Breach
+
+MODEL = ["suite", "round", "ruleset", "workload", "variant", "baseline", "baseline_fraction"]
+"""What trials have in common for which a baseline sets one target."""
+OUTCOME = (
+    "time_to_target_s", "last_miss_s", "hit_s", "steps_to_target", "examples_to_target",
+)  # fmt: skip
+DISCOUNTED = ("unfinished", "invalid")
+"""States whose curves do not count."""
+
+
+class Crossing(NamedTuple):
+    """Where a curve crosses a target; as the columns of the same names in `scoring.frame`."""
+
+    time_to_target_s: float
+    last_miss_s: float
+    hit_s: float
+    steps_to_target: float
+    examples_to_target: float
+
+
+def with_baseline_targets(
+    frame: pd.DataFrame, curves_of: Callable[[], pd.DataFrame]
+) -> pd.DataFrame:
+    """A results frame with the targets that baselines set, and the times to them.
+
+    Where no baseline has run, the target stays NaN (`baseline_breaches`).
+
+    Args:
+        frame: results, one row a trial.
+        curves_of: gives all evaluations of the same trials (`scoring.frame.CURVE_COLUMNS`); called
+            if there is such a target.
+    """
+    open_trials = frame[frame["baseline"].ne("")]
+    if open_trials.empty:
+        return frame
+    curves = curves_of()
+    curves = curves[curves["split"].eq("validation") & curves["value"].notna()]
+    by_trial = dict(list(curves.sort_values("time_s").groupby("identity")))
+    scored = set(select_contents(frame, ())["identity"])
+    changes: dict[Any, dict[str, Any]] = {}
+    for _, group in open_trials.groupby(MODEL, sort=True):
+        target = baseline_target(group[group["identity"].isin(scored)], by_trial)
+        for index, trial in group.iterrows():
+            changes[index] = _timed(trial, by_trial.get(trial["identity"]), target)
+    return _updated(frame, changes)
+
+
+def baseline_target(group: pd.DataFrame, curves: dict[Any, pd.DataFrame]) -> float:
+    """The target that the baseline's trials in a group set; NaN if there are none.
+
+    Args:
+        group: trials of one model, one round and one ruleset, of the contents that are scored.
+        curves: the evaluations of each trial, by identity.
+    """
+    own = group[group["submission"].eq(group["baseline"]) & ~group["state"].isin(DISCOUNTED)]
+    if own.empty:
+        return math.nan
+    pick = "max" if own["direction"].iloc[0] == "maximize" else "min"
+    bests = [_best_until(curves.get(trial["identity"]), trial, pick) for _, trial in own.iterrows()]
+    studies = own.assign(best=bests).groupby(["framework", "study"])["best"].agg(pick)
+    return float(studies.dropna().median())
+
+
+def _best_until(curve: pd.DataFrame | None, trial: pd.Series[Any], pick: str) -> float:
+    """A trial's best value by the fraction of the budget at which the baseline counts."""
+    if curve is None:
+        return math.nan
+    is_counted = curve["fraction"].le(trial["baseline_fraction"]) & curve["metric"].eq(
+        trial["metric"]
+    )
+    return float(curve.loc[is_counted, "value"].agg(pick))
+
+
+def crossing(curve: pd.DataFrame, trial: pd.Series[Any], target: float) -> Crossing | None:
+    """Where a curve first meets a target within the trial's budget; None if nowhere.
+
+    Args:
+        curve: the trial's evaluations in the order of time.
+        trial: its row of the results frame.
+        target: the value to reach.
+    """
+    curve = curve[curve["metric"].eq(trial["metric"])]
+    values, times = curve["value"].to_numpy(float), curve["time_s"].to_numpy(float)
+    meets = values >= target if trial["direction"] == "maximize" else values <= target
+    hits = np.flatnonzero(meets & (times <= trial["budget_s"]))
+    if not hits.size:
+        return None
+    hit = int(hits[0])
+    row = curve.iloc[hit]
+    ends = {
+        "hit_s": times[hit],
+        "steps_to_target": float(row["step"]),
+        "examples_to_target": float(row["examples"]),
+    }
+    if hit == 0 or times[hit - 1] <= 0.0:
+        return Crossing(time_to_target_s=times[hit], last_miss_s=0.0, **ends)
+    miss_s, miss = times[hit - 1], values[hit - 1]
+    way = (target - miss) / (values[hit] - miss)
+    time_s = miss_s * math.exp(way * math.log(times[hit] / miss_s))
+    return Crossing(time_to_target_s=min(time_s, times[hit]), last_miss_s=miss_s, **ends)
+
+
+def _timed(trial: pd.Series[Any], curve: pd.DataFrame | None, target: float) -> dict[str, Any]:
+    """What a known target changes in a trial's row."""
+    if math.isnan(target) or trial["state"] in DISCOUNTED or curve is None:
+        return {"target": target}
+    found = crossing(curve, trial, target)
+    if found is None:
+        return {"target": target}
+    return {"target": target, "state": "reached", "reason": "target met", **found._asdict()}
+
+
+def _updated(frame: pd.DataFrame, changes: dict[Any, dict[str, Any]]) -> pd.DataFrame:
+    frame = frame.copy()
+    for name in ("target", *OUTCOME):
+        frame[name] = frame[name].astype(float)
+    for index, values in changes.items():
+        for name, value in values.items():
+            frame.at[index, name] = value
+    return frame
+
+
+def baseline_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
+    """A breach for each model whose target nobody has set."""
+    is_unset = frame["baseline"].ne("") & frame["target"].isna()
+    for (column, baseline), _ in frame[is_unset].groupby(["column", "baseline"]):
+        yield Breach("missing-baselines", f"no trial of {baseline} sets a target on {column}")

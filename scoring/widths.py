@@ -1,0 +1,124 @@
+"""Speed-up over the reference against the width of a model: a family of one workload.
+
+Each width is a board of its own: the target is what the baseline reaches at that width
+(`scoring.baselines`), the speed-up that of `scoring.speedup`, the interval that of
+`scoring.uncertainty`. No width enters a score.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from harness.core.errors import HarnessError
+from scoring.evaluate import score_results
+from scoring.frame import prepare
+from scoring.rules import Rules
+from scoring.scoreboard import Scoreboard
+from scoring.speedup import factor, pair_limit, reference_rows
+from scoring.uncertainty import LEVEL, assess
+
+WIDTH = "width-"
+"""What the name of a variant begins with that is a width."""
+
+
+class WidthSpeedup(NamedTuple):
+    """One entry at one width, against the reference at that width."""
+
+    workload: str
+    width: int
+    entry: str
+    studies: int
+    speedup: float
+    mark: str
+    """'>=' or '<=' where one of the two did not reach the target; '?' where neither did."""
+    low: float
+    """The ends of the interval; NaN where there is one study."""
+    high: float
+
+
+def without_widths(frame: pd.DataFrame) -> pd.DataFrame:
+    """The trials of a results frame that a score has: those of no width family.
+
+    Raises:
+        HarnessError: there are no others.
+    """
+    rest = frame[~_is_width(frame)]
+    if rest.empty and not frame.empty:
+        raise HarnessError(
+            "all trials are of width families, which no score has", "see: harness widths OUT"
+        )
+    return rest
+
+
+def of_widths(frame: pd.DataFrame) -> pd.DataFrame:
+    """The trials of a results frame that are of width families.
+
+    Raises:
+        HarnessError: there are none.
+    """
+    family = frame[_is_width(frame)]
+    if family.empty:
+        raise HarnessError(
+            "no trial is of a width family",
+            "harness run --workload mlp --width 512 --submission NAME --out OUT",
+        )
+    return family
+
+
+def width_speedups(
+    frame: pd.DataFrame, rules: Rules, reference: str, allowed: Collection[str] = ()
+) -> list[WidthSpeedup]:
+    """The speed-ups of all entries at all widths of a results frame, the reference's left out.
+
+    Args:
+        frame: trials of width families, with the targets that the baseline sets.
+        rules: those of a score; their workloads and held-out variants are of no account.
+        reference: the submission that speed-ups are measured against.
+        allowed: as for `score_results`.
+
+    Raises:
+        HarnessError: as `score_results`; or the reference is missing at a width.
+    """
+    prepared = prepare(frame)
+    lines: list[WidthSpeedup] = []
+    for column, part in frame.groupby(prepared["column"]):
+        own = rules.model_copy(update={"base": (str(column),), "held_out": {}})
+        lines += _lines(score_results(part, own, allowed=allowed), part, reference)
+    return sorted(lines)
+
+
+def _lines(board: Scoreboard, part: pd.DataFrame, reference: str) -> Iterator[WidthSpeedup]:
+    """Of one width."""
+    times, sure = board.times, assess(board, reference)
+    workload, variant = str(part["workload"].iloc[0]), str(part["variant"].iloc[0])
+    for row, other in enumerate(reference_rows(times.submissions, reference)):
+        if other is None:
+            raise HarnessError(
+                f"{reference} has no trial on {board.base[0]}",
+                "run it there: it is the reference and, as a rule, sets the target",
+            )
+        if row == other:
+            continue
+        limit = pair_limit(times, row, other)
+        point = factor(board.medians[row], board.medians[other], limit)
+        speedup = sure.speedups[row] if sure else None
+        low, _, high = speedup.comparison.interval(LEVEL) if speedup else (math.nan,) * 3
+        yield WidthSpeedup(
+            workload=workload,
+            width=int(variant.removeprefix(WIDTH)),
+            entry=times.submissions[row],
+            studies=int((~np.isnan(times.hit[row, 0])).sum()),
+            speedup=point.overall,
+            mark=point.marks[0],
+            low=low,
+            high=high,
+        )
+
+
+def _is_width(frame: pd.DataFrame) -> pd.Series[Any]:
+    return frame["variant"].astype(str).str.startswith(WIDTH)
