@@ -1,0 +1,1 @@
+"""Twelve linear layers in which a signal doubles from each to the next."""

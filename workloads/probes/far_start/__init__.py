@@ -1,0 +1,1 @@
+"""Weights that begin thirty times farther from the solution than it is from zero."""

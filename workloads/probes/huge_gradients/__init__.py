@@ -1,0 +1,1 @@
+"""Gradients and curvature 10^6 times the usual."""

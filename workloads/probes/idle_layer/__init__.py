@@ -1,0 +1,1 @@
+"""A layer that is multiplied by zero: its gradient is exactly zero throughout."""

@@ -1,0 +1,1 @@
+"""One target is NaN, a quarter into the budget."""

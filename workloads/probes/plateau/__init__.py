@@ -1,0 +1,1 @@
+"""Hidden tanh units that begin saturated: their derivatives are 10^-4."""

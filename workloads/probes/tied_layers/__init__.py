@@ -1,0 +1,1 @@
+"""One hidden weight applied eight times, as a recurrent network unrolled."""

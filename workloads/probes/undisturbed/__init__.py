@@ -1,0 +1,1 @@
+"""Nothing is wrong: a linear teacher, isotropic inputs, no noise."""
