@@ -63,4 +63,3 @@ def _submission_lines(table: pd.DataFrame) -> Iterator[str]:
         ]
         passes = f"{len(verdicts) - len(broken)} of {len(verdicts)}"
         yield f"| `{submission}` | {passes} | {', '.join(broken) or 'nothing'} |"
-

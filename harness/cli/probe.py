@@ -13,11 +13,12 @@ from harness.cli.flags import AsJson, FrameworkName, Sandbox, Settings, SpaceFil
 from harness.cli.say import say
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from experiments.probes.verdicts import Outcome
     from harness.core.console import PlainConsole
     from harness.execution.base import Executor, RunOptions
     from harness.plan.plan import Plan, PlanRequest
-    from rich.table import Table
 
 STYLES = {"pass": "", "fail": "yellow", "diverged": "red", "crashed": "red"}
 SHOWN_AT_ONCE = 6
@@ -49,8 +50,8 @@ def probe(
 ) -> None:
     """Try submissions on small problems with one thing wrong each; without a name, list them.
 
-    Up to three points of the search space are tried on each, until one reaches the target. Repeated,
-    it goes on with the trials that have not finished. OUT gets verdicts.csv, table.md and figure.*.
+    Up to three points of the search space are tried on each, until one reaches the target.
+    Re-running skips finished trials. OUT gets verdicts.csv, table.md and figure.*.
     """
     from experiments.files import check_is_no_file
     from experiments.probes.run import SUITE, planned, probe_names

@@ -12,8 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adagrad, Adam, Optimizer, RMSprop
-from torch.optim import SGD as TorchSGD
+from torch.optim import SGD, Adagrad, Adam, Optimizer
 
 Method = Callable[[nn.Module], Optimizer]
 Update = Callable[[list[Tensor], float], None]
@@ -33,15 +32,11 @@ class Rule(Optimizer):
 
 
 def sgd(rate: float, momentum: float = 0.0) -> Method:
-    return lambda model: TorchSGD(model.parameters(), lr=rate, momentum=momentum)
+    return lambda model: SGD(model.parameters(), lr=rate, momentum=momentum)
 
 
-def adam(rate: float, beta2: float = 0.999) -> Method:
-    return lambda model: Adam(model.parameters(), lr=rate, betas=(0.9, beta2))
-
-
-def rmsprop(rate: float) -> Method:
-    return lambda model: RMSprop(model.parameters(), lr=rate)
+def adam(rate: float) -> Method:
+    return lambda model: Adam(model.parameters(), lr=rate)
 
 
 def adagrad(rate: float) -> Method:

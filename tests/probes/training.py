@@ -1,6 +1,6 @@
 """A probe trained by a simple method: its own data, order, model, start, target and budget.
 
-No referee: hundreds of trials are to take seconds. `tests/experiments/test_probes.py` has real ones.
+No referee: fifty trials are to take seconds. `tests/experiments/test_probes.py` has real ones.
 """
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ def cosine(fraction: float) -> float:
 
 def constant(fraction: float) -> float:
     return 1.0
+
+
+def harmonic(fraction: float) -> float:
+    """Falls as one over the steps, here as 1 / (1 + t / 10) in 600 of them."""
+    return 1.0 / (1.0 + 60.0 * fraction)
 
 
 def seed_of(probe: str) -> str:

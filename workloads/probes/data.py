@@ -1,12 +1,12 @@
 """The probes' data: examples of a teacher, and what goes wrong with them on the way to training.
 
-    regression   x ~ N(0, I), or one 1 among zeros;  y = T x, or tanh(T x);  T_ij ~ N(0, 1/inputs)
+    regression   x ~ N(0, I), or one 1 among zeros;  y = T x,  T_ij ~ N(0, 1/inputs)
     clusters     x ~ N(c_k, I), c_k ~ N(0, separation^2 I), the class k falling in frequency
 
-Held-out examples are as written here. Training examples pass `disturbances.py`, which knows at which
-step each is drawn: an instance's first epoch is as long as the budget, and its order follows from
-the instance seed. A submission that draws more than a batch a step meets everything earlier, and
-what lies beyond the epoch's end again.
+Held-out examples are as written here. Training examples pass `disturbances.py`, which knows at
+which step each is drawn: an instance's first epoch is as long as the budget, and its order follows
+from the instance seed. A submission that draws more than a batch a step meets everything earlier,
+and all of it again, in another order, in the epochs that follow.
 
 Under `condition` training inputs are anisotropic and held-out ones are not, so that the held-out
 loss is the distance from the teacher, to which every direction contributes alike.
@@ -43,9 +43,7 @@ class Regression(Disturbances):
     mean: float = 0.0
     """Of each training input."""
     rarity: Positive | None = None
-    """Inputs are one 1 among zeros, at place i with a frequency of i^-rarity; evenly if held out."""
-    is_squashed: bool = False
-    """Whether tanh is taken of the teacher's outputs."""
+    """Inputs are one 1 among zeros, at place i with a frequency of i^-rarity; evenly, held out."""
 
 
 class Clusters(Frozen):
@@ -98,27 +96,20 @@ def _regression(settings: Regression, random: np.random.Generator) -> tuple[Samp
     inputs = _inputs(settings, count, settings.rarity or 0.0, random)
     inputs = inputs @ _mixing(settings, random).T + settings.mean
     steps = np.arange(count) // settings.batch
-    outputs = _outputs(settings, inputs, teacher)
+    outputs = inputs @ teacher.T
     if settings.other_teacher_until:
         is_other = steps < settings.other_teacher_until * settings.steps
-        outputs = np.where(is_other[:, None], _outputs(settings, inputs, other), outputs)
+        outputs = np.where(is_other[:, None], inputs @ other.T, outputs)
     train = disturbed(settings, Sample(inputs, outputs), steps, random)
-    return train.as_float32(), Sample(held_out, _outputs(settings, held_out, teacher)).as_float32()
+    return train.as_float32(), Sample(held_out, held_out @ teacher.T).as_float32()
 
 
-def _inputs(
-    settings: Regression, count: int, rarity: float, random: np.random.Generator
-) -> Matrix:
+def _inputs(settings: Regression, count: int, rarity: float, random: np.random.Generator) -> Matrix:
     """Inputs before any mixing, (count, inputs)."""
     if settings.rarity is None:
         return random.standard_normal((count, settings.inputs))
     chosen = random.choice(settings.inputs, count, p=_frequencies(settings.inputs, rarity))
     return np.asarray(np.eye(settings.inputs)[chosen])
-
-
-def _outputs(settings: Regression, inputs: Matrix, teacher: Matrix) -> Matrix:
-    outputs: Matrix = inputs @ teacher.T
-    return np.tanh(outputs) if settings.is_squashed else outputs
 
 
 def _mixing(settings: Regression, random: np.random.Generator) -> Matrix:
@@ -135,9 +126,7 @@ def _clusters(settings: Clusters, random: np.random.Generator) -> tuple[Sample, 
     counts = settings.steps * settings.batch, VALIDATION
     samples = []
     for count, rarity in zip(counts, (settings.rarity, 0.0), strict=True):
-        classes = random.choice(
-            settings.classes, count, p=_frequencies(settings.classes, rarity)
-        )
+        classes = random.choice(settings.classes, count, p=_frequencies(settings.classes, rarity))
         inputs = centres[classes] + random.standard_normal((count, settings.inputs))
         samples.append(Sample(inputs.astype(np.float32), classes.astype(np.int64)))
     return samples[0], samples[1]

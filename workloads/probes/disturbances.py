@@ -1,12 +1,11 @@
 """What goes wrong with a probe's training examples, each at its steps of the budget.
 
-Scaling an example by s, inputs and targets alike, leaves its solution where it is and multiplies the
-gradient and the curvature of its squared error by s^2.
+Scaling an example by s, inputs and targets alike, leaves its solution where it is and multiplies
+the gradient and the curvature of its squared error by s^2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -68,9 +67,6 @@ def disturbed(
     return sample
 
 
-Disturb = Callable[[Disturbances, Sample, Steps, np.random.Generator], Sample]
-
-
 def _silenced(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
     if settings.silent_until is None:
         return sample
@@ -82,9 +78,7 @@ def _silenced(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> S
     return Sample(inputs, sample.targets)
 
 
-def _noisy(
-    settings: Disturbances, sample: Sample, _: Steps, random: np.random.Generator
-) -> Sample:
+def _noisy(settings: Disturbances, sample: Sample, _: Steps, random: np.random.Generator) -> Sample:
     shape = sample.targets.shape
     if not settings.noise:
         return sample

@@ -2,15 +2,14 @@
 
     h_0 = x,   h_i = f(m_i (W_i h_{i-1} + b_i)),   z = m_n W_n h_{n-1}
 
-W_i begins at N(0, (gain_i / m_i)^2 / fan_in), so that the multipliers m_i do not change the function
-at the start, only how far each weight has to go and how large its gradient is. Sizes:
+W_i begins at N(0, (gain_i / m_i)^2 / fan_in), so that the multipliers m_i do not change the
+function at the start, only how far each weight has to go and how large its gradient is. Sizes:
 
     inputs          the length of x
     hidden          the widths of the hidden layers, from the first on; none: z is linear in x
     outputs         the length of z under squared error
     classes         the same under cross-entropy
     activation      f
-    is_squashed     whether tanh is taken of z, too
     gains           gain_i, one for each layer, or one for all
     multipliers     m_i, likewise
     bias            where hidden biases begin; without it there are none
@@ -53,7 +52,6 @@ class ProbeSizes(Frozen):
     outputs: Count | None = None
     classes: Count | None = None
     activation: Literal["none", "tanh", "relu"] = "none"
-    is_squashed: bool = False
     gains: PerLayer = (1.0,)
     multipliers: PerLayer = (1.0,)
     bias: float | None = None
@@ -152,12 +150,8 @@ def _parameters(sizes: ProbeSizes, layer: Layer) -> list[ParameterSpec]:
     is_output = layer.name == "output" and (bool(sizes.hidden) or sizes.classes is not None)
     role = Role.OUTPUT if is_output else Role.HIDDEN_MATRIX
     shape, fans = (layer.fan_out, layer.fan_in), (layer.fan_in, layer.fan_out)
-    specs = [
-        ParameterSpec(f"{layer.name}.weight", shape, role, *fans, Init("normal", deviation))
-    ]
+    specs = [ParameterSpec(f"{layer.name}.weight", shape, role, *fans, Init("normal", deviation))]
     if sizes.bias is not None and sizes.has_bias(layer):
         start = Init("constant", sizes.bias)
-        specs.append(
-            ParameterSpec(f"{layer.name}.bias", (layer.fan_out,), Role.BIAS, *fans, start)
-        )
+        specs.append(ParameterSpec(f"{layer.name}.bias", (layer.fan_out,), Role.BIAS, *fans, start))
     return specs

@@ -36,7 +36,7 @@ class Chain(nn.Module):
             values = values if layer.is_last else self.activation(values)
         if self.sizes.has_idle_layer:
             values = values + 0.0 * self.get_submodule(IDLE)(inputs)
-        return torch.tanh(values) if self.sizes.is_squashed else values
+        return values
 
 
 def build(sizes: Sizes) -> nn.Module:

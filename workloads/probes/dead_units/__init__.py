@@ -1,1 +1,1 @@
-"""ReLU units that begin switched off for all but 1 in 150 examples."""
+"""The failure probe `dead_units`."""

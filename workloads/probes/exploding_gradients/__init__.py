@@ -1,1 +1,1 @@
-"""Twelve linear layers in which a signal doubles from each to the next."""
+"""The failure probe `exploding_gradients`."""

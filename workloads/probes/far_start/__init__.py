@@ -1,1 +1,1 @@
-"""Weights that begin thirty times farther from the solution than it is from zero."""
+"""The failure probe `far_start`."""

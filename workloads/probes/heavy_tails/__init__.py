@@ -1,1 +1,1 @@
-"""Noise without a variance (Student's t, 1.1 degrees of freedom): single gradients dwarf all others."""
+"""The failure probe `heavy_tails`."""

@@ -1,1 +1,1 @@
-"""Gradients and curvature 10^6 times the usual."""
+"""The failure probe `huge_gradients`."""

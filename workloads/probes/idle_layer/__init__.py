@@ -1,1 +1,1 @@
-"""A layer that is multiplied by zero: its gradient is exactly zero throughout."""
+"""The failure probe `idle_layer`."""

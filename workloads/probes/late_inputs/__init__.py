@@ -1,1 +1,1 @@
-"""Half of the inputs are silent for the first 60 % of the budget."""
+"""The failure probe `late_inputs`."""

@@ -1,1 +1,1 @@
-"""Three layers whose weights live on scales 100, 1 and 0.01."""
+"""The failure probe `layer_scales`."""

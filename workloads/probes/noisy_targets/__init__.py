@@ -1,1 +1,1 @@
-"""Noise with thirty times the variance of the signal: only averaging finds it."""
+"""The failure probe `noisy_targets`."""

@@ -1,1 +1,1 @@
-"""One target is NaN, a quarter into the budget."""
+"""The failure probe `one_nan`."""

@@ -1,1 +1,1 @@
-"""Hidden tanh units that begin saturated: their derivatives are 10^-4."""
+"""The failure probe `plateau`."""

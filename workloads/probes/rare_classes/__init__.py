@@ -1,1 +1,1 @@
-"""Sixteen classes, the rarest in 1 of 200 examples; all count the same in the held-out accuracy."""
+"""The failure probe `rare_classes`."""

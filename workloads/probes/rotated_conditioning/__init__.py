@@ -1,1 +1,1 @@
-"""The same spread along directions that no single weight is aligned with: condition number 10^3."""
+"""The failure probe `rotated_conditioning`."""

@@ -1,1 +1,1 @@
-"""Three linear layers that begin near zero, where every gradient vanishes to second order."""
+"""The failure probe `saddle`."""

@@ -1,1 +1,1 @@
-"""Another teacher gives the targets for the first 60 % of the budget."""
+"""The failure probe `shifting_targets`."""

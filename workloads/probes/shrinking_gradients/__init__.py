@@ -1,1 +1,1 @@
-"""Gradients that fall by a factor of 10^8 over the budget."""
+"""The failure probe `shrinking_gradients`."""

@@ -1,1 +1,1 @@
-"""One batch of wrong targets with a gradient 10^6 times the usual, early on."""
+"""The failure probe `spike`."""

@@ -1,1 +1,1 @@
-"""One hidden weight applied eight times, as a recurrent network unrolled."""
+"""The failure probe `tied_layers`."""

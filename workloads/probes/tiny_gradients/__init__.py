@@ -1,1 +1,1 @@
-"""Gradients and curvature 10^-10 of the usual: below most epsilons."""
+"""The failure probe `tiny_gradients`."""

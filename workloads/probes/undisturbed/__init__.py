@@ -1,1 +1,1 @@
-"""Nothing is wrong: a linear teacher, isotropic inputs, no noise."""
+"""The failure probe `undisturbed`."""

@@ -1,1 +1,1 @@
-"""Twelve tanh layers in which a signal halves from each to the next."""
+"""The failure probe `vanishing_gradients`."""
