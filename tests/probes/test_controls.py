@@ -55,7 +55,7 @@ CONTROLS = {
     "dead_units": Control(layerwise(0.1), sgd(1.0)),
     "far_start": Control(sgd(0.1, momentum=0.9), adam(0.01)),
     "idle_layer": Control(layerwise(0.1), layerwise(0.1, epsilon=0.0), "diverged"),
-    "tied_layers": Control(adam(2e-3), sgd(0.1), "diverged"),
+    "tied_layers": Control(layerwise(0.02), sgd(0.1), "diverged"),
     "sparse_inputs": Control(adagrad(0.05), sgd(1.0)),
     "rare_classes": Control(adam(0.01), sign(2e-3)),
     "late_inputs": Control(sgd(1.0), sgd(0.3), bad_schedule=harmonic),
