@@ -9,6 +9,7 @@
 #   PIP_FLAGS    more flags for pip, such as --no-index --find-links wheels
 #   PYTEST_FLAGS more flags for pytest, such as -k mlp
 #   OUT          the folder of the demo's results (demo)
+#   SUBMISSIONS  those that are probed (probes); by default all that ship
 #   GPU_FLAGS    flags of benchmarks/gpu.py (gpu), such as --time-limit 1800 --data-dir data
 #   KILL_INSTANTS, KILL_SEED   at how many instants processes are killed, and which (nightly):
 #                100 (at least 1) and 0 by default
@@ -22,6 +23,7 @@ TORCH_INDEX ?=
 PIP_FLAGS ?=
 PYTEST_FLAGS ?=
 GPU_FLAGS ?=
+SUBMISSIONS ?= $(patsubst submissions/%/space.toml,%,$(wildcard submissions/*/space.toml))
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
 	--constraint constraints.txt $(PIP_FLAGS)
 # Without the variable, the theme advertises its successor at each build.
@@ -30,7 +32,7 @@ MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 FLOOR = $(shell sed -n 's/^requires-python = ">=\([0-9.]*\),.*/\1/p' pyproject.toml)
 CHECKED := harness workloads submissions scoring experiments tests benchmarks docs
 
-.PHONY: gpu help demo test test-system test-user test-nightly test-containers lint docs algorithms bench experiments clean
+.PHONY: gpu help demo test test-system test-user test-nightly test-containers lint docs algorithms bench experiments probes clean
 
 help:
 	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
@@ -43,6 +45,7 @@ help:
 	@echo "make docs             the documentation as a site, in site/"
 	@echo "make algorithms       docs/ALGORITHMS.md, from the submissions"
 	@echo "make experiments      the small form of every experiment of the thesis, in runs/experiments"
+	@echo "make probes           docs/PROBES.md: what breaks each submission; goes on where it stopped"
 	@echo "make bench            what the harness costs over a bare training loop"
 	@echo "make gpu              what only a card can settle, in pieces; GPU_FLAGS=--small on a processor"
 	@echo "make clean            remove .venv and every cache"
@@ -90,6 +93,10 @@ experiments: $(VENV)/installed
 	@for file in experiments/*.toml; do \
 		$(BIN)/harness experiment $$(basename $$file .toml) --quick || exit; \
 	done
+
+probes: $(VENV)/installed
+	$(BIN)/harness probe $(SUBMISSIONS) --jobs 2 --threads 1
+	$(BIN)/python docs/probes.py runs/probes
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py

@@ -219,6 +219,9 @@ class WorkloadSpec(Frozen):
     summary: str
     loss: Annotated[str, AfterValidator(known_loss)]
     """One of `workloads.losses.LOSSES`."""
+    modules: str | None = None
+    """The package of its model and data modules, where several declarations share one; by default
+    they lie beside `workload.toml`."""
     suites: dict[str, SuiteWorkload]
 
     @model_validator(mode="after")

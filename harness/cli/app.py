@@ -22,6 +22,7 @@ from harness.cli.list import list_names
 from harness.cli.new import new
 from harness.cli.plan import plan
 from harness.cli.plot import plot
+from harness.cli.probe import probe
 from harness.cli.report import report
 from harness.cli.rerun import rerun
 from harness.cli.round import app as round_
@@ -66,6 +67,7 @@ app.command("new")(new)
 app.command("plan")(plan)
 app.command("run")(run)
 app.command("check")(check)
+app.command("probe")(probe)
 app.command("score")(score)
 app.command("report")(report)
 app.command("site")(site)

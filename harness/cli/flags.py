@@ -27,7 +27,7 @@ SuiteOfWorkloads = Annotated[
     typer.Option(
         "--suite",
         callback=named_suite,
-        help="quick, standard, large or landscapes; or FILE.toml.",
+        help="quick, standard, large, landscapes or probes; or FILE.toml.",
         show_default="quick, or the only one that the workloads have",
     ),
 ]

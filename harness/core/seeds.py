@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+import numpy.typing as npt
 
 PUBLIC_ROUND_SEED = "guided-descent"
 """The round seed of local runs; official rounds draw a secret one."""
@@ -46,6 +47,15 @@ def worker_seed(instance: str) -> str:
 def philox(seed: str, stream: str) -> np.random.Philox:
     """The bit generator of a named stream; its raw output is the same on every machine."""
     return np.random.Philox(key=int(derive(seed, stream), 16))
+
+
+def permutation(seed: str, epoch: int, examples: int) -> npt.NDArray[np.int64]:
+    """The order of the training examples in an epoch, counted from 0; shape (examples,).
+
+    It sorts raw words of the stream `order-<epoch>`; `seed` is a worker's.
+    """
+    words = philox(seed, f"order-{epoch}").random_raw(examples)
+    return np.argsort(words).astype(np.int64, copy=False)
 
 
 def integer(seed: str, stream: str) -> int:

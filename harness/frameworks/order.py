@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from harness.core.seeds import philox
+from harness.core.seeds import permutation
 
 Indices = npt.NDArray[np.int64]
 
@@ -13,8 +13,8 @@ Indices = npt.NDArray[np.int64]
 class Order:
     """Endless epochs, each a permutation of all examples, the same on every machine.
 
-    Position p is example p mod n of epoch p div n; epoch e's permutation sorts n raw Philox words
-    of the stream `order-e`. The last epoch is kept, so that walking forward draws each once.
+    Position p is example p mod n of epoch p div n; see `harness.core.seeds.permutation`. The last
+    epoch is kept, so that walking forward draws each once.
     """
 
     def __init__(self, seed: str, examples: int) -> None:
@@ -26,8 +26,7 @@ class Order:
     def epoch(self, number: int) -> Indices:
         """The permutation of one epoch, counted from 0; shape (examples,)."""
         if number != self._epoch:
-            words = philox(self.seed, f"order-{number}").random_raw(self.examples)
-            self._permutation = np.argsort(words).astype(np.int64, copy=False)
+            self._permutation = permutation(self.seed, number, self.examples)
             self._epoch = number
         return self._permutation
 

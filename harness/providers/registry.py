@@ -9,8 +9,10 @@ from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 
+from harness.core.canonical import sha256_json
 from harness.core.content import sha256_content
 from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.modules import spec_of
 from harness.providers.table import SUBMISSIONS, SUITES, WORKLOADS, WORKLOADS_ROOT
 from workloads.band import Band, read_band
 from workloads.drawing import NAME, Cost, draw
@@ -21,16 +23,27 @@ DEFAULT_SUITE = "quick"
 
 @dataclass(frozen=True)
 class Workload:
-    """A workload's folder: its declaration, its model files, its data file."""
+    """A workload's folder: its declaration and, unless it shares another's, its modules.
+
+    Args:
+        name: of the workload.
+        declared_in: the package that holds `workload.toml`.
+        folder: that package's.
+    """
 
     name: str
-    package: str
+    declared_in: str
     folder: Path
 
     @cached_property
     def spec(self) -> WorkloadSpec:
         """The parsed `workload.toml`."""
         return read_toml(self.folder / "workload.toml", WorkloadSpec)
+
+    @property
+    def package(self) -> str:
+        """The package of its modules."""
+        return self.spec.modules or self.declared_in
 
     def at(self, suite: str) -> SuiteWorkload:
         """The workload at one suite's size."""
@@ -67,7 +80,7 @@ class Workload:
 
     @cached_property
     def content_hash(self) -> str:
-        """The hash of all that decides what the workload is: its folder and the shared code."""
+        """The hash of all that decides what the workload is: its files and the shared code."""
         # How a declaration is read is not what it says.
         declarations = {
             "__init__.py", "band.py", "frozen.py", "losses.py", "spec.py", "targets.py"
@@ -76,7 +89,26 @@ class Workload:
         shared_files = [*(WORKLOADS_ROOT / "data").glob("*.py"), *modules]
         own_files = [self.folder / "workload.toml", *self.folder.glob("*.py")]
         digest_own = sha256_content(self.folder, own_files)
+        if self.spec.modules is not None:
+            folder = _folder(self.spec.modules)
+            digest_modules = sha256_content(folder, folder.glob("*.py"))
+            digest_own = sha256_json([digest_own, digest_modules])
         return sha256_content(WORKLOADS_ROOT, shared_files)[:32] + digest_own[:32]
+
+
+def _folder(package: str) -> Path:
+    """The folder of the package that a declaration names as that of its modules.
+
+    Raises:
+        HarnessError: there is no such package.
+    """
+    spec = spec_of(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise HarnessError(
+            f"key 'modules' is '{package}', which is no package",
+            "name the package that holds model.py, or leave it out",
+        )
+    return Path(spec.submodule_search_locations[0])
 
 
 def workload_names() -> tuple[str, ...]:

@@ -127,7 +127,9 @@ def _packages(root: Path, *patterns: str) -> dict[str, str]:
 WORKLOADS = Kind(
     "workload",
     "guided_descent.workloads",
-    _packages(WORKLOADS_ROOT, "*/workload.toml", "landscapes/*/workload.toml"),
+    _packages(
+        WORKLOADS_ROOT, "*/workload.toml", "landscapes/*/workload.toml", "probes/*/workload.toml"
+    ),
 )
 SUITES = Kind("suite", "guided_descent.suites", {})
 """Those of other packages; see `registry.suite` for all."""

@@ -1,0 +1,1 @@
+"""Failure probes: what breaks which submission, on the workloads of the suite `probes`."""

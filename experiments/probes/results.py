@@ -1,0 +1,65 @@
+"""What a run of probes leaves in its folder: verdicts, a heat map, and a page with both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.probes.figure import probes_figure, verdict_table
+from experiments.probes.run import probe_names
+from experiments.probes.verdicts import VERDICTS, Outcome, outcomes_frame
+from experiments.results import write_figure
+from harness.core.files import write_whole
+from harness.core.text import csv_text
+from harness.providers import registry
+
+
+def write_results(folder: Path, outcomes: Sequence[Outcome]) -> None:
+    """Write `verdicts.csv`, `figure.*` and `table.md`.
+
+    Raises:
+        CannotWriteError: the disk does not take a file; the records are as they were.
+    """
+    frame = outcomes_frame(outcomes)
+    write_whole(folder / "verdicts.csv", csv_text(frame))
+    write_figure(folder, probes_figure(frame))
+    write_whole(folder / "table.md", table_text(frame))
+
+
+def about(probe: str) -> str:
+    """What a probe is about, in a line."""
+    return registry.workload(probe).spec.summary
+
+
+def table_text(outcomes: pd.DataFrame) -> str:
+    """The verdicts in Markdown: what breaks how many, then what breaks each submission.
+
+    Args:
+        outcomes: see `experiments.probes.verdicts.outcomes_frame`.
+    """
+    table = verdict_table(outcomes)
+    return "\n".join([*_probe_lines(table), "", *_submission_lines(table)]) + "\n"
+
+
+def _probe_lines(table: pd.DataFrame) -> Iterator[str]:
+    yield "| probe | what is wrong | " + " | ".join(VERDICTS) + " |"
+    yield "|---|---|" + "---|" * len(VERDICTS)
+    for probe in (name for name in probe_names() if name in table.columns):
+        counts = table[probe].value_counts()
+        cells = " | ".join(str(counts.get(verdict, 0) or "") for verdict in VERDICTS)
+        yield f"| `{probe}` | {about(probe)} | {cells} |"
+
+
+def _submission_lines(table: pd.DataFrame) -> Iterator[str]:
+    yield "| submission | passes | what breaks it |"
+    yield "|---|---|---|"
+    for submission, verdicts in table.iterrows():
+        broken = [
+            f"`{probe}`" + (f" ({verdict})" if verdict != "fail" else "")
+            for probe, verdict in verdicts.items()
+            if verdict != "pass"
+        ]
+        passes = f"{len(verdicts) - len(broken)} of {len(verdicts)}"
+        yield f"| `{submission}` | {passes} | {', '.join(broken) or 'nothing'} |"

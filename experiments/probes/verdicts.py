@@ -1,0 +1,71 @@
+"""The verdict of a probe: the best that happened at the few points which were tried.
+
+| verdict | at the best of the points |
+|---|---|
+| `pass` | the target was reached |
+| `fail` | the budget was spent without reaching it |
+| `diverged` | parameters or loss were no longer finite |
+| `crashed` | the submission raised, ran out of memory, hung or broke a rule |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import pandas as pd
+
+from harness.plan.trial import State, TrialRecord
+from workloads.spec import Frozen
+
+Verdict = Literal["pass", "fail", "diverged", "crashed"]
+VERDICTS: tuple[Verdict, ...] = ("pass", "fail", "diverged", "crashed")
+"""From the best to the worst."""
+OF_STATE: Mapping[State, Verdict] = {
+    "reached": "pass",
+    "budget": "fail",
+    "diverged": "diverged",
+    "crashed": "crashed",
+    "out_of_memory": "crashed",
+    "hung": "crashed",
+    "invalid": "crashed",
+}
+
+
+class Outcome(Frozen):
+    """How one submission came out of one probe."""
+
+    submission: str
+    probe: str
+    verdict: Verdict
+    points: int
+    """At how many points it was tried; a pass ends the search."""
+    steps: int | None
+    """To the target, as the worker counts; None without a pass."""
+    best: float | None
+    """The best value of the target's metric at any point; None if none was finite."""
+    reason: str
+    """How the trial ended that decided the verdict."""
+
+
+def outcome_of(records: Iterable[TrialRecord]) -> Outcome:
+    """The outcome of a submission's trials on one probe, of which at least one has ended."""
+    ended = [(each.trial, each.result) for each in records if each.result is not None]
+    trial, result = min(ended, key=lambda pair: VERDICTS.index(OF_STATE[pair[1].state]))
+    values = [r.best_metric for _, r in ended if r.best_metric is not None]
+    best = max if trial.target.direction == "maximize" else min
+    return Outcome(
+        submission=trial.submission.name,
+        probe=trial.workload,
+        verdict=OF_STATE[result.state],
+        points=len(ended),
+        steps=result.steps_to_target,
+        best=best(values, default=None),
+        reason=result.reason,
+    )
+
+
+def outcomes_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """One row an outcome, one column a field."""
+    rows = [outcome.model_dump() for outcome in outcomes]
+    return pd.DataFrame(rows, columns=list(Outcome.model_fields))

@@ -1,0 +1,135 @@
+"""Failure probes: verdicts of records, what is written of them, and the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from experiments.probes.figure import probes_figure
+from experiments.probes.results import table_text
+from experiments.probes.run import planned, probe_names
+from experiments.probes.verdicts import Outcome, Verdict, outcome_of, outcomes_frame
+from harness.cli.app import app
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.plan.plan import PlanRequest
+from harness.plan.trial import Result, State, TrialRecord
+from harness.verification.store import verify_store
+
+REQUEST = PlanRequest("", "sgd")
+
+
+def records(*states: State | None) -> list[TrialRecord]:
+    """The three trials of one probe, ended so; None: not run."""
+    (plan,) = planned([REQUEST], ["undisturbed"])
+    best = iter((0.4, 0.3, 0.05))
+    results = [
+        None
+        if state is None
+        else Result(state=state, reason=f"it was {state}", timed_s=1.0, steps=600,
+                    steps_to_target=90 if state == "reached" else None, best_metric=next(best))
+        for state in states
+    ]  # fmt: skip
+    return [
+        TrialRecord(identity=trial.identity, trial=trial, result=result)
+        for trial, result in zip(plan.trials, results, strict=True)
+    ]
+
+
+def outcome(submission: str, probe: str, verdict: Verdict) -> Outcome:
+    return Outcome(submission=submission, probe=probe, verdict=verdict, points=3, steps=None,
+                   best=None, reason="")  # fmt: skip
+
+
+FRAME = outcomes_frame(
+    [
+        outcome("sgd", "undisturbed", "pass"),
+        outcome("sgd", "huge_gradients", "diverged"),
+        outcome("sgd", "saddle", "fail"),
+        outcome("adam", "undisturbed", "pass"),
+        outcome("adam", "huge_gradients", "pass"),
+        outcome("adam", "saddle", "pass"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("states", "verdict"),
+    [
+        (("budget", "reached", None), "pass"),
+        (("diverged", "budget", "diverged"), "fail"),
+        (("diverged", "diverged", "out_of_memory"), "diverged"),
+        (("crashed", "hung", "invalid"), "crashed"),
+    ],
+)
+def test_the_best_point_gives_the_verdict(
+    states: tuple[State | None, ...], verdict: Verdict
+) -> None:
+    assert outcome_of(records(*states)).verdict == verdict
+
+
+def test_an_outcome_has_the_steps_to_the_target_and_the_best_value_of_all_points() -> None:
+    found = outcome_of(records("budget", "reached", None))
+    assert (found.points, found.steps, found.best) == (2, 90, 0.3)
+    assert found.reason == "it was reached"
+
+
+def test_probes_are_planned_as_any_trial_and_not_scored() -> None:
+    plans = planned([REQUEST], probe_names())
+    assert len(plans) >= 20
+    for plan in plans:
+        assert {trial.suite for trial in plan.trials} == {"probes"}
+        assert len({trial.identity for trial in plan.trials}) == 3
+        assert not any(trial.is_scored for trial in plan.trials)
+
+
+def test_the_table_says_what_breaks_a_submission() -> None:
+    lines = table_text(FRAME).splitlines()
+    assert "| `adam` | 3 of 3 | nothing |" in lines
+    assert "| `sgd` | 1 of 3 | `huge_gradients` (diverged), `saddle` |" in lines
+    (huge,) = [line for line in lines if line.startswith("| `huge_gradients`")]
+    assert huge.endswith("| 1 |  | 1 |  |")
+
+
+def test_the_heat_map_has_the_most_passes_first() -> None:
+    (axes,) = probes_figure(FRAME).axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["adam", "sgd"]
+    assert axes.get_xticklabels()[0].get_text() == "undisturbed"
+    codes = axes.collections[0].get_array()
+    assert codes is not None
+    assert codes.tolist() == [[0, 0, 0], [0, 2, 1]]
+
+
+def test_without_a_name_the_probes_are_listed() -> None:
+    listed = CliRunner().invoke(app, ["probe"]).output.splitlines()
+    assert [line.split()[0] for line in listed] == list(probe_names())
+    document = json.loads(CliRunner().invoke(app, ["probe", "--json"]).output)
+    assert document["one_nan"] == "One target is NaN, at the twentieth step"
+
+
+def test_unknown_names_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    for arguments in (["sgd", "--only", "sadle"], ["sgdd"]):
+        result = CliRunner().invoke(app, ["probe", *arguments, "--out", str(tmp_path / "out")])
+        assert isinstance(result.exception, UnknownNameError | HarnessError)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.system
+def test_a_submission_is_probed_and_goes_on_where_it_stopped(
+    tmp_path: Path, data_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(data_cache))
+    out = tmp_path / "out"
+    arguments = ["probe", "sgd", "--only", "undisturbed", "--only", "huge_gradients",
+                 "--threads", "1", "--out", str(out), "--json"]  # fmt: skip
+    found = json.loads(CliRunner().invoke(app, arguments).stdout)
+    verdicts = {each["probe"]: (each["verdict"], each["points"]) for each in found}
+    assert verdicts == {"undisturbed": ("pass", 1), "huge_gradients": ("diverged", 3)}
+    assert list(pd.read_csv(out / "verdicts.csv")["verdict"]) == ["pass", "diverged"]
+    assert not verify_store(out / "records").findings
+    again = CliRunner().invoke(app, arguments)
+    assert "sgd on" not in again.stderr
+    assert json.loads(again.stdout) == found

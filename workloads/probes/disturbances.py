@@ -1,0 +1,124 @@
+"""What goes wrong with a probe's training examples, each at its steps of the budget.
+
+Scaling an example by s, inputs and targets alike, leaves its solution where it is and multiplies
+the gradient and the curvature of its squared error by s^2.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from workloads.spec import Count, Fraction, Frozen, Positive
+
+Matrix = npt.NDArray[np.float64]
+Steps = npt.NDArray[np.int64]
+
+
+class Sample(NamedTuple):
+    """Inputs (n, inputs), and targets (n, outputs) or classes (n,)."""
+
+    inputs: npt.NDArray[Any]
+    targets: npt.NDArray[Any]
+
+    def as_float32(self) -> Sample:
+        """The same as a model takes them."""
+        return Sample(self.inputs.astype(np.float32), self.targets.astype(np.float32))
+
+    def scaled(self, scales: Matrix) -> Sample:
+        """Each example times its scale, (n,)."""
+        return Sample(self.inputs * scales[:, None], self.targets * scales[:, None])
+
+
+class Disturbances(Frozen):
+    """What goes wrong; by default nothing."""
+
+    steps: Count
+    """How long the budget is."""
+    batch: Count
+    noise: Annotated[float, Field(ge=0.0)] = 0.0
+    """The scale of what is added to the targets: normal, or with `degrees` Student's t."""
+    degrees: Positive | None = None
+    """Degrees of freedom; up to 2 the noise has no variance."""
+    scales: tuple[Positive, Positive] = (1.0, 1.0)
+    """Of the examples of the first and of the last step; between them it moves geometrically."""
+    spike: tuple[int, float] | None = None
+    """A step whose examples are scaled, with targets of the opposite sign, and the scale."""
+    nan_step: int | None = None
+    """A step at which one target is NaN."""
+    silent_until: Fraction | None = None
+    """The first half of the inputs is 0 up to this fraction of the steps."""
+    other_teacher_until: Fraction | None = None
+    """Another teacher's targets are given up to this fraction of the steps."""
+    contrary: tuple[int, float] | None = None
+    """Of so many steps all but one have targets of the opposite sign; that one's examples are
+    scaled."""
+
+
+def disturbed(
+    settings: Disturbances, sample: Sample, steps: Steps, random: np.random.Generator
+) -> Sample:
+    """The examples as a submission meets them; `steps` says of each at which step, (n,)."""
+    for disturb in (_silenced, _noisy, _contrary, _moving, _spiked, _with_nan):
+        sample = disturb(settings, sample, steps, random)
+    return sample
+
+
+def _silenced(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
+    if settings.silent_until is None:
+        return sample
+    inputs = sample.inputs.copy()
+    is_silent = steps < settings.silent_until * settings.steps
+    half = inputs.shape[1] // 2
+    # Targets keep the silent inputs' part: until then it is noise that nothing explains.
+    inputs[is_silent, :half] = 0.0
+    return Sample(inputs, sample.targets)
+
+
+def _noisy(settings: Disturbances, sample: Sample, _: Steps, random: np.random.Generator) -> Sample:
+    shape = sample.targets.shape
+    if not settings.noise:
+        return sample
+    noise = (
+        random.standard_normal(shape)
+        if settings.degrees is None
+        else random.standard_t(settings.degrees, shape)
+    )
+    return Sample(sample.inputs, sample.targets + settings.noise * noise)
+
+
+def _contrary(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
+    if settings.contrary is None:
+        return sample
+    every, scale = settings.contrary
+    is_right = steps % every == every - 1
+    signs = np.where(is_right, 1.0, -1.0)
+    told = Sample(sample.inputs, sample.targets * signs[:, None])
+    return told.scaled(np.where(is_right, scale, 1.0))
+
+
+def _moving(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
+    first, last = settings.scales
+    if first == last == 1.0:
+        return sample
+    return sample.scaled(first * (last / first) ** (steps / max(1, settings.steps - 1)))
+
+
+def _spiked(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
+    if settings.spike is None:
+        return sample
+    step, scale = settings.spike
+    is_spike = steps == step
+    told = Sample(sample.inputs, np.where(is_spike[:, None], -1.0, 1.0) * sample.targets)
+    return told.scaled(np.where(is_spike, scale, 1.0))
+
+
+def _with_nan(settings: Disturbances, sample: Sample, steps: Steps, _: Any) -> Sample:
+    if settings.nan_step is None:
+        return sample
+    targets = sample.targets.copy()
+    targets[np.searchsorted(steps, settings.nan_step), 0] = np.nan
+    return Sample(sample.inputs, targets)

@@ -1,0 +1,1 @@
+"""The failure probe `late_inputs`."""

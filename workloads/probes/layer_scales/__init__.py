@@ -1,0 +1,1 @@
+"""The failure probe `layer_scales`."""

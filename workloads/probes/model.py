@@ -1,0 +1,157 @@
+"""The probes' model: a chain of linear layers with what can be wrong with one.
+
+    h_0 = x,   h_i = f(m_i (W_i h_{i-1} + b_i)),   z = m_n W_n h_{n-1}
+
+W_i begins at N(0, (gain_i / m_i)^2 / fan_in), so that the multipliers m_i do not change the
+function at the start, only how far each weight has to go and how large its gradient is. Sizes:
+
+    inputs          the length of x
+    hidden          the widths of the hidden layers, from the first on; none: z is linear in x
+    outputs         the length of z under squared error
+    classes         the same under cross-entropy
+    activation      f
+    gains           gain_i, one for each layer, or one for all
+    multipliers     m_i, likewise
+    bias            where hidden biases begin; without it there are none
+    is_tied         whether the hidden layers after the first have one weight, as unrolled in time
+    has_idle_layer  whether another weight from x to z is multiplied by 0: its gradient is always 0
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from workloads.parameters import BufferSpec, Init, LayerSpec, ParameterSpec, Role
+from workloads.sizes import checked_sizes
+from workloads.spec import Count, Frozen, Positive, Sizes
+
+IDLE = "idle"
+PerLayer = Annotated[tuple[Positive, ...], Field(min_length=1)]
+
+
+class Layer(NamedTuple):
+    """One layer of the chain; tied ones share a name."""
+
+    name: str
+    fan_in: int
+    fan_out: int
+    gain: float
+    multiplier: float
+    is_last: bool
+
+
+class ProbeSizes(Frozen):
+    """The validated `sizes` of a probe."""
+
+    inputs: Count
+    hidden: tuple[Count, ...] = ()
+    outputs: Count | None = None
+    classes: Count | None = None
+    activation: Literal["none", "tanh", "relu"] = "none"
+    gains: PerLayer = (1.0,)
+    multipliers: PerLayer = (1.0,)
+    bias: float | None = None
+    is_tied: bool = False
+    has_idle_layer: bool = False
+
+    @model_validator(mode="after")
+    def _values_fit(self) -> Self:
+        if (self.outputs is None) == (self.classes is None):
+            raise ValueError("give either 'outputs' or 'classes'")
+        count = len(self.hidden) + 1
+        for name, values in (("gains", self.gains), ("multipliers", self.multipliers)):
+            if len(values) not in (1, count):
+                raise ValueError(f"'{name}' has {len(values)} values for {count} layers")
+        if self.is_tied and len(set(self.hidden)) != 1:
+            raise ValueError("'is_tied' needs hidden layers of one width")
+        return self
+
+    @property
+    def width_out(self) -> int:
+        """The length of z."""
+        return self.outputs or self.classes or 0
+
+    @property
+    def chain(self) -> tuple[Layer, ...]:
+        """All layers in the order in which x passes them."""
+        widths = (self.inputs, *self.hidden, self.width_out)
+        count = len(widths) - 1
+        gains, multipliers = (
+            values if len(values) == count else values * count
+            for values in (self.gains, self.multipliers)
+        )
+        return tuple(
+            Layer(self._name(at), *pair, gains[at], multipliers[at], at == count - 1)
+            for at, pair in enumerate(pairwise(widths))
+        )
+
+    @property
+    def distinct(self) -> tuple[Layer, ...]:
+        """The layers that have weights of their own, and the idle one."""
+        layers = {layer.name: layer for layer in self.chain}
+        if self.has_idle_layer:
+            layers[IDLE] = Layer(IDLE, self.inputs, self.width_out, 1.0, 1.0, True)
+        return tuple(layers.values())
+
+    def has_bias(self, layer: Layer) -> bool:
+        """Whether a layer has a bias."""
+        return self.bias is not None and not layer.is_last
+
+    def _name(self, at: int) -> str:
+        if at == len(self.hidden):
+            return "output"
+        return f"hidden_{min(at, 1) + 1}" if self.is_tied else f"hidden_{at + 1}"
+
+
+def checked(sizes: Sizes) -> ProbeSizes:
+    """The sizes as a typed value.
+
+    Raises:
+        HarnessError: a key is unknown, or a value is not allowed.
+    """
+    return checked_sizes(ProbeSizes, sizes, "probes")
+
+
+def parameters(sizes: Sizes) -> tuple[ParameterSpec, ...]:
+    """Weight (out, in) and, if there is one, bias (out,) of each layer, the idle one last."""
+    chosen = checked(sizes)
+    return tuple(spec for layer in chosen.distinct for spec in _parameters(chosen, layer))
+
+
+def buffers(sizes: Sizes) -> tuple[BufferSpec, ...]:
+    """None."""
+    del sizes
+    return ()
+
+
+def layers(sizes: Sizes) -> tuple[LayerSpec, ...]:
+    """The layers that x passes once: a tied one has several inputs."""
+    chosen = checked(sizes)
+    names = [layer.name for layer in chosen.chain]
+    return tuple(
+        LayerSpec(
+            layer.name,
+            "linear",
+            f"{layer.name}.weight",
+            f"{layer.name}.bias" if chosen.has_bias(layer) else None,
+        )
+        for layer in chosen.distinct
+        if names.count(layer.name) <= 1
+    )
+
+
+def _parameters(sizes: ProbeSizes, layer: Layer) -> list[ParameterSpec]:
+    deviation = layer.gain / layer.multiplier / math.sqrt(layer.fan_in)
+    # A single matrix is a hidden one, so that matrix methods treat it as one.
+    is_output = layer.name == "output" and (bool(sizes.hidden) or sizes.classes is not None)
+    role = Role.OUTPUT if is_output else Role.HIDDEN_MATRIX
+    shape, fans = (layer.fan_out, layer.fan_in), (layer.fan_in, layer.fan_out)
+    specs = [ParameterSpec(f"{layer.name}.weight", shape, role, *fans, Init("normal", deviation))]
+    if sizes.bias is not None and sizes.has_bias(layer):
+        start = Init("constant", sizes.bias)
+        specs.append(ParameterSpec(f"{layer.name}.bias", (layer.fan_out,), Role.BIAS, *fans, start))
+    return specs

@@ -1,0 +1,1 @@
+"""The failure probe `one_nan`."""

@@ -1,0 +1,1 @@
+"""The failure probe `shifting_targets`."""
