@@ -21,6 +21,8 @@ from harness.submission.resolution import Resolved, resolve
 from workloads.spec import Grid, SuiteWorkload
 
 ROUND_SEED = "experiments"
+BATCH_SIZE = "batch_size"
+"""What may be swept although it is no hyperparameter."""
 HANG_LIMIT_S = 3600.0
 """Bounds a worker that hangs; a trial that is counted in steps ends long before."""
 
@@ -57,9 +59,9 @@ def planned(experiment: Experiment, form: Form, device: str = "cpu") -> tuple[Pl
     )
 
 
-def swept_points(entry: Entry, every: int = 1) -> tuple[Settings, ...]:
-    """Every combination of an entry's swept values, of which every so many-th counts."""
-    values = [chosen[::every] for chosen in entry.sweep.values()]
+def swept_points(entry: Entry, form: Form) -> tuple[Settings, ...]:
+    """Every combination of those of an entry's swept values that a form tries."""
+    values = [form.tried(name, chosen) for name, chosen in entry.sweep.items()]
     return tuple(dict(zip(entry.sweep, row, strict=True)) for row in product(*values))
 
 
@@ -89,10 +91,11 @@ def _of_entry(
             device=device,
         )
         size = workload_at(request)
-        for number, swept in enumerate(swept_points(entry, form.every), start=1):
-            point = submission.space.default | swept
+        for number, swept in enumerate(swept_points(entry, form), start=1):
+            point = submission.space.default | _hyperparameters(swept)
             trial = trial_of(request, size, submission, point, (instance, number))
-            trial = trial.model_copy(update=_in_steps(form, size, instance))
+            changes = _in_steps(form, size, instance) | _measured(experiment, swept)
+            trial = trial.model_copy(update=changes)
             yield PlacedTrial(trial, entry.name, swept, instance)
 
 
@@ -107,8 +110,18 @@ def _submission(experiment: Experiment, form: Form, entry: Entry) -> Resolved:
                 f"entry '{entry.name}' sweeps '{name}', which is set as well",
                 "leave it out of one of the two",
             )
-    adjusted(submission, None, {name: values[0] for name, values in entry.sweep.items()})
+    first = {name: values[0] for name, values in entry.sweep.items()}
+    adjusted(submission, None, _hyperparameters(first))
     return adjusted(submission, None, fixed)
+
+
+def _hyperparameters(swept: Settings) -> Settings:
+    """Without the batch size, which is the trial's."""
+    return {name: value for name, value in swept.items() if name != BATCH_SIZE}
+
+
+def _measured(experiment: Experiment, swept: Settings) -> dict[str, object]:
+    return {"diagnostics": experiment.diagnostics, "batch_size": swept.get(BATCH_SIZE)}
 
 
 def _in_steps(form: Form, size: SuiteWorkload, instance: int) -> dict[str, object]:

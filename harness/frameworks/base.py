@@ -52,7 +52,15 @@ class Evaluator(Protocol):
         ...
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
-        """`loss` and `gradient_norm` on the fixed batch of training examples."""
+        """On the fixed batch of training examples: `loss`, `gradient_norm`, `gradient_norm_l1`."""
+        ...
+
+    def curvature(self, parameters: Parameters) -> dict[str, float]:
+        """Curvature matrices on that batch: see `harness.frameworks.torch.curvature`.
+
+        Raises:
+            HarnessError: the framework does not compute them, or the model is too large.
+        """
         ...
 
 

@@ -29,7 +29,7 @@ def trials(values: Values) -> pd.DataFrame:
 
 def finding(values: Values, **claim: object) -> Finding:
     declared = Claim.model_validate({"says": "It does.", "entry": "new", **claim})
-    (found,) = findings([declared], trials(values), LOSS)
+    (found,) = findings([declared], trials(values), pd.DataFrame(), LOSS)
     return found
 
 
