@@ -99,7 +99,7 @@ class Figure(Frozen):
     """What has a line each: `entry`; in `curves` also `metric`, in a `sweep` also `variant` or
     another swept hyperparameter."""
     panels: Literal["entry", "variant"] = "variant"
-    """What has a panel each."""
+    """What has a panel each, unless it lies along the horizontal axis."""
     names: dict[str, str] = Field(default_factory=dict)
     """What to call variants and metrics, where their names say too little."""
 

@@ -66,14 +66,33 @@ def swept_points(entry: Entry, form: Form) -> tuple[Settings, ...]:
 
 
 def rehearsed(placed: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
-    """Few trials that have every value of every sweep: what a submission refuses shows in them."""
+    """Few trials that show what a submission refuses.
+
+    They have every value of every sweep; of numbers the least and the largest, for what is allowed
+    is a range.
+    """
+    ends = _ends(placed)
     seen = set[tuple[str, str, Scalar]]()
     for each in placed:
-        values = {(each.entry, name, value) for name, value in each.swept.items()}
+        swept = {(each.entry, name, value) for name, value in each.swept.items()}
+        values = {one for one in swept if one[2] in ends.get(one[:2], (one[2],))}
         values = values or {(each.entry, "", "")}
         if not values <= seen:
             seen |= values
             yield each.trial
+
+
+def _ends(placed: tuple[PlacedTrial, ...]) -> dict[tuple[str, str], tuple[Scalar, Scalar]]:
+    """The least and the largest value of each entry's sweeps of numbers."""
+    values = dict[tuple[str, str], set[Scalar]]()
+    for each in placed:
+        for name, value in each.swept.items():
+            values.setdefault((each.entry, name), set()).add(value)
+    numbers = {
+        key: sorted(value for value in found if isinstance(value, int | float))
+        for key, found in values.items()
+    }
+    return {key: (of[0], of[-1]) for key, of in numbers.items() if len(of) == len(values[key])}
 
 
 def _of_entry(

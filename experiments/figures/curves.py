@@ -59,7 +59,8 @@ def _figure(
             row[0].set_ylabel(_called(name, names))
             log_if_wide(row[0], of_row["value"])
         for panel, column in zip(grid[0], column_names, strict=True):
-            panel.set_title(_called(column, names), fontsize=9)
+            if len(column_names) > 1:
+                panel.set_title(_called(column, names), fontsize=9)
         for panel in grid[-1]:
             panel.set_xlabel("step")
         legend(figure, grid[0][0])

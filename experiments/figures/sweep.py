@@ -50,15 +50,14 @@ def sweep_figure(drawing: Drawing) -> Figure:
     """Means over instances; a bar shows their range. Trials that did not train leave gaps."""
     chosen = drawing.experiment.figure
     metrics = chosen.metrics or (MEASURE,)
-    columns = drawing.form.variants if chosen.panels == "variant" else tuple(drawing.pens)
     trials, axis = with_metrics(drawing, metrics), _axis(drawing)
+    columns = _columns(drawing, trials)
     with style.context(STYLE):
         height = max(3.2, PANEL_HEIGHT * len(metrics) + 0.9)
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         grid = panels(figure, len(metrics), len(columns), sharex=True, sharey="row")
         for row, metric in zip(grid, metrics, strict=True):
-            for panel, name in zip(row, columns, strict=True):
-                of_panel = trials[trials[chosen.panels] == name]
+            for panel, of_panel in zip(row, columns.values(), strict=True):
                 _draw_panel(panel, of_panel, drawing, axis, metric)
             row[0].set_ylabel(label(_metric_label(metric, drawing)))
             log_if_wide(row[0], trials[metric])
@@ -96,6 +95,15 @@ def best_over(
     chosen = ranked.drop_duplicates(over)
     finite: pd.DataFrame = chosen[np.isfinite(chosen["mean"]) & np.isfinite(chosen["by"])]
     return finite.set_index(over)
+
+
+def _columns(drawing: Drawing, trials: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The trials of each column of panels; variants along the axis are all in one."""
+    chosen = drawing.experiment.figure
+    if chosen.over == chosen.panels:
+        return {"": trials}
+    names = drawing.form.variants if chosen.panels == "variant" else tuple(drawing.pens)
+    return {name: trials[trials[chosen.panels] == name] for name in names}
 
 
 def _axis(drawing: Drawing) -> _Axis:

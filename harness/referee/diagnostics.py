@@ -9,7 +9,7 @@ weights     for each weight W with two or more dimensions, flattened to (out, re
                 `overlap/NAME`   <W, W_0> / (||W||_F ||W_0||_F)
                 `rank/NAME`      the stable rank ||D||_F^2 / ||D||_2^2 of D = W - W_0
             and `weight_norm`, ||W||_F over all of these together
-curvature   exact curvature matrices on that batch and what approximates them, see
+curvature   exact curvature matrices on the first 256 of these and what approximates them, see
             `harness.frameworks.torch.curvature`; for small models
 """
 
