@@ -13,8 +13,10 @@ from itertools import product
 from experiments.spec import Entry, Experiment, Form, Settings
 from harness.core.errors import HarnessError
 from harness.core.seeds import instance_seed
+from harness.frameworks.base import LARGEST_CURVATURE
 from harness.plan.plan import PlanRequest, trial_of, workload_at
 from harness.plan.trial import Trial, TrialBudget
+from harness.providers import registry
 from harness.submission.adjustment import adjusted
 from harness.submission.reference import Scalar
 from harness.submission.resolution import Resolved, resolve
@@ -49,14 +51,34 @@ def planned(experiment: Experiment, form: Form, device: str = "cpu") -> tuple[Pl
 
     Raises:
         UnknownNameError: suite, workload, variant, submission or hyperparameter are not known.
-        HarnessError: a submission is not written for the framework.
+        HarnessError: a submission is not written for the framework, or a diagnostic not to be had.
     """
+    if "curvature" in experiment.diagnostics:
+        _check_curvature(form)
     return tuple(
         placed
         for instance in range(1, form.instances + 1)
         for entry in experiment.entries
         for placed in _of_entry(experiment, form, entry, instance, device)
     )
+
+
+def _check_curvature(form: Form) -> None:
+    if form.framework != "torch":
+        raise HarnessError(
+            f"diagnostics has 'curvature', which is not computed in {form.framework}",
+            'set framework = "torch", or leave it out',
+        )
+    workload = registry.workload(form.workload)
+    for variant in form.variants:
+        specs = workload.module("model").parameters(workload.at(form.suite).sizes_of(variant))
+        count = sum(spec.size for spec in specs)
+        if count > LARGEST_CURVATURE:
+            raise HarnessError(
+                f"diagnostics has 'curvature', and variant '{variant}' of {form.workload} has "
+                f"{count} parameters",
+                f"allowed: at most {LARGEST_CURVATURE}",
+            )
 
 
 def swept_points(entry: Entry, form: Form) -> tuple[Settings, ...]:

@@ -28,6 +28,9 @@ from harness.submission.interface import (
 from harness.submission.state import ArrayT, HostArray, StateDict
 from workloads.spec import Augmentation
 
+LARGEST_CURVATURE = 1500
+"""Parameters of the largest model whose curvature matrices are computed."""
+
 
 class EvaluationLoss(Loss[ArrayT], Protocol[ArrayT]):
     """A loss as the referee sees it; each framework has a table of them by name."""

@@ -120,6 +120,22 @@ def test_trials_measure_what_the_experiment_declares() -> None:
     assert {each.trial.diagnostics for each in planned(chosen, chosen.quick)} == {("weights",)}
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"framework": "jax", "variants": ("tiny",)}, "not computed in jax"),
+        ({"variants": ("tiny", "base")}, "variant 'base' of small_mlp has 6922 parameters"),
+    ],
+)
+def test_curvature_that_cannot_be_computed_is_refused_before_anything_runs(
+    changes: dict[str, object], words: str
+) -> None:
+    chosen = experiment('question = "Which?"', 'question = "Which?"\ndiagnostics = ["curvature"]')
+    form = chosen.full.model_copy(update={"workload": "small_mlp", **changes})
+    with pytest.raises(HarnessError, match=words):
+        planned(chosen, form)
+
+
 def test_every_submission_of_an_experiment_has_a_colour_of_its_own() -> None:
     shipped_ones = [e for e in shipped().values() if isinstance(e, Experiment)]
     used = {entry.submission for each in shipped_ones for entry in each.entries}

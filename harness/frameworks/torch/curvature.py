@@ -40,12 +40,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, jacrev, vmap
 
 from harness.core.errors import HarnessError
+from harness.frameworks.base import LARGEST_CURVATURE
 from harness.frameworks.examples import ModelSource
 from harness.frameworks.model_source import layers_of
 from harness.submission.interface import Batch
 
-LARGEST = 1500
-"""Parameters of the largest model whose matrices are computed."""
 EXAMPLES = 256
 """Of the batch, that are looked at: the matrices take half a second."""
 CHUNK = 64
@@ -77,10 +76,10 @@ def curvature_of(model: nn.Module, source: ModelSource, batch: Batch[Tensor]) ->
         HarnessError: the model is too large, or its loss is not that of a classifier.
     """
     count = sum(value.numel() for value in model.parameters())
-    if count > LARGEST or source.loss != "cross_entropy" or batch.targets.ndim != 1:
+    if count > LARGEST_CURVATURE or source.loss != "cross_entropy" or batch.targets.ndim != 1:
         raise HarnessError(
             f"diagnostics 'curvature' of a model with {count} parameters and loss {source.loss}",
-            f"allowed: at most {LARGEST}, and cross-entropy with one target an example",
+            f"allowed: at most {LARGEST_CURVATURE}, and cross-entropy with one target an example",
         )
     exact = copy.deepcopy(model).double().eval()
     weights = {name: value.detach() for name, value in exact.named_parameters()}
