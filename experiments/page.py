@@ -26,7 +26,7 @@ def page(job: Job, best: pd.DataFrame, found: Sequence[Finding]) -> str:
     lines = [
         f"# {experiment.title}",
         "",
-        f"Experiment `{job.name}`; the thesis: {experiment.source}.",
+        f"Experiment `{job.name}`{_form_text(job)}; the thesis: {experiment.source}.",
         "",
         experiment.question,
         "",
@@ -50,6 +50,12 @@ def summary(found: Sequence[Finding]) -> str:
     counts = {v: verdicts.count(v) for v in ("held", "did not hold", "undecided", "not tested")}
     parts = [f"{count} {verdict}" for verdict, count in counts.items() if count]
     return f"Of {len(found)} claims: {', '.join(parts)}." if parts else "No claims are declared."
+
+
+def _form_text(job: Job) -> str:
+    experiment = job.experiment
+    is_small = job.form == experiment.quick != experiment.full
+    return ", its quick form" if is_small else ""
 
 
 def _measure_text(measure: Measure) -> str:

@@ -94,6 +94,7 @@ def legend(figure: Figure, axes: Axes) -> None:
 
 def log_if_wide(axes: Axes, values: pd.Series[float]) -> None:
     """A logarithmic vertical axis where positive values span more than a factor of thirty."""
-    finite = values[np.isfinite(values)]
+    numbers = values.to_numpy(dtype=float)  # of no trials at all they are objects
+    finite = numbers[np.isfinite(numbers)]
     if len(finite) and finite.min() > 0 and finite.max() > 30 * finite.min():
         axes.set_yscale("log")

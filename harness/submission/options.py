@@ -23,7 +23,7 @@ SPIKED = ("spike_factor", "spike_phase")
 
 def options_of(hyperparameters: Collection[str]) -> tuple[str, ...]:
     """The further names that a point with these hyperparameters may have."""
-    names = AROUND
+    names: tuple[str, ...] = AROUND
     if "schedule" in hyperparameters:
         names += SCHEDULED
         if "refresh_every" in hyperparameters:

@@ -72,7 +72,7 @@ def test_a_sweep_over_variants_has_a_place_for_each_in_their_order() -> None:
     chosen = Figure(kind="sweep", over="variant", names={"base": "start"})
     (panel,) = KINDS["sweep"](drawing(chosen)).axes
     assert [text.get_text() for text in panel.get_xticklabels()] == ["start", "upper right"]
-    assert [len(bars.lines[0].get_xdata()) for bars in panel.containers] == [2, 2]
+    assert [np.size(line.get_xdata()) for line in panel.lines if line.get_marker() == "o"] == [2, 2]
 
 
 def test_metrics_may_be_lines_and_entries_panels() -> None:
@@ -81,6 +81,14 @@ def test_metrics_may_be_lines_and_entries_panels() -> None:
     assert len(figure.axes) == 4  # two variants of two entries
     labels = [str(line.get_label()) for line in figure.axes[0].lines]
     assert labels == ["x", "y"]
+
+
+@pytest.mark.parametrize("kind", [{"kind": "curves"}, {"kind": "sweep", "over": "learning_rate"}])
+def test_an_experiment_of_which_nothing_trained_has_an_empty_figure(kind: dict[str, str]) -> None:
+    full = drawing(Figure.model_validate(kind))
+    none, failed = full.evaluations.iloc[:0].astype(object), full.trials.assign(value=np.inf)
+    figure = KINDS[kind["kind"]](Drawing(full.experiment, none, failed, failed, full.form))
+    assert not any(np.size(line.get_xdata()) for axes in figure.axes for line in axes.lines)
 
 
 def test_a_submission_has_one_colour_and_its_entries_differ_by_dashes() -> None:

@@ -184,6 +184,7 @@ def test_the_norm_of_a_normalised_weight_does_not_matter(tmp_path: Path) -> None
 
 def test_a_tenth_of_the_training_labels_is_drawn_anew(tmp_path: Path) -> None:
     data = registry.workload("small_mlp").at("landscapes").data
+    assert data is not None
     clean = data.model_copy(update={"settings": {**data.settings, "label_noise": 0.0}})
     labels = {}
     for name, chosen in (("noisy", data), ("clean", clean)):

@@ -32,6 +32,7 @@ Found are, with the sine of the angle between two matrices X and Y, which is the
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -217,7 +218,8 @@ def _in_eigenbasis(steps: Tensor, s: Tensor, a: Tensor) -> Tensor:
 
 def _root(matrix: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(matrix)
-    return vectors * values.clamp_min(0.0).sqrt() @ vectors.T
+    root: Tensor = vectors * values.clamp_min(0.0).sqrt() @ vectors.T
+    return root
 
 
 def _second_moment(rows: Tensor, count: int) -> Tensor:
@@ -229,4 +231,4 @@ def _sine(found: list[Tensor], wanted: list[Tensor]) -> float:
     product = sum((x * y).sum().item() for x, y in zip(found, wanted, strict=True))
     squares = [sum(each.square().sum().item() for each in side) for side in (found, wanted)]
     cosine = product / (squares[0] * squares[1]) ** 0.5 if all(squares) else 0.0
-    return max(0.0, 1.0 - cosine**2) ** 0.5
+    return math.sqrt(max(0.0, 1.0 - cosine**2))

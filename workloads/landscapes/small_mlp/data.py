@@ -68,7 +68,8 @@ def _mixing(settings: TeacherSettings) -> Matrix:
     random = np.random.Generator(np.random.Philox(key=TEACHER_SEED))
     rotation, _ = np.linalg.qr(random.standard_normal((settings.inputs, settings.inputs)))
     spectrum = np.geomspace(1.0, 1.0 / settings.condition, settings.inputs)
-    return rotation * np.sqrt(spectrum / spectrum.mean())
+    mixing: Matrix = rotation * np.sqrt(spectrum / spectrum.mean())
+    return mixing
 
 
 def _labels(settings: TeacherSettings, drawn: Matrix) -> npt.NDArray[np.int64]:
