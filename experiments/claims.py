@@ -2,7 +2,8 @@
 
 A claim compares an entry's measure, at its best point on each variant, with a bound or with another
 entry's on the same instances. On a variant it holds, or fails, where the 95 % t-interval of the
-mean difference over instances lies on one side; a single instance is taken at its value.
+mean difference over instances lies on one side; a single instance is taken at its value. An entry
+is near another where the interval lies within the margin, and is not where it lies outside.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.stats import t
 
@@ -20,6 +22,7 @@ from experiments.measures import best_points
 from experiments.spec import Claim, Measure, Settings
 
 Verdict = Literal["held", "did not hold", "undecided", "not tested"]
+Values = npt.NDArray[np.float64]
 LEVEL = 0.95
 
 
@@ -32,28 +35,81 @@ class Finding:
     evidence: str
 
 
+@dataclass(frozen=True)
+class _Side:
+    """One side of a claim: which number of which trials."""
+
+    entry: str
+    at: Settings
+    metric: str
+    when: float | None
+
+
 def findings(
-    claims: Sequence[Claim], trials: pd.DataFrame, measure: Measure
+    claims: Sequence[Claim], trials: pd.DataFrame, evaluations: pd.DataFrame, measure: Measure
 ) -> tuple[Finding, ...]:
     """A finding for each claim.
 
     Args:
         claims: as the experiment declares them.
         trials: all trials with their measure, see `experiments.measures`.
+        evaluations: their evaluations, see `experiments.frame`.
         measure: by which an entry's best point is chosen.
     """
-    return tuple(
-        _finding(claim, best_points(_held_at(trials, claim.at), measure)) for claim in claims
-    )
+    return tuple(_finding(claim, trials, evaluations, measure) for claim in claims)
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
+def interval(values: Sequence[float] | Values) -> tuple[float, float]:
     """The 95 % t-interval of the mean; of a single value, or with infinite ones, their range."""
     numbers = np.asarray(values, dtype=float)
     if len(numbers) < 2 or not np.isfinite(numbers).all():
         return float(numbers.min()), float(numbers.max())
     half = t.ppf(0.5 + LEVEL / 2, len(numbers) - 1) * numbers.std(ddof=1) / math.sqrt(len(numbers))
     return float(numbers.mean() - half), float(numbers.mean() + half)
+
+
+def _finding(
+    claim: Claim, trials: pd.DataFrame, evaluations: pd.DataFrame, measure: Measure
+) -> Finding:
+    if claim.untested:
+        return Finding(claim, "not tested", claim.untested)
+    own = _numbers(_own_side(claim), trials, evaluations, measure)
+    other = _numbers(_other_side(claim), trials, evaluations, measure) if claim.other else {}
+    signs, texts = [], []
+    for variant in claim.variants or tuple(own):
+        value = own[variant]
+        against = other.get(variant, np.full_like(value, claim.bound or 0.0))
+        signs.append(_sign(value, against, claim))
+        shown = f" against {against.mean():.3g}" if claim.other else ""
+        texts.append(f"{variant}: {value.mean():.3g}{shown}")
+    return Finding(claim, _verdict(signs, claim.on or len(signs)), "; ".join(texts))
+
+
+def _own_side(claim: Claim) -> _Side:
+    return _Side(claim.entry, claim.at, claim.metric, claim.when)
+
+
+def _other_side(claim: Claim) -> _Side:
+    return _Side(
+        claim.other,
+        claim.at if claim.than_at is None else claim.than_at,
+        claim.than_metric or claim.metric,
+        claim.than_when or claim.when,
+    )
+
+
+def _numbers(
+    side: _Side, trials: pd.DataFrame, evaluations: pd.DataFrame, measure: Measure
+) -> dict[str, Values]:
+    """The side's number on each variant, by instance: the measure, or a metric at some step."""
+    own = trials[trials["entry"] == side.entry]
+    best = best_points(_held_at(own, side.at), measure)
+    if side.metric or side.when is not None:
+        best = best.assign(value=_metric_of(best, side, evaluations, measure))
+    return {
+        str(variant): rows.sort_values("instance")["value"].to_numpy(dtype=float)
+        for variant, rows in best.groupby("variant", sort=False)
+    }
 
 
 def _held_at(trials: pd.DataFrame, values: Settings) -> pd.DataFrame:
@@ -63,30 +119,43 @@ def _held_at(trials: pd.DataFrame, values: Settings) -> pd.DataFrame:
     return trials
 
 
-def _finding(claim: Claim, best: pd.DataFrame) -> Finding:
-    if claim.untested:
-        return Finding(claim, "not tested", claim.untested)
-    table = best.pivot(index="instance", columns=["entry", "variant"], values="value")
-    variants = list(dict.fromkeys(best["variant"]))
-    signs, texts = [], []
-    for variant in variants:
-        own = table[claim.entry, variant].to_numpy()
-        other = table[claim.than, variant].to_numpy() if claim.than else np.float64(claim.bound)
-        signs.append(_sign(own, other, claim))
-        against = f" against {np.mean(other):.3g}" if claim.than else ""
-        texts.append(f"{variant}: {np.mean(own):.3g}{against}")
-    return Finding(claim, _verdict(signs, claim.on or len(variants)), "; ".join(texts))
+def _metric_of(
+    best: pd.DataFrame, side: _Side, evaluations: pd.DataFrame, measure: Measure
+) -> list[float]:
+    """The metric of each trial at the step that is nearest; NaN if it was not evaluated."""
+    keys = ["entry", "variant", "instance", "point"]
+    metric = evaluations[evaluations["metric"] == (side.metric or measure.metric)]
+    by_trial = dict(list(metric.groupby(keys)))
+    last = metric["step"].max()
+    values = []
+    for key in best[keys].itertuples(index=False, name=None):
+        found = by_trial.get(key)
+        if found is None:
+            values.append(math.nan)
+            continue
+        distance = (found["step"] - (side.when or 1.0) * last).abs()
+        values.append(float(found["value"].to_numpy()[distance.to_numpy().argmin()]))
+    return values
 
 
-def _sign(own: np.ndarray, other: np.ndarray | np.float64, claim: Claim) -> int:
+def _sign(own: Values, other: Values, claim: Claim) -> int:
     """1 where it holds, -1 where it fails, 0 where the instances do not decide."""
-    side = 1.0 if claim.is_ == "above" else -1.0
+    if np.isnan([own, other]).any():
+        return 0
     is_tie = np.isinf(own) & np.isinf(other)  # neither trained: no difference, and not NaN
     differences = np.zeros_like(own)
     np.subtract(own, other, out=differences, where=~is_tie)
-    differences *= side
-    low, high = interval([float(each) for each in differences])
+    if claim.margin is not None:
+        return 0 if is_tie.any() else _nearness(interval(differences), claim.margin)
+    low, high = interval(differences if claim.is_ == "above" else -differences)
     return 1 if low > 0.0 else -1 if high < 0.0 or low == high else 0
+
+
+def _nearness(range_: tuple[float, float], margin: float) -> int:
+    low, high = range_
+    if -margin < low and high < margin:
+        return 1
+    return -1 if low >= margin or high <= -margin else 0
 
 
 def _verdict(signs: Sequence[int], needed: int) -> Verdict:

@@ -27,7 +27,8 @@ def trials_frame(
 ) -> pd.DataFrame:
     """One row a trial: its place, its swept values, state, steps, and `value`, the measure."""
     of_metric = evaluations[evaluations["metric"] == measure.metric].sort_values("step")
-    by_trial = dict(list(of_metric.groupby(["entry", "variant", "instance", "point"])["value"]))
+    by_step = of_metric.set_index("step")
+    by_trial = dict(list(by_step.groupby(["entry", "variant", "instance", "point"])["value"]))
     rows = []
     for each, record in zip(placed, records, strict=True):
         point = point_text(each.swept)
@@ -56,8 +57,7 @@ def best_points(trials: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     That is one point for each variant, or, if the measure says so, one for all of them.
     """
     means = trials.groupby(["entry", "variant", "point"], sort=False)["value"].mean()
-    is_low = measure.direction == "minimize"
-    ranks = means.groupby(["entry", "variant"], sort=False).rank(ascending=is_low)
+    ranks = means.groupby(["entry", "variant"], sort=False).rank(ascending=measure.is_lower_better)
     keys = ["entry"] if measure.shared_point else ["entry", "variant"]
     scores = ranks.groupby([*keys, "point"], sort=False).mean()
     chosen = scores.sort_values(kind="stable").reset_index().drop_duplicates(keys)
@@ -65,11 +65,28 @@ def best_points(trials: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 
 
 def _number(values: pd.Series[float] | None, measure: Measure, state: str) -> float:
-    worst = math.inf if measure.direction == "minimize" else -math.inf
+    """The measure of a trial's values, indexed by step in ascending order."""
+    worst = math.inf if measure.is_lower_better else -math.inf
     if values is None or state not in TRAINED:
         return worst
+    if measure.target is not None:
+        return _steps_to(values, measure.target, rises=measure.direction == "maximize")
     if measure.at == "end":
         number = float(values.iloc[-1])
     else:
-        number = float(values.min() if measure.direction == "minimize" else values.max())
+        number = float(values.min() if measure.is_lower_better else values.max())
     return worst if math.isnan(number) else number
+
+
+def _steps_to(values: pd.Series[float], target: float, *, rises: bool) -> float:
+    """Where the values first cross the target, linearly between two; infinite if they do not."""
+    is_met = values >= target if rises else values <= target
+    if not is_met.any():
+        return math.inf
+    place = int(is_met.to_numpy().argmax())
+    steps, numbers = values.index.to_numpy(dtype=float), values.to_numpy()
+    if place == 0 or not math.isfinite(numbers[place - 1]):
+        return float(steps[place])
+    ends = slice(place - 1, place + 1)
+    part = (target - numbers[ends][0]) / (numbers[ends][1] - numbers[ends][0])
+    return float(steps[ends][0] + part * (steps[ends][1] - steps[ends][0]))

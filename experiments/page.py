@@ -9,7 +9,7 @@ import pandas as pd
 
 from experiments.claims import Finding, interval
 from experiments.job import Job
-from experiments.spec import Form, Measure
+from experiments.spec import Form, Measure, Settings
 
 
 def page(job: Job, best: pd.DataFrame, found: Sequence[Finding]) -> str:
@@ -26,7 +26,7 @@ def page(job: Job, best: pd.DataFrame, found: Sequence[Finding]) -> str:
     lines = [
         f"# {experiment.title}",
         "",
-        f"Experiment `{job.name}`; the thesis: {experiment.source}.",
+        f"Experiment `{job.name}`{_form_text(job)}; the thesis: {experiment.source}.",
         "",
         experiment.question,
         "",
@@ -52,21 +52,30 @@ def summary(found: Sequence[Finding]) -> str:
     return f"Of {len(found)} claims: {', '.join(parts)}." if parts else "No claims are declared."
 
 
+def _form_text(job: Job) -> str:
+    experiment = job.experiment
+    is_small = job.form == experiment.quick != experiment.full
+    return ", its quick form" if is_small else ""
+
+
 def _measure_text(measure: Measure) -> str:
+    metric = measure.metric.replace("_", " ")
+    if measure.target is not None:
+        return f"the number of steps to {metric} {measure.target:g} (fewer are better)"
     when = "after the last step" if measure.at == "end" else "at its best"
-    better = "lower" if measure.direction == "minimize" else "higher"
-    return f"{measure.metric.replace('_', ' ')} {when} ({better} is better)"
+    return f"{metric} {when} ({'lower' if measure.is_lower_better else 'higher'} is better)"
 
 
 def _table(best: pd.DataFrame, form: Form, measure: Measure) -> Iterator[str]:
     several = form.instances > 1
-    yield f"| variant | entry | best point | {measure.metric} |" + " 95 % interval |" * several
+    name = measure.metric if measure.target is None else f"steps to {measure.target:g}"
+    yield f"| variant | entry | best point | {name} |" + " 95 % interval |" * several
     yield "|---|---|---|---|" + "---|" * several
     for variant in form.variants:
         of_variant = best[best["variant"] == variant]
         groups = of_variant.groupby(["entry", "point"])["value"]
         rows = [(*map(str, key), list(values)) for key, values in groups]
-        rows.sort(key=lambda row: sum(row[2]), reverse=measure.direction == "maximize")
+        rows.sort(key=lambda row: sum(row[2]), reverse=not measure.is_lower_better)
         for entry, point, values in rows:
             low, high = interval(values)
             cell = f" {low:.3g} to {high:.3g} |" if several else ""
@@ -93,7 +102,25 @@ def _evidence(finding: Finding) -> str:
     claim = finding.claim
     if claim.untested:
         return f"({claim.untested})"
-    against = f"that of `{claim.than}`" if claim.than else f"{claim.bound:g}"
-    places = f" on at least {claim.on} of the variants" if claim.on else " on every variant"
-    held = "".join(f" at {name} {value}" for name, value in claim.at.items())
-    return f"(tested: `{claim.entry}` {claim.is_} {against}{held}{places}; {finding.evidence})"
+    own = _side(claim.entry, claim.metric, claim.when, claim.at)
+    against = (
+        f"{claim.bound:g}"
+        if claim.bound is not None
+        else _side(
+            claim.other,
+            claim.than_metric or claim.metric,
+            claim.than_when or claim.when,
+            claim.at if claim.than_at is None else claim.than_at,
+        )
+    )
+    relation = claim.is_ if claim.margin is None else f"within {claim.margin:g} of"
+    some = f"at least {claim.on} of " if claim.on else ""
+    places = ", ".join(claim.variants) or ("the variants" if claim.on else "every variant")
+    return f"(tested: {own} {relation} {against} on {some}{places}; {finding.evidence})"
+
+
+def _side(entry: str, metric: str, when: float | None, at: Settings) -> str:
+    held = "".join(f" at {name} {value}" for name, value in at.items())
+    of = f"{metric.replace('_', ' ')} of " if metric else ""
+    after = f" after {100 * when:g} % of the steps" if when else ""
+    return f"{of}`{entry}`{held}{after}"

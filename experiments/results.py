@@ -42,7 +42,7 @@ def write_results(
     evaluations = evaluations_frame(placed, records, job.store)
     trials = trials_frame(placed, records, evaluations, experiment.measure)
     best = best_points(trials, experiment.measure)
-    found = findings(experiment.claims, trials, experiment.measure)
+    found = findings(experiment.claims, trials, evaluations, experiment.measure)
     drawing = Drawing(experiment, evaluations, trials, best, job.form)
     write_whole(job.folder / "trials.csv", trials.to_csv(index=False))
     write_whole(job.folder / "evaluations.csv", evaluations.to_csv(index=False))

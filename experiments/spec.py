@@ -6,8 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from harness.plan.trial import Diagnostic
 from harness.submission.reference import Framework, Scalar
-from workloads.spec import Count, Frozen
+from workloads.spec import Count, Fraction, Frozen, Positive
 
 Settings = dict[str, Scalar]
 Sweep = dict[str, Annotated[tuple[Scalar, ...], Field(min_length=1)]]
@@ -26,8 +27,13 @@ class Form(Frozen):
     steps: Count
     points: Count = 50
     """How often a trial is evaluated, at equal distances; the last time after the last step."""
-    every: Count = 1
-    """Of each sweep, every so many-th value is tried, from the first on."""
+    every: Count | dict[str, Count] = 1
+    """Of each sweep, every so many-th value is tried, from the first on; by its name, of those."""
+
+    def tried(self, name: str, values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+        """Those values of a sweep that this form tries."""
+        every = self.every if isinstance(self.every, int) else self.every.get(name, 1)
+        return values[::every]
 
     @model_validator(mode="after")
     def _has_a_step_for_each_point(self) -> Self:
@@ -44,7 +50,8 @@ class Entry(Frozen):
     """What figures and tables call it; the submission's name if it is left out."""
     set: Settings = Field(default_factory=dict)
     sweep: Sweep = Field(default_factory=dict)
-    """Every combination of these values is tried."""
+    """Every combination of these values is tried. `batch_size` is no hyperparameter, and may be
+    swept like one."""
 
     @property
     def name(self) -> str:
@@ -56,13 +63,27 @@ class Measure(Frozen):
     """The number by which trials are compared, and by which an entry's best point is chosen."""
 
     metric: str
-    """Of the validation split, or one of the workload's diagnostics."""
+    """Of the validation split, or one of the diagnostics."""
     direction: Literal["minimize", "maximize"]
-    at: Literal["end", "best"] = "end"
-    """The value after the last step, or the best of all evaluations."""
+    """Of the metric."""
+    at: Literal["end", "best", "target"] = "end"
+    """The value after the last step, the best of all evaluations, or the steps to `target`."""
+    target: float | None = None
+    """The value of the metric to be reached; steps are interpolated between two evaluations."""
     shared_point: bool = False
     """Whether an entry has one best point for all variants, that of the best mean rank, and not one
     for each."""
+
+    @property
+    def is_lower_better(self) -> bool:
+        """Whether a smaller number is better: of a loss, and of steps."""
+        return self.direction == "minimize" or self.at == "target"
+
+    @model_validator(mode="after")
+    def _has_a_target(self) -> Self:
+        if (self.at == "target") != (self.target is not None):
+            raise ValueError("'target' is given with at = 'target' alone")
+        return self
 
 
 class Figure(Frozen):
@@ -70,41 +91,73 @@ class Figure(Frozen):
 
     kind: Literal["paths", "curves", "sweep"]
     metrics: tuple[str, ...] = ()
-    """For `curves`: one row of panels each; by default the measure's metric."""
+    """One row of panels each; by default the measure alone. In a `sweep`, values after the last
+    step at the point that is best by the measure."""
     over: str = ""
-    """For `sweep`: the swept hyperparameter along the horizontal axis."""
+    """For `sweep`: the swept hyperparameter along the horizontal axis, or `variant`."""
+    lines: str = "entry"
+    """What has a line each: `entry`; in `curves` also `metric`, in a `sweep` also `variant` or
+    another swept hyperparameter."""
+    panels: Literal["entry", "variant"] = "variant"
+    """What has a panel each, unless it lies along the horizontal axis."""
+    names: dict[str, str] = Field(default_factory=dict)
+    """What to call variants and metrics, where their names say too little."""
 
     @model_validator(mode="after")
     def _sweep_has_an_axis(self) -> Self:
         if (self.kind == "sweep") != bool(self.over):
             raise ValueError("'over' names the swept hyperparameter of kind 'sweep' alone")
+        if self.panels == self.lines:
+            raise ValueError(f"lines and panels are both '{self.lines}'")
         return self
 
 
 class Claim(Frozen):
     """A finding of the thesis, and what would confirm it here.
 
-    The measure of `entry` at its best point is `below` or `above` either a `bound` or that of entry
-    `than`, on at least `on` of the variants (all, if it is left out). Without `entry` the claim is
-    listed as not tested, for the reason `untested`.
+    The measure of `entry` at its best point is `below`, `above` or within `margin` of (`near`)
+    either a `bound` or that of entry `than`, on at least `on` of the variants (all, if it is left
+    out). Without `entry` the claim is listed as not tested, for the reason `untested`.
+
+    What begins with `than_` says how the other side differs; where it is left out, both are the
+    same. With one of them `than` is by default the entry itself.
     """
 
     says: str
     entry: str = ""
-    is_: Annotated[Literal["below", "above"], Field(alias="is")] = "below"
+    is_: Annotated[Literal["below", "above", "near"], Field(alias="is")] = "below"
+    margin: Positive | None = None
     bound: float | None = None
     than: str = ""
     at: Settings = Field(default_factory=dict)
-    """Swept values to which both entries are held; each is at its best point among the rest."""
+    """Swept values to which an entry is held; it is at its best point among the rest."""
+    than_at: Settings | None = None
+    metric: str = ""
+    """Another metric, at the point that is best by the measure, after the last step."""
+    than_metric: str = ""
+    when: Fraction | None = None
+    """The fraction of the steps after which a metric is taken, in place of the last one."""
+    than_when: Fraction | None = None
     on: Count | None = None
+    """The number of variants."""
+    variants: tuple[str, ...] = ()
+    """Those on which the claim is tested; all, if it is left out."""
     untested: str = ""
+
+    @property
+    def other(self) -> str:
+        """The entry of the other side; "" if that is a bound."""
+        differs = self.than_at is not None or self.than_metric or self.than_when
+        return self.than or (self.entry if differs else "")
 
     @model_validator(mode="after")
     def _is_tested_or_says_why_not(self) -> Self:
         if bool(self.entry) == bool(self.untested):
             raise ValueError("give 'entry', or say under 'untested' why it cannot be tested")
-        if self.entry and (self.bound is None) == (not self.than):
+        if self.entry and (self.bound is None) == (not self.other):
             raise ValueError("give either 'bound' or 'than'")
+        if (self.is_ == "near") != (self.margin is not None):
+            raise ValueError("'margin' is given with is = 'near' alone")
         return self
 
 
@@ -122,6 +175,8 @@ class Experiment(Frozen):
     full: Form
     quick: Form
     entries: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """Measured of every evaluated snapshot: see `harness.referee.diagnostics`."""
     measure: Measure
     figure: Figure
     claims: tuple[Claim, ...] = ()
@@ -136,16 +191,16 @@ class Experiment(Frozen):
                 if name not in names:
                     raise ValueError(f"a claim is about '{name}'; entries: {', '.join(names)}")
             self._check_held(claim)
-        axis = self.figure.over
-        if axis and not any(axis in entry.sweep for entry in self.entries):
-            raise ValueError(f"no entry sweeps '{axis}', over which the figure is drawn")
+        for axis in {self.figure.over, self.figure.lines} - {"", "entry", "metric", "variant"}:
+            if not any(axis in entry.sweep for entry in self.entries):
+                raise ValueError(f"no entry sweeps '{axis}', over which the figure is drawn")
         return self
 
     def _check_held(self, claim: Claim) -> None:
         """In the quick form, too, there must be a trial at what a claim holds fixed."""
-        for name, value in claim.at.items():
-            tried = {v for e in self.entries for v in e.sweep.get(name, ())[:: self.quick.every]}
-            if value not in tried:
+        for name, value in (*claim.at.items(), *(claim.than_at or {}).items()):
+            sweeps = [entry.sweep.get(name, ()) for entry in self.entries]
+            if not any(value in self.quick.tried(name, values) for values in sweeps):
                 raise ValueError(f"a claim is at {name} {value}, which the quick form does not try")
 
     def form(self, *, is_quick: bool) -> Form:

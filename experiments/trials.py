@@ -13,14 +13,18 @@ from itertools import product
 from experiments.spec import Entry, Experiment, Form, Settings
 from harness.core.errors import HarnessError
 from harness.core.seeds import instance_seed
+from harness.frameworks.base import LARGEST_CURVATURE
 from harness.plan.plan import PlanRequest, trial_of, workload_at
 from harness.plan.trial import Trial, TrialBudget
+from harness.providers import registry
 from harness.submission.adjustment import adjusted
 from harness.submission.reference import Scalar
 from harness.submission.resolution import Resolved, resolve
 from workloads.spec import Grid, SuiteWorkload
 
 ROUND_SEED = "experiments"
+BATCH_SIZE = "batch_size"
+"""What may be swept although it is no hyperparameter."""
 HANG_LIMIT_S = 3600.0
 """Bounds a worker that hangs; a trial that is counted in steps ends long before."""
 
@@ -47,8 +51,10 @@ def planned(experiment: Experiment, form: Form, device: str = "cpu") -> tuple[Pl
 
     Raises:
         UnknownNameError: suite, workload, variant, submission or hyperparameter are not known.
-        HarnessError: a submission is not written for the framework.
+        HarnessError: a submission is not written for the framework, or a diagnostic not to be had.
     """
+    if "curvature" in experiment.diagnostics:
+        _check_curvature(form)
     return tuple(
         placed
         for instance in range(1, form.instances + 1)
@@ -57,21 +63,58 @@ def planned(experiment: Experiment, form: Form, device: str = "cpu") -> tuple[Pl
     )
 
 
-def swept_points(entry: Entry, every: int = 1) -> tuple[Settings, ...]:
-    """Every combination of an entry's swept values, of which every so many-th counts."""
-    values = [chosen[::every] for chosen in entry.sweep.values()]
+def _check_curvature(form: Form) -> None:
+    if form.framework != "torch":
+        raise HarnessError(
+            f"diagnostics has 'curvature', which is not computed in {form.framework}",
+            'set framework = "torch", or leave it out',
+        )
+    workload = registry.workload(form.workload)
+    for variant in form.variants:
+        specs = workload.module("model").parameters(workload.at(form.suite).sizes_of(variant))
+        count = sum(spec.size for spec in specs)
+        if count > LARGEST_CURVATURE:
+            raise HarnessError(
+                f"diagnostics has 'curvature', and variant '{variant}' of {form.workload} has "
+                f"{count} parameters",
+                f"allowed: at most {LARGEST_CURVATURE}",
+            )
+
+
+def swept_points(entry: Entry, form: Form) -> tuple[Settings, ...]:
+    """Every combination of those of an entry's swept values that a form tries."""
+    values = [form.tried(name, chosen) for name, chosen in entry.sweep.items()]
     return tuple(dict(zip(entry.sweep, row, strict=True)) for row in product(*values))
 
 
 def rehearsed(placed: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
-    """Few trials that have every value of every sweep: what a submission refuses shows in them."""
+    """Few trials that show what a submission refuses.
+
+    They have every value of every sweep; of numbers the least and the largest, for what is allowed
+    is a range.
+    """
+    ends = _ends(placed)
     seen = set[tuple[str, str, Scalar]]()
     for each in placed:
-        values = {(each.entry, name, value) for name, value in each.swept.items()}
+        swept = {(each.entry, name, value) for name, value in each.swept.items()}
+        values = {one for one in swept if one[2] in ends.get(one[:2], (one[2],))}
         values = values or {(each.entry, "", "")}
         if not values <= seen:
             seen |= values
             yield each.trial
+
+
+def _ends(placed: tuple[PlacedTrial, ...]) -> dict[tuple[str, str], tuple[Scalar, Scalar]]:
+    """The least and the largest value of each entry's sweeps of numbers."""
+    values = dict[tuple[str, str], set[Scalar]]()
+    for each in placed:
+        for name, value in each.swept.items():
+            values.setdefault((each.entry, name), set()).add(value)
+    numbers = {
+        key: sorted(value for value in found if isinstance(value, int | float))
+        for key, found in values.items()
+    }
+    return {key: (of[0], of[-1]) for key, of in numbers.items() if len(of) == len(values[key])}
 
 
 def _of_entry(
@@ -89,10 +132,11 @@ def _of_entry(
             device=device,
         )
         size = workload_at(request)
-        for number, swept in enumerate(swept_points(entry, form.every), start=1):
-            point = submission.space.default | swept
+        for number, swept in enumerate(swept_points(entry, form), start=1):
+            point = submission.space.default | _hyperparameters(swept)
             trial = trial_of(request, size, submission, point, (instance, number))
-            trial = trial.model_copy(update=_in_steps(form, size, instance))
+            changes = _in_steps(form, size, instance) | _measured(experiment, swept)
+            trial = trial.model_copy(update=changes)
             yield PlacedTrial(trial, entry.name, swept, instance)
 
 
@@ -107,8 +151,18 @@ def _submission(experiment: Experiment, form: Form, entry: Entry) -> Resolved:
                 f"entry '{entry.name}' sweeps '{name}', which is set as well",
                 "leave it out of one of the two",
             )
-    adjusted(submission, None, {name: values[0] for name, values in entry.sweep.items()})
+    first = {name: values[0] for name, values in entry.sweep.items()}
+    adjusted(submission, None, _hyperparameters(first))
     return adjusted(submission, None, fixed)
+
+
+def _hyperparameters(swept: Settings) -> Settings:
+    """Without the batch size, which is the trial's."""
+    return {name: value for name, value in swept.items() if name != BATCH_SIZE}
+
+
+def _measured(experiment: Experiment, swept: Settings) -> dict[str, object]:
+    return {"diagnostics": experiment.diagnostics, "batch_size": swept.get(BATCH_SIZE)}
 
 
 def _in_steps(form: Form, size: SuiteWorkload, instance: int) -> dict[str, object]:

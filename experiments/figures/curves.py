@@ -1,8 +1,16 @@
-"""Metrics over steps at each entry's best point: a column of panels a variant, a row a metric."""
+"""Metrics over steps at each entry's best point.
+
+A column of panels is a variant, a row a metric and a line an entry; or, where a line is a metric, a
+column is an entry and a row a variant.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
+import seaborn as sns
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,33 +19,64 @@ from experiments.figures.drawing import PANEL_HEIGHT, WIDTH, Drawing, legend, lo
 from harness.core.text import label
 from scoring.report.style import STYLE
 
+Looks = Mapping[str, dict[str, Any]]
+"""How the line of each entry or metric is drawn."""
+
 
 def curves_figure(drawing: Drawing) -> Figure:
     """The mean over instances; a band shows their range."""
-    metrics = drawing.experiment.figure.metrics or (drawing.experiment.measure.metric,)
-    variants = drawing.form.variants
+    chosen = drawing.experiment.figure
+    metrics = chosen.metrics or (drawing.experiment.measure.metric,)
+    frame = drawing.best_evaluations
+    frame = frame[frame["metric"].isin(metrics)]
+    variants, entries = drawing.form.variants, tuple(drawing.pens)
+    if chosen.lines == "metric":
+        colours = sns.color_palette("colorblind", len(metrics))
+        looks = {metric: {"color": c} for metric, c in zip(metrics, colours, strict=True)}
+        parts = (("variant", variants), ("entry", entries), ("metric", looks))
+        return _figure(frame, *parts, chosen.names)
+    looks = {name: pen.line for name, pen in drawing.pens.items()}
+    parts = (("metric", metrics), ("variant", variants), ("entry", looks))
+    return _figure(frame, *parts, chosen.names)
+
+
+def _figure(
+    frame: pd.DataFrame,
+    rows: tuple[str, tuple[str, ...]],
+    columns: tuple[str, tuple[str, ...]],
+    lines: tuple[str, Looks],
+    names: Mapping[str, str],
+) -> Figure:
+    """Panels by the values of two columns of the frame, with a line for each value of a third."""
+    (by_row, row_names), (by_column, column_names), (by_line, looks) = rows, columns, lines
     with style.context(STYLE):
-        figure = Figure(figsize=(WIDTH, PANEL_HEIGHT * len(metrics) + 0.7), layout="constrained")
-        grid = panels(figure, len(metrics), len(variants), sharex=True, sharey="row")
-        for row, metric in zip(grid, metrics, strict=True):
-            frame = drawing.best_evaluations
-            of_metric = frame[frame["metric"] == metric]
-            for panel, variant in zip(row, variants, strict=True):
-                _draw_lines(panel, of_metric[of_metric["variant"] == variant], drawing)
-            row[0].set_ylabel(label(metric.replace("_", " ")))
-            log_if_wide(row[0], of_metric["value"])
-        for panel, variant in zip(grid[0], variants, strict=True):
-            panel.set_title(label(variant.replace("_", " ")), fontsize=9)
+        figure = Figure(figsize=(WIDTH, PANEL_HEIGHT * len(row_names) + 0.7), layout="constrained")
+        grid = panels(figure, len(row_names), len(column_names), sharex=True, sharey="row")
+        for row, name in zip(grid, row_names, strict=True):
+            of_row = frame[frame[by_row] == name]
+            for panel, column in zip(row, column_names, strict=True):
+                _draw_lines(panel, of_row[of_row[by_column] == column], by_line, looks, names)
+            row[0].set_ylabel(_called(name, names))
+            log_if_wide(row[0], of_row["value"])
+        for panel, column in zip(grid[0], column_names, strict=True):
+            if len(column_names) > 1:
+                panel.set_title(_called(column, names), fontsize=9)
         for panel in grid[-1]:
             panel.set_xlabel("step")
         legend(figure, grid[0][0])
     return figure
 
 
-def _draw_lines(panel: Axes, frame: pd.DataFrame, drawing: Drawing) -> None:
-    for name, pen in drawing.pens.items():
-        own = frame[frame["entry"] == name].groupby("step")["value"]
+def _draw_lines(
+    panel: Axes, frame: pd.DataFrame, by_line: str, looks: Looks, names: Mapping[str, str]
+) -> None:
+    for name, look in looks.items():
+        own = frame[frame[by_line] == name].groupby("step")["value"]
         middle, low, high = own.mean(), own.min(), own.max()
-        panel.plot(middle.index, middle, label=name, linewidth=1.3, **pen.line)
+        panel.plot(middle.index, middle, label=_called(name, names), linewidth=1.3, **look)
         if not low.equals(high):
-            panel.fill_between(low.index, low, high, color=pen.colour, alpha=0.15, linewidth=0)
+            panel.fill_between(low.index, low, high, color=look["color"], alpha=0.15, linewidth=0)
+
+
+def _called(name: str, names: Mapping[str, str]) -> str:
+    return label(names.get(name, name.replace("_", " ")))

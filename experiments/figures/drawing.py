@@ -13,11 +13,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.files import shipped
 from experiments.spec import Experiment, Form
 from harness.core.text import label
 from scoring.report.style import DASHES, Pen, pens
 
+ORDER = (
+    "adagrad", "adamw", "dfw", "ekfac", "eshampoo", "kfac", "muon", "nadamw", "natural_gradient",
+    "nesterov", "prodigy", "rmsprop", "sgd", "shampoo", "soap", "sophia_g", "splus",
+    "adam", "modular_norm", "swats", "adamc", "adams", "spectral_descent",
+)  # fmt: skip
+"""A submission's place here is its colour. New ones go to the end, so that figures that are drawn
+already keep theirs."""
 WIDTH = 6.9
 """Of a figure, in inches: a page of two columns."""
 PANEL_HEIGHT = 2.5
@@ -47,9 +53,9 @@ class Drawing:
 
         Entries of one submission differ by their dashes.
         """
-        trained = [each for each in shipped().values() if isinstance(each, Experiment)]
-        experiments = (*trained, self.experiment)
-        shared = pens(sorted({e.submission for each in experiments for e in each.entries}))
+        others = sorted({entry.submission for entry in self.experiment.entries} - set(ORDER))
+        numbered = {f"{place:04}": name for place, name in enumerate((*ORDER, *others))}
+        shared = {numbered[number]: pen for number, pen in pens(list(numbered)).items()}
         taken = {shared[entry.submission] for entry in self.experiment.entries}
         drawn = dict[str, Pen]()
         for entry in self.experiment.entries:
@@ -88,6 +94,7 @@ def legend(figure: Figure, axes: Axes) -> None:
 
 def log_if_wide(axes: Axes, values: pd.Series[float]) -> None:
     """A logarithmic vertical axis where positive values span more than a factor of thirty."""
-    finite = values[np.isfinite(values)]
+    numbers = values.to_numpy(dtype=float)  # of no trials at all they are objects
+    finite = numbers[np.isfinite(numbers)]
     if len(finite) and finite.min() > 0 and finite.max() > 30 * finite.min():
         axes.set_yscale("log")

@@ -1,62 +1,176 @@
-"""The measure over a swept hyperparameter, the others at their best: one panel a variant."""
+"""The measure over what is swept, the rest at its best: panels of variants or of entries.
+
+What has a line each is an entry, a variant or another swept hyperparameter.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.figures.drawing import WIDTH, Drawing, legend, log_if_wide, panels
+from experiments.figures.drawing import PANEL_HEIGHT, WIDTH, Drawing, legend, log_if_wide, panels
 from experiments.spec import Measure
 from harness.core.text import label
 from scoring.report.style import STYLE
 
+MEASURE = "value"
+"""The column of the measure; other metrics have their own names."""
+SPREAD = 0.5
+"""Of the distance between two values that have no order, what the lines' points take."""
+WIDE = 8
+"""The ratio of the largest to the smallest value from which their axis is logarithmic."""
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """The horizontal axis: what is swept, and where its values are.
+
+    Args:
+        over: the column.
+        places: by value; of texts their numbers.
+        is_ordered: whether a line through the values says anything.
+        names: what variants are called.
+    """
+
+    over: str
+    places: Mapping[Any, float]
+    is_ordered: bool
+    names: Mapping[str, str]
+
 
 def sweep_figure(drawing: Drawing) -> Figure:
     """Means over instances; a bar shows their range. Trials that did not train leave gaps."""
-    over, measure = drawing.experiment.figure.over, drawing.experiment.measure
-    variants = drawing.form.variants
+    chosen = drawing.experiment.figure
+    metrics = chosen.metrics or (MEASURE,)
+    trials, axis = with_metrics(drawing, metrics), _axis(drawing)
+    columns = _columns(drawing, trials)
     with style.context(STYLE):
-        figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
-        (row,) = panels(figure, 1, len(variants), sharey=True)
-        for panel, variant in zip(row, variants, strict=True):
-            trials = drawing.trials[drawing.trials["variant"] == variant]
-            _draw_panel(panel, trials, drawing, over)
-            panel.set_xlabel(label(over.replace("_", " ")))
-            if len(variants) > 1:
-                panel.set_title(label(variant.replace("_", " ")), fontsize=9)
-        row[0].set_ylabel(label(f"{measure.metric.replace('_', ' ')} at {_when(measure)}"))
-        log_if_wide(row[0], drawing.trials["value"])
-        legend(figure, row[0])
+        height = max(3.2, PANEL_HEIGHT * len(metrics) + 0.9)
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        grid = panels(figure, len(metrics), len(columns), sharex=True, sharey="row")
+        for row, metric in zip(grid, metrics, strict=True):
+            for panel, of_panel in zip(row, columns.values(), strict=True):
+                _draw_panel(panel, of_panel, drawing, axis, metric)
+            row[0].set_ylabel(label(_metric_label(metric, drawing)))
+            log_if_wide(row[0], trials[metric])
+        for panel, name in zip(grid[0], columns, strict=True):
+            if len(columns) > 1:
+                panel.set_title(label(_name(name, chosen.names)), fontsize=9)
+        for panel in grid[-1]:
+            panel.set_xlabel(label(axis.over.replace("_", " ")))
+        legend(figure, max(grid[0], key=lambda panel: len(panel.get_legend_handles_labels()[0])))
     return figure
 
 
-def _when(measure: Measure) -> str:
-    return "the end" if measure.at == "end" else "its best"
+def with_metrics(drawing: Drawing, metrics: Sequence[str]) -> pd.DataFrame:
+    """The trials with the last value of each further metric in a column of its own."""
+    trials, keys = drawing.trials, ["entry", "variant", "instance", "point"]
+    last = drawing.evaluations.sort_values("step").drop_duplicates([*keys, "metric"], keep="last")
+    for metric in metrics:
+        if metric != MEASURE:
+            own = last[last["metric"] == metric].rename(columns={"value": metric})
+            trials = trials.merge(own[[*keys, metric]], on=keys, how="left")
+    return trials
 
 
-def _draw_panel(panel: Axes, trials: pd.DataFrame, drawing: Drawing, over: str) -> None:
-    for name, pen in drawing.pens.items():
-        own = best_over(trials[trials["entry"] == name], over, drawing.experiment.measure)
+def best_over(
+    trials: pd.DataFrame, over: str, measure: Measure, shown: str = MEASURE
+) -> pd.DataFrame:
+    """By value of `over`: mean, min and max of a column over instances, at the best of the other
+    values by the measure.
+    """
+    swept = trials.dropna(subset=[over])
+    by_point = swept.groupby([over, "point"], sort=False)
+    table = by_point[shown].agg(["mean", "min", "max"]).assign(by=by_point[MEASURE].mean())
+    is_low = measure.is_lower_better
+    ranked = table.reset_index().sort_values("by", ascending=is_low, kind="stable")
+    chosen = ranked.drop_duplicates(over)
+    finite: pd.DataFrame = chosen[np.isfinite(chosen["mean"]) & np.isfinite(chosen["by"])]
+    return finite.set_index(over)
+
+
+def _columns(drawing: Drawing, trials: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The trials of each column of panels; variants along the axis are all in one."""
+    chosen = drawing.experiment.figure
+    if chosen.over == chosen.panels:
+        return {"": trials}
+    names = drawing.form.variants if chosen.panels == "variant" else tuple(drawing.pens)
+    return {name: trials[trials[chosen.panels] == name] for name in names}
+
+
+def _axis(drawing: Drawing) -> _Axis:
+    chosen = drawing.experiment.figure
+    if chosen.over == "variant":
+        places = {name: float(place) for place, name in enumerate(drawing.form.variants)}
+        return _Axis(chosen.over, places, is_ordered=True, names=chosen.names)
+    values = list(dict.fromkeys(drawing.trials[chosen.over].dropna()))
+    if all(isinstance(value, int | float | np.number) for value in values):
+        return _Axis(chosen.over, {v: float(v) for v in sorted(values)}, True, {})
+    return _Axis(chosen.over, {value: float(n) for n, value in enumerate(values)}, False, {})
+
+
+def _draw_panel(
+    panel: Axes, trials: pd.DataFrame, drawing: Drawing, axis: _Axis, metric: str
+) -> None:
+    lines = _lines(drawing)
+    for number, (name, look) in enumerate(lines.items()):
+        of_line = trials[trials[drawing.experiment.figure.lines] == name]
+        own = best_over(of_line, axis.over, drawing.experiment.measure, metric)
         if own.empty:
             continue
-        shifts = np.array([own["mean"] - own["min"], own["max"] - own["mean"]])
-        panel.errorbar(own.index, own["mean"], yerr=shifts, label=name, marker="o", markersize=4,
-                       linewidth=1.3, capsize=2, **pen.line)  # fmt: skip
-    values = pd.to_numeric(trials[over], errors="coerce").dropna()
-    if len(values) and values.min() > 0 and values.max() > 8 * values.min():
+        own = own.assign(place=[axis.places[value] for value in own.index]).sort_values("place")
+        shift = 0.0 if axis.is_ordered else SPREAD * ((number + 0.5) / len(lines) - 0.5)
+        bars = np.array([own["mean"] - own["min"], own["max"] - own["mean"]])
+        line = look if axis.is_ordered else {**look, "linestyle": "none"}
+        panel.errorbar(own["place"] + shift, own["mean"], yerr=bars, marker="o", markersize=4,
+                       label=_name(name, drawing.experiment.figure.names),
+                       linewidth=1.3, capsize=2, **line)  # fmt: skip
+    _set_ticks(panel, axis)
+
+
+def _lines(drawing: Drawing) -> dict[Any, dict[str, Any]]:
+    """How each line is drawn: an entry with its pen, other values from dark to light."""
+    over = drawing.experiment.figure.lines
+    if over == "entry":
+        return {name: pen.line for name, pen in drawing.pens.items()}
+    values = list(dict.fromkeys(drawing.trials[over].dropna()))
+    names = drawing.form.variants if over == "variant" else sorted(values)
+    colours = sns.color_palette("viridis", len(names) + 1)
+    return {name: {"color": colour} for name, colour in zip(names, colours, strict=False)}
+
+
+def _set_ticks(panel: Axes, axis: _Axis) -> None:
+    places = list(axis.places.values())
+    texts = [_name(value, axis.names) for value in axis.places]
+    if axis.over == "variant" or not axis.is_ordered:
+        is_long = sum(map(len, texts)) > 30
+        panel.set_xticks(places, texts, rotation=30 if is_long else 0,
+                         ha="right" if is_long else "center")  # fmt: skip
+    elif places[0] > 0 and places[-1] > WIDE * places[0]:
         panel.set_xscale("log")
-        panel.set_xticks(sorted(values.unique()), [f"{each:g}" for each in sorted(values.unique())])
+        panel.set_xticks(places, texts)
         panel.minorticks_off()
 
 
-def best_over(trials: pd.DataFrame, over: str, measure: Measure) -> pd.DataFrame:
-    """By value of `over`: mean, min and max over instances, at the best of the other values."""
-    swept = trials.dropna(subset=[over])
-    table = swept.groupby([over, "point"])["value"].agg(["mean", "min", "max"]).reset_index()
-    is_low = measure.direction == "minimize"
-    chosen = table.sort_values("mean", ascending=is_low, kind="stable").drop_duplicates(over)
-    finite: pd.DataFrame = chosen[np.isfinite(chosen["mean"])]
-    return finite.set_index(over).sort_index()
+def _name(value: object, names: Mapping[str, str]) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return names.get(str(value), str(value).replace("_", " "))
+
+
+def _metric_label(metric: str, drawing: Drawing) -> str:
+    measure = drawing.experiment.measure
+    if metric != MEASURE:
+        return f"{_name(metric, drawing.experiment.figure.names)} at the end"
+    name = measure.metric.replace("_", " ")
+    if measure.target is not None:
+        return f"steps to {name} {measure.target:g}"
+    return f"{name} at {'the end' if measure.at == 'end' else 'its best'}"

@@ -18,6 +18,7 @@ from harness.machine.cores import Cores
 from harness.machine.host_monitor import MachineReader
 from harness.protocol.messages import Hello
 from harness.referee.context import TrialContext
+from harness.referee.diagnostics import Diagnostics, together, wanted_diagnostics
 from harness.referee.idle import IdleProbe
 from harness.referee.statistics import BatchStatistics
 from harness.submission.resolution import placed
@@ -47,13 +48,14 @@ def context_of(
         start_s: when the attempt began, by `time.monotonic`.
     """
     device = resolved_trial.trial.device
+    parameters, evaluator = _initial(resolved_trial), _evaluator(resolved_trial, framework)
     return TrialContext(
         hello=hello_of(resolved_trial, copy, threads),
         train_folder=resolved_trial.data / "train",
-        parameters=_initial(resolved_trial),
+        parameters=parameters,
         shapes=resolved_trial.shapes,
-        evaluator=_evaluator(resolved_trial, framework),
-        diagnostics=diagnostics_of(resolved_trial.source),
+        evaluator=evaluator,
+        diagnostics=_diagnostics(resolved_trial, evaluator, parameters),
         splits=tuple(resolved_trial.held_out),
         statistics=_statistics(resolved_trial, threads),
         reading=MachineReader(device, threads, cores, framework.probe),
@@ -67,6 +69,15 @@ def _initial(resolved_trial: ResolvedTrial) -> Parameters:
     weights, source = philox(resolved_trial.trial.instance_seed, "weights"), resolved_trial.source
     buffers = initial_buffers(tuple(buffers_of(source).values()))
     return initial_parameters(tuple(specs_of(source).values()), weights) | buffers
+
+
+def _diagnostics(
+    resolved_trial: ResolvedTrial, evaluator: Evaluator, start: Parameters
+) -> Diagnostics | None:
+    """The workload's own and those that the trial asks for; None for none."""
+    own, specs = diagnostics_of(resolved_trial.source), specs_of(resolved_trial.source)
+    wanted = wanted_diagnostics(resolved_trial.trial.diagnostics, evaluator, start, specs)
+    return together([*([own] if own else []), *wanted])
 
 
 def _evaluator(resolved_trial: ResolvedTrial, framework: EvaluationBackend) -> Evaluator:
@@ -104,7 +115,7 @@ def hello_of(resolved_trial: ResolvedTrial, copy: Path, threads: int) -> Hello:
         sizes=source.sizes,
         loss=source.loss,
         precision=trial.precision,
-        batch_size=size.batch_size,
+        batch_size=trial.batch_size or size.batch_size,
         train_examples=len(train.targets),
         input_shape=train.inputs.shape[1:],
         input_dtype=str(train.inputs.dtype),

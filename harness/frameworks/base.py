@@ -28,6 +28,9 @@ from harness.submission.interface import (
 from harness.submission.state import ArrayT, HostArray, StateDict
 from workloads.spec import Augmentation
 
+LARGEST_CURVATURE = 1500
+"""Parameters of the largest model whose curvature matrices are computed."""
+
 
 class EvaluationLoss(Loss[ArrayT], Protocol[ArrayT]):
     """A loss as the referee sees it; each framework has a table of them by name."""
@@ -52,7 +55,15 @@ class Evaluator(Protocol):
         ...
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
-        """`loss` and `gradient_norm` on the fixed batch of training examples."""
+        """On the fixed batch of training examples: `loss`, `gradient_norm`, `gradient_norm_l1`."""
+        ...
+
+    def curvature(self, parameters: Parameters) -> dict[str, float]:
+        """Curvature matrices on that batch: see `harness.frameworks.torch.curvature`.
+
+        Raises:
+            HarnessError: the framework does not compute them, or the model is too large.
+        """
         ...
 
 

@@ -17,6 +17,10 @@ STATES: tuple[State, ...] = (
 )  # fmt: skip
 
 
+Diagnostic = Literal["training", "weights", "curvature"]
+"""What can be measured of a snapshot; `harness.referee.diagnostics` says what each is."""
+DIAGNOSTICS: tuple[Diagnostic, ...] = ("training", "weights", "curvature")
+
 SCHEMA_VERSION: Literal[2] = 2
 """The form of trials and events: 2 since hashes are blind to prose and budgets know a speed."""
 SAME_SPEED = 0.05
@@ -89,11 +93,20 @@ class Trial(Frozen):
     device: str
     probes: bool = True
     """Whether the referee measures loss and gradient norm on a fixed training batch."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """What it measures of every snapshot that it evaluates, beside the workload's own."""
+    batch_size: int | None = Field(default=None, ge=1)
+    """In the place of the workload's; such a trial is not scored."""
 
     @property
     def identity(self) -> str:
-        """SHA-256 of the trial's canonical JSON."""
-        return sha256_json(self.model_dump(mode="json"))
+        """SHA-256 of the trial's canonical JSON.
+
+        What a benchmark's trial never has is in it only where it is set, so that the identities of
+        records from before there were such fields still hold.
+        """
+        unset = {name for name in ("diagnostics", "batch_size") if not getattr(self, name)}
+        return sha256_json(self.model_dump(mode="json", exclude=unset))
 
     @property
     def folder(self) -> str:
@@ -104,8 +117,9 @@ class Trial(Frozen):
 
     @property
     def is_scored(self) -> bool:
-        """Whether the trial counts: it ran under the suite's own budget, in seconds."""
-        return self.budget.scale == 1.0 and self.budget.steps is None
+        """Whether the trial counts: under the suite's own budget, in seconds, and batch size."""
+        is_own = self.budget.scale == 1.0 and self.batch_size is None
+        return is_own and self.budget.steps is None
 
 
 class Result(Frozen):

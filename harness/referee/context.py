@@ -25,7 +25,8 @@ class TrialContext:
     """Of what a snapshot must hold: parameters, then buffers."""
     evaluator: Evaluator
     diagnostics: Callable[[Parameters], dict[str, float]] | None
-    """The workload's own, in closed form from parameters; None if it has none."""
+    """What is measured of each evaluated snapshot: the workload's own and those that the trial asks
+    for; None for none."""
     splits: tuple[str, ...]
     statistics: BatchStatistics
     """Recomputes those of averaged weights."""

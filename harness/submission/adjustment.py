@@ -13,6 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.core.names import check_name
 from harness.submission.algoperf.space import with_searched
+from harness.submission.options import options_of
 from harness.submission.reference import Scalar
 from harness.submission.resolution import Resolved, resolve
 from harness.submission.space import Space, read_space
@@ -69,15 +70,17 @@ def adjusted(submission: Resolved, space: Space | None, settings: Mapping[str, S
         submission: as it was found.
         space: searched in the place of its own.
         settings: the hyperparameters that are set, with their values. An import path takes any name
-            that its class takes; others take those of their space.
+            that its class takes; others take those of their space, and what any optimizer takes
+            (`harness.submission.options`).
 
     Raises:
         UnknownNameError: there is no hyperparameter of a name.
     """
     chosen = space or submission.space
+    known = (*chosen.default, *options_of(chosen.default))
     for name in settings:
-        if name not in chosen.default and not submission.is_import_path:
-            raise UnknownNameError("hyperparameter", name, chosen.default)
+        if name not in known and not submission.is_import_path:
+            raise UnknownNameError("hyperparameter", name, known)
     searched = {name: of for name, of in chosen.space.items() if name not in settings}
     changes = {
         "default": {**chosen.default, **settings},

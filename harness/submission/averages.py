@@ -26,6 +26,11 @@ from harness.submission.interface import Hyperparameters, Problem, Stream, Submi
 from harness.submission.state import ArrayT, StateDict, arrays_of, count_of, state_of
 
 KINDS = ("none", "ema", "bema")
+SETTINGS = (
+    "average", "average_decay", "average_every", "average_lag", "average_multiplier",
+    "average_power", "average_start", "bias_power",
+)  # fmt: skip
+"""The hyperparameters that are read here."""
 
 
 class Arithmetic(Protocol[ArrayT]):

@@ -36,6 +36,8 @@ from workloads.parameters import ParameterSpec, Role
 
 NAMES = ("cautious_updates", "cautious_decay", "hyperball", "lookahead_every")
 """The hyperparameters that turn a rule on; false or 0 is off."""
+SETTINGS = (*NAMES, "lookahead_alpha")
+"""The hyperparameters that are read here."""
 HELD = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 """The roles that hyperball keeps at their norm."""
 

@@ -8,7 +8,9 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def select_due(items: Sequence[Item], step: int, period: int, *, eager: bool = False) -> list[Item]:
+def select_due(
+    items: Sequence[Item], step: int, period: int, *, eager: bool = False, stagger: bool = True
+) -> list[Item]:
     """The items due for a refresh: item j of n at steps j T / n modulo T, from the first on.
 
     Args:
@@ -16,8 +18,9 @@ def select_due(items: Sequence[Item], step: int, period: int, *, eager: bool = F
         step: steps since the first refresh, from 0; nothing is due at negative steps.
         period: steps between refreshes of an item (T).
         eager: whether in the first period item j is due at step j already, if that is earlier.
+        stagger: False for all items at the same steps, 0, T, 2T, ...
     """
-    offsets = [place * period // len(items) for place in range(len(items))]
+    offsets = [place * period // len(items) * stagger for place in range(len(items))]
     if eager and step < period:
         offsets = [min(place, offset) for place, offset in enumerate(offsets)]
     return [

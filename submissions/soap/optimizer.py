@@ -26,6 +26,7 @@ class Soap(GroupwiseOptimizer):
         factor_beta: decay rate of the factors (beta_s).
         eps: term added to the denominator (epsilon).
         refresh_every: steps between refreshes of a basis (T_prec).
+        stagger: whether bases are refreshed one at a time, spread over these steps.
         max_dim: longest dimension with a basis; longer ones keep the identity.
         matmul_dtype: dtype name for the projections, or `auto`.
         settings: further values of every group, for a relative.
@@ -41,6 +42,7 @@ class Soap(GroupwiseOptimizer):
         factor_beta: float = 0.95,
         eps: float = 1e-8,
         refresh_every: int = 10,
+        stagger: bool = True,
         max_dim: int = 2048,
         matmul_dtype: str = "auto",
         **settings: Any,
@@ -48,6 +50,7 @@ class Soap(GroupwiseOptimizer):
         defaults: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, "betas": betas}
         defaults |= {"factor_beta": factor_beta, "eps": eps, "refresh_every": refresh_every}
         defaults |= {"max_dim": max_dim, "matmul_dtype": matmul_dtype, "step": 0}
+        defaults["stagger"] = stagger
         super().__init__(parameters, defaults | settings)
 
     def update(self, group: dict[str, Any]) -> None:
@@ -69,7 +72,8 @@ class Soap(GroupwiseOptimizer):
         """Refresh the bases due: factor j of n at steps j T / n modulo T, from the first on."""
         states = [self.state[p] for p in group["params"] if p in self.state]
         sides = [(state, side) for state in states for side in SIDES if side in state]
-        for state, side in select_due(sides, group["step"], group["refresh_every"]):
+        period, stagger = group["refresh_every"], group["stagger"]
+        for state, side in select_due(sides, group["step"], period, stagger=stagger):
             if state["step"] > 0:
                 self.turn(state, side)
 

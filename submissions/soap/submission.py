@@ -15,10 +15,10 @@ Source: Vyas et al. (2025), Algorithm 3, and their code.
 Deviations: the momentum is kept in the rotated space and rotated with the bases, which gives the
 same iterates with two projections per step instead of four (the thesis's algorithm box has no
 momentum). Decay is applied before the step, as in AdamW. Bases are refreshed one at a time, spread
-over the T_prec steps, so that no single step bears the whole cost. Projections use bfloat16 where
-the hardware supports it. A dimension longer than `max_dim` keeps the identity. Kernels are
-flattened to (out, in * height * width). A gradient with an entry above 4e6 is scaled down to that,
-lest its powers overflow.
+over the T_prec steps, so that no single step bears the whole cost; all at once, as in the source,
+with `stagger = false`. Projections use bfloat16 where the hardware supports it. A dimension longer
+than `max_dim` keeps the identity. Kernels are flattened to (out, in * height * width). A gradient
+with an entry above 4e6 is scaled down to that, lest its powers overflow.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """SOAP on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
-    return build_relative(Soap, problem, hyperparameters)
+    return build_relative(Soap, problem, hyperparameters, "stagger")
 
 
 def build_relative(

@@ -37,7 +37,7 @@ def soap(names: Collection[str], point: Hyperparameters) -> optax.GradientTransf
     Args:
         names: keys of the arrays to transform; the others pass through unchanged.
         point: `learning_rate`, `weight_decay`, `beta1`, `beta2`, `factor_beta`, `epsilon`,
-            `refresh_every` and `max_dim`.
+            `refresh_every`, `stagger` and `max_dim`.
     """
 
     def init(params: Any) -> SoapState:
@@ -54,7 +54,8 @@ def soap(names: Collection[str], point: Hyperparameters) -> optax.GradientTransf
             entries[name] = _accumulate(entry, g, point["factor_beta"])
         sides = [(n, side) for n in entries for side in SIDES if side in entries[n]]
         for place, (name, side) in enumerate(sides):
-            is_turn = is_due(place, len(sides), state.step, point["refresh_every"])
+            period, stagger = point["refresh_every"], point["stagger"]
+            is_turn = is_due(place, len(sides), state.step, period, stagger=stagger)
             entries[name] = _refreshed(entries[name], side, state.step == 0, is_turn)
         return {**updates, **steps}, SoapState(state.step + 1, entries)
 

@@ -37,6 +37,7 @@ class SPlus(EvaluatesAverage):
         form: one of `FORMS`.
         vector_scale: learning-rate multiplier of one-dimensional parameters (s).
         refresh_every: steps between refreshes of a basis (T_prec).
+        stagger: whether bases are refreshed one at a time, spread over these steps.
         max_dim: longest dimension with a basis; longer ones keep the identity.
         matmul_dtype: dtype name for the projections, or `auto`.
     """
@@ -52,6 +53,7 @@ class SPlus(EvaluatesAverage):
         form: str = "paper",
         vector_scale: float = 0.001,
         refresh_every: int = 100,
+        stagger: bool = True,
         max_dim: int = 10000,
         matmul_dtype: str = "auto",
     ) -> None:
@@ -61,6 +63,7 @@ class SPlus(EvaluatesAverage):
         defaults |= {"average_beta": average_beta, "form": form, "vector_scale": vector_scale}
         defaults |= {
             "refresh_every": refresh_every,
+            "stagger": stagger,
             "max_dim": max_dim,
             "matmul_dtype": matmul_dtype,
         }
@@ -80,7 +83,8 @@ class SPlus(EvaluatesAverage):
         dtype = product_dtype(live[0].device, group["matmul_dtype"]) if live else None
         first = [(state, side) for state, side in sides if f"{side}_basis" not in state]
         others = [(state, side) for state, side in sides if f"{side}_basis" in state]
-        due = select_due(others, group["step"], group["refresh_every"])
+        period, stagger = group["refresh_every"], group["stagger"]
+        due = select_due(others, group["step"], period, stagger=stagger)
         for state, side in [*first, *due]:
             basis = state.get(f"{side}_basis")
             state[f"{side}_basis"] = eigenbasis(state[side], failures_of(group), basis).to(dtype)

@@ -16,11 +16,12 @@ by the Frobenius norm (so the bases cancel), s = sqrt(r / c), and there is no mo
 Source: Frans et al. (2025), Algorithm 1, and their code.
 
 Deviations: the first bases are computed after the first step, as in the source, but later ones one
-at a time, spread over the T_prec steps, so that no single step bears the whole cost. Decay precedes
-averaging, as in the equations above. Products with bases use bfloat16 where the hardware supports
-it, so entries of the rotated momentum below its rounding error may change sign. Kernels are
-flattened to (out, in * height * width); embeddings and outputs are treated like other matrices, as
-in the source. A gradient with an entry above 4e6 is scaled down to that, lest its powers overflow.
+at a time, spread over the T_prec steps, so that no single step bears the whole cost; all at once
+with `stagger = false`. Decay precedes averaging, as in the equations above. Products with bases use
+bfloat16 where the hardware supports it, so entries of the rotated momentum below its rounding error
+may change sign. Kernels are flattened to (out, in * height * width); embeddings and outputs are
+treated like other matrices, as in the source. A gradient with an entry above 4e6 is scaled down to
+that, lest its powers overflow.
 
 Loss at the defaults compared with `sgd` after the same number of steps: far lower on `mlp` (600
 steps), higher on `rnn` (by 0.8 after 80) and `lm` (by 0.7 after 60). There the evaluated average
@@ -52,6 +53,7 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         form=hyperparameters["form"],
         vector_scale=hyperparameters["vector_scale"],
         refresh_every=hyperparameters["refresh_every"],
+        stagger=hyperparameters["stagger"],
         max_dim=hyperparameters["max_dim"],
         matmul_dtype=hyperparameters["matmul_dtype"],
     )

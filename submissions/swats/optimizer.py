@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -21,6 +21,9 @@ class Swats(GroupwiseOptimizer):
         eps: term added to the denominator (epsilon).
         weight_decay: coupled weight decay coefficient, an l2 penalty.
         switch_tolerance: absolute tolerance of the switching test (delta).
+        switch_at: the fraction of the budget after which to switch, in place of the test; 0 for it.
+        sgd_lr: the learning rate after the switch (Lambda); 0 for its estimate.
+        spent: the fraction of the budget spent, where `switch_at` is above 0.
     """
 
     def __init__(
@@ -32,11 +35,16 @@ class Swats(GroupwiseOptimizer):
         eps: float = 1e-9,
         weight_decay: float = 0.0,
         switch_tolerance: float = 1e-9,
+        switch_at: float = 0.0,
+        sgd_lr: float = 0.0,
+        spent: Callable[[], float] = lambda: 0.0,
     ) -> None:
         defaults: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps}
         defaults |= {"weight_decay": weight_decay, "switch_tolerance": switch_tolerance}
+        defaults |= {"switch_at": switch_at, "sgd_lr": sgd_lr}
         defaults |= {"updates": 0, "average": 0.0, "sgd_rate": 0.0, "base_rate": lr}
         super().__init__(parameters, defaults)
+        self._spent = spent
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; its own learning rate is its base rate."""
@@ -81,16 +89,20 @@ class Swats(GroupwiseOptimizer):
             self._consider(group, squares, -along)
 
     def _consider(self, group: dict[str, Any], squares: float, descent: float) -> None:
-        """Track gamma = squares / descent, and switch once it is close to its average."""
+        """Track gamma = squares / descent, and switch where it is time to."""
         group["updates"] += 1
         if descent == 0.0:
             return
         beta2, gamma = group["betas"][1], squares / descent
         group["average"] = beta2 * group["average"] + (1 - beta2) * gamma
         average = group["average"] / (1 - beta2 ** group["updates"])
-        close = abs(average - gamma) < group["switch_tolerance"]
-        if group["updates"] > 1 and close and average > 0.0:
-            group["sgd_rate"] = average
+        if group["switch_at"] > 0.0:
+            is_time = self._spent() >= group["switch_at"]
+        else:
+            is_time = group["updates"] > 1 and abs(average - gamma) < group["switch_tolerance"]
+        rate = group["sgd_lr"] or average
+        if is_time and rate > 0.0:
+            group["sgd_rate"] = rate
             for parameter in group["params"]:
                 for name in ("first", "second"):
                     self.state[parameter].pop(name, None)

@@ -12,6 +12,9 @@ the switch, starting from u = 0,
     u_t = beta1 u_{t-1} + g_t
     w_{t+1} = w_t - (1 - beta1) Lambda (eta_t / eta) u_t
 
+With `switch_at` above 0 the switch comes after that fraction of the budget, as in the source's
+section 2, and with `sgd_learning_rate` above 0 that is Lambda.
+
 Source: Keskar and Socher (2017), Algorithm 1.
 
 Deviations: the source's learning rate is constant. gamma_t is computed from the base rate, not from
@@ -44,5 +47,8 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         eps=hyperparameters["epsilon"],
         weight_decay=hyperparameters["weight_decay"],
         switch_tolerance=hyperparameters["switch_tolerance"],
+        switch_at=hyperparameters["switch_at"],
+        sgd_lr=hyperparameters["sgd_learning_rate"],
+        spent=lambda: problem.budget.fraction,
     )
     return optimizer, schedules.from_hyperparameters(hyperparameters)

@@ -29,7 +29,7 @@ def trials(values: Values) -> pd.DataFrame:
 
 def finding(values: Values, **claim: object) -> Finding:
     declared = Claim.model_validate({"says": "It does.", "entry": "new", **claim})
-    (found,) = findings([declared], trials(values), LOSS)
+    (found,) = findings([declared], trials(values), pd.DataFrame(), LOSS)
     return found
 
 
@@ -87,6 +87,48 @@ def test_a_claim_may_hold_a_swept_value_fixed() -> None:
     values: Values = {("new", "left", "slow"): [3.0], ("new", "left", "fast"): [1.0]}
     assert finding(values, bound=2.0).verdict == "held"
     assert finding(values, bound=2.0, at={"rate": "slow"}).verdict == "did not hold"
+
+
+def test_one_entry_at_two_swept_values_is_compared_with_itself() -> None:
+    values: Values = {("new", "left", "slow"): [3.0], ("new", "left", "fast"): [1.0]}
+    held = finding(values, at={"rate": "fast"}, than_at={"rate": "slow"})
+    assert (held.verdict, held.evidence) == ("held", "left: 1 against 3")
+
+
+def test_near_is_an_interval_within_the_margin() -> None:
+    old = {("old", "left", "p"): [1.0, 2.0, 3.0]}
+    verdicts = {
+        name: finding({**old, ("new", "left", "p"): new}, than="old", margin=0.5, **{"is": "near"})
+        for name, new in (
+            ("inside", [1.1, 2.1, 2.9]), ("outside", [2.0, 3.1, 4.0]), ("across", [1.2, 2.2, 4.0])
+        )
+    }  # fmt: skip
+    assert [found.verdict for found in verdicts.values()] == ["held", "did not hold", "undecided"]
+
+
+def test_two_that_did_not_train_are_not_near_each_other() -> None:
+    values: Values = {(name, "left", "p"): [math.inf] for name in ("new", "old")}
+    assert finding(values, than="old", margin=1.0, **{"is": "near"}).verdict == "undecided"
+
+
+def test_another_metric_is_taken_at_the_point_that_is_best_by_the_measure() -> None:
+    values: Values = {("new", "left", "slow"): [3.0], ("new", "left", "fast"): [1.0]}
+    norms = {("slow", 50): 1.0, ("slow", 100): 2.0, ("fast", 50): 5.0, ("fast", 100): 7.0}
+    rows = [
+        {"entry": "new", "variant": "left", "instance": 1, "point": p, "step": s,
+         "metric": "norm", "value": v}
+        for (p, s), v in norms.items()
+    ]  # fmt: skip
+    claim = Claim.model_validate(
+        {"says": "It rises.", "entry": "new", "is": "above", "metric": "norm", "than_when": 0.5}
+    )
+    (found,) = findings([claim], trials(values), pd.DataFrame(rows), LOSS)
+    assert (found.verdict, found.evidence) == ("held", "left: 7 against 5")
+
+
+def test_a_claim_may_be_about_some_variants() -> None:
+    values: Values = {("new", "left", "p"): [1.0], ("new", "right", "p"): [3.0]}
+    assert finding(values, bound=2.0, variants=["left"]).verdict == "held"
 
 
 def test_an_untested_claim_says_why() -> None:

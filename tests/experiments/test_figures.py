@@ -61,6 +61,36 @@ def test_a_sweep_is_drawn_at_the_best_of_the_other_values() -> None:
     assert best_over(trials, "period", measure)["mean"].to_dict() == {1: 2.0, 5: 1.0}
 
 
+def test_another_metric_of_a_sweep_is_drawn_at_the_point_that_is_best_by_the_measure() -> None:
+    rows = [("c", "a", 3.0, 9.0), ("c", "b", 2.0, 8.0), ("d", "a", 1.0, 7.0)]
+    trials = pd.DataFrame(rows, columns=["shape", "point", "value", "norm"])
+    measure = Measure(metric="loss", direction="minimize")
+    assert best_over(trials, "shape", measure, "norm")["mean"].to_dict() == {"c": 8.0, "d": 7.0}
+
+
+def test_a_sweep_over_variants_has_a_place_for_each_in_their_order() -> None:
+    chosen = Figure(kind="sweep", over="variant", names={"base": "start"})
+    (panel,) = KINDS["sweep"](drawing(chosen)).axes
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["start", "upper right"]
+    assert [np.size(line.get_xdata()) for line in panel.lines if line.get_marker() == "o"] == [2, 2]
+
+
+def test_metrics_may_be_lines_and_entries_panels() -> None:
+    chosen = Figure(kind="curves", lines="metric", panels="entry", metrics=("x", "y"))
+    figure = KINDS["curves"](drawing(chosen))
+    assert len(figure.axes) == 4  # two variants of two entries
+    labels = [str(line.get_label()) for line in figure.axes[0].lines]
+    assert labels == ["x", "y"]
+
+
+@pytest.mark.parametrize("kind", [{"kind": "curves"}, {"kind": "sweep", "over": "learning_rate"}])
+def test_an_experiment_of_which_nothing_trained_has_an_empty_figure(kind: dict[str, str]) -> None:
+    full = drawing(Figure.model_validate(kind))
+    none, failed = full.evaluations.iloc[:0].astype(object), full.trials.assign(value=np.inf)
+    figure = KINDS[kind["kind"]](Drawing(full.experiment, none, failed, failed, full.form))
+    assert not any(np.size(line.get_xdata()) for axes in figure.axes for line in axes.lines)
+
+
 def test_a_submission_has_one_colour_and_its_entries_differ_by_dashes() -> None:
     entries = experiment().entries
     twin = entries[0].model_copy(update={"label": "sgd again"})

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from experiments.figures import KINDS
-from experiments.files import experiment_names, read_experiment
+from experiments.figures.drawing import ORDER
+from experiments.files import experiment_names, read_experiment, shipped
 from experiments.spec import Experiment
 from experiments.trials import planned, rehearsed
 from harness.core.errors import HarnessError
@@ -85,14 +86,60 @@ def test_the_quick_form_thins_the_sweeps() -> None:
     ]
 
 
-def test_a_rehearsal_meets_every_value_of_every_sweep() -> None:
+def test_a_rehearsal_meets_the_ends_of_every_sweep_of_numbers() -> None:
     chosen = experiment()
     trials = list(rehearsed(planned(chosen, chosen.full)))
     met = {(t.submission.name, t.point["learning_rate"], t.point.get("momentum")) for t in trials}
-    assert {rate for name, rate, _ in met if name == "sgd"} == {0.1, 0.2, 0.3}
+    assert {rate for name, rate, _ in met if name == "sgd"} == {0.1, 0.3}
     assert {momentum for name, _, momentum in met if name == "sgd"} == {0.0, 0.9}
     assert len([name for name, *_ in met if name == "adamw"]) == 1
     assert len(trials) < 7
+
+
+def test_a_rehearsal_meets_every_text_of_a_sweep() -> None:
+    chosen = experiment("momentum = [0.0, 0.9]", 'schedule = ["cosine", "linear", "constant"]')
+    met = {trial.point["schedule"] for trial in rehearsed(planned(chosen, chosen.full))}
+    assert met >= {"cosine", "linear", "constant"}
+
+
+def test_a_batch_size_is_swept_like_a_hyperparameter_and_is_the_trials() -> None:
+    chosen = experiment("momentum = [0.0, 0.9]", "batch_size = [16, 64]")
+    trials = [each.trial for each in planned(chosen, chosen.full) if each.entry == "sgd"]
+    assert {trial.batch_size for trial in trials} == {16, 64}
+    assert not any("batch_size" in trial.point for trial in trials)
+
+
+def test_a_form_may_thin_one_sweep_alone() -> None:
+    chosen = experiment("every = 2", "every = { learning_rate = 3 }")
+    swept = [each.swept for each in planned(chosen, chosen.quick) if each.entry == "sgd"]
+    assert swept == [{"learning_rate": 0.1, "momentum": m} for m in (0.0, 0.9)]
+
+
+def test_trials_measure_what_the_experiment_declares() -> None:
+    chosen = experiment('question = "Which?"', 'question = "Which?"\ndiagnostics = ["weights"]')
+    assert {each.trial.diagnostics for each in planned(chosen, chosen.quick)} == {("weights",)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"framework": "jax", "variants": ("tiny",)}, "not computed in jax"),
+        ({"variants": ("tiny", "base")}, "variant 'base' of small_mlp has 6922 parameters"),
+    ],
+)
+def test_curvature_that_cannot_be_computed_is_refused_before_anything_runs(
+    changes: dict[str, object], words: str
+) -> None:
+    chosen = experiment('question = "Which?"', 'question = "Which?"\ndiagnostics = ["curvature"]')
+    form = chosen.full.model_copy(update={"workload": "small_mlp", **changes})
+    with pytest.raises(HarnessError, match=words):
+        planned(chosen, form)
+
+
+def test_every_submission_of_an_experiment_has_a_colour_of_its_own() -> None:
+    shipped_ones = [e for e in shipped().values() if isinstance(e, Experiment)]
+    used = {entry.submission for each in shipped_ones for entry in each.entries}
+    assert used <= set(ORDER)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +153,13 @@ def test_a_rehearsal_meets_every_value_of_every_sweep() -> None:
         ('kind = "paths"', 'kind = "sweep"', "'over' names the swept hyperparameter"),
         ('kind = "paths"', 'kind = "sweep"\nover = "beta1"', "no entry sweeps 'beta1'"),
         ("nesterov = false", "momentum = 0.9", "sweeps 'momentum', which is set"),
+        (
+            'direction = "minimize"',
+            'direction = "minimize"\nat = "target"',
+            "'target' is given with",
+        ),
+        ('kind = "paths"', 'kind = "curves"\nlines = "period"', "no entry sweeps 'period'"),
+        ('kind = "paths"', 'kind = "curves"\nlines = "variant"', "lines and panels are both"),
     ],
 )
 def test_a_mistake_is_named(old: str, new: str, words: str) -> None:
@@ -118,6 +172,7 @@ def test_a_mistake_is_named(old: str, new: str, words: str) -> None:
         ('entry = "adam"\nbound = 1.0', "a claim is about 'adam'; entries: sgd, adamw"),
         ('entry = "sgd"', "give either 'bound' or 'than'"),
         ('entry = "sgd"\nbound = 1.0\nthan = "adamw"', "give either 'bound' or 'than'"),
+        ('entry = "sgd"\nbound = 1.0\nis = "near"', "'margin' is given with is = 'near'"),
         ("", "give 'entry', or say under 'untested' why"),
         ('entry = "sgd"\nbound = 1.0\nat = { learning_rate = 0.2 }', "the quick form does not try"),
     ],

@@ -54,6 +54,19 @@ def test_what_is_set_is_searched_no_more_and_makes_another_entry() -> None:
     assert changed.ref.entry_hash != own.ref.entry_hash
 
 
+@pytest.mark.parametrize(
+    ("submission", "name"),
+    [("adamw", "average"), ("adamw", "drops"), ("adamw", "clip"), ("soap", "spike_factor")],
+)
+def test_what_any_optimizer_takes_may_be_set(submission: str, name: str) -> None:
+    assert adjusted(resolve(submission), None, {name: 1}).space.default[name] == 1
+
+
+def test_what_an_optimizer_has_no_use_for_may_not() -> None:
+    with pytest.raises(UnknownNameError, match="unknown hyperparameter 'spike_factor'"):
+        adjusted(resolve("adamw"), None, {"spike_factor": 3.0})
+
+
 def test_a_setting_that_changes_nothing_is_the_submission_itself() -> None:
     own = resolve("adamw")
     assert adjusted(own, own.space, {}) is own

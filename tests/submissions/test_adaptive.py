@@ -131,6 +131,17 @@ def test_swats_is_adam_before_the_switch_and_sgd_after_it() -> None:
     assert largest_error(torch_steps(ours, problem, range(21, 41)), theirs) < 1e-5
 
 
+def test_swats_switches_at_a_fraction_of_the_budget_to_a_given_rate() -> None:
+    problem, spent = torch_problem(), [0.0]
+    ours = Swats(problem.parameters.values(), lr=0.01, switch_at=0.5, sgd_lr=0.2,
+                 switch_tolerance=np.inf, spent=lambda: spent[0])  # fmt: skip
+    torch_steps(ours, problem)
+    assert ours.param_groups[0]["sgd_rate"] == 0.0
+    spent[0] = 0.5
+    torch_steps(ours, problem, range(20, 21))
+    assert ours.param_groups[0]["sgd_rate"] == 0.2
+
+
 def swats_rates(optimizer: torch.optim.Optimizer, key: str) -> list[tuple[np.ndarray, float]]:
     """Thirty steps of one weight; from the tenth on its gradient stays, and gamma settles."""
     weight = torch.nn.Parameter(torch.from_numpy(draw(0)["tall"]).double())

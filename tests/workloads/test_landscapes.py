@@ -23,7 +23,7 @@ from workloads.parameters import initial_parameters
 from workloads.spec import Sizes
 
 SEED = "1" * 32
-NAMES = ("rosenbrock", "noisy_quadratic", "representation")
+NAMES = ("rosenbrock", "noisy_quadratic", "representation", "small_mlp", "separable")
 Splits = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
@@ -134,9 +134,75 @@ def test_the_covariance_has_the_declared_condition_number() -> None:
     assert spectrum.mean() == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_both_frameworks_return_the_same(name: str, tmp_path: Path) -> None:
-    sizes, begin = sizes_of(name), start(name, sizes_of(name))
+def logits(name: str, sizes: Sizes, weights: dict[str, np.ndarray], inputs: np.ndarray) -> Any:
+    """Those of a classifier in torch, as a tensor whose graph leads to the weights."""
+    model = module(name, "model_torch").build(sizes)
+    with torch.no_grad():
+        for key, value in model.named_parameters():
+            value.copy_(torch.tensor(weights[key]))
+    return model(torch.tensor(inputs)), dict(model.named_parameters())
+
+
+def test_signs_of_the_separable_examples_fit_all_and_call_the_new_ones_positive(
+    tmp_path: Path,
+) -> None:
+    splits = prepared("separable", tmp_path)
+    (inputs, targets), (unseen, wanted) = splits["train"], splits["validation"]
+    y = 2.0 * targets - 1.0
+    signs = np.sign(inputs.T @ y)
+    assert inputs @ signs == pytest.approx(4.0 * y)
+    assert (unseen @ signs > 0).all()
+    assert wanted.mean() == pytest.approx(0.6)
+    least, *_ = np.linalg.lstsq(inputs, y, rcond=None)  # where gradient descent ends
+    assert (np.sign(unseen @ least) == 2.0 * wanted - 1.0).all()
+
+
+def test_scales_of_the_small_mlp_keep_the_start_and_multiply_gradients(tmp_path: Path) -> None:
+    inputs = prepared("small_mlp", tmp_path)["train"][0][:50]
+    of = registry.workload("small_mlp").at("landscapes").sizes_of
+    found = {}
+    for variant in ("base", "blocks_10"):
+        outputs, weights = logits("small_mlp", of(variant), start("small_mlp", of(variant)), inputs)
+        outputs.square().sum().backward()
+        found[variant] = outputs, weights
+    assert torch.allclose(found["base"][0], found["blocks_10"][0], atol=1e-5)
+    for name, scale in (("hidden_1", 0.1), ("hidden_2", 1.0), ("output", 10.0)):
+        base, scaled = (found[v][1][f"{name}.weight"].grad for v in ("base", "blocks_10"))
+        assert torch.allclose(scale * base, scaled, rtol=1e-3, atol=1e-4)
+
+
+def test_the_norm_of_a_normalised_weight_does_not_matter(tmp_path: Path) -> None:
+    inputs = prepared("small_mlp", tmp_path)["train"][0][:50]
+    sizes = registry.workload("small_mlp").at("landscapes").sizes_of("normalised")
+    begin = start("small_mlp", sizes)
+    longer = {**begin, "hidden_2.weight": 3.0 * begin["hidden_2.weight"]}
+    first, _ = logits("small_mlp", sizes, begin, inputs)
+    assert torch.allclose(first, logits("small_mlp", sizes, longer, inputs)[0], atol=1e-4)
+    is_normalised = {s.name: s.normalised for s in module("small_mlp", "model").parameters(sizes)}
+    assert is_normalised["hidden_2.weight"] and not is_normalised["output.weight"]
+
+
+def test_a_tenth_of_the_training_labels_is_drawn_anew(tmp_path: Path) -> None:
+    data = registry.workload("small_mlp").at("landscapes").data
+    assert data is not None
+    clean = data.model_copy(update={"settings": {**data.settings, "label_noise": 0.0}})
+    labels = {}
+    for name, chosen in (("noisy", data), ("clean", clean)):
+        module("small_mlp", "data").prepare(chosen, SEED, tmp_path / name, None)
+        labels[name] = np.load(tmp_path / name / "train" / "targets.npy")
+    # A label that is drawn anew is right in a tenth of the cases.
+    assert (labels["noisy"] != labels["clean"]).mean() == pytest.approx(0.09, abs=0.01)
+    counts = np.bincount(labels["clean"], minlength=10) / len(labels["clean"])
+    assert counts.min() > 0.02 and counts.max() < 0.25
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [*((name, "base") for name in NAMES), ("small_mlp", "normalised"), ("small_mlp", "blocks_3")],
+)
+def test_both_frameworks_return_the_same(name: str, variant: str, tmp_path: Path) -> None:
+    sizes = registry.workload(name).at("landscapes").sizes_of(variant)
+    begin = start(name, sizes)
     inputs = prepared(name, tmp_path)["train"][0][:5]
     parameters = {key: value + np.float32(0.125) for key, value in begin.items()}
     forward = module(name, "model_jax").build(sizes)
@@ -144,7 +210,12 @@ def test_both_frameworks_return_the_same(name: str, tmp_path: Path) -> None:
     model = module(name, "model_torch").build(sizes)
     values = {key: torch.tensor(value) for key, value in parameters.items()}
     other = torch.func.functional_call(model, values, (torch.tensor(inputs),))
-    assert mine.shape == (5, *prepared(name, tmp_path)["train"][1].shape[1:])
+    outputs = (
+        (sizes["classes"],)
+        if "classes" in sizes
+        else prepared(name, tmp_path)["train"][1].shape[1:]
+    )
+    assert mine.shape == (5, *outputs)
     assert mine == pytest.approx(other.numpy(), rel=1e-4, abs=1e-4)
 
 

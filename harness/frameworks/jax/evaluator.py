@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from harness.core.errors import UnknownNameError
+from harness.core.errors import HarnessError, UnknownNameError
 from harness.frameworks.crops import centre
 from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.jax.cross_entropy import by_parts
@@ -69,7 +69,7 @@ class JaxEvaluator:
         return {name: total / math.prod(shape) for name, total in sums.items()}
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
-        """`loss` and `gradient_norm` on the fixed batch of training examples."""
+        """On the fixed batch of training examples: `loss`, `gradient_norm`, `gradient_norm_l1`."""
         weights, buffers = self._place(parameters)
         whole, size = self._probe, self._eval_config.batch
         total = 0.0
@@ -82,7 +82,16 @@ class JaxEvaluator:
             for name, gradient in gradients.items():
                 sums[name] += fraction * np.asarray(gradient, dtype=np.float64)
         squares = sum(float(np.square(gradient).sum()) for gradient in sums.values())
-        return {"loss": total, "gradient_norm": math.sqrt(squares)}
+        entries = sum(float(np.abs(gradient).sum()) for gradient in sums.values())
+        return {"loss": total, "gradient_norm": math.sqrt(squares), "gradient_norm_l1": entries}
+
+    def curvature(self, _: Parameters) -> dict[str, float]:
+        """Not computed in jax.
+
+        Raises:
+            HarnessError: always.
+        """
+        raise HarnessError("curvature matrices are not computed in jax", "use framework torch")
 
     def _place(self, parameters: Parameters) -> tuple[dict[str, Array], dict[str, Array]]:
         shapes = {name: value.shape for name, value in parameters.items()}

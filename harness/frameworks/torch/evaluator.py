@@ -15,6 +15,7 @@ from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Param
 from harness.frameworks.model_source import check_shapes, shapes_of
 from harness.frameworks.targets import check_targets
 from harness.frameworks.torch.cross_entropy import parts
+from harness.frameworks.torch.curvature import curvature_of
 from harness.frameworks.torch.loss import loss_of
 from harness.frameworks.torch.problem import autocast, build_model
 from harness.frameworks.torch.stream import TorchSplit
@@ -34,6 +35,7 @@ class TorchEvaluator:
         device: torch.device,
     ) -> None:
         check_targets(source.loss, {**splits, "train": probe})
+        self._source = source
         self._model = build_model(source, device).eval()
         self._shapes = shapes_of(source)
         self._loss = loss_of(source.loss)
@@ -64,7 +66,7 @@ class TorchEvaluator:
         return dict(zip(self._metrics, (sums / math.prod(shape)).tolist(), strict=True))
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
-        """`loss` and `gradient_norm` on the fixed batch of training examples."""
+        """On the fixed batch of training examples: `loss`, `gradient_norm`, `gradient_norm_l1`."""
         self._load(parameters)
         weights, size = list(self._model.parameters()), self._eval_config.batch
         total, gradient = 0.0, [torch.zeros_like(weight) for weight in weights]
@@ -74,7 +76,13 @@ class TorchEvaluator:
             torch._foreach_add_(gradient, torch.autograd.grad(loss, weights))
             total += loss.item()
         squares = sum(part.double().square().sum().item() for part in gradient)
-        return {"loss": total, "gradient_norm": squares**0.5}
+        entries = sum(part.double().abs().sum().item() for part in gradient)
+        return {"loss": total, "gradient_norm": squares**0.5, "gradient_norm_l1": entries}
+
+    def curvature(self, parameters: Parameters) -> dict[str, float]:
+        """Curvature matrices on that batch, in float64."""
+        self._load(parameters)
+        return curvature_of(self._model, self._source, self._probe)
 
     def _load(self, parameters: Parameters) -> None:
         shapes = {name: value.shape for name, value in parameters.items()}

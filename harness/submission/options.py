@@ -1,0 +1,31 @@
+"""Hyperparameters that a point may have although its submission's space does not name them.
+
+What stands around an optimizer reads them (`harness.submission.averages`, `.step_rules`,
+`.parametrisation`, gradient clipping), or the schedules of `submissions.common.schedules`. By
+default they are off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from harness.submission import averages, step_rules
+
+AROUND = (*averages.SETTINGS, *step_rules.SETTINGS, "clip", "parametrisation")
+SCHEDULED = (
+    "cooldown", "cooldown_shape", "drops", "final_factor", "gradient_norms", "initial_factor",
+    "norm_power", "smoothing",
+)  # fmt: skip
+"""Where the point has a `schedule`."""
+SPIKED = ("spike_factor", "spike_phase")
+"""Where the point has a `schedule` and refreshes a preconditioner."""
+
+
+def options_of(hyperparameters: Collection[str]) -> tuple[str, ...]:
+    """The further names that a point with these hyperparameters may have."""
+    names: tuple[str, ...] = AROUND
+    if "schedule" in hyperparameters:
+        names += SCHEDULED
+        if "refresh_every" in hyperparameters:
+            names += SPIKED
+    return tuple(name for name in names if name not in hyperparameters)

@@ -1,0 +1,1 @@
+"""Wilson's separable problem, on which adaptive methods fit and do not generalise."""
