@@ -9,12 +9,14 @@ import pandas as pd
 from rich.table import Table
 
 from harness.core.console import PlainConsole
-from scoring.compare import LEVEL, Comparison
+from scoring.attribution import Attribution
+from scoring.compare import LEVEL as PAIR_LEVEL
+from scoring.compare import Comparison
 from scoring.draws import METHODS
 from scoring.report.tables import DESCRIPTIVE, SCREENING, entry_table, number
 from scoring.scoreboard import Scoreboard
 from scoring.speedup import PairwiseComparison
-from scoring.uncertainty import Uncertainty
+from scoring.uncertainty import LEVEL, Uncertainty
 
 
 def print_board(
@@ -82,9 +84,12 @@ def _times(board: Scoreboard, workloads: pd.DataFrame) -> Table:
 
 
 def print_comparison(
-    comparison: Comparison, flags: tuple[str, ...], console: PlainConsole | None = None
+    comparison: Comparison,
+    flags: tuple[str, ...],
+    attribution: Attribution | None = None,
+    console: PlainConsole | None = None,
 ) -> None:
-    """Print a comparison of two entries and its verdict."""
+    """Print a comparison of two entries, its verdict and where the difference comes from."""
     out = console or PlainConsole()
     _print_flags(flags, out)
     table = Table(title=f"{comparison.a} against {comparison.b}: above 1, {comparison.a} is faster")
@@ -93,7 +98,7 @@ def print_comparison(
         comparison.a,
         comparison.b,
         "factor",
-        f"{LEVEL:.0%} interval",
+        f"{PAIR_LEVEL:.0%} interval",
         f"P({comparison.a} faster)",
     ):
         table.add_column(head, justify="right")
@@ -109,12 +114,16 @@ def print_comparison(
     table.add_row("geometric mean", "", "", overall, *_surety(comparison.overall), style="bold")
     out.print(table)
     out.print(comparison.verdict())
+    if text := comparison.sequential_verdict():
+        out.print(text)
+    if attribution is not None:
+        out.print(attribution.sentence())
 
 
 def _surety(pair: PairwiseComparison | None) -> tuple[str, str]:
     if pair is None:
         return "-", "-"
-    low, _, high = pair.interval(LEVEL)
+    low, _, high = pair.interval(PAIR_LEVEL)
     chance = f"{pair.probability:.2f}"
     if pair.hidden > 0.01:
         chance += f" ({pair.hidden:.0%} undecided)"

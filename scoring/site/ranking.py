@@ -24,7 +24,7 @@ class Ranking:
     """Of S entries: which is settled to be faster than which."""
 
     settled: Flags
-    """(S, S): whether the entry of the row is faster than that of the column in 95 % of the draws
+    """(S, S): whether the entry of the row is faster than that of the column in 97.5 % of the draws
     regardless of the bounds, as `harness compare` settles it."""
 
     @property
