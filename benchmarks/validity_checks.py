@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from validity_sources import LogNormal, Source, as_times, longest, table
+from validity_sources import LogNormal, Source, as_times, longest, recorded, table
 
 from scoring.compare import compare_entries
 from scoring.draws import draw_medians
@@ -54,6 +54,20 @@ def split_pairs(times: Times) -> Iterator[Times]:
             order = random.permuted(np.tile(np.arange(own.shape[1]), (len(own), 1)), axis=1)
             picked = np.take_along_axis(own, order, axis=1)
             yield as_times(np.stack([picked[:, :2], picked[:, 2:4]]), longest(times))
+
+
+def recorded_pairs(studies: int = 3) -> Iterator[Times]:
+    """A/A pairs of real runs: repeats of one tuned point on distinct instances, no run used twice.
+
+    The two names take the runs in turn, in the order in which they were made, and seconds of the
+    referee's clock.
+    """
+    for _, part in recorded("repeats").groupby("workload"):
+        seconds = part.sort_values("trial")["time_to_target_s"].to_numpy(float)
+        limits = np.array([seconds[np.isfinite(seconds)].max()])
+        for start in range(0, len(seconds) - 2 * studies + 1, 2 * studies):
+            runs = seconds[start : start + 2 * studies].reshape(studies, 2)
+            yield as_times(runs.T[:, None], limits)
 
 
 SPLITS = 15

@@ -18,8 +18,9 @@ import pandas as pd
 from scipy.stats import t as student
 
 from scoring.clock import CLOCKS
+from scoring.paired import scored_columns
 from scoring.rules import Rules
-from scoring.sequential import scored_columns, sequential_test
+from scoring.sequential import sequential_test
 from scoring.studies import study_table
 from scoring.times import Array, from_table
 

@@ -9,16 +9,18 @@ import numpy as np
 from scipy.stats import norm
 
 from scoring.draws import draw_medians
+from scoring.paired import ratios_within
 from scoring.profile import median_times, settle_missing
 from scoring.rules import Rules
 from scoring.screening import NOISE
-from scoring.sequential import SequentialTest, ratios_within, sequential_test
+from scoring.sequential import SequentialTest, sequential_test
 from scoring.speedup import Factor, PairwiseComparison, compare_pair, factor, pair_limit
 from scoring.times import Array, Times
 
 LEVEL = 0.95
-"""Of intervals. A pair is settled where one entry is faster in (1 + LEVEL) / 2 of the draws, so
-that two equal ones are called different in at most 1 - LEVEL of all comparisons."""
+"""Of intervals. A pair is settled where one entry is faster in (1 + LEVEL) / 2 of the draws and the
+t-test of the log ratios agrees, so that two equal ones are called different in at most 1 - LEVEL of
+all comparisons."""
 MANY = 200
 """A larger number of additional studies is reported as out of reach."""
 
@@ -150,7 +152,7 @@ def compare_entries(
     studies = int((~np.isnan(both.hit[:, columns])).sum(axis=2).min(initial=len(both.studies)))
     mine, theirs = both.hit[:, columns]
     is_equal = bool(np.array_equal(mine, theirs, equal_nan=True))
-    sequential = sequential_test(ratios_within(both.hit[:, columns], limit))
+    sequential = sequential_test(ratios_within(mine, theirs, limit))
     if studies < 2:
         more = _studies_after_screening(point, len(columns))
         return Comparison(
@@ -164,6 +166,8 @@ def compare_entries(
         for w in range(len(columns))
     )
     more = more_studies(overall, studies)
+    if more == 0 and sequential.p_value > 1 - LEVEL:
+        more = 1
     return Comparison(
         a, b, names, medians, point, singles, overall, studies, more, is_equal, sequential
     )

@@ -1,18 +1,12 @@
 """Comparison of two entries that may be looked at after every study: adding until it is settled.
 
-Of study k on workload w the log ratio is d[w, k] = log t_B - log t_A, both times cut at the pair's
-limit, so that a miss is the limit and nothing is left out. With one noise for all workloads,
-
-    d[w, k] = mu[w] + e[w, k],    e ~ N(0, sigma^2),    theta = mean of mu over workloads,
-
-the statistic is t = theta_hat / (s sqrt(v)), with theta_hat the mean of the workloads' means, s^2
-the pooled variance within workloads on nu = sum(K[w] - 1) degrees of freedom, and
-v = sum(1 / K[w]) / W^2. Against theta = 0 stands theta / sigma ~ N(0, EFFECT^2), and the evidence
-is the ratio of the two densities of t, where t / kappa has the t distribution if that holds:
+The statistic is t of `scoring.paired`, of log ratios with mean theta and noise sigma. Against
+theta = 0 stands theta / sigma ~ N(0, EFFECT^2), and the evidence is the ratio of the two densities
+of t, where t / kappa has the t distribution under the alternative:
 
     E = f(t / kappa) / (kappa f(t)),    kappa^2 = 1 + EFFECT^2 / v,    f = density of t on nu.
 
-It does not depend on sigma or on how mu differs between workloads, and over studies it is a
+It depends neither on sigma nor on how the workloads' means differ, and over studies it is a
 martingale if theta = 0. So it exceeds 1 / ALPHA at any time with probability at most ALPHA (Ville),
 whenever one looks and for whatever reason one stops. The values of theta that E does not refuse are
 a confidence sequence (Lai 1976; Lindon, Ham, Tingley and Bojinov 2022; Pérez-Ortiz, Lardy, de Heide
@@ -26,10 +20,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scoring.paired import Moments, moments, p_values, ratios_within, scored_columns
 from scoring.rules import Rules
 from scoring.speedup import pair_limit
 from scoring.times import Array, Times
-from scoring.tmodel import TINY
 
 ALPHA = 0.05
 """Probability that two equal entries are ever called different, however often one looks."""
@@ -54,6 +48,12 @@ class SequentialTest:
     """nu."""
     studies: int
     """The fewest studies of a workload."""
+
+    @property
+    def p_value(self) -> float:
+        """Of the t-test, for a number of studies that was fixed before."""
+        values = (self.mean, self.variance, self.squares, self.freedom, self.studies)
+        return float(p_values(Moments(*map(np.asarray, values))))
 
     @property
     def factor(self) -> float:
@@ -129,47 +129,16 @@ def _kappa2(variance: float) -> float:
     return 1 + EFFECT**2 / variance
 
 
-def log_ratios(times: Times, rules: Rules) -> Array:
-    """log t_B - log t_A of two entries, (W, K), cut at the limit; NaN where one has no study.
-
-    Held-out variants and workloads that the rules do not score are left out.
-    """
-    columns = scored_columns(times.workloads, rules)
-    limit = np.maximum(pair_limit(times, 0, 1)[columns], TINY)
-    return ratios_within(times.hit[:, columns], limit)
-
-
-def ratios_within(hit: Array, limit: Array) -> Array:
-    """log t_B - log t_A from times (2, W, K), each cut at its workload's limit (W,)."""
-    logs = np.log(np.clip(hit, TINY, limit[:, None]))
-    return np.asarray(logs[1] - logs[0])
-
-
-def scored_columns(workloads: tuple[str, ...], rules: Rules) -> list[int]:
-    """The columns that a comparison averages over."""
-    return [
-        column
-        for column, name in enumerate(workloads)
-        if name not in rules.held_out and (not rules.base or name in rules.base)
-    ]
-
-
 def sequential_test(ratios: Array) -> SequentialTest:
     """The test of log ratios (W, K); NaN where a study is missing."""
-    present = ~np.isnan(ratios)
-    counts = present.sum(axis=1)
-    used, present, counts = ratios[counts > 0], present[counts > 0], counts[counts > 0]
-    if not counts.size:
-        return SequentialTest(0.0, math.inf, 0.0, 0, 0)
-    means = np.nansum(used, axis=1) / counts
-    squares = np.where(present, used - means[:, None], 0.0) ** 2
-    return SequentialTest(
-        mean=float(means.mean()),
-        variance=float((1 / counts).sum()) / len(counts) ** 2,
-        squares=float(squares.sum()),
-        freedom=int((counts - 1).sum()),
-        studies=int(counts.min()),
-    )
+    mean, variance, squares, freedom, studies = moments(ratios)
+    return SequentialTest(float(mean), float(variance), float(squares), int(freedom), int(studies))
+
+
+def log_ratios(times: Times, rules: Rules) -> Array:
+    """log t_B - log t_A of the first two entries of a table on the scored workloads, (W, K)."""
+    columns = scored_columns(times.workloads, rules)
+    return ratios_within(*times.hit[:2, columns], pair_limit(times, 0, 1)[columns])
 
 
 def compare_sequentially(times: Times, a: str, b: str, rules: Rules) -> SequentialTest:

@@ -13,7 +13,7 @@ from scoring.attribution import Attribution
 from scoring.compare import LEVEL as PAIR_LEVEL
 from scoring.compare import Comparison
 from scoring.draws import METHODS
-from scoring.report.tables import DESCRIPTIVE, SCREENING, entry_table, number
+from scoring.report.tables import DESCRIPTIVE, entry_table, number, screening_text
 from scoring.scoreboard import Scoreboard
 from scoring.speedup import PairwiseComparison
 from scoring.uncertainty import LEVEL, Uncertainty
@@ -31,7 +31,7 @@ def print_board(
     out.print(_scores(board, sure))
     out.print(_times(board, workloads))
     if board.is_screening:
-        out.print(SCREENING, style="yellow")
+        out.print(screening_text(board), style="yellow")
     if sure is not None:
         out.print(f"Intervals: {LEVEL:.0%}, {METHODS[sure.method]}. {DESCRIPTIVE}")
 

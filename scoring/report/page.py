@@ -20,9 +20,9 @@ from scoring.report.tables import (
     CONTENTS,
     DESCRIPTIVE,
     RANGE,
-    SCREENING,
     entry_table,
     number,
+    screening_text,
     trial_table,
     workload_table,
 )
@@ -72,7 +72,7 @@ def _notes(board: Scoreboard, sure: Uncertainty | None) -> list[str]:
     if max(board.contents.values(), default=1) > 1:
         notes += [CONTENTS]
     if board.is_screening:
-        notes += [f"This is a {SCREENING}."]
+        notes += [f"This is a {screening_text(board)}."]
     return notes
 
 

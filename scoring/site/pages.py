@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from scoring.draws import METHODS
 from scoring.report.misses import nothing_reached
-from scoring.report.tables import DESCRIPTIVE, SCREENING, number
+from scoring.report.tables import DESCRIPTIVE, number, screening_text
 from scoring.site.boards import Board, View, scored_columns
 from scoring.site.material import Gap, Material
 from scoring.site.rows import Row, Times, board_rows, trial_rows
@@ -303,5 +303,5 @@ def _said(view: View) -> str:
 
 def _notes(view: View) -> list[str]:
     if view.sure is None:
-        return [f"This is a {SCREENING}."]
+        return [f"This is a {screening_text(view.board)}."]
     return [RANKS, f"Intervals: {LEVEL:.0%}, by {METHODS[view.sure.method]}. {DESCRIPTIVE}"]

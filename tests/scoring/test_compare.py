@@ -44,7 +44,7 @@ def test_a_small_difference_says_how_many_more_studies_would_settle_it() -> None
 def test_more_studies_shrink_the_spread_by_their_root() -> None:
     logs = np.random.default_rng(0).normal(0.1, 0.1, (100_000, 1))
     comparison = compare_pair(np.ones_like(logs), np.exp(logs), np.array([9.0]))
-    assert more_studies(comparison, 4) == pytest.approx(4 * 1.645**2 - 4, abs=1)
+    assert more_studies(comparison, 4) == pytest.approx(4 * 1.96**2 - 4, abs=1)
 
 
 def test_one_study_is_a_screening_that_says_what_would_settle_it() -> None:
@@ -52,7 +52,7 @@ def test_one_study_is_a_screening_that_says_what_would_settle_it() -> None:
     assert comparison.overall is None
     words = r"screening: 00 is 1\.\d+ times as fast as 01 in one study; about \d+ more of each"
     assert re.match(words, comparison.verdict())
-    assert f"harness run --studies {1 + (comparison.more_studies or 0)}" in comparison.verdict()
+    assert "harness run --submission 00 --until-settled 01" in comparison.verdict()
 
 
 def test_a_screening_in_which_one_did_not_reach_asks_for_a_reached_target() -> None:

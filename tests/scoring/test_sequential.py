@@ -10,13 +10,13 @@ from scipy.integrate import quad
 from scipy.stats import nct, norm
 from scipy.stats import t as student
 
+from scoring.paired import ratios_within
 from scoring.rules import Rules, load_rules
 from scoring.sequential import (
     ALPHA,
     EFFECT,
     SequentialTest,
     compare_sequentially,
-    ratios_within,
     sequential_test,
 )
 from scoring.times import Times
@@ -53,8 +53,9 @@ def test_statistic_of_one_workload_is_that_of_the_paired_t_test() -> None:
     from scipy.stats import ttest_rel
 
     logs = np.random.default_rng(2).normal(size=(2, 7))
-    test = sequential_test((logs[1] - logs[0])[None])
-    assert t_of(test) == pytest.approx(ttest_rel(logs[1], logs[0]).statistic)
+    test, expected = sequential_test((logs[1] - logs[0])[None]), ttest_rel(logs[1], logs[0])
+    assert t_of(test) == pytest.approx(expected.statistic)
+    assert test.p_value == pytest.approx(expected.pvalue)
 
 
 @given(log_ratio_tables())
@@ -132,8 +133,7 @@ def test_the_studies_that_are_said_to_be_missing_settle_it_at_the_same_noise() -
 
 
 def test_a_miss_counts_as_the_limit_of_the_pair() -> None:
-    hit = np.array([[[10.0, INF]], [[20.0, 90.0]]])
-    ratios = ratios_within(hit, np.array([40.0]))
+    ratios = ratios_within(np.array([[10.0, INF]]), np.array([[20.0, 90.0]]), np.array([40.0]))
     assert ratios == pytest.approx(np.log([[2.0, 1.0]]))
 
 
