@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -42,6 +43,7 @@ from scoring.times import Array, Times
 
 BEGIN, END = "<!-- validity: begin -->", "<!-- validity: end -->"
 Row = Sequence[str]
+PAIRS = 300
 
 
 def markdown(head: Row, rows: Sequence[Row]) -> Iterator[str]:
@@ -81,13 +83,15 @@ class Validity:
 
     def equal_pairs(self) -> Iterator[str]:
         yield f"**A/A**: pairs of equal entries that `harness compare` settles, of {self.pairs}"
-        yield "(standard error at most 1.1 %)."
+        yield f"a cell (standard error {percent(math.sqrt(0.05 * 0.95 / self.pairs))})."
         yield ""
         counts = (2, 3, 5, 10)
-        rows = [
-            [source.name, *(percent(settled_fraction(source, k, self.pairs)) for k in counts)]
+        rates = {
+            source.name: [settled_fraction(source, k, self.pairs) for k in counts]
             for source in self.sources()
-        ]
+        }
+        rates["all"] = list(np.mean(list(rates.values()), axis=0))
+        rows = [[name, *map(percent, values)] for name, values in rates.items()]
         yield from markdown(["noise", *(f"{k} studies" for k in counts)], rows)
         real = [is_settled(times) for times in recorded_pairs()]
         yield (
@@ -120,15 +124,15 @@ class Validity:
         yield from markdown(["noise", *heads], rows)
         few = max(40, self.pairs // 5)
         error = naive_error(LogNormal(4), few, most)
-        yield f"The same with the rule for one look, asked after every study: {percent(error)} of"
-        yield f"{few} equal pairs (log-normal, 4 workloads) end as settled."
+        yield f"With the rule for one look, asked after every study, {percent(error)} of {few} equal"
+        yield "pairs (log-normal, 4 workloads) end as settled."
         yield ""
 
     def screenings(self) -> Iterator[str]:
         noise = screening_noise()
-        yield "**A screening**: one study of three trials. The log time of a recorded one has a"
-        yield f"standard deviation of {noise:.2f}. Pairs that it ranks wrongly, of {4 * self.pairs}"
-        yield "drawn from recorded trials, and by the formula that `harness score` prints:"
+        yield "**A screening**, one study of three trials: its log time has a standard deviation of"
+        yield f"{noise:.2f}. Pairs that it ranks wrongly, of {4 * self.pairs} drawn from recorded"
+        yield "trials, and by the formula that `harness score` prints:"
         yield ""
         ratios = (1.1, 1.2, 1.5, 2.0)
         sources = [self.recorded.only(name) for name in self.recorded.trials] + [self.recorded]
@@ -193,10 +197,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--logs", type=Path, help="AlgoPerf's folder of submissions' logs")
     parser.add_argument("--write", type=Path, help="the page that has the tables")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the pairs")
+    parser.add_argument("--quick", action="store_true", help="40 pairs")
     arguments = parser.parse_args()
     lines = []
-    for line in Validity(40 if arguments.quick else 400, arguments.logs).lines():
+    for line in Validity(40 if arguments.quick else PAIRS, arguments.logs).lines():
         print(line, flush=True)
         lines.append(line)
     if arguments.write is not None:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from scoring.times import Array, Times, from_table
+from scoring.times import Array, Times
 
 RECORDS = Path(__file__).parent / "records" / "quick_adamw.csv"
 TRIALS = 3
@@ -148,18 +148,16 @@ def recorded_screenings() -> Screenings:
 
 
 def screening_noise() -> float:
-    """Pooled standard deviation of a recorded study's log steps, a miss at its budget."""
-    frame = recorded("screening")
-    steps = frame["steps_to_target"].clip(upper=frame["budget_steps"])
-    best = np.log(steps).groupby([frame["workload"], frame["study"]]).min()
-    by_workload = best.groupby("workload")
-    freedom = by_workload.size() - 1
-    return float(np.sqrt((by_workload.var() * freedom).sum() / freedom.sum()))
+    """Standard deviation of the log steps of the best of three, over workloads in the mean square.
 
-
-def published_times(table_file: Path, dataset: str) -> Times:
-    """AlgoPerf's published study times of one ruleset."""
-    frame = pd.read_csv(table_file)
-    if "dataset" in frame.columns:
-        frame = frame[frame["dataset"] == dataset]
-    return from_table(frame)
+    Exact for draws with replacement from the recorded trials, a miss counted at its budget: the
+    i-th of n is the least of three drawn with probability ((n - i + 1)^3 - (n - i)^3) / n^3.
+    """
+    source = recorded_screenings()
+    variances = []
+    for (_, steps), budget in zip(source.trials.items(), source.limits, strict=True):
+        logs = np.log(np.sort(np.minimum(steps, budget)))
+        above = (np.arange(len(logs), -1, -1) / len(logs)) ** TRIALS
+        weights = above[:-1] - above[1:]
+        variances.append(weights @ (logs - weights @ logs) ** 2)
+    return float(np.sqrt(np.mean(variances)))

@@ -107,8 +107,11 @@ def attribute(frame: pd.DataFrame, a: str, b: str, rules: Rules) -> Attribution 
     both &= both.sum(axis=1, keepdims=True) > 1
     if not both.any():
         return None
-    parts = [_part(np.where(both, x, np.nan)) for x in (seconds, steps, seconds - steps)]
-    return Attribution(a, b, *parts, int(both.sum()), _common_method(frame, a, b))
+    in_seconds, in_steps, in_cost = (
+        _part(np.where(both, ratios, np.nan)) for ratios in (seconds, steps, seconds - steps)
+    )
+    method = _common_method(frame, a, b)
+    return Attribution(a, b, in_seconds, in_steps, in_cost, int(both.sum()), method)
 
 
 def _log_ratios(ended: pd.DataFrame, a: str, b: str, rules: Rules, clock: str) -> Array:
@@ -125,10 +128,11 @@ def _log_ratios(ended: pd.DataFrame, a: str, b: str, rules: Rules, clock: str) -
 
 
 def _part(ratios: Array) -> Part:
-    """The mean of log ratios with its t interval, the noise pooled over workloads."""
+    """The mean of log ratios with the interval of the t-test of `scoring.paired`."""
     test = sequential_test(ratios)
     deviation = math.sqrt(test.squares / test.freedom * test.variance)
-    half = float(student.ppf((1 + LEVEL) / 2, test.freedom)) * deviation
+    freedom = test.welch if math.isfinite(test.welch) else test.freedom
+    half = float(student.ppf((1 + LEVEL) / 2, freedom)) * deviation
     return Part(test.factor, math.exp(test.mean - half), math.exp(test.mean + half))
 
 

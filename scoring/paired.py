@@ -9,7 +9,9 @@ about zero. With one noise for all workloads,
     t = theta_hat / (s sqrt(v)),    v = sum(1 / K[w]) / W^2,    nu = sum(K[w] - 1),
 
 with theta_hat the mean of the workloads' means and s^2 the pooled variance within workloads, on nu
-degrees of freedom.
+degrees of freedom. The t-test, which is asked once, does not rely on one noise for all: it takes
+the degrees of freedom of Welch and Satterthwaite, (sum q[w])^2 / sum(q[w]^2 / (K[w] - 1)) with
+q[w] the variance of the mean of workload w.
 """
 
 from __future__ import annotations
@@ -22,7 +24,6 @@ from scipy.stats import t as student
 from scoring.rules import Rules
 from scoring.times import Array
 from scoring.tmodel import TINY
-
 
 MANY = np.iinfo(np.int64).max
 
@@ -38,6 +39,8 @@ class Moments(NamedTuple):
     """nu s^2: the sum of squared deviations from the workloads' means."""
     freedom: Array
     """nu."""
+    welch: Array
+    """Degrees of freedom where workloads differ in noise; nan without noise."""
     studies: Array
     """The fewest studies of a workload that has any."""
 
@@ -51,14 +54,26 @@ def moments(ratios: Array) -> Moments:
     weights = 1 / np.maximum(counts, 1)
     means = np.where(present, ratios, 0.0).sum(axis=-1) * weights
     deviations = np.where(present, ratios - means[..., None], 0.0)
+    squares = (deviations**2).sum(axis=-1)
+    free = np.where(has, counts - 1, 0)
     any_study = has.any(axis=-1)
     return Moments(
         means.sum(axis=-1) / workloads,
         np.where(any_study, np.where(has, weights, 0.0).sum(axis=-1) / workloads**2, np.inf),
-        (deviations**2).sum(axis=(-2, -1)),
-        np.where(has, counts - 1, 0).sum(axis=-1),
+        squares.sum(axis=-1),
+        free.sum(axis=-1),
+        _welch(squares, free),
         np.where(any_study, np.where(has, counts, MANY).min(axis=-1, initial=MANY), 0),
     )
+
+
+def _welch(squares: Array, free: Array) -> Array:
+    """Degrees of freedom of the sum of variances of means, from workloads (..., W)."""
+    of_mean = squares / np.maximum(free * (free + 1), 1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(
+            of_mean.sum(axis=-1) ** 2 / (of_mean**2 / np.maximum(free, 1)).sum(axis=-1)
+        )
 
 
 def p_values(of: Moments) -> Array:
@@ -66,7 +81,9 @@ def p_values(of: Moments) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(of.mean) / np.sqrt(of.squares / of.freedom * of.variance)
     is_known = (of.freedom > 0) & (of.mean != 0)
-    return np.where(is_known, 2 * student.sf(t, np.maximum(of.freedom, 1)), 1.0)
+    # Without any noise t is infinite, on whatever degrees of freedom.
+    freedom = np.where(np.isfinite(of.welch), of.welch, np.maximum(of.freedom, 1))
+    return np.where(is_known, 2 * student.sf(t, freedom), 1.0)
 
 
 def ratios_within(own: Array, other: Array, limit: Array) -> Array:

@@ -6,9 +6,9 @@ import math
 
 from scipy.stats import norm
 
-NOISE = 0.23
-"""Standard deviation of the log time of a study of three trials at drawn points: 25 studies of
-`adamw` on the four workloads of `quick`, pooled (`benchmarks/validity.py`, 29 November 2026)."""
+NOISE = 0.30
+"""Standard deviation of the log time of a study of three trials at drawn points: the best of three
+of 75 recorded trials of `adamw` on the workloads of `quick` (`benchmarks/validity.py`)."""
 RATIO = 1.2
 """The difference for which the error is stated."""
 

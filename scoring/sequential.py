@@ -46,13 +46,15 @@ class SequentialTest:
     """nu s^2: the sum of squared deviations from the workloads' means."""
     freedom: int
     """nu."""
+    welch: float
+    """Degrees of freedom of the t-test that is asked once."""
     studies: int
     """The fewest studies of a workload."""
 
     @property
     def p_value(self) -> float:
         """Of the t-test, for a number of studies that was fixed before."""
-        values = (self.mean, self.variance, self.squares, self.freedom, self.studies)
+        values = (self.mean, self.variance, self.squares, self.freedom, self.welch, self.studies)
         return float(p_values(Moments(*map(np.asarray, values))))
 
     @property
@@ -131,14 +133,17 @@ def _kappa2(variance: float) -> float:
 
 def sequential_test(ratios: Array) -> SequentialTest:
     """The test of log ratios (W, K); NaN where a study is missing."""
-    mean, variance, squares, freedom, studies = moments(ratios)
-    return SequentialTest(float(mean), float(variance), float(squares), int(freedom), int(studies))
+    mean, variance, squares, freedom, welch, studies = moments(ratios)
+    return SequentialTest(
+        float(mean), float(variance), float(squares), int(freedom), float(welch), int(studies)
+    )
 
 
 def log_ratios(times: Times, rules: Rules) -> Array:
     """log t_B - log t_A of the first two entries of a table on the scored workloads, (W, K)."""
     columns = scored_columns(times.workloads, rules)
-    return ratios_within(*times.hit[:2, columns], pair_limit(times, 0, 1)[columns])
+    own, other = times.hit[0, columns], times.hit[1, columns]
+    return ratios_within(own, other, pair_limit(times, 0, 1)[columns])
 
 
 def compare_sequentially(times: Times, a: str, b: str, rules: Rules) -> SequentialTest:

@@ -58,6 +58,17 @@ def test_statistic_of_one_workload_is_that_of_the_paired_t_test() -> None:
     assert test.p_value == pytest.approx(expected.pvalue)
 
 
+def test_a_look_that_was_fixed_before_is_welchs_test_where_workloads_differ_in_noise() -> None:
+    from scipy.stats import ttest_ind
+
+    random = np.random.default_rng(4)
+    one, other = 0.3 + 0.1 * random.normal(size=5), 0.2 + 0.4 * random.normal(size=5)
+    test = sequential_test(np.stack([one, other]))
+    # The mean of the two is zero where the one's mean is that of the other's negative.
+    expected = ttest_ind(one, -other, equal_var=False)
+    assert test.p_value == pytest.approx(expected.pvalue)
+
+
 @given(log_ratio_tables())
 def test_it_is_settled_just_where_the_interval_leaves_out_one(ratios: np.ndarray) -> None:
     test = sequential_test(ratios)
