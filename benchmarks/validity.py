@@ -124,8 +124,8 @@ class Validity:
         yield from markdown(["noise", *heads], rows)
         few = max(40, self.pairs // 5)
         error = naive_error(LogNormal(4), few, most)
-        yield f"With the rule for one look, asked after every study, {percent(error)} of {few} equal"
-        yield "pairs (log-normal, 4 workloads) end as settled."
+        yield f"With the rule for one look, asked after every study, {percent(error)} of {few}"
+        yield "equal pairs (log-normal, 4 workloads) end as settled."
         yield ""
 
     def screenings(self) -> Iterator[str]:

@@ -11,7 +11,9 @@ workloads alike, so that the factor in seconds is the product of the other two.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -64,9 +66,13 @@ class Attribution:
             f"seconds {self.seconds} = steps {self.steps} x cost of a step {self.step_cost}, "
             f"over {self.studies} studies that both reached"
         )
-        return f"{shown}; {self._ports()}" if self.method else shown
+        return f"{shown}; {self.remark}" if self.method else shown
 
-    def _ports(self) -> str:
+    @property
+    def remark(self) -> str:
+        """Of two ports of one method, whether they are honest ones; '' of two methods."""
+        if not self.method:
+            return ""
         same = (
             f"two ports of {self.method} whose steps differ within noise"
             if self.steps.is_within_noise
@@ -112,6 +118,20 @@ def attribute(frame: pd.DataFrame, a: str, b: str, rules: Rules) -> Attribution 
     )
     method = _common_method(frame, a, b)
     return Attribution(a, b, in_seconds, in_steps, in_cost, int(both.sum()), method)
+
+
+def attributions(frame: pd.DataFrame, names: Sequence[str], rules: Rules) -> list[Attribution]:
+    """Of the first entry against each other one, and of all ports of one method.
+
+    Args:
+        frame: the scored trials.
+        names: the entries, best first.
+        rules: which workloads count.
+    """
+    against_first = [(names[0], name) for name in names[1:]]
+    ports = [pair for pair in combinations(names, 2) if _common_method(frame, *pair)]
+    found = (attribute(frame, a, b, rules) for a, b in dict.fromkeys([*against_first, *ports]))
+    return [attribution for attribution in found if attribution is not None]
 
 
 def _log_ratios(ended: pd.DataFrame, a: str, b: str, rules: Rules, clock: str) -> Array:

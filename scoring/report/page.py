@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.core.files import write_whole
+from scoring.attribution import Attribution, attributions
 from scoring.draws import METHODS
 from scoring.frame import prepare
 from scoring.pairs import PairTable
@@ -31,6 +32,9 @@ from scoring.scoreboard import Scoreboard
 from scoring.studies import study_table
 from scoring.tuning import sensitivity
 from scoring.uncertainty import LEVEL, Uncertainty
+
+MANY = 16
+"""Entries up to which every pair is shown."""
 
 
 def render_page(
@@ -58,6 +62,7 @@ def render_page(
         pairs=_pairs(board, sure),
         sensitivity=sensitivity(frame[frame["state"] != "unfinished"]).to_dict("records"),
         pool=_moved_ranks(board),
+        attributions=_attributions(board, frame),
         trials=_with_links(trials, folder),
         figures=figures_of(board, frame, trials, curves),
         misses=nothing_reached(frame).splitlines(),
@@ -78,7 +83,7 @@ def _notes(board: Scoreboard, sure: Uncertainty | None) -> list[str]:
 
 def _pairs(board: Scoreboard, sure: Uncertainty | None) -> list[dict[str, Any]]:
     """One row per entry, best first, with its probability and factor against every entry."""
-    if sure is None or sure.pairs is None or not 1 < len(board.scores) <= 16:
+    if sure is None or sure.pairs is None or not 1 < len(board.scores) <= MANY:
         return []
     table, order = sure.pairs, board.order()
     return [
@@ -88,6 +93,13 @@ def _pairs(board: Scoreboard, sure: Uncertainty | None) -> list[dict[str, Any]]:
         }
         for a in order
     ]
+
+
+def _attributions(board: Scoreboard, frame: pd.DataFrame) -> list[Attribution]:
+    """Where the difference in seconds of the best entry to each other one comes from."""
+    if board.clock.name != "seconds" or not 1 < len(board.scores) <= MANY:
+        return []
+    return attributions(frame, [board.times.submissions[row] for row in board.order()], board.rules)
 
 
 def _pair(table: PairTable, a: int, b: int) -> dict[str, Any]:

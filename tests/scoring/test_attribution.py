@@ -1,5 +1,7 @@
 """Where a difference in seconds comes from, and two ports of one method."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +16,7 @@ from .made_frames import frame
 MLP = ("adamw", "mlp")
 
 
-def ports(steps: list[float], other_steps: list[float], cost: float) -> pd.DataFrame:
+def ports(steps: Sequence[float], other_steps: Sequence[float], cost: float) -> pd.DataFrame:
     """adamw in torch at 10 ms a step and in jax at `cost` times that, a study each."""
     torch, jax = (frame({MLP: [n / 100 for n in counts]}) for counts in (steps, other_steps))
     jax = jax.assign(framework="jax", identity=jax["identity"] + "j")
