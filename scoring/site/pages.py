@@ -24,8 +24,8 @@ RIVALS = 12
 """At most as many other entries are linked for a comparison from a submission's page."""
 RANKS = (
     "Rank: one plus the number of entries settled to be faster, as harness compare settles a pair "
-    "(97.5 % of the draws, whatever the bounds). No entry of rank 1 is settled to be slower than "
-    "any other. Within a rank the order is that of the score, and says nothing."
+    "(97.5 % of the draws, whatever the bounds, and the t-test). No entry of rank 1 is settled to "
+    "be slower than any other. Within a rank the order is that of the score, and says nothing."
 )
 
 
