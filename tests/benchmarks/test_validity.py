@@ -51,7 +51,7 @@ def test_a_slower_entry_misses_where_its_time_is_beyond_the_limit(sources: Modul
 def test_adding_studies_rarely_settles_equal_entries_of_recorded_noise(
     checks: ModuleType, sources: ModuleType
 ) -> None:
-    found = checks.add_studies(sources.recorded_screenings(), 1.0, pairs=100, most=10)
+    found = checks.add_studies(sources.recorded_screenings(), 1.0, pairs=300, most=10)
     assert found.settled <= 0.05
 
 
