@@ -9,14 +9,18 @@ import numpy as np
 from scipy.stats import norm
 
 from scoring.draws import draw_medians
+from scoring.paired import ratios_within
 from scoring.profile import median_times, settle_missing
 from scoring.rules import Rules
+from scoring.screening import NOISE
+from scoring.sequential import SequentialTest, sequential_test
 from scoring.speedup import Factor, PairwiseComparison, compare_pair, factor, pair_limit
 from scoring.times import Array, Times
 
-LEVEL = 0.90
-NOISE = 0.10
-"""Standard deviation of a log time that a calibrated target allows; a screening has no other."""
+LEVEL = 0.95
+"""Of intervals. A pair is settled where one entry is faster in (1 + LEVEL) / 2 of the draws and the
+t-test of the log ratios agrees, so that two equal ones are called different in at most 1 - LEVEL of
+all comparisons."""
 MANY = 200
 """A larger number of additional studies is reported as out of reach."""
 
@@ -38,10 +42,12 @@ class Comparison:
     more_studies: int | None
     """Additional studies of each needed to settle it; 0 if it is settled, None if out of reach.
 
-    Of a screening, which has no noise of its own, at the noise that a calibrated target allows.
+    Of a screening, which has no noise of its own, at that of recorded ones.
     """
     is_equal: bool
     """Whether the two have the same time in every study."""
+    sequential: SequentialTest
+    """What may be said where studies were added until it was settled."""
 
     def to_json(self) -> dict[str, object]:
         """All numbers by name; what is not known or not finite is None."""
@@ -56,6 +62,7 @@ class Comparison:
             "factor": _finite(self.factor.overall),
             "mark": self.factor.mark,
             **_surety(self.overall),
+            "sequential": self.sequential.to_json(),
             "workloads": {
                 workload: {
                     "a_s": _finite(times[0]),
@@ -67,6 +74,17 @@ class Comparison:
                 for row, (workload, times, pair) in enumerate(columns)
             },
         }
+
+    def sequential_verdict(self) -> str:
+        """What holds where studies were added until it looked settled; '' for a screening."""
+        if self.overall is None or self.is_equal or not np.isfinite(self.medians).any():
+            return ""
+        low, high = self.sequential.interval()
+        held = "settled all the same" if self.sequential.is_settled else "not settled"
+        return (
+            f"had studies been added until it was settled: {held}, "
+            f"{self.sequential.factor:.3f} times [{low:.3f}, {high:.3f}]"
+        )
 
     def verdict(self) -> str:
         """The result of the comparison in one sentence."""
@@ -97,8 +115,8 @@ class Comparison:
             return seen + "the two are too close for more studies to settle it"
         return (
             f"{seen}about {self.more_studies} more of each would settle it, if times vary by "
-            f"{NOISE:.0%} as a calibrated target allows: "
-            f"harness run --studies {self.studies + self.more_studies}"
+            f"{NOISE:.0%} as recorded ones did: "
+            f"harness run --submission {self.a} --until-settled {self.b}"
         )
 
     def _why(self) -> str:
@@ -134,9 +152,12 @@ def compare_entries(
     studies = int((~np.isnan(both.hit[:, columns])).sum(axis=2).min(initial=len(both.studies)))
     mine, theirs = both.hit[:, columns]
     is_equal = bool(np.array_equal(mine, theirs, equal_nan=True))
+    sequential = sequential_test(ratios_within(mine, theirs, limit))
     if studies < 2:
         more = _studies_after_screening(point, len(columns))
-        return Comparison(a, b, names, medians, point, None, None, studies, more, is_equal)
+        return Comparison(
+            a, b, names, medians, point, None, None, studies, more, is_equal, sequential
+        )
     sample = draw_medians(both, rules, draws, seed)
     drawn_medians = np.concatenate(list(sample.chunks))[..., columns]
     overall = compare_pair(drawn_medians[:, 0], drawn_medians[:, 1], limit, sample.spread)
@@ -145,7 +166,11 @@ def compare_entries(
         for w in range(len(columns))
     )
     more = more_studies(overall, studies)
-    return Comparison(a, b, names, medians, point, singles, overall, studies, more, is_equal)
+    if more == 0 and sequential.p_value > 1 - LEVEL:
+        more = 1
+    return Comparison(
+        a, b, names, medians, point, singles, overall, studies, more, is_equal, sequential
+    )
 
 
 def more_studies(comparison: PairwiseComparison, studies: int) -> int | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scoring.compare import LEVEL
 from scoring.speedup import compare_pair, pair_limit
 from scoring.times import Array, Times
 
@@ -53,5 +54,5 @@ def pair_table(times: Times, medians: Array, columns: list[int], spread: float =
             comparison = compare_pair(medians[:, a], medians[:, b], limit, spread)
             for (row, column), view in (((a, b), comparison), ((b, a), comparison.swap())):
                 p_beats[row, column], hidden[row, column] = view.probability, view.hidden
-                ends[:, row, column] = view.interval()
+                ends[:, row, column] = view.interval(LEVEL)
     return PairTable(p_beats, hidden, ends[1], ends[0], ends[2])

@@ -13,6 +13,7 @@ from harness.cli.say import say
 from harness.cli.score import Allow, ClockName, RulesName, Source, TimesFile, load_board
 
 if TYPE_CHECKING:
+    from scoring.attribution import Attribution
     from scoring.compare import Comparison
 
 
@@ -34,17 +35,27 @@ def compare(
 
     folder = Path("runs/quick") if out is None and times is None else out
     source = Source(folder, times, rules, clock, tuple(allow or ()))
-    comparison, flags = make_comparison(a, b, source)
+    comparison, attribution, flags = make_comparison(a, b, source)
     if is_json:
-        document = comparison.to_json() | {"flags": flags}
+        where = attribution.to_json() if attribution else None
+        document = comparison.to_json() | {"attribution": where, "flags": flags}
         say(json.dumps(document, indent=2, allow_nan=False))
     else:
-        print_comparison(comparison, flags)
+        print_comparison(comparison, flags, attribution)
 
 
-def make_comparison(a: str, b: str, source: Source) -> tuple[Comparison, tuple[str, ...]]:
-    """The comparison of two entries of a folder of records or of a table, and its flags."""
+def make_comparison(
+    a: str, b: str, source: Source
+) -> tuple[Comparison, Attribution | None, tuple[str, ...]]:
+    """The comparison of two entries of a folder of records or of a table, and its flags.
+
+    Records compared in seconds also say where the difference comes from.
+    """
+    from scoring.attribution import attribute
     from scoring.compare import compare_entries
 
-    board, _ = load_board(source)
-    return compare_entries(board.times, a, b, board.rules), board.flags
+    board, frame = load_board(source)
+    comparison = compare_entries(board.times, a, b, board.rules)
+    if frame is None or source.clock != "seconds":
+        return comparison, None, board.flags
+    return comparison, attribute(frame, a, b, board.rules), board.flags

@@ -34,6 +34,7 @@ from harness.cli.flags import (
 )
 from harness.cli.planning import Asked, plans_of, variant_of
 from harness.cli.say import say
+from harness.cli.until_settled import settle
 from harness.core.seeds import PUBLIC_ROUND_SEED
 
 if TYPE_CHECKING:
@@ -49,6 +50,16 @@ CheckpointEvery = Annotated[
     float, typer.Option(min=0.0, help="Least timed seconds between a trial's checkpoints.")
 ]
 
+UntilSettled = Annotated[
+    str | None,
+    typer.Option(
+        "--until-settled",
+        metavar="A",
+        help="Add studies of this and of submission A, in turn, until it is settled which is "
+        "faster, up to --studies of each; see docs/SCORING.md.",
+        show_default=False,
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what it takes, see `harness plan`; run nothing.")
 ]
@@ -76,6 +87,7 @@ def run(
     width: Width = None,
     threads: Threads = None,
     checkpoint_every: CheckpointEvery = 60.0,
+    until_settled: UntilSettled = None,
     dry_run: DryRun = False,
     is_json: AsJson = False,
 ) -> None:
@@ -108,6 +120,18 @@ def run(
     options = run_options(sandbox, data_dir, threads, asked.suite_spec.hardware.cores)
     options = replace(options, checkpoint_s=checkpoint_every)
     store = out or asked.default_store
+    if until_settled is not None:
+        settle(
+            console,
+            asked,
+            until_settled,
+            store,
+            options,
+            executor=executor,
+            dry_run=dry_run,
+            is_json=is_json,
+        )
+        return
     plans = plans_of(console, asked, store, options, is_rehearsed=not dry_run)
     if dry_run:
         show_estimate(console, plans, store, executor, rate=None, is_json=is_json)

@@ -9,19 +9,21 @@ import pandas as pd
 from rich.table import Table
 
 from harness.core.console import PlainConsole
-from scoring.compare import LEVEL, Comparison
+from scoring.attribution import Attribution
+from scoring.compare import LEVEL as PAIR_LEVEL
+from scoring.compare import Comparison
 from scoring.draws import METHODS
 from scoring.report.tables import (
     DESCRIPTIVE,
     OFF_CLOCK,
-    SCREENING,
     entry_table,
     number,
     off_clock_text,
+    screening_text,
 )
 from scoring.scoreboard import Scoreboard
 from scoring.speedup import PairwiseComparison
-from scoring.uncertainty import Uncertainty
+from scoring.uncertainty import LEVEL, Uncertainty
 
 
 def print_board(
@@ -40,7 +42,7 @@ def print_board(
     if "setup_s" in workloads.columns:
         out.print(OFF_CLOCK)
     if board.is_screening:
-        out.print(SCREENING, style="yellow")
+        out.print(screening_text(board), style="yellow")
     if sure is not None:
         out.print(f"Intervals: {LEVEL:.0%}, {METHODS[sure.method]}. {DESCRIPTIVE}")
 
@@ -117,9 +119,12 @@ def _unranked(entries: pd.DataFrame) -> Table:
 
 
 def print_comparison(
-    comparison: Comparison, flags: tuple[str, ...], console: PlainConsole | None = None
+    comparison: Comparison,
+    flags: tuple[str, ...],
+    attribution: Attribution | None = None,
+    console: PlainConsole | None = None,
 ) -> None:
-    """Print a comparison of two entries and its verdict."""
+    """Print a comparison of two entries, its verdict and where the difference comes from."""
     out = console or PlainConsole()
     _print_flags(flags, out)
     table = Table(title=f"{comparison.a} against {comparison.b}: above 1, {comparison.a} is faster")
@@ -128,7 +133,7 @@ def print_comparison(
         comparison.a,
         comparison.b,
         "factor",
-        f"{LEVEL:.0%} interval",
+        f"{PAIR_LEVEL:.0%} interval",
         f"P({comparison.a} faster)",
     ):
         table.add_column(head, justify="right")
@@ -144,12 +149,16 @@ def print_comparison(
     table.add_row("geometric mean", "", "", overall, *_surety(comparison.overall), style="bold")
     out.print(table)
     out.print(comparison.verdict())
+    if text := comparison.sequential_verdict():
+        out.print(text)
+    if attribution is not None:
+        out.print(attribution.sentence())
 
 
 def _surety(pair: PairwiseComparison | None) -> tuple[str, str]:
     if pair is None:
         return "-", "-"
-    low, _, high = pair.interval(LEVEL)
+    low, _, high = pair.interval(PAIR_LEVEL)
     chance = f"{pair.probability:.2f}"
     if pair.hidden > 0.01:
         chance += f" ({pair.hidden:.0%} undecided)"

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.core.files import write_whole
 from harness.core.marks import MARKS, MEANINGS
+from scoring.attribution import Attribution, attributions
 from scoring.draws import METHODS
 from scoring.frame import prepare
 from scoring.pairs import PairTable
@@ -22,10 +23,10 @@ from scoring.report.tables import (
     DESCRIPTIVE,
     OFF_CLOCK,
     RANGE,
-    SCREENING,
     entry_table,
     number,
     off_clock_text,
+    screening_text,
     trial_table,
     workload_table,
 )
@@ -34,6 +35,9 @@ from scoring.scoreboard import Scoreboard
 from scoring.studies import study_table
 from scoring.tuning import sensitivity
 from scoring.uncertainty import LEVEL, Uncertainty
+
+MANY = 16
+"""Entries up to which every pair is shown."""
 
 
 def render_page(
@@ -63,6 +67,7 @@ def render_page(
         pairs=_pairs(board, sure),
         sensitivity=sensitivity(frame[frame["state"] != "unfinished"]).to_dict("records"),
         pool=_moved_ranks(board),
+        attributions=_attributions(board, frame),
         trials=_with_links(trials, folder),
         figures=figures_of(board, frame, trials, curves),
         misses=nothing_reached(frame).splitlines(),
@@ -78,13 +83,13 @@ def _notes(board: Scoreboard, sure: Uncertainty | None) -> list[str]:
     if max(board.contents.values(), default=1) > 1:
         notes += [CONTENTS]
     if board.is_screening:
-        notes += [f"This is a {SCREENING}."]
+        notes += [f"This is a {screening_text(board)}."]
     return notes
 
 
 def _pairs(board: Scoreboard, sure: Uncertainty | None) -> list[dict[str, Any]]:
     """One row per entry, best first, with its probability and factor against every entry."""
-    if sure is None or sure.pairs is None or not 1 < len(board.scores) <= 16:
+    if sure is None or sure.pairs is None or not 1 < len(board.scores) <= MANY:
         return []
     table, order = sure.pairs, board.order()
     return [
@@ -94,6 +99,13 @@ def _pairs(board: Scoreboard, sure: Uncertainty | None) -> list[dict[str, Any]]:
         }
         for a in order
     ]
+
+
+def _attributions(board: Scoreboard, frame: pd.DataFrame) -> list[Attribution]:
+    """Where the difference in seconds of the best entry to each other one comes from."""
+    if board.clock.name != "seconds" or not 1 < len(board.scores) <= MANY:
+        return []
+    return attributions(frame, [board.times.submissions[row] for row in board.order()], board.rules)
 
 
 def _pair(table: PairTable, a: int, b: int) -> dict[str, Any]:

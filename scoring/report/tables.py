@@ -8,6 +8,7 @@ import pandas as pd
 from scoring.clock import CLOCKS, Clock
 from scoring.profile import median_times, ratios_to_best, settle_missing
 from scoring.scoreboard import Scoreboard
+from scoring.screening import screening_error
 from scoring.studies import study_table, times_of
 from scoring.times import Array
 from scoring.uncertainty import Speedup, Uncertainty
@@ -25,6 +26,13 @@ OFF_CLOCK = (
 )
 RANGE = "Range: of the score if each time lies anywhere between the last miss and the hit."
 SCREENING = "screening: one study is a first look, not a verdict; it gives ratios and no ranks"
+
+
+def screening_text(board: Scoreboard) -> str:
+    """What a board of one study is and, of two or more entries, how often it ranks wrongly."""
+    if len(board.scores) < 2:
+        return SCREENING
+    return f"{SCREENING}; {screening_error(len(board.base_columns))}"
 
 
 def entry_table(board: Scoreboard, sure: Uncertainty | None = None) -> pd.DataFrame:

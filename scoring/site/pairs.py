@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scoring.compare import LEVEL
 from scoring.draws import draw_medians
 from scoring.site.boards import View, scored_columns
 from scoring.site.ranking import MANY
@@ -62,6 +63,6 @@ def _pair(view: View, medians: Array, pair: tuple[int, int], spread: float) -> l
 
 
 def _cell(value: float, mark: str, pair: PairwiseComparison) -> list[Any]:
-    low, _, high = pair.interval()
+    low, _, high = pair.interval(LEVEL)
     probability, hidden = round(pair.probability, 3), round(pair.hidden, 3)
     return [short(value, 4), mark, short(low, 4), short(high, 4), probability, hidden]

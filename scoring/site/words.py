@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.core.marks import MARKS, MEANINGS
 from scoring.draws import METHODS
-from scoring.report.tables import DESCRIPTIVE, OFF_CLOCK, SCREENING, number
+from scoring.report.tables import DESCRIPTIVE, OFF_CLOCK, number, screening_text
 from scoring.site.boards import Board, View, scored_columns
 from scoring.site.material import Gap, Material
 from scoring.site.rows import Row
@@ -17,8 +17,8 @@ from scoring.uncertainty import LEVEL
 
 RANKS = (
     "Rank: one plus the number of entries settled to be faster, as harness compare settles a pair "
-    "(95 % of the draws, whatever the bounds). No entry of rank 1 is settled to be slower than any "
-    "other. Within a rank the order is that of the score, and says nothing."
+    "(97.5 % of the draws, whatever the bounds, and the t-test). No entry of rank 1 is settled to "
+    "be slower than any other. Within a rank the order is that of the score, and says nothing."
 )
 
 
@@ -119,7 +119,7 @@ def said(view: View) -> str:
 def notes(view: View) -> list[str]:
     """What to know of ranks, intervals and times."""
     if view.sure is None:
-        return [f"This is a {SCREENING}.", OFF_CLOCK]
+        return [f"This is a {screening_text(view.board)}.", OFF_CLOCK]
     return [
         RANKS,
         OFF_CLOCK,

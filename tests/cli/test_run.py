@@ -207,3 +207,31 @@ def build(problem, hyperparameters):
     shown = harness("run", *BASE, *flags, "--budget-scale", "0.2")
     assert shown.returncode == 3, shown.stderr
     assert states(store) == ["crashed"]
+
+
+def test_until_settled_runs_both_in_turn_and_says_the_verdict(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    flags = ("--submission", "sgd", "--until-settled", "adamw", "--studies", "2", "--trials", "1")
+    process = harness(environment, "run", *BASE, *flags, "--out", str(tmp_path), "--json")
+    assert process.returncode == 0, process.stderr
+    verdict = json.loads(process.stdout)
+    assert (verdict["a"], verdict["b"], verdict["settled"]) == ("sgd", "adamw", False)
+    assert "after 2 studies: no difference seen between sgd and adamw" in verdict["verdict"]
+    trials = [read_record(path).trial for path in record_paths(tmp_path)]
+    studies = [(trial.submission.name, trial.study) for trial in trials]
+    assert sorted(studies) == [("adamw", 1), ("adamw", 2), ("sgd", 1), ("sgd", 2)]
+
+
+@pytest.mark.parametrize(
+    ("rival", "studies", "words"),
+    [("adamw", "1", "leaves nothing to settle"), ("sgd", "4", "both submissions are called 'sgd'")],
+)
+def test_what_until_settled_cannot_settle_is_refused_before_it_trains(
+    tmp_path: Path, environment: dict[str, str], rival: str, studies: str, words: str
+) -> None:
+    flags = ("--submission", "sgd", "--until-settled", rival, "--studies", studies, "--dry-run")
+    process = harness(environment, "run", *BASE, *flags, "--out", str(tmp_path))
+    assert process.returncode == 2
+    assert words in process.stderr
+    assert states(tmp_path) == []

@@ -26,7 +26,8 @@ INDENTED = re.compile(r"^    (\S.*)$", re.MULTILINE)
 NOT_RUN = {
     "pip install .": "would change the environment that the tests run in",
     "pre-commit install": "would change the repository's hooks",
-    "python benchmarks/scoring.py --logs LOGS/external_tuning": "needs AlgoPerf's published logs",
+    "python benchmarks/scoring_speed.py --logs LOGS/external_tuning": "needs published logs",
+    "python benchmarks/validity.py --logs LOGS/external_tuning --write docs/SCORING.md": "likewise",
 }
 
 

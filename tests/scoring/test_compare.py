@@ -35,6 +35,22 @@ def test_a_clear_difference_is_settled_and_its_interval_holds_the_factor(studies
     assert low < 1.5 < high
 
 
+def test_draws_alone_settle_nothing_where_two_studies_tell_little_of_the_noise() -> None:
+    comparison = compared(np.array([[[10.0, 10.0], [10.0, 14.0]], [[18.2, 18.3], [24.6, 19.9]]]))
+    assert comparison.overall is not None
+    assert comparison.overall.wins >= 0.975
+    assert comparison.sequential.p_value > 0.05
+    assert comparison.more_studies == 1
+    assert comparison.verdict().startswith("not settled")
+
+
+def test_a_verdict_says_whether_it_also_holds_where_studies_were_added() -> None:
+    clear, close = compared(noisy(2.0, 5)), compared(noisy(1.08, 3))
+    assert "settled all the same, 2." in clear.sequential_verdict()
+    assert "not settled" in close.sequential_verdict()
+    assert compared(noisy(2.0, 1)).sequential_verdict() == ""
+
+
 def test_a_small_difference_says_how_many_more_studies_would_settle_it() -> None:
     comparison = compared(noisy(1.03, 3, noise=0.1))
     assert comparison.more_studies is None or comparison.more_studies > 0
@@ -44,7 +60,7 @@ def test_a_small_difference_says_how_many_more_studies_would_settle_it() -> None
 def test_more_studies_shrink_the_spread_by_their_root() -> None:
     logs = np.random.default_rng(0).normal(0.1, 0.1, (100_000, 1))
     comparison = compare_pair(np.ones_like(logs), np.exp(logs), np.array([9.0]))
-    assert more_studies(comparison, 4) == pytest.approx(4 * 1.645**2 - 4, abs=1)
+    assert more_studies(comparison, 4) == pytest.approx(4 * 1.96**2 - 4, abs=1)
 
 
 def test_one_study_is_a_screening_that_says_what_would_settle_it() -> None:
@@ -52,7 +68,7 @@ def test_one_study_is_a_screening_that_says_what_would_settle_it() -> None:
     assert comparison.overall is None
     words = r"screening: 00 is 1\.\d+ times as fast as 01 in one study; about \d+ more of each"
     assert re.match(words, comparison.verdict())
-    assert f"harness run --studies {1 + (comparison.more_studies or 0)}" in comparison.verdict()
+    assert "harness run --submission 00 --until-settled 01" in comparison.verdict()
 
 
 def test_a_screening_in_which_one_did_not_reach_asks_for_a_reached_target() -> None:

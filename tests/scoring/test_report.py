@@ -48,6 +48,20 @@ def test_a_screening_says_so_and_shows_no_ranks() -> None:
     assert ">ranks<" not in text
 
 
+def test_a_screening_states_how_often_it_ranks_wrongly() -> None:
+    trials = frame({("muon", "mlp"): [10.0], ("adamw", "mlp"): [15.0]})
+    assert "a pair that differs by 20% wrongly in 33% of cases" in page(trials)
+
+
+def test_ports_of_one_method_are_shown_with_what_their_seconds_come_from() -> None:
+    torch = frame({("adamw", "mlp"): [10.0, 11.0, 9.0]})
+    jax = frame({("adamw", "mlp"): [10.5, 10.8, 9.1]}, framework="jax")
+    trials = pd.concat([torch, jax.assign(identity=jax["identity"] + "j")], ignore_index=True)
+    board = score_results(trials, allowed=["mixed-frameworks"])
+    text = render_page(board, None, trials, curves(trials), Path("/results"))
+    assert "two ports of adamw whose steps differ within noise" in text
+
+
 def test_results_without_curves_still_make_a_page() -> None:
     trials = results()
     board = score_results(trials)

@@ -1,6 +1,7 @@
 import json
 import re
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,10 @@ import pandas as pd
 import pytest
 
 from harness.core.errors import HarnessError
+from scoring.draws import draw_medians
 from scoring.evaluate import score_results
 from scoring.rules import load_rules
+from scoring.sequential import compare_sequentially
 from scoring.site.boards import Options, make_boards
 from scoring.site.curves import thinned
 from scoring.site.material import Change, Gap, Material, Withdrawal
@@ -44,20 +47,24 @@ def test_a_screening_has_no_ranks() -> None:
 
 def test_ranks_settle_pairs_as_a_comparison_does() -> None:
     random = np.random.default_rng(1)
-    times = {(f"e{s}", f"w{w}"): list(random.uniform(10, 80, 4)) for s in range(7) for w in "abc"}
-    capped = {key: [t if t < 60 else np.inf for t in values] for key, values in times.items()}
+    times = {
+        (f"e{s}", f"w{w}"): list((1 + 0.12 * s) * random.uniform(10, 17, 4))
+        for s in range(7)
+        for w in "abc"
+    }
+    capped = {key: [t if t < 24 else np.inf for t in values] for key, values in times.items()}
     board = score_results(frame(capped))
     ranking = rank_entries(board, draws=300)
     assert ranking is not None
-    from scoring.draws import draw_medians
-
-    sample = draw_medians(board.times, board.rules, 300, 0)
-    medians = np.concatenate(list(sample.chunks))[..., board.base_columns]
-    for a, b in ((0, 1), (2, 5), (6, 3)):
+    medians = np.concatenate(list(draw_medians(board.times, board.rules, 300, 0).chunks))
+    expected = np.zeros((7, 7), dtype=bool)
+    for a, b in permutations(range(7), 2):
         limit = pair_limit(board.times, a, b)[board.base_columns]
         pair = compare_pair(medians[:, a], medians[:, b], limit)
-        assert ranking.settled[a, b] == (pair.wins >= 0.95)
-        assert ranking.settled[b, a] == (pair.losses >= 0.95)
+        test = compare_sequentially(board.times, f"e{a}", f"e{b}", board.rules)
+        expected[a, b] = pair.wins >= 0.975 and test.p_value <= 0.05
+    assert 0 < expected.sum() < 21
+    assert (ranking.settled == expected).all()
 
 
 def test_a_name_of_a_file_is_safe_and_depends_on_no_other() -> None:

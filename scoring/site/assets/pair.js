@@ -35,7 +35,7 @@
       return [el("a", { href: `w/${data.cslugs[data.columns.indexOf(name)]}.html` }, name), time(clock, view, a, w), time(clock, view, b, w), ratio, cell ? span(cell) : "-", cell ? cell[4].toFixed(2) + (cell[5] > 0.01 ? ` (${Math.round(100 * cell[5])} % undecided)` : "") : "-"];
     });
     if (cells) lines.push(["geometric mean", "", "", `${cells[0][1]} ${number(cells[0][0], 3)}`.trim(), span(cells[0]), cells[0][4].toFixed(2) + (cells[0][5] > 0.01 ? ` (${Math.round(100 * cells[0][5])} % undecided)` : "")]);
-    body.append(GD.table(["workload", `${data.names[a]}, ${view.unit}`, `${data.names[b]}, ${view.unit}`, "ratio", "90 % interval", `P(${data.names[a]} faster)`], lines, (i) => i > 0));
+    body.append(GD.table(["workload", `${data.names[a]}, ${view.unit}`, `${data.names[b]}, ${view.unit}`, "ratio", "95 % interval", `P(${data.names[a]} faster)`], lines, (i) => i > 0));
     if (view.rank && !view.intervals) body.append(el("p", { class: "muted" }, "A board of this size keeps no intervals of pairs: harness compare gives them."));
   }
   body.append(el("p", { class: "muted" }, "Above 1, the first is faster. In brackets seconds of set-up + warm-up off the clock. Of ", link(a), " and ", link(b), " the best trial of each study is drawn."), el("h2", {}, "Curves"));

@@ -1,6 +1,6 @@
 """How fast scoring is: published logs to scores, and a million trials with a thousand resamples.
 
-    python benchmarks/scoring.py --logs LOGS/external_tuning
+    python benchmarks/scoring_speed.py --logs LOGS/external_tuning
 
 LOGS is the unpacked folder of AlgoPerf's published v0.5 logs; without it only the second part runs.
 Imports are not counted; each part runs in a process of its own, which also gives its peak memory.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import resource
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +18,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
-# This file is called like the package that it measures, and would be imported in its place; for
-# the same reason the package is imported inside the functions, before their clocks start.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
 
 ENTRIES, WORKLOADS, STUDIES, TRIALS = 1000, 20, 10, 5
 RESAMPLES = 1000

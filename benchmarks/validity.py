@@ -1,0 +1,212 @@
+"""How often is it right? Error rates of verdicts, screenings, intervals and ranks.
+
+    python benchmarks/validity.py [--logs LOGS/external_tuning] [--write docs/SCORING.md] [--quick]
+
+Everything runs the code that `harness compare`, `score` and `run --until-settled` run. LOGS is the
+unpacked folder of AlgoPerf's published v0.5 logs; without it the rows from published studies are
+left out. `--write` puts the tables between the page's two marks, with the day.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from validity_checks import (
+    BANDS,
+    add_studies,
+    is_settled,
+    naive_error,
+    recorded_pairs,
+    score_coverage,
+    screen_published,
+    screening_errors,
+    settled_fraction,
+    split_pairs,
+)
+from validity_published import published
+from validity_sources import (
+    LogNormal,
+    Published,
+    Source,
+    recorded_screenings,
+    screening_noise,
+)
+
+from scoring.screening import wrong_order
+from scoring.times import Array, Times
+
+BEGIN, END = "<!-- validity: begin -->", "<!-- validity: end -->"
+Row = Sequence[str]
+PAIRS = 300
+
+
+def markdown(head: Row, rows: Sequence[Row]) -> Iterator[str]:
+    """The lines of a table, and an empty one."""
+    for line in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(line)} |"
+    yield ""
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
+
+
+class Validity:
+    """The tables, each from a number of pairs."""
+
+    def __init__(self, pairs: int, logs: Path | None) -> None:
+        self.pairs = pairs
+        self.recorded = recorded_screenings()
+        self.published: tuple[Times, Array] | None = published(logs) if logs else None
+
+    def sources(self) -> Iterator[Source]:
+        yield LogNormal(1)
+        yield LogNormal(4)
+        yield LogNormal(4, heavy=True)
+        yield self.recorded.only("mlp")
+        yield self.recorded
+        if self.published is not None:
+            times, _ = self.published
+            yield Published(times, times.index("schedule_free_adamw"))
+
+    def lines(self) -> Iterator[str]:
+        yield from self.equal_pairs()
+        yield from self.adding()
+        yield from self.screenings()
+        yield from self.scores()
+
+    def equal_pairs(self) -> Iterator[str]:
+        yield f"**A/A**: pairs of equal entries that `harness compare` settles, of {self.pairs}"
+        yield f"a cell (standard error {percent(math.sqrt(0.05 * 0.95 / self.pairs))})."
+        yield ""
+        counts = (2, 3, 5, 10)
+        rates = {
+            source.name: [settled_fraction(source, k, self.pairs) for k in counts]
+            for source in self.sources()
+        }
+        rates["all"] = list(np.mean(list(rates.values()), axis=0))
+        rows = [[name, *map(percent, values)] for name, values in rates.items()]
+        yield from markdown(["noise", *(f"{k} studies" for k in counts)], rows)
+        real = [is_settled(times) for times in recorded_pairs()]
+        yield (
+            f"By real runs in seconds, three of each on distinct instances: {sum(real)} of "
+            f"{len(real)} pairs settled."
+        )
+        yield ""
+        if self.published is not None:
+            settled = [is_settled(times) for times in split_pairs(self.published[0])]
+            yield (
+                f"One published entry's studies split in two and two: {sum(settled)} of "
+                f"{len(settled)} pairs settled ({percent(float(np.mean(settled)))})."
+            )
+            yield ""
+
+    def adding(self, most: int = 20) -> Iterator[str]:
+        yield f"**Adding studies until settled**, up to {most}: pairs settled, those settled for"
+        yield "the slower entry, and the mean number of studies of each."
+        yield ""
+        ratios = (1.0, 1.1, 1.2, 1.5, 2.0)
+        rows = []
+        for source in self.sources():
+            cells = []
+            for ratio in ratios:
+                found = add_studies(source, ratio, self.pairs, most)
+                shown = f"{percent(found.settled)}, {found.studies:.1f}"
+                cells.append(shown if ratio == 1 else f"{shown} (wrong {percent(found.wrong)})")
+            rows.append([source.name, *cells])
+        heads = ["equal (error)", *(f"{ratio:g} times" for ratio in ratios[1:])]
+        yield from markdown(["noise", *heads], rows)
+        few = max(40, self.pairs // 5)
+        error = naive_error(LogNormal(4), few, most)
+        yield f"With the rule for one look, asked after every study, {percent(error)} of {few}"
+        yield "equal pairs (log-normal, 4 workloads) end as settled."
+        yield ""
+
+    def screenings(self) -> Iterator[str]:
+        noise = screening_noise()
+        yield "**A screening**, one study of three trials: its log time has a standard deviation of"
+        yield f"{noise:.2f}. Pairs that it ranks wrongly, of {4 * self.pairs} drawn from recorded"
+        yield "trials, and by the formula that `harness score` prints:"
+        yield ""
+        ratios = (1.1, 1.2, 1.5, 2.0)
+        sources = [self.recorded.only(name) for name in self.recorded.trials] + [self.recorded]
+        names = [*self.recorded.trials, "all four"]
+        rows = [
+            [name, *(percent(screening_errors(s, ratio, 4 * self.pairs)) for ratio in ratios)]
+            for name, s in zip(names, sources, strict=True)
+        ]
+        for count in (1, 4):
+            cells = [percent(wrong_order(ratio, count, noise)) for ratio in ratios]
+            rows.append([f"formula, {count} workload{'s' if count > 1 else ''}", *cells])
+        yield from markdown(["workload", *(f"{ratio:g} times" for ratio in ratios)], rows)
+        if self.published is not None:
+            yield from self._screenings_of_published(*self.published)
+
+    def _screenings_of_published(self, times: Times, trials: Array) -> Iterator[str]:
+        found = screen_published(trials, times, np.random.default_rng(0))
+        yield "Against AlgoPerf's five-study verdict: pairs of published entries that five studies"
+        yield "settle, screened with three trials of one study on all eight workloads."
+        yield ""
+        rows = []
+        for low, high in pairwise(BANDS):
+            part = found[(found[:, 0] >= low) & (found[:, 0] < high)]
+            wrong = percent(part[:, 1].mean()) if len(part) else "-"
+            name = f"{low:g} to {high:g}" if np.isfinite(high) else f"above {low:g}"
+            rows.append([name, str(len(part)), wrong])
+        yield from markdown(["factor", "settled pairs", "screenings that contradict it"], rows)
+
+    def scores(self) -> Iterator[str]:
+        yield "**Scores and ranks**: boards of log-normal noise; how often a 90 % interval holds"
+        yield "the truth, and how often the likeliest rank is the true one."
+        yield ""
+        rows = []
+        for entries, workloads in ((4, 4), (8, 4), (8, 8)):
+            for studies in (3, 5, 10):
+                found = score_coverage(studies, self.pairs // 2, entries, workloads)
+                rows.append(
+                    [
+                        str(studies),
+                        str(entries),
+                        str(workloads),
+                        percent(found.covered),
+                        percent(found.speedups),
+                        percent(found.stated),
+                        percent(found.right),
+                    ]
+                )
+        head = ["studies", "entries", "workloads", "scores", "speed-ups", "rank, stated", "true"]
+        yield from markdown(head, rows)
+
+
+def write(page: Path, text: str) -> None:
+    """Put the tables between the marks of a page."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise SystemExit(f"{page} has no line {BEGIN} with {END} after it")
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--logs", type=Path, help="AlgoPerf's folder of submissions' logs")
+    parser.add_argument("--write", type=Path, help="the page that has the tables")
+    parser.add_argument("--quick", action="store_true", help="40 pairs")
+    arguments = parser.parse_args()
+    lines = []
+    for line in Validity(40 if arguments.quick else PAIRS, arguments.logs).lines():
+        print(line, flush=True)
+        lines.append(line)
+    if arguments.write is not None:
+        day = datetime.datetime.now(datetime.UTC).date()
+        write(arguments.write, "\n".join([f"Measured on {day:%d %B %Y}.", "", *lines]))
+
+
+if __name__ == "__main__":
+    main()

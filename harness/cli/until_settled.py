@@ -1,0 +1,74 @@
+"""`harness run --until-settled`: add studies of two submissions until one is faster."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.estimate import show_estimate
+from harness.cli.planning import Asked, plans_of
+from harness.cli.say import say
+
+if TYPE_CHECKING:
+    from harness.core.console import PlainConsole
+    from harness.execution.base import RunOptions
+    from harness.plan.plan import Plan
+
+
+def settle(
+    console: PlainConsole,
+    asked: Asked,
+    rival: str,
+    store: Path,
+    options: RunOptions,
+    *,
+    executor: str,
+    dry_run: bool,
+    is_json: bool,
+) -> None:
+    """Plan both up to the last study, run them in turn, and say the verdict.
+
+    Args:
+        console: shows it.
+        asked: what the command line asks for; `studies` is the most of each.
+        rival: the other submission, which runs with its own space.
+        store: folder of the records of both.
+        options: of this machine.
+        executor: what places the trials.
+        dry_run: say what it takes at most, and run nothing.
+        is_json: print the verdict as JSON.
+    """
+    from harness.cli.machine import interruptible
+    from harness.display.load import display_for
+    from harness.execution.load import executor as executor_of
+    from harness.runs.run import run_plan
+    from harness.runs.until_settled import Pair, find_rival, most_studies, run_until_settled
+    from scoring.sequential import sentence
+
+    asked = replace(asked, studies=most_studies(asked.studies))
+    other = replace(asked, submission=find_rival(rival, store), settings=None, space=None)
+    mine, theirs = (
+        tuple(plans_of(console, each, store, options, is_rehearsed=not dry_run))
+        for each in (asked, other)
+    )
+    pair = Pair(mine, theirs)
+    if dry_run:
+        show_estimate(console, [*mine, *theirs], store, executor, rate=None, is_json=is_json)
+        return
+
+    def run(plan: Plan) -> None:
+        run_plan(plan, store, options, executor_of(executor, store, display_for(console)))
+
+    text = ""
+    with interruptible(store):
+        for test in run_until_settled(pair, store, run):
+            text = sentence(test, *pair.names)
+            console.print(text, style="bold", soft_wrap=True)
+    if is_json:
+        a, b = pair.names
+        document = {"a": a, "b": b, **test.to_json(), "verdict": text}
+        say(json.dumps(document, indent=2, allow_nan=False))
+    names = " ".join(pair.names)
+    console.print(f"Next: harness compare {names} --out {store}", soft_wrap=True)

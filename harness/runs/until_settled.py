@@ -1,0 +1,123 @@
+"""Studies of two submissions, added in turn until it is settled which is faster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.core.errors import HarnessError, UnknownNameError
+from harness.plan.plan import Plan
+from harness.record.store import read_record, record_paths
+from harness.record.tables import results_frame
+from harness.submission.resolution import resolve
+from scoring.evaluate import score_results
+from scoring.sequential import SequentialTest, compare_sequentially
+
+MOST = 12
+"""Studies of each at most, where the user says nothing."""
+FIRST_LOOK = 2
+"""Studies of each before the first look, as one gives no noise."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two submissions on the same workloads and instances, planned up to the last study."""
+
+    mine: tuple[Plan, ...]
+    theirs: tuple[Plan, ...]
+
+    def __post_init__(self) -> None:
+        if self.names[0] == self.names[1]:
+            raise HarnessError(
+                f"both submissions are called '{self.names[0]}', which makes them one on a board",
+                "copy one of them to a folder of another name",
+            )
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The names of the two."""
+        mine, theirs = (plans[0].trials[0].submission.name for plans in (self.mine, self.theirs))
+        return mine, theirs
+
+    @property
+    def most(self) -> int:
+        """The last study that is planned."""
+        return max(trial.study for trial in self.mine[0].trials)
+
+    def study(self, number: int) -> Iterator[Plan]:
+        """The plans of one study: on each workload both, the first of them in turn.
+
+        So a machine that becomes slower or faster from trial to trial favours neither.
+        """
+        for pair in zip(self.mine, self.theirs, strict=True):
+            for plan in pair if number % 2 else reversed(pair):
+                trials = tuple(trial for trial in plan.trials if trial.study == number)
+                yield replace(plan, trials=trials)
+
+    def look(self, store: Path, last: int) -> SequentialTest:
+        """The test of all studies up to the last, whatever else the store holds.
+
+        Raises:
+            HarnessError: the trials break a rule of `scoring.refusals`.
+        """
+        trials = [t for plan in (*self.mine, *self.theirs) for t in plan.trials if t.study <= last]
+        frame = results_frame(store)
+        own = frame[frame["identity"].isin([trial.identity for trial in trials])]
+        is_scored = all(trial.is_scored for trial in trials)
+        board = score_results(own, allowed=() if is_scored else ("unscored-trials",))
+        return compare_sequentially(board.times, *self.names, board.rules)
+
+
+def run_until_settled(
+    pair: Pair, store: Path, run: Callable[[Plan], None]
+) -> Iterator[SequentialTest]:
+    """Run study after study of both, and look after each from the second on.
+
+    Args:
+        pair: the two, planned up to the last study that may be run.
+        store: folder of the records; what of the studies is there already is not run again.
+        run: runs the trials of a plan.
+
+    Yields:
+        The test after each study; the last one is settled, or of the last planned study.
+    """
+    for number in range(1, pair.most + 1):
+        for plan in pair.study(number):
+            run(plan)
+        if number >= FIRST_LOOK:
+            test = pair.look(store, number)
+            yield test
+            if test.is_settled:
+                return
+
+
+def find_rival(name: str, store: Path) -> str:
+    """What to run as the other submission: it itself, or where its trials in a store say it lay.
+
+    Raises:
+        UnknownNameError: neither a submission nor trials in the store are called so.
+    """
+    try:
+        resolve(name)
+    except UnknownNameError:
+        for path in record_paths(store):
+            submission = read_record(path).trial.submission
+            if submission.name == name:
+                return submission.location
+        raise
+    return name
+
+
+def most_studies(asked: int | None) -> int:
+    """How many studies of each may be run.
+
+    Raises:
+        HarnessError: too few are asked for to look even once.
+    """
+    if asked is not None and asked < FIRST_LOOK:
+        raise HarnessError(
+            f"--studies {asked} leaves nothing to settle: one study says nothing of the noise",
+            f"give at least --studies {FIRST_LOOK}, or leave it out for at most {MOST}",
+        )
+    return MOST if asked is None else asked

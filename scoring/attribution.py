@@ -1,0 +1,164 @@
+"""Where a difference in seconds comes from: the number of steps, or the cost of a step.
+
+On a study that both entries reached, by the trial that counts,
+
+    log(s_B / s_A) = log(n_B / n_A) + log(c_B / c_A),    c = s / n,
+
+with seconds s, steps n to the target and seconds a step c. The three are averaged over studies and
+workloads alike, so that the factor in seconds is the product of the other two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from scoring.clock import CLOCKS
+from scoring.paired import scored_columns
+from scoring.rules import Rules
+from scoring.sequential import sequential_test
+from scoring.studies import study_table
+from scoring.times import Array, from_table
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Part:
+    """A factor, above 1 where A is the better, and the ends of its interval at `LEVEL`."""
+
+    factor: float
+    low: float
+    high: float
+
+    @property
+    def is_within_noise(self) -> bool:
+        """Whether the two may be equal in this."""
+        return self.low <= 1.0 <= self.high
+
+    def __str__(self) -> str:
+        return f"{self.factor:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """The factor in seconds of A over B as the product of those in steps and in a step's cost."""
+
+    a: str
+    b: str
+    seconds: Part
+    steps: Part
+    step_cost: Part
+    studies: int
+    """Studies of all workloads in which both reached."""
+    method: str
+    """The submission of which both are ports, to different frameworks; '' if they are not."""
+
+    def sentence(self) -> str:
+        """Where the difference comes from, in words."""
+        shown = (
+            f"seconds {self.seconds} = steps {self.steps} x cost of a step {self.step_cost}, "
+            f"over {self.studies} studies that both reached"
+        )
+        return f"{shown}; {self.remark}" if self.method else shown
+
+    @property
+    def remark(self) -> str:
+        """Of two ports of one method, whether they are honest ones; '' of two methods."""
+        if not self.method:
+            return ""
+        same = (
+            f"two ports of {self.method} whose steps differ within noise"
+            if self.steps.is_within_noise
+            else f"two ports of {self.method} whose steps differ beyond noise: not one method"
+        )
+        if self.seconds.is_within_noise:
+            return f"{same}, and so do their seconds"
+        if self.step_cost.is_within_noise:
+            return same
+        dearer = self.b if self.step_cost.factor > 1 else self.a
+        return f"{same}; a step of {dearer} costs more seconds"
+
+    def to_json(self) -> dict[str, object]:
+        """All numbers by name."""
+        parts = {"seconds": self.seconds, "steps": self.steps, "step_cost": self.step_cost}
+        return {
+            "studies": self.studies,
+            "ports_of": self.method or None,
+            **{n: {"factor": p.factor, "low": p.low, "high": p.high} for n, p in parts.items()},
+        }
+
+
+def attribute(frame: pd.DataFrame, a: str, b: str, rules: Rules) -> Attribution | None:
+    """Attribute the difference in seconds of two entries to steps and the cost of a step.
+
+    Args:
+        frame: the scored trials (`scoring.evaluate.scored_trials`).
+        a: the first entry.
+        b: the second.
+        rules: which workloads count.
+
+    Returns:
+        None if no workload has two studies that both reached, or steps are not known.
+    """
+    ended = frame[(frame["state"] != "unfinished") & frame["entry"].isin([a, b])]
+    seconds, steps = (_log_ratios(ended, a, b, rules, name) for name in ("seconds", "steps"))
+    both = np.isfinite(seconds) & np.isfinite(steps)
+    both &= both.sum(axis=1, keepdims=True) > 1
+    if not both.any():
+        return None
+    in_seconds, in_steps, in_cost = (
+        _part(np.where(both, ratios, np.nan)) for ratios in (seconds, steps, seconds - steps)
+    )
+    method = _common_method(frame, a, b)
+    return Attribution(a, b, in_seconds, in_steps, in_cost, int(both.sum()), method)
+
+
+def attributions(frame: pd.DataFrame, names: Sequence[str], rules: Rules) -> list[Attribution]:
+    """Of the first entry against each other one, and of all ports of one method.
+
+    Args:
+        frame: the scored trials.
+        names: the entries, best first.
+        rules: which workloads count.
+    """
+    against_first = [(names[0], name) for name in names[1:]]
+    ports = [pair for pair in combinations(names, 2) if _common_method(frame, *pair)]
+    found = (attribute(frame, a, b, rules) for a, b in dict.fromkeys([*against_first, *ports]))
+    return [attribution for attribution in found if attribution is not None]
+
+
+def _log_ratios(ended: pd.DataFrame, a: str, b: str, rules: Rules, clock: str) -> Array:
+    """log B - log A by one clock of each study's trial that is best in seconds, (W, K)."""
+    table = study_table(ended, CLOCKS["seconds"])
+    if clock == "steps":
+        steps = ended.set_index("identity")["steps_to_target"].astype(float)
+        table = table.assign(time_to_target_s=table["identity"].map(steps))
+        table = table.drop(columns=["last_miss", "first_hit"])
+    both = from_table(table).take([a, b])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logs = np.log(both.hit[:, scored_columns(both.workloads, rules)])
+        return np.asarray(logs[1] - logs[0])
+
+
+def _part(ratios: Array) -> Part:
+    """The mean of log ratios with the interval of the t-test of `scoring.paired`."""
+    test = sequential_test(ratios)
+    deviation = math.sqrt(test.squares / test.freedom * test.variance)
+    freedom = test.welch if math.isfinite(test.welch) else test.freedom
+    half = float(student.ppf((1 + LEVEL) / 2, freedom)) * deviation
+    return Part(test.factor, math.exp(test.mean - half), math.exp(test.mean + half))
+
+
+def _common_method(frame: pd.DataFrame, a: str, b: str) -> str:
+    names, frameworks = (
+        [set(frame.loc[frame["entry"].eq(entry), column].astype(str)) for entry in (a, b)]
+        for column in ("submission", "framework")
+    )
+    return names[0].pop() if names[0] == names[1] and not frameworks[0] & frameworks[1] else ""

@@ -1,0 +1,72 @@
+"""Where a difference in seconds comes from, and two ports of one method."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import ttest_rel
+
+from scoring.attribution import Attribution, attribute
+from scoring.frame import prepare
+from scoring.rules import load_rules
+
+from .made_frames import frame
+
+MLP = ("adamw", "mlp")
+
+
+def ports(steps: Sequence[float], other_steps: Sequence[float], cost: float) -> pd.DataFrame:
+    """adamw in torch at 10 ms a step and in jax at `cost` times that, a study each."""
+    torch, jax = (frame({MLP: [n / 100 for n in counts]}) for counts in (steps, other_steps))
+    jax = jax.assign(framework="jax", identity=jax["identity"] + "j")
+    for column in ("time_to_target_s", "last_miss_s", "hit_s"):
+        jax[column] *= cost
+    return prepare(pd.concat([torch, jax], ignore_index=True))
+
+
+def attributed(results: pd.DataFrame, a: str, b: str) -> Attribution:
+    found = attribute(results, a, b, load_rules())
+    assert found is not None
+    return found
+
+
+def test_honest_ports_differ_by_the_cost_of_a_step_alone() -> None:
+    results = ports([500, 540, 460, 510], [510, 520, 470, 500], cost=1.5)
+    found = attributed(results, "adamw (torch)", "adamw (jax)")
+    assert found.method == "adamw"
+    assert found.steps.is_within_noise
+    assert found.step_cost.factor == pytest.approx(1.5)
+    assert "steps differ within noise; a step of adamw (jax) costs more" in found.sentence()
+
+
+def test_a_port_that_needs_other_steps_is_not_the_same_method() -> None:
+    results = ports([500, 540, 460, 510], [750, 800, 700, 770], cost=1.0)
+    found = attributed(results, "adamw (torch)", "adamw (jax)")
+    assert "steps differ beyond noise: not one method" in found.sentence()
+
+
+def test_seconds_are_the_product_of_steps_and_the_cost_of_a_step() -> None:
+    found = attributed(ports([500, 540, 460], [610, 480, 520], cost=1.3), *_labels())
+    assert found.seconds.factor == pytest.approx(found.steps.factor * found.step_cost.factor)
+
+
+def test_the_interval_of_steps_is_that_of_the_paired_t_test() -> None:
+    mine, theirs = [500, 540, 460, 510], [560, 520, 500, 490]
+    found = attributed(ports(mine, theirs, cost=1.0), *_labels())
+    pair = ttest_rel(np.log(theirs), np.log(mine)).confidence_interval(0.95)
+    assert (found.steps.low, found.steps.high) == pytest.approx(tuple(np.exp([*pair])))
+
+
+def test_two_methods_are_no_ports() -> None:
+    results = prepare(frame({MLP: [5, 6, 7], ("muon", "mlp"): [4, 5, 5]}))
+    assert attributed(results, "adamw", "muon").method == ""
+
+
+def test_studies_that_one_missed_say_nothing_of_a_step() -> None:
+    results = prepare(frame({MLP: [5, np.inf, np.inf], ("muon", "mlp"): [np.inf, 5, 6]}))
+    assert attribute(results, "adamw", "muon", load_rules()) is None
+
+
+def _labels() -> tuple[str, str]:
+    return "adamw (torch)", "adamw (jax)"
