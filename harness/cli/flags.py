@@ -82,5 +82,18 @@ Trials = Annotated[int | None, typer.Option(help="How many trials a study.", sho
 Seed = Annotated[str, typer.Option(help="The round seed: any text, or @FILE of a round.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the records.", show_default="runs/SUITE")]
 BudgetScale = Annotated[float, typer.Option(help="Factor on every budget; not 1 means unscored.")]
-ExecutorName = Annotated[str, typer.Option("--executor", help="What places the trials.")]
+ExecutorName = Annotated[
+    str, typer.Option("--executor", help="What places trials: local, pool, slurm or ray.")
+]
+ProfileFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--profile",
+        help="How the executor asks its engine for machines: a TOML file, see docs/ENGINES.md.",
+        show_default=False,
+    ),
+]
 Variant = Annotated[str, typer.Option(help="base, a held-out variant, or drawn.")]
+CheckpointEvery = Annotated[
+    float, typer.Option(min=0.0, help="Least timed seconds between a trial's checkpoints.")
+]
