@@ -6,10 +6,13 @@ nor its threads, and whatever the engine kills it with, its next attempt goes on
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, ParamSpec, TypeVar
 
@@ -17,6 +20,7 @@ from harness.core.errors import HarnessError
 from harness.execution.base import Resources, RunOptions
 from harness.plan.trial import Trial
 from harness.record.store import TRIAL_FILE
+from harness.sandboxes.libc import die_with_parent
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,9 +56,21 @@ def trial_command(trial: Trial, store: Path, options: RunOptions) -> tuple[str, 
     return ("trial", file, *(word for flag in given for word in flag))
 
 
-def run_command(arguments: Sequence[str]) -> int:
-    """Run a command of the harness with this interpreter; its output is this process's."""
-    return subprocess.run([sys.executable, "-m", "harness", *arguments], check=False).returncode
+def run_command(arguments: Sequence[str], output: Path | None = None) -> int:
+    """Run a command of the harness with this interpreter; it ends when this process does.
+
+    Args:
+        arguments: of the command.
+        output: the file that what it prints goes to; None for this process's own output.
+    """
+    with output.open("wb") if output else nullcontext() as file:
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *arguments],
+            stdout=file,
+            stderr=file,
+            preexec_fn=partial(die_with_parent, signal.SIGKILL),
+            check=False,
+        ).returncode
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from tests.recovery.conftest import curve
 from .conftest import Site
 
 pytestmark = pytest.mark.slurm
-LONG = 6000
+LONG = 4000
 """Steps that leave time to do something to a trial that makes them."""
 
 
