@@ -37,7 +37,7 @@ def trial(
     from harness.execution.resolved import check_names
     from harness.machine.gpus import found, show_only
     from harness.providers.registry import suite
-    from harness.record.plan import write_plan
+    from harness.record.plan import enter_plan
     from harness.record.store import read_record
 
     planned_trial = read_record(file).trial
@@ -48,7 +48,7 @@ def trial(
     check_names(planned_trial)
     if planned_trial.device != "cpu" and (gpu := found(planned_trial.device)) is not None:
         show_only(gpu)
-    write_plan((planned_trial,), store)
+    enter_plan((planned_trial,), store)
     place = executor("local", store, display_for(PlainConsole()))
     with interruptible(store), place:
         (record,) = place.run((planned_trial,), options)
