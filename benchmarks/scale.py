@@ -22,6 +22,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+# ruff: noqa: E402
+# `scoring.py` beside this file would be imported in the place of the package of that name.
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
+
 from harness.core.errors import HarnessError
 from harness.display.endings import EndingsDisplay
 from harness.execution.base import Resources, RunOptions
@@ -39,9 +43,6 @@ from harness.record.plan import unfinished, write_plan
 from harness.record.schema import Begin, Claims, End, Evaluation, EventData, SnapshotTaken
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, TRIAL_FILE, record_text
-
-# `scoring.py` beside this file would be imported in the place of the package of that name.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
 
 T = TypeVar("T")
 ENTRIES, PER_STUDY, NODES = 20, 3, 64

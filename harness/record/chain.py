@@ -122,9 +122,10 @@ def parse_line(content: bytes) -> RawLine | None:
     try:
         values = json.loads(content)
         line = RawLine.model_validate(values, strict=True)
-        fits = canonical_json(values).encode() == content
-        digest = values.pop("hash")
-        fits = fits and digest == sha256_text(canonical_json(values))
+        text = canonical_json(values)
+        # the canonical text of the line without its hash, which cannot stand in it a second time
+        body = text.replace(f'"hash":"{line.hash}",', "", 1)
+        fits = text.encode() == content and line.hash == sha256_text(body)
     except (ValueError, RecursionError):
         return None
     return line if fits else None

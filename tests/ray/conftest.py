@@ -20,6 +20,13 @@ from workloads.spec import Grid
 
 GRID = Grid(even=50, look_from=1.0, kept=5)
 NODES = 2
+PATIENCE = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_raylet_start_wait_time_s": "300",
+    "RAY_worker_register_timeout_seconds": "300",
+    "RAY_health_check_timeout_ms": "60000",
+}
+"""On a busy machine nodes and workers start slowly, and are not dead for that."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -32,7 +39,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     # its workers do not start in this folder
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    for name, value in PATIENCE.items():
+        monkeypatch.setenv(name, value)
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     try:
         for _ in range(NODES):

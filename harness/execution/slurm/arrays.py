@@ -14,7 +14,7 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.core.errors import HarnessError
 from harness.core.files import write_whole
@@ -25,7 +25,6 @@ from harness.execution.slurm.profile import SlurmProfile
 if TYPE_CHECKING:
     import submitit
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 FOLDER = "slurm"
@@ -82,7 +81,7 @@ class Arrays:
         return str(jobs[0].job_id).partition("_")[0]
 
     def submit_call(
-        self, need: Resources, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        self, need: Resources, function: Callable[..., object], *args: object, **kwargs: object
     ) -> tuple[str, Path]:
         """Queue one call; returns the name of its job and the file that its pickled result gets."""
         token = secrets.token_hex(6)

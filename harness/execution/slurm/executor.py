@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 from harness.core.errors import HarnessError
 from harness.display.base import Display
 from harness.execution.base import Resources, RunOptions
-from harness.execution.remote import outcome_of, resources_of, run_command, trial_command
+from harness.execution.remote import Outcome, outcome_of, resources_of, run_command, trial_command
 from harness.execution.slurm import queue
 from harness.execution.slurm.arrays import Arrays
 from harness.execution.slurm.profile import SlurmProfile
@@ -88,7 +88,8 @@ class SlurmExecutor:
         except BaseException:
             queue.cancel([name])
             raise
-        return self._outcome(result, name)
+        found: T = self._outcome(result, name).result()
+        return found
 
     def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
         """Run the trials that have no finished record; return what the store then holds of all.
@@ -174,7 +175,7 @@ class SlurmExecutor:
             self._display.note(said)
             self._said = said
 
-    def _outcome(self, result: Path, name: str) -> T:
+    def _outcome(self, result: Path, name: str) -> Outcome[Any]:
         if not result.exists():
             raise HarnessError(
                 f"executor 'slurm': job {name} has ended without an answer",
@@ -186,7 +187,7 @@ class SlurmExecutor:
                 f"executor 'slurm': job {name} failed: {str(value).strip().splitlines()[-1]}",
                 f"what it printed lies in {result.parent}",
             )
-        found: T = value.result()
+        found: Outcome[Any] = value
         return found
 
     def _given_up(self, lost: Sequence[Trial]) -> HarnessError:
