@@ -32,15 +32,17 @@ MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 FLOOR = $(shell sed -n 's/^requires-python = ">=\([0-9.]*\),.*/\1/p' pyproject.toml)
 CHECKED := harness workloads submissions scoring experiments tests benchmarks docs
 
-.PHONY: gpu help demo test test-system test-user test-nightly test-containers lint docs algorithms bench experiments probes clean
+.PHONY: gpu help demo test test-system test-user test-nightly test-containers test-slurm test-ray lint docs algorithms bench experiments probes clean
 
 help:
 	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
 	@echo "make test             what is pure or fast, and one real trial of each kind"
 	@echo "make test-system      what starts referees, workers and commands, one after the other"
 	@echo "make test-user        the first as an ordinary user with the oldest Python here"
-	@echo "make test-nightly     every test but the containers': all cases, the kill tests in full"
+	@echo "make test-nightly     every test but the engines': all cases, the kill tests in full"
 	@echo "make test-containers  the image, built and run; needs a Docker engine"
+	@echo "make test-slurm       trials on a Slurm of one node, set up for it; needs slurm-wlm, munge and root"
+	@echo "make test-ray         trials on a Ray cluster of several nodes on this machine"
 	@echo "make lint             ruff, vermin, mypy --strict, and the documentation's links"
 	@echo "make docs             the documentation as a site, in site/"
 	@echo "make algorithms       docs/ALGORITHMS.md, from the submissions"
@@ -68,10 +70,18 @@ test-user:
 	@.ci/as-user test
 
 test-nightly: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m 'not containers and not gpu' --hypothesis-profile nightly $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m 'not containers and not slurm and not ray and not gpu' --hypothesis-profile nightly $(PYTEST_FLAGS)
 
 test-containers: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m containers -rs tests/containers $(PYTEST_FLAGS)
+
+test-slurm: $(VENV)/installed-dev
+	@$(INSTALL) --editable '.[slurm]'
+	$(BIN)/python -m pytest -m slurm -rs tests/slurm $(PYTEST_FLAGS)
+
+test-ray: $(VENV)/installed-dev
+	@$(INSTALL) --editable '.[ray]'
+	$(BIN)/python -m pytest -m ray -rs tests/ray $(PYTEST_FLAGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check $(CHECKED)

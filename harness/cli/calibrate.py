@@ -130,12 +130,13 @@ def calibrate(
 def _request(
     workload: str, submission: str, suite: str, framework: str, device: str | None
 ) -> PlanRequest:
-    from harness.cli.machine import choose_device, pick, ready_device
+    from harness.cli.machine import choose_device, pick
     from harness.core.console import PlainConsole
     from harness.plan.plan import PlanRequest
     from harness.providers.registry import suite as suite_of
     from harness.providers.registry import workload as workload_of
     from harness.providers.table import FRAMEWORKS
+    from harness.runs.device import ready_device
 
     return PlanRequest(
         workload=workload,

@@ -46,10 +46,11 @@ def experiment(
     from experiments.job import Job
     from experiments.projection_spec import ProjectionExperiment
     from experiments.projections.results import run_projection
-    from harness.cli.machine import choose_device, ready_device, run_options, say_on
+    from harness.cli.machine import choose_device, run_options, say_on
     from harness.core.console import PlainConsole
     from harness.providers.registry import suite as suite_of
     from harness.providers.registry import workload as workload_of
+    from harness.runs.device import ready_device
 
     if name == LIST:
         _list()

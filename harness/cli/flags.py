@@ -82,7 +82,17 @@ Trials = Annotated[int | None, typer.Option(help="How many trials a study.", sho
 Seed = Annotated[str, typer.Option(help="The round seed: any text, or @FILE of a round.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the records.", show_default="runs/SUITE")]
 BudgetScale = Annotated[float, typer.Option(help="Factor on every budget; not 1 means unscored.")]
-ExecutorName = Annotated[str, typer.Option("--executor", help="What places the trials.")]
+ExecutorName = Annotated[
+    str, typer.Option("--executor", help="What places trials: local, pool, slurm or ray.")
+]
+ProfileFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--profile",
+        help="How the executor asks its engine for machines: a TOML file, see docs/ENGINES.md.",
+        show_default=False,
+    ),
+]
 Variant = Annotated[str, typer.Option(help="base, a held-out variant, or drawn.")]
 Width = Annotated[
     int | None,
@@ -90,4 +100,7 @@ Width = Annotated[
         help="Another width of the model, in place of --variant; see `harness widths`.",
         show_default=False,
     ),
+]
+CheckpointEvery = Annotated[
+    float, typer.Option(min=0.0, help="Least timed seconds between a trial's checkpoints.")
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +16,7 @@ from harness.machine.cores import allowed_cores
 if TYPE_CHECKING:
     from harness.core.console import PlainConsole
     from harness.execution.base import RunOptions
-    from workloads.spec import Suite, SuiteWorkload
+    from workloads.spec import Suite
 
 NameT = TypeVar("NameT", bound=str)
 
@@ -62,17 +62,18 @@ def has_gpu() -> bool:
     return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
 
 
-def choose_device(name: str | None, suite: Suite) -> tuple[str, str]:
+def choose_device(name: str | None, suite: Suite, *, is_elsewhere: bool = False) -> tuple[str, str]:
     """The device to run on, and a remark if it is not the one that the suite is meant for.
 
     Args:
-        asked: `cpu`, `cuda`, `cuda:N`, or None for the suite's own where there is one.
+        name: `cpu`, `cuda`, `cuda:N`, or None for the suite's own where there is one.
         suite: says which device its budgets are meant for.
+        is_elsewhere: whether trials run on other machines, which are taken to have the suite's.
     """
     target = suite.hardware.device
     if name is not None and name not in ("cpu", "cuda") and not _is_numbered(name):
         raise UnknownNameError("device", name, ["cpu", "cuda", "cuda:0"])
-    device = name or (target if target == "cpu" or has_gpu() else "cpu")
+    device = name or (target if target == "cpu" or is_elsewhere or has_gpu() else "cpu")
     device = "cuda:0" if device == "cuda" else device
     if device.partition(":")[0] == target:
         return device, ""
@@ -80,52 +81,27 @@ def choose_device(name: str | None, suite: Suite) -> tuple[str, str]:
     return device, f"{why}; on {device} times are not comparable with its leaderboard"
 
 
-def ready_device(
-    device: str, framework: str, sizes: Sequence[SuiteWorkload], say: Callable[[str], None]
-) -> str:
-    """The device under the name that referee and worker know it by; it is ready for trials.
-
-    A GPU is then the only one that is shown to them. A claim on it is each trial's own affair.
-
-    Args:
-        device: as `choose_device` gives it.
-        framework: what is to run there.
-        sizes: the workloads at their suite's sizes.
-        say: hears in a line which GPU it is.
-
-    Raises:
-        HarnessError: no trial can run there; the message says why and what to do.
-    """
-    if device == "cpu":
-        return device
-    from harness.frameworks.load import cuda_of_wheel
-    from harness.machine.gpu_checks import Needs, ready
-    from harness.machine.gpus import show_only
-
-    needs = Needs(
-        framework,
-        cuda_of_wheel(framework),
-        memory_gib=max(size.limits.memory_gib for size in sizes),
-        is_compiled=any(size.compile for size in sizes),
-    )
-    gpu = ready(device, needs)
-    say(f"{device} is {gpu.name} ({gpu.uuid})")
-    return show_only(gpu)
-
-
 def _is_numbered(device: str) -> bool:
     kind, _, number = device.partition(":")
     return kind == "cuda" and number.isdecimal()
 
 
-def run_options(sandbox: str, data_dir: Path | None, threads: int | None, cores: int) -> RunOptions:
-    """The options of this machine's trials.
+def run_options(
+    sandbox: str,
+    data_dir: Path | None,
+    threads: int | None,
+    cores: int,
+    *,
+    is_elsewhere: bool = False,
+) -> RunOptions:
+    """The options of trials.
 
     Args:
         sandbox: the name of what confines a worker.
         data_dir: where downloaded data lie, or None for the default place.
         threads: CPU threads an operation may use, or None for what the suite's hardware has.
         cores: the suite's cores.
+        is_elsewhere: whether they run on other machines, which have their own number of cores.
     """
     from harness.execution.base import RunOptions
     from harness.providers.table import SANDBOXES
@@ -138,5 +114,5 @@ def run_options(sandbox: str, data_dir: Path | None, threads: int | None, cores:
         )
     if threads is not None and threads < 1:
         raise HarnessError(f"--threads {threads} must be at least 1")
-    count = threads or min(cores, len(allowed_cores()))
+    count = threads or (cores if is_elsewhere else min(cores, len(allowed_cores())))
     return RunOptions(sandbox=sandbox, data_dir=data_dir, cache_dir=None, threads=count)

@@ -13,7 +13,7 @@ from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.core.console import PlainConsole
-    from harness.execution.base import RunOptions
+    from harness.execution.base import RemoteExecutor, RunOptions
     from harness.plan.plan import Plan, PlanRequest
     from harness.plan.trial import TrialBudget
     from workloads.spec import Suite
@@ -49,23 +49,32 @@ class Asked:
         """Where the records lie if no folder is named."""
         return Path("runs") / self.suite_spec.name
 
-    def requests(self, say: Callable[[str], None]) -> tuple[tuple[PlanRequest, ...], str]:
+    def requests(
+        self, say: Callable[[str], None], *, is_elsewhere: bool = False
+    ) -> tuple[tuple[PlanRequest, ...], str]:
         """One request for each workload, and what is to be said of the device.
+
+        Args:
+            say: hears in a line which GPU it is.
+            is_elsewhere: whether trials run on other machines, which make their device ready.
 
         Raises:
             HarnessError: a value is not allowed, or the device cannot run these workloads.
         """
-        from harness.cli.machine import choose_device, pick, ready_device
+        from harness.cli.machine import choose_device, pick
         from harness.plan.plan import RULESETS, PlanRequest
         from harness.plan.rounds import seed_of
         from harness.providers.registry import workload
         from harness.providers.table import FRAMEWORKS
+        from harness.runs.device import ready_device
         from harness.submission.adjustment import searched_space, setting_of
 
         suite = self.suite_spec
         names = tuple(dict.fromkeys(self.workloads or suite.workloads))
         sizes = [workload(name).at(suite.name) for name in names]
-        device, remark = choose_device(self.device, suite)
+        device, remark = choose_device(self.device, suite, is_elsewhere=is_elsewhere)
+        if not is_elsewhere:
+            device = ready_device(device, self.framework, sizes, say)
         request = PlanRequest(
             workload="",
             submission=self.submission,
@@ -74,7 +83,7 @@ class Asked:
             ruleset=pick("ruleset", self.ruleset, RULESETS),
             round_seed=seed_of(self.seed),
             variant=self.variant,
-            device=ready_device(device, self.framework, sizes, say),
+            device=device,
             studies=self.studies,
             trials=self.trials,
             budget_scale=self.budget_scale,
@@ -129,6 +138,47 @@ def plans_of(
                 rehearse_plan(plan, store, options)
             plans.append(plan)
     return plans
+
+
+def plans_there(
+    console: PlainConsole, asked: Asked, store: Path, options: RunOptions, place: RemoteExecutor
+) -> tuple[list[Plan], RunOptions]:
+    """The same for the machines of an executor, with the options of their trials."""
+    from harness.cli.machine import interruptible, say_on
+    from harness.runs.remote import prepare_there
+    from harness.speed.factor import planned_speeds
+
+    say = say_on(console)
+    requests, remark = asked.requests(say, is_elsewhere=True)
+    with interruptible(store), place:
+        speeds = tuple(set(planned_speeds(store)))
+        plans, options = prepare_there(requests, options, speeds, place, say)
+    for request, plan in zip(requests, plans, strict=True):
+        _show_plan(console, request, plan, (*filter(None, [remark]), *plan.remarks))
+    return list(plans), options
+
+
+def plans_as_declared(console: PlainConsole, asked: Asked) -> list[Plan]:
+    """The plans of all workloads with the budgets of the suite's reference machine."""
+    from harness.cli.machine import say_on
+    from harness.plan.plan import plan
+
+    requests, _ = asked.requests(say_on(console), is_elsewhere=True)
+    console.print("budgets are the suite's own; a run measures the speed of the machines it gets")
+    return [plan(request) for request in requests]
+
+
+def is_elsewhere(executor: str) -> bool:
+    """Whether an executor's trials run on other machines; asked without reaching its engine.
+
+    Raises:
+        UnknownNameError: no executor has that name.
+    """
+    from harness.execution.base import RemoteExecutor
+    from harness.providers.table import EXECUTORS
+
+    found = EXECUTORS.load(executor)
+    return isinstance(found, type) and issubclass(found, RemoteExecutor)
 
 
 def _show_plan(

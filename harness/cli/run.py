@@ -13,11 +13,13 @@ from harness.cli.estimate import count_text, show_estimate
 from harness.cli.flags import (
     AsJson,
     BudgetScale,
+    CheckpointEvery,
     DataDir,
     Device,
     ExecutorName,
     FrameworkName,
     Out,
+    ProfileFile,
     Ruleset,
     Sandbox,
     Seed,
@@ -32,24 +34,27 @@ from harness.cli.flags import (
     Width,
     Workloads,
 )
-from harness.cli.planning import Asked, plans_of, variant_of
+from harness.cli.planning import (
+    Asked,
+    is_elsewhere,
+    plans_as_declared,
+    plans_of,
+    plans_there,
+    variant_of,
+)
 from harness.cli.say import say
 from harness.cli.until_settled import settle
 from harness.core.seeds import PUBLIC_ROUND_SEED
 
 if TYPE_CHECKING:
     from harness.core.console import PlainConsole
-    from harness.execution.base import RunOptions
+    from harness.execution.base import Executor, RunOptions
     from harness.plan.plan import Plan
     from harness.plan.trial import TrialRecord
 
 NOT_TRAINED = ("crashed", "hung", "invalid", "out_of_memory")
 NONE_TRAINED = 3
 """The exit code where no trial could train, so that scripts see it."""
-CheckpointEvery = Annotated[
-    float, typer.Option(min=0.0, help="Least timed seconds between a trial's checkpoints.")
-]
-
 UntilSettled = Annotated[
     str | None,
     typer.Option(
@@ -82,6 +87,7 @@ def run(
     device: Device = None,
     sandbox: Sandbox = "plain",
     executor: ExecutorName = "local",
+    profile: ProfileFile = None,
     budget_scale: BudgetScale = 1.0,
     variant: Variant = "base",
     width: Width = None,
@@ -100,6 +106,7 @@ def run(
     from harness.cli.machine import run_options
     from harness.core.console import PlainConsole
     from harness.display.results import workloads_table
+    from harness.execution.base import RemoteExecutor
 
     asked = Asked(
         submission=submission,
@@ -117,7 +124,9 @@ def run(
         variant=variant_of(variant, width),
     )
     console = PlainConsole(stderr=is_json)
-    options = run_options(sandbox, data_dir, threads, asked.suite_spec.hardware.cores)
+    is_remote = is_elsewhere(executor)
+    cores = asked.suite_spec.hardware.cores
+    options = run_options(sandbox, data_dir, threads, cores, is_elsewhere=is_remote)
     options = replace(options, checkpoint_s=checkpoint_every)
     store = out or asked.default_store
     if until_settled is not None:
@@ -132,15 +141,24 @@ def run(
             is_json=is_json,
         )
         return
-    plans = plans_of(console, asked, store, options, is_rehearsed=not dry_run)
-    if dry_run:
+    place = None if dry_run else _place(console, executor, store, profile, is_remote=is_remote)
+    if place is None:
+        plans = (
+            plans_as_declared(console, asked)
+            if is_remote
+            else plans_of(console, asked, store, options, is_rehearsed=False)
+        )
         show_estimate(console, plans, store, executor, rate=None, is_json=is_json)
         return
+    if isinstance(place, RemoteExecutor):
+        plans, options = plans_there(console, asked, store, options, place)
+    else:
+        plans = plans_of(console, asked, store, options, is_rehearsed=True)
     records = []
     for plan in plans:
         if len(plans) > 1:
             console.print(f"\non {plan.trials[0].workload}", style="bold")
-        records.append(_run(console, plan, store, options, executor))
+        records.append(_run(console, plan, store, options, place))
     if len(records) > 1:
         console.print()
         console.print(workloads_table(records))
@@ -152,14 +170,25 @@ def run(
         console.print(f"Next: harness score {store}", soft_wrap=True)
 
 
+def _place(
+    console: PlainConsole, executor: str, store: Path, profile: Path | None, *, is_remote: bool
+) -> Executor:
+    """The executor; one whose engine cannot be reached is refused here, before anything runs."""
+    from harness.cli.machine import say_on
+    from harness.display.endings import RemoteDisplay
+    from harness.display.load import display_for
+    from harness.execution.load import executor as executor_of
+
+    display = RemoteDisplay(say_on(console)) if is_remote else display_for(console)
+    return executor_of(executor, store, display, profile=profile)
+
+
 def _run(
-    console: PlainConsole, plan: Plan, store: Path, options: RunOptions, executor: str
+    console: PlainConsole, plan: Plan, store: Path, options: RunOptions, place: Executor
 ) -> tuple[TrialRecord, ...]:
     """Run what is missing of one workload, and show what came of it."""
     from harness.cli.machine import interruptible
-    from harness.display.load import display_for
     from harness.display.results import describe_misses, reasons, results_table
-    from harness.execution.load import executor as executor_of
     from harness.record.plan import unfinished
     from harness.runs.run import run_plan
 
@@ -171,7 +200,7 @@ def _run(
     elif len(pending) < len(plan.trials):
         console.print(f"{count_text(len(plan.trials) - len(pending))} done, {len(pending)} missing")
     with interruptible(store):
-        records = run_plan(plan, store, options, executor_of(executor, store, display_for(console)))
+        records = run_plan(plan, store, options, place)
     console.print(results_table(records))
     for reason in (*filter(None, [describe_misses(records)]), *reasons(records)):
         console.print(reason, style="yellow", soft_wrap=True)

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.flags import DataDir, Sandbox, Threads
+from harness.cli.flags import CheckpointEvery, DataDir, Sandbox, Threads
 from harness.cli.say import say
 from harness.core.text import displayable
 
 
 def trial(
     file: Annotated[Path, typer.Argument(help="A trial's JSON, such as a store's trial.json.")],
+    *,
     store: Annotated[Path, typer.Option(help="Folder of the records.")],
     sandbox: Sandbox = "plain",
     data_dir: DataDir = None,
     threads: Threads = None,
+    checkpoint_every: CheckpointEvery = 60.0,
+    cache_dir: Annotated[
+        Path | None, typer.Option(help="Folder of prepared data.", show_default=False)
+    ] = None,
+    hardware: Annotated[
+        str | None,
+        typer.Option(help="The fingerprint that this machine must have.", show_default=False),
+    ] = None,
 ) -> None:
     """Run one trial, if the store holds no result of it, and say how it ended."""
     from harness.cli.machine import interruptible, run_options
@@ -25,14 +35,20 @@ def trial(
     from harness.display.load import display_for
     from harness.execution.load import executor
     from harness.execution.resolved import check_names
+    from harness.machine.gpus import found, show_only
     from harness.providers.registry import suite
-    from harness.record.plan import write_plan
+    from harness.record.plan import enter_plan
     from harness.record.store import read_record
 
     planned_trial = read_record(file).trial
     options = run_options(sandbox, data_dir, threads, suite(planned_trial.suite).hardware.cores)
+    options = replace(
+        options, checkpoint_s=checkpoint_every, cache_dir=cache_dir, fingerprint=hardware
+    )
     check_names(planned_trial)
-    write_plan((planned_trial,), store)
+    if planned_trial.device != "cpu" and (gpu := found(planned_trial.device)) is not None:
+        show_only(gpu)
+    enter_plan((planned_trial,), store)
     place = executor("local", store, display_for(PlainConsole()))
     with interruptible(store), place:
         (record,) = place.run((planned_trial,), options)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.estimate import show_estimate
-from harness.cli.planning import Asked, plans_of
+from harness.cli.planning import Asked, is_elsewhere, plans_of
 from harness.cli.say import say
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.core.console import PlainConsole
@@ -39,6 +40,9 @@ def settle(
         executor: what places the trials.
         dry_run: say what it takes at most, and run nothing.
         is_json: print the verdict as JSON.
+
+    Raises:
+        HarnessError: the executor has machines of its own.
     """
     from harness.cli.machine import interruptible
     from harness.display.load import display_for
@@ -47,6 +51,11 @@ def settle(
     from harness.runs.until_settled import Pair, find_rival, most_studies, run_until_settled
     from scoring.sequential import sentence
 
+    if is_elsewhere(executor):
+        raise HarnessError(
+            f"--until-settled does not run on {executor}: it decides here after each study",
+            "use --executor local, or --studies N there and then `harness compare`",
+        )
     asked = replace(asked, studies=most_studies(asked.studies))
     other = replace(asked, submission=find_rival(rival, store), settings=None, space=None)
     mine, theirs = (

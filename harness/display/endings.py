@@ -37,3 +37,11 @@ class EndingsDisplay:
 
     def close(self) -> None:
         """Let it pass."""
+
+
+class RemoteDisplay(EndingsDisplay):
+    """Says what the engine does with trials, too."""
+
+    def note(self, text: str) -> None:
+        """Say it on a line."""
+        self._say(text)

@@ -9,7 +9,9 @@ from harness.execution.base import Executor, ExecutorFactory
 from harness.providers.table import EXECUTORS
 
 
-def executor(name: str, store: Path, display: Display, *, jobs: int = 1) -> Executor:
+def executor(
+    name: str, store: Path, display: Display, *, jobs: int = 1, profile: Path | None = None
+) -> Executor:
     """The executor of a name, for one store.
 
     Args:
@@ -17,10 +19,12 @@ def executor(name: str, store: Path, display: Display, *, jobs: int = 1) -> Exec
         store: the folder of the trials' records.
         display: hears of every trial that runs.
         jobs: how many trials run at once.
+        profile: the TOML file that says how to ask an engine for machines.
 
     Raises:
         UnknownNameError: there is none.
-        HarnessError: it cannot run so many.
+        HarnessError: it cannot run so many, has no profile or another one, or its engine cannot be
+            reached.
     """
     make: ExecutorFactory = EXECUTORS.load(name)
-    return make(store, display, jobs=jobs)
+    return make(store, display, jobs=jobs, profile=profile)

@@ -8,7 +8,7 @@ from typing import Self
 
 from harness.core.errors import HarnessError
 from harness.display.base import Display
-from harness.execution.base import RunOptions
+from harness.execution.base import RunOptions, refuse_profile
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.plan import record_of, unfinished
 
@@ -20,12 +20,16 @@ class LocalExecutor:
         store: the folder of the trials' records.
         display: hears of every trial that runs.
         jobs: 1.
+        profile: None.
 
     Raises:
-        HarnessError: several jobs are asked for.
+        HarnessError: several jobs are asked for, or there is a profile.
     """
 
-    def __init__(self, store: Path, display: Display, *, jobs: int = 1) -> None:
+    def __init__(
+        self, store: Path, display: Display, *, jobs: int = 1, profile: Path | None = None
+    ) -> None:
+        refuse_profile("local", profile)
         if jobs != 1:
             raise HarnessError(
                 f"executor 'local' runs one trial at a time, not {jobs}", "leave out --jobs"
@@ -48,8 +52,9 @@ class LocalExecutor:
         for number, trial in enumerate(pending, start=1):
             self._display.note(f"data of trial {number} of {len(pending)}")
             prepare_data(trial, options)
+        identities = {trial.identity for trial in pending}
         for number, trial in enumerate(trials, start=1):
-            if trial not in pending:
+            if trial.identity not in identities:
                 continue
             self._display.begin(number, len(trials), trial)
             result = run_trial(trial, self._store, options, self._display)

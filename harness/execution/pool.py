@@ -17,7 +17,7 @@ from typing import Self
 
 from harness.core.errors import HarnessError
 from harness.display.base import Display
-from harness.execution.base import RunOptions
+from harness.execution.base import RunOptions, refuse_profile
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.plan import record_of, unfinished
 from harness.record.recorder import Silent
@@ -30,9 +30,16 @@ class PoolExecutor:
         store: the folder of the trials' records.
         display: hears of each trial that has ended.
         jobs: how many processes; with one, trials can be timed.
+        profile: None.
+
+    Raises:
+        HarnessError: there is a profile.
     """
 
-    def __init__(self, store: Path, display: Display, *, jobs: int = 1) -> None:
+    def __init__(
+        self, store: Path, display: Display, *, jobs: int = 1, profile: Path | None = None
+    ) -> None:
+        refuse_profile("pool", profile)
         self._store, self._display, self._jobs = store, display, jobs
 
     def __enter__(self) -> Self:

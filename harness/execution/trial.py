@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from platform import node
 
 from harness.core.errors import HarnessError
 from harness.execution.attempt import run_attempt
 from harness.execution.base import RunOptions
 from harness.execution.resolved import resolve_trial
+from harness.machine.hardware import hardware
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.record.attempts import attempts_of
 from harness.record.ledger import Ledger
@@ -30,6 +32,7 @@ def run_trial(trial: Trial, store: Path, options: RunOptions, observer: Observer
         ledger.plan((trial,))
         if (result := result_of(folder)) is None:
             _check_not_ended(ledger, trial)
+            _check_hardware(trial, options)
             resolved_trial = resolve_trial(trial, options)
             write_record(folder, TrialRecord(identity=trial.identity, trial=trial))
             result = run_attempt(resolved_trial, store, options, observer)
@@ -48,6 +51,17 @@ def _note_end(ledger: Ledger, trial: Trial, folder: Path, result: Result) -> Non
             state=result.state,
             events=events[-1].hash,
         )
+    )
+
+
+def _check_hardware(trial: Trial, options: RunOptions) -> None:
+    """A budget is scaled by the speed of one kind of machine."""
+    if options.fingerprint in (None, here := hardware(trial.device).fingerprint):
+        return
+    raise HarnessError(
+        f"{node()} has other hardware ({here}) than the machine that {trial.folder} was planned "
+        f"for ({options.fingerprint})",
+        "ask for machines of one kind, by the profile's 'partition', 'constraint' or 'gpu_type'",
     )
 
 

@@ -159,6 +159,8 @@ EXECUTORS = Kind(
     {
         "local": "harness.execution.local:LocalExecutor",
         "pool": "harness.execution.pool:PoolExecutor",
+        "slurm": "harness.execution.slurm.executor:SlurmExecutor",
+        "ray": "harness.execution.ray.executor:RayExecutor",
     },
 )
 SINKS = Kind(

@@ -9,6 +9,7 @@ they say is for `harness.record.log`.
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from harness.core.recorded import JsonObject, Recorded
 from harness.record.schema import Author, EventData
 
 GENESIS = "0" * 64
+TAIL_BYTES = 4096
 DAMAGED = (
     "it was changed or damaged: bring back a copy; or, if it is a trial's, mark that "
     "as lost and run it again: harness rerun OUT --trial NAME --reason TEXT"
@@ -80,7 +82,7 @@ def read_chain(path: Path) -> list[RawLine]:
         raise HarnessError(f"cannot read {path}: {error}") from error
     chain: list[RawLine] = []
     for number, content in enumerate(lines[:-1], start=1):
-        line = _line(content)
+        line = parse_line(content)
         previous = chain[-1].hash if chain else GENESIS
         if line is None or (line.previous, line.seq) != (previous, len(chain)):
             raise BrokenChainError(
@@ -90,11 +92,40 @@ def read_chain(path: Path) -> list[RawLine]:
     return chain
 
 
-def _line(content: bytes) -> RawLine | None:
+def last_line(path: Path) -> tuple[RawLine | None, int]:
+    """The last whole line of a log, and where it ends; what is before it is not read.
+
+    Raises:
+        BrokenChainError: its hash is not that of its content.
+    """
+    try:
+        with path.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            tail = b""
+            while tail.count(b"\n") < 2 and len(tail) < end:
+                size = min(end, max(TAIL_BYTES, 2 * len(tail)))
+                file.seek(end - size)
+                tail = file.read(size)
+    except OSError as error:
+        raise HarnessError(f"cannot read {path}: {error}") from error
+    whole, newline, torn = tail.rpartition(b"\n")
+    if not newline:
+        return None, 0
+    line = parse_line(whole.rpartition(b"\n")[2])
+    if line is None:
+        raise BrokenChainError(f"{path}, last line: the event does not fit the chain", DAMAGED)
+    return line, end - len(torn)
+
+
+def parse_line(content: bytes) -> RawLine | None:
     """A line whose hash and bytes are those of its content; None if it is none."""
     try:
-        line = RawLine.model_validate(json.loads(content), strict=True)
-        fits = line.hash == line.expected_hash and line.content == content + b"\n"
+        values = json.loads(content)
+        line = RawLine.model_validate(values, strict=True)
+        text = canonical_json(values)
+        # the canonical text of the line without its hash, which cannot stand in it a second time
+        body = text.replace(f'"hash":"{line.hash}",', "", 1)
+        fits = text.encode() == content and line.hash == sha256_text(body)
     except (ValueError, RecursionError):
         return None
     return line if fits else None

@@ -4,6 +4,9 @@
 
 Points are part of a trial's identity, so a planned line fixes them; a crashed trial has ended and
 counts. Several processes may write: each holds the file's lock while it reads and appends.
+
+A board has a hundred thousand trials, each of which asks for its own entries and adds a few. So the
+chain is checked from its start where all of it is read (`lines`), an entry alone by its own hash.
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 from harness.core.locks import lock
 from harness.plan.trial import Trial
-from harness.record.log import EventLog, Line, read_lines
+from harness.record.chain import DAMAGED, BrokenChainError, RawLine, parse_line
+from harness.record.line_index import LineIndex
+from harness.record.log import EventLog, Line, line_of, read_lines
 from harness.record.schema.audited import TrialAudited
 from harness.record.schema.ledger import (
     LEDGER_ENTRIES,
@@ -34,6 +39,7 @@ class Ledger:
 
     def __init__(self, store: Path) -> None:
         self._path = store / LEDGER_FILE
+        self._index = LineIndex(self._path)
 
     def lines(self) -> list[Line[LedgerEntry]]:
         """All lines, checked against their chain; none if there is no ledger."""
@@ -43,19 +49,25 @@ class Ledger:
         """What all lines say."""
         return [line.data for line in self.lines()]
 
+    def entries_of(self, identity: str) -> list[LedgerEntry]:
+        """What the lines on one trial say.
+
+        Raises:
+            BrokenChainError: the hash of one is not that of its content.
+        """
+        lines = (self._parsed(content) for content in self._index.lines(identity))
+        return [line_of(line, self._path, LEDGER_ENTRIES).data for line in lines]
+
     def attempts(self, identity: str) -> int:
         """How many attempts of a trial have begun, those included whose events are lost."""
-        entries = [e for e in self.entries() if isinstance(e, AttemptBegun)]
-        return max((e.attempt for e in entries if e.identity == identity), default=0)
+        begun = [e for e in self.entries_of(identity) if isinstance(e, AttemptBegun)]
+        return max((entry.attempt for entry in begun), default=0)
 
     def end_of(self, identity: str) -> AttemptEnded | None:
         """A trial's end; None if it has not ended, or is open again by a rerun."""
-        ours = [
-            entry
-            for entry in self.entries()
-            if entry.identity == identity and isinstance(entry, AttemptEnded | Reopened)
-        ]
-        last = ours[-1] if ours else None
+        entries = self.entries_of(identity)
+        ends = [entry for entry in entries if isinstance(entry, AttemptEnded | Reopened)]
+        last = ends[-1] if ends else None
         return last if isinstance(last, AttemptEnded) else None
 
     def audits(self) -> list[TrialAudited]:
@@ -71,14 +83,11 @@ class Ledger:
         plans = [
             Planned(identity=t.identity, folder=t.folder, round=t.round_commitment) for t in trials
         ]
-        identities = {entry.identity for entry in self.entries()}
-        if all(entry.identity in identities for entry in plans):
+        if all(self._index.has(entry.identity) for entry in plans):
             return
         with self._lock() as log:
-            identities = {entry.identity for entry in self.entries()}
-            for entry in plans:
-                if entry.identity not in identities:
-                    log.append(entry)
+            for entry in [entry for entry in plans if not self._index.has(entry.identity)]:
+                log.append(entry)
 
     def note(self, entry: LedgerEntry) -> None:
         """Append one entry.
@@ -98,9 +107,15 @@ class Ledger:
         if not any(
             isinstance(other, AttemptEnded | Reopened)
             and (other.kind, other.identity, other.attempt, other.events) == same
-            for other in self.entries()
+            for other in self.entries_of(entry.identity)
         ):
             self.note(entry)
+
+    def _parsed(self, content: bytes) -> RawLine:
+        line = parse_line(content)
+        if line is None:
+            raise BrokenChainError(f"{self._path}: the entry does not fit its hash", DAMAGED)
+        return line
 
     @contextmanager
     def _lock(self) -> Iterator[EventLog]:

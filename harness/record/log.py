@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.core.canonical import canonical_json
 from harness.core.errors import CannotWriteError, HarnessError
-from harness.record.chain import DAMAGED, RawLine, read_chain
+from harness.record.chain import DAMAGED, RawLine, last_line, read_chain
 from harness.record.schema import TRIAL_EVENTS, Author, EventData, TrialEvent
 
 D_co = TypeVar("D_co", bound=EventData, covariant=True)
@@ -47,11 +47,11 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        lines = read_chain(path) if path.exists() else []
-        self._last = lines[-1] if lines else None
-        size = sum(len(line.content) for line in lines)
-        if path.exists() and path.stat().st_size != size:
-            os.truncate(path, size)
+        self._last = None
+        if path.exists():
+            self._last, size = last_line(path)
+            if path.stat().st_size != size:
+                os.truncate(path, size)
         try:
             self._file = path.open("ab", buffering=0)
         except OSError as error:
@@ -103,10 +103,15 @@ def read_events(path: Path) -> list[Event]:
 
 def read_lines(path: Path, schema: TypeAdapter[D_co]) -> list[Line[D_co]]:
     """The lines of a log of any schema; otherwise as `read_events`."""
-    return [_parse_line(line, path, schema) for line in read_chain(path)]
+    return [line_of(line, path, schema) for line in read_chain(path)]
 
 
-def _parse_line(line: RawLine, path: Path, schema: TypeAdapter[D_co]) -> Line[D_co]:
+def line_of(line: RawLine, path: Path, schema: TypeAdapter[D_co]) -> Line[D_co]:
+    """A line of a log as its schema reads it.
+
+    Raises:
+        SchemaError: it is no event.
+    """
     if "kind" in line.data:
         raise _no_event(path, line, f"{line.kind}: 'kind' is no key of its data")
     try:

@@ -19,6 +19,15 @@ def write_plan(trials: Iterable[Trial], store: Path) -> None:
         HarnessError: the store cannot be written, or has trials of another version's form.
     """
     refuse_other_versions(store)
+    enter_plan(trials, store)
+
+
+def enter_plan(trials: Iterable[Trial], store: Path) -> None:
+    """The same for a few trials of a store whose others are not looked at.
+
+    Raises:
+        HarnessError: the store cannot be written.
+    """
     trials = tuple(trials)
     Ledger(store).plan(trials)
     for trial in trials:

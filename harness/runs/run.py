@@ -8,14 +8,15 @@ from pathlib import Path
 
 from harness.display.base import Display
 from harness.display.endings import EndingsDisplay
-from harness.execution.base import Executor, RunOptions
+from harness.execution.base import Executor, RemoteExecutor, RunOptions
 from harness.execution.load import executor as executor_of
 from harness.execution.rehearsal import rehearse
 from harness.execution.resolved import resolve_trial
 from harness.plan.plan import Plan, PlanRequest, plan
 from harness.plan.trial import TrialRecord
 from harness.record.plan import unfinished, write_plan
-from harness.speed.factor import machine_speed
+from harness.runs.remote import prepare_there
+from harness.speed.factor import machine_speed, planned_speeds
 
 
 def plan_here(
@@ -33,7 +34,8 @@ def plan_here(
         HarnessError: as `plan` and `machine_speed`.
     """
     plan(request)  # whatever is wrong with it is said before anything is measured
-    return plan(replace(request, speed=machine_speed(request, options, store, say)))
+    speed = machine_speed(request, options, planned_speeds(store), say)
+    return plan(replace(request, speed=speed))
 
 
 def rehearse_plan(plan: Plan, store: Path, options: RunOptions) -> None:
@@ -67,6 +69,7 @@ def run(
     *,
     options: RunOptions | None = None,
     executor: str = "local",
+    profile: Path | None = None,
     display: Display | None = None,
 ) -> tuple[TrialRecord, ...]:
     """Run what a request asks for and return its records, as `harness run` does.
@@ -79,6 +82,7 @@ def run(
         out: the folder of the records.
         options: sandbox, folders and threads; by default those of `RunOptions`.
         executor: what places the trials.
+        profile: the TOML file that says how to ask an engine for machines.
         display: hears of every trial; by default each ending is printed in a line.
 
     Raises:
@@ -86,6 +90,12 @@ def run(
     """
     options = options or RunOptions()
     shown_display = display or EndingsDisplay(print)
-    plan = plan_here(request, options, out, shown_display.note)
-    rehearse_plan(plan, out, options)
-    return run_plan(plan, out, options, executor_of(executor, out, shown_display))
+    place = executor_of(executor, out, shown_display, profile=profile)
+    if isinstance(place, RemoteExecutor):
+        speeds = tuple(set(planned_speeds(out)))
+        with place:
+            (plan,), options = prepare_there((request,), options, speeds, place, shown_display.note)
+    else:
+        plan = plan_here(request, options, out, shown_display.note)
+        rehearse_plan(plan, out, options)
+    return run_plan(plan, out, options, place)

@@ -14,7 +14,7 @@ that a store holds already were planned with a speed; others of their kind join 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ Say = Callable[[str], None]
 
 
 def machine_speed(
-    request: PlanRequest, options: RunOptions, store: Path, say: Say
+    request: PlanRequest, options: RunOptions, planned: Iterable[MachineSpeed], say: Say
 ) -> MachineSpeed | None:
     """This machine's speed on a workload; None where budgets do not scale with it.
 
@@ -55,7 +55,7 @@ def machine_speed(
     Args:
         request: suite, workload, framework and device.
         options: the trials' threads and folders.
-        store: where the trials' records will lie; a speed that trials there were planned with is
+        planned: the speeds that trials of the same store were planned with; one of this machine is
             used again.
         say: hears in a line that and why something is measured.
 
@@ -67,7 +67,7 @@ def machine_speed(
         return None
     key = _key(request, options)
     return (
-        _planned_speed(store, key)
+        next((speed for speed in planned if speed.conditions == key), None)
         or _quiet_speed(key, say)
         or measured_speed(request, options, say)
     )
@@ -163,10 +163,10 @@ def _key(request: PlanRequest, options: RunOptions) -> str:
     return sha256_json(conditions(request, options))[:16]
 
 
-def _planned_speed(store: Path, key: str) -> MachineSpeed | None:
-    """The speed with which a store's trials were planned under these conditions."""
+def planned_speeds(store: Path) -> Iterator[MachineSpeed]:
+    """The speeds with which a store's trials were planned."""
     speeds = (read_record(path).trial.budget.speed for path in record_paths(store))
-    return next((speed for speed in speeds if speed and speed.conditions == key), None)
+    return (speed for speed in speeds if speed is not None)
 
 
 def _quiet_speed(key: str, say: Say) -> MachineSpeed | None:

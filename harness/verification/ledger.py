@@ -30,8 +30,8 @@ ENTRY_TYPES: tuple[tuple[type[EventData], type[AttemptEntry]], ...] = (
 """Events of a trial, and the entries that the ledger has for them."""
 
 
-def check_ledger(record: TrialRecord, events: list[Event], ledger: Sequence[LedgerEntry]) -> None:
-    """Check a trial's events against a store's ledger; imported ones have no entries.
+def check_ledger(record: TrialRecord, events: list[Event], ours: Sequence[LedgerEntry]) -> None:
+    """Check a trial's events against the ledger's entries on it; imported ones have none.
 
     Raises:
         MismatchError: the first thing that does not fit.
@@ -39,7 +39,6 @@ def check_ledger(record: TrialRecord, events: list[Event], ledger: Sequence[Ledg
     attempts = attempts_of(events)
     if attempts and isinstance(attempts[0].begin, ImportedBegin):
         return
-    ours = [entry for entry in ledger if entry.identity == record.identity]
     plans = [entry for entry in ours if isinstance(entry, Planned)]
     if len(plans) != 1:
         raise MismatchError(f"planned {len(plans)} times in {LEDGER_FILE}; it must be once")
@@ -58,7 +57,7 @@ def check_ledger(record: TrialRecord, events: list[Event], ledger: Sequence[Ledg
         raise MismatchError(f"{LEDGER_FILE} has another end of it")
 
 
-def _check_lives(events: list[Event], ours: list[LedgerEntry]) -> None:
+def _check_lives(events: list[Event], ours: Sequence[LedgerEntry]) -> None:
     """What the ledger has of a trial and its events have not: an attempt that was thrown away."""
     numbers = [entry.attempt for entry in ours if isinstance(entry, AttemptBegun)]
     if duplicate := next((n for n in numbers if numbers.count(n) > 1), None):
@@ -73,7 +72,7 @@ def _check_lives(events: list[Event], ours: list[LedgerEntry]) -> None:
             raise MismatchError(f"{LEDGER_FILE} has {what}")
 
 
-def _missing_entries(attempts: list[Attempt], ours: list[LedgerEntry]) -> Iterator[str]:
+def _missing_entries(attempts: list[Attempt], ours: Sequence[LedgerEntry]) -> Iterator[str]:
     """What the events of a trial have and the ledger's entries on it have not."""
     for attempt in attempts:
         for event_type, entry_type in ENTRY_TYPES:

@@ -8,7 +8,7 @@ accidents and careless changes, not an author who recomputes all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -85,9 +85,10 @@ def verify_store(store: Path, *, replays: bool = True) -> Verification:
     except MismatchError as error:
         findings.append(Finding(LEDGER_FILE, error.message))
     plans = {entry.identity: entry for entry in entries if isinstance(entry, Planned)}
+    by_identity = entries_by_identity(entries)
     for path in paths:
         try:
-            record, events = check_record(store, path, entries, replays=replays)
+            record, events = check_record(store, path, by_identity, replays=replays)
             records.append(record)
             runs += _runs_of(record.trial, events)
         except MismatchError as error:
@@ -113,15 +114,23 @@ def _runs_of(trial: Trial, events: list[Event]) -> Iterator[tuple[str, str, str]
         yield submission.name, submission.content_hash, attempt.begin.submission_files
 
 
+def entries_by_identity(entries: Iterable[LedgerEntry]) -> dict[str, list[LedgerEntry]]:
+    """The entries of a ledger on each trial, in order."""
+    found: dict[str, list[LedgerEntry]] = {}
+    for entry in entries:
+        found.setdefault(entry.identity, []).append(entry)
+    return found
+
+
 def check_record(
-    store: Path, path: Path, ledger: Sequence[LedgerEntry], *, replays: bool = True
+    store: Path, path: Path, ledger: Mapping[str, Sequence[LedgerEntry]], *, replays: bool = True
 ) -> tuple[TrialRecord, list[Event]]:
     """Check one trial's files; returns its record and its events.
 
     Args:
         store: the folder of all records.
         path: the trial's `trial.json`.
-        ledger: the entries of the store's ledger.
+        ledger: the entries of the store's ledger, by the identities of trials.
         replays: whether its result is recomputed from its events.
 
     Raises:
@@ -132,7 +141,7 @@ def check_record(
     events = _whole(log, read_events) if log.exists() else []
     try:
         _check_events(record, events, replays=replays)
-        check_ledger(record, events, ledger)
+        check_ledger(record, events, ledger.get(record.identity, ()))
     except (ValueError, IndexError, ArithmeticError) as error:
         raise MismatchError(
             f"{EVENTS_FILE}: an event lacks what it must have: {error!r}"

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.cli.machine import choose_device, ready_device
+from harness.cli.machine import choose_device
 from harness.core.errors import HarnessError
 from harness.frameworks.jax import backends
 from harness.machine import gpus
 from harness.providers import registry
+from harness.runs.device import ready_device
 from tests.machine.conftest import Made
 
 HOG = """

@@ -16,7 +16,7 @@ from harness.plan.trial import MachineSpeed
 from harness.providers.registry import workload
 from harness.record.plan import write_plan
 from harness.speed import factor as speed
-from harness.speed.factor import conditions, machine_speed, measured_speed
+from harness.speed.factor import conditions, machine_speed, measured_speed, planned_speeds
 from harness.speed.reference_training import Measurement
 from workloads.spec import ReferenceSpeed
 
@@ -60,7 +60,7 @@ class Machine:
         return self.measurements[min(self.measured, len(self.measurements)) - 1]
 
     def speed(self, request: PlanRequest = REQUEST, options: RunOptions = OPTIONS) -> MachineSpeed:
-        result = machine_speed(request, options, self.store, self.messages.append)
+        result = machine_speed(request, options, planned_speeds(self.store), self.messages.append)
         assert result is not None
         return result
 
@@ -143,7 +143,10 @@ def test_trials_of_a_store_share_one_speed(machine: Machine) -> None:
 
 def test_an_unscored_budget_is_scaled_by_its_flag_alone(machine: Machine) -> None:
     request = replace(REQUEST, budget_scale=0.5)
-    assert machine_speed(request, OPTIONS, machine.store, machine.messages.append) is None
+    assert (
+        machine_speed(request, OPTIONS, planned_speeds(machine.store), machine.messages.append)
+        is None
+    )
     assert machine.measured == 0
 
 

@@ -30,7 +30,9 @@ class Results:
         self._file.close()
 
 
-def announced(store: Path, display: Display, *, jobs: int = 1) -> LocalExecutor:
+def announced(
+    store: Path, display: Display, *, jobs: int = 1, profile: Path | None = None
+) -> LocalExecutor:
     """The local executor, which says so."""
     display.note(f"announced: {store.name}")
-    return LocalExecutor(store, display, jobs=jobs)
+    return LocalExecutor(store, display, jobs=jobs, profile=profile)

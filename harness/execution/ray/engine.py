@@ -1,0 +1,115 @@
+"""A connection to a Ray cluster, and calls on nodes of it that are named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from harness.core.errors import HarnessError
+from harness.execution.base import Resources
+from harness.execution.ray.nodes import Node, drop_thread_count, suitable
+from harness.execution.ray.profile import RayProfile
+from harness.execution.remote import Outcome, outcome_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class NodeLostError(Exception):
+    """A node, or the process on it, is gone before it gave its answer."""
+
+
+class Engine:
+    """The cluster of a profile, connected.
+
+    Args:
+        profile: how to reach it.
+
+    Raises:
+        HarnessError: Ray is not installed, or no cluster answers.
+    """
+
+    def __init__(self, profile: RayProfile) -> None:
+        self._ray, self._profile = _imported(), profile
+        _connect(self._ray, profile)
+
+    def close(self) -> None:
+        """Disconnect; tasks that still run are ended by Ray."""
+        self._ray.shutdown()
+
+    def nodes(self, need: Resources) -> list[Node]:
+        """The nodes that can run a trial.
+
+        Raises:
+            HarnessError: there are none.
+        """
+        return suitable(self._ray.nodes(), need, self._profile.accelerator_type)
+
+    def start(
+        self,
+        node: Node,
+        asked: dict[str, float],
+        function: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Any:
+        """Start a call on a node; a reference to its outcome. Ray does not repeat it by itself."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        placed = NodeAffinitySchedulingStrategy(node.id, soft=False)
+        task = self._ray.remote(max_retries=0, scheduling_strategy=placed, **asked)(_call)
+        return task.remote(function, args, kwargs)
+
+    def wait(self, references: Sequence[Any], timeout_s: float | None) -> list[Any]:
+        """The references of which at least one has its outcome; none after the timeout."""
+        done, _ = self._ray.wait(list(references), num_returns=1, timeout=timeout_s)
+        return list(done)
+
+    def outcome(self, reference: Any) -> Any:
+        """What a call came to.
+
+        Raises:
+            NodeLostError: its node or process is gone.
+            HarnessError: it raised one, or failed.
+        """
+        from ray.exceptions import RayError, RayTaskError
+
+        try:
+            found: Outcome[Any] = self._ray.get(reference)
+        except RayTaskError as error:
+            last = str(error).strip().splitlines()[-1]
+            raise HarnessError(
+                f"executor 'ray': a node failed: {last}",
+                "guided-descent, and what the submission needs, must be installed on every node",
+            ) from error
+        except RayError as error:
+            raise NodeLostError(str(error).strip().splitlines()[0]) from error
+        return found.result()
+
+
+def _call(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome[T]:
+    """The body of every task."""
+    drop_thread_count()
+    return outcome_of(function, *args, **kwargs)
+
+
+def _imported() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise HarnessError(
+            "executor 'ray' needs the package ray, which is not installed",
+            "pip install 'guided-descent[ray]'",
+        ) from error
+    return ray
+
+
+def _connect(ray: Any, profile: RayProfile) -> None:
+    try:
+        ray.init(address=profile.address, log_to_driver=False, logging_level="error")
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise HarnessError(
+            f"executor 'ray': no cluster answers at '{profile.address}': "
+            f"{str(error).strip().splitlines()[0]}",
+            "start one: ray start --head; the profile's key is 'address', such as HOST:6379",
+        ) from error

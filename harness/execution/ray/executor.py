@@ -1,0 +1,200 @@
+"""The executor `ray`: each trial is a task, placed by this process on a node where it is alone.
+
+Nodes need not see the store. A trial goes to its node with what the store has of it, runs there in
+a store of its own, and comes back as soon as it has ended. If its node is lost, so is what it did
+there: the ledger keeps that an attempt had begun, and the next attempt runs elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, Self, TypeVar
+
+from harness.core.errors import HarnessError
+from harness.display.base import Display
+from harness.execution.base import Resources, RunOptions
+from harness.execution.ray.engine import Engine, NodeLostError
+from harness.execution.ray.nodes import Node, Survey, check_versions, most_common, survey
+from harness.execution.ray.profile import RayProfile
+from harness.execution.ray.shipping import Shipment, run_shipment
+from harness.execution.remote import resources_of
+from harness.plan.trial import Trial, TrialRecord
+from harness.record.ledger import Ledger
+from harness.record.plan import record_of, unfinished
+from harness.record.schema.ledger import AttemptBegun
+from harness.record.store import lock_trial
+from workloads.spec import read_toml
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A trial on a node."""
+
+    sent: Shipment
+    node: Node
+    hold: ExitStack
+    """Of the trial's folder, which no other process may run meanwhile."""
+
+
+class RayExecutor:
+    """Runs trials on a cluster that exists.
+
+    Args:
+        store: the folder of the trials' records, on this machine.
+        display: hears of nodes, and of each trial that has ended.
+        jobs: 1; how many run at once follows from the nodes.
+        profile: a `RayProfile`; None for the cluster that this machine is a node of.
+
+    Raises:
+        HarnessError: several jobs are asked for, or the profile is none.
+    """
+
+    def __init__(
+        self, store: Path, display: Display, *, jobs: int = 1, profile: Path | None = None
+    ) -> None:
+        if jobs != 1:
+            raise HarnessError(
+                f"executor 'ray' takes no number of jobs ({jobs})",
+                "as many trials run at once as the cluster's nodes have room for",
+            )
+        self._profile = read_toml(profile, RayProfile) if profile else RayProfile()
+        self._store, self._display = store.absolute(), display
+        self._ledger = Ledger(self._store)
+        self._surveys: dict[str, Survey] = {}
+
+    def __enter__(self) -> Self:
+        self._engine = Engine(self._profile)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.close()
+        self._display.close()
+
+    def call(
+        self, need: Resources, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call a function on one of the nodes that most others are like."""
+        device = "cuda:0" if need.gpus else "cpu"
+        node = next(iter(self._alike(need, device, None)))
+        reference = self._engine.start(node, node.asked(need), function, *args, **kwargs)
+        try:
+            found: T = self._engine.outcome(reference)
+        except NodeLostError as error:
+            raise HarnessError(
+                f"executor 'ray': the node that trials were planned on is lost: {error}",
+                "the same command takes another one",
+            ) from error
+        return found
+
+    def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
+        """Run the trials that have no finished record; return what the store then holds of all.
+
+        Raises:
+            HarnessError: no node can run them, or one was given up.
+        """
+        missing = unfinished(trials, self._store)
+        if missing:
+            need = resources_of(missing, options)
+            with ExitStack() as holds:
+                self._fly(deque(missing), need, options, holds)
+        return tuple(record_of(trial, self._store) for trial in trials)
+
+    def _fly(
+        self, waiting: deque[Trial], need: Resources, options: RunOptions, holds: ExitStack
+    ) -> None:
+        """Keep every suitable node filled until no trial waits."""
+        device = waiting[0].device
+        nodes = self._alike(need, device, options.fingerprint)
+        self._display.note(f"ray: {len(nodes)} nodes for {len(waiting)} trials")
+        flights: dict[Any, Flight] = {}
+        tries = Counter[str]()
+        while waiting or flights:
+            busy = Counter(flight.node.id for flight in flights.values())
+            free = [n for n in nodes for _ in range(n.slots(need) - busy[n.id])]
+            for node in free[: len(waiting)]:
+                flight = self._started(waiting.popleft(), node, holds)
+                asked = node.asked(need)
+                flights[self._engine.start(node, asked, run_shipment, flight.sent, options)] = (
+                    flight
+                )
+            for reference in self._engine.wait(list(flights), None):
+                flight = flights.pop(reference)
+                with flight.hold:
+                    if self._is_home(reference, flight):
+                        continue
+                nodes = self._alike(need, device, options.fingerprint)
+                tries[flight.sent.trial.identity] += 1
+                self._refuse_hopeless(flight, tries)
+                waiting.append(flight.sent.trial)
+
+    def _started(self, trial: Trial, node: Node, holds: ExitStack) -> Flight:
+        hold = ExitStack()
+        hold.enter_context(lock_trial(self._store / trial.folder))
+        holds.push(hold)
+        return Flight(Shipment.of(trial, self._store, self._ledger), node, hold)
+
+    def _is_home(self, reference: Any, flight: Flight) -> bool:
+        """Whether a trial came back with a result; the ledger keeps that a lost one had begun."""
+        trial = flight.sent.trial
+        try:
+            back: Shipment = self._engine.outcome(reference)
+        except NodeLostError as error:
+            attempt = self._ledger.attempts(trial.identity) + 1
+            self._ledger.note(AttemptBegun(identity=trial.identity, attempt=attempt))
+            self._display.note(f"ray: lost a node, {trial.folder} runs again: {error}")
+            return False
+        back.take_back(self._store, self._ledger, flight.sent)
+        record = record_of(trial, self._store)
+        if record.result is None:
+            printed = back.output.strip().splitlines() or ["it printed nothing"]
+            raise HarnessError(
+                f"executor 'ray': {trial.folder} has no result: {printed[0]}",
+                "\n  ".join(printed[1:]),
+            )
+        self._display.finish(record)
+        return True
+
+    def _refuse_hopeless(self, flight: Flight, tries: Counter[str]) -> None:
+        trial = flight.sent.trial
+        if tries[trial.identity] >= self._profile.attempts:
+            raise HarnessError(
+                f"executor 'ray': {trial.folder} lost its node {tries[trial.identity]} times",
+                "see why nodes go: ray status; the same command goes on with what is missing",
+            )
+
+    def _alike(self, need: Resources, device: str, fingerprint: str | None) -> list[Node]:
+        """The nodes that can run a trial and have the hardware of a fingerprint.
+
+        Without one it is the one that most of them have: times of one plan come from one kind.
+        """
+        nodes = self._engine.nodes(need)
+        self._look_at([node for node in nodes if node.id not in self._surveys], need, device)
+        surveys = [self._surveys[node.id] for node in nodes if node.id in self._surveys]
+        check_versions(surveys)
+        wanted = fingerprint or (most_common(surveys) if surveys else "")
+        seen = [node for node in nodes if node.id in self._surveys]
+        alike = [node for node in seen if self._surveys[node.id].fingerprint == wanted]
+        if others := len(seen) - len(alike):
+            self._display.note(f"ray: {others} nodes are left out, whose hardware is another")
+        if alike:
+            return alike
+        raise HarnessError(
+            "executor 'ray': no node has the hardware that the trials were planned for "
+            f"({fingerprint}); the nodes: {', '.join(sorted({s.fingerprint for s in surveys}))}",
+            "bring such a node back, or plan again into another folder: --out DIR",
+        )
+
+    def _look_at(self, nodes: Sequence[Node], need: Resources, device: str) -> None:
+        """Let nodes say what they are, all at once."""
+        asked = {"num_cpus": 0.0, "num_gpus": need.gpus}  # a GPU is shown only to what asks for it
+        looks = [(node, self._engine.start(node, asked, survey, device)) for node in nodes]
+        for node, reference in looks:
+            with suppress(NodeLostError):
+                self._surveys[node.id] = self._engine.outcome(reference)

@@ -1,0 +1,16 @@
+"""How to reach a Ray cluster: the TOML file that `--profile` names."""
+
+from __future__ import annotations
+
+from workloads.spec import Count, Frozen
+
+
+class RayProfile(Frozen):
+    """Where the cluster is, and which of its nodes run trials."""
+
+    address: str = "auto"
+    """HOST:PORT of the head; `auto` for the cluster that this machine is a node of."""
+    accelerator_type: str | None = None
+    """Ray's name of a kind of GPU, such as H100; None for any."""
+    attempts: Count = 3
+    """How often a trial is run whose nodes are lost, before it is given up."""

@@ -1,0 +1,72 @@
+"""A trial on its way to a node that does not see the store, and back: its folder and its ledger."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from harness.execution.base import RunOptions
+from harness.execution.remote import run_command, trial_command
+from harness.plan.trial import Trial
+from harness.record.ledger import Ledger
+from harness.record.schema.ledger import LedgerEntry, Planned
+
+LOCK_FILE = ".lock"
+SHOWN_BYTES = 4000
+"""Of what a trial's command printed, where it left no result."""
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """What a store has of one trial."""
+
+    trial: Trial
+    files: dict[str, bytes]
+    """The files of its folder, by their paths in it."""
+    entries: tuple[LedgerEntry, ...]
+    """Of the ledger, in order."""
+    output: str = ""
+    """The end of what the command printed."""
+
+    @classmethod
+    def of(cls, trial: Trial, store: Path, ledger: Ledger, output: str = "") -> Shipment:
+        """What a store has of a trial."""
+        folder = store / trial.folder
+        paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        files = {str(p.relative_to(folder)): p.read_bytes() for p in paths if p.name != LOCK_FILE}
+        return cls(trial, files, tuple(ledger.entries_of(trial.identity)), output)
+
+    def unpack(self, store: Path) -> None:
+        """Write it all into a store that has nothing of the trial."""
+        self.write_files(store)
+        ledger = Ledger(store)
+        for entry in self.entries:
+            ledger.note(entry)
+
+    def take_back(self, store: Path, ledger: Ledger, sent: Shipment) -> None:
+        """Write into a store what is new since it was sent; the ledger first, as a trial does."""
+        for entry in self.entries[len(sent.entries) :]:
+            if not isinstance(entry, Planned):
+                ledger.note(entry)
+        self.write_files(store)
+
+    def write_files(self, store: Path) -> None:
+        """Write its files; `trial.json`, which says that it has ended, in its place last."""
+        for name, content in sorted(self.files.items(), key=lambda item: item[0] == "trial.json"):
+            path = store / self.trial.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            draft.write_bytes(content)
+            draft.replace(path)
+
+
+def run_shipment(sent: Shipment, options: RunOptions) -> Shipment:
+    """Run a trial on this machine in a store of its own; what that then has."""
+    with TemporaryDirectory(prefix="guided-descent-node-") as name:
+        store, output = Path(name) / "store", Path(name) / "output"
+        sent.unpack(store)
+        run_command(trial_command(sent.trial, store, options), output)
+        printed = output.read_bytes()[-SHOWN_BYTES:].decode(errors="replace")
+        return Shipment.of(sent.trial, store, Ledger(store), printed)

@@ -1,0 +1,1 @@
+"""Trials as the tasks of Slurm's job arrays."""

@@ -1,0 +1,200 @@
+"""The executor `slurm`: each trial is a task of a job array; its record alone says that it ended.
+
+A trial that is in the queue already, from an earlier command say, is waited for and not queued
+again. One that has left the queue without a result (preempted and not requeued, out of time, lost
+with its node) is queued again and goes on from its checkpoint. Where one trial runs twice all the
+same, because a job was both requeued and queued again, its folder's lock lets one of them run.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+from harness.core.errors import HarnessError
+from harness.display.base import Display
+from harness.execution.base import Resources, RunOptions
+from harness.execution.remote import Outcome, outcome_of, resources_of, run_command, trial_command
+from harness.execution.slurm import queue
+from harness.execution.slurm.arrays import Arrays
+from harness.execution.slurm.profile import SlurmProfile
+from harness.execution.slurm.tries import Tries
+from harness.plan.trial import Trial, TrialRecord
+from harness.record.plan import record_of, unfinished
+from workloads.spec import read_toml
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SlurmExecutor:
+    """Queues trials on the cluster of this login node and waits for their records.
+
+    Args:
+        store: the folder of the trials' records, on a file system that the nodes share.
+        display: hears of the queue, and of each trial that has ended.
+        jobs: 1; how many run at once is the profile's `max_running`.
+        profile: a `SlurmProfile`; None for the site's defaults.
+
+    Raises:
+        HarnessError: several jobs are asked for, the profile is none, submitit is not installed, or
+            there is no Slurm here.
+    """
+
+    def __init__(
+        self, store: Path, display: Display, *, jobs: int = 1, profile: Path | None = None
+    ) -> None:
+        if jobs != 1:
+            raise HarnessError(
+                f"executor 'slurm' takes no number of jobs ({jobs})",
+                "how many trials run at once is the key 'max_running' of its profile",
+            )
+        self._profile = read_toml(profile, SlurmProfile) if profile else SlurmProfile()
+        self._store, self._display = store.absolute(), display
+        self._arrays = Arrays(self._store, self._profile)
+        self._said = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            with suppress(HarnessError):  # there is one already
+                queue.cancel(self._arrays.names)
+        self._display.close()
+
+    def call(
+        self, need: Resources, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call a function on a node, as a job of its own."""
+        self._check(need, 1)
+        name, result = self._arrays.submit_call(need, outcome_of, function, *args, **kwargs)
+        self._display.note(f"slurm: job {name} looks at a node and waits for one")
+        missed = 0
+        try:
+            while not result.exists() and missed < 2:
+                time.sleep(self._profile.poll_s)
+                missed = 0 if queue.tasks_of([name]) else missed + 1
+        except BaseException:
+            queue.cancel([name])
+            raise
+        found: T = self._outcome(result, name).result()
+        return found
+
+    def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
+        """Run the trials that have no finished record; return what the store then holds of all.
+
+        Raises:
+            HarnessError: Slurm does not take them, or some left the queue again and again without
+                having come further.
+        """
+        missing = unfinished(trials, self._store)
+        if missing:
+            need = resources_of(missing, options)
+            self._check(need, len(missing))
+            lost = self._wait_for_all({t.identity: t for t in missing}, need, options)
+            if lost:
+                raise self._given_up(lost)
+        return tuple(record_of(trial, self._store) for trial in trials)
+
+    def _wait_for_all(
+        self, pending: dict[str, Trial], need: Resources, options: RunOptions
+    ) -> list[Trial]:
+        """Keep the queue filled until each trial has ended or is given up; these."""
+        largest, tries = queue.site_limits().array_tasks, Tries(self._store, self._profile.attempts)
+        before: frozenset[str] = frozenset()
+        lost: list[Trial] = []
+        while pending:
+            tasks = self._arrays.queued()
+            for identity in (before & pending.keys()) - tasks.keys():
+                self._finish(pending, identity)
+            # a result may reach this machine later than the queue's word that its job is gone
+            gone = [i for i in pending if i not in tasks and i not in before]
+            chosen = gone[: max(0, self._profile.max_queued - len(tasks))]
+            chosen = [identity for identity in chosen if not self._finish(pending, identity)]
+            hopeless = [i for i in chosen if not tries.count(pending[i])]
+            lost += [pending.pop(identity) for identity in hopeless]
+            to_queue = [pending[identity] for identity in chosen if identity in pending]
+            self._submit(to_queue, need, options, largest)
+            before = frozenset(tasks) | {trial.identity for trial in to_queue}
+            self._say(tasks, len(pending))
+            if pending:
+                time.sleep(self._profile.poll_s)
+        return lost
+
+    def _submit(
+        self, trials: Sequence[Trial], need: Resources, options: RunOptions, largest: int
+    ) -> None:
+        for start in range(0, len(trials), largest):
+            part = trials[start : start + largest]
+            commands = [trial_command(trial, self._store, options) for trial in part]
+            job = self._arrays.submit([t.identity for t in part], need, run_command, commands)
+            self._display.note(f"slurm: {len(part)} trials are queued as job {job}")
+
+    def _finish(self, pending: dict[str, Trial], identity: str) -> bool:
+        """Whether a trial's record has a result; it is then shown, and pending no more."""
+        record = record_of(pending[identity], self._store)
+        if record.result is None:
+            return False
+        del pending[identity]
+        self._display.finish(record)
+        return True
+
+    def _check(self, need: Resources, count: int) -> None:
+        """Let Slurm refuse before anything is queued what it would refuse later.
+
+        Raises:
+            HarnessError: it takes no such jobs, or its queue is full.
+        """
+        queue.check_request(self._profile.request(need))
+        limits = queue.site_limits()
+        first = min(count, self._profile.max_queued, limits.array_tasks)
+        if limits.jobs is not None and (used := queue.length()) + first > limits.jobs:
+            raise HarnessError(
+                f"executor 'slurm': the queue is full: it holds {used} of at most {limits.jobs} "
+                f"jobs, and {first} are to follow",
+                "wait, or queue fewer at once: the profile's key 'max_queued'",
+            )
+
+    def _say(self, tasks: dict[str, queue.Task], pending: int) -> None:
+        waiting = [task for task in tasks.values() if task.state == "PENDING"]
+        reasons = ", ".join(sorted({task.reason for task in waiting} - {"None"}))
+        said = f"slurm: {pending} trials to go, {len(tasks) - len(waiting)} running"
+        said += f", {len(waiting)} waiting ({reasons})" if waiting else ""
+        if said != self._said:
+            self._display.note(said)
+            self._said = said
+
+    def _outcome(self, result: Path, name: str) -> Outcome[Any]:
+        if not result.exists():
+            raise HarnessError(
+                f"executor 'slurm': job {name} has ended without an answer",
+                f"what it printed lies in {result.parent}",
+            )
+        state, value = pickle.loads(result.read_bytes())
+        if state != "success":
+            raise HarnessError(
+                f"executor 'slurm': job {name} failed: {str(value).strip().splitlines()[-1]}",
+                f"what it printed lies in {result.parent}",
+            )
+        found: Outcome[Any] = value
+        return found
+
+    def _given_up(self, lost: Sequence[Trial]) -> HarnessError:
+        output = self._arrays.output(lost[0].identity)
+        return HarnessError(
+            f"executor 'slurm': {len(lost)} trials left the queue {self._profile.attempts} times "
+            f"without having come further, the first of them {lost[0].folder}",
+            f"see what it printed: {output}; if its time ran out, raise the profile's 'time_min' "
+            "or lower --checkpoint-every",
+        )

@@ -1,0 +1,78 @@
+"""How to ask a site's Slurm for machines: the TOML file that `--profile` names."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from harness.execution.base import Resources
+from workloads.spec import Count, Frozen, Positive
+
+Word = Annotated[str, Field(pattern=r"^[^\s]+$")]
+
+
+class SlurmProfile(Frozen):
+    """What `sbatch` is asked for, beside what follows from the trials themselves."""
+
+    partition: Word | None = None
+    """None for the site's default."""
+    account: Word | None = None
+    qos: Word | None = None
+    constraint: Word | None = None
+    """Features that every node must have: where a partition has several kinds of machines."""
+    gpu_type: Word | None = None
+    """As `sinfo -o %G` shows it; None for any."""
+    time_min: Count = 60
+    """Minutes after which Slurm ends a task; it is queued again and goes on from its checkpoint."""
+    memory_gib: Positive | None = None
+    """None for the worker's limit and 4 GiB."""
+    setup: tuple[str, ...] = ()
+    """Lines of shell before each task, such as `module load python`."""
+    max_running: Count = 64
+    """How many trials run at once at most."""
+    max_queued: Count = 1000
+    """How many trials are in the queue at once at most; the others follow as these end."""
+    poll_s: Positive = 10.0
+    """Seconds between two looks at the queue."""
+    attempts: Count = 5
+    """How often a trial is queued without having come further, before it is given up."""
+
+    def parameters(self, need: Resources, name: str) -> dict[str, object]:
+        """What submitit is told of each task.
+
+        On the clock a trial on a processor has its node alone, for cores share their node's memory.
+        A trial on a GPU has that GPU and its cores alone.
+
+        Args:
+            need: what one trial needs.
+            name: of the job.
+        """
+        request = self.request(need)
+        return {
+            # submitit takes `mem` for a number of GB, of which it writes a text of its own
+            "additional_parameters": {"requeue": True, "mem": request.pop("mem")},
+            "job_name": name,
+            "setup": list(self.setup),
+            "array_parallelism": self.max_running,
+            "use_srun": False,
+            "stderr_to_stdout": True,
+            **request,
+        }
+
+    def request(self, need: Resources) -> dict[str, object]:
+        """What a job of one trial asks Slurm for, by `sbatch`'s names of it."""
+        asked: dict[str, object] = {
+            "partition": self.partition,
+            "account": self.account,
+            "qos": self.qos,
+            "constraint": self.constraint,
+            "time": self.time_min,
+            "cpus_per_task": need.cores,
+            "mem": f"{round((self.memory_gib or need.memory_gib) * 1024)}M",
+        }
+        if need.gpus:
+            asked["gres"] = f"gpu:{self.gpu_type}:1" if self.gpu_type else "gpu:1"
+        elif need.is_timed:
+            asked["exclusive"] = True
+        return {key: value for key, value in asked.items() if value is not None}

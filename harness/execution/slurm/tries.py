@@ -1,0 +1,31 @@
+"""How often trials were queued without having come further."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from harness.plan.trial import Trial
+from harness.record.store import EVENTS_FILE
+
+
+class Tries:
+    """Counts how often each trial was queued since it last wrote a checkpoint.
+
+    Args:
+        store: the folder of the trials' records.
+        most: how often one may be.
+    """
+
+    def __init__(self, store: Path, most: int) -> None:
+        self._store, self._most = store, most
+        self._counts, self._checkpoints = Counter[str](), dict[str, int]()
+
+    def count(self, trial: Trial) -> bool:
+        """Count one more; whether it may be queued."""
+        log, identity = self._store / trial.folder / EVENTS_FILE, trial.identity
+        written = log.read_bytes().count(b'"kind":"checkpoint"') if log.exists() else 0
+        if written > self._checkpoints.get(identity, -1):
+            self._checkpoints[identity], self._counts[identity] = written, 0
+        self._counts[identity] += 1
+        return self._counts[identity] <= self._most

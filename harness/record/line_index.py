@@ -1,0 +1,63 @@
+"""Where the lines on each trial lie in a ledger, found without parsing it."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import BinaryIO
+
+IDENTITY = re.compile(rb'"identity":"([0-9a-f]{64})"')
+"""As canonical JSON writes it; inside a text the quotes would have backslashes."""
+
+
+class LineIndex:
+    """The places of a file's whole lines by the identity in them, as far as it has grown.
+
+    Args:
+        path: a file that is only appended to, and need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._forget()
+
+    def has(self, identity: str) -> bool:
+        """Whether a line is on this trial."""
+        self._read_on()
+        return identity.encode() in self._places
+
+    def lines(self, identity: str) -> list[bytes]:
+        """The lines on a trial, in order, without their ends."""
+        self._read_on()
+        places = self._places.get(identity.encode(), ())
+        if not places:
+            return []
+        with self._path.open("rb") as file:
+            return [_at(file, *place) for place in places]
+
+    def _read_on(self) -> None:
+        """Take in what was appended since the last look."""
+        size = self._path.stat().st_size if self._path.exists() else 0
+        if size < self._end:
+            self._forget()
+        if size == self._end:
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._end)
+            content = file.read()
+        whole = content.rfind(b"\n") + 1
+        for match in IDENTITY.finditer(content, 0, whole):
+            start = content.rfind(b"\n", 0, match.start()) + 1
+            stop = content.index(b"\n", match.end())
+            self._places[match[1]].append((self._end + start, self._end + stop))
+        self._end += whole
+
+    def _forget(self) -> None:
+        self._end = 0
+        self._places: dict[bytes, list[tuple[int, int]]] = defaultdict(list)
+
+
+def _at(file: BinaryIO, start: int, stop: int) -> bytes:
+    file.seek(start)
+    return file.read(stop - start)

@@ -1,0 +1,84 @@
+"""Planning for machines other than this one: with their speed, and on one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from harness.execution.base import RemoteExecutor, Resources, RunOptions
+from harness.execution.rehearsal import rehearse
+from harness.execution.remote import REFEREE_GIB
+from harness.execution.resolved import resolve_trial
+from harness.machine.hardware import hardware
+from harness.plan.plan import Plan, PlanRequest, plan, workload_at
+from harness.plan.trial import MachineSpeed
+from harness.runs.device import ready_device
+from harness.speed.factor import machine_speed
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a machine of those that trials will run on says before the first of them."""
+
+    plans: tuple[Plan, ...]
+    """Their budgets are scaled by that machine's speed."""
+    fingerprint: str
+    """Of its hardware; no other may run the trials, whose budgets would not be its own."""
+    notes: tuple[str, ...]
+    """What was measured, in lines."""
+
+
+def prepare_there(
+    requests: Sequence[PlanRequest],
+    options: RunOptions,
+    planned: Sequence[MachineSpeed],
+    place: RemoteExecutor,
+    say: Callable[[str], None],
+) -> tuple[tuple[Plan, ...], RunOptions]:
+    """The plans of requests for the machines of an executor, and the options of their trials.
+
+    Args:
+        requests: what is to be run.
+        options: the trials' threads and folders.
+        planned: the speeds that trials of the same store were planned with.
+        place: reaches the machines.
+        say: hears in a line what is done and measured.
+
+    Raises:
+        HarnessError: a request cannot be planned, or its submission not make its first steps there.
+    """
+    for request in requests:
+        plan(request)  # what is wrong with it is said before any machine is asked for
+    need = Resources(
+        cores=options.threads,
+        gpus=int(requests[0].device != "cpu"),
+        memory_gib=max(workload_at(r).limits.memory_gib for r in requests) + REFEREE_GIB,
+        is_timed=True,
+    )
+    say("planning on one of the machines that trials will run on")
+    found = place.call(need, prepare, tuple(requests), options, tuple(planned))
+    for note in found.notes:
+        say(note)
+    return found.plans, replace(options, fingerprint=found.fingerprint)
+
+
+def prepare(
+    requests: Sequence[PlanRequest], options: RunOptions, planned: Sequence[MachineSpeed]
+) -> Preparation:
+    """Plan on the machine where this runs, and let submissions make their first steps on it.
+
+    Raises:
+        HarnessError: as `prepare_there`.
+    """
+    notes: list[str] = []
+    plans = []
+    sizes = [workload_at(request) for request in requests]
+    device = ready_device(requests[0].device, requests[0].framework, sizes, notes.append)
+    for request in requests:
+        here = replace(request, device=device)
+        speed = machine_speed(here, options, planned, notes.append)
+        plans.append(plan(replace(here, speed=speed)))
+        rehearse(resolve_trial(plans[-1].trials[0], options), options)
+    machine = hardware(device)
+    notes.append(f"the machines: {machine.accelerator or machine.processor}, {machine.cores} cores")
+    return Preparation(tuple(plans), machine.fingerprint, tuple(notes))

@@ -1,0 +1,131 @@
+"""What executors of other machines decide without an engine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.core.errors import HarnessError
+from harness.display.endings import EndingsDisplay
+from harness.execution.base import Resources, RunOptions
+from harness.execution.load import executor
+from harness.execution.ray.nodes import Node, Survey, check_versions, most_common, suitable
+from harness.execution.ray.shipping import Shipment
+from harness.execution.remote import Outcome, outcome_of, trial_command
+from harness.execution.slurm.profile import SlurmProfile
+from harness.execution.slurm.tries import Tries
+from harness.plan.plan import PlanRequest, plan
+from harness.record.ledger import Ledger
+from harness.verification.store import verify_store
+from tests.record.conftest import Made
+
+SILENT = EndingsDisplay(lambda _: None)
+TIMED = Resources(cores=2, gpus=0, memory_gib=12.0, is_timed=True)
+COUNTED = Resources(cores=2, gpus=0, memory_gib=12.0, is_timed=False)
+ON_GPU = Resources(cores=4, gpus=1, memory_gib=12.0, is_timed=True)
+
+
+@pytest.mark.parametrize("name", ["local", "pool"])
+def test_a_profile_is_refused_by_executors_of_this_machine(name: str, tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=f"executor '{name}' has no profile"):
+        executor(name, tmp_path, SILENT, profile=tmp_path / "site.toml")
+
+
+@pytest.mark.parametrize(("name", "key"), [("slurm", "partitions"), ("ray", "adress")])
+def test_a_key_that_a_profile_does_not_have_is_named(name: str, key: str, tmp_path: Path) -> None:
+    profile = tmp_path / "profile.toml"
+    profile.write_text(f"{key} = 'a'\n")
+    with pytest.raises(HarnessError, match=f"key '{key}' is not known"):
+        executor(name, tmp_path, SILENT, profile=profile)
+
+
+@pytest.mark.parametrize(("name", "package"), [("slurm", "submitit"), ("ray", "ray")])
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(
+    name: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with (
+        pytest.raises(HarnessError, match=f"needs the package {package}") as told,
+        executor(name, tmp_path, SILENT),
+    ):
+        pass
+    assert told.value.hint == f"pip install 'guided-descent[{name}]'"
+
+
+@pytest.mark.parametrize("name", ["slurm", "ray"])
+def test_how_many_run_at_once_is_not_a_number_of_jobs(name: str, tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="takes no number of jobs"):
+        executor(name, tmp_path, SILENT, jobs=2)
+
+
+def test_slurm_gives_a_timed_trial_on_processors_its_node_alone() -> None:
+    profile = SlurmProfile(gpu_type="h100")
+    assert profile.request(TIMED)["exclusive"] is True
+    assert "exclusive" not in profile.request(COUNTED)
+    on_gpu = profile.request(ON_GPU)
+    assert (on_gpu["gres"], on_gpu["cpus_per_task"]) == ("gpu:h100:1", 4)
+    assert "exclusive" not in on_gpu
+
+
+def test_ray_gives_a_timed_trial_on_processors_its_node_alone() -> None:
+    node = Node("n", cpus=8.0, gpus=2.0, kinds=frozenset())
+    assert (node.slots(TIMED), node.asked(TIMED)["num_cpus"]) == (1, 8.0)
+    assert (node.slots(COUNTED), node.asked(COUNTED)["num_cpus"]) == (4, 2)
+    assert (node.slots(ON_GPU), node.asked(ON_GPU)) == (2, {"num_cpus": 4, "num_gpus": 1})
+
+
+def test_a_cluster_without_gpus_is_refused_with_what_it_has() -> None:
+    nodes = [{"NodeID": "n", "Alive": True, "Resources": {"CPU": 8.0}}]
+    with pytest.raises(HarnessError, match=r"4 CPUs and a GPU that .*: 8 CPUs and 0 GPUs"):
+        suitable(nodes, ON_GPU, None)
+
+
+def test_nodes_of_one_kind_run_the_trials_and_of_one_version() -> None:
+    surveys = [Survey("a", "x", "1"), Survey("b", "y", "1"), Survey("c", "y", "1")]
+    assert most_common(surveys) == "y"
+    with pytest.raises(HarnessError, match="a has another version of the harness"):
+        check_versions(surveys)
+
+
+def test_a_users_error_travels_with_its_hint() -> None:
+    def refuse() -> int:
+        raise HarnessError("what is wrong", "what to do")
+
+    assert outcome_of(len, [1, 2]) == Outcome(2)
+    with pytest.raises(HarnessError) as told:
+        outcome_of(refuse).result()
+    assert (told.value.message, told.value.hint) == ("what is wrong", "what to do")
+
+
+def test_a_trial_is_given_up_only_if_it_came_no_further(tmp_path: Path) -> None:
+    (trial,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
+    tries, log = Tries(tmp_path, most=2), tmp_path / trial.folder / "events.jsonl"
+    assert [tries.count(trial) for _ in range(2)] == [True, True]
+    log.parent.mkdir(parents=True)
+    log.write_text('{"data":{},"kind":"checkpoint"}\n')
+    assert [tries.count(trial) for _ in range(3)] == [True, True, False]
+
+
+def test_a_trials_command_says_all_that_decides_how_it_runs(tmp_path: Path) -> None:
+    (trial,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
+    options = RunOptions("kernel", tmp_path / "data", tmp_path / "cache", 4, 30.0, "abc")
+    command = trial_command(trial, tmp_path, options)
+    assert command[:2] == ("trial", str(tmp_path / trial.folder / "trial.json"))
+    flags = dict(zip(command[2::2], command[3::2], strict=True))
+    assert flags == {
+        "--store": str(tmp_path), "--sandbox": "kernel", "--threads": "4",
+        "--checkpoint-every": "30.0", "--data-dir": str(tmp_path / "data"),
+        "--cache-dir": str(tmp_path / "cache"), "--hardware": "abc",
+    }  # fmt: skip
+
+
+def test_a_trial_that_was_shipped_fits_the_store_that_it_comes_to(tmp_path: Path) -> None:
+    made, here = Made(tmp_path / "node"), tmp_path / "here"
+    Ledger(here).plan([made.trial])
+    sent = Shipment.of(made.trial, here, Ledger(here))
+    back = Shipment.of(made.trial, made.store, Ledger(made.store))
+    back.take_back(here, Ledger(here), sent)
+    assert not verify_store(here).findings
+    assert (here / made.trial.folder / "events.jsonl").read_bytes() == made.log.read_bytes()

@@ -1,0 +1,115 @@
+"""Trials on a Ray cluster of several nodes: placed alone, brought back, and never lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from scoring.marks import marks
+
+from harness.core.errors import HarnessError
+from harness.execution.base import Resources
+from harness.execution.ray.engine import Engine
+from harness.execution.ray.profile import RayProfile
+from harness.plan.trial import Trial, TrialRecord
+from harness.record.tables import results_frame
+from harness.verification.store import verify_store
+
+from .conftest import NODES, Site
+
+pytestmark = pytest.mark.ray
+SECOND_S = 1.0
+
+
+def ran(site: Site, trials: tuple[Trial, ...]) -> tuple[TrialRecord, ...]:
+    with site.executor() as executor:
+        return executor.run(trials, site.options)
+
+
+def test_a_study_comes_back_to_one_store(site: Site) -> None:
+    trials = site.trials(3, steps=50)
+    records = ran(site, trials)
+    assert [record.result.state for record in records if record.result] == ["budget"] * 3
+    assert not verify_store(site.store).findings
+    assert ran(site, trials) == records
+
+
+def test_a_lost_nodes_trial_runs_again_and_is_marked(site: Site) -> None:
+    trials = site.trials(2, steps=1000)
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(ran, site, trials)
+        while f"{NODES} nodes for" not in " ".join(site.said):
+            time.sleep(0.1)
+        time.sleep(SECOND_S)
+        site.cluster.remove_node(sorted(site.cluster.worker_nodes, key=id)[0], allow_graceful=False)
+        records = running.result(timeout=900)
+    assert all(record.result and record.result.steps == 1000 for record in records)
+    assert any("lost a node" in line for line in site.said)
+    frame = results_frame(site.store)
+    assert sorted(frame["attempt"]) == [1, 2]
+    assert [mark for mark in marks(frame) if mark.startswith("repeated: 1 of 2")]
+    assert not verify_store(site.store).findings
+
+
+def span() -> tuple[float, float]:
+    """When this ran; for a second."""
+    start = time.time()
+    time.sleep(SECOND_S)
+    return start, time.time()
+
+
+@pytest.mark.parametrize(("is_timed", "at_once"), [(True, 1), (False, 2)])
+def test_on_the_clock_a_trial_has_its_node_alone(site: Site, is_timed: bool, at_once: int) -> None:
+    need = Resources(cores=1, gpus=0, memory_gib=1.0, is_timed=is_timed)
+    engine = Engine(RayProfile(address=site.cluster.address))
+    node = engine.nodes(need)[0]
+    assert node.slots(need) == at_once
+    # Ray itself keeps a second one away, were it placed there all the same
+    tasks = [engine.start(node, node.asked(need), span) for _ in range(2)]
+    (_, end), (start, _) = sorted(engine.outcome(task) for task in tasks)
+    assert (start >= end) == is_timed
+    engine.close()
+
+
+def test_harness_run_plans_on_a_node_and_runs_there(site: Site) -> None:
+    flags = f"--profile {site.profile} --out {site.store} --budget-scale 0.02 --threads 1 --json"
+    command = f"run --workload mlp --submission adamw --executor ray {flags}"
+    environment = os.environ | {"XDG_CACHE_HOME": str(site.options.cache_dir)}
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *command.split()],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    records = json.loads(done.stdout)
+    assert [record["result"]["state"] for record in records] == ["budget"] * 3
+    assert "the machines:" in done.stderr
+
+
+def test_nodes_with_other_hardware_than_planned_for_are_refused(site: Site) -> None:
+    site.options = replace(site.options, fingerprint="0" * 12)
+    with pytest.raises(HarnessError, match="no node has the hardware"):
+        ran(site, site.trials(1, steps=20))
+
+
+def test_a_cluster_without_what_a_trial_needs_is_named(site: Site) -> None:
+    site.options = replace(site.options, threads=64)
+    with pytest.raises(HarnessError, match=r"no node .* 64 CPUs .*: 0 CPUs and 0 GPUs, 2 CPUs"):
+        ran(site, site.trials(1, steps=20))
+
+
+def test_a_cluster_that_does_not_answer_is_named(site: Site) -> None:
+    site.profile.write_text("address = '127.0.0.1:1'\n")
+    with (
+        pytest.raises(HarnessError, match=r"no cluster answers at '127\.0\.0\.1:1'"),
+        site.executor(),
+    ):
+        pass

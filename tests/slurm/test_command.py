@@ -1,0 +1,91 @@
+"""`harness run --executor slurm` from flags to a score, and what it refuses before any trial."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from harness.core.errors import HarnessError
+
+from .conftest import LIMITS, Site
+
+pytestmark = pytest.mark.slurm
+RUN = ("run", "--workload", "mlp", "--submission", "adamw", "--executor", "slurm")
+
+
+def command(site: Site, *words: str) -> subprocess.CompletedProcess[str]:
+    flags = ("--profile", str(site.profile), "--out", str(site.store))
+    environment = os.environ | {"XDG_CACHE_HOME": str(site.options.cache_dir)}
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *RUN, *flags, *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_quick_mlp_study_is_planned_on_a_node_and_runs_there(site: Site) -> None:
+    done = command(site, "--budget-scale", "0.02", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    records = json.loads(done.stdout)
+    assert [record["result"]["state"] for record in records] == ["budget"] * 3
+    assert "the machines:" in done.stderr
+    assert len(site.arrays()) == 1
+    assert not site.calls.exists()
+
+
+def refused(site: Site, *profile: str) -> HarnessError:
+    """What the first trial of a plan is refused with."""
+    site.write_profile(*profile)
+    trials = site.trials(1, steps=20)
+    with pytest.raises(HarnessError) as told, site.executor() as executor:
+        executor.run(trials, site.options)
+    assert not site.arrays()
+    return told.value
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ("partition = 'gpus'", "invalid partition", "sinfo"),
+        ("gpu_type = 'h100'\n", "", ""),
+        ("constraint = 'infiniband'", "Invalid feature", "sinfo"),
+        ("memory_gib = 4000", "", ""),
+        ("time_min = 6000", "time limit", "time_min"),
+    ],
+)
+def test_what_the_site_does_not_have_is_named_before_any_trial(
+    site: Site, line: str, message: str, hint: str
+) -> None:
+    error = refused(site, line)
+    assert message in error.message
+    assert hint in error.hint
+
+
+def test_a_full_queue_is_named_before_any_trial(site: Site) -> None:
+    for _ in range(LIMITS["MaxJobCount"] // 3):
+        site.cluster.ask("sbatch", "--hold", "--array=0-2", "--wrap=true", "-o", "/dev/null")
+    assert "the queue is full: it holds" in refused(site).message
+
+
+def test_a_controller_that_does_not_answer_is_named(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = site.cluster.conf.read_text()
+    dead = site.profile.with_name("dead.conf")
+    port = next(line for line in conf.splitlines() if line.startswith("SlurmctldPort"))
+    dead.write_text(conf.replace(port, "SlurmctldPort=1") + "MessageTimeout=2\n")
+    monkeypatch.setenv("SLURM_CONF", str(dead))
+    with pytest.raises(HarnessError, match="contact"):
+        site.executor()
+
+
+def test_a_dry_run_queues_nothing(site: Site) -> None:
+    done = command(site, "--dry-run")
+    assert "3 trials, 3 to run" in done.stdout
+    assert not site.store.exists()
