@@ -26,7 +26,7 @@ from harness.record.store import record_paths
 from harness.submission.resolution import resolve
 
 # Its instances are small: those of `mlp` take ten seconds each to make, and here there are eleven.
-REQUEST = PlanRequest(workload="noisy_quadratic", submission="adamw", suite="landscapes")
+REQUEST = PlanRequest(workload="representation", submission="adamw", suite="landscapes")
 SIZE = workload(REQUEST.workload).at(REQUEST.suite)
 EFFORT = Effort(
     horizon_steps=100, points=2, seeds=2, studies=1, baselines=("adamw",), reference_s=2.0

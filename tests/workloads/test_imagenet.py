@@ -97,6 +97,7 @@ def test_a_picture_too_large_to_be_one_is_refused(monkeypatch: pytest.MonkeyPatc
         decoded(Encoded("wide", jpeg(0, (40, 30)), 0), 16)
 
 
+@pytest.mark.nightly
 def test_one_step_at_full_size_from_the_true_format(tmp_path: Path) -> None:
     large = registry.workload("resnet").at("large")
     folder = prepared(make_shards(tmp_path / "in"), tmp_path / "out")
