@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from experiments.files import experiment_names
 from harness.cli.app import app
 from harness.core.errors import HarnessError
 from harness.record.attempts import of_type
@@ -86,7 +87,7 @@ def test_the_list_names_those_that_ship() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_cache")
-@pytest.mark.parametrize("name", ["rosenbrock", "representation", "staleness", "head-to-head"])
+@pytest.mark.parametrize("name", [name for name in experiment_names() if name != "projection"])
 def test_a_quick_form_runs(name: str, tmp_path: Path) -> None:
     arguments = ["experiment", name, "--quick", "--out", str(tmp_path)]
     result = CliRunner().invoke(app, arguments)
