@@ -23,21 +23,25 @@ VERDICTS = FOLDER / "verdicts.csv"
 FIGURE = "figure.svg"
 RESULTS = "## What breaks what\n"
 """The heading below which the page is written here."""
+NOT_RUN = "Not run yet: `make probes` runs what ships and writes this section.\n"
 
 
 def take_over(results: Path) -> None:
     """Copy the verdicts, with today's date, and the heat map of a run."""
     outcomes = pd.read_csv(results / "verdicts.csv", keep_default_na=False)
     today = datetime.now(UTC).date().isoformat()
+    FOLDER.mkdir(exist_ok=True)
     outcomes[[*Outcome.model_fields]].assign(measured=today).to_csv(VERDICTS, index=False)
     shutil.copyfile(results / FIGURE, FOLDER / FIGURE)
 
 
 def page() -> str:
     """The whole page: its prose as it is, and the results."""
+    prose, _, _ = PAGE.read_text().partition(RESULTS)
+    if not VERDICTS.exists():
+        return f"{prose}{RESULTS}\n{NOT_RUN}"
     outcomes = pd.read_csv(VERDICTS, keep_default_na=False)
     submissions, probes = outcomes["submission"].nunique(), outcomes["probe"].nunique()
-    prose, _, _ = PAGE.read_text().partition(RESULTS)
     what = f"{submissions} submissions on {probes} probes"
     return f"""{prose}{RESULTS}
 {what}, at most three points each, {outcomes["measured"].max()}:

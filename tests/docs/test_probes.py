@@ -1,11 +1,9 @@
-"""docs/PROBES.md is what `make probes` writes, of all probes that ship."""
+"""docs/PROBES.md is what `make probes` writes, and names every probe that ships."""
 
 from __future__ import annotations
 
 import runpy
 from pathlib import Path
-
-import pandas as pd
 
 from experiments.probes.run import probe_names
 
@@ -14,10 +12,10 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def test_the_page_is_new() -> None:
     module = runpy.run_path(str(DOCS / "probes.py"))
-    assert (DOCS / "PROBES.md").read_text() == module["page"]()
+    assert module["PAGE"].read_text() == module["page"](), "make probes"
 
 
-def test_every_submission_has_a_verdict_on_every_probe() -> None:
-    outcomes = pd.read_csv(DOCS / "probes" / "verdicts.csv")
-    probes = outcomes.groupby("submission")["probe"].agg(list)
-    assert all(names == list(probe_names()) for names in probes)
+def test_the_page_says_what_each_probe_is_about() -> None:
+    lines = (DOCS / "PROBES.md").read_text().splitlines()
+    for probe in probe_names():
+        assert any(line.startswith(f"| `{probe}` |") for line in lines), probe

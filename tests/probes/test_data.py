@@ -16,13 +16,13 @@ DECLARED = ("steps", "batch", "inputs", "outputs", "classes")
 
 def teacher_of(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """What maps inputs to targets, by least squares."""
-    return np.linalg.lstsq(inputs.astype(np.float64), targets, rcond=None)[0]
+    return np.asarray(np.linalg.lstsq(inputs.astype(np.float64), targets, rcond=None)[0])
 
 
 def residuals(probe: str) -> np.ndarray:
     """Of the training targets from the teacher's, (steps, examples of a batch * outputs)."""
     (inputs, targets), held_out = splits_of(probe)
-    return (targets - inputs @ teacher_of(*held_out)).reshape(STEPS, -1)
+    return np.asarray(targets - inputs @ teacher_of(*held_out)).reshape(STEPS, -1)
 
 
 @pytest.mark.parametrize("probe", PROBES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -28,7 +29,8 @@ def test_both_frameworks_return_the_same(probe: str) -> None:
     sizes = registry.workload(probe).at("probes").sizes
     start = initial_parameters(model.parameters(sizes), philox(seed_of(probe), "weights"))
     inputs = splits_of(probe).validation[0][:5]
-    mine = np.asarray(model_jax.build(sizes)(start, inputs).logits)
+    weights = {name: jnp.asarray(value) for name, value in start.items()}
+    mine = np.asarray(model_jax.build(sizes)(weights, jnp.asarray(inputs)).logits)
     values = {name: torch.tensor(value) for name, value in start.items()}
     built = model_torch.build(sizes)
     other = torch.func.functional_call(built, values, (torch.tensor(inputs),))
@@ -43,7 +45,8 @@ def test_multipliers_leave_the_function_at_the_start_alone() -> None:
         start = initial_parameters(model.parameters(sizes), philox("1" * 32, "weights"))
         values = {name: torch.tensor(value) for name, value in start.items()}
         outputs.append(torch.func.functional_call(model_torch.build(sizes), values, (inputs,)))
-    assert torch.allclose(*outputs, rtol=1e-4, atol=1e-6)
+    one, other = outputs
+    assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_tied_layers_are_one_weight_to_a_power() -> None:
