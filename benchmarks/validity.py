@@ -34,6 +34,7 @@ from validity_sources import (
     LogNormal,
     Published,
     Source,
+    count,
     recorded_screenings,
     screening_noise,
 )
@@ -44,6 +45,8 @@ from scoring.times import Array, Times
 BEGIN, END = "<!-- validity: begin -->", "<!-- validity: end -->"
 Row = Sequence[str]
 PAIRS = 300
+BOARDS = ((4, 4, False), (8, 4, False), (8, 8, False), (8, 8, True))
+"""Entries, workloads, and whether targets are missed."""
 
 
 def markdown(head: Row, rows: Sequence[Row]) -> Iterator[str]:
@@ -141,9 +144,9 @@ class Validity:
             [name, *(percent(screening_errors(s, ratio, 4 * self.pairs)) for ratio in ratios)]
             for name, s in zip(names, sources, strict=True)
         ]
-        for count in (1, 4):
-            cells = [percent(wrong_order(ratio, count, noise)) for ratio in ratios]
-            rows.append([f"formula, {count} workload{'s' if count > 1 else ''}", *cells])
+        for workloads in (1, 4):
+            cells = [percent(wrong_order(ratio, workloads, noise)) for ratio in ratios]
+            rows.append([f"formula, {count(workloads)}", *cells])
         yield from markdown(["workload", *(f"{ratio:g} times" for ratio in ratios)], rows)
         if self.published is not None:
             yield from self._screenings_of_published(*self.published)
@@ -166,21 +169,15 @@ class Validity:
         yield "the truth, and how often the likeliest rank is the true one."
         yield ""
         rows = []
-        for entries, workloads in ((4, 4), (8, 4), (8, 8)):
+        for entries, workloads, has_misses in BOARDS:
             for studies in (3, 5, 10):
-                found = score_coverage(studies, self.pairs // 2, entries, workloads)
-                rows.append(
-                    [
-                        str(studies),
-                        str(entries),
-                        str(workloads),
-                        percent(found.covered),
-                        percent(found.speedups),
-                        percent(found.stated),
-                        percent(found.right),
-                    ]
+                found = score_coverage(
+                    studies, self.pairs // 2, entries, workloads, has_misses=has_misses
                 )
-        head = ["studies", "entries", "workloads", "scores", "speed-ups", "rank, stated", "true"]
+                shares = (found.covered, found.speedups, found.stated, found.right)
+                name = f"{entries} on {count(workloads)}{', with misses' if has_misses else ''}"
+                rows.append([name, str(studies), *map(percent, shares)])
+        head = ["entries", "studies", "scores", "speed-ups", "likeliest rank: stated", "true"]
         yield from markdown(head, rows)
 
 

@@ -140,15 +140,21 @@ class ScoreCoverage:
     """Fraction of entries that have that rank."""
 
 
-def score_coverage(studies: int, boards: int, entries: int, workloads: int) -> ScoreCoverage:
-    """Coverage on boards of entries whose medians differ by a factor of exp(0.3 z)."""
+def score_coverage(
+    studies: int, boards: int, entries: int, workloads: int, *, has_misses: bool
+) -> ScoreCoverage:
+    """Coverage on boards of entries whose medians differ by a factor of exp(0.3 z).
+
+    With misses, each workload's limit is where its slowest entry misses a third of its studies.
+    """
     random = np.random.default_rng([studies, boards])
     source = LogNormal(workloads)
     rows: list[Array] = []
     for number in range(boards):
         log_median = 0.3 * random.standard_normal((entries, workloads))
         hit = source.draw(random, entries, studies) * np.exp(log_median)[..., None]
-        times = as_times(hit, source.limits)
+        limits = 20 * np.exp(log_median.max(axis=0) + 0.07) if has_misses else source.limits
+        times = as_times(np.where(hit > limits[:, None], np.inf, hit), limits)
         rows.append(_scored(times, np.exp(log_median), number))
     covered, speedups, stated, right = np.mean(rows, axis=0)
     return ScoreCoverage(covered, speedups, stated, right)

@@ -6,6 +6,9 @@ On a study that both entries reached, by the trial that counts,
 
 with seconds s, steps n to the target and seconds a step c. The three are averaged over studies and
 workloads alike, so that the factor in seconds is the product of the other two.
+
+Two ports of one method search the same points on the same instances. So of them each trial is
+compared with its counterpart, whose steps should be the same; the best of each study need not be.
 """
 
 from __future__ import annotations
@@ -56,7 +59,7 @@ class Attribution:
     steps: Part
     step_cost: Part
     studies: int
-    """Studies of all workloads in which both reached."""
+    """Studies of all workloads in which both reached; of ports, trials."""
     method: str
     """The submission of which both are ports, to different frameworks; '' if they are not."""
 
@@ -64,7 +67,7 @@ class Attribution:
         """Where the difference comes from, in words."""
         shown = (
             f"seconds {self.seconds} = steps {self.steps} x cost of a step {self.step_cost}, "
-            f"over {self.studies} studies that both reached"
+            f"over {self.studies} {'trials' if self.method else 'studies'} that both reached"
         )
         return f"{shown}; {self.remark}" if self.method else shown
 
@@ -105,10 +108,12 @@ def attribute(frame: pd.DataFrame, a: str, b: str, rules: Rules) -> Attribution 
         rules: which workloads count.
 
     Returns:
-        None if no workload has two studies that both reached, or steps are not known.
+        None if no workload has two that both reached, or steps are not known.
     """
     ended = frame[(frame["state"] != "unfinished") & frame["entry"].isin([a, b])]
-    seconds, steps = (_log_ratios(ended, a, b, rules, name) for name in ("seconds", "steps"))
+    method = _common_method(frame, a, b)
+    trials = _all_trials(ended) if method else _best_trials(ended)
+    seconds, steps = (_log_ratios(trials, a, b, rules, name) for name in ("seconds", "steps"))
     both = np.isfinite(seconds) & np.isfinite(steps)
     both &= both.sum(axis=1, keepdims=True) > 1
     if not both.any():
@@ -116,7 +121,6 @@ def attribute(frame: pd.DataFrame, a: str, b: str, rules: Rules) -> Attribution 
     in_seconds, in_steps, in_cost = (
         _part(np.where(both, ratios, np.nan)) for ratios in (seconds, steps, seconds - steps)
     )
-    method = _common_method(frame, a, b)
     return Attribution(a, b, in_seconds, in_steps, in_cost, int(both.sum()), method)
 
 
@@ -134,17 +138,36 @@ def attributions(frame: pd.DataFrame, names: Sequence[str], rules: Rules) -> lis
     return [attribution for attribution in found if attribution is not None]
 
 
-def _log_ratios(ended: pd.DataFrame, a: str, b: str, rules: Rules, clock: str) -> Array:
-    """log B - log A by one clock of each study's trial that is best in seconds, (W, K)."""
-    table = study_table(ended, CLOCKS["seconds"])
-    if clock == "steps":
-        steps = ended.set_index("identity")["steps_to_target"].astype(float)
-        table = table.assign(time_to_target_s=table["identity"].map(steps))
-        table = table.drop(columns=["last_miss", "first_hit"])
-    both = from_table(table).take([a, b])
+def _log_ratios(trials: pd.DataFrame, a: str, b: str, rules: Rules, column: str) -> Array:
+    """log B - log A of a column of trials, (W, K); infinite or NaN where one did not reach."""
+    both = from_table(trials.assign(time_to_target_s=trials[column])).take([a, b])
     with np.errstate(invalid="ignore", divide="ignore"):
         logs = np.log(both.hit[:, scored_columns(both.workloads, rules)])
         return np.asarray(logs[1] - logs[0])
+
+
+def _best_trials(ended: pd.DataFrame) -> pd.DataFrame:
+    """The trial that counts of each study: submission, workload, study, seconds and steps."""
+    table = study_table(ended, CLOCKS["seconds"])
+    steps = ended.set_index("identity")["steps_to_target"].astype(float)
+    return table.assign(seconds=table["time_to_target_s"], steps=table["identity"].map(steps))[
+        ["submission", "workload", "study", "seconds", "steps"]
+    ]
+
+
+def _all_trials(ended: pd.DataFrame) -> pd.DataFrame:
+    """The same of every trial, each as a study of its own."""
+    seconds = ended["time_to_target_s"].astype(float).where(ended["state"] == "reached", np.inf)
+    place = ended["study"].map("{:05d}".format) + ended["trial"].map("/{:05d}".format)
+    return pd.DataFrame(
+        {
+            "submission": ended["entry"],
+            "workload": ended["column"],
+            "study": place,
+            "seconds": seconds.fillna(np.inf),
+            "steps": ended["steps_to_target"].astype(float),
+        }
+    )
 
 
 def _part(ratios: Array) -> Part:

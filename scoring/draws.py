@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scoring.bootstrap import bootstrap_medians
-from scoring.profile import settle_missing
+from scoring.profile import median_times, settle_missing
 from scoring.rules import Rules
 from scoring.times import Array, Times
 from scoring.tmodel import model_medians
@@ -27,6 +27,8 @@ class Draws:
 
     method: str
     chunks: Iterator[Array]
+    centre: Array
+    """(S, W): the median times around which they are drawn."""
     spread: float = 1.0
     """Standard deviation of resampled medians relative to that of the median itself.
 
@@ -41,8 +43,10 @@ def draw_medians(times: Times, rules: Rules, draws: int, seed: int) -> Draws:
     ends = _ends(times, rules)
     if len(times.studies) >= BOOTSTRAP_FROM:
         spread = 1 + 1 / len(times.studies)
-        return Draws("bootstrap", bootstrap_medians(hit, draws, seed, ends), spread)
-    return Draws("model", iter([model_medians(hit, censoring_limit(times), draws, seed, ends)]))
+        chunks = bootstrap_medians(hit, draws, seed, ends)
+        return Draws("bootstrap", chunks, median_times(hit), spread)
+    medians = model_medians(hit, censoring_limit(times), draws, seed, ends)
+    return Draws("model", iter([medians]), np.median(medians, axis=0))
 
 
 def _ends(times: Times, rules: Rules) -> tuple[Array, Array] | None:

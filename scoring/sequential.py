@@ -29,7 +29,7 @@ ALPHA = 0.05
 """Probability that two equal entries are ever called different, however often one looks."""
 EFFECT = 2.0
 """Prior standard deviation of an effect, in those of a study's log ratio. Every value keeps the
-error; this one settles a factor of two after four studies of one workload (docs/SCORING.md)."""
+error; with this one a factor of two on one workload takes about five studies (docs/SCORING.md)."""
 MANY = 200
 """More studies than this are out of reach."""
 

@@ -23,6 +23,7 @@ from scoring.speedup import (
 from scoring.times import Array
 
 LEVEL = 0.90
+DESCRIBED = "descriptive: targets were missed, and a miss makes scores jump"
 PAIRED = 64
 """Maximum number of entries for which all pairs are compared; see `harness compare` beyond."""
 
@@ -43,7 +44,9 @@ class Uncertainty:
     method: str
     draws: int
     score_intervals: Array
-    """(S, 2); descriptive: a pool-relative score depends on a minimum over entries."""
+    """(S, 2); a draw's bias is removed, as the best of noisy times looks better than it is."""
+    is_calibrated: bool
+    """Whether the score intervals hold the truth about as often as they say: nothing was missed."""
     rank_fractions: Array
     """(S, S): how often each entry (row) has each rank (column, from 1); ties get the better."""
     speedups: tuple[Speedup | None, ...]
@@ -57,7 +60,7 @@ class Uncertainty:
             "draws": self.draws,
             "level": LEVEL,
             "score_intervals": dict(zip(names, self.score_intervals.tolist(), strict=True)),
-            "score_intervals_are": "descriptive: pool-relative scores depend on a minimum",
+            "score_intervals_are": "calibrated" if self.is_calibrated else DESCRIBED,
             "rank_fractions": dict(zip(names, self.rank_fractions.tolist(), strict=True)),
             "speedups": {
                 name: _speedup_json(board, item)
@@ -101,7 +104,7 @@ def assess(
     collector = _Collector(board, reference, sample.spread)
     for chunk in sample.chunks:
         collector.add(chunk)
-    return collector.finish(sample.method)
+    return collector.finish(sample.method, sample.centre)
 
 
 class _Collector:
@@ -133,14 +136,24 @@ class _Collector:
             mine, theirs = (own[:, list(rows)] for rows in zip(*self.reference_pairs, strict=True))
             self.comparisons.append(compare_pair(mine, theirs, self.limits, self.spread))
 
-    def finish(self, method: str) -> Uncertainty:
+    def finish(self, method: str, centre: Array) -> Uncertainty:
         scores = np.concatenate(self.scores)
         pairs = None
         if self.keeps:
             medians = np.concatenate(self.medians)
             pairs = pair_table(self.board.times, medians, self.columns, self.spread)
+        board = self.board
+        intervals = unbiased_interval(
+            scores, score_medians(centre, board.times.workloads, board.rules)
+        )
         return Uncertainty(
-            method, len(scores), interval(scores), rank_fractions(scores), self._speedups(), pairs
+            method,
+            len(scores),
+            intervals,
+            not np.isinf(board.times.hit).any(),
+            rank_fractions(scores),
+            self._speedups(),
+            pairs,
         )
 
     def _speedups(self) -> tuple[Speedup | None, ...]:
@@ -159,6 +172,15 @@ def interval(draws: Array) -> Array:
     """The central interval of draws (R, S) at `LEVEL`: (S, 2)."""
     tail = (1 - LEVEL) / 2
     return np.asarray(np.quantile(draws, [tail, 1 - tail], axis=0).T)
+
+
+def unbiased_interval(scores: Array, centre: Array) -> Array:
+    """The interval of drawn scores (R, S), moved so that their mean is the score of the centre.
+
+    The best time of a column, by which all are divided, is drawn too short on average, so that
+    drawn scores are too low: by about as much as the scores themselves are.
+    """
+    return np.clip(interval(scores - (scores.mean(axis=0) - centre)), 0.0, 1.0)
 
 
 def rank_fractions(scores: Array) -> Array:

@@ -49,6 +49,7 @@ def settle(
     from harness.execution.load import executor as executor_of
     from harness.runs.run import run_plan
     from harness.runs.until_settled import Pair, find_rival, most_studies, run_until_settled
+    from scoring.report.console import print_flags
     from scoring.sequential import sentence
 
     if is_elsewhere(executor):
@@ -70,14 +71,14 @@ def settle(
     def run(plan: Plan) -> None:
         run_plan(plan, store, options, executor_of(executor, store, display_for(console)))
 
-    text = ""
     with interruptible(store):
-        for test in run_until_settled(pair, store, run):
-            text = sentence(test, *pair.names)
+        for look in run_until_settled(pair, store, run):
+            text = sentence(look.test, *pair.names)
             console.print(text, style="bold", soft_wrap=True)
+    print_flags(look.flags, console)
     if is_json:
         a, b = pair.names
-        document = {"a": a, "b": b, **test.to_json(), "verdict": text}
+        document = {"a": a, "b": b, **look.test.to_json(), "verdict": text, "flags": look.flags}
         say(json.dumps(document, indent=2, allow_nan=False))
     names = " ".join(pair.names)
     console.print(f"Next: harness compare {names} --out {store}", soft_wrap=True)

@@ -21,6 +21,15 @@ FIRST_LOOK = 2
 
 
 @dataclass(frozen=True)
+class Look:
+    """What the studies up to some number say."""
+
+    test: SequentialTest
+    flags: tuple[str, ...]
+    """What a scoreboard of these trials would be flagged with."""
+
+
+@dataclass(frozen=True)
 class Pair:
     """Two submissions on the same workloads and instances, planned up to the last study."""
 
@@ -32,6 +41,13 @@ class Pair:
             raise HarnessError(
                 f"both submissions are called '{self.names[0]}', which makes them one on a board",
                 "copy one of them to a folder of another name",
+            )
+        variant = self.mine[0].trials[0].variant
+        if variant != "base":
+            raise HarnessError(
+                f"--until-settled does not go with --variant {variant}, which counts only with "
+                "its base",
+                "leave out --variant",
             )
 
     @property
@@ -55,8 +71,8 @@ class Pair:
                 trials = tuple(trial for trial in plan.trials if trial.study == number)
                 yield replace(plan, trials=trials)
 
-    def look(self, store: Path, last: int) -> SequentialTest:
-        """The test of all studies up to the last, whatever else the store holds.
+    def look(self, store: Path, last: int) -> Look:
+        """What all studies up to the last say, whatever else the store holds.
 
         Raises:
             HarnessError: the trials break a rule of `scoring.refusals`.
@@ -65,14 +81,17 @@ class Pair:
         frame = results_frame(store)
         own = frame[frame["identity"].isin([trial.identity for trial in trials])]
         is_scored = all(trial.is_scored for trial in trials)
-        board = score_results(own, allowed=() if is_scored else ("unscored-trials",))
-        return compare_sequentially(board.times, *self.names, board.rules)
+        try:
+            board = score_results(own, allowed=() if is_scored else ("unscored-trials",))
+        except HarnessError as error:
+            hint = "run both alike, into a folder of their own: --out DIR"
+            raise HarnessError(error.message, hint) from error
+        test = compare_sequentially(board.times, *self.names, board.rules)
+        return Look(test, board.flags)
 
 
-def run_until_settled(
-    pair: Pair, store: Path, run: Callable[[Plan], None]
-) -> Iterator[SequentialTest]:
-    """Run study after study of both, and look after each from the second on.
+def run_until_settled(pair: Pair, store: Path, run: Callable[[Plan], None]) -> Iterator[Look]:
+    """Run study after study of both, and look after each.
 
     Args:
         pair: the two, planned up to the last study that may be run.
@@ -80,16 +99,19 @@ def run_until_settled(
         run: runs the trials of a plan.
 
     Yields:
-        The test after each study; the last one is settled, or of the last planned study.
+        What each study from the second on leads to; the last is settled, or of the last study.
+
+    Raises:
+        HarnessError: after the first study already, if the two do not belong on one board.
     """
     for number in range(1, pair.most + 1):
         for plan in pair.study(number):
             run(plan)
+        look = pair.look(store, number)
         if number >= FIRST_LOOK:
-            test = pair.look(store, number)
-            yield test
-            if test.is_settled:
-                return
+            yield look
+        if look.test.is_settled:
+            return
 
 
 def find_rival(name: str, store: Path) -> str:

@@ -34,7 +34,7 @@ def print_board(
 ) -> None:
     """Print flags, the table of scores, the table of times, and what is not ranked."""
     out = console or PlainConsole()
-    _print_flags(board.flags, out)
+    print_flags(board.flags, out)
     out.print(_scores(board, sure))
     out.print(_times(board, workloads))
     if len(board.unranked):
@@ -50,11 +50,12 @@ def print_board(
 def print_misses(board: Scoreboard, text: str, console: PlainConsole | None = None) -> None:
     """Print flags and, instead of tables, why there is nothing to score."""
     out = console or PlainConsole()
-    _print_flags(board.flags, out)
+    print_flags(board.flags, out)
     out.print(text, style="yellow")
 
 
-def _print_flags(flags: Iterable[str], out: PlainConsole) -> None:
+def print_flags(flags: Iterable[str], out: PlainConsole) -> None:
+    """Print what a score is flagged with."""
     for flag in flags:
         out.print(f"MIXED  {flag}", style="bold red")
 
@@ -126,7 +127,7 @@ def print_comparison(
 ) -> None:
     """Print a comparison of two entries, its verdict and where the difference comes from."""
     out = console or PlainConsole()
-    _print_flags(flags, out)
+    print_flags(flags, out)
     table = Table(title=f"{comparison.a} against {comparison.b}: above 1, {comparison.a} is faster")
     table.add_column("workload")
     for head in (

@@ -14,7 +14,7 @@ from scoring.times import Array
 from scoring.uncertainty import Speedup, Uncertainty
 
 DESCRIPTIVE = (
-    "Those of scores describe, they do not infer: a score depends on the best of the entries. "
+    "Where targets were missed, those of scores describe and do not infer: a miss makes them jump. "
     "Marks of a speed-up: >= and <= bounds, ~ both, because a target was not reached."
 )
 CONTENTS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,10 +58,10 @@ def noisy(ratio: float) -> Callable[[str, int], float]:
 def test_a_clear_pair_is_settled_before_the_last_study(pair: Pair, tmp_path: Path) -> None:
     ran: list[str] = []
     looks = list(run_until_settled(pair, tmp_path / "s", runner(tmp_path / "s", noisy(1.8), ran)))
-    assert looks[-1].is_settled
-    assert not any(look.is_settled for look in looks[:-1])
-    assert looks[-1].factor == pytest.approx(1.8, rel=0.1)
-    assert len(ran) == 2 * looks[-1].studies < 2 * pair.most
+    assert looks[-1].test.is_settled
+    assert not any(look.test.is_settled for look in looks[:-1])
+    assert looks[-1].test.factor == pytest.approx(1.8, rel=0.1)
+    assert len(ran) == 2 * looks[-1].test.studies < 2 * pair.most
 
 
 def test_the_two_run_in_turn_so_that_drift_favours_neither(pair: Pair, tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_the_two_run_in_turn_so_that_drift_favours_neither(pair: Pair, tmp_path:
 def test_an_equal_pair_ends_unsettled_after_the_last_study(pair: Pair, tmp_path: Path) -> None:
     ran: list[str] = []
     looks = list(run_until_settled(pair, tmp_path / "s", runner(tmp_path / "s", noisy(1.0), ran)))
-    assert not looks[-1].is_settled
+    assert not looks[-1].test.is_settled
     assert len(ran) == 2 * pair.most
 
 
@@ -83,7 +84,27 @@ def test_what_else_lies_in_the_store_does_not_count(pair: Pair, tmp_path: Path) 
         for part in old.study(study):
             runner(store, noisy(9.0), ran)(part)
     *_, last = run_until_settled(pair, store, runner(store, noisy(1.8), ran))
-    assert last.factor == pytest.approx(1.8, rel=0.1)
+    assert last.test.factor == pytest.approx(1.8, rel=0.1)
+
+
+def test_two_that_do_not_belong_on_one_board_are_refused_after_the_first_study(
+    tmp_path: Path,
+) -> None:
+    mine, other = (pair_of(tmp_path / part, "mine", "theirs") for part in ("one", "two"))
+    pair, ran = Pair(mine.mine, _in_another_round(other.theirs)), list[str]()
+    with pytest.raises(HarnessError, match=r"mixed-rounds(.|\n)*run both alike"):
+        list(run_until_settled(pair, tmp_path / "s", runner(tmp_path / "s", noisy(1.8), ran)))
+    assert ran == ["mine 1", "theirs 1"]
+
+
+def _in_another_round(plans: tuple[Plan, ...]) -> tuple[Plan, ...]:
+    return tuple(
+        replace(
+            part,
+            trials=tuple(t.model_copy(update={"round_commitment": "e" * 64}) for t in part.trials),
+        )
+        for part in plans
+    )
 
 
 def test_one_name_for_both_is_refused(tmp_path: Path) -> None:

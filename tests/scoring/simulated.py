@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from scoring.draws import draw_medians
+from scoring.profile import score_medians
 from scoring.rules import load_rules
+from scoring.scoreboard import score_times
 from scoring.speedup import compare_pair, pair_limit
 from scoring.times import Times
+from scoring.uncertainty import assess
 
 
 @dataclass(frozen=True)
@@ -60,3 +63,17 @@ def coverage(plan: Plan, tables: int, draws: int) -> float:
         truth = np.exp((log_median[1] - log_median[0]).mean())
         hits += low <= truth <= high
     return hits / tables
+
+
+def score_coverage(plan: Plan, tables: int, draws: int) -> float:
+    """The fraction of entries whose score interval holds the score of the true medians."""
+    rules = load_rules()
+    covered = []
+    for number in range(tables):
+        times, log_median = plan.table(np.random.default_rng([8, number]))
+        sure = assess(score_times(times, rules), None, draws, number)
+        assert sure is not None
+        truth = score_medians(np.exp(log_median), times.workloads, rules)
+        low, high = sure.score_intervals.T
+        covered.append((low <= truth + 1e-9) & (truth <= high + 1e-9))
+    return float(np.mean(covered))

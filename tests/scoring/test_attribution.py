@@ -11,7 +11,7 @@ from scoring.attribution import Attribution, attribute
 from scoring.frame import prepare
 from scoring.rules import load_rules
 
-from .made_frames import frame
+from .made_frames import frame, row
 
 MLP = ("adamw", "mlp")
 
@@ -56,6 +56,21 @@ def test_the_interval_of_steps_is_that_of_the_paired_t_test() -> None:
     found = attributed(ports(mine, theirs, cost=1.0), *_labels())
     pair = ttest_rel(np.log(theirs), np.log(mine)).confidence_interval(0.95)
     assert (found.steps.low, found.steps.high) == pytest.approx(tuple(np.exp([*pair])))
+
+
+def test_ports_are_compared_trial_by_trial_whichever_was_the_best() -> None:
+    steps = {1: [500, 900], 2: [540, 800], 3: [460, 700]}
+    rows = [
+        row("adamw", "mlp", study, cost * count / 100, trial=trial, framework=name)
+        | {"steps_to_target": count, "identity": f"{name} {study} {trial}"}
+        for name, costs in (("torch", (1.0, 1.0)), ("jax", (2.0, 1.0)))
+        for study, counts in steps.items()
+        for trial, (count, cost) in enumerate(zip(counts, costs, strict=True), start=1)
+    ]
+    found = attributed(prepare(pd.DataFrame(rows)), *_labels())
+    assert found.studies == 6
+    assert found.steps.factor == pytest.approx(1.0)
+    assert found.step_cost.factor == pytest.approx(2**0.5)
 
 
 def test_two_methods_are_no_ports() -> None:

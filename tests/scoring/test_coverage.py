@@ -2,7 +2,7 @@
 
 import pytest
 
-from .simulated import Plan, coverage
+from .simulated import Plan, coverage, score_coverage
 
 SHORT = [(3, False), (5, True)]
 LONG = [(studies, censored) for studies in (3, 5, 10) for censored in (False, True)]
@@ -21,3 +21,10 @@ def test_intervals_of_speedups_cover_between_85_and_95_percent(
 ) -> None:
     fraction = coverage(Plan(studies=studies, censored=censored), tables=1500, draws=1000)
     assert 0.85 <= fraction <= 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("studies", [3, 5, 10])
+def test_intervals_of_scores_cover_where_nothing_is_missed(studies: int) -> None:
+    plan = Plan(studies=studies, censored=False, entries=8, workloads=8)
+    assert 0.82 <= score_coverage(plan, tables=200, draws=500) <= 0.95
