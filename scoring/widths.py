@@ -23,7 +23,7 @@ from scoring.speedup import factor, pair_limit, reference_rows
 from scoring.uncertainty import LEVEL, assess
 
 WIDTH = "width-"
-"""What the name of a variant begins with that is a width."""
+"""What the name of a variant begins with that is a width, as in `workloads.spec`."""
 
 
 class WidthSpeedup(NamedTuple):

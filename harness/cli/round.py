@@ -34,6 +34,7 @@ def new(
     say(f"publish now: {public}")
     say(f"keep secret until the results are out: {secret}")
     say(f"run with it: harness run --seed @{secret} --variant drawn ...")
+    say("adamw is among the entries to run: its trials set the targets of drawn architectures")
 
 
 @app.command("reveal")

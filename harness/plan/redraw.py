@@ -89,7 +89,7 @@ def _declared_mismatch(trial: Trial) -> str:
         return ""
     size = workload.at(trial.suite)
     if trial.target != goal_of(size, trial.variant).target:
-        return "the target is not the workload's own"
+        return "'target' is not the workload's own"
     for name in ("grid", "limits", "precision"):
         if getattr(trial, name) != getattr(size, name):
             return f"'{name}' is not the workload's own"
