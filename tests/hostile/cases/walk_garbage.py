@@ -1,4 +1,4 @@
-"""Walks all objects of its process for the target of the trial, and makes it one that is met."""
+"""Walks all objects of its process for the search of the target, and gives it one that is met."""
 
 import gc
 
@@ -6,15 +6,14 @@ from .honest import Honest, succeed
 
 
 def attack() -> int:
-    """How many targets it has found and eased."""
-    targets = [found for found in gc.get_objects() if type(found).__name__ == "Target"]
-    ours = [target for target in targets if target.value == 0.99]
-    for target in ours:
-        target.__dict__["value"] = 0.0
-    return len(ours)
+    """How many searches it has found and changed."""
+    searches = [found for found in gc.get_objects() if type(found).__name__ == "TargetSearch"]
+    for search in searches:
+        search._target = search._target.model_copy(update={"value": 0.0})
+    return len(searches)
 
 
 class Submission(Honest):
     def act(self) -> None:
         if count := attack():
-            succeed(f"{count} targets were in this process")
+            succeed(f"{count} searches were in this process")
