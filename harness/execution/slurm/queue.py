@@ -29,7 +29,9 @@ FULL = re.compile(r"submit *limit|maxsubmit|queue full|temporarily unable", re.I
 """What Slurm says then."""
 
 
-STUCK = re.compile(r"Partition\w*Limit|BadConstraints|NotAllowed|Invalid|MaxWall|PerJob|held", re.I)
+STUCK = re.compile(
+    r"Partition\w*Limit|BadConstraints|NotAllowed|Invalid|MaxWall|PerJob|launch.failed", re.I
+)
 """Reasons of waiting that do not pass by themselves."""
 
 
@@ -168,6 +170,7 @@ def ask(*command: str) -> str:
 
 
 HINTS = (
+    ("timelimit", "the partition's limits: sinfo -o '%P %l'; the profile's key is 'time_min'"),
     ("partition", "the partitions of this cluster: sinfo -s; the profile's key is 'partition'"),
     ("account", "your accounts: sacctmgr show associations user=$USER; the key is 'account'"),
     ("qos", "what you may use: sacctmgr show associations user=$USER; the key is 'qos'"),
@@ -179,7 +182,6 @@ HINTS = (
         "profile's keys are 'partition', 'gpu_type' and 'memory_gib'",
     ),
     ("unable to contact", "see whether the controller answers: scontrol ping"),
-    ("timelimit", "the partition's limits: sinfo -o '%P %l'; the profile's key is 'time_min'"),
     ("submit limit", "wait until some of your jobs have ended: squeue --me"),
 )
 
