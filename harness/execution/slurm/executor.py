@@ -176,7 +176,6 @@ class SlurmExecutor:
         Raises:
             HarnessError: it takes no such jobs, or its queue is full.
         """
-        queue.check_request(self._profile.request(need))
         limits = queue.site_limits()
         first = min(count, self._profile.max_queued, limits.array_tasks)
         if limits.jobs is not None and (used := queue.length()) + first >= limits.jobs:
@@ -185,6 +184,7 @@ class SlurmExecutor:
                 f"jobs, and {first} are to follow",
                 "wait, or queue fewer at once: the profile's key 'max_queued'",
             )
+        queue.check_request(self._profile.request(need))
 
     def _say(self, tasks: dict[str, queue.Task], pending: int) -> None:
         waiting = [task for task in tasks.values() if task.state == "PENDING"]

@@ -25,7 +25,7 @@ class QueueFullError(HarnessError):
     """Slurm takes no more jobs now: of anybody, or of this user."""
 
 
-FULL = re.compile(r"submit *limit|maxsubmit|queue full|temporarily unable", re.IGNORECASE)
+FULL = re.compile(r"submit *limit|maxsubmit|queue full|temporarily una", re.IGNORECASE)
 """What Slurm says then."""
 
 
