@@ -137,7 +137,8 @@ class SlurmExecutor:
                 before |= {trial.identity for trial in part}
                 for trial in part:
                     tries.count(trial)
-            self._say(tasks, len(pending))
+            if pending and tasks:
+                self._say(tasks, len(pending))
             if pending:
                 time.sleep(self._profile.poll_s)
         return lost
