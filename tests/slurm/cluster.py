@@ -48,7 +48,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ReturnToService=2
 KillWait=5
-MinJobAge=300
+MinJobAge=10
 {settings}
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=64000 State=UNKNOWN
 PartitionName=main Nodes=n1 Default=YES MaxTime=60 State=UP PriorityTier=1

@@ -67,8 +67,10 @@ class Site:
         self.write_profile()
 
     def write_profile(self, *lines: str) -> None:
+        own = {line.split()[0] for line in lines}
         usual = ("poll_s = 0.3", "memory_gib = 4", self._setup)
-        self.profile.write_text("\n".join([*usual, *lines]))
+        kept = [line for line in usual if line.split()[0] not in own]
+        self.profile.write_text("\n".join([*kept, *lines]))
 
     def executor(self) -> SlurmExecutor:
         return SlurmExecutor(self.store, RemoteDisplay(self.said.append), profile=self.profile)

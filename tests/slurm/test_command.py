@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.execution.slurm.queue import length
 
 from .conftest import LIMITS, Site
 
@@ -39,24 +40,22 @@ def test_the_quick_mlp_study_is_planned_on_a_node_and_runs_there(site: Site) -> 
     assert not site.calls.exists()
 
 
-def refused(site: Site, *profile: str) -> HarnessError:
+def refused(site: Site, *profile: str, device: str = "cpu") -> HarnessError:
     """What the first trial of a plan is refused with."""
     site.write_profile(*profile)
-    trials = site.trials(1, steps=20)
+    trials = [trial.model_copy(update={"device": device}) for trial in site.trials(1, steps=20)]
     with pytest.raises(HarnessError) as told, site.executor() as executor:
         executor.run(trials, site.options)
-    assert not site.arrays()
+    assert not list(site.store.rglob("events.jsonl"))
     return told.value
 
 
 @pytest.mark.parametrize(
     ("line", "message", "hint"),
     [
-        ("partition = 'gpus'", "invalid partition", "sinfo"),
-        ("gpu_type = 'h100'\n", "", ""),
-        ("constraint = 'infiniband'", "Invalid feature", "sinfo"),
-        ("memory_gib = 4000", "", ""),
-        ("time_min = 6000", "time limit", "time_min"),
+        ("partition = 'gpus'", "invalid partition specified: gpus", "'partition'"),
+        ("constraint = 'infiniband'", "Invalid feature specification", "'constraint'"),
+        ("memory_gib = 4000", "node configuration is not available", "'memory_gib'"),
     ],
 )
 def test_what_the_site_does_not_have_is_named_before_any_trial(
@@ -67,9 +66,23 @@ def test_what_the_site_does_not_have_is_named_before_any_trial(
     assert hint in error.hint
 
 
+def test_a_cluster_without_the_suites_gpus_is_named_before_any_trial(site: Site) -> None:
+    error = refused(site, "gpu_type = 'h100'", device="cuda:0")
+    assert "Invalid generic resource" in error.message
+    assert "'gpu_type'" in error.hint
+
+
+def test_a_task_that_would_wait_for_ever_is_named_and_cancelled(site: Site) -> None:
+    error = refused(site, "time_min = 6000")
+    assert "will never start: PartitionTimeLimit" in error.message
+    assert "'time_min'" in error.hint
+    assert not site.cluster.ask("squeue", "-h").strip()
+
+
 def test_a_full_queue_is_named_before_any_trial(site: Site) -> None:
-    for _ in range(LIMITS["MaxJobCount"] // 3):
-        site.cluster.ask("sbatch", "--hold", "--array=0-2", "--wrap=true", "-o", "/dev/null")
+    while (free := LIMITS["MaxJobCount"] - 1 - length()) > 0:
+        several = ["--array=0-2"] if free > 3 else []
+        site.cluster.ask("sbatch", "--hold", *several, "--wrap=true", "-o", "/dev/null")
     assert "the queue is full: it holds" in refused(site).message
 
 

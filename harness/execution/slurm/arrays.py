@@ -109,13 +109,14 @@ class Arrays:
 
 def _submitted(submit: Callable[[], T]) -> T:
     """What submitit's submission gives; its error as Slurm's own words."""
-    from submitit.core.utils import FailedJobError
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
 
     try:
         return submit()
-    except FailedJobError as error:
+    except (FailedJobError, FailedSubmissionError) as error:
         said = re.sub(r"^.*?sbatch: error: ", "", str(error), flags=re.DOTALL).strip()
-        raise HarnessError(f"executor 'slurm': {said}", queue.hint(said)) from error
+        kind = queue.QueueFullError if queue.FULL.search(said) else HarnessError
+        raise kind(f"executor 'slurm': {said}", queue.hint(said)) from error
 
 
 def _submitit_executor() -> Any:

@@ -84,7 +84,9 @@ class SlurmExecutor:
         try:
             while not result.exists() and missed < 2:
                 time.sleep(self._profile.poll_s)
-                missed = 0 if queue.tasks_of([name]) else missed + 1
+                tasks = queue.tasks_of([name])
+                queue.refuse_stuck(tasks)
+                missed = 0 if tasks else missed + 1
         except BaseException:
             queue.cancel([name])
             raise
@@ -100,8 +102,9 @@ class SlurmExecutor:
         """
         missing = unfinished(trials, self._store)
         if missing:
-            need = resources_of(missing, options)
-            self._check(need, len(missing))
+            need, queued = resources_of(missing, options), self._arrays.queued()
+            if to_queue := sum(trial.identity not in queued for trial in missing):
+                self._check(need, to_queue)
             lost = self._wait_for_all({t.identity: t for t in missing}, need, options)
             if lost:
                 raise self._given_up(lost)
@@ -116,30 +119,48 @@ class SlurmExecutor:
         lost: list[Trial] = []
         while pending:
             tasks = self._arrays.queued()
+            queue.refuse_stuck(tasks.values())
             for identity in (before & pending.keys()) - tasks.keys():
                 self._finish(pending, identity)
             # a result may reach this machine later than the queue's word that its job is gone
             gone = [i for i in pending if i not in tasks and i not in before]
             chosen = gone[: max(0, self._profile.max_queued - len(tasks))]
             chosen = [identity for identity in chosen if not self._finish(pending, identity)]
-            hopeless = [i for i in chosen if not tries.count(pending[i])]
+            hopeless = [identity for identity in chosen if tries.are_over(pending[identity])]
             lost += [pending.pop(identity) for identity in hopeless]
             to_queue = [pending[identity] for identity in chosen if identity in pending]
-            self._submit(to_queue, need, options, largest)
-            before = frozenset(tasks) | {trial.identity for trial in to_queue}
-            self._say(tasks, len(pending))
+            before = frozenset(tasks)
+            for start in range(0, len(to_queue), largest):
+                part = to_queue[start : start + largest]
+                if not self._submit(part, need, options, is_first=not before):
+                    break
+                before |= {trial.identity for trial in part}
+                for trial in part:
+                    tries.count(trial)
+            if pending and tasks:
+                self._say(tasks, len(pending))
             if pending:
                 time.sleep(self._profile.poll_s)
         return lost
 
     def _submit(
-        self, trials: Sequence[Trial], need: Resources, options: RunOptions, largest: int
-    ) -> None:
-        for start in range(0, len(trials), largest):
-            part = trials[start : start + largest]
-            commands = [trial_command(trial, self._store, options) for trial in part]
-            job = self._arrays.submit([t.identity for t in part], need, run_command, commands)
-            self._display.note(f"slurm: {len(part)} trials are queued as job {job}")
+        self, trials: Sequence[Trial], need: Resources, options: RunOptions, *, is_first: bool
+    ) -> bool:
+        """Queue trials as an array; whether Slurm took them.
+
+        Raises:
+            HarnessError: it did not, for another reason than that the queue is full of this
+                store's own trials, which will leave it.
+        """
+        commands = [trial_command(trial, self._store, options) for trial in trials]
+        try:
+            job = self._arrays.submit([t.identity for t in trials], need, run_command, commands)
+        except queue.QueueFullError:
+            if is_first:
+                raise
+            return False
+        self._display.note(f"slurm: {len(trials)} trials are queued as job {job}")
+        return True
 
     def _finish(self, pending: dict[str, Trial], identity: str) -> bool:
         """Whether a trial's record has a result; it is then shown, and pending no more."""
@@ -156,15 +177,15 @@ class SlurmExecutor:
         Raises:
             HarnessError: it takes no such jobs, or its queue is full.
         """
-        queue.check_request(self._profile.request(need))
         limits = queue.site_limits()
         first = min(count, self._profile.max_queued, limits.array_tasks)
-        if limits.jobs is not None and (used := queue.length()) + first > limits.jobs:
-            raise HarnessError(
+        if limits.jobs is not None and (used := queue.length()) + first >= limits.jobs:
+            raise queue.QueueFullError(
                 f"executor 'slurm': the queue is full: it holds {used} of at most {limits.jobs} "
                 f"jobs, and {first} are to follow",
                 "wait, or queue fewer at once: the profile's key 'max_queued'",
             )
+        queue.check_request(self._profile.request(need))
 
     def _say(self, tasks: dict[str, queue.Task], pending: int) -> None:
         waiting = [task for task in tasks.values() if task.state == "PENDING"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from getpass import getuser
 
@@ -19,6 +19,20 @@ TIMEOUT_S = 60.0
 PAUSES_S = (5.0, 15.0, 60.0)
 DEFAULT_ARRAY_LIMIT = 1001
 """Slurm's own MaxArraySize, where `scontrol` does not answer: indices are below it."""
+
+
+class QueueFullError(HarnessError):
+    """Slurm takes no more jobs now: of anybody, or of this user."""
+
+
+FULL = re.compile(r"submit *limit|maxsubmit|queue full|temporarily una", re.IGNORECASE)
+"""What Slurm says then."""
+
+
+STUCK = re.compile(
+    r"Partition\w*Limit|BadConstraints|NotAllowed|Invalid|MaxWall|PerJob|launch.failed", re.I
+)
+"""Reasons of waiting that do not pass by themselves."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +84,21 @@ def tasks_of(names: Collection[str]) -> tuple[Task, ...]:
         name, index, state, reason = line.split("|", 3)
         tasks.append(Task(name, int(index) if index.isdecimal() else 0, state, reason))
     return tuple(tasks)
+
+
+def refuse_stuck(tasks: Iterable[Task]) -> None:
+    """Refuse to wait for tasks that will never start as they are.
+
+    Raises:
+        HarnessError: one is of that kind; the message is Slurm's reason.
+    """
+    for task in tasks:
+        if task.state == "PENDING" and STUCK.search(task.reason):
+            raise HarnessError(
+                f"executor 'slurm': task {task.index} of job {task.name} will never start: "
+                f"{task.reason}",
+                hint(task.reason),
+            )
 
 
 def length() -> int:
@@ -141,22 +170,23 @@ def ask(*command: str) -> str:
 
 
 HINTS = (
+    ("timelimit", "the partition's limits: sinfo -o '%P %l'; the profile's key is 'time_min'"),
     ("partition", "the partitions of this cluster: sinfo -s; the profile's key is 'partition'"),
     ("account", "your accounts: sacctmgr show associations user=$USER; the key is 'account'"),
     ("qos", "what you may use: sacctmgr show associations user=$USER; the key is 'qos'"),
     ("feature", "what the nodes have: sinfo -o '%n %f'; the profile's key is 'constraint'"),
-    ("gres", "the GPUs of each node: sinfo -o '%n %G'; the profile's key is 'gpu_type'"),
+    ("gres", "the GPUs of each node: sinfo -o '%n %G'; the keys are 'partition' and 'gpu_type'"),
     (
         "node configuration",
         "no node of the partition has these cores, GPUs and memory: sinfo -o '%n %c %m %G'; the "
         "profile's keys are 'partition', 'gpu_type' and 'memory_gib'",
     ),
     ("unable to contact", "see whether the controller answers: scontrol ping"),
-    ("time limit", "the partition's limits: sinfo -o '%P %l'; the profile's key is 'time_min'"),
     ("submit limit", "wait until some of your jobs have ended: squeue --me"),
 )
 
 
 def hint(said: str) -> str:
     """What to do about an error of Slurm's."""
-    return next((hint for word, hint in HINTS if word in said.lower()), "scontrol ping")
+    words = said.lower()
+    return next((hint for word, hint in HINTS if word in words), "see: squeue --me --long")

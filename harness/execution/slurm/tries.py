@@ -21,11 +21,14 @@ class Tries:
         self._store, self._most = store, most
         self._counts, self._checkpoints = Counter[str](), dict[str, int]()
 
-    def count(self, trial: Trial) -> bool:
-        """Count one more; whether it may be queued."""
+    def are_over(self, trial: Trial) -> bool:
+        """Whether it was queued often enough since it last came further."""
         log, identity = self._store / trial.folder / EVENTS_FILE, trial.identity
         written = log.read_bytes().count(b'"kind":"checkpoint"') if log.exists() else 0
         if written > self._checkpoints.get(identity, -1):
             self._checkpoints[identity], self._counts[identity] = written, 0
-        self._counts[identity] += 1
-        return self._counts[identity] <= self._most
+        return self._counts[identity] >= self._most
+
+    def count(self, trial: Trial) -> None:
+        """Count that it was queued."""
+        self._counts[trial.identity] += 1
