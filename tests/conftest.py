@@ -31,6 +31,7 @@ SYSTEM = (
     "machine/test_host_monitor.py",
     "packaging/test_makefile.py",
     "providers",
+    "record/test_real_trackers.py",
     "recovery",
     "referee",
     "runs",

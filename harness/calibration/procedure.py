@@ -35,8 +35,8 @@ from harness.execution.load import executor
 from harness.plan.plan import PlanRequest
 from harness.plan.points import Point
 from harness.providers import registry
-from harness.record.store import refuse_other_versions
-from harness.record.tables import intervals, last_attempt
+from harness.record.store import last_attempt, refuse_other_versions
+from harness.record.tables import intervals
 from harness.speed.reference_training import measurement_of, reference_trial
 from harness.submission.resolution import Resolved, resolve
 from workloads.spec import HORIZON_FRACTION, ReferenceSpeed, Target

@@ -84,3 +84,12 @@ Out = Annotated[Path | None, typer.Option(help="Folder of the records.", show_de
 BudgetScale = Annotated[float, typer.Option(help="Factor on every budget; not 1 means unscored.")]
 ExecutorName = Annotated[str, typer.Option("--executor", help="What places the trials.")]
 Variant = Annotated[str, typer.Option(help="base, a held-out variant, or drawn.")]
+Sinks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sink",
+        metavar="NAME",
+        help="Send ended trials to wandb, mlflow or trackio, between trials; may be repeated.",
+        show_default=False,
+    ),
+]

@@ -22,6 +22,7 @@ from harness.cli.flags import (
     Sandbox,
     Seed,
     Settings,
+    Sinks,
     SpaceFile,
     Studies,
     Submission,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from harness.execution.base import RunOptions
     from harness.plan.plan import Plan
     from harness.plan.trial import TrialRecord
+    from harness.runs.tracking import Outbox
 
 NOT_TRAINED = ("crashed", "hung", "invalid", "out_of_memory")
 NONE_TRAINED = 3
@@ -74,6 +76,7 @@ def run(
     variant: Variant = "base",
     threads: Threads = None,
     checkpoint_every: CheckpointEvery = 60.0,
+    sink: Sinks = None,
     dry_run: DryRun = False,
     is_json: AsJson = False,
 ) -> None:
@@ -83,10 +86,13 @@ def run(
     workload where its space says that too few of its steps fit the budget. On each workload it
     makes its first steps before any trial is planned.
     """
-    from harness.cli.machine import run_options
+    from harness.cli.machine import run_options, say_on
     from harness.core.console import PlainConsole
     from harness.display.results import workloads_table
+    from harness.record.trackers.load import tracker_names
+    from harness.runs.tracking import Outbox
 
+    trackers = tracker_names(sink or ())
     asked = Asked(
         submission=submission,
         workloads=workload,
@@ -110,11 +116,11 @@ def run(
     if dry_run:
         show_estimate(console, plans, store, executor, rate=None, is_json=is_json)
         return
-    records = []
+    outbox, records = Outbox(store, trackers, say_on(console)), []
     for plan in plans:
         if len(plans) > 1:
             console.print(f"\non {plan.trials[0].workload}", style="bold")
-        records.append(_run(console, plan, store, options, executor))
+        records.append(_run(console, plan, store, options, executor, outbox=outbox))
     if len(records) > 1:
         console.print()
         console.print(workloads_table(records))
@@ -127,7 +133,13 @@ def run(
 
 
 def _run(
-    console: PlainConsole, plan: Plan, store: Path, options: RunOptions, executor: str
+    console: PlainConsole,
+    plan: Plan,
+    store: Path,
+    options: RunOptions,
+    executor: str,
+    *,
+    outbox: Outbox,
 ) -> tuple[TrialRecord, ...]:
     """Run what is missing of one workload, and show what came of it."""
     from harness.cli.machine import interruptible
@@ -136,6 +148,7 @@ def _run(
     from harness.execution.load import executor as executor_of
     from harness.record.plan import unfinished
     from harness.runs.run import run_plan
+    from harness.runs.tracking import TrackedDisplay
 
     pending, where = unfinished(plan.trials, store), plan.trials[0].workload
     if not pending:
@@ -144,8 +157,10 @@ def _run(
         )
     elif len(pending) < len(plan.trials):
         console.print(f"{count_text(len(plan.trials) - len(pending))} done, {len(pending)} missing")
+    display = TrackedDisplay(display_for(console), outbox)
     with interruptible(store):
-        records = run_plan(plan, store, options, executor_of(executor, store, display_for(console)))
+        outbox.send(plan.trials)
+        records = run_plan(plan, store, options, executor_of(executor, store, display))
     console.print(results_table(records))
     for reason in (*filter(None, [describe_misses(records)]), *reasons(records)):
         console.print(reason, style="yellow", soft_wrap=True)

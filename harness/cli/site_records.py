@@ -12,8 +12,8 @@ from harness.core.errors import HarnessError
 from harness.plan.trial import Trial
 from harness.record.attempts import Attempt
 from harness.record.schema import Begin, SnapshotTaken
-from harness.record.store import read_record, record_paths
-from harness.record.tables import curves_frame, last_attempt, results_frame
+from harness.record.store import last_attempt, read_record, record_paths
+from harness.record.tables import curves_frame, results_frame
 from harness.verification.store import verify_store
 
 if TYPE_CHECKING:
