@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from scoring.clock import CLOCKS, Clock
+from scoring.clock import CLOCKS
 from scoring.profile import median_times, ratios_to_best, settle_missing
 from scoring.scoreboard import Scoreboard
-from scoring.studies import study_table, times_of
+from scoring.studies import steps_beside, study_table
 from scoring.times import Array
 from scoring.uncertainty import Speedup, Uncertainty
 
@@ -85,9 +85,10 @@ def workload_table(board: Scoreboard, frame: pd.DataFrame | None = None) -> pd.D
 
     Args:
         board: the scoreboard.
-        frame: the prepared results frame of the scoreboard; if given, adds median steps to target.
+        frame: the prepared results frame of the scoreboard; if given, adds the steps to target of
+            the trials that the times are of, the median of studies.
     """
-    steps = None if frame is None else _median_steps(board, frame, CLOCKS["steps"])
+    steps = None if frame is None else _median_steps(board, frame)
     ratios = ratios_to_best(board.medians)
     rows = []
     for column, workload in enumerate(board.times.workloads):
@@ -107,8 +108,8 @@ def workload_table(board: Scoreboard, frame: pd.DataFrame | None = None) -> pd.D
     return pd.DataFrame(rows)
 
 
-def _median_steps(board: Scoreboard, frame: pd.DataFrame, clock: Clock) -> Array:
-    times = times_of(frame[frame["state"] != "unfinished"], clock)
+def _median_steps(board: Scoreboard, frame: pd.DataFrame) -> Array:
+    times = steps_beside(frame[frame["state"] != "unfinished"], board.clock)
     return median_times(settle_missing(times.hit, board.rules))
 
 
