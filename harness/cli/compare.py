@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from harness.analysis.results import comparison_of
+from harness.analysis.scored import Source
 from harness.cli.flags import AsJson
 from harness.cli.say import say
-from harness.cli.score import Allow, ClockName, RulesName, Source, TimesFile, load_board
-
-if TYPE_CHECKING:
-    from scoring.compare import Comparison
+from harness.cli.score import Allow, ClockName, RulesName, TimesFile
 
 
 def compare(
@@ -34,17 +33,9 @@ def compare(
 
     folder = Path("runs/quick") if out is None and times is None else out
     source = Source(folder, times, rules, clock, tuple(allow or ()))
-    comparison, flags = make_comparison(a, b, source)
+    comparison, flags = comparison_of(a, b, source)
     if is_json:
         document = comparison.to_json() | {"flags": flags}
         say(json.dumps(document, indent=2, allow_nan=False))
     else:
         print_comparison(comparison, flags)
-
-
-def make_comparison(a: str, b: str, source: Source) -> tuple[Comparison, tuple[str, ...]]:
-    """The comparison of two entries of a folder of records or of a table, and its flags."""
-    from scoring.compare import compare_entries
-
-    board, _ = load_board(source)
-    return compare_entries(board.times, a, b, board.rules), board.flags
