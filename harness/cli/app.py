@@ -31,6 +31,7 @@ from harness.cli.score import score
 from harness.cli.site import site
 from harness.cli.trial import trial
 from harness.cli.verify import verify
+from harness.cli.watch import watch
 from harness.core.errors import HarnessError
 
 app = typer.Typer(
@@ -64,6 +65,7 @@ def _root(
 app.command("new")(new)
 app.command("plan")(plan)
 app.command("run")(run)
+app.command("watch")(watch)
 app.command("check")(check)
 app.command("score")(score)
 app.command("report")(report)
