@@ -10,6 +10,7 @@
 #   PYTEST_FLAGS more flags for pytest, such as -k mlp
 #   OUT          the folder of the demo's results (demo)
 #   GPU_FLAGS    flags of benchmarks/gpu.py (gpu), such as --time-limit 1800 --data-dir data
+#   BOARD_FLAGS  flags of benchmarks/board.py (board), such as --time-limit 28800 --store runs/board
 #   KILL_INSTANTS, KILL_SEED   at how many instants processes are killed, and which (nightly):
 #                100 (at least 1) and 0 by default
 
@@ -22,6 +23,7 @@ TORCH_INDEX ?=
 PIP_FLAGS ?=
 PYTEST_FLAGS ?=
 GPU_FLAGS ?=
+BOARD_FLAGS ?=
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
 	--constraint constraints.txt $(PIP_FLAGS)
 # Without the variable, the theme advertises its successor at each build.
@@ -30,7 +32,7 @@ MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 FLOOR = $(shell sed -n 's/^requires-python = ">=\([0-9.]*\),.*/\1/p' pyproject.toml)
 CHECKED := harness workloads submissions scoring experiments tests benchmarks docs
 
-.PHONY: gpu help demo test test-system test-user test-nightly test-containers lint docs algorithms bench experiments clean
+.PHONY: gpu help demo test test-system test-user test-nightly test-containers lint docs algorithms board bench experiments clean
 
 help:
 	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
@@ -43,6 +45,7 @@ help:
 	@echo "make docs             the documentation as a site, in site/"
 	@echo "make algorithms       docs/ALGORITHMS.md, from the submissions"
 	@echo "make experiments      the small form of every experiment of the thesis, in runs/experiments"
+	@echo "make board            the reference board, for hours, resumable; see BOARD_FLAGS"
 	@echo "make bench            what the harness costs over a bare training loop"
 	@echo "make gpu              what only a card can settle, in pieces; GPU_FLAGS=--small on a processor"
 	@echo "make clean            remove .venv and every cache"
@@ -89,6 +92,9 @@ experiments: $(VENV)/installed
 	@for file in experiments/*.toml; do \
 		$(BIN)/harness experiment $$(basename $$file .toml) --quick || exit; \
 	done
+
+board: $(VENV)/installed
+	$(BIN)/python benchmarks/board.py $(BOARD_FLAGS)
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py

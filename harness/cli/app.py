@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.audit import audit
+from harness.cli.baselines import baselines
 from harness.cli.board import app as board
 from harness.cli.bundle import bundle
 from harness.cli.calibrate import calibrate
@@ -71,6 +72,7 @@ app.command("score")(score)
 app.command("report")(report)
 app.command("site")(site)
 app.command("compare")(compare)
+app.command("baselines")(baselines)
 app.command("plot")(plot)
 app.command("bundle")(bundle)
 app.add_typer(board, name="board")

@@ -34,6 +34,7 @@ from harness.cli.flags import (
 )
 from harness.cli.planning import Asked, plans_of
 from harness.cli.say import say
+from harness.core.errors import HarnessError
 from harness.core.seeds import PUBLIC_ROUND_SEED
 
 if TYPE_CHECKING:
@@ -129,7 +130,27 @@ def run(
     if any(all(_has_failed(record) for record in each) for each in records):
         raise typer.Exit(NONE_TRAINED)
     if any(trial.is_scored for plan in plans for trial in plan.trials):
+        _show_places(console, plans, store)
         console.print(f"Next: harness score {store}", soft_wrap=True)
+
+
+def _show_places(console: PlainConsole, plans: list[Plan], store: Path) -> None:
+    """Where the submission stands among the entries of the board that ships, if one does."""
+    from harness.analysis.reference_board import places_of, shipped_board
+    from harness.analysis.scored import read_records
+
+    trial = plans[0].trials[0]
+    board = shipped_board(trial.suite, trial.framework)
+    if board is None:
+        return
+    own = read_records(store)
+    mine = own[own["content_hash"].eq(trial.submission.entry_hash)]
+    try:
+        for place in places_of(mine, board):
+            for line in place.lines():
+                console.print(line, soft_wrap=True)
+    except HarnessError as error:  # a run that cannot be placed has run all the same
+        console.print(f"note: not placed on the board: {error.message}", soft_wrap=True)
 
 
 def _run(

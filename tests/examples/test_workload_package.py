@@ -1,4 +1,4 @@
-"""The package that `harness new --workload` writes, and `examples/teacher`, which is that package."""
+"""The package that `harness new --workload` writes; `examples/teacher` is one of them."""
 
 from __future__ import annotations
 
