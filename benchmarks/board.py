@@ -4,9 +4,9 @@ those that most compare with.
     python benchmarks/board.py --store runs/board --time-limit 28800
 
 Repeated, it goes on where it stopped: finished trials are kept. It begins nothing that might not
-end within the limit. A trial that is flagged for interference is run again once, which its record says.
-When all is done it writes the board that ships (`harness/analysis/boards`) and a bundle beside the
-store. Nothing else may compute meanwhile.
+end within the limit. A trial that is flagged for interference is run again once, which its record
+says. When all is done it writes the board that ships (`harness/analysis/boards`) and a bundle
+beside the store. Nothing else may compute meanwhile.
 """
 
 from __future__ import annotations
@@ -78,9 +78,8 @@ class Board:
 
     def run(self, part: Part) -> None:
         """Run a part, or note that it is left or refused."""
-        request = PlanRequest(
-            part.workload, part.submission, SUITE, FRAMEWORK, studies=part.studies
-        )
+        name, workload, studies = part
+        request = PlanRequest(workload, name, SUITE, FRAMEWORK, studies=studies)
         try:
             plan = plan_here(request, self._options, self._store, print)
             if not self._fits(plan):
