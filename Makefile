@@ -30,7 +30,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
 MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 # The oldest Python that the project promises; ruff reads the same line.
 FLOOR = $(shell sed -n 's/^requires-python = ">=\([0-9.]*\),.*/\1/p' pyproject.toml)
-CHECKED := harness workloads submissions scoring experiments tests benchmarks docs
+CHECKED := harness workloads submissions scoring experiments tests benchmarks docs examples
 
 .PHONY: gpu help demo test test-system test-user test-nightly test-containers lint docs algorithms board bench experiments clean
 

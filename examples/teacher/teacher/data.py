@@ -18,7 +18,8 @@ def prepare(data: Data, instance_seed: str, folder: Path, data_dir: Path | None)
 
     Inputs are float32 (n, 8), targets float32 (n, 4). A worker sees those in `train` alone.
     """
-    random, units = np.random.Generator(philox(instance_seed, "teacher")), int(data.settings["units"])
+    random = np.random.Generator(philox(instance_seed, "teacher"))
+    units = int(data.settings["units"])
     first = random.standard_normal((units, INPUTS)) / INPUTS**0.5
     last = random.standard_normal((OUTPUTS, units)) / units**0.5
     for split, count in {"train": TRAIN, "validation": int(data.settings["validation"])}.items():
