@@ -79,6 +79,8 @@ def test_a_bundle_that_does_not_fit_is_refused_by_the_name_of_the_rule(clone: Cl
 
 
 def test_a_merged_bundle_is_added_pushed_and_published(clone: Clone, tmp_path: Path) -> None:
+    author = "-c user.name=author -c user.email=author@example.org"
+    clone.run(f"git add . && git {author} commit --quiet --message 'A pull request, merged'")
     for command in steps("add"):
         process = clone.run(command)
         assert process.returncode == 0, process.stderr
