@@ -101,7 +101,7 @@ def _unfinished(record: TrialRecord, log: Path, changed_s: float) -> TrialView:
     attempts = attempts_of(read_events(log)) if log.exists() else []
     if not attempts or attempts[-1].end is not None:  # an end that `trial.json` lacks comes at once
         return TrialView(record, changed_s)
-    progress, values = Progress(record.trial.trial, 0, record.trial), []
+    progress, values = Progress(record.trial.trial, 0, record.trial), list[float]()
     for event in attempts[-1].events:
         progress.hear(event.data)
         if progress.metric is not None and values[-1:] != [progress.metric]:
