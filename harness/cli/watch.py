@@ -53,7 +53,7 @@ def watch(
 def _key_pressed() -> Iterator[Callable[[], bool]]:
     """A function that waits until the next look is due; true if q was pressed meanwhile."""
     if not sys.stdin.isatty():
-        yield lambda: time.sleep(EVERY_S) is not None
+        yield _waited
         return
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
@@ -62,6 +62,11 @@ def _key_pressed() -> Iterator[Callable[[], bool]]:
         yield lambda: _waited_for_q(terminal)
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def _waited() -> bool:
+    time.sleep(EVERY_S)
+    return False
 
 
 def _waited_for_q(terminal: int) -> bool:
