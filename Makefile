@@ -11,6 +11,7 @@
 #   OUT          the folder of the demo's results (demo)
 #   SUBMISSIONS  those that are probed (probes); by default all that ship
 #   GPU_FLAGS    flags of benchmarks/gpu.py (gpu), such as --time-limit 1800 --data-dir data
+#   BOARD_FLAGS  flags of benchmarks/board.py (board), such as --time-limit 28800 --store runs/board
 #   KILL_INSTANTS, KILL_SEED   at how many instants processes are killed, and which (nightly):
 #                100 (at least 1) and 0 by default
 
@@ -24,15 +25,16 @@ PIP_FLAGS ?=
 PYTEST_FLAGS ?=
 GPU_FLAGS ?=
 SUBMISSIONS ?= $(patsubst submissions/%/space.toml,%,$(wildcard submissions/*/space.toml))
+BOARD_FLAGS ?=
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
 	--constraint constraints.txt $(PIP_FLAGS)
 # Without the variable, the theme advertises its successor at each build.
 MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 # The oldest Python that the project promises; ruff reads the same line.
 FLOOR = $(shell sed -n 's/^requires-python = ">=\([0-9.]*\),.*/\1/p' pyproject.toml)
-CHECKED := harness workloads submissions scoring experiments tests benchmarks docs
+CHECKED := harness workloads submissions scoring experiments tests benchmarks docs examples
 
-.PHONY: gpu help demo test test-system test-user test-nightly test-containers test-slurm test-ray lint docs algorithms bench experiments probes clean
+.PHONY: gpu help demo test test-system test-user test-nightly test-containers test-slurm test-ray lint docs algorithms board bench experiments probes clean
 
 help:
 	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
@@ -48,6 +50,7 @@ help:
 	@echo "make algorithms       docs/ALGORITHMS.md, from the submissions"
 	@echo "make experiments      the small form of every experiment of the thesis, in runs/experiments"
 	@echo "make probes           docs/PROBES.md: what breaks each submission; goes on where it stopped"
+	@echo "make board            the reference board, for hours, resumable; see BOARD_FLAGS"
 	@echo "make bench            what the harness costs over a bare training loop"
 	@echo "make gpu              what only a card can settle, in pieces; GPU_FLAGS=--small on a processor"
 	@echo "make clean            remove .venv and every cache"
@@ -107,6 +110,9 @@ experiments: $(VENV)/installed
 probes: $(VENV)/installed
 	$(BIN)/harness probe $(SUBMISSIONS) --jobs 2 --threads 1
 	$(BIN)/python docs/probes.py runs/probes
+
+board: $(VENV)/installed
+	$(BIN)/python benchmarks/board.py $(BOARD_FLAGS)
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py

@@ -38,8 +38,7 @@ from harness.providers import registry
 from harness.record.attempts import Attempt
 from harness.record.recorder import Silent
 from harness.record.schema import Evaluation, SnapshotTaken
-from harness.record.store import read_record, record_paths
-from harness.record.tables import last_attempt
+from harness.record.store import last_attempt, read_record, record_paths
 from workloads.data.paths import default_cache_dir
 
 

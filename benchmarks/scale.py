@@ -222,8 +222,8 @@ def main() -> None:
 
 
 def _read(store: Path, count: int) -> None:
+    from harness.analysis.scored import Source, load_board
     from harness.cli.report import write_report
-    from harness.cli.score import Source, load_board
     from harness.record.tables import results_frame
 
     source = Source(out=store)

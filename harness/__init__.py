@@ -1,10 +1,11 @@
 """Guided Descent: a time-to-target benchmark for neural-network training algorithms.
 
     from pathlib import Path
-    import harness
+    from harness import PlanRequest, compare, load, run
 
-    records = harness.run(harness.PlanRequest("mlp", "adamw"), Path("runs/mine"))
-    frame = harness.results_frame(Path("runs/mine"))
+    records = run(PlanRequest("mlp", "adamw"), Path("runs/mine"))
+    curves = load("runs/mine").curves
+    print(compare("runs/mine", "muon", "adamw").verdict())
 
 Names are loaded when they are first asked for: `import harness` loads neither torch nor jax.
 docs/ARCHITECTURE.md says how the rooms hang together.
@@ -16,6 +17,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harness.analysis.results import Results as Results
+    from harness.analysis.results import compare as compare
+    from harness.analysis.results import load as load
     from harness.core.errors import HarnessError as HarnessError
     from harness.execution.base import RunOptions as RunOptions
     from harness.plan.plan import Plan as Plan
@@ -39,13 +43,16 @@ _HOMES = {
     "PlanRequest": "harness.plan.plan",
     "Problem": "harness.submission.interface",
     "Result": "harness.plan.trial",
+    "Results": "harness.analysis.results",
     "RunOptions": "harness.execution.base",
     "Stream": "harness.submission.interface",
     "Submission": "harness.submission.interface",
     "Trial": "harness.plan.trial",
     "TrialRecord": "harness.plan.trial",
+    "compare": "harness.analysis.results",
     "compare_entries": "scoring.compare",
     "curves_frame": "harness.record.tables",
+    "load": "harness.analysis.results",
     "plan_here": "harness.runs.run",
     "results_frame": "harness.record.tables",
     "run": "harness.runs.run",

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scoring.clock import Clock, require_column
+from scoring.clock import CLOCKS, Clock, require_column
 from scoring.times import Times, from_table
 
 Rows = npt.NDArray[np.intp]
@@ -89,3 +89,17 @@ def times_of(frame: pd.DataFrame, clock: Clock) -> Times:
         rows = zip(keys["entry"], keys["column"], budgets, strict=True)
         limits = {(str(entry), str(column)): float(budget) for entry, column, budget in rows}
     return from_table(study_table(frame, clock), clock.table_column, limits)
+
+
+def steps_beside(frame: pd.DataFrame, clock: Clock) -> Times:
+    """The steps to the target of the very trials that stand for their studies by another clock.
+
+    Those of the fastest trial in steps may be another's: beside seconds they would say that a trial
+    was as fast as no trial was.
+    """
+    require_column(frame, CLOCKS["steps"].column, CLOCKS["steps"])
+    studies = study_table(frame, clock)
+    steps = studies["identity"].map(frame.set_index("identity")[CLOCKS["steps"].column])
+    reached = np.isfinite(studies[clock.table_column])
+    column = CLOCKS["steps"].table_column
+    return from_table(studies.assign(**{column: steps.where(reached, np.inf)}), column)

@@ -13,7 +13,8 @@ from harness.calibration.trials import TrialFactory
 from harness.core.errors import HarnessError
 from harness.execution.base import Executor, RunOptions
 from harness.plan.points import Point
-from harness.record.tables import intervals, last_attempt
+from harness.record.store import last_attempt
+from harness.record.tables import intervals
 from harness.speed.reference_training import measurement_of, reference_trial
 from harness.submission.resolution import Resolved
 from workloads.spec import ReferenceSpeed

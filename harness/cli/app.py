@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.audit import audit
+from harness.cli.baselines import baselines
 from harness.cli.board import app as board
 from harness.cli.bundle import bundle
 from harness.cli.calibrate import calibrate
@@ -32,6 +33,7 @@ from harness.cli.score import score
 from harness.cli.site import site
 from harness.cli.trial import trial
 from harness.cli.verify import verify
+from harness.cli.watch import watch
 from harness.cli.widths import widths
 from harness.core.errors import HarnessError
 
@@ -66,12 +68,14 @@ def _root(
 app.command("new")(new)
 app.command("plan")(plan)
 app.command("run")(run)
+app.command("watch")(watch)
 app.command("check")(check)
 app.command("probe")(probe)
 app.command("score")(score)
 app.command("report")(report)
 app.command("site")(site)
 app.command("compare")(compare)
+app.command("baselines")(baselines)
 app.command("plot")(plot)
 app.command("widths")(widths)
 app.command("bundle")(bundle)

@@ -129,8 +129,14 @@ def _table(checks: list[WorkloadCheck]) -> Table:
     table.add_row("first step", *(_milliseconds(each.first_step_s) for each in checks))
     table.add_row("a step", *(_milliseconds(each.step_s) for each in checks))
     table.add_row("a step of adamw", *(_milliseconds(each.reference_step_s) for each in checks))
+    table.add_row("memory", *(_mebibytes(each.memory_bytes) for each in checks))
+    table.add_row("memory of adamw", *(_mebibytes(each.reference_memory_bytes) for each in checks))
     return table
 
 
 def _milliseconds(seconds: float) -> str:
     return f"{1e3 * seconds:.3g} ms" if seconds else "-"
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 2**20:,.0f} MiB" if count else "-"

@@ -104,3 +104,12 @@ Width = Annotated[
 CheckpointEvery = Annotated[
     float, typer.Option(min=0.0, help="Least timed seconds between a trial's checkpoints.")
 ]
+Sinks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sink",
+        metavar="NAME",
+        help="Send ended trials to wandb, mlflow or trackio, between trials; may be repeated.",
+        show_default=False,
+    ),
+]

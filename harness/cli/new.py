@@ -1,4 +1,4 @@
-"""`harness new`: a submission to begin with."""
+"""`harness new`: a submission, or a workload, to begin with."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ import typer
 
 from harness.cli.flags import FrameworkName
 from harness.cli.say import say
+from harness.core.errors import HarnessError
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="The submission's name.")],
+    name: Annotated[str, typer.Argument(help="The submission's name.", show_default=False)] = "",
     *,
+    workload: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Write a workload of this name instead: a package to install.",
+            show_default=False,
+        ),
+    ] = "",
     framework: FrameworkName = "torch",
     way: Annotated[
         str, typer.Option(help="How it is written: build, class or import-path.")
@@ -28,7 +37,29 @@ def new(
         ),
     ] = "",
 ) -> None:
-    """Write a submission to begin with: code, a search space and a test."""
+    """Write a submission to begin with (code, search space, test), or a workload's package."""
+    if bool(name) == bool(workload):
+        raise HarnessError(
+            "give the name of a submission, or that of a workload",
+            "harness new NAME   or   harness new --workload NAME",
+        )
+    if workload:
+        _new_workload(workload)
+    else:
+        _new_submission(name, framework, way, of)
+
+
+def _new_workload(name: str) -> None:
+    from harness.authoring.workload import new_workload
+
+    for path in new_workload(name, Path()):
+        say(f"wrote {path}")
+    say(f"Next: pip install --editable ./{name}")
+    say(f"      harness check adamw --workload {name}")
+    say(f"      harness run --submission adamw --workload {name}")
+
+
+def _new_submission(name: str, framework: str, way: str, of: str) -> None:
     from harness.authoring.new import WAYS, new_submission
     from harness.cli.machine import pick
     from harness.providers.table import FRAMEWORKS

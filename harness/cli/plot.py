@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from harness.analysis.scored import Source, load_board
 from harness.cli.say import say
-from harness.cli.score import Allow, ClockName, Reference, RulesName, Source, load_board
+from harness.cli.score import Allow, ClockName, Reference, RulesName
 
 
 class Kind(StrEnum):

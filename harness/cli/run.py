@@ -24,6 +24,7 @@ from harness.cli.flags import (
     Sandbox,
     Seed,
     Settings,
+    Sinks,
     SpaceFile,
     Studies,
     Submission,
@@ -44,6 +45,7 @@ from harness.cli.planning import (
 )
 from harness.cli.say import say
 from harness.cli.until_settled import settle
+from harness.core.errors import HarnessError
 from harness.core.seeds import PUBLIC_ROUND_SEED
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from harness.execution.base import Executor, RunOptions
     from harness.plan.plan import Plan
     from harness.plan.trial import TrialRecord
+    from harness.runs.tracking import Outbox
 
 NOT_TRAINED = ("crashed", "hung", "invalid", "out_of_memory")
 NONE_TRAINED = 3
@@ -94,6 +97,7 @@ def run(
     threads: Threads = None,
     checkpoint_every: CheckpointEvery = 60.0,
     until_settled: UntilSettled = None,
+    sink: Sinks = None,
     dry_run: DryRun = False,
     is_json: AsJson = False,
 ) -> None:
@@ -103,11 +107,14 @@ def run(
     workload where its space says that too few of its steps fit the budget. On each workload it
     makes its first steps before any trial is planned.
     """
-    from harness.cli.machine import run_options
+    from harness.cli.machine import run_options, say_on
     from harness.core.console import PlainConsole
     from harness.display.results import workloads_table
     from harness.execution.base import RemoteExecutor
+    from harness.record.trackers.load import tracker_names
+    from harness.runs.tracking import Outbox
 
+    trackers = tracker_names(sink or ())
     asked = Asked(
         submission=submission,
         workloads=workload,
@@ -141,7 +148,10 @@ def run(
             is_json=is_json,
         )
         return
-    place = None if dry_run else _place(console, executor, store, profile, is_remote=is_remote)
+    outbox = Outbox(store, trackers, say_on(console))
+    place = (
+        None if dry_run else _place(console, executor, store, profile, outbox, is_remote=is_remote)
+    )
     if place is None:
         plans = (
             plans_as_declared(console, asked)
@@ -158,7 +168,7 @@ def run(
     for plan in plans:
         if len(plans) > 1:
             console.print(f"\non {plan.trials[0].workload}", style="bold")
-        records.append(_run(console, plan, store, options, place))
+        records.append(_run(console, plan, store, options, place, outbox=outbox))
     if len(records) > 1:
         console.print()
         console.print(workloads_table(records))
@@ -167,24 +177,57 @@ def run(
     if any(all(_has_failed(record) for record in each) for each in records):
         raise typer.Exit(NONE_TRAINED)
     if any(trial.is_scored for plan in plans for trial in plan.trials):
+        _show_places(console, plans, store)
         console.print(f"Next: harness score {store}", soft_wrap=True)
 
 
 def _place(
-    console: PlainConsole, executor: str, store: Path, profile: Path | None, *, is_remote: bool
+    console: PlainConsole,
+    executor: str,
+    store: Path,
+    profile: Path | None,
+    outbox: Outbox,
+    *,
+    is_remote: bool,
 ) -> Executor:
     """The executor; one whose engine cannot be reached is refused here, before anything runs."""
     from harness.cli.machine import say_on
     from harness.display.endings import RemoteDisplay
     from harness.display.load import display_for
     from harness.execution.load import executor as executor_of
+    from harness.runs.tracking import TrackedDisplay
 
     display = RemoteDisplay(say_on(console)) if is_remote else display_for(console)
-    return executor_of(executor, store, display, profile=profile)
+    return executor_of(executor, store, TrackedDisplay(display, outbox), profile=profile)
+
+
+def _show_places(console: PlainConsole, plans: list[Plan], store: Path) -> None:
+    """Where the submission stands among the entries of the board that ships, if one does."""
+    from harness.analysis.reference_board import places_of, shipped_board
+    from harness.analysis.scored import read_records
+
+    trial = plans[0].trials[0]
+    board = shipped_board(trial.suite, trial.framework)
+    if board is None:
+        return
+    own = read_records(store)
+    mine = own[own["content_hash"].eq(trial.submission.entry_hash)]
+    try:
+        for place in places_of(mine, board):
+            for line in place.lines():
+                console.print(line, soft_wrap=True)
+    except HarnessError as error:  # a run that cannot be placed has run all the same
+        console.print(f"note: not placed on the board: {error.message}", soft_wrap=True)
 
 
 def _run(
-    console: PlainConsole, plan: Plan, store: Path, options: RunOptions, place: Executor
+    console: PlainConsole,
+    plan: Plan,
+    store: Path,
+    options: RunOptions,
+    place: Executor,
+    *,
+    outbox: Outbox,
 ) -> tuple[TrialRecord, ...]:
     """Run what is missing of one workload, and show what came of it."""
     from harness.cli.machine import interruptible
@@ -200,6 +243,7 @@ def _run(
     elif len(pending) < len(plan.trials):
         console.print(f"{count_text(len(plan.trials) - len(pending))} done, {len(pending)} missing")
     with interruptible(store):
+        outbox.send(plan.trials)
         records = run_plan(plan, store, options, place)
     console.print(results_table(records))
     for reason in (*filter(None, [describe_misses(records)]), *reasons(records)):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.bundles import code_of, is_code_of
+from harness.cli.site_samples import samples_of
 from harness.core.errors import HarnessError
 from harness.plan.trial import Trial
 from harness.providers import registry
@@ -145,9 +146,11 @@ def workload_detail(trial: Trial) -> WorkloadDetail:
         summary = workload.spec.summary
     except HarnessError:
         return WorkloadDetail("Its declaration is not known here.", {})
+    facts = _declared(size.model_dump(mode="json"))
     if workload.content_hash != trial.workload_hash:
         summary += " (The trials ran with another version of it than the one described here.)"
-    return WorkloadDetail(summary, _declared(size.model_dump(mode="json")))
+        return WorkloadDetail(summary, facts)
+    return WorkloadDetail(summary, facts, samples_of(workload, trial))
 
 
 def _declared(values: dict[str, object]) -> Facts:

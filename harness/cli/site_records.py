@@ -15,8 +15,8 @@ from harness.record.attempts import Attempt
 from harness.record.schema import Begin, SnapshotTaken
 from harness.record.schema.audited import TrialAudited
 from harness.record.standing import EntryKey, Standing, with_marks
-from harness.record.store import read_record, record_paths
-from harness.record.tables import curves_frame, last_attempt, results_frame
+from harness.record.store import last_attempt, read_record, record_paths
+from harness.record.tables import curves_frame, results_frame
 from harness.verification.store import verify_store
 
 if TYPE_CHECKING:

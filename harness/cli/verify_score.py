@@ -41,7 +41,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _score(out: Path, document: dict[str, Any], file: Path) -> Scoreboard:
-    from harness.cli.score import Source, score_records
+    from harness.analysis.scored import Source, score_records
     from scoring.refusals import RULES
     from scoring.rules import Rules
 

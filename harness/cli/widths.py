@@ -34,8 +34,8 @@ def widths(
     Every width has a target of its own, which the reference's trials at that width set. Intervals
     need at least two studies.
     """
+    from harness.analysis.scored import read_trials
     from harness.cli.machine import pick
-    from harness.cli.score import read_trials
     from harness.core.console import PlainConsole
     from harness.core.files import write_through
     from scoring.report.paper import encode

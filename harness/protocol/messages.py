@@ -23,7 +23,9 @@ StateText = Annotated[str, Field(max_length=2**22, pattern=r"^[ -~]*$")]
 """JSON in ASCII, which only a worker reads."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 StopReason = Literal["look", "budget"]
-CheckName = Literal["steps", "updates", "state", "determinism", "zero_gradients", "large_rate"]
+CheckName = Literal[
+    "steps", "updates", "state", "determinism", "zero_gradients", "large_rate", "no_network"
+]
 """What a worker finds out of a submission; see `harness.worker.conformance`."""
 Verdict = Literal["pass", "warn", "fail"]
 
@@ -57,6 +59,8 @@ class Hello(Frozen):
     budget_steps: int | None
     step_hint: int
     """See `harness.submission.interface.Problem`."""
+    notes_connections: bool = False
+    """For a check alone: whether the worker notes which connections are asked for."""
 
 
 class WarmUp(Frozen):
@@ -203,12 +207,14 @@ class Finding(Frozen):
 
 
 class Checked(Frozen):
-    """What all checks found, and how long a step takes; 0 where none was made."""
+    """What all checks found, how long a step takes, and in how much memory; 0 if none was made."""
 
     kind: Literal["CHECKED"] = "CHECKED"
     findings: Annotated[tuple[Finding, ...], Field(max_length=32)]
     first_step_s: Seconds
     step_s: Seconds
+    memory_bytes: StepCount = 0
+    """The most that the worker's process held up to its last timed step."""
 
 
 class Failed(Frozen):

@@ -9,6 +9,7 @@
 | `guided_descent.sandboxes` | a class that is a `harness.sandboxes.base.Sandbox` |
 | `guided_descent.executors` | a `harness.execution.base.ExecutorFactory` |
 | `guided_descent.sinks` | a `harness.record.sinks.base.SinkFactory` |
+| `guided_descent.trackers` | a `harness.record.trackers.base.Tracker` |
 
 Nothing is imported to list names, and a package is never imported for its files alone: a submission
 is its author's code and runs in the worker only.
@@ -165,4 +166,13 @@ EXECUTORS = Kind(
 )
 SINKS = Kind(
     "sink", "guided_descent.sinks", {"tensorboard": "harness.record.sinks.tensorboard:TensorBoard"}
+)
+TRACKERS = Kind(
+    "tracker",
+    "guided_descent.trackers",
+    {
+        "wandb": "harness.record.trackers.wandb:send",
+        "mlflow": "harness.record.trackers.mlflow:send",
+        "trackio": "harness.record.trackers.trackio:send",
+    },
 )

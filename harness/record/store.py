@@ -20,7 +20,7 @@ from harness.core.errors import HarnessError
 from harness.core.files import write_whole
 from harness.core.locks import lock
 from harness.plan.trial import SCHEMA_VERSION, Result, Trial, TrialRecord
-from harness.record.attempts import final_end
+from harness.record.attempts import Attempt, attempts_of, final_end
 from harness.record.log import read_events
 
 TRIAL_FILE = "trial.json"
@@ -112,6 +112,13 @@ def result_of(folder: Path) -> Result | None:
     path = folder / EVENTS_FILE
     end = final_end(read_events(path) if path.exists() else [])
     return end.result if end else None
+
+
+def last_attempt(folder: Path) -> Attempt | None:
+    """A trial's last attempt, as it counts; None if it never began."""
+    path = folder / EVENTS_FILE
+    attempts = attempts_of(read_events(path)) if path.exists() else []
+    return attempts[-1] if attempts else None
 
 
 def record_paths(store: Path) -> list[Path]:

@@ -12,9 +12,8 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.machine.hardware import Environment
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.providers import registry
-from harness.record.attempts import Attempt, attempts_of, final_end
+from harness.record.attempts import Attempt, final_end
 from harness.record.ledger import Ledger
-from harness.record.log import read_events
 from harness.record.schema import (
     Begin,
     Diagnostics,
@@ -26,7 +25,7 @@ from harness.record.schema import (
 )
 from harness.record.schema.audited import TrialAudited
 from harness.record.standing import with_marks
-from harness.record.store import EVENTS_FILE, read_record, record_paths
+from harness.record.store import last_attempt, read_record, record_paths
 from workloads.targets import BaselineTarget
 
 SPLITS = ("validation", "test", "probe", "diagnostics")
@@ -82,13 +81,6 @@ def curves_frame(store: Path) -> pd.DataFrame:
     ]
     columns = ["identity", "time_s", "step", "examples", "fraction", "split", "metric", "value"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def last_attempt(folder: Path) -> Attempt | None:
-    """A trial's last attempt, as it counts; None if it never began."""
-    path = folder / EVENTS_FILE
-    attempts = attempts_of(read_events(path)) if path.exists() else []
-    return attempts[-1] if attempts else None
 
 
 class Interval(NamedTuple):

@@ -32,6 +32,7 @@ MENDS: dict[CheckName, str] = {
     "determinism": "draw random numbers from problem.generator (torch) or problem.seed (jax)",
     "zero_gradients": "keep norms and divisors away from zero, by an epsilon say",
     "large_rate": "let a diverging trial go on: its end is the referee's to see",
+    "no_network": "keep what it needs in its folder: a trial has no network (docs/TRUST.md)",
 }
 """What each check's finding asks for."""
 
@@ -45,6 +46,10 @@ class WorkloadCheck(Frozen):
     step_s: float
     """The median of the later steps; 0 if there were none."""
     reference_step_s: float
+    """The same of the shipped adamw."""
+    memory_bytes: int
+    """The most that its worker's process held, libraries included."""
+    reference_memory_bytes: int
     """The same of the shipped adamw."""
 
     @property
@@ -78,6 +83,8 @@ def check_submission(
             first_step_s=found.first_step_s,
             step_s=found.step_s,
             reference_step_s=beside.step_s,
+            memory_bytes=found.memory_bytes,
+            reference_memory_bytes=beside.memory_bytes,
         )
 
 
@@ -94,7 +101,8 @@ def _checked(resolved_trial: ResolvedTrial, options: RunOptions, *, is_brief: bo
         closing(Slot(resolved_trial.shapes)) as slot,
     ):
         try:
-            answer = rehearsed.begin(hello_of(resolved_trial, copy, options.threads), slot)
+            hello = hello_of(resolved_trial, copy, options.threads)
+            answer = rehearsed.begin(hello.model_copy(update={"notes_connections": True}), slot)
             if not isinstance(answer, Failed):
                 answer = rehearsed.ask(Check(is_brief=is_brief), TIMEOUT_S)
         except WireTimeoutError:

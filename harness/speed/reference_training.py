@@ -14,7 +14,8 @@ from harness.plan.plan import PlanRequest, trial_of, workload_at
 from harness.plan.trial import Trial, TrialBudget
 from harness.record.attempts import Attempt
 from harness.record.recorder import Silent
-from harness.record.tables import intervals, last_attempt
+from harness.record.store import last_attempt
+from harness.record.tables import intervals
 from harness.submission.resolution import resolve
 from workloads.spec import Grid
 

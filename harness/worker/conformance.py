@@ -7,6 +7,7 @@ What is raised in one is its finding, and the next goes on.
 from __future__ import annotations
 
 import math
+import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class Conformance(Generic[ArrayT]):
         point: the hyperparameters.
         read_budget: is called before each step.
         folder: of the submission's copy; errors do not name it.
+        connections: those that were asked for so far, in words.
     """
 
     backend: TrainingBackend[ArrayT]
@@ -55,17 +57,20 @@ class Conformance(Generic[ArrayT]):
     point: Hyperparameters
     read_budget: Callable[[int], None]
     folder: str = ""
+    connections: Sequence[str] = ()
     _findings: list[Finding] = field(default_factory=list)
 
     def run(self, *, is_brief: bool) -> Checked:
         """All checks, or the first alone, which times the steps."""
         first_step_s, step_s = self._timed()
+        memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         checks: dict[CheckName, Callable[[], None]] = {
             "updates": self._check_updates,
             "state": self._check_state,
             "determinism": self._check_determinism,
             "zero_gradients": self._check_zero_gradients,
             "large_rate": self._check_large_rate,
+            "no_network": self._check_no_network,
         }
         names: tuple[CheckName, ...] = ("steps",)
         if not is_brief and not self._has_failed:
@@ -75,7 +80,12 @@ class Conformance(Generic[ArrayT]):
         found = {finding.check for finding in self._findings}
         passed = [Finding(check=name) for name in names if name not in found]
         findings = tuple(self._findings + passed)
-        return Checked(findings=findings, first_step_s=first_step_s, step_s=step_s)
+        return Checked(
+            findings=findings,
+            first_step_s=first_step_s,
+            step_s=step_s,
+            memory_bytes=memory_bytes if step_s else 0,
+        )
 
     @property
     def _has_failed(self) -> bool:
@@ -170,6 +180,11 @@ class Conformance(Generic[ArrayT]):
         rate = LARGE_RATE * float(self.point["learning_rate"])
         submission = self._begun(point={**self.point, "learning_rate": rate})
         self._steps(submission, self.new_stream(), 0, STEPS)
+
+    def _check_no_network(self) -> None:
+        """The last: it is of all that was done before."""
+        if self.connections:
+            self._note("no_network", "fail", f"it asked for {', '.join(self.connections)}")
 
     def _begun(
         self, start: Arrays | None = None, point: Hyperparameters | None = None

@@ -50,6 +50,7 @@ from harness.submission.state import ArrayT
 from harness.worker.budget import WorkerBudget
 from harness.worker.checkpoint import WorkerState, unpack_state
 from harness.worker.conformance import Conformance
+from harness.worker.connections import ConnectionLog
 from harness.worker.profile import profiled
 from harness.worker.report import error_report
 from harness.worker.snapshots import Moment, SnapshotSender
@@ -111,6 +112,7 @@ class Worker(Generic[ArrayT]):
         slot: Flat,
     ) -> None:
         self._wire, self._trial, self._backend = wire, trial, backend
+        self._connections = ConnectionLog(folder_of(trial)) if trial.notes_connections else None
         backend.pin()
         self._budget = WorkerBudget(trial.budget_s, trial.budget_steps)
         self._source = source_of(trial)
@@ -280,4 +282,5 @@ class Worker(Generic[ArrayT]):
             point=self._trial.hyperparameters,
             read_budget=self._budget.read,
             folder=folder_of(self._trial),
+            connections=self._connections.found if self._connections else (),
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from scoring.clock import CLOCKS, Clock
+from scoring.clock import CLOCKS
 from scoring.profile import median_times, ratios_to_best, settle_missing
 from scoring.scoreboard import Scoreboard
 from scoring.screening import screening_error
-from scoring.studies import study_table, times_of
+from scoring.studies import steps_beside, study_table
 from scoring.times import Array
 from scoring.uncertainty import Speedup, Uncertainty
 
@@ -102,10 +102,11 @@ def workload_table(board: Scoreboard, frame: pd.DataFrame | None = None) -> pd.D
 
     Args:
         board: the scoreboard.
-        frame: the prepared results frame of the scoreboard; if given, adds median steps to target,
-            and the median seconds of set-up and warm-up that were off the clock.
+        frame: the prepared results frame of the scoreboard; if given, adds the steps to target of
+            the trials that the times are of, the median of studies, and the median seconds of
+            set-up and warm-up that were off the clock.
     """
-    steps = None if frame is None else _median_steps(board, frame, CLOCKS["steps"])
+    steps = None if frame is None else _median_steps(board, frame)
     free = {} if frame is None else off_clock_s(frame)
     ratios = ratios_to_best(board.medians)
     rows = []
@@ -157,8 +158,8 @@ def off_clock_text(setup_s: float, warm_up_s: float) -> str:
     return f"{number(setup_s, 3)} + {number(warm_up_s, 3)}"
 
 
-def _median_steps(board: Scoreboard, frame: pd.DataFrame, clock: Clock) -> Array:
-    times = times_of(frame[frame["state"] != "unfinished"], clock)
+def _median_steps(board: Scoreboard, frame: pd.DataFrame) -> Array:
+    times = steps_beside(frame[frame["state"] != "unfinished"], board.clock)
     return median_times(settle_missing(times.hit, board.rules))
 
 

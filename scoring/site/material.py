@@ -42,11 +42,23 @@ class EntryDetail:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """A training example of a workload: a picture, or a text."""
+
+    picture: str = ""
+    """The address of a PNG that holds it."""
+    text: str = ""
+    label: str = ""
+    """Its class, or what the text is."""
+
+
+@dataclass(frozen=True)
 class WorkloadDetail:
     """A workload's definition."""
 
     summary: str
     facts: Facts
+    samples: tuple[Sample, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -223,6 +223,7 @@ class Pages:
         return self.render(
             "workload.html", "../../", column=column, slug=board.layout.columns[column],
             summary=detail.summary if detail else "", definition=detail.facts if detail else {},
+            samples=detail.samples if detail else (),
             facts=facts | noise(board, column), gaps=[], rows=[
                 row | {"i": places[row["name"]], "href": board.layout.submission(row["name"])}
                 for row in rows

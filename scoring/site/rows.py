@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from scoring.clock import CLOCKS
-from scoring.profile import ratios_to_best
+from scoring.profile import median_times, ratios_to_best, settle_missing
 from scoring.report.tables import NEITHER, number, off_clock_s, off_clock_text
+from scoring.scoreboard import Scoreboard
 from scoring.site.boards import Board, View, scored_columns
 from scoring.standing import marks_of
-from scoring.studies import study_table
+from scoring.studies import steps_beside, study_table
 from scoring.uncertainty import LEVEL
 
 Row = dict[str, Any]
@@ -110,8 +111,7 @@ class Times:
                 for place, column in enumerate(times.workloads):
                     cell = (float(view.board.medians[row, place]), float(ratios[row, place]))
                     self._medians[name, column] = cell
-        steps = board.views.get("steps")
-        self._steps = {} if steps is None else _medians(steps)
+        self._steps = {} if view is None else _median_steps(view.board, self._ended)
 
     def row(self, entry: str, column: str) -> Row | None:
         """An entry's times on a workload; None if it has no study of it."""
@@ -135,10 +135,12 @@ class Times:
         return {"study": line["study"], "text": text, "href": href}
 
 
-def _medians(view: View) -> dict[tuple[str, str], float]:
-    times = view.board.times
+def _median_steps(board: Scoreboard, ended: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """The steps of the trials that the seconds are of, by entry and workload."""
+    times = steps_beside(ended, board.clock)
+    medians = median_times(settle_missing(times.hit, board.rules))
     return {
-        (name, column): float(view.board.medians[row, place])
+        (name, column): float(medians[row, place])
         for row, name in enumerate(times.submissions)
         for place, column in enumerate(times.workloads)
     }

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from harness.analysis.scored import Source, load_board
 from harness.cli.app import app
-from harness.cli.score import Source, load_board
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.rounds import draw_round, seed_of
 from harness.plan.trial import Result as TrialResult

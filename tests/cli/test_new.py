@@ -79,6 +79,7 @@ def test_a_name_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
 
 IDLE = "torch.optim.SGD(problem.parameters.values(), lr=0.0)"
 PART = "torch.optim.SGD([v for v in problem.parameters.values() if v.ndim == 1], lr=0.1)"
+WIDE = "Shaken(problem.parameters.values(), lr=0.1 + 0 * torch.ones(2**26).sum().item())"
 RANDOM = "Shaken(problem.parameters.values(), lr=0.1)"
 BUILD = """
 import os, torch
@@ -112,6 +113,32 @@ def test_mistakes_are_found(
     found = checked("./mine")
     assert found[check][0] == verdict
     assert detail in found[check][1]
+
+
+CALLING = """
+import socket, torch
+
+def build(problem, hyperparameters):
+    try:
+        socket.create_connection(("127.0.0.1", 9), timeout=1)
+    except OSError:
+        pass
+    return torch.optim.SGD(problem.parameters.values(), lr=0.1)
+"""
+
+
+def test_a_connection_is_found_even_if_it_fails(tmp_path: Path) -> None:
+    write_submission(tmp_path / "mine", CALLING)
+    verdict, detail = checked("./mine")["no_network"]
+    assert verdict == "fail"
+    assert "127.0.0.1:9 (submission.py:6)" in detail
+
+
+def test_memory_is_shown_beside_the_references(tmp_path: Path) -> None:
+    write_submission(tmp_path / "mine", BUILD.format(optimizer=WIDE))
+    words = ["check", "./mine", "--workload", "mlp", "--json", "--threads", "1"]
+    (found,) = json.loads(CliRunner().invoke(app, words).stdout)["workloads"]
+    assert found["memory_bytes"] - found["reference_memory_bytes"] > 200 * 2**20
 
 
 def test_a_state_that_is_not_all_is_found(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.scored import Source, load_board
 from harness.cli.report import write_report
-from harness.cli.score import Source, load_board
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from harness.record.plan import write_plan

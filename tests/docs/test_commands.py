@@ -25,6 +25,7 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"^    (\S.*)$", re.MULTILINE)
 NOT_RUN = {
     "pip install .": "would change the environment that the tests run in",
+    "pip install --editable ./NAME": "tests/examples installs what `harness new` writes",
     "pre-commit install": "would change the repository's hooks",
     "python benchmarks/scoring_speed.py --logs LOGS/external_tuning": "needs published logs",
     "python benchmarks/validity.py --logs LOGS/external_tuning --write docs/SCORING.md": "likewise",

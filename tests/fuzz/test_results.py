@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from harness.analysis.scored import read_table
 from harness.cli.import_records import import_records
-from harness.cli.score import read_table
 from harness.cli.verify_score import score_mismatch
 from harness.plan.trial import MachineSpeed, Trial
 from harness.protocol.messages import Snapshot

@@ -27,7 +27,7 @@ from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, State, Trial
 from harness.record.log import Event
 from harness.record.schema import ToldEvent
-from harness.record.tables import last_attempt
+from harness.record.store import last_attempt
 from harness.sandboxes import libc
 from harness.sandboxes.base import Confinement, Sandbox, WorkerProcess
 from harness.sandboxes.kernel.confine import LAYERS

@@ -59,6 +59,17 @@ def test_its_workload_suite_submission_executor_and_sink_run(
     assert "fits" in harness("verify", "runs")
 
 
+def test_its_trackers_are_sent_what_has_ended_and_stop_nothing(
+    harness: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
+    output = harness(*RUN, "--suite", "tiny", "--sink", "refuse", "--sink", "note")
+    assert "refuse did not take trial_1-" in output
+    assert "ConnectionError: no route to the tracker" in output
+    assert (tmp_path / "notes").read_text().endswith("descent (torch) on bowl, 1.1: reached\n")
+    assert "unknown tracker 'nothing'" in harness(*RUN, "--suite", "tiny", "--sink", "nothing")
+
+
 def test_its_framework_trains(harness: Installed, tmp_path: Path) -> None:
     output = harness(*RUN, "--suite", "tiny", "--framework", "eager")
     assert list(tmp_path.glob("runs/bowl/descent-eager/study_1/trial_1-*")), output

@@ -21,7 +21,7 @@ from harness.plan.trial import Trial
 from harness.record.attempts import final_end
 from harness.record.log import read_events
 from harness.record.schema import Evaluation, OtherSplits, SnapshotTaken
-from harness.record.tables import last_attempt
+from harness.record.store import last_attempt
 from harness.submission.reference import Framework
 from workloads.spec import Grid
 

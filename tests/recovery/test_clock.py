@@ -10,8 +10,8 @@ import pytest
 from harness.record.attempts import of_type
 from harness.record.log import read_events
 from harness.record.schema import Resumed, SnapshotTaken
-from harness.record.store import read_record
-from harness.record.tables import last_attempt, results_frame
+from harness.record.store import last_attempt, read_record
+from harness.record.tables import results_frame
 from harness.verification.store import verify_store
 from scoring.flags import trial_flags
 from tests.kit import write_submission

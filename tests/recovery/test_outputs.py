@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.scored import Source
 from harness.cli.import_ import import_algoperf
 from harness.cli.report import write_report
-from harness.cli.score import Source, score
+from harness.cli.score import score
 from harness.core.errors import HarnessError
 from harness.plan.rounds import draw_round, read_round, reveal_round
 from tests.record.conftest import Made

@@ -10,7 +10,7 @@ from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, Trial
 from harness.record.log import Event
 from harness.record.schema import ToldEvent
-from harness.record.tables import last_attempt
+from harness.record.store import last_attempt
 from tests.kit import space, write_submission
 
 SPACE = space(learning_rate=0.002)

@@ -3,8 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.analysis.scored import Source, load_board
 from harness.cli.import_records import import_records
-from harness.cli.score import Source, load_board
 from harness.core.errors import HarnessError
 from harness.record.tables import curves_frame, results_frame
 from scoring.logs import study_times

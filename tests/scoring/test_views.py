@@ -8,6 +8,7 @@ from scoring.evaluate import score_results
 from scoring.frame import prepare
 from scoring.pool import critical_difference, pool_sensitivity
 from scoring.relaxation import relaxation_curve, shift_target
+from scoring.report.tables import workload_table
 from scoring.report.views import same_groups
 from scoring.rules import load_rules
 from scoring.tuning import best_after_trials, sensitivity
@@ -92,3 +93,12 @@ def test_an_evaluation_after_the_budget_meets_no_target() -> None:
 def test_an_invalid_trial_stays_without_a_time() -> None:
     results = made_results().assign(state="invalid")
     assert np.isinf(shift_target(results, curves(results), 0.1)["time_to_target_s"]).all()
+
+
+def test_the_steps_beside_a_time_are_those_of_the_same_trial() -> None:
+    slow_steps = {"trial": 1, "steps_to_target": 100.0}
+    fast_steps = {"trial": 2, "steps_to_target": 900.0}
+    trials = [row("a", "mlp", 1, 9.0, **slow_steps), row("a", "mlp", 1, 5.0, **fast_steps)]
+    results = pd.DataFrame(trials)
+    (line,) = workload_table(score_results(results), prepare(results)).to_dict("records")
+    assert (line["time_to_target_s"], line["steps_to_target"]) == (5.0, 900.0)

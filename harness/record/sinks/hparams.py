@@ -10,9 +10,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
 from harness.plan.trial import Result, Trial
-
-TRAINED = ("reached", "budget")
-"""The states of a session that TensorBoard calls a success."""
+from harness.record.sinks.scalars import TRAINED
 
 
 def start_of(trial: Trial, time_s: float) -> Summary:
@@ -43,16 +41,6 @@ def end_of(result: Result, time_s: float) -> Summary:
     info = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time_s)
     content = plugin_data_pb2.HParamsPluginData(session_end_info=info)
     return _summary(metadata.SESSION_END_INFO_TAG, content)
-
-
-def metrics_of(result: Result) -> dict[str, float | None]:
-    """What the tab shows of an ended trial, beside the metrics of its evaluations."""
-    return {
-        "result/time_to_target_s": result.time_to_target_s,
-        "result/best_metric": result.best_metric,
-        "result/timed_s": result.timed_s,
-        "result/steps": float(result.steps),
-    }
 
 
 def _summary(tag: str, content: plugin_data_pb2.HParamsPluginData) -> Summary:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event as EventProto
@@ -12,16 +11,9 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from harness.core.errors import CannotWriteError
-from harness.record.schema import (
-    Begin,
-    Diagnostics,
-    End,
-    Evaluation,
-    OtherSplits,
-    SnapshotTaken,
-    TrialEvent,
-)
-from harness.record.sinks.hparams import end_of, metrics_of, start_of
+from harness.record.schema import Begin, End, TrialEvent
+from harness.record.sinks.hparams import end_of, start_of
+from harness.record.sinks.scalars import Scalars, scalars_of
 from harness.record.store import TRIAL_FILE, read_record
 
 
@@ -53,37 +45,25 @@ class TensorBoard:
         if isinstance(event, Begin):
             trial, now_s = read_record(self._trial_file).trial, time.time()
             self._write(EventProto(wall_time=now_s, summary=start_of(trial, now_s)))
-        elif isinstance(event, End):
+        if (scalars := scalars_of(event)) is not None:
+            self._scalars(scalars)
+        if isinstance(event, End):
             now_s = time.time()
-            self._scalars(event.result.steps, metrics_of(event.result))
             self._write(EventProto(wall_time=now_s, summary=end_of(event.result, now_s)))
-        elif isinstance(event, SnapshotTaken):
-            self._scalars(
-                event.step,
-                {
-                    "claimed/train_loss": event.claims.train_loss,
-                    "claimed/learning_rate": event.claims.learning_rate,
-                    "budget/fraction": event.fraction,
-                    "budget/timed_s": event.timed_s,
-                },
-            )
-        elif isinstance(event, Evaluation | OtherSplits | Diagnostics):
-            scalars = {f"{g}/{k}": v for g, split in event.splits.items() for k, v in split.items()}
-            self._scalars(event.step, scalars)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def _scalars(self, step: int, values: Mapping[str, float | None]) -> None:
+    def _scalars(self, scalars: Scalars) -> None:
         summary = Summary(
             value=[
                 Summary.Value(tag=tag, simple_value=value)
-                for tag, value in values.items()
+                for tag, value in scalars.values.items()
                 if value is not None
             ]
         )
-        self._write(EventProto(wall_time=time.time(), step=step, summary=summary))
+        self._write(EventProto(wall_time=time.time(), step=scalars.step, summary=summary))
 
     def _write(self, event: EventProto) -> None:
         try:

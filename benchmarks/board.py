@@ -1,0 +1,146 @@
+"""The reference board: every submission on `quick`, one study of three trials, and three studies of
+those that most compare with.
+
+    python benchmarks/board.py --store runs/board --time-limit 28800
+
+Repeated, it goes on where it stopped: finished trials are kept. It begins nothing that might not
+end within the limit. A trial that is flagged for interference is run again once, which its record
+says. When all is done it writes the board that ships (`harness/analysis/boards`) and a bundle
+beside the store. Nothing else may compute meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.analysis.reference_board import board_name, write_board
+from harness.cli.bundles import write_bundle
+from harness.core.errors import HarnessError
+from harness.display.endings import EndingsDisplay
+from harness.execution.base import RunOptions
+from harness.execution.local import LocalExecutor
+from harness.plan.plan import Plan, PlanRequest
+from harness.plan.trial import TrialRecord
+from harness.providers.registry import submission_folders, suite
+from harness.record.plan import unfinished
+from harness.record.store import last_attempt
+from harness.record.tables import results_frame
+from harness.runs.run import plan_here, rehearse_plan, run_plan
+from harness.verification.rerun import open_again
+
+SUITE, FRAMEWORK = "quick", "torch"
+STUDIED = (
+    "sgd", "nesterov", "adamw", "nadamw", "lion", "muon", "normuon", "shampoo", "soap", "splus",
+    "kfac", "psgd", "prodigy", "schedule_free_adamw",
+)  # fmt: skip
+STUDIES = 3
+BESIDE_S = 30.0
+"""What a trial takes beside its budget: start, warm-up, evaluation, at most."""
+BOARDS = Path(__file__).parents[1] / "harness" / "analysis" / "boards"
+
+
+class Part(NamedTuple):
+    """What is begun only if it can end within the limit."""
+
+    submission: str
+    workload: str
+    studies: int
+    """From the first: those that are there already are kept."""
+
+
+def parts() -> Iterator[Part]:
+    """All parts: one study of everything, then the further ones."""
+    names, workloads = sorted(submission_folders()), suite(SUITE).workloads
+    for count in range(1, STUDIES + 1):
+        for name in names if count == 1 else STUDIED:
+            for workload in workloads:
+                yield Part(name, workload, count)
+
+
+class Board:
+    """Runs parts into one store.
+
+    Args:
+        store: the folder of the records.
+        until_s: when all must have ended, by `time.monotonic`.
+    """
+
+    def __init__(self, store: Path, until_s: float) -> None:
+        self._store, self._until_s = store, until_s
+        self._options = RunOptions()
+        self.left: list[Part] = []
+        self.refused: list[str] = []
+
+    def run(self, part: Part) -> None:
+        """Run a part, or note that it is left or refused."""
+        name, workload, studies = part
+        request = PlanRequest(workload, name, SUITE, FRAMEWORK, studies=studies)
+        try:
+            plan = plan_here(request, self._options, self._store, print)
+            if not self._fits(plan):
+                self.left.append(part)
+                return
+            rehearse_plan(plan, self._store, self._options)
+        except HarnessError as error:
+            self.refused.append(f"{name} on {workload}: {error.message}")
+            return
+        if unfinished(plan.trials, self._store):
+            print(f"{name} on {workload}, study {studies}", flush=True)
+        records = self._records(plan)
+        if self._open_flagged(records) and self._fits(plan):
+            self._records(plan)
+
+    def _fits(self, plan: Plan) -> bool:
+        pending = unfinished(plan.trials, self._store)
+        longest_s = sum(trial.budget.runtime_s + BESIDE_S for trial in pending)
+        return not pending or time.monotonic() + longest_s < self._until_s
+
+    def _records(self, plan: Plan) -> tuple[TrialRecord, ...]:
+        executor = LocalExecutor(self._store, EndingsDisplay(print))
+        return run_plan(plan, self._store, self._options, executor)
+
+    def _open_flagged(self, records: tuple[TrialRecord, ...]) -> bool:
+        """Open what other load has hit, if it was not opened before."""
+        opened = False
+        for record in records:
+            attempt = last_attempt(self._store / record.trial.folder)
+            why = record.result.interference if record.result else ()
+            if why and attempt is not None and attempt.number == 1:
+                open_again(self._store, record, "; ".join(why))
+                opened = True
+        return opened
+
+
+def main() -> None:
+    """Run what is missing, within the limit."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--store", type=Path, default=Path("runs/board"))
+    parser.add_argument("--time-limit", type=float, default=8 * 3600.0, help="seconds")
+    arguments = parser.parse_args()
+    board = Board(arguments.store, time.monotonic() + arguments.time_limit)
+    for part in parts():
+        board.run(part)
+    for text in board.refused:
+        print(f"refused: {text}")
+    if board.left:
+        print(f"{len(board.left)} parts are left; the same command goes on")
+        return
+    finish(arguments.store, BOARDS)
+
+
+def finish(store: Path, folder: Path) -> None:
+    """Write the board that ships, and a bundle of its records beside the store."""
+    path = folder / board_name(SUITE, FRAMEWORK)
+    write_board(results_frame(store), path)
+    bundle = store.with_name(f"{store.name}.tar.gz")
+    write_bundle(store, bundle, version("guided-descent"))
+    print(f"board: {path}\nbundle: {bundle}\nshow it: harness site {store} --out docs/board")
+
+
+if __name__ == "__main__":
+    main()

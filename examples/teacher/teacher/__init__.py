@@ -1,0 +1,1 @@
+"""A small network learns another one from noisy examples, which are drawn for each instance."""

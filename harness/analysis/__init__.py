@@ -1,0 +1,1 @@
+"""What a program, or a command, asks of records: frames, scores, comparisons."""

@@ -1,0 +1,85 @@
+"""The board that ships with the harness, so that a run has something to stand beside.
+
+It holds the results frame of its trials alone, which is small and read in no time; the records that
+the frame was made of are a bundle.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.core.errors import CannotWriteError, HarnessError
+from harness.core.files import write_through
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scoring.placing import Place
+
+LEFT_OUT = ("record", "location", "variables", "reason")
+"""Columns that say something of the machine that the board was made on, or much."""
+
+
+def board_name(suite: str, framework: str) -> str:
+    """The file of a suite's board."""
+    return f"{suite}-{framework}.json.gz"
+
+
+def write_board(frame: pd.DataFrame, path: Path) -> None:
+    """Write the results frame of a board; the same frame makes the same bytes.
+
+    Raises:
+        CannotWriteError: the file cannot be written.
+    """
+    kept = frame.assign(**dict.fromkeys(LEFT_OUT, ""))
+    text = json.dumps(kept.to_dict("records"), sort_keys=True)
+    try:
+        write_through(path, gzip.compress(text.encode(), mtime=0))
+    except OSError as error:
+        raise CannotWriteError(f"cannot write {path}: {error}") from error
+
+
+def shipped_board(suite: str, framework: str) -> pd.DataFrame | None:
+    """The prepared frame of the board that ships for a suite; None if none does."""
+    import pandas as pd
+
+    from scoring.frame import prepare
+
+    file = files("harness.analysis.boards") / board_name(suite, framework)
+    if not file.is_file():
+        return None
+    return prepare(pd.DataFrame(json.loads(gzip.decompress(file.read_bytes()))))
+
+
+def places_of(
+    own: pd.DataFrame, board: pd.DataFrame | None, clock: str = "steps", reference: str = "adamw"
+) -> tuple[Place, ...]:
+    """Where the entries of a run stand.
+
+    Args:
+        own: prepared trials of the run.
+        board: prepared trials of a board; None for the one that ships.
+        clock: seconds, or steps.
+        reference: what was run on both machines, in seconds on another than the board's.
+
+    Raises:
+        HarnessError: there is no board for this suite and framework, or the two cannot be compared.
+    """
+    from scoring.normalise import normalise
+    from scoring.placing import places
+
+    suite, framework = str(own["suite"].iloc[0]), str(own["framework"].iloc[0])
+    board = shipped_board(suite, framework) if board is None else board
+    if board is None:
+        raise HarnessError(
+            f"no board ships for suite {suite} in {framework}",
+            "give one: harness baselines STORE --board BOARD; `make board` runs one",
+        )
+    if clock == "seconds" and set(own["hardware"]) != set(board["hardware"]):
+        own = normalise(board, own, reference)
+        own = own[own["normalised"].ne("")]
+    return places(board, own, clock)

@@ -1,0 +1,77 @@
+"""Records for programs: frames whose rows say what they are of, and how two entries compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.analysis.scored import Source, load_board, read_records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scoring.attribution import Attribution
+    from scoring.compare import Comparison
+
+NAMES = ("suite", "workload", "variant", "framework", "submission", "study", "trial")
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What the records of a folder hold."""
+
+    trials: pd.DataFrame
+    """A row a trial; `scoring.frame` names the columns."""
+    curves: pd.DataFrame
+    """A row a value of a metric after a step, with the names of its trial (`NAMES`), `identity`,
+    `time_s`, `step`, `examples`, `fraction` of the budget, `split`, `metric`, `value`."""
+
+
+def load(store: Path | str) -> Results:
+    """The trials and curves of a folder of records.
+
+    Raises:
+        HarnessError: it holds no trial, or one that cannot be read.
+    """
+    from harness.record.tables import curves_frame
+
+    trials = read_records(Path(store))
+    named = trials[[*NAMES, "identity"]]
+    curves = named.merge(curves_frame(Path(store)), on="identity", validate="one_to_many")
+    return Results(trials, curves)
+
+
+def compare(
+    store: Path | str, a: str, b: str, *, clock: str = "seconds", allow: tuple[str, ...] = ()
+) -> Comparison:
+    """Entry `a` of a folder of records against entry `b`, as `harness compare` does.
+
+    Args:
+        store: the folder.
+        a: an entry's name.
+        b: the one that it is compared with.
+        clock: seconds, steps or examples.
+        allow: rules that may be broken, as a refusal names them.
+
+    Raises:
+        HarnessError: the folder cannot be scored, or has no such entry.
+    """
+    return comparison_of(a, b, Source(Path(store), clock=clock, allow=allow))[0]
+
+
+def comparison_of(
+    a: str, b: str, source: Source
+) -> tuple[Comparison, Attribution | None, tuple[str, ...]]:
+    """The comparison of two entries of a folder of records or of a table, and its flags.
+
+    Records compared in seconds also say where the difference comes from.
+    """
+    from scoring.attribution import attribute
+    from scoring.compare import compare_entries
+
+    board, frame = load_board(source)
+    comparison = compare_entries(board.times, a, b, board.rules)
+    if frame is None or source.clock != "seconds":
+        return comparison, None, board.flags
+    return comparison, attribute(frame, a, b, board.rules), board.flags

@@ -1,0 +1,1 @@
+"""A package with a workload to begin with."""

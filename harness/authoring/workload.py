@@ -1,0 +1,59 @@
+"""A new workload: an installable package with its data, its model and a suite of its own.
+
+NAME/pyproject.toml       its entry points, by which `harness` finds it
+NAME/test_NAME.py
+NAME/NAME/                workload.toml, suite.toml, data.py, model.py, model_torch.py, model_jax.py
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+from harness.core.names import check_name
+from harness.providers import registry
+
+PACKAGE = {
+    "__init__.py": "package.py",
+    **{
+        name: name
+        for name in (
+            "workload.toml", "suite.toml", "data.py", "model.py", "model_torch.py", "model_jax.py",
+        )
+    },
+}  # fmt: skip
+"""The templates of the package's files, by their names."""
+
+
+def new_workload(name: str, folder: Path) -> tuple[Path, ...]:
+    """Write a workload to begin with; its files.
+
+    Args:
+        name: of the workload, its package and its suite.
+        folder: where the package's folder goes.
+
+    Raises:
+        HarnessError: the name is none of a workload or of a Python module, or is taken.
+    """
+    check_name("workload", name)
+    if not name.isidentifier():
+        raise HarnessError(
+            f"'{name}' is no name of a Python module", "choose letters, digits and '_' alone"
+        )
+    root = folder / name
+    if root.exists():
+        raise HarnessError(f"{root} exists", "choose another name, or remove it first")
+    if name in (*registry.workload_names(), *registry.suite_names()) or find_spec(name) is not None:
+        raise HarnessError(
+            f"a workload, a suite or a module '{name}' is there already", "choose another name"
+        )
+    (root / name).mkdir(parents=True)
+    templates = files("harness.authoring.templates.workload")
+    places = {root / "pyproject.toml": "pyproject.toml", root / f"test_{name}.py": "test.py"}
+    places |= {root / name / file: template for file, template in PACKAGE.items()}
+    for path, template in places.items():
+        text = (templates / f"{template}.txt").read_text(encoding="utf-8")
+        path.write_text(text.replace("NAME", name), encoding="utf-8")
+    return tuple(places)

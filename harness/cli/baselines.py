@@ -1,0 +1,48 @@
+"""`harness baselines`: where a run stands among the entries of a board."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.say import say
+from harness.cli.score import Reference
+
+
+def baselines(
+    store: Annotated[Path, typer.Argument(help="A folder of records, as `harness run` wrote it.")],
+    *,
+    board: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of records or a bundle with the entries to stand among.",
+            show_default="the one that ships for the suite",
+        ),
+    ] = None,
+    clock: Annotated[
+        str,
+        typer.Option(
+            help="steps, of any machine; or seconds, of the board's or by the reference's trials "
+            "that were run in between, see `harness score --normalise`."
+        ),
+    ] = "steps",
+    reference: Reference = "adamw",
+) -> None:
+    """Say between which entries of a board a run's own stand, and what is settled."""
+    from harness.analysis.reference_board import places_of
+    from harness.analysis.scored import read_records
+    from harness.cli.bundles import opened_store
+    from harness.cli.machine import pick
+
+    with ExitStack() as stack:
+        theirs = None if board is None else read_records(opened_store(board, stack))
+    clock = pick("clock", clock, ("steps", "seconds"))
+    found = places_of(read_records(store), theirs, clock, reference)
+    for place in found:
+        for line in place.lines():
+            say(line)
+    if not found:
+        say(f"all entries of {store} are on the board: harness score {store}")

@@ -1,0 +1,55 @@
+"""The numbers of a trial that sinks and trackers draw over its steps, each under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from harness.plan.trial import Result
+from harness.record.schema import (
+    Diagnostics,
+    End,
+    Evaluation,
+    OtherSplits,
+    SnapshotTaken,
+    TrialEvent,
+)
+
+TRAINED = ("reached", "budget")
+"""The states of a trial that others call a success."""
+
+
+class Scalars(NamedTuple):
+    """Values after a step."""
+
+    step: int
+    timed_s: float
+    values: Mapping[str, float | None]
+
+
+def scalars_of(event: TrialEvent) -> Scalars | None:
+    """What an event says in numbers; None if it says none."""
+    if isinstance(event, SnapshotTaken):
+        values = {
+            "claimed/train_loss": event.claims.train_loss,
+            "claimed/learning_rate": event.claims.learning_rate,
+            "budget/fraction": event.fraction,
+            "budget/timed_s": event.timed_s,
+        }
+        return Scalars(event.step, event.timed_s, values)
+    if isinstance(event, Evaluation | OtherSplits | Diagnostics):
+        values = {f"{g}/{k}": v for g, split in event.splits.items() for k, v in split.items()}
+        return Scalars(event.step, event.timed_s, values)
+    if isinstance(event, End):
+        return Scalars(event.result.steps, event.result.timed_s, metrics_of(event.result))
+    return None
+
+
+def metrics_of(result: Result) -> dict[str, float | None]:
+    """The numbers of a trial that has ended."""
+    return {
+        "result/time_to_target_s": result.time_to_target_s,
+        "result/best_metric": result.best_metric,
+        "result/timed_s": result.timed_s,
+        "result/steps": float(result.steps),
+    }

@@ -1,0 +1,34 @@
+"""Weights & Biases: one run a trial. Its own variables say where to (`WANDB_PROJECT`,
+`WANDB_ENTITY`) and how (`WANDB_MODE=offline` writes below `./wandb`, for `wandb sync`).
+"""
+
+from __future__ import annotations
+
+import os
+
+import wandb
+
+from harness.record.trackers.base import PROJECT, TrackedRun
+
+QUIET = wandb.Settings(
+    silent=True, console="off", disable_git=True, save_code=False, x_disable_stats=True
+)
+"""Nothing of this process is of interest: the trial ran in another one."""
+
+
+def send(run: TrackedRun) -> None:
+    """Send a run; one that was begun before goes on."""
+    opened = wandb.init(
+        project=os.environ.get("WANDB_PROJECT", PROJECT),
+        id=run.key,
+        name=run.name,
+        group=run.group,
+        config={**run.facts, **run.point},
+        resume="allow",
+        settings=QUIET,
+    )
+    for scalars in run.curves:
+        values = {"budget/timed_s": scalars.timed_s} | dict(scalars.values)
+        opened.log({k: v for k, v in values.items() if v is not None}, step=scalars.step)
+    opened.summary.update({**run.summary, "state": run.facts["state"]})
+    opened.finish(exit_code=0 if run.is_success else 1)

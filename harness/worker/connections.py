@@ -1,0 +1,42 @@
+"""Which connections a submission asks for; seen by an audit hook, which a trial does not have."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+MOST = 5
+EVENTS = ("socket.connect", "socket.sendto", "socket.getaddrinfo")
+"""What programs do that reach for another machine; libraries merely make sockets, too."""
+
+
+class ConnectionLog:
+    """Notes each connection with the line of the submission that asked for it.
+
+    A hook cannot be taken back, and costs a call an event: it is for a worker that is timed by
+    nobody.
+
+    Args:
+        folder: of the submission; empty if it is installed.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = f"{folder}/"
+        self.found: list[str] = []
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: Sequence[object]) -> None:
+        if event not in EVENTS or len(self.found) >= MOST:
+            return
+        address = arguments[:2] if event == "socket.getaddrinfo" else arguments[1]
+        if isinstance(address, tuple):  # of another machine: those of this one are paths
+            text = f"{':'.join(str(part) for part in address[:2])}{self._line()}"
+            if text not in self.found:
+                self.found.append(text)
+
+    def _line(self) -> str:
+        frames = [f for f in traceback.extract_stack() if f.filename.startswith(self._folder)]
+        if not frames:
+            return ""
+        return f" ({frames[-1].filename.removeprefix(self._folder)}:{frames[-1].lineno})"

@@ -1,0 +1,43 @@
+"""`harness.load` and `harness.compare`: frames that say what they are of, the command's values."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import harness
+from harness.cli.app import app
+from harness.core.errors import HarnessError
+from harness.plan.plan import PlanRequest, plan
+from tests.record.conftest import Made
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trial of adamw and one of sgd on the same instance."""
+    made = Made(tmp_path_factory.mktemp("made") / "store")
+    (made.trial,) = plan(PlanRequest("mlp", "sgd", trials=1)).trials
+    made.run()
+    return made.store
+
+
+def test_each_value_of_a_curve_says_whose_it_is(store: Path) -> None:
+    curves = harness.load(store).curves
+    assert set(curves["submission"]) == {"adamw", "sgd"}
+    assert set(curves["workload"]) == {"mlp"}
+    assert len(curves) == len(harness.curves_frame(store))
+
+
+def test_a_comparison_has_the_values_of_the_command(store: Path) -> None:
+    words = ["compare", "sgd", "adamw", "--out", str(store), "--json"]
+    document = json.loads(CliRunner().invoke(app, words).stdout)
+    ours = harness.compare(store, "sgd", "adamw").to_json()
+    assert {key: document[key] for key in ours} == json.loads(json.dumps(ours))
+
+
+def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="no trial lies in"):
+        harness.load(tmp_path)
