@@ -100,6 +100,5 @@ def picture(pixels: npt.NDArray[np.uint8]) -> str:
     from matplotlib.image import imsave
 
     file = io.BytesIO()
-    metadata: Any = {"Software": None}  # the library's version would change the page
-    imsave(file, pixels, format="png", metadata=metadata)
+    imsave(file, pixels, format="png", metadata={"Software": "guided-descent"})
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
