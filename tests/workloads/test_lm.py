@@ -84,7 +84,8 @@ def test_ten_steps_of_sgd_stay_together(variant: str) -> None:
     assert_same_training(twin(variant), batch, 0.1)
 
 
-@pytest.mark.parametrize("variant", BASE_ALONE)
+@pytest.mark.nightly
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_both_referees_give_the_same_metric(variant: str) -> None:
     assert_same_evaluation(shallow_twin(variant), (INPUTS, TARGETS))
 

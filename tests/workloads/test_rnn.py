@@ -79,7 +79,8 @@ def test_ten_steps_of_sgd_stay_together(case: str) -> None:
     assert_same_training(twin(case), batch, 0.1)
 
 
-@pytest.mark.parametrize("case", BASE_ALONE)
+@pytest.mark.nightly
+@pytest.mark.parametrize("case", CASES)
 def test_both_referees_give_the_same_metric(case: str) -> None:
     assert_same_evaluation(twin(case), (INPUTS, TARGETS))
 
