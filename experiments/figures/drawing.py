@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,8 @@ already keep theirs."""
 WIDTH = 6.9
 """Of a figure, in inches: a page of two columns."""
 PANEL_HEIGHT = 2.5
+LEGEND_HANDLE, LEGEND_LETTER, LEGEND_ROW = 0.6, 0.075, 0.2
+"""Inches that a legend's parts take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +89,12 @@ def panels(figure: Figure, rows: int, columns: int, **shared: Any) -> Sequence[S
 
 
 def legend(figure: Figure, axes: Axes) -> None:
-    """One legend below all panels, for the lines of one of them."""
+    """One legend below all panels, for the lines of one of them; the figure grows with its rows."""
     handles, names = axes.get_legend_handles_labels()
-    columns = min(4, max(1, len(names)))
+    widest = LEGEND_HANDLE + LEGEND_LETTER * max(map(len, names), default=0)
+    columns = max(1, min(4, len(names), int(WIDTH / widest)))
+    more_rows = max(0, math.ceil(len(names) / columns) - 2)
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * more_rows)
     figure.legend(handles, list(map(label, names)), loc="outside lower center", ncols=columns)
 
 

@@ -129,7 +129,7 @@ class Spiked:
     after it (soap, splus), and `start` - 1 modulo the period in shampoo. Methods here stagger their
     refreshes, factor j of n by j / n of the period, so at a spike the other factors are between one
     n-th of a period and nearly a period old. In the thesis all factors are fresh at a spike; here
-    only the first is.
+    only the first is, unless soap or splus refreshes all at once (`stagger = false`).
     """
 
     def __init__(self, schedule: Schedule, factor: float, period: int, phase: int = 0) -> None:

@@ -75,6 +75,16 @@ def test_a_sweep_over_variants_has_a_place_for_each_in_their_order() -> None:
     assert [np.size(line.get_xdata()) for line in panel.lines if line.get_marker() == "o"] == [2, 2]
 
 
+def test_a_legend_of_long_names_stays_within_the_figure() -> None:
+    names = {"x": "a distance with a long name", "y": "another one, just as long as that"}
+    chosen = Figure(kind="curves", lines="metric", panels="entry", metrics=("x", "y"), names=names)
+    figure = KINDS["curves"](drawing(chosen))
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0.0 and box.x1 <= figure.bbox.width
+
+
 def test_metrics_may_be_lines_and_entries_panels() -> None:
     chosen = Figure(kind="curves", lines="metric", panels="entry", metrics=("x", "y"))
     figure = KINDS["curves"](drawing(chosen))
