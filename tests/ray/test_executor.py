@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from scoring.marks import marks
+from scoring.flags import trial_flags
 
 from harness.core.errors import HarnessError
 from harness.execution.base import Resources
@@ -53,7 +53,7 @@ def test_a_lost_nodes_trial_runs_again_and_is_marked(site: Site) -> None:
     assert any("lost a node" in line for line in site.said)
     frame = results_frame(site.store)
     assert sorted(frame["attempt"]) == [1, 2]
-    assert [mark for mark in marks(frame) if mark.startswith("repeated: 1 of 2")]
+    assert [mark for mark in trial_flags(frame) if mark.startswith("repeated: 1 of 2")]
     assert not verify_store(site.store).findings
 
 
