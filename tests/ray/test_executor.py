@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from scoring.flags import trial_flags
 
 from harness.core.errors import HarnessError
 from harness.execution.base import Resources
@@ -20,6 +19,7 @@ from harness.execution.ray.profile import RayProfile
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.tables import results_frame
 from harness.verification.store import verify_store
+from scoring.flags import trial_flags
 
 from .conftest import NODES, Site
 
