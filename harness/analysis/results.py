@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,12 +65,14 @@ def comparison_of(
 ) -> tuple[Comparison, Attribution | None, tuple[str, ...]]:
     """The comparison of two entries of a folder of records or of a table, and its flags.
 
-    Records compared in seconds also say where the difference comes from.
+    Records compared in seconds also say where the difference comes from. An entry that is held is
+    compared all the same, as a comparison ranks nobody; a flag says so.
     """
     from scoring.attribution import attribute
     from scoring.compare import compare_entries
+    from scoring.standing import HELD
 
-    board, frame = load_board(source)
+    board, frame = load_board(replace(source, allow=(*source.allow, HELD)))
     comparison = compare_entries(board.times, a, b, board.rules)
     if frame is None or source.clock != "seconds":
         return comparison, None, board.flags

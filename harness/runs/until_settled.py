@@ -13,6 +13,7 @@ from harness.record.tables import results_frame
 from harness.submission.resolution import resolve
 from scoring.evaluate import score_results
 from scoring.sequential import SequentialTest, compare_sequentially
+from scoring.standing import HELD
 
 MOST = 12
 """Studies of each at most, where the user says nothing."""
@@ -82,7 +83,7 @@ class Pair:
         own = frame[frame["identity"].isin([trial.identity for trial in trials])]
         is_scored = all(trial.is_scored for trial in trials)
         try:
-            board = score_results(own, allowed=() if is_scored else ("unscored-trials",))
+            board = score_results(own, allowed=(HELD,) if is_scored else (HELD, "unscored-trials"))
         except HarnessError as error:
             hint = "run both alike, into a folder of their own: --out DIR"
             raise HarnessError(error.message, hint) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.results import comparison_of
 from harness.analysis.scored import Source, load_board
 from harness.cli.report import write_report
 from harness.core.errors import HarnessError
@@ -68,6 +69,14 @@ def test_a_trial_that_the_ledger_knows_and_the_folder_lacks_is_refused(made: Mad
     with pytest.raises(HarnessError, match=rf"missing-records.*{trials[1].folder}"):
         flags(made)
     assert "missing-records" in flags(made, "missing-records")
+
+
+def test_a_comparison_takes_what_is_held_and_says_so(made: Made) -> None:
+    (made.trial,) = plan(PlanRequest("mlp", "muon", trials=1)).trials
+    made.run()
+    _, _, flags = comparison_of("adamw", "muon", Source(made.store))
+    held = [flag.split()[1] for flag in flags if flag.startswith(f"{HELD}: ")]
+    assert held == ["adamw", "muon"]
 
 
 def test_a_copied_folder_is_refused_and_unverified(made: Made) -> None:

@@ -243,11 +243,13 @@ class Arena:
     def _small(self, planned: Trial, settings: Mapping[str, Any]) -> Trial:
         runtime_s, steps = settings.get("seconds", 60.0), settings.get("steps", 8)
         scaled = {"runtime_s": runtime_s, "steps": steps, "scale": 0.5}
+        declared = planned.target
+        assert isinstance(declared, Target)
         limits = {k: settings[k] for k in ("memory_gib", "warmup_s") if k in settings}
         return planned.model_copy(
             update={
                 "budget": planned.budget.model_copy(update=scaled),
-                "target": _target(planned.target, settings),
+                "target": _target(declared, settings),
                 "limits": planned.limits.model_copy(update=limits),
                 "grid": settings.get("grid", GRID),
                 "probes": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import handed_over as h
+from . import published as p
 from . import signs
 from . import switches as s
 from . import timing as t
@@ -37,24 +38,24 @@ CASES = (
     Case("change_model", IMPOSSIBLE, "the referee's model is built in another process",
          s.same_process(change_model), won=signs.judged_is_what_was_sent),
     Case("detour_symbol", IMPOSSIBLE, "the clock is the referee's, in another process",
-         proof=s.clock_of_the_process(detour_symbol), won=lambda o: o.result.timed_s < 1.5,
-         prepare=s.machine_code_fits, settings=TIMED),
+         proof=p.clock_of_the_process(detour_symbol), won=lambda o: o.result.timed_s < 1.5,
+         prepare=p.machine_code_fits, settings=TIMED),
     Case("patch_table", IMPOSSIBLE, "the clock is the referee's, in another process",
-         proof=s.clock_of_the_process(patch_table), won=lambda o: o.result.timed_s < 1.5,
-         prepare=s.machine_code_fits, settings=TIMED),
+         proof=p.clock_of_the_process(patch_table), won=lambda o: o.result.timed_s < 1.5,
+         prepare=p.machine_code_fits, settings=TIMED),
     Case("write_memory_file", IMPOSSIBLE, "the clock is the referee's, in another process",
-         proof=s.clock_of_the_process(write_memory_file), won=lambda o: o.result.timed_s < 1.5,
-         prepare=s.machine_code_fits, settings=TIMED),
+         proof=p.clock_of_the_process(write_memory_file), won=lambda o: o.result.timed_s < 1.5,
+         prepare=p.machine_code_fits, settings=TIMED),
     Case("walk_garbage", IMPOSSIBLE, "target and held-out data are in another process",
-         s.in_referee("go", walk_garbage.attack), won=signs.is_reached),
+         p.in_referee("go", walk_garbage.attack), won=signs.is_reached),
     Case("scan_memory", IMPOSSIBLE, "neither the seed nor held-out data are in the worker's memory",
-         proof=s.memory_of_the_referee),
+         proof=p.memory_of_the_referee),
     Case("write_descriptors", IMPOSSIBLE, "a worker has no file of the record's open",
-         proof=s.descriptors_of_the_referee),
+         proof=p.descriptors_of_the_referee),
     Case("interpose_wire", IMPOSSIBLE, "no time on the wire counts: the clock is the referee's",
          t.claimed_seconds_are_free, won=lambda o: o.result.timed_s < 1.5, settings=TIMED),
     Case("replay_weights", IMPOSSIBLE, "weights say nothing of a secret round's instances",
-         s.same_round_again, prepare=s.weights_of_the_public_round, won=signs.is_reached,
+         p.same_round_again, prepare=p.weights_of_the_public_round, won=signs.is_reached,
          settings={"target": 0.35}),
     Case("send_code", IMPOSSIBLE, "nothing is ever unpickled", h.headers_are_pickles,
          states=("invalid",), reason="not a message", won=h.was_code_run),

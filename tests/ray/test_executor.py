@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from scoring.marks import marks
 
 from harness.core.errors import HarnessError
 from harness.execution.base import Resources
@@ -20,6 +19,7 @@ from harness.execution.ray.profile import RayProfile
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.tables import results_frame
 from harness.verification.store import verify_store
+from scoring.flags import trial_flags
 
 from .conftest import NODES, Site
 
@@ -53,7 +53,7 @@ def test_a_lost_nodes_trial_runs_again_and_is_marked(site: Site) -> None:
     assert any("lost a node" in line for line in site.said)
     frame = results_frame(site.store)
     assert sorted(frame["attempt"]) == [1, 2]
-    assert [mark for mark in marks(frame) if mark.startswith("repeated: 1 of 2")]
+    assert [mark for mark in trial_flags(frame) if mark.startswith("repeated: 1 of 2")]
     assert not verify_store(site.store).findings
 
 

@@ -4,7 +4,6 @@ It knows them by their hashes, so that what it looks for is not in its memory by
 """
 
 import ctypes
-import re
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 
 from .honest import Honest, succeed
 
-SEED = re.compile(rb"[0-9a-f]{32}")
+IS_HEX = bytes(b"-x"[byte in b"0123456789abcdef"] for byte in range(256))
+"""Tells digits from all else by one pass, which is much faster than a regular expression."""
 CHUNK, OVERLAP, EXAMPLE = 2**24, 64, 64
 Known = tuple[str, int, str]
 """The hash of the seed's text; the first word of a held-out example, and the hash of its bytes."""
@@ -29,9 +29,18 @@ def readable() -> Iterator[tuple[int, int]]:
             yield start, min(end, start + 2**30)
 
 
+def digits(chunk: bytes) -> Iterator[bytes]:
+    """All stretches of 32 hexadecimal digits."""
+    marked = chunk.translate(IS_HEX)
+    at = marked.find(b"x" * 32)
+    while at >= 0:
+        yield chunk[at : at + 32]
+        at = marked.find(b"x" * 32, at + 1)
+
+
 def found_in(chunk: bytes, known: Known) -> Iterator[str]:
     seed, word, example = known
-    if any(sha256(text).hexdigest() == seed for text in SEED.findall(chunk)):
+    if any(sha256(text).hexdigest() == seed for text in set(digits(chunk))):
         yield "the seed"
     words = np.frombuffer(chunk, np.uint32, len(chunk) // 4)
     for place in 4 * np.flatnonzero(words == word):
