@@ -168,7 +168,7 @@ def _events(trial: Trial, attempt: int, result: Result) -> Iterator[EventData]:
         yield SnapshotTaken(
             grid=look, step=step, timed_s=at_s, fraction=fraction, is_look=True, claims=claims
         )
-        metrics = {trial.target.metric: trial.target.value}
+        metrics: dict[str, float | None] = {trial.target.metric: trial.target.value}
         yield Evaluation(grid=look, step=step, timed_s=at_s, examples=step, validation=metrics)
     yield End(result=result, clock={"timed_s": result.timed_s})
 

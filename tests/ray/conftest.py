@@ -20,9 +20,9 @@ from workloads.spec import Grid
 
 GRID = Grid(even=50, look_from=1.0, kept=5)
 NODES = 2
+BARE = {"include_dashboard": False, "include_log_monitor": False}
 PATIENCE = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_raylet_start_wait_time_s": "300",
     "RAY_worker_register_timeout_seconds": "300",
     "RAY_health_check_timeout_ms": "60000",
 }
@@ -41,10 +41,10 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     for name, value in PATIENCE.items():
         monkeypatch.setenv(name, value)
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **BARE})
     try:
         for _ in range(NODES):
-            made.add_node(num_cpus=2)
+            made.add_node(num_cpus=2, **BARE)
         yield made
     finally:
         made.shutdown()

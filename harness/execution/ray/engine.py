@@ -32,6 +32,7 @@ class Engine:
     def __init__(self, profile: RayProfile) -> None:
         self._ray, self._profile = _imported(), profile
         _connect(self._ray, profile)
+        self._task = self._ray.remote(max_retries=0)(_call)
 
     def close(self) -> None:
         """Disconnect; tasks that still run are ended by Ray."""
@@ -57,7 +58,7 @@ class Engine:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         placed = NodeAffinitySchedulingStrategy(node.id, soft=False)
-        task = self._ray.remote(max_retries=0, scheduling_strategy=placed, **asked)(_call)
+        task = self._task.options(scheduling_strategy=placed, **asked)
         return task.remote(function, args, kwargs)
 
     def wait(self, references: Sequence[Any], timeout_s: float | None) -> list[Any]:
