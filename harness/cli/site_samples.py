@@ -100,5 +100,5 @@ def picture(pixels: npt.NDArray[np.uint8]) -> str:
     from matplotlib.image import imsave
 
     file = io.BytesIO()
-    imsave(file, pixels, format="png", metadata={"Software": None})
+    imsave(file, pixels, format="png", metadata={"Software": "guided-descent"})
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
