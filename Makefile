@@ -11,7 +11,7 @@
 #   OUT          the folder of the demo's results (demo)
 #   SUBMISSIONS  those that are probed (probes); by default all that ship
 #   GPU_FLAGS    flags of benchmarks/gpu.py (gpu), such as --time-limit 1800 --data-dir data
-#   BOARD_FLAGS  flags of benchmarks/board.py (board), such as --time-limit 28800 --store runs/board
+#   BOARD_FLAGS  flags of benchmarks/reference_board.py (board), such as --time-limit 28800 --store runs/board
 #   KILL_INSTANTS, KILL_SEED   at how many instants processes are killed, and which (nightly):
 #                100 (at least 1) and 0 by default
 
@@ -112,7 +112,7 @@ probes: $(VENV)/installed
 	$(BIN)/python docs/probes.py runs/probes
 
 board: $(VENV)/installed
-	$(BIN)/python benchmarks/board.py $(BOARD_FLAGS)
+	$(BIN)/python benchmarks/reference_board.py $(BOARD_FLAGS)
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py

@@ -1,7 +1,7 @@
 """The reference board: every submission on `quick`, one study of three trials, and three studies of
 those that most compare with.
 
-    python benchmarks/board.py --store runs/board --time-limit 28800
+    python benchmarks/reference_board.py --store runs/board --time-limit 28800
 
 Repeated, it goes on where it stopped: finished trials are kept. It begins nothing that might not
 end within the limit. A trial that is flagged for interference is run again once, which its record
