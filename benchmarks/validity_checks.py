@@ -213,8 +213,8 @@ def screen_published(trials: Array, studies: Times, random: np.random.Generator)
     """
     rows = []
     for a, b in combinations(range(len(studies.submissions)), 2):
-        names = [studies.submissions[a], studies.submissions[b]]
-        verdict = compare_entries(studies, *names, RULES, draws=DRAWS)
+        one, other = studies.submissions[a], studies.submissions[b]
+        verdict = compare_entries(studies, one, other, RULES, draws=DRAWS)
         if verdict.more_studies != 0 or verdict.overall is None:
             continue
         sign = np.sign(verdict.overall.logs.mean())

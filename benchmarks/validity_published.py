@@ -50,6 +50,6 @@ def _trial_times(logs: Path, rules: Rules, times: Times) -> Array:
             times.submissions.index(str(line.submission)),
             times.workloads.index(str(line.workload)),
             times.studies.index(str(line.study)),
-            line.place,
+            int(str(line.place)),
         ] = line.time_s
     return found
