@@ -16,7 +16,7 @@ from harness.calibration.summary import (
     read_summary,
     write_summary,
 )
-from harness.calibration.target import noise_of, target_of
+from harness.calibration.target import Rule, noise_of, target_of
 from harness.calibration.trials import TrialFactory, points_of
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
@@ -29,7 +29,13 @@ from harness.submission.resolution import resolve
 REQUEST = PlanRequest(workload="representation", submission="adamw", suite="landscapes")
 SIZE = workload(REQUEST.workload).at(REQUEST.suite)
 EFFORT = Effort(
-    horizon_steps=100, points=2, seeds=2, studies=1, baselines=("adamw",), reference_s=2.0
+    horizon_steps=100,
+    points=2,
+    seeds=2,
+    studies=1,
+    baselines=("adamw",),
+    reference_s=2.0,
+    rule=Rule(max_variation=1.0),
 )
 
 
@@ -59,7 +65,9 @@ def test_target_and_budget_follow_from_the_summary(
 ) -> None:
     summary = outcome[2]
     (baseline,) = summary.baselines
-    assert summary.target == target_of(baseline.curves, summary.study_bests, "loss", "minimize")
+    assert summary.target == target_of(
+        baseline.curves, summary.study_bests, "loss", "minimize", EFFORT.rule
+    )
     reached = SIZE.target.model_copy(update={"value": summary.target.value})
     assert baseline.at_target == noise_of(baseline.curves, reached) == summary.target
     assert baseline.speed is not None
