@@ -102,7 +102,7 @@ def test_nodes_with_other_hardware_than_planned_for_are_refused(site: Site) -> N
 
 def test_a_cluster_without_what_a_trial_needs_is_named(site: Site) -> None:
     site.options = replace(site.options, threads=64)
-    with pytest.raises(HarnessError, match=r"no node .* 64 CPUs .*: 0 CPUs and 0 GPUs, 2 CPUs"):
+    with pytest.raises(HarnessError, match=r"no node .* 64 CPUs .*: .*2 CPUs and 0 GPUs"):
         ran(site, site.trials(1, steps=20))
 
 
