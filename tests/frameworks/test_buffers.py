@@ -16,7 +16,7 @@ from tests.frameworks.kit import SEED, HalfSpent, plain
 from workloads.parameters import STATISTICS_MOMENTUM, initial_buffers, initial_parameters
 from workloads.resnet import model
 
-SIZES = {"width": 4, "blocks": [1], "classes": 3}
+SIZES = {"width": 8, "blocks": [1], "classes": 3}
 SOURCE = ModelSource("workloads.resnet", SIZES, "cross_entropy", "float32")
 COUNT = 64
 

@@ -20,7 +20,7 @@ from workloads.parameters import initial_buffers, initial_parameters
 COUNT, TIME, CLASSES = 512, 6, 5
 SIZES: dict[str, Any] = {
     "mlp": workload("mlp").at("quick").sizes,
-    "resnet": {"width": 4, "blocks": [1], "classes": CLASSES},
+    "resnet": {"width": 8, "blocks": [1], "classes": CLASSES},
     "rnn": {"classes": CLASSES, "embedding": 6, "hidden": 4},
 }
 
