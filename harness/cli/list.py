@@ -100,4 +100,9 @@ def _suites() -> Iterator[tuple[str, str, str]]:
 
     for name in suite_names():
         spec = suite(name)
-        yield name, ", ".join(spec.workloads), spec.summary
+        count = len(spec.workloads)
+        yield (
+            name,
+            f"{count} workload{'s' * (count != 1)}",
+            f"{spec.summary} ({', '.join(spec.workloads)})",
+        )
