@@ -28,7 +28,7 @@ from harness.cli.flags import (
     Width,
     Workloads,
 )
-from harness.cli.planning import Asked, is_elsewhere, plans_as_declared, plans_of, variant_of
+from harness.cli.planning import Asked, plans_to_estimate, variant_of
 from harness.core.seeds import PUBLIC_ROUND_SEED
 
 Rate = Annotated[
@@ -86,8 +86,5 @@ def plan(
     console = PlainConsole(stderr=is_json)
     options = run_options("plain", data_dir, threads, asked.suite_spec.hardware.cores)
     store = out or asked.default_store
-    if is_elsewhere(executor):
-        plans = plans_as_declared(console, asked)
-    else:
-        plans = plans_of(console, asked, store, options, is_rehearsed=False)
+    plans = plans_to_estimate(console, asked, store, options, executor)
     show_estimate(console, plans, store, executor, rate=rate, is_json=is_json)

@@ -158,11 +158,18 @@ def plans_there(
     return list(plans), options
 
 
-def plans_as_declared(console: PlainConsole, asked: Asked) -> list[Plan]:
-    """The plans of all workloads with the budgets of the suite's reference machine."""
+def plans_to_estimate(
+    console: PlainConsole, asked: Asked, store: Path, options: RunOptions, executor: str
+) -> list[Plan]:
+    """The plans of all workloads, for what they take: nothing trains and no engine is reached.
+
+    Budgets are this machine's, or the suite's reference machine's where others would run them.
+    """
     from harness.cli.machine import say_on
     from harness.plan.plan import plan
 
+    if not is_elsewhere(executor):
+        return plans_of(console, asked, store, options, is_rehearsed=False)
     requests, _ = asked.requests(say_on(console), is_elsewhere=True)
     console.print("budgets are the suite's own; a run measures the speed of the machines it gets")
     return [plan(request) for request in requests]

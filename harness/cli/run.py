@@ -38,9 +38,9 @@ from harness.cli.flags import (
 from harness.cli.planning import (
     Asked,
     is_elsewhere,
-    plans_as_declared,
     plans_of,
     plans_there,
+    plans_to_estimate,
     variant_of,
 )
 from harness.cli.say import say
@@ -114,7 +114,6 @@ def run(
     from harness.record.trackers.load import tracker_names
     from harness.runs.tracking import Outbox
 
-    trackers = tracker_names(sink or ())
     asked = Asked(
         submission=submission,
         workloads=workload,
@@ -136,28 +135,15 @@ def run(
     options = run_options(sandbox, data_dir, threads, cores, is_elsewhere=is_remote)
     options = replace(options, checkpoint_s=checkpoint_every)
     store = out or asked.default_store
-    if until_settled is not None:
-        settle(
-            console,
-            asked,
-            until_settled,
-            store,
-            options,
-            executor=executor,
-            dry_run=dry_run,
-            is_json=is_json,
-        )
-        return
-    outbox = Outbox(store, trackers, say_on(console))
+    outbox = Outbox(store, tracker_names(sink or ()), say_on(console))
     place = (
         None if dry_run else _place(console, executor, store, profile, outbox, is_remote=is_remote)
     )
+    if until_settled is not None:
+        settle(console, asked, until_settled, store, options, place=place, is_json=is_json)
+        return
     if place is None:
-        plans = (
-            plans_as_declared(console, asked)
-            if is_remote
-            else plans_of(console, asked, store, options, is_rehearsed=False)
-        )
+        plans = plans_to_estimate(console, asked, store, options, executor)
         show_estimate(console, plans, store, executor, rate=None, is_json=is_json)
         return
     if isinstance(place, RemoteExecutor):

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.estimate import show_estimate
-from harness.cli.planning import Asked, is_elsewhere, plans_of
+from harness.cli.planning import Asked, plans_of
 from harness.cli.say import say
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.core.console import PlainConsole
-    from harness.execution.base import RunOptions
+    from harness.execution.base import Executor, RunOptions
     from harness.plan.plan import Plan
 
 
@@ -25,8 +25,7 @@ def settle(
     store: Path,
     options: RunOptions,
     *,
-    executor: str,
-    dry_run: bool,
+    place: Executor | None,
     is_json: bool,
 ) -> None:
     """Plan both up to the last study, run them in turn, and say the verdict.
@@ -37,39 +36,37 @@ def settle(
         rival: the other submission, which runs with its own space.
         store: folder of the records of both.
         options: of this machine.
-        executor: what places the trials.
-        dry_run: say what it takes at most, and run nothing.
+        place: what places the trials; None to say what it takes at most, and run nothing.
         is_json: print the verdict as JSON.
 
     Raises:
         HarnessError: the executor has machines of its own.
     """
     from harness.cli.machine import interruptible
-    from harness.display.load import display_for
-    from harness.execution.load import executor as executor_of
+    from harness.execution.base import RemoteExecutor
     from harness.runs.run import run_plan
     from harness.runs.until_settled import Pair, find_rival, most_studies, run_until_settled
     from scoring.report.console import print_flags
     from scoring.sequential import sentence
 
-    if is_elsewhere(executor):
+    if isinstance(place, RemoteExecutor):
         raise HarnessError(
-            f"--until-settled does not run on {executor}: it decides here after each study",
+            "--until-settled runs on this machine: it decides after each study",
             "use --executor local, or --studies N there and then `harness compare`",
         )
     asked = replace(asked, studies=most_studies(asked.studies))
     other = replace(asked, submission=find_rival(rival, store), settings=None, space=None)
     mine, theirs = (
-        tuple(plans_of(console, each, store, options, is_rehearsed=not dry_run))
+        tuple(plans_of(console, each, store, options, is_rehearsed=place is not None))
         for each in (asked, other)
     )
     pair = Pair(mine, theirs)
-    if dry_run:
-        show_estimate(console, [*mine, *theirs], store, executor, rate=None, is_json=is_json)
+    if place is None:
+        show_estimate(console, [*mine, *theirs], store, "local", rate=None, is_json=is_json)
         return
 
     def run(plan: Plan) -> None:
-        run_plan(plan, store, options, executor_of(executor, store, display_for(console)))
+        run_plan(plan, store, options, place)
 
     with interruptible(store):
         for look in run_until_settled(pair, store, run):
