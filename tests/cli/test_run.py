@@ -210,10 +210,10 @@ def build(problem, hyperparameters):
 
 
 def test_until_settled_runs_both_in_turn_and_says_the_verdict(
-    tmp_path: Path, environment: dict[str, str]
+    tmp_path: Path, harness: Harness
 ) -> None:
     flags = ("--submission", "sgd", "--until-settled", "adamw", "--studies", "2", "--trials", "1")
-    process = harness(environment, "run", *BASE, *flags, "--out", str(tmp_path), "--json")
+    process = harness("run", *BASE, *flags, "--out", str(tmp_path), "--json")
     assert process.returncode == 0, process.stderr
     verdict = json.loads(process.stdout)
     assert (verdict["a"], verdict["b"], verdict["settled"]) == ("sgd", "adamw", False)
@@ -228,10 +228,10 @@ def test_until_settled_runs_both_in_turn_and_says_the_verdict(
     [("adamw", "1", "leaves nothing to settle"), ("sgd", "4", "both submissions are called 'sgd'")],
 )
 def test_what_until_settled_cannot_settle_is_refused_before_it_trains(
-    tmp_path: Path, environment: dict[str, str], rival: str, studies: str, words: str
+    tmp_path: Path, harness: Harness, rival: str, studies: str, words: str
 ) -> None:
     flags = ("--submission", "sgd", "--until-settled", rival, "--studies", studies, "--dry-run")
-    process = harness(environment, "run", *BASE, *flags, "--out", str(tmp_path))
+    process = harness("run", *BASE, *flags, "--out", str(tmp_path))
     assert process.returncode == 2
     assert words in process.stderr
     assert states(tmp_path) == []
