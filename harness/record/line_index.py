@@ -7,6 +7,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import BinaryIO
 
+from harness.core.errors import HarnessError
+
 IDENTITY = re.compile(rb'"identity":"([0-9a-f]{64})"')
 """As canonical JSON writes it; inside a text the quotes would have backslashes."""
 
@@ -37,15 +39,22 @@ class LineIndex:
             return [_at(file, *place) for place in places]
 
     def _read_on(self) -> None:
-        """Take in what was appended since the last look."""
+        """Take in what was appended since the last look.
+
+        Raises:
+            HarnessError: the file cannot be read.
+        """
         size = self._path.stat().st_size if self._path.exists() else 0
         if size < self._end:
             self._forget()
         if size == self._end:
             return
-        with self._path.open("rb") as file:
-            file.seek(self._end)
-            content = file.read()
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._end)
+                content = file.read()
+        except OSError as error:
+            raise HarnessError(f"cannot read {self._path}: {error}") from error
         whole = content.rfind(b"\n") + 1
         for match in IDENTITY.finditer(content, 0, whole):
             start = content.rfind(b"\n", 0, match.start()) + 1

@@ -59,10 +59,10 @@ def test_a_hit_looks_back_for_a_miss_and_a_hit_that_are_neighbours() -> None:
 def test_without_a_target_the_whole_curve_is_evaluated_at_near_looks() -> None:
     """Of a grid from 0.5 % on, each point 1.5 % later: every look at most a point beyond NEAR."""
     grid, unknown = (
-        Grid(kept=64),
+        Grid(kept=256),
         BaselineTarget(metric="accuracy", direction="maximize", baseline="adamw", fraction=0.6),
     )
-    search, evaluated = observe([0.9] * grid.points, 64, grid=grid, target=unknown)
+    search, evaluated = observe([0.9] * grid.points, 256, grid=grid, target=unknown)
     fractions = [grid.fraction(point) for point in evaluated]
     assert search.hit is None
     assert fractions[0] == pytest.approx(grid.look_from, rel=grid.ratio - 1.0)
