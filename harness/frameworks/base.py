@@ -130,12 +130,12 @@ class TrainingBackend(Protocol[ArrayT]):
         """Wait until the device has finished all queued work."""
         ...
 
-    def pace(self, problem: Problem[ArrayT], earlier: SupportsFloat | None) -> None:
+    def pace(self, earlier: SupportsFloat | None) -> None:
         """Let no more than two steps be queued, so that a snapshot does not wait for many.
 
         Args:
-            problem: whose parameters are waited for if there is no loss.
-            earlier: the loss of the step before the last one, if the submission returns any.
+            earlier: the loss of the step before the last one; all work is waited for if the
+                submission returns none.
         """
         ...
 

@@ -240,7 +240,7 @@ class Worker(Generic[ArrayT]):
         """
         wire, budget, stream = self._wire, self._budget, self._data
         step, is_led = self._submission.step, self._trial.budget_steps is not None
-        pace, problem = self._backend.pace, self._problem
+        pace = self._backend.pace
         order: Glance | Stop | None = None
         loss: SupportsFloat | None = None
         while True:
@@ -254,7 +254,7 @@ class Worker(Generic[ArrayT]):
                 continue
             budget.read(self._step)
             earlier, loss = loss, step(stream)
-            pace(problem, earlier)
+            pace(earlier)
             self._step += 1
 
     def _moment(self, loss: SupportsFloat | None) -> Moment:

@@ -97,7 +97,6 @@ def test_on_a_gpu_both_attentions_agree() -> None:
 def test_what_jax_queues_is_waited_for_but_for_the_last_step() -> None:
     backend = training_backend("jax", "cpu", 1)
     backend.pin()
-    problem = backend.problem(ProblemConfig(RESNET, HalfSpent(), 16, COUNT, 1))
     matrix = jnp.full((1024, 1024), 1.0 / 1024)
 
     @jax.jit
@@ -112,5 +111,7 @@ def test_what_jax_queues_is_waited_for_but_for_the_last_step() -> None:
     losses[-1].block_until_ready()
     for _ in range(4):
         losses.append(loss(losses[-1]))
-        backend.pace(problem, losses[-2])
+        backend.pace(losses[-2])
         assert losses[-2].is_ready()
+    backend.pace(None)
+    assert losses[-1].is_ready(), "without a loss all work is waited for"

@@ -68,6 +68,8 @@ class RayExecutor:
         self._store, self._display = store.absolute(), display
         self._ledger = Ledger(self._store)
         self._surveys: dict[str, Survey] = {}
+        self._lost: set[str] = set()
+        """Nodes that lost a trial; Ray names them for a while as if they were there."""
 
     def __enter__(self) -> Self:
         self._engine = Engine(self._profile)
@@ -117,8 +119,7 @@ class RayExecutor:
         tries = Counter[str]()
         while waiting or flights:
             busy = Counter(flight.node.id for flight in flights.values())
-            free = [n for n in nodes for _ in range(n.slots(need) - busy[n.id])]
-            for node in free[: len(waiting)]:
+            for node in _free_places(nodes, need, busy)[: len(waiting)]:
                 flight = self._started(waiting.popleft(), node, holds)
                 asked = node.asked(need)
                 flights[self._engine.start(node, asked, run_shipment, flight.sent, options)] = (
@@ -148,6 +149,7 @@ class RayExecutor:
         except NodeLostError as error:
             attempt = self._ledger.attempts(trial.identity) + 1
             self._ledger.note(AttemptBegun(identity=trial.identity, attempt=attempt))
+            self._lost.add(flight.node.id)
             self._display.note(f"ray: lost a node, {trial.folder} runs again: {error}")
             return False
         back.take_back(self._store, self._ledger, flight.sent)
@@ -174,7 +176,8 @@ class RayExecutor:
 
         Without one it is the one that most of them have: times of one plan come from one kind.
         """
-        nodes = self._engine.nodes(need)
+        named = self._engine.nodes(need)
+        nodes = [node for node in named if node.id not in self._lost] or named
         self._look_at([node for node in nodes if node.id not in self._surveys], need, device)
         surveys = [self._surveys[node.id] for node in nodes if node.id in self._surveys]
         check_versions(surveys)
@@ -198,3 +201,9 @@ class RayExecutor:
         for node, reference in looks:
             with suppress(NodeLostError):
                 self._surveys[node.id] = self._engine.outcome(reference)
+
+
+def _free_places(nodes: Sequence[Node], need: Resources, busy: Counter[str]) -> list[Node]:
+    """A node for each trial that has room, those with the fewest trials first."""
+    places = [(number, node) for node in nodes for number in range(busy[node.id], node.slots(need))]
+    return [node for _, node in sorted(places, key=lambda place: place[0])]

@@ -55,9 +55,12 @@ class JaxTrainingBackend(JaxDevice):
         """Those that a submission calls; the passes of an optax step are compiled into it."""
         return (problem, "evaluate"), (problem, "value_and_grad"), (problem, "captured")
 
-    def pace(self, problem: Problem[Array], earlier: SupportsFloat | None) -> None:
+    def pace(self, earlier: SupportsFloat | None) -> None:
         """Wait for the step before the last: jax would queue up to 32, and none shows how many."""
-        jax.block_until_ready(earlier if isinstance(earlier, Array) else problem.parameters)
+        if isinstance(earlier, Array) and not earlier.is_deleted():
+            jax.block_until_ready(earlier)
+        else:
+            self.synchronize()
 
     def problem(self, config: ProblemConfig) -> JaxProblem:
         """The submission's view of the workload, its parameters still zero."""

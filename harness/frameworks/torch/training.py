@@ -40,7 +40,7 @@ class TorchTrainingBackend(TorchDevice):
             memory.bound(self.device)
             self._is_bounded = True
 
-    def pace(self, problem: Problem[Tensor], earlier: SupportsFloat | None) -> None:
+    def pace(self, earlier: SupportsFloat | None) -> None:
         """Nothing: a processor queues no work, and CUDA a thousand kernels, about a step's."""
 
     def passes(self, problem: Problem[Tensor]) -> Sequence[tuple[object, str]]:
