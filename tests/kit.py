@@ -1,9 +1,14 @@
-"""A submission's folder in a few words, for whatever test needs one."""
+"""A submission's folder, and trials that do not end, in a few words."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+
+from harness.plan.plan import PlanRequest, plan
+from harness.plan.trial import Trial
+from harness.record.plan import write_plan
+from workloads.spec import Grid
 
 BUILD = "def build(problem, hyperparameters): ...\n"
 """The least that a submission's file may hold: it is found and read, and trains nothing."""
@@ -31,3 +36,17 @@ def write_submission(
     (folder / f"{module}.py").write_text(source)
     (folder / "space.toml").write_text(declared)
     return folder
+
+
+def endless_trials(
+    store: Path, grid: Grid, *, count: int, steps: int, submission: str = "adamw"
+) -> tuple[Trial, ...]:
+    """Planned trials on `mlp` that are counted in steps and never reach their target."""
+    trials = []
+    for trial in plan(PlanRequest("mlp", submission, trials=count)).trials:
+        budget = trial.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
+        target = trial.target.model_copy(update={"value": 2.0})
+        changes = {"budget": budget, "target": target, "grid": grid}
+        trials.append(trial.model_copy(update=changes))
+    write_plan(trials, store)
+    return tuple(trials)

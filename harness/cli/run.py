@@ -150,11 +150,10 @@ def run(
         plans, options = plans_there(console, asked, store, options, place)
     else:
         plans = plans_of(console, asked, store, options, is_rehearsed=True)
-    records = []
-    for plan in plans:
-        if len(plans) > 1:
-            console.print(f"\non {plan.trials[0].workload}", style="bold")
-        records.append(_run(console, plan, store, options, place, outbox=outbox))
+    records = [
+        _run(console, plan, store, options, place, outbox=outbox, is_alone=len(plans) == 1)
+        for plan in plans
+    ]
     if len(records) > 1:
         console.print()
         console.print(workloads_table(records))
@@ -214,6 +213,7 @@ def _run(
     place: Executor,
     *,
     outbox: Outbox,
+    is_alone: bool,
 ) -> tuple[TrialRecord, ...]:
     """Run what is missing of one workload, and show what came of it."""
     from harness.cli.machine import interruptible
@@ -222,6 +222,8 @@ def _run(
     from harness.runs.run import run_plan
 
     pending, where = unfinished(plan.trials, store), plan.trials[0].workload
+    if not is_alone:
+        console.print(f"\non {where}", style="bold")
     if not pending:
         console.print(
             f"Everything is done on {where}: {count_text(len(plan.trials))} finished in {store}"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.core.console import PlainConsole
     from harness.execution.base import Executor, RunOptions
     from harness.plan.plan import Plan
+    from harness.runs.until_settled import Look
 
 
 def settle(
@@ -70,12 +71,16 @@ def settle(
 
     with interruptible(store):
         for look in run_until_settled(pair, store, run):
-            text = sentence(look.test, *pair.names)
-            console.print(text, style="bold", soft_wrap=True)
+            console.print(sentence(look.test, *pair.names), style="bold", soft_wrap=True)
     print_flags(look.flags, console)
     if is_json:
-        a, b = pair.names
-        document = {"a": a, "b": b, **look.test.to_json(), "verdict": text, "flags": look.flags}
-        say(json.dumps(document, indent=2, allow_nan=False))
+        say(_as_json(look, *pair.names))
     names = " ".join(pair.names)
     console.print(f"Next: harness compare {names} --out {store}", soft_wrap=True)
+
+
+def _as_json(look: Look, a: str, b: str) -> str:
+    from scoring.sequential import sentence
+
+    verdict = {"verdict": sentence(look.test, a, b), "flags": look.flags}
+    return json.dumps({"a": a, "b": b, **look.test.to_json(), **verdict}, indent=2, allow_nan=False)

@@ -13,9 +13,8 @@ import pytest
 from harness.display.endings import RemoteDisplay
 from harness.execution.base import RunOptions
 from harness.execution.ray.executor import RayExecutor
-from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
-from harness.record.plan import write_plan
+from tests.kit import endless_trials
 from workloads.spec import Grid
 
 GRID = Grid(even=50, look_from=1.0, kept=5)
@@ -65,14 +64,7 @@ class Site:
 
     def trials(self, count: int, steps: int) -> tuple[Trial, ...]:
         """Planned trials that are counted in steps and never reach their target."""
-        found = []
-        for trial in plan(PlanRequest("mlp", "adamw", trials=count)).trials:
-            budget = trial.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
-            target = trial.target.model_copy(update={"value": 2.0})
-            changes = {"budget": budget, "target": target, "grid": GRID}
-            found.append(trial.model_copy(update=changes))
-        write_plan(found, self.store)
-        return tuple(found)
+        return endless_trials(self.store, GRID, count=count, steps=steps)
 
 
 @pytest.fixture

@@ -14,9 +14,8 @@ import pytest
 from harness.display.endings import RemoteDisplay
 from harness.execution.base import RunOptions
 from harness.execution.slurm.executor import SlurmExecutor
-from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
-from harness.record.plan import write_plan
+from tests.kit import endless_trials
 from workloads.spec import Grid
 
 from .cluster import Cluster, missing_commands
@@ -77,14 +76,7 @@ class Site:
 
     def trials(self, count: int, steps: int, submission: str = "adamw") -> tuple[Trial, ...]:
         """Planned trials that are counted in steps and never reach their target."""
-        found = []
-        for trial in plan(PlanRequest("mlp", submission, trials=count)).trials:
-            budget = trial.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
-            target = trial.target.model_copy(update={"value": 2.0})
-            changes = {"budget": budget, "target": target, "grid": GRID}
-            found.append(trial.model_copy(update=changes))
-        write_plan(found, self.store)
-        return tuple(found)
+        return endless_trials(self.store, GRID, count=count, steps=steps, submission=submission)
 
     def arrays(self) -> list[Path]:
         return sorted(self.store.glob("slurm/*/trials.json"))

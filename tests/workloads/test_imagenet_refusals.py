@@ -60,16 +60,7 @@ def lose_split(place: Path) -> str:
     return f"{place / 'val'} holds neither class folders nor .tar files"
 
 
-@pytest.mark.parametrize(
-    "damage", [break_jpeg, empty_class, lose_class, lose_both, lose_image, lose_split]
-)
-def test_a_damaged_tree_is_refused_with_its_place(damage: Damage, tmp_path: Path) -> None:
-    place = make_folders(tmp_path / "in")
-    message = damage(place)
-    with pytest.raises(HarnessError) as refusal:
-        prepared(place, tmp_path / "out")
-    assert message in str(refusal.value)
-    assert "\n" in str(refusal.value)
+TREE_DAMAGES = [break_jpeg, empty_class, lose_class, lose_both, lose_image, lose_split]
 
 
 def truncate_tar(place: Path) -> str:
@@ -167,9 +158,17 @@ TAR_DAMAGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("damage", [*TAR_DAMAGES, *LABEL_DAMAGES])
-def test_a_damaged_shard_is_refused_with_its_place(damage: Damage, tmp_path: Path) -> None:
-    place = make_shards(tmp_path / "in")
+@pytest.mark.parametrize(
+    ("make", "damage"),
+    [
+        *((make_folders, damage) for damage in TREE_DAMAGES),
+        *((make_shards, damage) for damage in [*TAR_DAMAGES, *LABEL_DAMAGES]),
+    ],
+)
+def test_a_damaged_dataset_is_refused_with_its_place(
+    make: Callable[[Path], Path], damage: Damage, tmp_path: Path
+) -> None:
+    place = make(tmp_path / "in")
     message = damage(place)
     with pytest.raises(HarnessError) as refusal:
         prepared(place, tmp_path / "out")
