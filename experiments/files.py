@@ -10,7 +10,7 @@ from typing import Any
 from experiments.projection_spec import ProjectionExperiment
 from experiments.spec import Experiment
 from harness.core.errors import HarnessError, UnknownNameError
-from workloads.spec import read_toml
+from workloads.toml import read_toml
 
 ROOT = Path(__file__).parent
 

@@ -1,4 +1,4 @@
-"""Typed, frozen specifications of workloads and suites, read from TOML.
+"""Typed, frozen specifications of workloads and suites.
 
 Targets and budgets are defined only in `workloads/<name>/workload.toml`;
 `workloads/suites/<suite>.toml` lists a suite's workloads, rulesets and hardware.
@@ -7,17 +7,12 @@ Targets and budgets are defined only in `workloads/<name>/workload.toml`;
 from __future__ import annotations
 
 import math
-import tomllib
 from bisect import bisect_right
 from functools import cache
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, Field, model_validator
 
-from harness.core.content import refuse_long_names
-from harness.core.errors import HarnessError
 from workloads.drawing import Grammar
 from workloads.frozen import Count, Fraction, Frozen, Positive, Sizes
 from workloads.losses import LOSSES, known_loss
@@ -54,8 +49,6 @@ __all__ = [
     "Target",
     "WorkloadSpec",
     "fractions_of",
-    "parse_toml",
-    "read_toml",
 ]
 WIDTH = "width-"
 """What the name of a variant begins with that is the same model at another width."""
@@ -281,53 +274,3 @@ class Suite(Frozen):
         if self.rulesets["self"].trials != 1:
             raise ValueError("rulesets.self.trials must be 1: self-tuning has one trial a study")
         return self
-
-
-FrozenT = TypeVar("FrozenT", bound=Frozen)
-
-
-def read_toml(path: Path, kind: type[FrozenT]) -> FrozenT:
-    """Read and validate one TOML file.
-
-    Raises:
-        HarnessError: the file is missing, is not TOML, or has a key or value that is not allowed;
-            the message names the file, the line or key, and what is allowed.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise HarnessError(f"cannot read {path}: {error}") from error
-    return parse_toml(text, str(path), kind)
-
-
-def parse_toml(text: str, name: str, kind: type[FrozenT]) -> FrozenT:
-    """Parse and validate TOML text; `name` identifies the file in errors."""
-    try:
-        refuse_long_names(text.encode("utf-8", "surrogatepass"))
-        return kind.model_validate(tomllib.loads(text))
-    except RecursionError as error:
-        raise HarnessError(f"{name} is not valid TOML: nested too deeply") from error
-    except ValidationError as error:
-        raise HarnessError(f"{name}: {_first_problem(error, kind)}") from error
-    except ValueError as error:  # from tomllib, or a number with too many digits
-        raise HarnessError(f"{name} is not valid TOML: {error}") from error
-
-
-def _first_problem(error: ValidationError, kind: type[Frozen]) -> str:
-    first = error.errors()[0]
-    if first["type"] == "value_error":
-        return _own_problem(first)
-    key = ".".join(str(part) for part in first["loc"]) or kind.__name__
-    if first["type"] == "extra_forbidden":
-        return f"key '{key}' is not known"
-    if first["type"] == "missing":
-        return f"key '{key}' is missing"
-    return f"key '{key}' is {first['input']!r}: {first['msg']}"
-
-
-def _own_problem(error: ErrorDetails) -> str:
-    """What a validator of this file says, behind the key that it is about."""
-    said, place = str(error["ctx"]["error"]), ".".join(str(part) for part in error["loc"])
-    if isinstance(error["input"], Frozen | dict):  # a whole table: not to be repeated
-        return f"{place}: {said}" if place else said
-    return f"key '{place}' is {error['input']!r}: {said}"

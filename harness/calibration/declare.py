@@ -8,7 +8,8 @@ from pathlib import Path
 from harness.calibration.summary import Summary
 from harness.core.errors import HarnessError
 from harness.core.files import write_whole
-from workloads.spec import ReferenceSpeed, WorkloadSpec, parse_toml
+from workloads.spec import ReferenceSpeed, WorkloadSpec
+from workloads.toml import parse_toml
 
 Changes = dict[tuple[str, str], str]
 """New values as TOML text, by table and key."""

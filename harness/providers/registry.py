@@ -16,7 +16,8 @@ from harness.core.modules import spec_of
 from harness.providers.table import SUBMISSIONS, SUITES, WORKLOADS, WORKLOADS_ROOT
 from workloads.band import Band, read_band
 from workloads.drawing import NAME, Cost, draw
-from workloads.spec import Sizes, Suite, SuiteWorkload, WorkloadSpec, read_toml
+from workloads.spec import Sizes, Suite, SuiteWorkload, WorkloadSpec
+from workloads.toml import read_toml
 
 DEFAULT_SUITE = "quick"
 
@@ -83,7 +84,7 @@ class Workload:
         """The hash of all that decides what the workload is: its files and the shared code."""
         # How a declaration is read is not what it says.
         declarations = {
-            "__init__.py", "band.py", "frozen.py", "losses.py", "spec.py", "targets.py"
+            "__init__.py", "band.py", "frozen.py", "losses.py", "spec.py", "targets.py", "toml.py"
         }  # fmt: skip
         modules = [file for file in WORKLOADS_ROOT.glob("*.py") if file.name not in declarations]
         shared_files = [*(WORKLOADS_ROOT / "data").glob("*.py"), *modules]

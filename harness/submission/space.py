@@ -31,7 +31,8 @@ from harness.core.canonical import sha256_json
 from harness.core.errors import HarnessError
 from harness.core.names import check_name
 from harness.submission.reference import Framework, Scalar
-from workloads.spec import Frozen, parse_toml, read_toml
+from workloads.spec import Frozen
+from workloads.toml import parse_toml, read_toml
 
 IMPORT_PATH_SPACE = Path(__file__).with_name("import_path.toml")
 """The space of a submission that is only an optimizer's import path."""

@@ -10,7 +10,7 @@ from experiments.files import experiment_names, read_experiment, shipped
 from experiments.spec import Experiment
 from experiments.trials import planned, rehearsed
 from harness.core.errors import HarnessError
-from workloads.spec import parse_toml
+from workloads.toml import parse_toml
 
 TEXT = """
 title = "A test"

@@ -20,7 +20,8 @@ from harness.record.tables import results_frame
 from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space
 from harness.verification.store import verify_store
 from tests.record.conftest import Made
-from workloads.spec import Suite, WorkloadSpec, parse_toml, read_toml
+from workloads.spec import Suite, WorkloadSpec
+from workloads.toml import parse_toml, read_toml
 
 from .mutations import DEEP, FUZZ, Read, mutated, survives
 from .promptly import promptly

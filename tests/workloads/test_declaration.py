@@ -9,7 +9,8 @@ import pytest
 
 from harness.core.errors import HarnessError
 from workloads.data import no_data
-from workloads.spec import WorkloadSpec, parse_toml
+from workloads.spec import WorkloadSpec
+from workloads.toml import parse_toml
 
 HEAD = 'name = "some"\nsummary = "for a test"\nloss = "{loss}"\n'
 DATA = """[suites.quick]

@@ -27,7 +27,7 @@ from harness.record.ledger import Ledger
 from harness.record.plan import record_of, unfinished
 from harness.record.schema.ledger import AttemptBegun
 from harness.record.store import lock_trial
-from workloads.spec import read_toml
+from workloads.toml import read_toml
 
 P = ParamSpec("P")
 T = TypeVar("T")

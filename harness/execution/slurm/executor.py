@@ -26,7 +26,7 @@ from harness.execution.slurm.profile import SlurmProfile
 from harness.execution.slurm.tries import Tries
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.plan import record_of, unfinished
-from workloads.spec import read_toml
+from workloads.toml import read_toml
 
 P = ParamSpec("P")
 T = TypeVar("T")
