@@ -6,10 +6,11 @@
     python benchmarks/steps_in_budget.py --label "beside a busy process" --busy 1
 
 Each workload's speed is measured anew in a cache of its own, as a first `harness run` would; then
-one trial of the shipped `adamw` at its default point trains for the whole scaled budget, whether or
-not it reaches the target. Printed is a line of a Markdown table for each: the environment, the
-speed, the budget, the steps made, and their ratio to those of the reference, which is to lie within
-ten per cent of 1.
+one trial of the shipped `adamw` at its default point trains for the scaled budget, or a fraction of
+it, whether or not it reaches the target. On a machine whose speed drifts one such pair says little:
+`--repeats` makes several, in turn. Printed is a line of a Markdown table for each workload: the
+environment, medians of the speed, of its spread, of the budget and of the steps in it, and the
+ratio of steps to those of the reference, which is to lie within ten per cent of 1, with its range.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 from harness.execution.base import RunOptions
 from harness.execution.resolved import prepare_data
@@ -44,40 +46,40 @@ SPIN = "while True: pass"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One workload in one environment."""
+class Pair:
+    """One measurement of the speed, and one trial in the budget that it gives."""
 
-    label: str
-    request: PlanRequest
     speed: MachineSpeed
     budget_s: float
-    steps: int
+    """The whole of it."""
+    steps: float
+    """Those that the whole budget holds."""
+    reference_steps: float
 
-    def cells(self) -> tuple[str, ...]:
-        """The texts under `HEADS`."""
-        runtime_s = workload(self.request.workload).at(self.request.suite).budget.runtime_s
-        reference = self.speed.reference
-        reference_steps = (runtime_s - reference.startup_s) / reference.step_s
-        return (
-            self.label,
-            f"`{self.request.workload}`",
-            self.request.framework,
-            f"{1e3 * self.speed.step_s:.3g}",
-            f"{self.speed.spread:.1%}",
-            f"{self.budget_s:.4g}",
-            str(self.steps),
-            f"{reference_steps:.0f}",
-            f"{self.steps / reference_steps:.2f}",
-        )
+    @property
+    def ratio(self) -> float:
+        """Its steps over the reference's."""
+        return self.steps / self.reference_steps
 
 
-def measured(label: str, request: PlanRequest, options: RunOptions, store: Path) -> Row:
-    """Measure the speed, then count the steps of one trial that spends the budget it gives."""
+def measured(request: PlanRequest, options: RunOptions, store: Path, fraction: float) -> Pair:
+    """Measure the speed, then count the steps of one trial that spends the budget it gives.
+
+    Args:
+        request: workload, suite and framework.
+        options: the trial's threads and folders.
+        store: where its record will lie.
+        fraction: how much of the reference's steps the trial gets the time for.
+    """
     speed = measured_speed(request, options, lambda line: print(line, file=sys.stderr))
     first = plan(replace(request, speed=speed)).trials[0]
+    runtime_s = workload(request.workload).at(request.suite).budget.runtime_s
+    reference_steps = (runtime_s - speed.reference.startup_s) / speed.reference.step_s
+    time_s = speed.startup_s + fraction * (first.budget.runtime_s - speed.startup_s)
     changes = {
         "stop_rule": "budget",
         "point": dict(resolve("adamw").space.default),
+        "budget": first.budget.model_copy(update={"runtime_s": time_s}),
         "grid": first.grid.model_copy(update={"look_from": 1.0}),
     }
     trial = first.model_copy(update=changes)
@@ -85,7 +87,23 @@ def measured(label: str, request: PlanRequest, options: RunOptions, store: Path)
     result = run_trial(trial, store, options, Silent())
     if result.state not in ("budget", "reached"):
         raise SystemExit(f"{request.workload}: {result.state}: {result.reason}")
-    return Row(label, request, speed, trial.budget.runtime_s, result.steps)
+    return Pair(speed, first.budget.runtime_s, result.steps / fraction, reference_steps)
+
+
+def row(label: str, request: PlanRequest, pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """The texts under `HEADS`."""
+    ratios = [pair.ratio for pair in pairs]
+    return (
+        label,
+        f"`{request.workload}`",
+        request.framework,
+        f"{1e3 * median(pair.speed.step_s for pair in pairs):.3g}",
+        f"{median(pair.speed.spread for pair in pairs):.0%}",
+        f"{median(pair.budget_s for pair in pairs):.3g}",
+        f"{median(pair.steps for pair in pairs):.0f}",
+        f"{pairs[0].reference_steps:.0f}",
+        f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+    )
 
 
 @contextmanager
@@ -107,6 +125,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--workloads", nargs="+", default=["mlp", "resnet", "lm", "rnn"])
     parser.add_argument("--frameworks", nargs="+", default=["torch", "jax"])
     parser.add_argument("--busy", type=int, default=0, help="processes that compute meanwhile")
+    parser.add_argument("--repeats", type=int, default=1, help="pairs of measurement and trial")
+    parser.add_argument("--fraction", type=float, default=1.0, help="of the budget, each trial")
     parser.add_argument("--head", action="store_true", help="print the table's head first")
     return parser.parse_args()
 
@@ -121,11 +141,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, busy(args.busy):
         options = RunOptions(threads=threads, cache_dir=default_cache_dir())
         os.environ["XDG_CACHE_HOME"] = folder
-        for framework in args.frameworks:
-            for name in args.workloads:
-                request = PlanRequest(name, "adamw", args.suite, framework)
-                row = measured(args.label, request, options, Path(folder) / "store")
-                print("| " + " | ".join(row.cells()) + " |", flush=True)
+        requests = [
+            PlanRequest(name, "adamw", args.suite, framework)
+            for framework in args.frameworks
+            for name in args.workloads
+        ]
+        pairs: list[list[Pair]] = [[] for _ in requests]
+        for number in range(args.repeats):
+            for request, measured_so_far in zip(requests, pairs, strict=True):
+                store = Path(folder) / f"store-{number}"
+                measured_so_far.append(measured(request, options, store, args.fraction))
+        for request, measured_pairs in zip(requests, pairs, strict=True):
+            print("| " + " | ".join(row(args.label, request, measured_pairs)) + " |", flush=True)
 
 
 if __name__ == "__main__":

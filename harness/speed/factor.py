@@ -29,7 +29,7 @@ from harness.plan.trial import MachineSpeed
 from harness.providers import registry
 from harness.record.store import read_record, record_paths
 from harness.speed.known_speeds import read_speed, write_speed
-from harness.speed.reference_training import IDLE, REFERENCE, Measurement, measure
+from harness.speed.reference_training import IDLE, REFERENCE, measure
 from harness.submission.resolution import resolve
 from workloads.spec import ReferenceSpeed
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """Another version's measurements do not compare."""
-ATTEMPTS = 3
 LARGEST = 20.0
 LOOK_S = 0.5
 
@@ -93,39 +92,23 @@ def measured_speed(request: PlanRequest, options: RunOptions, say: Say) -> Machi
             "they are those of its workload.toml",
         )
     say(f"measuring this machine's speed: {REFERENCE} on {request.workload} ({request.framework})")
-    best = best_measurement(request, options, say)
+    measurement = measure(request, options, say)
     speed = MachineSpeed(
-        step_s=float(f"{best.step_s:.4g}"),
-        startup_s=round(best.startup_s, 3),
+        step_s=float(f"{measurement.step_s:.4g}"),
+        startup_s=round(measurement.startup_s, 3),
         reference=reference,
-        spread=round(best.spread, 3),
+        spread=round(measurement.spread, 3),
         conditions=_key(request, options),
     )
     _check_plausible(speed, request)
-    if best.is_of_an_idle_machine:
+    if measurement.is_of_an_idle_machine:
         write_speed(speed)
     else:
         say(
-            f"this machine is not idle (rounds differ by {best.spread:.0%}, other programs take "
-            f"{best.others:.0%}): the speed stands for this run alone"
+            f"this machine is not idle (rounds differ by {measurement.spread:.0%}, other programs "
+            f"take {measurement.others:.0%}): the speed stands for this run alone"
         )
     return speed
-
-
-def best_measurement(request: PlanRequest, options: RunOptions, say: Say) -> Measurement:
-    """The first measurement whose rounds agree, of at most three; else the one that is closest.
-
-    Beside other programs there is no second one: they would be there again.
-    """
-    measurements = [measure(request, options)]
-    while (
-        len(measurements) < ATTEMPTS
-        and not measurements[-1].is_steady
-        and measurements[-1].others <= IDLE
-    ):
-        say(f"its rounds differ by {measurements[-1].spread:.0%}: measuring again")
-        measurements.append(measure(request, options))
-    return min(measurements, key=lambda one: one.spread)
 
 
 def reference_speed(request: PlanRequest) -> ReferenceSpeed | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,13 +26,18 @@ if TYPE_CHECKING:
 REFERENCE = "adamw"
 """The shipped submission that is timed, at its default point: a step costs the same at any."""
 DURATIONS_S = (5.0, 20.0, 60.0)
-"""How long it trains; longer where steps are so slow that a shorter time has too few rounds."""
+"""How long it trains: longer where a shorter time has too few rounds, or rounds that differ."""
 SPENT = ("budget", "reached")
 """States in which it has trained for its whole budget, whether or not it met the target."""
 ROUNDS = 20
 FEWEST_ROUNDS = 4
+AGREEING = 0.10
+"""The interquartile range of the rounds over their median with which the shortest time is enough.
+
+The speed of a shared virtual machine drifts within seconds: five of them are too few to meet it.
+"""
 STEADY = 0.25
-"""The interquartile range of the rounds over their median on an idle machine, at most."""
+"""The same on an idle machine, at most, whatever the time."""
 IDLE = 0.10
 """The fraction of the processors that other programs take on an idle machine, at most."""
 
@@ -64,21 +70,29 @@ class Measurement:
         return self.is_steady and self.others <= IDLE
 
 
-def measure(request: PlanRequest, options: RunOptions) -> Measurement:
+def measure(request: PlanRequest, options: RunOptions, say: Callable[[str], None]) -> Measurement:
     """Train the reference for some seconds on the instance of the request's first trial.
+
+    Beside other programs a longer time would not be steadier: they would be there again.
 
     Args:
         request: suite, workload, framework and device.
         options: the trials' threads and folders; the worker runs under the sandbox `plain`.
+        say: hears in a line that and why it trains for longer.
 
     Raises:
         HarnessError: it ended in another way than at the end of its budget, or made too few steps
             even in the longest time.
     """
     *shorter_s, longest_s = DURATIONS_S
+    allowed_spread = AGREEING
     for seconds in shorter_s:
         with suppress(TooFewRoundsError):
-            return _measure(request, options, seconds)
+            measurement = _measure(request, options, seconds)
+            if measurement.spread <= allowed_spread or measurement.others > IDLE:
+                return measurement
+            say(f"its rounds differ by {measurement.spread:.0%}: measuring for longer")
+            allowed_spread = STEADY
     return _measure(request, options, longest_s)
 
 
