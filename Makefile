@@ -32,6 +32,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
 MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 # The oldest Python that the project promises; ruff reads the same line.
 FLOOR = $(shell sed -n 's/^requires-python = ">=\([0-9.]*\),.*/\1/p' pyproject.toml)
+SYSTEM := system and not slow and not nightly and not gpu
 CHECKED := harness workloads submissions scoring experiments tests benchmarks docs examples
 
 .PHONY: gpu help demo test test-system test-user test-nightly test-containers test-slurm test-ray lint docs algorithms board bench experiments probes clean
@@ -39,7 +40,7 @@ CHECKED := harness workloads submissions scoring experiments tests benchmarks do
 help:
 	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
 	@echo "make test             what is pure or fast, and one real trial of each kind"
-	@echo "make test-system      what starts referees, workers and commands, one after the other"
+	@echo "make test-system      what starts referees, workers and commands"
 	@echo "make test-user        the first as an ordinary user with the oldest Python here"
 	@echo "make test-nightly     every test but the engines': all cases, the kill tests in full"
 	@echo "make test-containers  the image, built and run; needs a Docker engine"
@@ -67,7 +68,8 @@ test: $(VENV)/installed-dev
 	JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_FLAGS)
 
 test-system: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m 'system and not slow and not nightly and not gpu' $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m '$(SYSTEM) and not timed' $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m '$(SYSTEM) and timed' $(PYTEST_FLAGS)
 
 test-user:
 	@.ci/as-user test

@@ -82,7 +82,8 @@ def _finding(
         signs.append(_sign(value, against, claim))
         shown = f" against {against.mean():.3g}" if claim.other else ""
         texts.append(f"{variant}: {value.mean():.3g}{shown}")
-    return Finding(claim, _verdict(signs, claim.on or len(signs)), "; ".join(texts))
+    needed = min(claim.on or len(signs), len(signs))  # the quick form has fewer variants
+    return Finding(claim, _verdict(signs, needed), "; ".join(texts))
 
 
 def _own_side(claim: Claim) -> _Side:

@@ -2,10 +2,11 @@
 
     make test           what is pure or fast, two at once, and the `smoke` tests: one real trial a
                         framework, one kill, one hostile submission
-    make test-system    whatever starts referees, workers or commands, one after the other
+    make test-system    whatever starts referees, workers or commands, two at once, and then, one
+                        after the other, the `timed` ones that other load would mislead
     make test-nightly   all of them: every case (`tests.tiers`), the long ones, all kill tests
 
-A test belongs to the system tier by its place (`SYSTEM`), unless it is marked `smoke`.
+A test belongs to the system tier by its place (`SYSTEM`, `TIMED`), unless it is marked `smoke`.
 """
 
 from __future__ import annotations
@@ -30,32 +31,42 @@ SYSTEM = (
     "examples",
     "execution",
     "fuzz/test_arguments.py",
-    "hostile",
-    "machine/test_cores.py",
-    "machine/test_host_monitor.py",
     "packaging/test_board_workflow.py",
     "packaging/test_makefile.py",
     "providers",
     "record/test_real_trackers.py",
-    "recovery",
-    "referee",
     "runs",
-    "sandboxes",
-    "speed/test_reference_training.py",
     "worker/test_warm_up.py",
     "workloads/test_outside.py",
 )
-"""Folders and files whose tests start processes or time the machine."""
+"""Folders and files whose tests start processes."""
+TIMED = (
+    "hostile",
+    "machine/test_cores.py",
+    "machine/test_host_monitor.py",
+    "recovery",
+    "referee",
+    "sandboxes",
+    "speed/test_reference_training.py",
+)
+"""Those that also time the machine, or what runs on it."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of the system tier."""
-    places = [ROOT / name for name in SYSTEM]
     for item in items:
-        is_system = any(item.path == place or place in item.path.parents for place in places)
-        if is_system and item.get_closest_marker("smoke") is None:
+        if item.get_closest_marker("smoke") is not None:
+            continue
+        if _is_in(item, TIMED):
+            item.add_marker(pytest.mark.timed)
+        if _is_in(item, (*SYSTEM, *TIMED)):
             item.add_marker(pytest.mark.system)
+
+
+def _is_in(item: pytest.Item, names: tuple[str, ...]) -> bool:
+    places = [ROOT / name for name in names]
+    return any(item.path == place or place in item.path.parents for place in places)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.calibration.summary import Summary, budget_of, read_summary
@@ -75,6 +75,7 @@ def test_a_value_that_is_no_number_is_never_at_the_target() -> None:
     assert noise_of([curve], beyond).median_steps is None
 
 
+@settings(max_examples=10)  # a target takes a tenth of a second
 @given(st.lists(st.tuples(st.integers(0, 200), st.floats(0.3, 0.9)), min_size=3, max_size=20))
 def test_any_target_fulfils_its_rule(shapes: list[tuple[int, float]]) -> None:
     curves, rule = [rising(delay, top) for delay, top in shapes], Rule()

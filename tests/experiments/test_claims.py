@@ -67,6 +67,11 @@ def test_a_bound_is_met_on_as_many_variants_as_are_asked_for() -> None:
     assert finding(values, bound=2.0, **{"is": "above"}, on=1).verdict == "held"
 
 
+def test_where_there_are_fewer_variants_than_a_claim_names_it_is_on_all() -> None:
+    assert finding(GRID, bound=2.0, on=3).verdict == "held"
+    assert finding(GRID, bound=1.2, on=3).verdict == "did not hold"
+
+
 def test_a_difference_within_the_noise_of_instances_is_undecided() -> None:
     old = {("old", "left", "p"): [1.0, 2.0, 3.0]}
     assert finding({**old, ("new", "left", "p"): [0.5, 1.4, 2.6]}, than="old").verdict == "held"

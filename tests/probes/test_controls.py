@@ -24,6 +24,7 @@ from tests.probes.methods import (
     whitened,
 )
 from tests.probes.training import Schedule, Verdict, constant, cosine, harmonic, verdict
+from tests.tiers import nightly_but
 
 
 class Control(NamedTuple):
@@ -64,16 +65,20 @@ CONTROLS = {
 }
 
 
+EACH_COMMIT = ["undisturbed", "spike", "rare_classes"]
+"""A plain one, one with a disturbance in the gradients, one with another in the data."""
+
+
 def test_every_probe_has_a_control() -> None:
     assert set(CONTROLS) == set(registry.suite("probes").workloads)
 
 
-@pytest.mark.parametrize("probe", CONTROLS)
+@pytest.mark.parametrize("probe", nightly_but(EACH_COMMIT, CONTROLS))
 def test_a_simple_method_passes(probe: str) -> None:
     assert verdict(probe, CONTROLS[probe].good) == "pass"
 
 
-@pytest.mark.parametrize("probe", CONTROLS)
+@pytest.mark.parametrize("probe", nightly_but(EACH_COMMIT, CONTROLS))
 def test_another_does_not(probe: str) -> None:
     control = CONTROLS[probe]
     assert verdict(probe, control.bad, control.bad_schedule) == control.ends

@@ -59,7 +59,9 @@ class Lives:
 
     def trial(self, steps: int = STEPS, submission: str = "adamw", **changes: Any) -> Trial:
         """A short trial that never reaches its target."""
-        request = PlanRequest("mlp", submission, ruleset="self", framework=self.framework)
+        request = PlanRequest(
+            "small_mlp", submission, "landscapes", ruleset="self", framework=self.framework
+        )
         (planned,) = plan(request).trials
         budget = planned.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
         target = planned.target.model_copy(update={"value": 2.0})

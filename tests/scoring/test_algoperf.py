@@ -23,9 +23,12 @@ DATA = Path(os.environ.get("GUIDED_DESCENT_ALGOPERF", BESIDE))
 ARCHIVE = DATA / "v05_eval_measurements.tar.xz"
 RULESETS = {"v05_ext": "external_tuning", "v05_self": "self_tuning"}
 
-pytestmark = pytest.mark.skipif(
-    not ARCHIVE.is_file(), reason=f"AlgoPerf's logs are not in {DATA} (GUIDED_DESCENT_ALGOPERF)"
-)
+pytestmark = [
+    pytest.mark.system,  # unpacking and reading the logs takes most of it
+    pytest.mark.skipif(
+        not ARCHIVE.is_file(), reason=f"AlgoPerf's logs are not in {DATA} (GUIDED_DESCENT_ALGOPERF)"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

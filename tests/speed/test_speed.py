@@ -128,12 +128,6 @@ def test_beside_other_programs_it_is_measured_for_this_run_alone(machine: Machin
     assert machine.speed() == idle
 
 
-def test_rounds_that_differ_are_measured_again(machine: Machine) -> None:
-    machine.measurements = [measured(2.0, spread) for spread in (0.5, 0.3, 0.02)]
-    assert machine.speed().spread == 0.02
-    assert machine.measured == 3
-
-
 def test_trials_of_a_store_share_one_speed(machine: Machine) -> None:
     first = machine.speed()
     write_plan(plan(replace(REQUEST, speed=first)).trials, machine.store)

@@ -56,6 +56,7 @@ def test_on_a_quadratic_exact_searches_make_it_conjugate_gradients(iterations: i
     np.testing.assert_allclose(ours.eval_parameters()["x"], theirs, atol=1e-5)
 
 
+@pytest.mark.nightly
 def test_twenty_iterations_lower_the_loss_and_their_passes_are_counted() -> None:
     kit = Kit("jax")
     problem, batch = kit.problem, kit.batch(64)

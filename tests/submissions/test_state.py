@@ -26,8 +26,8 @@ ENTRIES = [
     if (folder / file).exists()
 ]
 TORCH = [entry for entry in ENTRIES if entry[0] == "torch"]
-KINDS_IN_JAX = [("jax", name) for name in ("adamw", "lbfgs", "schedule_free_adamw")]
-"""A transformation's state, a class's, and one with an average beside it; compiling takes long."""
+KINDS_IN_JAX = [("jax", name) for name in ("adamw", "schedule_free_adamw")]
+"""A transformation's state, and one with an average beside it; compiling takes long."""
 STEPS = 20
 SHAPED = [(name, model) for _, name in TORCH for model in ("resnet", "rnn")]
 OTHERWISE_SHAPED = [pair for pair in SHAPED if pair[0] in ("adamw", "kfac", "muon", "shampoo")]
