@@ -117,7 +117,8 @@ class Claim(Frozen):
 
     The measure of `entry` at its best point is `below`, `above` or within `margin` of (`near`)
     either a `bound` or that of entry `than`, on at least `on` of the variants (all, if it is left
-    out, or if there are fewer). Without `entry` the claim is listed as not tested, for the reason `untested`.
+    out, or if there are fewer). Without `entry` the claim is listed as not tested, for the reason
+    `untested`.
 
     What begins with `than_` says how the other side differs; where it is left out, both are the
     same. With one of them `than` is by default the entry itself.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from experiments.spec import Experiment, Form
@@ -28,7 +29,7 @@ already keep theirs."""
 WIDTH = 6.9
 """Of a figure, in inches: a page of two columns."""
 PANEL_HEIGHT = 2.5
-LEGEND_HANDLE, LEGEND_LETTER, LEGEND_ROW = 0.6, 0.075, 0.2
+LEGEND_HANDLE, LEGEND_LETTER, LEGEND_ROW = 0.75, 0.075, 0.2
 """Inches that a legend's parts take."""
 
 
@@ -88,14 +89,17 @@ def panels(figure: Figure, rows: int, columns: int, **shared: Any) -> Sequence[S
     return [list(row) for row in grid]
 
 
-def legend(figure: Figure, axes: Axes) -> None:
+def legend(figure: Figure, axes: Axes, title: str = "") -> None:
     """One legend below all panels, for the lines of one of them; the figure grows with its rows."""
-    handles, names = axes.get_legend_handles_labels()
+    found, names = axes.get_legend_handles_labels()
+    # without their error bars, which hide the dashes
+    handles = [h.lines[0] if isinstance(h, ErrorbarContainer) else h for h in found]
     widest = LEGEND_HANDLE + LEGEND_LETTER * max(map(len, names), default=0)
     columns = max(1, min(4, len(names), int(WIDTH / widest)))
     more_rows = max(0, math.ceil(len(names) / columns) - 2)
     figure.set_figheight(figure.get_figheight() + LEGEND_ROW * more_rows)
-    figure.legend(handles, list(map(label, names)), loc="outside lower center", ncols=columns)
+    figure.legend(handles, list(map(label, names)), loc="outside lower center", ncols=columns,
+                  handlelength=3.2, title=label(title) or None)  # fmt: skip
 
 
 def log_if_wide(axes: Axes, values: pd.Series[float]) -> None:

@@ -66,7 +66,9 @@ def sweep_figure(drawing: Drawing) -> Figure:
                 panel.set_title(label(_name(name, chosen.names)), fontsize=9)
         for panel in grid[-1]:
             panel.set_xlabel(label(axis.over.replace("_", " ")))
-        legend(figure, max(grid[0], key=lambda panel: len(panel.get_legend_handles_labels()[0])))
+        fullest = max(grid[0], key=lambda panel: len(panel.get_legend_handles_labels()[0]))
+        is_swept = chosen.lines not in ("entry", "variant")
+        legend(figure, fullest, chosen.lines.replace("_", " ") if is_swept else "")
     return figure
 
 
