@@ -49,7 +49,8 @@ def summary(found: Sequence[Finding]) -> str:
     verdicts = [finding.verdict for finding in found]
     counts = {v: verdicts.count(v) for v in ("held", "did not hold", "undecided", "not tested")}
     parts = [f"{count} {verdict}" for verdict, count in counts.items() if count]
-    return f"Of {len(found)} claims: {', '.join(parts)}." if parts else "No claims are declared."
+    plural = "claim" if len(found) == 1 else "claims"
+    return f"Of {len(found)} {plural}: {', '.join(parts)}." if parts else "No claims are declared."
 
 
 def _form_text(job: Job) -> str:

@@ -16,7 +16,15 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.figures.drawing import PANEL_HEIGHT, WIDTH, Drawing, legend, log_if_wide, panels
+from experiments.figures.drawing import (
+    LEGEND_LETTER,
+    PANEL_HEIGHT,
+    WIDTH,
+    Drawing,
+    legend,
+    log_if_wide,
+    panels,
+)
 from experiments.spec import Measure
 from harness.core.text import label
 from scoring.report.style import STYLE
@@ -158,8 +166,16 @@ def _set_ticks(panel: Axes, axis: _Axis) -> None:
                          ha="right" if is_long else "center")  # fmt: skip
     elif places[0] > 0 and places[-1] > WIDE * places[0]:
         panel.set_xscale("log")
-        panel.set_xticks(places, texts)
-        panel.minorticks_off()
+        if _fits(panel, texts):
+            panel.set_xticks(places, texts)
+            panel.minorticks_off()
+
+
+def _fits(panel: Axes, texts: Sequence[str]) -> bool:
+    """Whether texts that are spread evenly over the panel's width do not meet."""
+    spec = panel.get_subplotspec()
+    columns = spec.get_gridspec().ncols if spec else 1
+    return LEGEND_LETTER * (sum(map(len, texts)) + len(texts)) <= WIDTH / columns
 
 
 def _name(value: object, names: Mapping[str, str]) -> str:
