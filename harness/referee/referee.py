@@ -129,6 +129,17 @@ class Referee:
             self._monitor.note(self._worker.use())
 
     def _phases(self, checkpoint: Checkpoint | None) -> tuple[State, str]:
+        if checkpoint is None:
+            self._prepare()
+        else:
+            self._resume(checkpoint)
+        ending = self._train()
+        if self._trial.probes:
+            self._profile()
+        return ending
+
+    def _prepare(self) -> None:
+        """Have the worker set up, warm up and load."""
         with self._clock.account("setup"):
             self._talk.send(self._context.hello)
             self._slot.send(self._worker.connection)
@@ -136,12 +147,6 @@ class Referee:
         self._record.emit(schema.Ready())
         self._warm_up()
         self._load()
-        if checkpoint is not None:
-            self._resume(checkpoint)
-        ending = self._train()
-        if self._trial.probes:
-            self._profile()
-        return ending
 
     def _warm_up(self) -> None:
         """Let it compile; what setting up took is part of the time that is free."""
@@ -217,16 +222,23 @@ class Referee:
         self._record.claim(profile_of(profile))
 
     def _resume(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint; nothing of this is on the clock."""
+        """Go on from a checkpoint; nothing of this is on the clock.
+
+        A worker that ends meanwhile ends the trial where the checkpoint has it.
+        """
         position = checkpoint.position
         self._search.resume(position.search)
         self._hand_over.resume(position.last.to_snapshot())
-        with self._clock.account("restore"):
-            self._freezer.thaw()
-            self._talk.send(Restore(state=checkpoint.state), checkpoint.tensors)
-            self._talk.expect(Ready, conversation.SETUP_TIMEOUT_S, "take its state back")
-        self._freezer.freeze()
-        self._clock.resume(position.timed_s, position.others_s)
+        try:
+            self._prepare()
+            with self._clock.account("restore"):
+                self._freezer.thaw()
+                self._talk.send(Restore(state=checkpoint.state), checkpoint.tensors)
+                self._talk.expect(Ready, conversation.SETUP_TIMEOUT_S, "take its state back")
+            self._freezer.freeze()
+        finally:
+            self._clock.stop()
+            self._clock.resume(position.timed_s, position.others_s)
 
     def _why_it_died(self) -> tuple[State, str]:
         reason = self._worker.exit_reason(EXIT_TIMEOUT_S)

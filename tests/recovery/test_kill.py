@@ -61,6 +61,18 @@ def test_a_killed_workers_trial_has_crashed_and_is_not_run_again(
     assert not verify_store(tmp_path).findings
 
 
+def test_a_worker_killed_before_it_has_resumed_ends_the_trial_at_the_checkpoint(
+    torch_lives: Lives, tmp_path: Path
+) -> None:
+    trial = torch_lives.trial()
+    torch_lives.killed(trial, tmp_path, 40)
+    assert torch_lives.killed_after(trial, tmp_path, 0.0, "worker", is_worker_there=True)
+    record = read_record(tmp_path / trial.folder / "trial.json")
+    assert record.result is not None
+    assert (record.result.state, record.result.steps > 0) == ("crashed", True)
+    assert not verify_store(tmp_path).findings
+
+
 INSTANTS = int(os.environ.get("KILL_INSTANTS", "100"))
 SEED = os.environ.get("KILL_SEED", "0")
 PART = 10
