@@ -117,4 +117,4 @@ def _list() -> None:
     from experiments.files import shipped
 
     for name, each in shipped().items():
-        say(f"{name:<16}{each.title} ({each.source})")
+        say(f"{name:<18}{each.title} ({each.source})")
