@@ -18,6 +18,7 @@ RESULT_COLUMNS: Mapping[str, str] = {
     "workload": "the workload's name",
     "variant": "'base' or a held-out variant's name",
     "framework": "the framework's name",
+    "devices": "how many devices trained one model",
     "submission": "the submission's name",
     "content_hash": "hash of the submission's content; with the name it is the entry",
     "location": "where the submission lay: a path, or module:Class",
