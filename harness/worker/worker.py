@@ -14,6 +14,7 @@ import socket
 import time
 import traceback
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, SupportsFloat
 
@@ -64,10 +65,16 @@ RENDEZVOUS = "ranks"
 """The file in the worker's scratch, its working directory, by which ranks find each other."""
 
 
-def serve_trial(connection: socket.socket) -> None:
+def serve_trial(
+    connection: socket.socket, close_network: Callable[[], None] | None = None
+) -> None:
     """Serve one trial over a connected socket; returns when the referee hangs up.
 
     Where each of several devices has a process of its own, it returns in all of them.
+
+    Args:
+        connection: to the referee.
+        close_network: called in each process once the ranks have met, before the submission loads.
     """
     wire: Wire[ToWorkerMessage] = Wire(connection, TO_WORKER)
     rank, line = Member(0, SoleLine(wire))
@@ -83,6 +90,8 @@ def serve_trial(connection: socket.socket) -> None:
         slot = own_slot(shapes) if rank else receive_slot(connection, shapes, SLOT_TIMEOUT_S)
         place = Place(hello.devices, rank, str(Path.cwd() / RENDEZVOUS))
         backend = training_backend(hello.framework, hello.device, hello.threads, place)
+        if close_network is not None:
+            close_network()
         Worker(line, hello, backend, slot).serve()
     except WireClosedError:
         return
