@@ -50,7 +50,9 @@ Device = Annotated[
 ]
 Devices = Annotated[
     int,
-    typer.Option(help="How many devices train one model, on slices of each batch; docs/ENGINES.md."),
+    typer.Option(
+        help="How many devices train one model, on slices of each batch; docs/ENGINES.md."
+    ),
 ]
 Settings = Annotated[
     list[str] | None,

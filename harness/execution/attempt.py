@@ -77,7 +77,7 @@ def run_attempt(
             view=view,
             submission=copy,
             hidden=(store.absolute(), resolved_trial.data.parent),
-            ranks=processes.count,
+            ranks=processes.ranks,
             cores=cores.worker if cores else (),
             computes_on_gpu=trial.device != "cpu",
             packages=resolved_trial.environment.packages,

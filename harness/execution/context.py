@@ -65,7 +65,7 @@ def context_of(
         idle=IdleProbe.measure(framework.probe, device),
         start_s=start_s,
         memory_gib=processes.memory_gib,
-        ranks=processes.count,
+        ranks=processes.ranks,
     )
 
 

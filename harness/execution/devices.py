@@ -18,8 +18,8 @@ from harness.submission.algoperf.location import is_algoperf
 class Processes(NamedTuple):
     """The processes of a trial's worker."""
 
-    count: int
-    """The ranks; 1 where one process has all devices."""
+    ranks: int
+    """How many there are; 1 where one process has all devices."""
     memory_gib: float
     """What each may use: the workload's limit for each device that it has."""
 

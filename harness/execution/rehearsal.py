@@ -97,7 +97,7 @@ def rehearsal(
             view=view,
             submission=copy,
             hidden=(resolved_trial.data.parent,),
-            ranks=processes.count,
+            ranks=processes.ranks,
             computes_on_gpu=trial.device != "cpu",
             packages=resolved_trial.environment.packages,
         )

@@ -4,10 +4,10 @@
                 rank 0  <-- an error report, or its end --------  each of them
 
 Only rank 0 speaks to the referee. It passes on what it hears, and each rank runs the same
-`harness.worker.worker.Worker` over the same messages: it builds the problem, draws the same batches,
-of which it sees its slice, makes each step and takes part in each snapshot, of which rank 0's is
-sent. What a process reads off its clock or its wire is not the same in two of them: wherever the
-loop goes by such a number, it is rank 0's (`Line.agree`).
+`harness.worker.worker.Worker` over the same messages: it builds the problem, draws the same
+batches, of which it sees its slice, makes each step and takes part in each snapshot, of which rank
+0's is sent. What a process reads off its clock or its wire is not the same in two of them: wherever
+the loop goes by such a number, it is rank 0's (`Line.agree`).
 
 A rank that raises reports it to rank 0 and ends; of one that is killed, its line is closed. Rank 0
 sees both, even in the middle of an exchange that never ends, and reports to the referee which rank

@@ -59,6 +59,7 @@ def profiled(
     passes: Iterable[Place],
     synchronize: Callable[[], None],
     limits: tuple[int, float],
+    *,
     agree: Callable[[float], float],
 ) -> Profiled:
     """Make some steps and say what they spend on data and on passes; the rest is the update.

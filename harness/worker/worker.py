@@ -65,9 +65,7 @@ RENDEZVOUS = "ranks"
 """The file in the worker's scratch, its working directory, by which ranks find each other."""
 
 
-def serve_trial(
-    connection: socket.socket, close_network: Callable[[], None] | None = None
-) -> None:
+def serve_trial(connection: socket.socket, close_network: Callable[[], None] | None = None) -> None:
     """Serve one trial over a connected socket; returns when the referee hangs up.
 
     Where each of several devices has a process of its own, it returns in all of them.
@@ -299,7 +297,7 @@ class Worker(Generic[ArrayT]):
     def _profile(self, order: Profile) -> None:
         passes, limits = self._backend.passes(self._problem), (order.steps, order.cap_s)
         wait, agree = self._backend.synchronize, self._line.agree
-        self._line.send(profiled(self._submission, self._data, passes, wait, limits, agree))
+        self._line.send(profiled(self._submission, self._data, passes, wait, limits, agree=agree))
 
     def _conformance(self) -> Conformance[ArrayT]:
         examples = random_examples(self._trial)

@@ -16,14 +16,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-import torch
 from torch import Tensor
 
 from harness.submission.ranks import OneRank, Ranks
 from submissions.common.optimizers import GroupwiseOptimizer
 
 TorchRanks: TypeAlias = Ranks[Tensor]
-ALONE: TorchRanks = OneRank()
+ALONE: TorchRanks = OneRank[Tensor]()
 
 
 def assigned(costs: Sequence[float], world_size: int) -> list[int]:
@@ -62,9 +61,7 @@ def exchanged(
               for rank in range(ranks.world_size)]  # fmt: skip
     sizes = [[like[item].numel() for item in items] for items in places]
     sent = like[0].new_zeros(max(map(sum, sizes)))
-    for item, part in zip(
-        places[ranks.rank], _parts(sent, sizes[ranks.rank]), strict=True
-    ):
+    for item, part in zip(places[ranks.rank], _parts(sent, sizes[ranks.rank]), strict=True):
         part.copy_(own[item].reshape(-1))
     steps: dict[int, Tensor] = {}
     for rank, flat in enumerate(ranks.all_gather(sent)):

@@ -93,7 +93,9 @@ class Shampoo(ShardedOptimizer):
         """Update one group; of several ranks each computes the blocks that it owns."""
         group["step"] += 1
         pairs = zip(group["params"], self._owners(group), strict=True)
-        live = [(p, self._blocks(p, owned_by, group)) for p, owned_by in pairs if p.grad is not None]
+        live = [
+            (p, self._blocks(p, owned_by, group)) for p, owned_by in pairs if p.grad is not None
+        ]
         items = [block for _, parts in live for block in parts]
         mine = [place for place, block in enumerate(items) if block.owner == self.ranks.rank]
         for place in mine:
@@ -197,7 +199,8 @@ def _cost(shape: torch.Size, group: dict[str, Any]) -> float:
     rows, columns = shape
     with_factor = [size for size in shape if size <= group["max_dim"]]
     products = sum(2.0 * rows * columns * size for size in with_factor)
-    return products + sum(10.0 * size**3 for size in with_factor) / group["refresh_every"]
+    period: int = group["refresh_every"]
+    return products + sum(10.0 * size**3 for size in with_factor) / period
 
 
 def _started(block: torch.Tensor, group: dict[str, Any]) -> State:

@@ -1,4 +1,4 @@
-"""Trials on several devices: equal to those on one, frozen and ended as a whole, refused by name."""
+"""Trials on several devices: equal to those on one, ended and frozen as one, refused by name."""
 
 from __future__ import annotations
 
@@ -171,7 +171,10 @@ def test_an_error_that_every_rank_meets_with_is_nobodys_own(
 
 def test_a_freeze_stops_every_rank(bench: Bench) -> None:
     resolved = resolve_trial(trial_on(3, "adamw"), bench.options)
-    with rehearsal(resolved, bench.options) as (rehearsed, copy), closing(Slot(resolved.shapes)) as slot:
+    with (
+        rehearsal(resolved, bench.options) as (rehearsed, copy),
+        closing(Slot(resolved.shapes)) as slot,
+    ):
         assert isinstance(rehearsed.begin(hello_of(resolved, copy, 1), slot), Ready)
         worker = rehearsed.worker
         assert isinstance(worker, PlainWorkerProcess)

@@ -122,7 +122,9 @@ class TwoRanks:
     rank, world_size = 0, 2
 
 
-@pytest.mark.parametrize(("says", "is_refused"), [("", True), ("averages_over_ranks = True", False)])
+@pytest.mark.parametrize(
+    ("says", "is_refused"), [("", True), ("averages_over_ranks = True", False)]
+)
 def test_a_class_trains_on_ranks_if_it_says_that_it_knows_of_them(
     torch_kit: Kit, tmp_path: Path, says: str, is_refused: bool
 ) -> None:

@@ -37,7 +37,7 @@ def test_there_may_be_fewer_items_than_ranks() -> None:
 
 def test_alone_nothing_is_exchanged() -> None:
     value = torch.ones(2, 3)
-    (same,) = exchanged(OneRank(), {0: value}, owned_by=[0], like=[value])
+    (same,) = exchanged(OneRank[torch.Tensor](), {0: value}, owned_by=[0], like=[value])
     assert same is value
 
 

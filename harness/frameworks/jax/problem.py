@@ -40,8 +40,8 @@ class JaxProblem(CountedProblem):
             `evaluate` does not.
         key: a key for the submission's own draws, made from `seed`.
         device: where all arrays lie, or the first of several devices.
-        everywhere: where parameters lie: `device`, or each of several; a batch is divided among them
-            and is one array all the same, so that every mean over it is the whole batch's.
+        everywhere: where parameters lie: `device`, or each of several; a batch is divided among
+            them and is one array all the same, so that every mean over it is the whole batch's.
         evaluate: (parameters, batch, random) -> logits and loss, pure: to be transformed and
             compiled at will.
         loss_and_gradients: (parameters, batch, key) -> (loss, statistics), gradients; pure. One
@@ -58,11 +58,10 @@ class JaxProblem(CountedProblem):
         self._source = source = config.source
         self.model = cast("Forward", build(source, "jax"))
         self.device, self.everywhere = device, everywhere or device
-        self.ranks: Ranks[Array] = OneRank()
+        self.ranks: Ranks[Array] = OneRank[Array]()
         self._at_dropout: dict[float, Forward] = {}
         self.parameters: dict[str, Array] = {
-            name: jnp.zeros(spec.shape, device=self.everywhere)
-            for name, spec in self.specs.items()
+            name: jnp.zeros(spec.shape, device=self.everywhere) for name, spec in self.specs.items()
         }
         self.buffers: dict[str, Array] = {
             name: jnp.full(spec.shape, spec.value, device=self.everywhere)

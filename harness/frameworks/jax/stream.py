@@ -35,6 +35,7 @@ class JaxSplit:
         self,
         examples: Examples,
         device: jax.Device | NamedSharding,
+        *,
         slices: NamedSharding | None = None,
     ) -> None:
         self._device, self._slices = device, slices
@@ -101,10 +102,11 @@ class JaxStream(EpochStream[Array]):
         batch_size: int,
         device: jax.Device | NamedSharding,
         augmentation: Augmentation | None = None,
+        *,
         slices: NamedSharding | None = None,
     ) -> None:
         super().__init__(order, batch_size, 1 if slices is None else slices.num_devices)
-        self._split = JaxSplit(examples, device, slices)
+        self._split = JaxSplit(examples, device, slices=slices)
         self._device, self._slices = device, slices
         self._how, self._side = augmentation, examples.inputs.shape[-1]
         self._permutation = jax.device_put(np.zeros(self._examples, dtype=np.int32), device)
@@ -162,6 +164,7 @@ def compile_ahead(
     batch_size: int,
     how: Augmentation | None,
     device: jax.Device | NamedSharding,
+    *,
     slices: NamedSharding | None,
 ) -> None:
     """Compile what a stream over another number of such examples will run.

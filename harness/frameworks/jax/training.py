@@ -97,10 +97,10 @@ class JaxTrainingBackend(JaxDevice):
         are compiled, too, for later it is on the clock.
         """
         if len(examples.targets) < self._train_examples:
-            where = self.everywhere, self.slices
-            compile_ahead(examples, self._train_examples, batch_size, augmentation, *where)
+            count, place = self._train_examples, self.everywhere
+            compile_ahead(examples, count, batch_size, augmentation, place, slices=self.slices)
         place = self.everywhere
-        return JaxStream(examples, order, batch_size, place, augmentation, self.slices)
+        return JaxStream(examples, order, batch_size, place, augmentation, slices=self.slices)
 
     def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission[Array]:
         """Import a submission, whichever way it is written; `setup` is still to be called."""

@@ -90,7 +90,7 @@ class TorchProblem(CountedProblem):
         self.parameters: dict[str, Tensor] = {name: live[name] for name in self.specs}
         buffers = dict(self.model.named_buffers())
         self.buffers = {name: buffers[name] for name in buffers_of(source)}
-        self.ranks: Ranks[Tensor] = OneRank() if group is None else group
+        self.ranks: Ranks[Tensor] = OneRank[Tensor]() if group is None else group
         if group is not None:
             couple_batch_norms(self.model, group)
         self._norms = tuple(m for m in self.model.modules() if isinstance(m, BatchNorm2d))

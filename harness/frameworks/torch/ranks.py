@@ -36,7 +36,7 @@ class TorchRanks:
     def __init__(self, place: Place) -> None:
         self.rank, self.world_size = place.rank, place.world_size
         os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # no other machine reaches it
-        store = dist.FileStore(place.rendezvous, place.world_size)
+        store = dist.FileStore(place.rendezvous, place.world_size)  # type: ignore[attr-defined]
         with _lost_ranks():
             dist.init_process_group(
                 "gloo",

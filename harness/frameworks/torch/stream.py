@@ -107,6 +107,7 @@ class TorchStream(EpochStream[Tensor]):
         batch_size: int,
         device: torch.device,
         augmentation: Augmentation | None = None,
+        *,
         place: Place = ALONE,
     ) -> None:
         super().__init__(order, batch_size, place.world_size)

@@ -96,7 +96,8 @@ class TorchTrainingBackend(TorchDevice):
         augmentation: Augmentation | None = None,
     ) -> TorchStream:
         """The training stream over the examples, from position 0."""
-        return TorchStream(examples, order, batch_size, self.device, augmentation, self._place)
+        device, place = self.device, self._place
+        return TorchStream(examples, order, batch_size, device, augmentation, place=place)
 
     def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission[Tensor]:
         """Import a submission, whichever way it is written; `setup` is still to be called."""

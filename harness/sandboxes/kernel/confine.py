@@ -87,9 +87,7 @@ def _use_scratch(scratch: Path) -> None:
         os.environ[name] = str(scratch / "cache")
 
 
-def _confine(
-    order: Mapping[str, Any], scratch: Path, layers: set[str], *, has_ranks: bool
-) -> None:
+def _confine(order: Mapping[str, Any], scratch: Path, layers: set[str], *, has_ranks: bool) -> None:
     user = order["user"]
     if "network" in layers:
         namespaces.leave_network(has_loopback=has_ranks)
