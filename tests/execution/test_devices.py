@@ -144,7 +144,7 @@ def test_a_lost_rank_ends_the_trial_by_name_and_the_others_are_killed(
 ) -> None:
     source = FAILING.format(ranks=[2], act=act)
     folder = write_submission(bench.folder / "mine", source, space())
-    trial = trial_on(3, str(folder))
+    trial = trial_on(4, str(folder))
     limits = trial.limits.model_copy(update={"memory_gib": 4.0})
     trial = trial.model_copy(update={"limits": limits})
     result = bench.run(trial)
@@ -152,7 +152,7 @@ def test_a_lost_rank_ends_the_trial_by_name_and_the_others_are_killed(
     assert re.search(reason, result.reason), result.reason
     log = (bench.store / trial.folder / "worker.log").read_text()
     pids = {int(pid) for pid in re.findall(r"process (\d+)", log)}
-    assert len(pids) == 3
+    assert len(pids) == 4
     assert not any(is_alive(pid) for pid in pids)
 
 
@@ -170,7 +170,7 @@ def test_an_error_that_every_rank_meets_with_is_nobodys_own(
 
 
 def test_a_freeze_stops_every_rank(bench: Bench) -> None:
-    resolved = resolve_trial(trial_on(3, "adamw"), bench.options)
+    resolved = resolve_trial(trial_on(4, "adamw"), bench.options)
     with (
         rehearsal(resolved, bench.options) as (rehearsed, copy),
         closing(Slot(resolved.shapes)) as slot,
@@ -180,7 +180,7 @@ def test_a_freeze_stops_every_rank(bench: Bench) -> None:
         assert isinstance(worker, PlainWorkerProcess)
         assert worker.freeze()
         threads = [threads_of(pid) for pid in members(worker.pid)]
-        assert len(threads) == 3
+        assert len(threads) == 4
         assert all(thread.is_stopped for of_process in threads for thread in of_process)
         assert worker.has_stayed_frozen()
         worker.thaw()
