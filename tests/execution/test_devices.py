@@ -27,6 +27,7 @@ from harness.record.recorder import Silent
 from harness.record.schema import SnapshotTaken
 from harness.record.store import last_attempt
 from harness.record.tables import evaluations
+from harness.sandboxes.kernel.sandbox import layers
 from harness.sandboxes.plain import PlainWorkerProcess
 from harness.sandboxes.suspension import members
 from tests.kit import space, write_submission
@@ -101,12 +102,48 @@ def test_its_losses_are_those_on_one_device(
     assert_same_curves(bench, one, several)
 
 
+def is_offered(*names: str) -> bool:
+    """Whether this kernel gives a worker these layers."""
+    return set(names) <= {layer.name for layer in layers() if layer.is_active}
+
+
+@pytest.mark.skipif(not is_offered("network"), reason="no network of its own here")
 def test_under_the_kernels_sandbox_as_well(tmp_path: Path, data_cache: Path) -> None:
     bench = Bench(tmp_path, data_cache, "kernel")
-    try:
-        assert_same_curves(bench, trial_on(1, "adamw"), trial_on(2, "adamw"))
-    except HarnessError as error:
-        pytest.skip(error.message)
+    assert_same_curves(bench, trial_on(1, "adamw"), trial_on(2, "adamw"))
+
+
+KNOCKING = """
+import socket, threading
+import torch
+
+def knock():
+    for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX, socket.AF_NETLINK):
+        try:
+            socket.socket(family, socket.SOCK_RAW if family == socket.AF_NETLINK else 1).close()
+            print("open", flush=True)
+        except OSError:
+            print("refused", flush=True)
+
+def build(problem, hyperparameters):
+    knock()
+    thread = threading.Thread(target=knock)
+    thread.start()
+    thread.join()
+    return torch.optim.SGD(problem.parameters.values(), lr=0.1)
+"""
+
+
+@pytest.mark.skipif(not is_offered("network", "seccomp"), reason="no own network or filter here")
+def test_once_the_ranks_have_met_the_kernels_sandbox_refuses_sockets(
+    tmp_path: Path, data_cache: Path
+) -> None:
+    bench = Bench(tmp_path, data_cache, "kernel")
+    trial = trial_on(2, str(write_submission(tmp_path / "mine", KNOCKING, space())))
+    assert bench.run(trial).state == "budget"
+    words = (bench.store / trial.folder / "worker.log").read_text().split()
+    assert words.count("refused") == 32  # two ranks, set up twice, two threads, four families
+    assert "open" not in words
 
 
 FAILING = """
