@@ -65,7 +65,7 @@ class BareProblem:
 
     parameters: dict[str, torch.Tensor]
     specs: dict[str, ParameterSpec]
-    ranks: Ranks[torch.Tensor] = field(default_factory=OneRank)
+    ranks: Ranks[torch.Tensor] = field(default_factory=OneRank[torch.Tensor])
 
 
 def bare_problem(shapes: Iterable[tuple[tuple[int, ...], Role]], device: str) -> BareProblem:
