@@ -26,7 +26,7 @@ from harness.protocol.slot import Slot
 from harness.record.recorder import Silent
 from harness.record.schema import SnapshotTaken
 from harness.record.store import last_attempt
-from harness.record.tables import evaluations
+from harness.record.tables import evaluations, results_frame
 from harness.sandboxes.kernel.sandbox import layers
 from harness.sandboxes.plain import PlainWorkerProcess
 from harness.sandboxes.suspension import members
@@ -100,6 +100,7 @@ def test_its_losses_are_those_on_one_device(
 ) -> None:
     one, several = (trial_on(count, submission, framework) for count in (1, devices))
     assert_same_curves(bench, one, several)
+    assert set(results_frame(bench.store)["devices"]) == {1, devices}
 
 
 def is_offered(*names: str) -> bool:
@@ -204,6 +205,14 @@ def test_an_error_that_every_rank_meets_with_is_nobodys_own(
     source = FAILING.format(ranks=ranks, act="raise RuntimeError('no such luck')")
     folder = write_submission(bench.folder / "mine", source, space())
     assert bench.run(trial_on(2, str(folder))).reason.startswith(f"{whose}RuntimeError: no such")
+
+
+def test_the_clock_is_the_slowest_ranks(bench: Bench) -> None:
+    source = FAILING.format(ranks=[1], act="import time; time.sleep(2.0)")
+    folder = write_submission(bench.folder / "mine", source, space())
+    trial = trial_on(2, str(folder))
+    budget = trial.budget.model_copy(update={"steps": 5})
+    assert bench.run(trial.model_copy(update={"budget": budget})).timed_s > 2.0
 
 
 def test_a_freeze_stops_every_rank(bench: Bench) -> None:
