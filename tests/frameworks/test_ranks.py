@@ -33,10 +33,12 @@ class Trained(NamedTuple):
     counts: dict[str, int]
 
 
-def trained(framework: str, place: Place) -> Trained:
+def trained(framework: str, place: Place, location: str = "") -> Trained:
     """A perceptron's training, on one of the ranks or on all devices."""
     kit = Kit(framework, place=place)
-    submission, stream = kit.submission(LOCATIONS[framework], **POINT), kit.stream()
+    point = {} if location else POINT
+    submission = kit.submission(location or LOCATIONS[framework], **point)
+    stream = kit.stream()
     losses = [float(submission.step(stream)) for _ in range(STEPS)]
     parameters = {n: plain(v).copy() for n, v in submission.eval_parameters().items()}
     return Trained(losses, parameters, dict(kit.problem.counts))
@@ -114,6 +116,34 @@ class Submission:
     def step(self, stream):
         stream.next()
 """
+
+
+AVERAGING = """
+import torch
+class Submission:
+    averages_over_ranks = True
+    def setup(self, problem, hyperparameters):
+        self.problem = problem
+    def step(self, stream):
+        parameters = list(self.problem.parameters.values())
+        loss = self.problem.batch_loss(stream.next())
+        gradients = list(torch.autograd.grad(loss, parameters))
+        whole = loss.detach()
+        self.problem.ranks.all_reduce_mean([*gradients, whole])
+        with torch.no_grad():
+            torch._foreach_add_(parameters, gradients, alpha=-0.1)
+        return whole
+"""
+
+
+@pytest.mark.system
+def test_a_class_that_averages_its_gradients_trains_as_one_process_does(tmp_path: Path) -> None:
+    file = tmp_path / "submission.py"
+    file.write_text(AVERAGING)
+    alone = trained("torch", ALONE, str(file))
+    train = partial(trained, "torch", location=str(file))
+    for one in on_ranks(train, 2, tmp_path):
+        assert_same(one, alone)
 
 
 class TwoRanks:
