@@ -153,6 +153,8 @@ class Muon(ShardedOptimizer):
 
     def _owners(self, group: dict[str, Any]) -> list[int]:
         """The rank that owns each parameter of a group, by what its matrices' products cost."""
+        if self.ranks.world_size == 1:
+            return [0] * len(group["params"])
         costs = [
             float(sum(part.numel() * min(part.shape) for part in matrices(parameter, splits)))
             for parameter, splits in zip(group["params"], group["splits"], strict=True)
