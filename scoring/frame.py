@@ -50,7 +50,7 @@ RESULT_COLUMNS: Mapping[str, str] = {
     "direction": "'maximize' or 'minimize'",
     "workload_hash": "hash of the workload's content",
     "hardware": "the machine's fingerprint",
-    "threads": "the worker's CPU threads",
+    "threads": "the CPU threads of one device",
     "sandbox": "what confined the worker",
     "versions": "Python's and the packages' versions, as 'name version' joined by '; '",
     "variables": "the environment variables that steer kernels, joined by '; ', or 'none'",
