@@ -23,7 +23,7 @@ import time
 import tomllib
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from harness.frameworks.load import training_backend
 from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
 from harness.providers.registry import submission_folders, workload
+from harness.submission.ranks import OneRank, Ranks
 from submissions.common.matrix_sign import product_dtype
 from workloads.parameters import Init, ParameterSpec, Role, initial_parameters
 
@@ -64,6 +65,7 @@ class BareProblem:
 
     parameters: dict[str, torch.Tensor]
     specs: dict[str, ParameterSpec]
+    ranks: Ranks[torch.Tensor] = field(default_factory=OneRank[torch.Tensor])
 
 
 def bare_problem(shapes: Iterable[tuple[tuple[int, ...], Role]], device: str) -> BareProblem:

@@ -56,9 +56,10 @@ def million_trials() -> pd.DataFrame:
         "metric": "accuracy", "target": 0.5, "direction": "maximize", "workload_hash": "0",
         "hardware": "one", "origin": "measured", "scored": True, "instance_seed": "0",
         "record": "", "content_hash": "0", "location": "", "ruleset_trials": TRIALS,
-        "suite_workloads": "", "round": "", "space": "", "threads": "2", "sandbox": "plain",
-        "versions": "python 3.11", "variables": "", "harness_hash": "0", "begun_at": "",
-        "setup_s": 1.0, "warm_up_s": 1.0, "mark": "self-reported", "mark_reason": "",
+        "suite_workloads": "", "round": "", "space": "", "devices": 1, "threads": "2",
+        "sandbox": "plain", "versions": "python 3.11", "variables": "", "harness_hash": "0",
+        "begun_at": "", "setup_s": 1.0, "warm_up_s": 1.0, "mark": "self-reported",
+        "mark_reason": "",
     }  # fmt: skip
     return pd.DataFrame(
         {

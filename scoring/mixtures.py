@@ -16,6 +16,7 @@ ONE_FOR_ALL = {
     "mixed-origins": "origin",
     "mixed-hardware": "hardware",
     "mixed-frameworks": "framework",
+    "mixed-devices": "devices",
     "mixed-threads": "threads",
     "mixed-sandboxes": "sandbox",
     "mixed-variables": "variables",

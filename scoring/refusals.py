@@ -23,6 +23,7 @@ RULES = {
     "held-entries": "no entry that is held is ranked",
     "mixed-spaces": "all trials of an entry search the same hyperparameters",
     "mixed-hardware": "all trials ran on machines with one fingerprint",
+    "mixed-devices": "all trials trained on as many devices",
     "mixed-threads": "all workers had the same number of threads",
     "mixed-sandboxes": "all workers ran in one sandbox",
     "mixed-versions": "all trials ran with one version of Python and of each package",

@@ -60,7 +60,8 @@ def audit(
     cores = registry.suite(records[0].trial.suite).hardware.cores
     place = store or out.with_name(f"{out.resolve().name}-audit")
     console = PlainConsole()
-    options = run_options(sandbox, data_dir, threads, cores)
+    devices = max(record.trial.devices for record in records)
+    options = run_options(sandbox, data_dir, threads, cores, devices=devices)
     with interruptible(place), executor("local", place, display_for(console)) as local:
         reruns = local.run(trials, options)
     audits = [AuditedTrial(one, other) for one, other in zip(records, reruns, strict=True)]

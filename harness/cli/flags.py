@@ -48,6 +48,12 @@ Device = Annotated[
     str | None,
     typer.Option(help="cpu, cuda or cuda:N.", show_default="the suite's, or else cpu"),
 ]
+Devices = Annotated[
+    int,
+    typer.Option(
+        help="How many devices train one model, on slices of each batch; docs/ENGINES.md."
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(

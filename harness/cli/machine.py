@@ -92,6 +92,7 @@ def run_options(
     threads: int | None,
     cores: int,
     *,
+    devices: int = 1,
     is_elsewhere: bool = False,
 ) -> RunOptions:
     """The options of trials.
@@ -99,8 +100,10 @@ def run_options(
     Args:
         sandbox: the name of what confines a worker.
         data_dir: where downloaded data lie, or None for the default place.
-        threads: CPU threads an operation may use, or None for what the suite's hardware has.
+        threads: CPU threads an operation of one device may use, or None for what the suite's
+            hardware has.
         cores: the suite's cores.
+        devices: how many train together, and divide these cores.
         is_elsewhere: whether they run on other machines, which have their own number of cores.
     """
     from harness.execution.base import RunOptions
@@ -114,5 +117,6 @@ def run_options(
         )
     if threads is not None and threads < 1:
         raise HarnessError(f"--threads {threads} must be at least 1")
-    count = threads or (cores if is_elsewhere else min(cores, len(allowed_cores())))
+    all_cores = cores if is_elsewhere else min(cores, len(allowed_cores()))
+    count = threads or max(1, all_cores // max(1, devices))
     return RunOptions(sandbox=sandbox, data_dir=data_dir, cache_dir=None, threads=count)

@@ -12,6 +12,7 @@ from harness.cli.flags import (
     BudgetScale,
     DataDir,
     Device,
+    Devices,
     ExecutorName,
     FrameworkName,
     Out,
@@ -52,6 +53,7 @@ def plan(
     out: Out = None,
     data_dir: DataDir = None,
     device: Device = None,
+    devices: Devices = 1,
     executor: ExecutorName = "local",
     budget_scale: BudgetScale = 1.0,
     variant: Variant = "base",
@@ -80,11 +82,13 @@ def plan(
         space=space,
         seed=seed,
         device=device,
+        devices=devices,
         budget_scale=budget_scale,
         variant=variant_of(variant, width),
     )
     console = PlainConsole(stderr=is_json)
-    options = run_options("plain", data_dir, threads, asked.suite_spec.hardware.cores)
+    cores = asked.suite_spec.hardware.cores
+    options = run_options("plain", data_dir, threads, cores, devices=devices)
     store = out or asked.default_store
     plans = plans_to_estimate(console, asked, store, options, executor)
     show_estimate(console, plans, store, executor, rate=rate, is_json=is_json)

@@ -34,6 +34,7 @@ class Asked:
     space: Path | None
     seed: str
     device: str | None
+    devices: int
     budget_scale: float
     variant: str
 
@@ -84,6 +85,7 @@ class Asked:
             round_seed=seed_of(self.seed),
             variant=self.variant,
             device=device,
+            devices=self.devices,
             studies=self.studies,
             trials=self.trials,
             budget_scale=self.budget_scale,
@@ -126,9 +128,13 @@ def plans_of(
         is_rehearsed: whether the submission makes its first steps.
     """
     from harness.cli.machine import interruptible, say_on
+    from harness.execution.devices import check_devices
+    from harness.machine.cores import allowed_cores
     from harness.runs.run import plan_here, rehearse_plan
 
     requests, remark = asked.requests(say_on(console))
+    for request in requests:
+        check_devices(request, options, len(allowed_cores()))
     plans = []
     with interruptible(store):
         for request in requests:
@@ -166,11 +172,14 @@ def plans_to_estimate(
     Budgets are this machine's, or the suite's reference machine's where others would run them.
     """
     from harness.cli.machine import say_on
+    from harness.execution.devices import check_devices
     from harness.plan.plan import plan
 
     if not is_elsewhere(executor):
         return plans_of(console, asked, store, options, is_rehearsed=False)
     requests, _ = asked.requests(say_on(console), is_elsewhere=True)
+    for request in requests:
+        check_devices(request, options, cores=None)
     console.print("budgets are the suite's own; a run measures the speed of the machines it gets")
     return [plan(request) for request in requests]
 
@@ -194,7 +203,7 @@ def _show_plan(
     first = plan.trials[0]
     lines = [
         f"{request.submission} ({request.framework}) on {request.workload}, "
-        f"suite {request.suite}, ruleset {request.ruleset}, {request.device}",
+        f"suite {request.suite}, ruleset {request.ruleset}, {_device_text(request)}",
         f"target: {first.target}",
         *_speed_lines(first.budget),
         _plan_line(plan),
@@ -203,6 +212,10 @@ def _show_plan(
         console.print(line)
     for remark in remarks:
         console.print(f"note: {remark}", style="yellow")
+
+
+def _device_text(request: PlanRequest) -> str:
+    return request.device if request.devices == 1 else f"{request.devices} x {request.device}"
 
 
 def _plan_line(plan: Plan) -> str:

@@ -16,6 +16,7 @@ from harness.cli.flags import (
     CheckpointEvery,
     DataDir,
     Device,
+    Devices,
     ExecutorName,
     FrameworkName,
     Out,
@@ -88,6 +89,7 @@ def run(
     out: Out = None,
     data_dir: DataDir = None,
     device: Device = None,
+    devices: Devices = 1,
     sandbox: Sandbox = "plain",
     executor: ExecutorName = "local",
     profile: ProfileFile = None,
@@ -126,13 +128,16 @@ def run(
         space=space,
         seed=seed,
         device=device,
+        devices=devices,
         budget_scale=budget_scale,
         variant=variant_of(variant, width),
     )
     console = PlainConsole(stderr=is_json)
     is_remote = is_elsewhere(executor)
     cores = asked.suite_spec.hardware.cores
-    options = run_options(sandbox, data_dir, threads, cores, is_elsewhere=is_remote)
+    options = run_options(
+        sandbox, data_dir, threads, cores, devices=devices, is_elsewhere=is_remote
+    )
     options = replace(options, checkpoint_s=checkpoint_every)
     store = out or asked.default_store
     outbox = Outbox(store, tracker_names(sink or ()), say_on(console))

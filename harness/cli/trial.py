@@ -41,7 +41,8 @@ def trial(
     from harness.record.store import read_record
 
     planned_trial = read_record(file).trial
-    options = run_options(sandbox, data_dir, threads, suite(planned_trial.suite).hardware.cores)
+    cores, devices = suite(planned_trial.suite).hardware.cores, planned_trial.devices
+    options = run_options(sandbox, data_dir, threads, cores, devices=devices)
     options = replace(
         options, checkpoint_s=checkpoint_every, cache_dir=cache_dir, fingerprint=hardware
     )

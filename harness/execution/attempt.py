@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.execution.base import RunOptions
 from harness.execution.context import context_of
+from harness.execution.devices import processes_of
 from harness.execution.resolved import ResolvedTrial
 from harness.frameworks.load import evaluation_backend
 from harness.machine.cores import Cores, pin_cores
@@ -66,15 +67,17 @@ def run_attempt(
             resolved_trial, copy, framework, options.threads, cores, start_s=start_s
         )
         checkpoints = resumable(trial, folder, options.checkpoint_s, context.shapes, checkpoint)
+        processes = processes_of(trial)
         confinement = Confinement(
             framework=trial.framework,
             threads=options.threads,
-            memory_gib=trial.limits.memory_gib,
+            memory_gib=processes.memory_gib,
             scratch=scratch,
             log=log,
             view=view,
             submission=copy,
             hidden=(store.absolute(), resolved_trial.data.parent),
+            ranks=processes.ranks,
             cores=cores.worker if cores else (),
             computes_on_gpu=trial.device != "cpu",
             packages=resolved_trial.environment.packages,
@@ -92,7 +95,7 @@ def run_attempt(
 def _machine_of(trial: Trial, options: RunOptions) -> AbstractContextManager[Cores | None]:
     """What a trial has of the machine for itself: cores, or, on the clock, its GPU."""
     if trial.device == "cpu":
-        return pin_cores(options.threads)
+        return pin_cores(options.threads * trial.devices)
     return claimed(trial.device) if trial.budget.steps is None else nullcontext()
 
 

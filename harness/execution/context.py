@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.core.seeds import philox, worker_seed
+from harness.execution.devices import processes_of
 from harness.execution.resolved import ResolvedTrial
 from harness.frameworks.base import EvaluationBackend, Evaluator
 from harness.frameworks.examples import EvalConfig, Examples, Parameters
@@ -48,6 +49,8 @@ def context_of(
         start_s: when the attempt began, by `time.monotonic`.
     """
     device = resolved_trial.trial.device
+    all_threads = threads * resolved_trial.trial.devices
+    processes = processes_of(resolved_trial.trial)
     parameters, evaluator = _initial(resolved_trial), _evaluator(resolved_trial, framework)
     return TrialContext(
         hello=hello_of(resolved_trial, copy, threads),
@@ -58,9 +61,11 @@ def context_of(
         diagnostics=_diagnostics(resolved_trial, evaluator, parameters),
         splits=tuple(resolved_trial.held_out),
         statistics=_statistics(resolved_trial, threads),
-        reading=MachineReader(device, threads, cores, framework.probe),
+        reading=MachineReader(device, all_threads, cores, framework.probe),
         idle=IdleProbe.measure(framework.probe, device),
         start_s=start_s,
+        memory_gib=processes.memory_gib,
+        ranks=processes.ranks,
     )
 
 
@@ -110,6 +115,7 @@ def hello_of(resolved_trial: ResolvedTrial, copy: Path, threads: int) -> Hello:
     return Hello(
         framework=trial.framework,
         device=trial.device,
+        devices=trial.devices,
         threads=threads,
         package=source.package,
         sizes=source.sizes,

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
 from harness.execution.context import hello_of
+from harness.execution.devices import processes_of
 from harness.execution.resolved import ResolvedTrial
 from harness.protocol.messages import (
     TO_REFEREE,
@@ -86,15 +87,17 @@ def rehearsal(
         empty_view(resolved_trial.data) as view,
     ):
         log = Path(folder) / "worker.log"
+        processes = processes_of(trial)
         confinement = Confinement(
             framework=trial.framework,
             threads=options.threads,
-            memory_gib=trial.limits.memory_gib,
+            memory_gib=processes.memory_gib,
             scratch=scratch,
             log=log,
             view=view,
             submission=copy,
             hidden=(resolved_trial.data.parent,),
+            ranks=processes.ranks,
             computes_on_gpu=trial.device != "cpu",
             packages=resolved_trial.environment.packages,
         )

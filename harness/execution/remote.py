@@ -33,9 +33,9 @@ REFEREE_GIB = 4.0
 def resources_of(trials: Sequence[Trial], options: RunOptions) -> Resources:
     """What the most demanding of some trials needs."""
     return Resources(
-        cores=options.threads,
+        cores=options.threads * max(trial.devices for trial in trials),
         gpus=max(int(trial.device != "cpu") for trial in trials),
-        memory_gib=max(trial.limits.memory_gib for trial in trials) + REFEREE_GIB,
+        memory_gib=max(t.limits.memory_gib * t.devices for t in trials) + REFEREE_GIB,
         is_timed=any(trial.budget.steps is None for trial in trials),
     )
 

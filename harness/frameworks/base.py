@@ -216,6 +216,38 @@ class TrainingBackend(Protocol[ArrayT]):
 
 
 @dataclass(frozen=True)
+class Place:
+    """One of the processes that train together, or the only one, with all devices."""
+
+    world_size: int
+    """How many devices train; one a process, or all of them in this one."""
+    rank: int = 0
+    rendezvous: str = ""
+    """A file of the worker's own that all processes open to find each other; not there before."""
+
+
+ALONE = Place(world_size=1)
+"""One process with one device."""
+
+
+@dataclass(frozen=True)
+class Parallel(Generic[ArrayT]):
+    """How a framework trains on several devices."""
+
+    training: Callable[[str, int, Place], TrainingBackend[ArrayT]]
+    """The worker's backend, from a device's name, CPU threads a device, and a place.
+
+    The batches of its streams are those of one device: a process has its slice of each, or a device
+    has where one process has all of them; and so are the losses that are means over a batch.
+    """
+    has_processes: bool
+    """Whether each device has a process of its own, a rank; they meet on this machine's loopback.
+    """
+    draws_whole_masks: bool
+    """Whether dropout draws masks for a whole batch, as on one device, and not for each slice."""
+
+
+@dataclass(frozen=True)
 class Backends(Generic[ArrayT]):
     """A framework's two backends, each made from a device and a number of threads."""
 
@@ -225,3 +257,5 @@ class Backends(Generic[ArrayT]):
     """Slow modules that submissions import; the parent of workers has them ready."""
     cuda: Callable[[], str | None] = lambda: None
     """The version of CUDA that the installed wheel is built for; None for processors alone."""
+    parallel: Parallel[ArrayT] | None = None
+    """How it trains on several devices; None if it does not."""

@@ -5,7 +5,15 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from harness.frameworks.base import Backends, EvaluationBackend, TrainingBackend
+from harness.core.errors import HarnessError
+from harness.frameworks.base import (
+    ALONE,
+    Backends,
+    EvaluationBackend,
+    Parallel,
+    Place,
+    TrainingBackend,
+)
 from harness.machine.variables import limit_spinning
 from harness.providers.table import FRAMEWORKS
 
@@ -22,15 +30,31 @@ def evaluation_backend(framework: str, device: str, threads: int) -> EvaluationB
 
 
 # Which array it is, only the name says, when the program runs: hence `Any`, here and nowhere else.
-def training_backend(framework: str, device: str, threads: int) -> TrainingBackend[Any]:
+def training_backend(
+    framework: str, device: str, threads: int, place: Place = ALONE
+) -> TrainingBackend[Any]:
     """What a framework does for the worker; imports the framework.
 
     Args:
         framework: its name, such as `torch`.
         device: `cpu`, `cuda` or `cuda:N`.
-        threads: how many CPU threads one operation may use.
+        threads: how many CPU threads one operation of one device may use.
+        place: which of the processes that train together this is, and on how many devices.
+
+    Raises:
+        HarnessError: the framework does not train on several devices.
     """
-    return _backends(framework).training(device, threads)
+    if place.world_size == 1:
+        return _backends(framework).training(device, threads)
+    parallel = parallel_of(framework)
+    if parallel is None:
+        raise HarnessError(f"{framework} trains on one device", "leave out --devices")
+    return parallel.training(device, threads, place)
+
+
+def parallel_of(framework: str) -> Parallel[Any] | None:
+    """How a framework trains on several devices, None if it does not; imports the framework."""
+    return _backends(framework).parallel
 
 
 def cuda_of_wheel(framework: str) -> str | None:

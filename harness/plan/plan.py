@@ -38,6 +38,8 @@ class PlanRequest:
     round_seed: str = PUBLIC_ROUND_SEED
     variant: str = "base"
     device: str = "cpu"
+    devices: int = 1
+    """How many train one model together."""
     studies: int | None = None
     trials: int | None = None
     budget_scale: float = 1.0
@@ -170,7 +172,7 @@ def trial_of(
     """One trial at one point.
 
     Args:
-        request: suite, workload, framework, ruleset, seed, variant, device and budget scale.
+        request: suite, workload, framework, ruleset, seed, variant, devices and budget scale.
         size: the workload at the suite's size.
         submission: what is tried.
         point: its hyperparameters.
@@ -202,6 +204,7 @@ def trial_of(
         limits=size.limits,
         precision=size.precision,
         device=request.device,
+        devices=request.devices,
     )
 
 

@@ -91,6 +91,8 @@ class Trial(Frozen):
     limits: Limits
     precision: Literal["float32", "bfloat16"]
     device: str
+    devices: int = Field(default=1, ge=1)
+    """How many of them train together, on slices of each batch."""
     probes: bool = True
     """Whether the referee measures loss and gradient norm on a fixed training batch."""
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -106,6 +108,7 @@ class Trial(Frozen):
         records from before there were such fields still hold.
         """
         unset = {name for name in ("diagnostics", "batch_size") if not getattr(self, name)}
+        unset |= {"devices"} if self.devices == 1 else set()
         return sha256_json(self.model_dump(mode="json", exclude=unset))
 
     @property

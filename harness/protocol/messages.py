@@ -36,7 +36,10 @@ class Hello(Frozen):
     kind: Literal["HELLO"] = "HELLO"
     framework: Framework
     device: str
+    devices: int = 1
+    """How many train together, see `harness.plan.trial.Trial`."""
     threads: int
+    """CPU threads of one of them."""
     package: str
     sizes: Sizes
     loss: str
@@ -218,10 +221,10 @@ class Checked(Frozen):
 
 
 class Failed(Frozen):
-    """The submission raised; the worker's error report."""
+    """The submission raised, or a rank of the worker was killed; the worker's error report."""
 
     kind: Literal["FAILED"] = "FAILED"
-    cause: Literal["exception", "out_of_memory"]
+    cause: Literal["exception", "out_of_memory", "killed"]
     error: Text
     frame: Text
 

@@ -111,6 +111,11 @@ def split(flat: Flat, shapes: Shapes) -> dict[str, Flat]:
     return arrays
 
 
+def own_slot(shapes: Shapes) -> Flat:
+    """Memory of the form of a slot that nobody reads: for a process whose snapshot is not sent."""
+    return np.empty(numbers_of(shapes), dtype=np.float32)
+
+
 def receive_slot(connection: socket.socket, shapes: Shapes, timeout_s: float) -> Flat:
     """The worker's end: the slot as one array, which the referee reads.
 

@@ -219,6 +219,7 @@ def _identity_columns(record: TrialRecord) -> dict[str, object]:
         "workload": trial.workload,
         "variant": trial.variant,
         "framework": trial.framework,
+        "devices": trial.devices,
         "submission": trial.submission.name,
         "content_hash": trial.submission.entry_hash,
         "location": trial.submission.location,

@@ -36,3 +36,7 @@ class TrialContext:
     """Looks whether the device is idle."""
     start_s: float
     """When the attempt began, by `time.monotonic`."""
+    memory_gib: float
+    """What each process of the worker may use."""
+    ranks: int = 1
+    """The processes that train together."""

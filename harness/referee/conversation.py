@@ -21,7 +21,7 @@ from harness.record import schema
 from harness.record.recorder import Recorder
 from harness.referee.checks import printable
 from harness.referee.clock import Clock
-from harness.referee.ending import TrialEndedError
+from harness.referee.ending import RankKilledError, TrialEndedError
 
 M = TypeVar("M", Ready, Warm, Glanced, Snapshot, Stopped, Profiled)
 
@@ -86,6 +86,7 @@ class Conversation:
 
         Raises:
             TrialEndedError: the submission has failed.
+            RankKilledError: one of the worker's ranks has been killed.
             WireError: the worker is gone, said something else, or nothing in time.
         """
         try:
@@ -109,5 +110,7 @@ class Conversation:
     def _fail(self, message: Failed) -> None:
         error, frame = printable(message.error), printable(message.frame)
         self._record.claim(schema.WorkerFailed(cause=message.cause, error=error, frame=frame))
+        if message.cause == "killed":
+            raise RankKilledError(error)
         state: State = "out_of_memory" if message.cause == "out_of_memory" else "crashed"
         raise TrialEndedError(state, message.text)

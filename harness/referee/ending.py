@@ -21,6 +21,17 @@ class TrialEndedError(Exception):
         self.reason = reason
 
 
+class RankKilledError(TrialEndedError):
+    """One of the worker's ranks is gone without a word of its own.
+
+    Args:
+        reason: which, and how it ended.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("crashed", reason)
+
+
 def describe_error(error: Exception) -> str:
     """Why a referee could not go on, and where, in words fit for the record."""
     where = traceback.extract_tb(error.__traceback__)[-1]

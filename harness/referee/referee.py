@@ -32,7 +32,7 @@ from harness.referee.claims import profile_of, warm_up_of
 from harness.referee.clock import Clock
 from harness.referee.context import TrialContext
 from harness.referee.conversation import Conversation
-from harness.referee.ending import TrialEndedError, describe_error
+from harness.referee.ending import RankKilledError, TrialEndedError, describe_error
 from harness.referee.evaluation import SnapshotEvaluator
 from harness.referee.freezer import Freezer
 from harness.referee.hand_over import HandOver
@@ -88,7 +88,7 @@ class Referee:
             clock=self._clock,
             recorder=recorder,
             checkpoints=checkpoints,
-            check_use=lambda: self._monitor.check(worker.use(), trial.limits.memory_gib),
+            check_use=lambda: self._monitor.check(worker.use(), context.memory_gib),
         )
 
     def run(self, checkpoint: Checkpoint | None = None) -> Result:
@@ -115,10 +115,13 @@ class Referee:
     def _run_attempt(self, checkpoint: Checkpoint | None) -> tuple[State, str]:
         try:
             return self._phases(checkpoint)
+        except RankKilledError as end:
+            return self._why_it_died(printable(end.reason))
         except TrialEndedError as end:
             return end.state, printable(end.reason)
         except WireClosedError:
-            return self._why_it_died()
+            reason = self._worker.exit_reason(EXIT_TIMEOUT_S)
+            return self._why_it_died(reason if self._context.ranks == 1 else f"rank 0: {reason}")
         except WireTimeoutError as error:
             return "hung", str(error)
         except WireError as error:
@@ -240,8 +243,7 @@ class Referee:
             self._clock.stop()
             self._clock.resume(position.timed_s, position.others_s)
 
-    def _why_it_died(self) -> tuple[State, str]:
-        reason = self._worker.exit_reason(EXIT_TIMEOUT_S)
+    def _why_it_died(self, reason: str) -> tuple[State, str]:
         if self._monitor.kernel_has_killed():
             return "out_of_memory", f"the kernel ran out of memory: {reason}"
         return "crashed", f"the worker ended: {reason}"

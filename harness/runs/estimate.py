@@ -62,7 +62,7 @@ def estimate(trials: Sequence[Trial], store: Path) -> Estimate:
         pending=len(pending),
         timed_s=timed_s,
         longest_s=timed_s + math.fsum(trial.limits.warmup_s for trial in pending),
-        memory_gib=max((trial.limits.memory_gib for trial in pending), default=0.0),
+        memory_gib=max((t.limits.memory_gib * t.devices for t in pending), default=0.0),
         disk_bytes=_disk_bytes(pending),
     )
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.execution.base import RemoteExecutor, Resources, RunOptions
+from harness.execution.devices import check_devices
 from harness.execution.rehearsal import rehearse
 from harness.execution.remote import REFEREE_GIB
 from harness.execution.resolved import resolve_trial
+from harness.machine.cores import allowed_cores
 from harness.machine.hardware import hardware
 from harness.plan.plan import Plan, PlanRequest, plan, workload_at
 from harness.plan.trial import MachineSpeed
@@ -48,11 +50,13 @@ def prepare_there(
         HarnessError: a request cannot be planned, or its submission not make its first steps there.
     """
     for request in requests:
+        check_devices(request, options, cores=None)
         plan(request)  # what is wrong with it is said before any machine is asked for
     need = Resources(
-        cores=options.threads,
+        cores=options.threads * requests[0].devices,
         gpus=int(requests[0].device != "cpu"),
-        memory_gib=max(workload_at(r).limits.memory_gib for r in requests) + REFEREE_GIB,
+        memory_gib=max(workload_at(r).limits.memory_gib * r.devices for r in requests)
+        + REFEREE_GIB,
         is_timed=True,
     )
     say("planning on one of the machines that trials will run on")
@@ -76,6 +80,7 @@ def prepare(
     device = ready_device(requests[0].device, requests[0].framework, sizes, notes.append)
     for request in requests:
         here = replace(request, device=device)
+        check_devices(here, options, len(allowed_cores()))
         speed = machine_speed(here, options, planned, notes.append)
         plans.append(plan(replace(here, speed=speed)))
         rehearse(resolve_trial(plans[-1].trials[0], options), options)

@@ -9,9 +9,11 @@ from pathlib import Path
 from harness.display.base import Display
 from harness.display.endings import EndingsDisplay
 from harness.execution.base import Executor, RemoteExecutor, RunOptions
+from harness.execution.devices import check_devices
 from harness.execution.load import executor as executor_of
 from harness.execution.rehearsal import rehearse
 from harness.execution.resolved import resolve_trial
+from harness.machine.cores import allowed_cores
 from harness.plan.plan import Plan, PlanRequest, plan
 from harness.plan.trial import TrialRecord
 from harness.record.plan import unfinished, write_plan
@@ -33,6 +35,7 @@ def plan_here(
     Raises:
         HarnessError: as `plan` and `machine_speed`.
     """
+    check_devices(request, options, len(allowed_cores()))
     plan(request)  # whatever is wrong with it is said before anything is measured
     speed = machine_speed(request, options, planned_speeds(store), say)
     return plan(replace(request, speed=speed))

@@ -18,7 +18,9 @@ class Confinement:
 
     framework: str
     threads: int
+    """CPU threads of one rank."""
     memory_gib: float
+    """Of one rank."""
     scratch: Path
     """A private folder, the worker's working directory."""
     log: Path
@@ -29,6 +31,8 @@ class Confinement:
     """The copy of the submission's files; None if it is installed."""
     hidden: tuple[Path, ...] = ()
     """Folders with what the worker must not see: records, instances."""
+    ranks: int = 1
+    """How many processes the worker forks itself into, which train together."""
     cores: tuple[int, ...] = ()
     """What it is pinned to; empty for all."""
     processes: int = 512
@@ -45,7 +49,7 @@ class Confinement:
 
 @dataclass(frozen=True)
 class Use:
-    """What a worker has used so far."""
+    """What a worker has used so far; of several ranks the most memory, and the time of all."""
 
     memory_bytes: int
     cpu_s: float

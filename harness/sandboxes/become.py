@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from harness.sandboxes import libc
 from harness.sandboxes.base import UNCONFINED_STATUS
-from harness.sandboxes.kernel.confine import confine
+from harness.sandboxes.kernel.confine import close_network, confine
 
 WIRE = 3
 """The descriptor of a worker's wire; it has no others but those for input and output."""
@@ -38,6 +38,7 @@ def become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
         # A worker ends by SIGKILL, which would lose what still waits in a buffer.
         sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
         confine(order)
+        close = close_network(order)
         # No compiled file from beside a source is run in its place.
         sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = f"{order['scratch']}/pycache"
         order.clear()
@@ -45,7 +46,7 @@ def become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
         gc.unfreeze()
         from harness.worker.worker import serve_trial
 
-        serve_trial(socket.socket(fileno=wire))
+        serve_trial(socket.socket(fileno=wire), close)
         status = 0
     finally:
         with contextlib.suppress(OSError):  # its log may be full

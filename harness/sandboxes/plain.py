@@ -19,7 +19,13 @@ from harness.machine.processes import stat_fields
 from harness.sandboxes import libc
 from harness.sandboxes.base import UNCONFINED_STATUS, Confinement, Use
 from harness.sandboxes.fork_client import ForkServer, fork_server, forked
-from harness.sandboxes.suspension import ControlGroup, SuspendedGroup, ends, has_ended
+from harness.sandboxes.suspension import (
+    ControlGroup,
+    SuspendedGroup,
+    ends,
+    has_ended,
+    members,
+)
 
 FREEZE_TIMEOUT_S = 2.0
 END_TIMEOUT_S = 10.0
@@ -31,6 +37,8 @@ class PlainWorkerProcess:
     """A worker forked by the fork server, leader of its own process group."""
 
     control: ControlGroup | None = None
+    ranks = 1
+    """How many processes train together in it."""
 
     def __init__(self, parent: ForkServer, pid: int, connection: socket.socket) -> None:
         self.connection = connection
@@ -103,13 +111,14 @@ class PlainWorkerProcess:
         return split
 
     def use(self) -> Use:
-        """Resident memory and processor time of the worker's main process."""
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-            fields = stat_fields(Path(f"/proc/{self.pid}"))
-            cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-            return Use(memory_bytes=pages * _PAGE_BYTES, cpu_s=cpu_s)
-        return Use(memory_bytes=0, cpu_s=0.0)
+        """Resident memory and processor time of the worker's main process.
+
+        Of several ranks, which are processes of the group: the most memory and the time of all.
+        """
+        pids = [self.pid] if self.ranks == 1 else members(self.pid)
+        uses = [use for pid in pids if (use := _use_of(pid)) is not None]
+        memory_bytes = max((use.memory_bytes for use in uses), default=0)
+        return Use(memory_bytes=memory_bytes, cpu_s=sum(use.cpu_s for use in uses))
 
     def exit_reason(self, timeout_s: float) -> str:
         """The worker's exit status or the signal that ended it."""
@@ -151,10 +160,22 @@ def _handle_of(pid: int) -> int | None:
         return None
 
 
+def _use_of(pid: int) -> Use | None:
+    """What one process uses; None if it is gone."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        fields = stat_fields(Path(f"/proc/{pid}"))
+        cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+        return Use(memory_bytes=pages * _PAGE_BYTES, cpu_s=cpu_s)
+    return None
+
+
 class PlainSandbox:
     """Starts workers under process limits."""
 
     image: str | None = None
+    has_ranks = True
+    """Whether processes in it can meet on a loopback; what does not say so cannot have ranks."""
 
     def start(self, confinement: Confinement) -> PlainWorkerProcess:
         """Fork a worker in its scratch folder, its output going to its log."""
@@ -166,7 +187,9 @@ class PlainSandbox:
             "file_mib": confinement.file_mib,
             "cores": confinement.cores,
         }
-        return PlainWorkerProcess(parent, *forked(parent, order, confinement.log))
+        worker = PlainWorkerProcess(parent, *forked(parent, order, confinement.log))
+        worker.ranks = confinement.ranks
+        return worker
 
     def unenforced(self) -> tuple[str, ...]:
         """Named in every record."""

@@ -47,10 +47,12 @@ class CompletedSubmission(Generic[ArrayT]):
         """Set the submission up.
 
         Raises:
-            HarnessError: the point asks for what the class does not say that it does.
+            HarnessError: the point, or the number of ranks, asks for what the class does not say
+                that it does.
         """
         self._problem = problem
         check_class(type(self.inner), hyperparameters)
+        _check_ranks(type(self.inner), problem.ranks.world_size)
         self._prepare(problem, hyperparameters)
         self.inner.setup(problem, hyperparameters)
 
@@ -102,3 +104,18 @@ def check_class(kind: type[object], hyperparameters: Hyperparameters) -> None:
         )
     check_rule(hyperparameters, getattr(kind, "parametrisation_rules", ()))
     refuse_rules(hyperparameters, "this submission is a class that makes its own steps")
+
+
+def _check_ranks(kind: type[object], world_size: int) -> None:
+    """Refuse a class whose passes are of a slice of each batch, unless it says that it knows.
+
+    Raises:
+        HarnessError: there are several ranks, and the class has no `averages_over_ranks`.
+    """
+    if world_size > 1 and not getattr(kind, "averages_over_ranks", False):
+        raise HarnessError(
+            f"{kind.__name__} makes its own passes, which on {world_size} devices are of a slice "
+            "of each batch",
+            "leave out --devices; a class that takes its means over problem.ranks says so by "
+            "averages_over_ranks = True",
+        )

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, SupportsFloat
 
+from harness.submission.ranks import Ranks
 from harness.submission.state import ArrayT, StateDict
 from workloads.parameters import LayerSpec, ParameterSpec
 
@@ -115,7 +116,10 @@ class Stream(Protocol[ArrayT]):
         ...
 
     def next(self, batch_size: int | None = None) -> Batch[ArrayT]:
-        """The next `batch_size` examples; by default as many as the workload's batch size."""
+        """The next `batch_size` examples; by default as many as the workload's batch size.
+
+        A rank is given its slice of them (`harness.submission.ranks`).
+        """
         ...
 
 
@@ -167,7 +171,7 @@ class Problem(Protocol[ArrayT]):
 
     @property
     def batch_size(self) -> int:
-        """The workload's batch size."""
+        """The workload's batch size, over all ranks."""
         ...
 
     @property
@@ -188,6 +192,11 @@ class Problem(Protocol[ArrayT]):
     @property
     def seed(self) -> int:
         """Seed for the submission's own random choices; the global generators have it too."""
+        ...
+
+    @property
+    def ranks(self) -> Ranks[ArrayT]:
+        """The processes that train together, one unless `--devices` says more."""
         ...
 
     def evaluate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from array import array
+from collections.abc import Callable
 
 
 class WorkerBudget:
@@ -12,11 +13,14 @@ class WorkerBudget:
     Args:
         runtime_s: the whole budget in seconds.
         steps: the whole budget in steps, or None; with it the fraction does not depend on speed.
+        agree: gives the reading that all ranks go by.
     """
 
-    def __init__(self, runtime_s: float, steps: int | None) -> None:
+    def __init__(
+        self, runtime_s: float, steps: int | None, agree: Callable[[float], float] = float
+    ) -> None:
         self._runtime_s = runtime_s
-        self._steps = steps
+        self._steps, self._agree = steps, agree
         self._base = 0.0
         self._since_s = time.monotonic()
         self._fraction = 0.0
@@ -40,7 +44,8 @@ class WorkerBudget:
     def read(self, step: int) -> None:
         """Read the clock (or count the steps made), once before each step."""
         if self._steps is None:
-            self._fraction = self._base + (time.monotonic() - self._since_s) / self._runtime_s
+            spent_s = time.monotonic() - self._since_s
+            self._fraction = self._agree(self._base + spent_s / self._runtime_s)
         else:
             self._fraction = step / self._steps
         self.readings.append(self._fraction)

@@ -59,6 +59,8 @@ def profiled(
     passes: Iterable[Place],
     synchronize: Callable[[], None],
     limits: tuple[int, float],
+    *,
+    agree: Callable[[float], float],
 ) -> Profiled:
     """Make some steps and say what they spend on data and on passes; the rest is the update.
 
@@ -68,13 +70,14 @@ def profiled(
         passes: the functions in which forward and backward passes happen.
         synchronize: waits for the device.
         limits: the number of steps, and the seconds after which no other begins.
+        agree: gives the seconds that all ranks go by.
     """
     data, both, steps = Stopwatch(synchronize), Stopwatch(synchronize), 0
     data.wrap([(stream, "next")])
     both.wrap(passes)
     synchronize()
     start_s = time.perf_counter()
-    while steps < limits[0] and time.perf_counter() - start_s < limits[1]:
+    while steps < limits[0] and agree(time.perf_counter() - start_s) < limits[1]:
         submission.step(stream)
         steps += 1
     synchronize()

@@ -8,12 +8,12 @@ from typing import Generic, NamedTuple, SupportsFloat, TypedDict
 
 from harness.frameworks.base import TrainingBackend, TrainingProblem, TrainingStream
 from harness.frameworks.problem import STATISTICS_BATCHES
-from harness.protocol.messages import Glanced, Stopped, ToWorkerMessage
+from harness.protocol.messages import Glanced, Stopped
 from harness.protocol.slot import Flat
-from harness.protocol.wire import Wire
 from harness.submission.interface import Batch, Submission
 from harness.submission.state import ArrayT
 from harness.worker.checkpoint import WorkerState, pack_state
+from harness.worker.lines import Line
 from harness.worker.report import finite
 
 
@@ -42,7 +42,7 @@ class SnapshotSender(Generic[ArrayT]):
     """Sends snapshots of a submission's evaluation parameters, and counts what they take.
 
     Args:
-        wire: to the referee.
+        line: to the referee.
         backend: the framework's.
         problem: what is trained.
         shapes: of the model's parameters and buffers, in the order in which they lie in the slot.
@@ -51,13 +51,13 @@ class SnapshotSender(Generic[ArrayT]):
 
     def __init__(
         self,
-        wire: Wire[ToWorkerMessage],
+        line: Line,
         backend: TrainingBackend[ArrayT],
         problem: TrainingProblem[ArrayT],
         shapes: Mapping[str, tuple[int, ...]],
         slot: Flat,
     ) -> None:
-        self._wire, self._backend, self._problem = wire, backend, problem
+        self._line, self._backend, self._problem = line, backend, problem
         self._shapes, self._slot = shapes, slot
         self._batches: list[Batch[ArrayT]] = []
         self._seconds = 0.0
@@ -78,7 +78,7 @@ class SnapshotSender(Generic[ArrayT]):
         progress = self._progress(submission, moment)
         self._seconds += time.perf_counter() - start_s
         needs_statistics = self._needs_statistics(submission)
-        self._wire.send(
+        self._line.send(
             Glanced(snapshots_s=self._seconds, needs_statistics=needs_statistics, **progress)
         )
 
@@ -96,10 +96,10 @@ class SnapshotSender(Generic[ArrayT]):
         # The state comes after what is evaluated, which may change it (averages are swapped in).
         to_host = self._backend.to_host
         snapshot, tensors = pack_state(state, to_host, moment.step, checkpoint_bytes)
-        self._wire.send(snapshot, {**arrays, **tensors})
+        self._line.send(snapshot, {**arrays, **tensors})
         progress = self._progress(submission, moment)
         self._seconds += time.perf_counter() - start_s
-        self._wire.send(Stopped(snapshots_s=self._seconds, **progress))
+        self._line.send(Stopped(snapshots_s=self._seconds, **progress))
 
     def _fill_slot(self, submission: Submission[ArrayT]) -> None:
         self._backend.synchronize()

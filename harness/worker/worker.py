@@ -14,15 +14,16 @@ import socket
 import time
 import traceback
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, SupportsFloat
 
 import numpy as np
 
 from harness.core.seeds import integer
-from harness.frameworks.base import TrainingBackend, TrainingStream
+from harness.frameworks.base import Place, TrainingBackend, TrainingStream
 from harness.frameworks.examples import Examples, ModelSource
-from harness.frameworks.load import training_backend
+from harness.frameworks.load import parallel_of, training_backend
 from harness.frameworks.model_source import shapes_of
 from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
@@ -41,7 +42,7 @@ from harness.protocol.messages import (
     Warm,
     WarmUp,
 )
-from harness.protocol.slot import Flat, receive_slot
+from harness.protocol.slot import Flat, own_slot, receive_slot
 from harness.protocol.wire import Tensors, Wire, WireClosedError, WireError
 from harness.submission.algoperf.location import PREFIX
 from harness.submission.entry import check_origin, search_first
@@ -51,34 +52,60 @@ from harness.worker.budget import WorkerBudget
 from harness.worker.checkpoint import WorkerState, unpack_state
 from harness.worker.conformance import Conformance
 from harness.worker.connections import ConnectionLog
+from harness.worker.lines import Line, SoleLine
 from harness.worker.profile import profiled
+from harness.worker.ranks import Member, fork_ranks
 from harness.worker.report import error_report
 from harness.worker.snapshots import Moment, SnapshotSender
 from harness.worker.warm_up import WARM_UP_STEPS, random_examples, random_parameters
 
 SLOT_TIMEOUT_S = 10.0
 """The slot comes right behind HELLO."""
+RENDEZVOUS = "ranks"
+"""The file in the worker's scratch, its working directory, by which ranks find each other."""
 
 
-def serve_trial(connection: socket.socket) -> None:
-    """Serve one trial over a connected socket; returns when the referee hangs up."""
+def serve_trial(connection: socket.socket, close_network: Callable[[], None] | None = None) -> None:
+    """Serve one trial over a connected socket; returns when the referee hangs up.
+
+    Where each of several devices has a process of its own, it returns in all of them.
+
+    Args:
+        connection: to the referee.
+        close_network: called in each process once the ranks have met, before the submission loads.
+    """
     wire: Wire[ToWorkerMessage] = Wire(connection, TO_WORKER)
+    rank, line = Member(0, SoleLine(wire))
     folder = ""
     try:
         hello, _ = wire.receive()
         if not isinstance(hello, Hello):
             raise WireError(f"the first message is {hello.kind}; HELLO is wanted")
         folder = folder_of(hello)
-        slot = receive_slot(connection, shapes_of(source_of(hello)), SLOT_TIMEOUT_S)
-        backend = training_backend(hello.framework, hello.device, hello.threads)
-        Worker(wire, hello, backend, slot).serve()
+        shapes = shapes_of(source_of(hello))
+        if has_ranks(hello):
+            rank, line = fork_ranks(wire, hello.devices)
+        slot = own_slot(shapes) if rank else receive_slot(connection, shapes, SLOT_TIMEOUT_S)
+        place = Place(hello.devices, rank, str(Path.cwd() / RENDEZVOUS))
+        backend = training_backend(hello.framework, hello.device, hello.threads, place)
+        if close_network is not None:
+            close_network()
+        Worker(line, hello, backend, slot).serve()
     except WireClosedError:
         return
     except MemoryError as error:
-        wire.send(error_report(error, folder))
+        line.report(error_report(error, folder), error)
     except Exception as error:  # whatever a submission raises is its trial's end, and is reported
-        wire.send(error_report(error, folder))
+        line.report(error_report(error, folder), error)
         traceback.print_exc()  # last, for a full log raises, too
+
+
+def has_ranks(trial: Hello) -> bool:
+    """Whether a trial trains in several processes."""
+    if trial.devices == 1:
+        return False
+    parallel = parallel_of(trial.framework)
+    return parallel is not None and parallel.has_processes
 
 
 def folder_of(trial: Hello) -> str:
@@ -98,7 +125,7 @@ class Worker(Generic[ArrayT]):
     """Model, training data and submission of one trial, driven by messages.
 
     Args:
-        wire: to the referee.
+        line: to the referee, on whichever rank this is.
         trial: the referee's first message.
         backend: the framework's.
         slot: shared memory, for snapshots that the referee asks for in passing.
@@ -106,15 +133,15 @@ class Worker(Generic[ArrayT]):
 
     def __init__(
         self,
-        wire: Wire[ToWorkerMessage],
+        line: Line,
         trial: Hello,
         backend: TrainingBackend[ArrayT],
         slot: Flat,
     ) -> None:
-        self._wire, self._trial, self._backend = wire, trial, backend
+        self._line, self._trial, self._backend = line, trial, backend
         self._connections = ConnectionLog(folder_of(trial)) if trial.notes_connections else None
         backend.pin()
-        self._budget = WorkerBudget(trial.budget_s, trial.budget_steps)
+        self._budget = WorkerBudget(trial.budget_s, trial.budget_steps, line.agree)
         self._source = source_of(trial)
         seed, count = integer(trial.seed, "submission"), trial.train_examples
         self._problem = backend.problem(
@@ -134,16 +161,16 @@ class Worker(Generic[ArrayT]):
         if trial.import_from:
             check_origin(trial.submission, trial.import_from)
         shapes = shapes_of(self._source)
-        self._snapshots = SnapshotSender(wire, backend, self._problem, shapes, slot)
+        self._snapshots = SnapshotSender(line, backend, self._problem, shapes, slot)
         self._data: TrainingStream[ArrayT]
         self._step = 0
         self._is_set_up = False
 
     def serve(self) -> None:
         """Answer messages until the referee hangs up."""
-        self._wire.send(Ready())
+        self._line.send(Ready())
         while True:
-            message, tensors = self._wire.receive()
+            message, tensors = self._line.receive()
             if isinstance(message, WarmUp):
                 self._warm_up(message)
             elif isinstance(message, Load):
@@ -155,7 +182,7 @@ class Worker(Generic[ArrayT]):
             elif isinstance(message, Profile):
                 self._profile(message)
             elif isinstance(message, Check):
-                self._wire.send(self._conformance().run(is_brief=message.is_brief))
+                self._line.send(self._conformance().run(is_brief=message.is_brief))
             # a STOP that crossed an unasked snapshot on its way needs no answer
 
     def _new_submission(self) -> Submission[ArrayT]:
@@ -168,7 +195,8 @@ class Worker(Generic[ArrayT]):
         stream = self._stream(random_examples(self._trial))
         self._submission.setup(self._problem, self._trial.hyperparameters)
         steps = 0
-        while steps < WARM_UP_STEPS and time.monotonic() - start_s < order.cap_s:
+        agree = self._line.agree
+        while steps < WARM_UP_STEPS and agree(time.monotonic() - start_s) < order.cap_s:
             self._budget.read(steps)
             self._submission.step(stream)
             steps += 1
@@ -176,7 +204,7 @@ class Worker(Generic[ArrayT]):
         self._snapshots.rehearse(self._submission)
         self._submission = self._new_submission()
         self._budget.forget()
-        self._wire.send(Warm(compile_s=time.monotonic() - start_s, steps=steps))
+        self._line.send(Warm(compile_s=time.monotonic() - start_s, steps=steps))
 
     def _stream(self, examples: Examples) -> TrainingStream[ArrayT]:
         trial, order = self._trial, Order(self._trial.seed, len(examples.targets))
@@ -190,7 +218,7 @@ class Worker(Generic[ArrayT]):
             self._data.seek(0)
         self._backend.load(self._problem, tensors)
         self._backend.synchronize()
-        self._wire.send(Ready())
+        self._line.send(Ready())
 
     def _go(self, order: Go) -> None:
         self._backend.pin()  # again: what ran since may have changed flags
@@ -218,7 +246,7 @@ class Worker(Generic[ArrayT]):
         self._budget.replay(array("d", state["readings"].tolist()))
         self._backend.set_random_state(self._problem, state["random"])
         self._backend.synchronize()
-        self._wire.send(Ready())
+        self._line.send(Ready())
 
     def _state(self) -> WorkerState[ArrayT]:
         """All that `_restore` needs."""
@@ -238,13 +266,13 @@ class Worker(Generic[ArrayT]):
 
         Under a budget in steps no step is made without an order that lies beyond it.
         """
-        wire, budget, stream = self._wire, self._budget, self._data
+        line, budget, stream = self._line, self._budget, self._data
         step, is_led = self._submission.step, self._trial.budget_steps is not None
         pace = self._backend.pace
         order: Glance | Stop | None = None
         loss: SupportsFloat | None = None
         while True:
-            if order is None and (is_led or wire.poll()):
+            if order is None and (is_led or line.poll()):
                 order = self._next_order()
             if order is not None and self._step >= (order.at_step or 0):
                 if isinstance(order, Stop):
@@ -261,15 +289,15 @@ class Worker(Generic[ArrayT]):
         return Moment(self._step, self._data.position, loss)
 
     def _next_order(self) -> Glance | Stop:
-        message, _ = self._wire.receive()
+        message, _ = self._line.receive()
         if not isinstance(message, Glance | Stop):
             raise WireError(f"{message.kind} in training; GLANCE or STOP is wanted")
         return message
 
     def _profile(self, order: Profile) -> None:
         passes, limits = self._backend.passes(self._problem), (order.steps, order.cap_s)
-        wait = self._backend.synchronize
-        self._wire.send(profiled(self._submission, self._data, passes, wait, limits))
+        wait, agree = self._backend.synchronize, self._line.agree
+        self._line.send(profiled(self._submission, self._data, passes, wait, limits, agree=agree))
 
     def _conformance(self) -> Conformance[ArrayT]:
         examples = random_examples(self._trial)

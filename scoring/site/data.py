@@ -146,8 +146,8 @@ NUMBERS = (
 WORDS = (
     "column", "workload", "variant", "framework", "state", "reason", "metric", "direction",
     "identity", "content_hash", "instance_seed", "workload_hash", "harness_hash", "hardware",
-    "threads", "sandbox", "versions", "variables", "begun_at", "ended_at", "origin", "round",
-    "record", "interference", "mark", "mark_reason",
+    "devices", "threads", "sandbox", "versions", "variables", "begun_at", "ended_at", "origin",
+    "round", "record", "interference", "mark", "mark_reason",
 )  # fmt: skip
 
 

@@ -29,6 +29,10 @@ matrices are iterated on their short dimension, which is mathematically equivale
 is tighter than the source's, under which, if most of a few hundred singular values are about equal,
 one a hundred times smaller would stay below 0.65. Kernels are flattened to (out, in * height *
 width); matrices fused along their output dimension are orthogonalised separately.
+
+Over several ranks (`problem.ranks`) each parameter is owned by one of them, by the cost of its
+products: the owner alone keeps its momentum and orthogonalises it, and one all-gather a step brings
+s X_K of every parameter to all ranks. AdamW's part is not divided.
 """
 
 from __future__ import annotations
@@ -48,12 +52,12 @@ from submissions.common.batching import batched, matrices, tensor_of
 from submissions.common.matrix_sign import newton_schulz, product_dtype
 from submissions.common.optimizers import (
     Combined,
-    GroupwiseOptimizer,
     TorchProblem,
     adamw,
     by_role,
     listed,
 )
+from submissions.common.sharding import ShardedOptimizer, assigned, exchanged
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -64,8 +68,8 @@ SCALINGS = ("rms", "source", "thesis")
 EPSILON = 1e-7
 
 
-class Muon(GroupwiseOptimizer):
-    """Muon for parameters with two or more dimensions.
+class Muon(ShardedOptimizer):
+    """Muon for parameters with two or more dimensions, owner-computes over `ranks`.
 
     Args:
         parameters: the parameters to optimise.
@@ -132,21 +136,57 @@ class Muon(GroupwiseOptimizer):
         group.setdefault("splits", [[] for _ in group["params"]])
 
     def update(self, group: dict[str, Any]) -> None:
-        """Update one group; matrices of equal shape are orthogonalised in one call."""
-        live = [pair for pair in zip(group["params"], group["splits"], strict=True) if _live(pair)]
-        parts = [matrices(self.direction(p, group), splits) for p, splits in live]
+        """Update one group; of several ranks each computes the steps of what it owns."""
+        items = zip(group["params"], group["splits"], self._owners(group), strict=True)
+        live = [(p, splits, owner) for p, splits, owner in items if p.grad is not None]
+        mine = [place for place, (*_, owner) in enumerate(live) if owner == self.ranks.rank]
+        own = self._steps([live[place][:2] for place in mine], group)
+        steps = exchanged(
+            self.ranks,
+            dict(zip(mine, own, strict=True)),
+            owned_by=[owner for *_, owner in live],
+            like=[parameter for parameter, *_ in live],
+        )
+        for (parameter, *_), step in zip(live, steps, strict=True):
+            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            parameter.add_(step, alpha=-group["lr"])
+
+    def _owners(self, group: dict[str, Any]) -> list[int]:
+        """The rank that owns each parameter of a group, by what its matrices' products cost."""
+        if self.ranks.world_size == 1:
+            return [0] * len(group["params"])
+        costs = [
+            float(sum(part.numel() * min(part.shape) for part in matrices(parameter, splits)))
+            for parameter, splits in zip(group["params"], group["splits"], strict=True)
+        ]
+        return assigned(costs, self.ranks.world_size)
+
+    def _steps(
+        self, items: Sequence[tuple[torch.Tensor, list[int]]], group: dict[str, Any]
+    ) -> list[torch.Tensor]:
+        """s X_K of some parameters; matrices of equal shape are orthogonalised in one call."""
+        parts = [matrices(self.direction(p, group), splits) for p, splits in items]
         flat = [matrix for part in parts for matrix in part]
         if not flat:
-            return
+            return []
         dtype = product_dtype(flat[0].device, group["matmul_dtype"])
         settings = {name: group[name] for name in ("steps", "norm", "coefficients")}
         floor = group["eps"] / (1 - group["momentum"])
         sign = partial(newton_schulz, dtype=dtype, floor=floor, **settings)
         signs = iter(batched(sign, flat))
-        for (parameter, _), part in zip(live, parts, strict=True):
+        steps = []
+        for (parameter, _), part in zip(items, parts, strict=True):
             scaled = self.scaled(self.state[parameter], [next(signs) for _ in part], group)
-            parameter.mul_(1 - group["lr"] * group["weight_decay"])
-            parameter.add_(tensor_of(scaled, parameter.shape), alpha=-group["lr"])
+            steps.append(tensor_of(scaled, parameter.shape))
+        return steps
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the whole state, and keep what this rank owns of it."""
+        super().load_state_dict(state_dict)
+        for group in self.param_groups:
+            for parameter, owner in zip(group["params"], self._owners(group), strict=True):
+                if owner != self.ranks.rank:
+                    self.state.pop(parameter, None)
 
     def scaled(
         self, state: dict[str, Any], signs: list[torch.Tensor], group: dict[str, Any]
@@ -168,10 +208,6 @@ class Muon(GroupwiseOptimizer):
         if form == "source":
             return gradient.add(momentum, alpha=beta)
         return momentum + beta * (momentum - before) if form == "thesis" else momentum
-
-
-def _live(pair: tuple[torch.Tensor, list[int]]) -> bool:
-    return pair[0].grad is not None
 
 
 def scale(matrix: torch.Tensor, scaling: str) -> float:
@@ -209,6 +245,7 @@ def build_relative(
             splits=[problem.specs[name].splits for name in hidden],
             **{name: hyperparameters[name] for name in (*same, "matmul_dtype", *names)},
         )
+        muon.ranks = problem.ranks
         parts.append(muon)
     if rest:
         others = [problem.parameters[name] for name in rest]

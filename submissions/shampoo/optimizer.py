@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -11,8 +11,8 @@ from harness.core.errors import UnknownNameError
 from submissions.common.eigenbasis import failures_of
 from submissions.common.inverse_roots import coupled_newton, inverse_root
 from submissions.common.matrix_sign import product_dtype
-from submissions.common.optimizers import GroupwiseOptimizer
 from submissions.common.precision import bounded
+from submissions.common.sharding import ShardedOptimizer, assigned, exchanged
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import SIDES, State, accumulate, start_factors
 
@@ -20,8 +20,19 @@ GRAFTS = ("adam", "none", "sgd")
 ROOTS = {"eigen": inverse_root, "newton": coupled_newton}
 
 
-class Shampoo(GroupwiseOptimizer):
-    """Shampoo for parameters with two or more dimensions.
+class Block(NamedTuple):
+    """One block of a parameter's matrix in one step."""
+
+    gradient: torch.Tensor
+    """(rows, columns)."""
+    state: State
+    """Momentum, second moment, factors and roots; empty on a rank that does not own the block."""
+    owner: int
+    """The rank that computes it."""
+
+
+class Shampoo(ShardedOptimizer):
+    """Shampoo for parameters with two or more dimensions, its blocks divided over `ranks`.
 
     Args:
         parameters: the parameters to optimise.
@@ -79,50 +90,83 @@ class Shampoo(GroupwiseOptimizer):
         super().__init__(parameters, defaults)
 
     def update(self, group: dict[str, Any]) -> None:
-        """Update the parameters of one group."""
+        """Update one group; of several ranks each computes the blocks that it owns."""
         group["step"] += 1
-        live = [parameter for parameter in group["params"] if parameter.grad is not None]
-        for parameter in live:
-            _accumulate(self._state(parameter, group), parameter, group)
-        self._refresh(live, group)
-        for parameter in live:
-            update = _direction(self.state[parameter], group)
+        pairs = zip(group["params"], self._owners(group), strict=True)
+        live = [
+            (p, self._blocks(p, owned_by, group)) for p, owned_by in pairs if p.grad is not None
+        ]
+        items = [block for _, parts in live for block in parts]
+        mine = [place for place, block in enumerate(items) if block.owner == self.ranks.rank]
+        for place in mine:
+            _accumulate(items[place], group)
+        self._refresh(items, group)
+        steps = iter(
+            exchanged(
+                self.ranks,
+                {place: _direction(items[place].state, group) for place in mine},
+                owned_by=[block.owner for block in items],
+                like=[block.gradient for block in items],
+            )
+        )
+        for parameter, parts in live:
+            step = _joined([next(steps) for _ in parts], parameter, group["block_side"])
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
-            parameter.add_(update.view_as(parameter), alpha=-group["lr"])
+            parameter.add_(step.view_as(parameter), alpha=-group["lr"])
 
-    def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the whole state, and keep what this rank owns of it."""
+        super().load_state_dict(state_dict)
+        for group in self.param_groups:
+            for parameter, owned_by in zip(group["params"], self._owners(group), strict=True):
+                if parameter in self.state:
+                    states = zip(self.state[parameter]["blocks"], owned_by, strict=True)
+                    own = [state if owner == self.ranks.rank else {} for state, owner in states]
+                    self.state[parameter]["blocks"] = own
+
+    def _owners(self, group: dict[str, Any]) -> list[list[int]]:
+        """The rank that owns each block of each parameter of a group, by what it costs."""
+        whole = (torch.empty(_matrix_shape(p), device="meta") for p in group["params"])
+        shapes = [[part.shape for part in blocks(one, group["block_side"])] for one in whole]
+        costs = [_cost(shape, group) for of_parameter in shapes for shape in of_parameter]
+        found = iter(assigned(costs, self.ranks.world_size))
+        return [[next(found) for _ in of_parameter] for of_parameter in shapes]
+
+    def _blocks(
+        self, parameter: torch.Tensor, owned_by: list[int], group: dict[str, Any]
+    ) -> list[Block]:
+        """A parameter's blocks in this step, and at the first one their states."""
+        assert parameter.grad is not None
+        parts = blocks(bounded(parameter.grad.flatten(1)), group["block_side"])
         state: State = self.state[parameter]
         if not state:
-            matrix = parameter.flatten(1)
-            state["step"] = 0
-            state["momentum"] = torch.zeros_like(parameter)
-            if group["graft"] == "adam":
-                state["second"] = torch.zeros_like(matrix)
-            state["blocks"] = []
-            for block in blocks(matrix, group["block_side"]):
-                state["blocks"].append({})
-                start_factors(state["blocks"][-1], block, group["max_dim"])
-        state["step"] += 1
-        return state
+            own = [owner == self.ranks.rank for owner in owned_by]
+            state["blocks"] = [
+                _started(part, group) if is_own else {}
+                for part, is_own in zip(parts, own, strict=True)
+            ]
+        return [Block(*item) for item in zip(parts, state["blocks"], owned_by, strict=True)]
 
-    def _refresh(self, live: list[torch.Tensor], group: dict[str, Any]) -> None:
+    def _refresh(self, items: list[Block], group: dict[str, Any]) -> None:
         """Recompute the roots due: factor j of n at steps start + j T / n modulo T."""
         factors = [
             (block, side)
-            for parameter in live
-            for block in self.state[parameter]["blocks"]
-            for side in SIDES
-            if side in block
+            for block in items
+            for side, size in zip(SIDES, block.gradient.shape, strict=True)
+            if size <= group["max_dim"]
         ]
         since = group["step"] - group["start"]
         for block, side in select_due(factors, since, group["refresh_every"]):
-            both = "left" in block and "right" in block
+            state = block.state
+            if block.owner != self.ranks.rank:
+                continue
+            both = "left" in state and "right" in state
             power = group["power"] if both else 2 * group["power"]
-            root = ROOTS[group["roots"]](block[side], power, group["damping"], failures_of(group))
+            root = ROOTS[group["roots"]](state[side], power, group["damping"], failures_of(group))
             if root is None:
                 continue
             # Only products read the root, so it is stored in their precision.
-            block[f"{side}_root"] = root.to(product_dtype(root.device, group["matmul_dtype"]))
+            state[f"{side}_root"] = root.to(product_dtype(root.device, group["matmul_dtype"]))
 
 
 def blocks(matrix: torch.Tensor, side: int) -> list[torch.Tensor]:
@@ -132,41 +176,71 @@ def blocks(matrix: torch.Tensor, side: int) -> list[torch.Tensor]:
     return [block for rows in matrix.split(side) for block in rows.split(side, 1)]
 
 
-def _accumulate(state: State, parameter: torch.Tensor, group: dict[str, Any]) -> None:
-    assert parameter.grad is not None
-    gradient = bounded(parameter.grad.flatten(1))
-    parts = blocks(gradient, group["block_side"])
-    for block, part in zip(state["blocks"], parts, strict=True):
-        accumulate(block, part, group["beta2"])
+def _joined(parts: list[torch.Tensor], parameter: torch.Tensor, side: int) -> torch.Tensor:
+    """The matrix of a parameter of which these are the blocks."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = parts[0].new_empty(_matrix_shape(parameter))
+    for place, part in zip(blocks(whole, side), parts, strict=True):
+        place.copy_(part)
+    return whole
+
+
+def _matrix_shape(parameter: torch.Tensor) -> tuple[int, int]:
+    return parameter.shape[0], parameter.shape[1:].numel()
+
+
+def _cost(shape: torch.Size, group: dict[str, Any]) -> float:
+    """About the multiplications that a block (rows, columns) takes in a step.
+
+    A factor takes a product to be updated, one with its root, and every T_prec steps the root
+    itself: an eigendecomposition, about ten products of its side.
+    """
+    rows, columns = shape
+    with_factor = [size for size in shape if size <= group["max_dim"]]
+    products = sum(2.0 * rows * columns * size for size in with_factor)
+    period: int = group["refresh_every"]
+    return products + sum(10.0 * size**3 for size in with_factor) / period
+
+
+def _started(block: torch.Tensor, group: dict[str, Any]) -> State:
+    """The state that a block (rows, columns) begins with."""
+    state: State = {"step": 0, "momentum": block.new_zeros(block.shape)}
+    if group["graft"] == "adam":
+        state["second"] = block.new_zeros(block.shape)
+    start_factors(state, block, group["max_dim"])
+    return state
+
+
+def _accumulate(block: Block, group: dict[str, Any]) -> None:
+    gradient, state = block.gradient, block.state
+    state["step"] += 1
+    accumulate(state, gradient, group["beta2"])
     if "second" in state:
         decay = group["graft_beta2"]
         state["second"].mul_(decay).addcmul_(gradient, gradient, value=1 - decay)
-    state["momentum"].lerp_(gradient.view_as(parameter), 1 - group["beta1"])
+    state["momentum"].lerp_(gradient, 1 - group["beta1"])
 
 
 def _direction(state: State, group: dict[str, Any]) -> torch.Tensor:
-    """The step as a matrix: the graft's step, overwritten block by block."""
+    """A block's step: the graft's, or once it has its roots the preconditioned one."""
     correction = 1 - group["beta1"] ** state["step"]
     step = _graft(state, correction, group)
-    cut = (blocks(m, group["block_side"]) for m in (step, state["momentum"].flatten(1)))
-    for block, part, momentum in zip(state["blocks"], *cut, strict=True):
-        sides = [side for side in SIDES if side in block]
-        if not sides or not all(f"{side}_root" in block for side in sides):
-            continue
-        size = torch.linalg.vector_norm(part)
-        part.copy_(_between_roots(block, momentum, group))
-        if group["graft"] == "none":
-            part.div_(correction)
-        else:
-            # rescaled to the graft's norm, so the momentum needs no bias correction
-            norm = torch.linalg.vector_norm(part).clamp_(min=torch.finfo(part.dtype).tiny)
-            part.mul_(size / norm)
-    return step
+    sides = [side for side in SIDES if side in state]
+    if not sides or not all(f"{side}_root" in state for side in sides):
+        return step
+    size = torch.linalg.vector_norm(step)
+    step.copy_(_between_roots(state, state["momentum"], group))
+    if group["graft"] == "none":
+        return step.div_(correction)
+    # rescaled to the graft's norm, so the momentum needs no bias correction
+    norm = torch.linalg.vector_norm(step).clamp_(min=torch.finfo(step.dtype).tiny)
+    return step.mul_(size / norm)
 
 
 def _graft(state: State, correction: float, group: dict[str, Any]) -> torch.Tensor:
     """Q_t, or M^_t for the graft `none`."""
-    momentum: torch.Tensor = state["momentum"].flatten(1)
+    momentum: torch.Tensor = state["momentum"]
     if group["graft"] != "adam":
         return momentum / correction
     second = 1 - group["graft_beta2"] ** state["step"]
@@ -175,11 +249,11 @@ def _graft(state: State, correction: float, group: dict[str, Any]) -> torch.Tens
     return torch.div(momentum, root.add_(correction * group["epsilon"]), out=root)
 
 
-def _between_roots(block: State, momentum: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+def _between_roots(state: State, momentum: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
     step: torch.Tensor = momentum.to(product_dtype(momentum.device, group["matmul_dtype"]))
     for side in SIDES:
-        if side in block:
+        if side in state:
             # a root loaded from a checkpoint has the parameter's precision
-            root: torch.Tensor = block[f"{side}_root"].to(step.dtype)
+            root: torch.Tensor = state[f"{side}_root"].to(step.dtype)
             step = root @ step if side == "left" else step @ root
     return step

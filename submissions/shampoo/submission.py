@@ -22,6 +22,12 @@ bfloat16 where the hardware supports it. Kernels are flattened to (out, in * hei
 dimensions are not merged. With `block_side` matrices are split into blocks with their own factors
 and grafting, as in Shi et al.; by default they are left whole. A gradient with an entry above 4e6
 is scaled down to that, lest its powers overflow.
+
+Over several ranks (`problem.ranks`) each block is owned by one of them, by what it costs: the owner
+alone keeps its momentum, second moment, factors and roots, and computes its grafted step, and one
+all-gather a step brings the steps of all blocks to all ranks, as in Shi et al. Roots are refreshed
+in the order of one rank, so the steps are its own; ranks refresh at once where several roots are
+due. With `block_side` a large matrix is divided, too. AdamW's part is not.
 """
 
 from __future__ import annotations
@@ -46,7 +52,9 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
     parts: list[Optimizer] = []
     if matrices:
         values = [problem.parameters[name] for name in matrices]
-        parts.append(Shampoo(values, **_settings(hyperparameters)))
+        shampoo = Shampoo(values, **_settings(hyperparameters))
+        shampoo.ranks = problem.ranks
+        parts.append(shampoo)
     if rest:
         others = [problem.parameters[name] for name in rest]
         parts.append(adamw(others, hyperparameters, "learning_rate"))

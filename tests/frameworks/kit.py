@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.core.seeds import philox
-from harness.frameworks.base import TrainingBackend
+from harness.frameworks.base import ALONE, Place, TrainingBackend
 from harness.frameworks.examples import Examples, ModelSource
 from harness.frameworks.load import training_backend
 from harness.frameworks.order import Order
@@ -51,10 +51,11 @@ class Kit:
 
     framework: str
     source: ModelSource = SOURCE
+    place: Place = ALONE
 
     @cached_property
     def backend(self) -> TrainingBackend[Any]:
-        backend = training_backend(self.framework, "cpu", 1)
+        backend = training_backend(self.framework, "cpu", 1, self.place)
         backend.pin()
         return backend
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from harness.core.seeds import philox
+from harness.frameworks.base import ALONE, Place
 from harness.frameworks.examples import Examples, ModelSource
 from harness.frameworks.load import training_backend
 from harness.frameworks.order import Order
@@ -30,9 +31,9 @@ def examples() -> Examples:
 class Normed:
     """A small network with batch normalisation in one framework."""
 
-    def __init__(self, framework: str) -> None:
+    def __init__(self, framework: str, place: Place = ALONE) -> None:
         self.framework = framework
-        self.backend = training_backend(framework, "cpu", 1)
+        self.backend = training_backend(framework, "cpu", 1, place)
         self.backend.pin()
         self.problem: Any = self.backend.problem(ProblemConfig(SOURCE, HalfSpent(), 16, COUNT, 1))
         start = initial_parameters(model.parameters(SIZES), philox(SEED, "weights"))

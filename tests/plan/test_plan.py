@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.core.canonical import sha256_json
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.plan import plan as plan_module
 from harness.plan.plan import PlanRequest, plan
@@ -53,6 +54,18 @@ def test_the_same_request_gives_the_same_trials() -> None:
     identities = [[trial.identity for trial in plan(REQUEST).trials] for _ in range(2)]
     assert identities[0] == identities[1]
     assert len(set(identities[0])) == len(identities[0])
+
+
+def test_the_number_of_devices_belongs_to_a_trials_identity() -> None:
+    one, two = (plan(replace(REQUEST, devices=count)).trials[0] for count in (1, 2))
+    assert one.identity != two.identity
+    assert (one.point, one.instance_seed) == (two.point, two.instance_seed)
+
+
+def test_the_identity_of_a_trial_on_one_device_is_what_it_was() -> None:
+    (trial, *_) = plan(REQUEST).trials
+    without = trial.model_dump(mode="json", exclude={"diagnostics", "batch_size", "devices"})
+    assert trial.identity == sha256_json(without)
 
 
 def test_fewer_trials_are_a_prefix_and_said_to_be_incomplete() -> None:

@@ -22,9 +22,9 @@ EVENTS = 60
 """About as many as an undisturbed life writes."""
 
 
-def lived(lives: Lives, store: Path, kills: int, seed: int) -> None:
+def lived(lives: Lives, store: Path, kills: int, seed: int, **changes: Any) -> None:
     """A trial whose referee is killed again and again, until it has ended."""
-    trial, instants = lives.trial(), Random(seed)
+    trial, instants = lives.trial(**changes), Random(seed)
     lives.whole(trial, store / "whole")
     for _ in range(kills):
         if not has_ended(trial, store / "killed"):
@@ -45,6 +45,12 @@ def test_a_killed_referees_trial_ends_as_if_nothing_had_happened(
 
 def test_the_same_in_jax(jax_lives: Lives, tmp_path: Path) -> None:
     lived(jax_lives, tmp_path, kills=1, seed=2)
+
+
+def test_the_same_on_several_ranks_that_divide_their_state(
+    torch_lives: Lives, tmp_path: Path
+) -> None:
+    lived(torch_lives, tmp_path, kills=1, seed=3, submission="muon", devices=2)
 
 
 @pytest.mark.parametrize("who", ["worker", "both"])

@@ -15,6 +15,7 @@ BREACHES: dict[str, dict[str, Any]] = {
     "mixed-rounds": {"round": "e" * 64},
     "mixed-origins": {"origin": "imported"},
     "mixed-hardware": {"hardware": "box-2"},
+    "mixed-devices": {"devices": 2},
     "mixed-threads": {"threads": "1"},
     "mixed-sandboxes": {"sandbox": "kernel"},
     "mixed-versions": {"versions": "python 3.11.2; torch 2.6.0"},

@@ -99,7 +99,7 @@ def test_a_speed_is_measured_once_and_remembered(machine: Machine) -> None:
     assert machine.measured == 1
 
 
-@pytest.mark.parametrize("change", ["threads", "framework", "variables", "workload"])
+@pytest.mark.parametrize("change", ["threads", "framework", "variables", "workload", "devices"])
 def test_it_is_measured_anew_when_what_it_depends_on_changes(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
@@ -109,6 +109,8 @@ def test_it_is_measured_anew_when_what_it_depends_on_changes(
         options = replace(OPTIONS, threads=2)
     elif change == "framework":
         request = replace(REQUEST, framework="jax")
+    elif change == "devices":
+        request = replace(REQUEST, devices=2)
     elif change == "workload":
         request = replace(REQUEST, workload="rnn")
         machine.measurements = [Measurement(0.01, 0.1, 0.01, 0.0)]

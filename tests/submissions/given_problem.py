@@ -6,7 +6,7 @@ import importlib
 import math
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import torch
 import submissions
 from harness.providers.registry import submission_folders
 from harness.submission.interface import Built
+from harness.submission.ranks import OneRank
 from workloads.parameters import Init, ParameterSpec, Role
 
 Values = dict[str, npt.NDArray[np.float32]]
@@ -46,6 +47,7 @@ class BareProblem:
 
     parameters: dict[str, Any]
     specs: Mapping[str, ParameterSpec]
+    ranks: Any = field(default_factory=OneRank)
 
 
 def specs() -> dict[str, ParameterSpec]:

@@ -44,7 +44,7 @@ SKIP = """
 from harness.protocol.messages import Warm
 from harness.worker.worker import Worker
 
-Worker._warm_up = lambda self, order: self._wire.send(Warm(compile_s=0.0, steps=0))
+Worker._warm_up = lambda self, order: self._line.send(Warm(compile_s=0.0, steps=0))
 """
 
 

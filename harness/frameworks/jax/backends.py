@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from jax import Array
 
-from harness.frameworks.base import Backends
+from harness.frameworks.base import Backends, Parallel
 from harness.frameworks.jax.evaluation import JaxEvaluationBackend
 from harness.frameworks.jax.training import JaxTrainingBackend
 
@@ -27,5 +27,9 @@ def _is_installed(package: str) -> bool:
 
 
 BACKENDS: Backends[Array] = Backends(
-    JaxEvaluationBackend, JaxTrainingBackend, preloads=("optax",), cuda=cuda_of_wheel
+    JaxEvaluationBackend,
+    JaxTrainingBackend,
+    preloads=("optax",),
+    cuda=cuda_of_wheel,
+    parallel=Parallel(JaxTrainingBackend, has_processes=False, draws_whole_masks=True),
 )

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
+from jax.sharding import NamedSharding
 from optax.contrib import ScheduleFreeState, schedule_free_eval_params
 
 from harness.core.errors import HarnessError
@@ -47,7 +48,7 @@ def assign(problem: Problem[Array], values: Mapping[str, Array]) -> None:
     """Put values in the place of the problem's parameters."""
     problem = jax_problem(problem)
     problem.parameters = {
-        name: jax.device_put(jnp.array(values[name]), problem.device) for name in problem.specs
+        name: jax.device_put(jnp.array(values[name]), problem.everywhere) for name in problem.specs
     }
 
 
@@ -168,8 +169,8 @@ class OptimizerSubmission:
     def _place_on_device(self, parameters: Mapping[str, Array], state: optax.OptState) -> None:
         """Explicitly, as a step's results are: else the second step would compile once more."""
         copies = {name: jnp.copy(value) for name, value in parameters.items()}
-        self._parameters = jax.device_put(copies, self._problem.device)
-        self._state = jax.device_put(state, self._problem.device)
+        self._parameters = jax.device_put(copies, self._problem.everywhere)
+        self._state = jax.device_put(state, self._problem.everywhere)
 
 
 def _whole(result: object) -> Built:
@@ -232,7 +233,11 @@ def _train_step(
         return parameters, state, buffers, loss
 
     # On the CPU the referee's snapshots may be views of these buffers.
-    return jax.jit(train, donate_argnums=() if problem.device.platform == "cpu" else (0, 1))
+    donated = () if problem.device.platform == "cpu" else (0, 1)
+    if not isinstance(problem.everywhere, NamedSharding):
+        return jax.jit(train, donate_argnums=donated)
+    # Else the compiler might leave a parameter divided as its gradient was computed.
+    return jax.jit(train, donate_argnums=donated, out_shardings=problem.everywhere)
 
 
 def _builder_of(factory: object, hyperparameters: Hyperparameters) -> Build | None:

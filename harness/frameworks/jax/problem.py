@@ -8,6 +8,7 @@ from typing import cast
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.sharding import NamedSharding
 
 from harness.core.errors import UnknownNameError
 from harness.frameworks.jax.loss import loss_of
@@ -15,6 +16,7 @@ from harness.frameworks.jax.passes import in_precision, zero_offsets
 from harness.frameworks.model_source import buffers_of, build, with_dropout
 from harness.frameworks.problem import CountedProblem, ProblemConfig
 from harness.submission.interface import Batch, Capture, Evaluation, Problem
+from harness.submission.ranks import OneRank, Ranks
 from workloads.functional_jax import Forward
 from workloads.fused_jax import differentiable_once
 from workloads.parameters import STATISTICS_MOMENTUM
@@ -37,26 +39,35 @@ class JaxProblem(CountedProblem):
         buffers: its running statistics by name; `value_and_grad` and `captured` move them,
             `evaluate` does not.
         key: a key for the submission's own draws, made from `seed`.
+        device: where all arrays lie, or the first of several devices.
+        everywhere: where parameters lie: `device`, or each of several; a batch is divided among
+            them and is one array all the same, so that every mean over it is the whole batch's.
         evaluate: (parameters, batch, random) -> logits and loss, pure: to be transformed and
             compiled at will.
         loss_and_gradients: (parameters, batch, key) -> (loss, statistics), gradients; pure. One
             compiled function a problem, so that what calls it is traced the sooner the second time.
     """
 
-    def __init__(self, config: ProblemConfig, device: jax.Device) -> None:
+    def __init__(
+        self,
+        config: ProblemConfig,
+        device: jax.Device,
+        everywhere: NamedSharding | jax.Device | None = None,
+    ) -> None:
         super().__init__(config)
         self._source = source = config.source
         self.model = cast("Forward", build(source, "jax"))
+        self.device, self.everywhere = device, everywhere or device
+        self.ranks: Ranks[Array] = OneRank[Array]()
         self._at_dropout: dict[float, Forward] = {}
         self.parameters: dict[str, Array] = {
-            name: jnp.zeros(spec.shape, device=device) for name, spec in self.specs.items()
+            name: jnp.zeros(spec.shape, device=self.everywhere) for name, spec in self.specs.items()
         }
         self.buffers: dict[str, Array] = {
-            name: jnp.full(spec.shape, spec.value, device=device)
+            name: jnp.full(spec.shape, spec.value, device=self.everywhere)
             for name, spec in buffers_of(source).items()
         }
         self.loss = loss_of(source.loss)
-        self.device = device
         self.key = key_of(config.seed)
         self._cast = in_precision(jnp.dtype(source.precision))
         self.loss_and_gradients = jax.jit(jax.value_and_grad(self.training_loss, has_aux=True))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from jax import Array
+from jax.sharding import NamedSharding, Sharding, SingleDeviceSharding
 
 from harness.frameworks.crops import PADDING_VALUE, Crops, crop_side, crops_at, epoch_crops
 from harness.frameworks.epochs import EpochStream
@@ -23,10 +24,21 @@ class JaxSplit:
     """One split, on the device or memory-mapped on the host, from which batches are gathered.
 
     Unsigned integers, tokens, and all integer targets are int32 on the device.
+
+    Args:
+        examples: all of them.
+        device: where they lie: a device, or several with a copy on each.
+        slices: where batches lie: divided among several devices; None for as the examples do.
     """
 
-    def __init__(self, examples: Examples, device: jax.Device) -> None:
-        self._device = device
+    def __init__(
+        self,
+        examples: Examples,
+        device: jax.Device | NamedSharding,
+        *,
+        slices: NamedSharding | None = None,
+    ) -> None:
+        self._device, self._slices = device, slices
         self._mapped_examples = examples if examples.is_mapped else None
         if self._mapped_examples is None:
             self.inputs = _on_device(examples.inputs, device)
@@ -38,13 +50,14 @@ class JaxSplit:
             return self._batch(
                 self._mapped_examples.inputs[index], self._mapped_examples.targets[index]
             )
-        return Batch(*_gather(self.inputs, self.targets, index))
+        return Batch(*_gather(self.inputs, self.targets, index, slices=self._slices))
 
     def take_slice(self, permutation: Array, offset: int, count: int) -> Batch[Array]:
         """The examples at the places that a run of a permutation (examples,) names."""
         if self._mapped_examples is not None:
             return self.take(np.asarray(permutation[offset : offset + count]))
-        return Batch(*_gather_slice(self.inputs, self.targets, permutation, offset, count=count))
+        gather = partial(_gather_slice, count=count, slices=self._slices)
+        return Batch(*gather(self.inputs, self.targets, permutation, offset))
 
     def part(self, start: int, stop: int) -> Batch[Array]:
         """The examples from a place to another."""
@@ -55,8 +68,9 @@ class JaxSplit:
         return Batch(self.inputs[start:stop], self.targets[start:stop])
 
     def _batch(self, inputs: HostArray, targets: HostArray) -> Batch[Array]:
-        device_targets = _on_device(_as_targets(targets), self._device)
-        return Batch(_on_device(inputs, self._device), device_targets)
+        place = self._slices or self._device
+        device_targets = _on_device(_as_targets(targets), place)
+        return Batch(_on_device(inputs, place), device_targets)
 
 
 def _as_int32(numbers: HostArray) -> npt.NDArray[np.int32]:
@@ -68,7 +82,7 @@ def _as_targets(targets: HostArray) -> HostArray:
     return np.asarray(targets) if is_real else _as_int32(targets)
 
 
-def _on_device(array: HostArray, device: jax.Device) -> Array:
+def _on_device(array: HostArray, device: jax.Device | NamedSharding) -> Array:
     host = _as_int32(array) if _is_token(array) else array
     device_array: Array = jax.device_put(jnp.array(host), device)
     return device_array
@@ -86,12 +100,14 @@ class JaxStream(EpochStream[Array]):
         examples: Examples,
         order: Order,
         batch_size: int,
-        device: jax.Device,
+        device: jax.Device | NamedSharding,
         augmentation: Augmentation | None = None,
+        *,
+        slices: NamedSharding | None = None,
     ) -> None:
-        super().__init__(order, batch_size)
-        self._split = JaxSplit(examples, device)
-        self._device = device
+        super().__init__(order, batch_size, 1 if slices is None else slices.num_devices)
+        self._split = JaxSplit(examples, device, slices=slices)
+        self._device, self._slices = device, slices
         self._how, self._side = augmentation, examples.inputs.shape[-1]
         self._permutation = jax.device_put(np.zeros(self._examples, dtype=np.int32), device)
         self._crops = self._epoch_crops(0)
@@ -117,7 +133,8 @@ class JaxStream(EpochStream[Array]):
         if self._how is None or crops is None:
             return batch
         side, padding = crop_side(self._side, self._how), self._how.crop_padding
-        return Batch(_crop(batch.inputs, crops, start, side=side, padding=padding), batch.targets)
+        crop = partial(_crop, side=side, padding=padding, slices=self._slices)
+        return Batch(crop(batch.inputs, crops, start), batch.targets)
 
     def _compile(self, count: int) -> None:
         """Compile the ways of drawing a batch now, since shapes differ from the warm-up's."""
@@ -146,7 +163,9 @@ def compile_ahead(
     count: int,
     batch_size: int,
     how: Augmentation | None,
-    device: jax.Device,
+    device: jax.Device | NamedSharding,
+    *,
+    slices: NamedSharding | None,
 ) -> None:
     """Compile what a stream over another number of such examples will run.
 
@@ -157,11 +176,12 @@ def compile_ahead(
         count: how many there will be.
         batch_size: of the stream.
         how: the images' augmentation.
-        device: where it will run.
+        device: where its examples will lie.
+        slices: where its batches will lie, if it is divided among devices.
     """
-    place = jax.sharding.SingleDeviceSharding(device)
+    place = device if isinstance(device, NamedSharding) else SingleDeviceSharding(device)
 
-    def form(like: Array, *shape: int) -> jax.ShapeDtypeStruct:
+    def form(like: Array, *shape: int, place: Sharding = place) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape, like.dtype, sharding=place)
 
     few = JaxSplit(Examples(examples.inputs[:1], examples.targets[:1]), device)
@@ -169,35 +189,52 @@ def compile_ahead(
     targets = form(few.targets, count, *few.targets.shape[1:])
     permutation = form(jnp.zeros(0, jnp.int32), count)
     index = jax.ShapeDtypeStruct((batch_size,), jnp.int32)
-    _gather.lower(inputs, targets, index).compile()
+    _gather.lower(inputs, targets, index, slices=slices).compile()
     size = min(batch_size, count)
-    _gather_slice.lower(inputs, targets, permutation, 0, count=size).compile()
+    gather = {"count": size, "slices": slices}
+    _gather_slice.lower(inputs, targets, permutation, 0, **gather).compile()
     if how is not None:
         side = examples.inputs.shape[-1]
-        sides = {"side": crop_side(side, how), "padding": how.crop_padding}
-        images = form(few.inputs, size, *few.inputs.shape[1:])
+        settings = {"side": crop_side(side, how), "padding": how.crop_padding, "slices": slices}
+        images = form(few.inputs, size, *few.inputs.shape[1:], place=slices or place)
         flips = form(jnp.zeros(0, jnp.bool_), count)
         crops = jax.tree.unflatten(
             jax.tree.structure(epoch_crops("", 0, 0, 1, how)), [permutation] * 2 + [flips]
         )
-        _crop.lower(images, crops, 0, **sides).compile()
+        _crop.lower(images, crops, 0, **settings).compile()
 
 
-@jax.jit
-def _gather(inputs: Array, targets: Array, index: Array | np.ndarray) -> tuple[Array, Array]:
-    return inputs[index], targets[index]
+@partial(jax.jit, static_argnames="slices")
+def _gather(
+    inputs: Array, targets: Array, index: Array | np.ndarray, *, slices: NamedSharding | None
+) -> tuple[Array, Array]:
+    return _divided(inputs[index], slices), _divided(targets[index], slices)
 
 
-@partial(jax.jit, static_argnames="count")
+@partial(jax.jit, static_argnames=("count", "slices"))
 def _gather_slice(
-    inputs: Array, targets: Array, permutation: Array, offset: int, *, count: int
+    inputs: Array,
+    targets: Array,
+    permutation: Array,
+    offset: int,
+    *,
+    count: int,
+    slices: NamedSharding | None,
 ) -> tuple[Array, Array]:
     index = jax.lax.dynamic_slice(permutation, (offset,), (count,))
-    return inputs[index], targets[index]
+    return _divided(inputs[index], slices), _divided(targets[index], slices)
 
 
-@partial(jax.jit, static_argnames=("side", "padding"))
-def _crop(images: Array, crops: Crops, start: int, *, side: int, padding: int) -> Array:
+@partial(jax.jit, static_argnames=("side", "padding", "slices"))
+def _crop(
+    images: Array,
+    crops: Crops,
+    start: int,
+    *,
+    side: int,
+    padding: int,
+    slices: NamedSharding | None,
+) -> Array:
     """Crop images (batch, channels, height, width), the first of which is at a place."""
     count, channels = images.shape[:2]
     top, left, flips = (jax.lax.dynamic_slice(part, (start,), (count,)) for part in crops)
@@ -208,4 +245,10 @@ def _crop(images: Array, crops: Crops, start: int, *, side: int, padding: int) -
     canvas = jnp.pad(images, around, constant_values=PADDING_VALUE)
     image = jnp.arange(count)[:, None, None, None]
     channel = jnp.arange(channels)[:, None, None]
-    return canvas[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+    cropped = canvas[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+    return _divided(cropped, slices)
+
+
+def _divided(batch: Array, slices: NamedSharding | None) -> Array:
+    """A batch (examples, ...), of which each device computes and holds a slice."""
+    return batch if slices is None else jax.lax.with_sharding_constraint(batch, slices)

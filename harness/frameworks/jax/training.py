@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from jax import Array
 
+from harness.frameworks.base import ALONE, Place
 from harness.frameworks.examples import Examples, Parameters
 from harness.frameworks.generators import (
     global_state,
@@ -45,8 +46,8 @@ class JaxTrainingBackend(JaxDevice):
     _train_examples = 0
     """The problem's, once there is one."""
 
-    def __init__(self, device: str, threads: int) -> None:
-        super().__init__(device, threads)
+    def __init__(self, device: str, threads: int, place: Place = ALONE) -> None:
+        super().__init__(device, threads, place.world_size)
         # The referee has evaluated by now and keeps what that took; jax reads this as it starts.
         if self.kind != "cpu" and (part := free_fraction(device, SPARE_BYTES)) is not None:
             os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{part:.3f}"
@@ -65,7 +66,7 @@ class JaxTrainingBackend(JaxDevice):
     def problem(self, config: ProblemConfig) -> JaxProblem:
         """The submission's view of the workload, its parameters still zero."""
         self._train_examples = config.train_examples
-        return JaxProblem(config, self.device)
+        return JaxProblem(config, self.device, self.everywhere)
 
     def load(self, problem: Problem[Array], parameters: Parameters) -> None:
         """Put parameters and buffers in place, drop counts, and seed every generator."""
@@ -75,7 +76,7 @@ class JaxTrainingBackend(JaxDevice):
         check_shapes(model_shapes, shapes, "parameters to be loaded")
         assign(problem, {name: jnp.array(parameters[name]) for name in problem.specs})
         problem.buffers = {
-            name: jax.device_put(jnp.array(parameters[name]), self.device)
+            name: jax.device_put(jnp.array(parameters[name]), self.everywhere)
             for name in problem.buffers
         }
         problem.reset_counts()
@@ -96,8 +97,10 @@ class JaxTrainingBackend(JaxDevice):
         are compiled, too, for later it is on the clock.
         """
         if len(examples.targets) < self._train_examples:
-            compile_ahead(examples, self._train_examples, batch_size, augmentation, self.device)
-        return JaxStream(examples, order, batch_size, self.device, augmentation)
+            count, place = self._train_examples, self.everywhere
+            compile_ahead(examples, count, batch_size, augmentation, place, slices=self.slices)
+        place = self.everywhere
+        return JaxStream(examples, order, batch_size, place, augmentation, slices=self.slices)
 
     def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission[Array]:
         """Import a submission, whichever way it is written; `setup` is still to be called."""
@@ -134,10 +137,10 @@ class JaxTrainingBackend(JaxDevice):
         return np.asarray(value), "jax"
 
     def from_host(self, array: HostArray, mark: str) -> Array | HostArray | np.generic:
-        """An array of jax's on the device."""
+        """An array of jax's on the device, or on each of several."""
         if mark.startswith("numpy"):
             return plain_value(array, mark)
-        device_array: Array = jax.device_put(jnp.array(array), self.device)
+        device_array: Array = jax.device_put(jnp.array(array), self.everywhere)
         if mark.startswith("key "):
             device_array = jax.random.wrap_key_data(device_array, impl=mark.removeprefix("key "))
         return device_array

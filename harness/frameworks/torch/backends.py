@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.frameworks.base import Backends
+from harness.frameworks.base import Backends, Parallel
 from harness.frameworks.torch.evaluation import TorchEvaluationBackend
 from harness.frameworks.torch.training import TorchTrainingBackend
 
@@ -20,4 +20,5 @@ BACKENDS: Backends[Tensor] = Backends(
     TorchTrainingBackend,
     preloads=("torch._dynamo",),
     cuda=cuda_of_wheel,
+    parallel=Parallel(TorchTrainingBackend, has_processes=True, draws_whole_masks=False),
 )

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from harness.core.errors import HarnessError
 from harness.frameworks.torch.problem import TorchProblem, torch_problem
+from harness.frameworks.torch.ranks import mean_of_passes
 from harness.frameworks.torch.step_wrapper import StepWrapper
 from harness.frameworks.torch.unsaved_state import UnsavedState
 from harness.frameworks.torch.wrapper import OptimizerWrapper, TorchArithmetic, prepare_class
@@ -132,6 +133,7 @@ class OptimizerSubmission:
     def step(self, stream: Stream[Tensor]) -> Tensor:
         """One batch, one update; the loss before it, still on the device."""
         problem = self._problem
+        ranks = problem.ranks
         batch = stream.next()
         optimizer = self._optimizer
         wrapper = self._wrapper
@@ -146,8 +148,10 @@ class OptimizerSubmission:
             optimizer.zero_grad()
             loss = self._loss(batch)
             loss.backward()
+            if ranks.world_size > 1:
+                loss = mean_of_passes(ranks, problem.parameters, loss)
             wrapper.take_gradients()
-            problem.note_passes(1, 1, batch.targets.shape[0])
+            problem.note_passes(1, 1, batch.targets.shape[0] * ranks.world_size)
             return loss
 
         @torch.enable_grad()  # torch's own optimizers see to that, not all of others'

@@ -20,7 +20,9 @@ from harness.frameworks.model_source import (
 from harness.frameworks.problem import CountedProblem, ProblemConfig
 from harness.frameworks.torch.captures import capture_layers
 from harness.frameworks.torch.loss import TorchLoss, loss_of
+from harness.frameworks.torch.ranks import TorchRanks, couple_batch_norms
 from harness.submission.interface import Batch, Capture, Evaluation, Problem
+from harness.submission.ranks import OneRank, Ranks
 from workloads.fused_torch import twice_differentiable
 from workloads.modules_torch import BatchNorm2d, untracked
 from workloads.parameters import STATISTICS_MOMENTUM
@@ -73,9 +75,13 @@ class TorchProblem(CountedProblem):
         parameters: its parameters by name, in the declared order.
         buffers: its running statistics by name; `batch_loss` moves them, `evaluate` does not.
         generator: a generator of the device for the submission's own draws, seeded from `seed`.
+        ranks: the processes that train together, of which each has a slice of every batch: what is
+            computed here is of that slice, but for the statistics of batch normalisation.
     """
 
-    def __init__(self, config: ProblemConfig, device: torch.device) -> None:
+    def __init__(
+        self, config: ProblemConfig, device: torch.device, group: TorchRanks | None = None
+    ) -> None:
         super().__init__(config)
         self._source = source = config.source
         self._at_dropout: dict[float, nn.Module] = {}
@@ -84,6 +90,9 @@ class TorchProblem(CountedProblem):
         self.parameters: dict[str, Tensor] = {name: live[name] for name in self.specs}
         buffers = dict(self.model.named_buffers())
         self.buffers = {name: buffers[name] for name in buffers_of(source)}
+        self.ranks: Ranks[Tensor] = OneRank[Tensor]() if group is None else group
+        if group is not None:
+            couple_batch_norms(self.model, group)
         self._norms = tuple(m for m in self.model.modules() if isinstance(m, BatchNorm2d))
         self.loss = loss_of(source.loss)
         self.device = device
@@ -218,7 +227,7 @@ class TorchProblem(CountedProblem):
     def _count(self, result: Tensor, examples: int) -> Tensor:
         """Count a forward pass over examples, and the backward passes through its result."""
         self._forwards += 1
-        self._examples += examples
+        self._examples += examples * self.ranks.world_size
         node = result.grad_fn
         if node is not None:
             node.register_prehook(self._saw_backward)

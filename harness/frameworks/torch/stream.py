@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harness.frameworks.base import ALONE, Place
 from harness.frameworks.crops import PADDING_VALUE, crop_side, epoch_crops
 from harness.frameworks.epochs import EpochStream
 from harness.frameworks.examples import Examples
@@ -88,7 +89,16 @@ class TorchCrops:
 
 
 class TorchStream(EpochStream[Tensor]):
-    """The stream in torch: a step slices the epoch's permutation and gathers."""
+    """The stream in torch: a step slices the epoch's permutation and gathers.
+
+    Args:
+        examples: all of them.
+        order: their order.
+        batch_size: of `next()`, over all ranks.
+        device: where batches lie.
+        augmentation: of images.
+        place: which slice of each batch this process has; the whole by default.
+    """
 
     def __init__(
         self,
@@ -97,8 +107,11 @@ class TorchStream(EpochStream[Tensor]):
         batch_size: int,
         device: torch.device,
         augmentation: Augmentation | None = None,
+        *,
+        place: Place = ALONE,
     ) -> None:
-        super().__init__(order, batch_size)
+        super().__init__(order, batch_size, place.world_size)
+        self._rank = place.rank
         self._split = TorchSplit(examples, device)
         self._permutation = torch.empty(0, dtype=torch.int64, device=self._split.index_device)
         self._crop = (
@@ -108,24 +121,33 @@ class TorchStream(EpochStream[Tensor]):
         )
 
     def _within_epoch(self, count: int) -> Batch[Tensor]:
-        start = self._offset
+        own = count // self._world_size
+        batch = self._take(self._offset + self._rank * own, own)
         self._offset += count
-        batch = self._split.take(self._permutation[start : self._offset])
-        if self._crop is None:
-            return batch
-        return Batch(self._crop(batch.inputs, start), batch.targets)
+        return batch
 
     def _across_epochs(self, count: int) -> Batch[Tensor]:
-        parts = []
-        while count > 0:
+        own = count // self._world_size
+        first, parts, place = self._rank * own, [], 0
+        while place < count:
             if self._offset == self._examples:
                 self._enter_epoch(self._epoch + 1)
                 self._offset = 0
-            part = min(count, self._examples - self._offset)
-            parts.append(self._within_epoch(part))
-            count -= part
+            part = min(count - place, self._examples - self._offset)
+            start, end = max(first, place), min(first + own, place + part)
+            if start < end:
+                parts.append(self._take(self._offset + start - place, end - start))
+            self._offset += part
+            place += part
         inputs, targets = zip(*parts, strict=True)
         return Batch(torch.cat(inputs), torch.cat(targets))
+
+    def _take(self, start: int, count: int) -> Batch[Tensor]:
+        """The examples at so many places of the epoch; nothing moves."""
+        batch = self._split.take(self._permutation[start : start + count])
+        if self._crop is None:
+            return batch
+        return Batch(self._crop(batch.inputs, start), batch.targets)
 
     def _enter_epoch(self, epoch: int) -> None:
         self._epoch = epoch

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from harness.frameworks.base import ALONE, Place
 from harness.frameworks.examples import Examples, Parameters
 from harness.frameworks.generators import global_state, set_global_state
 from harness.frameworks.model_source import check_shapes
@@ -21,6 +22,7 @@ from harness.frameworks.torch.algoperf import load_algoperf
 from harness.frameworks.torch.device import TorchDevice
 from harness.frameworks.torch.loading import LOADER
 from harness.frameworks.torch.problem import TorchProblem, torch_problem
+from harness.frameworks.torch.ranks import TorchRanks
 from harness.frameworks.torch.stream import TorchStream
 from harness.submission.algoperf.location import is_algoperf
 from harness.submission.interface import Hyperparameters, Problem, Submission
@@ -33,12 +35,23 @@ class TorchTrainingBackend(TorchDevice):
 
     _is_bounded = False
 
+    def __init__(self, device: str, threads: int, place: Place = ALONE) -> None:
+        super().__init__(device, threads)
+        self._place = place
+        self._group = None if place.world_size == 1 else TorchRanks(place)
+
     def pin(self) -> None:
         """Fix threads, determinism and precision; at first on a GPU, the memory to be had there."""
         super().pin()
         if self.device.type == "cuda" and not self._is_bounded:
             memory.bound(self.device)
             self._is_bounded = True
+
+    def synchronize(self) -> None:
+        """Wait for the device, and for the other ranks, so that a step ends when every one has."""
+        super().synchronize()
+        if self._group is not None:
+            self._group.barrier()
 
     def pace(self, earlier: SupportsFloat | None) -> None:
         """Nothing: a processor queues no work, and CUDA a thousand kernels, about a step's."""
@@ -51,7 +64,7 @@ class TorchTrainingBackend(TorchDevice):
 
     def problem(self, config: ProblemConfig) -> TorchProblem:
         """The submission's view of the workload, its parameters still zero."""
-        problem = TorchProblem(config, self.device)
+        problem = TorchProblem(config, self.device, self._group)
         with torch.no_grad():
             for parameter in problem.parameters.values():
                 parameter.zero_()
@@ -83,7 +96,8 @@ class TorchTrainingBackend(TorchDevice):
         augmentation: Augmentation | None = None,
     ) -> TorchStream:
         """The training stream over the examples, from position 0."""
-        return TorchStream(examples, order, batch_size, self.device, augmentation)
+        device, place = self.device, self._place
+        return TorchStream(examples, order, batch_size, device, augmentation, place=place)
 
     def submission(self, location: str, hyperparameters: Hyperparameters) -> Submission[Tensor]:
         """Import a submission, whichever way it is written; `setup` is still to be called."""

@@ -139,10 +139,10 @@ class NoCheckpoint(EventData):
 
 
 class WorkerFailed(EventData):
-    """The submission raised an error."""
+    """The submission raised an error, or a rank of its worker was killed."""
 
     kind: Literal["failed"] = "failed"
-    cause: Literal["exception", "out_of_memory"]
+    cause: Literal["exception", "out_of_memory", "killed"]
     error: str
     frame: str
 

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,15 @@ def confine(order: Mapping[str, Any]) -> None:
 
     Args:
         order: `scratch`, `memory_gib`, `file_mib`, `cores`; for the sandbox `kernel` also
-            `layers`, `view`, `readable`, `hidden`, `user`, `processes`, `scratch_mib`, `gpu`.
+            `layers`, `view`, `readable`, `hidden`, `user`, `processes`, `scratch_mib`, `gpu`,
+            `ranks`.
 
     Raises:
         OSError: the kernel refuses a layer.
     """
     scratch, layers = Path(order["scratch"]), set(order.get("layers", ()))
+    # a network of its own has nobody but them in it
+    has_ranks = "network" in layers and order.get("ranks", 1) > 1
     os.chdir(scratch)
     _use_scratch(scratch)
     if order["cores"]:
@@ -55,14 +58,25 @@ def confine(order: Mapping[str, Any]) -> None:
     limits.be_killed_first()
     limits.limit(order["memory_gib"], order["file_mib"], order.get("processes"))
     if layers:
-        _confine(order, scratch, layers)
+        _confine(order, scratch, layers, has_ranks=has_ranks)
     libc.die_with_parent(signal.SIGKILL)
     if "landlock" in layers or "seccomp" in layers:
         libc.gain_nothing_by_exec()
     if "landlock" in layers:
-        landlock.restrict(_rules(order, scratch, layers))
+        landlock.restrict(_rules(order, scratch, layers), may_use_tcp=has_ranks)
     if "seccomp" in layers:
-        seccomp.restrict(may_reach_driver=order["gpu"])
+        seccomp.restrict(may_reach_driver=order["gpu"], may_find_ranks=has_ranks)
+
+
+def close_network(order: Mapping[str, Any]) -> Callable[[], None] | None:
+    """What takes a worker's sockets away once its ranks have met; None where they need none.
+
+    Args:
+        order: as `confine` has taken it on.
+    """
+    layers = set(order.get("layers", ()))
+    is_open = {"network", "seccomp"} <= layers and order.get("ranks", 1) > 1
+    return seccomp.refuse_sockets if is_open else None
 
 
 def _use_scratch(scratch: Path) -> None:
@@ -73,10 +87,10 @@ def _use_scratch(scratch: Path) -> None:
         os.environ[name] = str(scratch / "cache")
 
 
-def _confine(order: Mapping[str, Any], scratch: Path, layers: set[str]) -> None:
+def _confine(order: Mapping[str, Any], scratch: Path, layers: set[str], *, has_ranks: bool) -> None:
     user = order["user"]
     if "network" in layers:
-        namespaces.leave_network()
+        namespaces.leave_network(has_loopback=has_ranks)
     if "mounts" in layers:
         hidden = [Path(folder) for folder in order["hidden"]]
         namespaces.leave_mounts(scratch, order["scratch_mib"], user, hidden)

@@ -56,17 +56,20 @@ def version() -> int:
     )
 
 
-def restrict(rules: Iterable[tuple[Path, int]]) -> None:
+def restrict(rules: Iterable[tuple[Path, int]], *, may_use_tcp: bool = False) -> None:
     """Give up every file outside the rules, TCP, and signals and sockets to the outside.
 
     `no_new_privs` must be set.
 
     Args:
         rules: a path and the rights to all beneath it; a path that is not there is passed over.
+        may_use_tcp: whether it keeps TCP, where its network is its own.
     """
     found = version()
     handled = (1 << _RIGHTS_OF_VERSION.get(found, 16)) - 1
-    wanted = _Ruleset(handled, 0b11 if found >= 4 else 0, 0b11 if found >= 6 else 0)
+    wanted = _Ruleset(
+        handled, 0b11 if found >= 4 and not may_use_tcp else 0, 0b11 if found >= 6 else 0
+    )
     size = 24 if found >= 6 else 16 if found >= 4 else 8
     ruleset = libc.syscall(
         "landlock_create_ruleset",

@@ -6,7 +6,10 @@ An ordinary user gets them only inside a user namespace, which the workers' pare
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
+import socket
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +22,8 @@ _READ_ONLY, _NO_SUID, _NO_DEVICES, _NO_EXECUTE = 1, 2, 4, 8
 _PRIVATE = 1 << 14 | 1 << 18
 """Recursively; else what is mounted here could be seen by all."""
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
+_SET_FLAGS, _IS_UP = 0x8914, 1
+"""SIOCSIFFLAGS and IFF_UP of netdevice(7)."""
 
 
 class _MountAttributes(ctypes.Structure):
@@ -44,9 +49,16 @@ def hold_first_process() -> None:
     unshare(NEW_PIDS)
 
 
-def leave_network() -> None:
-    """A network without devices; sockets to other machines, and to this one, reach nothing."""
+def leave_network(*, has_loopback: bool = False) -> None:
+    """A network without devices; sockets to other machines, and to this one, reach nothing.
+
+    Args:
+        has_loopback: bring its loopback up, by which the processes in it alone reach each other.
+    """
     unshare(NEW_NETWORK)
+    if has_loopback:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sH14x", b"lo", _IS_UP))
 
 
 def leave_mounts(scratch: Path, scratch_mib: int, user: int, hidden: Iterable[Path]) -> None:

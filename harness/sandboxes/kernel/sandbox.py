@@ -113,21 +113,33 @@ class KernelSandbox:
     """
 
     image: str | None = None
+    has_ranks = True
+    """By the loopback of the worker's own network: without one it cannot start several."""
 
     def __init__(self, wanted: Iterable[str] = LAYERS) -> None:
         asked = set(wanted)
         self.active = {layer.name for layer in layers() if layer.is_active and layer.name in asked}
 
     def start(self, confinement: Confinement) -> KernelWorkerProcess:
-        """Fork a worker; its confinement precedes every message to it."""
+        """Fork a worker; its confinement precedes every message to it.
+
+        Raises:
+            HarnessError: it is to have several ranks, and this kernel gives it no own network.
+        """
+        if confinement.ranks > 1 and "network" not in self.active:
+            raise HarnessError(
+                "several ranks meet on the loopback of a network of their own, which this kernel "
+                "does not give to this user",
+                "leave out --devices, or run with --sandbox plain; harness doctor says what lacks",
+            )
         libc.set_dumpable(False)
         parent = fork_server(confinement.framework, confinement.threads, self._has_own_users)
         worker = KernelWorkerProcess(
             parent, *forked(parent, self._order(confinement), confinement.log)
         )
-        worker.view = confinement.view
+        worker.view, worker.ranks = confinement.view, confinement.ranks
         if "cgroup" in self.active:
-            memory = int(confinement.memory_gib * 2**30)
+            memory = int(confinement.ranks * confinement.memory_gib * 2**30)
             with contextlib.suppress(ProcessLookupError):
                 worker.group = cgroup.confined(worker.pid, memory, confinement.processes)
                 worker.control = worker.group.freezable
@@ -168,4 +180,5 @@ class KernelSandbox:
             "user": limits.own_user() if "identity" in self.active else os.getuid(),
             "processes": confinement.processes if self._are_processes_counted else None,
             "scratch_mib": confinement.scratch_mib,
+            "ranks": confinement.ranks,
         }

@@ -15,7 +15,7 @@ import errno
 import signal
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.sandboxes import libc
 
@@ -88,7 +88,7 @@ _REFUSE, _UNKNOWN = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
 _LOAD, _IF_EQUAL, _IF_BITS, _IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 _AND = 0x54
 _NUMBER_AT, _ARCHITECTURE_AT, _FIRST_AT, _SECOND_AT, _THIRD_AT, _SIXTH_AT = 0, 4, 16, 24, 32, 56
-_SET_MODE_FILTER = 1
+_SET_MODE_FILTER, _ALL_THREADS = 1, 1
 
 
 def refused_calls(machine: str) -> dict[str, int]:
@@ -100,7 +100,7 @@ def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> 
     return struct.pack("<HBBI", code, if_true, if_false, value)
 
 
-def _filter(machine: str, may_reach_driver: bool) -> Iterator[bytes]:
+def _filter(machine: str, sockets: Sequence[int]) -> Iterator[bytes]:
     yield _instruction(_LOAD, _ARCHITECTURE_AT)
     yield _instruction(_IF_EQUAL, _ARCHITECTURES[machine], 1, 0)
     yield _instruction(_RETURN, _KILL)
@@ -109,8 +109,8 @@ def _filter(machine: str, may_reach_driver: bool) -> Iterator[bytes]:
         yield _instruction(_IF_AT_LEAST, _X32_BIT, 0, 1)
         yield _instruction(_RETURN, _KILL)
     refused = refused_calls(machine)
-    if may_reach_driver:
-        yield from _allowed_argument(refused.pop("socket"), _FIRST_AT, socket.AF_UNIX)
+    if sockets:
+        yield from _allowed_arguments(refused.pop("socket"), _FIRST_AT, sockets)
     for number in refused.values():
         yield _instruction(_IF_EQUAL, number, 0, 1)
         yield _instruction(_RETURN, _REFUSE)
@@ -129,11 +129,14 @@ def _filter(machine: str, may_reach_driver: bool) -> Iterator[bytes]:
     yield _instruction(_RETURN, _ALLOW)
 
 
-def _allowed_argument(number: int, place: int, value: int) -> Iterator[bytes]:
-    """Refuse a call but with one value of an argument; the number is loaded before and after."""
-    yield _instruction(_IF_EQUAL, number, 0, 4)
+def _allowed_arguments(number: int, place: int, values: Sequence[int]) -> Iterator[bytes]:
+    """Refuse a call but with one of some values of an argument; the number is loaded before and
+    after.
+    """
+    yield _instruction(_IF_EQUAL, number, 0, 3 + len(values))
     yield _instruction(_LOAD, place)
-    yield _instruction(_IF_EQUAL, value, 1, 0)
+    for count, value in enumerate(values):
+        yield _instruction(_IF_EQUAL, value, len(values) - count)
     yield _instruction(_RETURN, _REFUSE)
     yield _instruction(_LOAD, _NUMBER_AT)
 
@@ -162,19 +165,47 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
-def restrict(may_reach_driver: bool = False) -> None:
+def restrict(*, may_reach_driver: bool = False, may_find_ranks: bool = False) -> None:
     """Install the filter for good; `no_new_privs` must be set.
 
     Args:
         may_reach_driver: allow sockets within this machine (AF_UNIX), as NVIDIA's driver may open
             one; where the network is the worker's own there is nobody at their other end.
+        may_find_ranks: allow sockets of a network that is the worker's own, by which its ranks
+            connect, until `refuse_sockets`.
 
     Raises:
         OSError: the kernel does not take it, or the machine's numbers are not known.
     """
+    ranks = (socket.AF_INET, socket.AF_NETLINK) if may_find_ranks else ()
+    _install([*_filter(_machine(), [socket.AF_UNIX] * may_reach_driver + [*ranks])])
+
+
+def refuse_sockets() -> None:
+    """Refuse every further socket, to all threads of this process; those that are open stay.
+
+    Raises:
+        OSError: as `restrict`.
+    """
+    machine = _machine()
+    _install(
+        [
+            _instruction(_LOAD, _NUMBER_AT),
+            _instruction(_IF_EQUAL, _OF_MACHINE[machine]["socket"], 0, 1),
+            _instruction(_RETURN, _REFUSE),
+            _instruction(_RETURN, _ALLOW),
+        ],
+        _ALL_THREADS,
+    )
+
+
+def _machine() -> str:
     if libc.MACHINE not in _ARCHITECTURES:
         raise OSError(f"seccomp: the system calls of {libc.MACHINE} are not known")
-    instructions = list(_filter(libc.MACHINE, may_reach_driver))
+    return libc.MACHINE
+
+
+def _install(instructions: Sequence[bytes], flags: int = 0) -> None:
     program = _Program(len(instructions), b"".join(instructions))
-    number = _SECCOMP[libc.MACHINE]
-    libc.syscall("seccomp", number, _SET_MODE_FILTER, 0, ctypes.byref(program))
+    number = _SECCOMP[_machine()]
+    libc.syscall("seccomp", number, _SET_MODE_FILTER, flags, ctypes.byref(program))

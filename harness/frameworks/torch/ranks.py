@@ -1,0 +1,170 @@
+"""Ranks in torch: a process group over this machine's loopback, and what a model needs of it.
+
+Gradients are averaged as one flat array after a backward pass, with the loss in it: one all-reduce
+a step. Batch normalisation, in which the examples of a batch meet, takes its statistics over all
+ranks, and differentiates through that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, cast
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from harness.frameworks.base import Place
+from harness.submission.ranks import LostRankError, Ranks
+from harness.submission.state import StateDict
+from workloads.modules_torch import BatchNorm2d
+
+PATIENCE = timedelta(days=30)
+"""A rank that waits for another may be frozen meanwhile; how long it may wait is the referee's."""
+
+
+class TorchRanks:
+    """`harness.submission.ranks.Ranks` by `torch.distributed`; there is one a process.
+
+    Args:
+        place: which of the processes this is; the call returns when all of them have made it.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.rank, self.world_size = place.rank, place.world_size
+        os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # no other machine reaches it
+        store = dist.FileStore(place.rendezvous, place.world_size)  # type: ignore[attr-defined]
+        with _lost_ranks():
+            dist.init_process_group(
+                "gloo",
+                store=store,
+                rank=place.rank,
+                world_size=place.world_size,
+                timeout=PATIENCE,
+            )
+
+    def barrier(self) -> None:
+        """Wait for all ranks.
+
+        Raises:
+            LostRankError: one is gone.
+        """
+        with _lost_ranks():
+            dist.barrier()
+
+    @torch.no_grad()
+    def all_reduce_mean(self, values: Sequence[Tensor]) -> None:
+        """Replace each tensor by its mean over the ranks, in place and in one exchange."""
+        if not values:
+            return
+        flat = torch.cat([value.detach().reshape(-1) for value in values])
+        with _lost_ranks():
+            dist.all_reduce(flat)
+        flat.div_(self.world_size)
+        parts = flat.split([value.numel() for value in values])
+        for value, part in zip(values, parts, strict=True):
+            value.copy_(part.view_as(value))
+
+    @torch.no_grad()
+    def all_gather(self, value: Tensor) -> list[Tensor]:
+        """The tensors of all ranks, in their order; they have one shape."""
+        sent = value.detach().contiguous()
+        received = [torch.empty_like(sent) for _ in range(self.world_size)]
+        with _lost_ranks():
+            dist.all_gather(received, sent)
+        return received
+
+    def all_gather_state(self, state: StateDict[Tensor]) -> list[StateDict[Tensor]]:
+        """The states of all ranks; they travel as pickles, between processes of one submission."""
+        received: list[Any] = [None] * self.world_size
+        with _lost_ranks():
+            dist.all_gather_object(received, state)
+        return cast("list[StateDict[Tensor]]", received)
+
+
+def couple_batch_norms(model: nn.Module, ranks: TorchRanks) -> None:
+    """Let every batch normalisation of a model take the statistics of the whole batch."""
+    for module in model.modules():
+        if isinstance(module, BatchNorm2d):
+            coupled: Any = module
+            coupled.__class__ = RankedBatchNorm2d
+            coupled.ranks = ranks
+
+
+class RankedBatchNorm2d(BatchNorm2d):
+    """Batch normalisation of a batch of which each rank has a slice (batch / N, channels, ...).
+
+        m = mean over ranks of m_r,   v = mean over ranks of mean((x - m)^2)
+
+    m_r is a slice's own mean. Running statistics move as those of the whole batch do.
+    """
+
+    ranks: TorchRanks
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Normalise, scale and shift each channel."""
+        if not self.training:
+            return super().forward(inputs)
+        values = inputs.float()
+        mean = _mean(values.mean((0, 2, 3)), self.ranks)
+        centred = values - mean[:, None, None]
+        variance = _mean(centred.square().mean((0, 2, 3)), self.ranks)
+        if self.is_tracking:
+            self._track(mean, variance, self.ranks.world_size * values[:, 0].numel())
+        scale = self.weight * (variance + self.eps).rsqrt()
+        outputs = centred * scale[:, None, None] + self.bias[:, None, None]
+        return outputs.to(inputs.dtype)
+
+    @torch.no_grad()
+    def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Move the running statistics; that of the variance is unbiased, of `count` values."""
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * (count / max(1, count - 1)), self.momentum)
+
+
+class _AllReduceMean(torch.autograd.Function):
+    """A mean over ranks whose derivative is one: of the sum of all losses, each rank's share."""
+
+    @staticmethod
+    def forward(context: Any, value: Tensor, ranks: TorchRanks) -> Tensor:
+        """y = (1/N) sum over ranks of x_r."""
+        context.ranks = ranks
+        mean = value.clone()
+        ranks.all_reduce_mean([mean])
+        return mean
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """dL/dx_r = (1/N) sum over ranks s of dL_s/dy, with L the sum of the ranks' losses L_s."""
+        return _mean(gradient, context.ranks), None
+
+
+def _mean(value: Tensor, ranks: TorchRanks) -> Tensor:
+    result: Tensor = _AllReduceMean.apply(value, ranks)  # type: ignore[no-untyped-call]
+    return result
+
+
+def mean_of_passes(ranks: Ranks[Tensor], parameters: Mapping[str, Tensor], loss: Tensor) -> Tensor:
+    """Make the gradients of a slice's loss those of the whole batch's, and return that loss.
+
+    Args:
+        ranks: all of them call this, after the backward pass through `loss`.
+        parameters: their `grad` is replaced in place; those without one have none on any rank.
+        loss: of the slice, a scalar.
+    """
+    whole = loss.detach().clone()
+    gradients = [value.grad for value in parameters.values() if value.grad is not None]
+    ranks.all_reduce_mean([*gradients, whole])
+    return whole
+
+
+@contextmanager
+def _lost_ranks() -> Iterator[None]:
+    """Say of what an exchange raises that it is another rank's doing."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise LostRankError(f"another rank is gone: {error}") from error

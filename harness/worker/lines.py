@@ -1,0 +1,269 @@
+"""What a worker's loop says, hears and goes by, whichever of the ranks it runs on.
+
+    referee <-> rank 0  -- its messages; numbers to agree on -->  ranks 1 ... N - 1
+                rank 0  <-- an error report, or its end --------  each of them
+
+Only rank 0 speaks to the referee. It passes on what it hears, and each rank runs the same
+`harness.worker.worker.Worker` over the same messages: it builds the problem, draws the same
+batches, of which it sees its slice, makes each step and takes part in each snapshot, of which rank
+0's is sent. What a process reads off its clock or its wire is not the same in two of them: wherever
+the loop goes by such a number, it is rank 0's (`Line.agree`).
+
+A rank that raises reports it to rank 0 and ends; of one that is killed, its line is closed. Rank 0
+sees both, even in the middle of an exchange that never ends, and reports to the referee which rank
+it was. The referee then kills them all, for they are one process group.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import struct
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness.protocol.messages import Failed, Message, ToRefereeMessage, ToWorkerMessage
+from harness.protocol.wire import Tensors, Wire, WireClosedError, WireError
+from harness.submission.ranks import LostRankError
+
+GRACE_S = 2.0
+"""How long one rank's error waits for another's that may have led to it."""
+SETTLE_S = 0.05
+"""Between a rank's end and a look at all of them: who was killed says nothing, others do."""
+_NUMBER = struct.Struct("d")
+
+
+class Line(Protocol):
+    """What connects one rank to the referee."""
+
+    def poll(self) -> bool:
+        """Whether the referee has said something; the same on every rank."""
+        ...
+
+    def receive(self) -> tuple[ToWorkerMessage, Tensors]:
+        """Wait for the next message; the same on every rank.
+
+        Raises:
+            WireClosedError: the referee is gone, or rank 0 is.
+        """
+        ...
+
+    def send(self, message: Message, tensors: Tensors | None = None) -> None:
+        """Say something to the referee; rank 0's words alone arrive."""
+        ...
+
+    def agree(self, value: float) -> float:
+        """Rank 0's value, on every rank."""
+        ...
+
+    def report(self, report: Failed, error: Exception) -> None:
+        """Say of an error that it ends the trial; the rank says nothing after that."""
+        ...
+
+
+class SoleLine:
+    """The line of a worker that trains alone: its wire."""
+
+    def __init__(self, wire: Wire[ToWorkerMessage]) -> None:
+        self._wire = wire
+
+    def poll(self) -> bool:
+        """Whether the referee has said something."""
+        return self._wire.poll()
+
+    def receive(self) -> tuple[ToWorkerMessage, Tensors]:
+        """Wait for the next message."""
+        return self._wire.receive()
+
+    def send(self, message: Message, tensors: Tensors | None = None) -> None:
+        """Say something to the referee."""
+        self._wire.send(message, tensors)
+
+    def agree(self, value: float) -> float:
+        """The value itself."""
+        return value
+
+    def report(self, report: Failed, error: Exception) -> None:
+        """Say what went wrong."""
+        del error
+        self._wire.send(report)
+
+
+@dataclass(frozen=True)
+class Follower:
+    """Rank 0's ends of what connects it to another rank."""
+
+    rank: int
+    pid: int
+    connection: socket.socket
+    wire: Wire[ToRefereeMessage]
+    """Over the connection: messages go out, an error report comes in."""
+    numbers: int
+    """The descriptor of a pipe."""
+
+
+class LeaderLine:
+    """Rank 0's.
+
+    Args:
+        wire: to the referee.
+        followers: the other ranks, which are this process's children; they are watched from now on.
+    """
+
+    def __init__(self, wire: Wire[ToWorkerMessage], followers: Sequence[Follower]) -> None:
+        self._wire, self._followers = wire, followers
+        self._is_speaking = threading.Lock()
+        self._is_lost, self._has_failed = threading.Event(), threading.Event()
+        self._loss: tuple[int, Failed]
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def poll(self) -> bool:
+        """Whether the referee has said something."""
+        return bool(self.agree(float(self._wire.poll())))
+
+    def receive(self) -> tuple[ToWorkerMessage, Tensors]:
+        """Wait for the next message, and pass it on.
+
+        Raises:
+            LostRankError: another rank is gone.
+        """
+        message, tensors = self._wire.receive()
+        for follower in self._followers:
+            try:
+                follower.wire.send(message, tensors)
+            except WireClosedError as error:
+                raise LostRankError(f"rank {follower.rank} is gone") from error
+        return message, tensors
+
+    def send(self, message: Message, tensors: Tensors | None = None) -> None:
+        """Say something to the referee."""
+        with self._is_speaking:
+            self._wire.send(message, tensors)
+
+    def agree(self, value: float) -> float:
+        """The value itself, which the others are told.
+
+        Raises:
+            LostRankError: another rank is gone.
+        """
+        number = _NUMBER.pack(value)
+        for follower in self._followers:
+            try:
+                os.write(follower.numbers, number)
+            except BrokenPipeError as error:
+                raise LostRankError(f"rank {follower.rank} is gone") from error
+        return value
+
+    def report(self, report: Failed, error: Exception) -> None:
+        """Say what went wrong: here, or on the rank that it came from."""
+        self._has_failed.set()
+        is_lost = self._is_lost.wait(GRACE_S)
+        if not is_lost:
+            self.send(_named(0, report))
+        elif not isinstance(error, LostRankError) and self._loss[1].error == report.error:
+            self.send(report)  # every rank has met with it
+        else:
+            self.send(_named(*self._loss))
+
+    def _watch(self) -> None:
+        """Wait for another rank's end; report it, unless this one's own error comes of it."""
+        readable = select.poll()
+        for follower in self._followers:
+            readable.register(follower.connection, select.POLLIN)
+        readable.poll()
+        time.sleep(SETTLE_S)
+        at_end = {descriptor for descriptor, _ in readable.poll(0)}
+        ends = [_end_of(f) for f in self._followers if f.connection.fileno() in at_end]
+        self._loss = min(ends, key=_is_less_telling)
+        self._is_lost.set()
+        if not self._has_failed.wait(GRACE_S) and self._is_speaking.acquire(timeout=GRACE_S):
+            self._wire.send(_named(*self._loss))
+            os._exit(1)
+
+
+class FollowerLine:
+    """Another rank's.
+
+    Args:
+        wire: to rank 0.
+        numbers: the descriptor of the pipe by which it tells its numbers.
+    """
+
+    def __init__(self, wire: Wire[ToWorkerMessage], numbers: int) -> None:
+        self._wire, self._numbers = wire, numbers
+
+    def poll(self) -> bool:
+        """Whether the referee has said something, as rank 0 has it."""
+        return bool(self.agree(0.0))
+
+    def receive(self) -> tuple[ToWorkerMessage, Tensors]:
+        """Wait for the next message."""
+        return self._wire.receive()
+
+    def send(self, message: Message, tensors: Tensors | None = None) -> None:
+        """Nothing: rank 0 says it."""
+
+    def agree(self, value: float) -> float:
+        """Rank 0's value.
+
+        Raises:
+            WireClosedError: rank 0 is gone.
+        """
+        del value
+        data = os.read(self._numbers, _NUMBER.size)
+        if len(data) < _NUMBER.size:
+            raise WireClosedError("rank 0 is gone")
+        number: float = _NUMBER.unpack(data)[0]
+        return number
+
+    def report(self, report: Failed, error: Exception) -> None:
+        """Tell rank 0 what went wrong here; of another rank's loss others report, so wait."""
+        with contextlib.suppress(WireClosedError):
+            if not isinstance(error, LostRankError):
+                self._wire.send(report)
+                return
+            while True:
+                self._wire.receive()
+
+
+def _named(rank: int, report: Failed) -> Failed:
+    """An error report that says whose it is."""
+    return report.model_copy(update={"error": f"rank {rank}: {report.error}"[:4000]})
+
+
+def _end_of(follower: Follower) -> tuple[int, Failed]:
+    """A rank's error report, or how it was ended."""
+    try:
+        message, _ = follower.wire.receive(GRACE_S)
+    except WireError:
+        return follower.rank, Failed(cause="killed", error=_status(follower.pid), frame="")
+    if isinstance(message, Failed):
+        return follower.rank, message
+    return follower.rank, Failed(cause="exception", error=f"it said {message.kind}", frame="")
+
+
+def _is_less_telling(end: tuple[int, Failed]) -> tuple[bool, bool, int]:
+    """Sorts ends: one that was killed before one without memory, and both before errors, which may
+    come of these.
+    """
+    rank, report = end
+    return report.cause != "killed", report.cause == "exception", rank
+
+
+def _status(pid: int) -> str:
+    """How a child has ended, in words."""
+    try:
+        _, status = os.waitpid(pid, 0)
+    except ChildProcessError:  # the submission has waited for it
+        return "it has ended"
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"it exited with status {code}"
+    names = {entry.value: entry.name for entry in signal.Signals}
+    return f"killed by {names.get(-code, f'signal {-code}')}"

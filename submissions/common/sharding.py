@@ -1,0 +1,102 @@
+"""Work and state that are divided among ranks: who owns what, and how steps are exchanged.
+
+An optimizer has *items*, parameters or blocks of them. Each is owned by one rank, which alone keeps
+the item's state and computes its step. A step takes one all-gather, after which every rank has the
+steps of all items and makes them on its own copy of the parameters.
+
+    owner   items from the costliest to the cheapest, each to the rank with the least cost so far
+    sent    the steps of a rank's items, one behind the other, filled up to the longest such array
+
+Sources: Graham (1969) for the assignment (longest processing time first, whose longest load is at
+most 4/3 of the best one's); Shi et al. (2023) for blocks that are divided so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+from harness.submission.ranks import OneRank, Ranks
+from submissions.common.optimizers import GroupwiseOptimizer
+
+TorchRanks: TypeAlias = Ranks[Tensor]
+ALONE: TorchRanks = OneRank[Tensor]()
+
+
+def assigned(costs: Sequence[float], world_size: int) -> list[int]:
+    """The rank that owns each item; the same on every rank.
+
+    Args:
+        costs: of each item, in any unit.
+        world_size: how many ranks there are.
+    """
+    loads, found = [0.0] * world_size, [0] * len(costs)
+    for item in sorted(range(len(costs)), key=lambda item: (-costs[item], item)):
+        found[item] = min(range(world_size), key=lambda rank: (loads[rank], rank))
+        loads[found[item]] += costs[item]
+    return found
+
+
+def exchanged(
+    ranks: TorchRanks,
+    own: Mapping[int, Tensor],
+    owned_by: Sequence[int],
+    like: Sequence[Tensor],
+) -> list[Tensor]:
+    """The steps of all items, in their order, by one all-gather.
+
+    Args:
+        ranks: all of them call this.
+        own: the steps of this rank's items.
+        owned_by: the owner of each item.
+        like: of each item a tensor of its step's shape, all of one dtype, in which steps travel.
+    """
+    if ranks.world_size == 1:
+        return [own[item] for item in range(len(like))]
+    if not like:
+        return []
+    places = [[i for i, owner in enumerate(owned_by) if owner == rank]
+              for rank in range(ranks.world_size)]  # fmt: skip
+    sizes = [[like[item].numel() for item in items] for items in places]
+    sent = like[0].new_zeros(max(map(sum, sizes)))
+    for item, part in zip(places[ranks.rank], _parts(sent, sizes[ranks.rank]), strict=True):
+        part.copy_(own[item].reshape(-1))
+    steps: dict[int, Tensor] = {}
+    for rank, flat in enumerate(ranks.all_gather(sent)):
+        parts = _parts(flat, sizes[rank])
+        steps |= {i: part.view(like[i].shape) for i, part in zip(places[rank], parts, strict=True)}
+    return [steps[item] for item in range(len(like))]
+
+
+def _parts(flat: Tensor, sizes: Sequence[int]) -> tuple[Tensor, ...]:
+    """Views of the first entries of an array (length,), one behind the other."""
+    return flat[: sum(sizes)].split(list(sizes)) if sizes else ()
+
+
+class ShardedOptimizer(GroupwiseOptimizer):
+    """An optimizer of which each rank keeps the state of what it owns.
+
+    Attributes:
+        ranks: those that train together, set before the first step.
+    """
+
+    ranks: TorchRanks = ALONE
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole state, gathered from all ranks, which all call this."""
+        state: dict[str, Any] = super().state_dict()
+        if self.ranks.world_size == 1:
+            return state
+        return {**state, "state": _merged(self.ranks.all_gather_state(state["state"]))}
+
+
+def _merged(parts: Sequence[Any]) -> Any:
+    """States of which each rank has some entries, as one: by key, by place, or the first."""
+    if isinstance(parts[0], dict):
+        keys = dict.fromkeys(key for part in parts for key in part)
+        return {key: _merged([part[key] for part in parts if key in part]) for key in keys}
+    if isinstance(parts[0], list):
+        return [_merged(entries) for entries in zip(*parts, strict=True)]
+    return parts[0]
