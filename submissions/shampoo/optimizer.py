@@ -108,19 +108,21 @@ class Shampoo(GroupwiseOptimizer):
     def _refresh(self, live: list[torch.Tensor], group: dict[str, Any]) -> None:
         """Recompute the roots due: factor j of n at steps start + j T / n modulo T."""
         factors = [
-            (block, side)
+            (block, side, self.state[parameter]["step"])
             for parameter in live
             for block in self.state[parameter]["blocks"]
             for side in SIDES
             if side in block
         ]
         since = group["step"] - group["start"]
-        for block, side in select_due(factors, since, group["refresh_every"]):
+        for block, side, step in select_due(factors, since, group["refresh_every"]):
             both = "left" in block and "right" in block
             power = group["power"] if both else 2 * group["power"]
             root = ROOTS[group["roots"]](block[side], power, group["damping"], failures_of(group))
             if root is None:
                 continue
+            if group["beta2"] < 1.0:  # the average starts at zero, a sum does not
+                root *= (1 - group["beta2"] ** step) ** power
             # Only products read the root, so it is stored in their precision.
             block[f"{side}_root"] = root.to(product_dtype(root.device, group["matmul_dtype"]))
 

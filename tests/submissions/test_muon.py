@@ -34,7 +34,7 @@ SOURCE = {"coefficients": "jordan", "newton_schulz_steps": 5}
 FROBENIUS: dict[str, Any] = {"norm": "frobenius", "coefficients": "jordan", "steps": 5}
 FORMS: list[dict[str, Any]] = [
     {"nesterov": "source", "scaling": "source"},
-    {"nesterov": "thesis", "scaling": "thesis", "norm": "frobenius", **SOURCE},
+    {"nesterov": "source", "scaling": "thesis", "norm": "frobenius", **SOURCE},
     {"nesterov": "none", "scaling": "rms", **SOURCE},
 ]
 HIDDEN = [n for n, (_, role) in SHAPES.items() if role in (Role.HIDDEN_MATRIX, Role.CONVOLUTION)]
@@ -146,8 +146,11 @@ def textbook(point: dict[str, Any]) -> dict[str, Any]:
     def update(name: str, t: int, w: Any, g: Any) -> Any:
         before = momenta.get(name, np.zeros_like(g))
         m = momenta[name] = point["momentum"] * before + g
-        forms = {"source": g + point["momentum"] * m, "none": m}
-        x = forms.get(point["nesterov"], m + point["momentum"] * (m - before))
+        source = g + point["momentum"] * m
+        # the thesis writes the same in another way
+        thesis = m + point["momentum"] * (m - before)
+        nesterov = thesis if point["scaling"] == "thesis" else source
+        x = m if point["nesterov"] == "none" else nesterov
         x = x.reshape(len(x), -1)
         rows, columns = x.shape
         x = x / np.linalg.norm(x)

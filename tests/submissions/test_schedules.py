@@ -75,6 +75,14 @@ def test_the_lowered_linear_cooldown_drops_at_once() -> None:
     schedule = schedule_of("warmup_stable_decay", 0.0, 0.0, "lowered_linear")
     assert schedule(0.6 - 1e-9) == 1.0
     assert schedule(0.8) == pytest.approx(0.35)
+    ends_at_a_tenth = schedule_of("warmup_stable_decay", 0.0, 0.1, "lowered_linear")
+    assert ends_at_a_tenth(0.6) == pytest.approx(0.7)
+    assert ends_at_a_tenth(1.0) == pytest.approx(0.1)
+
+
+def test_a_cooldown_that_would_rise_is_refused() -> None:
+    with pytest.raises(HarnessError, match="allowed: at most 0.7"):
+        schedule_of("warmup_stable_decay", 0.0, 0.8, "lowered_linear")
 
 
 @given(FRACTION)

@@ -55,7 +55,7 @@ def textbook(period: int, start: int, graft: str, max_dim: int) -> dict[str, Any
             state[side] = 0.95 * state[side] + 0.05 * (g @ g.T if side == 0 else g.T @ g)
             since = t - start - offsets[name, side]
             if since >= 0 and since % period == 0:
-                state["root", side] = root(state[side], 0.5 / len(own), 1e-2)
+                state["root", side] = root(state[side] / (1 - 0.95**t), 0.5 / len(own), 1e-2)
         q = m / (np.sqrt(state["v"] / (1 - 0.9**t)) + 1e-8) if graft == "adam" else m
         p = q
         if own and all(("root", side) in state for side in own):
