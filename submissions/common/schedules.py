@@ -19,7 +19,7 @@ The cooldown's phi falls from 1 to 0 with the fraction s of it spent:
     sqrt      1 - sqrt(s)               lowered_linear    1 - s, from 0.7 on: see below
     power_0.7 1 - s^0.7
 
-A cooldown is f + (c - f) phi(s), where it starts at c: 1, but 0.7 for `lowered_linear`, which drops
+A cooldown is f + (b - f) phi(s), where it starts at b: 1, but 0.7 for `lowered_linear`, which drops
 there at once. That is the "0.7" of Dremov et al., as in their first author's scheduler, whose
 linear cooldown may start at a factor below 1.
 
@@ -47,7 +47,6 @@ COOLDOWNS: dict[str, Callable[[float], float]] = {
     "power_0.7": lambda spent: 1.0 - spent**0.7,
     "lowered_linear": lambda spent: 1.0 - spent,
 }
-
 
 LOWERED_START = 0.7
 """Where the lowered linear cooldown starts."""
@@ -106,7 +105,7 @@ def warmup_stable_decay(
     """Warm up, stay constant, then decay over the last `cooldown` fraction of the horizon.
 
     Raises:
-        HarnessError: warmup and cooldown overlap, or the cooldown would end above its start.
+        HarnessError: warmup and cooldown overlap.
         UnknownNameError: the shape is not one of `COOLDOWNS`.
     """
     _check_warmup(warmup)
@@ -116,12 +115,7 @@ def warmup_stable_decay(
         )
     if shape not in COOLDOWNS:
         raise UnknownNameError("cooldown_shape", shape, COOLDOWNS)
-    start = LOWERED_START if shape == "lowered_linear" else 1.0
-    if final_factor > start:
-        raise HarnessError(
-            f"final_factor is {final_factor} with cooldown_shape {shape}",
-            f"allowed: at most {start}, where the cooldown starts",
-        )
+    start = max(LOWERED_START, final_factor) if shape == "lowered_linear" else 1.0
 
     def factor(fraction: float) -> float:
         if fraction < warmup:
