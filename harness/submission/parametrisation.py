@@ -128,7 +128,8 @@ def _scaling(
     spec: ParameterSpec, specs: Mapping[str, ParameterSpec], scheme: str, rule: str
 ) -> Scaling:
     reads, writes = _widths(spec, specs, scheme)
-    place = spec.mup_multiplier.absolute if scheme == "absolute_mup" else spec.mup_multiplier.relative
+    is_absolute = scheme == "absolute_mup"
+    place = spec.mup_multiplier.absolute if is_absolute else spec.mup_multiplier.relative
     rate = _rate(spec, (reads, writes), scheme, rule)
     multiplier = place * (math.sqrt(rate) if rule == "sgd" else rate)
     step = rate * {"sgd": place**2, "kfac": 1.0}.get(rule, place)

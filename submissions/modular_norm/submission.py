@@ -6,22 +6,31 @@
     eta_t = eta                           size = "fixed"
     eta_t = eta sum_l <M_l, D_l> / s_l    size = "dual_norm", the minimiser of a quadratic bound
 
-The norms ||.||_l and their duals D_l are defined in `common.dual_maps`: RMS -> RMS for matrices;
-for kernels the same, flattened to (out, in * height * width) (`kernels = "reshaped"`, the thesis's
-form) or per kernel offset (`"by_offset"`, the paper's); row norms for embeddings, and separate
-norms for vectors. 1 / s_l is 1 for matrices, `embedding_scale` or `vector_scale` for the others.
+The norms ||.||_l and their duals D_l are defined in `common.dual_maps`, and the point chooses one
+for each kind of parameter: `hidden_norm` (hidden matrices and kernels), `output_norm`,
+`embedding_norm`, `gain_norm` (of norms) and `vector_norm` (biases and other vectors). By default
+RMS -> RMS for matrices; for kernels the same, flattened to (out, in * height * width)
+(`kernels = "reshaped"`, the thesis's form) or per kernel offset (`"by_offset"`, the paper's); row
+norms for embeddings, and separate norms for vectors.
+
+1 / s_l is 1 for hidden matrices, kernels and the output, `embedding_scale` for embeddings and
+`vector_scale` for gains and vectors. With `masses = true` these four numbers are masses m, as in
+Large et al.: a kind's mass is divided evenly among its n parameters, and 1 / s_l = (m / n) / (the
+sum of the four kinds' masses), so that a step changes what each kind computes in proportion to its
+mass, however many layers there are. The learning rate is larger then, by about that sum times n.
 
 Source: Bernstein and Newhouse (2024), "Old optimizer, new norm", Proposition 1 and "Modular
 duality"; Large et al. (2024).
 
-Deviations: momentum comes before the dual map, as in the authors' code but not in the papers. The
-weights 1 / s_l are hyperparameters; Large et al. derive them from masses assigned by the
-architecture's author. Newton-Schulz leaves singular values in [0.65, 1.2]; `polish` iterations
+Deviations: momentum comes before the dual map, as in the authors' code but not in the papers. Large
+et al. give masses to modules, here kinds of parameters have them, all of sensitivity 1, and a kind
+that a model lacks has none. Newton-Schulz leaves singular values in [0.65, 1.2]; `polish` iterations
 bring them to 1.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -31,7 +40,7 @@ from torch.optim import Optimizer
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.dual_maps import KERNELS, MATRICES, duals
+from submissions.common.dual_maps import KERNELS, OF_MATRICES, OF_VECTORS, duals
 from submissions.common.optimizers import TorchProblem
 from submissions.common.role_methods import RoleMethod
 from workloads.parameters import Role
@@ -39,6 +48,18 @@ from workloads.parameters import Role
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """None: each role's dual map already scales the step with width."""
 SIZES = ("dual_norm", "fixed")
+KINDS = {
+    Role.HIDDEN_MATRIX: "hidden",
+    Role.CONVOLUTION: "hidden",
+    Role.OUTPUT: "output",
+    Role.EMBEDDING: "embedding",
+    Role.NORM: "gain",
+    Role.BIAS: "vector",
+    Role.VECTOR: "vector",
+}
+"""The kind whose norm a role has."""
+SCALES = {"embedding": "embedding_scale", "gain": "vector_scale", "vector": "vector_scale"}
+NORM_NAMES = tuple(f"{kind}_norm" for kind in dict.fromkeys(KINDS.values()))
 
 
 class ModularNorm(RoleMethod):
@@ -49,7 +70,7 @@ class ModularNorm(RoleMethod):
         roles: each parameter's role.
         splits: each parameter's splits, as in `ParameterSpec`.
         settings: `lr`, `weight_decay`, `momentum`, `size`, `kernels`, `polish`, `matmul_dtype`,
-            `embedding_scale` and `vector_scale`.
+            `masses`, `embedding_scale`, `vector_scale` and `NORM_NAMES`.
     """
 
     def __init__(
@@ -63,6 +84,10 @@ class ModularNorm(RoleMethod):
             raise UnknownNameError("size", settings["size"], SIZES)
         if settings["kernels"] not in KERNELS:
             raise UnknownNameError("kernels", settings["kernels"], KERNELS)
+        for name in NORM_NAMES:
+            allowed = OF_VECTORS if name in ("gain_norm", "vector_norm") else OF_MATRICES
+            if settings[name] not in allowed:
+                raise UnknownNameError(name, settings[name], allowed)
         super().__init__(parameters, roles, splits, settings)
 
     def update(self, group: dict[str, Any]) -> None:
@@ -73,8 +98,9 @@ class ModularNorm(RoleMethod):
         parameters, roles, splits = zip(*live, strict=True)
         momenta = [self.momentum(parameter, group) for parameter in parameters]
         options = {name: group[name] for name in ("kernels", "polish", "matmul_dtype")}
-        steps = duals(momenta, roles, splits, **options)
-        scales = [_scale(role, group) for role in roles]
+        norms = {role: group[f"{kind}_norm"] for role, kind in KINDS.items()}
+        steps = duals(momenta, roles, splits, norms=norms, **options)
+        scales = _scales(roles, group)
         rate = group["lr"]
         if group["size"] == "dual_norm":
             sizes = [(m * d).sum() * s for m, d, s in zip(momenta, steps, scales, strict=True)]
@@ -84,17 +110,22 @@ class ModularNorm(RoleMethod):
             parameter.sub_(step * (rate * scale))
 
 
-def _scale(role: str, group: dict[str, Any]) -> float:
-    """The weight 1 / s for a role."""
-    if Role(role) in MATRICES:
-        return 1.0
-    return float(group["embedding_scale" if role == Role.EMBEDDING else "vector_scale"])
+def _scales(roles: Sequence[str], group: dict[str, Any]) -> list[float]:
+    """1 / s of every parameter; under masses relative to all that the group trains."""
+    kinds = [KINDS[Role(role)] for role in group["roles"]]
+    weights = {kind: float(group[SCALES[kind]]) if kind in SCALES else 1.0 for kind in kinds}
+    if group["masses"]:
+        # gains and other vectors share one mass
+        parts = Counter(SCALES.get(kind, kind) for kind in kinds)
+        total = sum({SCALES.get(kind, kind): weights[kind] for kind in kinds}.values())
+        weights = {k: w / parts[SCALES.get(k, k)] / total for k, w in weights.items()}
+    return [weights[KINDS[Role(role)]] for role in roles]
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """Steepest descent on all parameters according to their roles, with its schedule."""
     names = ("weight_decay", "momentum", "size", "kernels", "polish", "matmul_dtype")
-    scales = ("embedding_scale", "vector_scale")
+    scales = ("masses", "embedding_scale", "vector_scale", *NORM_NAMES)
     optimizer = ModularNorm(
         problem.parameters.values(),
         [spec.role.value for spec in problem.specs.values()],
