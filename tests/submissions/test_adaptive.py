@@ -174,7 +174,7 @@ def test_swats_switches_where_torchs_plateau_scheduler_lowers_the_rate(patience:
 def test_swats_by_plateau_trains_a_model_whose_loss_it_is_given() -> None:
     kit = Kit("torch")
     folder = submission_folders()["swats"]
-    point = default_point("swats", plateau_steps=3, learning_rate=0.0, sgd_learning_rate=0.1)
+    point = default_point("swats", plateau_steps=3, learning_rate=1e-6, sgd_learning_rate=0.1)
     ours, stream = kit.submission(folder, **point), kit.stream()
     for _ in range(60):
         ours.step(stream)
