@@ -24,8 +24,8 @@ duality"; Large et al. (2024).
 
 Deviations: momentum comes before the dual map, as in the authors' code but not in the papers. Large
 et al. give masses to modules, here kinds of parameters have them, all of sensitivity 1, and a kind
-that a model lacks has none. Newton-Schulz leaves singular values in [0.65, 1.2]; `polish` iterations
-bring them to 1.
+that a model lacks has none. Newton-Schulz leaves singular values in [0.65, 1.2]; `polish`
+iterations bring them to 1.
 """
 
 from __future__ import annotations
