@@ -14,7 +14,7 @@ norm of G.
 A gain is a diagonal matrix, whose RMS -> RMS norm is its largest entry in magnitude; a row of an
 embedding is the output for a one-hot input.
 
-Those are `NORMS`, the default by role; a caller may choose others by name:
+Those are `norms.NORMS`, the default by role; a caller may choose others by name:
 
     rms_to_rms    as above for matrices        largest    the largest |entry|
     spectral      ||W||_2                      rms        the RMS of all entries
@@ -34,25 +34,10 @@ from torch import Tensor
 from harness.core.errors import UnknownNameError
 from submissions.common.batching import batched, matrices, tensor_of
 from submissions.common.matrix_sign import newton_schulz, product_dtype
+from submissions.common.norms import KERNELS, NORMS, POLISH, SPECTRAL
 from submissions.common.precision import signs
 from submissions.common.symmetric_products import add_product, product
 from workloads.parameters import Role
-
-KERNELS = ("by_offset", "reshaped")
-POLISH = (1.875, -1.25, 0.375)
-"""Coefficients of the quintic Newton-Schulz iteration, which converges to 1 from (0, 1.5)."""
-MATRICES = (Role.HIDDEN_MATRIX, Role.OUTPUT, Role.CONVOLUTION)
-NORMS: dict[Role, str] = {
-    **dict.fromkeys(MATRICES, "rms_to_rms"),
-    Role.EMBEDDING: "rows",
-    Role.NORM: "largest",
-    Role.BIAS: "rms",
-    Role.VECTOR: "rms",
-}
-"""The norm that fits each role."""
-SPECTRAL = ("rms_to_rms", "spectral")
-OF_VECTORS = ("largest", "rms")
-OF_MATRICES = (*SPECTRAL, "rows", *OF_VECTORS)
 
 
 def polar(stack: Tensor, steps: int = 4, polish: int = 0, matmul_dtype: str = "auto") -> Tensor:
@@ -96,7 +81,7 @@ def duals(
         kernels: one of `KERNELS`.
         polish: as for `polar`.
         matmul_dtype: as for `polar`.
-        norms: each role's norm: one of `OF_MATRICES`, of vectors one of `OF_VECTORS`.
+        norms: each role's norm: one of `norms.OF_MATRICES`, of vectors one of `norms.OF_VECTORS`.
     """
     if kernels not in KERNELS:
         raise UnknownNameError("kernels", kernels, KERNELS)
@@ -116,7 +101,7 @@ def duals(
 
 
 def entrywise_dual(value: Tensor, norm: str) -> Tensor:
-    """The dual under a norm of `OF_MATRICES` that is not spectral."""
+    """The dual under a norm of `norms.OF_MATRICES` that is not spectral."""
     if norm == "largest":
         return signs(value)
     tiny = torch.finfo(value.dtype).tiny ** 0.5

@@ -30,36 +30,22 @@ iterations bring them to 1.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
-from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.dual_maps import KERNELS, OF_MATRICES, OF_VECTORS, duals
+from submissions.common.dual_maps import duals
 from submissions.common.optimizers import TorchProblem
 from submissions.common.role_methods import RoleMethod
+from submissions.modular_norm import kinds
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """None: each role's dual map already scales the step with width."""
-SIZES = ("dual_norm", "fixed")
-KINDS = {
-    Role.HIDDEN_MATRIX: "hidden",
-    Role.CONVOLUTION: "hidden",
-    Role.OUTPUT: "output",
-    Role.EMBEDDING: "embedding",
-    Role.NORM: "gain",
-    Role.BIAS: "vector",
-    Role.VECTOR: "vector",
-}
-"""The kind whose norm a role has."""
-SCALES = {"embedding": "embedding_scale", "gain": "vector_scale", "vector": "vector_scale"}
-NORM_NAMES = tuple(f"{kind}_norm" for kind in dict.fromkeys(KINDS.values()))
 
 
 class ModularNorm(RoleMethod):
@@ -70,7 +56,7 @@ class ModularNorm(RoleMethod):
         roles: each parameter's role.
         splits: each parameter's splits, as in `ParameterSpec`.
         settings: `lr`, `weight_decay`, `momentum`, `size`, `kernels`, `polish`, `matmul_dtype`,
-            `masses`, `embedding_scale`, `vector_scale` and `NORM_NAMES`.
+            `masses`, `embedding_scale`, `vector_scale` and `kinds.NORM_NAMES`.
     """
 
     def __init__(
@@ -80,14 +66,7 @@ class ModularNorm(RoleMethod):
         splits: Sequence[Sequence[int]],
         **settings: Any,
     ) -> None:
-        if settings["size"] not in SIZES:
-            raise UnknownNameError("size", settings["size"], SIZES)
-        if settings["kernels"] not in KERNELS:
-            raise UnknownNameError("kernels", settings["kernels"], KERNELS)
-        for name in NORM_NAMES:
-            allowed = OF_VECTORS if name in ("gain_norm", "vector_norm") else OF_MATRICES
-            if settings[name] not in allowed:
-                raise UnknownNameError(name, settings[name], allowed)
+        kinds.check(settings)
         super().__init__(parameters, roles, splits, settings)
 
     def update(self, group: dict[str, Any]) -> None:
@@ -98,9 +77,9 @@ class ModularNorm(RoleMethod):
         parameters, roles, splits = zip(*live, strict=True)
         momenta = [self.momentum(parameter, group) for parameter in parameters]
         options = {name: group[name] for name in ("kernels", "polish", "matmul_dtype")}
-        norms = {role: group[f"{kind}_norm"] for role, kind in KINDS.items()}
-        steps = duals(momenta, roles, splits, norms=norms, **options)
-        scales = _scales(roles, group)
+        steps = duals(momenta, roles, splits, norms=kinds.norms(group), **options)
+        by_role = kinds.scales(group["roles"], group)
+        scales = [by_role[Role(role)] for role in roles]
         rate = group["lr"]
         if group["size"] == "dual_norm":
             sizes = [(m * d).sum() * s for m, d, s in zip(momenta, steps, scales, strict=True)]
@@ -110,22 +89,10 @@ class ModularNorm(RoleMethod):
             parameter.sub_(step * (rate * scale))
 
 
-def _scales(roles: Sequence[str], group: dict[str, Any]) -> list[float]:
-    """1 / s of every parameter; under masses relative to all that the group trains."""
-    kinds = [KINDS[Role(role)] for role in group["roles"]]
-    weights = {kind: float(group[SCALES[kind]]) if kind in SCALES else 1.0 for kind in kinds}
-    if group["masses"]:
-        # gains and other vectors share one mass
-        parts = Counter(SCALES.get(kind, kind) for kind in kinds)
-        total = sum({SCALES.get(kind, kind): weights[kind] for kind in kinds}.values())
-        weights = {k: w / parts[SCALES.get(k, k)] / total for k, w in weights.items()}
-    return [weights[KINDS[Role(role)]] for role in roles]
-
-
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """Steepest descent on all parameters according to their roles, with its schedule."""
     names = ("weight_decay", "momentum", "size", "kernels", "polish", "matmul_dtype")
-    scales = ("masses", "embedding_scale", "vector_scale", *NORM_NAMES)
+    scales = ("masses", "embedding_scale", "vector_scale", *kinds.NORM_NAMES)
     optimizer = ModularNorm(
         problem.parameters.values(),
         [spec.role.value for spec in problem.specs.values()],

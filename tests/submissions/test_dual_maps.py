@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from harness.core.errors import UnknownNameError
-from submissions.common.dual_maps import NORMS, duals
+from submissions.common.dual_maps import duals
+from submissions.common.norms import NORMS
 from workloads.parameters import Role
 
 from .conftest import Measured

@@ -45,22 +45,29 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("eshampoo", FLOAT32 | {"refresh_every": 4, "tolerance": 0.01}),
     ("lars", SAME),
     ("mda", SAME),
+    ("modular_norm", FLOAT32 | {"polish": 2}),
     ("psgd", FLOAT32 | {"burst": 3, "update_every": 4}),
     ("rmsprop", SAME | {"momentum": 0.9}),
     ("schedule_free_sgd", SAME),
     ("signsgd", SAME),
+    ("spectral_descent", FLOAT32),
     ("splus", FLOAT32 | {"refresh_every": 4}),
+    ("swats", {"switch_tolerance": 1e9}),
 ]
 OTHERS: list[tuple[str, dict[str, Any]]] = [
     ("adamc", SAME | {"corrected": "declared"}),
     ("d_adaptation", SAME | {"first_estimate": 1e-3, "bias_correction": True, "growth": 1.5}),
     ("eshampoo", FLOAT32 | {"refresh_every": 1}),
     ("eshampoo", FLOAT32 | {"max_dim": 0}),
+    ("modular_norm", FLOAT32 | {"polish": 2, "size": "dual_norm", "masses": True}),
+    ("modular_norm", FLOAT32 | {"hidden_norm": "largest", "output_norm": "rows"}),
     ("psgd", FLOAT32 | {"max_skew": 1e9, "initial_scale": "one", "damping": 1e-3}),
     ("rmsprop", SAME),
     ("signsgd", SAME | {"size": "dual_norm", "learning_rate": 1e-4}),
+    ("spectral_descent", FLOAT32 | {"scope": "network", "learning_rate": 3e-3}),
     ("splus", FLOAT32 | {"form": "thesis", "learning_rate": 0.01}),
     ("splus", FLOAT32 | {"refresh_every": 4, "stagger": False, "max_dim": 12}),
+    ("swats", SAME | {"switch_tolerance": 0.0}),
 ]
 
 
