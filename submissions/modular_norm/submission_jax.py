@@ -15,8 +15,8 @@ import optax
 from harness.core.errors import HarnessError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
-from submissions.modular_norm.dual_maps_jax import duals
 from submissions.modular_norm import kinds
+from submissions.modular_norm.dual_maps_jax import duals
 from workloads.parameters import ParameterSpec
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
