@@ -37,9 +37,7 @@ def build(
     del problem  # optax receives the parameters in `init`
     transformation = optax.chain(
         optax.add_decayed_weights(hyperparameters["weight_decay"]),
-        scale_by_sum_of_squares(
-            hyperparameters["initial_accumulator"], hyperparameters["epsilon"]
-        ),
+        scale_by_sum_of_squares(hyperparameters["initial_accumulator"], hyperparameters["epsilon"]),
         optax.scale_by_learning_rate(hyperparameters["learning_rate"]),
     )
     return transformation, schedules.from_hyperparameters(hyperparameters)

@@ -16,7 +16,7 @@ class AdamsState(NamedTuple):
     """The state of `optax.scale_by_adam`, the step count and the mean of v over all entries."""
 
     adam: Any
-    count: jax.Array
+    step: jax.Array
     mean_square: jax.Array
 
 
@@ -36,7 +36,7 @@ def adams(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
         updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
     ) -> tuple[Any, AdamsState]:
         del extra  # only line searches use it
-        rate, count = point["learning_rate"] * factor, state.count + 1
+        rate, count = point["learning_rate"] * factor, state.step + 1
         now = optax.tree.norm(updates, squared=True) / optax.tree.size(updates)
         mean_square = beta2 * state.mean_square + (1 - beta2) * now
         size = jnp.sqrt(mean_square / (1 - beta2**count))

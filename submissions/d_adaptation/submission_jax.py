@@ -18,7 +18,7 @@ from submissions.common import schedules
 class DAdaptationState(NamedTuple):
     """Step count, the estimate d, the numerator r, and m, v and s of every parameter."""
 
-    count: jax.Array
+    step: jax.Array
     estimate: jax.Array
     numerator: jax.Array
     first: Any
@@ -49,14 +49,12 @@ def d_adaptation(point: Hyperparameters) -> optax.GradientTransformationExtraArg
         updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
     ) -> tuple[Any, DAdaptationState]:
         del extra  # only line searches use it
-        t = state.count + 1
+        t = state.step + 1
         rate = point["learning_rate"] * factor * state.estimate
         if point["bias_correction"]:
             rate = rate * jnp.sqrt(1 - beta2**t) / (1 - beta1**t)
         correlation = optax.tree.vdot(updates, scaled(state.total, state.second))
-        first = jax.tree.map(
-            lambda m, g: beta1 * m + (1 - beta1) * rate * g, state.first, updates
-        )
+        first = jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * rate * g, state.first, updates)
         second = jax.tree.map(lambda v, g: beta2 * v + (1 - beta2) * g**2, state.second, updates)
         total = jax.tree.map(lambda s, g: b * s + (1 - b) * rate * g, state.total, updates)
         numerator = b * state.numerator + (1 - b) * rate * correlation

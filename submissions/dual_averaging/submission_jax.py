@@ -15,7 +15,7 @@ from submissions.common import schedules
 class DualAveragingState(NamedTuple):
     """Step count, the parameters at the start, and the sum of all gradients."""
 
-    count: jax.Array
+    step: jax.Array
     start: Any
     total: Any
 
@@ -31,7 +31,7 @@ def dual_averaging(rate: float, decay: float) -> optax.GradientTransformationExt
         updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
     ) -> tuple[Any, DualAveragingState]:
         del extra  # only line searches use it
-        count = state.count + 1
+        count = state.step + 1
         total = jax.tree.map(lambda s, g, w: s + g + decay * w, state.total, updates, params)
         length = rate * factor / jnp.sqrt(count)
         changes = jax.tree.map(lambda a, s, w: a - length * s - w, state.start, total, params)

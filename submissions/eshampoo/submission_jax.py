@@ -93,7 +93,8 @@ def _refreshed(entry: Entry, side: str, kind: jax.Array, point: Hyperparameters)
     factor, old = entry[side], entry[f"{side}_basis"]
 
     def begin(_: jax.Array) -> jax.Array:
-        return jnp.linalg.eigh(factor)[1][:, ::-1]
+        vectors: jax.Array = jnp.linalg.eigh(factor)[1]
+        return vectors[:, ::-1]
 
     def follow(basis: jax.Array) -> jax.Array:
         return _followed(factor, basis, point["tolerance"], point["iterations"])
@@ -108,9 +109,7 @@ def _refreshed(entry: Entry, side: str, kind: jax.Array, point: Hyperparameters)
     return result
 
 
-def _followed(
-    factor: jax.Array, basis: jax.Array, tolerance: float, iterations: int
-) -> jax.Array:
+def _followed(factor: jax.Array, basis: jax.Array, tolerance: float, iterations: int) -> jax.Array:
     """Orthogonal iteration until the basis is accurate enough, at most `iterations` times."""
 
     def is_inaccurate(carry: Any) -> jax.Array:
@@ -118,7 +117,8 @@ def _followed(
         rotated = basis.T @ (factor @ basis)
         whole = jnp.linalg.norm(rotated)
         beside = jnp.linalg.norm(rotated - jnp.diag(jnp.diagonal(rotated)))
-        return (count < iterations) & (beside > tolerance * whole)
+        result: jax.Array = (count < iterations) & (beside > tolerance * whole)
+        return result
 
     def turn(carry: Any) -> Any:
         count, basis = carry

@@ -21,9 +21,7 @@ PARAMETRISATION_RULES: tuple[str, ...] = ()
 VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
 
 
-def lars(
-    scaled: Collection[str], point: Hyperparameters
-) -> optax.GradientTransformationExtraArgs:
+def lars(scaled: Collection[str], point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
     """The whole update; its argument `factor` is the schedule's, its state the velocities.
 
     Args:
@@ -36,8 +34,9 @@ def lars(
         if name not in scaled:
             return g
         norm, size = jnp.linalg.norm(w), jnp.linalg.norm(g)
-        ratio = trust * norm / (size + decay * norm)
-        return jnp.where((norm == 0.0) | (size == 0.0), 1.0, ratio) * (g + decay * w)
+        ratio: jax.Array = trust * norm / (size + decay * norm)
+        ratio = jnp.where((norm == 0.0) | (size == 0.0), 1.0, ratio)
+        return ratio * (g + decay * w)
 
     def update(
         updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any

@@ -15,7 +15,7 @@ from submissions.common import schedules
 class MdaState(NamedTuple):
     """Step count, the parameters at the start, and z - x_0."""
 
-    count: jax.Array
+    step: jax.Array
     start: Any
     displacement: Any
 
@@ -36,7 +36,7 @@ def mda(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
         updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
     ) -> tuple[Any, MdaState]:
         del extra  # only line searches use it
-        count, rate = state.count + 1, point["learning_rate"] * factor
+        count, rate = state.step + 1, point["learning_rate"] * factor
         kept = jnp.sqrt((count - 1) / count)
         displacement = jax.tree.map(
             lambda z, g, w: kept * z - rate * (g + decay * w), state.displacement, updates, params

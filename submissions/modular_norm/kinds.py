@@ -32,7 +32,7 @@ def check(point: Hyperparameters) -> None:
         UnknownNameError: a norm, `size` or `kernels` is not one of those allowed.
         HarnessError: a scale is negative.
     """
-    allowed = {name: OF_MATRICES for name in NORM_NAMES}
+    allowed: dict[str, tuple[str, ...]] = dict.fromkeys(NORM_NAMES, OF_MATRICES)
     allowed |= {"gain_norm": OF_VECTORS, "vector_norm": OF_VECTORS}
     for name, values in {"size": SIZES, "kernels": KERNELS, **allowed}.items():
         if point[name] not in values:

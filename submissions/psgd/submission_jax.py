@@ -32,6 +32,14 @@ TINY = 1.1754944e-38**0.5
 Entry = dict[str, jax.Array]
 
 
+class Sample(NamedTuple):
+    """The whitened momentum with one dimension first; the other's length and damping."""
+
+    x: jax.Array
+    other: int
+    noise: jax.Array
+
+
 class PsgdState(NamedTuple):
     """Step count, and for each parameter its momentum, factors, their products and bounds."""
 
@@ -119,7 +127,8 @@ def _fit(entry: Entry, matrix: jax.Array, point: Hyperparameters) -> Entry:
         other, of_side = x.shape[1 - place], x if place == 0 else x.T
         noise = point["damping"] ** 2 * size[1 - place]
         fit = _fit_dense if entry[side].ndim > 1 else _fit_diagonal
-        new[side], new[f"{side}_bound"] = fit(entry, side, of_side, other, noise, rate)
+        sample = Sample(of_side, other, noise)
+        new[side], new[f"{side}_bound"] = fit(entry, side, sample, rate)
     ratio = jnp.sqrt(jnp.abs(new["right"]).max() / jnp.abs(new["left"]).max())
     ratio = jnp.where(new["fits"] % BALANCE_EVERY == 0, ratio, 1.0)
     new["left"], new["right"] = new["left"] * ratio, new["right"] / ratio
@@ -130,9 +139,10 @@ def _fit(entry: Entry, matrix: jax.Array, point: Hyperparameters) -> Entry:
 
 
 def _fit_dense(
-    entry: Entry, side: str, x: jax.Array, other: int, noise: jax.Array, rate: jax.Array
+    entry: Entry, side: str, sample: Sample, rate: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Q and the bound after a step of a dense factor; x has this dimension first."""
+    """Q and the bound after a step of a dense factor."""
+    x, other, noise = sample
     factor, p = entry[side], entry[f"{side}_p"]
     gram = x @ x.T + noise * p @ p
     bound = _raised(entry[f"{side}_bound"], _norm(gram) + other)
@@ -141,9 +151,10 @@ def _fit_dense(
 
 
 def _fit_diagonal(
-    entry: Entry, side: str, x: jax.Array, other: int, noise: jax.Array, rate: jax.Array
+    entry: Entry, side: str, sample: Sample, rate: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """The same of a diagonal factor."""
+    x, other, noise = sample
     gram = (x**2).sum(1) + noise * entry[f"{side}_p"] ** 2
     bound = _raised(entry[f"{side}_bound"], gram.max() + other)
     return entry[side] * (1 - rate / bound * (gram - other)), bound

@@ -113,7 +113,8 @@ def _signs(x: jax.Array) -> jax.Array:
 
 def _refreshed(entry: Entry, side: str, is_turn: jax.Array) -> Entry:
     def basis(factor: jax.Array) -> jax.Array:
-        return jnp.linalg.eigh(factor)[1][:, ::-1]
+        vectors: jax.Array = jnp.linalg.eigh(factor)[1]
+        return vectors[:, ::-1]
 
     old = entry[f"{side}_basis"]
     new: jax.Array = jax.lax.cond(is_turn, basis, lambda _: old, entry[side])

@@ -125,8 +125,9 @@ class PlateauSwats(Swats):
     def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
         """Evaluate the closure, follow its loss, update every group and return the loss."""
         loss = torch.enable_grad()(closure)()
+        value = loss.item() if isinstance(loss, torch.Tensor) else float(loss)
         for group in self.param_groups:
-            _follow(group, float(loss))
+            _follow(group, value)
         GroupwiseOptimizer.step(self)  # Swats's own may run the hooks a second time
         return loss
 

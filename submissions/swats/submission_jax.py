@@ -23,7 +23,7 @@ PARAMETRISATION_RULES: tuple[str, ...] = ()
 class SwatsState(NamedTuple):
     """Adam's step count and moments, the running mean of gamma, Lambda (0 before) and u."""
 
-    count: jax.Array
+    step: jax.Array
     average: jax.Array
     rate: jax.Array
     first: Any
@@ -66,14 +66,12 @@ def swats(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
 
 def _adam(gradients: Any, state: SwatsState, point: Hyperparameters) -> tuple[Any, SwatsState]:
     """Adam's step p at the base rate, and Lambda where it is time to switch."""
-    beta1, beta2, count = point["beta1"], point["beta2"], state.count + 1
+    beta1, beta2, count = point["beta1"], point["beta2"], state.step + 1
     first = jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, state.first, gradients)
     second = jax.tree.map(lambda v, g: beta2 * v + (1 - beta2) * g**2, state.second, gradients)
     scale = -point["learning_rate"] * jnp.sqrt(1 - beta2**count) / (1 - beta1**count)
-    steps = jax.tree.map(
-        lambda m, v: scale * m / (jnp.sqrt(v) + point["epsilon"]), first, second
-    )
-    descent = -optax.tree.vdot(steps, gradients)
+    steps = jax.tree.map(lambda m, v: scale * m / (jnp.sqrt(v) + point["epsilon"]), first, second)
+    descent = -jnp.asarray(optax.tree.vdot(steps, gradients))
     gamma = optax.tree.norm(steps, squared=True) / descent
     average = beta2 * state.average + (1 - beta2) * gamma
     average = jnp.where(descent == 0.0, state.average, average)

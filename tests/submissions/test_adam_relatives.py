@@ -46,7 +46,9 @@ def test_lion_agrees_with_pytorch_optimizer(measured: Measured) -> None:
 
 
 @pytest.mark.parametrize(("warmup", "bound"), [(0, 1e-12), (10, 1e-6)])
-def test_ademamix_agrees_with_pytorch_optimizer(warmup: int, bound: float, measured: Measured) -> None:
+def test_ademamix_agrees_with_pytorch_optimizer(
+    warmup: int, bound: float, measured: Measured
+) -> None:
     """Which writes the half-life's warmup without the offset of 1e-8 in the source's logarithm."""
 
     def oracle(parameters: Any) -> Any:

@@ -82,7 +82,9 @@ def chosen_norm(value: Tensor, name: str) -> float:
         return float(torch.linalg.matrix_norm(matrix, 2))
     if name == "largest":
         return float(matrix.abs().max())
-    return float((matrix.square().mean(1) if name == "rows" else matrix.square().mean()).sqrt().max())
+    return float(
+        (matrix.square().mean(1) if name == "rows" else matrix.square().mean()).sqrt().max()
+    )
 
 
 @pytest.mark.parametrize(("name", "shape"), CHOSEN)
@@ -161,7 +163,9 @@ def of(name: str, g: Any, kind: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["spectral_descent", "modular_norm"])
-def test_twenty_steps_agree_with_the_singular_value_decomposition(kind: str, measured: Measured) -> None:
+def test_twenty_steps_agree_with_the_singular_value_decomposition(
+    kind: str, measured: Measured
+) -> None:
     changes = {"polish": 8, "matmul_dtype": "float32", "weight_decay": 0.1, "learning_rate": 0.01}
     point = default_point(kind, **changes)
     momenta: dict[str, Any] = {}

@@ -20,7 +20,9 @@ def gradient(step: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("outside", [1.0, 0.0])
 @pytest.mark.parametrize("window", [5, 20])
-def test_twenty_steps_agree_with_the_dense_root(window: int, outside: float, measured: Measured) -> None:
+def test_twenty_steps_agree_with_the_dense_root(
+    window: int, outside: float, measured: Measured
+) -> None:
     """Float64 and the n x n matrix; past n gradients the window spans everything."""
     weights = [torch.nn.Parameter(torch.zeros(3, 2).double()) for _ in range(2)]
     settings: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.01, "betas": (0.9, 0.95)}

@@ -47,7 +47,9 @@ class Quadratic:
 
 
 @pytest.mark.parametrize("iterations", nightly_but([6], [1, 3, 6, 10]))
-def test_on_a_quadratic_exact_searches_make_it_conjugate_gradients(iterations: int, measured: Measured) -> None:
+def test_on_a_quadratic_exact_searches_make_it_conjugate_gradients(
+    iterations: int, measured: Measured
+) -> None:
     problem: Any = Quadratic()
     ours = Submission()
     exact = {"curvature": 1e-3, "evaluations": 30, "restart_factor": 1}

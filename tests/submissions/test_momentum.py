@@ -1,4 +1,4 @@
-"""Dual averaging, MDA, SignSGD and LARS: what defines each, and twenty steps against others' code."""
+"""Dual averaging, MDA, SignSGD, LARS: what defines each, and twenty steps of others' code."""
 
 from __future__ import annotations
 
@@ -115,7 +115,9 @@ def test_signsgd_by_dual_norm_is_the_minimiser_of_theorem_4_1(measured: Measured
     """<g, d> + max |d|^2 / (2 eta), at steps as long as its eta times the l1 norm, and its sign."""
     problem, eta = torch_problem(torch.float64), 1e-4
     point = default_point("signsgd", momentum=0.0, weight_decay=0.0, learning_rate=eta)
-    ours = torch_steps(torch_optimizer("signsgd", problem, **point | {"size": "dual_norm"}), problem)
+    ours = torch_steps(
+        torch_optimizer("signsgd", problem, **point | {"size": "dual_norm"}), problem
+    )
     expected = {name: value.astype(np.float64) for name, value in draw(0).items()}
     for step in range(20):
         given = gradients(step)

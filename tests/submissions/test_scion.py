@@ -74,7 +74,9 @@ def test_jax_agrees_with_torch(constrained: bool, measured: Measured) -> None:
     changes = {**SHARED, "constrained": constrained, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("scion", problem, **changes), problem)
-    assert measured(largest_error(ours, optax_steps(optax_transformation("scion", **changes)))) < 1e-4
+    assert (
+        measured(largest_error(ours, optax_steps(optax_transformation("scion", **changes)))) < 1e-4
+    )
 
 
 def test_constrained_weights_end_in_their_balls() -> None:

@@ -83,7 +83,9 @@ def _matrix(name: str) -> npt.NDArray[np.float32]:
         (4, 2, "sgd", 24),
     ],
 )
-def test_agrees_with_the_textbook(period: int, start: int, graft: str, max_dim: int, measured: Measured) -> None:
+def test_agrees_with_the_textbook(
+    period: int, start: int, graft: str, max_dim: int, measured: Measured
+) -> None:
     problem = torch_problem()
     parameters = [problem.parameters[name] for name in MATRICES]
     shampoo = Shampoo(
