@@ -36,7 +36,8 @@ def lars(scaled: Collection[str], point: Hyperparameters) -> optax.GradientTrans
         norm, size = jnp.linalg.norm(w), jnp.linalg.norm(g)
         ratio: jax.Array = trust * norm / (size + decay * norm)
         ratio = jnp.where((norm == 0.0) | (size == 0.0), 1.0, ratio)
-        return ratio * (g + decay * w)
+        scaled_step: jax.Array = ratio * (g + decay * w)
+        return scaled_step
 
     def update(
         updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any

@@ -111,10 +111,11 @@ def test_the_loop_of_sophia_h_is_its_algorithm_with_the_explicit_hessian(
     kit, other = double_kit(), double_kit()
     changes: dict[str, Any] = {"estimate_every": 4, "estimate_fraction": 0.5, "probe": "normal"}
     changes |= {"schedule": "constant", "warmup": 0.0, "learning_rate": 0.01, "weight_decay": 0.1}
+    changes["gamma"] = 100.0  # so that clipping leaves some entries
     point = default_point("sophia_h", **changes)
     ours, stream, again = submission("sophia_h", kit, **point), DoubleStream(kit), DoubleStream(kit)
     problem, w = other.problem, values(other)
-    m, h = torch.zeros_like(w), torch.zeros_like(w)
+    m, h, whole = torch.zeros_like(w), torch.zeros_like(w), 0
     for step in range(20):
         batch = again.next()
         if step % 4 == 0:
@@ -127,6 +128,8 @@ def test_the_loop_of_sophia_h_is_its_algorithm_with_the_explicit_hessian(
         _, g = FixedLoss(problem, batch, torch.Generator())(w)
         m = point["beta1"] * m + (1 - point["beta1"]) * g
         way = m / (point["gamma"] * h).clamp(min=point["epsilon"])
+        whole += int((way.abs() < point["rho"]).sum())
         w = (1 - 0.01 * 0.1) * w - 0.01 * way.clamp(-point["rho"], point["rho"])
         ours.step(stream)
     assert measured(float((values(kit) - w).abs().max())) < 1e-10
+    assert whole > 0.2 * 20 * len(w)
