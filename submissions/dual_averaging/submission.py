@@ -12,7 +12,12 @@ with weighted gradients and momentum.
 
 Deviations: the regulariser is centred at the start w_1 and not at zero, from which no network
 trains. Weight decay, if any, is coupled: lambda w_t is added to g_t. eta_t is the scheduled rate
-and multiplies the whole sum, so a schedule that decays leads back to w_1: the default is constant.
+and multiplies the whole sum, so a schedule that decays leads back to w_1; the default is constant
+after a warmup, which the first steps need, as each is eta / sqrt(t) times a gradient long.
+
+Loss at the defaults compared with `sgd` after the same number of steps: lower on `rnn` (by 0.58
+after 80), higher on `mlp` (by 0.52 after 600) and `lm` (by 0.35 after 60). With a rate of 1 it is
+lower on `lm` (by 0.26), and with 10 nearly as low on `mlp` (by 0.08 higher).
 """
 
 from __future__ import annotations
