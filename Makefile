@@ -35,7 +35,7 @@ FLOOR = $(shell sed -n 's/^requires-python = ">=\([0-9.]*\),.*/\1/p' pyproject.t
 SYSTEM := system and not slow and not nightly and not gpu
 CHECKED := harness workloads submissions scoring experiments tests benchmarks docs examples
 
-.PHONY: gpu help demo test test-system test-user test-nightly test-containers test-slurm test-ray lint docs algorithms board bench experiments probes clean
+.PHONY: gpu help demo test test-system test-user test-nightly test-containers test-slurm test-ray lint docs algorithms oracles board bench experiments probes clean
 
 help:
 	@echo "make demo             muon and adamw on the quick mlp workload, scored, with a report"
@@ -49,6 +49,7 @@ help:
 	@echo "make lint             ruff, vermin, mypy --strict, and the documentation's links"
 	@echo "make docs             the documentation as a site, in site/"
 	@echo "make algorithms       docs/ALGORITHMS.md, from the submissions"
+	@echo "make oracles          the table of docs/ORACLES.md, measured by the tests that it names"
 	@echo "make experiments      the small form of every experiment of the thesis, in runs/experiments"
 	@echo "make probes           docs/PROBES.md: what breaks each submission; goes on where it stopped"
 	@echo "make board            the reference board, for hours, resumable; see BOARD_FLAGS"
@@ -103,6 +104,9 @@ docs: $(VENV)/installed-dev
 
 algorithms: $(VENV)/installed-dev
 	$(BIN)/python docs/algorithms.py
+
+oracles: $(VENV)/installed-dev
+	$(BIN)/python docs/oracles.py
 
 experiments: $(VENV)/installed
 	@for file in experiments/*.toml; do \

@@ -50,6 +50,8 @@ class Built:
     takes_factor: bool = False
     """Whether `update` takes the schedule's factor as the argument `factor`, a scalar array.
     Otherwise the whole update is multiplied by the factor."""
+    keeps_iterates: bool = False
+    """Whether steps do not start from the parameters, so that what else changes them is undone."""
 
 
 class Batch(NamedTuple, Generic[ArrayT]):

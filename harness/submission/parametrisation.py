@@ -1,23 +1,24 @@
-"""Maximal-update (muP) and unit-scaled maximal-update (u-muP) parametrisation, for any optimizer.
+"""Maximal-update parametrisation (muP), relative to base widths or absolute, for any optimizer.
 
-A point asks for one as `parametrisation = "<scheme>_<rule>"`: the scheme is `mup` or `umup`, the
-rule says how the optimizer's step depends on the gradient's scale,
+A point asks for one as `parametrisation = "<scheme>_<rule>"`: the scheme is `mup` or
+`absolute_mup`, the rule says how the optimizer's step depends on the gradient's scale,
 
-    sgd       step ~ gradient: sgd, heavy_ball, nesterov, mda, schedule_free_sgd         e = 0
+    sgd       step ~ gradient: sgd, heavy_ball, nesterov, mda,
+              dual_averaging, schedule_free_sgd                                      e = 0
     shampoo   step ~ orthogonal matrix: shampoo without grafting                         e = 1/2
     kfac      step ~ gradient over its square: kfac, ekfac, natural_gradient             e = 1
     adam      each entry of the step ~ 1: adam and its kin, soap, eshampoo, prodigy, signsgd,
               shampoo grafted to adam
 
 With m_in and m_out the widths that a weight reads and writes, over the workload's base widths
-(`mup`) or absolute (`umup`), a weight's step is to change by
+(`mup`) or absolute (`absolute_mup`), a weight's step is to change by
 
     matrices     (m_out / m_in)^(1 - e)          adam: 1 / m_in
-    embeddings   m_out^(1 - e)                   adam: 1, umup: 1 / sqrt(m_out)
+    embeddings   m_out^(1 - e)                   adam: 1, absolute_mup: 1 / sqrt(m_out)
     vectors      m_out^(1 - e)                   adam and shampoo (which has Adam for them): 1
 
 and its start by 1 / sqrt(m_in) for the output matrix, 1 for all others (`mup`), or to deviations of
-1 / sqrt(fan_in), 1 / fan_in for the output matrix and 1 for embeddings (`umup`).
+1 / sqrt(fan_in), 1 / fan_in for the output matrix and 1 for embeddings (`absolute_mup`).
 
 No optimizer needs to know: it is given w in place of W = A w, with gradients A dL/dW, and one rate
 for all. For a step that wants the factor r, A = r (adam, shampoo) or sqrt(r) (sgd). This is the
@@ -41,8 +42,9 @@ spectral_descent) or no known one (psgd, ggt, lars, sophia, and the classes that
 refuses all, by `PARAMETRISATION_RULES = ()` beside its `build`, or as a class by not naming any.
 
 Sources: Yang et al. (2022), tables 3 and 8; Ishikawa and Karakida (2024), for shampoo and kfac;
-Blake et al. (2025), table 2. Deviations of `umup`: multipliers of activations and residuals belong
-to the model and are not there; trained weights have unit scale only up to that symmetry; vectors
+Blake et al. (2025), table 2, for the starts and rates of `absolute_mup`. That is not their u-muP,
+which multiplies activations and gradients in the model so that all have unit variance; models here
+have no such multipliers, so trained weights have unit scale only up to the symmetry above. Vectors
 start as the workload says. Epsilon is the optimizer's and does not scale with width; Shampoo's,
 which is relative to the largest eigenvalue, need not.
 """
@@ -59,7 +61,7 @@ from workloads.parameters import ParameterSpec, Role
 
 EXPONENTS = {"sgd": 0.0, "shampoo": 0.5, "kfac": 1.0}
 RULES = ("adam", *EXPONENTS)
-SCHEMES = ("mup", "umup")
+SCHEMES = ("mup", "absolute_mup")
 NAMES = ("standard", *(f"{scheme}_{rule}" for scheme in SCHEMES for rule in RULES))
 VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
 
@@ -96,7 +98,7 @@ def scalings(
         raise UnknownNameError("parametrisation", name, NAMES)
     if name == "standard":
         return {}
-    scheme, _, asked = name.partition("_")
+    scheme, _, asked = name.rpartition("_")
     return {key: _scaling(spec, specs, scheme, rule or asked) for key, spec in specs.items()}
 
 
@@ -113,7 +115,7 @@ def check_rule(hyperparameters: Hyperparameters, fitting: Collection[str]) -> No
     name = str(hyperparameters.get("parametrisation", "standard"))
     if name not in NAMES:
         raise UnknownNameError("parametrisation", name, NAMES)
-    allowed = [n for n in NAMES if n == "standard" or n.partition("_")[2] in fitting]
+    allowed = [n for n in NAMES if n == "standard" or n.rpartition("_")[2] in fitting]
     if name not in allowed:
         raise HarnessError(
             f"parametrisation is {name}, and its rule does not describe this submission's step",
@@ -126,7 +128,8 @@ def _scaling(
     spec: ParameterSpec, specs: Mapping[str, ParameterSpec], scheme: str, rule: str
 ) -> Scaling:
     reads, writes = _widths(spec, specs, scheme)
-    place = spec.mup_multiplier.absolute if scheme == "umup" else spec.mup_multiplier.relative
+    is_absolute = scheme == "absolute_mup"
+    place = spec.mup_multiplier.absolute if is_absolute else spec.mup_multiplier.relative
     rate = _rate(spec, (reads, writes), scheme, rule)
     multiplier = place * (math.sqrt(rate) if rule == "sgd" else rate)
     step = rate * {"sgd": place**2, "kfac": 1.0}.get(rule, place)
@@ -140,7 +143,7 @@ def _widths(
     """m_in and m_out. Logits are not a width, and neither are an embedding's rows."""
     reads = 1.0 if spec.role in (*VECTORS, Role.EMBEDDING) else spec.width_multiplier
     to_logits = spec.role is Role.OUTPUT or (spec.role is Role.BIAS and _is_of_logits(spec, specs))
-    if scheme == "umup":
+    if scheme == "absolute_mup":
         written = spec.shape[1] if spec.role is Role.EMBEDDING else spec.shape[0]
         into = 1 if spec.role in (*VECTORS, Role.EMBEDDING) else spec.fan_in
         return float(into), 1.0 if to_logits else float(written)
@@ -161,7 +164,7 @@ def _rate(spec: ParameterSpec, widths: tuple[float, float], scheme: str, rule: s
     if spec.role in VECTORS and rule == "shampoo":
         rule = "adam"
     if rule == "adam":
-        is_unit_embedding = spec.role is Role.EMBEDDING and scheme == "umup"
+        is_unit_embedding = spec.role is Role.EMBEDDING and scheme == "absolute_mup"
         return 1.0 / math.sqrt(writes) if is_unit_embedding else 1.0 / reads
     return float((writes / reads) ** (1.0 - EXPONENTS[rule]))
 

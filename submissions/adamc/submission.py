@@ -1,7 +1,7 @@
 """AdamC: AdamW whose decay of normalised weights is scaled by the schedule a second time.
 
     w_{t+1} = (1 - gamma_t lambda_t) w_t - gamma_t m^_t / (sqrt(v^_t) + epsilon)
-    lambda_t = lambda gamma_t / gamma_max     weights followed by a normalisation
+    lambda_t = lambda gamma_t / gamma_max     corrected weights
     lambda_t = lambda                         all others, as in AdamW
 
 with the moments of Adam. Where the loss is invariant to a weight's scale, decay and updates
@@ -9,12 +9,13 @@ balance at ||g|| / ||w|| = sqrt(2 lambda_t / gamma_t): under AdamW this ratio gr
 rate falls, under AdamC it stays constant. gamma_max is the base learning rate, which every schedule
 here reaches.
 
-Source: Defazio (2025), Algorithm 1.
+Source: Defazio (2025), Algorithm 1, which corrects the weights that a normalisation follows, and
+reports that correcting all linear layers but the output works as well; this is also the thesis's
+reading (section 5.4), and the default: `corrected = "hidden"`, every hidden matrix and kernel.
 
-Deviations: `corrected = "hidden"` treats every hidden matrix and kernel as normalised, which the
-thesis reports to work as well. The default, "declared", takes the weights that the model declares
-normalised: every convolution of `resnet`, the queries and keys of `lm`, and none in networks
-without norms, where this is AdamW.
+Deviations: `corrected = "declared"` takes only the weights that the model declares normalised:
+every convolution of `resnet`, the queries and keys of `lm`, and none in networks without norms,
+where this is AdamW.
 """
 
 from __future__ import annotations

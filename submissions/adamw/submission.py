@@ -6,8 +6,10 @@
 
 with m^_t = m_t / (1 - beta1^t) and v^_t = v_t / (1 - beta2^t).
 
-Source: Loshchilov and Hutter (2019), Algorithm 2, as in `torch.optim.AdamW`: the decay is scaled by
-the scheduled learning rate. Deviations: none. Weight decay applies to every parameter.
+Source: Loshchilov and Hutter (2019), Algorithm 2, as in `torch.optim.AdamW`.
+
+Deviations: the decay is scaled by the scheduled learning rate, the paper's by the schedule's factor
+alone. It applies to every parameter.
 """
 
 from __future__ import annotations

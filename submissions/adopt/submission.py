@@ -10,9 +10,10 @@ for t = 1, 2, ...; the first gradient, g_0, only starts v. As g_t and v_{t-1} ar
 the weights, the method converges with any beta2.
 
 Source: Taniguchi et al. (2024), "ADOPT: Modified Adam Can Converge with Any beta2 with the Optimal
-Rate", Algorithm 2 with its clipping, as in `optax.contrib.adopt`. Deviations: none with lambda = 0;
-the decay, decoupled, also applies to the first step. An infinite gradient, which the clip would
-hide, becomes NaN.
+Rate", Algorithm 2 with its clipping, as in `optax.contrib.adopt`.
+
+Deviations: none with lambda = 0 and finite gradients; the decay, decoupled, also applies to the
+first step. An infinite gradient, which the clip would hide, becomes NaN.
 """
 
 from __future__ import annotations

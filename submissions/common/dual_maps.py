@@ -14,12 +14,18 @@ norm of G.
 A gain is a diagonal matrix, whose RMS -> RMS norm is its largest entry in magnitude; a row of an
 embedding is the output for a one-hot input.
 
+Those are `norms.NORMS`, the default by role; a caller may choose others by name:
+
+    rms_to_rms    as above for matrices        largest    the largest |entry|
+    spectral      ||W||_2                      rms        the RMS of all entries
+    rows          the largest RMS of a row
+
 Sources: Bernstein and Newhouse (2024), "Modular duality in deep learning"; Large et al. (2024).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
@@ -28,14 +34,10 @@ from torch import Tensor
 from harness.core.errors import UnknownNameError
 from submissions.common.batching import batched, matrices, tensor_of
 from submissions.common.matrix_sign import newton_schulz, product_dtype
+from submissions.common.norms import KERNELS, NORMS, POLISH, SPECTRAL
 from submissions.common.precision import signs
 from submissions.common.symmetric_products import add_product, product
 from workloads.parameters import Role
-
-KERNELS = ("by_offset", "reshaped")
-POLISH = (1.875, -1.25, 0.375)
-"""Coefficients of the quintic Newton-Schulz iteration, which converges to 1 from (0, 1.5)."""
-MATRICES = (Role.HIDDEN_MATRIX, Role.OUTPUT, Role.CONVOLUTION)
 
 
 def polar(stack: Tensor, steps: int = 4, polish: int = 0, matmul_dtype: str = "auto") -> Tensor:
@@ -68,6 +70,7 @@ def duals(
     kernels: str = "reshaped",
     polish: int = 0,
     matmul_dtype: str = "auto",
+    norms: Mapping[Role, str] = NORMS,
 ) -> list[Tensor]:
     """Map every value to its dual under its role's norm; matrices of equal shape share a call.
 
@@ -78,29 +81,34 @@ def duals(
         kernels: one of `KERNELS`.
         polish: as for `polar`.
         matmul_dtype: as for `polar`.
+        norms: each role's norm: one of `norms.OF_MATRICES`, of vectors one of `norms.OF_VECTORS`.
     """
     if kernels not in KERNELS:
         raise UnknownNameError("kernels", kernels, KERNELS)
     parts = [
-        _matrices(value, split, kernels) if Role(role) in MATRICES else []
+        _matrices(value, split, kernels) if norms[Role(role)] in SPECTRAL else []
         for value, role, split in zip(values, roles, splits, strict=True)
     ]
     sign = partial(polar, polish=polish, matmul_dtype=matmul_dtype)
     factors = iter(batched(sign, [matrix for part in parts for matrix in part]))
     output = []
     for value, role, part in zip(values, roles, parts, strict=True):
-        scaled = [next(factors) * (m.shape[0] / m.shape[1]) ** 0.5 for m in part]
-        output.append(_joined(scaled, value, kernels) if part else vector_dual(value, Role(role)))
+        norm = norms[Role(role)]
+        power = 0.5 if norm == "rms_to_rms" else 0.0
+        scaled = [next(factors) * (m.shape[0] / m.shape[1]) ** power for m in part]
+        output.append(_joined(scaled, value, kernels) if part else entrywise_dual(value, norm))
     return output
 
 
-def vector_dual(value: Tensor, role: Role) -> Tensor:
-    """The dual of an embedding, a gain, a bias or another vector."""
-    if role == Role.NORM:
+def entrywise_dual(value: Tensor, norm: str) -> Tensor:
+    """The dual under a norm of `norms.OF_MATRICES` that is not spectral."""
+    if norm == "largest":
         return signs(value)
     tiny = torch.finfo(value.dtype).tiny ** 0.5
-    if role == Role.EMBEDDING:
-        return value / value.square().mean(-1, keepdim=True).sqrt().clamp(min=tiny)
+    if norm == "rows":
+        rows = value.flatten(1)
+        sizes = rows.square().mean(-1, keepdim=True).sqrt().clamp(min=tiny)
+        return (rows / sizes).reshape(value.shape)
     return value / value.square().mean().sqrt().clamp(min=tiny)
 
 

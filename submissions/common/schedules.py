@@ -9,15 +9,19 @@ that, with u = (x - w) / (1 - w), it is
     cosine                 f + (1 - f) (1 + cos(pi u)) / 2
     exponential            f^u
     step                   f^(k / n),   k = floor((n + 1) u) of n `drops`
-    warmup_stable_decay    1 until x = 1 - c, then f + (1 - f) phi(s) over the cooldown fraction c
+    warmup_stable_decay    1 until x = 1 - c, then the cooldown over the fraction c, below
     refined                from recorded gradient norms: `common.refinement`
 
 `one_cycle` rises along half a cosine from `initial_factor` to 1, and falls along another to f.
 The cooldown's phi falls from 1 to 0 with the fraction s of it spent:
 
     linear    1 - s                     cosine            (1 + cos(pi s)) / 2
-    sqrt      1 - sqrt(s)               lowered_linear    0.7 (1 - s), with a drop at s = 0
+    sqrt      1 - sqrt(s)               lowered_linear    1 - s, from 0.7 on: see below
     power_0.7 1 - s^0.7
+
+A cooldown is f + (b - f) phi(s), where it starts at b: 1, but 0.7 for `lowered_linear`, which drops
+there at once. That is the "0.7" of Dremov et al., as in their first author's scheduler, whose
+linear cooldown may start at a factor below 1.
 
 Sources: Defazio et al. (2023) find linear decay to zero optimal for the last iterate; the stable
 phase with a cooldown and 1 - sqrt are due to Hägele et al. (2024); Dremov et al. (2025) find sqrt
@@ -41,8 +45,11 @@ COOLDOWNS: dict[str, Callable[[float], float]] = {
     "cosine": lambda spent: 0.5 * (1.0 + math.cos(math.pi * spent)),
     "sqrt": lambda spent: 1.0 - math.sqrt(spent),
     "power_0.7": lambda spent: 1.0 - spent**0.7,
-    "lowered_linear": lambda spent: 0.7 * (1.0 - spent),
+    "lowered_linear": lambda spent: 1.0 - spent,
 }
+
+LOWERED_START = 0.7
+"""Where the lowered linear cooldown starts."""
 
 
 def constant(warmup: float = 0.0) -> Schedule:
@@ -108,6 +115,7 @@ def warmup_stable_decay(
         )
     if shape not in COOLDOWNS:
         raise UnknownNameError("cooldown_shape", shape, COOLDOWNS)
+    start = max(LOWERED_START, final_factor) if shape == "lowered_linear" else 1.0
 
     def factor(fraction: float) -> float:
         if fraction < warmup:
@@ -115,7 +123,7 @@ def warmup_stable_decay(
         spent = (fraction - (1.0 - cooldown)) / cooldown
         if spent < 0.0:
             return 1.0
-        return final_factor + (1.0 - final_factor) * COOLDOWNS[shape](min(spent, 1.0))
+        return final_factor + (start - final_factor) * COOLDOWNS[shape](min(spent, 1.0))
 
     return factor
 

@@ -1,19 +1,26 @@
 """Elastic averaging SGD: several replicas of the parameters, elastically tied to a centre.
 
-    x^i_{t+1} = x^i_t - eta (g^i_t + mu u^i_{t+1}) - alpha (x^i_t - x~_t)      i = 1, ..., p
-    u^i_{t+1} = mu u^i_t + g^i_t,   g^i_t the gradient at x^i_t on the replica's own batch
+    v^i_{t+1} = mu v^i_t - eta g^i_t,   g^i_t the gradient at x^i_t + mu v^i_t on its own batch
+    x^i_{t+1} = x^i_t + v^i_{t+1} - alpha (x^i_t - x~_t)      i = 1, ..., p
     x~_{t+1}  = (1 - beta) x~_t + beta (1/p) sum_i x^i_t,   beta = p alpha
 
 The elastic terms act only on every `period`-th step. In the thesis's notation alpha = eta rho, and
 beta = p alpha is the elastic symmetry: the centre moves by the sum of what the elastic terms
 subtract from the replicas. Evaluation uses the centre.
 
+Where the loss has curvature h, mu = 0 and e = eta h, the iteration is stable for
+
+    0 <= e <= 2,   0 <= alpha <= (4 - 2 e) / (2 + p (2 - e))
+
+The thesis's (4 - 2 e) / (4 - e) is this with p = 1: there one replica moves at a time, here all
+move and pull at once. At e = 0 the bound on beta is 2 p / (p + 1), beyond which nothing is stable;
+a larger `elasticity` is refused.
+
 Source: Zhang, Choromanska and LeCun (2015): synchronous EASGD for mu = 0, EAMSGD otherwise.
 
 Deviations: all replicas live in one process and take turns, so a step costs p passes. beta is the
 searched hyperparameter and is not affected by the schedule of eta, as in the paper's experiments.
-Nesterov momentum has the form used in `sgd`, whose iterate is the point at which the gradient is
-taken. Weight decay is coupled.
+Weight decay is coupled: lambda (x + mu v) is added to g.
 """
 
 from __future__ import annotations
@@ -23,6 +30,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from harness.core.errors import HarnessError
 from harness.submission.interface import Stream
 from submissions.common.flat import flatten, unflatten
 from submissions.common.methods import FixedLoss, Method, fresh_random
@@ -33,10 +41,18 @@ class Submission(Method):
 
     def begin(self) -> None:
         """Start all replicas at the centre."""
-        start, replicas = flatten(self.parameters), range(int(self.point["replicas"]))
+        count, beta = int(self.point["replicas"]), self.point["elasticity"]
+        most = 2.0 * count / (count + 1)
+        if not 0.0 <= beta <= most:
+            raise HarnessError(
+                f"elasticity is {beta} with {count} replicas",
+                f"allowed: 0 to 2 p / (p + 1) = {most:.3g}, beyond which the centre oscillates "
+                "ever further at any learning rate",
+            )
+        start = flatten(self.parameters)
         self.state["centre"] = start.clone()
-        self.state["replicas"] = [start.clone() for _ in replicas]
-        self.state["momenta"] = [torch.zeros_like(start) for _ in replicas]
+        self.state["replicas"] = [start.clone() for _ in range(count)]
+        self.state["velocities"] = [torch.zeros_like(start) for _ in range(count)]
         self.state["steps"] = 0
 
     def move(self, stream: Stream[Tensor]) -> Tensor:
@@ -62,10 +78,10 @@ class Submission(Method):
         return [alpha * (replica - self.state["centre"]) for replica in self.state["replicas"]]
 
     def _move(self, i: int, stream: Stream[Tensor]) -> float:
-        replica, momentum = self.state["replicas"][i], self.state["momenta"][i]
-        loss, gradient = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))(replica)
-        gradient = self.clipped(gradient).add(replica, alpha=self.point["weight_decay"])
-        momentum.mul_(self.point["momentum"]).add_(gradient)
-        gradient.add_(momentum, alpha=self.point["momentum"])
-        replica.sub_(gradient, alpha=self.learning_rate() or 0.0)
+        replica, velocity = self.state["replicas"][i], self.state["velocities"][i]
+        ahead = replica.add(velocity, alpha=self.point["momentum"])
+        loss, gradient = FixedLoss(self.problem, stream.next(), fresh_random(self.problem))(ahead)
+        gradient = self.clipped(gradient).add(ahead, alpha=self.point["weight_decay"])
+        velocity.mul_(self.point["momentum"]).sub_(gradient, alpha=self.learning_rate() or 0.0)
+        replica.add_(velocity)
         return loss

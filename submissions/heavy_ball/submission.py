@@ -2,7 +2,9 @@
 
     u_{t+1} = rho u_t - (g_t + lambda w_t),   w_{t+1} = w_t + eta u_{t+1}
 
-Source: Polyak (1964). This is `submissions.sgd` with its form fixed; deviations are stated there.
+Source: Polyak (1964). This is `submissions.sgd` with its form fixed.
+
+Deviations: as in `submissions.sgd`, which states them.
 """
 
 from __future__ import annotations

@@ -4,9 +4,11 @@
     M~_t = beta1 M~_{t-1} + (1 - beta1) G~_t,   V_t = beta2 V_{t-1} + (1 - beta2) G~_t * G~_t
     W_{t+1} = (1 - eta lambda) W_t - eta U_L [M~_t / (sqrt(V_t) + epsilon)] U_R^T
 
-with the bases U of `submissions.kl_shampoo`, which states their update, the source and deviations.
-As in the authors' code the moments are not corrected for starting at zero, and V keeps its places
-when a basis turns; the momentum turns with it.
+with the bases U of `submissions.kl_shampoo`, which states their update and the source. As in the
+authors' code the moments are not corrected for starting at zero, and V keeps its places when a
+basis turns; the momentum turns with it.
+
+Deviations: as in `submissions.kl_shampoo`.
 """
 
 from __future__ import annotations

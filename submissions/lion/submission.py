@@ -7,8 +7,9 @@
 with beta2 above beta1: the current gradient has more weight in the step than in the memory.
 
 Source: Chen et al. (2023), "Symbolic Discovery of Optimization Algorithms", Algorithm 2.
-Deviations: none. Every entry moves by eta, so eta is three to ten times below AdamW's, and lambda
-as much above.
+Deviations: none for finite gradients; an entry that is not finite becomes NaN, where its sign would
+be 0 or 1. Every entry moves by eta, so eta is three to ten times below AdamW's, and lambda as much
+above.
 """
 
 from __future__ import annotations

@@ -6,18 +6,26 @@
     eta_t = eta                           size = "fixed"
     eta_t = eta sum_l <M_l, D_l> / s_l    size = "dual_norm", the minimiser of a quadratic bound
 
-The norms ||.||_l and their duals D_l are defined in `common.dual_maps`: RMS -> RMS for matrices;
-for kernels the same, flattened to (out, in * height * width) (`kernels = "reshaped"`, the thesis's
-form) or per kernel offset (`"by_offset"`, the paper's); row norms for embeddings, and separate
-norms for vectors. 1 / s_l is 1 for matrices, `embedding_scale` or `vector_scale` for the others.
+The norms ||.||_l and their duals D_l are defined in `common.dual_maps`, and the point chooses one
+for each kind of parameter: `hidden_norm` (hidden matrices and kernels), `output_norm`,
+`embedding_norm`, `gain_norm` (of norms) and `vector_norm` (biases and other vectors). By default
+RMS -> RMS for matrices; for kernels the same, flattened to (out, in * height * width)
+(`kernels = "reshaped"`, the thesis's form) or per kernel offset (`"by_offset"`, the paper's); row
+norms for embeddings, and separate norms for vectors.
+
+1 / s_l is 1 for hidden matrices, kernels and the output, `embedding_scale` for embeddings and
+`vector_scale` for gains and vectors. With `masses = true` these four numbers are masses m, as in
+Large et al.: a kind's mass is divided evenly among its n parameters, and 1 / s_l = (m / n) / (the
+sum of the four kinds' masses), so that a step changes what each kind computes in proportion to its
+mass, however many layers there are. The learning rate is larger then, by about that sum times n.
 
 Source: Bernstein and Newhouse (2024), "Old optimizer, new norm", Proposition 1 and "Modular
 duality"; Large et al. (2024).
 
-Deviations: momentum comes before the dual map, as in the authors' code but not in the papers. The
-weights 1 / s_l are hyperparameters; Large et al. derive them from masses assigned by the
-architecture's author. Newton-Schulz leaves singular values in [0.65, 1.2]; `polish` iterations
-bring them to 1.
+Deviations: momentum comes before the dual map, as in the authors' code but not in the papers. Large
+et al. give masses to modules, here kinds of parameters have them, all of sensitivity 1, and a kind
+that a model lacks has none. Newton-Schulz leaves singular values in [0.65, 1.2]; `polish`
+iterations bring them to 1.
 """
 
 from __future__ import annotations
@@ -28,17 +36,16 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.dual_maps import KERNELS, MATRICES, duals
+from submissions.common.dual_maps import duals
 from submissions.common.optimizers import TorchProblem
 from submissions.common.role_methods import RoleMethod
+from submissions.modular_norm import kinds
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """None: each role's dual map already scales the step with width."""
-SIZES = ("dual_norm", "fixed")
 
 
 class ModularNorm(RoleMethod):
@@ -49,7 +56,7 @@ class ModularNorm(RoleMethod):
         roles: each parameter's role.
         splits: each parameter's splits, as in `ParameterSpec`.
         settings: `lr`, `weight_decay`, `momentum`, `size`, `kernels`, `polish`, `matmul_dtype`,
-            `embedding_scale` and `vector_scale`.
+            `masses`, `embedding_scale`, `vector_scale` and `kinds.NORM_NAMES`.
     """
 
     def __init__(
@@ -59,10 +66,7 @@ class ModularNorm(RoleMethod):
         splits: Sequence[Sequence[int]],
         **settings: Any,
     ) -> None:
-        if settings["size"] not in SIZES:
-            raise UnknownNameError("size", settings["size"], SIZES)
-        if settings["kernels"] not in KERNELS:
-            raise UnknownNameError("kernels", settings["kernels"], KERNELS)
+        kinds.check(settings)
         super().__init__(parameters, roles, splits, settings)
 
     def update(self, group: dict[str, Any]) -> None:
@@ -73,8 +77,9 @@ class ModularNorm(RoleMethod):
         parameters, roles, splits = zip(*live, strict=True)
         momenta = [self.momentum(parameter, group) for parameter in parameters]
         options = {name: group[name] for name in ("kernels", "polish", "matmul_dtype")}
-        steps = duals(momenta, roles, splits, **options)
-        scales = [_scale(role, group) for role in roles]
+        steps = duals(momenta, roles, splits, norms=kinds.norms(group), **options)
+        by_role = kinds.scales(group["roles"], group)
+        scales = [by_role[Role(role)] for role in roles]
         rate = group["lr"]
         if group["size"] == "dual_norm":
             sizes = [(m * d).sum() * s for m, d, s in zip(momenta, steps, scales, strict=True)]
@@ -84,17 +89,10 @@ class ModularNorm(RoleMethod):
             parameter.sub_(step * (rate * scale))
 
 
-def _scale(role: str, group: dict[str, Any]) -> float:
-    """The weight 1 / s for a role."""
-    if Role(role) in MATRICES:
-        return 1.0
-    return float(group["embedding_scale" if role == Role.EMBEDDING else "vector_scale"])
-
-
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """Steepest descent on all parameters according to their roles, with its schedule."""
     names = ("weight_decay", "momentum", "size", "kernels", "polish", "matmul_dtype")
-    scales = ("embedding_scale", "vector_scale")
+    scales = ("masses", "embedding_scale", "vector_scale", *kinds.NORM_NAMES)
     optimizer = ModularNorm(
         problem.parameters.values(),
         [spec.role.value for spec in problem.specs.values()],

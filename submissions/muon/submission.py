@@ -1,8 +1,7 @@
 """Muon: orthogonalised momentum on hidden matrices and kernels, AdamW on everything else.
 
     M_t  = beta M_{t-1} + G_t
-    M~_t = G_t + beta M_t                     nesterov = "source", Keller Jordan's form
-    M~_t = M_t + beta (M_t - M_{t-1})         nesterov = "thesis"
+    M~_t = G_t + beta M_t                     nesterov = "source"
     M~_t = M_t                                nesterov = "none"
     X_0  = M~_t / max(n(M~_t), f)             norm = "tight", see `common.matrix_sign`
     X_0  = M~_t / (||M~_t||_F + f)            norm = "frobenius", source and thesis
@@ -18,7 +17,8 @@ rows and c columns
     s = 0.2 sqrt(max(r, c))      scaling = "rms", which lets AdamW's learning rates carry over
     s = 1                        scaling = "thesis"
 
-Source: Jordan et al. (2024), github.com/KellerJordan/Muon; `rms` from Liu et al. (2025).
+Source: Jordan et al. (2024), github.com/KellerJordan/Muon; `rms` from Liu et al. (2025). The thesis
+writes Nesterov's form as M_t + beta (M_t - M_{t-1}), which is the same.
 
 Deviations: momentum is a sum, as in the thesis's algorithm box, where the source averages; the
 factor 1 - beta cancels in the normalisation, and f is the source's 1e-7 divided by it. Products use
@@ -63,7 +63,7 @@ from workloads.parameters import Role
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No single rule fits both the orthogonalised matrices and the parameters left to AdamW."""
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
-NESTEROV = ("none", "source", "thesis")
+NESTEROV = ("none", "source")
 SCALINGS = ("rms", "source", "thesis")
 EPSILON = 1e-7
 
@@ -203,11 +203,8 @@ class Muon(ShardedOptimizer):
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)
         momentum: torch.Tensor = state["momentum"]
-        before = momentum.clone() if form == "thesis" else momentum
         momentum.mul_(beta).add_(gradient)
-        if form == "source":
-            return gradient.add(momentum, alpha=beta)
-        return momentum + beta * (momentum - before) if form == "thesis" else momentum
+        return gradient.add(momentum, alpha=beta) if form == "source" else momentum
 
 
 def scale(matrix: torch.Tensor, scaling: str) -> float:

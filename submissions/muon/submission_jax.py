@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
@@ -29,6 +30,7 @@ PRECONDITIONING: dict[str, Literal["frobenius", "schatten"]] = {
     "tight": "schatten",
 }
 """optax's name for each norm of `submission.py`."""
+NESTEROV = ("none", "source")
 EPSILON = 1e-7
 OPTAX_FLOOR = 1e-4
 """Lower bound on optax's "schatten" norm, which it does not let one choose: matrices are scaled so
@@ -37,20 +39,20 @@ that it is f of `submission.py`.
 
 
 def momentum(beta: float, nesterov: str) -> optax.GradientTransformation:
-    """Transform gradients into M~, in one of the three forms of `submission.py`."""
+    """Transform gradients into M~, in one of the two forms of `submission.py`."""
+    if nesterov not in NESTEROV:
+        raise UnknownNameError("nesterov", nesterov, NESTEROV)
 
     def init(params: optax.Params) -> Any:
         return jax.tree.map(jnp.zeros_like, params)
 
-    def direction(gradient: jax.Array, before: jax.Array, now: jax.Array) -> jax.Array:
-        if nesterov == "source":
-            return gradient + beta * now
-        return now + beta * (now - before) if nesterov == "thesis" else now
+    def direction(gradient: jax.Array, now: jax.Array) -> jax.Array:
+        return gradient + beta * now if nesterov == "source" else now
 
     def update(updates: optax.Updates, state: Any, params: Any = None) -> tuple[Any, Any]:
         del params
         now = jax.tree.map(lambda m, g: beta * m + g, state, updates)
-        return jax.tree.map(direction, updates, state, now), now
+        return jax.tree.map(direction, updates, now), now
 
     return optax.GradientTransformation(init, update)
 

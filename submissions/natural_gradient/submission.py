@@ -5,9 +5,10 @@
     w_{t+1} = w_t - eta_t p_t,   eta_t = min(eta, sqrt(2 kappa / p_t^T F_t p_t))
 
 `fisher` is "exact" (the expectation over labels in closed form, which under cross-entropy is the
-Gauss-Newton matrix), "sampled" (one label sampled per target) or "empirical" (the training labels,
-as in the thesis's experiments). g_t is the gradient of a batch of `batch_factor` times the
-workload's size, and F_t uses the first `curvature_fraction` of it.
+Gauss-Newton matrix), "sampled" (one label sampled per target) or "empirical" (the training labels).
+The thesis defines F_t by the model's own distribution, as "exact" does, and has practice use the
+"empirical" one, whose differences it defers to its section 3.1.3. g_t is the gradient of a batch of
+`batch_factor` times the workload's size, and F_t uses the first `curvature_fraction` of it.
 
 Sources: Amari (1998); Martens (2020) on the three matrices; Pascanu and Bengio (2014) for solving
 by conjugate gradients.

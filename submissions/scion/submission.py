@@ -33,7 +33,7 @@ from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.dual_maps import duals, vector_dual
+from submissions.common.dual_maps import duals, entrywise_dual
 from submissions.common.optimizers import TorchProblem
 from submissions.common.precision import signs
 from submissions.common.role_methods import RoleMethod
@@ -96,7 +96,7 @@ def _direction(
         scale = group["output_radius"] / momentum.shape[1]
         return signs(momentum) * scale
     scale = group["vector_radius"]
-    return vector_dual(momentum, Role.BIAS) * scale
+    return entrywise_dual(momentum, "rms") * scale
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -165,6 +165,8 @@ class Shampoo(ShardedOptimizer):
             root = ROOTS[group["roots"]](state[side], power, group["damping"], failures_of(group))
             if root is None:
                 continue
+            if group["beta2"] < 1.0:  # the average starts at zero, a sum does not
+                root *= (1 - group["beta2"] ** state["step"]) ** power
             # Only products read the root, so it is stored in their precision.
             state[f"{side}_root"] = root.to(product_dtype(root.device, group["matmul_dtype"]))
 

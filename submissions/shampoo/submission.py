@@ -1,7 +1,8 @@
 """Shampoo: gradients preconditioned by inverse roots of their row and column second moments.
 
     L_t = beta2 L_{t-1} + (1 - beta2) G_t G_t^T,   R_t = beta2 R_{t-1} + (1 - beta2) G_t^T G_t
-    every T_prec steps:  L~ = (L_t + lambda I)^-p,   R~ = (R_t + lambda I)^-p,   p = 1/4
+    L^_t = L_t / (1 - beta2^t),   R^_t = R_t / (1 - beta2^t)
+    every T_prec steps:  L~ = (L^_t + lambda I)^-p,   R~ = (R^_t + lambda I)^-p,   p = 1/4
     M_t = beta1 M_{t-1} + (1 - beta1) G_t,   M^_t = M_t / (1 - beta1^t)
     P_t = L~ M^_t R~,   Q_t = the grafted method's direction
     W_{t+1} = (1 - eta lambda_w) W_t - eta P_t ||Q_t||_F / ||P_t||_F
@@ -17,7 +18,8 @@ dimension longer than `max_dim` has the identity as its factor, and the other di
 the power 2 p, as for a tensor of order one. Roots are refreshed one factor at a time, spread over
 the T_prec steps, so that no single step bears the whole cost; they come from an eigendecomposition,
 or with `roots = "newton"` and 1 / p an integer from the coupled Newton iteration of Anil et al.
-beta2 = 0 keeps only the last gradient; beta2 = 1 sums, as in Gupta et al. Products with roots use
+beta2 = 0 keeps only the last gradient; beta2 = 1 sums, as in Gupta et al., and nothing is then
+corrected for a start at zero, a correction that grafting cancels. Products with roots use
 bfloat16 where the hardware supports it. Kernels are flattened to (out, in * height * width);
 dimensions are not merged. With `block_side` matrices are split into blocks with their own factors
 and grafting, as in Shi et al.; by default they are left whole. A gradient with an entry above 4e6

@@ -8,7 +8,6 @@ under `lax.cond`, so that a step computes only the roots due.
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -68,7 +67,7 @@ def shampoo(names: Collection[str], point: Hyperparameters) -> optax.GradientTra
         first = dict.fromkeys(entries, 0)
         for place, (name, side) in enumerate(sides):
             is_turn = is_due(place, len(sides), since, period)
-            entries[name] = _refreshed(entries[name], side, is_turn, point)
+            entries[name] = _refreshed(entries[name], side, step, is_turn, point)
             first[name] = place * period // len(sides)
         directions = {
             name: _direction(entry, step, since >= first[name], point).reshape(updates[name].shape)
@@ -102,11 +101,19 @@ def _accumulate(entry: Entry, g: jax.Array, point: Hyperparameters) -> Entry:
     return new
 
 
-def _refreshed(entry: Entry, side: str, is_turn: jax.Array, point: Hyperparameters) -> Entry:
+def _refreshed(
+    entry: Entry, side: str, step: jax.Array, is_turn: jax.Array, point: Hyperparameters
+) -> Entry:
     both = "left" in entry and "right" in entry
     power = point["power"] if both else 2 * point["power"]
-    root = partial(_inverse_root, power=power, damping=point["damping"])
+    beta2 = point["beta2"]
+    # the average starts at zero, a sum does not
+    scale = 1.0 if beta2 == 1.0 else (1.0 - beta2**step) ** power
     old = entry[f"{side}_root"]
+
+    def root(factor: jax.Array) -> jax.Array:
+        return scale * _inverse_root(factor, power, point["damping"])
+
     new: jax.Array = jax.lax.cond(is_turn, root, lambda _: old, entry[side])
     return {**entry, f"{side}_root": new}
 

@@ -10,6 +10,11 @@ import torch
 from submissions.common.optimizers import GroupwiseOptimizer
 from submissions.common.vectors import chunks, state_lists
 
+LOSS_BETA = 0.9
+"""Decay rate of the running mean of losses."""
+LEAST_GAIN = 1e-4
+"""The fraction by which a loss must fall below the best to count as better."""
+
 
 class Swats(GroupwiseOptimizer):
     """SWATS; all parameters of a group switch together.
@@ -23,6 +28,7 @@ class Swats(GroupwiseOptimizer):
         switch_tolerance: absolute tolerance of the switching test (delta).
         switch_at: the fraction of the budget after which to switch, in place of the test; 0 for it.
         sgd_lr: the learning rate after the switch (Lambda); 0 for its estimate.
+        plateau_steps: for `PlateauSwats`: steps without a better loss that are not yet a plateau.
         spent: the fraction of the budget spent, where `switch_at` is above 0.
     """
 
@@ -37,11 +43,14 @@ class Swats(GroupwiseOptimizer):
         switch_tolerance: float = 1e-9,
         switch_at: float = 0.0,
         sgd_lr: float = 0.0,
+        plateau_steps: int = 0,
         spent: Callable[[], float] = lambda: 0.0,
     ) -> None:
         defaults: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps}
         defaults |= {"weight_decay": weight_decay, "switch_tolerance": switch_tolerance}
         defaults |= {"switch_at": switch_at, "sgd_lr": sgd_lr}
+        defaults |= {"plateau_steps": plateau_steps, "loss": 0.0, "losses": 0}
+        defaults |= {"best": 0.0, "worse": 0}
         defaults |= {"updates": 0, "average": 0.0, "sgd_rate": 0.0, "base_rate": lr}
         super().__init__(parameters, defaults)
         self._spent = spent
@@ -96,16 +105,47 @@ class Swats(GroupwiseOptimizer):
         beta2, gamma = group["betas"][1], squares / descent
         group["average"] = beta2 * group["average"] + (1 - beta2) * gamma
         average = group["average"] / (1 - beta2 ** group["updates"])
-        if group["switch_at"] > 0.0:
-            is_time = self._spent() >= group["switch_at"]
-        else:
-            is_time = group["updates"] > 1 and abs(average - gamma) < group["switch_tolerance"]
         rate = group["sgd_lr"] or average
-        if is_time and rate > 0.0:
+        if self._is_time(group, average, gamma) and rate > 0.0:
             group["sgd_rate"] = rate
             for parameter in group["params"]:
                 for name in ("first", "second"):
                     self.state[parameter].pop(name, None)
+
+    def _is_time(self, group: dict[str, Any], average: float, gamma: float) -> bool:
+        """Whether the fraction of the budget is spent, or the estimate has settled."""
+        if group["switch_at"] > 0.0:
+            return bool(self._spent() >= group["switch_at"])
+        return bool(group["updates"] > 1 and abs(average - gamma) < group["switch_tolerance"])
+
+
+class PlateauSwats(Swats):
+    """SWATS that switches when the loss no longer falls; a step needs a closure."""
+
+    def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
+        """Evaluate the closure, follow its loss, update every group and return the loss."""
+        loss = torch.enable_grad()(closure)()
+        value = loss.item() if isinstance(loss, torch.Tensor) else float(loss)
+        for group in self.param_groups:
+            _follow(group, value)
+        GroupwiseOptimizer.step(self)  # Swats's own may run the hooks a second time
+        return loss
+
+    def _is_time(self, group: dict[str, Any], average: float, gamma: float) -> bool:
+        """Whether the last losses were no better than the best before them."""
+        del average, gamma
+        return bool(group["worse"] > group["plateau_steps"])
+
+
+def _follow(group: dict[str, Any], loss: float) -> None:
+    """Update the running mean of the losses, and how many steps ago its best value is."""
+    group["losses"] += 1
+    group["loss"] = LOSS_BETA * group["loss"] + (1 - LOSS_BETA) * loss
+    mean = group["loss"] / (1 - LOSS_BETA ** group["losses"])
+    if group["losses"] == 1 or mean < group["best"] * (1 - LEAST_GAIN):
+        group["best"], group["worse"] = mean, 0
+    else:
+        group["worse"] += 1
 
 
 def _factor(group: dict[str, Any]) -> float:

@@ -12,8 +12,14 @@ the switch, starting from u = 0,
     u_t = beta1 u_{t-1} + g_t
     w_{t+1} = w_t - (1 - beta1) Lambda (eta_t / eta) u_t
 
-With `switch_at` above 0 the switch comes after that fraction of the budget, as in the source's
-section 2, and with `sgd_learning_rate` above 0 that is Lambda.
+Two other rules for the switch take the place of the test where the point sets them, and a given
+Lambda that of its estimate:
+
+- `switch_at` above 0: after that fraction of the budget, as in the source's section 2.
+- `plateau_steps` above 0: where the training loss's running mean (decay rate 0.9) has for more
+  than so many steps not fallen below its best by a fraction of 1e-4, as the thesis describes
+  SWATS, of the test error; `ReduceLROnPlateau` has the same rule.
+- `sgd_learning_rate` above 0: Lambda.
 
 Source: Keskar and Socher (2017), Algorithm 1.
 
@@ -21,7 +27,8 @@ Deviations: the source's learning rate is constant. gamma_t is computed from the
 eta_t: rates made small by a schedule are close in absolute terms, so the second step of a slow
 warmup would trigger the switch. Lambda must be positive (gamma_t may not be). The source has
 delta = epsilon = 1e-9, which in a few thousand noisy steps is met by chance or never; here
-`switch_tolerance` is a separate hyperparameter. Weight decay is coupled in both phases.
+`switch_tolerance` is a separate hyperparameter. Weight decay is coupled in both phases. No held-out
+error is at hand, so a plateau is one of the loss.
 """
 
 from __future__ import annotations
@@ -32,7 +39,7 @@ from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.optimizers import TorchProblem
 
-from .optimizer import Swats
+from .optimizer import PlateauSwats, Swats
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """Adam's rule fits before the switch and SGD's after it, and the switch cannot be predicted."""
@@ -40,7 +47,8 @@ PARAMETRISATION_RULES: tuple[str, ...] = ()
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """SWATS on all parameters, with its schedule."""
-    optimizer = Swats(
+    kind = PlateauSwats if hyperparameters["plateau_steps"] > 0 else Swats
+    optimizer = kind(
         problem.parameters.values(),
         lr=hyperparameters["learning_rate"],
         betas=(hyperparameters["beta1"], hyperparameters["beta2"]),
@@ -49,6 +57,7 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         switch_tolerance=hyperparameters["switch_tolerance"],
         switch_at=hyperparameters["switch_at"],
         sgd_lr=hyperparameters["sgd_learning_rate"],
+        plateau_steps=hyperparameters["plateau_steps"],
         spent=lambda: problem.budget.fraction,
     )
     return optimizer, schedules.from_hyperparameters(hyperparameters)

@@ -131,17 +131,18 @@ def test_a_state_is_restored_bit_for_bit(kit: Kit) -> None:
         np.testing.assert_array_equal(plain(value), whole[name])
 
 
-@pytest.mark.parametrize("name", ["mda", "schedule_free_adamw", "lbfgs"])
+@pytest.mark.parametrize("name", ["mda", "dual_averaging", "schedule_free_adamw", "lbfgs"])
 def test_a_method_that_keeps_its_own_iterates_refuses_them(name: str) -> None:
     point = default_point(name, hyperball=0.1)
     with pytest.raises(HarnessError, match="hyperball is set"):
         Kit("torch").submission(submission_folders()[name], **point)
 
 
-def test_schedule_free_in_jax_refuses_them() -> None:
-    point = default_point("schedule_free_adamw", cautious_updates=True)
+@pytest.mark.parametrize("name", ["dual_averaging", "schedule_free_adamw"])
+def test_in_jax_it_refuses_them_too(name: str) -> None:
+    point = default_point(name, cautious_updates=True)
     with pytest.raises(HarnessError, match="cautious_updates is set"):
-        Kit("jax").submission(submission_folders()["schedule_free_adamw"], **point)
+        Kit("jax").submission(submission_folders()[name], **point)
 
 
 @pytest.mark.parametrize(

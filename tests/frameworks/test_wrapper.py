@@ -77,7 +77,7 @@ def test_before_an_average_starts_the_live_parameters_are_judged(kit: Kit) -> No
 
 
 def test_an_averages_state_is_restored_bit_for_bit(kit: Kit) -> None:
-    point = {**POINT, "average": "bema", "clip": 0.5, "parametrisation": "umup_sgd"}
+    point = {**POINT, "average": "bema", "clip": 0.5, "parametrisation": "absolute_mup_sgd"}
     whole, stream = kit.submission(SGD[kit.framework], **point), kit.stream()
     for _ in range(5):
         whole.step(stream)
@@ -124,7 +124,7 @@ def test_clipping_bounds_the_global_norm(kit: Kit, clip: float, is_active: bool)
 @pytest.mark.parametrize("rule", ["sgd", "adam"])
 def test_a_parametrisations_first_step_has_its_factors(kit: Kit, rule: str) -> None:
     location = {"sgd": SGD, "adam": ADAM}[rule][kit.framework]
-    point = {**POINT, "parametrisation": f"umup_{rule}"}
+    point = {**POINT, "parametrisation": f"absolute_mup_{rule}"}
     started = kit.submission(location, **point)
     start = {n: plain(v).copy() for n, v in started.eval_parameters().items()}
     gradients = {n: plain(g) for n, g in _gradients(kit).items()}
@@ -181,7 +181,7 @@ def test_what_a_class_must_do_itself_is_refused(
 def test_a_class_gets_the_start_of_a_rule_that_it_names(kit: Kit, tmp_path: Path) -> None:
     before = kit.backend.export(kit.problem.parameters)
     folder = at(tmp_path, CLASS + '        parametrisation_rules = ("kfac",)')
-    start = kit.submission(folder, parametrisation="umup_kfac").eval_parameters()
+    start = kit.submission(folder, parametrisation="absolute_mup_kfac").eval_parameters()
     ratio = plain(start["output.weight"]) / before["output.weight"]
     np.testing.assert_allclose(ratio, (1 / 7) / (1 / np.sqrt(3 * 7)), rtol=1e-5)
 

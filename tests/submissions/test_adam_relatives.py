@@ -9,6 +9,7 @@ import pytest
 import pytorch_optimizer
 import torch
 
+from .conftest import Measured
 from .given_problem import (
     SHAPES,
     BareProblem,
@@ -37,15 +38,17 @@ def against(name: str, oracle: Any, scale: float = 1.0, **changes: Any) -> float
     return largest_error(actual, torch_steps(theirs, other, scale=scale))
 
 
-def test_lion_agrees_with_pytorch_optimizer() -> None:
+def test_lion_agrees_with_pytorch_optimizer(measured: Measured) -> None:
     def oracle(parameters: Any) -> Any:
         return pytorch_optimizer.Lion(parameters, lr=0.01, betas=(0.9, 0.99), weight_decay=DECAY)
 
-    assert against("lion", oracle, learning_rate=0.01) < 1e-12
+    assert measured(against("lion", oracle, learning_rate=0.01)) < 1e-12
 
 
 @pytest.mark.parametrize(("warmup", "bound"), [(0, 1e-12), (10, 1e-6)])
-def test_ademamix_agrees_with_pytorch_optimizer(warmup: int, bound: float) -> None:
+def test_ademamix_agrees_with_pytorch_optimizer(
+    warmup: int, bound: float, measured: Measured
+) -> None:
     """Which writes the half-life's warmup without the offset of 1e-8 in the source's logarithm."""
 
     def oracle(parameters: Any) -> Any:
@@ -60,7 +63,7 @@ def test_ademamix_agrees_with_pytorch_optimizer(warmup: int, bound: float) -> No
         )
 
     point = {"learning_rate": 0.01, "beta3": 0.999, "alpha": 5.0, "slow_warmup": warmup}
-    assert against("ademamix", oracle, **point) < bound
+    assert measured(against("ademamix", oracle, **point)) < bound
 
 
 def mars_of_the_authors(point: dict[str, Any], scale: float) -> dict[str, Any]:
@@ -84,15 +87,15 @@ def mars_of_the_authors(point: dict[str, Any], scale: float) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("scale", [1.0, 4.0])
-def test_mars_agrees_with_the_authors(scale: float) -> None:
+def test_mars_agrees_with_the_authors(scale: float, measured: Measured) -> None:
     """With gradients below and above the norm of 1 at which they are clipped."""
     problem = torch_problem(torch.float64)
     point = default_point("mars", weight_decay=DECAY, gamma=0.05)
     ours = torch_steps(torch_optimizer("mars", problem, **point), problem, scale=scale)
-    assert largest_error(ours, mars_of_the_authors(point, scale)) < 1e-12
+    assert measured(largest_error(ours, mars_of_the_authors(point, scale))) < 1e-12
 
 
-def test_adopt_agrees_with_pytorch_optimizer() -> None:
+def test_adopt_agrees_with_pytorch_optimizer(measured: Measured) -> None:
     """Which counts the bound on an entry from the first gradient, the paper from the second."""
 
     def oracle(parameters: Any) -> Any:
@@ -105,10 +108,10 @@ def test_adopt_agrees_with_pytorch_optimizer() -> None:
             weight_decouple=True,
         )
 
-    assert against("adopt", oracle, learning_rate=0.01) < 1e-12
+    assert measured(against("adopt", oracle, learning_rate=0.01)) < 1e-12
 
 
-def test_adafactor_agrees_with_torch() -> None:
+def test_adafactor_agrees_with_torch(measured: Measured) -> None:
     """But for the kernel, of which torch factors the last two dimensions."""
     problem, other = (torch_problem(torch.float64) for _ in range(2))
     for given in (problem, other):
@@ -120,8 +123,11 @@ def test_adafactor_agrees_with_torch() -> None:
             for name, value in given.parameters.items():
                 value.grad = torch.from_numpy(gradients(step)[name]).double()
             optimizer.step()
-    for name, value in problem.parameters.items():
-        assert float((value - other.parameters[name]).detach().abs().max()) < 1e-12
+    errors = [
+        float((value - other.parameters[name]).detach().abs().max())
+        for name, value in problem.parameters.items()
+    ]
+    assert measured(max(errors)) < 1e-12
 
 
 def lamb_of_the_paper(point: dict[str, Any]) -> dict[str, Any]:
@@ -143,20 +149,20 @@ def lamb_of_the_paper(point: dict[str, Any]) -> dict[str, Any]:
     return textbook_steps(update)
 
 
-def test_lamb_agrees_with_the_paper() -> None:
+def test_lamb_agrees_with_the_paper(measured: Measured) -> None:
     problem = torch_problem(torch.float64)
     point = default_point("lamb", weight_decay=DECAY)
     ours = torch_steps(torch_optimizer("lamb", problem, **point), problem)
-    assert largest_error(ours, lamb_of_the_paper(point)) < 1e-12
+    assert measured(largest_error(ours, lamb_of_the_paper(point))) < 1e-12
 
 
 @pytest.mark.parametrize("name", RELATIVES)
-def test_jax_agrees_with_torch(name: str) -> None:
+def test_jax_agrees_with_torch(name: str, measured: Measured) -> None:
     changes = {"slow_warmup": 10} if name == "ademamix" else {}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem, scale=3.0)
     theirs = optax_steps(optax_transformation(name, **changes), scale=3.0)
-    assert largest_error(ours, theirs) < 1e-5
+    assert measured(largest_error(ours, theirs)) < 1e-5
 
 
 @pytest.mark.parametrize(

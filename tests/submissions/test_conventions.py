@@ -30,6 +30,7 @@ from .given_problem import (
     torch_steps,
 )
 
+AVERAGED = ("dual_averaging", "mda")
 AVERAGING = ("schedule_free_adamw", "schedule_free_sgd", "splus")
 REFUSE_GROUPS = (
     "adams", "adamuon", "eshampoo", "kl_shampoo", "kl_soap", "mars", "modular_norm", "muon",
@@ -109,7 +110,7 @@ def test_at_a_rate_of_zero_nothing_moves(name: str) -> None:
     problem = torch_problem()
     after = torch_steps(torch_optimizer(name, problem, **rates), problem)
     # dual averaging computes its point anew from the start, to rounding
-    assert largest_error(after, draw(0)) < (1e-6 if name == "mda" else 1e-30)
+    assert largest_error(after, draw(0)) < (1e-6 if name in AVERAGED else 1e-30)
 
 
 @pytest.mark.parametrize("kind", [AdamS, Muon, ModularNorm, SpectralDescent])
@@ -117,7 +118,7 @@ def test_no_parameters_are_refused_as_by_torch(kind: Any) -> None:
     settings: dict[Any, dict[str, Any]] = {
         AdamS: {"weight_decay": 0.0},
         Muon: {},
-        ModularNorm: {"roles": [], "splits": [], "size": "fixed", "kernels": "reshaped"},
+        ModularNorm: {"roles": [], "splits": [], **default_point("modular_norm")},
         SpectralDescent: {"splits": [], "scope": "layer"},
     }
     with pytest.raises(ValueError, match="empty parameter list"):

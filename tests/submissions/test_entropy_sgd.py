@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from submissions.common.methods import fresh_random
 from submissions.entropy_sgd import submission as module
 
+from .conftest import Measured
 from .small_problem import DoubleStream, double_kit, submission, values
 
 STEPS = 20
@@ -60,6 +62,33 @@ def test_steps_follow_the_local_entropys_gradient(
     torch.testing.assert_close(values(kit), expected, atol=1e-8, rtol=1e-6)
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_outer_steps_are_those_of_the_authors_codes(
+    monkeypatch: pytest.MonkeyPatch, measured: Measured, momentum: float
+) -> None:
+    """With their constants: 0.75 on the old average, noise of epsilon / sqrt(eta' / 2) a step."""
+    monkeypatch.setattr(module, "FixedLoss", quadratic(1.0))
+    kit, other = double_kit(), double_kit()
+    given = {"noise": 0.1, "scope": 0.3, "langevin_momentum": momentum, "schedule": "constant"}
+    ours, stream = submission("entropy_sgd", kit, **given), FakeStream()
+    x = values(other)
+    for step in range(STEPS):
+        ours.step(stream)
+        inner, average, m, scope = x.clone(), x.clone(), torch.zeros_like(x), 0.3 * 1.001**step
+        for _ in range(20):
+            fresh_random(other.problem)
+            dw = inner + 5e-4 * inner
+            m = momentum * m + dw
+            dw = dw + momentum * m if momentum else dw
+            noise = torch.empty_like(x).normal_(generator=other.problem.generator)
+            # of either sign, as the noise is symmetric
+            dw = dw - scope * (x - inner) - 0.1 / (0.5 * 0.1) ** 0.5 * noise
+            inner = inner - 0.1 * dw
+            average = 0.75 * average + 0.25 * inner
+        x = x - (x - average)
+    assert measured(float((values(kit) - x).abs().max())) < 1e-12
+
+
 def test_langevin_noise_has_the_gibbs_measures_variance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FixedLoss", quadratic(1.0))
     kit, steps = double_kit(), 4000
@@ -69,8 +98,8 @@ def test_langevin_noise_has_the_gibbs_measures_variance(monkeypatch: pytest.Monk
     for _ in range(steps):
         ours._langevin(FakeStream(), x, inner, momentum)
         squares += float(inner.square().mean()) / steps
-    # x' <- (1 - 2 eta') x' + sqrt(eta') N has the stationary variance 1 / (4 (1 - eta')).
-    assert squares == pytest.approx(1.0 / (4.0 * 0.9), rel=0.05)
+    # x' <- (1 - 2 eta') x' + sqrt(2 eta') N; exp(-x'^2), the Gibbs measure, has 1 / 2.
+    assert squares == pytest.approx(0.5 / 0.9, rel=0.05)
 
 
 class FakeStream:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.tiers import nightly_but
 
+from .conftest import Measured
 from .given_problem import (
     largest_error,
     optax_steps,
@@ -29,8 +30,8 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "changes"), nightly_but([CASES[0], CASES[-1]], CASES))
-def test_jax_agrees_with_torch(name: str, changes: dict[str, Any]) -> None:
+def test_jax_agrees_with_torch(name: str, changes: dict[str, Any], measured: Measured) -> None:
     changes = {**changes, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem)
-    assert largest_error(optax_steps(optax_transformation(name, **changes)), ours) < 1e-4
+    assert measured(largest_error(optax_steps(optax_transformation(name, **changes)), ours)) < 1e-4

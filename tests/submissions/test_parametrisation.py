@@ -81,7 +81,7 @@ def test_a_bias_of_logits_is_told_from_one_of_as_many_gates(is_tied: bool) -> No
 
 def test_unit_scaled_starts_and_rates_are_those_of_the_fans() -> None:
     declared = specs(4 * BASE)
-    scales = scalings(declared, {"parametrisation": "umup_adam"})
+    scales = scalings(declared, {"parametrisation": "absolute_mup_adam"})
     deviations = {n: s.initial * declared[n].init.value for n, s in scales.items() if "weight" in n}
     assert deviations == pytest.approx(
         {"hidden_1.weight": 32**-0.5, "hidden_2.weight": 1 / 16, "output.weight": 1 / 256}
@@ -150,7 +150,7 @@ def test_at_the_base_width_no_place_has_a_scale(model: tuple[str, dict[str, obje
     assert {(s.initial, s.multiplier, s.damping) for s in scales.values()} == {(1, 1, (1, 1))}
 
 
-@pytest.mark.parametrize("scheme", ["mup", "umup"])
+@pytest.mark.parametrize("scheme", ["mup", "absolute_mup"])
 @pytest.mark.parametrize("model", [lm(4 * BASE, "pre"), tied_rnn(2 * BASE, 1), tied_rnn(BASE, 4)])
 def test_a_step_that_is_all_damping_is_one_of_gradient_descent(
     model: tuple[str, dict[str, object]], scheme: str

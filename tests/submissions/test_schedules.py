@@ -75,6 +75,9 @@ def test_the_lowered_linear_cooldown_drops_at_once() -> None:
     schedule = schedule_of("warmup_stable_decay", 0.0, 0.0, "lowered_linear")
     assert schedule(0.6 - 1e-9) == 1.0
     assert schedule(0.8) == pytest.approx(0.35)
+    ends_at_a_tenth = schedule_of("warmup_stable_decay", 0.0, 0.1, "lowered_linear")
+    assert ends_at_a_tenth(0.6) == pytest.approx(0.7)
+    assert ends_at_a_tenth(1.0) == pytest.approx(0.1)
 
 
 @given(FRACTION)

@@ -11,6 +11,7 @@ import torch
 from submissions.scion.submission import Scion
 from tests.tiers import nightly_but
 
+from .conftest import Measured
 from .given_problem import (
     SHAPES,
     default_point,
@@ -53,7 +54,7 @@ def textbook(point: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("constrained", [True, False])
-def test_torch_agrees_with_the_textbook(constrained: bool) -> None:
+def test_torch_agrees_with_the_textbook(constrained: bool, measured: Measured) -> None:
     """To the error of four Newton-Schulz iterations in hidden matrices, exactly elsewhere."""
     changes = {**SHARED, "constrained": constrained, "matmul_dtype": "float64"}
     problem = torch_problem(torch.float64)
@@ -61,6 +62,7 @@ def test_torch_agrees_with_the_textbook(constrained: bool) -> None:
     exact = textbook(default_point("scion", **changes))
     for name in ("output", "bias"):
         assert largest_error({name: ours[name]}, exact) < 1e-12
+    measured(largest_error(ours, exact))
     for name in ("square", "tall", "kernel"):
         way, expected = (values[name] - draw(0)[name] for values in (ours, exact))
         assert np.linalg.norm(way - expected) < 0.25 * np.linalg.norm(expected)
@@ -68,11 +70,13 @@ def test_torch_agrees_with_the_textbook(constrained: bool) -> None:
 
 
 @pytest.mark.parametrize("constrained", nightly_but([True], [True, False]))
-def test_jax_agrees_with_torch(constrained: bool) -> None:
+def test_jax_agrees_with_torch(constrained: bool, measured: Measured) -> None:
     changes = {**SHARED, "constrained": constrained, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("scion", problem, **changes), problem)
-    assert largest_error(ours, optax_steps(optax_transformation("scion", **changes))) < 1e-4
+    assert (
+        measured(largest_error(ours, optax_steps(optax_transformation("scion", **changes)))) < 1e-4
+    )
 
 
 def test_constrained_weights_end_in_their_balls() -> None:

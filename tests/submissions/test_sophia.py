@@ -9,9 +9,13 @@ import torch
 
 from harness.providers.registry import submission_folders
 from harness.submission.interface import Batch, Evaluation
+from submissions.common.flat import flatten
+from submissions.common.methods import FixedLoss, fresh_random
 from tests.frameworks.kit import Kit
 
+from .conftest import Measured
 from .given_problem import default_point
+from .small_problem import DoubleStream, double_kit, submission, values
 
 FOLDERS = submission_folders()
 NAMES = ("sophia_g", "sophia_h")
@@ -73,7 +77,7 @@ def test_no_entry_moves_further_than_the_rate_times_rho(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_twenty_steps_agree_with_pytorch_optimizer(name: str) -> None:
+def test_twenty_steps_agree_with_pytorch_optimizer(name: str, measured: Measured) -> None:
     library = pytest.importorskip("pytorch_optimizer")
     kit = Kit("torch")
     ours = make(kit, name, beta1=0.96, gamma=1.0, rho=0.04, weight_decay=0.1)
@@ -97,4 +101,35 @@ def test_twenty_steps_agree_with_pytorch_optimizer(name: str) -> None:
         ours.step(stream)
         oracle.step(hessian=estimates.pop() if step % 10 == 0 else None)
     for actual, expected in zip(kit.problem.parameters.values(), weights, strict=True):
-        torch.testing.assert_close(actual, expected, rtol=0.0, atol=1e-5)
+        assert measured(float((actual - expected).detach().abs().max())) < 1e-5
+
+
+def test_the_loop_of_sophia_h_is_its_algorithm_with_the_explicit_hessian(
+    measured: Measured,
+) -> None:
+    """An estimate at every fourth step from half of its batch, and all that follows from it."""
+    kit, other = double_kit(), double_kit()
+    changes: dict[str, Any] = {"estimate_every": 4, "estimate_fraction": 0.5, "probe": "normal"}
+    changes |= {"schedule": "constant", "warmup": 0.0, "learning_rate": 0.01, "weight_decay": 0.1}
+    changes["gamma"] = 100.0  # so that clipping leaves some entries
+    point = default_point("sophia_h", **changes)
+    ours, stream, again = submission("sophia_h", kit, **point), DoubleStream(kit), DoubleStream(kit)
+    problem, w = other.problem, values(other)
+    m, h, whole = torch.zeros_like(w), torch.zeros_like(w), 0
+    for step in range(20):
+        batch = again.next()
+        if step % 4 == 0:
+            empty = [torch.empty_like(value) for value in problem.parameters.values()]
+            probe = flatten(value.normal_(generator=problem.generator) for value in empty)
+            half = Batch(batch.inputs[:16], batch.targets[:16])
+            loss = FixedLoss(problem, half, fresh_random(problem))
+            hessian: Any = torch.autograd.functional.hessian(loss._loss, w)
+            h = point["beta2"] * h + (1 - point["beta2"]) * probe * (hessian @ probe)
+        _, g = FixedLoss(problem, batch, torch.Generator())(w)
+        m = point["beta1"] * m + (1 - point["beta1"]) * g
+        way = m / (point["gamma"] * h).clamp(min=point["epsilon"])
+        whole += int((way.abs() < point["rho"]).sum())
+        w = (1 - 0.01 * 0.1) * w - 0.01 * way.clamp(-point["rho"], point["rho"])
+        ours.step(stream)
+    assert measured(float((values(kit) - w).abs().max())) < 1e-10
+    assert whole > 0.2 * 20 * len(w)

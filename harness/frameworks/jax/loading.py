@@ -97,7 +97,7 @@ class OptimizerSubmission:
         state = transformation.init(problem.parameters)
         if self._parts.eval_parameters is None and _schedule_free_state(state):
             self._parts = replace(self._parts, eval_parameters=_schedule_free_average)
-        if self.averages_weights:
+        if self.averages_weights or self._parts.keeps_iterates:
             refuse_rules(hyperparameters, f"{self._place} keeps its own iterates")
         self._place_on_device(problem.parameters, state)
         self._train = _train_step(problem, transformation, self._parts.takes_factor)

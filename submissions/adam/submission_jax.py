@@ -1,0 +1,26 @@
+"""Adam through `optax.adam`; see `submission.py` for the update."""
+
+from __future__ import annotations
+
+import jax
+import optax
+
+from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common import schedules
+
+
+def build(
+    problem: Problem[jax.Array], hyperparameters: Hyperparameters
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """Adam on all parameters, with its schedule."""
+    del problem  # optax receives the parameters in `init`
+    transformation = optax.chain(
+        optax.add_decayed_weights(hyperparameters["weight_decay"]),
+        optax.adam(
+            hyperparameters["learning_rate"],
+            b1=hyperparameters["beta1"],
+            b2=hyperparameters["beta2"],
+            eps=hyperparameters["epsilon"],
+        ),
+    )
+    return transformation, schedules.from_hyperparameters(hyperparameters)

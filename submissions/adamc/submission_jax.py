@@ -1,0 +1,59 @@
+"""AdamC in JAX: AdamW with decay that follows the schedule; see `submission.py` for the update."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import jax
+import optax
+
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Built, Hyperparameters, Problem
+from submissions.common import schedules
+from workloads.parameters import Role
+
+CORRECTED = ("declared", "hidden")
+HIDDEN = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
+
+
+def adamc(
+    corrected: Collection[str], point: Hyperparameters
+) -> optax.GradientTransformationExtraArgs:
+    """The whole update; its argument `factor` is the schedule's, gamma_t / gamma_max.
+
+    Args:
+        corrected: keys of the arrays whose decay is multiplied by the factor once more.
+        point: `learning_rate`, `beta1`, `beta2`, `epsilon` and `weight_decay`.
+    """
+    adam = optax.scale_by_adam(b1=point["beta1"], b2=point["beta2"], eps=point["epsilon"])
+
+    def update(
+        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
+    ) -> tuple[Any, Any]:
+        del extra  # only line searches use it
+        rate, decay = point["learning_rate"] * factor, point["weight_decay"]
+        steps: Any
+        steps, state = adam.update(updates, state, params)
+        decays = {name: decay * (factor if name in corrected else 1.0) for name in updates}
+        changes = {n: -rate * (steps[n] + decays[n] * params[n]) for n in updates}
+        return changes, state
+
+    return optax.GradientTransformationExtraArgs(adam.init, update)
+
+
+def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
+    """AdamC on all parameters, with its schedule."""
+    which = hyperparameters["corrected"]
+    if which not in CORRECTED:
+        raise UnknownNameError("corrected", str(which), CORRECTED)
+    corrected = [
+        name
+        for name, spec in problem.specs.items()
+        if (spec.normalised if which == "declared" else spec.role in HIDDEN)
+    ]
+    return Built(
+        adamc(corrected, hyperparameters),
+        schedules.from_hyperparameters(hyperparameters),
+        takes_factor=True,
+    )

@@ -1,0 +1,42 @@
+"""SignSGD with momentum in JAX; see `submission.py` for the update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from harness.core.errors import UnknownNameError
+from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common import schedules
+
+SIZES = ("dual_norm", "fixed")
+
+
+def signs(size: str) -> optax.GradientTransformation:
+    """Transform momenta into their signs, times their l1 norm for "dual_norm"."""
+
+    def update(updates: Any, _: Any) -> Any:
+        norm = optax.tree.norm(updates, ord=1) if size == "dual_norm" else 1.0
+        # 0 m is NaN where m is not finite, so divergence shows up
+        return jax.tree.map(lambda m: norm * jnp.sign(m) + 0.0 * m, updates)
+
+    return optax.stateless(update)
+
+
+def build(
+    problem: Problem[jax.Array], hyperparameters: Hyperparameters
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """SignSGD on all parameters, with its schedule."""
+    del problem  # optax receives the parameters in `init`
+    if hyperparameters["size"] not in SIZES:
+        raise UnknownNameError("size", hyperparameters["size"], SIZES)
+    transformation = optax.chain(
+        optax.ema(hyperparameters["momentum"], debias=False),
+        signs(hyperparameters["size"]),
+        optax.add_decayed_weights(hyperparameters["weight_decay"]),
+        optax.scale_by_learning_rate(hyperparameters["learning_rate"]),
+    )
+    return transformation, schedules.from_hyperparameters(hyperparameters)
