@@ -147,13 +147,14 @@ def _draw_panel(
 
 
 def _lines(drawing: Drawing) -> dict[Any, dict[str, Any]]:
-    """How each line is drawn: an entry with its pen, other values from dark to light."""
+    """How each line is drawn: an entry with its pen, numbers and variants from dark to light."""
     over = drawing.experiment.figure.lines
     if over == "entry":
         return {name: pen.line for name, pen in drawing.pens.items()}
     values = list(dict.fromkeys(drawing.trials[over].dropna()))
     names = drawing.form.variants if over == "variant" else sorted(values)
-    colours = sns.color_palette("viridis", len(names) + 1)
+    has_order = over == "variant" or not any(isinstance(value, str) for value in values)
+    colours = sns.color_palette("viridis" if has_order else "colorblind", len(names) + 1)
     return {name: {"color": colour} for name, colour in zip(names, colours, strict=False)}
 
 
