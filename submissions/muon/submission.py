@@ -145,8 +145,7 @@ class Muon(GroupwiseOptimizer):
         signs = iter(batched(sign, flat))
         for (parameter, _), part in zip(live, parts, strict=True):
             scaled = self.scaled(self.state[parameter], [next(signs) for _ in part], group)
-            parameter.mul_(1 - group["lr"] * group["weight_decay"])
-            parameter.add_(tensor_of(scaled, parameter.shape), alpha=-group["lr"])
+            self.move(parameter, tensor_of(scaled, parameter.shape), group)
 
     def scaled(
         self, state: dict[str, Any], signs: list[torch.Tensor], group: dict[str, Any]
@@ -155,13 +154,24 @@ class Muon(GroupwiseOptimizer):
         del state
         return [sign * scale(sign, group["scaling"]) for sign in signs]
 
+    def move(self, parameter: torch.Tensor, step: torch.Tensor, group: dict[str, Any]) -> None:
+        """Apply weight decay and the step s X_K."""
+        parameter.mul_(1 - group["lr"] * group["weight_decay"])
+        parameter.add_(step, alpha=-group["lr"])
+
     def direction(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
         """M~, after the momentum has been updated."""
-        gradient, beta, form = parameter.grad, group["momentum"], group["nesterov"]
-        assert gradient is not None
+        assert parameter.grad is not None
+        return self.averaged(parameter, parameter.grad, group)
+
+    def averaged(
+        self, parameter: torch.Tensor, gradient: torch.Tensor, group: dict[str, Any]
+    ) -> torch.Tensor:
+        """M~ of a parameter, after its momentum has taken in this gradient."""
+        beta, form = group["momentum"], group["nesterov"]
         state = self.state[parameter]
         if "momentum" not in state:
-            state["momentum"] = torch.zeros_like(parameter)
+            state["momentum"] = torch.zeros_like(gradient, memory_format=torch.contiguous_format)
         momentum: torch.Tensor = state["momentum"]
         before = momentum.clone() if form == "thesis" else momentum
         momentum.mul_(beta).add_(gradient)
