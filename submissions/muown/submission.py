@@ -71,7 +71,8 @@ class Muown(Muon):
         state["length"] = norms(turned)
         first = state["first"] / (1 - group["gain_beta1"] ** state["step"])
         second = state["second"] / (1 - group["gain_beta2"] ** state["step"])
-        moved = turned * ((gain - rate * first / (second.sqrt() + group["epsilon"])) / state["length"])
+        gain = gain - rate * first / (second.sqrt() + group["epsilon"])
+        moved = turned * (gain / state["length"])
         moved.add_(weight, alpha=-rate * group["weight_decay"])
         parameter.copy_(moved.view_as(parameter))
 
