@@ -29,7 +29,6 @@ that, lest its square overflow.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -39,13 +38,13 @@ from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
 from submissions.common.precision import at_least_float32, bounded
-from workloads.parameters import ParameterSpec, Role
+
+from .sizes import expected_size
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """None: each weight's expected size already scales its step with width."""
 LEAST = 2.0**-125
-"""A lower bound on v, as in the source: the smallest normal float32, twice."""
-SIZES = {Role.NORM: 1.0, Role.BIAS: 0.5, Role.VECTOR: 0.5}
+"""A lower bound on v, as in the source."""
 
 
 class Amos(GroupwiseOptimizer):
@@ -79,20 +78,14 @@ class Amos(GroupwiseOptimizer):
         step = gradient * (length * inverse.sqrt()) + at_least_float32(parameter) * (decay / 2)
         step = step / (1 + 0.25 * length**0.5 * learned)
         learned.add_(decay * (1 + learned))
-        return state["momentum"].lerp_(step, 1 - mu) if mu else step
+        momentum: torch.Tensor = state["momentum"].lerp_(step, 1 - mu) if mu else step
+        return momentum
 
 
 def _mean_square(gradient: torch.Tensor) -> torch.Tensor:
     """The mean square of each row, or of a whole vector, shaped to be broadcast."""
     dims = tuple(range(1, gradient.ndim)) or (0,)
     return gradient.square().mean(dims, keepdim=True)
-
-
-def expected_size(spec: ParameterSpec) -> float:
-    """s, the size that a weight's entries are expected to have."""
-    if spec.role is Role.EMBEDDING:
-        return math.sqrt(2.0 / math.prod(spec.shape[1:]))
-    return SIZES.get(spec.role, 1.0 / math.sqrt(spec.fan_in))
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -14,14 +14,14 @@ import jax.numpy as jnp
 import optax
 
 from harness.submission.interface import Built, Hyperparameters, Problem
+from submissions.amos.sizes import expected_size
 from submissions.common import schedules
-from workloads.parameters import ParameterSpec, Role
+from workloads.parameters import ParameterSpec
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """None: each weight's expected size already scales its step with width."""
 LEAST = 2.0**-125
-"""A lower bound on v, as in the source: the smallest normal float32, twice."""
-SIZES = {Role.NORM: 1.0, Role.BIAS: 0.5, Role.VECTOR: 0.5}
+"""A lower bound on v, as in the source."""
 Values = dict[str, jax.Array]
 
 
@@ -71,13 +71,6 @@ def _mean_square(gradient: jax.Array) -> jax.Array:
     """The mean square of each row, or of a whole vector, shaped to be broadcast."""
     dims = tuple(range(1, gradient.ndim)) or (0,)
     return (gradient**2).mean(dims, keepdims=True)
-
-
-def expected_size(spec: ParameterSpec) -> float:
-    """s, the size that a weight's entries are expected to have."""
-    if spec.role is Role.EMBEDDING:
-        return float((2.0 / spec.shape[1]) ** 0.5)
-    return SIZES.get(spec.role, float(spec.fan_in**-0.5))
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

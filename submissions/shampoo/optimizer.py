@@ -40,6 +40,7 @@ class Shampoo(GroupwiseOptimizer):
         epsilon: term added to the denominator for the graft `adam`.
         matmul_dtype: dtype name for products with roots, or `auto`.
         roots: algorithm for the roots, a name in `ROOTS`.
+        settings: further values of every group, for a relative.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Shampoo(GroupwiseOptimizer):
         epsilon: float = 1e-8,
         matmul_dtype: str = "auto",
         roots: str = "eigen",
+        **settings: Any,
     ) -> None:
         if graft not in GRAFTS:
             raise UnknownNameError("graft", graft, GRAFTS)
@@ -76,7 +78,7 @@ class Shampoo(GroupwiseOptimizer):
         defaults |= {"start": start, "max_dim": max_dim, "graft": graft, "step": 0}
         defaults |= {"graft_beta2": graft_beta2, "epsilon": epsilon, "matmul_dtype": matmul_dtype}
         defaults |= {"block_side": block_side, "roots": roots}
-        super().__init__(parameters, defaults)
+        super().__init__(parameters, defaults | settings)
 
     def update(self, group: dict[str, Any]) -> None:
         """Update the parameters of one group."""
@@ -86,9 +88,43 @@ class Shampoo(GroupwiseOptimizer):
             _accumulate(self._state(parameter, group), parameter, group)
         self._refresh(live, group)
         for parameter in live:
-            update = _direction(self.state[parameter], group)
+            update = self.direction(parameter, group)
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(update.view_as(parameter), alpha=-group["lr"])
+
+    def direction(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+        """The step as a matrix: the graft's step, overwritten block by block."""
+        state, momentum = self.state[parameter], self.momentum(parameter, group)
+        correction = 1 - group["beta1"] ** state["step"]
+        step = _graft(state, momentum, correction, group)
+        cut = (blocks(matrix, group["block_side"]) for matrix in (step, momentum))
+        for block, part, own in zip(state["blocks"], *cut, strict=True):
+            sides = [side for side in SIDES if side in block]
+            if not sides or not all(f"{side}_root" in block for side in sides):
+                continue
+            size = torch.linalg.vector_norm(part)
+            dtype = product_dtype(own.device, group["matmul_dtype"])
+            part.copy_(self.between_roots(block, own.to(dtype)))
+            if group["graft"] == "none":
+                part.div_(correction)
+            else:
+                # rescaled to the graft's norm, so the momentum needs no bias correction
+                norm = torch.linalg.vector_norm(part).clamp_(min=torch.finfo(part.dtype).tiny)
+                part.mul_(size / norm)
+        return step
+
+    def momentum(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+        """M_t as a matrix; a relative may look ahead here."""
+        del group
+        momentum: torch.Tensor = self.state[parameter]["momentum"]
+        return momentum.flatten(1)
+
+    def between_roots(self, block: State, momentum: torch.Tensor) -> torch.Tensor:
+        """P_t of one block; a relative may combine the roots otherwise here."""
+        step = momentum
+        if "left" in block:
+            step = root_of(block, "left", step) @ step
+        return step @ root_of(block, "right", step) if "right" in block else step
 
     def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
         state: State = self.state[parameter]
@@ -144,29 +180,10 @@ def _accumulate(state: State, parameter: torch.Tensor, group: dict[str, Any]) ->
     state["momentum"].lerp_(gradient.view_as(parameter), 1 - group["beta1"])
 
 
-def _direction(state: State, group: dict[str, Any]) -> torch.Tensor:
-    """The step as a matrix: the graft's step, overwritten block by block."""
-    correction = 1 - group["beta1"] ** state["step"]
-    step = _graft(state, correction, group)
-    cut = (blocks(m, group["block_side"]) for m in (step, state["momentum"].flatten(1)))
-    for block, part, momentum in zip(state["blocks"], *cut, strict=True):
-        sides = [side for side in SIDES if side in block]
-        if not sides or not all(f"{side}_root" in block for side in sides):
-            continue
-        size = torch.linalg.vector_norm(part)
-        part.copy_(_between_roots(block, momentum, group))
-        if group["graft"] == "none":
-            part.div_(correction)
-        else:
-            # rescaled to the graft's norm, so the momentum needs no bias correction
-            norm = torch.linalg.vector_norm(part).clamp_(min=torch.finfo(part.dtype).tiny)
-            part.mul_(size / norm)
-    return step
-
-
-def _graft(state: State, correction: float, group: dict[str, Any]) -> torch.Tensor:
+def _graft(
+    state: State, momentum: torch.Tensor, correction: float, group: dict[str, Any]
+) -> torch.Tensor:
     """Q_t, or M^_t for the graft `none`."""
-    momentum: torch.Tensor = state["momentum"].flatten(1)
     if group["graft"] != "adam":
         return momentum / correction
     second = 1 - group["graft_beta2"] ** state["step"]
@@ -175,11 +192,7 @@ def _graft(state: State, correction: float, group: dict[str, Any]) -> torch.Tens
     return torch.div(momentum, root.add_(correction * group["epsilon"]), out=root)
 
 
-def _between_roots(block: State, momentum: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-    step: torch.Tensor = momentum.to(product_dtype(momentum.device, group["matmul_dtype"]))
-    for side in SIDES:
-        if side in block:
-            # a root loaded from a checkpoint has the parameter's precision
-            root: torch.Tensor = block[f"{side}_root"].to(step.dtype)
-            step = root @ step if side == "left" else step @ root
-    return step
+def root_of(block: State, side: str, like: torch.Tensor) -> torch.Tensor:
+    """One side's root in the precision of `like`; loaded from a checkpoint it has another."""
+    root: torch.Tensor = block[f"{side}_root"]
+    return root.to(like.dtype)
