@@ -45,8 +45,7 @@ def between_roots(entry: Entry, average: jax.Array) -> jax.Array:
 
 
 def shampoo(
-    names: Collection[str], point: Hyperparameters, between: Between = between_roots= between_roots
-)| None = None
+    names: Collection[str], point: Hyperparameters, between: Between = between_roots
 ) -> optax.GradientTransformation:
     """Transform gradients, a dictionary of (out, ...) arrays, into the grafted P_t.
 
@@ -172,7 +171,9 @@ def build(
 
 
 def build_relative(
-    problem: Problem[jax.Array], hyperparameters: Hyperparameters, between: Between | None = None
+    problem: Problem[jax.Array],
+    hyperparameters: Hyperparameters,
+    between: Between = between_roots,
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """Shampoo or a relative, AdamW on the rest; `between` as for `shampoo`."""
     kinds = {n: "matrix" if s.role in ROLES else "rest" for n, s in problem.specs.items()}

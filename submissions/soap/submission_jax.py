@@ -6,7 +6,7 @@ that a step computes only those due.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import jax
@@ -22,6 +22,8 @@ from workloads.parameters import Role
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 SIDES = ("left", "right")
 Entry = dict[str, jax.Array]
+Direction = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
+"""The step in the bases, of M~, V, the gradient there and the number of steps."""
 
 
 class SoapState(NamedTuple):
@@ -31,13 +33,30 @@ class SoapState(NamedTuple):
     entries: dict[str, Entry]
 
 
-def soap(names: Collection[str], point: Hyperparameters) -> optax.GradientTransformation:
+def adams(point: Hyperparameters) -> Direction:
+    """SOAP's N."""
+    beta1, beta2, epsilon = point["beta1"], point["beta2"], point["epsilon"]
+
+    def direction(
+        momentum: jax.Array, second: jax.Array, rotated: jax.Array, count: jax.Array
+    ) -> jax.Array:
+        del rotated
+        scale = jnp.sqrt(second / (1 - beta2**count)) + epsilon
+        return momentum / (1 - beta1**count) / scale
+
+    return direction
+
+
+def soap(
+    names: Collection[str], point: Hyperparameters, direction: Direction
+) -> optax.GradientTransformation:
     """The whole update, including decay and learning rate; the first update is zero.
 
     Args:
         names: keys of the arrays to transform; the others pass through unchanged.
         point: `learning_rate`, `weight_decay`, `beta1`, `beta2`, `factor_beta`, `epsilon`,
             `refresh_every`, `stagger` and `max_dim`.
+        direction: the step in the bases.
     """
 
     def init(params: Any) -> SoapState:
@@ -48,7 +67,7 @@ def soap(names: Collection[str], point: Hyperparameters) -> optax.GradientTransf
         gradients = {n: updates[n].reshape(updates[n].shape[0], -1) for n in names}
         steps, entries = {}, {}
         for name, g in gradients.items():
-            entry, step = _move(state.entries[name], g, state.step, point)
+            entry, step = _move(state.entries[name], g, state.step, point, direction)
             whole = step.reshape(updates[name].shape) + point["weight_decay"] * params[name]
             steps[name] = jnp.where(state.step > 0, -point["learning_rate"] * whole, 0.0)
             entries[name] = _accumulate(entry, g, point["factor_beta"])
@@ -73,7 +92,7 @@ def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
 
 
 def _move(
-    entry: Entry, g: jax.Array, step: jax.Array, point: Hyperparameters
+    entry: Entry, g: jax.Array, step: jax.Array, point: Hyperparameters, within: Direction
 ) -> tuple[Entry, jax.Array]:
     """Update Adam's moments in the bases and return the step; step 0 leaves the moments at zero."""
     beta1, beta2 = point["beta1"], point["beta2"]
@@ -82,9 +101,7 @@ def _move(
     rotated = jnp.where(step > 0, rotated if right is None else rotated @ right, 0.0)
     momentum = beta1 * entry["momentum"] + (1 - beta1) * rotated
     second = beta2 * entry["second"] + (1 - beta2) * rotated**2
-    count = jnp.maximum(step, 1)
-    scale = jnp.sqrt(second / (1 - beta2**count)) + point["epsilon"]
-    direction = momentum / (1 - beta1**count) / scale
+    direction = within(momentum, second, rotated, jnp.maximum(step, 1))
     direction = direction if left is None else left @ direction
     direction = direction if right is None else direction @ right.T
     return {**entry, "momentum": momentum, "second": second}, direction
@@ -125,9 +142,20 @@ def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """SOAP on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
+    return build_relative(problem, hyperparameters, adams(hyperparameters))
+
+
+def build_relative(
+    problem: Problem[jax.Array],
+    hyperparameters: Hyperparameters,
+    direction: Direction,
+    rate: str = "learning_rate",
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """SOAP or a relative, AdamW at `rate` on the rest; `direction` as for `soap`."""
     kinds = {n: "matrix" if s.role in ROLES else "rest" for n, s in problem.specs.items()}
-    matrices = soap([name for name, kind in kinds.items() if kind == "matrix"], hyperparameters)
+    names = [name for name, kind in kinds.items() if kind == "matrix"]
     transformation = optax.multi_transform(
-        {"matrix": matrices, "rest": adamw(hyperparameters)}, kinds
+        {"matrix": soap(names, hyperparameters, direction), "rest": adamw(hyperparameters, rate)},
+        kinds,
     )
     return transformation, schedules.from_hyperparameters(hyperparameters, spike_phase=1)
