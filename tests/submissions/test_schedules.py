@@ -28,7 +28,7 @@ WARMUP = st.floats(0.0, 0.5)
 FINAL = st.floats(1e-4, 1.0)
 NAME = st.sampled_from(schedules.NAMES)
 FALLING = st.sampled_from([n for n in schedules.NAMES if n not in ("constant", "refined")])
-SHAPE = st.sampled_from(list(schedules.COOLDOWNS))
+SHAPE = st.sampled_from(schedules.SHAPES)
 
 
 def schedule_of(name: str, warmup: float, final: float, shape: str = "linear") -> Schedule:
