@@ -39,6 +39,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from harness.core.errors import HarnessError
 from harness.submission.interface import Hyperparameters, Schedule
@@ -60,6 +61,19 @@ MATRICES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 """The roles that hyperball and the floor are for, and that have the schedule's own cooldown."""
 
 
+@runtime_checkable
+class PartedSchedule(Protocol):
+    """A schedule whose own call is for hidden matrices and kernels."""
+
+    def __call__(self, fraction: float, /) -> float:
+        """Their factor."""
+        ...
+
+    def rest(self, fraction: float, /) -> float:
+        """The factor of all other parameters."""
+        ...
+
+
 @dataclass(frozen=True)
 class Progress:
     """Where the schedules are in one step."""
@@ -75,15 +89,6 @@ class Progress:
     def factor(self) -> float:
         """F_t, at which the optimizer runs."""
         return max(self.matrices, self.rest)
-
-
-def progress_of(schedule: Schedule | None, fraction: float) -> Progress:
-    """The factors of a schedule, which may have a method `rest` beside its own call."""
-    if schedule is None:
-        return Progress(fraction, 1.0, 1.0)
-    factor = float(schedule(fraction))
-    rest = getattr(schedule, "rest", None)
-    return Progress(fraction, factor, factor if rest is None else float(rest(fraction)))
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,16 @@ class StepRules:
     def floor_of(self, name: str) -> float:
         """eta rho of a parameter, 0 for none."""
         return self.floor if name in self.matrices else 0.0
+
+
+def progress_of(
+    schedule: Schedule | None, fraction: float, rules: StepRules | None = None
+) -> Progress:
+    """Where a schedule is; under rules that part them, its method `rest` has the others' factor."""
+    factor = 1.0 if schedule is None else float(schedule(fraction))
+    if rules is None or not rules.parted or not isinstance(schedule, PartedSchedule):
+        return Progress(fraction, factor, factor)
+    return Progress(fraction, factor, float(schedule.rest(fraction)))
 
 
 def step_rules(
@@ -197,7 +212,7 @@ def _check_together(
             "hyperball and ema_nesterov are set, and a point ahead lies on no sphere of weights",
             "set one of them to 0.0",
         )
-    if numbers["rest_cooldown"] and not hasattr(schedule, "rest"):
+    if numbers["rest_cooldown"] and not isinstance(schedule, PartedSchedule):
         raise HarnessError(
             f"rest_cooldown is {numbers['rest_cooldown']}, and the schedule has no cooldown",
             'set schedule = "warmup_stable_decay" in a submission that has schedules, or leave '

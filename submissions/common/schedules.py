@@ -154,12 +154,15 @@ class Parted:
     """
 
     def __init__(self, matrices: Schedule, rest: Schedule) -> None:
-        self._matrices = matrices
-        self.rest = rest
+        self._matrices, self._rest = matrices, rest
 
     def __call__(self, fraction: float) -> float:
         """The factor of hidden matrices and kernels."""
         return self._matrices(fraction)
+
+    def rest(self, fraction: float) -> float:
+        """The factor of all others."""
+        return self._rest(fraction)
 
 
 class Spiked:

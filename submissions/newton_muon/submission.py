@@ -33,6 +33,7 @@ from harness.submission.interface import Batch, Capture, Hyperparameters, Stream
 from submissions.common.kronecker_factors import accumulate, damped_inverse, preconditionable, uses
 from submissions.common.layerwise import CapturingProblem
 from submissions.common.methods import Method
+from submissions.common.products import LiveProblem
 from submissions.muon.submission import ROLES, Muon, build_relative
 from workloads.parameters import LayerSpec
 
@@ -47,7 +48,7 @@ class Submission(Method):
     averages_weights = False
     problem: CapturingProblem
 
-    def setup(self, problem: CapturingProblem, hyperparameters: Hyperparameters) -> None:
+    def setup(self, problem: LiveProblem, hyperparameters: Hyperparameters) -> None:
         """Store the problem; spikes are to meet the steps that refresh the inverses."""
         phase = int(hyperparameters["refresh_every"]) - 1
         super().setup(problem, {"spike_phase": phase, **hyperparameters})

@@ -123,7 +123,8 @@ class OptimizerSubmission:
         batch = stream.next()
         loss: Array
         problem = self._problem
-        progress = progress_of(self._schedule, problem.budget.progress(self._horizon))
+        spent = problem.budget.progress(self._horizon)
+        progress = progress_of(self._schedule, spent, self._step_rules)
         if self._schedule is not None:
             self._factor = progress.factor
         self._passes += 1

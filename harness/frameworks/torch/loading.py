@@ -121,8 +121,9 @@ class OptimizerSubmission:
         self._optimizer, self._unsaved = optimizer, UnsavedState(optimizer)
         if self.averages_weights or getattr(optimizer, "keeps_iterates", False):
             refuse_rules(hyperparameters, f"{type(optimizer).__name__} keeps its own iterates")
-        rules = step_rules(problem.specs, hyperparameters, self._schedule)
+        self._step_rules = step_rules(problem.specs, hyperparameters, self._schedule)
         trained = self._wrapper.view.parameters
+        rules = self._step_rules
         self._step_wrapper = None if rules is None else StepWrapper(trained, rules)
         self._base_rates = self._rates()
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
@@ -136,7 +137,8 @@ class OptimizerSubmission:
         optimizer = self._optimizer
         wrapper = self._wrapper
         step_wrapper, schedule = self._step_wrapper, self._schedule
-        progress = progress_of(schedule, problem.budget.progress(self._horizon))
+        spent = problem.budget.progress(self._horizon)
+        progress = progress_of(schedule, spent, self._step_rules)
         if schedule is not None:
             self._set_rates(progress.factor)
         if step_wrapper is not None:
