@@ -12,8 +12,8 @@ square root lies closer to full-matrix AdaGrad's preconditioner. Factors, refres
 what trains vectors are those of `submissions.shampoo`.
 
 Source: Duvvuri et al. (2024), "Combining Axes Preconditioners through Kronecker Approximation for
-Deep Learning", Algorithm 1, with the averages, Nesterov's form and the graft of the authors'
-submission to AlgoPerf.
+Deep Learning", and the authors' submission to AlgoPerf, whose averages, Nesterov's form and graft
+these are.
 
 Deviations: those of `submissions.shampoo`. A matrix with one dimension longer than `max_dim`, which
 has no sum, takes Shampoo's step; the source splits matrices into blocks of 1024. Decay rates of the
