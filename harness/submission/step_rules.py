@@ -13,15 +13,17 @@ point asks for
     hyperball = eta_h           W <- ||Y|| N(Y - eta_h f_t ||Y|| N(U)),   N(x) = x / ||x||_F
     lookahead_every = k         at every k-th step s <- s + alpha (w - s), w <- s, where s_0 = w_0
 
-in this order, and w_{t+1} = y_t - u_t. EMA-Nesterov looks ahead along an average of past
-displacements: gamma is `ema_nesterov_decay` (0.99), start and end are the fractions of the horizon
-`ema_nesterov_start` (0.3) and `ema_nesterov_end` (0.9). With `rest_cooldown` hidden matrices and
-kernels cool down over the point's `cooldown`, all others over c; the optimizer runs at F_t. Cautious
-updates move only entries whose step goes down the current gradient; cautious decay acts only where
-decay and step agree. The floor lengthens steps of hidden matrices and kernels that are short beside
-the weights. Hyperball keeps these at the norm that they start with, whatever the optimizer's rate
-and decay: of its step they take the direction, and eta_h is a step's length relative to the weight.
-alpha is `lookahead_alpha` (0.5).
+in this order, and w_{t+1} = y_t - u_t.
+
+EMA-Nesterov looks ahead along an average of past displacements: gamma is `ema_nesterov_decay`
+(0.99), start and end are the fractions of the horizon `ema_nesterov_start` (0.3) and
+`ema_nesterov_end` (0.9). With `rest_cooldown` hidden matrices and kernels cool down over the
+point's `cooldown`, all others over c; the optimizer runs at F_t. Cautious updates move only entries
+whose step goes down the current gradient; cautious decay acts only where decay and step agree. The
+floor lengthens steps of hidden matrices and kernels that are short beside the weights. Hyperball
+keeps these at the norm that they start with, whatever the optimizer's rate and decay: of its step
+they take the direction, and eta_h is a step's length relative to the weight. alpha is
+`lookahead_alpha` (0.5).
 
 Sources: Yau et al. (2026), "EMA-Nesterov", Algorithm 1; Liang et al. (2024), "Cautious Optimizers",
 Algorithm 1; Chen et al. (2025), "Cautious Weight Decay"; Wen et al. (2025), "Hyperball

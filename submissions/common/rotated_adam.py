@@ -11,7 +11,7 @@ from submissions.common.two_sided import State, project, project_back
 
 
 def update_moments(state: State, gradient: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-    """Update `step`, `momentum` and `second`; return the rotated gradient; arguments as for `move`."""
+    """Update a state's moments and return the rotated gradient; arguments as for `move`."""
     beta1, beta2 = group["betas"]
     state["step"] += 1
     rotated = project(state, gradient, product_dtype(gradient.device, group["matmul_dtype"]))

@@ -24,9 +24,9 @@ their own, see `harness.submission.step_rules`.
 
 Sources: Defazio et al. (2023) find linear decay to zero optimal for the last iterate; the stable
 phase with a cooldown and 1 - sqrt are due to Hägele et al. (2024); Dremov et al. (2025) find sqrt
-and lowered linear with 0.7 best; power_0.7 lies between linear and sqrt; power_law is "PowerCool" of
-the optimization track of modded-nanogpt (Jordan et al., 2026), which separate cooldowns are from,
-too; one_cycle is due to Smith (2018), in the form of `torch.optim.lr_scheduler.OneCycleLR`.
+and lowered linear with 0.7 best; power_0.7 lies between linear and sqrt; power_law ("PowerCool")
+and separate cooldowns are from the optimization track of modded-nanogpt (Jordan et al., 2026);
+one_cycle is due to Smith (2018), in the form of `torch.optim.lr_scheduler.OneCycleLR`.
 """
 
 from __future__ import annotations

@@ -70,6 +70,8 @@ def muown(
             across[name] = scale * (gradient - unit * slopes[name])
         first = jax.tree.map(lambda m, a: beta1 * m + (1 - beta1) * a, state.first, slopes)
         second = jax.tree.map(lambda s, a: beta2 * s + (1 - beta2) * a**2, state.second, slopes)
+        directions: Any
+        momenta: Any
         directions, momenta = average.update(across, state.momenta)
         signs: Any = sign.update(directions, sign.init(directions))[0]
         changes, lengths = {}, {}

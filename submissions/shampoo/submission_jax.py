@@ -136,31 +136,30 @@ def _inverse_root(matrix: jax.Array, power: float, damping: float) -> jax.Array:
     return root
 
 
-def _average(
-    entry: Entry, g: jax.Array, step: jax.Array, point: Hyperparameters
-) -> jax.Array:
+def _average(entry: Entry, g: jax.Array, step: jax.Array, point: Hyperparameters) -> jax.Array:
     """M^_t; with `nesterov` the average looks ahead."""
     beta1, average = point["beta1"], entry["momentum"]
     if point.get("nesterov", False):
         average = beta1 * average + (1 - beta1) * g
-    return average / (1 - beta1**step)
+    corrected: jax.Array = average / (1 - beta1**step)
+    return corrected
 
 
-def _graft(
-    entry: Entry, average: jax.Array, step: jax.Array, point: Hyperparameters
-) -> jax.Array:
+def _graft(entry: Entry, average: jax.Array, step: jax.Array, point: Hyperparameters) -> jax.Array:
     """Q_t, or M^_t for the graft `none`."""
     if point["graft"] != "adam":
         return average
     second = entry["second"] / (1 - point["graft_beta2"] ** step)
-    return average / (jnp.sqrt(second) + point["epsilon"])
+    direction: jax.Array = average / (jnp.sqrt(second) + point["epsilon"])
+    return direction
 
 
 def _grafted(direction: jax.Array, graft: jax.Array, point: Hyperparameters) -> jax.Array:
     if point["graft"] == "none":
         return direction
     norm = jnp.maximum(jnp.linalg.norm(direction), TINY)
-    return direction * (jnp.linalg.norm(graft) / norm)
+    scaled: jax.Array = direction * (jnp.linalg.norm(graft) / norm)
+    return scaled
 
 
 def build(

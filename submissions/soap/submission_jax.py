@@ -22,6 +22,8 @@ from workloads.parameters import Role
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 SIDES = ("left", "right")
 Entry = dict[str, jax.Array]
+Sides = Callable[[int, int], Collection[str]]
+"""The sides with a basis, of a matrix with these rows and columns."""
 Direction = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
 """The step in the bases, of M~, V, the gradient there and the number of steps."""
 
@@ -42,13 +44,17 @@ def adams(point: Hyperparameters) -> Direction:
     ) -> jax.Array:
         del rotated
         scale = jnp.sqrt(second / (1 - beta2**count)) + epsilon
-        return momentum / (1 - beta1**count) / scale
+        normalised: jax.Array = momentum / (1 - beta1**count) / scale
+        return normalised
 
     return direction
 
 
 def soap(
-    names: Collection[str], point: Hyperparameters, direction: Direction
+    names: Collection[str],
+    point: Hyperparameters,
+    direction: Direction,
+    sides_of: Sides | None = None,
 ) -> optax.GradientTransformation:
     """The whole update, including decay and learning rate; the first update is zero.
 
@@ -57,10 +63,11 @@ def soap(
         point: `learning_rate`, `weight_decay`, `beta1`, `beta2`, `factor_beta`, `epsilon`,
             `refresh_every`, `stagger` and `max_dim`.
         direction: the step in the bases.
+        sides_of: the sides that may have a basis; both by default.
     """
 
     def init(params: Any) -> SoapState:
-        entries = {name: _start(params[name], point) for name in names}
+        entries = {name: _start(params[name], point, sides_of) for name in names}
         return SoapState(jnp.zeros((), jnp.int32), entries)
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
@@ -81,11 +88,12 @@ def soap(
     return optax.GradientTransformation(init, update)
 
 
-def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
+def _start(parameter: jax.Array, point: Hyperparameters, sides_of: Sides | None) -> Entry:
     matrix = jnp.zeros_like(parameter.reshape(parameter.shape[0], -1))
     entry = {"momentum": matrix, "second": matrix}
+    sides = SIDES if sides_of is None else sides_of(*matrix.shape)
     for side, size in zip(SIDES, matrix.shape, strict=True):
-        if size <= point["max_dim"]:
+        if side in sides and size <= point["max_dim"]:
             entry[side] = jnp.zeros((size, size), matrix.dtype)
             entry[f"{side}_basis"] = jnp.eye(size, dtype=matrix.dtype)
     return entry
@@ -142,20 +150,25 @@ def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """SOAP on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
-    return build_relative(problem, hyperparameters, adams(hyperparameters))
+    matrices = soap(matrices_of(problem), hyperparameters, adams(hyperparameters))
+    return beside_adamw(matrices, problem, hyperparameters)
 
 
-def build_relative(
+def matrices_of(problem: Problem[jax.Array]) -> list[str]:
+    """The names of hidden matrices and kernels."""
+    return [name for name, spec in problem.specs.items() if spec.role in ROLES]
+
+
+def beside_adamw(
+    matrices: optax.GradientTransformation,
     problem: Problem[jax.Array],
     hyperparameters: Hyperparameters,
-    direction: Direction,
     rate: str = "learning_rate",
 ) -> tuple[optax.GradientTransformation, Schedule]:
-    """SOAP or a relative, AdamW at `rate` on the rest; `direction` as for `soap`."""
-    kinds = {n: "matrix" if s.role in ROLES else "rest" for n, s in problem.specs.items()}
-    names = [name for name, kind in kinds.items() if kind == "matrix"]
+    """A transformation of hidden matrices and kernels, and AdamW at `rate` on the rest."""
+    own = matrices_of(problem)
+    labels = {name: "matrix" if name in own else "rest" for name in problem.specs}
     transformation = optax.multi_transform(
-        {"matrix": soap(names, hyperparameters, direction), "rest": adamw(hyperparameters, rate)},
-        kinds,
+        {"matrix": matrices, "rest": adamw(hyperparameters, rate)}, labels
     )
     return transformation, schedules.from_hyperparameters(hyperparameters, spike_phase=1)

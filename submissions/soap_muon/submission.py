@@ -8,19 +8,20 @@ With SOAP's bases U and moments M~_t and V_t in them, G~_t = U_L^T G_t U_R, for 
     S_t = sign(O_t) sqrt(|O_t|), entry by entry                  root = true, else O_t
     W_{t+1} = (1 - eta lambda) W_t - eta c_t sqrt(r) U_L (S_t / ||S_t||_F) U_R^T
 
-with c_t = sqrt(1 - beta2^t) / (1 - beta1^t), Adam's bias correction, on hidden matrices and kernels,
-AdamW elsewhere. SOAP whitens the gradients' covariance over time, approximately; orthogonalisation
-whitens what is left in this step. The factor sqrt(r) gives a step the norm of Muon's. Factors and
-bases are those of `submissions.soap`.
+with c_t = sqrt(1 - beta2^t) / (1 - beta1^t), Adam's bias correction, on hidden matrices and
+kernels, AdamW elsewhere. With `sides = "short"` the longer side keeps the identity as its basis
+(the left one of a square). SOAP then whitens one side of the gradients' covariance and
+orthogonalisation the other; the root is a third, milder whitening, without which the source saw
+instabilities. The factor sqrt(r) gives a step the norm of Muon's. Factors and bases are those of
+`submissions.soap`.
 
-Source: Vyas et al. (2025), "Improving SOAP using Iterative Whitening and Muon", and the authors'
+Source: Vyas et al. (2025), "Improving SOAP Using Iterative Whitening and Muon", and the authors'
 code, github.com/nikhilvyas/SOAP_MUON, its form for modded-nanogpt; `root = false` is that of its
 form for OLMo, but for the step's norm.
 
 Deviations: those of `submissions.soap`, and of `submissions.muon` in the iteration, among them
-other coefficients; the source's two further cubic iterations are left out, which it has "to not
-have to worry about". Both sides have bases, the default of the source; its runs have one on the
-shorter side. Matrices fused along their output dimension are one matrix, as in SOAP.
+other coefficients; the two cubic iterations that the source adds to its five are left out. Matrices
+fused along their output dimension are one matrix, as in SOAP.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ from submissions.common.two_sided import State, project_back
 from submissions.soap.optimizer import Soap
 from submissions.soap.submission import build_relative
 
+from .sides import sides_of
+
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No single rule fits both the orthogonalised matrices and the parameters left to AdamW."""
 FLOOR = 1e-7
@@ -48,12 +51,15 @@ FLOOR = 1e-7
 
 class SoapMuon(Soap):
     """SOAP-Muon; groups have `nesterov`, `root`, `norm`, `coefficients` and `newton_schulz_steps`
-    beside SOAP's settings.
+    and `sides` beside SOAP's settings.
     """
 
-    def move_all(
-        self, gradients: dict[torch.Tensor, torch.Tensor], group: dict[str, Any]
-    ) -> None:
+    def sides(self, gradient: torch.Tensor, group: dict[str, Any]) -> tuple[str, ...]:
+        """Both, or the shorter one."""
+        rows, columns = gradient.shape
+        return sides_of(rows, columns, group["sides"])
+
+    def move_all(self, gradients: dict[torch.Tensor, torch.Tensor], group: dict[str, Any]) -> None:
         """Move all parameters; matrices of equal shape are orthogonalised in one call."""
         if not gradients:
             return
@@ -69,13 +75,16 @@ class SoapMuon(Soap):
         for parameter, factor in zip(gradients, batched(sign, directions), strict=True):
             self.step_along(parameter, factor.to(directions[0].dtype), group)
 
-    def direction(self, state: State, gradient: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    def direction(
+        self, state: State, gradient: torch.Tensor, group: dict[str, Any]
+    ) -> torch.Tensor:
         """N_t, after the moments have been updated."""
         rotated = update_moments(state, gradient, group)
         ahead: torch.Tensor = state["momentum"]
         if group["nesterov"]:
             ahead = ahead.add(rotated, alpha=1 - group["betas"][0])
-        return ahead / (state["second"].sqrt() + group["eps"])
+        scale: torch.Tensor = state["second"].sqrt() + group["eps"]
+        return ahead / scale
 
     def step_along(
         self, parameter: torch.Tensor, factor: torch.Tensor, group: dict[str, Any]
@@ -93,5 +102,6 @@ class SoapMuon(Soap):
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """SOAP-Muon on hidden matrices and kernels, AdamW on the rest, with their schedule."""
-    names = ("stagger", "nesterov", "root", "norm", "coefficients", "newton_schulz_steps")
+    of_muon = ("nesterov", "norm", "coefficients", "newton_schulz_steps")
+    names = ("stagger", "sides", "root", *of_muon)
     return build_relative(SoapMuon, problem, hyperparameters, *names, rate="adam_learning_rate")

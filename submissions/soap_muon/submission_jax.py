@@ -6,13 +6,16 @@ Deviations from `submission.py`: those of `submissions.soap.submission_jax`, and
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.muon.submission_jax import newton_schulz
-from submissions.soap.submission_jax import Direction, build_relative
+from submissions.soap.submission_jax import Direction, beside_adamw, matrices_of, soap
+from submissions.soap_muon.sides import sides_of
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No single rule fits both the orthogonalised matrices and the parameters left to AdamW."""
@@ -34,7 +37,9 @@ def orthogonalised(point: Hyperparameters) -> Direction:
         step: jax.Array = newton_schulz(whitened, point, FLOOR)["matrix"]
         step = jnp.sqrt(jnp.abs(step)) * jnp.sign(step) if point["root"] else step
         correction = jnp.sqrt(1 - beta2**count) / (1 - beta1**count)
-        return step * (correction * len(step) ** 0.5 / jnp.maximum(jnp.linalg.norm(step), TINY))
+        length = correction * len(step) ** 0.5 / jnp.maximum(jnp.linalg.norm(step), TINY)
+        scaled: jax.Array = length * step
+        return scaled
 
     return direction
 
@@ -43,5 +48,7 @@ def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """SOAP-Muon on hidden matrices and kernels, AdamW on the rest, with their schedule."""
+    sides = partial(sides_of, choice=hyperparameters["sides"])
     direction = orthogonalised(hyperparameters)
-    return build_relative(problem, hyperparameters, direction, "adam_learning_rate")
+    matrices = soap(matrices_of(problem), hyperparameters, direction, sides)
+    return beside_adamw(matrices, problem, hyperparameters, "adam_learning_rate")

@@ -65,7 +65,8 @@ def of_the_authors(start: int, nesterov: bool) -> dict[str, Any]:
 def test_torch_agrees_with_the_authors(start: int, nesterov: bool) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
-    optimizer = Caspr(values, start=start, nesterov=nesterov, **SETTINGS, **FIXED)
+    settings: dict[str, Any] = SETTINGS | FIXED
+    optimizer = Caspr(values, start=start, nesterov=nesterov, **settings)
     assert largest_error(of_the_authors(start, nesterov), torch_steps(optimizer, problem)) < 1e-10
 
 

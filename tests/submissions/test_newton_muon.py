@@ -93,7 +93,9 @@ def test_before_the_first_refresh_it_is_muon() -> None:
             assert torch.equal(value, other.problem.parameters[name]), (step, name)
         ours.step(stream)
         theirs.step(again)
-    moved = [not torch.equal(v, other.problem.parameters[n]) for n, v in kit.problem.parameters.items()]
+    moved = [
+        not torch.equal(v, other.problem.parameters[n]) for n, v in kit.problem.parameters.items()
+    ]
     assert any(moved)
 
 

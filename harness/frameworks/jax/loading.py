@@ -98,9 +98,7 @@ class OptimizerSubmission:
         self._step_rules = step_rules(problem.specs, hyperparameters, self._schedule)
         transformation = self._wrapper(self._parts.optimizer)
         if self._step_rules is not None:
-            transformation = with_rules(
-                transformation, self._step_rules, self._parts.takes_factor
-            )
+            transformation = with_rules(transformation, self._step_rules, self._parts.takes_factor)
         self._rate: float | None = hyperparameters.get("learning_rate")
         self._factor: float | None = None
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))

@@ -40,6 +40,14 @@ class Place(NamedTuple):
         return jnp.maximum(self.matrices, self.rest)
 
 
+class Numbers(NamedTuple):
+    """What a rule takes of one parameter: y_t, the optimizer's step u_t and the gradient."""
+
+    start: Array
+    step: Array
+    gradient: Array
+
+
 def place_of(progress: Progress) -> Place:
     """The same in float32."""
     return Place(*(jnp.float32(x) for x in (progress.fraction, progress.matrices, progress.rest)))
@@ -74,10 +82,10 @@ def with_rules(
             extra["factor"] = place.factor
         changes, inner_state = update(gradients, state.inner, params, **extra)
         scale = 1.0 if takes_factor else place.factor
-        moved = {
-            name: _moved(name, params[name], -scale * change, gradients[name], rules, place)
-            for name, change in changes.items()
-        }
+        moved = {}
+        for name, change in changes.items():
+            numbers = Numbers(params[name], -scale * change, gradients[name])
+            moved[name] = _moved(name, numbers, rules, place)
         steps = state.steps + 1
         moved, slow = _synchronised(moved, state.slow, steps, rules)
         new = {name: value - params[name] for name, value in moved.items()}
@@ -107,10 +115,9 @@ def _paced(pace: Array, change: Array, rules: StepRules, place: Place) -> Array:
     return pace + (1 - rules.nesterov.gamma) * (moved - pace)
 
 
-def _moved(
-    name: str, start: Array, step: Array, gradient: Array, rules: StepRules, place: Place
-) -> Array:
-    """w_{t+1} from y_t and the optimizer's step u_t."""
+def _moved(name: str, numbers: Numbers, rules: StepRules, place: Place) -> Array:
+    """w_{t+1}."""
+    start, step, gradient = numbers
     factor, floor = (place.matrices if name in rules.matrices else place.rest), rules.floor_of(name)
     if rules.parted:
         step = step * jnp.where(place.factor > 0, factor / jnp.maximum(place.factor, TINY), 1.0)

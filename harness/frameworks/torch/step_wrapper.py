@@ -99,12 +99,14 @@ def _held(start: Tensor, step: Tensor, length: float) -> Tensor:
     """Go this far relative to the weight in the step's direction, and back to the weight's norm."""
     norm = torch.linalg.vector_norm(start)
     moved = start - step * (length * norm / _length(step))
-    return moved * (norm / _length(moved))
+    held: Tensor = moved * (norm / _length(moved))
+    return held
 
 
 def _length(values: Tensor) -> Tensor:
     """The norm, of zeros the smallest number instead."""
-    return torch.linalg.vector_norm(values).clamp(min=torch.finfo(values.dtype).tiny)
+    norm: Tensor = torch.linalg.vector_norm(values)
+    return norm.clamp(min=torch.finfo(values.dtype).tiny)
 
 
 def _copies(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
