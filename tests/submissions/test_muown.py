@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 import torch
 
-from submissions.common.newton_schulz import JORDAN
 from submissions.muown.submission import Muown
 from tests.tiers import nightly_but
 from workloads.parameters import Role
 
 from .given_problem import (
     SHAPES,
-    STEPS,
-    BareProblem,
     default_point,
     draw,
     gradients,
+    jordans,
     largest_error,
-    specs,
+    scheduled_optax_steps,
+    scheduled_torch_steps,
     textbook_steps,
     torch_optimizer,
     torch_problem,
@@ -35,16 +30,6 @@ from .given_problem import (
 SOURCE = {"coefficients": "jordan", "newton_schulz_steps": 5, "norm": "frobenius"}
 """The iteration of the authors' code."""
 HIDDEN = [n for n, (_, role) in SHAPES.items() if role in (Role.HIDDEN_MATRIX, Role.CONVOLUTION)]
-
-
-def orthogonalised(x: Any) -> Any:
-    """Five of Jordan's iterations."""
-    x = x / (np.linalg.norm(x) + 1e-7)
-    a, b, c = JORDAN
-    for _ in range(5):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x
 
 
 def norms(x: Any) -> Any:
@@ -66,7 +51,7 @@ def of_the_authors(point: dict[str, Any]) -> dict[str, Any]:
         v, slope = u * s["n"], (g * u).sum(1, keepdims=True)
         across = s["g"] / s["n"] * (g - u * slope)
         s["m"] = mu * s["m"] + across
-        turn = orthogonalised(across + mu * s["m"])
+        turn = jordans(across + mu * s["m"])
         v = v - rate * 0.2 * max(old.shape) ** 0.5 * turn
         s["m_g"] = beta1 * s["m_g"] + (1 - beta1) * slope
         s["v_g"] = beta2 * s["v_g"] + (1 - beta2) * slope**2
@@ -89,37 +74,11 @@ def test_torch_agrees_with_the_authors(decay: float) -> None:
     assert largest_error(of_the_authors(default_point("muown", **changes)), ours) < 1e-5
 
 
-def factors() -> list[float]:
-    """A warmup and a decay, step by step."""
-    return [min((step + 1) / 4, 1.0 - step / 40) for step in range(STEPS)]
-
-
-def torch_way(point: dict[str, Any]) -> dict[str, Any]:
-    problem = torch_problem()
-    optimizer = torch_optimizer("muown", problem, **point)
-    rates = [group["lr"] for group in optimizer.param_groups]
-    for step, factor in enumerate(factors()):
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * factor
-        torch_steps(optimizer, problem, range(step, step + 1))
-    return {n: value.detach().numpy() for n, value in problem.parameters.items()}
-
-
-def jax_way(point: dict[str, Any]) -> dict[str, Any]:
-    module = importlib.import_module("submissions.muown.submission_jax")
-    parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
-    built = module.build(BareProblem(parameters, specs()), default_point("muown", **point))
-    state, update = built.optimizer.init(parameters), jax.jit(built.optimizer.update)
-    for step, factor in enumerate(factors()):
-        updates, state = update(gradients(step), state, parameters, factor=jnp.asarray(factor))
-        parameters = optax.apply_updates(parameters, updates)
-    return {n: np.asarray(value) for n, value in parameters.items()}
-
-
 @pytest.mark.parametrize("decay", nightly_but([0.1], [0.0, 0.1]))
 def test_jax_agrees_with_torch_under_a_schedule(decay: float) -> None:
-    point = {"matmul_dtype": "float32", "weight_decay": decay}
-    assert largest_error(torch_way(point), jax_way(point)) < 1e-4
+    point: dict[str, Any] = {"matmul_dtype": "float32", "weight_decay": decay}
+    ours = scheduled_torch_steps("muown", **point)
+    assert largest_error(ours, scheduled_optax_steps("muown", **point)) < 1e-4
 
 
 def one(gradient: torch.Tensor, **settings: Any) -> tuple[torch.nn.Parameter, Muown]:

@@ -10,10 +10,9 @@ import pytest
 import torch
 from torch.nn.functional import unfold
 
-from submissions.common.newton_schulz import JORDAN
 from tests.frameworks.kit import Kit
 
-from .given_problem import default_point
+from .given_problem import default_point, jordans
 from .small_problem import DoubleStream, double_kit, submission
 from .workload_models import WorkloadKit
 
@@ -21,15 +20,6 @@ SOURCE: dict[str, Any] = {
     "coefficients": "jordan", "newton_schulz_steps": 5, "norm": "frobenius", "schedule": "constant",
     "warmup": 0.0, "matmul_dtype": "float64",
 }  # fmt: skip
-
-
-def orthogonalised(x: Any, floor: float) -> Any:
-    x = x / (np.linalg.norm(x) + floor)
-    a, b, c = JORDAN
-    for _ in range(5):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x
 
 
 class Textbook:
@@ -62,7 +52,7 @@ class Textbook:
                 self.inverse[name] = np.linalg.inv(self.k[name] + ridge * np.eye(len(z)))
             g = layer.weight.grad.numpy() @ self.inverse[name]
             self.m[name] = 0.95 * self.m[name] + g
-            o = orthogonalised(g + 0.95 * self.m[name], 1e-7 / 0.05)
+            o = jordans(g + 0.95 * self.m[name], 1e-7 / 0.05)
             o *= max(1.0, o.shape[0] / o.shape[1]) ** 0.5
             rate = point["learning_rate"]
             layer.weight.data.mul_(1 - rate * point["weight_decay"]).sub_(rate * torch.tensor(o))

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from submissions.common.newton_schulz import JORDAN
 from submissions.soap_muon.submission import SoapMuon
 from tests.tiers import nightly_but
 
 from .given_problem import (
     gradients,
+    jordans,
     largest_error,
     optax_steps,
     optax_transformation,
@@ -38,15 +38,6 @@ SETTINGS: dict[str, Any] = {
     "matmul_dtype": "float64",
     "max_dim": MAX_DIM,
 }
-
-
-def orthogonalised(x: Any) -> Any:
-    x = x / (np.linalg.norm(x) + 1e-7)
-    a, b, c = JORDAN
-    for _ in range(5):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x
 
 
 def has_basis(shape: tuple[int, ...], side: int, sides: str) -> bool:
@@ -86,7 +77,7 @@ def of_the_authors(sides: str, nesterov: bool, root: bool) -> dict[str, Any]:
         s["m"] = 0.9 * s["m"] + 0.1 * g
         s["v"] = 0.95 * s["v"] + 0.05 * rotated**2
         ahead = left.T @ s["m"] @ right + (0.1 * rotated if nesterov else 0.0)
-        o = orthogonalised(ahead / (np.sqrt(s["v"]) + 1e-8))
+        o = jordans(ahead / (np.sqrt(s["v"]) + 1e-8))
         o = np.sqrt(np.abs(o)) * np.sign(o) if root else o
         r, c = o.shape
         o = o / np.linalg.norm(o) * min(r, c) ** 0.5 * max(1, r / c) ** 0.5
