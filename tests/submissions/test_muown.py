@@ -71,7 +71,7 @@ def test_torch_agrees_with_the_authors(decay: float) -> None:
     problem = torch_problem(torch.float64)
     ours = torch_steps(torch_optimizer("muown", problem, **changes), problem)
     # the source adds 1e-7 to a norm of about 0.5, ours adds it over 1 - beta
-    assert largest_error(of_the_authors(default_point("muown", **changes)), ours) < 1e-5
+    assert largest_error(of_the_authors(default_point("muown", **changes)), ours) < 2e-6
 
 
 @pytest.mark.parametrize("decay", nightly_but([0.1], [0.0, 0.1]))
