@@ -92,12 +92,12 @@ class SoapMuon(Soap):
         """Apply weight decay and the step of a parameter's O_t."""
         state, (beta1, beta2) = self.state[parameter], group["betas"]
         step = factor.abs().sqrt_().mul_(factor.sign()) if group["root"] else factor
-        norm = torch.linalg.matrix_norm(step).clamp(min=torch.finfo(step.dtype).tiny)
+        step = step / torch.linalg.matrix_norm(step).clamp(min=torch.finfo(step.dtype).tiny)
         correction = (1 - beta2 ** state["step"]) ** 0.5 / (1 - beta1 ** state["step"])
         length = group["lr"] * correction * len(step) ** 0.5
         turned = project_back(state, step, product_dtype(step.device, group["matmul_dtype"]))
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.sub_((turned * (length / norm)).view_as(parameter))
+        parameter.sub_((turned * length).view_as(parameter))
 
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:

@@ -37,8 +37,8 @@ def orthogonalised(point: Hyperparameters) -> Direction:
         step: jax.Array = newton_schulz(whitened, point, FLOOR)["matrix"]
         step = jnp.sqrt(jnp.abs(step)) * jnp.sign(step) if point["root"] else step
         correction = jnp.sqrt(1 - beta2**count) / (1 - beta1**count)
-        length = correction * len(step) ** 0.5 / jnp.maximum(jnp.linalg.norm(step), TINY)
-        scaled: jax.Array = length * step
+        unit = step / jnp.maximum(jnp.linalg.norm(step), TINY)
+        scaled: jax.Array = correction * len(step) ** 0.5 * unit
         return scaled
 
     return direction

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from harness.core.errors import HarnessError
+from harness.frameworks.torch.step_wrapper import StepWrapper
 from harness.providers.registry import submission_folders
+from harness.submission.step_rules import Progress, step_rules
 from tests.frameworks.kit import Kit, plain
-from tests.submissions.given_problem import default_point
+from tests.submissions.given_problem import default_point, specs
 
 Values = dict[str, np.ndarray]
 SGD = {"torch": "torch.optim:SGD", "jax": "optax:sgd"}
@@ -99,6 +102,19 @@ def test_under_hyperball_the_norm_stays_for_many_steps(kit: Kit) -> None:
     (name, *_) = [n for n, w in start.items() if w.ndim == 2]
     assert np.linalg.norm(after[name]) == pytest.approx(np.linalg.norm(start[name]), rel=1e-5)
     assert np.abs(after[name] - start[name]).max() > 0.1
+
+
+@pytest.mark.parametrize("rule", ["hyperball", "update_floor"])
+def test_a_step_of_zeros_of_large_weights_stays_one(rule: str) -> None:
+    """It has no direction, and what the rule would lengthen it by is infinite."""
+    weight = torch.nn.Parameter(torch.full((24, 24), 100.0))
+    rules = step_rules({"square": specs()["square"]}, {"learning_rate": 1.0, rule: 0.5})
+    assert rules is not None
+    wrapper, progress = StepWrapper({"square": weight}, rules), Progress(0.5, 1.0, 1.0)
+    wrapper.before_step(progress)
+    weight.grad = torch.zeros_like(weight)
+    wrapper.after_step(progress)
+    torch.testing.assert_close(weight.detach(), torch.full((24, 24), 100.0))
 
 
 def by_hand(kit: Kit, steps: int, gamma: float, beta: float) -> Values:

@@ -135,3 +135,14 @@ def test_a_step_has_the_norm_of_muons(name: str) -> None:
         optimizer.step()
     length = len(weight) ** 0.5 * 0.05**0.5 / 0.1
     assert float((weight.detach() - before).norm()) == pytest.approx(length, rel=1e-9)
+
+
+def test_where_nothing_has_a_gradient_nothing_moves() -> None:
+    weight = torch.nn.Parameter(torch.ones(20, 12))
+    form: dict[str, Any] = {"sides": "short", "nesterov": True, "root": True}
+    changes = {"lr": 10.0, "weight_decay": 0.0, "matmul_dtype": "float32"}
+    optimizer = SoapMuon([weight], **SETTINGS | form | changes)
+    for _ in range(3):
+        weight.grad = torch.zeros_like(weight)
+        optimizer.step()
+    assert torch.equal(weight.detach(), torch.ones(20, 12))

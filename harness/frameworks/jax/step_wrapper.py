@@ -126,7 +126,7 @@ def _moved(name: str, numbers: Numbers, rules: StepRules, place: Place) -> Array
         step = step * mask * (mask.size / (mask.sum() + 1))
     if rules.is_held(name):
         norm = jnp.linalg.norm(start)
-        moved = start - step * (rules.hyperball * factor * norm / _length(step))
+        moved = start - step / _length(step) * (rules.hyperball * factor * norm)
         held: Array = moved * (norm / _length(moved))
         return held
     if floor:

@@ -98,7 +98,7 @@ class StepWrapper:
 def _held(start: Tensor, step: Tensor, length: float) -> Tensor:
     """Go this far relative to the weight in the step's direction, and back to the weight's norm."""
     norm = torch.linalg.vector_norm(start)
-    moved = start - step * (length * norm / _length(step))
+    moved = start - step / _length(step) * (length * norm)
     held: Tensor = moved * (norm / _length(moved))
     return held
 
