@@ -24,7 +24,7 @@ from harness.providers.table import SUBMISSIONS_ROOT
 from harness.submission.interface import Hyperparameters, Problem, Stream
 from harness.submission.parametrisation import RULES
 from harness.submission.state import ArrayT
-from harness.submission.step_rules import NAMES as STEP_RULES
+from harness.submission.step_rules import SETTINGS as STEP_RULES
 
 IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -35,7 +35,7 @@ _SYNONYMS = {
 """What optimizer classes call these instead."""
 
 _AROUND = frozenset(
-    {"clip", "parametrisation", "horizon", "weight_decay", *STEP_RULES, "lookahead_alpha"}
+    {"clip", "parametrisation", "horizon", "weight_decay", *STEP_RULES, "rest_cooldown"}
 )
 """What a class need not take: the harness does it around the optimizer, or it is left out."""
 

@@ -13,8 +13,8 @@ from harness.submission import averages, step_rules
 
 AROUND = (*averages.SETTINGS, *step_rules.SETTINGS, "clip", "parametrisation")
 SCHEDULED = (
-    "cooldown", "cooldown_shape", "drops", "final_factor", "gradient_norms", "initial_factor",
-    "norm_power", "smoothing",
+    "cooldown", "cooldown_power", "cooldown_shape", "drops", "final_factor", "gradient_norms",
+    "initial_factor", "norm_power", "rest_cooldown", "smoothing",
 )  # fmt: skip
 """Where the point has a `schedule`."""
 SPIKED = ("spike_factor", "spike_phase")

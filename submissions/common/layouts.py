@@ -44,6 +44,8 @@ def _matching(kind: Any) -> Any:
 
         return kind.step(self, matched)
 
+    # kind.step runs the hooks; torch would wrap this one for them, too, when a state is loaded
+    step.hooked = True  # type: ignore[attr-defined]
     return type(kind.__name__, (kind,), {"step": step, "__module__": kind.__module__})
 
 

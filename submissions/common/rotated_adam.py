@@ -10,6 +10,16 @@ from submissions.common.matrix_sign import product_dtype
 from submissions.common.two_sided import State, project, project_back
 
 
+def update_moments(state: State, gradient: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    """Update a state's moments and return the rotated gradient; arguments as for `move`."""
+    beta1, beta2 = group["betas"]
+    state["step"] += 1
+    rotated = project(state, gradient, product_dtype(gradient.device, group["matmul_dtype"]))
+    state["momentum"].lerp_(rotated, 1 - beta1)
+    state["second"].mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)
+    return rotated
+
+
 def move(
     parameter: torch.Tensor, state: State, gradient: torch.Tensor, group: dict[str, Any]
 ) -> None:
@@ -22,11 +32,8 @@ def move(
         group: `lr`, `weight_decay`, `betas`, `eps` and `matmul_dtype`.
     """
     beta1, beta2 = group["betas"]
-    state["step"] += 1
+    update_moments(state, gradient, group)
     dtype = product_dtype(gradient.device, group["matmul_dtype"])
-    rotated = project(state, gradient, dtype)
-    state["momentum"].lerp_(rotated, 1 - beta1)
-    state["second"].mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)
     scale = (state["second"] / (1 - beta2 ** state["step"])).sqrt_().add_(group["eps"])
     step = project_back(state, state["momentum"] / scale, dtype)
     rate = group["lr"] / (1 - beta1 ** state["step"])

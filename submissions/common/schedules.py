@@ -17,7 +17,10 @@ The cooldown's phi falls from 1 to 0 with the fraction s of it spent:
 
     linear    1 - s                     cosine            (1 + cos(pi s)) / 2
     sqrt      1 - sqrt(s)               lowered_linear    1 - s, from 0.7 on: see below
-    power_0.7 1 - s^0.7
+    power_0.7 1 - s^0.7                 power_law         (1 - s)^p, p = `cooldown_power` (1.2)
+
+With `rest_cooldown` all parameters but hidden matrices and kernels cool down over a fraction of
+their own, see `harness.submission.step_rules`.
 
 A cooldown is f + (b - f) phi(s), where it starts at b: 1, but 0.7 for `lowered_linear`, which drops
 there at once. That is the "0.7" of Dremov et al., as in their first author's scheduler, whose
@@ -25,8 +28,9 @@ linear cooldown may start at a factor below 1.
 
 Sources: Defazio et al. (2023) find linear decay to zero optimal for the last iterate; the stable
 phase with a cooldown and 1 - sqrt are due to Hägele et al. (2024); Dremov et al. (2025) find sqrt
-and lowered linear with 0.7 best; power_0.7 lies between linear and sqrt; one_cycle is due to Smith
-(2018), in the form of `torch.optim.lr_scheduler.OneCycleLR`.
+and lowered linear with 0.7 best; power_0.7 lies between linear and sqrt; power_law ("PowerCool")
+and separate cooldowns are from the optimization track of modded-nanogpt (Jordan et al., 2026);
+one_cycle is due to Smith (2018), in the form of `torch.optim.lr_scheduler.OneCycleLR`.
 """
 
 from __future__ import annotations
@@ -47,6 +51,8 @@ COOLDOWNS: dict[str, Callable[[float], float]] = {
     "power_0.7": lambda spent: 1.0 - spent**0.7,
     "lowered_linear": lambda spent: 1.0 - spent,
 }
+SHAPES = (*COOLDOWNS, "power_law")
+"""The names of cooldowns; the last one's power is chosen."""
 
 LOWERED_START = 0.7
 """Where the lowered linear cooldown starts."""
@@ -100,21 +106,31 @@ def one_cycle(
 
 
 def warmup_stable_decay(
-    warmup: float = 0.0, cooldown: float = 0.3, final_factor: float = 0.0, shape: str = "linear"
+    warmup: float = 0.0,
+    cooldown: float = 0.3,
+    final_factor: float = 0.0,
+    shape: str = "linear",
+    power: float = 1.2,
 ) -> Schedule:
     """Warm up, stay constant, then decay over the last `cooldown` fraction of the horizon.
 
+    Args:
+        warmup: a fraction of the horizon.
+        cooldown: a fraction of the horizon.
+        final_factor: the factor at the end.
+        shape: one of `SHAPES`.
+        power: of the shape `power_law`.
+
     Raises:
-        HarnessError: warmup and cooldown overlap.
-        UnknownNameError: the shape is not one of `COOLDOWNS`.
+        HarnessError: warmup and cooldown overlap, or the power is not positive.
+        UnknownNameError: the shape is not one of `SHAPES`.
     """
     _check_warmup(warmup)
     if not 0.0 < cooldown <= 1.0 - warmup:
         raise HarnessError(
             f"cooldown is {cooldown}", f"allowed: above 0, at most 1 - warmup = {1.0 - warmup}"
         )
-    if shape not in COOLDOWNS:
-        raise UnknownNameError("cooldown_shape", shape, COOLDOWNS)
+    fall = _cooldown(shape, power)
     start = max(LOWERED_START, final_factor) if shape == "lowered_linear" else 1.0
 
     def factor(fraction: float) -> float:
@@ -123,9 +139,38 @@ def warmup_stable_decay(
         spent = (fraction - (1.0 - cooldown)) / cooldown
         if spent < 0.0:
             return 1.0
-        return final_factor + (start - final_factor) * COOLDOWNS[shape](min(spent, 1.0))
+        return final_factor + (start - final_factor) * fall(min(spent, 1.0))
 
     return factor
+
+
+def _cooldown(shape: str, power: float) -> Callable[[float], float]:
+    """phi, a function of the fraction of the cooldown spent."""
+    if shape not in SHAPES:
+        raise UnknownNameError("cooldown_shape", shape, SHAPES)
+    if not power > 0.0:
+        raise HarnessError(f"cooldown_power is {power}", "allowed: above 0")
+    return COOLDOWNS.get(shape, lambda spent: float((1.0 - spent) ** power))
+
+
+class Parted:
+    """A schedule of hidden matrices and kernels, with one of all other parameters beside it.
+
+    Args:
+        matrices: the factor of hidden matrices and kernels, which a call returns.
+        rest: the factor of all others.
+    """
+
+    def __init__(self, matrices: Schedule, rest: Schedule) -> None:
+        self._matrices, self._rest = matrices, rest
+
+    def __call__(self, fraction: float) -> float:
+        """The factor of hidden matrices and kernels."""
+        return self._matrices(fraction)
+
+    def rest(self, fraction: float) -> float:
+        """The factor of all others."""
+        return self._rest(fraction)
 
 
 class Spiked:
@@ -192,27 +237,41 @@ def from_hyperparameters(hyperparameters: Hyperparameters, spike_phase: int = 0)
 
     Args:
         hyperparameters: `schedule` (one of `NAMES`), `warmup` and, except for `constant` and
-            `refined`, `final_factor`; `cooldown` and optionally `cooldown_shape` for
-            `warmup_stable_decay`; `drops` for `step`; `initial_factor` for `one_cycle`;
-            `gradient_norms` (space-separated numbers), `norm_power` and `smoothing` for `refined`.
-            With any schedule `spike_factor` multiplies every `refresh_every`-th step's learning
-            rate, from step `spike_phase` on.
+            `refined`, `final_factor`; `cooldown` and optionally `cooldown_shape`, `cooldown_power`
+            and `rest_cooldown` for `warmup_stable_decay`; `drops` for `step`; `initial_factor` for
+            `one_cycle`; `gradient_norms` (space-separated numbers), `norm_power` and `smoothing`
+            for `refined`. With any schedule `spike_factor` multiplies every `refresh_every`-th
+            step's learning rate, from step `spike_phase` on.
         spike_phase: the method's phase, used if the point has none; see `Spiked`.
 
     Raises:
         UnknownNameError: there is no schedule of that name.
+        HarnessError: the point asks for what its schedule does not have.
     """
     schedule = _named(hyperparameters)
-    if hyperparameters.get("spike_factor", 1.0) == 1.0:
+    if rest := float(hyperparameters.get("rest_cooldown", 0.0)):
+        schedule = _parted(schedule, rest, hyperparameters)
+    factor = float(hyperparameters.get("spike_factor", 1.0))
+    if factor == 1.0:
         return schedule
-    if "refresh_every" not in hyperparameters:
+    if rest or "refresh_every" not in hyperparameters:
+        other = "rest_cooldown is, too" if rest else "the point has no refresh_every"
         raise HarnessError(
-            "spike_factor is set, and the point has no refresh_every",
-            "spikes are for methods whose preconditioner is refreshed: soap, shampoo, splus, ...",
+            f"spike_factor is set, and {other}",
+            "spikes are for methods whose preconditioner is refreshed (soap, shampoo, splus, ...) "
+            "and for all parameters",
         )
-    factor, period = hyperparameters["spike_factor"], hyperparameters["refresh_every"]
     phase = hyperparameters.get("spike_phase", spike_phase)
-    return Spiked(schedule, float(factor), int(period), int(phase))
+    return Spiked(schedule, factor, int(hyperparameters["refresh_every"]), int(phase))
+
+
+def _parted(schedule: Schedule, rest: float, point: Hyperparameters) -> Parted:
+    if point["schedule"] != "warmup_stable_decay":
+        raise HarnessError(
+            f"rest_cooldown is {rest}, and schedule is {point['schedule']!r}",
+            'set schedule = "warmup_stable_decay", which has a cooldown',
+        )
+    return Parted(schedule, _named({**point, "cooldown": rest}))
 
 
 def _named(point: Hyperparameters) -> Schedule:
@@ -227,7 +286,8 @@ def _named(point: Hyperparameters) -> Schedule:
     final_factor = float(point["final_factor"])
     if name == "warmup_stable_decay":
         shape = str(point.get("cooldown_shape", "linear"))
-        return warmup_stable_decay(warmup, float(point["cooldown"]), final_factor, shape)
+        cooldown, power = float(point["cooldown"]), float(point.get("cooldown_power", 1.2))
+        return warmup_stable_decay(warmup, cooldown, final_factor, shape, power)
     if name == "step":
         return step(warmup, final_factor, int(point.get("drops", 3)))
     if name == "one_cycle":

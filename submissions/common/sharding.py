@@ -14,7 +14,7 @@ most 4/3 of the best one's); Shi et al. (2023) for blocks that are divided so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from torch import Tensor
 
@@ -80,9 +80,12 @@ class ShardedOptimizer(GroupwiseOptimizer):
 
     Attributes:
         ranks: those that train together, set before the first step.
+        is_divided: whether there is anything to set: all but the owner make an item's step from
+            what is exchanged alone. A kind whose step changes its state is computed on each rank.
     """
 
     ranks: TorchRanks = ALONE
+    is_divided: ClassVar[bool] = True
 
     def state_dict(self) -> dict[str, Any]:
         """The whole state, gathered from all ranks, which all call this."""

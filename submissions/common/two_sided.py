@@ -7,6 +7,7 @@ same shape; a missing basis means the identity.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -17,10 +18,12 @@ State = dict[str, Any]
 SIDES = ("left", "right")
 
 
-def start_factors(state: State, matrix: torch.Tensor, max_dim: int) -> None:
-    """Initialise factors to zero for the dimensions of a matrix of at most `max_dim`."""
+def start_factors(
+    state: State, matrix: torch.Tensor, max_dim: int, sides: Collection[str] = SIDES
+) -> None:
+    """Initialise factors to zero for those dimensions of a matrix that are at most `max_dim`."""
     for side, size in zip(SIDES, matrix.shape, strict=True):
-        if size <= max_dim:
+        if side in sides and size <= max_dim:
             dtype = torch.promote_types(matrix.dtype, torch.float32)
             state[side] = matrix.new_zeros(size, size, dtype=dtype)
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from submissions.common.matrix_sign import product_dtype
-from submissions.common.rotated_adam import turn_momentum
+from submissions.common.rotated_adam import turn_momentum, update_moments
 from submissions.common.symmetric_products import add_product
 from submissions.common.two_sided import State, project, project_back
 from submissions.soap.optimizer import Soap, start_bases
@@ -94,13 +94,9 @@ class KlSoap(KlShampoo):
         group: dict[str, Any],
     ) -> None:
         """Take a step of Adam in the bases, without bias correction."""
-        state["step"] += 1
-        beta1, beta2 = group["betas"]
-        rotated = project(state, gradient, product_dtype(gradient.device, group["matmul_dtype"]))
-        momentum: torch.Tensor = state["momentum"].lerp_(rotated, 1 - beta1)
-        second: torch.Tensor = state["second"]
-        second.mul_(beta2).addcmul_(rotated, rotated, value=1 - beta2)
-        self.step_along(parameter, momentum / (second.sqrt() + group["eps"]), group)
+        update_moments(state, gradient, group)
+        step = state["momentum"] / (state["second"].sqrt() + group["eps"])
+        self.step_along(parameter, step, group)
 
     def turn(self, state: State, side: str) -> None:
         """Refresh one basis and rotate the momentum with it; the second moment keeps its place."""

@@ -148,8 +148,7 @@ class Muon(ShardedOptimizer):
             like=[parameter for parameter, *_ in live],
         )
         for (parameter, *_), step in zip(live, steps, strict=True):
-            parameter.mul_(1 - group["lr"] * group["weight_decay"])
-            parameter.add_(step, alpha=-group["lr"])
+            self.move(parameter, step, group)
 
     def _owners(self, group: dict[str, Any]) -> list[int]:
         """The rank that owns each parameter of a group, by what its matrices' products cost."""
@@ -195,13 +194,24 @@ class Muon(ShardedOptimizer):
         del state
         return [sign * scale(sign, group["scaling"]) for sign in signs]
 
+    def move(self, parameter: torch.Tensor, step: torch.Tensor, group: dict[str, Any]) -> None:
+        """Apply weight decay and the step s X_K."""
+        parameter.mul_(1 - group["lr"] * group["weight_decay"])
+        parameter.add_(step, alpha=-group["lr"])
+
     def direction(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
         """M~, after the momentum has been updated."""
-        gradient, beta, form = parameter.grad, group["momentum"], group["nesterov"]
-        assert gradient is not None
+        assert parameter.grad is not None
+        return self.averaged(parameter, parameter.grad, group)
+
+    def averaged(
+        self, parameter: torch.Tensor, gradient: torch.Tensor, group: dict[str, Any]
+    ) -> torch.Tensor:
+        """M~ of a parameter, after its momentum has taken in this gradient."""
+        beta, form = group["momentum"], group["nesterov"]
         state = self.state[parameter]
         if "momentum" not in state:
-            state["momentum"] = torch.zeros_like(parameter)
+            state["momentum"] = torch.zeros_like(gradient, memory_format=torch.contiguous_format)
         momentum: torch.Tensor = state["momentum"]
         momentum.mul_(beta).add_(gradient)
         return gradient.add(momentum, alpha=beta) if form == "source" else momentum
@@ -242,7 +252,8 @@ def build_relative(
             splits=[problem.specs[name].splits for name in hidden],
             **{name: hyperparameters[name] for name in (*same, "matmul_dtype", *names)},
         )
-        muon.ranks = problem.ranks
+        if kind.is_divided:
+            muon.ranks = problem.ranks
         parts.append(muon)
     if rest:
         others = [problem.parameters[name] for name in rest]

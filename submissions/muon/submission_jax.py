@@ -57,34 +57,34 @@ def momentum(beta: float, nesterov: str) -> optax.GradientTransformation:
     return optax.GradientTransformation(init, update)
 
 
+def newton_schulz(matrices: Any, point: Hyperparameters, floor: float) -> Any:
+    """X_K of every matrix of a tree; `floor` is f of `submission.py`."""
+    # Without momentum optax's transformation is just the iteration, which commutes with
+    # transposition, so the layout does not matter here.
+    sign = optax.contrib.scale_by_muon(
+        ns_coeffs=iterations(point["coefficients"], point["newton_schulz_steps"]),
+        beta=0.0,
+        eps=OPTAX_FLOOR,
+        nesterov=False,
+        preconditioning=PRECONDITIONING[point["norm"]],
+        weight_dimension_numbers=_numbers,
+    )
+    dtype = jnp.dtype(point["matmul_dtype"].replace("auto", "float32"))
+    scaled = jax.tree.map(lambda m: (m * (OPTAX_FLOOR / floor)).astype(dtype), matrices)
+    return sign.update(scaled, sign.init(scaled))[0]
+
+
 def orthogonalise(
     specs: dict[str, ParameterSpec], hyperparameters: Hyperparameters, is_scaled: bool = True
 ) -> optax.GradientTransformation:
     """Transform M~ into s X_K, or X_K alone, for a dictionary of parameters (out, ...)."""
     scaling = hyperparameters["scaling"] if is_scaled else "thesis"
-    dtype = jnp.dtype(hyperparameters["matmul_dtype"].replace("auto", "float32"))
     floor = EPSILON / (1 - hyperparameters["momentum"])
-    # Without momentum optax's transformation is just the iteration, which commutes with
-    # transposition, so the layout does not matter here.
-    sign = optax.contrib.scale_by_muon(
-        ns_coeffs=iterations(
-            hyperparameters["coefficients"], hyperparameters["newton_schulz_steps"]
-        ),
-        beta=0.0,
-        eps=OPTAX_FLOOR,
-        nesterov=False,
-        preconditioning=PRECONDITIONING[hyperparameters["norm"]],
-        weight_dimension_numbers=_numbers,
-    )
-
-    def matrices(name: str, x: jax.Array) -> list[jax.Array]:
-        parts = as_matrices(x.reshape(len(x), -1), specs[name])
-        return [(m * (OPTAX_FLOOR / floor)).astype(dtype) for m in parts]
 
     def update(updates: Any, _: Any) -> Any:
         own: dict[str, jax.Array] = {name: updates[name] for name in specs}
-        parts = {name: matrices(name, x) for name, x in own.items()}
-        signs: Any = sign.update(parts, sign.init(parts))[0]
+        parts = {n: as_matrices(x.reshape(len(x), -1), specs[n]) for n, x in own.items()}
+        signs = newton_schulz(parts, hyperparameters, floor)
         scaled = {
             name: jnp.concatenate([m * scale(m, scaling) for m in signs[name]]) for name in specs
         }

@@ -51,6 +51,7 @@ class Shampoo(ShardedOptimizer):
         epsilon: term added to the denominator for the graft `adam`.
         matmul_dtype: dtype name for products with roots, or `auto`.
         roots: algorithm for the roots, a name in `ROOTS`.
+        settings: further values of every group, for a relative.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Shampoo(ShardedOptimizer):
         epsilon: float = 1e-8,
         matmul_dtype: str = "auto",
         roots: str = "eigen",
+        **settings: Any,
     ) -> None:
         if graft not in GRAFTS:
             raise UnknownNameError("graft", graft, GRAFTS)
@@ -87,7 +89,7 @@ class Shampoo(ShardedOptimizer):
         defaults |= {"start": start, "max_dim": max_dim, "graft": graft, "step": 0}
         defaults |= {"graft_beta2": graft_beta2, "epsilon": epsilon, "matmul_dtype": matmul_dtype}
         defaults |= {"block_side": block_side, "roots": roots}
-        super().__init__(parameters, defaults)
+        super().__init__(parameters, defaults | settings)
 
     def update(self, group: dict[str, Any]) -> None:
         """Update one group; of several ranks each computes the blocks that it owns."""
@@ -104,7 +106,7 @@ class Shampoo(ShardedOptimizer):
         steps = iter(
             exchanged(
                 self.ranks,
-                {place: _direction(items[place].state, group) for place in mine},
+                {place: self.direction(items[place], group) for place in mine},
                 owned_by=[block.owner for block in items],
                 like=[block.gradient for block in items],
             )
@@ -113,6 +115,36 @@ class Shampoo(ShardedOptimizer):
             step = _joined([next(steps) for _ in parts], parameter, group["block_side"])
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(step.view_as(parameter), alpha=-group["lr"])
+
+    def direction(self, block: Block, group: dict[str, Any]) -> torch.Tensor:
+        """A block's step: the graft's, or once it has its roots the preconditioned one."""
+        state, momentum = block.state, self.momentum(block, group)
+        correction = 1 - group["beta1"] ** state["step"]
+        step = _graft(state, momentum, correction, group)
+        sides = [side for side in SIDES if side in state]
+        if not sides or not all(f"{side}_root" in state for side in sides):
+            return step
+        size = torch.linalg.vector_norm(step)
+        dtype = product_dtype(momentum.device, group["matmul_dtype"])
+        step.copy_(self.between_roots(state, momentum.to(dtype)))
+        if group["graft"] == "none":
+            return step.div_(correction)
+        # rescaled to the graft's norm, so the momentum needs no bias correction
+        norm = torch.linalg.vector_norm(step).clamp_(min=torch.finfo(step.dtype).tiny)
+        return step.mul_(size / norm)
+
+    def momentum(self, block: Block, group: dict[str, Any]) -> torch.Tensor:
+        """M_t of a block; a relative may look ahead here."""
+        del group
+        momentum: torch.Tensor = block.state["momentum"]
+        return momentum
+
+    def between_roots(self, state: State, momentum: torch.Tensor) -> torch.Tensor:
+        """P_t of one block; a relative may combine the roots otherwise here."""
+        step = momentum
+        if "left" in state:
+            step = root_of(state, "left", step) @ step
+        return step @ root_of(state, "right", step) if "right" in state else step
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the whole state, and keep what this rank owns of it."""
@@ -224,25 +256,10 @@ def _accumulate(block: Block, group: dict[str, Any]) -> None:
     state["momentum"].lerp_(gradient, 1 - group["beta1"])
 
 
-def _direction(state: State, group: dict[str, Any]) -> torch.Tensor:
-    """A block's step: the graft's, or once it has its roots the preconditioned one."""
-    correction = 1 - group["beta1"] ** state["step"]
-    step = _graft(state, correction, group)
-    sides = [side for side in SIDES if side in state]
-    if not sides or not all(f"{side}_root" in state for side in sides):
-        return step
-    size = torch.linalg.vector_norm(step)
-    step.copy_(_between_roots(state, state["momentum"], group))
-    if group["graft"] == "none":
-        return step.div_(correction)
-    # rescaled to the graft's norm, so the momentum needs no bias correction
-    norm = torch.linalg.vector_norm(step).clamp_(min=torch.finfo(step.dtype).tiny)
-    return step.mul_(size / norm)
-
-
-def _graft(state: State, correction: float, group: dict[str, Any]) -> torch.Tensor:
+def _graft(
+    state: State, momentum: torch.Tensor, correction: float, group: dict[str, Any]
+) -> torch.Tensor:
     """Q_t, or M^_t for the graft `none`."""
-    momentum: torch.Tensor = state["momentum"]
     if group["graft"] != "adam":
         return momentum / correction
     second = 1 - group["graft_beta2"] ** state["step"]
@@ -251,11 +268,7 @@ def _graft(state: State, correction: float, group: dict[str, Any]) -> torch.Tens
     return torch.div(momentum, root.add_(correction * group["epsilon"]), out=root)
 
 
-def _between_roots(state: State, momentum: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
-    step: torch.Tensor = momentum.to(product_dtype(momentum.device, group["matmul_dtype"]))
-    for side in SIDES:
-        if side in state:
-            # a root loaded from a checkpoint has the parameter's precision
-            root: torch.Tensor = state[f"{side}_root"].to(step.dtype)
-            step = root @ step if side == "left" else step @ root
-    return step
+def root_of(state: State, side: str, like: torch.Tensor) -> torch.Tensor:
+    """One side's root in the precision of `like`; loaded from a checkpoint it has another."""
+    root: torch.Tensor = state[f"{side}_root"]
+    return root.to(like.dtype)

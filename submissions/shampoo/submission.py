@@ -50,11 +50,26 @@ ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT, Role.EMBEDDING)
 
 def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Optimizer, Schedule]:
     """Shampoo on matrices and kernels, AdamW on the rest, with their shared schedule."""
+    return build_relative(Shampoo, problem, hyperparameters)
+
+
+def build_relative(
+    kind: type[Shampoo], problem: TorchProblem, hyperparameters: Hyperparameters, *names: str
+) -> tuple[Optimizer, Schedule]:
+    """Shampoo or a relative on matrices and kernels, AdamW on the rest, with their schedule.
+
+    Args:
+        kind: the class.
+        problem: the problem whose parameters to optimise.
+        hyperparameters: those of Shampoo's point, and `names`.
+        names: hyperparameters that only the relative has.
+    """
     matrices, rest = by_role(problem, ROLES)
     parts: list[Optimizer] = []
     if matrices:
         values = [problem.parameters[name] for name in matrices]
-        shampoo = Shampoo(values, **_settings(hyperparameters))
+        own = {name: hyperparameters[name] for name in names}
+        shampoo = kind(values, **_settings(hyperparameters), **own)
         shampoo.ranks = problem.ranks
         parts.append(shampoo)
     if rest:

@@ -7,7 +7,7 @@ under `lax.cond`, so that a step computes only the roots due.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import jax
@@ -24,6 +24,8 @@ ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT, Role.EMBEDDING)
 GRAFTS = ("adam", "none", "sgd")
 SIDES = ("left", "right")
 Entry = dict[str, jax.Array]
+Between = Callable[[Entry, jax.Array], jax.Array]
+"""P_t, from the roots and M^_t."""
 TINY = 1.1754944e-38
 """The smallest normal float32."""
 
@@ -35,13 +37,22 @@ class ShampooState(NamedTuple):
     entries: dict[str, Entry]
 
 
-def shampoo(names: Collection[str], point: Hyperparameters) -> optax.GradientTransformation:
+def between_roots(entry: Entry, average: jax.Array) -> jax.Array:
+    """Shampoo's P_t."""
+    direction = entry["left_root"] @ average if "left" in entry else average
+    return direction @ entry["right_root"] if "right" in entry else direction
+
+
+def shampoo(
+    names: Collection[str], point: Hyperparameters, between: Between = between_roots
+) -> optax.GradientTransformation:
     """Transform gradients, a dictionary of (out, ...) arrays, into the grafted P_t.
 
     Args:
         names: keys of the arrays to transform; the others pass through unchanged.
         point: `beta1`, `beta2`, `power`, `damping`, `refresh_every`, `start`, `max_dim`, `graft`,
-            `graft_beta2` and `epsilon`.
+            `graft_beta2`, `epsilon` and, for a relative, `nesterov`.
+        between: combines the roots; by default Shampoo's product.
 
     Raises:
         HarnessError: the graft is unknown, or blocks or Newton roots are requested.
@@ -69,10 +80,15 @@ def shampoo(names: Collection[str], point: Hyperparameters) -> optax.GradientTra
             is_turn = is_due(place, len(sides), since, period)
             entries[name] = _refreshed(entries[name], side, step, is_turn, point)
             first[name] = place * period // len(sides)
-        directions = {
-            name: _direction(entry, step, since >= first[name], point).reshape(updates[name].shape)
-            for name, entry in entries.items()
-        }
+        directions = {}
+        for name, entry in entries.items():
+            average = _average(entry, gradients[name], step, point)
+            graft = _graft(entry, average, step, point)
+            direction = graft
+            if "left" in entry or "right" in entry:
+                own = _grafted(between(entry, average), graft, point)
+                direction = jnp.where(since >= first[name], own, graft)
+            directions[name] = direction.reshape(updates[name].shape)
         return {**updates, **directions}, ShampooState(step, entries)
 
     return optax.GradientTransformation(init, update)
@@ -127,33 +143,50 @@ def _inverse_root(matrix: jax.Array, power: float, damping: float) -> jax.Array:
     return root
 
 
-def _direction(
-    entry: Entry, step: jax.Array, is_ready: jax.Array, point: Hyperparameters
-) -> jax.Array:
-    average = entry["momentum"] / (1 - point["beta1"] ** step)
-    graft: jax.Array = average
-    if point["graft"] == "adam":
-        second = entry["second"] / (1 - point["graft_beta2"] ** step)
-        graft = average / (jnp.sqrt(second) + point["epsilon"])
-    if "left" not in entry and "right" not in entry:
-        return graft
-    direction = entry["left_root"] @ average if "left" in entry else average
-    direction = direction @ entry["right_root"] if "right" in entry else direction
-    if point["graft"] != "none":
-        norm = jnp.maximum(jnp.linalg.norm(direction), TINY)
-        direction = direction * (jnp.linalg.norm(graft) / norm)
-    result: jax.Array = jnp.where(is_ready, direction, graft)
-    return result
+def _average(entry: Entry, g: jax.Array, step: jax.Array, point: Hyperparameters) -> jax.Array:
+    """M^_t; with `nesterov` the average looks ahead."""
+    beta1, average = point["beta1"], entry["momentum"]
+    if point.get("nesterov", False):
+        average = beta1 * average + (1 - beta1) * g
+    corrected: jax.Array = average / (1 - beta1**step)
+    return corrected
+
+
+def _graft(entry: Entry, average: jax.Array, step: jax.Array, point: Hyperparameters) -> jax.Array:
+    """Q_t, or M^_t for the graft `none`."""
+    if point["graft"] != "adam":
+        return average
+    second = entry["second"] / (1 - point["graft_beta2"] ** step)
+    direction: jax.Array = average / (jnp.sqrt(second) + point["epsilon"])
+    return direction
+
+
+def _grafted(direction: jax.Array, graft: jax.Array, point: Hyperparameters) -> jax.Array:
+    if point["graft"] == "none":
+        return direction
+    norm = jnp.maximum(jnp.linalg.norm(direction), TINY)
+    scaled: jax.Array = direction * (jnp.linalg.norm(graft) / norm)
+    return scaled
 
 
 def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """Shampoo on matrices and kernels, AdamW on the rest, with their shared schedule."""
+    return build_relative(problem, hyperparameters)
+
+
+def build_relative(
+    problem: Problem[jax.Array],
+    hyperparameters: Hyperparameters,
+    between: Between = between_roots,
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """Shampoo or a relative, AdamW on the rest; `between` as for `shampoo`."""
     kinds = {n: "matrix" if s.role in ROLES else "rest" for n, s in problem.specs.items()}
     rate, decay = hyperparameters["learning_rate"], hyperparameters["weight_decay"]
+    names = [name for name, kind in kinds.items() if kind == "matrix"]
     matrices = optax.chain(
-        shampoo([name for name, kind in kinds.items() if kind == "matrix"], hyperparameters),
+        shampoo(names, hyperparameters, between),
         optax.add_decayed_weights(decay),
         optax.scale_by_learning_rate(rate),
     )

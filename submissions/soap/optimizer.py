@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import torch
@@ -55,16 +55,18 @@ class Soap(GroupwiseOptimizer):
 
     def update(self, group: dict[str, Any]) -> None:
         """Update one group; a parameter's first gradient only initialises its bases."""
-        for parameter in group["params"]:
-            if parameter.grad is None:
-                continue
-            state = self.state[parameter]
-            gradient = bounded(at_least_float32(parameter.grad.flatten(1)))
-            if state:
-                self.move(parameter, state, gradient, group)
-                self.accumulate(state, gradient, group)
+        live = {
+            parameter: bounded(at_least_float32(parameter.grad.flatten(1)))
+            for parameter in group["params"]
+            if parameter.grad is not None
+        }
+        moving = {parameter: g for parameter, g in live.items() if self.state[parameter]}
+        self.move_all(moving, group)
+        for parameter, gradient in live.items():
+            if parameter in moving:
+                self.accumulate(self.state[parameter], gradient, group)
             else:
-                self.initialise(state, gradient, group)
+                self.initialise(self.state[parameter], gradient, group)
         self._refresh(group)
         group["step"] += 1
 
@@ -82,7 +84,17 @@ class Soap(GroupwiseOptimizer):
         state["step"] = 0
         state["momentum"] = torch.zeros_like(gradient)
         state["second"] = torch.zeros_like(gradient)
-        start_bases(state, gradient, group)
+        start_bases(state, gradient, group, self.sides(gradient, group))
+
+    def sides(self, gradient: torch.Tensor, group: dict[str, Any]) -> tuple[str, ...]:
+        """The sides that may have a basis; a relative may leave one out here."""
+        del gradient, group
+        return SIDES
+
+    def move_all(self, gradients: dict[torch.Tensor, torch.Tensor], group: dict[str, Any]) -> None:
+        """Move the parameters that have bases; a relative may take them together here."""
+        for parameter, gradient in gradients.items():
+            self.move(parameter, self.state[parameter], gradient, group)
 
     def move(
         self,
@@ -105,9 +117,11 @@ class Soap(GroupwiseOptimizer):
         state["second"] = state["second"][order] if side == "left" else state["second"][:, order]
 
 
-def start_bases(state: State, gradient: torch.Tensor, group: dict[str, Any]) -> None:
+def start_bases(
+    state: State, gradient: torch.Tensor, group: dict[str, Any], sides: Collection[str] = SIDES
+) -> None:
     """Initialise the factors with a first gradient, and the bases with their eigenvectors."""
-    start_factors(state, gradient, group["max_dim"])
+    start_factors(state, gradient, group["max_dim"], sides)
     accumulate(state, gradient, group["factor_beta"])
     for side in SIDES:
         if side in state:

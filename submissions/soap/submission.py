@@ -47,7 +47,11 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
 
 
 def build_relative(
-    kind: type[Soap], problem: TorchProblem, hyperparameters: Hyperparameters, *names: str
+    kind: type[Soap],
+    problem: TorchProblem,
+    hyperparameters: Hyperparameters,
+    *names: str,
+    rate: str = "learning_rate",
 ) -> tuple[Optimizer, Schedule]:
     """SOAP or a relative on hidden matrices and kernels, AdamW on the rest, with their schedule.
 
@@ -56,6 +60,7 @@ def build_relative(
         problem: the problem whose parameters to optimise.
         hyperparameters: those of SOAP's point, and `names`.
         names: hyperparameters that only the relative has.
+        rate: name of the learning rate of AdamW.
     """
     matrices, rest = by_role(problem, ROLES)
     parts: list[Optimizer] = []
@@ -65,5 +70,5 @@ def build_relative(
         parts.append(kind(values, **adaptive_settings(hyperparameters, *own)))
     if rest:
         others = [problem.parameters[name] for name in rest]
-        parts.append(adamw(others, hyperparameters, "learning_rate"))
+        parts.append(adamw(others, hyperparameters, rate))
     return Combined(*parts), schedules.from_hyperparameters(hyperparameters, spike_phase=1)

@@ -6,7 +6,7 @@ that a step computes only those due.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import jax
@@ -22,6 +22,10 @@ from workloads.parameters import Role
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 SIDES = ("left", "right")
 Entry = dict[str, jax.Array]
+Sides = Callable[[int, int], Collection[str]]
+"""The sides with a basis, of a matrix with these rows and columns."""
+Direction = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
+"""The step in the bases, of M~, V, the gradient there and the number of steps."""
 
 
 class SoapState(NamedTuple):
@@ -31,24 +35,46 @@ class SoapState(NamedTuple):
     entries: dict[str, Entry]
 
 
-def soap(names: Collection[str], point: Hyperparameters) -> optax.GradientTransformation:
+def adams(point: Hyperparameters) -> Direction:
+    """SOAP's N."""
+    beta1, beta2, epsilon = point["beta1"], point["beta2"], point["epsilon"]
+
+    def direction(
+        momentum: jax.Array, second: jax.Array, rotated: jax.Array, count: jax.Array
+    ) -> jax.Array:
+        del rotated
+        scale = jnp.sqrt(second / (1 - beta2**count)) + epsilon
+        normalised: jax.Array = momentum / (1 - beta1**count) / scale
+        return normalised
+
+    return direction
+
+
+def soap(
+    names: Collection[str],
+    point: Hyperparameters,
+    direction: Direction,
+    sides_of: Sides | None = None,
+) -> optax.GradientTransformation:
     """The whole update, including decay and learning rate; the first update is zero.
 
     Args:
         names: keys of the arrays to transform; the others pass through unchanged.
         point: `learning_rate`, `weight_decay`, `beta1`, `beta2`, `factor_beta`, `epsilon`,
             `refresh_every`, `stagger` and `max_dim`.
+        direction: the step in the bases.
+        sides_of: the sides that may have a basis; both by default.
     """
 
     def init(params: Any) -> SoapState:
-        entries = {name: _start(params[name], point) for name in names}
+        entries = {name: _start(params[name], point, sides_of) for name in names}
         return SoapState(jnp.zeros((), jnp.int32), entries)
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         gradients = {n: updates[n].reshape(updates[n].shape[0], -1) for n in names}
         steps, entries = {}, {}
         for name, g in gradients.items():
-            entry, step = _move(state.entries[name], g, state.step, point)
+            entry, step = _move(state.entries[name], g, state.step, point, direction)
             whole = step.reshape(updates[name].shape) + point["weight_decay"] * params[name]
             steps[name] = jnp.where(state.step > 0, -point["learning_rate"] * whole, 0.0)
             entries[name] = _accumulate(entry, g, point["factor_beta"])
@@ -62,18 +88,19 @@ def soap(names: Collection[str], point: Hyperparameters) -> optax.GradientTransf
     return optax.GradientTransformation(init, update)
 
 
-def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
+def _start(parameter: jax.Array, point: Hyperparameters, sides_of: Sides | None) -> Entry:
     matrix = jnp.zeros_like(parameter.reshape(parameter.shape[0], -1))
     entry = {"momentum": matrix, "second": matrix}
+    sides = SIDES if sides_of is None else sides_of(*matrix.shape)
     for side, size in zip(SIDES, matrix.shape, strict=True):
-        if size <= point["max_dim"]:
+        if side in sides and size <= point["max_dim"]:
             entry[side] = jnp.zeros((size, size), matrix.dtype)
             entry[f"{side}_basis"] = jnp.eye(size, dtype=matrix.dtype)
     return entry
 
 
 def _move(
-    entry: Entry, g: jax.Array, step: jax.Array, point: Hyperparameters
+    entry: Entry, g: jax.Array, step: jax.Array, point: Hyperparameters, within: Direction
 ) -> tuple[Entry, jax.Array]:
     """Update Adam's moments in the bases and return the step; step 0 leaves the moments at zero."""
     beta1, beta2 = point["beta1"], point["beta2"]
@@ -82,9 +109,7 @@ def _move(
     rotated = jnp.where(step > 0, rotated if right is None else rotated @ right, 0.0)
     momentum = beta1 * entry["momentum"] + (1 - beta1) * rotated
     second = beta2 * entry["second"] + (1 - beta2) * rotated**2
-    count = jnp.maximum(step, 1)
-    scale = jnp.sqrt(second / (1 - beta2**count)) + point["epsilon"]
-    direction = momentum / (1 - beta1**count) / scale
+    direction = within(momentum, second, rotated, jnp.maximum(step, 1))
     direction = direction if left is None else left @ direction
     direction = direction if right is None else direction @ right.T
     return {**entry, "momentum": momentum, "second": second}, direction
@@ -125,9 +150,25 @@ def build(
     problem: Problem[jax.Array], hyperparameters: Hyperparameters
 ) -> tuple[optax.GradientTransformation, Schedule]:
     """SOAP on hidden matrices and kernels, AdamW on the rest, with their shared schedule."""
-    kinds = {n: "matrix" if s.role in ROLES else "rest" for n, s in problem.specs.items()}
-    matrices = soap([name for name, kind in kinds.items() if kind == "matrix"], hyperparameters)
+    matrices = soap(matrices_of(problem), hyperparameters, adams(hyperparameters))
+    return beside_adamw(matrices, problem, hyperparameters)
+
+
+def matrices_of(problem: Problem[jax.Array]) -> list[str]:
+    """The names of hidden matrices and kernels."""
+    return [name for name, spec in problem.specs.items() if spec.role in ROLES]
+
+
+def beside_adamw(
+    matrices: optax.GradientTransformation,
+    problem: Problem[jax.Array],
+    hyperparameters: Hyperparameters,
+    rate: str = "learning_rate",
+) -> tuple[optax.GradientTransformation, Schedule]:
+    """A transformation of hidden matrices and kernels, and AdamW at `rate` on the rest."""
+    own = matrices_of(problem)
+    labels = {name: "matrix" if name in own else "rest" for name in problem.specs}
     transformation = optax.multi_transform(
-        {"matrix": matrices, "rest": adamw(hyperparameters)}, kinds
+        {"matrix": matrices, "rest": adamw(hyperparameters, rate)}, labels
     )
     return transformation, schedules.from_hyperparameters(hyperparameters, spike_phase=1)

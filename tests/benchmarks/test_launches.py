@@ -27,7 +27,9 @@ def launches() -> Iterator[Any]:
     sys.modules.pop("launches")
 
 
-@pytest.mark.parametrize("name", ["adamw", "lion", "muon", "normuon", "psgd", "lamb", "adafactor"])
+@pytest.mark.parametrize(
+    "name", ["adamw", "lion", "muon", "normuon", "muown", "psgd", "lamb", "adafactor", "amos"]
+)
 def test_a_step_reads_nothing_of_the_device(launches: Any, name: str) -> None:
     assert set(launches.counted(name, "mlp", 3).waits) == {0}
 

@@ -21,6 +21,7 @@ import submissions
 from harness.providers.registry import submission_folders
 from harness.submission.interface import Built
 from harness.submission.ranks import OneRank
+from submissions.common.newton_schulz import JORDAN
 from workloads.parameters import Init, ParameterSpec, Role
 
 Values = dict[str, npt.NDArray[np.float32]]
@@ -33,6 +34,8 @@ SHAPES: dict[str, tuple[tuple[int, ...], Role]] = {
     "bias": ((24,), Role.BIAS),
 }
 STEPS = 20
+FACTORS = [min((step + 1) / 4, 1.0 - step / 40) for step in range(STEPS)]
+"""A schedule's factors, with a warmup and a decay."""
 NAMES = [
     name
     for name in submission_folders()
@@ -127,6 +130,39 @@ def optax_steps(transformation: optax.GradientTransformation, scale: float = 1.0
         updates, state = update(given, state, parameters)
         parameters = optax.apply_updates(parameters, updates)
     return {n: np.asarray(v) for n, v in parameters.items()}
+
+
+def scheduled_torch_steps(name: str, **changes: Any) -> Values:
+    """Make all steps at the default point's rates times `FACTORS`; the parameters after them."""
+    problem = torch_problem()
+    optimizer = torch_optimizer(name, problem, **changes)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for step, factor in enumerate(FACTORS):
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * factor
+        torch_steps(optimizer, problem, range(step, step + 1))
+    return {n: p.detach().numpy().copy() for n, p in problem.parameters.items()}
+
+
+def scheduled_optax_steps(name: str, **changes: Any) -> Values:
+    """The same by a transformation that takes the factor."""
+    transformation: Any = optax_transformation(name, **changes)
+    parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
+    state, update = transformation.init(parameters), jax.jit(transformation.update)
+    for step, factor in enumerate(FACTORS):
+        updates, state = update(gradients(step), state, parameters, factor=jnp.asarray(factor))
+        parameters = optax.apply_updates(parameters, updates)
+    return {n: np.asarray(v) for n, v in parameters.items()}
+
+
+def jordans(x: Any, floor: float = 1e-7) -> Any:
+    """Five of Jordan's Newton-Schulz iterations in float64, from the Frobenius norm."""
+    x = x / (np.linalg.norm(x) + floor)
+    a, b, c = JORDAN
+    for _ in range(5):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x
 
 
 def textbook_steps(update: Callable[[str, int, Any, Any], Any]) -> dict[str, npt.NDArray[Any]]:

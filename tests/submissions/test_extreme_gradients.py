@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from itertools import product
 from typing import Any
 
@@ -128,6 +129,8 @@ def test_one_huge_gradient_leaves_no_nan(name: str) -> None:
 def test_a_hook_runs_once_a_step_of_a_torch_optimizer(name: str) -> None:
     problem = torch_problem()
     optimizer = torch_optimizer(name, problem)
+    torch_steps(optimizer, problem, range(1))
+    optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     steps: list[type] = []
     handle = register_optimizer_step_post_hook(lambda one, *_: steps.append(type(one)))
     own: list[int] = []

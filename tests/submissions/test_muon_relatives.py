@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from submissions.adamuon.submission import AdaMuon
-from submissions.common.newton_schulz import JORDAN
 from submissions.normuon.submission import NorMuon
 from tests.tiers import nightly_but
 from workloads.parameters import Role
@@ -20,6 +19,7 @@ from .given_problem import (
     SHAPES,
     default_point,
     gradients,
+    jordans,
     largest_error,
     optax_steps,
     optax_transformation,
@@ -39,16 +39,6 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("adamuon", {"sign": True}),
 ]
 ONE_OF_EACH = [CASES[0], CASES[2]]
-
-
-def orthogonalised(x: Any) -> Any:
-    """Five of Jordan's iterations."""
-    x = x / (np.linalg.norm(x) + 1e-7)
-    a, b, c = JORDAN
-    for _ in range(5):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x
 
 
 def normuons(o: Any, state: dict[str, Any], point: dict[str, Any]) -> Any:
@@ -79,7 +69,7 @@ def textbook(name: str, point: dict[str, Any]) -> dict[str, Any]:
         state["m"] = beta * state.get("m", 0.0) + (1 - beta) * g
         x = (1 - beta) * g + beta * state["m"]
         x = np.sign(x) if point.get("sign") else x
-        step = adapted(orthogonalised(x.reshape(len(x), -1)), state, point)
+        step = adapted(jordans(x.reshape(len(x), -1)), state, point)
         eta = point["learning_rate"]
         return (1 - eta * point["weight_decay"]) * w - eta * step.reshape(w.shape)
 

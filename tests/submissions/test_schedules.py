@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers.registry import submission_folders
 from harness.submission.interface import Schedule
+from harness.submission.step_rules import PartedSchedule
 from submissions.common import schedules
 from submissions.common.refinement import refined
 from tests.frameworks.kit import Kit
@@ -26,9 +27,10 @@ from .given_problem import default_point, torch_problem, torch_steps
 FRACTION = st.floats(0.0, 1.0)
 WARMUP = st.floats(0.0, 0.5)
 FINAL = st.floats(1e-4, 1.0)
+POWER = {"schedule": "warmup_stable_decay", "cooldown": 0.3, "cooldown_shape": "power_law"}
 NAME = st.sampled_from(schedules.NAMES)
 FALLING = st.sampled_from([n for n in schedules.NAMES if n not in ("constant", "refined")])
-SHAPE = st.sampled_from(list(schedules.COOLDOWNS))
+SHAPE = st.sampled_from(schedules.SHAPES)
 
 
 def schedule_of(name: str, warmup: float, final: float, shape: str = "linear") -> Schedule:
@@ -86,6 +88,26 @@ def test_closed_forms(x: float) -> None:
     assert schedules.cosine()(x) == pytest.approx(math.cos(math.pi * x / 2) ** 2, abs=1e-12)
     stable = schedules.warmup_stable_decay(cooldown=0.25)(x)
     assert stable == pytest.approx(min(1.0, 4.0 * (1.0 - x)))
+
+
+@given(st.floats(0.6, 1.0), st.floats(0.5, 3.0))
+def test_the_power_law_is_flat_and_then_the_power_of_what_is_left(x: float, p: float) -> None:
+    """As PowerCool, min(1, c (T - t)^p), with the cooldown beginning where the two meet."""
+    point = {"schedule": "warmup_stable_decay", "warmup": 0.0, "final_factor": 0.0, "cooldown": 0.4}
+    schedule = schedules.from_hyperparameters(
+        {**point, "cooldown_shape": "power_law", "cooldown_power": p}
+    )
+    assert schedule(x - 0.4) == pytest.approx(min(1.0, (1.4 - x) ** p / 0.4**p))
+    assert schedule(x) == pytest.approx((1.0 - x) ** p / 0.4**p, abs=1e-9)
+
+
+def test_the_rest_has_a_cooldown_of_its_own() -> None:
+    point = {"schedule": "warmup_stable_decay", "warmup": 0.1, "final_factor": 0.1}
+    parted = schedules.from_hyperparameters({**point, "cooldown": 0.8, "rest_cooldown": 0.4})
+    assert isinstance(parted, PartedSchedule)
+    for cooldown, ours in ((0.8, parted), (0.4, parted.rest)):
+        alone = schedules.from_hyperparameters({**point, "cooldown": cooldown})
+        assert [ours(i / 20) for i in range(21)] == [alone(i / 20) for i in range(21)]
 
 
 def test_an_unknown_name_says_which_is_nearest() -> None:
@@ -242,6 +264,9 @@ def test_spikes_without_refreshes_are_refused() -> None:
         ({"schedule": "exponential", "final_factor": 0.0}, "final_factor"),
         ({"schedule": "step", "drops": 0}, "drops"),
         ({"schedule": "warmup_stable_decay", "cooldown": 0.3, "cooldown_shape": "x"}, "cooldown_"),
+        ({"rest_cooldown": 0.3}, "rest_cooldown"),
+        ({**POWER, "cooldown_power": 0.0}, "cooldown_power"),
+        ({**POWER, "rest_cooldown": 0.2, "spike_factor": 2.0}, "spike_factor"),
     ],
 )
 def test_values_that_make_no_schedule_are_refused(changes: dict[str, Any], message: str) -> None:

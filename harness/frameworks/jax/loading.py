@@ -16,7 +16,13 @@ from optax.contrib import ScheduleFreeState, schedule_free_eval_params
 
 from harness.core.errors import HarnessError
 from harness.frameworks.jax.problem import JaxProblem, jax_problem, move_buffers
-from harness.frameworks.jax.step_wrapper import with_rules
+from harness.frameworks.jax.step_wrapper import (
+    Place,
+    RuledState,
+    looked_ahead,
+    place_of,
+    with_rules,
+)
 from harness.frameworks.jax.wrapper import JaxArithmetic, OptimizerWrapper, Values, prepare_class
 from harness.submission.entry import Build, arguments
 from harness.submission.interface import (
@@ -38,7 +44,7 @@ from harness.submission.state import (
     schedule_state,
     state_of,
 )
-from harness.submission.step_rules import refuse_rules, step_rules
+from harness.submission.step_rules import StepRules, progress_of, refuse_rules, step_rules
 
 Step = Callable[..., tuple[Values, optax.OptState, Values, Array]]
 """`_train_step`'s."""
@@ -90,7 +96,10 @@ class OptimizerSubmission:
                 f"{self._place}: build's schedule is {type(self._schedule).__name__}",
                 f"it must be {SCHEDULE_FORM}",
             )
-        transformation = self._ruled(self._wrapper(self._parts.optimizer), hyperparameters)
+        self._step_rules = step_rules(problem.specs, hyperparameters, self._schedule)
+        transformation = self._wrapper(self._parts.optimizer)
+        if self._step_rules is not None:
+            transformation = with_rules(transformation, self._step_rules, self._parts.takes_factor)
         self._rate: float | None = hyperparameters.get("learning_rate")
         self._factor: float | None = None
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
@@ -100,7 +109,9 @@ class OptimizerSubmission:
         if self.averages_weights or self._parts.keeps_iterates:
             refuse_rules(hyperparameters, f"{self._place} keeps its own iterates")
         self._place_on_device(problem.parameters, state)
-        self._train = _train_step(problem, transformation, self._parts.takes_factor)
+        self._train = _train_step(
+            problem, transformation, self._parts.takes_factor, self._step_rules
+        )
         eval_parameters = self._parts.eval_parameters
         self._eval_parameters = eval_parameters and jax.jit(
             partial(self._wrapper.eval_parameters, eval_parameters)
@@ -109,10 +120,12 @@ class OptimizerSubmission:
     def step(self, stream: Stream[Array]) -> Array:
         """One batch, one update; the loss before it, still being computed."""
         batch = stream.next()
-        if self._schedule is not None:
-            self._factor = float(self._schedule(self._problem.budget.progress(self._horizon)))
         loss: Array
         problem = self._problem
+        spent = problem.budget.progress(self._horizon)
+        progress = progress_of(self._schedule, spent, self._step_rules)
+        if self._schedule is not None:
+            self._factor = progress.factor
         self._passes += 1
         self._parameters, self._state, problem.buffers, loss = self._train(
             self._parameters,
@@ -121,6 +134,7 @@ class OptimizerSubmission:
             batch,
             factor=self._factor,
             number=self._passes,
+            place=None if self._step_rules is None else place_of(progress),
         )
         problem.note_passes(1, 1, batch.inputs.shape[0])
         return loss
@@ -155,17 +169,6 @@ class OptimizerSubmission:
         tree = jax.tree.unflatten(structure, leaves)
         self._place_on_device(arrays_of(state, "parameters"), tree)
 
-    def _ruled(
-        self, transformation: optax.GradientTransformation, hyperparameters: Hyperparameters
-    ) -> optax.GradientTransformation:
-        """The transformation with the point's rules for steps, which apply the factor."""
-        rules = step_rules(self._problem.specs, hyperparameters)
-        if rules is None:
-            return transformation
-        ruled = with_rules(transformation, rules, self._parts.takes_factor)
-        self._parts = replace(self._parts, takes_factor=True)
-        return ruled
-
     def _place_on_device(self, parameters: Mapping[str, Array], state: optax.OptState) -> None:
         """Explicitly, as a step's results are: else the second step would compile once more."""
         copies = {name: jnp.copy(value) for name, value in parameters.items()}
@@ -197,12 +200,15 @@ def _schedule_free_average(state: optax.OptState, parameters: Values) -> Values:
 
 
 def _train_step(
-    problem: JaxProblem, transformation: optax.GradientTransformation, takes_factor: bool
+    problem: JaxProblem,
+    transformation: optax.GradientTransformation,
+    takes_factor: bool,
+    rules: StepRules | None,
 ) -> Step:
     """The compiled step; it returns parameters, state, buffers and the loss.
 
-    Args of the step: parameters, state, buffers, batch, factor (or None) and the number of the
-    pass, from which a model with dropout gets its key.
+    Args of the step: parameters, state, buffers, batch, factor (or None), the number of the pass,
+    from which a model with dropout gets its key, and the step's place (None without rules).
     """
     update = optax.with_extra_args_support(transformation).update
 
@@ -214,8 +220,11 @@ def _train_step(
         *,
         factor: float | None,
         number: int,
+        place: Place | None,
     ) -> tuple[Values, optax.OptState, Values, Array]:
         key = jax.random.fold_in(problem.key, number)
+        if rules is not None and place is not None:
+            parameters = looked_ahead(parameters, cast("RuledState", state), rules, place)
 
         def value(parameters: Values) -> Array:
             return problem.training_loss(parameters, batch, key)[0]
@@ -223,10 +232,12 @@ def _train_step(
         (loss, statistics), gradients = problem.loss_and_gradients(parameters, batch, key)
         # Line searches among the transformations (optax.lbfgs) ask for these three.
         extra = {"value": loss, "grad": gradients, "value_fn": value}
-        if takes_factor:
+        if place is not None:
+            extra["place"] = place  # whose rules apply the factor
+        elif takes_factor:
             extra["factor"] = jnp.asarray(1.0 if factor is None else factor)
         updates, state = update(gradients, state, parameters, **extra)
-        if factor is not None and not takes_factor:
+        if factor is not None and place is None and not takes_factor:
             updates = jax.tree.map(lambda change: factor * change, updates)
         buffers = move_buffers(buffers, statistics)
         parameters = cast("Values", optax.apply_updates(parameters, updates))

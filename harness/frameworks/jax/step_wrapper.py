@@ -10,83 +10,141 @@ import optax
 from jax import Array
 
 from harness.frameworks.jax.wrapper import Update, Values
-from harness.submission.step_rules import StepRules
+from harness.submission.step_rules import Progress, StepRules
 
-TINY = 1.1754944e-38
-"""The smallest normal float32."""
+TINY, LARGEST = 1.1754944e-38, 3.4028235e38
+"""The smallest normal and the largest float32."""
 
 
 class RuledState(NamedTuple):
-    """The optimizer's state, lookahead's slow weights (none without it) and the steps made."""
+    """The optimizer's state, lookahead's slow weights, EMA-Nesterov's average (none without them)
+    and the steps made.
+    """
 
     inner: optax.OptState
     slow: Values
+    pace: Values
     steps: Array
+
+
+class Place(NamedTuple):
+    """`Progress` of one step as arrays, for a compiled step."""
+
+    fraction: Array
+    matrices: Array
+    rest: Array
+
+    @property
+    def factor(self) -> Array:
+        """F_t."""
+        return jnp.maximum(self.matrices, self.rest)
+
+
+class Numbers(NamedTuple):
+    """What a rule takes of one parameter: y_t, the optimizer's step u_t and the gradient."""
+
+    start: Array
+    step: Array
+    gradient: Array
+
+
+def place_of(progress: Progress) -> Place:
+    """The same in float32."""
+    return Place(*(jnp.float32(x) for x in (progress.fraction, progress.matrices, progress.rest)))
+
+
+def looked_ahead(params: Values, state: RuledState, rules: StepRules, place: Place) -> Values:
+    """y_t, where the gradient is to be taken."""
+    if not rules.nesterov.beta:
+        return params
+    ahead = _ahead(rules, place)
+    return {name: value + ahead * state.pace[name] for name, value in params.items()}
 
 
 def with_rules(
     inner: optax.GradientTransformation, rules: StepRules, takes_factor: bool
 ) -> optax.GradientTransformationExtraArgs:
-    """The transformation whose steps follow the rules; its `update` takes the schedule's `factor`.
+    """The transformation whose steps follow the rules; its `update` takes the step's `place`.
+
+    Its parameters are y_t, those of `looked_ahead`.
 
     Args:
         inner: the optimizer.
         rules: those of the point.
-        takes_factor: whether the optimizer's `update` takes `factor` too.
+        takes_factor: whether the optimizer's `update` takes `factor`.
     """
     update = cast("Update", optax.with_extra_args_support(inner).update)
 
     def outer(
-        gradients: Values,
-        state: RuledState,
-        params: Values,
-        *,
-        factor: Array,
-        **extra: object,
+        gradients: Values, state: RuledState, params: Values, *, place: Place, **extra: object
     ) -> tuple[Values, RuledState]:
         if takes_factor:
-            extra["factor"] = factor
+            extra["factor"] = place.factor
         changes, inner_state = update(gradients, state.inner, params, **extra)
-        scale = 1.0 if takes_factor else factor
+        scale = 1.0 if takes_factor else place.factor
         moved = {}
         for name, change in changes.items():
-            numbers = (params[name], -scale * change, gradients[name])
-            is_held = name in rules.held
-            moved[name] = _moved(*numbers, rules, factor=factor, is_held=is_held)
+            numbers = Numbers(params[name], -scale * change, gradients[name])
+            moved[name] = _moved(name, numbers, rules, place)
         steps = state.steps + 1
-        moved, slow = _looked_ahead(moved, state.slow, steps, rules)
+        moved, slow = _synchronised(moved, state.slow, steps, rules)
         new = {name: value - params[name] for name, value in moved.items()}
-        return new, RuledState(inner_state, slow, steps)
+        pace = {name: _paced(value, new[name], rules, place) for name, value in state.pace.items()}
+        return new, RuledState(inner_state, slow, pace, steps)
 
     def init(params: Values) -> RuledState:
         slow = {name: jnp.copy(value) for name, value in params.items()} if rules.every else {}
-        return RuledState(inner.init(params), slow, jnp.zeros((), jnp.int32))
+        pace = jax.tree.map(jnp.zeros_like, params) if rules.nesterov.beta else {}
+        return RuledState(inner.init(params), slow, pace, jnp.zeros((), jnp.int32))
 
     return optax.GradientTransformationExtraArgs(
         cast("optax.TransformInitFn", init), cast("optax.TransformUpdateExtraArgsFn", outer)
     )
 
 
-def _moved(
-    start: Array, step: Array, gradient: Array, rules: StepRules, *, factor: Array, is_held: bool
-) -> Array:
-    """w_{t+1} from w_t and the optimizer's step u_t."""
+def _ahead(rules: StepRules, place: Place) -> Array:
+    """beta F_t within EMA-Nesterov's part of the horizon, else 0."""
+    nesterov = rules.nesterov
+    is_within = (nesterov.start <= place.fraction) & (place.fraction < nesterov.end)
+    return jnp.where(is_within, nesterov.beta * place.factor, 0.0)
+
+
+def _paced(pace: Array, change: Array, rules: StepRules, place: Place) -> Array:
+    """p, after w has moved from y_t by this change."""
+    moved = change + _ahead(rules, place) * pace
+    return pace + (1 - rules.nesterov.gamma) * (moved - pace)
+
+
+def _moved(name: str, numbers: Numbers, rules: StepRules, place: Place) -> Array:
+    """w_{t+1}."""
+    start, step, gradient = numbers
+    factor, floor = (place.matrices if name in rules.matrices else place.rest), rules.floor_of(name)
+    if rules.parted:
+        step = step * jnp.where(place.factor > 0, factor / jnp.maximum(place.factor, TINY), 1.0)
     if rules.cautious:
         mask = (step * gradient > 0).astype(step.dtype)
         step = step * mask * (mask.size / (mask.sum() + 1))
-    if is_held:
+    if rules.is_held(name):
         norm = jnp.linalg.norm(start)
-        length = jnp.maximum(jnp.linalg.norm(step), TINY)
-        moved = start - step * (rules.hyperball * factor * norm / length)
-        held: Array = moved * (norm / jnp.maximum(jnp.linalg.norm(moved), TINY))
+        moved = start - step / _length(step) * (rules.hyperball * factor * norm)
+        held: Array = moved * (norm / _length(moved))
         return held
+    if floor:
+        least = floor * factor * jnp.linalg.norm(start)
+        # of a step of zeros the ratio may be infinite
+        step = step * jnp.clip(least / _length(step), 1.0, LARGEST)
     if rules.decay:
         mask = (step * start >= 0).astype(step.dtype)
         step = step + mask * start * (rules.decay * factor)
     return start - step
 
 
-def _looked_ahead(
+def _length(values: Array) -> Array:
+    """The norm, of zeros the smallest number instead."""
+    return jnp.maximum(jnp.linalg.norm(values), TINY)
+
+
+def _synchronised(
     moved: Values, slow: Values, steps: Array, rules: StepRules
 ) -> tuple[Values, Values]:
     """The fast and the slow weights, equal after every k-th step."""

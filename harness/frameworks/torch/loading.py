@@ -34,7 +34,7 @@ from harness.submission.state import (
     schedule_state,
     state_of,
 )
-from harness.submission.step_rules import refuse_rules, step_rules
+from harness.submission.step_rules import progress_of, refuse_rules, step_rules
 
 
 def assign(problem: Problem[Tensor], values: Mapping[str, Tensor]) -> None:
@@ -122,8 +122,9 @@ class OptimizerSubmission:
         self._optimizer, self._unsaved = optimizer, UnsavedState(optimizer)
         if self.averages_weights or getattr(optimizer, "keeps_iterates", False):
             refuse_rules(hyperparameters, f"{type(optimizer).__name__} keeps its own iterates")
-        rules = step_rules(problem.specs, hyperparameters)
+        self._step_rules = step_rules(problem.specs, hyperparameters, self._schedule)
         trained = self._wrapper.view.parameters
+        rules = self._step_rules
         self._step_wrapper = None if rules is None else StepWrapper(trained, rules)
         self._base_rates = self._rates()
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
@@ -137,12 +138,14 @@ class OptimizerSubmission:
         batch = stream.next()
         optimizer = self._optimizer
         wrapper = self._wrapper
-        factor = 1.0
-        if self._schedule is not None:
-            factor = self._schedule(problem.budget.progress(self._horizon))
-            self._set_rates(factor)
-        if self._step_wrapper is not None:
-            self._step_wrapper.before_step()
+        step_wrapper, schedule = self._step_wrapper, self._schedule
+        spent = problem.budget.progress(self._horizon)
+        progress = progress_of(schedule, spent, self._step_rules)
+        if schedule is not None:
+            self._set_rates(progress.factor)
+        if step_wrapper is not None:
+            step_wrapper.before_step(progress)
+            wrapper.publish()
 
         def loss_and_gradient() -> Tensor:
             optimizer.zero_grad()
@@ -172,8 +175,8 @@ class OptimizerSubmission:
                     raise
                 self._needs_closure = True  # which some classes say only when they are to step
                 loss = cast("Tensor", optimizer.step(closure))
-        if self._step_wrapper is not None:
-            self._step_wrapper.after_step(factor)
+        if step_wrapper is not None:
+            step_wrapper.after_step(progress)
         wrapper.publish()
         return loss.detach()
 

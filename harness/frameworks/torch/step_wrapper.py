@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.submission.state import StateDict, arrays_of, count_of
-from harness.submission.step_rules import StepRules
+from harness.submission.step_rules import Progress, StepRules
 
 
 class StepWrapper:
@@ -23,71 +23,90 @@ class StepWrapper:
         self._parameters, self._rules = parameters, rules
         self._before = _copies(parameters)
         self._slow = _copies(parameters) if rules.every else {}
+        is_ahead = bool(rules.nesterov.beta)
+        self._pace = {n: torch.zeros_like(v) for n, v in self._before.items()} if is_ahead else {}
+        self._ahead = 0.0
         self._steps = 0
 
     @torch.no_grad()
-    def before_step(self) -> None:
-        """Remember w_t."""
-        torch._foreach_copy_(list(self._before.values()), list(self._parameters.values()))
+    def before_step(self, progress: Progress) -> None:
+        """Look ahead, and remember y_t."""
+        live, nesterov = list(self._parameters.values()), self._rules.nesterov
+        is_within = nesterov.start <= progress.fraction < nesterov.end
+        self._ahead = nesterov.beta * progress.factor if is_within else 0.0
+        if self._ahead:
+            torch._foreach_add_(live, list(self._pace.values()), alpha=self._ahead)
+        torch._foreach_copy_(list(self._before.values()), live)
 
     @torch.no_grad()
-    def after_step(self, factor: float) -> None:
-        """Replace w'_t by w_{t+1}.
-
-        Args:
-            factor: of the schedule in this step.
-        """
+    def after_step(self, progress: Progress) -> None:
+        """Replace w'_t by w_{t+1}."""
         for name, value in self._parameters.items():
-            start, gradient = self._before[name], value.grad
+            gradient = value.grad
             if gradient is not None and value.numel() > 0:
-                is_held = name in self._rules.held
-                _apply(value, start, gradient, self._rules, factor=factor, is_held=is_held)
+                self._apply(name, value, gradient, progress)
         self._steps += 1
+        live = list(self._parameters.values())
         if self._slow and self._steps % self._rules.every == 0:
-            slow, live = list(self._slow.values()), list(self._parameters.values())
+            slow = list(self._slow.values())
             torch._foreach_lerp_(slow, live, self._rules.alpha)
             torch._foreach_copy_(live, slow)
+        if self._pace:
+            pace = list(self._pace.values())
+            moved = torch._foreach_sub(live, list(self._before.values()))
+            torch._foreach_add_(moved, pace, alpha=self._ahead)
+            torch._foreach_lerp_(pace, moved, 1 - self._rules.nesterov.gamma)
 
     def state_dict(self) -> StateDict[Tensor]:
-        """Lookahead's slow weights, and the number of steps."""
-        return {"slow": self._slow, "steps": self._steps}
+        """Lookahead's slow weights, EMA-Nesterov's average and the number of steps."""
+        return {"slow": self._slow, "pace": self._pace, "steps": self._steps}
 
     @torch.no_grad()
     def load_state_dict(self, state: StateDict[Tensor]) -> None:
         """Put them back."""
         self._steps = count_of(state, "steps")
-        slow: Mapping[str, Tensor] = arrays_of(state, "slow")
-        for name, value in slow.items():
-            self._slow[name].copy_(value)
+        for own, name in ((self._slow, "slow"), (self._pace, "pace")):
+            saved: Mapping[str, Tensor] = arrays_of(state, name)
+            for key, value in saved.items():
+                own[key].copy_(value)
+
+    def _apply(self, name: str, value: Tensor, gradient: Tensor, progress: Progress) -> None:
+        """Write w_{t+1} into `value`, which holds w'_t."""
+        rules, start = self._rules, self._before[name]
+        is_held, floor = rules.is_held(name), rules.floor_of(name)
+        factor = progress.matrices if name in rules.matrices else progress.rest
+        share = factor / progress.factor if rules.parted and progress.factor else 1.0
+        if not (rules.cautious or rules.decay or is_held or floor or share != 1.0):
+            return
+        step = (start - value) * share
+        if rules.cautious:
+            mask = (step * gradient > 0).to(step.dtype)
+            step = step * mask * (mask.numel() / (mask.sum() + 1))
+        if is_held:
+            value.copy_(_held(start, step, rules.hyperball * factor))
+            return
+        if floor:
+            least = floor * factor * torch.linalg.vector_norm(start)
+            largest = torch.finfo(step.dtype).max  # the ratio, of a step of zeros, may be infinite
+            step = step * (least / _length(step)).clamp(min=1.0, max=largest)
+        if rules.decay:
+            mask = (step * start >= 0).to(step.dtype)
+            step = step + mask * start * (rules.decay * factor)
+        torch.sub(start, step, out=value.detach())
 
 
-def _apply(
-    value: Tensor,
-    start: Tensor,
-    gradient: Tensor,
-    rules: StepRules,
-    *,
-    factor: float,
-    is_held: bool,
-) -> None:
-    """Write w_{t+1} into `value`, which holds w'_t."""
-    if not (rules.cautious or rules.decay or is_held):
-        return
-    step = start - value
-    if rules.cautious:
-        mask = (step * gradient > 0).to(step.dtype)
-        step = step * mask * (mask.numel() / (mask.sum() + 1))
-    if is_held:
-        norm = torch.linalg.vector_norm(start)
-        tiny = torch.finfo(step.dtype).tiny
-        length = torch.linalg.vector_norm(step).clamp(min=tiny)
-        moved = start - step * (rules.hyperball * factor * norm / length)
-        value.copy_(moved * (norm / torch.linalg.vector_norm(moved).clamp(min=tiny)))
-        return
-    if rules.decay:
-        mask = (step * start >= 0).to(step.dtype)
-        step = step + mask * start * (rules.decay * factor)
-    torch.sub(start, step, out=value.detach())
+def _held(start: Tensor, step: Tensor, length: float) -> Tensor:
+    """Go this far relative to the weight in the step's direction, and back to the weight's norm."""
+    norm = torch.linalg.vector_norm(start)
+    moved = start - step / _length(step) * (length * norm)
+    held: Tensor = moved * (norm / _length(moved))
+    return held
+
+
+def _length(values: Tensor) -> Tensor:
+    """The norm, of zeros the smallest number instead."""
+    norm: Tensor = torch.linalg.vector_norm(values)
+    return norm.clamp(min=torch.finfo(values.dtype).tiny)
 
 
 def _copies(values: Mapping[str, Tensor]) -> dict[str, Tensor]:

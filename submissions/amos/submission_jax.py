@@ -1,0 +1,79 @@
+"""Amos in JAX; see `submission.py` for the update.
+
+Deviation from `submission.py`: gradients are not bounded. The schedule's factor multiplies the rate
+inside, for a step is not proportional to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from harness.submission.interface import Built, Hyperparameters, Problem
+from submissions.amos.sizes import expected_size
+from submissions.common import schedules
+from workloads.parameters import ParameterSpec
+
+PARAMETRISATION_RULES: tuple[str, ...] = ()
+"""None: each weight's expected size already scales its step with width."""
+LEAST = 2.0**-125
+"""A lower bound on v, as in the source."""
+Values = dict[str, jax.Array]
+
+
+class AmosState(NamedTuple):
+    """Step count, momenta, and of each row or vector the second moment v and b."""
+
+    step: jax.Array
+    momenta: Values
+    second: Values
+    learned: Values
+
+
+def amos(
+    specs: Mapping[str, ParameterSpec], point: Hyperparameters
+) -> optax.GradientTransformationExtraArgs:
+    """The whole update of a dictionary of parameters, learning rate included."""
+    beta, mu = point["beta"], point["momentum"]
+
+    def init(params: Any) -> AmosState:
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        rows = jax.tree.map(_mean_square, zeros)
+        return AmosState(jnp.zeros((), jnp.int32), zeros, rows, rows)
+
+    def update(
+        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
+    ) -> tuple[Any, Any]:
+        del extra  # only line searches use it
+        rate, step = point["learning_rate"] * factor, state.step + 1
+        squares = jax.tree.map(_mean_square, updates)
+        second = jax.tree.map(lambda v, s: beta * v + (1 - beta) * s, state.second, squares)
+        momenta, learned = {}, {}
+        for name, spec in specs.items():
+            b, length = state.learned[name], rate * expected_size(spec)
+            inverse = (1 - beta**step) / jnp.maximum(second[name], LEAST)
+            decay = inverse * squares[name] * rate**2 / jnp.sqrt(1 + 0.25 * rate**0.5 * b)
+            change = length * jnp.sqrt(inverse) * updates[name] + decay / 2 * params[name]
+            change = change / (1 + 0.25 * length**0.5 * b)
+            momenta[name] = mu * state.momenta[name] + (1 - mu) * change
+            learned[name] = b + decay * (1 + b)
+        changes = jax.tree.map(jnp.negative, momenta)
+        return changes, AmosState(step, momenta, second, learned)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _mean_square(gradient: jax.Array) -> jax.Array:
+    """The mean square of each row, or of a whole vector, shaped to be broadcast."""
+    dims = tuple(range(1, gradient.ndim)) or (0,)
+    return (gradient**2).mean(dims, keepdims=True)
+
+
+def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
+    """Amos on all parameters, with its schedule."""
+    schedule = schedules.from_hyperparameters(hyperparameters)
+    return Built(amos(problem.specs, hyperparameters), schedule, takes_factor=True)

@@ -1,0 +1,20 @@
+"""Which sides of a matrix have a basis; `submission.py` states the choices."""
+
+from __future__ import annotations
+
+from harness.core.errors import UnknownNameError
+
+CHOICES = ("both", "short")
+
+
+def sides_of(rows: int, columns: int, choice: str) -> tuple[str, ...]:
+    """The sides with a basis, of a matrix (rows, columns); `short` is the right one of a square.
+
+    Raises:
+        UnknownNameError: the choice is not one of `CHOICES`.
+    """
+    if choice not in CHOICES:
+        raise UnknownNameError("sides", choice, CHOICES)
+    if choice == "both":
+        return ("left", "right")
+    return ("left",) if rows < columns else ("right",)
