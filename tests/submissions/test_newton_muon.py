@@ -12,6 +12,7 @@ from torch.nn.functional import unfold
 
 from tests.frameworks.kit import Kit
 
+from .conftest import Measured
 from .given_problem import default_point, jordans
 from .small_problem import DoubleStream, double_kit, submission
 from .workload_models import WorkloadKit
@@ -59,7 +60,7 @@ class Textbook:
         self.adamw.step()
 
 
-def test_twenty_steps_agree_with_the_authors_algorithm() -> None:
+def test_twenty_steps_agree_with_the_authors_algorithm(measured: Measured) -> None:
     kit = double_kit()
     point = default_point("newton_muon", refresh_every=3, **SOURCE)
     theirs = Textbook(copy.deepcopy(kit.problem.model), point)
@@ -68,9 +69,9 @@ def test_twenty_steps_agree_with_the_authors_algorithm() -> None:
     for _ in range(20):
         theirs.step(*stream.next())
         ours.step(again)
-    for name, value in theirs.model.named_parameters():
-        # captured inputs are float32
-        torch.testing.assert_close(kit.problem.parameters[name], value, rtol=0.0, atol=1e-6)
+    actual = kit.problem.parameters
+    errors = [(actual[n] - v).abs().max().item() for n, v in theirs.model.named_parameters()]
+    assert measured(max(errors)) < 1e-6  # captured inputs are float32
 
 
 def test_before_the_first_refresh_it_is_muon() -> None:
