@@ -32,7 +32,7 @@ def score_results(
     *,
     evidence: Evidence = NOT_READ,
 ) -> Scoreboard:
-    """Score a results frame (`scoring.frame`).
+    """Score a results frame (`scoring.schema.RESULTS`).
 
     In this order: names that stand for several submissions are refused, of each name the latest
     content is chosen (`scoring.entries`), what must not be mixed is refused (`scoring.mixtures`),
