@@ -1,12 +1,14 @@
 """One look at a folder of records: its frames, and what of it does not fit.
 
-Each file is read once, parsed once and checked as it is read, as most of the time of a score goes
-into that.
+Each file is read once, parsed once and checked as it is read: most of the time of a score goes into
+that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,18 +26,18 @@ class StoreReading:
 
     trials: pd.DataFrame
     """The results frame, with the targets that baselines set; a row a trial."""
-    curves: pd.DataFrame | None
-    """The curves frame; None if it was not asked for."""
+    curves: Callable[[], pd.DataFrame]
+    """Gives the curves frame, for which the folder is read again if it was not kept."""
     evidence: Evidence
     """What does not fit: identities, chains, the ledger. No trial is replayed."""
 
 
-def read_store(out: Path, *, with_curves: bool = False) -> StoreReading:
+def read_store(out: Path, *, keep_curves: bool = False) -> StoreReading:
     """Read a folder of records and check what is read.
 
     Args:
         out: the folder.
-        with_curves: whether the trials' evaluations are wanted, which take the most memory.
+        keep_curves: whether to keep the trials' evaluations, which take the most memory.
 
     Raises:
         HarnessError: there is no such folder, it holds no trial, or one cannot be read.
@@ -50,17 +52,14 @@ def read_store(out: Path, *, with_curves: bool = False) -> StoreReading:
         raise HarnessError(
             f"there is no folder '{out}'", "make one: harness run --workload mlp --out OUT"
         )
-    check, results = StoreCheck(out, replays=False), ResultRows()
-    curve_rows = CurveRows() if with_curves else None
+    check, results, kept = StoreCheck(out, replays=False), ResultRows(), CurveRows()
     for path in record_paths(out):
         file, log = read_trial_file(path), read_log(path.parent)
         check.record(path, (file, log))
         results.add(path.parent, file.record, log.last)
-        if curve_rows is not None:
-            curve_rows.add(file.record, log.last)
-    curves = None if curve_rows is None else curve_rows.frame()
-    trials = with_baseline_targets(
-        results.frame(out, check.audits), lambda: curves_frame(out) if curves is None else curves
-    )
+        if keep_curves:
+            kept.add(file.record, log.last)
+    curves = cache(lambda: kept.frame() if keep_curves else curves_frame(out))
+    trials = with_baseline_targets(results.frame(out, check.audits), curves)
     mismatches = tuple(str(finding) for finding in check.findings if not finding.is_missing)
     return StoreReading(trials, curves, Evidence(mismatches, check.missing))

@@ -35,11 +35,10 @@ def load(store: Path | str) -> Results:
     Raises:
         HarnessError: it holds no trial, or one that cannot be read.
     """
-    reading = read_store(Path(store), with_curves=True)
-    trials, curves = scored_part(reading.trials), reading.curves
-    assert curves is not None
+    reading = read_store(Path(store), keep_curves=True)
+    trials = scored_part(reading.trials)
     named = trials[[*NAMES, "identity"]]
-    curves = named.merge(curves, on="identity", validate="one_to_many")
+    curves = named.merge(reading.curves(), on="identity", validate="one_to_many")
     return Results(trials, curves)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.analysis.reading import read_store
+from harness.analysis.reading import StoreReading, read_store
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class Scored:
     board: Scoreboard
     trials: pd.DataFrame
     """The frame of the scored trials."""
-    curves: pd.DataFrame | None = None
-    """All evaluations of the folder; None if they were not asked for."""
+    curves: Callable[[], pd.DataFrame]
+    """Gives all evaluations of the folder."""
 
 
 def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
@@ -63,14 +64,14 @@ def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
     return scored.board, scored.trials
 
 
-def score_records(source: Source, out: Path, rules: Rules, *, with_curves: bool = False) -> Scored:
+def score_records(source: Source, out: Path, rules: Rules, *, keep_curves: bool = False) -> Scored:
     """The scoreboard of a folder of records, checked as they are read.
 
     Args:
         source: how times are judged; the folder of another machine's, if there is one.
         out: the folder.
         rules: the scoring rules.
-        with_curves: whether the folder's evaluations are wanted beside the scoreboard.
+        keep_curves: whether the folder's evaluations will be asked for.
 
     Raises:
         HarnessError: it cannot be read or scored.
@@ -78,28 +79,29 @@ def score_records(source: Source, out: Path, rules: Rules, *, with_curves: bool 
     from scoring.evaluate import score_results, scored_trials
 
     by_index = rules.best_trial == "evaluation"
-    own = read_store(out, with_curves=with_curves or by_index)
-    frame, curves, evidence = scored_part(own.trials), own.curves, own.evidence
+    own = read_store(out, keep_curves=keep_curves or by_index)
+    frame, evidence, read = scored_part(own.trials), own.evidence, [own]
     if source.normalise is not None:
         from scoring.normalise import normalise
 
-        there = read_store(source.normalise, with_curves=by_index)
+        there = read_store(source.normalise, keep_curves=by_index)
         frame = normalise(frame, scored_part(there.trials), source.reference)
-        curves, evidence = _joined(curves, there.curves, frame), evidence.joined(there.evidence)
+        evidence, read = evidence.joined(there.evidence), [own, there]
+    curves = _curves(read, frame) if by_index else None
     board = score_results(frame, rules, source.clock, source.allow, curves, evidence=evidence)
     return Scored(board, scored_trials(frame, source.allow), own.curves)
 
 
-def _joined(
-    own: pd.DataFrame | None, there: pd.DataFrame | None, frame: pd.DataFrame
-) -> pd.DataFrame | None:
+def _curves(read: list[StoreReading], frame: pd.DataFrame) -> pd.DataFrame:
     """The curves of a frame's trials: of the folder, and of the one that was normalised."""
     import pandas as pd
 
-    if own is None or there is None:
+    own, *others = (reading.curves() for reading in read)
+    if not others:
         return own
     scaled = frame.loc[frame["normalised"].ne(""), "identity"]
-    return pd.concat([own, there[there["identity"].isin(scaled)]], ignore_index=True)
+    parts = (there[there["identity"].isin(scaled)] for there in others)
+    return pd.concat([own, *parts], ignore_index=True)
 
 
 def read_records(out: Path) -> pd.DataFrame:

@@ -41,8 +41,7 @@ def write_report(source: Source, reference: str, to: Path) -> Path:
 
     if source.out is None:
         raise HarnessError("a report needs a folder of records", "harness report OUT")
-    scored = score_records(source, source.out, load_rules(source.rules), with_curves=True)
-    assert scored.curves is not None
+    scored = score_records(source, source.out, load_rules(source.rules), keep_curves=True)
     sure = assess(scored.board, reference)
-    page = render_page(scored.board, sure, scored.trials, scored.curves, to.parent)
+    page = render_page(scored.board, sure, scored.trials, scored.curves(), to.parent)
     return write_page(page, to).resolve()

@@ -169,10 +169,8 @@ def _with_sources(board: Scoreboard, frame: pd.DataFrame) -> list[dict[str, Any]
 
 
 def _with_links(trials: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
-    lines = []
-    for line in trials.to_dict("records"):
-        record = Path(str(line["record"]))
-        inside = record.is_absolute() and record.is_relative_to(folder.resolve())
-        shown = record.relative_to(folder.resolve()) if inside else record
-        lines.append({str(key): value for key, value in line.items()} | {"record": str(shown)})
-    return lines
+    """The rows of the table of trials, with records named from inside a folder where they lie in it."""
+    inside = f"{folder.resolve()}/"
+    records = [str(record).removeprefix(inside) for record in trials["record"]]
+    lines = trials.assign(record=records).to_dict("records")
+    return [{str(key): value for key, value in line.items()} for line in lines]
