@@ -31,6 +31,7 @@ from scoring.report.tables import (
     workload_table,
 )
 from scoring.report.views import figures_of
+from scoring.schema import CURVES
 from scoring.scoreboard import Scoreboard
 from scoring.studies import study_table
 from scoring.tuning import sensitivity
@@ -47,7 +48,12 @@ def render_page(
     curves: pd.DataFrame,
     folder: Path,
 ) -> str:
-    """Render the self-contained page; record paths are relative to `folder`."""
+    """Render the self-contained page; record paths are relative to `folder`.
+
+    Raises:
+        HarnessError: results or curves are not what `scoring.schema` declares.
+    """
+    CURVES.check(curves)
     frame = prepare(frame)
     trials = trial_table(frame)
     environment = Environment(
@@ -170,7 +176,7 @@ def _with_sources(board: Scoreboard, frame: pd.DataFrame) -> list[dict[str, Any]
 
 def _with_links(trials: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
     """The rows of the table of trials, with records named from inside a folder where they lie in it."""
-    inside = f"{folder.resolve()}/"
+    inside = f"{folder.resolve()}".rstrip("/") + "/"
     records = [str(record).removeprefix(inside) for record in trials["record"]]
     lines = trials.assign(record=records).to_dict("records")
     return [{str(key): value for key, value in line.items()} for line in lines]
