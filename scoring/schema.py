@@ -120,6 +120,11 @@ class FrameRows:
         for name, value in row.items():
             self._columns[name].append(value)
 
+    def extend(self, other: FrameRows) -> None:
+        """Add the rows of another frame of these columns."""
+        for name, values in other._columns.items():
+            self._columns[name] += values
+
     def frame(self) -> pd.DataFrame:
         """All rows so far."""
         return pd.DataFrame(self._columns)

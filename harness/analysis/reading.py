@@ -42,9 +42,8 @@ def read_store(out: Path, *, keep_curves: bool = False) -> StoreReading:
     Raises:
         HarnessError: there is no such folder, it holds no trial, or one cannot be read.
     """
-    from harness.record.store import read_log, read_trial_file, record_paths
-    from harness.record.tables import CurveRows, ResultRows, curves_frame
-    from harness.verification.store import StoreCheck
+    from harness.analysis.shares import read_shares
+    from harness.record.tables import curves_frame
     from scoring.baselines import with_baseline_targets
     from scoring.evidence import Evidence
 
@@ -52,14 +51,8 @@ def read_store(out: Path, *, keep_curves: bool = False) -> StoreReading:
         raise HarnessError(
             f"there is no folder '{out}'", "make one: harness run --workload mlp --out OUT"
         )
-    check, results, kept = StoreCheck(out, replays=False), ResultRows(), CurveRows()
-    for path in record_paths(out):
-        file, log = read_trial_file(path), read_log(path.parent)
-        check.record(path, (file, log))
-        results.add(path.parent, file.record, log.last)
-        if keep_curves:
-            kept.add(file.record, log.last)
-    curves = cache(lambda: kept.frame() if keep_curves else curves_frame(out))
-    trials = with_baseline_targets(results.frame(out, check.audits), curves)
+    rows, check = read_shares(out, keep_curves=keep_curves)
+    curves = cache(lambda: rows.curves.frame() if keep_curves else curves_frame(out))
+    trials = with_baseline_targets(rows.results.frame(out, check.audits), curves)
     mismatches = tuple(str(finding) for finding in check.findings if not finding.is_missing)
     return StoreReading(trials, curves, Evidence(mismatches, check.missing))

@@ -68,6 +68,10 @@ class ResultRows:
         """Add a trial: where its record lies, what it says, its last attempt."""
         self._rows.add(result_row(folder, record, attempt))
 
+    def extend(self, other: ResultRows) -> None:
+        """Add other trials."""
+        self._rows.extend(other._rows)
+
     def frame(self, store: Path, audits: Iterable[TrialAudited]) -> pd.DataFrame:
         """The results frame of a store's trials, with marks.
 
@@ -92,6 +96,10 @@ class CurveRows:
         """Add the evaluations of a trial's last attempt."""
         if attempt is not None:
             self._rows += _curve(record, attempt)
+
+    def extend(self, other: CurveRows) -> None:
+        """Add the evaluations of other trials."""
+        self._rows += other._rows
 
     def frame(self) -> pd.DataFrame:
         """The curves frame of all trials."""

@@ -9,7 +9,7 @@ chains find accidents and careless changes, not an author who recomputes all of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -93,6 +93,23 @@ def verify_store(store: Path, *, replays: bool = True) -> Verification:
     )
 
 
+@dataclass
+class Checked:
+    """What came of the trials that were checked; pickled, where another process checked them."""
+
+    findings: list[Finding] = field(default_factory=list)
+    folders: set[str] = field(default_factory=set)
+    """Inside the store."""
+    runs: set[tuple[str, str, str]] = field(default_factory=set)
+    """What their attempts ran, as `several_texts` takes it."""
+
+    def add(self, other: Checked) -> None:
+        """Add what came of other trials of the store."""
+        self.findings += other.findings
+        self.folders |= other.folders
+        self.runs |= other.runs
+
+
 class StoreCheck:
     """Checks the trials of a store one by one, against its ledger as it was at the beginning.
 
@@ -103,12 +120,11 @@ class StoreCheck:
 
     def __init__(self, store: Path, *, replays: bool = True) -> None:
         self._store, self._replays = store, replays
-        self._folders: set[str] = set()
-        self._runs: set[tuple[str, str, str]] = set()
+        self.checked = Checked()
         found, why = _read_ledger(store)
         self.audits = [entry for entry in found if isinstance(entry, TrialAudited)]
         """Those in the ledger, in the order in which they were made."""
-        self._findings = [Finding(LEDGER_FILE, why)] if why else []
+        self._why = why
         self._entries = [] if why else found
         self._by_identity = _entries_by_identity(self._entries)
 
@@ -122,32 +138,33 @@ class StoreCheck:
             given: what its files say, if they have been read; else they are read here.
         """
         folder = str(path.parent.relative_to(self._store))
-        self._folders.add(folder)
+        self.checked.folders.add(folder)
         try:
             file = given[0] if given else _read(read_trial_file, path)
             check_file(folder, file)
             log = given[1] if given else _read(read_log, path.parent)
             self._check_log(file.record, log)
         except HarnessError as error:
-            self._findings.append(Finding(folder, error.message))
+            self.checked.findings.append(Finding(folder, error.message))
             return None
-        self._runs.update(_runs_of(file.record.trial, log))
+        self.checked.runs.update(_runs_of(file.record.trial, log))
         return file.record
 
     @property
     def missing(self) -> tuple[str, ...]:
         """Folders of trials that the ledger planned and of which none was checked."""
         plans = {entry.identity: entry for entry in self._entries if isinstance(entry, Planned)}
-        return tuple(e.folder for e in plans.values() if e.folder not in self._folders)
+        return tuple(e.folder for e in plans.values() if e.folder not in self.checked.folders)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All that does not fit; what is missing comes last."""
+        """All that does not fit: in the ledger, in trials; what is missing comes last."""
+        ledger = [Finding(LEDGER_FILE, self._why)] if self._why else []
         missing = (
             Finding(LEDGER_FILE, f"{folder} was planned and is not there", is_missing=True)
             for folder in self.missing
         )
-        return (*self._findings, *missing)
+        return (*ledger, *self.checked.findings, *missing)
 
     @property
     def reruns(self) -> int:
@@ -157,7 +174,7 @@ class StoreCheck:
     @property
     def texts(self) -> tuple[str, ...]:
         """Where several texts of a submission ran under one content hash, in words."""
-        return several_texts(self._runs)
+        return several_texts(self.checked.runs)
 
     def _check_log(self, record: TrialRecord, log: TrialLog) -> None:
         """Check a trial's events against its record and against the ledger."""
