@@ -118,7 +118,7 @@ def _rows_of(process: subprocess.Popen[bytes], share: Share) -> Rows:
     assert process.stdout is not None
     try:
         found: Rows | tuple[str, str] = pickle.load(process.stdout)
-    except EOFError as error:
+    except (EOFError, pickle.UnpicklingError) as error:
         raise HarnessError(
             f"a process that read {len(share.paths)} trials of {share.store} died with exit code "
             f"{process.wait()}",
