@@ -237,6 +237,5 @@ def _read(store: Path, count: int) -> None:
     measured("report", count, lambda: write_report(source, "adamw", store / "report.html"))
 
 
-
 if __name__ == "__main__":
     main()
