@@ -93,7 +93,8 @@ def _evaluations(frame: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     found["height"] = found["sign"] * found["value"].astype(float)
     before = found.groupby("identity")[["time_s", "height"]].shift(1)
     found["before_s"], found["before"] = before["time_s"].fillna(0.0), before["height"]
-    return found[found["time_s"] <= found["budget_s"]]
+    columns = ["identity", "time_s", "height", "before_s", "before", "bound", "size"]
+    return found.loc[found["time_s"] <= found["budget_s"], columns]
 
 
 def _first_at_target(evaluations: pd.DataFrame, easier_by: float) -> pd.DataFrame:
