@@ -176,12 +176,12 @@ def _events(trial: Trial, attempt: int, result: Result) -> Iterator[EventData]:
 
 
 def planned(trials: int) -> tuple[Trial, ...]:
-    """About so many trials: of twenty entries on `mlp`, in studies of three."""
+    """About so many trials: of twenty entries on `mlp`, equally many studies of three of each."""
     found: list[Trial] = []
     names = iter(submission_folders())
     entries = min(ENTRIES, max(1, trials // PER_STUDY))
+    studies = trials // (entries * PER_STUDY)
     while entries:
-        studies = (trials - len(found)) // (entries * PER_STUDY)
         request = PlanRequest("mlp", next(names), studies=studies, trials=PER_STUDY)
         try:
             found += plan(request).trials

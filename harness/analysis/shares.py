@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from harness.core.errors import HarnessError
@@ -65,8 +66,7 @@ def read_shares(store: Path, *, keep_curves: bool) -> tuple[Rows, StoreCheck]:
     count = max(1, min(len(allowed_cores()), MOST_PROCESSES, len(paths) // TRIALS_EACH))
     ends = [len(paths) * place // count for place in range(count + 1)]
     own, *others = (
-        Share(store, paths[start:end], keep_curves, suites)
-        for start, end in zip(ends[:-1], ends[1:], strict=True)
+        Share(store, paths[start:end], keep_curves, suites) for start, end in pairwise(ends)
     )
     with ExitStack() as stack:
         waiting = [stack.enter_context(_read_elsewhere(share)) for share in others]
@@ -140,4 +140,3 @@ def main() -> None:
     except HarnessError as error:
         found = (error.message, error.hint)
     pickle.dump(found, sys.stdout.buffer)
-

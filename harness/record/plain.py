@@ -30,8 +30,8 @@ PLAIN = re.compile(
     rb'("hash":"([0-9a-f]{64})",)"kind":"([a-z_]+)",'
     rb'"previous":"([0-9a-f]{64})","seq":(0|[1-9][0-9]{0,15})\}'
 )
-"""A line in the order of its keys; nothing behind `data` can hold a quote or a brace, so that there
-is one way to part it."""
+"""A line in the order of its keys, canonical but for its data. Nothing behind these can hold a quote
+or a brace, so that there is one way to part it."""
 AUTHORS: dict[bytes, Author] = {b"referee": "referee", b"worker": "worker"}
 BLOCK = 1000
 """Lines that are taken at once, which bounds the memory."""
@@ -67,33 +67,33 @@ def plain_lines(contents: Sequence[bytes], schema: TypeAdapter[D]) -> list[Line[
     """
     lines: list[Line[D]] = []
     for start in range(0, len(contents), BLOCK):
-        block = contents[start : start + BLOCK]
+        matches = [PLAIN.fullmatch(content) for content in contents[start : start + BLOCK]]
         try:
-            if not _is_canonical(block):
-                return None
-            for content in block:
-                line = _plain_line(content, schema, lines[-1] if lines else None)
+            for match in matches:
+                line = match and _plain_line(match, schema, lines[-1] if lines else None)
                 if line is None:
                     return None
                 lines.append(line)
+            if not _are_canonical([match[3].decode() for match in matches if match]):
+                return None
         except (ValueError, RecursionError):
             return None
     return lines
 
 
-def _is_canonical(block: Sequence[bytes]) -> bool:
-    """Whether lines are canonical JSON; only of lines that are JSON each by itself.
+def _are_canonical(texts: Sequence[str]) -> bool:
+    """Whether JSON texts, each valid by itself, are canonical.
 
     Parsed and written as one list, as a call for each would take longer than its work.
     """
-    text = f"[{b','.join(block).decode()}]"
-    return canonical_json(json.loads(text)) == text
+    whole = f"[{','.join(texts)}]"
+    return canonical_json(json.loads(whole)) == whole
 
 
-def _plain_line(content: bytes, schema: TypeAdapter[D], last: Line[D] | None) -> Line[D] | None:
-    match = PLAIN.fullmatch(content)
-    if match is None:
-        return None
+def _plain_line(
+    match: re.Match[bytes], schema: TypeAdapter[D], last: Line[D] | None
+) -> Line[D] | None:
+    content = match.string
     at, by, data, _, digest, kind, previous, seq = match.groups()
     start, end = match.span(4)
     if sha256(content[:start] + content[end:]).hexdigest().encode() != digest:

@@ -24,7 +24,6 @@ from harness.core.files import write_whole
 from harness.core.locks import lock
 from harness.plan.trial import SCHEMA_VERSION, Result, Trial, TrialRecord
 from harness.record.attempts import Attempt, attempts_of, final_end
-from harness.record.chain import read_bytes
 from harness.record.log import Event, lines_of
 from harness.record.schema import TRIAL_EVENTS, End
 
@@ -102,9 +101,12 @@ def read_log(folder: Path) -> TrialLog:
         SchemaError: a line is no event.
     """
     path = folder / EVENTS_FILE
-    if not path.exists():
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
         return TrialLog([])
-    content = read_bytes(path)
+    except OSError as error:
+        raise HarnessError(f"cannot read {path}: {error}") from error
     is_torn = bool(content) and not content.endswith(b"\n")
     return TrialLog(lines_of(content, path, TRIAL_EVENTS), is_torn)
 

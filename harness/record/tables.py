@@ -13,9 +13,9 @@ from harness.core.errors import HarnessError
 from harness.plan.trial import TrialRecord
 from harness.record.attempts import Attempt
 from harness.record.ledger import Ledger
+from harness.record.rows import result_row
 from harness.record.schema import Diagnostics, Evaluation, OtherSplits, SnapshotTaken
 from harness.record.schema.audited import TrialAudited
-from harness.record.rows import result_row
 from harness.record.standing import with_marks
 from harness.record.store import last_attempt, read_log, read_record, record_paths
 from scoring.schema import CURVES, RESULTS, FrameRows

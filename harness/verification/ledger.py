@@ -76,13 +76,14 @@ def _check_lives(events: list[Event], ours: Sequence[LedgerEntry]) -> None:
 def _missing_entries(attempts: list[Attempt], ours: Sequence[LedgerEntry]) -> Iterator[str]:
     """What the events of a trial have and the ledger's entries on it have not."""
     for attempt in attempts:
+        kinds = {type(event.data) for event in attempt.events}
         for event_type, entry_type in ENTRY_TYPES:
             numbers = (
                 e.attempt
                 for e in ours
                 if not isinstance(e, Planned | TrialAudited) and type(e) is entry_type
             )
-            if attempt.all(event_type) and attempt.number not in numbers:
+            if event_type in kinds and attempt.number not in numbers:
                 kind = entry_type.model_fields["kind"].default
                 yield f"the line '{kind}' of attempt {attempt.number}"
     reruns = sum(isinstance(entry, Reopened) and not entry.lost for entry in ours)

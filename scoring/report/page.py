@@ -175,7 +175,7 @@ def _with_sources(board: Scoreboard, frame: pd.DataFrame) -> list[dict[str, Any]
 
 
 def _with_links(trials: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
-    """The rows of the table of trials, with records named from inside a folder where they lie in it."""
+    """The rows of the table of trials; a record that lies in the folder is named from inside it."""
     inside = f"{folder.resolve()}".rstrip("/") + "/"
     records = [str(record).removeprefix(inside) for record in trials["record"]]
     lines = trials.assign(record=records).to_dict("records")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -68,11 +69,11 @@ def rechained(lines: Iterable[bytes]) -> bytes:
 def test_what_the_harness_writes_is_plain(
     tmp_path_factory: pytest.TempPathFactory, kind: type[EventData], data: st.DataObject
 ) -> None:
+    events = data.draw(st.lists(instances(kind), min_size=1, max_size=3))
     path = tmp_path_factory.mktemp("log") / "log.jsonl"
-    log = EventLog(path)
-    for event in data.draw(st.lists(instances(kind), min_size=1, max_size=3)):
-        log.append(event)
-    log.close()
+    with closing(EventLog(path)) as log:
+        for event in events:
+            log.append(event)
     assert is_plain(path.read_bytes(), TRIAL_EVENTS if kind in TRIAL_KINDS else LEDGER_ENTRIES)
 
 

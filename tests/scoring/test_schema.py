@@ -1,4 +1,4 @@
-"""Frames are checked against the one declaration of their columns, which the docs' tables are of."""
+"""Frames are checked against the one declaration of their columns, which the docs show."""
 
 from __future__ import annotations
 

@@ -73,6 +73,7 @@ class StoreCopy:
 
     def _put(self, path: Path) -> None:
         with self._named():
+            self._files.makedirs(self._place(path.parent), exist_ok=True)
             self._files.put_file(str(path), self._place(path))
 
     def _place(self, path: Path) -> str:
