@@ -30,8 +30,8 @@ PLAIN = re.compile(
     rb'("hash":"([0-9a-f]{64})",)"kind":"([a-z_]+)",'
     rb'"previous":"([0-9a-f]{64})","seq":(0|[1-9][0-9]{0,15})\}'
 )
-"""A line in the order of its keys, canonical but for its data. Nothing behind these can hold a quote
-or a brace, so that there is one way to part it."""
+"""A line in the order of its keys, canonical but for its data. Nothing behind those can hold a quote
+or a brace: there is one way to part it."""
 AUTHORS: dict[bytes, Author] = {b"referee": "referee", b"worker": "worker"}
 BLOCK = 1000
 """Lines that are taken at once, which bounds the memory."""
