@@ -30,7 +30,7 @@ PLAIN = re.compile(
     rb'("hash":"([0-9a-f]{64})",)"kind":"([a-z_]+)",'
     rb'"previous":"([0-9a-f]{64})","seq":(0|[1-9][0-9]{0,15})\}'
 )
-"""A line in the order of its keys, canonical but for its data. Nothing behind those can hold a quote
+"""A line in the order of its keys, canonical but for its data. Nothing behind them can hold a quote
 or a brace: there is one way to part it."""
 AUTHORS: dict[bytes, Author] = {b"referee": "referee", b"worker": "worker"}
 BLOCK = 1000
