@@ -6,7 +6,8 @@ The executor `ray` is the real one; in the place of the cluster is one that simu
 jumps from one end of a trial to the next; one trial in fifty loses its node and runs again, one in
 a hundred takes ten times as long, one in a hundred crashes. The records are the real ones of such
 trials, but with a look at six points alone. A line says for each stage how long it took, a trial's
-part of it, and the peak of memory so far. A part that grows with --trials is superlinear.
+part of it, processes that it started included, and the peak of one process's memory so far. A part
+that grows with --trials is superlinear.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import heapq
 import itertools
+import os
 import random
 import resource
 import sys
@@ -174,12 +176,12 @@ def _events(trial: Trial, attempt: int, result: Result) -> Iterator[EventData]:
 
 
 def planned(trials: int) -> tuple[Trial, ...]:
-    """About so many trials: of twenty entries on `mlp`, in studies of three."""
+    """About so many trials: of twenty entries on `mlp`, equally many studies of three of each."""
     found: list[Trial] = []
     names = iter(submission_folders())
     entries = min(ENTRIES, max(1, trials // PER_STUDY))
+    studies = trials // (entries * PER_STUDY)
     while entries:
-        studies = (trials - len(found)) // (entries * PER_STUDY)
         request = PlanRequest("mlp", next(names), studies=studies, trials=PER_STUDY)
         try:
             found += plan(request).trials
@@ -191,10 +193,11 @@ def planned(trials: int) -> tuple[Trial, ...]:
 
 def measured(stage: str, trials: int, work: Callable[[], T]) -> T:
     """Do it, and say what it took."""
-    start = time.perf_counter(), time.process_time()
+    start = time.perf_counter(), sum(os.times()[:4])
     value = work()
-    wall_s, cpu_s = time.perf_counter() - start[0], time.process_time() - start[1]
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    wall_s, cpu_s = time.perf_counter() - start[0], sum(os.times()[:4]) - start[1]
+    uses = (resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    peak_mib = max(use.ru_maxrss for use in uses) / 1024
     print(
         f"{stage:<28}{wall_s:9.1f} s {cpu_s:9.1f} s of the processor "
         f"{1e3 * cpu_s / trials:8.3f} ms a trial {peak_mib:8.0f} MiB",
@@ -225,10 +228,12 @@ def _read(store: Path, count: int) -> None:
     from harness.analysis.scored import Source, load_board
     from harness.cli.report import write_report
     from harness.record.tables import results_frame
+    from scoring.uncertainty import assess
 
     source = Source(out=store)
     measured("list: the frame of results", count, lambda: results_frame(store))
-    measured("score", count, lambda: load_board(source))
+    board, _ = measured("score", count, lambda: load_board(source))
+    measured("score: intervals and ranks", count, lambda: assess(board, "adamw"))
     measured("report", count, lambda: write_report(source, "adamw", store / "report.html"))
 
 

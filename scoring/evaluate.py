@@ -17,6 +17,7 @@ from scoring.frame import held_out_of, prepare
 from scoring.mixtures import frame_breaches, name_breaches
 from scoring.refusals import absences, check_allowed, settle, time_breaches
 from scoring.rules import Rules, load_rules
+from scoring.schema import CURVES
 from scoring.scoreboard import Scoreboard, score_times
 from scoring.standing import marks_of, ranked, standing_flags, unranked, unranked_table
 from scoring.studies import times_of, with_hit_index
@@ -32,7 +33,7 @@ def score_results(
     *,
     evidence: Evidence = NOT_READ,
 ) -> Scoreboard:
-    """Score a results frame (`scoring.frame`).
+    """Score a results frame (`scoring.schema.RESULTS`).
 
     In this order: names that stand for several submissions are refused, of each name the latest
     content is chosen (`scoring.entries`), what must not be mixed is refused (`scoring.mixtures`),
@@ -66,6 +67,7 @@ def score_results(
                 "these rules choose a study's trial by the index of its hit, which needs curves",
                 "give the records' curves, or rules with best_trial = 'time'",
             )
+        CURVES.check(curves)
         frame = with_hit_index(frame, curves)
     times = times_of(frame[frame["state"] != "unfinished"], clock_of(clock))
     of_contents = content_flags(everything, allowed)

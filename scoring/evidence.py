@@ -11,8 +11,8 @@ from scoring.refusals import Breach
 class Evidence:
     """What of a folder of records does not fit itself; empty where all fits, or nothing was read.
 
-    `harness score` and its relatives fill it (`harness.verification.store.verify_store`, without
-    replaying trials); `scoring` reads no records.
+    `harness score` and its relatives fill it as they read records (`harness.analysis.reading`);
+    `scoring` reads none.
     """
 
     mismatches: tuple[str, ...] = ()
@@ -33,6 +33,10 @@ class Evidence:
             return ()
         count = f"{len(self.mismatches)} mismatches, the first: " if self.mismatches[1:] else ""
         return (f"unverified: {count}{self.mismatches[0]}; all of them: harness verify OUT --all",)
+
+    def joined(self, other: Evidence) -> Evidence:
+        """What was found in this folder and in another one."""
+        return Evidence(self.mismatches + other.mismatches, self.missing + other.missing)
 
 
 NOT_READ = Evidence()

@@ -35,11 +35,11 @@ def relaxation_curve(frame: pd.DataFrame, curves: pd.DataFrame, rules: Rules) ->
         rules: the scoring rules.
     """
     fractions = FRACTIONS if runs_to_the_end(frame) else tuple(s for s in FRACTIONS if s >= 0)
+    evaluations = _evaluations(frame, curves)
     parts = []
     for fraction in fractions:
-        board = score_times(
-            times_of(shift_target(frame, curves, fraction, rules), CLOCKS["seconds"]), rules
-        )
+        shifted = _shifted(frame, evaluations, fraction, rules)
+        board = score_times(times_of(shifted, CLOCKS["seconds"]), rules)
         parts.append(
             pd.DataFrame(
                 {
@@ -57,8 +57,14 @@ def shift_target(
     frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float, rules: Rules | None = None
 ) -> pd.DataFrame:
     """The results under a target made easier by a fraction of its absolute value."""
-    first = _first_at_target(frame, curves, easier_by)
-    time = "crossing_s" if (rules or load_rules()).time == "crossing" else "time_s"
+    return _shifted(frame, _evaluations(frame, curves), easier_by, rules or load_rules())
+
+
+def _shifted(
+    frame: pd.DataFrame, evaluations: pd.DataFrame, easier_by: float, rules: Rules
+) -> pd.DataFrame:
+    first = _first_at_target(evaluations, easier_by)
+    time = "crossing_s" if rules.time == "crossing" else "time_s"
     times, hits, misses = (
         frame["identity"].map(first[name]) for name in (time, "time_s", "before_s")
     )
@@ -72,27 +78,32 @@ def shift_target(
     )
 
 
-def _first_at_target(frame: pd.DataFrame, curves: pd.DataFrame, easier_by: float) -> pd.DataFrame:
+def _evaluations(frame: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """The evaluations of a frame's trials in the order of time, each with the one before it.
+
+    `height` is the metric with the sign that makes more of it better, `bound` the target's, `size`
+    the target's absolute value. The last evaluation is after the budget: it meets no target.
+    """
+    sign = frame["direction"].map({"maximize": 1.0, "minimize": -1.0})
+    targets = frame[["identity", "metric", "budget_s"]].assign(
+        sign=sign, bound=sign * frame["target"], size=frame["target"].abs()
+    )
+    found = curves[curves["split"] == "validation"].merge(targets, on=["identity", "metric"])
+    found = found.sort_values(["identity", "time_s"], kind="stable")
+    found["height"] = found["sign"] * found["value"].astype(float)
+    before = found.groupby("identity")[["time_s", "height"]].shift(1)
+    found["before_s"], found["before"] = before["time_s"].fillna(0.0), before["height"]
+    columns = ["identity", "time_s", "height", "before_s", "before", "bound", "size"]
+    return found.loc[found["time_s"] <= found["budget_s"], columns]
+
+
+def _first_at_target(evaluations: pd.DataFrame, easier_by: float) -> pd.DataFrame:
     """By identity: the first evaluation in time that meets a moved target, the one before it, and
     the crossing between them, linear in log time.
     """
-    sign = frame["direction"].map({"maximize": 1.0, "minimize": -1.0})
-    bound = sign * frame["target"] - easier_by * frame["target"].abs()
-    targets = pd.DataFrame({"metric": frame["metric"], "sign": sign, "bound": bound})
-    targets[["identity", "budget_s"]] = frame[["identity", "budget_s"]]
-    evaluations = curves[curves["split"] == "validation"].merge(targets, on=["identity", "metric"])
-    evaluations = evaluations.sort_values(["identity", "time_s"], kind="stable")
-    evaluations["height"] = evaluations["sign"] * evaluations["value"].astype(float)
-    before = evaluations.groupby("identity")[["time_s", "height"]].shift(1)
-    evaluations["before_s"], evaluations["before"] = before["time_s"].fillna(0.0), before["height"]
-    is_in_time = (
-        evaluations["time_s"] <= evaluations["budget_s"]
-    )  # the last evaluation is after the budget
-    first = (
-        evaluations[(evaluations["height"] >= evaluations["bound"]) & is_in_time]
-        .groupby("identity")
-        .first()
-    )
+    bound = evaluations["bound"] - easier_by * evaluations["size"]
+    hits = evaluations.assign(bound=bound)[evaluations["height"] >= bound]
+    first = hits.drop_duplicates("identity").set_index("identity")
     way = (first["bound"] - first["before"]) / (first["height"] - first["before"])
     crossing = first["before_s"] * (first["time_s"] / first["before_s"]) ** way
     is_known = way.between(0.0, 1.0) & (first["before_s"] > 0.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import comb
 
 import numpy as np
 import pandas as pd
@@ -11,13 +10,17 @@ from scipy.stats import spearmanr
 
 from scoring.times import Array
 
+MOST_SHOWN = 64
+"""Numbers of trials at which the best is computed; of more, so many at equal ratios."""
+
 
 def best_after_trials(frame: pd.DataFrame) -> pd.DataFrame:
     """The expected best time after k of an entry's trials on a workload (Dodge et al. 2019).
 
     Over all choices of k out of its n trials: the mean of the smallest time, with a trial that did
-    not reach counted as its budget, and the fraction of choices that reach. Columns: column, entry,
-    trials (k), expected_s, fraction_reached.
+    not reach counted as its budget, and the fraction of choices that reach. For every k up to
+    `MOST_SHOWN` trials; of more trials for so many k. Columns: column, entry, trials (k),
+    expected_s, fraction_reached.
     """
     rows = [
         {"column": column, "entry": entry, **line}
@@ -39,14 +42,31 @@ def _expected_best(times: Array, budget_s: float) -> Iterator[dict[str, float]]:
     ordered = np.sort(times)
     n = len(ordered)
     at_budget = np.where(np.isfinite(ordered), ordered, budget_s)
-    for k in range(1, n + 1):
-        # The i-th smallest is the minimum of k drawn if the other k - 1 are all larger.
-        weights = np.array([comb(n - i, k - 1) for i in range(1, n + 1)], dtype=float) / comb(n, k)
+    for k in _shown(n):
+        weights = _weights(n, k)
         yield {
             "trials": k,
             "expected_s": float(weights @ at_budget),
             "fraction_reached": float(weights @ np.isfinite(ordered)),
         }
+
+
+def _shown(n: int) -> list[int]:
+    """The numbers of trials, out of n, at which the best is computed."""
+    if n <= MOST_SHOWN:
+        return list(range(1, n + 1))
+    return [int(k) for k in np.unique(np.rint(np.geomspace(1, n, MOST_SHOWN)))]
+
+
+def _weights(n: int, k: int) -> Array:
+    """The probability that the i-th smallest of n is the smallest of k drawn: (n,).
+
+    The other k - 1 are all larger: C(n - i, k - 1) / C(n, k). The binomials of a thousand trials
+    are beyond a float, the ratio of a weight to the one before is not.
+    """
+    i = np.arange(1, n)
+    ratios = np.maximum(n - i - k + 1, 0) / (n - i)
+    return np.asarray(k / n * np.concatenate([[1.0], np.cumprod(ratios)]))
 
 
 def sensitivity(frame: pd.DataFrame) -> pd.DataFrame:

@@ -24,6 +24,7 @@ settings.register_profile("nightly", deadline=None, max_examples=250)
 settings.load_profile("commit")
 ROOT = Path(__file__).parent
 SYSTEM = (
+    "analysis/test_shares.py",
     "calibration/test_procedure.py",
     "cli/test_new.py",
     "cli/test_run.py",

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.analysis.scored import Source, load_board, read_records
+from harness.analysis.reading import read_store
+from harness.analysis.scored import Source, load_board, scored_part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ class Results:
     """What the records of a folder hold."""
 
     trials: pd.DataFrame
-    """A row a trial; `scoring.frame` names the columns."""
+    """A row a trial; `scoring.schema.RESULTS` names the columns."""
     curves: pd.DataFrame
     """A row a value of a metric after a step, with the names of its trial (`NAMES`), `identity`,
     `time_s`, `step`, `examples`, `fraction` of the budget, `split`, `metric`, `value`."""
@@ -34,11 +35,10 @@ def load(store: Path | str) -> Results:
     Raises:
         HarnessError: it holds no trial, or one that cannot be read.
     """
-    from harness.record.tables import curves_frame
-
-    trials = read_records(Path(store))
+    reading = read_store(Path(store), keep_curves=True)
+    trials = scored_part(reading.trials)
     named = trials[[*NAMES, "identity"]]
-    curves = named.merge(curves_frame(Path(store)), on="identity", validate="one_to_many")
+    curves = named.merge(reading.curves(), on="identity", validate="one_to_many")
     return Results(trials, curves)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.analysis.reading import StoreReading, read_store
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from scoring.evidence import Evidence
     from scoring.rules import Rules
     from scoring.scoreboard import Scoreboard
 
@@ -27,6 +28,17 @@ class Source:
     allow: tuple[str, ...] = ()
     normalise: Path | None = None
     reference: str = "adamw"
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The scoreboard of a folder of records, and what it was made of."""
+
+    board: Scoreboard
+    trials: pd.DataFrame
+    """The frame of the scored trials."""
+    curves: Callable[[], pd.DataFrame]
+    """Gives all evaluations of the folder."""
 
 
 def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
@@ -48,70 +60,66 @@ def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
             "give either a folder of records or a table of times",
             "harness score OUT   or   harness score --times FILE.csv --rules algoperf-v0.5",
         )
-    return score_records(source, source.out, rules)
+    scored = score_records(source, source.out, rules)
+    return scored.board, scored.trials
 
 
-def score_records(source: Source, out: Path, rules: Rules) -> tuple[Scoreboard, pd.DataFrame]:
-    """The scoreboard of a folder of records, checked as they are read, and its trials' frame."""
+def score_records(source: Source, out: Path, rules: Rules, *, keep_curves: bool = False) -> Scored:
+    """The scoreboard of a folder of records, checked as they are read.
+
+    Args:
+        source: how times are judged; the folder of another machine's, if there is one.
+        out: the folder.
+        rules: the scoring rules.
+        keep_curves: whether the folder's evaluations will be asked for.
+
+    Raises:
+        HarnessError: it cannot be read or scored.
+    """
     from scoring.evaluate import score_results, scored_trials
 
-    frame, folders, curves = read_records(out), [out], None
+    by_index = rules.best_trial == "evaluation"
+    own = read_store(out, keep_curves=keep_curves or by_index)
+    frame, evidence, read = scored_part(own.trials), own.evidence, [own]
     if source.normalise is not None:
         from scoring.normalise import normalise
 
-        frame = normalise(frame, read_records(source.normalise), source.reference)
-        folders.append(source.normalise)
-    evidence = read_evidence(folders)
-    if rules.best_trial == "evaluation":
-        curves = _curves(source, frame)
+        there = read_store(source.normalise, keep_curves=by_index)
+        frame = normalise(frame, scored_part(there.trials), source.reference)
+        evidence, read = evidence.joined(there.evidence), [own, there]
+    curves = _curves(read, frame) if by_index else None
     board = score_results(frame, rules, source.clock, source.allow, curves, evidence=evidence)
-    return board, scored_trials(frame, source.allow)
+    return Scored(board, scored_trials(frame, source.allow), own.curves)
 
 
-def read_evidence(folders: list[Path]) -> Evidence:
-    """What does not fit in folders of records: identities, chains, ledgers; nothing is replayed."""
-    from harness.verification.store import verify_store
-    from scoring.evidence import Evidence
-
-    found = [verify_store(folder, replays=False) for folder in folders]
-    return Evidence(
-        tuple(mismatch for verification in found for mismatch in verification.mismatches),
-        tuple(folder for verification in found for folder in verification.missing),
-    )
-
-
-def _curves(source: Source, frame: pd.DataFrame) -> pd.DataFrame:
+def _curves(read: list[StoreReading], frame: pd.DataFrame) -> pd.DataFrame:
     """The curves of a frame's trials: of the folder, and of the one that was normalised."""
     import pandas as pd
 
-    from harness.record.tables import curves_frame
-
-    own = [curves_frame(source.out)] if source.out else []
-    if source.normalise is None:
-        return own[0]
-    there = curves_frame(source.normalise)
+    own, *others = (reading.curves() for reading in read)
+    if not others:
+        return own
     scaled = frame.loc[frame["normalised"].ne(""), "identity"]
-    return pd.concat([*own, there[there["identity"].isin(scaled)]], ignore_index=True)
+    parts = (there[there["identity"].isin(scaled)] for there in others)
+    return pd.concat([own, *parts], ignore_index=True)
 
 
 def read_records(out: Path) -> pd.DataFrame:
     """The prepared results frame of a folder of records, without those of width families."""
-    from scoring.frame import prepare
-    from scoring.widths import without_widths
-
-    return prepare(without_widths(read_trials(out)))
+    return scored_part(read_trials(out))
 
 
 def read_trials(out: Path) -> pd.DataFrame:
     """The results frame of a folder of records, with the targets that baselines set."""
-    from harness.record.tables import curves_frame, results_frame
-    from scoring.baselines import with_baseline_targets
+    return read_store(out).trials
 
-    if not out.is_dir():
-        raise HarnessError(
-            f"there is no folder '{out}'", "make one: harness run --workload mlp --out OUT"
-        )
-    return with_baseline_targets(results_frame(out), lambda: curves_frame(out))
+
+def scored_part(trials: pd.DataFrame) -> pd.DataFrame:
+    """The prepared trials of a folder that a score has: those of no width family."""
+    from scoring.frame import prepare
+    from scoring.widths import without_widths
+
+    return prepare(without_widths(trials))
 
 
 def read_table(path: Path) -> pd.DataFrame:

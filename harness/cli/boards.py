@@ -32,7 +32,8 @@ from harness.cli.bundles import STORE, SUBMISSIONS, sha256_file, unpack_bundle
 from harness.cli.site_records import results_of
 from harness.core.errors import CannotWriteError, HarnessError
 from harness.core.locks import lock
-from harness.record.log import EventLog, Line, read_lines
+from harness.record.log import EventLog, read_lines
+from harness.record.plain import Line
 from harness.record.schema.audited import TrialAudited
 from harness.record.standing import EntryKey, Standing
 from harness.record.store import read_record, record_paths

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.analysis.scored import Source, load_board
+from harness.analysis.scored import Source, score_records
 from harness.cli.say import say
 from harness.cli.score import Allow, ClockName, Reference, RulesName
 from harness.core.errors import HarnessError
@@ -35,13 +35,13 @@ def write_report(source: Source, reference: str, to: Path) -> Path:
     Raises:
         HarnessError: the source is no folder of records, or the page cannot be written.
     """
-    from harness.record.tables import curves_frame
     from scoring.report.page import render_page, write_page
+    from scoring.rules import load_rules
     from scoring.uncertainty import assess
 
-    board, frame = load_board(source)
-    if source.out is None or frame is None:
+    if source.out is None:
         raise HarnessError("a report needs a folder of records", "harness report OUT")
-    sure = assess(board, reference)
-    page = render_page(board, sure, frame, curves_frame(source.out), to.parent)
+    scored = score_records(source, source.out, load_rules(source.rules), keep_curves=True)
+    sure = assess(scored.board, reference)
+    page = render_page(scored.board, sure, scored.trials, scored.curves(), to.parent)
     return write_page(page, to).resolve()

@@ -15,7 +15,7 @@ from harness.cli.bundles import STORE, SUBMISSIONS, unpack_bundle
 from harness.cli.site_records import Standings, read_material
 from harness.core.errors import HarnessError
 from harness.plan.trial import Trial
-from harness.record.log import Line
+from harness.record.plain import Line
 from harness.record.schema.audited import TrialAudited
 from harness.record.standing import EntryKey, Standing, times_text
 from harness.record.store import read_record, record_paths

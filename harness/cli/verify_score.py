@@ -59,7 +59,7 @@ def _score(out: Path, document: dict[str, Any], file: Path) -> Scoreboard:
             "score both folders again with --normalise and compare",
         )
     allowed = tuple(name for name in flags if name in RULES)
-    return score_records(Source(out, clock=clock, allow=allowed), out, rules)[0]
+    return score_records(Source(out, clock=clock, allow=allowed), out, rules).board
 
 
 def _short(value: object) -> str:

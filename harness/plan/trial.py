@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -100,7 +102,7 @@ class Trial(Frozen):
     batch_size: int | None = Field(default=None, ge=1)
     """In the place of the workload's; such a trial is not scored."""
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """SHA-256 of the trial's canonical JSON.
 
@@ -110,6 +112,12 @@ class Trial(Frozen):
         unset = {name for name in ("diagnostics", "batch_size") if not getattr(self, name)}
         unset |= {"devices"} if self.devices == 1 else set()
         return sha256_json(self.model_dump(mode="json", exclude=unset))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some fields changed, whose identity is its own."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("identity", None)
+        return copy
 
     @property
     def folder(self) -> str:

@@ -166,6 +166,11 @@ def default_suite(workloads: Collection[str]) -> str:
     return suites.pop() if len(suites) == 1 else DEFAULT_SUITE
 
 
+def suite_files() -> tuple[Path, ...]:
+    """The files of the suites that were made known beside those that ship."""
+    return tuple(file for file in _suite_files.values() if file.parent != WORKLOADS_ROOT / "suites")
+
+
 def add_suite(file: Path) -> str:
     """Make the suite of a file known to this process; returns its name.
 

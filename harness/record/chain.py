@@ -70,18 +70,36 @@ class RawLine(Recorded):
         return f"{canonical_json(self.as_json())}\n".encode()
 
 
+def read_bytes(path: Path) -> bytes:
+    """What is in a file.
+
+    Raises:
+        HarnessError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise HarnessError(f"cannot read {path}: {error}") from error
+
+
 def read_chain(path: Path) -> list[RawLine]:
     """All whole lines of a log, checked against their chain; a torn last line is left out.
 
     Raises:
         BrokenChainError: a line other than a torn last one does not fit the chain.
     """
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise HarnessError(f"cannot read {path}: {error}") from error
+    return chain_of(read_bytes(path), path)
+
+
+def whole_lines(content: bytes) -> list[bytes]:
+    """The lines of a log's bytes, without their ends; a torn last one is left out."""
+    return content.split(b"\n")[:-1]
+
+
+def chain_of(log: bytes, path: Path) -> list[RawLine]:
+    """The same of the bytes of a log, which errors name by its path."""
     chain: list[RawLine] = []
-    for number, content in enumerate(lines[:-1], start=1):
+    for number, content in enumerate(whole_lines(log), start=1):
         line = parse_line(content)
         previous = chain[-1].hash if chain else GENESIS
         if line is None or (line.previous, line.seq) != (previous, len(chain)):

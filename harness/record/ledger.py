@@ -20,7 +20,8 @@ from harness.core.locks import lock
 from harness.plan.trial import Trial
 from harness.record.chain import DAMAGED, BrokenChainError, RawLine, parse_line
 from harness.record.line_index import LineIndex
-from harness.record.log import EventLog, Line, line_of, read_lines
+from harness.record.log import EventLog, line_of, read_lines
+from harness.record.plain import Line
 from harness.record.schema.audited import TrialAudited
 from harness.record.schema.ledger import (
     LEDGER_ENTRIES,

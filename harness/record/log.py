@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from harness.core.canonical import canonical_json
 from harness.core.errors import CannotWriteError, HarnessError
-from harness.record.chain import DAMAGED, RawLine, last_line, read_chain
+from harness.record.chain import (
+    DAMAGED,
+    RawLine,
+    chain_of,
+    last_line,
+    read_bytes,
+    whole_lines,
+)
+from harness.record.plain import D, Line, plain_lines
 from harness.record.schema import TRIAL_EVENTS, Author, EventData, TrialEvent
-
-D_co = TypeVar("D_co", bound=EventData, covariant=True)
 
 
 class SchemaError(HarnessError):
     """A line whose chain fits is no event: of an unknown kind, or with other keys than its own."""
-
-
-@dataclass(frozen=True)
-class Line(Generic[D_co]):
-    """One line of a log."""
-
-    seq: int
-    """From 0."""
-    at: str
-    """UTC, ISO 8601."""
-    by: Author
-    data: D_co
-    hash: str
-
-    @property
-    def kind(self) -> str:
-        """What happened, in a word."""
-        return self.data.kind
 
 
 Event = Line[TrialEvent]
@@ -101,12 +87,20 @@ def read_events(path: Path) -> list[Event]:
     return read_lines(path, TRIAL_EVENTS)
 
 
-def read_lines(path: Path, schema: TypeAdapter[D_co]) -> list[Line[D_co]]:
+def read_lines(path: Path, schema: TypeAdapter[D]) -> list[Line[D]]:
     """The lines of a log of any schema; otherwise as `read_events`."""
-    return [line_of(line, path, schema) for line in read_chain(path)]
+    return lines_of(read_bytes(path), path, schema)
 
 
-def line_of(line: RawLine, path: Path, schema: TypeAdapter[D_co]) -> Line[D_co]:
+def lines_of(log: bytes, path: Path, schema: TypeAdapter[D]) -> list[Line[D]]:
+    """The same of the bytes of a log, which errors name by its path."""
+    lines = plain_lines(whole_lines(log), schema)
+    if lines is not None:
+        return lines
+    return [line_of(line, path, schema) for line in chain_of(log, path)]
+
+
+def line_of(line: RawLine, path: Path, schema: TypeAdapter[D]) -> Line[D]:
     """A line of a log as its schema reads it.
 
     Raises:

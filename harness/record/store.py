@@ -10,8 +10,11 @@ STORE/<workload>/<submission>-<framework>/study_<s>/trial_<t>-<hash>/
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -21,7 +24,8 @@ from harness.core.files import write_whole
 from harness.core.locks import lock
 from harness.plan.trial import SCHEMA_VERSION, Result, Trial, TrialRecord
 from harness.record.attempts import Attempt, attempts_of, final_end
-from harness.record.log import read_events
+from harness.record.log import Event, lines_of
+from harness.record.schema import TRIAL_EVENTS, End
 
 TRIAL_FILE = "trial.json"
 EVENTS_FILE = "events.jsonl"
@@ -41,13 +45,73 @@ def record_text(record: TrialRecord) -> str:
     return record.model_dump_json(indent=2) + "\n"
 
 
-def read_record(path: Path) -> TrialRecord:
+@dataclass(frozen=True)
+class TrialFile:
+    """A `trial.json` as one look at it found it."""
+
+    path: Path
+    content: bytes
+    record: TrialRecord
+
+
+@dataclass(frozen=True)
+class TrialLog:
+    """The whole events of a trial as one look at them found them."""
+
+    events: list[Event]
+    is_torn: bool = False
+    """Whether part of a line follows them, as an interruption leaves it."""
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        """Its attempts, in order, as they count."""
+        return attempts_of(self.events)
+
+    @property
+    def last(self) -> Attempt | None:
+        """The last attempt; None if none has begun."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def end(self) -> End | None:
+        """How the trial ended; None if it has not, or is open again."""
+        return final_end(self.events)
+
+
+def read_trial_file(path: Path) -> TrialFile:
     """Read a `trial.json`, or a bare trial, which stands for a record without a result.
 
     Raises:
         HarnessError: the file is missing or is neither, or another version of the harness wrote it.
     """
-    text = _text(path)
+    content = _content(path)
+    return TrialFile(path, content, _record(path, _decoded(path, content)))
+
+
+def read_record(path: Path) -> TrialRecord:
+    """What a `trial.json` says; otherwise as `read_trial_file`."""
+    return read_trial_file(path).record
+
+
+def read_log(folder: Path) -> TrialLog:
+    """The events of a trial's folder; none if it has not begun.
+
+    Raises:
+        BrokenChainError: a line other than a torn last one does not fit the chain.
+        SchemaError: a line is no event.
+    """
+    path = folder / EVENTS_FILE
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return TrialLog([])
+    except OSError as error:
+        raise HarnessError(f"cannot read {path}: {error}") from error
+    is_torn = bool(content) and not content.endswith(b"\n")
+    return TrialLog(lines_of(content, path, TRIAL_EVENTS), is_torn)
+
+
+def _record(path: Path, text: str) -> TrialRecord:
     try:
         return TrialRecord.model_validate_json(text)
     except ValidationError as as_record:
@@ -71,13 +135,20 @@ def refuse_other_versions(store: Path) -> None:
         HarnessError: one is not; the message says what to do.
     """
     for path in record_paths(store):
-        _refuse_other_version(path, _text(path))
+        _refuse_other_version(path, _decoded(path, _content(path)))
 
 
-def _text(path: Path) -> str:
+def _content(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return path.read_bytes()
+    except OSError as error:
+        raise HarnessError(f"cannot read the trial {path}: {error}") from error
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
         raise HarnessError(f"cannot read the trial {path}: {error}") from error
 
 
@@ -109,21 +180,37 @@ def _version(text: str) -> int | None:
 
 def result_of(folder: Path) -> Result | None:
     """The result of a trial's folder, from its events; None if the trial has not ended."""
-    path = folder / EVENTS_FILE
-    end = final_end(read_events(path) if path.exists() else [])
+    end = read_log(folder).end
     return end.result if end else None
 
 
 def last_attempt(folder: Path) -> Attempt | None:
     """A trial's last attempt, as it counts; None if it never began."""
-    path = folder / EVENTS_FILE
-    attempts = attempts_of(read_events(path)) if path.exists() else []
-    return attempts[-1] if attempts else None
+    return read_log(folder).last
 
 
 def record_paths(store: Path) -> list[Path]:
-    """All `trial.json` of a store, in the order of their paths."""
-    return sorted(store.glob(f"*/*/study_*/trial_*/{TRIAL_FILE}"))
+    """All `trial.json` of a store, in the order of their paths.
+
+    Raises:
+        HarnessError: a folder of it cannot be read.
+    """
+    folders = [store]
+    for begins in ("", "", "study_", "trial_"):
+        folders = [inside for folder in folders for inside in _folders(folder, begins)]
+    return [path for folder in folders if (path := folder / TRIAL_FILE).exists()]
+
+
+def _folders(folder: Path, begins: str) -> list[Path]:
+    """The folders in a folder whose names begin so, sorted; none if it is not there any more."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(e.name for e in entries if e.name.startswith(begins) and e.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise HarnessError(f"cannot read the folder {folder}: {error}") from error
+    return [folder / name for name in names]
 
 
 @contextmanager

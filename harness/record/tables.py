@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from itertools import pairwise, starmap
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from harness.core.errors import HarnessError, UnknownNameError
-from harness.machine.hardware import Environment
-from harness.plan.trial import Result, Trial, TrialRecord
-from harness.providers import registry
-from harness.record.attempts import Attempt, final_end
+from harness.core.errors import HarnessError
+from harness.plan.trial import TrialRecord
+from harness.record.attempts import Attempt
 from harness.record.ledger import Ledger
-from harness.record.schema import (
-    Begin,
-    Diagnostics,
-    End,
-    Evaluation,
-    OtherSplits,
-    Resumed,
-    SnapshotTaken,
-)
+from harness.record.rows import result_row
+from harness.record.schema import Diagnostics, Evaluation, OtherSplits, SnapshotTaken
 from harness.record.schema.audited import TrialAudited
 from harness.record.standing import with_marks
-from harness.record.store import last_attempt, read_record, record_paths
-from workloads.targets import BaselineTarget
+from harness.record.store import last_attempt, read_log, read_record, record_paths
+from scoring.schema import CURVES, RESULTS, FrameRows
 
 SPLITS = ("validation", "test", "probe", "diagnostics")
 
 
 def results_frame(store: Path) -> pd.DataFrame:
-    """All trials of a store; see `scoring.frame` for the columns.
+    """All trials of a store; see `scoring.schema.RESULTS` for the columns.
 
     Marks are those of a folder that its owner keeps: the band's, and those of the audits in its
     ledger. What a board's keeper says comes on top (`harness.record.standing.with_marks`).
@@ -40,12 +32,10 @@ def results_frame(store: Path) -> pd.DataFrame:
     Raises:
         HarnessError: the folder holds no trial.
     """
-    rows = [_row(path) for path in record_paths(store)]
-    if not rows:
-        raise HarnessError(
-            f"no trial lies in {store}", "`harness run --out DIR` writes trials into a folder"
-        )
-    return with_marks(pd.DataFrame(rows), audits_of(store))
+    rows = ResultRows()
+    for path in record_paths(store):
+        rows.add(path.parent, read_record(path), read_log(path.parent).last)
+    return rows.frame(store, audits_of(store))
 
 
 def audits_of(store: Path) -> list[TrialAudited]:
@@ -57,30 +47,74 @@ def audits_of(store: Path) -> list[TrialAudited]:
 
 
 def curves_frame(store: Path) -> pd.DataFrame:
-    """All evaluations of a store in long form: identity, time_s, step, split, metric, value.
+    """All evaluations of a store in long form; see `scoring.schema.CURVES` for the columns.
 
     Of the splits `test` and `probe` there are the hit and the last snapshot alone; `diagnostics`
     are the workload's own of each snapshot, where it has some.
     """
-    rows = [
-        {
-            "identity": record.identity,
-            "time_s": evaluation.timed_s,
-            "step": evaluation.step,
-            "examples": evaluation.examples,
-            "fraction": evaluation.timed_s / record.trial.budget.runtime_s,
-            "split": split,
-            "metric": metric,
-            "value": value,
-        }
-        for path in record_paths(store)
-        for record in [read_record(path)]
-        for evaluation in all_evaluations(path.parent)
-        for split in SPLITS
-        for metric, value in evaluation.splits.get(split, {}).items()
-    ]
-    columns = ["identity", "time_s", "step", "examples", "fraction", "split", "metric", "value"]
-    return pd.DataFrame(rows, columns=columns)
+    rows = CurveRows()
+    for path in record_paths(store):
+        rows.add(read_record(path), read_log(path.parent).last)
+    return rows.frame()
+
+
+class ResultRows:
+    """The rows of a results frame, as trials are read."""
+
+    def __init__(self) -> None:
+        self._rows = FrameRows(RESULTS.names("record"))
+
+    def add(self, folder: Path, record: TrialRecord, attempt: Attempt | None) -> None:
+        """Add a trial: where its record lies, what it says, its last attempt."""
+        self._rows.add(result_row(folder, record, attempt))
+
+    def extend(self, other: ResultRows) -> None:
+        """Add other trials."""
+        self._rows.extend(other._rows)
+
+    def frame(self, store: Path, audits: Iterable[TrialAudited]) -> pd.DataFrame:
+        """The results frame of a store's trials, with marks.
+
+        Raises:
+            HarnessError: there is none.
+        """
+        frame = self._rows.frame()
+        if frame.empty:
+            raise HarnessError(
+                f"no trial lies in {store}", "`harness run --out DIR` writes trials into a folder"
+            )
+        return with_marks(frame, audits)
+
+
+class CurveRows:
+    """The rows of a curves frame, as trials are read."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[object, ...]] = []
+
+    def add(self, record: TrialRecord, attempt: Attempt | None) -> None:
+        """Add the evaluations of a trial's last attempt."""
+        if attempt is not None:
+            self._rows += _curve(record, attempt)
+
+    def extend(self, other: CurveRows) -> None:
+        """Add the evaluations of other trials."""
+        self._rows += other._rows
+
+    def frame(self) -> pd.DataFrame:
+        """The curves frame of all trials."""
+        return pd.DataFrame(self._rows, columns=list(CURVES.names("record")))
+
+
+def _curve(record: TrialRecord, attempt: Attempt) -> Iterator[tuple[object, ...]]:
+    """The values of one trial's evaluations, in the order of `CURVES`."""
+    for event in _all_evaluations(attempt):
+        fraction = event.timed_s / record.trial.budget.runtime_s
+        splits = event.splits
+        for split in SPLITS:
+            for metric, value in splits.get(split, {}).items():
+                place = (record.identity, event.timed_s, event.step, event.examples, fraction)
+                yield (*place, split, metric, value)
 
 
 class Interval(NamedTuple):
@@ -109,163 +143,19 @@ def intervals(attempt: Attempt) -> list[Interval]:
 def evaluations(folder: Path) -> list[Evaluation]:
     """The evaluations of a trial in the order of its training, not of their making."""
     attempt = last_attempt(folder)
-    events = attempt.all(Evaluation) if attempt else []
-    return sorted(events, key=lambda evaluation: evaluation.step)
+    return sorted(attempt.all(Evaluation) if attempt else [], key=lambda event: event.step)
 
 
 def all_evaluations(folder: Path) -> list[Evaluation | OtherSplits | Diagnostics]:
     """The same with those of the other splits, and with the workload's diagnostics."""
     attempt = last_attempt(folder)
-    others: list[OtherSplits | Diagnostics] = []
-    if attempt:
-        others = [*attempt.all(OtherSplits), *attempt.all(Diagnostics)]
-    return sorted([*evaluations(folder), *others], key=lambda evaluation: evaluation.step)
+    return _all_evaluations(attempt) if attempt else []
 
 
-def _row(path: Path) -> dict[str, object]:
-    record, attempt = read_record(path), last_attempt(path.parent)
-    end = final_end(attempt.events) if attempt else None
-    return (
-        _identity_columns(record)
-        | _result_columns(end.result if end else None)
-        | _attempt_columns(attempt, has_ended=end is not None)
-        | _off_clock_columns(end)
-        | {"beyond": _beyond(record.trial, end.result if end else None)}
-        | {"record": str(path.parent)}
-    )
-
-
-def _off_clock_columns(end: End | None) -> dict[str, object]:
-    """What was free: setting the submission up and warming it up, by the referee's clock."""
-    clock = (end.clock or {}) if end else {}
-    return {name: clock.get(name, float("nan")) for name in ("setup_s", "warm_up_s")}
-
-
-def _beyond(trial: Trial, result: Result | None) -> str:
-    """How a time lies beyond the workload's convergence band; "" if it does not, or has none.
-
-    A band is that of a scored trial at the calibrated target, of the content that was calibrated.
-    """
-    if result is None or result.time_to_target_s is None:
-        return ""
-    if not trial.is_scored or trial.variant != "base":
-        return ""
-    if trial.workload not in registry.workload_names():
-        return ""
-    band = registry.band(trial.workload, trial.suite)
-    if band is None or band.target != trial.target.value:
-        return ""
-    if registry.workload(trial.workload).content_hash != trial.workload_hash:
-        return ""
-    steps = float("nan") if result.steps_to_target is None else float(result.steps_to_target)
-    return band.excess(result.time_to_target_s, steps, trial.budget.runtime_s)
-
-
-NOT_BEGUN = (
-    "hardware", "origin", "files", "begun_at", "ended_at",
-    "threads", "sandbox", "versions", "variables", "harness_hash",
-)  # fmt: skip
-"""Columns that a beginning fills."""
-
-
-def _attempt_columns(attempt: Attempt | None, *, has_ended: bool) -> dict[str, object]:
-    empty: dict[str, object] = dict.fromkeys(NOT_BEGUN, "")
-    if attempt is None:
-        return {**empty, "attempt": 1, "resumed": 0}
-    return {
-        **empty,
-        **_beginning_columns(attempt),
-        "attempt": attempt.number,
-        "resumed": len(attempt.all(Resumed)),
-        "begun_at": attempt.events[0].at,
-        "ended_at": attempt.last.at if has_ended else "",
-    }
-
-
-def _beginning_columns(attempt: Attempt) -> dict[str, object]:
-    """What an attempt ran on and under; of an imported one that was not published."""
-    begin = attempt.begin
-    columns: dict[str, object] = {
-        "hardware": begin.fingerprint,
-        "origin": begin.origin,
-        "files": begin.submission_files,
-    }
-    if not isinstance(begin, Begin):
-        return columns
-    variables = begin.environment.variables
-    return columns | {
-        "threads": str(begin.threads),
-        "sandbox": begin.sandbox,
-        "versions": _versions_text(begin.environment),
-        "variables": "; ".join(starmap("{}={}".format, sorted(variables.items()))) or "none",
-        "harness_hash": begin.environment.harness_hash,
-    }
-
-
-def _versions_text(environment: Environment) -> str:
-    """Versions of Python and of what is installed; the harness's own is in its content hash."""
-    packages = {
-        name: version
-        for name, version in environment.packages.items()
-        if version is not None and name != "guided-descent"
-    }
-    return "; ".join([f"python {environment.python}", *map(" ".join, sorted(packages.items()))])
-
-
-def _identity_columns(record: TrialRecord) -> dict[str, object]:
-    trial = record.trial
-    return _suite_columns(trial) | {
-        "suite": trial.suite,
-        "workload": trial.workload,
-        "variant": trial.variant,
-        "framework": trial.framework,
-        "devices": trial.devices,
-        "submission": trial.submission.name,
-        "content_hash": trial.submission.entry_hash,
-        "location": trial.submission.location,
-        "ruleset": trial.ruleset,
-        "round": trial.round_commitment,
-        "space": ", ".join(sorted(trial.point)),
-        "study": trial.study,
-        "trial": trial.trial,
-        "identity": record.identity,
-        "instance_seed": trial.instance_seed,
-        "workload_hash": trial.workload_hash,
-        "scored": trial.is_scored,
-        "budget_s": trial.budget.runtime_s,
-        "metric": trial.target.metric,
-        "direction": trial.target.direction,
-        "target": trial.target.value,
-        "point": trial.point,
-        **_baseline_columns(trial),
-    }
-
-
-def _baseline_columns(trial: Trial) -> dict[str, object]:
-    """Whose trials set the target, where it is not known before these have run."""
-    if isinstance(trial.target, BaselineTarget):
-        return {"baseline": trial.target.baseline, "baseline_fraction": trial.target.fraction}
-    return {"baseline": "", "baseline_fraction": float("nan")}
-
-
-def _suite_columns(trial: Trial) -> dict[str, object]:
-    """What a trial's suite wants, where it is known on this machine."""
-    try:
-        suite = registry.suite(trial.suite)
-    except UnknownNameError:
-        return {"ruleset_trials": 0, "suite_workloads": ""}
-    return {
-        "ruleset_trials": suite.rulesets[trial.ruleset].trials,
-        "suite_workloads": ", ".join(suite.workloads),
-    }
-
-
-def _result_columns(result: Result | None) -> dict[str, object]:
-    names = [n for n in Result.model_fields if n not in ("state", "reason", "interference")]
-    if result is None:
-        words = {"state": "unfinished", "reason": "the trial has not ended", "interference": ""}
-        return {**dict.fromkeys(names, float("nan")), **words}
-    values: dict[str, float | None] = result.model_dump(include=set(names))
-    numbers = {n: float("nan") if values[n] is None else values[n] for n in names}
-    words = {"state": result.state, "reason": result.reason}
-    return {**numbers, **words, "interference": "; ".join(result.interference)}
+def _all_evaluations(attempt: Attempt) -> list[Evaluation | OtherSplits | Diagnostics]:
+    found: list[Evaluation | OtherSplits | Diagnostics] = [
+        *attempt.all(Evaluation),
+        *attempt.all(OtherSplits),
+        *attempt.all(Diagnostics),
+    ]
+    return sorted(found, key=lambda event: event.step)

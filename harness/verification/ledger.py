@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.plan.trial import TrialRecord
-from harness.record.attempts import Attempt, attempts_of, of_type
+from harness.record.attempts import Attempt, of_type
 from harness.record.ledger import LEDGER_FILE
 from harness.record.log import Event
 from harness.record.schema import Begin, End, EventData, ImportedBegin, Rerun, Resumed
@@ -18,6 +18,7 @@ from harness.record.schema.ledger import (
     Planned,
     Reopened,
 )
+from harness.record.store import TrialLog
 from harness.verification.replay import MismatchError
 
 AttemptEntry = AttemptBegun | AttemptResumed | AttemptEnded | Reopened
@@ -30,13 +31,13 @@ ENTRY_TYPES: tuple[tuple[type[EventData], type[AttemptEntry]], ...] = (
 """Events of a trial, and the entries that the ledger has for them."""
 
 
-def check_ledger(record: TrialRecord, events: list[Event], ours: Sequence[LedgerEntry]) -> None:
+def check_ledger(record: TrialRecord, log: TrialLog, ours: Sequence[LedgerEntry]) -> None:
     """Check a trial's events against the ledger's entries on it; imported ones have none.
 
     Raises:
         MismatchError: the first thing that does not fit.
     """
-    attempts = attempts_of(events)
+    attempts = log.attempts
     if attempts and isinstance(attempts[0].begin, ImportedBegin):
         return
     plans = [entry for entry in ours if isinstance(entry, Planned)]
@@ -49,11 +50,11 @@ def check_ledger(record: TrialRecord, events: list[Event], ours: Sequence[Ledger
         raise MismatchError(f"{LEDGER_FILE} has it begin before it was planned")
     for entry in _missing_entries(attempts, ours):
         raise MismatchError(f"{LEDGER_FILE} lacks {entry}")
-    _check_lives(events, ours)
+    _check_lives(log.events, ours)
     if record.result is None:
         return
     last = [entry.events for entry in ours if isinstance(entry, AttemptEnded)][-1]
-    if last != events[-1].hash:
+    if last != log.events[-1].hash:
         raise MismatchError(f"{LEDGER_FILE} has another end of it")
 
 
@@ -75,13 +76,14 @@ def _check_lives(events: list[Event], ours: Sequence[LedgerEntry]) -> None:
 def _missing_entries(attempts: list[Attempt], ours: Sequence[LedgerEntry]) -> Iterator[str]:
     """What the events of a trial have and the ledger's entries on it have not."""
     for attempt in attempts:
+        kinds = {type(event.data) for event in attempt.events}
         for event_type, entry_type in ENTRY_TYPES:
             numbers = (
                 e.attempt
                 for e in ours
                 if not isinstance(e, Planned | TrialAudited) and type(e) is entry_type
             )
-            if attempt.all(event_type) and attempt.number not in numbers:
+            if event_type in kinds and attempt.number not in numbers:
                 kind = entry_type.model_fields["kind"].default
                 yield f"the line '{kind}' of attempt {attempt.number}"
     reruns = sum(isinstance(entry, Reopened) and not entry.lost for entry in ours)

@@ -1,32 +1,39 @@
 """Whether a store fits itself: chains, identities, results, ledger.
 
 What is checked is evidence: `trial.json`, `events.jsonl` and `ledger.jsonl`, to the last byte.
-`worker.log` and `tensorboard/` are no evidence: nothing is computed from them. A score looks at the
-same without replaying trials, which is most of the work. The chains find
-accidents and careless changes, not an author who recomputes all of them.
+`worker.log` and `tensorboard/` are no evidence: nothing is computed from them. A score checks the
+same of what it reads, as it reads it, without replaying trials, which is most of the work. The
+chains find accidents and careless changes, not an author who recomputes all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from harness.core.content import several_texts
 from harness.core.errors import HarnessError
-from harness.plan.trial import Result, Trial, TrialRecord
-from harness.record.attempts import Attempt, attempts_of, final_end
-from harness.record.imported import PublishedEvaluation, result_of_evaluations
-from harness.record.ledger import LEDGER_FILE, Ledger
-from harness.record.log import Event, Line, read_events
-from harness.record.schema import AnyBegin, Begin, Evaluation, EventData, ImportedBegin, Rerun
-from harness.record.schema.ledger import LedgerEntry, Planned, Reopened
-from harness.record.store import EVENTS_FILE, read_record, record_paths, record_text
+from harness.plan.trial import Trial, TrialRecord
+from harness.record.chain import read_bytes
+from harness.record.ledger import LEDGER_FILE
+from harness.record.log import lines_of
+from harness.record.schema.audited import TrialAudited
+from harness.record.schema.ledger import LEDGER_ENTRIES, LedgerEntry, Planned, Reopened
+from harness.record.store import (
+    EVENTS_FILE,
+    TrialFile,
+    TrialLog,
+    read_log,
+    read_trial_file,
+    record_paths,
+)
 from harness.verification.ledger import check_ledger
-from harness.verification.replay import MismatchError, Replay
+from harness.verification.record import check_events, check_file
+from harness.verification.replay import MismatchError
 
-D = TypeVar("D", bound=EventData)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -73,48 +80,123 @@ def verify_store(store: Path, *, replays: bool = True) -> Verification:
     Raises:
         HarnessError: the folder holds no trial.
     """
-    paths, findings, records = record_paths(store), [], []
-    runs: list[tuple[str, str, str]] = []
+    paths = record_paths(store)
     if not paths:
         raise HarnessError(
             f"no trial lies in {store}", "`harness run --out DIR` writes trials into a folder"
         )
-    entries: list[LedgerEntry] = []
-    try:
-        entries = _ledger_entries(store)
-    except MismatchError as error:
-        findings.append(Finding(LEDGER_FILE, error.message))
-    plans = {entry.identity: entry for entry in entries if isinstance(entry, Planned)}
-    by_identity = entries_by_identity(entries)
-    for path in paths:
-        try:
-            record, events = check_record(store, path, by_identity, replays=replays)
-            records.append(record)
-            runs += _runs_of(record.trial, events)
-        except MismatchError as error:
-            findings.append(Finding(str(path.parent.relative_to(store)), error.message))
-    have = {str(path.parent.relative_to(store)) for path in paths}
-    missing = tuple(entry.folder for entry in plans.values() if entry.folder not in have)
-    findings.extend(
-        Finding(LEDGER_FILE, f"{folder} was planned and is not there", is_missing=True)
-        for folder in missing
-    )
+    check = StoreCheck(store, replays=replays)
+    records = tuple(record for path in paths if (record := check.record(path)) is not None)
     unfinished = sum(record.result is None for record in records)
-    reruns = sum(isinstance(entry, Reopened) for entry in entries)
-    texts = several_texts(runs)
     return Verification(
-        len(paths), tuple(records), tuple(findings), unfinished, reruns, texts, missing
+        len(paths), records, check.findings, unfinished, check.reruns, check.texts, check.missing
     )
 
 
-def _runs_of(trial: Trial, events: list[Event]) -> Iterator[tuple[str, str, str]]:
+@dataclass
+class Checked:
+    """What came of the trials that were checked; pickled, where another process checked them."""
+
+    findings: list[Finding] = field(default_factory=list)
+    folders: set[str] = field(default_factory=set)
+    """Inside the store."""
+    runs: set[tuple[str, str, str]] = field(default_factory=set)
+    """What their attempts ran, as `several_texts` takes it."""
+
+    def add(self, other: Checked) -> None:
+        """Add what came of other trials of the store."""
+        self.findings += other.findings
+        self.folders |= other.folders
+        self.runs |= other.runs
+
+
+class StoreCheck:
+    """Checks the trials of a store one by one, against its ledger as it was at the beginning.
+
+    Args:
+        store: the folder of all records.
+        replays: whether results are recomputed from the raw events, too.
+    """
+
+    def __init__(self, store: Path, *, replays: bool = True) -> None:
+        self._store, self._replays = store, replays
+        self.checked = Checked()
+        found, why = _read_ledger(store)
+        self.audits = [entry for entry in found if isinstance(entry, TrialAudited)]
+        """Those in the ledger, in the order in which they were made."""
+        self._why = why
+        self._entries = [] if why else found
+        self._by_identity = _entries_by_identity(self._entries)
+
+    def record(
+        self, path: Path, given: tuple[TrialFile, TrialLog] | None = None
+    ) -> TrialRecord | None:
+        """Check one trial; its record, or None if something does not fit.
+
+        Args:
+            path: its `trial.json`.
+            given: what its files say, if they have been read; else they are read here.
+        """
+        folder = str(path.parent.relative_to(self._store))
+        self.checked.folders.add(folder)
+        try:
+            file = given[0] if given else _read(read_trial_file, path)
+            check_file(folder, file)
+            log = given[1] if given else _read(read_log, path.parent)
+            self._check_log(file.record, log)
+        except HarnessError as error:
+            self.checked.findings.append(Finding(folder, error.message))
+            return None
+        self.checked.runs.update(_runs_of(file.record.trial, log))
+        return file.record
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Folders of trials that the ledger planned and of which none was checked."""
+        plans = {entry.identity: entry for entry in self._entries if isinstance(entry, Planned)}
+        return tuple(e.folder for e in plans.values() if e.folder not in self.checked.folders)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All that does not fit: in the ledger, in trials; what is missing comes last."""
+        ledger = [Finding(LEDGER_FILE, self._why)] if self._why else []
+        missing = (
+            Finding(LEDGER_FILE, f"{folder} was planned and is not there", is_missing=True)
+            for folder in self.missing
+        )
+        return (*ledger, *self.checked.findings, *missing)
+
+    @property
+    def reruns(self) -> int:
+        """How many trials were opened again by command."""
+        return sum(isinstance(entry, Reopened) for entry in self._entries)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Where several texts of a submission ran under one content hash, in words."""
+        return several_texts(self.checked.runs)
+
+    def _check_log(self, record: TrialRecord, log: TrialLog) -> None:
+        """Check a trial's events against its record and against the ledger."""
+        if log.is_torn:
+            raise MismatchError(_torn(EVENTS_FILE))
+        try:
+            check_events(record, log, replays=self._replays)
+            check_ledger(record, log, self._by_identity.get(record.identity, ()))
+        except (ValueError, IndexError, ArithmeticError) as error:
+            raise MismatchError(
+                f"{EVENTS_FILE}: an event lacks what it must have: {error!r}"
+            ) from error
+
+
+def _runs_of(trial: Trial, log: TrialLog) -> Iterator[tuple[str, str, str]]:
     """What each attempt of a trial ran, as `several_texts` takes it."""
-    for attempt in attempts_of(events):
+    for attempt in log.attempts:
         submission = trial.submission
         yield submission.name, submission.content_hash, attempt.begin.submission_files
 
 
-def entries_by_identity(entries: Iterable[LedgerEntry]) -> dict[str, list[LedgerEntry]]:
+def _entries_by_identity(entries: Iterable[LedgerEntry]) -> dict[str, list[LedgerEntry]]:
     """The entries of a ledger on each trial, in order."""
     found: dict[str, list[LedgerEntry]] = {}
     for entry in entries:
@@ -122,130 +204,27 @@ def entries_by_identity(entries: Iterable[LedgerEntry]) -> dict[str, list[Ledger
     return found
 
 
-def check_record(
-    store: Path, path: Path, ledger: Mapping[str, Sequence[LedgerEntry]], *, replays: bool = True
-) -> tuple[TrialRecord, list[Event]]:
-    """Check one trial's files; returns its record and its events.
-
-    Args:
-        store: the folder of all records.
-        path: the trial's `trial.json`.
-        ledger: the entries of the store's ledger, by the identities of trials.
-        replays: whether its result is recomputed from its events.
-
-    Raises:
-        MismatchError: the first thing that does not fit.
-    """
-    record = _trial_file(store, path)
-    log = path.parent / EVENTS_FILE
-    events = _whole(log, read_events) if log.exists() else []
-    try:
-        _check_events(record, events, replays=replays)
-        check_ledger(record, events, ledger.get(record.identity, ()))
-    except (ValueError, IndexError, ArithmeticError) as error:
-        raise MismatchError(
-            f"{EVENTS_FILE}: an event lacks what it must have: {error!r}"
-        ) from error
-    return record, events
-
-
-def _trial_file(store: Path, path: Path) -> TrialRecord:
-    try:
-        record = read_record(path)
-        text = path.read_bytes()
-    except (HarnessError, OSError) as error:
-        raise MismatchError(str(error)) from error
-    trial, folder = record.trial, str(path.parent.relative_to(store))
-    if record.identity != trial.identity:
-        raise MismatchError(f"{path.name}: the identity is not the hash of the trial")
-    if folder != trial.folder:
-        raise MismatchError(f"{path.name}: the trial belongs into {trial.folder}")
-    if text != record_text(record).encode():
-        raise MismatchError(f"{path.name}: not the bytes that a trial is written as")
-    return record
-
-
-def _whole(log: Path, read: Callable[[Path], list[Line[D]]]) -> list[Line[D]]:
-    """A log's lines; a torn end is a mismatch too, though an interruption may leave one."""
-    try:
-        lines, content = read(log), log.read_bytes()
-    except (HarnessError, OSError) as error:
-        raise MismatchError(str(error)) from error
-    if content and not content.endswith(b"\n"):
-        raise MismatchError(
-            f"{log.name}: the last line is torn; if an interruption left it, run the trial again"
-        )
-    return lines
-
-
-def _ledger_entries(store: Path) -> list[LedgerEntry]:
+def _read_ledger(store: Path) -> tuple[list[LedgerEntry], str]:
+    """The entries of a store's ledger, and what does not fit in it."""
     path = store / LEDGER_FILE
     if not path.exists():
-        return []
-    return [line.data for line in _whole(path, lambda _: Ledger(store).lines())]
+        return [], ""
+    try:
+        content = read_bytes(path)
+        entries = [line.data for line in lines_of(content, path, LEDGER_ENTRIES)]
+    except HarnessError as error:
+        return [], str(error)
+    is_torn = bool(content) and not content.endswith(b"\n")
+    return entries, _torn(LEDGER_FILE) if is_torn else ""
 
 
-def _check_events(record: TrialRecord, events: list[Event], *, replays: bool) -> None:
-    trial, attempts = record.trial, attempts_of(events)
-    if events and not attempts:
-        raise MismatchError(f"{EVENTS_FILE}: no event 'begin'")
-    if attempts and isinstance(attempts[0].begin, ImportedBegin):
-        _check_imported(record, attempts[0], replays=replays)
-        return
-    before = 0
-    for attempt in attempts:
-        _check_beginning(trial, attempt.begin, before)
-        before = attempt.number
-        if (end := attempt.end) is None:
-            continue
-        if attempt is not attempts[-1] and not isinstance(attempt.last.data, Rerun):
-            raise MismatchError(f"attempt {before} has ended and was run again without a rerun")
-        if replays:
-            _check_equal(Replay(trial, attempt, end).result(), end.result)
-    last = final_end(events)
-    if record.result is not None and last is None:
-        raise MismatchError("trial.json has a result and the events do not end")
-    if record.result is not None and last is not None:
-        _check_equal(last.result, record.result)
+def _torn(name: str) -> str:
+    """That a log has a torn end, which is a mismatch, too, though an interruption may leave one."""
+    return f"{name}: the last line is torn; if an interruption left it, run the trial again"
 
 
-def _check_beginning(trial: Trial, begin: AnyBegin, before: int) -> None:
-    if not isinstance(begin, Begin):
-        raise MismatchError(f"what follows attempt {before} is imported")
-    if begin.identity != trial.identity:
-        raise MismatchError(f"attempt {begin.attempt} is of another trial")
-    if begin.attempt <= before:
-        raise MismatchError(f"what follows attempt {before} calls itself attempt {begin.attempt}")
-    if begin.fingerprint != begin.hardware.fingerprint:
-        raise MismatchError(
-            f"attempt {begin.attempt}: the fingerprint is not the hash of the hardware"
-        )
-
-
-def _check_imported(record: TrialRecord, attempt: Attempt, *, replays: bool) -> None:
-    end = final_end(attempt.events)
-    if end is None:
-        raise MismatchError(f"{EVENTS_FILE}: an imported trial without an end")
-    if replays:
-        metric = record.trial.target.metric
-        evaluations = [
-            PublishedEvaluation(e.step, e.timed_s, _number(e, metric))
-            for e in attempt.all(Evaluation)
-        ]
-        _check_equal(result_of_evaluations(record.trial, evaluations), end.result)
-    if record.result is not None:
-        _check_equal(end.result, record.result)
-
-
-def _number(evaluation: Evaluation, metric: str) -> float:
-    if metric not in evaluation.validation:
-        raise MismatchError(f"{EVENTS_FILE}: an evaluation without {metric}")
-    value = evaluation.validation[metric]
-    return float("nan") if value is None else value
-
-
-def _check_equal(result: Result, claim: Result) -> None:
-    for name in Result.model_fields:
-        ours, theirs = getattr(result, name), getattr(claim, name)
-        if ours != theirs:
-            raise MismatchError(f"{name} is {theirs!r}; the events say {ours!r}")
+def _read(read: Callable[[Path], T], path: Path) -> T:
+    try:
+        return read(path)
+    except HarnessError as error:
+        raise MismatchError(str(error)) from error

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from harness.core.text import label
@@ -17,13 +21,18 @@ from scoring.scoreboard import Scoreboard
 
 SIZE = (6.4, 3.9)
 """A figure's width and height on a page, in inches."""
+AS_SHAPES = 1000
+"""Curves in a figure up to which each is a shape; more would make a page of many megabytes."""
+SOLID: dict[str, Any] = {"linewidth": 1.7, "alpha": 1.0}
+FAINT: dict[str, Any] = {"linewidth": 0.9, "alpha": 0.35}
+Lines = npt.NDArray[np.float64]
 
 
 def data_uri(figure: Figure) -> str:
     """Encode a figure as a data URI."""
     buffer = io.BytesIO()
     with style.context(STYLE):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        figure.savefig(buffer, format="svg", dpi=200, metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -37,34 +46,28 @@ def curves_figure(
     """Validation metric against time for every trial on one workload, with the target.
 
     The best trial of each study is drawn solid, the others faint; a dot marks the hit. `frame`
-    has the workload's trials with a column `counts` (`trial_table`).
+    has the workload's trials with a column `counts` (`trial_table`). Of more than `AS_SHAPES`
+    trials all are drawn, too, but as pixels.
     """
+    first = frame.iloc[0]
+    lines = _lines(frame, curves, str(first["metric"]))
+    as_shapes = len(lines) <= AS_SHAPES
     with style.context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
-        named: set[str] = set()
-        first = frame.iloc[0]
-        evaluations = curves[
-            (curves["split"] == "validation") & (curves["metric"] == first["metric"])
-        ]
-        by_trial = dict(list(evaluations.groupby("identity")))
-        for trial in frame.to_dict("records"):
-            entry = trial["entry"]
-            curve = by_trial.get(trial["identity"])
-            if curve is None:
-                continue
-            counts = bool(trial["counts"])
-            shown = label(entry) if counts and entry not in named else None
-            named |= {entry} if counts else set()
-            line = curve.sort_values("time_s")
+        for counts in (False, True):
+            for entry, trials in frame[frame["counts"].eq(counts)].groupby("entry", sort=False):
+                found = [lines[key] for key in trials["identity"] if key in lines]
+                look = drawn[str(entry)].line | (SOLID if counts else FAINT)
+                name = label(str(entry)) if counts else None
+                _draw(axes, found, name, look, as_shapes=as_shapes)
+        hits = frame[frame["counts"] & frame["state"].eq("reached")]
+        for entry, trials in hits[hits["identity"].isin(list(lines))].groupby("entry", sort=False):
             axes.plot(
-                line["time_s"], line["value"], label=shown, **drawn[entry].line,
-                linewidth=1.7 if counts else 0.9, alpha=1.0 if counts else 0.35,
+                trials["time_to_target_s"], trials["target"], "o",
+                color=drawn[str(entry)].colour, rasterized=not as_shapes,
             )  # fmt: skip
-            if trial["state"] == "reached" and counts:
-                axes.plot(
-                    trial["time_to_target_s"], trial["target"], "o", color=drawn[entry].colour
-                )
+        axes.autoscale_view()
         axes.axhline(first["target"], color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.annotate(
             f"target {first['target']:g}", (1.0, first["target"]), xytext=(-4, 4),
@@ -75,9 +78,32 @@ def curves_figure(
             ylabel=label(f"validation {first['metric']}"),
             title=label(workload),
         )
-        if named:
-            axes.legend(loc="best")
+        if axes.get_legend_handles_labels()[1]:
+            axes.legend(loc="best" if as_shapes else "lower right")
         return figure
+
+
+def _lines(frame: pd.DataFrame, curves: pd.DataFrame, metric: str) -> dict[str, Lines]:
+    """The curve of each trial that has one, (points, 2): seconds and the metric's values."""
+    found = curves[
+        curves["split"].eq("validation")
+        & curves["metric"].eq(metric)
+        & curves["identity"].isin(frame["identity"])
+    ].sort_values(["identity", "time_s"], kind="stable")
+    points = found[["time_s", "value"]].to_numpy(dtype=np.float64)
+    codes, names = pd.factorize(found["identity"])
+    return dict(zip(names, np.split(points, np.flatnonzero(np.diff(codes)) + 1), strict=False))
+
+
+def _draw(
+    axes: Axes, lines: list[Lines], name: str | None, look: dict[str, Any], *, as_shapes: bool
+) -> None:
+    """Draw curves alike, under one name in the legend; None for no name."""
+    if as_shapes:
+        for place, line in enumerate(lines):
+            axes.plot(line[:, 0], line[:, 1], label=None if place else name, **look)
+    elif lines:
+        axes.add_collection(LineCollection(lines, label=name, rasterized=True, **look))
 
 
 def profile_figure(board: Scoreboard, size: tuple[float, float] = SIZE) -> Figure:

@@ -31,6 +31,7 @@ from scoring.report.tables import (
     workload_table,
 )
 from scoring.report.views import figures_of
+from scoring.schema import CURVES
 from scoring.scoreboard import Scoreboard
 from scoring.studies import study_table
 from scoring.tuning import sensitivity
@@ -47,7 +48,12 @@ def render_page(
     curves: pd.DataFrame,
     folder: Path,
 ) -> str:
-    """Render the self-contained page; record paths are relative to `folder`."""
+    """Render the self-contained page; record paths are relative to `folder`.
+
+    Raises:
+        HarnessError: results or curves are not what `scoring.schema` declares.
+    """
+    CURVES.check(curves)
     frame = prepare(frame)
     trials = trial_table(frame)
     environment = Environment(
@@ -169,10 +175,8 @@ def _with_sources(board: Scoreboard, frame: pd.DataFrame) -> list[dict[str, Any]
 
 
 def _with_links(trials: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
-    lines = []
-    for line in trials.to_dict("records"):
-        record = Path(str(line["record"]))
-        inside = record.is_absolute() and record.is_relative_to(folder.resolve())
-        shown = record.relative_to(folder.resolve()) if inside else record
-        lines.append({str(key): value for key, value in line.items()} | {"record": str(shown)})
-    return lines
+    """The rows of the table of trials; a record that lies in the folder is named from inside it."""
+    inside = f"{folder.resolve()}".rstrip("/") + "/"
+    records = [str(record).removeprefix(inside) for record in trials["record"]]
+    lines = trials.assign(record=records).to_dict("records")
+    return [{str(key): value for key, value in line.items()} for line in lines]

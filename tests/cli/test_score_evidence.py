@@ -14,7 +14,7 @@ from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from harness.record.plan import write_plan
 from harness.record.tables import results_frame
-from scoring.frame import RESULT_COLUMNS
+from scoring.schema import RESULTS
 from tests.record.conftest import FILES, Made
 
 
@@ -35,7 +35,7 @@ def flags(made: Made, *allowed: str) -> dict[str, str]:
 
 def test_a_frame_of_records_has_what_tells_mixtures_apart(made: Made) -> None:
     (line,) = results_frame(made.store).to_dict("records")
-    assert RESULT_COLUMNS.keys() <= line.keys()
+    assert {*RESULTS.names("record"), *RESULTS.names("marks")} == line.keys()
     names = ("threads", "sandbox", "versions", "variables", "ruleset_trials", "location", "files")
     place = "submissions/adamw"
     assert [line[name] for name in names] == [

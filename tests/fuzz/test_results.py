@@ -17,7 +17,8 @@ from harness.cli.import_records import import_records
 from harness.cli.verify_score import score_mismatch
 from harness.plan.trial import MachineSpeed, Trial
 from harness.protocol.messages import Snapshot
-from harness.record.log import Event, Line
+from harness.record.log import Event
+from harness.record.plain import Line
 from harness.record.schema import CheckpointWritten, TrialEvent
 from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoints, read_checkpoint
 from harness.referee.target_search import HeldSnapshot, TargetSearch

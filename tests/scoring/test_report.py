@@ -1,14 +1,20 @@
 import re
+from base64 import b64decode
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 
 from harness.core.errors import HarnessError
 from scoring.evaluate import score_results
+from scoring.frame import prepare
+from scoring.report import figures
+from scoring.report.figures import curves_figure, data_uri
 from scoring.report.page import render_page, write_page
-from scoring.report.tables import number, rank_text
+from scoring.report.style import pens
+from scoring.report.tables import number, rank_text, trial_table
 from scoring.uncertainty import assess
 
 from .made_frames import curves, frame
@@ -80,3 +86,23 @@ def test_numbers_and_ranks_are_short() -> None:
         "12.35", "45,679", "not reached", "-",
     ]  # fmt: skip
     assert rank_text(np.array([0.7, 0.27, 0.03])) == "1: 70%, 2: 27%"
+
+
+@pytest.mark.parametrize(("most", "is_drawn_as"), [(4, "lines"), (3, "collections")])
+def test_every_curve_is_drawn_however_many_there_are(
+    most: int, is_drawn_as: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "AS_SHAPES", most)
+    trials = trial_table(prepare(results()))
+    figure = curves_figure(trials, curves(results()), "mlp", pens(["adamw", "muon"]))
+    (axes,) = figure.axes
+    curved = [line for line in axes.lines if len(np.asarray(line.get_xdata())) == 20]
+    drawn = {"lines": len(curved), "collections": 0}
+    for lines in axes.collections:
+        assert isinstance(lines, LineCollection)
+        drawn["collections"] += len(lines.get_segments())
+    assert drawn == {"lines": 0, "collections": 0} | {is_drawn_as: len(trials)}
+    assert ("data:image/png" in b64decode(data_uri(figure).partition(",")[2]).decode()) == (
+        is_drawn_as == "collections"
+    )
+    assert axes.get_legend_handles_labels()[1] == ["adamw", "muon"]

@@ -1,3 +1,4 @@
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from scoring.relaxation import relaxation_curve, shift_target
 from scoring.report.tables import workload_table
 from scoring.report.views import same_groups
 from scoring.rules import load_rules
-from scoring.tuning import best_after_trials, sensitivity
+from scoring.tuning import MOST_SHOWN, _weights, best_after_trials, sensitivity
 
 from .made_frames import curves, frame, row
 
@@ -32,6 +33,23 @@ def test_the_expected_best_after_k_is_the_mean_over_all_choices() -> None:
     # The third trial counts at its budget of 60 s.
     assert table["expected_s"].tolist() == pytest.approx([30.0, 40 / 3, 10.0])
     assert table["fraction_reached"].tolist() == pytest.approx([2 / 3, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("n", [5, 40])
+def test_weights_of_choices_are_ratios_of_binomials(n: int) -> None:
+    for k in range(1, n + 1):
+        exact = [comb(n - i, k - 1) / comb(n, k) for i in range(1, n + 1)]
+        assert _weights(n, k) == pytest.approx(exact, rel=1e-12)
+
+
+def test_thousands_of_trials_have_an_expected_best() -> None:
+    times = np.random.default_rng(0).uniform(10.0, 50.0, 5000)
+    table = best_after_trials(trials(list(times), list(range(5000))))
+    assert 40 < len(table) <= MOST_SHOWN
+    assert (table["trials"].iloc[0], table["trials"].iloc[-1]) == (1, 5000)
+    assert table["expected_s"].is_monotonic_decreasing
+    assert table["expected_s"].iloc[0] == pytest.approx(times.mean())
+    assert table["expected_s"].iloc[-1] == times.min()
 
 
 def test_sensitivity_is_a_rank_correlation_with_misses_last() -> None:

@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 from harness.core.errors import HarnessError
 from harness.display.base import Display
 from harness.execution.base import Resources, RunOptions
+from harness.execution.ray.copies import StoreCopy
 from harness.execution.ray.engine import Engine, NodeLostError
 from harness.execution.ray.nodes import Node, Survey, check_versions, most_common, survey
 from harness.execution.ray.profile import RayProfile
@@ -67,6 +68,7 @@ class RayExecutor:
         self._profile = read_toml(profile, RayProfile) if profile else RayProfile()
         self._store, self._display = store.absolute(), display
         self._ledger = Ledger(self._store)
+        self._copy: StoreCopy | None = None
         self._surveys: dict[str, Survey] = {}
         self._lost: set[str] = set()
         """Nodes that lost a trial; Ray names them for a while as if they were there."""
@@ -99,13 +101,18 @@ class RayExecutor:
         """Run the trials that have no finished record; return what the store then holds of all.
 
         Raises:
-            HarnessError: no node can run them, or one was given up.
+            HarnessError: no node can run them, one was given up, or the copy that the profile wants
+                cannot be written.
         """
+        if self._profile.copy_to is not None:
+            self._copy = StoreCopy(self._store, self._profile.copy_to)
         missing = unfinished(trials, self._store)
         if missing:
             need = resources_of(missing, options)
             with ExitStack() as holds:
                 self._fly(deque(missing), need, options, holds)
+        if self._copy is not None:
+            self._copy.complete(trials)
         return tuple(record_of(trial, self._store) for trial in trials)
 
     def _fly(
@@ -161,7 +168,17 @@ class RayExecutor:
                 "\n  ".join(printed[1:]),
             )
         self._display.finish(record)
+        self._copied(trial)
         return True
+
+    def _copied(self, trial: Trial) -> None:
+        """Copy a trial; what cannot be copied now is tried again when all have ended."""
+        if self._copy is None:
+            return
+        try:
+            self._copy.put(trial)
+        except HarnessError as error:
+            self._display.note(f"ray: {error.message}")
 
     def _refuse_hopeless(self, flight: Flight, tries: Counter[str]) -> None:
         trial = flight.sent.trial

@@ -14,3 +14,5 @@ class RayProfile(Frozen):
     """Ray's name of a kind of GPU, such as H100; None for any."""
     attempts: Count = 3
     """How often a trial is run whose nodes are lost, before it is given up."""
+    copy_to: str | None = None
+    """The address of a copy of the records, such as s3://BUCKET/RUNS (`copies`); None for none."""

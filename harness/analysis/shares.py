@@ -1,0 +1,142 @@
+"""The trials of a folder of records, read and checked; of a large one by several processes.
+
+Each process takes an equal share of the trials, in the order of their paths, the first of them this
+one. The others are interpreters of their own: a fork would have this one's threads and locks, and
+`multiprocessing` would run the user's script again.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+from harness.machine.cores import allowed_cores
+from harness.providers import registry
+from harness.record.store import read_log, read_trial_file, record_paths
+from harness.record.tables import CurveRows, ResultRows
+from harness.verification.store import Checked, StoreCheck
+
+TRIALS_EACH = 2000
+"""Trials for which another process pays: to start it takes as long as to read so many."""
+MOST_PROCESSES = 8
+"""Each holds the ledger in memory."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one process reads."""
+
+    store: Path
+    paths: Sequence[Path]
+    """The `trial.json` of each trial."""
+    keep_curves: bool
+    suites: tuple[Path, ...]
+    """Files of suites that are known beside those that ship."""
+
+
+@dataclass
+class Rows:
+    """What trials say, as rows of frames, and what does not fit."""
+
+    results: ResultRows = field(default_factory=ResultRows)
+    curves: CurveRows = field(default_factory=CurveRows)
+    checked: Checked = field(default_factory=Checked)
+
+
+def read_shares(store: Path, *, keep_curves: bool) -> tuple[Rows, StoreCheck]:
+    """Read and check all trials of a folder.
+
+    Args:
+        store: the folder.
+        keep_curves: whether rows of curves are made.
+
+    Raises:
+        HarnessError: a trial cannot be read.
+    """
+    paths, suites = record_paths(store), registry.suite_files()
+    count = max(1, min(len(allowed_cores()), MOST_PROCESSES, len(paths) // TRIALS_EACH))
+    ends = [len(paths) * place // count for place in range(count + 1)]
+    own, *others = (
+        Share(store, paths[start:end], keep_curves, suites) for start, end in pairwise(ends)
+    )
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(_read_elsewhere(share)) for share in others]
+        check = StoreCheck(store, replays=False)
+        rows = _read_share(own, check)
+        for rows_of_share in waiting:
+            part = rows_of_share()
+            rows.results.extend(part.results)
+            rows.curves.extend(part.curves)
+            check.checked.add(part.checked)
+    return rows, check
+
+
+def _read_share(share: Share, check: StoreCheck) -> Rows:
+    rows = Rows(checked=check.checked)
+    for path in share.paths:
+        file, log = read_trial_file(path), read_log(path.parent)
+        check.record(path, (file, log))
+        rows.results.add(path.parent, file.record, log.last)
+        if share.keep_curves:
+            rows.curves.add(file.record, log.last)
+    return rows
+
+
+@contextmanager
+def _read_elsewhere(share: Share) -> Iterator[Callable[[], Rows]]:
+    """Have another process read a share; what is given waits for its rows."""
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        assert process.stdin is not None
+        try:
+            with suppress(BrokenPipeError), process.stdin:
+                pickle.dump(share, process.stdin)
+            yield partial(_rows_of, process, share)
+        finally:
+            process.kill()
+
+
+def _rows_of(process: subprocess.Popen[bytes], share: Share) -> Rows:
+    """What the process made of its share.
+
+    Raises:
+        HarnessError: a trial of it cannot be read, or the process died.
+    """
+    assert process.stdout is not None
+    try:
+        found: Rows | tuple[str, str] = pickle.load(process.stdout)
+    except (EOFError, pickle.UnpicklingError) as error:
+        raise HarnessError(
+            f"a process that read {len(share.paths)} trials of {share.store} died with exit code "
+            f"{process.wait()}",
+            "it may have found no memory: free some and run the same command again",
+        ) from error
+    if isinstance(found, tuple):
+        raise HarnessError(*found)
+    return found
+
+
+def main() -> None:
+    """Read the share that comes in, and send out its rows, or a user's error in its two parts."""
+    share: Share = pickle.load(sys.stdin.buffer)
+    found: Rows | tuple[str, str]
+    try:
+        for file in share.suites:
+            registry.add_suite(file)
+        found = _read_share(share, StoreCheck(share.store, replays=False))
+    except HarnessError as error:
+        found = (error.message, error.hint)
+    pickle.dump(found, sys.stdout.buffer)

@@ -1,0 +1,106 @@
+"""A copy of a store on an object store, written as trials come home.
+
+Any file system that fsspec knows will do: s3://BUCKET/RUNS, gs://BUCKET/RUNS, file:///mnt/runs. The
+store itself stays this machine's folder: locks and appended lines are nothing that an object store
+has. A copy that was brought back is a store like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import HarnessError
+from harness.execution.ray.shipping import LOCK_FILE
+from harness.plan.trial import Trial
+from harness.record.ledger import LEDGER_FILE
+from harness.record.store import TRIAL_FILE
+
+TRIED_FILE = ".tried"
+"""Is written and removed again, to see that the place takes files."""
+
+
+class StoreCopy:
+    """The copy of one store.
+
+    Args:
+        store: the folder of the trials' records.
+        url: where the copy lies.
+
+    Raises:
+        HarnessError: fsspec, or the package that serves such addresses, is not installed; or the
+            place does not take files.
+    """
+
+    def __init__(self, store: Path, url: str) -> None:
+        self._store, self._url = store, url
+        self._files, root = _file_system(url)
+        self._root = root.rstrip("/")
+        with self._named():
+            self._files.makedirs(self._root, exist_ok=True)
+            self._files.pipe_file(f"{self._root}/{TRIED_FILE}", b"")
+            self._files.rm_file(f"{self._root}/{TRIED_FILE}")
+
+    def put(self, trial: Trial) -> None:
+        """Copy a trial's files; `trial.json`, which says that it has ended, last.
+
+        Raises:
+            HarnessError: the place does not take them.
+        """
+        folder = self._store / trial.folder
+        paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        for path in sorted(paths, key=lambda path: path.name == TRIAL_FILE):
+            if path.name != LOCK_FILE:
+                self._put(path)
+
+    def complete(self, trials: Iterable[Trial]) -> None:
+        """Copy those of some ended trials that are not there as they are here, and the ledger.
+
+        Raises:
+            HarnessError: the place does not take them.
+        """
+        with self._named():
+            self._files.invalidate_cache()
+            there = self._files.find(self._root, detail=True)
+        for trial in trials:
+            file = self._store / trial.folder / TRIAL_FILE
+            known = there.get(self._place(file))
+            if known is None or known["size"] != file.stat().st_size:
+                self.put(trial)
+        self._put(self._store / LEDGER_FILE)
+
+    def _put(self, path: Path) -> None:
+        with self._named():
+            self._files.makedirs(self._place(path.parent), exist_ok=True)
+            self._files.put_file(str(path), self._place(path))
+
+    def _place(self, path: Path) -> str:
+        return f"{self._root}/{path.relative_to(self._store).as_posix()}"
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # of whatever package serves the address
+            raise HarnessError(
+                f"cannot copy records to {self._url}: {type(error).__name__}: {error}",
+                "all records are in the folder of the run; see to the address (`copy_to` in the "
+                "profile), to its credentials and space: the same command copies what is missing",
+            ) from error
+
+
+def _file_system(url: str) -> tuple[Any, str]:
+    """The file system of an address, and the place in it."""
+    try:
+        from fsspec.core import url_to_fs
+
+        files, root = url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        raise HarnessError(
+            f"cannot copy records to {url}: {error}",
+            "pip install 'guided-descent[fsspec]', and what serves the address: s3fs for s3://, "
+            "gcsfs for gs://",
+        ) from error
+    return files, str(root)

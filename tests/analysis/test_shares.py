@@ -1,0 +1,80 @@
+"""A store that several processes read is what one process reads, its mistakes included."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.analysis import shares
+from harness.analysis.reading import StoreReading, read_store
+from harness.core.errors import HarnessError
+from harness.plan.plan import PlanRequest, plan
+from tests.record.conftest import GRID, Made
+
+Read = Callable[[int], StoreReading]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of four ended trials."""
+    made = Made(tmp_path_factory.mktemp("written"))
+    for trial in plan(PlanRequest("mlp", "muon", trials=3)).trials:
+        made.trial = trial.model_copy(update={"grid": GRID})
+        made.run()
+    return made.store
+
+
+@pytest.fixture
+def store(written: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(written, tmp_path / "store")
+
+
+@pytest.fixture
+def read(store: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Reads the store with so many processes."""
+    monkeypatch.setattr(shares, "TRIALS_EACH", 1)
+
+    def with_processes(count: int) -> StoreReading:
+        monkeypatch.setattr(shares, "MOST_PROCESSES", count)
+        monkeypatch.setattr(shares, "allowed_cores", lambda: tuple(range(4)))
+        return read_store(store, keep_curves=True)
+
+    return with_processes
+
+
+def last_record(store: Path) -> Path:
+    return max(store.glob("*/*/*/*/trial.json"))
+
+
+def test_frames_and_evidence_are_the_same(store: Path, read: Read) -> None:
+    path = last_record(store)
+    path.write_text(path.read_text().replace('"location": "submissions/', '"location": "/mine/'))
+    one, three = read(1), read(3)
+    assert len(three.trials) == 4
+    pd.testing.assert_frame_equal(one.trials, three.trials)
+    pd.testing.assert_frame_equal(one.curves(), three.curves())
+    assert one.evidence == three.evidence
+    (mismatch,) = three.evidence.mismatches
+    assert "the identity is not the hash of the trial" in mismatch
+
+
+def test_a_trial_that_cannot_be_read_is_the_same_error(store: Path, read: Read) -> None:
+    log = last_record(store).with_name("events.jsonl")
+    log.write_bytes(log.read_bytes()[50:])
+    said = []
+    for processes in (1, 2):
+        with pytest.raises(HarnessError, match="does not fit the chain") as error:
+            read(processes)
+        said.append(str(error.value))
+    assert said[0] == said[1]
+
+
+def test_a_process_that_dies_is_named(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(HarnessError, match=r"read 2 trials of .* died with exit code 1"):
+        read(2)

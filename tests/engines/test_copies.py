@@ -1,0 +1,104 @@
+"""Records that come home are copied to an object store, and the copy is a store like any other."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import fsspec
+import pytest
+
+from harness.core.errors import HarnessError
+from harness.display.endings import RemoteDisplay
+from harness.execution.base import RunOptions
+from harness.execution.ray.copies import StoreCopy
+from harness.plan.plan import PlanRequest, plan
+from harness.record.plan import write_plan
+from harness.verification.store import verify_store
+from tests.record.conftest import Made
+
+SCALE = Path(__file__).parents[2] / "benchmarks" / "scale.py"
+URL = "memory://bucket/runs"
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    """fsspec's own file system in memory."""
+    files = fsspec.filesystem("memory")
+    yield files
+    files.rm("/bucket", recursive=True)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return Made(tmp_path / "store")
+
+
+def names(files: Any) -> list[str]:
+    return [str(path).removeprefix("/bucket/runs/") for path in files.find("/bucket")]
+
+
+def test_a_copy_on_a_file_system_is_a_store_that_fits(made: Made, tmp_path: Path) -> None:
+    copy = StoreCopy(made.store, f"file://{tmp_path}/copy")
+    copy.put(made.trial)
+    copy.complete([made.trial])
+    assert verify_store(tmp_path / "copy").findings == ()
+
+
+def test_a_trial_is_copied_without_its_lock(made: Made, memory: Any) -> None:
+    (made.folder / ".lock").touch()
+    StoreCopy(made.store, URL).put(made.trial)
+    folder = made.trial.folder
+    assert names(memory) == [f"{folder}/events.jsonl", f"{folder}/trial.json"]
+    assert memory.cat(f"/bucket/runs/{folder}/events.jsonl") == made.log.read_bytes()
+
+
+def test_what_is_missing_is_copied_in_the_end_and_nothing_else(made: Made, memory: Any) -> None:
+    copy, folder = StoreCopy(made.store, f"{URL}/"), f"/bucket/runs/{made.trial.folder}"
+    copy.complete([made.trial])
+    memory.pipe(f"{folder}/events.jsonl", b"left alone")
+    copy.complete([made.trial])
+    assert memory.cat(f"{folder}/events.jsonl") == b"left alone"
+    memory.rm(f"{folder}/trial.json")
+    copy.complete([made.trial])
+    assert memory.cat(f"{folder}/events.jsonl") == made.log.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("url", "package", "words"),
+    [
+        ("s3://bucket/runs", "s3fs", "s3fs"),
+        ("memory://bucket", "fsspec.core", "fsspec"),
+        ("nowhere://bucket", None, "nowhere"),
+    ],
+)
+def test_what_cannot_be_served_is_named_with_what_to_install(
+    url: str, package: str | None, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if package is not None:
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(HarnessError, match=f"cannot copy records to {url}: .*{words}") as told:
+        StoreCopy(tmp_path, url)
+    assert "pip install 'guided-descent[fsspec]'" in told.value.hint
+
+
+def test_a_place_that_takes_no_files_is_named(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="cannot copy records to file:///proc/copy: "):
+        StoreCopy(tmp_path, "file:///proc/copy")
+
+
+def test_what_ray_brings_home_is_copied(tmp_path: Path) -> None:
+    scale: Any = SimpleNamespace(**runpy.run_path(str(SCALE)))
+    trials, store = plan(PlanRequest("mlp", "adamw", studies=4, trials=3)).trials, tmp_path / "here"
+    profile = tmp_path / "profile.toml"
+    profile.write_text(f"copy_to = 'file://{tmp_path}/copy'\n")
+    write_plan(trials, store)
+    with scale.SimulatedExecutor(store, RemoteDisplay(print), profile=profile) as executor:
+        records = executor.run(trials, RunOptions())
+    assert all(record.result is not None for record in records)
+    found = verify_store(tmp_path / "copy", replays=False)
+    assert (found.trials, found.findings, found.unfinished) == (12, (), 0)
