@@ -8,6 +8,8 @@ from harness.core.canonical import sha256_json
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import TrialRecord
 
+UNSET = {"diagnostics", "batch_size", "devices"}
+"""Fields that are no part of an identity where they are as they were before there were any."""
 (TRIAL,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
 
 
@@ -20,7 +22,7 @@ def test_a_copy_with_changes_has_an_identity_of_its_own() -> None:
 
 def test_an_identity_that_is_known_is_no_part_of_what_is_written() -> None:
     fresh = type(TRIAL).model_validate(TRIAL.model_dump())
-    identity = sha256_json(fresh.model_dump(mode="json", exclude={"diagnostics", "batch_size"}))
+    identity = sha256_json(fresh.model_dump(mode="json", exclude=UNSET))
     record = TrialRecord(identity=fresh.identity, trial=fresh)
     assert TRIAL.identity == fresh.identity == identity
     assert '"identity"' not in fresh.model_dump_json()
