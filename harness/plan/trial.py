@@ -25,6 +25,9 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = ("training", "weights", "curvature")
 
 SCHEMA_VERSION: Literal[2] = 2
 """The form of trials and events: 2 since hashes are blind to prose and budgets know a speed."""
+LATER_FIELDS = ("devices", "diagnostics", "batch_size")
+"""Fields that are part of a trial's identity only where they have not their default: records from
+before there were such fields keep theirs."""
 SAME_SPEED = 0.05
 """A machine whose speed is within this fraction of the reference's has the reference's budgets."""
 
@@ -104,13 +107,9 @@ class Trial(Frozen):
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 of the trial's canonical JSON.
-
-        What a benchmark's trial never has is in it only where it is set, so that the identities of
-        records from before there were such fields still hold.
-        """
-        unset = {name for name in ("diagnostics", "batch_size") if not getattr(self, name)}
-        unset |= {"devices"} if self.devices == 1 else set()
+        """SHA-256 of the trial's canonical JSON, without `LATER_FIELDS` that have their default."""
+        fields = type(self).model_fields
+        unset = {name for name in LATER_FIELDS if getattr(self, name) == fields[name].default}
         return sha256_json(self.model_dump(mode="json", exclude=unset))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

@@ -14,7 +14,7 @@ from harness.core.canonical import sha256_json
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.plan import plan as plan_module
 from harness.plan.plan import PlanRequest, plan
-from harness.plan.trial import Result, TrialRecord
+from harness.plan.trial import LATER_FIELDS, Result, TrialRecord
 from harness.providers import registry
 from harness.providers.registry import suite, workload
 from harness.record.plan import record_of, unfinished, write_plan
@@ -64,7 +64,7 @@ def test_the_number_of_devices_belongs_to_a_trials_identity() -> None:
 
 def test_the_identity_of_a_trial_on_one_device_is_what_it_was() -> None:
     (trial, *_) = plan(REQUEST).trials
-    without = trial.model_dump(mode="json", exclude={"diagnostics", "batch_size", "devices"})
+    without = trial.model_dump(mode="json", exclude=set(LATER_FIELDS))
     assert trial.identity == sha256_json(without)
 
 

@@ -6,10 +6,8 @@ import pickle
 
 from harness.core.canonical import sha256_json
 from harness.plan.plan import PlanRequest, plan
-from harness.plan.trial import TrialRecord
+from harness.plan.trial import LATER_FIELDS, TrialRecord
 
-UNSET = {"diagnostics", "batch_size", "devices"}
-"""Fields that are no part of an identity where they are as they were before there were any."""
 (TRIAL,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
 
 
@@ -22,7 +20,7 @@ def test_a_copy_with_changes_has_an_identity_of_its_own() -> None:
 
 def test_an_identity_that_is_known_is_no_part_of_what_is_written() -> None:
     fresh = type(TRIAL).model_validate(TRIAL.model_dump())
-    identity = sha256_json(fresh.model_dump(mode="json", exclude=UNSET))
+    identity = sha256_json(fresh.model_dump(mode="json", exclude=set(LATER_FIELDS)))
     record = TrialRecord(identity=fresh.identity, trial=fresh)
     assert TRIAL.identity == fresh.identity == identity
     assert '"identity"' not in fresh.model_dump_json()

@@ -11,6 +11,7 @@ import pytest
 from harness.core.canonical import sha256_json
 from harness.frameworks.base import Evaluator
 from harness.plan.plan import PlanRequest, plan
+from harness.plan.trial import LATER_FIELDS
 from harness.referee.diagnostics import together, wanted_diagnostics
 from workloads.parameters import Init, ParameterSpec, Role
 
@@ -67,7 +68,7 @@ def test_nothing_is_measured_unless_it_is_asked_for() -> None:
 
 def test_a_trial_that_asks_for_nothing_has_the_identity_it_had_before() -> None:
     (trial, *_) = plan(PlanRequest("mlp", "adamw")).trials
-    fields = trial.model_dump(mode="json", exclude={"diagnostics", "batch_size", "devices"})
+    fields = trial.model_dump(mode="json", exclude=set(LATER_FIELDS))
     assert trial.identity == sha256_json(fields)
     changed = trial.model_copy(update={"diagnostics": ("training",)})
     larger = trial.model_copy(update={"batch_size": 2048})
