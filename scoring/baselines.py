@@ -34,7 +34,7 @@ DISCOUNTED = ("unfinished", "invalid")
 
 
 class Crossing(NamedTuple):
-    """Where a curve crosses a target; as the columns of the same names in `scoring.schema`."""
+    """Where a curve crosses a target; as the columns of the same names in `scoring.columns`."""
 
     time_to_target_s: float
     last_miss_s: float
@@ -52,7 +52,7 @@ def with_baseline_targets(
 
     Args:
         frame: results, one row a trial.
-        curves_of: gives all evaluations of the same trials (`scoring.schema.CURVES`); called
+        curves_of: gives all evaluations of the same trials (`scoring.columns.CURVES`); called
             if there is such a target.
     """
     open_trials = frame[frame["baseline"].ne("")]

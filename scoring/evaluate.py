@@ -10,6 +10,7 @@ import pandas as pd
 from harness.core.errors import HarnessError
 from scoring.baselines import baseline_breaches
 from scoring.clock import clock_of, require_column
+from scoring.columns import CURVES
 from scoring.entries import content_flags, contents_by_name, select_contents
 from scoring.evidence import NOT_READ, Evidence
 from scoring.flags import gap_flags, trial_flags
@@ -17,7 +18,6 @@ from scoring.frame import held_out_of, prepare
 from scoring.mixtures import frame_breaches, name_breaches
 from scoring.refusals import absences, check_allowed, settle, time_breaches
 from scoring.rules import Rules, load_rules
-from scoring.schema import CURVES
 from scoring.scoreboard import Scoreboard, score_times
 from scoring.standing import marks_of, ranked, standing_flags, unranked, unranked_table
 from scoring.studies import times_of, with_hit_index
@@ -33,7 +33,7 @@ def score_results(
     *,
     evidence: Evidence = NOT_READ,
 ) -> Scoreboard:
-    """Score a results frame (`scoring.schema.RESULTS`).
+    """Score a results frame (`scoring.columns.RESULTS`).
 
     In this order: names that stand for several submissions are refused, of each name the latest
     content is chosen (`scoring.entries`), what must not be mixed is refused (`scoring.mixtures`),

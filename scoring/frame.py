@@ -2,7 +2,7 @@
 
 `harness.record.tables.results_frame(store)` builds it from a folder of records, and
 `curves_frame(store)` the matching curves; nothing in `scoring` reads records itself. What their
-columns are is declared in `scoring.schema`.
+columns are is declared in `scoring.columns`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import pandas as pd
 
 from harness.core.errors import HarnessError
+from scoring.columns import RESULTS
 from scoring.entries import entry_labels
-from scoring.schema import RESULTS
 
 
 def prepare(frame: pd.DataFrame) -> pd.DataFrame:

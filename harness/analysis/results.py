@@ -23,7 +23,7 @@ class Results:
     """What the records of a folder hold."""
 
     trials: pd.DataFrame
-    """A row a trial; `scoring.schema.RESULTS` names the columns."""
+    """A row a trial; `scoring.columns.RESULTS` names the columns."""
     curves: pd.DataFrame
     """A row a value of a metric after a step, with the names of its trial (`NAMES`), `identity`,
     `time_s`, `step`, `examples`, `fraction` of the budget, `split`, `metric`, `value`."""

@@ -116,5 +116,7 @@ def _show_plan(console: PlainConsole, job: Job, placed: tuple[PlacedTrial, ...])
 def _list() -> None:
     from experiments.files import shipped
 
-    for name, each in shipped().items():
-        say(f"{name:<18}{each.title} ({each.source})")
+    found = shipped()
+    width = max(map(len, found)) + 1
+    for name, each in found.items():
+        say(f"{name:<{width}}{each.title} ({each.source})")

@@ -128,13 +128,9 @@ def plans_of(
         is_rehearsed: whether the submission makes its first steps.
     """
     from harness.cli.machine import interruptible, say_on
-    from harness.execution.devices import check_devices
-    from harness.machine.cores import allowed_cores
     from harness.runs.run import plan_here, rehearse_plan
 
     requests, remark = asked.requests(say_on(console))
-    for request in requests:
-        check_devices(request, options, len(allowed_cores()))
     plans = []
     with interruptible(store):
         for request in requests:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
-from harness.frameworks.load import parallel_of
+from harness.frameworks.load import has_ranks, parallel_of
 from harness.plan.plan import PlanRequest, with_drawn_variant, workload_at
 from harness.plan.trial import Trial
 from harness.providers import registry
@@ -26,7 +26,7 @@ class Processes(NamedTuple):
 
 def processes_of(trial: Trial) -> Processes:
     """The processes that a trial's worker forks itself into."""
-    count = trial.devices if _has_ranks(trial.framework, trial.devices) else 1
+    count = trial.devices if has_ranks(trial.framework, trial.devices) else 1
     return Processes(count, trial.limits.memory_gib * trial.devices / count)
 
 
@@ -95,8 +95,3 @@ def _of_workload(request: PlanRequest, *, draws_whole_masks: bool) -> Iterator[t
             "masks of its own, which are not those of one device",
             "leave out --devices, or run with --framework jax",
         )
-
-
-def _has_ranks(framework: str, devices: int) -> bool:
-    parallel = parallel_of(framework) if devices > 1 else None
-    return parallel is not None and parallel.has_processes

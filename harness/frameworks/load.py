@@ -52,6 +52,12 @@ def training_backend(
     return parallel.training(device, threads, place)
 
 
+def has_ranks(framework: str, devices: int) -> bool:
+    """Whether each of these devices has a process of its own, a rank."""
+    parallel = parallel_of(framework) if devices > 1 else None
+    return parallel is not None and parallel.has_processes
+
+
 def parallel_of(framework: str) -> Parallel[Any] | None:
     """How a framework trains on several devices, None if it does not; imports the framework."""
     return _backends(framework).parallel

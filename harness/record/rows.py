@@ -1,4 +1,4 @@
-"""What a results frame says of one trial: a column of `scoring.schema.RESULTS` each."""
+"""What a results frame says of one trial: a column of `scoring.columns.RESULTS` each."""
 
 from __future__ import annotations
 

@@ -18,13 +18,14 @@ from harness.record.schema import Diagnostics, Evaluation, OtherSplits, Snapshot
 from harness.record.schema.audited import TrialAudited
 from harness.record.standing import with_marks
 from harness.record.store import last_attempt, read_log, read_record, record_paths
-from scoring.schema import CURVES, RESULTS, FrameRows
+from scoring.columns import CURVES, RESULTS
+from scoring.schema import FrameRows
 
 SPLITS = ("validation", "test", "probe", "diagnostics")
 
 
 def results_frame(store: Path) -> pd.DataFrame:
-    """All trials of a store; see `scoring.schema.RESULTS` for the columns.
+    """All trials of a store; see `scoring.columns.RESULTS` for the columns.
 
     Marks are those of a folder that its owner keeps: the band's, and those of the audits in its
     ledger. What a board's keeper says comes on top (`harness.record.standing.with_marks`).
@@ -47,7 +48,7 @@ def audits_of(store: Path) -> list[TrialAudited]:
 
 
 def curves_frame(store: Path) -> pd.DataFrame:
-    """All evaluations of a store in long form; see `scoring.schema.CURVES` for the columns.
+    """All evaluations of a store in long form; see `scoring.columns.CURVES` for the columns.
 
     Of the splits `test` and `probe` there are the hit and the last snapshot alone; `diagnostics`
     are the workload's own of each snapshot, where it has some.

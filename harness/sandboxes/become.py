@@ -44,7 +44,7 @@ def become_worker(order: dict[str, Any], wire: int, log: int) -> NoReturn:
         order.clear()
         status = 1
         gc.unfreeze()
-        from harness.worker.worker import serve_trial
+        from harness.worker.serve import serve_trial
 
         serve_trial(socket.socket(fileno=wire), close)
         status = 0

@@ -127,7 +127,7 @@ def main() -> None:
         namespaces.enter_user_namespace()
     warnings.filterwarnings("ignore", message=".*os.fork.*")
     preload(framework)
-    importlib.import_module("harness.worker.worker")
+    importlib.import_module("harness.worker.serve")
     gc.collect()
     gc.freeze()
     libc.set_dumpable(False)  # whoever wrote into its memory would be in every later trial

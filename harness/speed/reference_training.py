@@ -85,14 +85,12 @@ def measure(request: PlanRequest, options: RunOptions, say: Callable[[str], None
             even in the longest time.
     """
     *shorter_s, longest_s = DURATIONS_S
-    allowed_spread = AGREEING
-    for seconds in shorter_s:
+    for seconds, allowed_spread in zip(shorter_s, (AGREEING, STEADY), strict=False):
         with suppress(TooFewRoundsError):
             measurement = _measure(request, options, seconds)
             if measurement.spread <= allowed_spread or measurement.others > IDLE:
                 return measurement
             say(f"its rounds differ by {measurement.spread:.0%}: measuring for longer")
-            allowed_spread = STEADY
     return _measure(request, options, longest_s)
 
 

@@ -10,25 +10,20 @@ Whatever the submission raises ends the trial with FAILED, the worker's error re
 
 from __future__ import annotations
 
-import socket
 import time
-import traceback
 from array import array
-from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, SupportsFloat
 
 import numpy as np
 
 from harness.core.seeds import integer
-from harness.frameworks.base import Place, TrainingBackend, TrainingStream
+from harness.frameworks.base import TrainingBackend, TrainingStream
 from harness.frameworks.examples import Examples, ModelSource
-from harness.frameworks.load import parallel_of, training_backend
 from harness.frameworks.model_source import shapes_of
 from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
 from harness.protocol.messages import (
-    TO_WORKER,
     Check,
     Glance,
     Go,
@@ -38,12 +33,11 @@ from harness.protocol.messages import (
     Ready,
     Restore,
     Stop,
-    ToWorkerMessage,
     Warm,
     WarmUp,
 )
-from harness.protocol.slot import Flat, own_slot, receive_slot
-from harness.protocol.wire import Tensors, Wire, WireClosedError, WireError
+from harness.protocol.slot import Flat
+from harness.protocol.wire import Tensors, WireError
 from harness.submission.algoperf.location import PREFIX
 from harness.submission.entry import check_origin, search_first
 from harness.submission.interface import Submission
@@ -52,60 +46,10 @@ from harness.worker.budget import WorkerBudget
 from harness.worker.checkpoint import WorkerState, unpack_state
 from harness.worker.conformance import Conformance
 from harness.worker.connections import ConnectionLog
-from harness.worker.lines import Line, SoleLine
+from harness.worker.lines import Line
 from harness.worker.profile import profiled
-from harness.worker.ranks import Member, fork_ranks
-from harness.worker.report import error_report
 from harness.worker.snapshots import Moment, SnapshotSender
 from harness.worker.warm_up import WARM_UP_STEPS, random_examples, random_parameters
-
-SLOT_TIMEOUT_S = 10.0
-"""The slot comes right behind HELLO."""
-RENDEZVOUS = "ranks"
-"""The file in the worker's scratch, its working directory, by which ranks find each other."""
-
-
-def serve_trial(connection: socket.socket, close_network: Callable[[], None] | None = None) -> None:
-    """Serve one trial over a connected socket; returns when the referee hangs up.
-
-    Where each of several devices has a process of its own, it returns in all of them.
-
-    Args:
-        connection: to the referee.
-        close_network: called in each process once the ranks have met, before the submission loads.
-    """
-    wire: Wire[ToWorkerMessage] = Wire(connection, TO_WORKER)
-    rank, line = Member(0, SoleLine(wire))
-    folder = ""
-    try:
-        hello, _ = wire.receive()
-        if not isinstance(hello, Hello):
-            raise WireError(f"the first message is {hello.kind}; HELLO is wanted")
-        folder = folder_of(hello)
-        shapes = shapes_of(source_of(hello))
-        if has_ranks(hello):
-            rank, line = fork_ranks(wire, hello.devices)
-        slot = own_slot(shapes) if rank else receive_slot(connection, shapes, SLOT_TIMEOUT_S)
-        place = Place(hello.devices, rank, str(Path.cwd() / RENDEZVOUS))
-        backend = training_backend(hello.framework, hello.device, hello.threads, place)
-        if close_network is not None:
-            close_network()
-        Worker(line, hello, backend, slot).serve()
-    except WireClosedError:
-        return
-    except MemoryError as error:
-        line.report(error_report(error, folder), error)
-    except Exception as error:  # whatever a submission raises is its trial's end, and is reported
-        line.report(error_report(error, folder), error)
-        traceback.print_exc()  # last, for a full log raises, too
-
-
-def has_ranks(trial: Hello) -> bool:
-    """Whether a trial trains in several processes."""
-    if trial.devices == 1:
-        return False
-    parallel = parallel_of(trial.framework)
-    return parallel is not None and parallel.has_processes
 
 
 def folder_of(trial: Hello) -> str:

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from harness.core.files import write_whole
 from harness.core.marks import MARKS, MEANINGS
 from scoring.attribution import Attribution, attributions
+from scoring.columns import CURVES
 from scoring.draws import METHODS
 from scoring.frame import prepare
 from scoring.pairs import PairTable
@@ -31,7 +32,6 @@ from scoring.report.tables import (
     workload_table,
 )
 from scoring.report.views import figures_of
-from scoring.schema import CURVES
 from scoring.scoreboard import Scoreboard
 from scoring.studies import study_table
 from scoring.tuning import sensitivity
@@ -51,7 +51,7 @@ def render_page(
     """Render the self-contained page; record paths are relative to `folder`.
 
     Raises:
-        HarnessError: results or curves are not what `scoring.schema` declares.
+        HarnessError: results or curves are not what `scoring.columns` declares.
     """
     CURVES.check(curves)
     frame = prepare(frame)

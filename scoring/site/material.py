@@ -86,7 +86,7 @@ class Material:
     """All that a site shows."""
 
     frame: pd.DataFrame
-    """Results (`scoring.schema.RESULTS`); no rows if nothing could be read."""
+    """Results (`scoring.columns.RESULTS`); no rows if nothing could be read."""
     curves: pd.DataFrame
     """Evaluations, and what the worker claimed between them, with `split` `claimed`."""
     trials: Mapping[str, TrialDetail] = field(default_factory=dict)

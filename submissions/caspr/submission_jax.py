@@ -9,7 +9,8 @@ import jax
 import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
-from submissions.shampoo.submission_jax import Entry, between_roots, build_relative
+from submissions.common.two_sided_jax import Entry
+from submissions.shampoo.submission_jax import between_roots, build_relative
 
 FIXED = {"power": 0.25, "block_side": 0, "graft": "adam", "roots": "eigen"}
 """Shampoo's settings that CASPR leaves no choice of."""

@@ -43,6 +43,7 @@ from typing import Any
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import refinement
+from submissions.common.composed_schedules import Parted, Spiked
 
 COOLDOWNS: dict[str, Callable[[float], float]] = {
     "linear": lambda spent: 1.0 - spent,
@@ -151,62 +152,6 @@ def _cooldown(shape: str, power: float) -> Callable[[float], float]:
     if not power > 0.0:
         raise HarnessError(f"cooldown_power is {power}", "allowed: above 0")
     return COOLDOWNS.get(shape, lambda spent: float((1.0 - spent) ** power))
-
-
-class Parted:
-    """A schedule of hidden matrices and kernels, with one of all other parameters beside it.
-
-    Args:
-        matrices: the factor of hidden matrices and kernels, which a call returns.
-        rest: the factor of all others.
-    """
-
-    def __init__(self, matrices: Schedule, rest: Schedule) -> None:
-        self._matrices, self._rest = matrices, rest
-
-    def __call__(self, fraction: float) -> float:
-        """The factor of hidden matrices and kernels."""
-        return self._matrices(fraction)
-
-    def rest(self, fraction: float) -> float:
-        """The factor of all others."""
-        return self._rest(fraction)
-
-
-class Spiked:
-    """A schedule with its factor multiplied at periodic calls; one call is one step.
-
-    Calls phase, phase + period, ... are spiked. With a preconditioner's refresh period and its
-    method's phase, these are the steps that first use the refreshed *first* factor. The phase is 0
-    if a factor is refreshed before the step in which it is due (kfac, ekfac, eshampoo, dfw), 1 if
-    after it (soap, splus), and `start` - 1 modulo the period in shampoo. Methods here stagger their
-    refreshes, factor j of n by j / n of the period, so at a spike the other factors are between one
-    n-th of a period and nearly a period old. In the thesis all factors are fresh at a spike; here
-    only the first is, unless soap or splus refreshes all at once (`stagger = false`).
-    """
-
-    def __init__(self, schedule: Schedule, factor: float, period: int, phase: int = 0) -> None:
-        if period < 1:
-            raise HarnessError(f"refresh_every is {period}", "allowed: 1, 2, ... steps")
-        self._schedule = schedule
-        self._factor = factor
-        self._period = period
-        self._phase = phase % period
-        self._calls = 0
-
-    def __call__(self, fraction: float) -> float:
-        """The factor of the next step."""
-        spike = self._factor if self._calls % self._period == self._phase else 1.0
-        self._calls += 1
-        return spike * self._schedule(fraction)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The number of calls so far."""
-        return {"calls": self._calls}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the number of calls."""
-        self._calls = int(state["calls"])
 
 
 def state_of(schedule: Schedule | None) -> dict[str, Any]:

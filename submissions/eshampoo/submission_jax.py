@@ -16,11 +16,10 @@ import optax
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
+from submissions.common.two_sided_jax import SIDES, Entry, accumulated, start_factors
 from workloads.parameters import Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT)
-SIDES = ("left", "right")
-Entry = dict[str, jax.Array]
 
 
 class EshampooState(NamedTuple):
@@ -47,7 +46,7 @@ def eshampoo(names: Sequence[str], point: Hyperparameters) -> optax.GradientTran
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, EshampooState]:
         gradients = {n: updates[n].reshape(len(updates[n]), -1) for n in names}
         beta = point["factor_beta"]
-        entries = {n: _accumulate(state.entries[n], g, beta) for n, g in gradients.items()}
+        entries = {n: accumulated(state.entries[n], g, beta) for n, g in gradients.items()}
         sides = [(n, side) for n in names for side in SIDES if side in entries[n]]
         for place, (name, side) in enumerate(sides):
             kind = _refresh(place, len(sides), state.step, point["refresh_every"])
@@ -64,21 +63,11 @@ def eshampoo(names: Sequence[str], point: Hyperparameters) -> optax.GradientTran
 
 def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
     matrix = jnp.zeros_like(parameter.reshape(len(parameter), -1))
-    entry = {"momentum": matrix, "second": matrix}
-    for side, size in zip(SIDES, matrix.shape, strict=True):
-        if size <= point["max_dim"]:
-            entry[side] = jnp.zeros((size, size), matrix.dtype)
-            entry[f"{side}_basis"] = jnp.eye(size, dtype=matrix.dtype)
-    return entry
-
-
-def _accumulate(entry: Entry, g: jax.Array, beta: float) -> Entry:
-    new = dict(entry)
-    if "left" in entry:
-        new["left"] = beta * entry["left"] + (1 - beta) * g @ g.T
-    if "right" in entry:
-        new["right"] = beta * entry["right"] + (1 - beta) * g.T @ g
-    return new
+    return {
+        "momentum": matrix,
+        "second": matrix,
+        **start_factors(matrix, point["max_dim"], "basis"),
+    }
 
 
 def _refresh(place: int, count: int, step: jax.Array, period: int) -> jax.Array:

@@ -11,7 +11,7 @@ import jax
 import optax
 
 from harness.submission.interface import Built, Hyperparameters, Problem
-from submissions.common import schedules
+from submissions.common.schedule_free_jax import schedule_free
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
@@ -27,17 +27,4 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
             weight_decay=hyperparameters["weight_decay"],
         )
 
-    base = hyperparameters["learning_rate"]
-
-    def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> Any:
-        del extra  # only line searches use it
-        return at_rate(base * factor).update(updates, state, params)
-
-    return Built(
-        optax.GradientTransformationExtraArgs(at_rate(base).init, update),
-        schedules.from_hyperparameters(hyperparameters),
-        eval_parameters=optax.contrib.schedule_free_eval_params,
-        takes_factor=True,
-    )
+    return schedule_free(at_rate, hyperparameters)

@@ -18,12 +18,11 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.staggering_jax import is_due
+from submissions.common.two_sided_jax import SIDES, Entry, accumulated, start_factors
 from workloads.parameters import Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT, Role.EMBEDDING)
 GRAFTS = ("adam", "none", "sgd")
-SIDES = ("left", "right")
-Entry = dict[str, jax.Array]
 Between = Callable[[Entry, jax.Array], jax.Array]
 """P_t, from the roots and M^_t."""
 TINY = 1.1754944e-38
@@ -96,24 +95,14 @@ def shampoo(
 
 def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
     matrix = jnp.zeros_like(parameter.reshape(parameter.shape[0], -1))
-    entry = {"momentum": matrix, "second": matrix}
-    for side, size in zip(SIDES, matrix.shape, strict=True):
-        if size <= point["max_dim"]:
-            entry[side] = jnp.zeros((size, size), matrix.dtype)
-            entry[f"{side}_root"] = jnp.eye(size, dtype=matrix.dtype)
-    return entry
+    return {"momentum": matrix, "second": matrix, **start_factors(matrix, point["max_dim"], "root")}
 
 
 def _accumulate(entry: Entry, g: jax.Array, point: Hyperparameters) -> Entry:
-    beta1, beta2, decay = point["beta1"], point["beta2"], point["graft_beta2"]
-    weight = 1.0 if beta2 == 1.0 else 1.0 - beta2
-    new = dict(entry)
+    beta1, decay = point["beta1"], point["graft_beta2"]
+    new = accumulated(entry, g, point["beta2"])
     new["momentum"] = beta1 * entry["momentum"] + (1 - beta1) * g
     new["second"] = decay * entry["second"] + (1 - decay) * g**2
-    if "left" in entry:
-        new["left"] = beta2 * entry["left"] + weight * g @ g.T
-    if "right" in entry:
-        new["right"] = beta2 * entry["right"] + weight * g.T @ g
     return new
 
 

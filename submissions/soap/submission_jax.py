@@ -17,11 +17,10 @@ from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
 from submissions.common.staggering_jax import is_due
+from submissions.common.two_sided_jax import SIDES, Entry, accumulated, start_factors
 from workloads.parameters import Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
-SIDES = ("left", "right")
-Entry = dict[str, jax.Array]
 Sides = Callable[[int, int], Collection[str]]
 """The sides with a basis, of a matrix with these rows and columns."""
 Direction = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
@@ -77,7 +76,7 @@ def soap(
             entry, step = _move(state.entries[name], g, state.step, point, direction)
             whole = step.reshape(updates[name].shape) + point["weight_decay"] * params[name]
             steps[name] = jnp.where(state.step > 0, -point["learning_rate"] * whole, 0.0)
-            entries[name] = _accumulate(entry, g, point["factor_beta"])
+            entries[name] = accumulated(entry, g, point["factor_beta"])
         sides = [(n, side) for n in entries for side in SIDES if side in entries[n]]
         for place, (name, side) in enumerate(sides):
             period, stagger = point["refresh_every"], point["stagger"]
@@ -90,13 +89,9 @@ def soap(
 
 def _start(parameter: jax.Array, point: Hyperparameters, sides_of: Sides | None) -> Entry:
     matrix = jnp.zeros_like(parameter.reshape(parameter.shape[0], -1))
-    entry = {"momentum": matrix, "second": matrix}
     sides = SIDES if sides_of is None else sides_of(*matrix.shape)
-    for side, size in zip(SIDES, matrix.shape, strict=True):
-        if side in sides and size <= point["max_dim"]:
-            entry[side] = jnp.zeros((size, size), matrix.dtype)
-            entry[f"{side}_basis"] = jnp.eye(size, dtype=matrix.dtype)
-    return entry
+    factors = start_factors(matrix, point["max_dim"], "basis", sides)
+    return {"momentum": matrix, "second": matrix, **factors}
 
 
 def _move(
@@ -113,15 +108,6 @@ def _move(
     direction = direction if left is None else left @ direction
     direction = direction if right is None else direction @ right.T
     return {**entry, "momentum": momentum, "second": second}, direction
-
-
-def _accumulate(entry: Entry, g: jax.Array, beta: float) -> Entry:
-    new = dict(entry)
-    if "left" in entry:
-        new["left"] = beta * entry["left"] + (1 - beta) * g @ g.T
-    if "right" in entry:
-        new["right"] = beta * entry["right"] + (1 - beta) * g.T @ g
-    return new
 
 
 def _refreshed(entry: Entry, side: str, is_first: jax.Array, is_turn: jax.Array) -> Entry:

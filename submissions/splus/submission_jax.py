@@ -17,14 +17,13 @@ from harness.core.errors import UnknownNameError
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
 from submissions.common.staggering_jax import is_due
+from submissions.common.two_sided_jax import SIDES, Entry, accumulated, start_factors
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """Matrix steps already scale with width, and no single rule fits both them and the rest."""
 FORMS = ("paper", "thesis")
-SIDES = ("left", "right")
 TINY = 1.1754944e-38
 """The smallest normal float32."""
-Entry = dict[str, jax.Array]
 
 
 class SplusState(NamedTuple):
@@ -74,11 +73,8 @@ def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
     entry = {"momentum": jnp.zeros_like(parameter), "average": jnp.zeros_like(parameter)}
     if parameter.ndim < 2 or point["form"] != "paper":
         return entry
-    for side, size in zip(SIDES, parameter.reshape(len(parameter), -1).shape, strict=True):
-        if size <= point["max_dim"]:
-            entry[side] = jnp.zeros((size, size), parameter.dtype)
-            entry[f"{side}_basis"] = jnp.eye(size, dtype=parameter.dtype)
-    return entry
+    matrix = parameter.reshape(len(parameter), -1)
+    return entry | start_factors(matrix, point["max_dim"], "basis")
 
 
 def _direction(
@@ -89,15 +85,11 @@ def _direction(
         rows, columns = g.reshape(len(g), -1).shape if g.ndim > 1 else (1, 1)
         return dict(entry), g / jnp.maximum(jnp.linalg.norm(g), TINY), (rows / columns) ** 0.5
     momentum = point["beta1"] * entry["momentum"] + (1 - point["beta1"]) * g
-    new = {**entry, "momentum": momentum}
     if g.ndim < 2:
-        return new, _signs(momentum), point["vector_scale"]
-    matrix, beta2 = g.reshape(len(g), -1), point["beta2"]
+        return {**entry, "momentum": momentum}, _signs(momentum), point["vector_scale"]
+    matrix = g.reshape(len(g), -1)
+    new = {**accumulated(entry, matrix, point["beta2"]), "momentum": momentum}
     left, right = entry.get("left_basis"), entry.get("right_basis")
-    if "left" in entry:
-        new["left"] = beta2 * entry["left"] + (1 - beta2) * matrix @ matrix.T
-    if "right" in entry:
-        new["right"] = beta2 * entry["right"] + (1 - beta2) * matrix.T @ matrix
     rotated = momentum.reshape(matrix.shape)
     rotated = rotated if left is None else left.T @ rotated
     rotated = _signs(rotated if right is None else rotated @ right)

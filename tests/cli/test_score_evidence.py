@@ -14,7 +14,7 @@ from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from harness.record.plan import write_plan
 from harness.record.tables import results_frame
-from scoring.schema import RESULTS
+from scoring.columns import RESULTS
 from tests.record.conftest import FILES, Made
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from harness.core.errors import HarnessError
 from scoring.clock import CLOCKS
+from scoring.columns import CURVES, RESULTS
 from scoring.evaluate import score_results
 from scoring.frame import prepare
-from scoring.schema import CURVES, RESULTS, FrameRows, FrameSchema
+from scoring.schema import FrameRows, FrameSchema
 
 from .made_frames import curves, frame
 

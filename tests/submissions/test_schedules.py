@@ -19,6 +19,7 @@ from harness.providers.registry import submission_folders
 from harness.submission.interface import Schedule
 from harness.submission.step_rules import PartedSchedule
 from submissions.common import schedules
+from submissions.common.composed_schedules import Spiked
 from submissions.common.refinement import refined
 from tests.frameworks.kit import Kit
 
@@ -202,8 +203,8 @@ def test_spikes_follow_the_refreshes_and_go_on_after_loading() -> None:
     schedule = schedules.from_hyperparameters(point)
     assert [schedule(0.5) for _ in range(5)] == [1.0, 10.0, 1.0, 1.0, 10.0]
     resumed = schedules.from_hyperparameters(point)
-    assert isinstance(schedule, schedules.Spiked)
-    assert isinstance(resumed, schedules.Spiked)
+    assert isinstance(schedule, Spiked)
+    assert isinstance(resumed, Spiked)
     resumed.load_state_dict(schedule.state_dict())
     assert [resumed(0.5) for _ in range(3)] == [1.0, 1.0, 10.0]
 

@@ -1,17 +1,5 @@
-from __future__ import annotations
+"""Records as they are made for the tests of `record`."""
 
-from pathlib import Path
+from tests.record.conftest import sample, shared_sample
 
-import pytest
-
-from tests.record.conftest import Made
-
-
-@pytest.fixture
-def sample(tmp_path: Path) -> Made:
-    return Made(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def shared_sample(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return Made(tmp_path_factory.mktemp("made"))
+__all__ = ["sample", "shared_sample"]

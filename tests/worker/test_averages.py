@@ -33,7 +33,7 @@ from harness.protocol.slot import Slot
 from harness.protocol.wire import Wire
 from harness.referee.statistics import BatchStatistics
 from harness.submission.reference import Framework
-from harness.worker.worker import serve_trial
+from harness.worker.serve import serve_trial
 from tests.frameworks.kit import SEED
 from tests.frameworks.test_buffers import COUNT, SIZES, SOURCE, Normed, examples, farthest
 

@@ -73,7 +73,7 @@ def main() -> None:
     line = socket.socket(socket.AF_UNIX)
     line.connect(LINE)
     preload(sys.argv[1])
-    importlib.import_module("harness.worker.worker")
+    importlib.import_module("harness.worker.serve")
     gc.collect()
     gc.freeze()
     libc.set_dumpable(False)  # or the worker could write into its memory

@@ -1,0 +1,37 @@
+"""Schedule-free methods of `optax.contrib` under a schedule, which their averages follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import optax
+
+from harness.submission.interface import Built, Hyperparameters
+from submissions.common import schedules
+
+
+def schedule_free(
+    at_rate: Callable[[Any], optax.GradientTransformationExtraArgs],
+    hyperparameters: Hyperparameters,
+) -> Built:
+    """A method whose learning rate is scheduled, and whose average x is evaluated.
+
+    Args:
+        at_rate: the method at a learning rate, which may be traced.
+        hyperparameters: `learning_rate`, and the schedule's.
+    """
+    base = hyperparameters["learning_rate"]
+
+    def update(
+        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
+    ) -> Any:
+        del extra  # only line searches use it
+        return at_rate(base * factor).update(updates, state, params)
+
+    return Built(
+        optax.GradientTransformationExtraArgs(at_rate(base).init, update),
+        schedules.from_hyperparameters(hyperparameters),
+        eval_parameters=optax.contrib.schedule_free_eval_params,
+        takes_factor=True,
+    )
