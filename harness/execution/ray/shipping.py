@@ -68,5 +68,5 @@ def run_shipment(sent: Shipment, options: RunOptions) -> Shipment:
         store, output = Path(name) / "store", Path(name) / "output"
         sent.unpack(store)
         run_command(trial_command(sent.trial, store, options), output)
-        printed = output.read_bytes()[-SHOWN_BYTES:].decode(errors="replace")
+        printed = output.read_bytes()[-SHOWN_BYTES:].decode("utf-8", "replace")
         return Shipment.of(sent.trial, store, Ledger(store), printed)
