@@ -5,8 +5,10 @@ those that most compare with.
 
 Repeated, it goes on where it stopped: finished trials are kept. It begins nothing that might not
 end within the limit. A trial that is flagged for interference is run again once, which its record
-says. When all is done it writes the board that ships (`harness/analysis/boards`) and a bundle
-beside the store. Nothing else may compute meanwhile.
+says. Each time it ends it writes the board that ships (`harness/analysis/boards`), of the studies
+that are there on every workload, and a bundle of all records beside the store, from which it goes
+on elsewhere (`tar -xzf board.tar.gz -C runs store && mv runs/store runs/board`). Nothing else may
+compute meanwhile.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.analysis.reference_board import board_name, write_board
+from harness.analysis.reference_board import board_name, whole_studies, write_board
 from harness.cli.bundles import write_bundle
 from harness.core.errors import HarnessError
 from harness.display.endings import EndingsDisplay
@@ -54,11 +56,11 @@ class Part(NamedTuple):
 
 
 def parts() -> Iterator[Part]:
-    """All parts: one study of everything, then the further ones."""
-    names, workloads = sorted(submission_folders()), suite(SUITE).workloads
+    """All parts: one study of everything, the studied ones first, then the further ones."""
+    others = sorted(submission_folders().keys() - set(STUDIED))
     for count in range(1, STUDIES + 1):
-        for name in names if count == 1 else STUDIED:
-            for workload in workloads:
+        for name in [*STUDIED, *others] if count == 1 else STUDIED:
+            for workload in suite(SUITE).workloads:
                 yield Part(name, workload, count)
 
 
@@ -129,17 +131,21 @@ def main() -> None:
         print(f"refused: {text}")
     if board.left:
         print(f"{len(board.left)} parts are left; the same command goes on")
-        return
     finish(arguments.store, BOARDS)
 
 
 def finish(store: Path, folder: Path) -> None:
-    """Write the board that ships, and a bundle of its records beside the store."""
+    """Write the board that ships, and a bundle of all records beside the store."""
     path = folder / board_name(SUITE, FRAMEWORK)
-    write_board(results_frame(store), path)
+    frame = whole_studies(results_frame(store), suite(SUITE).workloads)
+    if frame.empty:
+        print("no submission has ended a study on every workload yet")
+    else:
+        write_board(frame, path)
+        print(f"board: {path}")
     bundle = store.with_name(f"{store.name}.tar.gz")
     write_bundle(store, bundle, version("guided-descent"))
-    print(f"board: {path}\nbundle: {bundle}\nshow it: harness site {store} --out docs/board")
+    print(f"bundle: {bundle}\nshow it: harness site {store} --out docs/board")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Collection
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,18 @@ def write_board(frame: pd.DataFrame, path: Path) -> None:
         write_through(path, gzip.compress(text.encode(), mtime=0))
     except OSError as error:
         raise CannotWriteError(f"cannot write {path}: {error}") from error
+
+
+def whole_studies(frame: pd.DataFrame, workloads: Collection[str]) -> pd.DataFrame:
+    """The trials of those studies of an entry that ended on every workload.
+
+    Args:
+        frame: results as `harness.record.tables.results_frame` gives them.
+        workloads: of the suite.
+    """
+    ended = frame[frame["state"].ne("unfinished") & frame["workload"].isin(workloads)]
+    seen = ended.groupby(["content_hash", "study"])["workload"].transform("nunique")
+    return ended[seen == len(workloads)].reset_index(drop=True)
 
 
 def shipped_board(suite: str, framework: str) -> pd.DataFrame | None:

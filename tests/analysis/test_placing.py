@@ -114,3 +114,11 @@ def test_a_board_that_is_written_is_read_back_to_the_last_bit(
     assert read["time_to_target_s"].tolist() == written["time_to_target_s"].tolist()
     assert only(shipped.places_of(own(28.0), None)).faster[-1] == "b"
     assert shipped.shipped_board("quick", "jax") is None
+
+
+def test_a_board_has_the_studies_that_ended_on_every_workload() -> None:
+    times = {("a", "mlp"): studies(10.0), ("a", "lm"): [10.0, 20.0], ("b", "mlp"): studies(20.0)}
+    found = shipped.whole_studies(frame(times), ("mlp", "lm"))
+    assert set(found["submission"]) == {"a"}
+    assert set(found["study"]) == {1, 2}
+    assert set(found["workload"]) == {"mlp", "lm"}

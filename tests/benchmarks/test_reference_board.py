@@ -29,6 +29,7 @@ def board(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_everything_has_one_study_before_anything_has_two(board: ModuleType) -> None:
     planned, workloads = list(board.parts()), suite(board.SUITE).workloads
     first = len(submission_folders()) * len(workloads)
+    assert [part.submission for part in planned[:: len(workloads)]][:14] == list(board.STUDIED)
     assert {part.studies for part in planned[:first]} == {1}
     assert {(part.submission, part.workload) for part in planned[:first]} == {
         (name, workload) for name in submission_folders() for workload in workloads
@@ -54,8 +55,20 @@ def test_nothing_is_begun_that_might_not_end_in_time(
     assert not list((tmp_path / "store").glob("mlp/*"))
 
 
-def test_it_writes_the_board_that_ships_and_a_bundle(board: ModuleType, tmp_path: Path) -> None:
+def test_it_writes_the_board_that_ships_and_a_bundle(
+    board: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "whole_studies", lambda frame, _: frame)
     made = Made(tmp_path / "store")
     board.finish(made.store, tmp_path)
     assert (tmp_path / board_name(board.SUITE, board.FRAMEWORK)).stat().st_size > 0
     assert (tmp_path / "store.tar.gz").stat().st_size > 0
+
+
+def test_no_board_is_written_of_studies_that_lack_a_workload(
+    board: ModuleType, tmp_path: Path
+) -> None:
+    made = Made(tmp_path / "store")
+    board.finish(made.store, tmp_path)
+    assert not (tmp_path / board_name(board.SUITE, board.FRAMEWORK)).exists()
+    assert (tmp_path / "store.tar.gz").exists()
