@@ -147,7 +147,7 @@ def workload_detail(trial: Trial) -> WorkloadDetail:
     except HarnessError:
         return WorkloadDetail("Its declaration is not known here.", {})
     facts = _declared(size.model_dump(mode="json"))
-    if workload.content_hash != trial.workload_hash:
+    if workload.content_hash(trial.suite) != trial.workload_hash:
         summary += " (The trials ran with another version of it than the one described here.)"
         return WorkloadDetail(summary, facts)
     return WorkloadDetail(summary, facts, samples_of(workload, trial))

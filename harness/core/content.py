@@ -120,7 +120,16 @@ def toml_text(content: bytes) -> str:
         ValueError, RecursionError: it does not parse, or is too deep.
     """
     refuse_long_names(content)
-    return _written(tomllib.loads(content.decode()), _value_pieces)
+    return table_text(tomllib.loads(content.decode()))
+
+
+def table_text(table: Mapping[str, Any]) -> str:
+    """The text of a table of TOML, in the order of its keys.
+
+    Raises:
+        ValueError, RecursionError: it holds what no TOML does, or is too deep.
+    """
+    return _written(table, _value_pieces)
 
 
 def refuse_long_names(content: bytes) -> None:

@@ -105,7 +105,7 @@ def check_names(trial: Trial) -> None:
 
 def _planned_workload(trial: Trial) -> registry.Workload:
     workload = registry.workload(trial.workload)
-    if workload.content_hash != trial.workload_hash:
+    if workload.content_hash(trial.suite) != trial.workload_hash:
         raise HarnessError(
             f"workload '{trial.workload}' has changed since the trial was planned",
             "plan it again: `harness run` with another --out",

@@ -185,7 +185,7 @@ def trial_of(
     return Trial(
         suite=request.suite,
         workload=request.workload,
-        workload_hash=registry.workload(request.workload).content_hash,
+        workload_hash=registry.workload(request.workload).content_hash(request.suite),
         variant=request.variant,
         framework=request.framework,
         submission=submission.ref,

@@ -55,7 +55,7 @@ def _architecture_mismatch(trial: Trial, seed: str) -> str:
     """Whether a drawn architecture is another one than the round's, where it can be drawn again."""
     if NAME.fullmatch(trial.variant) is None or trial.workload not in registry.workload_names():
         return ""
-    if registry.workload(trial.workload).content_hash != trial.workload_hash:
+    if registry.workload(trial.workload).content_hash(trial.suite) != trial.workload_hash:
         return ""
     due = drawn_variant(seed, trial.suite, trial.workload)
     return "" if due == trial.variant else f"its architecture is not the round's, {due}"
@@ -85,7 +85,8 @@ def _declared_mismatch(trial: Trial) -> str:
     if not trial.is_scored or trial.workload not in registry.workload_names():
         return ""
     workload = registry.workload(trial.workload)
-    if workload.content_hash != trial.workload_hash or trial.framework not in FRAMEWORKS.names:
+    is_changed = workload.content_hash(trial.suite) != trial.workload_hash
+    if is_changed or trial.framework not in FRAMEWORKS.names:
         return ""
     size = workload.at(trial.suite)
     if trial.target != goal_of(size, trial.variant).target:

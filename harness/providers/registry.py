@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -10,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from harness.core.canonical import sha256_json
-from harness.core.content import sha256_content
+from harness.core.content import sha256_content, table_text
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.core.modules import spec_of
 from harness.providers.table import SUBMISSIONS, SUITES, WORKLOADS, WORKLOADS_ROOT
@@ -79,17 +80,24 @@ class Workload:
         """One of its modules: `model`, `model_torch`, `model_jax` or `data`."""
         return importlib.import_module(f"{self.package}.{name}")
 
-    @cached_property
-    def content_hash(self) -> str:
-        """The hash of all that decides what the workload is: its files and the shared code."""
+    @cache  # noqa: B019  (there are as few workloads as folders)
+    def content_hash(self, suite: str) -> str:
+        """The hash of all that decides what the workload is in a suite: its modules, what it
+        declares for this suite, and the shared code.
+
+        What it declares for another suite is left out: a suite that is calibrated on one machine
+        must not make what was run in another suite stale.
+        """
         # How a declaration is read is not what it says.
         declarations = {
             "__init__.py", "band.py", "frozen.py", "losses.py", "spec.py", "targets.py", "toml.py"
         }  # fmt: skip
         modules = [file for file in WORKLOADS_ROOT.glob("*.py") if file.name not in declarations]
         shared_files = [*(WORKLOADS_ROOT / "data").glob("*.py"), *modules]
-        own_files = [self.folder / "workload.toml", *self.folder.glob("*.py")]
-        digest_own = sha256_content(self.folder, own_files)
+        declared = tomllib.loads((self.folder / "workload.toml").read_text())
+        declared["suites"] = {suite: declared["suites"][suite]}
+        digest_files = sha256_content(self.folder, self.folder.glob("*.py"))
+        digest_own = sha256_json([digest_files, table_text(declared)])
         if self.spec.modules is not None:
             folder = _folder(self.spec.modules)
             digest_modules = sha256_content(folder, folder.glob("*.py"))

@@ -54,7 +54,7 @@ def _beyond(trial: Trial, result: Result | None) -> str:
     band = registry.band(trial.workload, trial.suite)
     if band is None or band.target != trial.target.value:
         return ""
-    if registry.workload(trial.workload).content_hash != trial.workload_hash:
+    if registry.workload(trial.workload).content_hash(trial.suite) != trial.workload_hash:
         return ""
     steps = float("nan") if result.steps_to_target is None else float(result.steps_to_target)
     return band.excess(result.time_to_target_s, steps, trial.budget.runtime_s)

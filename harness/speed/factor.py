@@ -137,7 +137,7 @@ def conditions(request: PlanRequest, options: RunOptions) -> dict[str, Any]:
         "packages": environment().packages,
         "variables": kernel_variables(),
         "suite": request.suite,
-        "workload": registry.workload(request.workload).content_hash,
+        "workload": registry.workload(request.workload).content_hash(request.suite),
         "reference": resolve(REFERENCE).ref.content_hash,
     }
     # one device is not named, so that what was measured before there could be several still holds

@@ -44,9 +44,8 @@ TEMPORARY = ".making-"
 class Preparable(Protocol):
     """What the cache needs of a workload; implemented by `harness.providers.registry.Workload`."""
 
-    @property
-    def content_hash(self) -> str:
-        """The hash of everything that defines the workload."""
+    def content_hash(self, suite: str) -> str:
+        """The hash of everything that defines the workload in a suite."""
         ...
 
     def at(self, suite: str) -> SuiteWorkload:
@@ -85,7 +84,7 @@ def prepared(
     module = no_data if data is None else workload.module("data")
     with _reading():
         files = module.source_files(data, data_dir)
-        key = _key(workload.content_hash, data, instance_seed, files)
+        key = _key(workload.content_hash(suite), data, instance_seed, files)
 
     def make(folder: Path) -> None:
         module.prepare(data, instance_seed, folder, data_dir)
