@@ -28,6 +28,9 @@ class TrialContext:
     """What is measured of each evaluated snapshot: the workload's own and those that the trial asks
     for; None for none."""
     splits: tuple[str, ...]
+    validation_examples: int | None
+    """How many the validation split has, if their order is drawn for the instance; None if it is the
+    file's, and the whole split is evaluated whatever a part shows."""
     statistics: BatchStatistics
     """Recomputes those of averaged weights."""
     reading: Reading

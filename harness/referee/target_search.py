@@ -15,14 +15,17 @@ looks that missed or between two snapshots of the search; they stay unseen for e
 A hit lies within the budget. The last snapshot is asked for when the budget is spent and comes
 later, by the step in flight: it is evaluated, and those before it are searched if it meets the
 target, but it is no hit itself.
+
+Of a clear miss only a part of the validation split is evaluated (`harness.referee.clear_misses`).
+Its value is an estimate, by which the next look is due. If it stays the last miss before a hit, all
+of the split is evaluated, as the crossing goes by its value; it remains a miss, whatever comes out.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from harness.frameworks.examples import Parameters
 from harness.referee.looks import NEAR, REMEMBERED, Look, crossing, next_look, next_place
@@ -93,18 +96,38 @@ class RecordedHit(Frozen):
 
 
 class SearchState(Frozen):
-    """What a search with no snapshot waiting goes on from."""
+    """What a search with no snapshot in hand goes on from."""
 
     misses: tuple[Miss, ...]
     """The last looks, as far as the next one goes by them."""
     last_look: int
     """The grid point of the last look."""
     best: float | None
+    is_best_whole: bool = True
+    """Whether the best is a whole split's."""
     hit: RecordedHit | None
 
 
-Evaluate = Callable[[HeldSnapshot], float]
-"""From a snapshot to the value of the target's metric."""
+class Measured(NamedTuple):
+    """A value of the target's metric."""
+
+    value: float
+    is_whole: bool = True
+    """Whether all of the validation split was evaluated; else the value is an estimate, and a clear
+    miss."""
+
+
+class Evaluate(Protocol):
+    """Evaluates a snapshot by the target's metric."""
+
+    def __call__(self, snapshot: HeldSnapshot, *, whole: bool) -> Measured:
+        """The value.
+
+        Args:
+            snapshot: what is evaluated.
+            whole: whether on all of the validation split, however clear a miss may be.
+        """
+        ...
 
 
 class TargetSearch:
@@ -123,14 +146,17 @@ class TargetSearch:
         self._grid, self._target = grid, target
         self._evaluate, self._limit_s = evaluate, limit_s
         self._waiting: list[HeldSnapshot] = []
+        self._part_evaluated: HeldSnapshot | None = None
+        """The last look's snapshot, if only a part of the split was evaluated."""
         self._misses: list[Miss] = []
         self._last_look = 0
-        self.best: float | None = None
+        self._best: Measured | None = None
         self.hit: Hit | None = None
 
     def is_look_due(self, point: int) -> bool:
         """Whether the snapshot that is asked for at a grid point is to be looked at."""
-        if point >= self._grid.points or len(self._waiting) + 1 >= self._grid.kept:
+        held = len(self._waiting) + (self._part_evaluated is not None)
+        if point >= self._grid.points or held + 1 >= self._grid.kept:
             return True
         return self._grid.fraction(point) >= self._next_fraction()
 
@@ -139,20 +165,33 @@ class TargetSearch:
         if self.hit is None:
             self._waiting.append(snapshot)
 
-    def look(self, snapshot: HeldSnapshot) -> None:
-        """Evaluate a snapshot, and if it meets the target those that wait."""
+    def look(self, snapshot: HeldSnapshot, *, whole: bool = False) -> None:
+        """Evaluate a snapshot, and if it meets the target those that wait.
+
+        Args:
+            snapshot: what is looked at.
+            whole: whether all of the split is evaluated whatever a part shows: at the end of the
+                budget, and where a checkpoint is due, which keeps no snapshot.
+        """
         self._last_look = snapshot.grid
-        value = self._value(snapshot)
-        if not self._target.is_met_by(value):
-            self._misses = [*self._misses, _miss(snapshot, value)][-REMEMBERED:]
+        found = self._value(snapshot, whole=whole or self._grid.kept == 1)
+        if not self._target.is_met_by(found.value):
+            self._misses = [*self._misses, _miss(snapshot, found.value)][-REMEMBERED:]
+            self._part_evaluated = None if found.is_whole else snapshot
         elif self.hit is None:
-            self.hit = self._search([*self._waiting, snapshot], value)
+            self.hit = self._search([*self._waiting, snapshot], found.value)
+            self._part_evaluated = None
         self._waiting.clear()
 
     @property
+    def best(self) -> float | None:
+        """The best value: of whole splits, or of parts if no split was evaluated whole."""
+        return self._best.value if self._best else None
+
+    @property
     def is_settled(self) -> bool:
-        """Whether no snapshot waits for a later hit."""
-        return not self._waiting
+        """Whether no snapshot is needed for a later hit."""
+        return not self._waiting and self._part_evaluated is None
 
     def outcome(self) -> Outcome:
         """What a `Result` has of the target."""
@@ -176,13 +215,14 @@ class TargetSearch:
             misses=tuple(self._misses),
             last_look=self._last_look,
             best=self.best,
+            is_best_whole=self._best is None or self._best.is_whole,
             hit=_recorded(self.hit) if self.hit else None,
         )
 
     def resume(self, state: SearchState) -> None:
         """Go on from a state."""
         self._misses, self._last_look = list(state.misses), state.last_look
-        self.best = state.best
+        self._best = None if state.best is None else Measured(state.best, state.is_best_whole)
         self.hit = _hit(state.hit) if state.hit else None
 
     def _next_fraction(self) -> float:
@@ -199,16 +239,21 @@ class TargetSearch:
         """Narrow the last miss and a hit down to neighbours; None if the hit comes too late."""
         times = [snapshot.timed_s for snapshot in snapshots]
         low, high, turn = -1, len(snapshots) - 1, 0
-        miss, hit_value = self._last_miss, value
+        miss, hit_value, part_evaluated = self._last_miss, value, self._part_evaluated
         while high - low > 1:
             expected_s = crossing(miss, Look(times[high], hit_value), self._target)
             place = next_place(times, low, high, expected_s if turn < INTERPOLATED else None)
-            value, turn = self._value(snapshots[place]), turn + 1
-            if self._target.is_met_by(value):
-                high, hit_value = place, value
+            found, turn = self._value(snapshots[place]), turn + 1
+            if self._target.is_met_by(found.value):
+                high, hit_value = place, found.value
             else:
-                low, miss = place, Look(times[place], value)
-        return Hit(snapshots[high], hit_value, miss) if self._is_in_time(times[high]) else None
+                low, miss = place, Look(times[place], found.value)
+                part_evaluated = None if found.is_whole else snapshots[place]
+        if not self._is_in_time(times[high]):
+            return None
+        if miss is not None and part_evaluated is not None:
+            miss = Look(miss.at, self._value(part_evaluated, whole=True).value)
+        return Hit(snapshots[high], hit_value, miss)
 
     def _is_in_time(self, timed_s: float) -> bool:
         return timed_s <= self._limit_s
@@ -219,12 +264,16 @@ class TargetSearch:
             return None
         return Look(self._misses[-1].timed_s, _number(self._misses[-1].value))
 
-    def _value(self, snapshot: HeldSnapshot) -> float:
-        value = self._evaluate(snapshot)
-        if math.isfinite(value):
-            pick = max if self._target.direction == "maximize" else min
-            self.best = value if self.best is None else pick(self.best, value)
-        return value
+    def _value(self, snapshot: HeldSnapshot, *, whole: bool = False) -> Measured:
+        found = self._evaluate(snapshot, whole=whole)
+        if math.isfinite(found.value):
+            self._best = max((self._best or found), found, key=self._rank)
+        return found
+
+    def _rank(self, found: Measured) -> tuple[bool, float]:
+        """The larger the better; a whole split's value is worth more than any part's."""
+        sign = 1.0 if self._target.direction == "maximize" else -1.0
+        return found.is_whole, sign * found.value
 
 
 def _miss(snapshot: HeldSnapshot, value: float) -> Miss:
