@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.referee.looks import FAR, NEAR, Look, crossing, next_look, next_place
-from harness.referee.target_search import HeldSnapshot, TargetSearch
+from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
 from workloads.spec import Grid, Target
 from workloads.targets import AnyTarget, BaselineTarget
 
@@ -21,19 +21,30 @@ def held(grid: int, value: float) -> HeldSnapshot:
     )
 
 
+def measured(snapshot: HeldSnapshot, clear: float = math.inf, *, whole: bool = True) -> Measured:
+    value = float(snapshot.parameters["w"])
+    if whole or not TARGET.value - value > clear:
+        return Measured(value)
+    return Measured(value - 0.01, is_whole=False)
+
+
 def observe(
     values: Sequence[float],
     kept: int,
     limit_s: float = math.inf,
     grid: Grid | None = None,
     target: AnyTarget = TARGET,
+    clear: float = math.inf,
 ) -> tuple[TargetSearch, list[int]]:
-    """A search over a metric's values at each grid point, and what it has evaluated."""
+    """A search over a metric's values at each grid point, and what it has evaluated.
+
+    Misses by more than `clear` are seen on a part of the split, where the metric is 0.01 lower.
+    """
     evaluated = []
 
-    def evaluate(snapshot: HeldSnapshot) -> float:
+    def evaluate(snapshot: HeldSnapshot, *, whole: bool) -> Measured:
         evaluated.append(snapshot.grid)
-        return float(snapshot.parameters["w"])
+        return measured(snapshot, clear, whole=whole)
 
     grid = grid or Grid(even=len(values), look_from=1.0, kept=kept)
     search = TargetSearch(grid, target, evaluate, limit_s)
@@ -196,7 +207,7 @@ def test_what_is_evaluated_next_lies_between(times: list[float], data: st.DataOb
 
 def test_a_search_goes_on_from_its_state() -> None:
     whole, _ = observe(learning(0.3, 0.1), 64, grid=GRID)
-    first = TargetSearch(GRID, TARGET, lambda s: float(s.parameters["w"]))
+    first = TargetSearch(GRID, TARGET, lambda s, *, whole: measured(s))
     for point, value in enumerate(learning(0.3, 0.1), start=1):
         is_look = first.is_look_due(point)
         (first.look if is_look else first.keep)(held(point, value))
@@ -205,10 +216,82 @@ def test_a_search_goes_on_from_its_state() -> None:
         if is_look:
             state, first = (
                 first.state(),
-                TargetSearch(GRID, TARGET, lambda s: float(s.parameters["w"])),
+                TargetSearch(GRID, TARGET, lambda s, *, whole: measured(s)),
             )
             first.resume(type(state).model_validate_json(state.model_dump_json()))
     assert first.outcome() == whole.outcome()
-    again = TargetSearch(GRID, TARGET, lambda _: 0.0)
+    again = TargetSearch(GRID, TARGET, lambda *_, **__: Measured(0.0))
     again.resume(first.state())
     assert again.outcome() == whole.outcome()
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=80), st.integers(1, 12))
+def test_the_miss_before_a_hit_is_that_of_the_whole_split(values: list[float], kept: int) -> None:
+    search, evaluated = observe(values, kept, clear=0.1)
+    if (hit := search.hit) is None:
+        return
+    place = hit.snapshot.grid
+    assert values[place - 1] >= 0.5
+    assert evaluated.count(place) == 1
+    if hit.last_miss is not None:
+        assert hit.last_miss == Look(place - 1, values[place - 2])
+        assert evaluated.count(place - 1) <= 2
+
+
+@given(st.floats(0.04, 1.0), st.floats(0.05, 1.0))
+def test_a_clear_miss_by_a_part_moves_no_time(at_target: float, slope: float) -> None:
+    values = learning(at_target, slope)
+    (whole, _), (by_parts, _) = (
+        observe(values, 64, grid=GRID, clear=clear) for clear in (math.inf, 0.05)
+    )
+    assert by_parts.outcome()[:7] == whole.outcome()[:7]
+
+
+def test_the_last_look_is_completed_if_the_next_snapshot_hits() -> None:
+    search, evaluated = observe([0.1, 0.1, 0.2, 0.6, 0.7], kept=2, clear=0.1)
+    assert search.hit is not None
+    assert search.hit.last_miss == Look(3.0, 0.2)
+    assert evaluated == [2, 3, 4, 3]
+
+
+def test_a_miss_that_turns_out_to_hit_stays_a_miss() -> None:
+    """Of the whole split the metric is 0.55 at the first look; a part has said 0.1."""
+
+    def evaluate(snapshot: HeldSnapshot, *, whole: bool) -> Measured:
+        value = float(snapshot.parameters["w"])
+        return Measured(value) if whole or value != 0.55 else Measured(0.1, is_whole=False)
+
+    search = TargetSearch(Grid(even=4, look_from=1.0, kept=2), TARGET, evaluate)
+    for point, value in enumerate([0.1, 0.55, 0.6], start=1):
+        search.look(held(point, value))
+    assert search.outcome()[:5] == (3.0, 2.0, 0.55, 3.0, 0.6)
+
+
+def test_what_a_whole_split_says_is_the_best_whatever_parts_said() -> None:
+    search, _ = observe([0.3, 0.45], kept=1, clear=0.1)
+    assert search.best == 0.45
+    grid = Grid(even=3, look_from=1.0, kept=2)
+    search = TargetSearch(grid, TARGET, lambda s, *, whole: measured(s, 0.1, whole=whole))
+    search.look(held(1, 0.39))
+    assert search.best == pytest.approx(0.38)
+    search.look(held(3, 0.3), whole=True)
+    assert search.best == 0.3
+
+
+def test_a_snapshot_that_may_have_to_be_completed_is_kept_and_counted() -> None:
+    """Of four in memory one is the last look's: two wait, and the next is looked at."""
+    _, whole = observe([0.1] * 9, kept=4)
+    search, by_parts = observe([0.1] * 9, kept=4, clear=0.1)
+    assert (whole, by_parts) == ([4, 8, 9], [4, 7, 9])
+    assert search.is_settled is False
+
+
+def test_a_look_at_the_whole_split_needs_no_snapshot_any_more() -> None:
+    search = TargetSearch(GRID, TARGET, lambda s, *, whole: measured(s, 0.1, whole=whole))
+    search.look(held(5, 0.1))
+    assert not search.is_settled
+    search.look(held(9, 0.2), whole=True)
+    assert search.is_settled
+    again = TargetSearch(GRID, TARGET, lambda *_, **__: Measured(0.0))
+    again.resume(type(state := search.state()).model_validate_json(state.model_dump_json()))
+    assert (again.best, again.state()) == (0.2, state)
