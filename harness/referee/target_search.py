@@ -120,7 +120,7 @@ class Measured(NamedTuple):
 class Evaluate(Protocol):
     """Evaluates a snapshot by the target's metric."""
 
-    def __call__(self, snapshot: HeldSnapshot, *, whole: bool) -> Measured:
+    def __call__(self, snapshot: HeldSnapshot, /, *, whole: bool) -> Measured:
         """The value.
 
         Args:
