@@ -18,10 +18,10 @@ from harness.frameworks.problem import NoBudget, ProblemConfig
 from harness.machine.cores import Cores
 from harness.machine.host_monitor import MachineReader
 from harness.protocol.messages import Hello
-from harness.referee.clear_misses import part_size
 from harness.referee.context import TrialContext
 from harness.referee.diagnostics import Diagnostics, together, wanted_diagnostics
 from harness.referee.idle import IdleProbe
+from harness.referee.parts import part_size
 from harness.referee.statistics import BatchStatistics
 from harness.submission.resolution import placed
 from workloads.parameters import initial_buffers, initial_parameters
@@ -61,7 +61,8 @@ def context_of(
         evaluator=evaluator,
         diagnostics=_diagnostics(resolved_trial, evaluator, parameters),
         splits=tuple(resolved_trial.held_out),
-        validation_examples=_drawn_order(resolved_trial),
+        validation_examples=len(resolved_trial.held_out["validation"].targets),
+        is_order_drawn=_is_order_drawn(resolved_trial),
         statistics=_statistics(resolved_trial, threads),
         reading=MachineReader(device, all_threads, cores, framework.probe),
         idle=IdleProbe.measure(framework.probe, device),
@@ -101,18 +102,17 @@ def _evaluator(resolved_trial: ResolvedTrial, framework: EvaluationBackend) -> E
 def _held_out(resolved_trial: ResolvedTrial) -> tuple[dict[str, Examples], int]:
     """The held-out splits, that of validation in the instance's order, and the size of batches."""
     splits, most = dict(resolved_trial.held_out), resolved_trial.size.evaluation_batch
-    examples = _drawn_order(resolved_trial)
-    if examples is None:
+    examples = len(splits["validation"].targets)
+    if not _is_order_drawn(resolved_trial):
         return splits, most
     seed = derive("validation order", resolved_trial.trial.instance_seed)
     splits["validation"] = in_order(splits["validation"], permutation(seed, 0, examples))
     return splits, part_size(examples, most)
 
 
-def _drawn_order(resolved_trial: ResolvedTrial) -> int | None:
-    """How many examples the validation split has; None if it is too large to be put in order."""
-    validation = resolved_trial.held_out["validation"]
-    return None if validation.is_mapped else len(validation.targets)
+def _is_order_drawn(resolved_trial: ResolvedTrial) -> bool:
+    """Whether the validation split is put in the instance's order: unless it is too large."""
+    return not resolved_trial.held_out["validation"].is_mapped
 
 
 def _statistics(resolved_trial: ResolvedTrial, threads: int) -> BatchStatistics:

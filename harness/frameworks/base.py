@@ -51,10 +51,17 @@ class Evaluator(Protocol):
     A snapshot holds the model's parameters and then its buffers, by name.
     """
 
-    def batches(self, parameters: Parameters, split: str) -> Iterator[ExampleMetrics]:
+    def batches(
+        self, parameters: Parameters, split: str, start: int = 0
+    ) -> Iterator[ExampleMetrics]:
         """What the workload's loss offers (`workloads.losses`) of each example, in order.
 
         A batch is evaluated when it is asked for, so whoever has enough need not pay for the rest.
+
+        Args:
+            parameters: the snapshot.
+            split: which examples.
+            start: from which on, the first of a batch.
         """
         ...
 

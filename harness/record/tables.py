@@ -169,7 +169,7 @@ def _all_evaluations(attempt: Attempt) -> list[Evaluation | OtherSplits | Diagno
 
 
 def _validations(attempt: Attempt) -> list[Evaluation]:
-    """One evaluation a snapshot: that of the whole split, if there is one of a part as well."""
+    """One evaluation a snapshot, the last: that of the largest part of the split, if not of all."""
     found = attempt.all(Evaluation)
-    whole = {event.grid for event in found if event.part is None}
-    return [event for event in found if event.part is None or event.grid not in whole]
+    last = {event.grid: event for event in found}
+    return [event for event in found if event.grid is None or event is last[event.grid]]

@@ -10,9 +10,15 @@ from harness.plan.trial import Trial
 from harness.record.recorder import Recorder
 from harness.record.schema import Diagnostics, Evaluation, Metrics, OtherSplits, Part
 from harness.referee.checks import finite_or_none
-from harness.referee.clear_misses import estimate, may_stop_early, up_to_a_clear_miss
 from harness.referee.clock import Clock
 from harness.referee.context import TrialContext
+from harness.referee.parts import (
+    Certainty,
+    certainty,
+    estimate,
+    evaluated_until,
+    may_take_parts,
+)
 from harness.referee.target_search import HeldSnapshot, Measured
 
 
@@ -31,19 +37,22 @@ class SnapshotEvaluator:
     ) -> None:
         self._trial, self._context = trial, context
         self._clock, self._record = clock, recorder
+        self._parts = dict[int, list[ExampleMetrics]]()
+        """What was evaluated of the validation split, by grid point, where it was not all."""
         self._diagnosed = set[int]()
 
-    def value(self, snapshot: HeldSnapshot, *, whole: bool) -> Measured:
+    def value(self, snapshot: HeldSnapshot, *, until: Certainty) -> Measured:
         """The target's metric on the validation split, the only one that a search looks at.
 
         Args:
             snapshot: what is evaluated.
-            whole: whether on all of the split, even if a part shows a clear miss.
+            until: how certain it is to be whether the target is met; no more is evaluated.
         """
+        of, target = self._context.validation_examples, self._trial.target
         with self._clock.account("evaluation"):
             parameters = self._parameters(snapshot)
-            by_example, part = self._validation(parameters, whole=whole)
-            metrics = means(by_example)
+            found = self._validation(snapshot.grid, parameters, until)
+            metrics = means(found)
         event = Evaluation(
             grid=snapshot.grid,
             step=snapshot.step,
@@ -51,21 +60,26 @@ class SnapshotEvaluator:
             examples=snapshot.examples,
             validation=_finite(metrics),
         )
+        part = _part(found, of)
         with self._clock.account("record"):
             self._record.emit(event if part is None else event.model_copy(update={"part": part}))
         self._diagnose(snapshot, parameters)
-        return Measured(metrics[self._trial.target.metric], is_whole=part is None)
+        one = estimate(found[target.metric], of)
+        return Measured(one.mean, certainty(one, target))
 
-    def _validation(
-        self, parameters: Parameters, *, whole: bool
-    ) -> tuple[ExampleMetrics, Part | None]:
-        """The metrics of the validation split, or of the part of it that shows a clear miss."""
+    def _validation(self, grid: int, parameters: Parameters, until: Certainty) -> ExampleMetrics:
+        """The metrics of the part of the validation split that is as certain as is wanted."""
+        is_whole = not self._context.is_order_drawn or not may_take_parts(self._trial)
+        wanted: Certainty = "whole" if is_whole else until
         of, target = self._context.validation_examples, self._trial.target
-        batches = self._context.evaluator.batches(parameters, "validation")
-        if whole or of is None or not may_stop_early(self._trial):
-            return joined(list(batches)), None
-        metrics = up_to_a_clear_miss(batches, of, target)
-        return metrics, _part(metrics, of)
+        before = self._parts.pop(grid, [])
+        start = sum(len(batch[target.metric]) for batch in before)
+        batches = self._context.evaluator.batches(parameters, "validation", start)
+        taken = evaluated_until(batches, before, of, target, wanted)
+        found = joined(taken)
+        if len(found[target.metric]) < of:
+            self._parts[grid] = taken
+        return found
 
     def _diagnose(self, snapshot: HeldSnapshot, parameters: Parameters) -> None:
         """Measure what the trial wants of each evaluated snapshot, once."""

@@ -17,8 +17,8 @@ from harness.record.schema import (
     RefereeFailed,
     SnapshotTaken,
 )
-from harness.referee.clear_misses import Estimate, is_clear_miss, may_stop_early
 from harness.referee.eval_schedule import EvalSchedule
+from harness.referee.parts import Certainty, Estimate, certainty, may_take_parts, suffices
 from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
 
 
@@ -115,7 +115,7 @@ class Replay:
         if points and points != due_points and not is_cut_short:
             raise MismatchError(f"other splits of grid points {points}; {due_points} are due")
 
-    def _value(self, snapshot: HeldSnapshot, *, whole: bool) -> Measured:
+    def _value(self, snapshot: HeldSnapshot, *, until: Certainty) -> Measured:
         """The recorded value of the evaluation that is due now."""
         evaluation = next(self._evaluations, None)
         if evaluation is None and self._referee_failed:
@@ -125,24 +125,27 @@ class Replay:
             raise MismatchError(
                 f"grid point {snapshot.grid}: its evaluation is due, found is {what}"
             )
-        place = (snapshot.step, snapshot.timed_s, snapshot.examples)
-        if (evaluation.step, evaluation.timed_s, evaluation.examples) != place:
+        taken = (snapshot.step, snapshot.timed_s, snapshot.examples)
+        if (evaluation.step, evaluation.timed_s, evaluation.examples) != taken:
             raise MismatchError(f"grid point {snapshot.grid}: snapshot and evaluation differ")
         value = _number(evaluation.validation.get(self._trial.target.metric))
-        if evaluation.part is not None:
-            self._check_part(evaluation.part, value, f"grid point {snapshot.grid}", whole=whole)
-        return Measured(value, is_whole=evaluation.part is None)
+        if evaluation.part is None:
+            return Measured(value)
+        place = f"grid point {snapshot.grid}: {evaluation.part.examples} examples"
+        return Measured(value, self._certainty(evaluation.part, value, place, until))
 
-    def _check_part(self, part: Part, value: float, place: str, *, whole: bool) -> None:
-        """Whether the rules allow that only a part of the validation split was evaluated."""
-        if whole or not may_stop_early(self._trial):
-            raise MismatchError(f"{place}: {part.examples} examples; the whole split is due")
+    def _certainty(self, part: Part, value: float, place: str, until: Certainty) -> Certainty:
+        """How certain an outcome is of which a part of the validation split was evaluated."""
+        target = self._trial.target
         if not 0 < part.examples < part.of:
-            raise MismatchError(f"{place}: {part.examples} examples of {part.of} are no part")
-        error = _number(part.standard_errors.get(self._trial.target.metric))
-        found = Estimate(value, error, part.examples, part.of)
-        if not is_clear_miss(found, self._trial.target):
-            raise MismatchError(f"{place}: {part.examples} examples do not show a clear miss")
+            raise MismatchError(f"{place} of {part.of} are no part")
+        if not may_take_parts(self._trial):
+            raise MismatchError(f"{place}; the whole split is due")
+        error = _number(part.standard_errors.get(target.metric))
+        found = certainty(Estimate(value, error, part.examples, part.of), target)
+        if found is None or not suffices(found, until):
+            raise MismatchError(f"{place} make it {found or 'not even likely'}; {until} is due")
+        return found
 
     def _is_over(self, point: int) -> bool:
         by_target = self._search.hit is not None and self._trial.stop_rule == "target"

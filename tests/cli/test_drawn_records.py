@@ -27,6 +27,7 @@ from harness.record.plan import write_plan
 from harness.record.schema import End, Evaluation, Go
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, write_record
+from harness.referee.parts import Certainty
 from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
 from tests.record.conftest import (
     READING,
@@ -67,7 +68,7 @@ def record(trial: Trial, store: Path) -> None:
 def observe(trial: Trial, log: EventLog) -> TrialResult:
     """Train on paper up to the target or the end of the budget."""
 
-    def evaluate(held: HeldSnapshot, *, whole: bool) -> Measured:
+    def evaluate(held: HeldSnapshot, *, until: Certainty) -> Measured:
         value = value_at(trial, trial.grid.fraction(held.grid))
         log.append(
             Evaluation(

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.referee.looks import FAR, NEAR, Look, crossing, next_look, next_place
-from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
+from harness.referee.parts import Certainty
+from harness.referee.target_search import Evaluate, HeldSnapshot, Measured, TargetSearch
 from workloads.spec import Grid, Target
 from workloads.targets import AnyTarget, BaselineTarget
 
@@ -21,11 +22,22 @@ def held(grid: int, value: float) -> HeldSnapshot:
     )
 
 
-def measured(snapshot: HeldSnapshot, clear: float = math.inf, *, whole: bool = True) -> Measured:
+def measured(
+    snapshot: HeldSnapshot,
+    until: Certainty = "whole",
+    likely: float = math.inf,
+    clear: float = math.inf,
+) -> Measured:
+    """What is farther from the target than `likely` is seen on a part of the split, where the
+    metric is 0.01 lower; so are misses by more than `clear`.
+    """
     value = float(snapshot.parameters["w"])
-    if whole or not TARGET.value - value > clear:
-        return Measured(value)
-    return Measured(value - 0.01, is_whole=False)
+    missing = TARGET.value - value
+    if until != "whole" and missing > clear:
+        return Measured(value - 0.01, "clear")
+    if until == "likely" and abs(missing) > likely:
+        return Measured(value - 0.01, "likely")
+    return Measured(value)
 
 
 def observe(
@@ -34,22 +46,22 @@ def observe(
     limit_s: float = math.inf,
     grid: Grid | None = None,
     target: AnyTarget = TARGET,
-    clear: float = math.inf,
+    evaluate: Evaluate = lambda snapshot, *, until: measured(snapshot, until),
 ) -> tuple[TargetSearch, list[int]]:
-    """A search over a metric's values at each grid point, and what it has evaluated.
-
-    Misses by more than `clear` are seen on a part of the split, where the metric is 0.01 lower.
-    """
+    """A search over a metric's values at each grid point, and what it has evaluated."""
     evaluated = []
 
-    def evaluate(snapshot: HeldSnapshot, *, whole: bool) -> Measured:
+    def noted(snapshot: HeldSnapshot, *, until: Certainty) -> Measured:
         evaluated.append(snapshot.grid)
-        return measured(snapshot, clear, whole=whole)
+        return evaluate(snapshot, until=until)
 
     grid = grid or Grid(even=len(values), look_from=1.0, kept=kept)
-    search = TargetSearch(grid, target, evaluate, limit_s)
+    search = TargetSearch(grid, target, noted, limit_s)
     for point, value in enumerate(values, start=1):
-        (search.look if search.is_look_due(point) else search.keep)(held(point, value))
+        if search.is_look_due(point):
+            search.look(held(point, value), whole=point == len(values))
+        else:
+            search.keep(held(point, value))
         if search.hit:
             break
     return search, evaluated
@@ -207,7 +219,7 @@ def test_what_is_evaluated_next_lies_between(times: list[float], data: st.DataOb
 
 def test_a_search_goes_on_from_its_state() -> None:
     whole, _ = observe(learning(0.3, 0.1), 64, grid=GRID)
-    first = TargetSearch(GRID, TARGET, lambda s, *, whole: measured(s))
+    first = TargetSearch(GRID, TARGET, lambda s, *, until: measured(s, until))
     for point, value in enumerate(learning(0.3, 0.1), start=1):
         is_look = first.is_look_due(point)
         (first.look if is_look else first.keep)(held(point, value))
@@ -216,7 +228,7 @@ def test_a_search_goes_on_from_its_state() -> None:
         if is_look:
             state, first = (
                 first.state(),
-                TargetSearch(GRID, TARGET, lambda s, *, whole: measured(s)),
+                TargetSearch(GRID, TARGET, lambda s, *, until: measured(s, until)),
             )
             first.resume(type(state).model_validate_json(state.model_dump_json()))
     assert first.outcome() == whole.outcome()
@@ -225,41 +237,92 @@ def test_a_search_goes_on_from_its_state() -> None:
     assert again.outcome() == whole.outcome()
 
 
-@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=80), st.integers(1, 12))
-def test_the_miss_before_a_hit_is_that_of_the_whole_split(values: list[float], kept: int) -> None:
-    search, evaluated = observe(values, kept, clear=0.1)
+def by_parts(likely: float, clear: float) -> Evaluate:
+    return lambda snapshot, *, until: measured(snapshot, until, likely, clear)
+
+
+CLAIMS = st.lists(st.none() | st.floats(0.0, 1.0), min_size=80, max_size=80)
+"""What parts make likely, point by point, true or not; None for nothing."""
+
+
+def claimed(claims: Sequence[float | None]) -> Evaluate:
+    def evaluate(snapshot: HeldSnapshot, *, until: Certainty) -> Measured:
+        claim = claims[snapshot.grid - 1] if until == "likely" else None
+        return measured(snapshot) if claim is None else Measured(claim, "likely")
+
+    return evaluate
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=80), CLAIMS, st.integers(1, 90))
+def test_a_hit_and_the_miss_before_it_are_of_the_whole_split_whatever_parts_say(
+    values: list[float], claims: list[float | None], kept: int
+) -> None:
+    search, evaluated = observe(values, kept, evaluate=claimed(claims))
     if (hit := search.hit) is None:
         return
     place = hit.snapshot.grid
-    assert values[place - 1] >= 0.5
-    assert evaluated.count(place) == 1
-    if hit.last_miss is not None:
-        assert hit.last_miss == Look(place - 1, values[place - 2])
-        assert evaluated.count(place - 1) <= 2
+    assert hit.value == values[place - 1] >= 0.5
+    assert hit.last_miss == (Look(place - 1, values[place - 2]) if place > 1 else None)
+    assert place == 1 or values[place - 2] < 0.5
+    assert max(map(evaluated.count, evaluated)) <= 2
+
+
+@given(st.integers(1, 60), CLAIMS, st.integers(1, 70), st.integers(1, 60))
+def test_a_monotone_curve_is_found_exactly_whatever_parts_say(
+    length: int, claims: list[float | None], kept: int, first: int
+) -> None:
+    values = [0.9 if point >= first else 0.1 for point in range(1, length + 1)]
+    search, _ = observe(values, kept, evaluate=claimed(claims))
+    assert place_of_hit(search) == (first if first <= length else None)
 
 
 @given(st.floats(0.04, 1.0), st.floats(0.05, 1.0))
-def test_a_clear_miss_by_a_part_moves_no_time(at_target: float, slope: float) -> None:
+def test_parts_move_no_time_of_a_steady_learner(at_target: float, slope: float) -> None:
     values = learning(at_target, slope)
-    (whole, _), (by_parts, _) = (
-        observe(values, 64, grid=GRID, clear=clear) for clear in (math.inf, 0.05)
+    (whole, _), (parts, _) = (
+        observe(values, 256, grid=GRID, evaluate=by_parts(*margins))
+        for margins in ((math.inf, math.inf), (0.02, 0.05))
     )
-    assert by_parts.outcome()[:7] == whole.outcome()[:7]
+    assert parts.outcome()[:7] == whole.outcome()[:7]
 
 
-def test_the_last_look_is_completed_if_the_next_snapshot_hits() -> None:
-    search, evaluated = observe([0.1, 0.1, 0.2, 0.6, 0.7], kept=2, clear=0.1)
+def test_a_likely_miss_keeps_what_waits_and_a_clear_one_does_not() -> None:
+    grid = Grid(even=9, look_from=1.0, kept=9)
+    search = TargetSearch(grid, TARGET, by_parts(0.02, 0.2))
+    search.keep(held(1, 0.4))
+    search.look(held(2, 0.45))
+    assert not search.is_settled
+    search.look(held(3, 0.6), whole=True)
+    assert search.hit is not None and search.hit.last_miss == Look(2.0, 0.45)
+    search = TargetSearch(grid, TARGET, by_parts(0.02, 0.2))
+    search.keep(held(1, 0.6))
+    search.look(held(2, 0.1))
+    search.look(held(3, 0.6), whole=True)
+    assert search.hit is not None and search.hit.last_miss == Look(2.0, 0.1)
+
+
+def test_a_hit_that_was_only_likely_is_none_if_the_whole_split_misses() -> None:
+    claims = [0.1, 0.6, 0.1, 0.1]
+    search, evaluated = observe([0.1] * 4, 9, grid=Grid(even=4, look_from=0.5, kept=9),
+                                evaluate=claimed(claims))  # fmt: skip
+    assert search.hit is None
+    assert evaluated[:3] == [2, 1, 2]
+    assert search.best == 0.1
+
+
+def test_a_clear_miss_is_evaluated_whole_if_the_next_snapshot_hits() -> None:
+    search, evaluated = observe([0.1, 0.1, 0.2, 0.6, 0.7], 2, evaluate=by_parts(0.1, 0.1))
     assert search.hit is not None
     assert search.hit.last_miss == Look(3.0, 0.2)
     assert evaluated == [2, 3, 4, 3]
 
 
-def test_a_miss_that_turns_out_to_hit_stays_a_miss() -> None:
-    """Of the whole split the metric is 0.55 at the first look; a part has said 0.1."""
+def test_a_clear_miss_that_turns_out_to_hit_stays_a_miss() -> None:
+    """Of the whole split the metric is 0.55 at the second look; a part has said 0.1."""
 
-    def evaluate(snapshot: HeldSnapshot, *, whole: bool) -> Measured:
-        value = float(snapshot.parameters["w"])
-        return Measured(value) if whole or value != 0.55 else Measured(0.1, is_whole=False)
+    def evaluate(snapshot: HeldSnapshot, *, until: Certainty) -> Measured:
+        is_wrong = until != "whole" and snapshot.grid == 2
+        return Measured(0.1, "clear") if is_wrong else measured(snapshot)
 
     search = TargetSearch(Grid(even=4, look_from=1.0, kept=2), TARGET, evaluate)
     for point, value in enumerate([0.1, 0.55, 0.6], start=1):
@@ -268,10 +331,7 @@ def test_a_miss_that_turns_out_to_hit_stays_a_miss() -> None:
 
 
 def test_what_a_whole_split_says_is_the_best_whatever_parts_said() -> None:
-    search, _ = observe([0.3, 0.45], kept=1, clear=0.1)
-    assert search.best == 0.45
-    grid = Grid(even=3, look_from=1.0, kept=2)
-    search = TargetSearch(grid, TARGET, lambda s, *, whole: measured(s, 0.1, whole=whole))
+    search = TargetSearch(Grid(even=3, look_from=1.0, kept=2), TARGET, by_parts(0.1, 0.1))
     search.look(held(1, 0.39))
     assert search.best == pytest.approx(0.38)
     search.look(held(3, 0.3), whole=True)
@@ -280,17 +340,22 @@ def test_what_a_whole_split_says_is_the_best_whatever_parts_said() -> None:
 
 def test_a_snapshot_that_may_have_to_be_completed_is_kept_and_counted() -> None:
     """Of four in memory one is the last look's: two wait, and the next is looked at."""
-    _, whole = observe([0.1] * 9, kept=4)
-    search, by_parts = observe([0.1] * 9, kept=4, clear=0.1)
-    assert (whole, by_parts) == ([4, 8, 9], [4, 7, 9])
-    assert search.is_settled is False
+    _, whole = observe([0.1] * 9, 4)
+    _, parts = observe([0.1] * 9, 4, evaluate=by_parts(0.1, 0.1))
+    assert (whole, parts) == ([4, 8, 9], [4, 7, 9])
+
+
+def test_where_one_snapshot_is_all_that_may_be_held_each_is_evaluated_whole() -> None:
+    search, _ = observe([0.1, 0.2, 0.6], 1, evaluate=by_parts(0.1, 0.1))
+    assert search.hit is not None and search.hit.last_miss == Look(2.0, 0.2)
 
 
 def test_a_look_at_the_whole_split_needs_no_snapshot_any_more() -> None:
-    search = TargetSearch(GRID, TARGET, lambda s, *, whole: measured(s, 0.1, whole=whole))
-    search.look(held(5, 0.1))
-    assert not search.is_settled
-    search.look(held(9, 0.2), whole=True)
+    search = TargetSearch(GRID, TARGET, by_parts(0.01, 0.1))
+    for point, value in ((5, 0.1), (9, 0.45)):
+        search.look(held(point, value))
+        assert not search.is_settled
+    search.look(held(12, 0.2), whole=True)
     assert search.is_settled
     again = TargetSearch(GRID, TARGET, lambda *_, **__: Measured(0.0))
     again.resume(type(state := search.state()).model_validate_json(state.model_dump_json()))

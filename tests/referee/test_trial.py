@@ -71,7 +71,7 @@ def test_every_grid_point_has_a_snapshot_and_every_look_an_evaluation(bench: Ben
     assert looks == list(range(5, 51, 5))
 
 
-def test_of_clear_misses_a_part_of_the_split_is_evaluated(bench: Bench) -> None:
+def test_of_what_is_plain_a_part_of_the_split_is_evaluated(bench: Bench) -> None:
     trial = bench.trial(ADAMW, seconds=600.0, steps=100)
     bench.run_planned(trial)
     *looks, last = of_type(bench.events(trial), Evaluation)

@@ -117,13 +117,13 @@ def test_a_chained_forgery_does_not_fit_the_rules(
     assert words in findings(sample)
 
 
-CLEAR = Part(examples=19_999, of=20_000, standard_errors={"accuracy": 1e-5})
+LIKELY = Part(examples=19_999, of=20_000, standard_errors={"accuracy": 1e-5})
 
 
-def test_a_miss_by_a_part_of_the_split_fits_and_is_whole_where_it_stays_the_last(
+def test_a_likely_miss_fits_and_is_made_sure_of_where_it_stays_the_last(
     tmp_path: Path,
 ) -> None:
-    sample = Made(tmp_path, part=CLEAR)
+    sample = Made(tmp_path, part=LIKELY)
     assert findings(sample) == ""
     evaluations = of_type(read_events(sample.log), Evaluation)
     points = [(event.grid, event.part is None) for event in evaluations]
@@ -136,33 +136,33 @@ def test_a_miss_by_a_part_of_the_split_fits_and_is_whole_where_it_stays_the_last
 @pytest.mark.parametrize(
     ("part", "words"),
     [
-        (CLEAR.model_copy(update={"examples": 20_000}), "20000 examples of 20000 are no part"),
-        (CLEAR.model_copy(update={"examples": 1250}), "1250 examples do not show a clear miss"),
-        (CLEAR.model_copy(update={"standard_errors": {}}), "do not show a clear miss"),
+        (LIKELY.model_copy(update={"examples": 20_000}), "20000 examples of 20000 are no part"),
+        (LIKELY.model_copy(update={"examples": 1250}), "1250 examples make it not even likely"),
+        (LIKELY.model_copy(update={"standard_errors": {}}), "make it not even likely"),
     ],
 )
-def test_a_part_that_shows_no_miss_is_found(tmp_path: Path, part: Part, words: str) -> None:
+def test_a_part_that_makes_nothing_likely_is_found(tmp_path: Path, part: Part, words: str) -> None:
     assert words in findings(Made(tmp_path, part=part))
 
 
-def test_a_hit_by_a_part_of_the_split_is_found(sample: Made) -> None:
+def test_a_hit_of_which_only_a_part_was_evaluated_is_found(sample: Made) -> None:
     def shorten(event: dict[str, Any]) -> None:
         if event["kind"] == "evaluation" and event["data"]["grid"] == 7:
-            event["data"]["part"] = CLEAR.as_json()
+            event["data"]["part"] = LIKELY.as_json()
 
     rewrite(sample.log, shorten)
-    assert "grid point 7: 19999 examples do not show a clear miss" in findings(sample)
+    assert "grid point 7: its evaluation is due, found is none" in findings(sample)
 
 
 def test_a_last_miss_of_which_only_a_part_was_evaluated_is_found(tmp_path: Path) -> None:
-    sample = Made(tmp_path, part=CLEAR)
+    sample = Made(tmp_path, part=LIKELY)
 
     def shorten(event: dict[str, Any]) -> None:
         if event["kind"] == "evaluation" and event["data"]["grid"] == PART_AT:
-            event["data"]["part"] = CLEAR.as_json()
+            event["data"]["part"] = LIKELY.as_json()
 
     rewrite(sample.log, shorten)
-    assert "grid point 6: 19999 examples; the whole split is due" in findings(sample)
+    assert "grid point 6: 19999 examples make it clear; whole is due" in findings(sample)
 
 
 def test_a_chained_forgery_that_fits_the_rules_is_not_what_the_ledger_has(sample: Made) -> None:

@@ -56,13 +56,15 @@ class JaxEvaluator:
             self.metrics(parameters, split)
         self.probe(parameters)
 
-    def batches(self, parameters: Parameters, split: str) -> Iterator[ExampleMetrics]:
+    def batches(
+        self, parameters: Parameters, split: str, start: int = 0
+    ) -> Iterator[ExampleMetrics]:
         """What the loss offers of each example, in float64; a batch is evaluated when asked for."""
         if split not in self._splits:
             raise UnknownNameError("split", split, self._splits)
         arrays, size = self._place(parameters), self._eval_config.batch
-        for start in range(0, self._counts[split], size):
-            batch = self._splits[split].part(start, start + size)
+        for place in range(start, self._counts[split], size):
+            batch = self._splits[split].part(place, place + size)
             values, shape = self._evaluate(*arrays, batch), (len(batch.targets), -1)
             yield {
                 name: np.asarray(values[name], dtype=np.float64).reshape(shape).mean(1)

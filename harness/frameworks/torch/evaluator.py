@@ -53,15 +53,17 @@ class TorchEvaluator:
             self.metrics(parameters, split)
         self.probe(parameters)
 
-    def batches(self, parameters: Parameters, split: str) -> Iterator[ExampleMetrics]:
+    def batches(
+        self, parameters: Parameters, split: str, start: int = 0
+    ) -> Iterator[ExampleMetrics]:
         """What the loss offers of each example, in float64; a batch is evaluated when asked for."""
         if split not in self._splits:
             raise UnknownNameError("split", split, self._splits)
         self._load(parameters)
         size = self._eval_config.batch
-        for start in range(0, self._counts[split], size):
+        for place in range(start, self._counts[split], size):
             with torch.no_grad():
-                values = self._by_example(self._splits[split].part(start, start + size))
+                values = self._by_example(self._splits[split].part(place, place + size))
             yield dict(zip(self._metrics, values.cpu().numpy(), strict=True))
 
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:

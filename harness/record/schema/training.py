@@ -65,7 +65,7 @@ class SnapshotTaken(EventData):
 
 
 class Part(Recorded):
-    """The part of the validation split that shows a clear miss; the rest was not evaluated."""
+    """The part of the validation split that was evaluated: enough to see what comes out."""
 
     examples: int
     """How many of them, in the order of the instance."""
@@ -78,8 +78,8 @@ class Part(Recorded):
 class Evaluation(EventData):
     """The referee evaluated a snapshot on the validation split; or an evaluation as published.
 
-    The same snapshot is evaluated again, on the whole split, if it stays the last miss and a part
-    was enough to see that it misses.
+    A snapshot of which a part of the split was evaluated is evaluated again, on the rest of it, if it
+    may be the hit or the miss right before it.
     """
 
     kind: Literal["evaluation"] = "evaluation"

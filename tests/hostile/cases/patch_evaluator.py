@@ -9,7 +9,7 @@ from .honest import Honest
 
 def attack() -> None:
     TorchEvaluator.batches = (  # type: ignore[method-assign]
-        lambda self, parameters, split: iter(
+        lambda self, parameters, split, start=0: iter(
             [{"loss": np.zeros(self._counts[split]), "accuracy": np.ones(self._counts[split])}]
         )
     )
