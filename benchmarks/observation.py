@@ -13,7 +13,7 @@ each to its target or the end of its budget), by workload:
     a glance        what one in passing takes of the clock, as the worker says, in milliseconds
     on past a hit   seconds trained after the hit over those up to it: median and worst
     evaluations     how many a trial took, on the validation split: median and most
-    whole splits    how many whole validation splits that makes, where clear misses took a part
+    whole splits    how many whole validation splits that makes, where a part was enough
 
 Seconds of a machine that is busy are longer, those of evaluation and snapshots more than others:
 compare only what an idle one shows. A longer budget lets trials on a busy one reach their targets.
@@ -80,7 +80,7 @@ def observed(record: TrialRecord, attempt: Attempt) -> Observed | None:
         return None
     snapshots, hit_s = attempt.all(SnapshotTaken), result.hit_s
     evaluations = attempt.all(Evaluation)
-    parts = [one.part.examples / one.part.of if one.part else 1.0 for one in evaluations]
+    parts = {one.grid: one.part.examples / one.part.of if one.part else 1.0 for one in evaluations}
     spent_s = snapshots[-1].claims.snapshots_s
     return Observed(
         workload=record.trial.workload,
@@ -91,7 +91,7 @@ def observed(record: TrialRecord, attempt: Attempt) -> Observed | None:
         glance_ms=_glance_ms(snapshots),
         beyond=_beyond(record, snapshots),
         evaluations=len(evaluations),
-        whole_splits=sum(parts),
+        whole_splits=sum(parts.values()),
     )
 
 
