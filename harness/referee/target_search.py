@@ -133,7 +133,7 @@ class Evaluate(Protocol):
     """Evaluates a snapshot by the target's metric."""
 
     def __call__(self, snapshot: HeldSnapshot, /, *, until: Certainty) -> Measured:
-        """The value, as certain as is wanted; an earlier evaluation of the snapshot is gone on with.
+        """The value, as certain as is wanted; an earlier evaluation of it is gone on with.
 
         Args:
             snapshot: what is evaluated.

@@ -53,7 +53,7 @@ READING = MachineReading(
 )
 GRID = Grid(even=25, look_from=1.0, kept=5)
 PART_AT = 6
-"""The grid point of which only a part may be evaluated: the last miss, so all of it is in the end."""
+"""The grid point of which a part may be evaluated: the last miss, so all of it is in the end."""
 MACHINE = {"drift": 0.01, "stolen_fraction": 0.0, "others_fraction": 0.0}
 
 

@@ -45,7 +45,8 @@ def seen(values: Values, target: Target, until: Certainty) -> int:
 def losses(seed: int, count: int, mean: float) -> Values:
     """With a long tail to the right, and exactly this mean."""
     values = np.random.default_rng(seed).lognormal(0.0, 0.5, count)
-    return values - values.mean() + mean
+    moved: Values = values - values.mean() + mean
+    return moved
 
 
 def hits(seed: int, count: int, of_them: int) -> Values:
@@ -142,8 +143,8 @@ def test_what_is_not_needed_is_not_evaluated_and_gone_on_with_later() -> None:
 
 
 def test_certainty_has_an_order() -> None:
-    known = (None, "likely", "clear", "whole")
-    rows = [[suffices(one, wanted) for wanted in ("likely", "clear", "whole")] for one in known]
+    wanted: tuple[Certainty, ...] = ("likely", "clear", "whole")
+    rows = [[suffices(known, one) for one in wanted] for known in (None, *wanted)]
     assert [sum(row) for row in rows] == [0, 1, 2, 3]
 
 

@@ -43,6 +43,7 @@ def measured(
 def observe(
     values: Sequence[float],
     kept: int,
+    *,
     limit_s: float = math.inf,
     grid: Grid | None = None,
     target: AnyTarget = TARGET,

@@ -78,8 +78,8 @@ class Part(Recorded):
 class Evaluation(EventData):
     """The referee evaluated a snapshot on the validation split; or an evaluation as published.
 
-    A snapshot of which a part of the split was evaluated is evaluated again, on the rest of it, if it
-    may be the hit or the miss right before it.
+    A snapshot of which a part was evaluated is evaluated again, on the rest of the split, if it may
+    be the hit or the miss right before it.
     """
 
     kind: Literal["evaluation"] = "evaluation"
