@@ -13,6 +13,7 @@ each to its target or the end of its budget), by workload:
     a glance        what one in passing takes of the clock, as the worker says, in milliseconds
     on past a hit   seconds trained after the hit over those up to it: median and worst
     evaluations     how many a trial took, on the validation split: median and most
+    whole splits    how many whole validation splits that makes, where a part was enough
 
 Seconds of a machine that is busy are longer, those of evaluation and snapshots more than others:
 compare only what an idle one shows. A longer budget lets trials on a busy one reach their targets.
@@ -54,6 +55,7 @@ class Observed:
     glance_ms: float | None
     beyond: float | None
     evaluations: int
+    whole_splits: float
 
 
 Column = tuple[str, str, Callable[[Observed], float | None], str]
@@ -64,6 +66,7 @@ COLUMNS: Sequence[Column] = (
     ("a glance, ms", "0.3 (mlp)", lambda one: one.glance_ms, "{:.3f}"),
     ("on past a hit", "10 %", lambda one: one.beyond, "{:.1%}"),
     ("evaluations", "", lambda one: float(one.evaluations), "{:.0f}"),
+    ("whole splits", "", lambda one: one.whole_splits, "{:.1f}"),
 )
 """A head, the goal, what it shows of a trial, and how that is written."""
 
@@ -76,6 +79,8 @@ def observed(record: TrialRecord, attempt: Attempt) -> Observed | None:
     if result.state not in {"reached", "budget"}:
         return None
     snapshots, hit_s = attempt.all(SnapshotTaken), result.hit_s
+    evaluations = attempt.all(Evaluation)
+    parts = {one.grid: one.part.examples / one.part.of if one.part else 1.0 for one in evaluations}
     spent_s = snapshots[-1].claims.snapshots_s
     return Observed(
         workload=record.trial.workload,
@@ -85,7 +90,8 @@ def observed(record: TrialRecord, attempt: Attempt) -> Observed | None:
         snapshots=spent_s / result.timed_s,
         glance_ms=_glance_ms(snapshots),
         beyond=_beyond(record, snapshots),
-        evaluations=len(attempt.all(Evaluation)),
+        evaluations=len(evaluations),
+        whole_splits=sum(parts.values()),
     )
 
 

@@ -183,6 +183,12 @@ CURVES = FrameSchema(
         Column("split", "text", "'validation', 'test', 'probe', 'diagnostics' or 'claimed'"),
         Column("metric", "text", "the metric's name"),
         Column("value", "number", "the metric's value"),
+        Column(
+            "standard_error",
+            "number",
+            "of a value from a part of its split, as an estimate of the whole; 0 of the whole",
+            is_required=False,
+        ),
     ),
 )
 """One row per value of a metric after a step."""

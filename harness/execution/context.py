@@ -6,11 +6,11 @@ import math
 from functools import partial
 from pathlib import Path
 
-from harness.core.seeds import philox, worker_seed
+from harness.core.seeds import derive, permutation, philox, worker_seed
 from harness.execution.devices import processes_of
 from harness.execution.resolved import ResolvedTrial
 from harness.frameworks.base import EvaluationBackend, Evaluator
-from harness.frameworks.examples import EvalConfig, Examples, Parameters
+from harness.frameworks.examples import EvalConfig, Examples, Parameters, in_order
 from harness.frameworks.load import training_backend
 from harness.frameworks.model_source import buffers_of, diagnostics_of, specs_of
 from harness.frameworks.order import Order
@@ -21,6 +21,7 @@ from harness.protocol.messages import Hello
 from harness.referee.context import TrialContext
 from harness.referee.diagnostics import Diagnostics, together, wanted_diagnostics
 from harness.referee.idle import IdleProbe
+from harness.referee.parts import part_size
 from harness.referee.statistics import BatchStatistics
 from harness.submission.resolution import placed
 from workloads.parameters import initial_buffers, initial_parameters
@@ -60,6 +61,8 @@ def context_of(
         evaluator=evaluator,
         diagnostics=_diagnostics(resolved_trial, evaluator, parameters),
         splits=tuple(resolved_trial.held_out),
+        validation_examples=len(resolved_trial.held_out["validation"].targets),
+        is_order_drawn=_is_order_drawn(resolved_trial),
         statistics=_statistics(resolved_trial, threads),
         reading=MachineReader(device, all_threads, cores, framework.probe),
         idle=IdleProbe.measure(framework.probe, device),
@@ -91,8 +94,25 @@ def _evaluator(resolved_trial: ResolvedTrial, framework: EvaluationBackend) -> E
     count = max(1, PROBE_TARGETS // math.prod(train.targets.shape[1:]))
     first = order.slice(0, min(count, order.examples))
     probe = Examples(train.inputs[first], train.targets[first])
-    eval_config = EvalConfig(size.evaluation_batch, size.augmentation)
-    return framework.evaluator(resolved_trial.source, resolved_trial.held_out, probe, eval_config)
+    held_out, batch = _held_out(resolved_trial)
+    eval_config = EvalConfig(batch, size.augmentation)
+    return framework.evaluator(resolved_trial.source, held_out, probe, eval_config)
+
+
+def _held_out(resolved_trial: ResolvedTrial) -> tuple[dict[str, Examples], int]:
+    """The held-out splits, that of validation in the instance's order, and the size of batches."""
+    splits, most = dict(resolved_trial.held_out), resolved_trial.size.evaluation_batch
+    examples = len(splits["validation"].targets)
+    if not _is_order_drawn(resolved_trial):
+        return splits, most
+    seed = derive("validation order", resolved_trial.trial.instance_seed)
+    splits["validation"] = in_order(splits["validation"], permutation(seed, 0, examples))
+    return splits, part_size(examples, most)
+
+
+def _is_order_drawn(resolved_trial: ResolvedTrial) -> bool:
+    """Whether the validation split is put in the instance's order: unless it is too large."""
+    return not resolved_trial.held_out["validation"].is_mapped
 
 
 def _statistics(resolved_trial: ResolvedTrial, threads: int) -> BatchStatistics:

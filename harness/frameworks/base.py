@@ -7,7 +7,7 @@ crosses it towards a submission is the framework's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, SupportsFloat
 
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Parameters
+from harness.frameworks.metrics import ExampleMetrics
 from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
 from harness.submission.interface import (
@@ -50,8 +51,22 @@ class Evaluator(Protocol):
     A snapshot holds the model's parameters and then its buffers, by name.
     """
 
+    def batches(
+        self, parameters: Parameters, split: str, start: int = 0
+    ) -> Iterator[ExampleMetrics]:
+        """What the workload's loss offers (`workloads.losses`) of each example, in order.
+
+        A batch is evaluated when it is asked for, so whoever has enough need not pay for the rest.
+
+        Args:
+            parameters: the snapshot.
+            split: which examples.
+            start: from which on, the first of a batch.
+        """
+        ...
+
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
-        """What the workload's loss offers (`workloads.losses`), means over a whole split."""
+        """The means of these over a whole split."""
         ...
 
     def probe(self, parameters: Parameters) -> dict[str, float]:

@@ -52,6 +52,11 @@ class Examples:
         return cls(inputs, targets, is_mapped)
 
 
+def in_order(examples: Examples, order: npt.NDArray[np.int64]) -> Examples:
+    """The examples in another order (examples,), copied to memory."""
+    return Examples(examples.inputs[order], examples.targets[order])
+
+
 @dataclass(frozen=True)
 class EvalConfig:
     """How the referee passes held-out examples."""

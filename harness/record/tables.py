@@ -115,7 +115,13 @@ def _curve(record: TrialRecord, attempt: Attempt) -> Iterator[tuple[object, ...]
         for split in SPLITS:
             for metric, value in splits.get(split, {}).items():
                 place = (record.identity, event.timed_s, event.step, event.examples, fraction)
-                yield (*place, split, metric, value)
+                yield (*place, split, metric, value, _standard_error(event, metric))
+
+
+def _standard_error(event: Evaluation | OtherSplits | Diagnostics, metric: str) -> float | None:
+    """Of a value from a part of its split; 0 where all of it was evaluated."""
+    part = event.part if isinstance(event, Evaluation) else None
+    return part.standard_errors.get(metric) if part else 0.0
 
 
 class Interval(NamedTuple):
@@ -144,7 +150,7 @@ def intervals(attempt: Attempt) -> list[Interval]:
 def evaluations(folder: Path) -> list[Evaluation]:
     """The evaluations of a trial in the order of its training, not of their making."""
     attempt = last_attempt(folder)
-    return sorted(attempt.all(Evaluation) if attempt else [], key=lambda event: event.step)
+    return sorted(_validations(attempt) if attempt else [], key=lambda event: event.step)
 
 
 def all_evaluations(folder: Path) -> list[Evaluation | OtherSplits | Diagnostics]:
@@ -155,8 +161,15 @@ def all_evaluations(folder: Path) -> list[Evaluation | OtherSplits | Diagnostics
 
 def _all_evaluations(attempt: Attempt) -> list[Evaluation | OtherSplits | Diagnostics]:
     found: list[Evaluation | OtherSplits | Diagnostics] = [
-        *attempt.all(Evaluation),
+        *_validations(attempt),
         *attempt.all(OtherSplits),
         *attempt.all(Diagnostics),
     ]
     return sorted(found, key=lambda event: event.step)
+
+
+def _validations(attempt: Attempt) -> list[Evaluation]:
+    """One evaluation a snapshot, the last: that of the largest part of the split, if not of all."""
+    found = attempt.all(Evaluation)
+    last = {event.grid: event for event in found}
+    return [event for event in found if event.grid is None or event is last[event.grid]]

@@ -28,6 +28,10 @@ class TrialContext:
     """What is measured of each evaluated snapshot: the workload's own and those that the trial asks
     for; None for none."""
     splits: tuple[str, ...]
+    validation_examples: int
+    """How many the validation split has."""
+    is_order_drawn: bool
+    """Whether they lie in an order drawn for the instance, so that a part is like the whole."""
     statistics: BatchStatistics
     """Recomputes those of averaged weights."""
     reading: Reading

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.frameworks.examples import Parameters
+from harness.frameworks.metrics import ExampleMetrics, joined, means
 from harness.plan.trial import Trial
 from harness.record.recorder import Recorder
-from harness.record.schema import Diagnostics, Evaluation, Metrics, OtherSplits
+from harness.record.schema import Diagnostics, Evaluation, Metrics, OtherSplits, Part
 from harness.referee.checks import finite_or_none
 from harness.referee.clock import Clock
 from harness.referee.context import TrialContext
-from harness.referee.target_search import HeldSnapshot
+from harness.referee.parts import (
+    Certainty,
+    certainty,
+    estimate,
+    evaluated_until,
+    may_take_parts,
+)
+from harness.referee.target_search import HeldSnapshot, Measured
 
 
 class SnapshotEvaluator:
@@ -29,26 +37,59 @@ class SnapshotEvaluator:
     ) -> None:
         self._trial, self._context = trial, context
         self._clock, self._record = clock, recorder
+        self._parts = dict[int, list[ExampleMetrics]]()
+        """What was evaluated of the validation split, by grid point, where it was not all."""
+        self._diagnosed = set[int]()
 
-    def value(self, snapshot: HeldSnapshot) -> float:
-        """The target's metric on the validation split, the only one that a search looks at."""
+    def value(self, snapshot: HeldSnapshot, *, until: Certainty) -> Measured:
+        """The target's metric on the validation split, the only one that a search looks at.
+
+        Args:
+            snapshot: what is evaluated.
+            until: how certain it is to be whether the target is met; no more is evaluated.
+        """
+        of, target = self._context.validation_examples, self._trial.target
         with self._clock.account("evaluation"):
             parameters = self._parameters(snapshot)
-            metrics = self._context.evaluator.metrics(parameters, "validation")
+            found = self._validation(snapshot.grid, parameters, until)
+            metrics = means(found)
+        event = Evaluation(
+            grid=snapshot.grid,
+            step=snapshot.step,
+            timed_s=snapshot.timed_s,
+            examples=snapshot.examples,
+            validation=_finite(metrics),
+        )
+        part = _part(found, of)
         with self._clock.account("record"):
-            self._record.emit(
-                Evaluation(
-                    grid=snapshot.grid,
-                    step=snapshot.step,
-                    timed_s=snapshot.timed_s,
-                    examples=snapshot.examples,
-                    validation=_finite(metrics),
-                )
-            )
-        if self._context.diagnostics is not None and self._trial.probes:
-            with self._clock.account("probe"):
-                self._record.emit(_diagnostics(snapshot, self._context.diagnostics(parameters)))
-        return metrics[self._trial.target.metric]
+            self._record.emit(event if part is None else event.model_copy(update={"part": part}))
+        self._diagnose(snapshot, parameters)
+        one = estimate(found[target.metric], of)
+        return Measured(one.mean, certainty(one, target))
+
+    def _validation(self, grid: int, parameters: Parameters, until: Certainty) -> ExampleMetrics:
+        """The metrics of the part of the validation split that is as certain as is wanted."""
+        is_whole = not self._context.is_order_drawn or not may_take_parts(self._trial)
+        wanted: Certainty = "whole" if is_whole else until
+        of, target = self._context.validation_examples, self._trial.target
+        before = self._parts.pop(grid, [])
+        start = sum(len(batch[target.metric]) for batch in before)
+        batches = self._context.evaluator.batches(parameters, "validation", start)
+        taken = evaluated_until(batches, before, of, target, wanted)
+        found = joined(taken)
+        if len(found[target.metric]) < of:
+            self._parts[grid] = taken
+        return found
+
+    def _diagnose(self, snapshot: HeldSnapshot, parameters: Parameters) -> None:
+        """Measure what the trial wants of each evaluated snapshot, once."""
+        if self._context.diagnostics is None or not self._trial.probes:
+            return
+        if snapshot.grid in self._diagnosed:
+            return
+        self._diagnosed.add(snapshot.grid)
+        with self._clock.account("probe"):
+            self._record.emit(_diagnostics(snapshot, self._context.diagnostics(parameters)))
 
     def complete(self, snapshot: HeldSnapshot) -> None:
         """Evaluate a snapshot that the result keeps on the other splits, and probe it."""
@@ -69,6 +110,16 @@ class SnapshotEvaluator:
         if not snapshot.needs_statistics:
             return snapshot.parameters
         return self._context.statistics.recompute(snapshot.parameters)
+
+
+def _part(metrics: ExampleMetrics, of: int) -> Part | None:
+    """What the event says of a part of a split; None of the whole."""
+    found = {name: estimate(values, of) for name, values in metrics.items()}
+    examples = next(iter(found.values())).examples
+    if examples == of:
+        return None
+    errors = {name: one.standard_error for name, one in found.items()}
+    return Part(examples=examples, of=of, standard_errors=_finite(errors))
 
 
 def _other_splits(snapshot: HeldSnapshot, splits: Mapping[str, Metrics]) -> OtherSplits:

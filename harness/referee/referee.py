@@ -202,7 +202,8 @@ class Referee:
     def _look(self, snapshot: HeldSnapshot) -> None:
         """Evaluate a snapshot and what it leads to; in full what the result keeps."""
         before = self._search.hit
-        self._search.look(snapshot)
+        is_kept = self._hand_over.is_over or self._checkpoints.state_bytes > 0
+        self._search.look(snapshot, whole=is_kept)
         hit = self._search.hit
         if hit is not None and hit is not before:
             self._evaluator.complete(hit.snapshot)

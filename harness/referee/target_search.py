@@ -15,17 +15,23 @@ looks that missed or between two snapshots of the search; they stay unseen for e
 A hit lies within the budget. The last snapshot is asked for when the budget is spent and comes
 later, by the step in flight: it is evaluated, and those before it are searched if it meets the
 target, but it is no hit itself.
+
+Of most snapshots only a part of the validation split is evaluated, until it is likely whether they
+meet the target, or clear that they miss it (`harness.referee.parts`). A likely outcome decides what
+is evaluated next; only a clear miss makes the search forget what lies before it. In the end all of
+the split is evaluated of the hit and of the miss right before it, and whatever does not hold is
+searched again. A miss that was clear remains one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from harness.frameworks.examples import Parameters
 from harness.referee.looks import NEAR, REMEMBERED, Look, crossing, next_look, next_place
+from harness.referee.parts import Certainty
 from workloads.spec import Frozen, Grid
 from workloads.targets import AnyTarget, BaselineTarget
 
@@ -93,18 +99,47 @@ class RecordedHit(Frozen):
 
 
 class SearchState(Frozen):
-    """What a search with no snapshot waiting goes on from."""
+    """What a search with no snapshot in hand goes on from."""
 
     misses: tuple[Miss, ...]
     """The last looks, as far as the next one goes by them."""
     last_look: int
     """The grid point of the last look."""
     best: float | None
+    is_best_whole: bool = True
+    """Whether the best is a whole split's."""
     hit: RecordedHit | None
 
 
-Evaluate = Callable[[HeldSnapshot], float]
-"""From a snapshot to the value of the target's metric."""
+class Measured(NamedTuple):
+    """A value of the target's metric."""
+
+    value: float
+    certainty: Certainty | None = "whole"
+    """How certain it is on which side of the target the whole split lies; None for not at all."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is that of the whole split."""
+        return self.certainty == "whole"
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether what lies before it need not be kept, if it misses."""
+        return self.certainty in ("clear", "whole")
+
+
+class Evaluate(Protocol):
+    """Evaluates a snapshot by the target's metric."""
+
+    def __call__(self, snapshot: HeldSnapshot, /, *, until: Certainty) -> Measured:
+        """The value, as certain as is wanted; an earlier evaluation of it is gone on with.
+
+        Args:
+            snapshot: what is evaluated.
+            until: how certain the outcome is to be.
+        """
+        ...
 
 
 class TargetSearch:
@@ -123,14 +158,20 @@ class TargetSearch:
         self._grid, self._target = grid, target
         self._evaluate, self._limit_s = evaluate, limit_s
         self._waiting: list[HeldSnapshot] = []
+        self._known = dict[int, Measured]()
+        """What is known of those that wait, by their places; of each place the latest."""
+        self._before: Miss | None = None
+        """The clear miss before those that wait."""
+        self._part_before: HeldSnapshot | None = None
+        """Its snapshot, if not all of the split was evaluated."""
         self._misses: list[Miss] = []
         self._last_look = 0
-        self.best: float | None = None
+        self._best: Measured | None = None
         self.hit: Hit | None = None
 
     def is_look_due(self, point: int) -> bool:
         """Whether the snapshot that is asked for at a grid point is to be looked at."""
-        if point >= self._grid.points or len(self._waiting) + 1 >= self._grid.kept:
+        if point >= self._grid.points or self._is_full:
             return True
         return self._grid.fraction(point) >= self._next_fraction()
 
@@ -139,20 +180,55 @@ class TargetSearch:
         if self.hit is None:
             self._waiting.append(snapshot)
 
-    def look(self, snapshot: HeldSnapshot) -> None:
-        """Evaluate a snapshot, and if it meets the target those that wait."""
+    def look(self, snapshot: HeldSnapshot, *, whole: bool = False) -> None:
+        """Evaluate a snapshot, and if it meets the target those that wait.
+
+        Args:
+            snapshot: what is looked at.
+            whole: whether all of the split is evaluated whatever a part shows: at the end of the
+                budget, and where a checkpoint is due, which keeps no snapshot.
+        """
         self._last_look = snapshot.grid
-        value = self._value(snapshot)
-        if not self._target.is_met_by(value):
-            self._misses = [*self._misses, _miss(snapshot, value)][-REMEMBERED:]
-        elif self.hit is None:
-            self.hit = self._search([*self._waiting, snapshot], value)
+        until: Certainty = "clear" if self._is_full else "likely"
+        until = "whole" if whole or self._grid.kept == 1 else until
+        self._waiting.append(snapshot)
+        found = self._measure(place := len(self._waiting) - 1, until)
+        if self.hit is None and self._target.is_met_by(found.value):
+            self.hit = self._search()
+            found = self._known[place]
+        if not self._target.is_met_by(found.value):
+            self._miss(snapshot, found)
+        if self._target.is_met_by(found.value) or found.is_clear:
+            self._forget()
+
+    def _miss(self, snapshot: HeldSnapshot, found: Measured) -> None:
+        """Take note of a look that missed."""
+        miss = Miss(grid=snapshot.grid, timed_s=snapshot.timed_s, value=_finite(found.value))
+        self._misses = [*self._misses, miss][-REMEMBERED:]
+        if found.is_clear:
+            self._before = miss
+            self._part_before = None if found.is_whole else snapshot
+
+    def _forget(self) -> None:
+        """Let go of the snapshots that wait."""
         self._waiting.clear()
+        self._known.clear()
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether one more snapshot is all that may be held."""
+        held = len(self._waiting) + (self._part_before is not None)
+        return held + 1 >= self._grid.kept
+
+    @property
+    def best(self) -> float | None:
+        """The best value: of whole splits, or of parts if no split was evaluated whole."""
+        return self._best.value if self._best else None
 
     @property
     def is_settled(self) -> bool:
-        """Whether no snapshot waits for a later hit."""
-        return not self._waiting
+        """Whether no snapshot is needed for a later hit."""
+        return not self._waiting and self._part_before is None
 
     def outcome(self) -> Outcome:
         """What a `Result` has of the target."""
@@ -176,13 +252,16 @@ class TargetSearch:
             misses=tuple(self._misses),
             last_look=self._last_look,
             best=self.best,
+            is_best_whole=self._best is None or self._best.is_whole,
             hit=_recorded(self.hit) if self.hit else None,
         )
 
     def resume(self, state: SearchState) -> None:
         """Go on from a state."""
         self._misses, self._last_look = list(state.misses), state.last_look
-        self.best = state.best
+        self._before = self._misses[-1] if self._misses else None
+        certainty: Certainty = "whole" if state.is_best_whole else "likely"
+        self._best = None if state.best is None else Measured(state.best, certainty)
         self.hit = _hit(state.hit) if state.hit else None
 
     def _next_fraction(self) -> float:
@@ -195,40 +274,64 @@ class TargetSearch:
         looks = [Look(self._grid.fraction(m.grid), _number(m.value)) for m in self._misses]
         return max(self._grid.look_from, next_look(looks, self._target))
 
-    def _search(self, snapshots: list[HeldSnapshot], value: float) -> Hit | None:
-        """Narrow the last miss and a hit down to neighbours; None if the hit comes too late."""
-        times = [snapshot.timed_s for snapshot in snapshots]
-        low, high, turn = -1, len(snapshots) - 1, 0
-        miss, hit_value = self._last_miss, value
-        while high - low > 1:
-            expected_s = crossing(miss, Look(times[high], hit_value), self._target)
-            place = next_place(times, low, high, expected_s if turn < INTERPOLATED else None)
-            value, turn = self._value(snapshots[place]), turn + 1
-            if self._target.is_met_by(value):
-                high, hit_value = place, value
+    def _search(self) -> Hit | None:
+        """Narrow the last miss and a hit down to neighbours, both of the whole split; None if the
+        hit comes too late, or if there is none after all.
+        """
+        times, turn = [snapshot.timed_s for snapshot in self._waiting], 0
+        while (high := self._first_hit) is not None:
+            low = max((place for place in self._known if place < high), default=-1)
+            if high - low > 1:
+                hit = Look(times[high], self._known[high].value)
+                expected_s = crossing(self._look_at(low), hit, self._target)
+                place = next_place(times, low, high, expected_s if turn < INTERPOLATED else None)
+                self._measure(place, "likely")
+                turn += 1
+            elif not self._known[high].is_whole:
+                self._measure(high, "whole")
+            elif low >= 0 and not self._known[low].is_whole:
+                self._measure(low, "whole")
             else:
-                low, miss = place, Look(times[place], value)
-        return Hit(snapshots[high], hit_value, miss) if self._is_in_time(times[high]) else None
+                return self._hit(low, high) if self._is_in_time(times[high]) else None
+        return None
+
+    @property
+    def _first_hit(self) -> int | None:
+        """The place of the first snapshot that is known to meet the target, or likely to."""
+        is_met = self._target.is_met_by
+        return min((p for p, found in self._known.items() if is_met(found.value)), default=None)
+
+    def _look_at(self, place: int) -> Look | None:
+        """What is known of a place; -1 is the clear miss before all places."""
+        if place >= 0:
+            return Look(self._waiting[place].timed_s, self._known[place].value)
+        return Look(self._before.timed_s, _number(self._before.value)) if self._before else None
+
+    def _hit(self, low: int, high: int) -> Hit:
+        """The hit at a place, and the miss at the one before."""
+        miss = self._look_at(low)
+        if low < 0 and miss is not None and self._part_before is not None:
+            miss = Look(miss.at, self._value(self._part_before, "whole").value)
+        return Hit(self._waiting[high], self._known[high].value, miss)
+
+    def _measure(self, place: int, until: Certainty) -> Measured:
+        """Evaluate what waits at a place."""
+        self._known[place] = found = self._value(self._waiting[place], until)
+        return found
 
     def _is_in_time(self, timed_s: float) -> bool:
         return timed_s <= self._limit_s
 
-    @property
-    def _last_miss(self) -> Look | None:
-        if not self._misses:
-            return None
-        return Look(self._misses[-1].timed_s, _number(self._misses[-1].value))
+    def _value(self, snapshot: HeldSnapshot, until: Certainty) -> Measured:
+        found = self._evaluate(snapshot, until=until)
+        if math.isfinite(found.value):
+            self._best = max((self._best or found), found, key=self._rank)
+        return found
 
-    def _value(self, snapshot: HeldSnapshot) -> float:
-        value = self._evaluate(snapshot)
-        if math.isfinite(value):
-            pick = max if self._target.direction == "maximize" else min
-            self.best = value if self.best is None else pick(self.best, value)
-        return value
-
-
-def _miss(snapshot: HeldSnapshot, value: float) -> Miss:
-    return Miss(grid=snapshot.grid, timed_s=snapshot.timed_s, value=_finite(value))
+    def _rank(self, found: Measured) -> tuple[bool, float]:
+        """The larger the better; a whole split's value is worth more than any part's."""
+        sign = 1.0 if self._target.direction == "maximize" else -1.0
+        return found.is_whole, sign * found.value
 
 
 def _finite(value: float) -> float | None:

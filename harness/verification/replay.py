@@ -9,9 +9,17 @@ from harness.core.errors import HarnessError
 from harness.machine.readings import interference
 from harness.plan.trial import Result, Trial
 from harness.record.attempts import Attempt
-from harness.record.schema import End, Evaluation, OtherSplits, RefereeFailed, SnapshotTaken
+from harness.record.schema import (
+    End,
+    Evaluation,
+    OtherSplits,
+    Part,
+    RefereeFailed,
+    SnapshotTaken,
+)
 from harness.referee.eval_schedule import EvalSchedule
-from harness.referee.target_search import HeldSnapshot, TargetSearch
+from harness.referee.parts import Certainty, Estimate, certainty, may_take_parts, suffices
+from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
 
 
 class MismatchError(HarnessError):
@@ -73,7 +81,8 @@ class Replay:
             self._search.keep(_held_snapshot(snapshot))
             return
         try:
-            self._search.look(_held_snapshot(snapshot))
+            is_over = snapshot.grid >= self._schedule.points
+            self._search.look(_held_snapshot(snapshot), whole=is_over)
         except _RefereeFailedError:
             if snapshot is not self._snapshots[-1]:
                 raise MismatchError(f"grid point {snapshot.grid}: its evaluation is due") from None
@@ -106,7 +115,7 @@ class Replay:
         if points and points != due_points and not is_cut_short:
             raise MismatchError(f"other splits of grid points {points}; {due_points} are due")
 
-    def _value(self, snapshot: HeldSnapshot) -> float:
+    def _value(self, snapshot: HeldSnapshot, *, until: Certainty) -> Measured:
         """The recorded value of the evaluation that is due now."""
         evaluation = next(self._evaluations, None)
         if evaluation is None and self._referee_failed:
@@ -116,11 +125,27 @@ class Replay:
             raise MismatchError(
                 f"grid point {snapshot.grid}: its evaluation is due, found is {what}"
             )
-        place = (snapshot.step, snapshot.timed_s, snapshot.examples)
-        if (evaluation.step, evaluation.timed_s, evaluation.examples) != place:
+        taken = (snapshot.step, snapshot.timed_s, snapshot.examples)
+        if (evaluation.step, evaluation.timed_s, evaluation.examples) != taken:
             raise MismatchError(f"grid point {snapshot.grid}: snapshot and evaluation differ")
-        value = evaluation.validation.get(self._trial.target.metric)
-        return math.nan if value is None else value
+        value = _number(evaluation.validation.get(self._trial.target.metric))
+        if evaluation.part is None:
+            return Measured(value)
+        place = f"grid point {snapshot.grid}: {evaluation.part.examples} examples"
+        return Measured(value, self._certainty(evaluation.part, value, place, until))
+
+    def _certainty(self, part: Part, value: float, place: str, until: Certainty) -> Certainty:
+        """How certain an outcome is of which a part of the validation split was evaluated."""
+        target = self._trial.target
+        if not 0 < part.examples < part.of:
+            raise MismatchError(f"{place} of {part.of} are no part")
+        if not may_take_parts(self._trial):
+            raise MismatchError(f"{place}; the whole split is due")
+        error = _number(part.standard_errors.get(target.metric))
+        found = certainty(Estimate(value, error, part.examples, part.of), target)
+        if found is None or not suffices(found, until):
+            raise MismatchError(f"{place} make it {found or 'not even likely'}; {until} is due")
+        return found
 
     def _is_over(self, point: int) -> bool:
         by_target = self._search.hit is not None and self._trial.stop_rule == "target"
@@ -154,6 +179,10 @@ class Replay:
                 **self._search.outcome()._asdict(),
             }
         )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _held_snapshot(snapshot: SnapshotTaken) -> HeldSnapshot:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from harness.core.errors import HarnessError, UnknownNameError
-from harness.frameworks.examples import EvalConfig
+from harness.frameworks.examples import EvalConfig, Examples
 from harness.frameworks.load import evaluation_backend
+from harness.frameworks.metrics import joined
 from harness.frameworks.order import Order
 from tests.frameworks.kit import SIZES, SOURCE, Kit, examples, parameters
 
@@ -135,3 +136,32 @@ def test_a_rehearsal_evaluates_every_batch_and_changes_nothing(
     subject.rehearse()
     assert judged == ["validation"]
     assert metrics(parameters(), "validation") == expected
+
+
+def test_examples_come_in_order_and_are_evaluated_when_asked_for(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = evaluator(kit)
+    batches = subject.batches(parameters(), "validation")
+    first = next(batches)
+    expected = losses_by_hand(LARGE.inputs[:4096], LARGE.targets[:4096])
+    np.testing.assert_allclose(first["loss"], expected, rtol=1e-4, atol=1e-5)
+    monkeypatch.setattr(subject, "_logits" if kit.framework == "torch" else "_evaluate", None)
+    with pytest.raises(TypeError):
+        next(batches)
+
+
+def test_an_examples_value_is_the_mean_over_its_targets(kit: Kit) -> None:
+    inputs = np.random.default_rng(4).standard_normal((30, 6)).astype(np.float32)
+    targets = np.random.default_rng(5).standard_normal((30, 4)).astype(np.float32)
+    subject: Any = evaluation_backend(kit.framework, "cpu", 1).evaluator(
+        replace(SOURCE, loss="squared_error"),
+        {"validation": Examples(inputs, targets)},
+        Examples(inputs, targets),
+        EvalConfig(10),
+    )
+    found = joined(list(subject.batches(parameters(), "validation")))["loss"]
+    np.testing.assert_allclose(
+        found, np.square(logits_by_hand(inputs) - targets).mean(1), rtol=1e-5
+    )
+    assert subject.metrics(parameters(), "validation")["loss"] == pytest.approx(found.mean())

@@ -42,7 +42,7 @@ from .cases import (
 KEEP = {
     change_model: (Mlp, "forward"),
     patch_loss: (CrossEntropy, "per_target"),
-    patch_evaluator: (TorchEvaluator, "metrics"),
+    patch_evaluator: (TorchEvaluator, "batches"),
     patch_target: (Target, "is_met_by"),
 }
 

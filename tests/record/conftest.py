@@ -22,13 +22,15 @@ from harness.record.schema import (
     Evaluation,
     EventData,
     Go,
+    Part,
     SnapshotTaken,
 )
 from harness.record.schema.base import Author
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, write_record
 from harness.referee.eval_schedule import EvalSchedule
-from harness.referee.target_search import HeldSnapshot, TargetSearch
+from harness.referee.parts import Certainty
+from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
 from workloads.spec import Grid
 
 FILES = "f" * 64
@@ -50,6 +52,8 @@ READING = MachineReading(
     processors=2.0,
 )
 GRID = Grid(even=25, look_from=1.0, kept=5)
+PART_AT = 6
+"""The grid point of which a part may be evaluated: the last miss, so all of it is in the end."""
 MACHINE = {"drift": 0.01, "stolen_fraction": 0.0, "others_fraction": 0.0}
 
 
@@ -69,10 +73,11 @@ class Made:
     Args:
         store: a folder that does not exist yet, or what is left of such a store.
         grid: the trial's; None for the workload's own, where more points pass before a look.
+        part: how much of the split is evaluated at `PART_AT` at first; None for all of it.
     """
 
-    def __init__(self, store: Path, grid: Grid | None = GRID) -> None:
-        self.store = store
+    def __init__(self, store: Path, grid: Grid | None = GRID, part: Part | None = None) -> None:
+        self.store, self.part = store, part
         (planned,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
         self.trial = planned.model_copy(update={"grid": grid or planned.grid})
         self.run()
@@ -100,7 +105,7 @@ class Made:
         Ledger(self.store).note(AttemptBegun(identity=self.trial.identity, attempt=number))
         with closing(EventLog(self.log)) as log:
             log.append(beginning(self.trial, number))
-            for event, by in Curve(self.trial).events:
+            for event, by in Curve(self.trial, self.part).events:
                 log.append(event, by)
             result = ending(self.trial)
             clock = {"timed_s": result.timed_s}
@@ -145,8 +150,8 @@ class Curve:
     sixth and the seventh.
     """
 
-    def __init__(self, trial: Trial) -> None:
-        self.trial = trial
+    def __init__(self, trial: Trial, part: Part | None = None) -> None:
+        self.trial, self.part = trial, part
         before = READING.model_copy(update={"at_s": 0.0})
         go = Go(budget_s=trial.budget.runtime_s, machine=before)
         self.events: list[tuple[EventData, Author]] = [(go, "referee")]
@@ -162,9 +167,12 @@ class Curve:
         take(HeldSnapshot(grid, 100 * grid, time_at(self.trial, grid), 12800 * grid, {}))
         self.points = grid
 
-    def _evaluate(self, held: HeldSnapshot) -> float:
-        self.events.append((evaluation(self.trial, held.grid), "referee"))
-        return value_at(self.trial, held.grid)
+    def _evaluate(self, held: HeldSnapshot, *, until: Certainty) -> Measured:
+        event = evaluation(self.trial, held.grid)
+        if self.part is not None and held.grid == PART_AT and until == "likely":
+            event = event.model_copy(update={"part": self.part})
+        self.events.append((event, "referee"))
+        return Measured(value_at(self.trial, held.grid), until if event.part else "whole")
 
 
 def snapshot(trial: Trial, grid: int, *, is_look: bool) -> SnapshotTaken:

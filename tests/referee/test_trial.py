@@ -68,7 +68,30 @@ def test_every_grid_point_has_a_snapshot_and_every_look_an_evaluation(bench: Ben
     assert [snapshot.grid for snapshot in snapshots] == list(range(1, 51))
     assert [snapshot.step for snapshot in snapshots] == list(range(2, 101, 2))
     assert [evaluation.grid for evaluation in of_type(events, Evaluation)] == looks
-    assert looks == list(range(5, 51, 5))
+    assert looks == [5, *range(9, 50, 4), 50]  # of five in memory one is the last look's
+
+
+def test_of_what_is_plain_a_part_of_the_split_is_evaluated(bench: Bench) -> None:
+    trial = bench.trial(ADAMW, seconds=600.0, steps=100)
+    bench.run_planned(trial)
+    *looks, last = of_type(bench.events(trial), Evaluation)
+    assert last.part is None
+    assert {(one.part.examples, one.part.of) for one in looks if one.part} == {(1250, 20_000)}
+    assert all(one.part for one in looks)
+    curve = curves_frame(bench.store)
+    errors = curve.loc[curve["split"].eq("validation"), ["step", "standard_error"]]
+    assert (errors["standard_error"].gt(0.0) == errors["step"].lt(100)).all()
+    assert verify_store(bench.store).findings == ()
+
+
+def test_a_hit_and_the_miss_before_it_are_evaluated_whole(bench: Bench) -> None:
+    trial = bench.trial(ADAMW, seconds=600.0, steps=100, target=0.3)
+    result = bench.run_planned(trial)
+    assert result.state == "reached"
+    whole = [e for e in of_type(bench.events(trial), Evaluation) if e.part is None]
+    values = [one.validation["accuracy"] for one in whole]
+    assert {result.hit_metric, result.last_miss_metric} <= set(values)
+    assert verify_store(bench.store).findings == ()
 
 
 def test_a_worker_trains_on_past_a_glance(bench: Bench) -> None:

@@ -16,16 +16,19 @@ from harness.cli.import_records import import_records
 from harness.core.canonical import canonical_json, sha256_text
 from harness.core.errors import HarnessError
 from harness.plan.redraw import mismatches
+from harness.record.attempts import of_type
 from harness.record.chain import GENESIS
+from harness.record.log import read_events
 from harness.record.plan import write_plan
+from harness.record.schema import Evaluation, Part
 from harness.record.store import read_record
-from harness.record.tables import results_frame
+from harness.record.tables import curves_frame, results_frame
 from harness.verification import rerun
 from harness.verification.rerun import chosen_records, open_again
 from harness.verification.store import verify_store
 from scoring.flags import trial_flags
 from tests.record import conftest
-from tests.record.conftest import Made
+from tests.record.conftest import PART_AT, Made
 
 FILES = ("trial.json", "events.jsonl", "ledger.jsonl")
 
@@ -112,6 +115,54 @@ def test_a_chained_forgery_does_not_fit_the_rules(
 
     rewrite(sample.folder / "events.jsonl", change)
     assert words in findings(sample)
+
+
+LIKELY = Part(examples=19_999, of=20_000, standard_errors={"accuracy": 1e-5})
+
+
+def test_a_likely_miss_fits_and_is_made_sure_of_where_it_stays_the_last(
+    tmp_path: Path,
+) -> None:
+    sample = Made(tmp_path, part=LIKELY)
+    assert findings(sample) == ""
+    evaluations = of_type(read_events(sample.log), Evaluation)
+    points = [(event.grid, event.part is None) for event in evaluations]
+    assert points == [(5, True), (10, True), (6, False), (7, True), (6, True)]
+    curve = curves_frame(sample.store)
+    assert curve["step"].tolist() == [500, 600, 700, 1000]
+    assert set(curve["standard_error"]) == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (LIKELY.model_copy(update={"examples": 20_000}), "20000 examples of 20000 are no part"),
+        (LIKELY.model_copy(update={"examples": 1250}), "1250 examples make it not even likely"),
+        (LIKELY.model_copy(update={"standard_errors": {}}), "make it not even likely"),
+    ],
+)
+def test_a_part_that_makes_nothing_likely_is_found(tmp_path: Path, part: Part, words: str) -> None:
+    assert words in findings(Made(tmp_path, part=part))
+
+
+def test_a_hit_of_which_only_a_part_was_evaluated_is_found(sample: Made) -> None:
+    def shorten(event: dict[str, Any]) -> None:
+        if event["kind"] == "evaluation" and event["data"]["grid"] == 7:
+            event["data"]["part"] = LIKELY.as_json()
+
+    rewrite(sample.log, shorten)
+    assert "grid point 7: its evaluation is due, found is none" in findings(sample)
+
+
+def test_a_last_miss_of_which_only_a_part_was_evaluated_is_found(tmp_path: Path) -> None:
+    sample = Made(tmp_path, part=LIKELY)
+
+    def shorten(event: dict[str, Any]) -> None:
+        if event["kind"] == "evaluation" and event["data"]["grid"] == PART_AT:
+            event["data"]["part"] = LIKELY.as_json()
+
+    rewrite(sample.log, shorten)
+    assert "grid point 6: 19999 examples make it clear; whole is due" in findings(sample)
 
 
 def test_a_chained_forgery_that_fits_the_rules_is_not_what_the_ledger_has(sample: Made) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Param
 from harness.frameworks.jax.cross_entropy import by_parts
 from harness.frameworks.jax.problem import JaxProblem
 from harness.frameworks.jax.stream import JaxSplit
+from harness.frameworks.metrics import ExampleMetrics, joined, means
 from harness.frameworks.model_source import check_shapes, shapes_of
 from harness.frameworks.problem import NoBudget, ProblemConfig
 from harness.frameworks.targets import check_targets
@@ -42,7 +43,7 @@ class JaxEvaluator:
         self._shapes = shapes_of(source)
         self._eval_config = eval_config
         self._splits = {name: JaxSplit(split, device) for name, split in splits.items()}
-        self._sizes = {name: split.targets.shape for name, split in splits.items()}
+        self._counts = {name: len(split.targets) for name, split in splits.items()}
         self._probe = JaxSplit(probe, device).part(0, len(probe.targets))
         self._device = device
         self._value_and_grad = jax.jit(jax.value_and_grad(self._loss))
@@ -55,18 +56,24 @@ class JaxEvaluator:
             self.metrics(parameters, split)
         self.probe(parameters)
 
-    def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
-        """What the loss offers, means over all targets of a split, summed in float64."""
+    def batches(
+        self, parameters: Parameters, split: str, start: int = 0
+    ) -> Iterator[ExampleMetrics]:
+        """What the loss offers of each example, in float64; a batch is evaluated when asked for."""
         if split not in self._splits:
             raise UnknownNameError("split", split, self._splits)
-        arrays = self._place(parameters)
-        shape, size = self._sizes[split], self._eval_config.batch
-        sums = dict.fromkeys(self._metrics, 0.0)
-        for start in range(0, shape[0], size):
-            values = self._evaluate(*arrays, self._splits[split].part(start, start + size))
-            for name in self._metrics:
-                sums[name] += float(np.asarray(values[name], dtype=np.float64).sum())
-        return {name: total / math.prod(shape) for name, total in sums.items()}
+        arrays, size = self._place(parameters), self._eval_config.batch
+        for place in range(start, self._counts[split], size):
+            batch = self._splits[split].part(place, place + size)
+            values, shape = self._evaluate(*arrays, batch), (len(batch.targets), -1)
+            yield {
+                name: np.asarray(values[name], dtype=np.float64).reshape(shape).mean(1)
+                for name in self._metrics
+            }
+
+    def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
+        """The means over a whole split."""
+        return means(joined(list(self.batches(parameters, split))))
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
         """On the fixed batch of training examples: `loss`, `gradient_norm`, `gradient_norm_l1`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 
@@ -12,6 +11,7 @@ from torch import Tensor
 from harness.core.errors import UnknownNameError
 from harness.frameworks.crops import centre
 from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Parameters
+from harness.frameworks.metrics import ExampleMetrics, joined, means
 from harness.frameworks.model_source import check_shapes, shapes_of
 from harness.frameworks.targets import check_targets
 from harness.frameworks.torch.cross_entropy import parts
@@ -43,7 +43,7 @@ class TorchEvaluator:
         self._precision = autocast(source.precision, device) or nullcontext()
         self._eval_config = eval_config
         self._splits = {name: TorchSplit(split, device) for name, split in splits.items()}
-        self._sizes = {name: split.targets.shape for name, split in splits.items()}
+        self._counts = {name: len(split.targets) for name, split in splits.items()}
         self._probe = TorchSplit(probe, device).part(0, len(probe.targets))
 
     def rehearse(self) -> None:
@@ -53,17 +53,22 @@ class TorchEvaluator:
             self.metrics(parameters, split)
         self.probe(parameters)
 
-    def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
-        """What the loss offers, means over all targets of a split, summed in float64."""
+    def batches(
+        self, parameters: Parameters, split: str, start: int = 0
+    ) -> Iterator[ExampleMetrics]:
+        """What the loss offers of each example, in float64; a batch is evaluated when asked for."""
         if split not in self._splits:
             raise UnknownNameError("split", split, self._splits)
         self._load(parameters)
-        shape, size = self._sizes[split], self._eval_config.batch
-        sums = torch.zeros(len(self._metrics), dtype=torch.float64)
-        with torch.no_grad():
-            for start in range(0, shape[0], size):
-                sums += self._sums(self._splits[split].part(start, start + size)).cpu()
-        return dict(zip(self._metrics, (sums / math.prod(shape)).tolist(), strict=True))
+        size = self._eval_config.batch
+        for place in range(start, self._counts[split], size):
+            with torch.no_grad():
+                values = self._by_example(self._splits[split].part(place, place + size))
+            yield dict(zip(self._metrics, values.cpu().numpy(), strict=True))
+
+    def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
+        """The means over a whole split."""
+        return means(joined(list(self.batches(parameters, split))))
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
         """On the fixed batch of training examples: `loss`, `gradient_norm`, `gradient_norm_l1`."""
@@ -105,19 +110,24 @@ class TorchEvaluator:
             logits: Tensor = self._model(inputs)
         return logits
 
-    def _sums(self, batch: Batch[Tensor]) -> Tensor:
-        """The sum of each metric over a batch; logits are raised to float32 a part at a time."""
+    def _by_example(self, batch: Batch[Tensor]) -> Tensor:
+        """Each metric of each example, (metrics, examples); logits are raised to float32 a part at
+        a time.
+        """
         logits, targets = self._logits(batch.inputs), batch.targets
+        shape = len(self._metrics), len(targets), -1
         if logits.dtype == torch.float32 or logits.ndim == targets.ndim:
-            return self._sums_of(logits.float(), targets)
+            return self._per_target(logits.float(), targets).reshape(shape).mean(-1)
         logits, targets = logits.flatten(0, -2), targets.flatten()
-        return torch.stack(
-            [self._sums_of(logits[part].float(), targets[part]) for part in parts(*logits.shape)]
-        ).sum(0)
+        values = [
+            self._per_target(logits[part].float(), targets[part]) for part in parts(*logits.shape)
+        ]
+        return torch.cat(values, 1).reshape(shape).mean(-1)
 
-    def _sums_of(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def _per_target(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Each metric of each target, (metrics, targets)."""
         values = self._loss.metrics(logits, targets)
-        return torch.stack([values[name].double().sum() for name in self._metrics])
+        return torch.stack([values[name].double().flatten() for name in self._metrics])
 
 
 def _parts(batch: Batch[Tensor], size: int) -> Iterator[Batch[Tensor]]:

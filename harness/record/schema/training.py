@@ -64,8 +64,23 @@ class SnapshotTaken(EventData):
     claims: Claims
 
 
+class Part(Recorded):
+    """The part of the validation split that was evaluated: enough to see what comes out."""
+
+    examples: int
+    """How many of them, in the order of the instance."""
+    of: int
+    """How many the split has."""
+    standard_errors: Metrics
+    """Of the metrics as estimates of the whole split's."""
+
+
 class Evaluation(EventData):
-    """The referee evaluated a snapshot on the validation split; or an evaluation as published."""
+    """The referee evaluated a snapshot on the validation split; or an evaluation as published.
+
+    A snapshot of which a part was evaluated is evaluated again, on the rest of the split, if it may
+    be the hit or the miss right before it.
+    """
 
     kind: Literal["evaluation"] = "evaluation"
     grid: int | None = None
@@ -75,6 +90,9 @@ class Evaluation(EventData):
     examples: int | None
     """None if published."""
     validation: Metrics
+    """Means over the split, or over the part of it that was evaluated."""
+    part: Part | None = None
+    """Missing where the whole split was evaluated."""
 
     @property
     def splits(self) -> dict[str, Metrics]:

@@ -1,0 +1,169 @@
+"""How much of the validation split is evaluated: until it is plain what comes out. Pure rules.
+
+The split is evaluated in an order that is drawn for the instance and that no submission knows,
+about a sixteenth at a time. The mean of the first n of N examples is an estimate of the whole
+split's, with the standard error
+
+    se = s sqrt((1 - n / N) / n)
+
+where s is the standard deviation of their values. The estimate lies z deviations from the target if
+it is q se away, q being the quantile of Student's t with n - 1 degrees of freedom that is exceeded
+as rarely as z standard deviations are by a normal variable: for z = 5 and ten examples q is 11.5,
+for a thousand 5.1.
+
+    likely   two deviations from the target, a hit or a miss: enough to decide what to evaluate next
+    clear    a miss by five deviations: enough to forget the snapshots before it
+    whole    the whole split: what the hit and the miss before it are evaluated on
+
+A snapshot that just meets the target is a clear miss after one of at most thirty parts, so fewer
+than one in 100,000 is taken for that; the long tail that losses have to the right makes it rarer.
+
+Few errors among few examples say little: an accuracy's s is at least what it is at the target.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from harness.frameworks.metrics import ExampleMetrics, joined
+from harness.plan.trial import Trial
+from workloads.targets import AnyTarget, Target
+
+Certainty = Literal["likely", "clear", "whole"]
+PARTS = 16
+"""Into how many the split is divided, or up to twice as many: after each it may be enough."""
+LIKELY, CLEAR = 2.0, 5.0
+"""Deviations, as above."""
+
+
+class Estimate(NamedTuple):
+    """What a part of a split says of the whole."""
+
+    mean: float
+    standard_error: float
+    """Not a number where there are fewer than two examples, or values that are none."""
+    examples: int
+    of: int
+    """How many the split has."""
+
+
+def estimate(values: npt.NDArray[np.float64], of: int) -> Estimate:
+    """What the first examples of a split say of its mean.
+
+    Args:
+        values: a metric of each, shape (examples,).
+        of: how many examples the split has.
+    """
+    count = len(values)
+    with np.errstate(invalid="ignore", over="ignore"):
+        deviation = float(np.std(values, ddof=1)) if count > 1 else math.nan
+    return Estimate(float(values.mean()), deviation * _scale(count, of), count, of)
+
+
+def certainty(found: Estimate, target: AnyTarget) -> Certainty | None:
+    """How certain it is on which side of the target the whole split lies; None for not even likely.
+
+    Whether it is a hit or a miss, the estimate itself says.
+    """
+    if found.examples == found.of:
+        return "whole"
+    if not math.isfinite(found.mean):  # nor is the mean of all
+        return None if target.is_met_by(found.mean) else "clear"
+    sign = 1.0 if target.direction == "maximize" else -1.0
+    missing = sign * (target.value - found.mean)
+    at_least = _least_deviation(target) * _scale(found.examples, found.of)
+    error = max(found.standard_error, at_least)
+    if not error > 0.0:
+        return None
+    if missing > quantile(found.examples - 1, CLEAR) * error:
+        return "clear"
+    return "likely" if abs(missing) > quantile(found.examples - 1, LIKELY) * error else None
+
+
+def suffices(known: Certainty | None, wanted: Certainty) -> bool:
+    """Whether what is known is as certain as is wanted."""
+    order = (None, "likely", "clear", "whole")
+    return order.index(known) >= order.index(wanted)
+
+
+def evaluated_until(
+    batches: Iterable[ExampleMetrics],
+    before: Sequence[ExampleMetrics],
+    of: int,
+    target: AnyTarget,
+    wanted: Certainty,
+) -> list[ExampleMetrics]:
+    """Batches of a split up to the first part after which the outcome is as certain as is wanted.
+
+    Args:
+        batches: of the split; none is asked for that is not needed.
+        before: those that were evaluated before.
+        of: how many examples the split has.
+        target: what is to be met.
+        wanted: how certain the outcome is to be.
+    """
+    taken = list(before)
+    if wanted == "whole":
+        return [*taken, *batches]
+    seen = sum(len(batch[target.metric]) for batch in taken)
+    for batch in batches:
+        taken.append(batch)
+        values = joined(taken)[target.metric]
+        if len(values) - seen < part_size(of, of) and len(values) < of:
+            continue
+        seen = len(values)
+        if suffices(certainty(estimate(values, of), target), wanted):
+            break
+    return taken
+
+
+@cache
+def quantile(degrees: int, deviations: float) -> float:
+    """What Student's t exceeds as rarely as a normal variable exceeds so many deviations.
+
+    Args:
+        degrees: of freedom.
+        deviations: standard ones.
+    """
+    tail = 0.5 * math.erfc(deviations / math.sqrt(2.0))
+    return -float(special.stdtrit(degrees, tail))
+
+
+def part_size(examples: int, most: int) -> int:
+    """How many examples are evaluated at once, so that there are about `PARTS` parts.
+
+    A divisor of the split, if there is one near, as a last batch of another size is compiled anew.
+
+    Args:
+        examples: of the split.
+        most: how many may be evaluated at once.
+    """
+    size = max(1, min(most, -(-examples // PARTS)))
+    return next((n for n in range(size, size // 2, -1) if examples % n == 0), size)
+
+
+def may_take_parts(trial: Trial) -> bool:
+    """Whether a trial's snapshots may be evaluated on parts: it ends at a target that is known.
+
+    The curve of any other trial is a result by itself, and each of its points a whole split's.
+    """
+    return trial.stop_rule == "target" and isinstance(trial.target, Target)
+
+
+def _scale(examples: int, of: int) -> float:
+    """The standard error over the standard deviation: 0 of the whole split."""
+    return math.sqrt((1.0 - examples / of) / examples)
+
+
+def _least_deviation(target: AnyTarget) -> float:
+    """The deviation of an accuracy at the target, of examples with one target each."""
+    value = target.value
+    is_fraction = target.metric == "accuracy" and 0.0 < value < 1.0
+    return math.sqrt(value * (1.0 - value)) if is_fraction else 0.0
