@@ -46,6 +46,8 @@ def _lines(
     from harness.analysis.scored import read_records
     from harness.speed.reference_training import REFERENCE
 
+    if trial.variant != "base":
+        raise HarnessError(f"it has no trials of {trial.variant}")
     run = read_records(store)
     is_own = run["content_hash"].eq(trial.submission.entry_hash)
     own = run[is_own]

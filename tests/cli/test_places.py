@@ -66,11 +66,11 @@ def test_with_the_reference_in_between_it_is_placed_in_seconds_too(
 
 @pytest.mark.usefixtures("_board")
 def test_a_run_of_another_width_is_on_no_board_and_is_not_placed(tmp_path: Path) -> None:
-    request = PlanRequest("mlp", "sgd", variant="width-64", trials=1)
+    request = PlanRequest("mlp", "sgd", variant="width-128", trials=1)
     trials = plan(request).trials
     ended(tmp_path / "store", trials)
     (line,) = place_lines(trials[0], tmp_path / "store", has_reference=False)
-    assert line.startswith("note: not placed on the board")
+    assert line == "note: not placed on the board: it has no trials of width-128"
 
 
 def test_where_no_board_ships_only_one_who_asked_for_seconds_is_told(
