@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .made_sites import HOSTILE, material, results, site
+from .made_sites import HOSTILE, material, ports, results, site
 
 pytestmark = pytest.mark.system
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -133,6 +133,20 @@ def test_a_pair_says_whether_it_is_settled_and_overlays_curves(reader: Reader) -
     assert reader.page.locator("h2", has_text="By steps").count() == 1
     reader.page.get_by_label("Entry B").select_option("muon")
     reader.page.locator("h1", has_text="adamw against muon").wait_for()
+
+
+def test_of_two_ports_the_pair_page_says_that_a_step_costs_more(
+    browser: Any, tmp_path: Path
+) -> None:
+    board = site(tmp_path / "ports", ports(), allow=("mixed-frameworks",))
+    slugs = sorted(path.stem for path in (board / "data/a").glob("adamw*.js"))
+    reader = Reader(browser.new_context().new_page(), board)
+    reader.open(f"pair.html?a={slugs[1]}&b={slugs[0]}")
+    line = reader.page.get_by_role("row", name="cost of a step")
+    assert line.locator("td").nth(1).inner_text() == "1.5"
+    said = reader.page.inner_text("main")
+    assert "whose steps differ within noise; a step of adamw (jax) costs more seconds" in said
+    assert reader.complaints == []
 
 
 def test_a_workload_draws_the_entries_that_are_ticked(reader: Reader) -> None:
