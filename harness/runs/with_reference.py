@@ -81,7 +81,7 @@ def _ended(own: Plan, pending: Sequence[Trial], store: Path) -> list[Surrounding
         & (frame["state"] != "unfinished")
     ]
     found = surroundings(prepare(ended), REFERENCE)
-    late = [trial for trial in found if not trial.is_between and (trial.after or not trial.is_close)]
+    late = [trial for trial in found if not trial.is_close]
     if late:
         raise HarnessError(
             f"{len(late)} of {len(found)} trials of {first.submission.name} on {first.workload} "
