@@ -131,7 +131,9 @@ def surroundings(frame: pd.DataFrame, reference: str) -> list[Surrounding]:
         begun = others["begun_at"].map(str).tolist()
         for trial in others.to_dict("records"):
             before = max((end for _, end in spans if end <= str(trial["begun_at"])), default="")
-            after = min((start for start, _ in spans if start >= str(trial["ended_at"])), default="")
+            after = min(
+                (start for start, _ in spans if start >= str(trial["ended_at"])), default=""
+            )
             between = sum(before <= start and (not after or start < after) for start in begun)
             what = f"{trial['record']} on {column}"
             found.append(Surrounding(trial["identity"], what, before, after, between))

@@ -39,9 +39,7 @@ def place_lines(trial: Trial, store: Path, *, has_reference: bool) -> Iterator[s
         )
 
 
-def _lines(
-    trial: Trial, store: Path, board: pd.DataFrame, *, has_reference: bool
-) -> Iterator[str]:
+def _lines(trial: Trial, store: Path, board: pd.DataFrame, *, has_reference: bool) -> Iterator[str]:
     from harness.analysis.reference_board import is_of_its_machine, places_of
     from harness.analysis.scored import read_records
     from harness.speed.reference_training import REFERENCE

@@ -76,7 +76,7 @@ def probe(
     options = run_options(sandbox, None, threads, suite(SUITE).hardware.cores)
     plans = planned(requests, probes)
     until_s = math.inf if time_limit is None else time.monotonic() + time_limit
-    outcomes = _run(plans, out, options, jobs, until_s, say_on(console))
+    outcomes = _run(plans, out, options, jobs, say_on(console), until_s=until_s)
     if is_json:
         say(json.dumps([outcome.model_dump() for outcome in outcomes], indent=2))
     elif outcomes:
@@ -105,8 +105,9 @@ def _run(
     out: Path,
     options: RunOptions,
     jobs: int,
-    until_s: float,
     say: Callable[[str], None],
+    *,
+    until_s: float,
 ) -> list[Outcome]:
     from experiments.probes.display import ProbesDisplay
     from experiments.probes.results import write_results
@@ -115,7 +116,6 @@ def _run(
     from harness.execution.load import executor
 
     store, name = out / "records", "local" if jobs == 1 else "pool"
-
     with interruptible(store):
         place = executor(name, store, ProbesDisplay(say), jobs=jobs)
         outcomes = run_probes(plans, store, options, place, until_s)

@@ -37,6 +37,7 @@ from harness.cli.flags import (
     Width,
     Workloads,
 )
+from harness.cli.places import place_lines
 from harness.cli.planning import (
     Asked,
     is_elsewhere,
@@ -45,7 +46,6 @@ from harness.cli.planning import (
     plans_to_estimate,
     variant_of,
 )
-from harness.cli.places import place_lines
 from harness.cli.say import say
 from harness.cli.until_settled import settle
 from harness.core.errors import HarnessError
@@ -250,9 +250,7 @@ def _run(
     return records
 
 
-def _of_submission(
-    records: Sequence[TrialRecord], *, with_reference: bool
-) -> list[TrialRecord]:
+def _of_submission(records: Sequence[TrialRecord], *, with_reference: bool) -> list[TrialRecord]:
     """The records of the submission itself, without those of the reference beside it."""
     from harness.speed.reference_training import REFERENCE
 

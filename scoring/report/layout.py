@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+Place = Literal["best", "lower right"]
 FEW = 5
 """Entries up to which a legend lies within the axes; of more it would hide what is drawn."""
 PANEL = 1.6
@@ -37,7 +39,7 @@ def panels(figure: Figure, count: int, height: float, *, share_y: bool = False) 
     return list(made[:count])
 
 
-def legend(figure: Figure, axes: Axes, title: str | None = None, loc: str = "best") -> None:
+def legend(figure: Figure, axes: Axes, title: str | None = None, loc: Place = "best") -> None:
     """The legend of what axes show: of few entries within them, of many below the figure."""
     keys, names = axes.get_legend_handles_labels()
     if len(names) > FEW:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from harness.core.text import label
 from scoring.pool import CriticalDifference, critical_difference
@@ -100,7 +101,7 @@ def tuning_figure(table: pd.DataFrame, drawn: Pens, size: tuple[float, float] = 
                 )  # fmt: skip
             panel.set_title(label(column))
             panel.set_ylim(bottom=0)
-            panel.xaxis.get_major_locator().set_params(integer=True)
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         legend_below(figure, *lines_of(made))
         figure.supylabel("expected best time, s", fontsize=9.5)
         figure.supxlabel("trials spent on tuning", fontsize=9.5)

@@ -166,8 +166,6 @@ def test_seconds_without_the_reference_before_and_after_name_the_flag_that_runs_
         shipped.places_of(run, reference_board(), "seconds")
 
 
-
-
 def test_a_board_that_is_written_is_read_back_to_the_last_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,8 +40,8 @@ def run_of(folder: Path, submission: str, verdict: Verdict, probes: tuple[str, .
 def test_a_run_of_one_submission_leaves_the_verdicts_of_the_others(tmp_path: Path) -> None:
     module, kept = runpy.run_path(str(DOCS / "probes.py")), tmp_path / "kept"
     for name, verdict, date in (
-        ("sgd", "fail", "2026-01-01"), ("muon", "pass", "2026-01-02"), ("sgd", "fail", "2026-01-03"),
-        ("muon", "fail", "2026-01-04"),
+        ("sgd", "fail", "2026-01-01"), ("muon", "pass", "2026-01-02"),
+        ("sgd", "fail", "2026-01-03"), ("muon", "fail", "2026-01-04"),
     ):  # fmt: skip
         run = run_of(tmp_path / date, name, cast(Verdict, verdict), probe_names())
         module["take_over"](run, kept, date)

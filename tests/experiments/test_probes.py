@@ -130,7 +130,8 @@ def test_a_submission_is_probed_and_goes_on_where_it_stopped(
     monkeypatch.setenv("XDG_CACHE_HOME", str(data_cache))
     out = tmp_path / "out"
     arguments = ["probe", "sgd", "--only", "undisturbed", "--only", "huge_gradients",
-                 "--threads", "1", "--framework", framework, "--out", str(out), "--json"]  # fmt: skip
+                 "--threads", "1", "--framework", framework, "--out", str(out),
+                 "--json"]  # fmt: skip
     found = json.loads(CliRunner().invoke(app, arguments).stdout)
     verdicts = {each["probe"]: (each["verdict"], each["points"]) for each in found}
     assert verdicts == {"undisturbed": ("pass", 1), "huge_gradients": ("diverged", 3)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,10 +24,12 @@ class Run:
         self.store = folder / "store"
         self.submission = str(write_submission(folder / "mine"))
 
-    def missing(self, **counts: int) -> list[Trial]:
+    def missing(self, **counts: Any) -> list[Trial]:
         """What would run now, in its order."""
         request = PlanRequest("mlp", self.submission, **counts)
-        return list(unfinished(with_reference(plan(request), request, self.store).trials, self.store))
+        return list(
+            unfinished(with_reference(plan(request), request, self.store).trials, self.store)
+        )
 
 
 def ended(store: Path, trials: Sequence[Trial], seconds: float = 10.0) -> None:
@@ -81,7 +84,9 @@ def test_an_interrupted_run_goes_on_with_the_reference_first(
 def test_what_ended_without_the_reference_is_refused(run: Run) -> None:
     own = [trial for trial in run.missing() if trial.submission.name == "mine"]
     ended(run.store, own[:2])
-    with pytest.raises(HarnessError, match=r"(?s)2 of 2 trials of mine on mlp ended in .*--out DIR"):
+    with pytest.raises(
+        HarnessError, match=r"(?s)2 of 2 trials of mine on mlp ended in .*--out DIR"
+    ):
         run.missing()
 
 

@@ -19,6 +19,7 @@ from scoring.site.material import Change, Gap, Material, Withdrawal
 from scoring.site.names import file_names
 from scoring.site.ranking import rank_entries
 from scoring.site.scripts import script
+from scoring.site.tables import table_files
 from scoring.speedup import compare_pair, pair_limit
 
 from .made_frames import frame
@@ -121,6 +122,14 @@ def test_every_table_lies_beside_the_page_as_csv_and_json(pages: Path) -> None:
     entries = pd.read_json(pages / "tables/entries-seconds.json")
     assert set(entries["submission"]) == set(NAMES)
     assert {"rank", "score", "score_low", "speedup", "reached"} <= set(entries.columns)
+
+
+def test_the_json_of_a_table_has_its_numbers_to_the_last_bit() -> None:
+    table = pd.DataFrame({"score": [1 / 3, np.inf, np.nan], "rank": [1, 2, 3]})
+    texts = dict(table_files({"entries": table}))
+    assert json.loads(texts["entries.json"]) == [
+        {"score": 1 / 3, "rank": 1}, {"score": None, "rank": 2}, {"score": None, "rank": 3},
+    ]  # fmt: skip
 
 
 def test_the_bundled_library_lies_beside_its_licence(pages: Path) -> None:
