@@ -9,7 +9,8 @@
 #   PIP_FLAGS    more flags for pip, such as --no-index --find-links wheels
 #   PYTEST_FLAGS more flags for pytest, such as -k mlp
 #   OUT          the folder of the demo's results (demo)
-#   SUBMISSIONS  those that are probed (probes); by default all that ship
+#   SUBMISSIONS  those that are probed (probes); by default all that ship; the verdicts of others stay
+#   PROBE_FLAGS  flags of harness probe (probes), such as --time-limit 3600
 #   GPU_FLAGS    flags of benchmarks/gpu.py (gpu), such as --time-limit 1800 --data-dir data
 #   BOARD_FLAGS  flags of benchmarks/reference_board.py (board), such as --time-limit 28800 --store runs/board
 #   KILL_INSTANTS, KILL_SEED   at how many instants processes are killed, and which (nightly):
@@ -26,6 +27,7 @@ PYTEST_FLAGS ?=
 GPU_FLAGS ?=
 SUBMISSIONS ?= $(patsubst submissions/%/space.toml,%,$(wildcard submissions/*/space.toml))
 BOARD_FLAGS ?=
+PROBE_FLAGS ?=
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check \
 	--constraint constraints.txt $(PIP_FLAGS)
 # Without the variable, the theme advertises its successor at each build.
@@ -114,7 +116,7 @@ experiments: $(VENV)/installed
 	done
 
 probes: $(VENV)/installed
-	$(BIN)/harness probe $(SUBMISSIONS) --jobs 2 --threads 1
+	$(BIN)/harness probe $(SUBMISSIONS) --jobs 2 --threads 1 $(PROBE_FLAGS)
 	$(BIN)/python docs/probes.py runs/probes
 
 board: $(VENV)/installed

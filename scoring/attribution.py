@@ -16,7 +16,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +29,7 @@ from scoring.paired import scored_columns
 from scoring.rules import Rules
 from scoring.sequential import sequential_test
 from scoring.studies import study_table
-from scoring.times import Array, from_table
+from scoring.times import Array, Times, from_table
 
 LEVEL = 0.95
 
@@ -98,30 +100,76 @@ class Attribution:
         }
 
 
-def attribute(frame: pd.DataFrame, a: str, b: str, rules: Rules) -> Attribution | None:
-    """Attribute the difference in seconds of two entries to steps and the cost of a step.
+class Attributor:
+    """Attributes the differences in seconds between the entries of a board.
 
     Args:
         frame: the scored trials (`scoring.evaluate.scored_trials`).
-        a: the first entry.
-        b: the second.
         rules: which workloads count.
-
-    Returns:
-        None if no workload has two that both reached, or steps are not known.
     """
-    ended = frame[(frame["state"] != "unfinished") & frame["entry"].isin([a, b])]
-    method = _common_method(frame, a, b)
-    trials = _all_trials(ended) if method else _best_trials(ended)
-    seconds, steps = (_log_ratios(trials, a, b, rules, name) for name in ("seconds", "steps"))
-    both = np.isfinite(seconds) & np.isfinite(steps)
-    both &= both.sum(axis=1, keepdims=True) > 1
-    if not both.any():
-        return None
-    in_seconds, in_steps, in_cost = (
-        _part(np.where(both, ratios, np.nan)) for ratios in (seconds, steps, seconds - steps)
-    )
-    return Attribution(a, b, in_seconds, in_steps, in_cost, int(both.sum()), method)
+
+    def __init__(self, frame: pd.DataFrame, rules: Rules) -> None:
+        self._ended, self._rules = frame[frame["state"] != "unfinished"], rules
+        self._made_of = {
+            str(entry): (set(part["submission"].astype(str)), set(part["framework"].astype(str)))
+            for entry, part in frame.groupby("entry")
+        }
+
+    def of(self, a: str, b: str) -> Attribution | None:
+        """The difference of two entries by steps and the cost of a step.
+
+        Returns:
+            None if no workload has two that both reached, or steps are not known.
+        """
+        method = self.common_method(a, b)
+        kinds = self._all if method else self._best
+        if not {a, b} <= set(kinds[0].submissions):
+            return None
+        seconds, steps = (self._log_ratios(times, a, b) for times in kinds)
+        both = np.isfinite(seconds) & np.isfinite(steps)
+        both &= both.sum(axis=1, keepdims=True) > 1
+        if not both.any():
+            return None
+        in_seconds, in_steps, in_cost = (
+            _part(np.where(both, ratios, np.nan)) for ratios in (seconds, steps, seconds - steps)
+        )
+        return Attribution(a, b, in_seconds, in_steps, in_cost, int(both.sum()), method)
+
+    def common_method(self, a: str, b: str) -> str:
+        """The submission of which two entries are ports to different frameworks, or ''."""
+        (names, frameworks), (others, other_frameworks) = self._made_of[a], self._made_of[b]
+        return next(iter(names)) if names == others and not frameworks & other_frameworks else ""
+
+    @cached_property
+    def _best(self) -> tuple[Times, Times]:
+        """Seconds and steps of the trial that counts of each study."""
+        table = study_table(self._ended, CLOCKS["seconds"])
+        steps = self._ended.set_index("identity")["steps_to_target"].astype(float)
+        return _times(table, table["time_to_target_s"], table["identity"].map(steps))
+
+    @cached_property
+    def _all(self) -> tuple[Times, Times]:
+        """The same of every trial of ports, each as a study of its own."""
+        frameworks = self._ended.groupby("submission")["framework"].transform("nunique")
+        ended = self._ended[frameworks > 1]
+        seconds = ended["time_to_target_s"].astype(float).where(ended["state"] == "reached", np.inf)
+        place = ended["study"].map("{:05d}".format) + ended["trial"].map("/{:05d}".format)
+        table = pd.DataFrame(
+            {"submission": ended["entry"], "workload": ended["column"], "study": place}
+        )
+        return _times(table, seconds.fillna(np.inf), ended["steps_to_target"].astype(float))
+
+    def _log_ratios(self, times: Times, a: str, b: str) -> Array:
+        """log B - log A, (W, K); infinite or NaN where one did not reach."""
+        both = times.take([a, b])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            logs = np.log(both.hit[:, scored_columns(both.workloads, self._rules)])
+            return np.asarray(logs[1] - logs[0])
+
+
+def attribute(frame: pd.DataFrame, a: str, b: str, rules: Rules) -> Attribution | None:
+    """As `Attributor.of`, of one pair."""
+    return Attributor(frame[frame["entry"].isin([a, b])], rules).of(a, b)
 
 
 def attributions(frame: pd.DataFrame, names: Sequence[str], rules: Rules) -> list[Attribution]:
@@ -132,42 +180,19 @@ def attributions(frame: pd.DataFrame, names: Sequence[str], rules: Rules) -> lis
         names: the entries, best first.
         rules: which workloads count.
     """
+    made = Attributor(frame, rules)
     against_first = [(names[0], name) for name in names[1:]]
-    ports = [pair for pair in combinations(names, 2) if _common_method(frame, *pair)]
-    found = (attribute(frame, a, b, rules) for a, b in dict.fromkeys([*against_first, *ports]))
+    ports = [pair for pair in combinations(names, 2) if made.common_method(*pair)]
+    found = (made.of(a, b) for a, b in dict.fromkeys([*against_first, *ports]))
     return [attribution for attribution in found if attribution is not None]
 
 
-def _log_ratios(trials: pd.DataFrame, a: str, b: str, rules: Rules, column: str) -> Array:
-    """log B - log A of a column of trials, (W, K); infinite or NaN where one did not reach."""
-    both = from_table(trials.assign(time_to_target_s=trials[column])).take([a, b])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        logs = np.log(both.hit[:, scored_columns(both.workloads, rules)])
-        return np.asarray(logs[1] - logs[0])
-
-
-def _best_trials(ended: pd.DataFrame) -> pd.DataFrame:
-    """The trial that counts of each study: submission, workload, study, seconds and steps."""
-    table = study_table(ended, CLOCKS["seconds"])
-    steps = ended.set_index("identity")["steps_to_target"].astype(float)
-    return table.assign(seconds=table["time_to_target_s"], steps=table["identity"].map(steps))[
-        ["submission", "workload", "study", "seconds", "steps"]
-    ]
-
-
-def _all_trials(ended: pd.DataFrame) -> pd.DataFrame:
-    """The same of every trial, each as a study of its own."""
-    seconds = ended["time_to_target_s"].astype(float).where(ended["state"] == "reached", np.inf)
-    place = ended["study"].map("{:05d}".format) + ended["trial"].map("/{:05d}".format)
-    return pd.DataFrame(
-        {
-            "submission": ended["entry"],
-            "workload": ended["column"],
-            "study": place,
-            "seconds": seconds.fillna(np.inf),
-            "steps": ended["steps_to_target"].astype(float),
-        }
-    )
+def _times(
+    table: pd.DataFrame, seconds: pd.Series[Any], steps: pd.Series[Any]
+) -> tuple[Times, Times]:
+    """Two columns beside the submission, workload and study of each row, as times."""
+    first, second = (from_table(table.assign(time_to_target_s=each)) for each in (seconds, steps))
+    return first, second
 
 
 def _part(ratios: Array) -> Part:
@@ -177,11 +202,3 @@ def _part(ratios: Array) -> Part:
     freedom = test.welch if math.isfinite(test.welch) else test.freedom
     half = float(student.ppf((1 + LEVEL) / 2, freedom)) * deviation
     return Part(test.factor, math.exp(test.mean - half), math.exp(test.mean + half))
-
-
-def _common_method(frame: pd.DataFrame, a: str, b: str) -> str:
-    names, frameworks = (
-        [set(frame.loc[frame["entry"].eq(entry), column].astype(str)) for entry in (a, b)]
-        for column in ("submission", "framework")
-    )
-    return names[0].pop() if names[0] == names[1] and not frameworks[0] & frameworks[1] else ""

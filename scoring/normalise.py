@@ -10,6 +10,9 @@ flagged.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -27,6 +30,31 @@ INSTANCE = [
 """What the reference's trials on both machines have in common, its content included."""
 
 
+class Surrounding(NamedTuple):
+    """When the reference ran around one trial of another entry on the same workload."""
+
+    trial: str
+    """The trial's identity."""
+    what: str
+    """Where its record lies, and of which workload it is, for messages."""
+    before: str
+    """The end of the reference's last trial that ended before it began; '' if there is none."""
+    after: str
+    """The beginning of the reference's first trial after it; '' if there is none."""
+    between: int
+    """How many trials of other entries began between the two, or since the first."""
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the reference ran shortly before it: what may lack is a trial after it."""
+        return self.before != "" and self.between <= MOST_BETWEEN
+
+    @property
+    def is_between(self) -> bool:
+        """Whether it lies between two trials of the reference, at most a study apart."""
+        return self.is_close and self.after != ""
+
+
 def normalise(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Combine two prepared frames, converting times of the second to the first's machine.
 
@@ -42,15 +70,27 @@ def normalise(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.Da
         HarnessError: the machines are the same, an entry is in both frames, the reference lacks
             trials or was not run in between, or the other machine's speed changed.
     """
+    _refuse_entries_of_both(frame, other[other["submission"] != reference])
+    refuse_unless_between(surroundings(other, reference), reference)
+    parts = [frame.assign(normalised=""), converted(frame, other, reference)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def converted(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """The second frame's trials but for the reference's, in seconds of the first's machine.
+
+    That they lie between the reference's is `refuse_unless_between`'s to see.
+
+    Raises:
+        HarnessError: as `normalise`.
+    """
     here, there = _machine(frame), _machine(other)
     if here == there:
         raise HarnessError(f"both folders are of machine {here}", "score them without --normalise")
     theirs = other[other["submission"] != reference]
-    _refuse_entries_of_both(frame, theirs)
-    parts = [frame.assign(normalised="")]
+    parts = [theirs.iloc[:0].assign(normalised="")]
     for column, trials in theirs.groupby("column"):
         ran = other[(other["submission"] == reference) & (other["column"] == column)]
-        _refuse_unless_between(trials, ran, f"{reference} on {column}")
         ratio, count = _ratio(frame[frame["submission"] == reference], ran, reference, str(column))
         what = (
             f"{column}: seconds of {there} divided by {ratio:.3g}, {reference}'s time a step there "
@@ -58,7 +98,7 @@ def normalise(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.Da
         )
         scaled = {name: trials[name].astype(float) / ratio for name in SECONDS}
         parts.append(trials.assign(**scaled, hardware=here, normalised=what))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
 def _machine(frame: pd.DataFrame) -> str:
@@ -81,20 +121,34 @@ def _refuse_entries_of_both(frame: pd.DataFrame, theirs: pd.DataFrame) -> None:
         )
 
 
-def _refuse_unless_between(trials: pd.DataFrame, ran: pd.DataFrame, what: str) -> None:
+def surroundings(frame: pd.DataFrame, reference: str) -> list[Surrounding]:
+    """When the reference ran around each trial of the other entries of a prepared frame."""
+    found = []
+    for column, trials in frame.groupby("column"):
+        is_reference = trials["submission"] == reference
+        ran, others = trials[is_reference], trials[~is_reference]
+        spans = list(zip(ran["begun_at"].map(str), ran["ended_at"].map(str), strict=True))
+        begun = others["begun_at"].map(str).tolist()
+        for trial in others.to_dict("records"):
+            before = max((end for _, end in spans if end <= str(trial["begun_at"])), default="")
+            after = min(
+                (start for start, _ in spans if start >= str(trial["ended_at"])), default=""
+            )
+            between = sum(before <= start and (not after or start < after) for start in begun)
+            what = f"{trial['record']} on {column}"
+            found.append(Surrounding(trial["identity"], what, before, after, between))
+    return found
+
+
+def refuse_unless_between(found: Iterable[Surrounding], reference: str) -> None:
     """Require each trial to lie between two of the reference's, at most a study apart."""
-    spans = list(zip(ran["begun_at"].map(str), ran["ended_at"].map(str), strict=True))
-    others = trials["begun_at"].map(str).tolist()
-    for trial in trials.to_dict("records"):
-        before = max((end for _, end in spans if end <= str(trial["begun_at"])), default="")
-        after = min((begin for begin, _ in spans if begin >= str(trial["ended_at"])), default="")
-        between = sum(before <= begin < after for begin in others)
-        if not before or not after or between > MOST_BETWEEN:
+    for trial in found:
+        if not trial.is_between:
             raise HarnessError(
-                f"{trial['record']} was not run between two trials of {what}, "
+                f"{trial.what} was not run between two trials of {reference}, "
                 f"with at most {MOST_BETWEEN} others",
-                "run the reference before and after: harness run --submission "
-                f"{what.partition(' ')[0]} --trials 1, the entry, then the reference again",
+                "run it into a folder of its own: `harness run --with-reference --out DIR` runs "
+                "adamw before and after each study",
             )
 
 

@@ -7,8 +7,10 @@ In steps machines do not matter; in seconds both must be of one machine, or conv
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -17,6 +19,7 @@ from scoring.clock import CLOCKS, Clock
 from scoring.compare import Comparison, compare_entries
 from scoring.frame import held_out_of
 from scoring.rules import load_rules
+from scoring.screening import screening_error
 from scoring.studies import times_of
 
 SAME = ("suite", "ruleset", "framework", "round")
@@ -31,9 +34,13 @@ class Place:
     """Where an entry stands among those of a board."""
 
     entry: str
+    again: str
+    """The command that runs it again on the same workloads."""
     clock: Clock
     comparisons: Mapping[str, Comparison]
     """With each entry of the board, the fastest first; factors above 1: this one is faster."""
+    studies: Mapping[str, int]
+    """How many studies the board has of each of them, on all workloads of the comparison."""
 
     @property
     def workloads(self) -> tuple[str, ...]:
@@ -50,20 +57,25 @@ class Place:
         """Those that are behind, the nearest first."""
         return [name for name, c in self.comparisons.items() if c.factor.overall > 1.0]
 
+    @property
+    def neighbours(self) -> list[str]:
+        """The entries between which it stands; one at an end of the board."""
+        return [*self.faster[-1:], *self.slower[:1]]
+
     def lines(self) -> Iterator[str]:
         """The place in words: the neighbours, what is settled, what would settle the rest."""
         on = ", ".join(self.workloads)
         yield f"{self.entry}, in {self.clock.unit} on {on}: {self._between()}"
+        if all(comparison.studies < 2 for comparison in self.comparisons.values()):
+            error = screening_error(len(self.workloads))
+            yield f"  one study of each is compared, which settles nothing: {error}"
         for word, names in (("faster", self.slower), ("slower", self.faster)):
             settled = [name for name in names if self.comparisons[name].more_studies == 0]
             if settled:
                 yield f"  settled to be {word} than {_listed(settled)}"
-        for name in (*self.faster[-1:], *self.slower[:1]):
-            more = self.comparisons[name].more_studies
-            if more is None:
-                yield f"  {name}: more studies would hardly settle it"
-            elif more:
-                yield f"  {name}: about {more} more studies would settle it"
+        for name in self.neighbours:
+            if (text := self._what_would_settle(name)) is not None:
+                yield f"  {name}: {text}"
 
     def _between(self) -> str:
         if not self.slower:
@@ -71,6 +83,27 @@ class Place:
         if not self.faster:
             return f"ahead of {self.slower[0]}, the first of {len(self.comparisons)}"
         return f"between {self.faster[-1]} and {self.slower[0]}"
+
+    def _what_would_settle(self, name: str) -> str | None:
+        """What would settle it against an entry of the board; None if it is settled.
+
+        Studies that the board has need be run of this entry alone; further ones of both.
+        """
+        comparison = self.comparisons[name]
+        more = comparison.more_studies
+        if more == 0:
+            return None
+        if comparison.overall is None and (comparison.factor.mark or comparison.factor.undecided):
+            return "what did not reach the target hides how much; more studies may reach it"
+        if more is None:
+            return "more studies would hardly settle it"
+        about = f"about {more} more {'study' if more == 1 else 'studies'}"
+        in_all = comparison.studies + more
+        if in_all <= self.studies[name]:
+            return f"{about}, which the board has, would settle it: {self.again} --studies {in_all}"
+        where = "" if self.clock.name == "seconds" else ", in seconds"
+        command = f"{self.again} --until-settled {name}"
+        return f"{about} of both would settle it; this adds them{where}: {command}"
 
 
 def places(board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps") -> tuple[Place, ...]:
@@ -101,13 +134,38 @@ def places(board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps") -> tupl
 def _place(entry: str, trials: pd.DataFrame, board: pd.DataFrame, clock: Clock) -> Place:
     """An entry among those of the board that ran on all of its workloads that the board has."""
     columns = set(trials["column"]) & set(board["column"])
-    pairs = {
-        str(name): _comparison(entry, str(name), pd.concat([trials, theirs]), clock)
+    fitting = {
+        str(name): theirs
         for name, theirs in board.groupby("entry")
         if columns <= set(theirs["column"])
     }
+    if not fitting:
+        raise HarnessError(
+            f"no entry of the board ran on all of {_listed(sorted(columns))}",
+            "place a run of fewer workloads: harness run --workload NAME --out DIR",
+        )
+    pairs = {
+        name: _comparison(entry, name, pd.concat([trials, theirs]), clock)
+        for name, theirs in fitting.items()
+    }
     ordered = sorted(pairs.items(), key=lambda item: (item[1].factor.overall, item[0]))
-    return Place(entry, clock, dict(ordered))
+    studies = {
+        name: int(theirs[theirs["column"].isin(columns)].groupby("column")["study"].nunique().min())
+        for name, theirs in fitting.items()
+    }
+    return Place(entry, _again(trials), clock, dict(ordered), studies)
+
+
+def _again(trials: pd.DataFrame) -> str:
+    """The command that runs an entry on the same workloads, its counts of studies left open."""
+    first = trials.iloc[0]
+    ran = sorted(set(trials["workload"]))
+    is_whole = set(str(first["suite_workloads"]).split(", ")) <= set(ran)
+    workloads = "" if is_whole else "".join(f" --workload {name}" for name in ran)
+    name, location = str(first["submission"]), str(first["location"])
+    is_shipped = ":" not in location and not Path(location).is_absolute()
+    submission = shlex.quote(name if is_shipped else location)
+    return f"harness run --suite {first['suite']} --submission {submission}{workloads}"
 
 
 def _comparison(a: str, b: str, trials: pd.DataFrame, clock: Clock) -> Comparison:

@@ -1,9 +1,12 @@
-"""Probes run: planned as any run, one point after the other until one passes."""
+"""Probes run: planned as any run, one submission after the other, one point until one passes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, groupby
 from pathlib import Path
 
 from experiments.probes.verdicts import Outcome, outcome_of
@@ -11,8 +14,9 @@ from harness.execution.base import Executor, RunOptions
 from harness.plan.plan import Plan, PlanRequest, plan
 from harness.plan.trial import Trial, TrialRecord
 from harness.providers import registry
-from harness.record.plan import record_of
-from harness.runs.run import rehearse_plan, run_plan
+from harness.record.plan import enter_plan, record_of
+from harness.record.store import refuse_other_versions
+from harness.runs.run import rehearse_plan
 
 SUITE = "probes"
 
@@ -40,48 +44,69 @@ def planned(submissions: Sequence[PlanRequest], probes: Sequence[str]) -> list[P
     ]
 
 
-def rehearse_submissions(plans: Sequence[Plan], store: Path, options: RunOptions) -> None:
-    """Let each submission make its first steps, unless it has finished trials.
-
-    Raises:
-        HarnessError: it cannot; every probe would say so.
-    """
-    by_submission: dict[str, list[Trial]] = {}
-    for each in plans:
-        by_submission.setdefault(each.trials[0].submission.name, []).extend(each.trials)
-    for trials in by_submission.values():
-        rehearse_plan(Plan(tuple(trials)), store, options)
-
-
 def run_probes(
-    plans: Sequence[Plan], store: Path, options: RunOptions, place: Callable[[], Executor]
+    plans: Sequence[Plan],
+    store: Path,
+    options: RunOptions,
+    place: Executor,
+    until_s: float = math.inf,
 ) -> list[Outcome]:
-    """Run each plan's trials until one reaches the target; return the outcomes.
+    """Run each plan's trials until one reaches the target; the outcomes of what is whole.
 
-    First every plan's first point is tried, then the second of those that did not pass, and so on.
-    Trials with a finished record are not run again.
+    Of a submission every probe's first point is tried, then the second of those that did not pass,
+    and so on. Trials with a finished record are not run again. Before the first of them a
+    submission makes its first steps, as every probe would say that it cannot.
 
     Args:
         plans: as `planned` gives them.
         store: the folder of the records.
         options: sandbox, folders and threads.
-        place: makes an executor for the store.
+        place: runs the trials.
+        until_s: by `time.monotonic`, when nothing more is begun.
+
+    Returns:
+        Of each submission all of whose probes are decided; there are others if time ran out.
 
     Raises:
-        HarnessError: the store cannot be written, or holds trials of another version.
+        HarnessError: a submission cannot make its first steps, or the store cannot be written or
+            holds trials of another version.
     """
-    for number in range(max(len(each.trials) for each in plans)):
-        due = Plan(tuple(_due(plans, number, store)))
-        if due.trials:
-            run_plan(due, store, options, place())
-    return [outcome_of(_records(each.trials, store)) for each in plans]
+    refuse_other_versions(store)
+    submissions = [list(each) for _, each in groupby(plans, _submission)]
+    with place:
+        for own in submissions:
+            for number in range(max(len(each.trials) for each in own)):
+                due = tuple(_due(own, number, store))
+                if due and time.monotonic() < until_s:
+                    trials = chain.from_iterable(each.trials for each in own)
+                    rehearse_plan(Plan(tuple(trials)), store, options)
+                    enter_plan(due, store)
+                    place.run(due, options)
+    return [
+        outcome_of(_records(each.trials, store))
+        for own in submissions
+        if all(_is_decided(each.trials, store) for each in own)
+        for each in own
+    ]
 
 
-def _due(plans: Sequence[Plan], number: int, store: Path) -> Iterator[Trial]:
+def _submission(of: Plan) -> str:
+    return of.trials[0].submission.entry_hash
+
+
+def _due(plans: Iterable[Plan], number: int, store: Path) -> Iterator[Trial]:
     """The trial of a number of each plan of which no earlier one reached the target."""
     for each in plans:
         if number < len(each.trials) and not _has_passed(each.trials[:number], store):
-            yield each.trials[number]
+            trial = each.trials[number]
+            if record_of(trial, store).result is None:
+                yield trial
+
+
+def _is_decided(trials: Sequence[Trial], store: Path) -> bool:
+    """Whether a trial has passed, or all of them have ended."""
+    has_ended = all(record.result is not None for record in _records(trials, store))
+    return has_ended or _has_passed(trials, store)
 
 
 def _has_passed(trials: Sequence[Trial], store: Path) -> bool:

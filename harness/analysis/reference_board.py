@@ -74,7 +74,8 @@ def places_of(
     """Where the entries of a run stand.
 
     Args:
-        own: prepared trials of the run.
+        own: prepared trials of the run; in seconds on another machine than the board's, with those
+            of the reference that ran before and after.
         board: prepared trials of a board; None for the one that ships.
         clock: seconds, or steps.
         reference: what was run on both machines, in seconds on another than the board's.
@@ -82,7 +83,6 @@ def places_of(
     Raises:
         HarnessError: there is no board for this suite and framework, or the two cannot be compared.
     """
-    from scoring.normalise import normalise
     from scoring.placing import places
 
     suite, framework = str(own["suite"].iloc[0]), str(own["framework"].iloc[0])
@@ -92,7 +92,33 @@ def places_of(
             f"no board ships for suite {suite} in {framework}",
             "give one: harness baselines STORE --board BOARD; `make board` runs one",
         )
-    if clock == "seconds" and set(own["hardware"]) != set(board["hardware"]):
-        own = normalise(board, own, reference)
-        own = own[own["normalised"].ne("")]
+    if clock == "seconds" and not is_of_its_machine(own, board):
+        own = _in_its_seconds(own, board, reference)
     return places(board, own, clock)
+
+
+def is_of_its_machine(own: pd.DataFrame, board: pd.DataFrame) -> bool:
+    """Whether a run and a board were timed on one machine."""
+    return set(own["hardware"]) - {""} == set(board["hardware"])
+
+
+def _in_its_seconds(own: pd.DataFrame, board: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """What of a run is to be placed, in seconds of the board's machine.
+
+    Studies that the board does not have are left out: they need no trials of the reference.
+    """
+    import pandas as pd
+
+    from scoring.normalise import converted, refuse_unless_between, surroundings
+
+    ended = own[own["state"] != "unfinished"]
+    is_reference = ended["submission"].eq(reference)
+    new = ended[~is_reference & ~ended["content_hash"].isin(board["content_hash"])]
+    on_board = set(zip(board["column"], board["study"], strict=True))
+    shared = new[[pair in on_board for pair in zip(new["column"], new["study"], strict=True)]]
+    if shared.empty:
+        return new
+    around = surroundings(ended, reference)
+    needed = set(shared["identity"])
+    refuse_unless_between((each for each in around if each.trial in needed), reference)
+    return converted(board, pd.concat([shared, ended[is_reference]]), reference)

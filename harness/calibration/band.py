@@ -62,6 +62,17 @@ def band_of(summary: Summary) -> Band | None:
     )
 
 
+def band_text(band: Band | None) -> str:
+    """What is held for being too good, in words."""
+    if band is None:
+        return "none is calibrated: no time is held for being too good"
+    spans = [
+        f"{span.edge:g} {unit} ({span.baseline}: {span.fastest:g} to {span.slowest:g})"
+        for span, unit in ((band.seconds, "s"), (band.steps, "steps"))
+    ]
+    return f"an entry is held below {' or '.join(spans)}"
+
+
 def _hits(baseline: Baseline, target: Target) -> Sequence[int]:
     return [n for curve in baseline.curves if (n := steps_to(curve, target)) is not None]
 

@@ -208,14 +208,11 @@ def _table(summary: Summary) -> Table:
 
 
 def _band_text(summary: Summary) -> str:
-    band = summary.band
-    if band is None:
+    from harness.calibration.band import band_text
+
+    if summary.band is None:
         return "no convergence band: fewer than two seeds of a timed baseline reach the target"
-    spans = [
-        f"{span.edge:g} {unit} ({span.baseline}: {span.fastest:g} to {span.slowest:g})"
-        for span, unit in ((band.seconds, "s"), (band.steps, "steps"))
-    ]
-    return f"an entry is held below {' or '.join(spans)}"
+    return band_text(summary.band)
 
 
 def _cells(baseline: Baseline) -> tuple[str, ...]:

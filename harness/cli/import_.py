@@ -26,6 +26,13 @@ def import_algoperf(
     rules: Annotated[
         str, typer.Option(help="Rules with targets: a shipped name, or a TOML file's path.")
     ] = "algoperf-v0.5",
+    ruleset: Annotated[
+        str | None,
+        typer.Option(
+            help="How records were tuned: external or self.",
+            show_default="self where the folder is called self_tuning, else external",
+        ),
+    ] = None,
     out: Annotated[
         Path, typer.Option(help="A table (FILE.csv), or a folder for records with their curves.")
     ],
@@ -41,6 +48,10 @@ def import_algoperf(
         say(f"score them: harness score --times {out} --rules {rules}")
         return
     from harness.cli.import_records import import_records
+    from harness.cli.machine import pick
+    from harness.plan.plan import RULESETS
 
-    say(f"{import_records(logs, rules, out)} records: {out}")
+    named = "self" if logs.resolve().name == "self_tuning" else "external"
+    tuned = pick("ruleset", ruleset or named, RULESETS)
+    say(f"{import_records(logs, rules, out, tuned)} records: {out}")
     say(f"score them: harness score {out} --rules {rules} --allow mixed-frameworks")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.core.canonical import sha256_json, sha256_text
 from harness.core.errors import HarnessError
 from harness.core.seeds import derive
+from harness.plan.plan import RulesetName
 from harness.plan.trial import Trial, TrialBudget
 from harness.providers.table import FRAMEWORKS
 from harness.record.imported import PublishedEvaluation, write_imported
@@ -22,8 +23,16 @@ if TYPE_CHECKING:
     from scoring.rules import Rules
 
 
-def import_records(logs: Path, rules_name: str, out: Path) -> int:
+def import_records(
+    logs: Path, rules_name: str, out: Path, ruleset: RulesetName = "external"
+) -> int:
     """Write every evaluated trial of a folder of logs as a record; how many there are.
+
+    Args:
+        logs: the folder of submissions.
+        rules_name: rules with targets, by name or as a file.
+        out: the folder of the records.
+        ruleset: under which the submissions were tuned.
 
     Raises:
         HarnessError: there is no such trial, a record cannot be written, or the folder has records
@@ -44,7 +53,7 @@ def import_records(logs: Path, rules_name: str, out: Path) -> int:
         evaluations = [PublishedEvaluation(*row) for row in rows]
         _check_times(evaluations, log.path)
         trial = published_trial(
-            log, rules, Path(rules_name).name.removesuffix(".toml"), evaluations
+            log, rules, Path(rules_name).name.removesuffix(".toml"), evaluations, ruleset
         )
         write_imported(out, trial, evaluations, log.path)
         count += 1
@@ -66,7 +75,11 @@ def _check_times(evaluations: Sequence[PublishedEvaluation], path: str) -> None:
 
 
 def published_trial(
-    log: TrialLog, rules: Rules, suite: str, evaluations: Sequence[PublishedEvaluation]
+    log: TrialLog,
+    rules: Rules,
+    suite: str,
+    evaluations: Sequence[PublishedEvaluation],
+    ruleset: RulesetName = "external",
 ) -> Trial:
     """The trial of a log; what was not published (point, machine) is empty or says so."""
     target = rules.targets[log.workload]
@@ -83,7 +96,7 @@ def published_trial(
         submission=SubmissionRef(
             name=log.submission, location="published", content_hash=sha256_text(log.submission)
         ),
-        ruleset="external",
+        ruleset=ruleset,
         study=study,
         trial=log.trial,
         instance_seed=derive("published", suite, log.workload, study),

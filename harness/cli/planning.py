@@ -37,6 +37,8 @@ class Asked:
     devices: int
     budget_scale: float
     variant: str
+    with_reference: bool = False
+    """Whether the reference runs before and after each study."""
 
     @cached_property
     def suite_spec(self) -> Suite:
@@ -129,15 +131,17 @@ def plans_of(
     """
     from harness.cli.machine import interruptible, say_on
     from harness.runs.run import plan_here, rehearse_plan
+    from harness.runs.with_reference import with_reference
 
     requests, remark = asked.requests(say_on(console))
     plans = []
     with interruptible(store):
         for request in requests:
-            plan = plan_here(request, options, store, say_on(console))
+            own = plan_here(request, options, store, say_on(console))
+            plan = with_reference(own, request, store) if asked.with_reference else own
             _show_plan(console, request, plan, (*filter(None, [remark]), *plan.remarks))
             if is_rehearsed:
-                rehearse_plan(plan, store, options)
+                rehearse_plan(own, store, options)
             plans.append(plan)
     return plans
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from experiments.probes.verdicts import Outcome
     from harness.core.console import PlainConsole
-    from harness.execution.base import Executor, RunOptions
+    from harness.execution.base import RunOptions
     from harness.plan.plan import Plan, PlanRequest
 
 STYLES = {"pass": "", "fail": "yellow", "diverged": "red", "crashed": "red"}
@@ -44,6 +46,10 @@ def probe(
     jobs: Annotated[
         int, typer.Option(min=1, help="Trials at once; verdicts count steps, not seconds.")
     ] = 1,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(help="Seconds after which nothing more is begun.", show_default="none"),
+    ] = None,
     sandbox: Sandbox = "plain",
     threads: Threads = None,
     is_json: AsJson = False,
@@ -51,7 +57,8 @@ def probe(
     """Try submissions on small problems with one thing wrong each; without a name, list them.
 
     Up to three points of the search space are tried on each, until one reaches the target.
-    Re-running skips finished trials. OUT gets verdicts.csv, table.md and figure.*.
+    Re-running skips finished trials and goes on after a time limit. OUT gets verdicts.csv, table.md
+    and figure.*, of the submissions that have been tried on all probes.
     """
     from experiments.files import check_is_no_file
     from experiments.probes.run import SUITE, planned, probe_names
@@ -68,10 +75,11 @@ def probe(
     requests = [_request(name, framework, settings or (), space) for name in submissions]
     options = run_options(sandbox, None, threads, suite(SUITE).hardware.cores)
     plans = planned(requests, probes)
-    outcomes = _run(plans, out, options, jobs, say_on(console))
+    until_s = math.inf if time_limit is None else time.monotonic() + time_limit
+    outcomes = _run(plans, out, options, jobs, say_on(console), until_s=until_s)
     if is_json:
         say(json.dumps([outcome.model_dump() for outcome in outcomes], indent=2))
-    else:
+    elif outcomes:
         _show(console, outcomes, probes, out)
 
 
@@ -93,23 +101,28 @@ def _request(
 
 
 def _run(
-    plans: Sequence[Plan], out: Path, options: RunOptions, jobs: int, say: Callable[[str], None]
+    plans: Sequence[Plan],
+    out: Path,
+    options: RunOptions,
+    jobs: int,
+    say: Callable[[str], None],
+    *,
+    until_s: float,
 ) -> list[Outcome]:
     from experiments.probes.display import ProbesDisplay
     from experiments.probes.results import write_results
-    from experiments.probes.run import rehearse_submissions, run_probes
+    from experiments.probes.run import run_probes
     from harness.cli.machine import interruptible
     from harness.execution.load import executor
 
     store, name = out / "records", "local" if jobs == 1 else "pool"
-
-    def place() -> Executor:
-        return executor(name, store, ProbesDisplay(say), jobs=jobs)
-
     with interruptible(store):
-        rehearse_submissions(plans, store, options)
-        outcomes = run_probes(plans, store, options, place)
+        place = executor(name, store, ProbesDisplay(say), jobs=jobs)
+        outcomes = run_probes(plans, store, options, place, until_s)
+    if outcomes:
         write_results(out, outcomes)
+    if left := len(plans) - len(outcomes):
+        say(f"{left} of {len(plans)} verdicts are still to come; the same command goes on")
     return outcomes
 
 

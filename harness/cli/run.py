@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,6 +37,7 @@ from harness.cli.flags import (
     Width,
     Workloads,
 )
+from harness.cli.places import place_lines
 from harness.cli.planning import (
     Asked,
     is_elsewhere,
@@ -69,6 +71,14 @@ UntilSettled = Annotated[
         show_default=False,
     ),
 ]
+WithReference = Annotated[
+    bool,
+    typer.Option(
+        "--with-reference",
+        help="Run trials of adamw before and after each study, so that a board of another machine "
+        "can place this one in seconds; see docs/SITE.md.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what it takes, see `harness plan`; run nothing.")
 ]
@@ -99,6 +109,7 @@ def run(
     threads: Threads = None,
     checkpoint_every: CheckpointEvery = 60.0,
     until_settled: UntilSettled = None,
+    with_reference: WithReference = False,
     sink: Sinks = None,
     dry_run: DryRun = False,
     is_json: AsJson = False,
@@ -116,6 +127,11 @@ def run(
     from harness.record.trackers.load import tracker_names
     from harness.runs.tracking import Outbox
 
+    if with_reference and (until_settled is not None or executor != "local"):
+        raise HarnessError(
+            "--with-reference runs one trial after the other on this machine",
+            "leave out --executor, and --until-settled, which runs both in turn anyway",
+        )
     asked = Asked(
         submission=submission,
         workloads=workload,
@@ -131,6 +147,7 @@ def run(
         devices=devices,
         budget_scale=budget_scale,
         variant=variant_of(variant, width),
+        with_reference=with_reference,
     )
     console = PlainConsole(stderr=is_json)
     is_remote = is_elsewhere(executor)
@@ -159,15 +176,18 @@ def run(
         _run(console, plan, store, options, place, outbox=outbox, is_alone=len(plans) == 1)
         for plan in plans
     ]
+    own = [_of_submission(each, with_reference=with_reference) for each in records]
     if len(records) > 1:
         console.print()
-        console.print(workloads_table(records))
+        console.print(workloads_table(own))
     if is_json:
         say(json.dumps([r.model_dump(mode="json") for each in records for r in each], indent=2))
-    if any(all(_has_failed(record) for record in each) for each in records):
+    if any(all(_has_failed(record) for record in each) for each in own):
         raise typer.Exit(NONE_TRAINED)
-    if any(trial.is_scored for plan in plans for trial in plan.trials):
-        _show_places(console, plans, store)
+    first = own[0][0].trial
+    if first.is_scored:
+        for line in place_lines(first, store, has_reference=with_reference):
+            console.print(line, soft_wrap=True)
         console.print(f"Next: harness score {store}", soft_wrap=True)
 
 
@@ -189,25 +209,6 @@ def _place(
 
     display = RemoteDisplay(say_on(console)) if is_remote else display_for(console)
     return executor_of(executor, store, TrackedDisplay(display, outbox), profile=profile)
-
-
-def _show_places(console: PlainConsole, plans: list[Plan], store: Path) -> None:
-    """Where the submission stands among the entries of the board that ships, if one does."""
-    from harness.analysis.reference_board import places_of, shipped_board
-    from harness.analysis.scored import read_records
-
-    trial = plans[0].trials[0]
-    board = shipped_board(trial.suite, trial.framework)
-    if board is None:
-        return
-    own = read_records(store)
-    mine = own[own["content_hash"].eq(trial.submission.entry_hash)]
-    try:
-        for place in places_of(mine, board):
-            for line in place.lines():
-                console.print(line, soft_wrap=True)
-    except HarnessError as error:  # a run that cannot be placed has run all the same
-        console.print(f"note: not placed on the board: {error.message}", soft_wrap=True)
 
 
 def _run(
@@ -238,10 +239,23 @@ def _run(
     with interruptible(store):
         outbox.send(plan.trials)
         records = run_plan(plan, store, options, place)
-    console.print(results_table(records))
-    for reason in (*filter(None, [describe_misses(records)]), *reasons(records)):
-        console.print(reason, style="yellow", soft_wrap=True)
+    names = dict.fromkeys(record.trial.submission.name for record in records)
+    for name in names:
+        if len(names) > 1:
+            console.print(name, style="bold")
+        part = [record for record in records if record.trial.submission.name == name]
+        console.print(results_table(part))
+        for reason in (*filter(None, [describe_misses(part)]), *reasons(part)):
+            console.print(reason, style="yellow", soft_wrap=True)
     return records
+
+
+def _of_submission(records: Sequence[TrialRecord], *, with_reference: bool) -> list[TrialRecord]:
+    """The records of the submission itself, without those of the reference beside it."""
+    from harness.speed.reference_training import REFERENCE
+
+    names = {REFERENCE} if with_reference else set()
+    return [record for record in records if record.trial.submission.name not in names]
 
 
 def _has_failed(record: TrialRecord) -> bool:

@@ -138,6 +138,7 @@ def entry_detail(ref: SubmissionRef, folder: Path | None = None) -> EntryDetail:
 
 def workload_detail(trial: Trial) -> WorkloadDetail:
     """A workload's declaration, as it is on this machine; its summary says if that is another."""
+    from harness.calibration.band import band_text
     from scoring.site.material import WorkloadDetail
 
     try:
@@ -146,7 +147,8 @@ def workload_detail(trial: Trial) -> WorkloadDetail:
         summary = workload.spec.summary
     except HarnessError:
         return WorkloadDetail("Its declaration is not known here.", {})
-    facts = _declared(size.model_dump(mode="json"))
+    band = band_text(registry.band(trial.workload, trial.suite))
+    facts = {**_declared(size.model_dump(mode="json")), "convergence band": band}
     if workload.content_hash(trial.suite) != trial.workload_hash:
         summary += " (The trials ran with another version of it than the one described here.)"
         return WorkloadDetail(summary, facts)

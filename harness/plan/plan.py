@@ -228,5 +228,17 @@ def _remarks(rules: Ruleset, counts: Ruleset, request: PlanRequest) -> Iterator[
             f"incomplete: {counts.studies} x {counts.trials} trials are planned; ruleset "
             f"{request.ruleset} of suite {request.suite} counts {rules.studies} x {rules.trials}"
         )
-    if workload_at(request).budget.steps is not None:
+    size = workload_at(request)
+    if size.budget.steps is not None:
         yield f"unscored: suite {request.suite} counts steps, not seconds"
+    elif request.budget_scale == 1.0 and not _has_band(request):
+        what = request.workload if request.variant == "base" else "variants"
+        yield (
+            f"no convergence band is calibrated for {what} in suite {request.suite}: "
+            "no time is held for being too good"
+        )
+
+
+def _has_band(request: PlanRequest) -> bool:
+    is_base = request.variant == "base"
+    return is_base and registry.band(request.workload, request.suite) is not None

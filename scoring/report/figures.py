@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from harness.core.text import label
 from scoring.profile import profile
+from scoring.report.layout import legend
 from scoring.report.style import INK, STYLE, Pens, pens
 from scoring.scoreboard import Scoreboard
 
@@ -78,8 +79,7 @@ def curves_figure(
             ylabel=label(f"validation {first['metric']}"),
             title=label(workload),
         )
-        if axes.get_legend_handles_labels()[1]:
-            axes.legend(loc="best" if as_shapes else "lower right")
+        legend(figure, axes, loc="best" if as_shapes else "lower right")
         return figure
 
 
@@ -126,7 +126,7 @@ def profile_figure(board: Scoreboard, size: tuple[float, float] = SIZE) -> Figur
             ylim=(-0.03, 1.05),
             xlim=(1, board.rules.tau_max),
         )
-        axes.legend(title="score", alignment="left", loc="best", fontsize=8.5)
+        legend(figure, axes, "score")
         return figure
 
 

@@ -17,9 +17,10 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.core.text import label
 from scoring.pool import critical_difference
 from scoring.report.figures import curves_figure, profile_figure
+from scoring.report.layout import legend_below, lines_of, panels
 from scoring.report.style import INK, STYLE, Pens, pens
 from scoring.report.tables import trial_table
-from scoring.report.views import difference_figure, tuning_figure
+from scoring.report.views import NAME, ROW, difference_figure, tuning_figure
 from scoring.scoreboard import Scoreboard
 from scoring.tuning import best_after_trials, sensitivity
 from scoring.uncertainty import LEVEL, Uncertainty
@@ -115,7 +116,7 @@ def _speedup(drawing: Drawing) -> dict[str, Figure]:
     if not rows:
         return {}
     with style.context(STYLE):
-        height = max(drawing.size[1], 0.19 * len(rows) + 0.8)
+        height = max(drawing.size[1], NAME * len(rows) + 0.8)
         figure = Figure(figsize=(drawing.size[0], height), layout="constrained")
         axes = figure.subplots()
         for place, row in enumerate(rows):
@@ -142,19 +143,25 @@ def _sensitivity(drawing: Drawing) -> dict[str, Figure]:
         return {}
     columns = sorted(table["column"].unique())
     colours = {label(name): pen.colour for name, pen in drawing.drawn.items()}
+    names = sorted(table["hyperparameter"].unique())
+    height = max(drawing.size[1], NAME * len(names) + 1.0)
     with style.context(STYLE):
-        figure = Figure(figsize=drawing.size, layout="constrained")
-        panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
-        for panel, column in zip(panels, columns, strict=True):
+        figure = Figure(figsize=(drawing.size[0], height), layout="constrained")
+        made = panels(figure, len(columns), NAME * len(names) + 0.6, share_y=True)
+        for panel, column in zip(made, columns, strict=True):
             part = table[table["column"] == column]
             shown = part.assign(entry=part["entry"].map(label))
             sns.stripplot(
                 shown, x="correlation", y="hyperparameter", hue="entry", palette=colours, ax=panel,
-                legend=panel is panels[-1], size=4.5, jitter=0.2,
+                order=names, hue_order=sorted(colours), legend=panel is made[0], size=4.5,
+                jitter=0.2,
             )  # fmt: skip
             panel.axvline(0.0, color=INK, linewidth=1)
             panel.set(title=label(column), xlabel="", ylabel="", xlim=(-1.05, 1.05))
-        panels[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7.5)
+        keys, entries = made[0].get_legend_handles_labels()
+        if (own := made[0].get_legend()) is not None:
+            own.remove()
+        legend_below(figure, keys, entries)
         figure.supxlabel("rank correlation with the time", fontsize=9.5)
     return {"sensitivity": figure}
 
@@ -175,17 +182,12 @@ def _diagnostics(drawing: Drawing) -> dict[str, Figure]:
 def _panels(points: pd.DataFrame, column: str, drawing: Drawing) -> Figure:
     kinds = list(points.groupby(["split", "metric"], sort=True))
     with style.context(STYLE):
-        rows = -(-len(kinds) // 2)
-        size = (drawing.size[0], max(drawing.size[1], 1.7 * rows))
-        figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(rows, min(2, len(kinds)), squeeze=False).ravel()
-        for panel, (kind, part) in zip(panels, kinds, strict=False):
+        figure = Figure(figsize=drawing.size, layout="constrained")
+        made = panels(figure, len(kinds), ROW)
+        for panel, (kind, part) in zip(made, kinds, strict=True):
             _draw_lines(panel, part, drawing.drawn)
             panel.set_title(label(" ".join(map(str, kind))), fontsize=8.5)
-        for panel in panels[len(kinds) :]:
-            panel.remove()
-        handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=4, fontsize=7.5)
+        legend_below(figure, *lines_of(made))
         figure.suptitle(label(f"{column}, by seconds"), fontsize=9.5)
     return figure
 

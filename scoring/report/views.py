@@ -9,14 +9,21 @@ import pandas as pd
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from harness.core.text import label
 from scoring.pool import CriticalDifference, critical_difference
 from scoring.relaxation import relaxation_curve
 from scoring.report.figures import SIZE, curves_figure, data_uri, profile_figure
+from scoring.report.layout import legend, legend_below, lines_of, panels
 from scoring.report.style import INK, STYLE, Pens, pens
 from scoring.scoreboard import Scoreboard
 from scoring.tuning import best_after_trials
+
+ROW = 1.5
+"""The height of a row of panels in inches, from the second on."""
+NAME = 0.19
+"""The height of a line with a name beside it in inches."""
 
 
 def figures_of(
@@ -48,7 +55,8 @@ def difference_figure(
     order = np.argsort(ranks.mean_ranks, kind="stable")
     values = ranks.mean_ranks[order]
     with style.context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
+        height = max(size[1], NAME * len(order) + 1.0)
+        figure = Figure(figsize=(size[0], height), layout="constrained")
         axes = figure.subplots()
         heights = np.arange(len(order), 0, -1)
         axes.hlines(heights, 1, values, color="#d3d9e3", linewidth=1)
@@ -64,7 +72,7 @@ def difference_figure(
             xlabel="mean rank by time over workloads",
             xlim=(0.8, len(order) + 1.2),
             ylim=(0.4, len(order) + 0.6),
-            title=f"Critical difference {width:.2f} at 10 % (Friedman p = {ranks.p_value:.2g})",
+            title=f"Critical difference {width:.2f} at 10 %\n(Friedman p = {ranks.p_value:.2g})",
         )
         return figure
 
@@ -84,8 +92,8 @@ def tuning_figure(table: pd.DataFrame, drawn: Pens, size: tuple[float, float] = 
     columns = sorted(table["column"].unique())
     with style.context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(1, len(columns), sharex=True, squeeze=False)[0]
-        for panel, column in zip(panels, columns, strict=True):
+        made = panels(figure, len(columns), ROW)
+        for panel, column in zip(made, columns, strict=True):
             for entry, part in table[table["column"] == column].groupby("entry"):
                 panel.plot(
                     part["trials"], part["expected_s"], marker="o", markersize=3.5, linewidth=1.5,
@@ -93,9 +101,9 @@ def tuning_figure(table: pd.DataFrame, drawn: Pens, size: tuple[float, float] = 
                 )  # fmt: skip
             panel.set_title(label(column))
             panel.set_ylim(bottom=0)
-            panel.xaxis.get_major_locator().set_params(integer=True)
-        panels[0].set_ylabel("expected best time, s")
-        panels[0].legend(loc="best", fontsize=8.5)
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        legend_below(figure, *lines_of(made))
+        figure.supylabel("expected best time, s", fontsize=9.5)
         figure.supxlabel("trials spent on tuning", fontsize=9.5)
         return figure
 
@@ -115,5 +123,5 @@ def relaxation_figure(table: pd.DataFrame, drawn: Pens, size: tuple[float, float
             xlabel="target made easier by, %", ylabel="score", title="If the target were another",
             ylim=(-0.03, 1.05),
         )  # fmt: skip
-        axes.legend(loc="best", fontsize=8.5)
+        legend(figure, axes)
         return figure

@@ -11,6 +11,7 @@ import pandas as pd
 from scoring.report.style import pens
 from scoring.report.tables import NEITHER, off_clock_s, off_clock_text
 from scoring.site.boards import Board, View, scored_columns
+from scoring.site.causes import has_causes
 from scoring.site.material import Material, TrialDetail
 from scoring.site.pairs import has_intervals
 from scoring.site.scripts import short
@@ -80,6 +81,7 @@ def _view_data(view: View, frame: pd.DataFrame) -> dict[str, Any]:
         "free": _free(view, frame, names),
         "factors": [_factors(view, row) for row in range(len(board.scores))],
         "intervals": has_intervals(view),
+        "causes": has_causes(view),
     }
 
 

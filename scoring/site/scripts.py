@@ -20,7 +20,7 @@ def script(name: str, key: str, value: Any) -> str:
 
 def to_json(value: Any) -> str:
     """Compact JSON that may stand in a script or in HTML; numbers that are not finite are null."""
-    text = json.dumps(_plain(value), separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    text = json.dumps(plain(value), separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -32,11 +32,12 @@ def short(value: float | None, digits: int = 5) -> float | None:
     return int(rounded) if rounded.is_integer() and abs(rounded) < 2**53 else rounded
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON takes it: numbers that are not finite are None."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

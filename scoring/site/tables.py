@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +12,7 @@ from harness.core.text import csv_text
 from scoring.report.tables import trial_table, workload_table
 from scoring.site.boards import Board, View, reached_counts
 from scoring.site.material import Material
+from scoring.site.scripts import plain
 from scoring.standing import unranked_table
 from scoring.studies import study_table
 from scoring.tuning import best_after_trials, sensitivity
@@ -64,4 +66,5 @@ def table_files(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str]]:
     """The name and the text of each table's files."""
     for name, table in tables.items():
         yield f"{name}.csv", csv_text(table)
-        yield f"{name}.json", table.to_json(orient="records", indent=1) + "\n"
+        records = plain(table.to_dict("records"))
+        yield f"{name}.json", json.dumps(records, indent=1, allow_nan=False) + "\n"

@@ -29,21 +29,25 @@ def head_facts(board: Board, material: Material, date: str, version: str) -> Map
     budgets = frame.groupby("column")["budget_s"].max()
     rounds = [name[:12] for name in _values(frame, "round")]
     per_study = frame.groupby(["entry", "column", "study"]).size()
-    studies = frame["study"].nunique()
-    trials = str(per_study.max()) if per_study.nunique() == 1 else (
-        f"{per_study.min()} to {per_study.max()}"
+    studies = _count(int(frame["study"].nunique()), "study", "studies")
+    trials = _count(int(per_study.max()), "trial", "trials") if per_study.nunique() == 1 else (
+        f"{per_study.min()} to {per_study.max()} trials"
     )  # fmt: skip
     return {
         "Date": date, "Harness": version,
         "Hardware": "; ".join(hardware) or "not published",
         "Versions": "; ".join(_values(frame, "versions")) or "not published",
         "Budget, s": ", ".join(f"{name} {number(float(b))}" for name, b in budgets.items()),
-        "Tuning": f"{board.ruleset}, {studies} studies of {trials} trials",
+        "Tuning": f"{board.ruleset}, {studies} of {trials}",
         "Round": ", ".join(rounds) or "none",
         "Origin": ", ".join(_values(frame, "origin")) or "unknown",
         "Sandbox, threads": ", ".join(_values(frame, "sandbox") + _values(frame, "threads")) or "-",
         "Entries": str(len(board.entries)), "Trials": f"{len(frame):,}",
     }  # fmt: skip
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
 
 
 def _values(frame: pd.DataFrame, column: str) -> list[str]:

@@ -12,6 +12,7 @@ from harness.core.errors import CannotWriteError, HarnessError
 from harness.core.files import write_whole
 from scoring.site.badge import badge_svg, bibtex
 from scoring.site.boards import Board, Options, make_boards
+from scoring.site.causes import cause_data, has_causes
 from scoring.site.curves import by_trial, curves_of
 from scoring.site.data import board_data, entry_data
 from scoring.site.material import Material
@@ -92,6 +93,7 @@ def board_files(pages: Pages, options: Options, out: Path) -> Iterator[tuple[str
     yield "pair.html", pages.shell("pair", "Two entries")
     yield "trial.html", pages.shell("trial", "A trial")
     yield from _pair_files(board, options)
+    yield from _cause_files(board)
     yield from _front_files(pages, out)
 
 
@@ -103,6 +105,15 @@ def _pair_files(board: Board, options: Options) -> Iterator[tuple[str, str]]:
         for name, row in zip(names, pair_data(view, options.draws), strict=True):
             slug = board.layout.entries[name]
             yield f"data/p/{clock}/{slug}.js", script("pairs", f"{clock}/{slug}", row)
+
+
+def _cause_files(board: Board) -> Iterator[tuple[str, str]]:
+    view = board.views.get("seconds")
+    if view is None or not has_causes(view):
+        return
+    for name, row in zip(view.board.times.submissions, cause_data(board, view), strict=True):
+        slug = board.layout.entries[name]
+        yield f"data/a/{slug}.js", script("causes", slug, row)
 
 
 def _front_files(pages: Pages, out: Path) -> Iterator[tuple[str, str]]:

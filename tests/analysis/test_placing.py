@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from scoring.frame import prepare
 from scoring.placing import Place, places
 from scoring.rules import load_rules
 from scoring.studies import times_of
-from tests.scoring.made_frames import frame
+from tests.scoring.made_frames import frame, row
 
 NOISE = (0.98, 1.0, 1.02)
 
@@ -50,10 +51,35 @@ def test_it_stands_between_its_neighbours_and_says_what_is_settled() -> None:
 
 
 def test_a_screening_settles_nothing_and_says_what_would() -> None:
-    lines = list(only(places(board(), own(28.0, studies_count=1))).lines())
-    assert lines[0].endswith("between b and c")
-    assert not any("settled to be" in line for line in lines)
-    assert any("more studies would settle it" in line for line in lines)
+    first, error, *rest = only(places(board(), own(28.0, studies_count=1))).lines()
+    assert first.endswith("between b and c")
+    assert error.startswith("  one study of each is compared, which settles nothing: a screening")
+    assert not any("settled to be" in line for line in rest)
+    assert [line.split(" of both ")[0] for line in rest] == [
+        "  b: about 6 more studies", "  c: about 5 more studies",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("on_board", "words"),
+    [
+        (3, "  c: about 1 more study, which the board has, would settle it: "
+            "harness run --suite quick --submission mine --workload mlp --studies 2"),
+        (1, "  c: about 1 more study of both would settle it; this adds them, in seconds: "
+            "harness run --suite quick --submission mine --workload mlp --until-settled c"),
+    ],
+)  # fmt: skip
+def test_the_studies_of_a_board_decide_whose_are_missing(on_board: int, words: str) -> None:
+    known = board()[board()["study"] <= on_board]
+    lines = list(only(places(known, own(120.0, studies_count=1))).lines())
+    assert lines[-1] == words
+
+
+def test_a_board_on_which_nobody_ran_all_of_it_is_refused() -> None:
+    mine = pd.concat([own(28.0), own(28.0).assign(workload="lm", column="lm")], ignore_index=True)
+    parts = prepare(frame({("a", "mlp"): studies(10.0), ("b", "lm"): studies(20.0)}))
+    with pytest.raises(HarnessError, match="no entry of the board ran on all of lm, mlp"):
+        places(parts, mine)
 
 
 def test_an_entry_that_lacks_one_of_the_workloads_is_no_neighbour() -> None:
@@ -101,6 +127,43 @@ def test_other_instances_are_refused(change: dict[str, str], words: str) -> None
 def test_seconds_of_another_machine_are_refused() -> None:
     with pytest.raises(HarnessError, match="hardware is box-2 here, box-1 on the board"):
         places(board(), own(28.0), "seconds")
+
+
+def timed(name: str, study: int, begin: int, **other: Any) -> dict[str, Any]:
+    """A trial of 1000 steps that began at a minute of the hour."""
+    at = {"begun_at": f"2026-01-01T00:{begin:02}", "ended_at": f"2026-01-01T00:{begin + 1:02}"}
+    return row(name, "mlp", study, **{"time_s": 10.0, "timed_s": 20.0, "steps": 1000} | at | other)
+
+
+def elsewhere() -> pd.DataFrame:
+    """`mine` on a machine that is half as fast: its first study between two trials of adamw."""
+    slow = {"hardware": "box-2", "timed_s": 40.0, "time_s": 28.0}
+    rows = [timed("adamw", 1, 0, **slow), timed("mine", 1, 10, **slow)]
+    return prepare(pd.DataFrame([*rows, timed("adamw", 1, 20, trial=2, **slow)]))
+
+
+def reference_board() -> pd.DataFrame:
+    """One study of each; in seconds `mine` lies between a and b, in steps behind both."""
+    rows = [timed("adamw", 1, 0, time_s=18.0), timed("a", 1, 5, time_s=12.0)]
+    return prepare(pd.DataFrame([*rows, timed("b", 1, 8, time_s=16.0)]))
+
+
+def test_seconds_come_from_the_reference_that_ran_before_and_after() -> None:
+    place = only(shipped.places_of(elsewhere(), reference_board(), "seconds"))
+    assert next(place.lines()) == "mine, in s on mlp: between a and b"
+    assert only(shipped.places_of(elsewhere(), reference_board())).slower == []
+
+
+def test_a_study_that_the_board_lacks_needs_no_reference() -> None:
+    later = prepare(pd.DataFrame([timed("mine", 2, 40, hardware="box-2")]))
+    run = pd.concat([elsewhere(), later], ignore_index=True)
+    assert only(shipped.places_of(run, reference_board(), "seconds")).faster == ["a"]
+
+
+def test_seconds_without_the_reference_before_and_after_name_the_flag_that_runs_it() -> None:
+    run = elsewhere().query("submission == 'mine' or trial == 1")
+    with pytest.raises(HarnessError, match=r"(?s)not run between two trials.*--with-reference"):
+        shipped.places_of(run, reference_board(), "seconds")
 
 
 def test_a_board_that_is_written_is_read_back_to_the_last_bit(

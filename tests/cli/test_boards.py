@@ -21,6 +21,7 @@ from harness.cli.bundles import MANIFEST, opened_store, unpack_bundle, write_bun
 from harness.cli.site_sources import read_sources
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
+from harness.providers import registry
 from harness.record.tables import results_frame
 from harness.submission.resolution import locate
 from harness.verification.audit import AuditedTrial, audit_trial
@@ -263,6 +264,15 @@ def test_from_records_to_a_page(made: Made, tmp_path: Path) -> None:
     assert trial["id"] == made.trial.identity[:16]
     assert trial["sections"]["As planned"]["precision"] == "float32"
     assert str(tmp_path) not in text
+
+
+def test_a_workloads_page_says_what_is_held_for_being_too_good(made: Made, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    CliRunner().invoke(app, ["site", str(made.store), "--out", str(out)])
+    band = registry.band("mlp", "quick")
+    assert band is not None
+    page = (out / "quick-external/w/mlp.html").read_text()
+    assert f"an entry is held below {band.seconds.edge:g} s" in page
 
 
 def test_a_folder_of_an_older_schema_makes_a_page_that_says_so(made: Made, tmp_path: Path) -> None:

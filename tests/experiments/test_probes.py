@@ -11,13 +11,18 @@ from typer.testing import CliRunner
 
 from experiments.probes.figure import probes_figure
 from experiments.probes.results import table_text
-from experiments.probes.run import planned, probe_names
+from experiments.probes.run import planned, probe_names, run_probes
 from experiments.probes.verdicts import Outcome, Verdict, outcome_of, outcomes_frame
 from harness.cli.app import app
 from harness.core.errors import HarnessError, UnknownNameError
+from harness.display.endings import EndingsDisplay
+from harness.execution.base import RunOptions
+from harness.execution.local import LocalExecutor
 from harness.plan.plan import PlanRequest
 from harness.plan.trial import Result, State, TrialRecord
+from harness.record.store import write_record
 from harness.verification.store import verify_store
+from tests.tiers import nightly_but
 
 REQUEST = PlanRequest("", "sgd")
 
@@ -118,13 +123,15 @@ def test_unknown_names_are_refused_before_anything_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.parametrize("framework", nightly_but(["torch"], ["torch", "jax"]))
 def test_a_submission_is_probed_and_goes_on_where_it_stopped(
-    tmp_path: Path, data_cache: Path, monkeypatch: pytest.MonkeyPatch
+    framework: str, tmp_path: Path, data_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(data_cache))
     out = tmp_path / "out"
     arguments = ["probe", "sgd", "--only", "undisturbed", "--only", "huge_gradients",
-                 "--threads", "1", "--out", str(out), "--json"]  # fmt: skip
+                 "--threads", "1", "--framework", framework, "--out", str(out),
+                 "--json"]  # fmt: skip
     found = json.loads(CliRunner().invoke(app, arguments).stdout)
     verdicts = {each["probe"]: (each["verdict"], each["points"]) for each in found}
     assert verdicts == {"undisturbed": ("pass", 1), "huge_gradients": ("diverged", 3)}
@@ -133,3 +140,31 @@ def test_a_submission_is_probed_and_goes_on_where_it_stopped(
     again = CliRunner().invoke(app, arguments)
     assert "sgd on" not in again.stderr
     assert json.loads(again.stdout) == found
+
+
+def test_after_the_time_limit_nothing_is_begun_and_what_is_undecided_is_left_out(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "records"
+    plans = planned([REQUEST, PlanRequest("", "adamw")], ("undisturbed", "saddle"))
+    ended: list[tuple[State | None, ...]] = [
+        ("reached", None, None), ("budget",) * 3, ("reached", None, None), ("budget", None, None),
+    ]  # fmt: skip
+    for plan, states in zip(plans, ended, strict=True):
+        for trial, made in zip(plan.trials, records(*states), strict=True):
+            record = TrialRecord(identity=trial.identity, trial=trial, result=made.result)
+            write_record(store / trial.folder, record)
+    place = LocalExecutor(store, EndingsDisplay(pytest.fail))
+    outcomes = run_probes(plans, store, RunOptions(), place, until_s=0.0)
+    assert [(each.submission, each.probe, each.verdict) for each in outcomes] == [
+        ("sgd", "undisturbed", "pass"), ("sgd", "saddle", "fail"),
+    ]  # fmt: skip
+
+
+def test_a_run_that_decides_nothing_in_its_time_says_that_it_goes_on(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["probe", "sgd", "--only", "saddle", "--time-limit", "0", "--out", str(out)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "1 of 1 verdicts are still to come" in result.output
+    assert not (out / "verdicts.csv").exists()

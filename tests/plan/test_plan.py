@@ -91,6 +91,19 @@ def test_self_tuning_has_the_default_point_and_half_as_much_time_again() -> None
     assert trial.point == resolve("adamw").space.default
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"suite": "standard"}, "no convergence band is calibrated for mlp in suite standard"),
+        ({"variant": "wide"}, "no convergence band is calibrated for variants in suite quick"),
+    ],
+)
+def test_where_nothing_is_held_for_being_too_good_a_plan_says_so(
+    change: dict[str, Any], words: str
+) -> None:
+    assert plan(replace(REQUEST, **change)).remarks[-1].startswith(words)
+
+
 def test_a_scaled_budget_is_stamped_unscored() -> None:
     outcome = plan(replace(REQUEST, budget_scale=0.01))
     assert not any(trial.is_scored for trial in outcome.trials)

@@ -1,13 +1,6 @@
-"""The published leaderboard of AlgoPerf v0.5 from its raw logs.
+"""The published leaderboard of AlgoPerf v0.5 from its raw logs (`tests.scoring.published`)."""
 
-The logs are not ours to ship. They are looked for in the folder that GUIDED_DESCENT_ALGOPERF names,
-else in ../shared/data/algoperf beside the checkout.
-"""
-
-import json
-import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,26 +9,15 @@ import pytest
 from scoring.evaluate import score_table
 from scoring.logs import study_times
 from scoring.rules import load_rules
-from workloads.data.unpack import unpack
 
-BESIDE = Path(__file__).parents[3] / "shared" / "data" / "algoperf"
-DATA = Path(os.environ.get("GUIDED_DESCENT_ALGOPERF", BESIDE))
-ARCHIVE = DATA / "v05_eval_measurements.tar.xz"
+from .published import DATA, expected_scores, needs_logs
+
 RULESETS = {"v05_ext": "external_tuning", "v05_self": "self_tuning"}
 
 pytestmark = [
     pytest.mark.system,  # unpacking and reading the logs takes most of it
-    pytest.mark.skipif(
-        not ARCHIVE.is_file(), reason=f"AlgoPerf's logs are not in {DATA} (GUIDED_DESCENT_ALGOPERF)"
-    ),
+    needs_logs,
 ]
-
-
-@pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("algoperf")
-    unpack(ARCHIVE, folder)
-    return next(folder.rglob("external_tuning")).parent
 
 
 @pytest.fixture(scope="module", params=list(RULESETS))
@@ -44,14 +26,13 @@ def ruleset(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def imported(logs: Path, ruleset: str) -> pd.DataFrame:
-    return study_times(logs / RULESETS[ruleset], load_rules("algoperf-v0.5"))
+def imported(algoperf_logs: Path, ruleset: str) -> pd.DataFrame:
+    return study_times(algoperf_logs / RULESETS[ruleset], load_rules("algoperf-v0.5"))
 
 
 @pytest.fixture
 def expected(ruleset: str) -> dict[str, dict[str, float]]:
-    scores: dict[str, Any] = json.loads((DATA / "v05_expected_scores.json").read_text())[ruleset]
-    return scores
+    return expected_scores(ruleset)
 
 
 def test_raw_logs_give_the_published_and_the_full_precision_scores(

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from harness.analysis.scored import Source, load_board
+from harness.cli.app import app
 from harness.cli.import_records import import_records
 from harness.core.errors import HarnessError
 from harness.record.tables import curves_frame, results_frame
@@ -85,3 +87,13 @@ def test_a_suite_is_called_as_its_rules_in_full(logs: Path, rules: str, tmp_path
     versioned.write_text(Path(rules).read_text())
     import_records(logs, str(versioned), tmp_path / "store")
     assert set(results_frame(tmp_path / "store")["suite"]) == {"ours-v0.5"}
+
+
+@pytest.mark.parametrize(("folder", "ruleset"), [("self_tuning", "self"), ("logs", "external")])
+def test_logs_of_self_tuning_are_recorded_as_such(
+    logs: Path, rules: str, tmp_path: Path, folder: str, ruleset: str
+) -> None:
+    words = ["import", "algoperf", str(logs.rename(tmp_path / folder)), "--rules", rules]
+    result = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "store")])
+    assert result.exit_code == 0, result.output
+    assert set(results_frame(tmp_path / "store")["ruleset"]) == {ruleset}

@@ -19,10 +19,11 @@ from scoring.site.material import Change, Gap, Material, Withdrawal
 from scoring.site.names import file_names
 from scoring.site.ranking import rank_entries
 from scoring.site.scripts import script
+from scoring.site.tables import table_files
 from scoring.speedup import compare_pair, pair_limit
 
 from .made_frames import frame
-from .made_sites import HOSTILE, material, results, site
+from .made_sites import HOSTILE, material, ports, results, site
 
 OPTIONS = Options(load_rules(), draws=200)
 NAMES = ["adamw", "muon", HOSTILE, "soap"]
@@ -123,10 +124,29 @@ def test_every_table_lies_beside_the_page_as_csv_and_json(pages: Path) -> None:
     assert {"rank", "score", "score_low", "speedup", "reached"} <= set(entries.columns)
 
 
+def test_the_json_of_a_table_has_its_numbers_to_the_last_bit() -> None:
+    table = pd.DataFrame({"score": [1 / 3, np.inf, np.nan], "rank": [1, 2, 3]})
+    texts = dict(table_files({"entries": table}))
+    assert json.loads(texts["entries.json"]) == [
+        {"score": 1 / 3, "rank": 1}, {"score": None, "rank": 2}, {"score": None, "rank": 3},
+    ]  # fmt: skip
+
+
 def test_the_bundled_library_lies_beside_its_licence(pages: Path) -> None:
     assets = pages.parent / "assets"
     assert "MIT License" in (assets / "uPlot.LICENSE.txt").read_text()
     assert "uPlot" in (assets / "uPlot.iife.min.js").read_text()[:80]
+
+
+def test_of_two_ports_the_page_has_where_their_seconds_come_from(tmp_path: Path) -> None:
+    board = site(tmp_path / "s", ports(), allow=("mixed-frameworks",))
+    text = next((board / "data/a").glob("adamw-jax*.js")).read_text()
+    (seconds, steps, cost, trials, remark), _ = json.loads(text[text.index("{") : -3]).values()
+    assert (seconds[0], steps[0], cost[0]) == pytest.approx((1 / 1.5, 1.0, 1 / 1.5), abs=1e-3)
+    assert (trials, remark) == (
+        18, "two ports of adamw whose steps differ within noise; "
+        "a step of adamw (jax) costs more seconds",
+    )  # fmt: skip
 
 
 def test_a_state_of_an_earlier_date_stays_as_it_was(tmp_path: Path) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .made_sites import HOSTILE, material, results, site
+from .browsing import Reader, reading
+from .made_sites import HOSTILE, material, ports, results, site
 
 pytestmark = pytest.mark.system
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NAMES = ["adamw", "muon", HOSTILE, *(f"entry_{place:02}" for place in range(17))]
 REPEATS = 5
 SLOWED = 4
@@ -25,56 +23,10 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site(tmp_path_factory.mktemp("site") / "pages", material(results(NAMES, workloads=2)))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-class Reader:
-    """One page in the browser, and whatever it complained of or asked for."""
-
-    def __init__(self, page: Any, board: Path) -> None:
-        self.page, self.board = page, board
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        page.on("console", lambda message: self._hear(message.type, message.text))
-        page.on("pageerror", lambda error: self._hear("error", str(error)))
-        page.on("dialog", lambda dialog: self._hear("error", f"dialog: {dialog.message}"))
-        page.on("request", lambda request: self.requests.append(request.url))
-
-    def _hear(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self.complaints.append(text)
-
-    def open(self, name: str) -> None:
-        self.page.goto(f"file://{self.board}/{name}")
-
-    def names(self) -> list[str]:
-        """The entries that the board shows, from top to bottom."""
-        rows: list[str] = self.page.locator("#board tbody tr th").all_text_contents()
-        return rows
-
-    def number(self, place: int) -> float:
-        """What a cell of the board's first row shows first, once it is drawn."""
-        cell = self.page.locator("#board tbody tr").first.locator("td").nth(place)
-        cell.filter(has_text=re.compile(r"\d")).wait_for()
-        return float(cell.inner_text().split()[0].replace(",", ""))
-
-
 @pytest.fixture
 def reader(browser: Any, board: Path) -> Iterator[Reader]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    reader = Reader(context.new_page(), board)
-    yield reader
-    context.close()
-    assert reader.complaints == []
-    assert all(url.startswith(("file:", "data:")) for url in reader.requests)
+    with reading(browser, board) as reader:
+        yield reader
 
 
 def test_a_column_sorts_both_ways_by_pointer_and_by_keyboard(reader: Reader) -> None:
@@ -133,6 +85,19 @@ def test_a_pair_says_whether_it_is_settled_and_overlays_curves(reader: Reader) -
     assert reader.page.locator("h2", has_text="By steps").count() == 1
     reader.page.get_by_label("Entry B").select_option("muon")
     reader.page.locator("h1", has_text="adamw against muon").wait_for()
+
+
+def test_of_two_ports_the_pair_page_says_that_a_step_costs_more(
+    browser: Any, tmp_path: Path
+) -> None:
+    board = site(tmp_path / "ports", ports(), allow=("mixed-frameworks",))
+    slugs = sorted(path.stem for path in (board / "data/a").glob("adamw*.js"))
+    with reading(browser, board) as reader:
+        reader.open(f"pair.html?a={slugs[1]}&b={slugs[0]}")
+        line = reader.page.get_by_role("row", name="cost of a step")
+        assert line.locator("td").nth(1).inner_text() == "1.5"
+        said = reader.page.inner_text("main")
+        assert "whose steps differ within noise; a step of adamw (jax) costs more seconds" in said
 
 
 def test_a_workload_draws_the_entries_that_are_ticked(reader: Reader) -> None:
@@ -200,8 +165,10 @@ def test_a_board_of_a_thousand_is_light_and_answers_at_once(browser: Any, tmp_pa
     board = site(tmp_path / "s", material(results(names)))
     weight = page_weight(board)
     assert weight <= 2_000_000
-    reader = Reader(browser.new_context().new_page(), board)
-    times = measured(reader)
+    with reading(browser, board) as reader:
+        times = measured(reader)
+    shown = ", ".join(f"{name} {value:.0f} ms" for name, value in times.items())
+    print(f"{weight:,} bytes; first paint, and {SLOWED} times slowed: {shown}")
     assert times["paint"] < 500
     assert times["sort"] < 100
     assert times["filter"] < 100

@@ -19,6 +19,19 @@
   const turned = (cell) => { const flip = { ">=": "<=", "<=": ">=" }, inverse = (v) => v === null ? null : 1 / v; return [inverse(cell[0]), flip[cell[1]] || cell[1], inverse(cell[3]), inverse(cell[2]), 1 - cell[4], cell[5]]; };
   const bit = (bytes, place) => (bytes[place >> 3] >> (7 - (place & 7))) & 1;
   const time = (clock, view, i, w) => view.times[i][w] === null ? "not reached" : number(view.times[i][w]) + (clock === "seconds" ? ` (+ ${view.free[i][w]})` : "");
+  // Where a difference in seconds comes from: the number of steps, or the cost of a step.
+  const causes = async () => {
+    const [low, high] = [Math.min(a, b), Math.max(a, b)];
+    const found = (await GD.load("causes", data.slugs[low], `data/a/${data.slugs[low]}.js`))[high];
+    if (!found) return [el("p", { class: "muted" }, "Where a difference in seconds comes from is known of pairs that both reached a target twice or more.")];
+    const part = (at) => a < b ? found[at] : [1 / found[at][0], 1 / found[at][2], 1 / found[at][1]];
+    const line = (name, at) => { const cell = part(at); return [name, number(cell[0], 3), span([null, null, cell[1], cell[2]])]; };
+    const [studies, remark] = [found[3], found[4]];
+    const said = `Over ${studies} ${remark ? "trials" : "studies"} that both reached, seconds are steps times the cost of a step.`;
+    return [el("h3", {}, "Where the difference in seconds comes from"),
+      GD.table(["", "ratio", "95 % interval"], [line("seconds", 0), line("steps", 1), line("cost of a step", 2)], (i) => i > 0),
+      el("p", {}, remark ? el("strong", {}, `${remark[0].toUpperCase()}${remark.slice(1)}. `) : null, said)];
+  };
   for (const [clock, view] of Object.entries(data.clocks)) {
     body.append(el("h2", {}, `By ${clock}`));
     const low = Math.min(a, b), high = Math.max(a, b);
@@ -37,6 +50,7 @@
     if (cells) lines.push(["geometric mean", "", "", `${cells[0][1]} ${number(cells[0][0], 3)}`.trim(), span(cells[0]), cells[0][4].toFixed(2) + (cells[0][5] > 0.01 ? ` (${Math.round(100 * cells[0][5])} % undecided)` : "")]);
     body.append(GD.table(["workload", `${data.names[a]}, ${view.unit}`, `${data.names[b]}, ${view.unit}`, "ratio", "95 % interval", `P(${data.names[a]} faster)`], lines, (i) => i > 0));
     if (view.rank && !view.intervals) body.append(el("p", { class: "muted" }, "A board of this size keeps no intervals of pairs: harness compare gives them."));
+    if (view.causes) body.append(...await causes());
   }
   body.append(el("p", { class: "muted" }, "Above 1, the first is faster. In brackets seconds of set-up + warm-up off the clock. Of ", link(a), " and ", link(b), " the best trial of each study is drawn."), el("h2", {}, "Curves"));
   const holder = el("div", {}), place = el("div", { class: "charts" });

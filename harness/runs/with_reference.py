@@ -1,0 +1,117 @@
+"""A plan with trials of the reference before and after each study of a submission.
+
+How fast they step says how fast this machine was meanwhile, so that the submission's seconds can be
+put into another machine's (`scoring.normalise`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+from harness.core.errors import HarnessError
+from harness.plan.plan import Plan, PlanRequest, plan
+from harness.plan.trial import Trial
+from harness.record.plan import unfinished
+from harness.record.tables import results_frame
+from harness.speed.reference_training import REFERENCE
+from scoring.frame import prepare
+from scoring.normalise import MOST_BETWEEN, Surrounding, surroundings
+
+
+def with_reference(own: Plan, request: PlanRequest, store: Path) -> Plan:
+    """The plan of a submission on one workload with the reference's trials in between.
+
+    There are as many studies of the reference as of the submission, or more where its trials would
+    not be enough. Trials that have ended come first; what is missing follows in its order.
+
+    Args:
+        own: the submission's trials.
+        request: what they were planned by.
+        store: the folder of their records.
+
+    Raises:
+        HarnessError: the submission is called like the reference, or trials of it have ended that
+            can no longer lie between two of the reference's.
+    """
+    name = own.trials[0].submission.name
+    if name == REFERENCE:
+        raise HarnessError(
+            f"--with-reference runs {REFERENCE} beside a submission, which is itself called so",
+            "leave it out, or copy the submission to a folder of another name",
+        )
+    pending = unfinished(own.trials, store)
+    parts = _parts(pending)
+    lacks_the_last = any(not trial.is_between for trial in _ended(own, pending, store))
+    needed = len(parts) + 1 if parts or lacks_the_last else 0
+    reference = _reference_trials(own, request, needed, store)
+    missing = unfinished(reference, store)
+    order = _in_turn(parts, missing, needed)
+    done = [trial for trial in (*own.trials, *reference) if trial not in order]
+    remark = f"{REFERENCE} runs before and after each study, to tell how fast this machine is"
+    return Plan((*done, *order), (*own.remarks, remark))
+
+
+def _parts(pending: Sequence[Trial]) -> list[list[Trial]]:
+    """Missing trials in parts that may run between two of the reference's."""
+
+    def part(trial: Trial) -> tuple[int, int]:
+        return trial.study, (trial.trial - 1) // MOST_BETWEEN
+
+    return [list(trials) for _, trials in groupby(pending, part)]
+
+
+def _ended(own: Plan, pending: Sequence[Trial], store: Path) -> list[Surrounding]:
+    """What ran around those of the submission's trials that have ended.
+
+    Raises:
+        HarnessError: one of them can no longer lie between two of the reference's.
+    """
+    identities = {trial.identity for trial in own.trials if trial not in pending}
+    if not identities:
+        return []
+    first = own.trials[0]
+    frame = results_frame(store)
+    ended = frame[
+        (frame["workload"] == first.workload)
+        & (frame["variant"] == first.variant)
+        & (frame["identity"].isin(identities) | (frame["submission"] == REFERENCE))
+        & (frame["state"] != "unfinished")
+    ]
+    found = surroundings(prepare(ended), REFERENCE)
+    late = [trial for trial in found if not trial.is_close]
+    if late:
+        raise HarnessError(
+            f"{len(late)} of {len(found)} trials of {first.submission.name} on {first.workload} "
+            f"ended in {store} without a trial of {REFERENCE} shortly before and after them",
+            "run them into a folder of their own: --with-reference --out DIR",
+        )
+    return found
+
+
+def _reference_trials(
+    own: Plan, request: PlanRequest, needed: int, store: Path
+) -> tuple[Trial, ...]:
+    """The reference's trials, of so many studies that enough of them are still to run."""
+    first = own.trials[0]
+    asked = replace(
+        request, submission=REFERENCE, space=None, settings={}, speed=first.budget.speed
+    )
+    studies = max(trial.study for trial in own.trials)
+    while True:
+        trials = plan(replace(asked, studies=studies)).trials
+        if len(unfinished(trials, store)) >= needed:
+            return trials
+        studies += 1
+
+
+def _in_turn(
+    parts: Sequence[Sequence[Trial]], missing: Sequence[Trial], needed: int
+) -> list[Trial]:
+    """A trial of the reference, a part, a trial of the reference, and so on; then its others."""
+    order = list(missing[:1]) if needed else []
+    for number, part in enumerate(parts, start=1):
+        order += [*part, missing[number]]
+    return [*order, *missing[needed:]]

@@ -1,0 +1,72 @@
+"""Where panels and legends go, so that a figure of a column's width stays legible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+Place = Literal["best", "lower right"]
+FEW = 5
+"""Entries up to which a legend lies within the axes; of more it would hide what is drawn."""
+PANEL = 1.6
+"""The least width of a panel in inches."""
+FONT = 7.5
+KEY, LETTER, LINE = 0.36, 0.056, 0.145
+"""Inches of a legend in that font: a key with its gaps, a letter, a line."""
+
+
+def panels(figure: Figure, count: int, height: float, *, share_y: bool = False) -> list[Axes]:
+    """So many panels, as many in a row as the figure is wide for; it becomes taller by the rows.
+
+    Args:
+        figure: an empty figure, as tall as one row of panels is to be.
+        count: how many panels.
+        height: inches of each row from the second on.
+        share_y: whether they have one vertical axis.
+    """
+    width, tall = figure.get_size_inches()
+    in_row = min(count, max(1, int(width / PANEL)))
+    rows = math.ceil(count / in_row)
+    figure.set_size_inches(width, tall + (rows - 1) * height)
+    made = figure.subplots(rows, in_row, sharey=share_y, squeeze=False).ravel()
+    for unused in made[count:]:
+        unused.remove()
+    return list(made[:count])
+
+
+def legend(figure: Figure, axes: Axes, title: str | None = None, loc: Place = "best") -> None:
+    """The legend of what axes show: of few entries within them, of many below the figure."""
+    keys, names = axes.get_legend_handles_labels()
+    if len(names) > FEW:
+        legend_below(figure, keys, names, title)
+    elif names:
+        axes.legend(title=title, alignment="left", loc=loc, fontsize=8.5)
+
+
+def legend_below(
+    figure: Figure, keys: Sequence[Artist], names: Sequence[str], title: str | None = None
+) -> None:
+    """A legend below the figure, which becomes taller by it."""
+    width, height = figure.get_size_inches()
+    longest = KEY + LETTER * max(map(len, names))
+    columns = max(1, min(len(names), int(width / longest)))
+    lines = math.ceil(len(names) / columns) + (title is not None)
+    figure.set_size_inches(width, height + LINE * lines)
+    figure.legend(
+        keys, names, title=title, loc="outside lower center", ncols=columns, fontsize=FONT,
+        title_fontsize=FONT, handlelength=1.6, columnspacing=1.0, labelspacing=0.25,
+    )  # fmt: skip
+
+
+def lines_of(made: Sequence[Axes]) -> tuple[list[Artist], list[str]]:
+    """The keys and names of whatever is drawn in any of some panels, each once."""
+    found: dict[str, Artist] = {}
+    for panel in made:
+        for key, name in zip(*panel.get_legend_handles_labels(), strict=True):
+            found.setdefault(name, key)
+    return list(found.values()), list(found)
