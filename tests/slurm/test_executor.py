@@ -147,7 +147,7 @@ def test_a_trial_that_is_queued_twice_runs_once(site: Site, pool: ThreadPoolExec
     wait_until(lambda: checkpoints(site, trials[0]) >= 1)
     site.arrays()[0].unlink()  # as if the first command had not written down what it queued
     assert ran(site, trials) == first.result(timeout=600)
-    assert len(list(site.store.glob("slurm/*"))) == 2
+    assert len(list(site.store.glob("slurm/*"))) >= 2, "the second command knew of the first's"
     begun = [e for e in Ledger(site.store).entries() if isinstance(e, AttemptBegun)]
     assert len(begun) == 1
     assert not verify_store(site.store).findings
