@@ -159,6 +159,14 @@ def test_a_plan_above_the_sites_array_limit_becomes_several_arrays(site: Site) -
     assert len(site.arrays()) == 2
 
 
+def test_a_trial_on_several_devices_gets_the_cores_of_all(site: Site) -> None:
+    (record,) = ran(site, site.trials(1, steps=50, devices=2))
+    assert record.result is not None
+    assert record.result.steps == 50
+    job = next(line.split()[-1] for line in site.said if "queued as job" in line)
+    assert "NumCPUs=2 " in site.cluster.ask("scontrol", "show", "job", job)
+
+
 def test_no_more_are_queued_at_once_than_the_profile_says(site: Site) -> None:
     site.write_profile("max_queued = 1")
     trials = site.trials(2, steps=20)
