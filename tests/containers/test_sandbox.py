@@ -7,17 +7,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import docker
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.display.endings import EndingsDisplay
 from harness.execution.base import RunOptions
+from harness.execution.local import LocalExecutor
+from harness.execution.remote import run_command, trial_command
 from harness.plan.plan import PlanRequest
-from harness.record.attempts import attempts_of
+from harness.plan.trial import Trial
+from harness.record.attempts import attempts_of, of_type
 from harness.record.log import read_events
-from harness.record.schema import Begin
+from harness.record.plan import record_of
+from harness.record.schema import Begin, Resumed
 from harness.record.store import EVENTS_FILE
 from harness.record.tables import results_frame
 from harness.runs.run import run
@@ -28,7 +34,8 @@ from harness.sandboxes.docker.process import VIEW, ContainerWorkerProcess
 from harness.sandboxes.docker.sandbox import DockerSandbox
 from harness.verification.store import verify_store
 from tests.devices_kit import KNOCKING, Bench, assert_same_curves, trial_on
-from tests.kit import space, write_submission
+from tests.kit import endless_trials, space, write_submission
+from workloads.spec import Grid
 
 pytestmark = pytest.mark.containers
 
@@ -186,3 +193,55 @@ def test_once_the_ranks_have_met_no_socket_is_to_be_had(
     words = (bench.store / trial.folder / "worker.log").read_text().split()
     assert "refused" in words
     assert "open" not in words
+
+
+@pytest.fixture
+def counted(tmp_path: Path, data_cache: Path) -> tuple[Path, RunOptions, tuple[Trial, ...]]:
+    """A store with two planned trials that take some seconds, and their options."""
+    options = RunOptions("docker", cache_dir=data_cache, threads=1, checkpoint_s=0.0)
+    grid = Grid(even=50, look_from=1.0, kept=5)
+    return tmp_path, options, endless_trials(tmp_path, grid, count=2, steps=3000)
+
+
+def wait_for_checkpoint(store: Path, trial: Trial) -> None:
+    log, end_s = store / trial.folder / EVENTS_FILE, time.monotonic() + 120.0
+    while not (log.exists() and b'"kind":"checkpoint"' in log.read_bytes()):
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+
+
+def test_a_trial_whose_referee_is_killed_goes_on_in_another_container(
+    engine: docker.DockerClient,
+    worker_image: str,
+    counted: tuple[Path, RunOptions, tuple[Trial, ...]],
+) -> None:
+    store, options, (trial, _) = counted
+    command = trial_command(trial, store, options)
+    with subprocess.Popen([sys.executable, "-m", "harness", *command]) as referee:
+        wait_for_checkpoint(store, trial)
+        referee.kill()
+    assert run_command(command) == 0
+    result = record_of(trial, store).result
+    assert result is not None
+    assert (result.state, result.steps) == ("budget", 3000)
+    events = read_events(store / trial.folder / EVENTS_FILE)
+    assert (len(of_type(events, Begin)), len(of_type(events, Resumed))) == (1, 1)
+    assert not verify_store(store).findings
+    assert engine.containers.list(all=True, filters={"label": LABEL}) == []
+
+
+def test_a_container_that_is_killed_ends_its_trial_and_no_other(
+    engine: docker.DockerClient,
+    worker_image: str,
+    counted: tuple[Path, RunOptions, tuple[Trial, ...]],
+) -> None:
+    store, options, trials = counted
+    with LocalExecutor(store, EndingsDisplay(print)) as local, ThreadPoolExecutor() as pool:
+        running = pool.submit(local.run, trials, options)
+        wait_for_checkpoint(store, trials[0])
+        (container,) = engine.containers.list(filters={"label": LABEL})
+        container.kill()
+        records = running.result(timeout=300.0)
+    states = [record.result.state for record in records if record.result]
+    assert states == ["crashed", "budget"]
+    assert not verify_store(store).findings
