@@ -236,12 +236,16 @@ def test_a_container_that_is_killed_ends_its_trial_and_no_other(
     counted: tuple[Path, RunOptions, tuple[Trial, ...]],
 ) -> None:
     store, options, trials = counted
-    with LocalExecutor(store, EndingsDisplay(print)) as local, ThreadPoolExecutor() as pool:
-        running = pool.submit(local.run, trials, options)
+
+    def kill_the_first() -> None:
         wait_for_checkpoint(store, trials[0])
         (container,) = engine.containers.list(filters={"label": LABEL})
         container.kill()
-        records = running.result(timeout=300.0)
+
+    with LocalExecutor(store, EndingsDisplay(print)) as local, ThreadPoolExecutor() as pool:
+        killing = pool.submit(kill_the_first)
+        records = local.run(trials, options)
+        killing.result()
     states = [record.result.state for record in records if record.result]
     assert states == ["crashed", "budget"]
     assert not verify_store(store).findings
