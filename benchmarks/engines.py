@@ -99,7 +99,11 @@ def time_s(way: Way, trial: Trial, options: RunOptions, profile: Path | None) ->
 
 
 def measured(
-    ways: Sequence[str], rounds: int, trial: Trial, options: RunOptions, profiles: Mapping[str, Path]
+    ways: Sequence[str],
+    rounds: int,
+    trial: Trial,
+    options: RunOptions,
+    profiles: Mapping[str, Path],
 ) -> dict[str, list[float]]:
     """The times of each way, a value a round; each round in an order of its own."""
     times: dict[str, list[float]] = {name: [] for name in ways}

@@ -68,9 +68,7 @@ def read_shares(store: Path, beside: Callable[[], G]) -> tuple[Rows[G], StoreChe
     paths, suites = record_paths(store), registry.suite_files()
     count = max(1, min(len(allowed_cores()), MOST_PROCESSES, len(paths) // TRIALS_EACH))
     ends = [len(paths) * place // count for place in range(count + 1)]
-    own, *others = (
-        Share(store, paths[start:end], beside, suites) for start, end in pairwise(ends)
-    )
+    own, *others = (Share(store, paths[start:end], beside, suites) for start, end in pairwise(ends))
     with ExitStack() as stack:
         waiting = [stack.enter_context(_read_elsewhere(share)) for share in others]
         check = StoreCheck(store, replays=False)

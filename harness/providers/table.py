@@ -162,7 +162,7 @@ SANDBOXES = Kind(
         "apptainer": (
             "there is no sandbox 'apptainer': how it would freeze a worker and count what it uses "
             "has not been tried on any Apptainer",
-            "in an image of containers/apptainer.def the whole harness runs, referee and worker, with "
+            "in an image of containers/apptainer.def the whole harness runs, its workers under "
             "--sandbox kernel or plain; see docs/ENGINES.md",
         )
     },

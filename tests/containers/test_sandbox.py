@@ -160,7 +160,12 @@ def test_the_quick_mlp_study_runs_in_containers(
 ) -> None:
     flags = f"--sandbox docker --out {tmp_path} --json"
     done = subprocess.run(
-        [sys.executable, "-m", "harness", *f"run --workload mlp --submission adamw {flags}".split()],
+        [
+            sys.executable,
+            "-m",
+            "harness",
+            *f"run --workload mlp --submission adamw {flags}".split(),
+        ],
         env=os.environ | {"XDG_CACHE_HOME": str(data_cache)},
         capture_output=True,
         text=True,

@@ -104,7 +104,7 @@ def test_missing_credentials_are_named(site: Site, monkeypatch: pytest.MonkeyPat
     socket = f"socket={site.cluster.folder}/munge/socket"
     conf.write_text(site.cluster.conf.read_text().replace(socket, "socket=/nowhere"))
     monkeypatch.setenv("SLURM_CONF", str(conf))
-    with pytest.raises(HarnessError, match="(?i)munge") as told:
+    with pytest.raises(HarnessError, match=r"(?i)munge") as told:
         site.executor()
     assert "munge -n" in told.value.hint
 
