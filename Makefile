@@ -45,7 +45,7 @@ help:
 	@echo "make test-system      what starts referees, workers and commands"
 	@echo "make test-user        the first as an ordinary user with the oldest Python here"
 	@echo "make test-nightly     every test but the engines': all cases, the kill tests in full"
-	@echo "make test-containers  the image, built and run; needs a Docker engine"
+	@echo "make test-containers  the image, built and run in a Docker engine; as root on Debian it brings one"
 	@echo "make test-slurm       trials on a Slurm of one node, set up for it; needs slurm-wlm, munge and root"
 	@echo "make test-ray         trials on a Ray cluster of several nodes on this machine"
 	@echo "make lint             ruff, vermin, mypy --strict, and the documentation's links"
@@ -81,7 +81,7 @@ test-nightly: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m 'not containers and not slurm and not ray and not gpu' --hypothesis-profile nightly $(PYTEST_FLAGS)
 
 test-containers: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m containers -rs tests/containers $(PYTEST_FLAGS)
+	@VENV=$(VENV) .ci/with-engine $(BIN)/python -m pytest -m containers -rs tests/containers $(PYTEST_FLAGS)
 
 test-slurm: $(VENV)/installed-dev
 	@$(INSTALL) --editable '.[slurm]'

@@ -227,6 +227,7 @@ def main() -> None:
 def _read(store: Path, count: int) -> None:
     from harness.analysis.scored import Source, load_board
     from harness.cli.report import write_report
+    from harness.cli.site import site
     from harness.record.tables import results_frame
     from scoring.uncertainty import assess
 
@@ -235,6 +236,7 @@ def _read(store: Path, count: int) -> None:
     board, _ = measured("score", count, lambda: load_board(source))
     measured("score: intervals and ranks", count, lambda: assess(board, "adamw"))
     measured("report", count, lambda: write_report(source, "adamw", store / "report.html"))
+    measured("site", count, lambda: site([store], out=store.with_name("site")))
 
 
 if __name__ == "__main__":

@@ -39,11 +39,11 @@ def write_submission(
 
 
 def endless_trials(
-    store: Path, grid: Grid, *, count: int, steps: int, submission: str = "adamw"
+    store: Path, grid: Grid, *, count: int, steps: int, devices: int = 1
 ) -> tuple[Trial, ...]:
     """Planned trials on `mlp` that are counted in steps and never reach their target."""
     trials = []
-    for trial in plan(PlanRequest("mlp", submission, trials=count)).trials:
+    for trial in plan(PlanRequest("mlp", "adamw", trials=count, devices=devices)).trials:
         budget = trial.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
         target = trial.target.model_copy(update={"value": 2.0})
         changes = {"budget": budget, "target": target, "grid": grid}

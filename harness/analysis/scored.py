@@ -64,7 +64,14 @@ def load_board(source: Source) -> tuple[Scoreboard, pd.DataFrame | None]:
     return scored.board, scored.trials
 
 
-def score_records(source: Source, out: Path, rules: Rules, *, keep_curves: bool = False) -> Scored:
+def score_records(
+    source: Source,
+    out: Path,
+    rules: Rules,
+    *,
+    keep_curves: bool = False,
+    with_claims: bool = False,
+) -> Scored:
     """The scoreboard of a folder of records, checked as they are read.
 
     Args:
@@ -72,6 +79,7 @@ def score_records(source: Source, out: Path, rules: Rules, *, keep_curves: bool 
         out: the folder.
         rules: the scoring rules.
         keep_curves: whether the folder's evaluations will be asked for.
+        with_claims: whether what workers claimed is to be among these.
 
     Raises:
         HarnessError: it cannot be read or scored.
@@ -79,7 +87,7 @@ def score_records(source: Source, out: Path, rules: Rules, *, keep_curves: bool 
     from scoring.evaluate import score_results, scored_trials
 
     by_index = rules.best_trial == "evaluation"
-    own = read_store(out, keep_curves=keep_curves or by_index)
+    own = read_store(out, keep_curves=keep_curves or by_index, with_claims=with_claims)
     frame, evidence, read = scored_part(own.trials), own.evidence, [own]
     if source.normalise is not None:
         from scoring.normalise import normalise

@@ -17,12 +17,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Generic
 
+from harness.analysis.gatherer import G, Gatherer
 from harness.core.errors import HarnessError
 from harness.machine.cores import allowed_cores
 from harness.providers import registry
 from harness.record.store import read_log, read_trial_file, record_paths
-from harness.record.tables import CurveRows, ResultRows
+from harness.record.tables import ResultRows
 from harness.verification.store import Checked, StoreCheck
 
 TRIALS_EACH = 2000
@@ -32,32 +34,33 @@ MOST_PROCESSES = 8
 
 
 @dataclass(frozen=True)
-class Share:
+class Share(Generic[G]):
     """What one process reads."""
 
     store: Path
     paths: Sequence[Path]
     """The `trial.json` of each trial."""
-    keep_curves: bool
+    beside: Callable[[], G]
+    """Makes what gathers the rest; it and what it makes are pickled."""
     suites: tuple[Path, ...]
     """Files of suites that are known beside those that ship."""
 
 
 @dataclass
-class Rows:
-    """What trials say, as rows of frames, and what does not fit."""
+class Rows(Generic[G]):
+    """What trials say, and what does not fit."""
 
+    beside: G
     results: ResultRows = field(default_factory=ResultRows)
-    curves: CurveRows = field(default_factory=CurveRows)
     checked: Checked = field(default_factory=Checked)
 
 
-def read_shares(store: Path, *, keep_curves: bool) -> tuple[Rows, StoreCheck]:
+def read_shares(store: Path, beside: Callable[[], G]) -> tuple[Rows[G], StoreCheck]:
     """Read and check all trials of a folder.
 
     Args:
         store: the folder.
-        keep_curves: whether rows of curves are made.
+        beside: makes what gathers what is wanted beside results.
 
     Raises:
         HarnessError: a trial cannot be read.
@@ -65,9 +68,7 @@ def read_shares(store: Path, *, keep_curves: bool) -> tuple[Rows, StoreCheck]:
     paths, suites = record_paths(store), registry.suite_files()
     count = max(1, min(len(allowed_cores()), MOST_PROCESSES, len(paths) // TRIALS_EACH))
     ends = [len(paths) * place // count for place in range(count + 1)]
-    own, *others = (
-        Share(store, paths[start:end], keep_curves, suites) for start, end in pairwise(ends)
-    )
+    own, *others = (Share(store, paths[start:end], beside, suites) for start, end in pairwise(ends))
     with ExitStack() as stack:
         waiting = [stack.enter_context(_read_elsewhere(share)) for share in others]
         check = StoreCheck(store, replays=False)
@@ -75,24 +76,23 @@ def read_shares(store: Path, *, keep_curves: bool) -> tuple[Rows, StoreCheck]:
         for rows_of_share in waiting:
             part = rows_of_share()
             rows.results.extend(part.results)
-            rows.curves.extend(part.curves)
+            rows.beside.extend(part.beside)
             check.checked.add(part.checked)
     return rows, check
 
 
-def _read_share(share: Share, check: StoreCheck) -> Rows:
-    rows = Rows(checked=check.checked)
+def _read_share(share: Share[G], check: StoreCheck) -> Rows[G]:
+    rows = Rows(share.beside(), checked=check.checked)
     for path in share.paths:
         file, log = read_trial_file(path), read_log(path.parent)
         check.record(path, (file, log))
         rows.results.add(path.parent, file.record, log.last)
-        if share.keep_curves:
-            rows.curves.add(file.record, log.last)
+        rows.beside.add(file.record, log.last)
     return rows
 
 
 @contextmanager
-def _read_elsewhere(share: Share) -> Iterator[Callable[[], Rows]]:
+def _read_elsewhere(share: Share[G]) -> Iterator[Callable[[], Rows[G]]]:
     """Have another process read a share; what is given waits for its rows."""
     with subprocess.Popen(
         [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
@@ -109,7 +109,7 @@ def _read_elsewhere(share: Share) -> Iterator[Callable[[], Rows]]:
             process.kill()
 
 
-def _rows_of(process: subprocess.Popen[bytes], share: Share) -> Rows:
+def _rows_of(process: subprocess.Popen[bytes], share: Share[G]) -> Rows[G]:
     """What the process made of its share.
 
     Raises:
@@ -117,7 +117,7 @@ def _rows_of(process: subprocess.Popen[bytes], share: Share) -> Rows:
     """
     assert process.stdout is not None
     try:
-        found: Rows | tuple[str, str] = pickle.load(process.stdout)
+        found: Rows[G] | tuple[str, str] = pickle.load(process.stdout)
     except (EOFError, pickle.UnpicklingError) as error:
         raise HarnessError(
             f"a process that read {len(share.paths)} trials of {share.store} died with exit code "
@@ -131,8 +131,8 @@ def _rows_of(process: subprocess.Popen[bytes], share: Share) -> Rows:
 
 def main() -> None:
     """Read the share that comes in, and send out its rows, or a user's error in its two parts."""
-    share: Share = pickle.load(sys.stdin.buffer)
-    found: Rows | tuple[str, str]
+    share: Share[Gatherer] = pickle.load(sys.stdin.buffer)
+    found: Rows[Gatherer] | tuple[str, str]
     try:
         for file in share.suites:
             registry.add_suite(file)

@@ -109,7 +109,7 @@ def run_options(
     from harness.execution.base import RunOptions
     from harness.providers.table import SANDBOXES
 
-    pick("sandbox", sandbox, SANDBOXES.names)
+    SANDBOXES.entry(sandbox)
     if data_dir is not None and not data_dir.is_dir():
         raise HarnessError(
             f"--data-dir {data_dir} is no folder",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.analysis.scored import Source, load_board
+from harness.analysis.scored import Source, score_records
 from harness.cli.say import say
 from harness.cli.score import Allow, ClockName, Reference, RulesName
 
@@ -57,16 +57,17 @@ def plot(
     allow: Allow = None,
 ) -> None:
     """Draw figures for a paper: each submission has one colour in all of them."""
-    from harness.cli.site_records import read_material
     from harness.core.files import write_through
     from scoring.report.paper import WIDTHS, Drawing, encode, paper_figures
+    from scoring.rules import load_rules
     from scoring.site.names import file_names
     from scoring.uncertainty import assess
 
-    board, frame = load_board(Source(store, None, rules, clock, tuple(allow or ())))
-    assert frame is not None
-    curves = read_material([store]).curves
-    drawing = Drawing(board, assess(board, reference), frame, curves, WIDTHS[width])
+    source = Source(store, None, rules, clock, tuple(allow or ()))
+    scored = score_records(source, store, load_rules(rules), keep_curves=True, with_claims=True)
+    board = scored.board
+    sure, curves = assess(board, reference), scored.curves()
+    drawing = Drawing(board, sure, scored.trials, curves, WIDTHS[width])
     folder = out or store / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     figures = paper_figures(kind, drawing)

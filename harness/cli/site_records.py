@@ -2,46 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from harness.analysis.reading import gather
 from harness.cli.bundles import STORE
 from harness.cli.site_details import entry_detail, trial_detail, workload_detail
 from harness.core.errors import HarnessError
-from harness.plan.trial import Trial
+from harness.plan.trial import Trial, TrialRecord
 from harness.record.attempts import Attempt
-from harness.record.schema import Begin, SnapshotTaken
+from harness.record.schema import Begin
 from harness.record.schema.audited import TrialAudited
 from harness.record.standing import EntryKey, Standing, with_marks
-from harness.record.store import last_attempt, read_record, record_paths
-from harness.record.tables import curves_frame, results_frame
-from harness.verification.store import verify_store
+from harness.record.tables import CurveRows, results_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from scoring.evidence import Evidence
-    from scoring.site.material import Change, Gap, Material, Withdrawal
+    from scoring.site.material import Change, Gap, Material, TrialDetail, Withdrawal
 
-CURVE = ["identity", "time_s", "step", "examples", "fraction", "split", "metric", "value"]
+
+class Place(NamedTuple):
+    """Where an entry stands: on which board, and which one it is."""
+
+    suite: str
+    ruleset: str
+    submission: str
+    entry_hash: str
+
+    @classmethod
+    def of(cls, trial: Trial) -> Place:
+        """The place of a trial's entry."""
+        ref = trial.submission
+        return cls(trial.suite, trial.ruleset, ref.name, ref.entry_hash)
 
 
 @dataclass(frozen=True)
 class Standings:
-    """What the marks of entries follow from, beside their trials."""
+    """What is said of entries beside their trials."""
 
     audits: tuple[TrialAudited, ...] = ()
+    own: frozenset[Path] = frozenset()
+    """Folders that no board keeps: the audits in their ledgers count, too."""
     said: Mapping[EntryKey, Standing] = field(default_factory=dict)
-    withdrawn: tuple[Withdrawal, ...] = ()
-
-    def mark(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The results of all folders, each entry with one mark wherever its trials lie."""
-        return with_marks(frame, self.audits, self.said)
+    withdrawn: Mapping[Place, str] = field(default_factory=dict)
+    """Why entries were taken back; some may have been added again since."""
 
 
-NOTHING_SAID = Standings()
+class SiteRows:
+    """What a site shows of trials beside their results, as they are read."""
+
+    def __init__(self) -> None:
+        self.curves = CurveRows(with_claims=True)
+        self.trials: dict[str, Trial] = {}
+        """By identity."""
+        self.details: dict[str, TrialDetail] = {}
+        self.machines: dict[str, str] = {}
+        """Hardware in words, by fingerprint."""
+
+    def add(self, record: TrialRecord, attempt: Attempt | None) -> None:
+        """Add a trial: what its record says, and its last attempt."""
+        self.curves.add(record, attempt)
+        self.trials[record.identity] = record.trial
+        self.details[record.identity] = trial_detail(record.trial, attempt)
+        if attempt is not None and isinstance(attempt.begin, Begin):
+            self.machines[attempt.begin.fingerprint] = _machine(attempt.begin)
+
+    def extend(self, other: SiteRows) -> None:
+        """Add other trials."""
+        self.curves.extend(other.curves)
+        self.trials |= other.trials
+        self.details |= other.details
+        self.machines |= other.machines
+
+
+class _Folders:
+    """What was read of folders, each once.
+
+    Args:
+        gaps: what could not be shown before any folder was read.
+    """
+
+    def __init__(self, gaps: Iterable[Gap]) -> None:
+        from scoring.evidence import NOT_READ
+
+        self.rows, self.gaps = SiteRows(), list(gaps)
+        self.frames: list[pd.DataFrame] = []
+        self.evidence: Evidence = NOT_READ
+
+    def read(self, store: Path) -> list[TrialAudited]:
+        """Read a folder; the audits in its ledger. One that cannot be read becomes a gap."""
+        from scoring.site.material import Gap
+
+        try:
+            found = gather(store, SiteRows)
+        except (HarnessError, OSError) as error:
+            name = _name(store)
+            self.gaps.append(Gap(name, str(error).replace(str(store), name)))
+            return []
+        self.rows.extend(found.beside)
+        self.frames.append(_from_inside(found.results, store))
+        self.evidence = self.evidence.joined(found.evidence)
+        return list(found.audits)
+
+    def frame(
+        self,
+        curves: Callable[[], pd.DataFrame],
+        audits: Iterable[TrialAudited],
+        said: Mapping[EntryKey, Standing],
+    ) -> pd.DataFrame:
+        """The trials of all folders that a score has, each entry with one mark in all of them.
+
+        Targets that baselines set hold wherever the baselines lie.
+        """
+        import pandas as pd
+
+        from scoring.baselines import with_baseline_targets
+        from scoring.widths import without_widths
+
+        if not self.frames:
+            return pd.DataFrame()
+        frame = pd.concat(self.frames, ignore_index=True)
+        return with_marks(without_widths(with_baseline_targets(frame, curves)), audits, said)
 
 
 def read_material(
@@ -49,7 +137,7 @@ def read_material(
     *,
     code: Mapping[str, Path] | None = None,
     changes: tuple[Change, ...] = (),
-    standings: Standings = NOTHING_SAID,
+    standings: Standings,
     gaps: tuple[Gap, ...] = (),
 ) -> Material:
     """What a site shows of folders of records; a folder that cannot be read becomes a gap.
@@ -58,58 +146,41 @@ def read_material(
         stores: folders, as `harness run` wrote them.
         code: folders with the code of entries, by content hash; otherwise this machine's is shown.
         changes: what was done to the board that the folders belong to.
-        standings: what the mark of an entry follows from beside its trials.
+        standings: what is said of entries beside their trials.
         gaps: what could not be shown before any folder was read.
     """
-    import pandas as pd
+    from scoring.site.material import Material
 
-    from scoring.site.material import Gap, Material
-
-    readable, frames, found = [], [], list(gaps)
+    found, audits = _Folders(gaps), list(standings.audits)
     for store in stores:
-        try:
-            frames.append(results_of(store))
-            readable.append(store)
-        except (HarnessError, OSError) as error:
-            found.append(Gap(_name(store), str(error).replace(str(store), _name(store))))
-    attempts = dict(_attempts(readable))
-    curves = [_curves(store) for store in readable]
-    trials = {identity: trial for identity, (trial, _) in attempts.items()}
+        in_ledger = found.read(store)
+        audits += in_ledger if store in standings.own else []
+    rows, curves = found.rows, cache(found.rows.curves.frame)
+    trials, folders = rows.trials.values(), code or {}
+    refs = {trial.submission.entry_hash: trial.submission for trial in trials}
+    by_workload = {(trial.suite, trial.workload): trial for trial in trials}
     return Material(
-        frame=standings.mark(_targeted(frames, curves)) if frames else pd.DataFrame(),
-        curves=_joined([*curves, _claims(attempts)]),
-        trials={key: trial_detail(trial, attempt) for key, (trial, attempt) in attempts.items()},
-        entries={
-            t.submission.entry_hash: entry_detail(
-                t.submission, (code or {}).get(t.submission.content_hash)
-            )
-            for t in _each(trials)
-        },
-        workloads={f"{t.suite}/{t.workload}": workload_detail(t) for t in _by_place(trials)},
-        machines=_machines(attempts),
-        withdrawn=standings.withdrawn,
+        frame=found.frame(curves, audits, standings.said),
+        curves=curves(),
+        trials=rows.details,
+        entries={key: entry_detail(r, folders.get(r.content_hash)) for key, r in refs.items()},
+        workloads={f"{t.suite}/{t.workload}": workload_detail(t) for t in by_workload.values()},
+        machines=rows.machines,
+        withdrawn=_withdrawals(standings.withdrawn, set(map(Place.of, trials))),
         changes=changes,
-        evidence=_evidence(readable),
-        gaps=tuple(found),
+        evidence=found.evidence,
+        gaps=tuple(found.gaps),
     )
 
 
 def results_of(store: Path) -> pd.DataFrame:
     """The results of a folder; records are named from inside it, wherever it lies."""
-    frame = results_frame(store)
+    return _from_inside(results_frame(store), store)
+
+
+def _from_inside(frame: pd.DataFrame, store: Path) -> pd.DataFrame:
     inside = [Path(str(record)).relative_to(store).as_posix() for record in frame["record"]]
     return frame.assign(record=inside)
-
-
-def _targeted(frames: list[pd.DataFrame], curves: list[pd.DataFrame]) -> pd.DataFrame:
-    """The trials of all folders that a score has, with the targets that baselines set in any."""
-    import pandas as pd
-
-    from scoring.baselines import with_baseline_targets
-    from scoring.widths import without_widths
-
-    frame = pd.concat(frames, ignore_index=True)
-    return without_widths(with_baseline_targets(frame, lambda: _joined(curves)))
 
 
 def _name(store: Path) -> str:
@@ -117,70 +188,20 @@ def _name(store: Path) -> str:
     return store.name if store.name != STORE else f"bundle {store.parent.name[:12]}"
 
 
-def _curves(store: Path) -> pd.DataFrame:
-    return curves_frame(store)[CURVE]
+def _withdrawals(reasons: Mapping[Place, str], shown: set[Place]) -> tuple[Withdrawal, ...]:
+    """The entries that were taken back and of which no trial is shown."""
+    from scoring.site.material import Withdrawal
 
-
-def _joined(curves: list[pd.DataFrame]) -> pd.DataFrame:
-    import pandas as pd
-
-    filled = [part for part in curves if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=CURVE)
-
-
-def _attempts(stores: Iterable[Path]) -> Iterator[tuple[str, tuple[Trial, Attempt | None]]]:
-    """Each trial with its last attempt, as it counts."""
-    for store in stores:
-        for path in record_paths(store):
-            record = read_record(path)
-            yield record.identity, (record.trial, last_attempt(path.parent))
-
-
-def _claims(attempts: dict[str, tuple[Trial, Attempt | None]]) -> pd.DataFrame:
-    """Training loss and learning rate, as workers claimed them at their snapshots."""
-    import pandas as pd
-
-    rows = [
-        (key, s.timed_s, s.step, s.claims.examples, s.fraction, "claimed", metric, value)
-        for key, (_, attempt) in attempts.items()
-        for s in (attempt.all(SnapshotTaken) if attempt else [])
-        for metric, value in (
-            ("train_loss", s.claims.train_loss),
-            ("learning_rate", s.claims.learning_rate),
-        )
-        if value is not None
-    ]
-    return pd.DataFrame(rows, columns=CURVE)
-
-
-def _each(trials: dict[str, Trial]) -> list[Trial]:
-    """One trial of each entry."""
-    return list({trial.submission.entry_hash: trial for trial in trials.values()}.values())
-
-
-def _by_place(trials: dict[str, Trial]) -> list[Trial]:
-    """One trial of each suite and workload."""
-    return list({(trial.suite, trial.workload): trial for trial in trials.values()}.values())
-
-
-def _machines(attempts: dict[str, tuple[Trial, Attempt | None]]) -> dict[str, str]:
-    """Hardware in words, by fingerprint."""
-    begins = [attempt.begin for _, attempt in attempts.values() if attempt is not None]
-    words = {}
-    for begin in begins:
-        if isinstance(begin, Begin):
-            machine = begin.hardware
-            parts = [machine.accelerator] if machine.accelerator else []
-            parts += [f"{machine.cores} cores of {machine.processor}"]
-            words[begin.fingerprint] = ", ".join([*parts, f"{machine.memory_gib} GiB"])
-    return words
-
-
-def _evidence(stores: Iterable[Path]) -> Evidence:
-    from scoring.evidence import Evidence
-
-    found = [verify_store(store, replays=False) for store in stores]
-    return Evidence(
-        tuple(mismatch for verification in found for mismatch in verification.mismatches),
-        tuple(folder for verification in found for folder in verification.missing),
+    return tuple(
+        Withdrawal(place.suite, place.ruleset, place.submission, reason)
+        for place, reason in sorted(reasons.items())
+        if place not in shown
     )
+
+
+def _machine(begin: Begin) -> str:
+    """A machine's hardware in words."""
+    machine = begin.hardware
+    parts = [machine.accelerator] if machine.accelerator else []
+    parts += [f"{machine.cores} cores of {machine.processor}", f"{machine.memory_gib} GiB"]
+    return ", ".join(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING
 from harness.cli.board_log import Added, BoardEvent, Marked, Superseded
 from harness.cli.boards import BoardFolder
 from harness.cli.bundles import STORE, SUBMISSIONS, unpack_bundle
-from harness.cli.site_records import Standings, read_material
+from harness.cli.site_records import Place, Standings, read_material
 from harness.core.errors import HarnessError
-from harness.plan.trial import Trial
 from harness.record.plain import Line
 from harness.record.schema.audited import TrialAudited
 from harness.record.standing import EntryKey, Standing, times_text
 from harness.record.store import read_record, record_paths
-from harness.record.tables import audits_of
 
 if TYPE_CHECKING:
-    from scoring.site.material import Change, Gap, Material, Withdrawal
+    from scoring.site.material import Change, Gap, Material
 
 
 @dataclass(frozen=True)
@@ -40,9 +38,10 @@ class _Places:
     stores: list[Path] = field(default_factory=list)
     code: dict[str, Path] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+    own: set[Path] = field(default_factory=set)
     audits: list[TrialAudited] = field(default_factory=list)
     said: dict[EntryKey, Standing] = field(default_factory=dict)
-    withdrawn: list[Withdrawal] = field(default_factory=list)
+    withdrawn: dict[Place, str] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     allow: list[str] = field(default_factory=list)
 
@@ -75,12 +74,14 @@ def read_sources(sources: Sequence[Path], stack: ExitStack) -> SiteSource:
             _add_board(places, BoardFolder(source))
         else:
             places.stores.append(source)
-            places.audits += audits_of(source)
+            places.own.add(source)
     material = read_material(
         places.stores,
         code=places.code,
         changes=tuple(sorted(places.changes, key=lambda change: change.at, reverse=True)),
-        standings=Standings(tuple(places.audits), places.said, tuple(places.withdrawn)),
+        standings=Standings(
+            tuple(places.audits), frozenset(places.own), places.said, places.withdrawn
+        ),
         gaps=tuple(places.gaps),
     )
     return SiteSource(material, tuple(dict.fromkeys(places.allow)))
@@ -112,31 +113,9 @@ def _add_board(places: _Places, board: BoardFolder) -> None:
     places.changes += [_change(line) for line in lines]
     places.audits += board.audits()
     places.said |= board.said()
-    places.withdrawn += _withdrawals(board)
-
-
-def _withdrawals(board: BoardFolder) -> Iterator[Withdrawal]:
-    """The entries of withdrawn bundles, none of whose bundles is shown."""
-    from scoring.site.material import Withdrawal
-
-    shown = {_place(trial) for store in board.stores() for trial in _trials(store)}
-    reasons = {
-        _place(trial): event.reason
-        for name, event in board.withdrawn().items()
-        for trial in _trials(board.folder(name) / STORE)
-    }
-    for place, reason in sorted(reasons.items()):
-        if place not in shown:
-            suite, ruleset, submission, _ = place
-            yield Withdrawal(suite, ruleset, submission, reason)
-
-
-def _trials(store: Path) -> Iterator[Trial]:
-    return (read_record(path).trial for path in record_paths(store))
-
-
-def _place(trial: Trial) -> tuple[str, str, str, str]:
-    return trial.suite, trial.ruleset, trial.submission.name, trial.submission.entry_hash
+    for name, event in board.withdrawn().items():
+        for path in record_paths(board.folder(name) / STORE):
+            places.withdrawn[Place.of(read_record(path).trial)] = event.reason
 
 
 def _change(line: Line[BoardEvent]) -> Change:

@@ -18,7 +18,7 @@ is its author's code and runs in the worker only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -41,11 +41,13 @@ class Kind:
         word: what one is called.
         group: the entry points of outside packages.
         shipped_values: of those in this package, by name, as entry points write them.
+        missing: names that are asked for and that nothing provides: why, and what to do instead.
     """
 
     word: str
     group: str
     shipped_values: Mapping[str, str]
+    missing: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @cached_property
     def entry_points(self) -> Mapping[str, EntryPoint]:
@@ -75,10 +77,13 @@ class Kind:
 
         Raises:
             UnknownNameError: there is none.
+            HarnessError: there is none, for a reason that is known.
         """
         if name in self.shipped_values:
             return self._shipped_entry(name)
         if name not in self.entry_points:
+            if name in self.missing:
+                raise HarnessError(*self.missing[name])
             raise UnknownNameError(self.word, name, self.entry_points)
         return self.entry_points[name]
 
@@ -152,6 +157,14 @@ SANDBOXES = Kind(
         "plain": "harness.sandboxes.plain:PlainSandbox",
         "kernel": "harness.sandboxes.kernel.sandbox:KernelSandbox",
         "docker": "harness.sandboxes.docker.sandbox:DockerSandbox",
+    },
+    missing={
+        "apptainer": (
+            "there is no sandbox 'apptainer': how it would freeze a worker and count what it uses "
+            "has not been tried on any Apptainer",
+            "in an image of containers/apptainer.def the whole harness runs, its workers under "
+            "--sandbox kernel or plain; see docs/ENGINES.md",
+        )
     },
 )
 EXECUTORS = Kind(

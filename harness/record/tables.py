@@ -88,18 +88,26 @@ class ResultRows:
 
 
 class CurveRows:
-    """The rows of a curves frame, as trials are read."""
+    """The rows of a curves frame, as trials are read.
 
-    def __init__(self) -> None:
+    Args:
+        with_claims: whether what workers claimed at their snapshots is among them.
+    """
+
+    def __init__(self, *, with_claims: bool = False) -> None:
         self._rows: list[tuple[object, ...]] = []
+        self._with_claims = with_claims
 
     def add(self, record: TrialRecord, attempt: Attempt | None) -> None:
         """Add the evaluations of a trial's last attempt."""
-        if attempt is not None:
-            self._rows += _curve(record, attempt)
+        if attempt is None:
+            return
+        self._rows += _curve(record, attempt)
+        if self._with_claims:
+            self._rows += _claimed(record, attempt)
 
     def extend(self, other: CurveRows) -> None:
-        """Add the evaluations of other trials."""
+        """Add those of other trials."""
         self._rows += other._rows
 
     def frame(self) -> pd.DataFrame:
@@ -122,6 +130,16 @@ def _standard_error(event: Evaluation | OtherSplits | Diagnostics, metric: str) 
     """Of a value from a part of its split; 0 where all of it was evaluated."""
     part = event.part if isinstance(event, Evaluation) else None
     return part.standard_errors.get(metric) if part else 0.0
+
+
+def _claimed(record: TrialRecord, attempt: Attempt) -> Iterator[tuple[object, ...]]:
+    """Training loss and learning rate, as the worker claimed them at its snapshots."""
+    for taken in attempt.all(SnapshotTaken):
+        claims = taken.claims
+        place = (record.identity, taken.timed_s, taken.step, claims.examples, taken.fraction)
+        for metric in ("train_loss", "learning_rate"):
+            if (value := getattr(claims, metric)) is not None:
+                yield (*place, "claimed", metric, value)
 
 
 class Interval(NamedTuple):

@@ -11,12 +11,14 @@ import pandas as pd
 import pytest
 
 from harness.analysis import shares
-from harness.analysis.reading import StoreReading, read_store
+from harness.analysis.reading import StoreReading, gather, read_store
+from harness.cli.site_records import SiteRows
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
 from tests.record.conftest import GRID, Made
 
 Read = Callable[[int], StoreReading]
+SetProcesses = Callable[[int], None]
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +37,19 @@ def store(written: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def read(store: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Reads the store with so many processes."""
+def set_processes(monkeypatch: pytest.MonkeyPatch) -> SetProcesses:
+    """Says how many processes read a store, however small it is."""
     monkeypatch.setattr(shares, "TRIALS_EACH", 1)
+    monkeypatch.setattr(shares, "allowed_cores", lambda: tuple(range(4)))
+    return lambda count: monkeypatch.setattr(shares, "MOST_PROCESSES", count)
+
+
+@pytest.fixture
+def read(store: Path, set_processes: SetProcesses) -> Read:
+    """Reads the store with so many processes."""
 
     def with_processes(count: int) -> StoreReading:
-        monkeypatch.setattr(shares, "MOST_PROCESSES", count)
-        monkeypatch.setattr(shares, "allowed_cores", lambda: tuple(range(4)))
+        set_processes(count)
         return read_store(store, keep_curves=True)
 
     return with_processes
@@ -61,6 +69,18 @@ def test_frames_and_evidence_are_the_same(store: Path, read: Read) -> None:
     assert one.evidence == three.evidence
     (mismatch,) = three.evidence.mismatches
     assert "the identity is not the hash of the trial" in mismatch
+
+
+def test_what_a_site_shows_is_the_same(store: Path, set_processes: SetProcesses) -> None:
+    found = []
+    for count in (1, 3):
+        set_processes(count)
+        found.append(gather(store, SiteRows).beside)
+    one, three = found
+    assert len(one.details) == 4
+    assert (one.details, one.trials, one.machines) == (three.details, three.trials, three.machines)
+    pd.testing.assert_frame_equal(one.curves.frame(), three.curves.frame())
+    assert "claimed" in set(one.curves.frame()["split"])
 
 
 def test_a_trial_that_cannot_be_read_is_the_same_error(store: Path, read: Read) -> None:

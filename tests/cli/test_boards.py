@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import tarfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -289,3 +290,19 @@ def test_a_figure_is_drawn_from_records(made: Made, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "diagnostics-mlp.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize("command", [["site"], ["plot", "diagnostics"]])
+def test_pages_and_figures_read_each_record_once(
+    command: list[str], made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, counts = Path.read_bytes, Counter[Path]()
+
+    def counted(path: Path) -> bytes:
+        counts[path] += 1
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    result = CliRunner().invoke(app, [*command, str(made.store), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert (counts[made.log], counts[made.folder / "trial.json"]) == (1, 1)

@@ -28,7 +28,7 @@ def _request() -> ImageRequest:
             "TORCH_INDEX": os.environ.get("TORCH_INDEX", ""),
         },
         wheels=Path(wheels) if wheels else None,
-        network="none" if wheels else None,
+        network="none" if wheels else "host",
     )
 
 

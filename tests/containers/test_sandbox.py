@@ -1,29 +1,41 @@
 """The sandbox `docker` on a real engine: starts, freezes, measures and ends workers."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import docker
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.display.endings import EndingsDisplay
 from harness.execution.base import RunOptions
+from harness.execution.local import LocalExecutor
+from harness.execution.remote import run_command, trial_command
 from harness.plan.plan import PlanRequest
-from harness.record.attempts import attempts_of
+from harness.plan.trial import Trial
+from harness.record.attempts import attempts_of, of_type
 from harness.record.log import read_events
-from harness.record.schema import Begin
+from harness.record.plan import record_of
+from harness.record.schema import Begin, Resumed
 from harness.record.store import EVENTS_FILE
+from harness.record.tables import results_frame
 from harness.runs.run import run
 from harness.sandboxes.base import Confinement
 from harness.sandboxes.docker.engine import IMAGE_VARIABLE
 from harness.sandboxes.docker.leftovers import LABEL
 from harness.sandboxes.docker.process import VIEW, ContainerWorkerProcess
 from harness.sandboxes.docker.sandbox import DockerSandbox
+from harness.verification.store import verify_store
+from tests.devices_kit import KNOCKING, Bench, assert_same_curves, trial_on
+from tests.kit import endless_trials, space, write_submission
+from workloads.spec import Grid
 
 pytestmark = pytest.mark.containers
 
@@ -70,10 +82,13 @@ def test_the_container_has_no_network_no_rights_and_only_reads(
 ) -> None:
     worker._container.reload()
     host = worker._container.attrs["HostConfig"]
-    assert (host["NetworkMode"], host["ReadonlyRootfs"], host["CapDrop"]) == ("none", True, ["ALL"])
+    assert (host["NetworkMode"], host["ReadonlyRootfs"]) == ("none", True)
     assert (host["Memory"], host["PidsLimit"]) == (4 * 2**30, 64)
     assert not any(mount["RW"] for mount in worker._container.attrs["Mounts"])
     assert worker._container.attrs["Config"]["User"] != "0:0"
+    status = Path(f"/proc/{worker._container.attrs['State']['Pid']}/status").read_text()
+    rights = dict(line.split(":\t") for line in status.splitlines() if line.startswith("Cap"))
+    assert {int(right, 16) for right in rights.values()} == {0}
 
 
 def test_what_is_shown_lies_in_the_container_under_its_own_name(
@@ -138,3 +153,104 @@ def test_a_trial_trains_in_a_container_and_its_record_names_the_image(
     assert isinstance(attempt.begin, Begin)
     assert (attempt.begin.sandbox, attempt.begin.image) == ("docker", worker_image)
     assert attempt.begin.unenforced == ()
+
+
+def test_the_quick_mlp_study_runs_in_containers(
+    worker_image: str, tmp_path: Path, data_cache: Path
+) -> None:
+    flags = f"--sandbox docker --out {tmp_path} --json"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "harness",
+            *f"run --workload mlp --submission adamw {flags}".split(),
+        ],
+        env=os.environ | {"XDG_CACHE_HOME": str(data_cache)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    states = [record["result"]["state"] for record in json.loads(done.stdout)]
+    assert len(states) == 3
+    assert set(states) <= {"reached", "budget"}
+    assert "reached" in states, "the whole budget, and a point that trains"
+    found = verify_store(tmp_path)
+    assert (found.trials, found.findings) == (3, ())
+    assert set(results_frame(tmp_path)["sandbox"]) == {"docker"}
+
+
+def test_ranks_train_in_one_container_as_one_device_does(
+    worker_image: str, tmp_path: Path, data_cache: Path
+) -> None:
+    bench = Bench(tmp_path, data_cache, "docker")
+    assert_same_curves(bench, trial_on(1, "adamw"), trial_on(2, "adamw"))
+
+
+def test_once_the_ranks_have_met_no_socket_is_to_be_had(
+    worker_image: str, tmp_path: Path, data_cache: Path
+) -> None:
+    bench = Bench(tmp_path, data_cache, "docker")
+    trial = trial_on(2, str(write_submission(tmp_path / "mine", KNOCKING, space())))
+    result = bench.run(trial)
+    assert result.state == "budget", result.reason
+    words = (bench.store / trial.folder / "worker.log").read_text().split()
+    assert "refused" in words
+    assert "open" not in words
+
+
+@pytest.fixture
+def counted(tmp_path: Path, data_cache: Path) -> tuple[Path, RunOptions, tuple[Trial, ...]]:
+    """A store with two planned trials that take some seconds, and their options."""
+    options = RunOptions("docker", cache_dir=data_cache, threads=1, checkpoint_s=0.0)
+    grid = Grid(even=50, look_from=1.0, kept=5)
+    return tmp_path, options, endless_trials(tmp_path, grid, count=2, steps=3000)
+
+
+def wait_for_checkpoint(store: Path, trial: Trial) -> None:
+    log, end_s = store / trial.folder / EVENTS_FILE, time.monotonic() + 120.0
+    while not (log.exists() and b'"kind":"checkpoint"' in log.read_bytes()):
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+
+
+def test_a_trial_whose_referee_is_killed_goes_on_in_another_container(
+    engine: docker.DockerClient,
+    worker_image: str,
+    counted: tuple[Path, RunOptions, tuple[Trial, ...]],
+) -> None:
+    store, options, (trial, _) = counted
+    command = trial_command(trial, store, options)
+    with subprocess.Popen([sys.executable, "-m", "harness", *command]) as referee:
+        wait_for_checkpoint(store, trial)
+        referee.kill()
+    assert run_command(command) == 0
+    result = record_of(trial, store).result
+    assert result is not None
+    assert (result.state, result.steps) == ("budget", 3000)
+    events = read_events(store / trial.folder / EVENTS_FILE)
+    assert (len(of_type(events, Begin)), len(of_type(events, Resumed))) == (1, 1)
+    assert not verify_store(store).findings
+    assert engine.containers.list(all=True, filters={"label": LABEL}) == []
+
+
+def test_a_container_that_is_killed_ends_its_trial_and_no_other(
+    engine: docker.DockerClient,
+    worker_image: str,
+    counted: tuple[Path, RunOptions, tuple[Trial, ...]],
+) -> None:
+    store, options, trials = counted
+
+    def kill_the_first() -> None:
+        wait_for_checkpoint(store, trials[0])
+        (container,) = engine.containers.list(filters={"label": LABEL})
+        container.kill()
+
+    with LocalExecutor(store, EndingsDisplay(print)) as local, ThreadPoolExecutor() as pool:
+        killing = pool.submit(kill_the_first)
+        records = local.run(trials, options)
+        killing.result()
+    states = [record.result.state for record in records if record.result]
+    assert states == ["crashed", "budget"]
+    assert not verify_store(store).findings

@@ -11,6 +11,7 @@ from typing import Any
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from harness.core.errors import HarnessError
 from harness.display.endings import RemoteDisplay
@@ -89,6 +90,31 @@ def test_what_cannot_be_served_is_named_with_what_to_install(
 def test_a_place_that_takes_no_files_is_named(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="cannot copy records to file:///proc/copy: "):
         StoreCopy(tmp_path, "file:///proc/copy")
+
+
+class Locked(MemoryFileSystem):
+    """A place that wants credentials which are not there."""
+
+    protocol = "locked"
+
+    def pipe_file(self, path: str, value: bytes, *_: object, **__: object) -> None:
+        raise PermissionError("unable to locate credentials")
+
+
+def test_missing_credentials_are_named_before_the_first_trial(tmp_path: Path) -> None:
+    fsspec.register_implementation("locked", Locked, clobber=True)
+    trials, store = plan(PlanRequest("mlp", "adamw", trials=1)).trials, tmp_path / "here"
+    write_plan(trials, store)
+    profile = tmp_path / "profile.toml"
+    profile.write_text("copy_to = 'locked://bucket'\n")
+    scale: Any = SimpleNamespace(**runpy.run_path(str(SCALE)))
+    with (
+        pytest.raises(HarnessError, match="unable to locate credentials") as told,
+        scale.SimulatedExecutor(store, RemoteDisplay(print), profile=profile) as executor,
+    ):
+        executor.run(trials, RunOptions())
+    assert "credentials" in told.value.hint
+    assert not list(store.rglob("events.jsonl"))
 
 
 def test_what_ray_brings_home_is_copied(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,15 @@ from harness.execution.base import Resources, RunOptions
 from harness.execution.load import executor
 from harness.execution.ray.nodes import Node, Survey, check_versions, most_common, suitable
 from harness.execution.ray.shipping import Shipment
-from harness.execution.remote import Outcome, outcome_of, trial_command
+from harness.execution.remote import (
+    REFEREE_GIB,
+    Outcome,
+    outcome_of,
+    resources_of,
+    trial_command,
+)
 from harness.execution.slurm.profile import SlurmProfile
+from harness.execution.slurm.queue import hint
 from harness.execution.slurm.tries import Tries
 from harness.plan.plan import PlanRequest, plan
 from harness.record.ledger import Ledger
@@ -67,6 +75,33 @@ def test_slurm_gives_a_timed_trial_on_processors_its_node_alone() -> None:
     on_gpu = profile.request(ON_GPU)
     assert (on_gpu["gres"], on_gpu["cpus_per_task"]) == ("gpu:h100:1", 4)
     assert "exclusive" not in on_gpu
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_trial_asks_for_the_cores_and_the_memory_of_all_its_devices(devices: int) -> None:
+    trials = plan(PlanRequest("mlp", "adamw", trials=1, devices=devices)).trials
+    need = resources_of(trials, RunOptions(threads=3))
+    worker_gib = trials[0].limits.memory_gib
+    assert (need.cores, need.memory_gib) == (3 * devices, worker_gib * devices + REFEREE_GIB)
+    asked = SlurmProfile().request(need)
+    assert (asked["cpus_per_task"], asked["mem"]) == (need.cores, f"{need.memory_gib * 1024:.0f}M")
+    node = Node("n", cpus=8.0, gpus=0.0, kinds=frozenset())
+    assert node.asked(replace(need, is_timed=False))["num_cpus"] == need.cores
+    assert Node("n", cpus=need.cores - 1.0, gpus=0.0, kinds=frozenset()).slots(need) == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("slurm_load_partitions: Unable to contact slurm controller", "scontrol ping"),
+        ("Munge encode failed; slurm_load_partitions: authentication error", "munge -n"),
+        ("Job violates accounting/QOS policy (job submit limit, ...)", "squeue --me"),
+        ("Invalid account or account/partition combination specified", "sacctmgr"),
+        ("invalid partition specified: gpus", "sinfo -s"),
+    ],
+)
+def test_an_error_of_slurms_has_its_own_advice(said: str, advice: str) -> None:
+    assert advice in hint(said)
 
 
 def test_ray_gives_a_timed_trial_on_processors_its_node_alone() -> None:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from harness.core.errors import HarnessError
@@ -17,71 +16,22 @@ from harness.execution.context import hello_of
 from harness.execution.devices import check_devices
 from harness.execution.rehearsal import rehearsal
 from harness.execution.resolved import resolve_trial
-from harness.execution.trial import run_trial
 from harness.machine.processes import threads_of
-from harness.plan.plan import PlanRequest, plan
-from harness.plan.trial import Result, Trial
+from harness.plan.plan import PlanRequest
 from harness.protocol.messages import Ready, Warm, WarmUp
 from harness.protocol.slot import Slot
-from harness.record.recorder import Silent
-from harness.record.schema import SnapshotTaken
-from harness.record.store import last_attempt
-from harness.record.tables import evaluations, results_frame
+from harness.providers.table import SANDBOXES
+from harness.record.tables import results_frame
 from harness.sandboxes.kernel.sandbox import layers
-from harness.sandboxes.plain import PlainWorkerProcess
+from harness.sandboxes.plain import PlainSandbox, PlainWorkerProcess
 from harness.sandboxes.suspension import members
+from tests.devices_kit import KNOCKING, Bench, assert_same_curves, trial_on
 from tests.kit import space, write_submission
-from workloads.spec import Grid
-
-STEPS = 8
-
-
-def trial_on(devices: int, submission: str, framework: str = "torch", **changes: Any) -> Trial:
-    """A trial of a few steps on `mlp`, observed after each."""
-    request = PlanRequest("mlp", submission, ruleset="self", devices=devices)
-    (planned,) = plan(replace(request, framework=framework)).trials
-    budget = planned.budget.model_copy(update={"steps": STEPS, "runtime_s": 600.0})
-    target = planned.target.model_copy(update={"value": 2.0})
-    grid = Grid(even=STEPS, look_from=1.0)
-    values = {"budget": budget, "target": target, "grid": grid, **changes}
-    return planned.model_copy(update=values)
-
-
-class Bench:
-    """A store in which trials are run."""
-
-    def __init__(self, folder: Path, cache: Path, sandbox: str = "plain") -> None:
-        self.folder, self.store = folder, folder / "store"
-        self.options = RunOptions(sandbox=sandbox, threads=1, cache_dir=cache)
-
-    def run(self, trial: Trial) -> Result:
-        return run_trial(trial, self.store, self.options, Silent())
-
-    def curve(self, trial: Trial) -> tuple[list[float], list[float], list[int]]:
-        """The claimed losses and examples, and the measured validation losses."""
-        attempt = last_attempt(self.store / trial.folder)
-        assert attempt is not None
-        claims = [taken.claims for taken in attempt.all(SnapshotTaken)]
-        found = evaluations(self.store / trial.folder)
-        return (
-            [float(claim.train_loss or np.nan) for claim in claims],
-            [float(one.validation["loss"] or np.nan) for one in found],
-            [claim.examples for claim in claims],
-        )
 
 
 @pytest.fixture
 def bench(tmp_path: Path, data_cache: Path) -> Bench:
     return Bench(tmp_path, data_cache)
-
-
-def assert_same_curves(bench: Bench, one: Trial, other: Trial) -> None:
-    assert [bench.run(trial).state for trial in (one, other)] == ["budget", "budget"]
-    (losses, metrics, examples), others = bench.curve(one), bench.curve(other)
-    assert len(losses) == STEPS
-    np.testing.assert_allclose(losses, others[0], rtol=1e-4)
-    np.testing.assert_allclose(metrics, others[1], rtol=1e-4)
-    assert examples == others[2]
 
 
 @pytest.mark.parametrize(
@@ -112,27 +62,6 @@ def is_offered(*names: str) -> bool:
 def test_under_the_kernels_sandbox_as_well(tmp_path: Path, data_cache: Path) -> None:
     bench = Bench(tmp_path, data_cache, "kernel")
     assert_same_curves(bench, trial_on(1, "adamw"), trial_on(2, "adamw"))
-
-
-KNOCKING = """
-import socket, threading
-import torch
-
-def knock():
-    for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX, socket.AF_NETLINK):
-        try:
-            socket.socket(family, socket.SOCK_RAW if family == socket.AF_NETLINK else 1).close()
-            print("open", flush=True)
-        except OSError:
-            print("refused", flush=True)
-
-def build(problem, hyperparameters):
-    knock()
-    thread = threading.Thread(target=knock)
-    thread.start()
-    thread.join()
-    return torch.optim.SGD(problem.parameters.values(), lr=0.1)
-"""
 
 
 @pytest.mark.skipif(not is_offered("network", "seccomp"), reason="no own network or filter here")
@@ -259,9 +188,18 @@ def test_more_threads_than_cores_are_refused() -> None:
         check_devices(REQUEST, replace(OPTIONS, threads=4), cores=4)
 
 
-def test_a_sandbox_without_a_loopback_is_refused_for_processes_alone() -> None:
-    options = replace(OPTIONS, sandbox="docker")
-    with pytest.raises(HarnessError, match=r"(?s)sandbox docker refuses.*--sandbox plain"):
+class Loopless(PlainSandbox):
+    """One of another package, which does not say that its workers have a loopback."""
+
+    has_ranks = False
+
+
+def test_a_sandbox_without_a_loopback_is_refused_for_processes_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(SANDBOXES.shipped_values, "loopless", f"{__name__}:Loopless")
+    options = replace(OPTIONS, sandbox="loopless")
+    with pytest.raises(HarnessError, match=r"(?s)sandbox loopless refuses.*--sandbox plain"):
         check_devices(REQUEST, options, cores=4)
     check_devices(replace(REQUEST, framework="jax"), options, cores=4)
 

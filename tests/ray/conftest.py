@@ -62,9 +62,9 @@ class Site:
     def executor(self) -> RayExecutor:
         return RayExecutor(self.store, RemoteDisplay(self.said.append), profile=self.profile)
 
-    def trials(self, count: int, steps: int) -> tuple[Trial, ...]:
+    def trials(self, count: int, steps: int, devices: int = 1) -> tuple[Trial, ...]:
         """Planned trials that are counted in steps and never reach their target."""
-        return endless_trials(self.store, GRID, count=count, steps=steps)
+        return endless_trials(self.store, GRID, count=count, steps=steps, devices=devices)
 
 
 @pytest.fixture

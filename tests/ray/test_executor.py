@@ -106,6 +106,14 @@ def test_a_cluster_without_what_a_trial_needs_is_named(site: Site) -> None:
         ran(site, site.trials(1, steps=20))
 
 
+def test_a_trial_on_several_devices_gets_the_cpus_of_all(site: Site) -> None:
+    (record,) = ran(site, site.trials(1, steps=50, devices=2))
+    assert record.result is not None
+    assert record.result.steps == 50
+    with pytest.raises(HarnessError, match=r"no node .* 4 CPUs .*: .*2 CPUs and 0 GPUs"):
+        ran(site, site.trials(1, steps=50, devices=4))
+
+
 def test_a_cluster_that_does_not_answer_is_named(site: Site) -> None:
     site.profile.write_text("address = '127.0.0.1:1'\n")
     with (

@@ -4,14 +4,16 @@ import gc
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.core.errors import HarnessError
 from harness.sandboxes import libc
-from harness.sandboxes.base import Use
+from harness.sandboxes.base import Confinement, Use
 from harness.sandboxes.docker import engine as engine_module
 from harness.sandboxes.docker.groups import ByEngine, SeparateGroups, UnifiedGroup, group_of
+from harness.sandboxes.docker.options import options_of
 from harness.sandboxes.docker.profile import profile
 from harness.sandboxes.docker.sandbox import DockerSandbox, _check_packages
 
@@ -48,12 +50,45 @@ def test_a_build_for_another_device_is_the_same_version() -> None:
 
 
 @pytest.mark.skipif(libc.MACHINE != "x86_64", reason="names are those of x86-64")
-def test_the_profile_refuses_calls_by_name_and_sockets_but_those_of_this_machine() -> None:
+def test_the_profile_refuses_calls_by_name() -> None:
     found = json.loads(profile())
     by_name = {name for rule in found["syscalls"] if not rule.get("args") for name in rule["names"]}
     assert {"ptrace", "mount", "bpf", "unshare", "io_uring_setup", "clone3"} <= by_name
-    (socket,) = [rule for rule in found["syscalls"] if rule["names"] == ["socket"]]
-    assert socket["args"] == [{"index": 0, "value": 1, "op": "SCMP_CMP_NE"}]
+
+
+@pytest.mark.parametrize(("ranks", "allowed"), [(False, {1}), (True, {1, 2, 16})])
+def test_the_profile_refuses_sockets_but_those_of_this_machine(
+    ranks: bool, allowed: set[int]
+) -> None:
+    rules = json.loads(profile("x86_64", may_find_ranks=ranks))["syscalls"]
+    (tests,) = zip(*(rule["args"] for rule in rules if rule["names"] == ["socket"]), strict=True)
+    refused = {t["value"] for t in tests if t["op"] == "SCMP_CMP_EQ"}
+    (above,) = [t["value"] for t in tests if t["op"] == "SCMP_CMP_GT"]
+    assert set(range(above + 1)) - refused == allowed
+
+
+def confinement(folder: Path, **changes: Any) -> Confinement:
+    return Confinement("torch", 1, 4.0, folder, folder / "log", folder, **changes)
+
+
+def test_several_ranks_have_the_memory_of_all(tmp_path: Path) -> None:
+    for ranks in (1, 3):
+        options = options_of(confinement(tmp_path, ranks=ranks), tmp_path, (), is_podman=False)
+        assert options["mem_limit"] == options["memswap_limit"] == ranks * 4 * 2**30
+
+
+def test_podman_gets_the_profile_as_a_file_and_leaves_nothing_else_writable(
+    tmp_path: Path,
+) -> None:
+    docker, podman = (
+        options_of(confinement(tmp_path), tmp_path, ("/results",), is_podman=is_podman)
+        for is_podman in (False, True)
+    )
+    (_, inline), (_, named) = docker["security_opt"], podman["security_opt"]
+    assert Path(named.removeprefix("seccomp=")).read_text() == inline.removeprefix("seccomp=")
+    assert set(podman["tmpfs"]) == set(docker["tmpfs"]) | {"/run", "/tmp", "/var/tmp"}
+    assert [path for path, how in podman["tmpfs"].items() if how.startswith("rw")] == ["/scratch"]
+    assert not any("uid=" in how or "nr_inodes=" in how for how in podman["tmpfs"].values())
 
 
 def test_an_unknown_machine_has_no_profile() -> None:

@@ -74,9 +74,9 @@ class Site:
     def executor(self) -> SlurmExecutor:
         return SlurmExecutor(self.store, RemoteDisplay(self.said.append), profile=self.profile)
 
-    def trials(self, count: int, steps: int, submission: str = "adamw") -> tuple[Trial, ...]:
+    def trials(self, count: int, steps: int, devices: int = 1) -> tuple[Trial, ...]:
         """Planned trials that are counted in steps and never reach their target."""
-        return endless_trials(self.store, GRID, count=count, steps=steps, submission=submission)
+        return endless_trials(self.store, GRID, count=count, steps=steps, devices=devices)
 
     def arrays(self) -> list[Path]:
         return sorted(self.store.glob("slurm/*/trials.json"))

@@ -94,8 +94,27 @@ def test_a_controller_that_does_not_answer_is_named(
     port = next(line for line in conf.splitlines() if line.startswith("SlurmctldPort"))
     dead.write_text(conf.replace(port, "SlurmctldPort=1") + "MessageTimeout=2\n")
     monkeypatch.setenv("SLURM_CONF", str(dead))
-    with pytest.raises(HarnessError, match="contact"):
+    with pytest.raises(HarnessError, match="contact") as told:
         site.executor()
+    assert "scontrol ping" in told.value.hint
+
+
+def test_missing_credentials_are_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    conf = site.profile.with_name("keyless.conf")
+    socket = f"socket={site.cluster.folder}/munge/socket"
+    conf.write_text(site.cluster.conf.read_text().replace(socket, "socket=/nowhere"))
+    monkeypatch.setenv("SLURM_CONF", str(conf))
+    with pytest.raises(HarnessError, match=r"(?i)munge") as told:
+        site.executor()
+    assert "munge -n" in told.value.hint
+
+
+def test_more_devices_than_a_node_has_cores_are_named_before_any_trial(site: Site) -> None:
+    done = command(site, "--devices", "8", "--threads", "1")
+    assert done.returncode != 0
+    assert "node configuration is not available" in done.stderr
+    assert "--devices" in done.stderr
+    assert not site.store.exists()
 
 
 def test_a_dry_run_queues_nothing(site: Site) -> None:

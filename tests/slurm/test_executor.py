@@ -147,7 +147,7 @@ def test_a_trial_that_is_queued_twice_runs_once(site: Site, pool: ThreadPoolExec
     wait_until(lambda: checkpoints(site, trials[0]) >= 1)
     site.arrays()[0].unlink()  # as if the first command had not written down what it queued
     assert ran(site, trials) == first.result(timeout=600)
-    assert len(list(site.store.glob("slurm/*"))) == 2
+    assert len(list(site.store.glob("slurm/*"))) >= 2, "the second command knew of the first's"
     begun = [e for e in Ledger(site.store).entries() if isinstance(e, AttemptBegun)]
     assert len(begun) == 1
     assert not verify_store(site.store).findings
@@ -157,6 +157,14 @@ def test_a_plan_above_the_sites_array_limit_becomes_several_arrays(site: Site) -
     trials = site.trials(5, steps=20)
     assert all(record.result for record in ran(site, trials))
     assert len(site.arrays()) == 2
+
+
+def test_a_trial_on_several_devices_gets_the_cores_of_all(site: Site) -> None:
+    (record,) = ran(site, site.trials(1, steps=50, devices=2))
+    assert record.result is not None
+    assert record.result.steps == 50
+    job = next(line.split()[-1] for line in site.said if "queued as job" in line)
+    assert "NumCPUs=2 " in site.cluster.ask("scontrol", "show", "job", job)
 
 
 def test_no_more_are_queued_at_once_than_the_profile_says(site: Site) -> None:

@@ -170,20 +170,23 @@ def ask(*command: str) -> str:
 
 
 HINTS = (
+    ("unable to contact", "see whether the controller answers: scontrol ping"),
+    ("munge", "see whether munge runs here with the cluster's key: munge -n | unmunge"),
+    ("submit limit", "wait until some of your jobs have ended: squeue --me"),
     ("timelimit", "the partition's limits: sinfo -o '%P %l'; the profile's key is 'time_min'"),
-    ("partition", "the partitions of this cluster: sinfo -s; the profile's key is 'partition'"),
     ("account", "your accounts: sacctmgr show associations user=$USER; the key is 'account'"),
+    ("partition", "the partitions of this cluster: sinfo -s; the profile's key is 'partition'"),
     ("qos", "what you may use: sacctmgr show associations user=$USER; the key is 'qos'"),
     ("feature", "what the nodes have: sinfo -o '%n %f'; the profile's key is 'constraint'"),
     ("gres", "the GPUs of each node: sinfo -o '%n %G'; the keys are 'partition' and 'gpu_type'"),
     (
         "node configuration",
         "no node of the partition has these cores, GPUs and memory: sinfo -o '%n %c %m %G'; the "
-        "profile's keys are 'partition', 'gpu_type' and 'memory_gib'",
+        "profile's keys are 'partition', 'gpu_type' and 'memory_gib'; --threads and --devices "
+        "make the number of cores",
     ),
-    ("unable to contact", "see whether the controller answers: scontrol ping"),
-    ("submit limit", "wait until some of your jobs have ended: squeue --me"),
 )
+"""What to do, by a word of what Slurm says; the names of its calls hold some of the later ones."""
 
 
 def hint(said: str) -> str:

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 RECIPE = "containers/Dockerfile"
 CONTEXT = (
     RECIPE, "constraints.txt", "pyproject.toml", "README.md", "LICENSE",
-    "harness", "workloads", "submissions", "scoring",
+    "harness", "workloads", "submissions", "scoring", "experiments",
 )  # fmt: skip
 WHEELS = "wheels"
 CPU_BASE = "python:3.12-slim"

@@ -46,6 +46,13 @@ def engine() -> docker.DockerClient:
     return client
 
 
+@cache
+def is_podman() -> bool:
+    """Whether it is Podman, which reads some of a container's options in a way of its own."""
+    components = engine().version().get("Components") or ()
+    return any(component.get("Name") == "Podman Engine" for component in components)
+
+
 def image_name() -> str:
     """The image that workers run in: what the environment names, or what is built here."""
     return os.environ.get(IMAGE_VARIABLE, DEFAULT_IMAGE)

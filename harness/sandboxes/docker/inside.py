@@ -23,7 +23,7 @@ from harness.frameworks.load import preload
 from harness.sandboxes import libc
 from harness.sandboxes.become import become_worker
 
-LINE = "/run/guided-descent/line"
+LINE = "/referee/line"
 """The socket at which the referee waits."""
 LONGEST_ORDER = 65536
 

@@ -29,17 +29,24 @@ PACKAGES = (Path(__file__).parents[2], Path(workloads.__file__).parent,
 """What a worker imports of the harness: as the referee has it."""
 EMPTY = "ro,nosuid,nodev,noexec,size=4k"
 """The options of an empty folder."""
+NOT_COPIED = "notmpcopyup"
+"""Podman copies into a folder in memory what lies below it, unless told not to."""
+WRITABLE = ("/run", "/tmp", "/var/tmp")
+"""Where Podman lets a container write though its root is read-only."""
 LOG_BYTES = "1m"
 """Of the engine's own log, in which nothing lies but why no worker came about."""
 
 
-def options_of(confinement: Confinement, line: Path, volumes: Iterable[str] = ()) -> dict[str, Any]:
+def options_of(
+    confinement: Confinement, line: Path, volumes: Iterable[str], *, is_podman: bool
+) -> dict[str, Any]:
     """The options of `docker.models.containers.create` for a worker's container.
 
     Args:
         confinement: what the worker gets.
         line: the folder of its line to the referee.
         volumes: folders for which the image wants a place on the machine's disk; they get none.
+        is_podman: whether the engine is Podman.
 
     Raises:
         HarnessError: the container's user may not read the harness's code.
@@ -47,7 +54,9 @@ def options_of(confinement: Confinement, line: Path, volumes: Iterable[str] = ()
     from docker.types import LogConfig
 
     user, group = _user()
-    memory = int(confinement.memory_gib * 2**30)
+    memory = int(confinement.ranks * confinement.memory_gib * 2**30)
+    seccomp = _seccomp(confinement, line, is_podman=is_podman)
+    scratch = _scratch(confinement, user, group, is_podman=is_podman)
     return {
         "entrypoint": start.command_in("python", CODE, "harness.sandboxes.docker.inside"),
         "command": [confinement.framework],
@@ -58,13 +67,13 @@ def options_of(confinement: Confinement, line: Path, volumes: Iterable[str] = ()
         "network_mode": "none",
         "read_only": True,
         "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges", f"seccomp={profile()}"],
+        "security_opt": ["no-new-privileges", f"seccomp={seccomp}"],
         "mem_limit": memory,
         "memswap_limit": memory,
         "pids_limit": confinement.processes,
         "cpuset_cpus": ",".join(map(str, confinement.cores)) or None,
         "mounts": list(_mounts(confinement, line)),
-        "tmpfs": _in_memory(confinement, user, group) | dict.fromkeys(volumes, EMPTY),
+        "tmpfs": _empty(volumes, is_podman=is_podman) | {str(SCRATCH): scratch},
         "log_config": LogConfig(type="json-file", config={"max-size": LOG_BYTES}),
         **_devices(confinement),
     }
@@ -99,14 +108,30 @@ def _mounts(confinement: Confinement, line: Path) -> Iterator[Mount]:
         yield Mount(str(target), str(source), type="bind", read_only=True)
 
 
-def _in_memory(confinement: Confinement, user: int, group: int) -> dict[str, str]:
-    """What lies in memory: the scratch; and nothing, where the generators of instances would be."""
-    owner = f"mode=0700,uid={user},gid={group}"
-    size = f"size={confinement.scratch_mib}m,nr_inodes=65536"
-    return {
-        str(SCRATCH): f"rw,nosuid,nodev,exec,{size},{owner}",
-        str(CODE / "workloads" / "data"): EMPTY,
-    }
+def _seccomp(confinement: Confinement, line: Path, *, is_podman: bool) -> str:
+    """The profile as the engine wants it: its text, or for Podman a file that has it."""
+    text = profile(may_find_ranks=confinement.ranks > 1)
+    if not is_podman:
+        return text
+    file = line / "seccomp.json"  # gone with the line's folder, when the container has started
+    file.write_text(text, encoding="ascii")
+    return str(file)
+
+
+def _scratch(confinement: Confinement, user: int, group: int, *, is_podman: bool) -> str:
+    """The options of the one place that can be written, in memory."""
+    options = f"rw,nosuid,nodev,exec,size={confinement.scratch_mib}m"
+    if is_podman:  # it takes no owner: there is but one user in the container
+        return f"{options},mode=1777,{NOT_COPIED}"
+    return f"{options},nr_inodes=65536,mode=0700,uid={user},gid={group}"
+
+
+def _empty(volumes: Iterable[str], *, is_podman: bool) -> dict[str, str]:
+    """The folders that are empty, by their options: where the generators of instances would be."""
+    folders = [str(CODE / "workloads" / "data"), *volumes]
+    if not is_podman:
+        return dict.fromkeys(folders, EMPTY)
+    return dict.fromkeys([*folders, *WRITABLE], f"{EMPTY},{NOT_COPIED}")
 
 
 def _devices(confinement: Confinement) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class ContainerWorkerProcess:
         line: to its first process.
         connection: the referee's end of the worker's wire.
         view: the folder that the container has at `VIEW`.
+        ranks: how many processes train together in it.
     """
 
     def __init__(
@@ -46,9 +47,11 @@ class ContainerWorkerProcess:
         line: Line,
         connection: socket.socket,
         view: Path,
+        ranks: int,
     ) -> None:
         self.connection = connection
         self._container, self._group, self._line, self._view = container, group, line, view
+        self._ranks = ranks
         self._handle: int | None = os.pidfd_open(pid)
         self._frozen_ns: int | None = None
 
@@ -99,11 +102,16 @@ class ContainerWorkerProcess:
         self.connection.close()
 
     def use(self) -> Use:
-        """Memory and processor time of all in the container."""
+        """Memory and processor time of all in the container; of several ranks the mean memory.
+
+        The kernel counts them together, and so bounds them: one rank that takes more than its part
+        meets the limit that each process has.
+        """
         try:
-            return self._group.use()
+            use = self._group.use()
         except (OSError, KeyError, StopIteration):
             return Use(memory_bytes=0, cpu_s=0.0)
+        return Use(memory_bytes=use.memory_bytes // self._ranks, cpu_s=use.cpu_s)
 
     def exit_reason(self, timeout_s: float) -> str:
         """The worker's exit status or the signal that ended it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Iterator, Set
 
 from harness.core.errors import HarnessError
 from harness.sandboxes import libc
@@ -19,10 +20,16 @@ _REFUSE, _UNKNOWN = 1, 38
 """EPERM and ENOSYS."""
 BECOMING = {"socket", "setpgid", "sched_setaffinity"}
 """What the container's first process and a worker that confines itself still call."""
+RANKS_MEET_BY = {socket.AF_INET, socket.AF_NETLINK}
 
 
-def profile(machine: str = libc.MACHINE) -> str:
+def profile(machine: str = libc.MACHINE, *, may_find_ranks: bool = False) -> str:
     """The profile of an architecture, as JSON.
+
+    Args:
+        machine: the architecture.
+        may_find_ranks: allow sockets of the container's own network, by which ranks connect; the
+            worker gives them up once they have met.
 
     Raises:
         HarnessError: its system calls are not known.
@@ -35,7 +42,7 @@ def profile(machine: str = libc.MACHINE) -> str:
     names = sorted(set(seccomp.refused_calls(machine)) - BECOMING)
     rules = [
         _refuse(*names),
-        _refuse("socket", index=0, value=socket.AF_UNIX, op="SCMP_CMP_NE"),
+        *_refused_sockets({socket.AF_UNIX} | (RANKS_MEET_BY if may_find_ranks else set())),
         # The C library falls back to `clone`, whose flags a filter can see.
         {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": _UNKNOWN},
         *(
@@ -50,6 +57,15 @@ def profile(machine: str = libc.MACHINE) -> str:
             "syscalls": rules,
         }
     )
+
+
+def _refused_sockets(allowed: Set[int]) -> Iterator[dict[str, object]]:
+    """Refuse sockets of other families, each by a rule of its own: of one argument a rule compares
+    one value.
+    """
+    for family in set(range(max(allowed))) - allowed:
+        yield _refuse("socket", index=0, value=family, op="SCMP_CMP_EQ")
+    yield _refuse("socket", index=0, value=max(allowed), op="SCMP_CMP_GT")
 
 
 def _refuse(*names: str, **argument: int | str) -> dict[str, object]:

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import HarnessError
 from harness.sandboxes.base import Confinement
-from harness.sandboxes.docker.engine import BUILD, IMAGE_VARIABLE, digest, engine, image_name
+from harness.sandboxes.docker.engine import (
+    BUILD,
+    IMAGE_VARIABLE,
+    digest,
+    engine,
+    image_name,
+    is_podman,
+)
 from harness.sandboxes.docker.engine import image_of as find_image
 from harness.sandboxes.docker.groups import group_of
 from harness.sandboxes.docker.leftovers import labels, remove_left_over
@@ -43,6 +50,9 @@ class DockerSandbox:
     Raises:
         HarnessError: no engine answers, or it lacks the image.
     """
+
+    has_ranks = True
+    """By the loopback of the container's own network."""
 
     def __init__(self) -> None:
         self._engine = engine()
@@ -81,9 +91,9 @@ class DockerSandbox:
     def _created(self, confinement: Confinement, line: Line) -> Container:
         from docker.errors import DockerException
 
-        options = options_of(confinement, line.folder, self._volumes) | {"labels": labels()}
+        options = options_of(confinement, line.folder, self._volumes, is_podman=is_podman())
         try:
-            container = self._engine.containers.create(self._image, **options)
+            container = self._engine.containers.create(self._image, labels=labels(), **options)
             container.start()
         except DockerException as error:
             raise HarnessError(
@@ -115,6 +125,7 @@ class DockerSandbox:
             line=line,
             connection=_sent_order(line, confinement),
             view=confinement.view,
+            ranks=confinement.ranks,
         )
 
 
@@ -127,6 +138,8 @@ def _sent_order(line: Line, confinement: Confinement) -> socket.socket:
         "cores": confinement.cores,
         "gpu": confinement.computes_on_gpu,
         "layers": ["seccomp"],
+        "is_alone_in_network": True,
+        "ranks": confinement.ranks,
         "view": str(VIEW),
         "user": None,
     }

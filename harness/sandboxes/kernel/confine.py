@@ -43,14 +43,13 @@ def confine(order: Mapping[str, Any]) -> None:
     Args:
         order: `scratch`, `memory_gib`, `file_mib`, `cores`; for the sandbox `kernel` also
             `layers`, `view`, `readable`, `hidden`, `user`, `processes`, `scratch_mib`, `gpu`,
-            `ranks`.
+            `ranks`; for `docker`, whose containers bring it, `is_alone_in_network`.
 
     Raises:
         OSError: the kernel refuses a layer.
     """
     scratch, layers = Path(order["scratch"]), set(order.get("layers", ()))
-    # a network of its own has nobody but them in it
-    has_ranks = "network" in layers and order.get("ranks", 1) > 1
+    has_ranks = _has_ranks(order)
     os.chdir(scratch)
     _use_scratch(scratch)
     if order["cores"]:
@@ -74,9 +73,14 @@ def close_network(order: Mapping[str, Any]) -> Callable[[], None] | None:
     Args:
         order: as `confine` has taken it on.
     """
-    layers = set(order.get("layers", ()))
-    is_open = {"network", "seccomp"} <= layers and order.get("ranks", 1) > 1
+    is_open = _has_ranks(order) and "seccomp" in order["layers"]
     return seccomp.refuse_sockets if is_open else None
+
+
+def _has_ranks(order: Mapping[str, Any]) -> bool:
+    """Whether it has several, in a network that is its own, so that nobody but them is in it."""
+    is_own = "network" in order.get("layers", ()) or order.get("is_alone_in_network", False)
+    return bool(is_own and order.get("ranks", 1) > 1)
 
 
 def _use_scratch(scratch: Path) -> None:

@@ -1,0 +1,157 @@
+"""Whether a trial's time depends on what places it and on what confines it: it must not.
+
+    python benchmarks/engines.py                                        # local, kernel and pool
+    python benchmarks/engines.py --ways docker slurm ray --profile slurm=site.toml ray=ray.toml
+
+In every round each way runs the same trial, in an order that is drawn: adamw's default point on the
+workload, with this machine's budget. Printed are, for each way, the median seconds to the target
+and the ratio to `local` in the same round, as the mean of its logarithm with a 95 % interval.
+`local` runs twice a round: the ratio of the two is the noise that the others are to be held
+against. An engine must be one of this machine: `python tests/slurm/cluster.py FOLDER` starts a
+Slurm, `ray start --head --num-cpus 2` a Ray. Let the machine be idle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy import stats
+
+from harness.display.endings import EndingsDisplay
+from harness.execution.base import RunOptions
+from harness.execution.load import executor
+from harness.machine.cores import allowed_cores
+from harness.plan.plan import PlanRequest
+from harness.plan.trial import Trial
+from harness.record.plan import write_plan
+from harness.runs.run import plan_here
+
+BASE, AGAIN = "local", "local again"
+LEVEL = 0.95
+
+
+class Way(NamedTuple):
+    """What places a trial and what confines it."""
+
+    executor: str
+    sandbox: str = "plain"
+
+
+WAYS: Mapping[str, Way] = {
+    BASE: Way("local"),
+    AGAIN: Way("local"),
+    "kernel": Way("local", "kernel"),
+    "docker": Way("local", "docker"),
+    "pool": Way("pool"),
+    "slurm": Way("slurm"),
+    "ray": Way("ray"),
+}
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A way's times over those of `local` in the same rounds."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def holds_one(self) -> bool:
+        """Whether no difference is seen."""
+        return self.low <= 1.0 <= self.high
+
+
+def ratio(times: Sequence[float], base: Sequence[float]) -> Ratio:
+    """The geometric mean of the ratios, with Student's interval of their logarithms.
+
+    Args:
+        times: seconds, a value a round.
+        base: those that they are compared with, of the same rounds; two at least.
+    """
+    logs = np.log(np.asarray(times) / np.asarray(base))
+    reach = stats.t.ppf(0.5 + LEVEL / 2, len(logs) - 1) * stats.sem(logs)
+    mean = float(logs.mean())
+    return Ratio(*(float(np.exp(value)) for value in (mean, mean - reach, mean + reach)))
+
+
+def time_s(way: Way, trial: Trial, options: RunOptions, profile: Path | None) -> float:
+    """The seconds to its target that a trial takes in a store of its own."""
+    with tempfile.TemporaryDirectory(prefix="guided-descent-engines-") as folder:
+        store, silent = Path(folder), EndingsDisplay(lambda _: None)
+        write_plan([trial], store)
+        with executor(way.executor, store, silent, profile=profile) as place:
+            (record,) = place.run([trial], replace(options, sandbox=way.sandbox))
+    if record.result is None or record.result.time_to_target_s is None:
+        why = record.result.reason if record.result else "it has not ended"
+        raise SystemExit(f"by {way}: the trial has not reached its target: {why}")
+    return record.result.time_to_target_s
+
+
+def measured(
+    ways: Sequence[str],
+    rounds: int,
+    trial: Trial,
+    options: RunOptions,
+    profiles: Mapping[str, Path],
+) -> dict[str, list[float]]:
+    """The times of each way, a value a round; each round in an order of its own."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    shuffled = random.Random(0)
+    for number in range(1, rounds + 1):
+        for name in shuffled.sample(ways, len(ways)):
+            times[name].append(time_s(WAYS[name], trial, options, profiles.get(name)))
+            print(f"round {number} of {rounds}: {name} {times[name][-1]:.3f} s", flush=True)
+    return times
+
+
+def table(times: Mapping[str, Sequence[float]]) -> Table:
+    """A row a way."""
+    shown = Table("way", "s to target (median)", "over local", "95 % interval", "differs")
+    for name, values in times.items():
+        row = [name, f"{statistics.median(values):.3f}"]
+        if name != BASE:
+            found = ratio(values, times[BASE])
+            row += [f"{found.mean:.3f}", f"{found.low:.3f} to {found.high:.3f}"]
+            row.append("" if found.holds_one else "yes")
+        shown.add_row(*row)
+    return shown
+
+
+def _profile(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    return name, Path(path)
+
+
+def main() -> None:
+    """Plan the trial on this machine, run it by every way, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    chosen = [name for name in WAYS if name not in (BASE, AGAIN)]
+    parser.add_argument("--ways", nargs="+", choices=chosen, default=["kernel", "pool"])
+    parser.add_argument("--profile", nargs="+", type=_profile, default=[], metavar="WAY=FILE")
+    parser.add_argument("--workload", default="mlp")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    if arguments.rounds < 2:
+        parser.error(f"--rounds {arguments.rounds} must be at least 2: an interval needs a scatter")
+    options = RunOptions(threads=min(2, len(allowed_cores())))
+    request = PlanRequest(arguments.workload, "adamw", ruleset="self", studies=1)
+    with tempfile.TemporaryDirectory() as nothing:
+        (trial,) = plan_here(request, options, Path(nothing), print).trials
+    ways = [BASE, AGAIN, *arguments.ways]
+    times = measured(ways, arguments.rounds, trial, options, dict(arguments.profile))
+    Console().print(table(times))
+
+
+if __name__ == "__main__":
+    main()
