@@ -136,8 +136,8 @@ def plans_of(
         for request in requests:
             plan = plan_here(request, options, store, say_on(console))
             _show_plan(console, request, plan, (*filter(None, [remark]), *plan.remarks))
-            if is_rehearsed:
-                rehearse_plan(plan, store, options)
+            if is_rehearsed and (unread := rehearse_plan(plan, store, options)):
+                _note(console, unread)
             plans.append(plan)
     return plans
 
@@ -207,7 +207,11 @@ def _show_plan(
     for line in lines:
         console.print(line)
     for remark in remarks:
-        console.print(f"note: {remark}", style="yellow")
+        _note(console, remark)
+
+
+def _note(console: PlainConsole, remark: str) -> None:
+    console.print(f"note: {remark}", style="yellow")
 
 
 def _device_text(request: PlanRequest) -> str:
