@@ -1,0 +1,114 @@
+"""Where and how trials run, as the command line says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.flags import (
+    CheckpointEvery,
+    DataDir,
+    ExecutorName,
+    Out,
+    ProfileFile,
+    Sandbox,
+    Sinks,
+    Threads,
+)
+
+if TYPE_CHECKING:
+    from harness.cli.planning import Asked
+    from harness.core.console import PlainConsole
+    from harness.execution.base import Executor, RunOptions
+    from harness.runs.tracking import Outbox
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where trials run, and where their records go; `harness.cli.flags` says what each flag is."""
+
+    out: Out = None
+    data_dir: DataDir = None
+    executor: ExecutorName = "local"
+    threads: Threads = None
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether trials run on other machines; asked without reaching the executor's engine.
+
+        Raises:
+            UnknownNameError: no executor has that name.
+        """
+        from harness.execution.base import RemoteExecutor
+        from harness.providers.table import EXECUTORS
+
+        found = EXECUTORS.load(self.executor)
+        return isinstance(found, type) and issubclass(found, RemoteExecutor)
+
+    def store(self, asked: Asked) -> Path:
+        """The folder of the records."""
+        return self.out or Path("runs") / asked.suite_spec.name
+
+    def options(self, asked: Asked, sandbox: str = "plain") -> RunOptions:
+        """The options of trials.
+
+        Raises:
+            HarnessError: a value is not allowed.
+        """
+        from harness.cli.machine import run_options
+
+        return run_options(
+            sandbox,
+            self.data_dir,
+            self.threads,
+            asked.suite_spec.hardware.cores,
+            devices=asked.devices,
+            is_elsewhere=self.is_elsewhere,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conduct:
+    """How trials run there; `harness.cli.flags` says what each flag is."""
+
+    sandbox: Sandbox = "plain"
+    profile: ProfileFile = None
+    checkpoint_every: CheckpointEvery = 60.0
+    sink: Sinks = None
+
+    def options(self, asked: Asked, place: Place) -> RunOptions:
+        """The options of trials.
+
+        Raises:
+            HarnessError: a value is not allowed.
+        """
+        return replace(place.options(asked, self.sandbox), checkpoint_s=self.checkpoint_every)
+
+    def outbox(self, console: PlainConsole, store: Path) -> Outbox:
+        """What sends ended trials to the trackers that are asked for.
+
+        Raises:
+            HarnessError: one is not known, or its package is not installed.
+        """
+        from harness.cli.machine import say_on
+        from harness.record.trackers.load import tracker_names
+        from harness.runs.tracking import Outbox
+
+        return Outbox(store, tracker_names(self.sink or ()), say_on(console))
+
+    def open(self, console: PlainConsole, place: Place, store: Path, outbox: Outbox) -> Executor:
+        """The executor; one whose engine cannot be reached is refused here, before anything runs.
+
+        Raises:
+            HarnessError: it cannot be, or the profile is none of it.
+        """
+        from harness.cli.machine import say_on
+        from harness.display.endings import RemoteDisplay
+        from harness.display.load import display_for
+        from harness.execution.load import executor
+        from harness.runs.tracking import TrackedDisplay
+
+        display = RemoteDisplay(say_on(console)) if place.is_elsewhere else display_for(console)
+        shown = TrackedDisplay(display, outbox)
+        return executor(place.executor, store, shown, profile=self.profile)
