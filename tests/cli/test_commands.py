@@ -10,6 +10,7 @@ import pytest
 
 from harness.cli.app import main
 from harness.plan.plan import PlanRequest, plan
+from harness.submission.space import parse_space
 
 HEAVY = ("torch", "jax", "pandas", "scipy", "matplotlib", "docker")
 
@@ -76,6 +77,11 @@ def test_lists_say_what_can_be_run(harness: Shell, kind: str, name: str) -> None
         (["run", "--sandbox", "plan", "--workload", "mlp", "--submission", "muon"], "'plain'"),
         (["run", "--data-dir", "/no", "--workload", "mlp", "--submission", "muon"], "/no"),
         (["run", "--threads", "0", "--workload", "mlp", "--submission", "muon"], "--threads 0"),
+        (["run", "--executor", "locla", "--submission", "muon"], "'local'"),
+        (["run", "--variant", "bsae", "--workload", "mlp", "--submission", "muon"], "'base'"),
+        (["run", "--sink", "wnadb", "--submission", "muon"], "'wandb'"),
+        (["run", "--budget-scale", "nan", "--submission", "muon"], "--budget-scale nan"),
+        (["run", "--set", "beta=0.9", "--submission", "muon"], "hyperparameter 'beta'"),
         (["trial", "missing.json", "--store", "s"], "missing.json"),
         (["calibrate", "--workload", "mpl"], "did you mean 'mlp'"),
     ],
@@ -93,6 +99,15 @@ def test_a_mistyped_flag_gets_a_suggestion(harness: Shell) -> None:
     code, _, error = harness("run", "--workload", "mlp", "--submision", "muon")
     assert code == 2
     assert "--submission" in error
+
+
+def test_a_missing_space_prints_one_to_paste(harness: Shell, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "submission.py").write_text("")
+    code, _, error = harness("run", "--workload", "mlp", "--submission", "./mine")
+    assert code == 2
+    shown = error.partition("summary =")
+    assert parse_space(f"{shown[1]}{shown[2]}").space.keys() == {"learning_rate"}
 
 
 def test_a_malformed_space_names_file_and_key(harness: Shell, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission import distributions
 from harness.submission.files import CONTENT_LIMIT_BYTES
 from harness.submission.resolution import resolve
@@ -122,3 +122,22 @@ def test_an_import_path_is_resolved_without_importing_it() -> None:
         "assert resolve('torch.optim:Adagrad').space.space; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("torch.optim.AdamW", "torch.optim:AdamW"),
+        ("pytest.Class", "pytest:Class"),
+        ("torch.optim.adamw.AdamW", "torch.optim.adamw:AdamW"),
+    ],
+)
+def test_a_dot_in_place_of_the_colon_is_seen(text: str, meant: str) -> None:
+    with pytest.raises(HarnessError, match=f"did you mean '{meant}'"):
+        resolve(text)
+
+
+@pytest.mark.parametrize("text", ["no_such_module.Class", "mine.py", "torch.", "torch"])
+def test_any_other_name_is_no_import_path(text: str) -> None:
+    with pytest.raises(UnknownNameError, match="unknown submission"):
+        resolve(text)
