@@ -122,7 +122,7 @@ def _run(
 ) -> Records:
     """Run what is missing of one workload, and show what came of it."""
     from harness.cli.machine import interruptible
-    from harness.display.results import describe_misses, reasons, results_table
+    from harness.display.results import describe_misses, log_end, reasons, results_table
     from harness.record.plan import unfinished
     from harness.runs.run import run_plan
 
@@ -139,8 +139,9 @@ def _run(
         outbox.send(plan.trials)
         records = run_plan(plan, store, options, executor)
     console.print(results_table(records))
-    for reason in (*filter(None, [describe_misses(records)]), *reasons(records)):
-        console.print(reason, style="yellow", soft_wrap=True)
+    for text in (describe_misses(records), *reasons(records), *log_end(records, store)):
+        if text:
+            console.print(text, style="yellow", soft_wrap=True)
     return records
 
 
