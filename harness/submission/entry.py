@@ -75,7 +75,7 @@ def imported(location: str) -> object:
             raise
         raise HarnessError(
             f"'{location}': no module '{error.name}' is installed",
-            f"install it, for example: pip install {error.name.partition('.')[0]}",
+            "install the package that has it, whose name may be another",
         ) from error
     return _attribute(module, f"module {module_name}", name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -130,3 +131,15 @@ def test_a_trial_of_unknown_names_makes_no_folder(
     status, _, said = harness("trial", "trial.json", "--store", "store")
     assert (status, f"unknown {key} '{name}'" in said) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
+
+
+def test_a_shell_completes_commands_and_flags() -> None:
+    code = "import sys; sys.argv[0] = 'harness'\nfrom harness.cli.app import main; main()"
+    for words, wanted in (("harness che", "check"), ("harness run --subm", "--submission")):
+        asked = {"_HARNESS_COMPLETE": "complete_bash", "COMP_WORDS": words}
+        process = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, **asked, "COMP_CWORD": str(words.count(" "))},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert wanted in process.stdout.split()

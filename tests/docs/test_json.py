@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import harness
+from harness import load
 from harness.cli.app import app
 from harness.cli.check import document
 from harness.plan.trial import Result, TrialRecord
 from harness.protocol.messages import Finding
 from harness.runs.check import MENDS, WorkloadCheck
+from tests.record.conftest import Made
 
 PAGE = (Path(__file__).parents[2] / "docs" / "JSON.md").read_text()
 TIMES = """submission,workload,study,time_to_target_s
@@ -91,3 +94,14 @@ def test_a_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_check_is_described() -> None:
     page = (Path(__file__).parents[2] / "docs" / "SUBMISSIONS.md").read_text()
     assert set(re.findall(r"^\| `(\w+)` \| .* \| .*(?:fail|warn)", page, re.MULTILINE)) >= set(MENDS)
+
+
+def test_the_program_reads_a_folder_of_records(tmp_path: Path) -> None:
+    (source,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    results = load(Made(tmp_path / "store").store)
+    columns, *_ = re.findall(r"results\.trials\[(\[.*?\])\]", source)
+    assert len(results.trials[json.loads(columns)]) == 1
+    (query,) = re.findall(r'query\("(.*?)"\)', source)
+    assert len(results.curves.query(query))
+    names = next(line for line in source.splitlines() if line.startswith("from harness import"))
+    assert set(names.partition(" import ")[2].split(", ")) <= set(dir(harness))
