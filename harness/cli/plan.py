@@ -29,5 +29,6 @@ def plan(*, asked: Asked, place: Place, rate: Rate = None, is_json: AsJson = Fal
 
     console = PlainConsole(stderr=is_json)
     store, options = place.store(asked), place.options(asked)
-    plans = plans_to_estimate(console, asked, store, options, place)
+    elsewhere = place.is_elsewhere
+    plans = plans_to_estimate(console, asked, store, options, is_elsewhere=elsewhere)
     show_estimate(console, plans, store, place.executor, rate=rate, is_json=is_json)

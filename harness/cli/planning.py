@@ -30,7 +30,6 @@ from harness.core.errors import HarnessError
 from harness.core.seeds import PUBLIC_ROUND_SEED
 
 if TYPE_CHECKING:
-    from harness.cli.places import Place
     from harness.core.console import PlainConsole
     from harness.execution.base import RemoteExecutor, RunOptions
     from harness.plan.plan import Plan, PlanRequest
@@ -168,17 +167,25 @@ def plans_there(
 
 
 def plans_to_estimate(
-    console: PlainConsole, asked: Asked, store: Path, options: RunOptions, place: Place
+    console: PlainConsole,
+    asked: Asked,
+    store: Path,
+    options: RunOptions,
+    *,
+    is_elsewhere: bool,
 ) -> list[Plan]:
     """The plans of all workloads, for what they take: nothing trains and no engine is reached.
 
     Budgets are this machine's, or the suite's reference machine's where others would run them.
+
+    Args:
+        is_elsewhere: whether they would run on other machines.
     """
     from harness.cli.machine import say_on
     from harness.execution.devices import check_devices
     from harness.plan.plan import plan
 
-    if not place.is_elsewhere:
+    if not is_elsewhere:
         return plans_of(console, asked, store, options, is_rehearsed=False)
     requests, _ = asked.requests(say_on(console), is_elsewhere=True)
     for request in requests:

@@ -69,7 +69,9 @@ def run(
             console, asked, until_settled, store, options, executor=executor, is_json=is_json
         )
     elif executor is None:
-        plans = plans_to_estimate(console, asked, store, options, place)
+        plans = plans_to_estimate(
+            console, asked, store, options, is_elsewhere=place.is_elsewhere
+        )
         show_estimate(console, plans, store, place.executor, rate=None, is_json=is_json)
     else:
         plans, options = _plans(console, asked, store, options, executor)
