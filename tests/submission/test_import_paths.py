@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -141,3 +143,26 @@ def test_a_dot_in_place_of_the_colon_is_seen(text: str, meant: str) -> None:
 def test_any_other_name_is_no_import_path(text: str) -> None:
     with pytest.raises(UnknownNameError, match="unknown submission"):
         resolve(text)
+
+
+def test_an_editable_install_with_a_finder_of_its_own_is_found(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = site / "sources"
+    package.mkdir()
+    (package / "__init__.py").write_text("x = 1\n")
+
+    class Finder:
+        """As setuptools writes one where a package's folder has another name."""
+
+        @staticmethod
+        def find_spec(name: str, *_: object) -> ModuleSpec | None:
+            if name != "gd_mapped":
+                return None
+            places = [str(package)]
+            return spec_from_file_location(
+                name, package / "__init__.py", submodule_search_locations=places
+            )
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+    assert set(resolve("gd_mapped:Thing").contents) == {"gd_mapped/__init__.py"}
