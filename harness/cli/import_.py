@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.say import say
+from harness.cli.say import quoted, say
 from harness.core.files import write_whole
 from harness.core.text import csv_text
 
@@ -38,9 +38,11 @@ def import_algoperf(
         table = study_times(logs, load_rules(rules))
         write_whole(out, csv_text(table))
         say(f"{len(table)} study times: {out}")
-        say(f"score them: harness score --times {out} --rules {rules}")
+        command = quoted("harness", "score", "--times", out, "--rules", rules)
+        say(f"score them: {command}")
         return
     from harness.cli.import_records import import_records
 
     say(f"{import_records(logs, rules, out)} records: {out}")
-    say(f"score them: harness score {out} --rules {rules} --allow mixed-frameworks")
+    command = quoted("harness", "score", out, "--rules", rules, "--allow", "mixed-frameworks")
+    say(f"score them: {command}")

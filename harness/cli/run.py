@@ -13,7 +13,7 @@ from harness.cli.flags import AsJson
 from harness.cli.grouped import grouped
 from harness.cli.places import Conduct, Place
 from harness.cli.planning import Asked, plans_of, plans_there, plans_to_estimate
-from harness.cli.say import next_command, say
+from harness.cli.say import quoted, say
 from harness.cli.until_settled import settle
 from harness.core.errors import HarnessError
 
@@ -171,7 +171,7 @@ def _finish(
         raise typer.Exit(NONE_TRAINED)
     if any(trial.is_scored for plan in plans for trial in plan.trials):
         _show_places(console, plans, store)
-        console.print(next_command("harness", "score", str(store)), soft_wrap=True)
+        console.print(f"Next: {quoted('harness', 'score', store)}", soft_wrap=True)
 
 
 def _show_places(console: PlainConsole, plans: list[Plan], store: Path) -> None:

@@ -19,6 +19,6 @@ def say(text: str, *, err: bool = False) -> None:
     typer.echo(displayable(text, lines=True), err=err)
 
 
-def next_command(*words: str) -> str:
-    """The line that says what to do next: a command as a shell takes it, whatever its words hold."""
-    return f"Next: {shlex.join(words)}"
+def quoted(*words: object) -> str:
+    """A command as a shell takes it, whatever its words hold."""
+    return shlex.join(map(str, words))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.estimate import show_estimate
 from harness.cli.planning import Asked, plans_of
-from harness.cli.say import next_command, say
+from harness.cli.say import quoted, say
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def settle(
     print_flags(look.flags, console)
     if is_json:
         say(_as_json(look, *pair.names))
-    command = next_command("harness", "compare", *pair.names, "--out", str(store))
-    console.print(command, soft_wrap=True)
+    command = quoted("harness", "compare", *pair.names, "--out", store)
+    console.print(f"Next: {command}", soft_wrap=True)
 
 
 def _as_json(look: Look, a: str, b: str) -> str:

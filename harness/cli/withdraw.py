@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.say import next_command, say
+from harness.cli.say import quoted, say
 
 
 def withdraw(
@@ -26,6 +26,6 @@ def withdraw(
     for trial in withdrawn:
         say(f"withdrawn: {trial.folder}")
     if withdrawn:
-        say(next_command("harness", "score", str(out)))
+        say(f"Next: {quoted('harness', 'score', out)}")
     else:
         say(f"every trial that is planned in {out} has begun; nothing is withdrawn")
