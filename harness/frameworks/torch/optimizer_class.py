@@ -21,7 +21,8 @@ from harness.frameworks.torch.problem import TorchProblem
 from harness.submission.entry import Build, arguments, imported, is_import_path
 from harness.submission.interface import Hyperparameters
 
-BASE_CLASS, BASE_INSTANCE = "base_optimizer", "optimizer"
+BASE_CLASS = "base_optimizer"
+BASE_INSTANCES = ("optimizer", "wrapped_optimizer")
 """What classes call the optimizer that they wrap: some make it of its class, some are given it."""
 Known = Callable[[TorchProblem], object]
 
@@ -85,15 +86,16 @@ def _made(kind: type[Optimizer], problem: TorchProblem, point: Hyperparameters) 
     accepted = inspect.signature(kind).parameters
     required = [n for n, p in accepted.items() if p.default is p.empty and p.kind not in _VARIABLE]
     first = next(iter(accepted), "")
-    if BASE_INSTANCE in required:
-        keywords = _around_another(kind, problem, point)
+    wrapped = next((name for name in BASE_INSTANCES if name in required), "")
+    if wrapped:
+        keywords = _around_another(kind, wrapped, problem, point)
     else:
         keywords = arguments(kind, point, "lr")
     if BASE_CLASS in required:
         keywords[BASE_CLASS] = _base_of(kind, BASE_CLASS, point)
     if _has_fused(kind, problem.device):
         keywords["fused"] = True
-    is_named = first in (*KNOWN, BASE_CLASS, BASE_INSTANCE)
+    is_named = first in (*KNOWN, BASE_CLASS, *BASE_INSTANCES)
     for name in required:
         if name in KNOWN and name not in keywords:
             keywords[name] = KNOWN[name](problem)
@@ -105,17 +107,17 @@ _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def _around_another(
-    kind: type[Optimizer], problem: TorchProblem, point: Hyperparameters
+    kind: type[Optimizer], argument: str, problem: TorchProblem, point: Hyperparameters
 ) -> dict[str, object]:
     """The arguments of a class that is given another optimizer: that, and what it takes by name.
 
     Everything else of the point, the learning rate above all, is the other one's.
     """
-    base = _base_of(kind, BASE_INSTANCE, point)
-    own = [n for n in point if n in inspect.signature(kind).parameters and n != BASE_INSTANCE]
-    rest = {name: point[name] for name in point if name not in (*own, BASE_INSTANCE)}
+    base, accepted = _base_of(kind, argument, point), inspect.signature(kind).parameters
+    own = [name for name in point if name in accepted and name != argument]
+    rest = {name: point[name] for name in point if name not in (*own, argument)}
     keywords: dict[str, object] = {name: point[name] for name in own}
-    return {BASE_INSTANCE: _made(base, problem, rest), **keywords}
+    return {argument: _made(base, problem, rest), **keywords}
 
 
 def _base_of(kind: type[Optimizer], argument: str, point: Hyperparameters) -> type[Optimizer]:
