@@ -25,6 +25,7 @@ BASE_CLASS = "base_optimizer"
 BASE_INSTANCES = ("optimizer", "wrapped_optimizer")
 """What classes call the optimizer that they wrap: some make it of its class, some are given it."""
 Known = Callable[[TorchProblem], object]
+VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def _steps(problem: TorchProblem) -> object:
@@ -84,7 +85,7 @@ def builder_of(factory: object, hyperparameters: Hyperparameters) -> Build | Non
 def _made(kind: type[Optimizer], problem: TorchProblem, point: Hyperparameters) -> Optimizer:
     """An optimizer of the class at a point."""
     accepted = inspect.signature(kind).parameters
-    required = [n for n, p in accepted.items() if p.default is p.empty and p.kind not in _VARIABLE]
+    required = [n for n, p in accepted.items() if p.default is p.empty and p.kind not in VARIABLE]
     first = next(iter(accepted), "")
     wrapped = next((name for name in BASE_INSTANCES if name in required), "")
     if wrapped:
@@ -101,9 +102,6 @@ def _made(kind: type[Optimizer], problem: TorchProblem, point: Hyperparameters) 
             keywords[name] = KNOWN[name](problem)
     construct: Callable[..., Optimizer] = kind
     return construct(*([] if is_named else [_parameters(problem)]), **keywords)
-
-
-_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def _around_another(
