@@ -65,13 +65,9 @@ def run(
     options, outbox = conduct.options(asked, place), conduct.outbox(console, store)
     executor = None if dry_run else conduct.open(console, place, store, outbox)
     if until_settled is not None:
-        settle(
-            console, asked, until_settled, store, options, executor=executor, is_json=is_json
-        )
+        settle(console, asked, until_settled, store, options, executor=executor, is_json=is_json)
     elif executor is None:
-        plans = plans_to_estimate(
-            console, asked, store, options, is_elsewhere=place.is_elsewhere
-        )
+        plans = plans_to_estimate(console, asked, store, options, is_elsewhere=place.is_elsewhere)
         show_estimate(console, plans, store, place.executor, rate=None, is_json=is_json)
     else:
         plans, options = _plans(console, asked, store, options, executor)

@@ -29,7 +29,9 @@ class ReadPoint(dict[str, Any]):
         self.unread.discard(name)
         return super().__getitem__(name)
 
-    def __iter__(self) -> Iterator[str]:  # else `dict(point)` and `**point` would not ask for values
+    def __iter__(
+        self,
+    ) -> Iterator[str]:  # else `dict(point)` and `**point` would not ask for values
         return super().__iter__()
 
     def __or__(self, other: Any) -> Any:

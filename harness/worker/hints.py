@@ -31,7 +31,11 @@ HINTS: tuple[tuple[str, str, str], ...] = (
     ("grad can be implicitly created only for scalar outputs", "", LOSS),
     ("Gradient only defined for scalar-output functions", "", LOSS),
     ("KeyError", r"hyperparameters\[", NAMES),
-    ("AttributeError: '(dict|ReadPoint)' object has no attribute", r"hyperparameters\.", DICTIONARY),
+    (
+        "AttributeError: '(dict|ReadPoint)' object has no attribute",
+        r"hyperparameters\.",
+        DICTIONARY,
+    ),
     ("^SystemExit", "", EXITS),
     ("'dict' object has no attribute '(fast|slow)'", "", LOOKAHEAD),
 )

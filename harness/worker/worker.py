@@ -152,9 +152,7 @@ class Worker(Generic[ArrayT]):
         self._snapshots.rehearse(self._submission)
         self._submission = self._new_submission(self._trial.hyperparameters)
         self._budget.forget()
-        self._line.send(
-            Warm(compile_s=time.monotonic() - start_s, steps=steps, unread=unread)
-        )
+        self._line.send(Warm(compile_s=time.monotonic() - start_s, steps=steps, unread=unread))
 
     def _stream(self, examples: Examples) -> TrainingStream[ArrayT]:
         trial, order = self._trial, Order(self._trial.seed, len(examples.targets))

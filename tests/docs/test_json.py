@@ -93,7 +93,9 @@ def test_a_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_check_is_described() -> None:
     page = (Path(__file__).parents[2] / "docs" / "SUBMISSIONS.md").read_text()
-    assert set(re.findall(r"^\| `(\w+)` \| .* \| .*(?:fail|warn)", page, re.MULTILINE)) >= set(MENDS)
+    assert set(re.findall(r"^\| `(\w+)` \| .* \| .*(?:fail|warn)", page, re.MULTILINE)) >= set(
+        MENDS
+    )
 
 
 def test_the_program_reads_a_folder_of_records(tmp_path: Path) -> None:
