@@ -1,4 +1,4 @@
-"""Flags in groups: a command has a dataclass as a parameter, the command line that class's fields."""
+"""Flags in groups: a command has dataclasses as parameters, the command line their fields."""
 
 from __future__ import annotations
 

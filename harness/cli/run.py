@@ -71,7 +71,7 @@ def run(
         show_estimate(console, plans, store, place.executor, rate=None, is_json=is_json)
     else:
         plans, options = _plans(console, asked, store, options, executor)
-        records = _run_all(console, plans, store, options, executor, outbox)
+        records = _run_all(console, plans, store, options, executor, outbox=outbox)
         _finish(console, plans, records, store, is_json=is_json)
 
 
@@ -92,6 +92,7 @@ def _run_all(
     store: Path,
     options: RunOptions,
     executor: Executor,
+    *,
     outbox: Outbox,
 ) -> list[Records]:
     """The records of all workloads, once all of their trials have run."""

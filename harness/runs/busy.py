@@ -18,5 +18,5 @@ def busy_remark() -> str:
         return ""
     return (
         f"this machine is busy: other programs take {others_fraction:.0%} of the processors, the "
-        f"hypervisor {stolen_fraction:.0%}; times measured now are longer (harness doctor says more)"
+        f"hypervisor {stolen_fraction:.0%}; times are longer now (harness doctor says more)"
     )

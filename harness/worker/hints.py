@@ -18,7 +18,7 @@ DICTIONARY = 'hyperparameters is a dictionary: hyperparameters["learning_rate"]'
 HELD_OUT = "a submission sees no held-out data and no name of its workload"
 EXITS = "a submission may not end its process: return, or raise what is wrong"
 LOOKAHEAD = (
-    "optax.lookahead needs parameters of a kind of its own; any optimizer takes lookahead_every and "
+    "optax.lookahead needs parameters of its own kind; any optimizer takes lookahead_every and "
     "lookahead_alpha instead, by --set or in space.toml"
 )
 

@@ -13,7 +13,7 @@ import pytest
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "python.ipynb"
 TIMEOUT_S = 900
 UNMEASURED = "import harness.runs.run\nharness.runs.run.machine_speed = lambda *_: None"
-"""Before the first cell: budgets are the reference machine's. To measure this one's speed, which has
+"""Before the first cell: budgets are the reference machine's. To measure this one's, which has
 tests of its own, takes a minute beside other tests.
 """
 

@@ -146,5 +146,5 @@ def test_a_function_behind_a_dot_is_found(jax_kit: Kit) -> None:
 
 
 def test_a_point_whose_reads_are_noted_may_be_traced() -> None:
-    point = ReadPoint({"rate": 0.5, "momentum": 0.9})
-    assert float(jax.jit(lambda traced: traced["rate"] + traced["momentum"])(point)) == 1.4
+    point = ReadPoint({"rate": 0.5, "momentum": 0.25})
+    assert float(jax.jit(lambda traced: traced["rate"] + traced["momentum"])(point)) == 0.75

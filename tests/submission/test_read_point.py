@@ -21,14 +21,14 @@ READS: dict[str, tuple[Callable[[ReadPoint], object], set[str]]] = {
     "one that is not there": (lambda point: point.get("clip", 0.0), set(POINT)),
     "its names": (lambda point: (list(point), sorted(point), "momentum" in point), set(POINT)),
     "as arguments": (lambda point: dict(**point), ALL),
-    "as a dictionary": (lambda point: dict(point), ALL),
+    "as a dictionary": (dict, ALL),
     "unpacked": (lambda point: {**point, "beta": 1.0}, ALL),
     "joined": (lambda point: point | {"beta": 1.0}, ALL),
     "joined to another": (lambda point: {"beta": 1.0} | point, ALL),
     "its items": (lambda point: list(point.items()), ALL),
     "its values": (lambda point: list(point.values()), ALL),
     "a copy": (lambda point: point.copy(), ALL),
-    "as JSON": (lambda point: json.dumps(point), ALL),
+    "as JSON": (json.dumps, ALL),
 }
 
 

@@ -53,7 +53,7 @@ Step = Callable[..., tuple[Values, optax.OptState, Values, Array]]
 jax.tree_util.register_pytree_node(  # as any dictionary, which an author may pass to what is traced
     ReadPoint,
     lambda point: (tuple(point[name] for name in sorted(point)), tuple(sorted(point))),
-    lambda names, values: dict(zip(names, values, strict=True)),
+    lambda names, values: ReadPoint(dict(zip(names, values, strict=True))),
 )
 
 

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from harness.core.errors import HarnessError
 from harness.frameworks.torch.optimizer_class import builder_of
-from harness.frameworks.torch.problem import TorchProblem, torch_problem
+from harness.frameworks.torch.problem import torch_problem
 from harness.frameworks.torch.ranks import mean_of_passes
 from harness.frameworks.torch.step_wrapper import StepWrapper
 from harness.frameworks.torch.unsaved_state import UnsavedState
@@ -151,7 +151,7 @@ class OptimizerSubmission:
         return loss.detach()
 
     def eval_parameters(self) -> Mapping[str, Tensor]:
-        """The live parameters, or the optimizer's average where it has one to put in their place."""
+        """The live parameters, or the average that the optimizer puts in their place."""
         if self._swap is None:
             return self._problem.parameters
         swap_in, swap_out = self._swap

@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -135,7 +134,7 @@ def _base_of(kind: type[Optimizer], argument: str, point: Hyperparameters) -> ty
     found = imported(name)
     if not (isinstance(found, type) and issubclass(found, Optimizer)):
         raise HarnessError(f"{argument} is {name!r}, which is no optimizer class", hint)
-    return cast("type[Optimizer]", found)
+    return found
 
 
 def _check_rate(optimizer: Optimizer, rate: float) -> None:
