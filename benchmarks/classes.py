@@ -2,10 +2,12 @@
 
     python benchmarks/classes.py              # prints the table of docs/CLASSES.md
     python benchmarks/classes.py --write      # writes it
-    python benchmarks/classes.py --write --only heavyball    # compiles, so takes an hour
+    TORCH_COMPILE_DISABLE=1 python benchmarks/classes.py --write --only heavyball
 
 Each class makes its first steps on the model of `mlp`, as `harness run --submission module:Class`
-has it do before any trial is planned. Of packages that are not asked for, or not installed, the
+has it do before any trial is planned; one that wraps another optimizer is tried around SGD.
+heavyball compiles its updates, each for minutes on a processor: that is left out with the variable,
+and the same operations run one by one. Of packages that are not asked for, or not installed, the
 page keeps what it has.
 """
 
@@ -27,6 +29,7 @@ from harness.execution.base import RunOptions
 from harness.execution.rehearsal import rehearse
 from harness.execution.resolved import resolve_trial
 from harness.plan.plan import PlanRequest, plan
+from harness.submission.reference import Scalar
 
 PAGE = Path(__file__).parents[1] / "docs" / "CLASSES.md"
 HEAD = """\
@@ -37,6 +40,9 @@ refused before any trial is planned, with the reason. A refused one may still be
 of a few lines ([Writing a submission](SUBMISSIONS.md)).
 """
 LONGEST_REASON = 110
+WRAPS = re.compile(r"wraps another optimizer, its (\w+)")
+BASE = "torch.optim:SGD"
+"""What a class that wraps another is tried around."""
 
 
 class Package(NamedTuple):
@@ -53,6 +59,8 @@ class Row(NamedTuple):
     location: str
     runs: bool
     reason: str = ""
+    wraps: str = ""
+    """The argument by which it is given another optimizer."""
 
 
 def is_torch_class(name: str, value: object) -> bool:
@@ -99,20 +107,25 @@ def names_of(package: Package) -> list[str]:
     return sorted(found.values())
 
 
-def row_of(package: Package, name: str, options: RunOptions) -> Row:
-    """Let a class make its first steps."""
+def row_of(package: Package, name: str, options: RunOptions, wraps: str = "") -> Row:
+    """Let a class make its first steps, around another optimizer if it is given one."""
     location = f"{package.module}:{name}"
-    request = PlanRequest("mlp", location, framework=package.framework, ruleset="self")
+    settings: dict[str, Scalar] = {wraps: BASE} if wraps else {}
+    request = PlanRequest(
+        "mlp", location, framework=package.framework, ruleset="self", settings=settings
+    )
     try:
         rehearse(resolve_trial(plan(request).trials[0], options), options)
     except HarnessError as error:
-        return Row(location, runs=False, reason=shortened(error.message))
-    return Row(location, runs=True)
+        if not wraps and (needed := WRAPS.search(error.message)):
+            return row_of(package, name, options, needed[1])
+        return Row(location, runs=False, reason=shortened(error.message), wraps=wraps)
+    return Row(location, runs=True, wraps=wraps)
 
 
 def shortened(message: str) -> str:
     """The reason alone, in one line."""
-    reason = re.sub(r"^.* cannot train mlp \(\w+\) at [^:]*: ", "", message)
+    reason = re.sub(r"^.*? cannot train mlp \(\w+\) at .*?: ", "", message)
     reason = re.sub(r" \([^()]*\.py:\d+ in [\s\S]*$", "", reason)
     line = " ".join(reason.split()).replace("|", "\\|")
     return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 3]}..."
@@ -141,6 +154,11 @@ def text_of(package: Package, found: list[Row]) -> str:
         f"\n## {package.module}: {len(running)} of {len(found)} run",
         f"Version: {own}. Run: {', '.join(f'`{name}`' for name in running) or 'none'}.",
     ]
+    for argument in sorted({row.wraps for row in found if row.wraps}):
+        around = [row.location.partition(":")[2] for row in found if row.wraps == argument]
+        lines.append(
+            f"Tried with `--set {argument}={BASE}`: {', '.join(f'`{name}`' for name in around)}."
+        )
     refused = [row for row in found if not row.runs]
     if refused:
         lines += ["", "| refused | why |", "|---|---|"]

@@ -89,8 +89,10 @@ def new_submission(
     check_name("submission", name)
     if of and (framework, way) != ("torch", "build"):
         raise HarnessError("--of goes with torch and --way build alone")
-    if of and not is_import_path(of):
-        raise HarnessError(f"--of {of} is no import path", "for example: --of torch.optim:Muon")
+    if of and (not is_import_path(of) or "." in of.partition(":")[2]):
+        raise HarnessError(
+            f"--of {of} is no import path of a class", "for example: --of torch.optim:Muon"
+        )
     if way == "import-path" and not name.isidentifier():
         raise HarnessError(
             f"'{name}' is no name of a Python module",

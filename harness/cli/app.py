@@ -35,6 +35,7 @@ from harness.cli.trial import trial
 from harness.cli.verify import verify
 from harness.cli.watch import watch
 from harness.cli.widths import widths
+from harness.cli.withdraw import withdraw
 from harness.core.errors import HarnessError
 
 app = typer.Typer(
@@ -89,6 +90,7 @@ app.command("calibrate")(calibrate)
 app.command("doctor")(doctor)
 app.command("verify")(verify)
 app.command("rerun")(rerun)
+app.command("withdraw")(withdraw)
 app.command("audit")(audit)
 app.add_typer(round_, name="round")
 app.add_typer(import_, name="import")

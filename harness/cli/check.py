@@ -77,24 +77,24 @@ def check(
     )
     checks = list(check_submission(requests, options, say_on(console)))
     if is_json:
-        _say_json(submission, framework, checks)
+        say(json.dumps(document(submission, framework, checks), indent=2))
     else:
         _show(console, checks)
     if any(each.has_failed for each in checks):
         raise typer.Exit(FAILED)
 
 
-def _say_json(submission: str, framework: str, checks: list[WorkloadCheck]) -> None:
+def document(submission: str, framework: str, checks: list[WorkloadCheck]) -> dict[str, object]:
+    """All that was found, as docs/JSON.md has it."""
     from harness.runs.check import MENDS
 
-    document = {
+    return {
         "submission": submission,
         "framework": framework,
         "passed": not any(each.has_failed for each in checks),
         "workloads": [each.model_dump(mode="json") for each in checks],
         "mends": MENDS,
     }
-    say(json.dumps(document, indent=2))
 
 
 def _show(console: PlainConsole, checks: list[WorkloadCheck]) -> None:

@@ -1,61 +1,114 @@
-"""What a run ends with: where its submission stands among the entries of the board that ships."""
+"""Where and how trials run, as the command line says it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.core.errors import HarnessError
+from harness.cli.flags import (
+    CheckpointEvery,
+    DataDir,
+    ExecutorName,
+    Out,
+    ProfileFile,
+    Sandbox,
+    Sinks,
+    Threads,
+)
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from harness.cli.planning import Asked
+    from harness.core.console import PlainConsole
+    from harness.execution.base import Executor, RunOptions
+    from harness.runs.tracking import Outbox
 
-    from harness.plan.trial import Trial
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where trials run, and where their records go; `harness.cli.flags` says what each flag is."""
 
-def place_lines(trial: Trial, store: Path, *, has_reference: bool) -> Iterator[str]:
-    """The place of a trial's submission in words, in steps and where it can be had in seconds.
+    out: Out = None
+    data_dir: DataDir = None
+    executor: ExecutorName = "local"
+    threads: Threads = None
 
-    A run that cannot be placed has run all the same, so nothing is raised.
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether trials run on other machines; asked without reaching the executor's engine.
 
-    Args:
-        trial: one of the run.
-        store: the folder of its records.
-        has_reference: whether the reference ran before and after.
-    """
-    from harness.analysis.reference_board import shipped_board
+        Raises:
+            UnknownNameError: no executor has that name.
+        """
+        from harness.execution.base import RemoteExecutor
+        from harness.providers.table import EXECUTORS
 
-    board = shipped_board(trial.suite, trial.framework)
-    if board is not None:
-        try:
-            yield from _lines(trial, store, board, has_reference=has_reference)
-        except HarnessError as error:
-            yield f"note: not placed on the board: {error.message}"
-    elif has_reference:
-        yield (
-            f"note: no board ships for suite {trial.suite} in {trial.framework}; place it on "
-            f"another: harness baselines {store} --board BOARD --clock seconds"
+        found = EXECUTORS.load(self.executor)
+        return isinstance(found, type) and issubclass(found, RemoteExecutor)
+
+    def store(self, asked: Asked) -> Path:
+        """The folder of the records."""
+        return self.out or Path("runs") / asked.suite_spec.name
+
+    def options(self, asked: Asked, sandbox: str = "plain") -> RunOptions:
+        """The options of trials.
+
+        Raises:
+            HarnessError: a value is not allowed.
+        """
+        from harness.cli.machine import run_options
+
+        return run_options(
+            sandbox,
+            self.data_dir,
+            self.threads,
+            asked.suite_spec.hardware.cores,
+            devices=asked.devices,
+            is_elsewhere=self.is_elsewhere,
         )
 
 
-def _lines(trial: Trial, store: Path, board: pd.DataFrame, *, has_reference: bool) -> Iterator[str]:
-    from harness.analysis.reference_board import is_of_its_machine, places_of
-    from harness.analysis.scored import read_records
-    from harness.speed.reference_training import REFERENCE
+@dataclass(frozen=True, kw_only=True)
+class Conduct:
+    """How trials run there; `harness.cli.flags` says what each flag is."""
 
-    if trial.variant != "base":
-        raise HarnessError(f"it has no trials of {trial.variant}")
-    run = read_records(store)
-    is_own = run["content_hash"].eq(trial.submission.entry_hash)
-    own = run[is_own]
-    found = () if own.empty else places_of(own, board)
-    for place in found:
-        yield from place.lines()
-    if found and (has_reference or is_of_its_machine(own, board)):
-        around = run[is_own | run["submission"].eq(REFERENCE)] if has_reference else own
-        for place in places_of(around, board, "seconds", REFERENCE):
-            yield from place.lines()
-    elif found:
-        yield f"  in seconds, which takes {REFERENCE} before and after it:"
-        yield f"  {found[0].again} --with-reference --out DIR"
+    sandbox: Sandbox = "plain"
+    profile: ProfileFile = None
+    checkpoint_every: CheckpointEvery = 60.0
+    sink: Sinks = None
+
+    def options(self, asked: Asked, place: Place) -> RunOptions:
+        """The options of trials.
+
+        Raises:
+            HarnessError: a value is not allowed.
+        """
+        return replace(place.options(asked, self.sandbox), checkpoint_s=self.checkpoint_every)
+
+    def outbox(self, console: PlainConsole, store: Path) -> Outbox:
+        """What sends ended trials to the trackers that are asked for.
+
+        Raises:
+            HarnessError: one is not known, or its package is not installed.
+        """
+        from harness.cli.machine import say_on
+        from harness.record.trackers.load import tracker_names
+        from harness.runs.tracking import Outbox
+
+        return Outbox(store, tracker_names(self.sink or ()), say_on(console))
+
+    def open(self, console: PlainConsole, place: Place, store: Path, outbox: Outbox) -> Executor:
+        """The executor; one whose engine cannot be reached is refused here, before anything runs.
+
+        Raises:
+            HarnessError: it cannot be, or the profile is none of it.
+        """
+        from harness.cli.machine import say_on
+        from harness.display.endings import RemoteDisplay
+        from harness.display.load import display_for
+        from harness.execution.load import executor
+        from harness.runs.tracking import TrackedDisplay
+
+        display = RemoteDisplay(say_on(console)) if place.is_elsewhere else display_for(console)
+        shown = TrackedDisplay(display, outbox)
+        return executor(place.executor, store, shown, profile=self.profile)

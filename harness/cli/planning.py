@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.estimate import count_text, duration
+from harness.cli.flags import (
+    BudgetScale,
+    Device,
+    Devices,
+    FrameworkName,
+    Ruleset,
+    Seed,
+    Settings,
+    SpaceFile,
+    Studies,
+    Submission,
+    SuiteOfWorkloads,
+    Trials,
+    Variant,
+    Width,
+    Workloads,
+)
 from harness.core.errors import HarnessError
+from harness.core.seeds import PUBLIC_ROUND_SEED
 
 if TYPE_CHECKING:
     from harness.core.console import PlainConsole
@@ -19,38 +37,38 @@ if TYPE_CHECKING:
     from workloads.spec import Suite
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Asked:
     """What the command line asks for, as it was typed; `harness.cli.flags` says what each is."""
 
-    submission: str
-    workloads: Sequence[str] | None
-    suite: str | None
-    framework: str
-    ruleset: str
-    studies: int | None
-    trials: int | None
-    settings: Sequence[str] | None
-    space: Path | None
-    seed: str
-    device: str | None
-    devices: int
-    budget_scale: float
-    variant: str
-    with_reference: bool = False
-    """Whether the reference runs before and after each study."""
+    submission: Submission
+    workload: Workloads = None
+    suite: SuiteOfWorkloads = None
+    framework: FrameworkName = "torch"
+    ruleset: Ruleset = "external"
+    studies: Studies = None
+    trials: Trials = None
+    settings: Settings = None
+    space: SpaceFile = None
+    seed: Seed = PUBLIC_ROUND_SEED
+    device: Device = None
+    devices: Devices = 1
+    budget_scale: BudgetScale = 1.0
+    variant: Variant = "base"
+    width: Width = None
+
+    def __post_init__(self) -> None:
+        if self.width is not None and self.variant != "base":
+            raise HarnessError(
+                f"--variant {self.variant} does not go with --width {self.width}", "give one"
+            )
 
     @cached_property
     def suite_spec(self) -> Suite:
         """The suite, by default the one that the workloads have."""
         from harness.providers.registry import default_suite, suite
 
-        return suite(self.suite or default_suite(self.workloads or ()))
-
-    @property
-    def default_store(self) -> Path:
-        """Where the records lie if no folder is named."""
-        return Path("runs") / self.suite_spec.name
+        return suite(self.suite or default_suite(self.workload or ()))
 
     def requests(
         self, say: Callable[[str], None], *, is_elsewhere: bool = False
@@ -71,9 +89,10 @@ class Asked:
         from harness.providers.table import FRAMEWORKS
         from harness.runs.device import ready_device
         from harness.submission.adjustment import searched_space, setting_of
+        from workloads.spec import WIDTH
 
         suite = self.suite_spec
-        names = tuple(dict.fromkeys(self.workloads or suite.workloads))
+        names = tuple(dict.fromkeys(self.workload or suite.workloads))
         sizes = [workload(name).at(suite.name) for name in names]
         device, remark = choose_device(self.device, suite, is_elsewhere=is_elsewhere)
         if not is_elsewhere:
@@ -85,7 +104,7 @@ class Asked:
             framework=pick("framework", self.framework, FRAMEWORKS.names),
             ruleset=pick("ruleset", self.ruleset, RULESETS),
             round_seed=seed_of(self.seed),
-            variant=self.variant,
+            variant=self.variant if self.width is None else f"{WIDTH}{self.width}",
             device=device,
             devices=self.devices,
             studies=self.studies,
@@ -97,21 +116,6 @@ class Asked:
         return tuple(replace(request, workload=name) for name in names), remark
 
 
-def variant_of(variant: str, width: int | None) -> str:
-    """The variant that `--variant` and `--width` mean.
-
-    Raises:
-        HarnessError: both are given.
-    """
-    from workloads.spec import WIDTH
-
-    if width is None:
-        return variant
-    if variant != "base":
-        raise HarnessError(f"--variant {variant} does not go with --width {width}", "give one")
-    return f"{WIDTH}{width}"
-
-
 def plans_of(
     console: PlainConsole,
     asked: Asked,
@@ -119,6 +123,7 @@ def plans_of(
     options: RunOptions,
     *,
     is_rehearsed: bool,
+    has_reference: bool = False,
 ) -> list[Plan]:
     """The plans of all workloads; a mistake is seen before the first of them trains.
 
@@ -128,6 +133,7 @@ def plans_of(
         store: folder of the records, of which none is written.
         options: of this machine.
         is_rehearsed: whether the submission makes its first steps.
+        has_reference: whether the reference runs before and after each study.
     """
     from harness.cli.machine import interruptible, say_on
     from harness.runs.run import plan_here, rehearse_plan
@@ -138,10 +144,10 @@ def plans_of(
     with interruptible(store):
         for request in requests:
             own = plan_here(request, options, store, say_on(console))
-            plan = with_reference(own, request, store) if asked.with_reference else own
+            plan = with_reference(own, request, store) if has_reference else own
             _show_plan(console, request, plan, (*filter(None, [remark]), *plan.remarks))
-            if is_rehearsed:
-                rehearse_plan(own, store, options)
+            if is_rehearsed and (unread := rehearse_plan(own, store, options)):
+                _note(console, unread)
             plans.append(plan)
     return plans
 
@@ -165,36 +171,31 @@ def plans_there(
 
 
 def plans_to_estimate(
-    console: PlainConsole, asked: Asked, store: Path, options: RunOptions, executor: str
+    console: PlainConsole,
+    asked: Asked,
+    store: Path,
+    options: RunOptions,
+    *,
+    is_elsewhere: bool,
 ) -> list[Plan]:
     """The plans of all workloads, for what they take: nothing trains and no engine is reached.
 
     Budgets are this machine's, or the suite's reference machine's where others would run them.
+
+    Args:
+        is_elsewhere: whether they would run on other machines.
     """
     from harness.cli.machine import say_on
     from harness.execution.devices import check_devices
     from harness.plan.plan import plan
 
-    if not is_elsewhere(executor):
+    if not is_elsewhere:
         return plans_of(console, asked, store, options, is_rehearsed=False)
     requests, _ = asked.requests(say_on(console), is_elsewhere=True)
     for request in requests:
         check_devices(request, options, cores=None)
     console.print("budgets are the suite's own; a run measures the speed of the machines it gets")
     return [plan(request) for request in requests]
-
-
-def is_elsewhere(executor: str) -> bool:
-    """Whether an executor's trials run on other machines; asked without reaching its engine.
-
-    Raises:
-        UnknownNameError: no executor has that name.
-    """
-    from harness.execution.base import RemoteExecutor
-    from harness.providers.table import EXECUTORS
-
-    found = EXECUTORS.load(executor)
-    return isinstance(found, type) and issubclass(found, RemoteExecutor)
 
 
 def _show_plan(
@@ -211,7 +212,11 @@ def _show_plan(
     for line in lines:
         console.print(line)
     for remark in remarks:
-        console.print(f"note: {remark}", style="yellow")
+        _note(console, remark)
+
+
+def _note(console: PlainConsole, remark: str) -> None:
+    console.print(f"note: {remark}", style="yellow")
 
 
 def _device_text(request: PlanRequest) -> str:

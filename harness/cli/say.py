@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import typer
 
 from harness.core.text import displayable
@@ -15,3 +17,8 @@ def say(text: str, *, err: bool = False) -> None:
         err: whether it goes to standard error.
     """
     typer.echo(displayable(text, lines=True), err=err)
+
+
+def quoted(*words: object) -> str:
+    """A command as a shell takes it, whatever its words hold."""
+    return shlex.join(map(str, words))

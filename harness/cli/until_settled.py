@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.estimate import show_estimate
 from harness.cli.planning import Asked, plans_of
-from harness.cli.say import say
+from harness.cli.say import quoted, say
 from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def settle(
     store: Path,
     options: RunOptions,
     *,
-    place: Executor | None,
+    executor: Executor | None,
     is_json: bool,
 ) -> None:
     """Plan both up to the last study, run them in turn, and say the verdict.
@@ -37,7 +37,7 @@ def settle(
         rival: the other submission, which runs with its own space.
         store: folder of the records of both.
         options: of this machine.
-        place: what places the trials; None to say what it takes at most, and run nothing.
+        executor: what places the trials; None to say what it takes at most, and run nothing.
         is_json: print the verdict as JSON.
 
     Raises:
@@ -50,7 +50,7 @@ def settle(
     from scoring.report.console import print_flags
     from scoring.sequential import sentence
 
-    if isinstance(place, RemoteExecutor):
+    if isinstance(executor, RemoteExecutor):
         raise HarnessError(
             "--until-settled runs on this machine: it decides after each study",
             "use --executor local, or --studies N there and then `harness compare`",
@@ -58,16 +58,16 @@ def settle(
     asked = replace(asked, studies=most_studies(asked.studies))
     other = replace(asked, submission=find_rival(rival, store), settings=None, space=None)
     mine, theirs = (
-        tuple(plans_of(console, each, store, options, is_rehearsed=place is not None))
+        tuple(plans_of(console, each, store, options, is_rehearsed=executor is not None))
         for each in (asked, other)
     )
     pair = Pair(mine, theirs)
-    if place is None:
+    if executor is None:
         show_estimate(console, [*mine, *theirs], store, "local", rate=None, is_json=is_json)
         return
 
     def run(plan: Plan) -> None:
-        run_plan(plan, store, options, place)
+        run_plan(plan, store, options, executor)
 
     with interruptible(store):
         for look in run_until_settled(pair, store, run):
@@ -75,8 +75,8 @@ def settle(
     print_flags(look.flags, console)
     if is_json:
         say(_as_json(look, *pair.names))
-    names = " ".join(pair.names)
-    console.print(f"Next: harness compare {names} --out {store}", soft_wrap=True)
+    command = quoted("harness", "compare", *pair.names, "--out", store)
+    console.print(f"Next: {command}", soft_wrap=True)
 
 
 def _as_json(look: Look, a: str, b: str) -> str:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from harness.core.console import PlainConsole
 from harness.core.text import displayable
-from harness.display.progress import Progress, ending
+from harness.display.progress import Progress
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.schema import ToldEvent
 
@@ -43,8 +43,7 @@ class LiveDisplay:
         if record.result is None or self._progress is None:
             return
         colour = "green" if record.result.state == "reached" else "yellow"
-        text = f"{self._progress.head}: {ending(record.trial, record.result)}"
-        self._console.print(_shown(text, colour))
+        self._console.print(_shown(self._progress.last_line(record.result), colour))
 
     def close(self) -> None:
         """Take the moving line away."""

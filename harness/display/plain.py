@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.core.console import PlainConsole
-from harness.display.progress import Progress, ending
+from harness.display.progress import Progress
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.schema import Evaluation, ToldEvent
 
@@ -45,7 +45,7 @@ class PlainDisplay:
     def finish(self, record: TrialRecord) -> None:
         """Say how the trial ended."""
         if record.result is not None and self._progress is not None:
-            self._line(f"{self._progress.head}: {ending(record.trial, record.result)}")
+            self._line(self._progress.last_line(record.result))
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.table import Table
 
 from harness.plan.trial import Trial, TrialRecord
 from harness.submission.reference import Scalar
 from workloads.targets import BaselineTarget
+
+SHOWN_LINES = 6
+"""Of a worker's log: a compiler, say, tells at its end what has failed."""
 
 
 def results_table(records: Sequence[TrialRecord]) -> Table:
@@ -114,3 +118,20 @@ def reasons(records: Iterable[TrialRecord]) -> tuple[str, ...]:
             place = f"study {record.trial.study} trial {record.trial.trial}"
             texts.setdefault(what, f"{place}, flagged: {what}")
     return tuple(texts.values())
+
+
+def log_end(records: Iterable[TrialRecord], store: Path) -> tuple[str, ...]:
+    """The last lines of the worker's log of the first trial that crashed; none if it has none.
+
+    Args:
+        records: of trials.
+        store: the folder that they lie in.
+    """
+    for record in records:
+        if record.result is None or record.result.state != "crashed":
+            continue
+        log = store / record.trial.folder / "worker.log"
+        lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+        shown = [f"  {line}" for line in lines[-SHOWN_LINES:]]
+        return (f"the end of {log}:", *shown) if shown else ()
+    return ()

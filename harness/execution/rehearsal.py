@@ -24,6 +24,7 @@ from harness.protocol.messages import (
     Hello,
     ToRefereeMessage,
     ToWorkerMessage,
+    Warm,
     WarmUp,
 )
 from harness.protocol.slot import Slot
@@ -38,6 +39,7 @@ from harness.sandboxes.view import empty_view
 from harness.submission.entry import is_import_path
 
 EXIT_TIMEOUT_S = 2.0
+MOST_NAMES = 5
 FOR_MATRICES = ("2D parameters", "__contains__ only supports Tensor", "use_muon")
 """What classes say that are for matrices, or for groups with a flag for them."""
 SHOWN_LINES = 6
@@ -108,10 +110,13 @@ def rehearsal(
             worker.kill()
 
 
-def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> None:
+def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> str:
     """Let a submission make its first steps at a trial's point.
 
     A worker that is too slow is no error: what a trial may take is for its referee.
+
+    Returns:
+        which hyperparameters it has not looked up, in a sentence; empty if there are none.
 
     Raises:
         HarnessError: the submission raised, or its worker died.
@@ -122,37 +127,50 @@ def rehearse(resolved_trial: ResolvedTrial, options: RunOptions) -> None:
         closing(Slot(resolved_trial.shapes)) as slot,
     ):
         hello = hello_of(resolved_trial, copy, options.threads)
-        error = _error_of(rehearsed, hello, slot, trial.limits.warmup_s)
+        error, unread = _first_steps(rehearsed, hello, slot, trial.limits.warmup_s)
     if error:
         raise HarnessError(
             f"{trial.submission.name} cannot train {trial.workload} ({trial.framework}) at "
             f"{_point_text(resolved_trial)}: {error}",
             f"no trial was planned; {_advice(error, trial.submission.location)}",
         )
+    if not unread:
+        return ""
+    more = f" and {len(unread) - MOST_NAMES} more" if len(unread) > MOST_NAMES else ""
+    return (
+        f"{trial.submission.name} has not looked up {', '.join(unread[:MOST_NAMES])}{more}: "
+        "what a point says of it has no effect"
+    )
 
 
 def _advice(error: str, location: str) -> str:
     """What to do next."""
-    if is_import_path(location) and any(words in error for words in FOR_MATRICES):
-        name = f"my_{location.partition(':')[2].lower()}"
+    if not is_import_path(location):
+        return "mend the submission and run the same command again"
+    name = f"my_{location.partition(':')[2].rpartition('.')[2].lower()}"
+    if any(words in error for words in FOR_MATRICES):
         return (
             "where a class is for matrices alone, this writes a submission that gives it the "
             f"hidden ones, and AdamW the rest:\n  harness new {name} --of {location}"
         )
-    return "mend the submission and run the same command again"
+    return f"what a class needs besides, a build of a few lines gives it:\n  harness new {name}"
 
 
-def _error_of(rehearsed: Rehearsal, hello: Hello, slot: Slot, cap_s: float) -> str:
-    """What the submission's first steps ended with; empty if they were made, or too slow."""
+def _first_steps(
+    rehearsed: Rehearsal, hello: Hello, slot: Slot, cap_s: float
+) -> tuple[str, tuple[str, ...]]:
+    """What the first steps ended with, empty if they were made or too slow; and what is unread."""
     try:
         answer = rehearsed.begin(hello, slot)
         if not isinstance(answer, Failed):
             answer = rehearsed.ask(WarmUp(cap_s=cap_s), cap_s + GRACE_S)
     except WireTimeoutError:
-        return ""
+        return "", ()
     except WireError:
-        return rehearsed.exit_report()
-    return error_text(answer) if isinstance(answer, Failed) else ""
+        return rehearsed.exit_report(), ()
+    if isinstance(answer, Failed):
+        return error_text(answer), ()
+    return "", tuple(map(printable, answer.unread)) if isinstance(answer, Warm) else ()
 
 
 def error_text(failed: Failed) -> str:

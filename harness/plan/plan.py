@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -133,8 +134,11 @@ def _counts(rules: Ruleset, request: PlanRequest) -> Ruleset:
             f"--trials {request.trials} does not go with --ruleset self",
             "a self-tuning submission has one trial a study; ask for more --studies",
         )
-    if request.budget_scale <= 0.0:
-        raise HarnessError(f"--budget-scale {request.budget_scale} must be above 0")
+    if not (request.budget_scale > 0.0 and math.isfinite(request.budget_scale)):
+        raise HarnessError(
+            f"--budget-scale {request.budget_scale} must be above 0 and finite",
+            "for example: --budget-scale 0.1 for a first look, which is not scored",
+        )
     changes = {"studies": request.studies, "trials": request.trials}
     for name, count in changes.items():
         if count is not None and count < 1:

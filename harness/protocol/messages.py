@@ -23,9 +23,11 @@ StateText = Annotated[str, Field(max_length=2**22, pattern=r"^[ -~]*$")]
 """JSON in ASCII, which only a worker reads."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 StopReason = Literal["look", "budget"]
+MOST_UNREAD = 32
 CheckName = Literal[
-    "steps", "updates", "state", "determinism", "zero_gradients", "large_rate", "no_network"
-]
+    "steps", "updates", "hyperparameters", "state", "determinism", "zero_gradients", "large_rate",
+    "no_network",
+]  # fmt: skip
 """What a worker finds out of a submission; see `harness.worker.conformance`."""
 Verdict = Literal["pass", "warn", "fail"]
 
@@ -147,6 +149,8 @@ class Warm(Frozen):
     kind: Literal["WARM"] = "WARM"
     compile_s: Seconds
     steps: StepCount
+    unread: Annotated[tuple[Text, ...], Field(max_length=MOST_UNREAD)] = ()
+    """The hyperparameters that the submission has not looked up, so far as they are shown."""
 
 
 class Snapshot(Frozen):

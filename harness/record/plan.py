@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.core.errors import HarnessError
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.ledger import Ledger
-from harness.record.store import TRIAL_FILE, read_record, refuse_other_versions, write_record
+from harness.record.schema.ledger import PlanWithdrawn
+from harness.record.store import (
+    EVENTS_FILE,
+    TRIAL_FILE,
+    lock_trial,
+    read_record,
+    record_paths,
+    refuse_other_versions,
+    write_record,
+)
 
 
 def write_plan(trials: Iterable[Trial], store: Path) -> None:
@@ -47,3 +57,27 @@ def record_of(trial: Trial, store: Path) -> TrialRecord:
 def unfinished(trials: Iterable[Trial], store: Path) -> tuple[Trial, ...]:
     """The trials that still have to run, in their order."""
     return tuple(trial for trial in trials if record_of(trial, store).result is None)
+
+
+def withdraw_plan(store: Path, reason: str) -> tuple[Trial, ...]:
+    """Take back the trials that were planned and have not begun; the ledger keeps that and why.
+
+    A trial that has begun is never taken back: who stops at what he sees would choose.
+
+    Raises:
+        HarnessError: there is no reason, another process runs one of them, or the store cannot be
+            read or written.
+    """
+    if not reason.strip():
+        raise HarnessError("a plan is withdrawn for a reason", "say it with --reason TEXT")
+    ledger, withdrawn = Ledger(store), list[Trial]()
+    for path in record_paths(store):
+        if (record := read_record(path)).result is not None or ledger.attempts(record.identity):
+            continue
+        with lock_trial(path.parent):
+            if (path.parent / EVENTS_FILE).exists():  # it began meanwhile
+                continue
+            ledger.note(PlanWithdrawn(identity=record.identity, reason=reason.strip()))
+            path.unlink()
+        withdrawn.append(record.trial)
+    return tuple(withdrawn)

@@ -28,6 +28,7 @@ STEPS = 1000
 MENDS: dict[CheckName, str] = {
     "steps": "the error names the line; `step` makes one update and returns the loss or None",
     "updates": "look at which parameters the rule takes: problem.specs has their roles and shapes",
+    "hyperparameters": "use it, or take it out of space.toml: searched, it only scatters points",
     "state": "return all that the next step needs from state_dict, and put it back",
     "determinism": "draw random numbers from problem.generator (torch) or problem.seed (jax)",
     "zero_gradients": "keep norms and divisors away from zero, by an epsilon say",

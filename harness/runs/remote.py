@@ -83,7 +83,8 @@ def prepare(
         check_devices(here, options, len(allowed_cores()))
         speed = machine_speed(here, options, planned, notes.append)
         plans.append(plan(replace(here, speed=speed)))
-        rehearse(resolve_trial(plans[-1].trials[0], options), options)
+        if unread := rehearse(resolve_trial(plans[-1].trials[0], options), options):
+            notes.append(unread)
     machine = hardware(device)
     notes.append(f"the machines: {machine.accelerator or machine.processor}, {machine.cores} cores")
     return Preparation(tuple(plans), machine.fingerprint, tuple(notes))

@@ -41,16 +41,20 @@ def plan_here(
     return plan(replace(request, speed=speed))
 
 
-def rehearse_plan(plan: Plan, store: Path, options: RunOptions) -> None:
+def rehearse_plan(plan: Plan, store: Path, options: RunOptions) -> str:
     """Let a submission make its first steps, if no trial of the plan has a finished record.
 
     So one that cannot make a step leaves no trial behind.
+
+    Returns:
+        which hyperparameters it has not looked up, in a sentence; empty if there are none.
 
     Raises:
         HarnessError: it cannot; or the store holds trials of another version.
     """
     if len(unfinished(plan.trials, store)) == len(plan.trials):
-        rehearse(resolve_trial(plan.trials[0], options), options)
+        return rehearse(resolve_trial(plan.trials[0], options), options)
+    return ""
 
 
 def run_plan(
@@ -100,5 +104,6 @@ def run(
             (plan,), options = prepare_there((request,), options, speeds, place, shown_display.note)
     else:
         plan = plan_here(request, options, out, shown_display.note)
-        rehearse_plan(plan, out, options)
+        if unread := rehearse_plan(plan, out, options):
+            shown_display.note(unread)
     return run_plan(plan, out, options, place)

@@ -22,11 +22,11 @@ from typing import Protocol, SupportsFloat, cast
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers.table import SUBMISSIONS_ROOT
 from harness.submission.interface import Hyperparameters, Problem, Stream
+from harness.submission.options import AROUND
 from harness.submission.parametrisation import RULES
 from harness.submission.state import ArrayT
-from harness.submission.step_rules import SETTINGS as STEP_RULES
 
-IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 _SYNONYMS = {
     "learning_rate": ("lr", "alpha", "eta", "step_size"),
@@ -34,10 +34,11 @@ _SYNONYMS = {
 }
 """What optimizer classes call these instead."""
 
-_AROUND = frozenset(
-    {"clip", "parametrisation", "horizon", "weight_decay", *STEP_RULES, "rest_cooldown"}
-)
-"""What a class need not take: the harness does it around the optimizer, or it is left out."""
+_AROUND = frozenset({*AROUND, "horizon", "rest_cooldown"})
+"""What the harness does around the optimizer: no class need take it, and no `**kwargs` gets it."""
+
+_LEFT_OUT = "weight_decay"
+"""What is left out for a class that does not take it; `harness run` then says so."""
 
 Build = Callable[..., object]
 """`build(problem, hyperparameters)`; what it returns is checked by the framework it is for."""
@@ -61,7 +62,7 @@ def is_import_path(location: str) -> bool:
 
 
 def imported(location: str) -> object:
-    """What an import path `module:Class` stands for.
+    """What an import path `module:Class` or `module:part.Class` stands for.
 
     Raises:
         HarnessError: the module is not installed, or has nothing of that name.
@@ -74,12 +75,19 @@ def imported(location: str) -> object:
             raise
         raise HarnessError(
             f"'{location}': no module '{error.name}' is installed",
-            f"install it, for example: pip install {error.name.partition('.')[0]}",
+            "install the package that has it, whose name may be another",
         ) from error
-    if not hasattr(module, name):
-        known = [name for name in vars(module) if not name.startswith("_")]
-        raise UnknownNameError(f"name in module {module_name}", name, known)
-    found: object = getattr(module, name)
+    return _attribute(module, f"module {module_name}", name)
+
+
+def _attribute(holder: object, called: str, name: str) -> object:
+    """What a dotted name stands for in a module."""
+    found = holder
+    for part in name.split("."):
+        if not hasattr(found, part):
+            known = [known for known in dir(found) if not known.startswith("_")]
+            raise UnknownNameError(f"name in {called}", part, known)
+        found, called = getattr(found, part), f"{called.removeprefix('module ')}.{part}"
     return found
 
 
@@ -200,14 +208,14 @@ def arguments(
     accepted = inspect.signature(function).parameters
     passes_on = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
     named: dict[str, object] = {}
-    for name, value in hyperparameters.items():
+    for name in hyperparameters:
         synonyms = (name, *_SYNONYMS.get(name, ()))
         taken = next((synonym for synonym in synonyms if synonym in accepted), None)
-        if taken is None and passes_on:
+        if taken is None and passes_on and name not in _AROUND:
             taken = rate_name if name == "learning_rate" else name
         if taken is not None:
-            named[taken] = value
-        elif name not in _AROUND and not name.startswith(("average", "bias_power")):
+            named[taken] = hyperparameters[name]
+        elif name not in _AROUND and name != _LEFT_OUT:
             raise HarnessError(
                 f"{getattr(function, '__name__', function)} takes no {name.replace('_', ' ')}; it "
                 f"takes: {', '.join(accepted) or 'nothing'}",

@@ -96,8 +96,8 @@ def _top_of(name: str, here: Path) -> tuple[str, Path]:
         if spec is None:
             raise HarnessError(
                 f"no module '{part}' is installed, nor is it in {here}, which '{name}' asks for",
-                f"install the package that holds it, for example: pip install {parts[0]}; or run "
-                "where python -c 'import ...' finds it",
+                f"a module of your own: run where python -c 'import {parts[0]}' finds it; one of a "
+                "package: install that, whose name may be another",
             )
         if place is None and (place := _place_of(spec)) is not None:
             found = part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from harness.core.content import sha256_bytes, sha256_contents
 from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.modules import spec_of
 from harness.core.names import check_name
 from harness.providers.registry import submission_folders
 from harness.providers.table import FRAMEWORKS, SUBMISSIONS_ROOT
@@ -30,6 +32,8 @@ from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space, space
 
 UNMARKED: Framework = "torch"
 """The framework whose file has no mark: `submission.py`, beside `submission_jax.py`."""
+DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+"""What may have been meant as an import path, with a dot in place of its colon."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,24 @@ def resolve(text: str) -> Resolved:
         return _folder(path.resolve())
     if path.is_file():
         return _file(path.resolve())
+    if meant := _meant_as_import_path(text):
+        raise HarnessError(
+            f"unknown submission '{text}'; did you mean '{meant}'?",
+            "an import path has a colon between the module and what is in it",
+        )
     hint = "or give the path of a folder or .py file, or an import path such as torch.optim:Adagrad"
     raise UnknownNameError("submission", text, submission_folders(), hint)
+
+
+def _meant_as_import_path(text: str) -> str:
+    """A dotted name as an import path, if it leads beyond a module that is there; else empty."""
+    if not DOTTED.fullmatch(text) or not text.isascii() or text.endswith(".py"):
+        return ""
+    parts = text.split(".")
+    for number in range(len(parts) - 1, 0, -1):
+        if spec_of(".".join(parts[:number]), Path.cwd()) is not None:
+            return f"{'.'.join(parts[:number])}:{'.'.join(parts[number:])}"
+    return ""
 
 
 def file_for(framework: Framework) -> str:

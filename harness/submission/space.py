@@ -39,6 +39,19 @@ IMPORT_PATH_SPACE = Path(__file__).with_name("import_path.toml")
 
 EXACT_BELOW = 2.0**53
 """A float holds each whole number below it; bounds beyond it would be others than declared."""
+EXAMPLE = """\
+summary = "Say in one line what it is"
+family = "momentum"
+frameworks = ["torch"]      # or "jax", for submission_jax.py
+
+[default]                   # a value for every hyperparameter, searched or not
+learning_rate = 0.02
+
+[space.learning_rate]       # those that are searched
+min = 2e-3
+max = 0.2
+scale = "log"
+"""
 
 
 class Dimension(Frozen):
@@ -206,7 +219,7 @@ def space_of(contents: Mapping[str, bytes], path: Path) -> Space:
 def _missing(path: Path) -> HarnessError:
     return HarnessError(
         f"{path} is missing: a submission needs a search space beside it",
-        "write one with summary, family, frameworks, [default] and [space.NAME] tables",
+        f"write one; to begin with, this with your hyperparameters:\n\n{EXAMPLE}",
     )
 
 

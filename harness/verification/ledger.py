@@ -16,6 +16,7 @@ from harness.record.schema.ledger import (
     AttemptResumed,
     LedgerEntry,
     Planned,
+    PlanWithdrawn,
     Reopened,
 )
 from harness.record.store import TrialLog
@@ -81,7 +82,8 @@ def _missing_entries(attempts: list[Attempt], ours: Sequence[LedgerEntry]) -> It
             numbers = (
                 e.attempt
                 for e in ours
-                if not isinstance(e, Planned | TrialAudited) and type(e) is entry_type
+                if not isinstance(e, Planned | PlanWithdrawn | TrialAudited)
+                and type(e) is entry_type
             )
             if event_type in kinds and attempt.number not in numbers:
                 kind = entry_type.model_fields["kind"].default

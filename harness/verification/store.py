@@ -20,7 +20,14 @@ from harness.record.chain import read_bytes
 from harness.record.ledger import LEDGER_FILE
 from harness.record.log import lines_of
 from harness.record.schema.audited import TrialAudited
-from harness.record.schema.ledger import LEDGER_ENTRIES, LedgerEntry, Planned, Reopened
+from harness.record.schema.ledger import (
+    LEDGER_ENTRIES,
+    AttemptBegun,
+    LedgerEntry,
+    Planned,
+    PlanWithdrawn,
+    Reopened,
+)
 from harness.record.store import (
     EVENTS_FILE,
     TrialFile,
@@ -152,9 +159,15 @@ class StoreCheck:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Folders of trials that the ledger planned and of which none was checked."""
+        """Folders of trials that the ledger planned and of which none was checked.
+
+        A withdrawn plan may be missing, if it has never begun.
+        """
+        begun = {e.identity for e in self._entries if isinstance(e, AttemptBegun)}
+        gone = {e.identity for e in self._entries if isinstance(e, PlanWithdrawn)} - begun
         plans = {entry.identity: entry for entry in self._entries if isinstance(entry, Planned)}
-        return tuple(e.folder for e in plans.values() if e.folder not in self.checked.folders)
+        missing = (e for e in plans.values() if e.folder not in self.checked.folders)
+        return tuple(e.folder for e in missing if e.identity not in gone)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

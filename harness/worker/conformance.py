@@ -21,6 +21,7 @@ import numpy.typing as npt
 from harness.frameworks.base import TrainingBackend, TrainingProblem, TrainingStream
 from harness.protocol.messages import Checked, CheckName, Finding, Verdict
 from harness.submission.interface import Hyperparameters, Submission
+from harness.submission.read_point import ReadPoint
 from harness.submission.state import ArrayT, StateDict, state_of
 from harness.worker.report import error_report
 from harness.worker.state import Flattener, unflatten
@@ -66,6 +67,7 @@ class Conformance(Generic[ArrayT]):
         memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         checks: dict[CheckName, Callable[[], None]] = {
             "updates": self._check_updates,
+            "hyperparameters": self._check_hyperparameters,
             "state": self._check_state,
             "determinism": self._check_determinism,
             "zero_gradients": self._check_zero_gradients,
@@ -133,6 +135,12 @@ class Conformance(Generic[ArrayT]):
         elif same:
             named = [f"{name} ({specs[name].role})" for name in same]
             self._note("updates", "warn", f"not updated in {STEPS} steps: {_listed(named)}")
+
+    def _check_hyperparameters(self) -> None:
+        point = ReadPoint(self.point)
+        self._steps(self._begun(point=point), self.new_stream(), 0, STEPS)
+        if point.unread:
+            self._note("hyperparameters", "warn", f"not looked up: {_listed(sorted(point.unread))}")
 
     def _check_state(self) -> None:
         submission, stream = self._begun(), self.new_stream()

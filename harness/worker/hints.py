@@ -16,6 +16,11 @@ LOSS = (
 NAMES = "hyperparameters has the names of space.toml, [default] and [space], and no others"
 DICTIONARY = 'hyperparameters is a dictionary: hyperparameters["learning_rate"]'
 HELD_OUT = "a submission sees no held-out data and no name of its workload"
+EXITS = "a submission may not end its process: return, or raise what is wrong"
+LOOKAHEAD = (
+    "optax.lookahead needs parameters of its own kind; any optimizer takes lookahead_every and "
+    "lookahead_alpha instead, by --set or in space.toml"
+)
 
 HINTS: tuple[tuple[str, str, str], ...] = (
     ("TypeError: .*one of the params is str", "", PARAMETERS),
@@ -26,7 +31,13 @@ HINTS: tuple[tuple[str, str, str], ...] = (
     ("grad can be implicitly created only for scalar outputs", "", LOSS),
     ("Gradient only defined for scalar-output functions", "", LOSS),
     ("KeyError", r"hyperparameters\[", NAMES),
-    ("AttributeError: 'dict' object has no attribute", r"hyperparameters\.", DICTIONARY),
+    (
+        "AttributeError: '(dict|ReadPoint)' object has no attribute",
+        r"hyperparameters\.",
+        DICTIONARY,
+    ),
+    ("^SystemExit", "", EXITS),
+    ("'dict' object has no attribute '(fast|slow)'", "", LOOKAHEAD),
 )
 """Patterns of the error and of the author's line, and what to say; the first that fits."""
 

@@ -62,7 +62,7 @@ class Line(Protocol):
         """Rank 0's value, on every rank."""
         ...
 
-    def report(self, report: Failed, error: Exception) -> None:
+    def report(self, report: Failed, error: BaseException) -> None:
         """Say of an error that it ends the trial; the rank says nothing after that."""
         ...
 
@@ -89,7 +89,7 @@ class SoleLine:
         """The value itself."""
         return value
 
-    def report(self, report: Failed, error: Exception) -> None:
+    def report(self, report: Failed, error: BaseException) -> None:
         """Say what went wrong."""
         del error
         self._wire.send(report)
@@ -160,7 +160,7 @@ class LeaderLine:
                 raise LostRankError(f"rank {follower.rank} is gone") from error
         return value
 
-    def report(self, report: Failed, error: Exception) -> None:
+    def report(self, report: Failed, error: BaseException) -> None:
         """Say what went wrong: here, or on the rank that it came from."""
         self._has_failed.set()
         is_lost = self._is_lost.wait(GRACE_S)
@@ -222,7 +222,7 @@ class FollowerLine:
         number: float = _NUMBER.unpack(data)[0]
         return number
 
-    def report(self, report: Failed, error: Exception) -> None:
+    def report(self, report: Failed, error: BaseException) -> None:
         """Tell rank 0 what went wrong here; of another rank's loss others report, so wait."""
         with contextlib.suppress(WireClosedError):
             if not isinstance(error, LostRankError):

@@ -54,6 +54,8 @@ def serve_trial(connection: socket.socket, close_network: Callable[[], None] | N
         return
     except MemoryError as error:
         line.report(error_report(error, folder), error)
+    except SystemExit as error:  # of `exit()` at an import, say: else only the log would tell
+        line.report(error_report(error, folder), error)
     except Exception as error:  # whatever a submission raises is its trial's end, and is reported
         line.report(error_report(error, folder), error)
         traceback.print_exc()  # last, for a full log raises, too

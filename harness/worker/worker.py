@@ -24,6 +24,7 @@ from harness.frameworks.model_source import shapes_of
 from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
 from harness.protocol.messages import (
+    MOST_UNREAD,
     Check,
     Glance,
     Go,
@@ -40,7 +41,8 @@ from harness.protocol.slot import Flat
 from harness.protocol.wire import Tensors, WireError
 from harness.submission.algoperf.location import PREFIX
 from harness.submission.entry import check_origin, search_first
-from harness.submission.interface import Submission
+from harness.submission.interface import Hyperparameters, Submission
+from harness.submission.read_point import ReadPoint
 from harness.submission.state import ArrayT
 from harness.worker.budget import WorkerBudget
 from harness.worker.checkpoint import WorkerState, unpack_state
@@ -101,7 +103,8 @@ class Worker(Generic[ArrayT]):
         )
         if trial.import_from:
             search_first(trial.import_from)
-        self._submission = self._new_submission()
+        self._read_point = ReadPoint(trial.hyperparameters)
+        self._submission = self._new_submission(self._read_point)
         if trial.import_from:
             check_origin(trial.submission, trial.import_from)
         shapes = shapes_of(self._source)
@@ -129,26 +132,27 @@ class Worker(Generic[ArrayT]):
                 self._line.send(self._conformance().run(is_brief=message.is_brief))
             # a STOP that crossed an unasked snapshot on its way needs no answer
 
-    def _new_submission(self) -> Submission[ArrayT]:
-        return self._backend.submission(self._trial.submission, self._trial.hyperparameters)
+    def _new_submission(self, point: Hyperparameters) -> Submission[ArrayT]:
+        return self._backend.submission(self._trial.submission, point)
 
     def _warm_up(self, order: WarmUp) -> None:
         """A few steps on random batches, so that the timed part meets a compiled program."""
         start_s = time.monotonic()
         self._backend.load(self._problem, random_parameters(self._source))
         stream = self._stream(random_examples(self._trial))
-        self._submission.setup(self._problem, self._trial.hyperparameters)
+        self._submission.setup(self._problem, self._read_point)
         steps = 0
         agree = self._line.agree
         while steps < WARM_UP_STEPS and agree(time.monotonic() - start_s) < order.cap_s:
             self._budget.read(steps)
             self._submission.step(stream)
             steps += 1
+        unread = tuple(sorted(self._read_point.unread))[:MOST_UNREAD]
         self._snapshots.take_batches(stream)
         self._snapshots.rehearse(self._submission)
-        self._submission = self._new_submission()
+        self._submission = self._new_submission(self._trial.hyperparameters)
         self._budget.forget()
-        self._line.send(Warm(compile_s=time.monotonic() - start_s, steps=steps))
+        self._line.send(Warm(compile_s=time.monotonic() - start_s, steps=steps, unread=unread))
 
     def _stream(self, examples: Examples) -> TrainingStream[ArrayT]:
         trial, order = self._trial, Order(self._trial.seed, len(examples.targets))
@@ -249,7 +253,7 @@ class Worker(Generic[ArrayT]):
             self._backend,
             self._problem,
             start=random_parameters(self._source),
-            new_submission=lambda at: self._backend.submission(self._trial.submission, at),
+            new_submission=self._new_submission,
             new_stream=lambda: self._stream(examples),
             point=self._trial.hyperparameters,
             read_budget=self._budget.read,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from harness.cli.app import main
 from harness.plan.plan import PlanRequest, plan
+from harness.submission.space import parse_space
 
 HEAVY = ("torch", "jax", "pandas", "scipy", "matplotlib", "docker")
 
@@ -76,6 +78,11 @@ def test_lists_say_what_can_be_run(harness: Shell, kind: str, name: str) -> None
         (["run", "--sandbox", "plan", "--workload", "mlp", "--submission", "muon"], "'plain'"),
         (["run", "--data-dir", "/no", "--workload", "mlp", "--submission", "muon"], "/no"),
         (["run", "--threads", "0", "--workload", "mlp", "--submission", "muon"], "--threads 0"),
+        (["run", "--executor", "locla", "--submission", "muon"], "'local'"),
+        (["run", "--variant", "bsae", "--workload", "mlp", "--submission", "muon"], "'base'"),
+        (["run", "--sink", "wnadb", "--submission", "muon"], "'wandb'"),
+        (["run", "--budget-scale", "nan", "--submission", "muon"], "--budget-scale nan"),
+        (["run", "--set", "beta=0.9", "--submission", "muon"], "hyperparameter 'beta'"),
         (["trial", "missing.json", "--store", "s"], "missing.json"),
         (["calibrate", "--workload", "mpl"], "did you mean 'mlp'"),
     ],
@@ -93,6 +100,15 @@ def test_a_mistyped_flag_gets_a_suggestion(harness: Shell) -> None:
     code, _, error = harness("run", "--workload", "mlp", "--submision", "muon")
     assert code == 2
     assert "--submission" in error
+
+
+def test_a_missing_space_prints_one_to_paste(harness: Shell, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "submission.py").write_text("")
+    code, _, error = harness("run", "--workload", "mlp", "--submission", "./mine")
+    assert code == 2
+    shown = error.partition("summary =")
+    assert parse_space(f"{shown[1]}{shown[2]}").space.keys() == {"learning_rate"}
 
 
 def test_a_malformed_space_names_file_and_key(harness: Shell, tmp_path: Path) -> None:
@@ -115,3 +131,15 @@ def test_a_trial_of_unknown_names_makes_no_folder(
     status, _, said = harness("trial", "trial.json", "--store", "store")
     assert (status, f"unknown {key} '{name}'" in said) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
+
+
+def test_a_shell_completes_commands_and_flags() -> None:
+    code = "import sys; sys.argv[0] = 'harness'\nfrom harness.cli.app import main; main()"
+    for words, wanted in (("harness che", "check"), ("harness run --subm", "--submission")):
+        asked = {"_HARNESS_COMPLETE": "complete_bash", "COMP_WORDS": words}
+        process = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, **asked, "COMP_CWORD": str(words.count(" "))},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert wanted in process.stdout.split()

@@ -102,9 +102,10 @@ def build(problem, hyperparameters):
         (IDLE, "updates", "fail", "no parameter has changed"),
         (PART, "updates", "warn", "hidden_1.weight (hidden_matrix)"),
         (RANDOM, "determinism", "warn", "two runs from one start differ"),
+        (RANDOM, "hyperparameters", "warn", "not looked up: learning_rate"),
         ("torch.optim.Muon(problem.parameters.values())", "steps", "fail", "submission.py:12"),
     ],
-    ids=["idle", "part", "random", "raises"],
+    ids=["idle", "part", "random", "unread", "raises"],
 )
 def test_mistakes_are_found(
     tmp_path: Path, optimizer: str, check: str, verdict: str, detail: str

@@ -207,6 +207,8 @@ def build(problem, hyperparameters):
     shown = harness("run", *BASE, *flags, "--budget-scale", "0.2")
     assert shown.returncode == 3, shown.stderr
     assert states(store) == ["crashed"]
+    told = shown.stdout.partition("the end of ")[2]
+    assert "RuntimeError: after its warm-up" in told
 
 
 def test_until_settled_runs_both_in_turn_and_says_the_verdict(

@@ -8,7 +8,9 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
-from harness.plan.plan import PlanRequest
+from harness.execution.rehearsal import rehearse
+from harness.execution.resolved import resolve_trial
+from harness.plan.plan import PlanRequest, plan
 from harness.record.store import record_paths
 from harness.runs.run import run
 from tests.kit import write_submission
@@ -33,6 +35,7 @@ def run_once(folder: Path, store: Path, cache: Path, first: str) -> None:
     [
         ("raise RuntimeError('made to fail')", r"RuntimeError: made to fail \(.*submission.py:5"),
         ("print('going down', flush=True); os._exit(3)", r"ended: .*3[\s\S]*going down"),
+        ("sys.exit('no more')", r"SystemExit: no more; a submission may not .*submission.py:5"),
     ],
 )
 def test_a_submission_that_cannot_train_leaves_no_trial(
@@ -42,6 +45,17 @@ def test_a_submission_that_cannot_train_leaves_no_trial(
     with pytest.raises(HarnessError, match=why):
         run_once(tmp_path / "mine", store, data_cache, first)
     assert not record_paths(store)
+
+
+def test_what_a_submission_does_not_look_up_is_named(tmp_path: Path, data_cache: Path) -> None:
+    submission = str(write_submission(tmp_path / "mine", TEMPLATE.format(first="pass")))
+    request = PlanRequest("mlp", submission, trials=1, budget_scale=0.01)
+    planned = plan(request)
+    options = RunOptions(threads=1, cache_dir=data_cache)
+    unread = rehearse(resolve_trial(planned.trials[0], options), options)
+    assert unread.startswith("mine has not looked up learning_rate")
+    adagrad = plan(PlanRequest("mlp", "torch.optim:Adagrad", trials=1, budget_scale=0.01))
+    assert rehearse(resolve_trial(adagrad.trials[0], options), options) == ""
 
 
 def test_a_submission_that_can_train_runs(tmp_path: Path, data_cache: Path) -> None:

@@ -8,6 +8,7 @@ import optax.contrib
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.submission.read_point import ReadPoint
 from tests.frameworks.kit import Kit
 from tests.tiers import nightly_but
 
@@ -138,3 +139,12 @@ def test_optaxs_schedule_free_is_evaluated_at_its_average(jax_kit: Kit) -> None:
     for name, value in submission.eval_parameters().items():
         np.testing.assert_allclose(value, average[name], atol=1e-6)
         assert not np.allclose(value, submission._parameters[name], atol=1e-6)
+
+
+def test_a_function_behind_a_dot_is_found(jax_kit: Kit) -> None:
+    jax_kit.train("optax:contrib.schedule_free_sgd", 5, learning_rate=0.1)
+
+
+def test_a_point_whose_reads_are_noted_may_be_traced() -> None:
+    point = ReadPoint({"rate": 0.5, "momentum": 0.25})
+    assert float(jax.jit(lambda traced: traced["rate"] + traced["momentum"])(point)) == 0.75

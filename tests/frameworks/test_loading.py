@@ -70,7 +70,7 @@ def test_equally_named_siblings_of_two_submissions_do_not_meet(kit: Kit, tmp_pat
 
 
 def test_a_module_that_is_not_installed_says_how_to_get_it(kit: Kit) -> None:
-    with pytest.raises(HarnessError, match="pip install no_such_library"):
+    with pytest.raises(HarnessError, match="no module 'no_such_library' is installed"):
         kit.backend.submission("no_such_library.optim:Adam", {})
 
 

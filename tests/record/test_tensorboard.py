@@ -11,7 +11,7 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, TrialRecord
-from harness.record.schema import Begin, End
+from harness.record.schema import Begin, End, Resumed
 from harness.record.sinks.tensorboard import TensorBoard
 from harness.record.store import write_record
 from tests.record.conftest import ENVIRONMENT, FILES, HARDWARE
@@ -59,6 +59,19 @@ def test_a_session_starts_with_every_hyperparameter_even_of_a_trial_that_never_e
     assert start.hparams["submission"].string_value == "adamw"
     rate = start.hparams["learning_rate"].number_value
     assert math.isclose(rate, float(TRIAL.point["learning_rate"]))
+
+
+def test_a_session_starts_anew_where_a_trial_is_resumed(tmp_path: Path) -> None:
+    write_record(tmp_path, TrialRecord(identity=TRIAL.identity, trial=TRIAL))
+    sink = TensorBoard(tmp_path / "tensorboard")  # as a dead referee's successor opens it
+    sink.show(Resumed(after_seq=9, attempt=1, step=70, timed_s=1.5))
+    sink.close()
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    start = metadata.parse_session_start_info_plugin_data(
+        session(events, metadata.SESSION_START_INFO_TAG)
+    )
+    assert set(TRIAL.point) < set(start.hparams)
 
 
 @pytest.mark.parametrize(

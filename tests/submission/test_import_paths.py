@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission import distributions
 from harness.submission.files import CONTENT_LIMIT_BYTES
 from harness.submission.resolution import resolve
@@ -122,3 +124,45 @@ def test_an_import_path_is_resolved_without_importing_it() -> None:
         "assert resolve('torch.optim:Adagrad').space.space; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("torch.optim.AdamW", "torch.optim:AdamW"),
+        ("pytest.Class", "pytest:Class"),
+        ("torch.optim.adamw.AdamW", "torch.optim.adamw:AdamW"),
+    ],
+)
+def test_a_dot_in_place_of_the_colon_is_seen(text: str, meant: str) -> None:
+    with pytest.raises(HarnessError, match=f"did you mean '{meant}'"):
+        resolve(text)
+
+
+@pytest.mark.parametrize("text", ["no_such_module.Class", "mine.py", "torch.", "torch"])
+def test_any_other_name_is_no_import_path(text: str) -> None:
+    with pytest.raises(UnknownNameError, match="unknown submission"):
+        resolve(text)
+
+
+def test_an_editable_install_with_a_finder_of_its_own_is_found(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = site / "sources"
+    package.mkdir()
+    (package / "__init__.py").write_text("x = 1\n")
+
+    class Finder:
+        """As setuptools writes one where a package's folder has another name."""
+
+        @staticmethod
+        def find_spec(name: str, *_: object) -> ModuleSpec | None:
+            if name != "gd_mapped":
+                return None
+            places = [str(package)]
+            return spec_from_file_location(
+                name, package / "__init__.py", submodule_search_locations=places
+            )
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+    assert set(resolve("gd_mapped:Thing").contents) == {"gd_mapped/__init__.py"}

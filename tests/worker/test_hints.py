@@ -5,6 +5,7 @@ from textwrap import dedent
 
 import pytest
 
+from harness.submission.resolution import file_for
 from harness.worker.report import error_report
 from tests.frameworks.kit import Kit
 
@@ -26,6 +27,7 @@ MISTAKES = {
         "batches come from the stream",
     ),
     "held-out data": ("problem.validation_data", "no held-out data"),
+    "the end of the process": ("import sys; sys.exit(1)", "may not end its process"),
     "a rate scheduler alone": (
         "return torch.optim.lr_scheduler.ConstantLR(torch.optim.SGD(problem.model.parameters()))",
         "build returned ConstantLR; it must return a torch.optim.Optimizer, or a pair",
@@ -73,11 +75,21 @@ def test_an_error_of_the_authors_own_gets_no_hint(tmp_path: Path) -> None:
     assert mistake(tmp_path, source) == "ValueError: of mine"
 
 
-def mistake(folder: Path, source: str) -> str:
+def test_optaxs_lookahead_gets_the_rule_that_any_optimizer_takes(tmp_path: Path) -> None:
+    pytest.importorskip("optax")
+    source = """
+        import optax
+        def build(problem, hyperparameters):
+            return optax.lookahead(optax.sgd(0.1), sync_period=5, slow_step_size=0.5)
+    """
+    assert "lookahead_every" in mistake(tmp_path, dedent(source), "jax")
+
+
+def mistake(folder: Path, source: str, framework: str = "torch") -> str:
     """What the worker says of a submission that fails in its first step."""
-    (folder / "submission.py").write_text(source)
+    (folder / file_for(framework)).write_text(source)
     try:
-        Kit("torch").train(str(folder), 1, learning_rate=0.1)
-    except Exception as error:
+        Kit(framework).train(str(folder), 1, learning_rate=0.1)
+    except (Exception, SystemExit) as error:
         return error_report(error, str(folder)).error
     raise AssertionError(source)

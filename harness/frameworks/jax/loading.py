@@ -35,6 +35,7 @@ from harness.submission.interface import (
 )
 from harness.submission.loading import DEFAULT_HORIZON, Loader
 from harness.submission.parametrisation import check_rule
+from harness.submission.read_point import ReadPoint
 from harness.submission.state import (
     StateDict,
     arrays_of,
@@ -48,6 +49,12 @@ from harness.submission.step_rules import StepRules, progress_of, refuse_rules, 
 
 Step = Callable[..., tuple[Values, optax.OptState, Values, Array]]
 """`_train_step`'s."""
+
+jax.tree_util.register_pytree_node(  # as any dictionary, which an author may pass to what is traced
+    ReadPoint,
+    lambda point: (tuple(point[name] for name in sorted(point)), tuple(sorted(point))),
+    lambda names, values: ReadPoint(dict(zip(names, values, strict=True))),
+)
 
 
 def assign(problem: Problem[Array], values: Mapping[str, Array]) -> None:
@@ -100,7 +107,7 @@ class OptimizerSubmission:
         transformation = self._wrapper(self._parts.optimizer)
         if self._step_rules is not None:
             transformation = with_rules(transformation, self._step_rules, self._parts.takes_factor)
-        self._rate: float | None = hyperparameters.get("learning_rate")
+        self._point = hyperparameters
         self._factor: float | None = None
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
         state = transformation.init(problem.parameters)
@@ -148,9 +155,10 @@ class OptimizerSubmission:
 
     def learning_rate(self) -> float | None:
         """The point's rate times the schedule's last factor."""
-        if self._rate is None or self._factor is None:
-            return self._rate
-        return self._rate * self._factor
+        rate: float | None = self._point.get("learning_rate")
+        if rate is None or self._factor is None:
+            return rate
+        return rate * self._factor
 
     def state_dict(self) -> StateDict[Array]:
         """The parameters, the leaves of the transformation's state, and the schedule's state."""

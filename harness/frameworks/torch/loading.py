@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Collection, Mapping
 from typing import cast
 
@@ -12,12 +11,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from harness.core.errors import HarnessError
-from harness.frameworks.torch.problem import TorchProblem, torch_problem
+from harness.frameworks.torch.optimizer_class import builder_of
+from harness.frameworks.torch.problem import torch_problem
 from harness.frameworks.torch.ranks import mean_of_passes
 from harness.frameworks.torch.step_wrapper import StepWrapper
 from harness.frameworks.torch.unsaved_state import UnsavedState
 from harness.frameworks.torch.wrapper import OptimizerWrapper, TorchArithmetic, prepare_class
-from harness.submission.entry import Build, arguments
+from harness.submission.entry import Build
 from harness.submission.interface import (
     SCHEDULE_FORM,
     Hyperparameters,
@@ -36,6 +36,11 @@ from harness.submission.state import (
 )
 from harness.submission.step_rules import progress_of, refuse_rules, step_rules
 
+SWAPS = (("eval", "train"), ("backup_and_load_cache", "clear_and_load_backup"))
+"""By which methods optimizers put an average in the parameters' place, and take it out again:
+schedule-free ones, which begin with the second, and Lookahead.
+"""
+
 
 def assign(problem: Problem[Tensor], values: Mapping[str, Tensor]) -> None:
     """Copy values into the live parameters."""
@@ -44,48 +49,14 @@ def assign(problem: Problem[Tensor], values: Mapping[str, Tensor]) -> None:
             live.copy_(values[name])
 
 
-def _builder_of(factory: object, hyperparameters: Hyperparameters) -> Build | None:
-    """What builds an optimizer of the class, if it is one."""
-    if not (isinstance(factory, type) and issubclass(factory, Optimizer)):
-        return None
-    kind = factory
-
-    def build(problem: TorchProblem, _: Hyperparameters) -> Optimizer:
-        keywords = arguments(kind, hyperparameters, "lr")
-        if _has_fused(kind, problem.device):
-            keywords["fused"] = True
-        construct: Callable[..., Optimizer] = kind
-        optimizer = construct(list(problem.parameters.values()), **keywords)
-        _check_rate(optimizer, float(hyperparameters["learning_rate"]))
-        return optimizer
-
-    return build
-
-
-def _check_rate(optimizer: Optimizer, rate: float) -> None:
-    """What a class makes of its arguments is its own affair, but not the rate that is searched."""
-    for group in optimizer.param_groups:
-        if not math.isclose(float(group.get("lr", rate)), rate, rel_tol=1e-6):
-            raise HarnessError(
-                f"{type(optimizer).__name__} was given the learning rate {rate:g} and trains at "
-                f"{float(group['lr']):g}",
-                "write build(problem, hyperparameters) with a space.toml of what it does take",
-            )
-
-
-def _has_fused(kind: type[Optimizer], device: torch.device) -> bool:
-    """Whether torch has one kernel for the whole update; Adagrad's is for the CPU only."""
-    ours = kind.__module__.startswith("torch.optim")
-    takes = "fused" in inspect.signature(kind).parameters
-    return ours and takes and (device.type == "cpu" or kind is not torch.optim.Adagrad)
-
-
 class OptimizerSubmission:
     """A torch optimizer, with a schedule if wished, as a submission.
 
     Each step draws one batch, takes the gradient of its loss and updates. The schedule's factor at
     the fraction of the horizon spent is set on every group's rate before the update. An optimizer
     whose `step` must have a closure (L-BFGS) gets one that computes the same batch again.
+    One that takes derivatives of the gradient (AdaHessian) gets it with its graph: it says so by
+    `is_second_order`. Both also hold for those that say it only by what their first step raises.
     """
 
     def __init__(self, build: Build, place: str, rules: Collection[str]) -> None:
@@ -98,7 +69,7 @@ class OptimizerSubmission:
     @property
     def averages_weights(self) -> bool:
         """Whether the optimizer has a mode in which the parameters are an average."""
-        return callable(getattr(self._optimizer, "eval", None))
+        return self._swap is not None
 
     def setup(self, problem: Problem[Tensor], hyperparameters: Hyperparameters) -> None:
         """Build the optimizer over the live parameters."""
@@ -120,6 +91,8 @@ class OptimizerSubmission:
                 f"it must be {SCHEDULE_FORM}",
             )
         self._optimizer, self._unsaved = optimizer, UnsavedState(optimizer)
+        self._swap = _swap_of(optimizer)
+        self._is_second_order = bool(getattr(optimizer, "is_second_order", False))
         if self.averages_weights or getattr(optimizer, "keeps_iterates", False):
             refuse_rules(hyperparameters, f"{type(optimizer).__name__} keeps its own iterates")
         self._step_rules = step_rules(problem.specs, hyperparameters, self._schedule)
@@ -129,7 +102,8 @@ class OptimizerSubmission:
         self._base_rates = self._rates()
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
         self._needs_closure = _needs_closure(self._optimizer)
-        self._set_mode("train")
+        if callable(begin := getattr(optimizer, "train", None)):
+            begin()
 
     def step(self, stream: Stream[Tensor]) -> Tensor:
         """One batch, one update; the loss before it, still on the device."""
@@ -149,8 +123,11 @@ class OptimizerSubmission:
 
         def loss_and_gradient() -> Tensor:
             optimizer.zero_grad()
-            loss = self._loss(batch)
-            loss.backward()
+            if self._is_second_order:
+                loss = problem.twice_differentiable_backward(batch)
+            else:
+                loss = self._loss(batch)
+                loss.backward()
             if ranks.world_size > 1:
                 loss = mean_of_passes(ranks, problem.parameters, loss)
             wrapper.take_gradients()
@@ -162,33 +139,28 @@ class OptimizerSubmission:
             wrapper.publish()
             return loss_and_gradient()
 
-        # Torch declares that a closure gives a float, and passes on whatever it gives.
-        closure = cast("Callable[[], float]", published_loss_and_gradient)
-        if self._needs_closure:
-            loss = cast("Tensor", optimizer.step(closure))
-        else:
-            loss = loss_and_gradient()
-            try:
-                optimizer.step()
-            except Exception as error:
-                if "closure" not in str(error):
-                    raise
-                self._needs_closure = True  # which some classes say only when they are to step
-                loss = cast("Tensor", optimizer.step(closure))
+        try:
+            loss = self._stepped(loss_and_gradient, published_loss_and_gradient)
+        except Exception as error:
+            if not self._learns_from(error):
+                raise
+            loss = self._stepped(loss_and_gradient, published_loss_and_gradient)
         if step_wrapper is not None:
             step_wrapper.after_step(progress)
         wrapper.publish()
         return loss.detach()
 
     def eval_parameters(self) -> Mapping[str, Tensor]:
-        """The live parameters, or the optimizer's average where it has modes to switch to one."""
-        if not self._set_mode("eval"):
+        """The live parameters, or the average that the optimizer puts in their place."""
+        if self._swap is None:
             return self._problem.parameters
+        swap_in, swap_out = self._swap
+        swap_in()
         self._wrapper.publish()
         parameters = {
             name: live.detach().clone() for name, live in self._problem.parameters.items()
         }
-        self._set_mode("train")
+        swap_out()
         self._wrapper.publish()
         return parameters
 
@@ -238,12 +210,34 @@ class OptimizerSubmission:
         for group, base in zip(self._optimizer.param_groups, self._base_rates, strict=True):
             group["lr"] = base * factor
 
-    def _set_mode(self, mode: str) -> bool:
-        """Schedule-free optimizers keep the average apart: `train()` and `eval()` swap it in."""
-        switch = getattr(self._optimizer, mode, None)
-        if callable(switch):
-            switch()
-        return callable(switch)
+    def _stepped(self, passes: Callable[[], Tensor], closure: Callable[[], Tensor]) -> Tensor:
+        """Update, after a pass over the batch or with a closure that makes one; the loss."""
+        if self._needs_closure:
+            # Torch declares that a closure gives a float, and passes on whatever it gives.
+            return cast("Tensor", self._optimizer.step(cast("Callable[[], float]", closure)))
+        loss = passes()
+        self._optimizer.step()
+        return loss
+
+    def _learns_from(self, error: Exception) -> bool:
+        """Whether an error says what the optimizer's `step` needs, and it has not had it yet.
+
+        Raises:
+            HarnessError: it needs what several ranks do not have.
+        """
+        if "closure" in str(error) and not self._needs_closure:
+            self._needs_closure = True
+        elif "does not require grad" in str(error) and not self._is_second_order:
+            if self._problem.ranks.world_size > 1:
+                raise HarnessError(
+                    f"{type(self._optimizer).__name__} takes derivatives of the gradient, which "
+                    "each rank has of its slice alone",
+                    "leave out --devices",
+                ) from error
+            self._is_second_order = True
+        else:
+            return False
+        return True
 
 
 def _needs_closure(optimizer: Optimizer) -> bool:
@@ -251,11 +245,20 @@ def _needs_closure(optimizer: Optimizer) -> bool:
     return closure is not None and closure.default is inspect.Parameter.empty
 
 
+def _swap_of(optimizer: Optimizer) -> tuple[Callable[[], object], Callable[[], object]] | None:
+    """What puts an optimizer's average in the parameters' place, and what takes it out again."""
+    for names in SWAPS:
+        swap_in, swap_out = (getattr(optimizer, name, None) for name in names)
+        if callable(swap_in) and callable(swap_out):
+            return swap_in, swap_out
+    return None
+
+
 LOADER: Loader[Tensor] = Loader(
     file_name="submission.py",
     wanted="torch optimizer class",
     example="give a class such as torch.optim:AdamW, or one with setup and step",
-    builder_of=_builder_of,
+    builder_of=builder_of,
     from_build=OptimizerSubmission,
     prepare=prepare_class,
     arithmetic=TorchArithmetic(),

@@ -159,6 +159,22 @@ class TorchProblem(CountedProblem):
         """`batch_loss` without the hook that counts, for loops that call `note_passes`."""
         return self._mean_loss(batch)
 
+    def twice_differentiable_backward(self, batch: Batch[Tensor]) -> Tensor:
+        """The mean loss, uncounted; every parameter's `grad` can be differentiated again.
+
+        As in `evaluate`, fused kernels give way to plain operations; running statistics move as in
+        `batch_loss`.
+        """
+        with twice_differentiable(self.model):
+            logits = self._logits(self.model, batch.inputs)
+        loss = self.loss.value(logits, batch.targets)
+        live = list(self.parameters.values())
+        gradients = torch.autograd.grad(loss, live, create_graph=True)
+        # and not `backward`, whose graph the gradients it leaves would keep alive for ever
+        for parameter, gradient in zip(live, gradients, strict=True):
+            parameter.grad = gradient
+        return loss
+
     def evaluate(
         self,
         parameters: Mapping[str, Tensor],

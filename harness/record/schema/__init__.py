@@ -4,7 +4,8 @@
                                checkpoint, no_checkpoint, no_profile, referee_failed, end, rerun
     claimed by the worker      warm, snapshot, failed, profile
     told, never recorded       progress
-    entries of the ledger      planned, begun, resumed, ended, rerun  (`schema.ledger`)
+    entries of the ledger      planned, plan_withdrawn, begun, resumed, ended, rerun; see
+                               `schema.ledger`
 
 A line of a log has an event's fields under `data` and its `kind` beside them; see
 `harness.record.log`. Keys that a model does not name are refused.

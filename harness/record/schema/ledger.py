@@ -22,6 +22,17 @@ class Planned(EventData):
     """The commitment to the round's seed."""
 
 
+class PlanWithdrawn(EventData):
+    """By explicit command alone: a planned trial that has not begun need not be there any more.
+
+    Once it begins after all, this is void.
+    """
+
+    kind: Literal["plan_withdrawn"] = "plan_withdrawn"
+    identity: str
+    reason: str
+
+
 class AttemptBegun(EventData):
     """An attempt began."""
 
@@ -65,7 +76,9 @@ class Reopened(EventData):
     """Whether the events of that end are not there any more."""
 
 
-LedgerEntry = Planned | AttemptBegun | AttemptResumed | AttemptEnded | Reopened | TrialAudited
+LedgerEntry = (
+    Planned | PlanWithdrawn | AttemptBegun | AttemptResumed | AttemptEnded | Reopened | TrialAudited
+)
 LEDGER_ENTRIES: TypeAdapter[LedgerEntry] = TypeAdapter(
     Annotated[LedgerEntry, Field(discriminator="kind")]
 )

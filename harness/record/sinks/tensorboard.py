@@ -11,7 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from harness.core.errors import CannotWriteError
-from harness.record.schema import Begin, End, TrialEvent
+from harness.record.schema import Begin, End, Resumed, TrialEvent
 from harness.record.sinks.hparams import end_of, start_of
 from harness.record.sinks.scalars import Scalars, scalars_of
 from harness.record.store import TRIAL_FILE, read_record
@@ -19,7 +19,7 @@ from harness.record.store import TRIAL_FILE, read_record
 
 class TensorBoard:
     """Turns snapshot and evaluation events into scalars over steps, and a trial's point and end
-    into a session of the HParams tab: each attempt starts it anew.
+    into a session of the HParams tab: each attempt starts it anew, and so does one that is resumed.
 
     Written at once and not by a thread of TensorBoard's, which would die with a traceback of its
     own on a full disk, and would compute beside the trial.
@@ -42,7 +42,7 @@ class TensorBoard:
 
     def show(self, event: TrialEvent) -> None:
         """Write the scalars of one event, if it has any."""
-        if isinstance(event, Begin):
+        if isinstance(event, Begin | Resumed):
             trial, now_s = read_record(self._trial_file).trial, time.time()
             self._write(EventProto(wall_time=now_s, summary=start_of(trial, now_s)))
         if (scalars := scalars_of(event)) is not None:

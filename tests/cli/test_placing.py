@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import harness.analysis.reference_board as shipped
-from harness.cli.places import place_lines
+from harness.cli.placing import place_lines
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
 from harness.record.imported import PublishedEvaluation, write_imported

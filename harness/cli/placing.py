@@ -1,0 +1,61 @@
+"""What a run ends with: where its submission stands among the entries of the board that ships."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.core.errors import HarnessError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.plan.trial import Trial
+
+
+def place_lines(trial: Trial, store: Path, *, has_reference: bool) -> Iterator[str]:
+    """The place of a trial's submission in words, in steps and where it can be had in seconds.
+
+    A run that cannot be placed has run all the same, so nothing is raised.
+
+    Args:
+        trial: one of the run.
+        store: the folder of its records.
+        has_reference: whether the reference ran before and after.
+    """
+    from harness.analysis.reference_board import shipped_board
+
+    board = shipped_board(trial.suite, trial.framework)
+    if board is not None:
+        try:
+            yield from _lines(trial, store, board, has_reference=has_reference)
+        except HarnessError as error:
+            yield f"note: not placed on the board: {error.message}"
+    elif has_reference:
+        yield (
+            f"note: no board ships for suite {trial.suite} in {trial.framework}; place it on "
+            f"another: harness baselines {store} --board BOARD --clock seconds"
+        )
+
+
+def _lines(trial: Trial, store: Path, board: pd.DataFrame, *, has_reference: bool) -> Iterator[str]:
+    from harness.analysis.reference_board import is_of_its_machine, places_of
+    from harness.analysis.scored import read_records
+    from harness.speed.reference_training import REFERENCE
+
+    if trial.variant != "base":
+        raise HarnessError(f"it has no trials of {trial.variant}")
+    run = read_records(store)
+    is_own = run["content_hash"].eq(trial.submission.entry_hash)
+    own = run[is_own]
+    found = () if own.empty else places_of(own, board)
+    for place in found:
+        yield from place.lines()
+    if found and (has_reference or is_of_its_machine(own, board)):
+        around = run[is_own | run["submission"].eq(REFERENCE)] if has_reference else own
+        for place in places_of(around, board, "seconds", REFERENCE):
+            yield from place.lines()
+    elif found:
+        yield f"  in seconds, which takes {REFERENCE} before and after it:"
+        yield f"  {found[0].again} --with-reference --out DIR"

@@ -1,0 +1,31 @@
+"""`harness withdraw`: take back what was planned and has not begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.say import quoted, say
+
+
+def withdraw(
+    out: Annotated[Path, typer.Argument(help="A folder of records, as `harness run` wrote it.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it is written into the record.")],
+) -> None:
+    """Take back the planned trials that have not begun, so that the others can be scored.
+
+    A trial that has begun stays: the same `harness run` command goes on with it. The record keeps
+    what was withdrawn and why, and the same command plans it again.
+    """
+    from harness.record.plan import withdraw_plan
+
+    withdrawn = withdraw_plan(out, reason)
+    for trial in withdrawn:
+        say(f"withdrawn: {trial.folder}")
+    if withdrawn:
+        say(f"Next: {quoted('harness', 'score', out)}")
+    else:
+        say(f"every trial that is planned in {out} has begun; nothing is withdrawn")

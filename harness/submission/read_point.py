@@ -1,0 +1,66 @@
+"""A point that notes which of its hyperparameters are looked up: one that nobody reads has no
+effect, whatever a plan, a record and a report show of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from typing import Any
+
+
+class ReadPoint(dict[str, Any]):
+    """A point as an author gets it, for a check and a rehearsal.
+
+    Names may be listed without being read. Whatever else hands out values, all of them or a copy,
+    reads the whole point.
+
+    Args:
+        point: the hyperparameters.
+
+    Attributes:
+        unread: the names that nobody has looked up so far.
+    """
+
+    def __init__(self, point: Mapping[str, Any]) -> None:
+        super().__init__(point)
+        self.unread = set(point)
+
+    def __getitem__(self, name: str) -> Any:
+        self.unread.discard(name)
+        return super().__getitem__(name)
+
+    def __iter__(
+        self,
+    ) -> Iterator[str]:  # else `dict(point)` and `**point` would not ask for values
+        return super().__iter__()
+
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self.copy()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a name, which is then read."""
+        self.unread.discard(name)
+        return super().get(name, default)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """The value of a name, which is then read and gone."""
+        self.unread.discard(name)
+        return super().pop(name, *default)
+
+    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
+        """All names with their values."""
+        self.unread.clear()
+        return super().items()
+
+    def values(self) -> ValuesView[Any]:  # type: ignore[override]
+        """All values."""
+        self.unread.clear()
+        return super().values()
+
+    def copy(self) -> dict[str, Any]:
+        """The values alone."""
+        self.unread.clear()
+        return dict(super().items())
