@@ -31,7 +31,7 @@ def page(job: Job, best: pd.DataFrame, found: Sequence[Finding]) -> str:
         experiment.question,
         "",
         f"`{form.workload}` of suite `{form.suite}` in {form.framework}, {form.steps} steps, "
-        f"{seeds}. Compared is {_measure_text(measure)}, at the best of the swept points"
+        f"{seeds}. {_trunk_text(job)}Compared is {_measure_text(measure)}, at the best of the swept points"
         f"{', one for all variants' if measure.shared_point else ''}.",
         *(["", experiment.notes.strip()] if experiment.notes else []),
         "",
@@ -57,6 +57,17 @@ def _form_text(job: Job) -> str:
     experiment = job.experiment
     is_small = job.form == experiment.quick != experiment.full
     return ", its quick form" if is_small else ""
+
+
+def _trunk_text(job: Job) -> str:
+    """Where the entries begin, if that is at a trunk's end."""
+    trunk, form = job.experiment.trunk, job.form
+    if trunk is None:
+        return ""
+    orders = f", in {form.orders} orders of examples, whose mean counts" if form.orders > 1 else ""
+    return (
+        f"Each entry begins where {form.trunk_steps} steps of `{trunk.submission}` ended{orders}. "
+    )
 
 
 def _measure_text(measure: Measure) -> str:

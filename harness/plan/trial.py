@@ -19,9 +19,9 @@ STATES: tuple[State, ...] = (
 )  # fmt: skip
 
 
-Diagnostic = Literal["training", "weights", "curvature"]
+Diagnostic = Literal["training", "weights", "sharpness", "curvature"]
 """What can be measured of a snapshot; `harness.referee.diagnostics` says what each is."""
-DIAGNOSTICS: tuple[Diagnostic, ...] = ("training", "weights", "curvature")
+DIAGNOSTICS: tuple[Diagnostic, ...] = ("training", "weights", "sharpness", "curvature")
 
 SCHEMA_VERSION: Literal[2] = 2
 """The form of trials and events: 2 since hashes are blind to prose and budgets know a speed."""
