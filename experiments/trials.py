@@ -61,7 +61,7 @@ def planned(experiment: Experiment, form: Form, device: str = "cpu") -> tuple[Pl
         if name in OF_TORCH and form.framework != "torch":
             raise HarnessError(
                 f"diagnostics has '{name}', which is not computed in {form.framework}",
-                '"'"'set framework = "torch", or leave it out'"'"',
+                'set framework = "torch", or leave it out',
             )
     if "curvature" in experiment.diagnostics:
         _check_curvature(form)
