@@ -104,7 +104,7 @@ class Measure(Frozen):
 class Figure(Frozen):
     """What is drawn; `experiments.figures` has the kinds."""
 
-    kind: Literal["paths", "curves", "sweep"]
+    kind: Literal["paths", "curves", "ranks", "sweep"]
     metrics: tuple[str, ...] = ()
     """One row of panels each; by default the measure alone. In a `sweep`, values after the last
     step at the point that is best by the measure."""

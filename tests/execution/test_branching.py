@@ -86,7 +86,7 @@ def test_a_branch_with_another_optimizer_begins_at_the_trunks_weights(branching:
     branch = branching.trial(
         "sgd", branch=Branch(trunk=trunk, keeps="weights"), settings=still, steps=2
     )
-    assert branching.losses(branch.branch.trunk)[-1] == branching.losses(branch)[-1]
+    assert branching.losses(trunk)[-1] == branching.losses(branch)[-1]
 
 
 def test_orders_of_examples_differ_by_their_number_alone(branching: Branching) -> None:
