@@ -1,18 +1,18 @@
 """Asynchronous SGD of several workers on simulated clocks: elastic averaging, or DOWNPOUR.
 
 Worker i has parameters x^i, a number of steps t^i and a clock; a step of it takes the time
-1 + slowness i / (p - 1), i = 0, ..., p - 1. One step of the submission is one step of the worker
-that is done first (the lower i of two), with g its gradient at x^i on the next batch:
+1 + slowness i / (p - 1), i = 0, ..., p - 1. Always the worker moves that is done first (the lower i
+of two), with g its gradient at x^i on the next batch:
 
     elastic     if tau divides t^i:   d = alpha (x^i - x~),   x^i <- x^i - d,   x~ <- x~ + d
                 x^i <- x^i - eta g,   g taken before d
     downpour    if tau divides t^i:   x~ <- x~ + v^i,   x^i <- x~,   v^i <- 0
                 x^i <- x^i - eta g,   v^i <- v^i - eta g
 
-The centre x~ is evaluated. `moving_rate` is alpha, eta rho in the thesis's notation, and `period`
-tau. With `slowness` 0 the workers take turns, the round robin for which the elastic rule is stable
-at a curvature h, e = eta h and tau = 1, if 0 <= e <= 2 and 0 <= alpha <= (4 - 2 e) / (4 - e),
-whatever p.
+One step of the submission is p such moves, as many batches as a step of `ea_sgd` takes. The centre
+x~ is evaluated. `moving_rate` is alpha, eta rho in the thesis's notation, and `period` tau. With
+`slowness` 0 the workers take turns, the round robin for which the elastic rule is stable at a
+curvature h, e = eta h and tau = 1, if 0 <= e <= 2 and 0 <= alpha <= (4 - 2 e) / (4 - e), whatever p.
 
 Sources: Zhang, Choromanska and LeCun (2015), Algorithm 1 for the elastic rule, section 4 for its
 stability and section 5 for DOWNPOUR, which is due to Dean et al. (2012), there with AdaGrad.
@@ -58,7 +58,12 @@ class Submission(Method):
         self.state["clocks"] = [self._duration(i) for i in range(count)]
 
     def move(self, stream: Stream[Tensor]) -> Tensor:
-        """One step of the worker that is done first; return its loss before the step."""
+        """As many moves as there are workers; return the mean of their losses before them."""
+        losses = [self._advance(stream) for _ in self.state["workers"]]
+        return torch.tensor(sum(losses) / len(losses))
+
+    def _advance(self, stream: Stream[Tensor]) -> float:
+        """Move the worker that is done first; return its loss before that."""
         i = min(range(len(self.state["clocks"])), key=lambda j: (self.state["clocks"][j], j))
         worker = self.state["workers"][i]
         if self.point["rule"] == "downpour":
@@ -73,7 +78,7 @@ class Submission(Method):
         self.state["pending"][i].add_(step)
         self.state["steps"][i] += 1
         self.state["clocks"][i] += self._duration(i)
-        return torch.tensor(loss)
+        return loss
 
     def eval_parameters(self) -> Mapping[str, Tensor]:
         """The centre."""
