@@ -80,9 +80,7 @@ def with_mean_models(
     return pd.concat([evaluations, pd.DataFrame(rows, columns=evaluations.columns)])
 
 
-def _trained(
-    placed: Sequence[PlacedTrial], records: Sequence[TrialRecord]
-) -> Iterator[_Group]:
+def _trained(placed: Sequence[PlacedTrial], records: Sequence[TrialRecord]) -> Iterator[_Group]:
     """The groups all of whose branches trained to their end."""
     groups, failed = dict[tuple[str, str, int, str], _Group](), set[tuple[str, str, int, str]]()
     for each, record in zip(placed, records, strict=True):
@@ -109,7 +107,9 @@ def _values(groups: Sequence[_Group], job: Job, options: RunOptions) -> Iterator
 def mean_model(models: Sequence[Model]) -> Model:
     """The mean of each parameter and buffer."""
     stacks = {name: np.stack([model[name] for model in models]) for name in models[0]}
-    return {name: stack.mean(0, dtype=np.float64).astype(np.float32) for name, stack in stacks.items()}
+    return {
+        name: stack.mean(0, dtype=np.float64).astype(np.float32) for name, stack in stacks.items()
+    }
 
 
 def _evaluator(placed: PlacedTrial, options: RunOptions) -> Evaluator:

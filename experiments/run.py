@@ -44,7 +44,8 @@ def rehearse_experiment(placed: tuple[PlacedTrial, ...], store: Path, options: R
     pending = {trial.identity for trial in unfinished([each.trial for each in placed], store)}
     begun = {each.entry for each in placed if each.trial.identity not in pending}
     fresh = tuple(each for each in placed if each.entry not in begun)
-    for trial in rehearsed(fresh):
+    trunks = unfinished(trunks_of(placed), store)[:1]  # which differ by their instances alone
+    for trial in (*trunks, *rehearsed(fresh)):
         rehearse(resolve_trial(trial, options), options)
 
 

@@ -221,7 +221,9 @@ class Experiment(Frozen):
             if (form.trunk_steps is None) != (self.trunk is None):
                 raise ValueError("'trunk_steps' is given in both forms with [trunk] alone")
             if form.orders > 1 and self.trunk is None:
-                raise ValueError(f"orders is {form.orders}, and only branches of a [trunk] have any")
+                raise ValueError(
+                    f"orders is {form.orders}, and only branches of a [trunk] have any"
+                )
         for entry in self.entries:
             is_own = self.trunk is None or entry.submission == self.trunk.submission
             if entry.keeps == "state" and not is_own:

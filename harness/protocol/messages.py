@@ -245,9 +245,7 @@ class Failed(Frozen):
         return f"{self.error} ({self.frame})" if self.frame else self.error
 
 
-ToWorkerMessage = (
-    Hello | WarmUp | Load | Inherit | Restore | Go | Glance | Stop | Profile | Check
-)
+ToWorkerMessage = Hello | WarmUp | Load | Inherit | Restore | Go | Glance | Stop | Profile | Check
 ToRefereeMessage = Ready | Warm | Glanced | Snapshot | Stopped | Profiled | Checked | Failed
 Message = ToWorkerMessage | ToRefereeMessage
 

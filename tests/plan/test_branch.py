@@ -11,7 +11,9 @@ from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Branch, Trial
 
 
-def trial(submission: str = "adamw", settings: dict[str, Any] | None = None, **changes: Any) -> Trial:
+def trial(
+    submission: str = "adamw", settings: dict[str, Any] | None = None, **changes: Any
+) -> Trial:
     request = PlanRequest("mlp", submission, trials=1, settings=settings or {})
     (planned,) = plan(request).trials
     return planned.model_copy(update=changes)

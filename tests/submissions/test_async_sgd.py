@@ -23,7 +23,11 @@ def test_one_worker_under_downpour_is_torch_optims_sgd(measured: Measured) -> No
     """Whose centre lags by the step that is not pushed yet."""
     kit, other = double_kit(), double_kit()
     point = {**CONSTANT, "workers": 1, "period": 1, "learning_rate": 0.1, "rule": "downpour"}
-    ours, stream, again = submission("async_sgd", kit, **point), DoubleStream(kit), DoubleStream(kit)
+    ours, stream, again = (
+        submission("async_sgd", kit, **point),
+        DoubleStream(kit),
+        DoubleStream(kit),
+    )
     theirs = torch.optim.SGD(other.problem.parameters.values(), lr=0.1)
     for _ in range(STEPS):
         ours.step(stream)

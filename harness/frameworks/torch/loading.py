@@ -44,19 +44,19 @@ def assign(problem: Problem[Tensor], values: Mapping[str, Tensor]) -> None:
             live.copy_(values[name])
 
 
-def _builder_of(factory: object, hyperparameters: Hyperparameters) -> Build | None:
+def _builder_of(factory: object, _: Hyperparameters) -> Build | None:
     """What builds an optimizer of the class, if it is one."""
     if not (isinstance(factory, type) and issubclass(factory, Optimizer)):
         return None
     kind = factory
 
-    def build(problem: TorchProblem, _: Hyperparameters) -> Optimizer:
-        keywords = arguments(kind, hyperparameters, "lr")
+    def build(problem: TorchProblem, point: Hyperparameters) -> Optimizer:
+        keywords = arguments(kind, point, "lr")
         if _has_fused(kind, problem.device):
             keywords["fused"] = True
         construct: Callable[..., Optimizer] = kind
         optimizer = construct(list(problem.parameters.values()), **keywords)
-        _check_rate(optimizer, float(hyperparameters["learning_rate"]))
+        _check_rate(optimizer, float(point["learning_rate"]))
         return optimizer
 
     return build
