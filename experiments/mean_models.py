@@ -129,7 +129,7 @@ def _rows(
     last: pd.Series[float], means: dict[tuple[str, str, int, str], float], reference: str
 ) -> Iterator[dict[str, object]]:
     """The further metrics of one group, from its last evaluation."""
-    entry, variant, instance, _ = key = tuple(last[list(KEYS)])
+    _, variant, instance, _ = key = tuple(last[list(KEYS)])
     if key not in means:
         return
     mean = means[key]

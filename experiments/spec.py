@@ -32,7 +32,7 @@ class Form(Frozen):
     trunk_steps: Count | None = None
     """How long the trunk trains, where there is one."""
     orders: Count = 1
-    """In how many orders of examples each entry trains on an instance; its numbers are their means."""
+    """In how many orders of examples each entry trains on an instance; their means count."""
 
     def tried(self, name: str, values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
         """Those values of a sweep that this form tries."""

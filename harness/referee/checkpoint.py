@@ -5,8 +5,8 @@
 
 One is taken at looks, after which no snapshot waits for a hit, and not more often than asked for.
 The log names a checkpoint's SHA-256 before the file takes its place, so that whenever the referee
-dies the file that lies there is named in the log. It is deleted when the trial ends, but for a trial
-that keeps its end: then one is taken at its last stop, from which branches begin.
+dies the file that lies there is named in the log. It is deleted when the trial ends, unless that
+keeps its end: then one is taken at the last stop, from which branches begin.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ of two), with g its gradient at x^i on the next batch:
 One step of the submission is p such moves, as many batches as a step of `ea_sgd` takes. The centre
 x~ is evaluated. `moving_rate` is alpha, eta rho in the thesis's notation, and `period` tau. With
 `slowness` 0 the workers take turns, the round robin for which the elastic rule is stable at a
-curvature h, e = eta h and tau = 1, if 0 <= e <= 2 and 0 <= alpha <= (4 - 2 e) / (4 - e), whatever p.
+curvature h, e = eta h and tau = 1, if 0 <= e <= 2 and 0 <= alpha <= (4 - 2 e) / (4 - e), for any p.
 
 Sources: Zhang, Choromanska and LeCun (2015), Algorithm 1 for the elastic rule, section 4 for its
 stability and section 5 for DOWNPOUR, which is due to Dean et al. (2012), there with AdaGrad.

@@ -28,6 +28,7 @@ with one target an example, as the source is; other models are refused.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -76,8 +77,8 @@ class Submission(Method):
         factors: Factors = {
             "a": [new(width, width) for _, width in shapes],
             "s": [new(out, out) for out, _ in shapes],
-            "a_next": [new(one[1], two[1]) for one, two in zip(shapes, shapes[1:], strict=False)],
-            "s_next": [new(one[0], two[0]) for one, two in zip(shapes, shapes[1:], strict=False)],
+            "a_next": [new(one[1], two[1]) for one, two in pairwise(shapes)],
+            "s_next": [new(one[0], two[0]) for one, two in pairwise(shapes)],
         }
         decay = float(self.point["weight_decay"])
         self.state |= {

@@ -1,4 +1,4 @@
-"""A trial that begins where another ended: its state, its order, its record, and what is refused."""
+"""A trial that begins where another ended: its state, its order, its record; what is refused."""
 
 from __future__ import annotations
 

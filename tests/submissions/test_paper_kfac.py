@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -32,8 +33,8 @@ def factors(sizes: list[tuple[int, int]]) -> Factors:
     return {
         "a": [one.mT @ one for one in x],
         "s": [one.mT @ one for one in y],
-        "a_next": [one.mT @ two for one, two in zip(x, x[1:], strict=False)],
-        "s_next": [one.mT @ two for one, two in zip(y, y[1:], strict=False)],
+        "a_next": [one.mT @ two for one, two in pairwise(x)],
+        "s_next": [one.mT @ two for one, two in pairwise(y)],
     }
 
 
