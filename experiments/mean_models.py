@@ -14,8 +14,9 @@ whose branches trained to their end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,8 @@ from harness.worker.checkpoint import unpack_state
 
 Model = dict[str, npt.NDArray[np.float32]]
 KEYS = ("entry", "variant", "instance", "point")
+Key = tuple[str, str, int, str]
+"""A place in a frame, by `KEYS`."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class _Group:
     members: list[PlacedTrial]
 
     @property
-    def key(self) -> tuple[str, str, int, str]:
+    def key(self) -> Key:
         """Their place in a frame, by `KEYS`."""
         first = self.members[0]
         return first.entry, first.trial.variant, first.instance, point_text(first.swept)
@@ -76,13 +79,14 @@ def with_mean_models(
     own = dict(zip((group.key for group in groups), _values(groups, job, options), strict=True))
     metric = evaluations[evaluations["metric"] == job.experiment.measure.metric]
     last = metric.sort_values("step").drop_duplicates(list(KEYS), keep="last")
-    rows = [row for _, of in last.iterrows() for row in _rows(of, own, job.experiment.reference)]
+    places = last.to_dict("records")
+    rows = [row for of in places for row in _rows(of, own, job.experiment.reference)]
     return pd.concat([evaluations, pd.DataFrame(rows, columns=evaluations.columns)])
 
 
 def _trained(placed: Sequence[PlacedTrial], records: Sequence[TrialRecord]) -> Iterator[_Group]:
     """The groups all of whose branches trained to their end."""
-    groups, failed = dict[tuple[str, str, int, str], _Group](), set[tuple[str, str, int, str]]()
+    groups, failed = dict[Key, _Group](), set[Key]()
     for each, record in zip(placed, records, strict=True):
         key = _Group([each]).key
         groups.setdefault(key, _Group([])).members.append(each)
@@ -126,10 +130,11 @@ def _model(placed: PlacedTrial, job: Job) -> Model:
 
 
 def _rows(
-    last: pd.Series[float], means: dict[tuple[str, str, int, str], float], reference: str
+    last: Mapping[Hashable, Any], means: Mapping[Key, float], reference: str
 ) -> Iterator[dict[str, object]]:
     """The further metrics of one group, from its last evaluation."""
-    _, variant, instance, _ = key = tuple(last[list(KEYS)])
+    variant, instance = str(last["variant"]), int(last["instance"])
+    key = str(last["entry"]), variant, instance, str(last["point"])
     if key not in means:
         return
     mean = means[key]
@@ -140,4 +145,4 @@ def _rows(
     if of_reference:
         found["bias"] = mean - of_reference[0]
     for metric, value in found.items():
-        yield {**last.to_dict(), "metric": metric, "value": value}
+        yield {**{str(name): one for name, one in last.items()}, "metric": metric, "value": value}

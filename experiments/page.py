@@ -31,8 +31,8 @@ def page(job: Job, best: pd.DataFrame, found: Sequence[Finding]) -> str:
         experiment.question,
         "",
         f"`{form.workload}` of suite `{form.suite}` in {form.framework}, {form.steps} steps, "
-        f"{seeds}. {_trunk_text(job)}Compared is {_measure_text(measure)}, at the best of the swept "
-        f"points{', one for all variants' if measure.shared_point else ''}.",
+        f"{seeds}. {_trunk_text(job)}Compared is {_measure_text(measure)}, at the best of the "
+        f"swept points{', one for all variants' if measure.shared_point else ''}.",
         *(["", experiment.notes.strip()] if experiment.notes else []),
         "",
         f"![{experiment.title}](figure.svg)",

@@ -44,4 +44,4 @@ def ranks_of(evaluations: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     is_low = measure.direction == "minimize"
     by_place = own.groupby(["variant", "instance", "step"])["value"]
     ranked = own.assign(rank=by_place.rank(ascending=is_low, na_option="bottom"))
-    return ranked.groupby(["entry", "variant", "step"], as_index=False)["rank"].mean()
+    return ranked.groupby(["entry", "variant", "step"])["rank"].mean().reset_index()

@@ -188,7 +188,7 @@ class Worker(Generic[ArrayT]):
 
         Steps, budget, order of examples and generators are this trial's own, from their start.
         """
-        state = unpack_state(order.state, tensors, self._backend.from_host)
+        state: WorkerState[ArrayT] = unpack_state(order.state, tensors, self._backend.from_host)
         self._backend.load(self._problem, state["model"])
         self._set_up()
         if order.keeps == "state":
