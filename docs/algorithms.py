@@ -29,7 +29,8 @@ optimizer: weight averages, clipping, muP and schedules.
   the others on one without; `adafactor`, `adamuon`, `ademamix`, `adopt`, `amos`, `caspr`,
   `kl_shampoo`, `kl_soap`, `lamb`, `lion`, `mars`, `muown`, `newton_muon`, `normuon`, `scion` and
   `soap_muon` in processor time, at a batch of 512. Methods that take several passes or larger
-  batches per step pay for them here, so this is not their time to a target.
+  batches per step pay for them here, so this is not their time to a target. `full_adagrad` and
+  `newton` take small models alone, and so not `mlp`.
 """
 COLUMNS = """\
 | submission | method | frameworks | source | state | step |
@@ -74,7 +75,8 @@ def _row(name: str, space: dict[str, Any], facts: dict[str, Any]) -> str:
     sources = ", ".join(f"[{key}](REFERENCES.md#{key})" for key in facts["sources"])
     state = f"{'up to ' * facts.get('state_is_most', False)}{_number(facts['state'])}"
     frameworks = ", ".join(space["frameworks"])
-    cells = (f"`{name}`", space["summary"], frameworks, sources, state, _number(facts["step_time"]))
+    step = _number(facts["step_time"]) if "step_time" in facts else "-"
+    cells = (f"`{name}`", space["summary"], frameworks, sources, state, step)
     return f"| {' | '.join(cells)} |"
 
 

@@ -1,6 +1,7 @@
 """From records to the frame that figures, tables and claims are made of.
 
-One row an evaluation and metric: `entry`, `variant`, `instance`, `point` (the swept values as
+One row an evaluation and metric, the mean over orders of examples where there are several: `entry`,
+`variant`, `instance`, `point` (the swept values as
 text), one column a swept hyperparameter, `state`, `step`, `time_s`, `metric` and `value`.
 """
 
@@ -37,7 +38,20 @@ def evaluations_frame(
         for each, record in zip(placed, records, strict=True)
         for row in _rows(each, record, store)
     ]
-    return pd.DataFrame(rows, columns=[*COLUMNS, *swept])
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *swept])
+    return _over_orders(frame) if any(each.order > 1 for each in placed) else frame
+
+
+def _over_orders(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row an evaluation and metric with the means over orders of examples, NaN if one is."""
+    keys = [name for name in frame.columns if name not in ("state", "time_s", "value")]
+    grouped = frame.groupby(keys, sort=False, dropna=False)
+    means = grouped.agg(
+        state=("state", "first"),
+        time_s=("time_s", "mean"),
+        value=("value", lambda values: values.mean(skipna=False)),
+    )
+    return means.reset_index()[list(frame.columns)]
 
 
 def point_text(swept: Settings) -> str:

@@ -26,13 +26,13 @@ def page(job: Job, best: pd.DataFrame, found: Sequence[Finding]) -> str:
     lines = [
         f"# {experiment.title}",
         "",
-        f"Experiment `{job.name}`{_form_text(job)}; the thesis: {experiment.source}.",
+        f"Experiment `{job.name}`{_form_text(job)}; {_source_text(experiment.source)}.",
         "",
         experiment.question,
         "",
         f"`{form.workload}` of suite `{form.suite}` in {form.framework}, {form.steps} steps, "
-        f"{seeds}. Compared is {_measure_text(measure)}, at the best of the swept points"
-        f"{', one for all variants' if measure.shared_point else ''}.",
+        f"{seeds}. {_trunk_text(job)}Compared is {_measure_text(measure)}, at the best of the "
+        f"swept points{', one for all variants' if measure.shared_point else ''}.",
         *(["", experiment.notes.strip()] if experiment.notes else []),
         "",
         f"![{experiment.title}](figure.svg)",
@@ -57,6 +57,21 @@ def _form_text(job: Job) -> str:
     experiment = job.experiment
     is_small = job.form == experiment.quick != experiment.full
     return ", its quick form" if is_small else ""
+
+
+def _source_text(source: str) -> str:
+    return source if source.startswith("not in the thesis") else f"the thesis: {source}"
+
+
+def _trunk_text(job: Job) -> str:
+    """Where the entries begin, if that is at a trunk's end."""
+    trunk, form = job.experiment.trunk, job.form
+    if trunk is None:
+        return ""
+    orders = f", in {form.orders} orders of examples, whose mean counts" if form.orders > 1 else ""
+    return (
+        f"Each entry begins where {form.trunk_steps} steps of `{trunk.submission}` ended{orders}. "
+    )
 
 
 def _measure_text(measure: Measure) -> str:

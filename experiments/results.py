@@ -11,11 +11,13 @@ from experiments.claims import Finding, findings
 from experiments.figures import KINDS, Drawing
 from experiments.frame import evaluations_frame
 from experiments.job import Job
+from experiments.mean_models import with_mean_models
 from experiments.measures import best_points, trials_frame
 from experiments.page import page
 from experiments.trials import PlacedTrial
 from harness.core.errors import CannotWriteError
 from harness.core.files import write_through, write_whole
+from harness.execution.base import RunOptions
 from harness.plan.trial import TrialRecord
 from scoring.report.paper import encode
 
@@ -23,7 +25,10 @@ FIGURE_FORMATS = ("pdf", "svg", "png")
 
 
 def write_results(
-    job: Job, placed: Sequence[PlacedTrial], records: Sequence[TrialRecord]
+    job: Job,
+    placed: Sequence[PlacedTrial],
+    records: Sequence[TrialRecord],
+    options: RunOptions,
 ) -> tuple[Finding, ...]:
     """Write `trials.csv`, `evaluations.csv`, `figure.*` and `findings.md` from a job's records.
 
@@ -31,6 +36,7 @@ def write_results(
         job: what was run; its folder gets the files.
         placed: the trials with their places.
         records: theirs, in the same order.
+        options: threads and folders, to evaluate mean models with.
 
     Returns:
         A finding for each claim.
@@ -40,6 +46,7 @@ def write_results(
     """
     experiment = job.experiment
     evaluations = evaluations_frame(placed, records, job.store)
+    evaluations = with_mean_models(evaluations, job, placed, records, options)
     trials = trials_frame(placed, records, evaluations, experiment.measure)
     best = best_points(trials, experiment.measure)
     found = findings(experiment.claims, trials, evaluations, experiment.measure)

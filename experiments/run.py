@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from experiments.job import Job
-from experiments.trials import PlacedTrial, rehearsed
+from experiments.trials import PlacedTrial, rehearsed, trunks_of
 from harness.core.errors import HarnessError
 from harness.execution.base import Executor, RunOptions
 from harness.execution.rehearsal import rehearse
@@ -43,17 +44,25 @@ def rehearse_experiment(placed: tuple[PlacedTrial, ...], store: Path, options: R
     pending = {trial.identity for trial in unfinished([each.trial for each in placed], store)}
     begun = {each.entry for each in placed if each.trial.identity not in pending}
     fresh = tuple(each for each in placed if each.entry not in begun)
-    for trial in rehearsed(fresh):
+    trunks = unfinished(trunks_of(placed), store)[:1]  # which differ by their instances alone
+    for trial in (*trunks, *rehearsed(fresh)):
         rehearse(resolve_trial(trial, options), options)
 
 
 def run_experiment(
-    placed: tuple[PlacedTrial, ...], store: Path, options: RunOptions, executor: Executor
+    placed: tuple[PlacedTrial, ...],
+    store: Path,
+    options: RunOptions,
+    new_executor: Callable[[], Executor],
 ) -> tuple[TrialRecord, ...]:
     """Run the trials that have no finished record; return the records of all, in their order.
+
+    Those that others begin at the end of come first.
 
     Raises:
         HarnessError: the store cannot be written, or holds trials of another version.
     """
+    if trunks := trunks_of(placed):
+        run_plan(Plan(trunks), store, options, new_executor())
     plan = Plan(tuple(each.trial for each in placed))
-    return run_plan(plan, store, options, executor)
+    return run_plan(plan, store, options, new_executor())

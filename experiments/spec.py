@@ -29,6 +29,10 @@ class Form(Frozen):
     """How often a trial is evaluated, at equal distances; the last time after the last step."""
     every: Count | dict[str, Count] = 1
     """Of each sweep, every so many-th value is tried, from the first on; by its name, of those."""
+    trunk_steps: Count | None = None
+    """How long the trunk trains, where there is one."""
+    orders: Count = 1
+    """In how many orders of examples each entry trains on an instance; their means count."""
 
     def tried(self, name: str, values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
         """Those values of a sweep that this form tries."""
@@ -52,11 +56,22 @@ class Entry(Frozen):
     sweep: Sweep = Field(default_factory=dict)
     """Every combination of these values is tried. `batch_size` is no hyperparameter, and may be
     swept like one."""
+    keeps: Literal["state", "weights"] = "state"
+    """What it takes over from the trunk, if there is one: see `harness.plan.trial.Branch`."""
+    longer: Count = 1
+    """How many times the form's steps it trains."""
 
     @property
     def name(self) -> str:
         """Its label, or else the submission's name."""
         return self.label or self.submission
+
+
+class Trunk(Frozen):
+    """What is trained first: every entry begins where it ends, on the same instance."""
+
+    submission: str
+    set: Settings = Field(default_factory=dict)
 
 
 class Measure(Frozen):
@@ -89,7 +104,7 @@ class Measure(Frozen):
 class Figure(Frozen):
     """What is drawn; `experiments.figures` has the kinds."""
 
-    kind: Literal["paths", "curves", "sweep"]
+    kind: Literal["paths", "curves", "ranks", "sweep"]
     metrics: tuple[str, ...] = ()
     """One row of panels each; by default the measure alone. In a `sweep`, values after the last
     step at the point that is best by the measure."""
@@ -172,7 +187,10 @@ class Experiment(Frozen):
     notes: str = ""
     """What a reader must know to compare: where settings differ from the thesis's, and why."""
     set: Settings = Field(default_factory=dict)
-    """Hyperparameters that every entry has."""
+    """Hyperparameters that every entry has, and the trunk."""
+    trunk: Trunk | None = None
+    reference: str = ""
+    """The entry with whose mean model, over its orders, those of the others are compared."""
     full: Form
     quick: Form
     entries: Annotated[tuple[Entry, ...], Field(min_length=1)]
@@ -195,6 +213,26 @@ class Experiment(Frozen):
         for axis in {self.figure.over, self.figure.lines} - {"", "entry", "metric", "variant"}:
             if not any(axis in entry.sweep for entry in self.entries):
                 raise ValueError(f"no entry sweeps '{axis}', over which the figure is drawn")
+        return self
+
+    @model_validator(mode="after")
+    def _trunk_fits(self) -> Self:
+        for form in (self.full, self.quick):
+            if (form.trunk_steps is None) != (self.trunk is None):
+                raise ValueError("'trunk_steps' is given in both forms with [trunk] alone")
+            if form.orders > 1 and self.trunk is None:
+                raise ValueError(
+                    f"orders is {form.orders}, and only branches of a [trunk] have any"
+                )
+        for entry in self.entries:
+            is_own = self.trunk is None or entry.submission == self.trunk.submission
+            if entry.keeps == "state" and not is_own:
+                raise ValueError(
+                    f"entry '{entry.name}' cannot go on in the state of the trunk's submission; "
+                    'give it keeps = "weights"'
+                )
+        if self.reference and self.reference not in [entry.name for entry in self.entries]:
+            raise ValueError(f"reference is '{self.reference}', which is no entry")
         return self
 
     def _check_held(self, claim: Claim) -> None:

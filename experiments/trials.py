@@ -15,7 +15,7 @@ from harness.core.errors import HarnessError
 from harness.core.seeds import instance_seed
 from harness.frameworks.base import LARGEST_CURVATURE
 from harness.plan.plan import PlanRequest, trial_of, workload_at
-from harness.plan.trial import Trial, TrialBudget
+from harness.plan.trial import Branch, Trial, TrialBudget
 from harness.providers import registry
 from harness.submission.adjustment import adjusted
 from harness.submission.reference import Scalar
@@ -25,6 +25,8 @@ from workloads.spec import Grid, SuiteWorkload
 ROUND_SEED = "experiments"
 BATCH_SIZE = "batch_size"
 """What may be swept although it is no hyperparameter."""
+OF_TORCH = ("sharpness", "curvature")
+"""Diagnostics that torch alone computes."""
 HANG_LIMIT_S = 3600.0
 """Bounds a worker that hangs; a trial that is counted in steps ends long before."""
 
@@ -38,12 +40,14 @@ class PlacedTrial:
         entry: the entry's name.
         swept: the values of its point that are swept.
         instance: the number of its seed, from 1.
+        order: of a branch, the number of its order of examples.
     """
 
     trial: Trial
     entry: str
     swept: Settings
     instance: int
+    order: int = 1
 
 
 def planned(experiment: Experiment, form: Form, device: str = "cpu") -> tuple[PlacedTrial, ...]:
@@ -53,6 +57,12 @@ def planned(experiment: Experiment, form: Form, device: str = "cpu") -> tuple[Pl
         UnknownNameError: suite, workload, variant, submission or hyperparameter are not known.
         HarnessError: a submission is not written for the framework, or a diagnostic not to be had.
     """
+    for name in experiment.diagnostics:
+        if name in OF_TORCH and form.framework != "torch":
+            raise HarnessError(
+                f"diagnostics has '{name}', which is not computed in {form.framework}",
+                'set framework = "torch", or leave it out',
+            )
     if "curvature" in experiment.diagnostics:
         _check_curvature(form)
     return tuple(
@@ -64,11 +74,6 @@ def planned(experiment: Experiment, form: Form, device: str = "cpu") -> tuple[Pl
 
 
 def _check_curvature(form: Form) -> None:
-    if form.framework != "torch":
-        raise HarnessError(
-            f"diagnostics has 'curvature', which is not computed in {form.framework}",
-            'set framework = "torch", or leave it out',
-        )
     workload = registry.workload(form.workload)
     for variant in form.variants:
         specs = workload.module("model").parameters(workload.at(form.suite).sizes_of(variant))
@@ -122,22 +127,66 @@ def _of_entry(
 ) -> Iterator[PlacedTrial]:
     submission = _submission(experiment, form, entry)
     for variant in form.variants:
-        request = PlanRequest(
-            workload=form.workload,
-            submission=entry.submission,
-            suite=form.suite,
-            framework=form.framework,
-            round_seed=ROUND_SEED,
-            variant=variant,
-            device=device,
-        )
+        request = _request(form, entry.submission, variant, device)
         size = workload_at(request)
+        trunk = _trunk(experiment, form, instance, variant, device)
         for number, swept in enumerate(swept_points(entry, form), start=1):
             point = submission.space.default | _hyperparameters(swept)
             trial = trial_of(request, size, submission, point, (instance, number))
-            changes = _in_steps(form, size, instance) | _measured(experiment, swept)
-            trial = trial.model_copy(update=changes)
-            yield PlacedTrial(trial, entry.name, swept, instance)
+            changes = _in_steps(form, size, instance, entry.longer * form.steps)
+            trial = trial.model_copy(update=changes | _measured(experiment, swept))
+            for order in range(1, form.orders + 1):
+                ordered = trial if trunk is None else _branch(trial, trunk, entry, form, order)
+                yield PlacedTrial(ordered, entry.name, swept, instance, order)
+
+
+def trunks_of(placed: tuple[PlacedTrial, ...]) -> tuple[Trial, ...]:
+    """The trials that others begin at the end of, each once."""
+    branches = [each.trial.branch for each in placed if each.trial.branch is not None]
+    return tuple({branch.trunk.identity: branch.trunk for branch in branches}.values())
+
+
+def _trunk(
+    experiment: Experiment, form: Form, instance: int, variant: str, device: str
+) -> Trial | None:
+    """What all entries begin at the end of, on an instance and a variant."""
+    trunk, steps = experiment.trunk, form.trunk_steps
+    if trunk is None or steps is None:
+        return None
+    submission = resolve(trunk.submission)
+    submission.require(form.framework)
+    submission = adjusted(submission, None, experiment.set | trunk.set)
+    request = _request(form, trunk.submission, variant, device)
+    size = workload_at(request)
+    trial = trial_of(request, size, submission, submission.space.default, (instance, 1))
+    changes = _in_steps(form, size, instance, steps) | _measured(experiment, {})
+    return trial.model_copy(update=changes | {"keeps_end": True})
+
+
+def _branch(trial: Trial, trunk: Trial, entry: Entry, form: Form, order: int) -> Trial:
+    """The trial, begun at its trunk's end; of several orders it leaves its own end to be averaged.
+
+    Raises:
+        HarnessError: it cannot begin there.
+    """
+    branch = Branch(trunk=trunk, keeps=entry.keeps, order=order)
+    try:
+        branch.check(trial)
+    except ValueError as error:
+        raise HarnessError(f"entry '{entry.name}' cannot branch: {error}") from error
+    return trial.model_copy(update={"branch": branch, "keeps_end": form.orders > 1})
+
+
+def _request(form: Form, submission: str, variant: str, device: str) -> PlanRequest:
+    return PlanRequest(
+        workload=form.workload,
+        submission=submission,
+        suite=form.suite,
+        framework=form.framework,
+        round_seed=ROUND_SEED,
+        variant=variant,
+        device=device,
+    )
 
 
 def _submission(experiment: Experiment, form: Form, entry: Entry) -> Resolved:
@@ -165,11 +214,11 @@ def _measured(experiment: Experiment, swept: Settings) -> dict[str, object]:
     return {"diagnostics": experiment.diagnostics, "batch_size": swept.get(BATCH_SIZE)}
 
 
-def _in_steps(form: Form, size: SuiteWorkload, instance: int) -> dict[str, object]:
+def _in_steps(form: Form, size: SuiteWorkload, instance: int, steps: int) -> dict[str, object]:
     """What an experiment's trial has in the place of a benchmark's."""
     seed = instance_seed(ROUND_SEED, form.suite, form.workload, instance, 1)
     return {
-        "budget": TrialBudget(runtime_s=HANG_LIMIT_S, steps=form.steps),
+        "budget": TrialBudget(runtime_s=HANG_LIMIT_S, steps=steps),
         "stop_rule": "budget",
         "instance_seed": seed,
         "grid": Grid(even=form.points, look_from=1.0 / form.points, kept=1),

@@ -23,6 +23,8 @@ ORDER = (
     "adagrad", "adamw", "dfw", "ekfac", "eshampoo", "kfac", "muon", "nadamw", "natural_gradient",
     "nesterov", "prodigy", "rmsprop", "sgd", "shampoo", "soap", "sophia_g", "splus",
     "adam", "modular_norm", "swats", "adamc", "adams", "spectral_descent",
+    "full_adagrad", "newton", "lion", "varying_adamw", "entropy_sgd", "ea_sgd", "async_sgd",
+    "adam_clip", "paper_kfac",
 )  # fmt: skip
 """A submission's place here is its colour. New ones go to the end, so that figures that are drawn
 already keep theirs."""

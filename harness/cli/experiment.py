@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from experiments.job import Job
     from experiments.trials import PlacedTrial
     from harness.core.console import PlainConsole
-    from harness.execution.base import RunOptions
+    from harness.execution.base import Executor, RunOptions
 
 LIST = "list"
 
@@ -86,13 +86,16 @@ def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, exec
     from harness.execution.load import executor as executor_of
 
     placed = planned(job.experiment, job.form, device)
+
+    def new_executor() -> Executor:
+        return executor_of(executor, job.store, display_for(console))
+
     _show_plan(console, job, placed)
     with interruptible(job.store):
         prepare_experiment(job, placed, options)
         rehearse_experiment(placed, job.store, options)
-        place = executor_of(executor, job.store, display_for(console))
-        records = run_experiment(placed, job.store, options, place)
-        found = write_results(job, placed, records)
+        records = run_experiment(placed, job.store, options, new_executor)
+        found = write_results(job, placed, records, options)
     for finding in found:
         console.print(f"{finding.verdict}: {finding.claim.says}", soft_wrap=True)
     console.print(summary(found))

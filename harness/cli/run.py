@@ -106,9 +106,7 @@ def _plans(
 
     if isinstance(executor, RemoteExecutor):
         return plans_there(console, asked, store, options, executor)
-    plans = plans_of(
-        console, asked, store, options, is_rehearsed=True, has_reference=has_reference
-    )
+    plans = plans_of(console, asked, store, options, is_rehearsed=True, has_reference=has_reference)
     return plans, options
 
 

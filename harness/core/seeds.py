@@ -44,6 +44,11 @@ def worker_seed(instance: str) -> str:
     return derive("worker", instance)
 
 
+def branch_seed(worker: str, order: int) -> str:
+    """The worker's seed of a branch on an instance; `order` counts its orders from 1."""
+    return derive("branch", worker, order)
+
+
 def philox(seed: str, stream: str) -> np.random.Philox:
     """The bit generator of a named stream; its raw output is the same on every machine."""
     return np.random.Philox(key=int(derive(seed, stream), 16))

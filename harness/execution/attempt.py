@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
 from harness.execution.base import RunOptions
+from harness.execution.branching import trunk_end
 from harness.execution.context import context_of
 from harness.execution.devices import processes_of
 from harness.execution.resolved import ResolvedTrial
@@ -46,6 +47,7 @@ def run_attempt(
         observer: hears every event.
     """
     trial, folder = resolved_trial.trial, (store / resolved_trial.trial.folder).absolute()
+    trunk = trunk_end(trial, store)  # first: without it nothing begins
     recorder = Recorder(folder, observer)
     with (
         recorder.open(),
@@ -58,13 +60,15 @@ def run_attempt(
         events = read_events(folder / EVENTS_FILE)
         ledger = Ledger(store)
         beginning = _beginning(resolved_trial, ledger.attempts(trial.identity) + 1, options)
+        if trunk is not None:
+            beginning = beginning.model_copy(update={"trunk_checkpoint": trunk.sha256})
         checkpoint = find_checkpoint(trial, folder, events, beginning)
         start_s = time.monotonic()  # with the record: its clock accounts for all of it
         note_beginning(ledger, recorder, beginning, checkpoint)
         framework = evaluation_backend(trial.framework, trial.device, options.threads)
         framework.pin()
         context = context_of(
-            resolved_trial, copy, framework, options.threads, cores, start_s=start_s
+            resolved_trial, copy, framework, options.threads, cores, start_s=start_s, trunk=trunk
         )
         checkpoints = resumable(trial, folder, options.checkpoint_s, context.shapes, checkpoint)
         processes = processes_of(trial)

@@ -6,7 +6,7 @@ import math
 from functools import partial
 from pathlib import Path
 
-from harness.core.seeds import derive, permutation, philox, worker_seed
+from harness.core.seeds import branch_seed, derive, permutation, philox, worker_seed
 from harness.execution.devices import processes_of
 from harness.execution.resolved import ResolvedTrial
 from harness.frameworks.base import EvaluationBackend, Evaluator
@@ -17,7 +17,9 @@ from harness.frameworks.order import Order
 from harness.frameworks.problem import NoBudget, ProblemConfig
 from harness.machine.cores import Cores
 from harness.machine.host_monitor import MachineReader
+from harness.plan.trial import Trial
 from harness.protocol.messages import Hello
+from harness.referee.checkpoint import Checkpoint
 from harness.referee.context import TrialContext
 from harness.referee.diagnostics import Diagnostics, together, wanted_diagnostics
 from harness.referee.idle import IdleProbe
@@ -38,6 +40,7 @@ def context_of(
     cores: Cores | None,
     *,
     start_s: float,
+    trunk: Checkpoint | None = None,
 ) -> TrialContext:
     """What the referee of an attempt needs.
 
@@ -48,11 +51,12 @@ def context_of(
         threads: CPU threads of one operation, the referee's and the worker's.
         cores: how referee and worker are pinned; None if they are not.
         start_s: when the attempt began, by `time.monotonic`.
+        trunk: where a branch begins.
     """
     device = resolved_trial.trial.device
     all_threads = threads * resolved_trial.trial.devices
     processes = processes_of(resolved_trial.trial)
-    parameters, evaluator = _initial(resolved_trial), _evaluator(resolved_trial, framework)
+    parameters, evaluator = _initial(resolved_trial), evaluator_of(resolved_trial, framework)
     return TrialContext(
         hello=hello_of(resolved_trial, copy, threads),
         train_folder=resolved_trial.data / "train",
@@ -68,6 +72,7 @@ def context_of(
         idle=IdleProbe.measure(framework.probe, device),
         start_s=start_s,
         memory_gib=processes.memory_gib,
+        trunk=trunk,
         ranks=processes.ranks,
     )
 
@@ -88,7 +93,8 @@ def _diagnostics(
     return together([*([own] if own else []), *wanted])
 
 
-def _evaluator(resolved_trial: ResolvedTrial, framework: EvaluationBackend) -> Evaluator:
+def evaluator_of(resolved_trial: ResolvedTrial, framework: EvaluationBackend) -> Evaluator:
+    """What evaluates snapshots, with a probe on the first examples of the instance's order."""
     train, size = resolved_trial.train, resolved_trial.size
     order = Order(worker_seed(resolved_trial.trial.instance_seed), len(train.targets))
     count = max(1, PROBE_TARGETS // math.prod(train.targets.shape[1:]))
@@ -117,7 +123,7 @@ def _is_order_drawn(resolved_trial: ResolvedTrial) -> bool:
 
 def _statistics(resolved_trial: ResolvedTrial, threads: int) -> BatchStatistics:
     trial, size = resolved_trial.trial, resolved_trial.size
-    seed, examples = worker_seed(trial.instance_seed), len(resolved_trial.train.targets)
+    seed, examples = seed_of_worker(trial), len(resolved_trial.train.targets)
     return BatchStatistics(
         backend=partial(training_backend, trial.framework, trial.device, threads),
         config=ProblemConfig(resolved_trial.source, NoBudget(), size.batch_size, examples, 0),
@@ -152,8 +158,14 @@ def hello_of(resolved_trial: ResolvedTrial, copy: Path, threads: int) -> Hello:
         submission=place,
         import_from=import_from,
         hyperparameters=trial.point,
-        seed=worker_seed(trial.instance_seed),
+        seed=seed_of_worker(trial),
         budget_s=trial.budget.runtime_s,
         budget_steps=trial.budget.steps,
         step_hint=trial.budget.steps or size.budget.step_hint(trial.budget.scale),
     )
+
+
+def seed_of_worker(trial: Trial) -> str:
+    """What a worker draws its order of examples from: a branch has an order of its own."""
+    seed = worker_seed(trial.instance_seed)
+    return seed if trial.branch is None else branch_seed(seed, trial.branch.order)

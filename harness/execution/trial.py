@@ -37,7 +37,8 @@ def run_trial(trial: Trial, store: Path, options: RunOptions, observer: Observer
             write_record(folder, TrialRecord(identity=trial.identity, trial=trial))
             result = run_attempt(resolved_trial, store, options, observer)
         _note_end(ledger, trial, folder, result)
-        remove_checkpoint(folder)
+        if not trial.keeps_end:
+            remove_checkpoint(folder)
         write_record(folder, TrialRecord(identity=trial.identity, trial=trial, result=result))
     return result
 

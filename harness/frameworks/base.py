@@ -73,6 +73,14 @@ class Evaluator(Protocol):
         """On the fixed batch of training examples: `loss`, `gradient_norm`, `gradient_norm_l1`."""
         ...
 
+    def sharpness(self, parameters: Parameters) -> dict[str, float]:
+        """On that batch: `sharpness`, the largest eigenvalue of the loss's Hessian.
+
+        Raises:
+            HarnessError: the framework does not compute it.
+        """
+        ...
+
     def curvature(self, parameters: Parameters) -> dict[str, float]:
         """Curvature matrices on that batch: see `harness.frameworks.torch.curvature`.
 

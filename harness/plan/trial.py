@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from harness.core.canonical import sha256_json
 from harness.submission.reference import Framework, Scalar, SubmissionRef
@@ -19,15 +19,24 @@ STATES: tuple[State, ...] = (
 )  # fmt: skip
 
 
-Diagnostic = Literal["training", "weights", "curvature"]
+Diagnostic = Literal["training", "weights", "sharpness", "curvature"]
 """What can be measured of a snapshot; `harness.referee.diagnostics` says what each is."""
-DIAGNOSTICS: tuple[Diagnostic, ...] = ("training", "weights", "curvature")
+DIAGNOSTICS: tuple[Diagnostic, ...] = ("training", "weights", "sharpness", "curvature")
 
 SCHEMA_VERSION: Literal[2] = 2
 """The form of trials and events: 2 since hashes are blind to prose and budgets know a speed."""
-LATER_FIELDS = ("devices", "diagnostics", "batch_size")
+LATER_FIELDS = ("devices", "diagnostics", "batch_size", "keeps_end", "branch")
 """Fields that are part of a trial's identity only where they have not their default: records from
 before there were such fields keep theirs."""
+SAME_AS_TRUNK = (
+    "suite", "workload", "workload_hash", "variant", "framework", "instance_seed", "precision",
+)  # fmt: skip
+"""What a branch shares with its trunk: the model and the data."""
+NOT_INHERITED = {"average": "none", "parametrisation": "standard"}
+"""What neither a trunk nor its branch may have, with the values that turn it off."""
+UNWRITTEN = ("keeps_end", "branch")
+"""Those of them that are not written either where they have their default: files from before are
+the bytes that they were."""
 SAME_SPEED = 0.05
 """A machine whose speed is within this fraction of the reference's has the reference's budgets."""
 
@@ -104,13 +113,36 @@ class Trial(Frozen):
     """What it measures of every snapshot that it evaluates, beside the workload's own."""
     batch_size: int | None = Field(default=None, ge=1)
     """In the place of the workload's; such a trial is not scored."""
+    keeps_end: bool = False
+    """Whether the checkpoint of its end stays, for trials that begin there."""
+    branch: Branch | None = None
+    """Where it begins, if that is another trial's end; such a trial is not scored."""
+
+    @model_validator(mode="after")
+    def _is_on_the_trunks_instance(self) -> Self:
+        if self.branch is not None:
+            self.branch.check(self)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unset(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = serialise(self)
+        for name in UNWRITTEN:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                written.pop(name, None)
+        return written
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 of the trial's canonical JSON, without `LATER_FIELDS` that have their default."""
+        """SHA-256 of the trial's canonical JSON, without `LATER_FIELDS` that have their default; a
+        branch has its trunk's identity in the place of the trunk.
+        """
         fields = type(self).model_fields
         unset = {name for name in LATER_FIELDS if getattr(self, name) == fields[name].default}
-        return sha256_json(self.model_dump(mode="json", exclude=unset))
+        written = self.model_dump(mode="json", exclude=unset)
+        if self.branch is not None:
+            written["branch"]["trunk"] = self.branch.trunk.identity
+        return sha256_json(written)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with some fields changed, whose identity is its own."""
@@ -127,9 +159,55 @@ class Trial(Frozen):
 
     @property
     def is_scored(self) -> bool:
-        """Whether the trial counts: under the suite's own budget, in seconds, and batch size."""
-        is_own = self.budget.scale == 1.0 and self.batch_size is None
+        """Whether the trial counts: under the suite's own budget, in seconds, its batch size, and
+        from the instance's start.
+        """
+        is_own = self.budget.scale == 1.0 and self.batch_size is None and self.branch is None
         return is_own and self.budget.steps is None
+
+
+class Branch(Frozen):
+    """Where a trial begins that does not begin at its instance's start: at another trial's end.
+
+    It is on the trunk's instance, and has a budget, a schedule and an order of examples of its own.
+    """
+
+    trunk: Trial
+    """The trial that it branches off; it `keeps_end`, and lies in the same store."""
+    keeps: Literal["state", "weights"] = "state"
+    """Whether it goes on in the state of the trunk's submission, which is then its own, or has the
+    weights alone."""
+    order: int = Field(default=1, ge=1)
+    """The number of its order of examples; branches of one number meet the same."""
+
+    def check(self, trial: Trial) -> None:
+        """Refuse a trunk at whose end the trial cannot begin.
+
+        Raises:
+            ValueError: it leaves no checkpoint, trains another model on other data, has a
+                submission whose state is not the trial's, or one of them what is not handed on.
+        """
+        if not self.trunk.keeps_end:
+            raise ValueError("the trunk of a branch has keeps_end = false, so it leaves no end")
+        for name, value in (*trial.point.items(), *self.trunk.point.items()):
+            if name in NOT_INHERITED and value != NOT_INHERITED[name]:
+                raise ValueError(
+                    f"{name} is {value!r}, and a branch begins with the weights that are trained, "
+                    "in their own scale; leave it out of trunk and branch"
+                )
+        differs = [n for n in SAME_AS_TRUNK if getattr(self.trunk, n) != getattr(trial, n)]
+        if differs:
+            own, trunks = getattr(trial, differs[0]), getattr(self.trunk, differs[0])
+            raise ValueError(f"{differs[0]} of a branch is {own!r}, and its trunk's is {trunks!r}")
+        own, trunks = trial.submission, self.trunk.submission
+        if self.keeps == "state" and own.content_hash != trunks.content_hash:
+            raise ValueError(
+                f"a branch of '{own.name}' cannot go on in the state of '{trunks.name}'; give it "
+                'keeps = "weights"'
+            )
+
+
+Trial.model_rebuild()
 
 
 class Result(Frozen):

@@ -1,6 +1,6 @@
 """What referee and worker say to each other: frozen messages, checked field by field.
 
-to the worker      HELLO, WARM_UP, LOAD, RESTORE, GO, GLANCE, STOP, PROFILE, CHECK
+to the worker      HELLO, WARM_UP, LOAD, INHERIT, RESTORE, GO, GLANCE, STOP, PROFILE, CHECK
 to the referee     READY, WARM, GLANCED, SNAPSHOT, STOPPED, PROFILED, CHECKED, FAILED
 
 What the worker says is hostile input; every field has a type and a bound here, and tensors are
@@ -82,6 +82,17 @@ class Load(Frozen):
     train_folder: str
 
 
+class Inherit(Frozen):
+    """Begin where another trial ended: its state as text, and this message's tensors."""
+
+    kind: Literal["INHERIT"] = "INHERIT"
+    state: StateText
+    keeps: Literal["state", "weights"]
+    """See `harness.plan.trial.Branch`."""
+    hyperparameters: dict[str, Scalar]
+    """That trial's."""
+
+
 class Restore(Frozen):
     """A checkpoint of this trial, whose referee had died: text, and this message's tensors."""
 
@@ -137,7 +148,7 @@ class Check(Frozen):
 class Ready(Frozen):
     """HELLO: the submission is imported and the model built; LOAD: the data are resident.
 
-    RESTORE: the state is back.
+    INHERIT: the trial begins where its trunk ended; RESTORE: the state is back.
     """
 
     kind: Literal["READY"] = "READY"
@@ -238,7 +249,7 @@ class Failed(Frozen):
         return f"{self.error} ({self.frame})" if self.frame else self.error
 
 
-ToWorkerMessage = Hello | WarmUp | Load | Restore | Go | Glance | Stop | Profile | Check
+ToWorkerMessage = Hello | WarmUp | Load | Inherit | Restore | Go | Glance | Stop | Profile | Check
 ToRefereeMessage = Ready | Warm | Glanced | Snapshot | Stopped | Profiled | Checked | Failed
 Message = ToWorkerMessage | ToRefereeMessage
 

@@ -5,7 +5,8 @@
 
 One is taken at looks, after which no snapshot waits for a hit, and not more often than asked for.
 The log names a checkpoint's SHA-256 before the file takes its place, so that whenever the referee
-dies the file that lies there is named in the log. It is deleted when the trial ends.
+dies the file that lies there is named in the log. It is deleted when the trial ends, unless that
+keeps its end: then one is taken at the last stop, from which branches begin.
 """
 
 from __future__ import annotations
@@ -91,9 +92,11 @@ class Checkpoint:
     state: str
     tensors: Tensors
     attempt: int
-    """The number of the attempt that goes on."""
+    """The number of the attempt that wrote it."""
     after_seq: int
     """The `seq` of its event in the log; later events are taken back."""
+    sha256: str
+    """Of its file."""
 
 
 class Checkpoints:
@@ -120,7 +123,7 @@ class Checkpoints:
     def wanted_bytes(self, point: int, timed_s: float) -> int:
         """How large a state is asked for at a look, for a grid point; 0 if none is."""
         is_time = timed_s - self._since_s >= self._every_s
-        is_due = is_time and point < self._trial.grid.points
+        is_due = is_time if point < self._trial.grid.points else self._trial.keeps_end
         self.state_bytes = self._limit_bytes if is_due else 0
         return self.state_bytes
 
@@ -240,4 +243,5 @@ def read_checkpoint(folder: Path, trial: Trial, events: Sequence[Event]) -> Chec
         return None
     if position.identity != trial.identity:
         return None
-    return Checkpoint(position, state, tensors, attempts[-1].number, event_numbers[-1])
+    number = attempts[-1].number
+    return Checkpoint(position, state, tensors, number, event_numbers[-1], digest)

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.frameworks.base import Evaluator
 from harness.frameworks.examples import Parameters
 from harness.protocol.messages import Hello
+from harness.referee.checkpoint import Checkpoint
 from harness.referee.idle import IdleProbe
 from harness.referee.monitor import Reading
 from harness.referee.statistics import BatchStatistics
@@ -42,5 +43,7 @@ class TrialContext:
     """When the attempt began, by `time.monotonic`."""
     memory_gib: float
     """What each process of the worker may use."""
+    trunk: Checkpoint | None = None
+    """Where a branch begins."""
     ranks: int = 1
     """The processes that train together."""

@@ -9,6 +9,7 @@ weights     for each weight W with two or more dimensions, flattened to (out, re
                 `overlap/NAME`   <W, W_0> / (||W||_F ||W_0||_F)
                 `rank/NAME`      the stable rank ||D||_F^2 / ||D||_2^2 of D = W - W_0
             and `weight_norm`, ||W||_F over all of these together
+sharpness   `sharpness`, the largest eigenvalue of the Hessian on that batch, by Lanczos
 curvature   exact curvature matrices on the first 256 of these and what approximates them, see
             `harness.frameworks.torch.curvature`; for small models
 """
@@ -49,6 +50,7 @@ def wanted_diagnostics(
     known: dict[Diagnostic, Diagnostics] = {
         "training": partial(_training, evaluator),
         "weights": partial(_weights, {name: _matrix(start[name]) for name in weights}),
+        "sharpness": evaluator.sharpness,
         "curvature": evaluator.curvature,
     }
     return [known[name] for name in names]

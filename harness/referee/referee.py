@@ -12,6 +12,7 @@ from harness.core.errors import CannotWriteError
 from harness.machine.readings import interference
 from harness.plan.trial import Result, State, Trial
 from harness.protocol.messages import (
+    Inherit,
     Load,
     Profile,
     Profiled,
@@ -134,6 +135,7 @@ class Referee:
     def _phases(self, checkpoint: Checkpoint | None) -> tuple[State, str]:
         if checkpoint is None:
             self._prepare()
+            self._inherit()
         else:
             self._resume(checkpoint)
         ending = self._train()
@@ -169,6 +171,21 @@ class Referee:
             self._clock.start()
             self._talk.send(Load(train_folder=str(train_folder)), self._context.parameters)
             self._talk.expect(Ready, conversation.SETUP_TIMEOUT_S, "load the data")
+            self._clock.stop()
+        self._freezer.freeze()
+
+    def _inherit(self) -> None:
+        """Hand over what a branch begins with, on the clock as its data are."""
+        branch, trunk = self._trial.branch, self._context.trunk
+        if branch is None or trunk is None:
+            return
+        point = branch.trunk.point
+        order = Inherit(state=trunk.state, keeps=branch.keeps, hyperparameters=point)
+        self._freezer.thaw()
+        with self._clock.account("load"):
+            self._clock.start()
+            self._talk.send(order, trunk.tensors)
+            self._talk.expect(Ready, conversation.SETUP_TIMEOUT_S, "begin where its trunk ended")
             self._clock.stop()
         self._freezer.freeze()
 

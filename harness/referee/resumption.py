@@ -21,7 +21,9 @@ from harness.referee.checkpoint import (
     state_limit,
 )
 
-SAME_WHEN_RESUMED = ("submission_files", "fingerprint", "environment", "threads", "sandbox")
+SAME_WHEN_RESUMED = (
+    "submission_files", "fingerprint", "environment", "threads", "sandbox", "trunk_checkpoint",
+)  # fmt: skip
 """What must be as it was at the attempt's beginning; else the trial restarts."""
 
 

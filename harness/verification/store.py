@@ -36,6 +36,7 @@ from harness.record.store import (
     read_trial_file,
     record_paths,
 )
+from harness.verification.branch import check_trunk
 from harness.verification.ledger import check_ledger
 from harness.verification.record import check_events, check_file
 from harness.verification.replay import MismatchError
@@ -196,6 +197,7 @@ class StoreCheck:
         try:
             check_events(record, log, replays=self._replays)
             check_ledger(record, log, self._by_identity.get(record.identity, ()))
+            check_trunk(record.trial, log, self._store)
         except (ValueError, IndexError, ArithmeticError) as error:
             raise MismatchError(
                 f"{EVENTS_FILE}: an event lacks what it must have: {error!r}"

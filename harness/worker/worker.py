@@ -3,7 +3,8 @@
     HELLO, slot -> READY -> WARM_UP -> WARM -> LOAD -> READY
         -> (GO -> (GLANCE -> GLANCED)* -> STOP -> SNAPSHOT, STOPPED)*
 
-    RESTORE -> READY may come before the first GO, PROFILE -> PROFILED after the last STOPPED.
+    INHERIT -> READY or RESTORE -> READY may come before the first GO, PROFILE -> PROFILED after the
+    last STOPPED.
 
 Whatever the submission raises ends the trial with FAILED, the worker's error report.
 """
@@ -29,6 +30,7 @@ from harness.protocol.messages import (
     Glance,
     Go,
     Hello,
+    Inherit,
     Load,
     Profile,
     Ready,
@@ -41,6 +43,7 @@ from harness.protocol.slot import Flat
 from harness.protocol.wire import Tensors, WireError
 from harness.submission.algoperf.location import PREFIX
 from harness.submission.entry import check_origin, search_first
+from harness.submission.inheritance import inherit
 from harness.submission.interface import Hyperparameters, Submission
 from harness.submission.read_point import ReadPoint
 from harness.submission.state import ArrayT
@@ -122,6 +125,8 @@ class Worker(Generic[ArrayT]):
                 self._warm_up(message)
             elif isinstance(message, Load):
                 self._load(message, tensors)
+            elif isinstance(message, Inherit):
+                self._inherit(message, tensors)
             elif isinstance(message, Restore):
                 self._restore(message, tensors)
             elif isinstance(message, Go):
@@ -181,6 +186,19 @@ class Worker(Generic[ArrayT]):
     def _set_up(self) -> None:
         self._submission.setup(self._problem, self._trial.hyperparameters)
         self._is_set_up = True
+
+    def _inherit(self, order: Inherit, tensors: Tensors) -> None:
+        """Begin where another trial ended: at its weights, and if asked in its submission's state.
+
+        Steps, budget, order of examples and generators are this trial's own, from their start.
+        """
+        state: WorkerState[ArrayT] = unpack_state(order.state, tensors, self._backend.from_host)
+        self._backend.load(self._problem, state["model"])
+        self._set_up()
+        if order.keeps == "state":
+            inherit(self._submission, state["submission"], order.hyperparameters)
+        self._backend.synchronize()
+        self._line.send(Ready())
 
     def _restore(self, order: Restore, tensors: Tensors) -> None:
         """Go on where a dead referee's worker was when its last checkpoint was taken."""

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from experiments.figures import KINDS, Drawing
+from experiments.figures.ranks import ranks_of
 from experiments.figures.sweep import best_over
 from experiments.measures import best_points
 from experiments.spec import Figure, Measure
@@ -109,3 +110,26 @@ def test_a_submission_has_one_colour_and_its_entries_differ_by_dashes() -> None:
     drawn = Drawing(several, chosen.evaluations, chosen.trials, chosen.best, chosen.form).pens
     assert drawn["sgd"].colour == drawn["sgd again"].colour != drawn["adamw"].colour
     assert drawn["sgd"].dash != drawn["sgd again"].dash
+
+
+def test_ranks_are_means_over_instances_with_the_best_first() -> None:
+    rows = [
+        (entry, "base", instance, step, "loss", value)
+        for (entry, instance, step), value in {
+            ("a", 1, 1): 1.0, ("b", 1, 1): 2.0, ("a", 2, 1): 3.0, ("b", 2, 1): 2.0,
+            ("a", 1, 2): np.nan, ("b", 1, 2): 5.0, ("a", 2, 2): 4.0, ("b", 2, 2): 1.0,
+        }.items()
+    ]  # fmt: skip
+    columns = ["entry", "variant", "instance", "step", "metric", "value"]
+    measure = Measure(metric="loss", direction="minimize")
+    ranks = ranks_of(pd.DataFrame(rows, columns=columns), measure)
+    found = ranks.set_index(["entry", "step"])["rank"].to_dict()
+    assert found == {("a", 1): 1.5, ("b", 1): 1.5, ("a", 2): 2.0, ("b", 2): 1.0}
+
+
+def test_a_figure_of_ranks_has_the_first_at_the_top() -> None:
+    figure = KINDS["ranks"](drawing(Figure(kind="ranks")))
+    first, *_ = figure.axes
+    bottom, top = first.get_ylim()
+    assert (top < 1.0, bottom > 2.0) == (True, True)
+    assert [str(line.get_label()) for line in first.lines] == ["sgd", "adamw"]

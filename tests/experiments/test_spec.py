@@ -47,9 +47,9 @@ def experiment(old: str = "", new: str = "", more: str = "") -> Experiment:
     return parse_toml(TEXT.replace(old, new) + more, "test.toml", Experiment)
 
 
-def refusal(old: str = "", new: str = "", more: str = "") -> str:
+def refusal(old: str = "", new: str = "", more: str = "", text: str = TEXT) -> str:
     with pytest.raises(HarnessError) as error:
-        chosen = experiment(old, new, more)
+        chosen = parse_toml(text.replace(old, new) + more, "test.toml", Experiment)
         planned(chosen, chosen.full)
     return str(error.value)
 

@@ -254,3 +254,29 @@ def test_a_schedule_for_an_optimizer_without_rates_is_refused(
     """
     with pytest.raises(HarnessError, match="have no 'lr'"):
         torch_kit.submission(written(tmp_path, text), learning_rate=0.07)
+
+
+TWO_SETTINGS = """
+    import torch
+
+    def build(problem, point):
+        return torch.optim.AdamW(
+            problem.parameters.values(), lr=point["learning_rate"], betas=(0.9, point["beta2"])
+        ), lambda progress: 1.0
+"""
+
+
+def test_an_inherited_state_leaves_hyperparameters_that_differ(
+    torch_kit: Kit, tmp_path: Path
+) -> None:
+    point = {"learning_rate": 0.01, "beta2": 0.9}
+    place = written(tmp_path, TWO_SETTINGS)
+    trunk = torch_kit.train(place, 5, **point)
+    branch = torch_kit.submission(place, **point | {"beta2": 0.99, "learning_rate": 0.001})
+    branch.inherit(trunk.state_dict(), point)
+    state = branch.state_dict()["optimizer"]
+    assert state["param_groups"][0]["betas"] == (0.9, 0.99)
+    before = trunk.state_dict()["optimizer"]["state"][0]
+    assert torch.equal(state["state"][0]["exp_avg"], before["exp_avg"])
+    branch.step(torch_kit.stream())
+    assert branch.learning_rate() == 0.001

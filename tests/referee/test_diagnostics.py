@@ -28,6 +28,9 @@ class Probed:
     def probe(self, _: object) -> dict[str, float]:
         return {"loss": 0.5, "gradient_norm": 2.0}
 
+    def sharpness(self, _: object) -> dict[str, float]:
+        return {"sharpness": 3.0}
+
     def curvature(self, _: object) -> dict[str, float]:
         return {"hessian_max": 7.0}
 
@@ -58,8 +61,9 @@ def test_weights_that_did_not_move_have_no_rank_and_broken_ones_no_numbers() -> 
 
 
 def test_training_is_the_probe_under_names_of_its_own() -> None:
-    found = measured("training", "curvature", w=START["w"])
-    assert found == {"train_loss": 0.5, "gradient_norm": 2.0, "hessian_max": 7.0}
+    found = measured("training", "sharpness", "curvature", w=START["w"])
+    probed = {"train_loss": 0.5, "gradient_norm": 2.0}
+    assert found == {**probed, "sharpness": 3.0, "hessian_max": 7.0}
 
 
 def test_nothing_is_measured_unless_it_is_asked_for() -> None:

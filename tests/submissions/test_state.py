@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from harness.providers.registry import submission_folders
+from harness.submission.space import read_space
 from tests.frameworks.kit import Kit, plain
 from tests.tiers import nightly_but
 
@@ -29,7 +30,12 @@ TORCH = [entry for entry in ENTRIES if entry[0] == "torch"]
 KINDS_IN_JAX = [("jax", name) for name in ("adamw", "schedule_free_adamw")]
 """A transformation's state, and one with an average beside it; compiling takes long."""
 STEPS = 20
-SHAPED = [(name, model) for _, name in TORCH for model in ("resnet", "rnn")]
+SHAPED = [
+    (name, model)
+    for _, name in TORCH
+    for model in ("resnet", "rnn")
+    if f"quick/{model}" not in read_space(submission_folders()[name] / "space.toml").refused
+]
 OTHERWISE_SHAPED = [pair for pair in SHAPED if pair[0] in ("adamw", "kfac", "muon", "shampoo")]
 """One that takes entries alone, one that captures passes, two that flatten kernels."""
 

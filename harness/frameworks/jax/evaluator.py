@@ -100,6 +100,14 @@ class JaxEvaluator:
         """
         raise HarnessError("curvature matrices are not computed in jax", "use framework torch")
 
+    def sharpness(self, _: Parameters) -> dict[str, float]:
+        """Not computed in jax.
+
+        Raises:
+            HarnessError: always.
+        """
+        raise HarnessError("the sharpness is not computed in jax", "use framework torch")
+
     def _place(self, parameters: Parameters) -> tuple[dict[str, Array], dict[str, Array]]:
         shapes = {name: value.shape for name, value in parameters.items()}
         check_shapes(self._shapes, shapes, "parameters to be evaluated")

@@ -11,6 +11,7 @@ from torch import Tensor
 from harness.core.errors import UnknownNameError
 from harness.frameworks.crops import centre
 from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Parameters
+from harness.frameworks.lanczos import Vector, largest_eigenvalue
 from harness.frameworks.metrics import ExampleMetrics, joined, means
 from harness.frameworks.model_source import check_shapes, shapes_of
 from harness.frameworks.targets import check_targets
@@ -20,6 +21,7 @@ from harness.frameworks.torch.loss import loss_of
 from harness.frameworks.torch.problem import autocast, build_model
 from harness.frameworks.torch.stream import TorchSplit
 from harness.submission.interface import Batch
+from workloads.fused_torch import twice_differentiable
 from workloads.losses import LOSSES
 
 
@@ -88,6 +90,28 @@ class TorchEvaluator:
         """Curvature matrices on that batch, in float64."""
         self._load(parameters)
         return curvature_of(self._model, self._source, self._probe)
+
+    def sharpness(self, parameters: Parameters) -> dict[str, float]:
+        """`sharpness`, the largest eigenvalue of the loss's Hessian on that batch, by Lanczos."""
+        self._load(parameters)
+        size = sum(weight.numel() for weight in self._model.parameters())
+        with twice_differentiable(self._model):
+            return {"sharpness": largest_eigenvalue(self._hessian_product, size)}
+
+    def _hessian_product(self, vector: Vector) -> Vector:
+        """H v, both (parameters,)."""
+        weights = list(self._model.parameters())
+        flat = torch.from_numpy(vector).to(weights[0])
+        parts = flat.split([weight.numel() for weight in weights])
+        along = [part.view_as(weight) for part, weight in zip(parts, weights, strict=True)]
+        total = torch.zeros_like(flat, dtype=torch.float64)
+        for inputs, targets in _parts(self._probe, self._eval_config.batch):
+            fraction = len(targets) / len(self._probe.targets)
+            loss = fraction * self._loss.value(self._logits(inputs), targets)
+            gradients = torch.autograd.grad(loss, weights, create_graph=True)
+            products = torch.autograd.grad(gradients, weights, along, materialize_grads=True)
+            total += torch.cat([each.flatten() for each in products]).double()
+        return total.cpu().numpy()
 
     def _load(self, parameters: Parameters) -> None:
         shapes = {name: value.shape for name, value in parameters.items()}

@@ -193,6 +193,21 @@ class OptimizerSubmission:
         self._optimizer.load_state_dict(dict(state_of(state, "optimizer")))
         load_schedule_state(self._schedule, state_of(state, "schedule"))
 
+    def inherit(self, state: StateDict[Tensor], point: Hyperparameters) -> None:
+        """Go on in the state that another trial's optimizer had at its point.
+
+        What the two points set alike in the groups is as it was left there, such as an estimate
+        that lies beside the hyperparameters; where they differ, this point holds. The schedule
+        begins anew.
+        """
+        own = _settings(self._optimizer)
+        result = self._build(self._wrapper.view, point)
+        other = cast("Optimizer", result[0] if isinstance(result, tuple) else result)
+        self.load_state_dict({**state, "schedule": schedule_state(self._schedule)})
+        groups = self._optimizer.param_groups
+        for group, ours, theirs in zip(groups, own, _settings(other), strict=True):
+            group.update({n: value for n, value in ours.items() if theirs.get(n) != value})
+
     def _rates(self) -> list[float]:
         """Each group's rate; an optimizer without rates has none to schedule."""
         if self._schedule is None:
@@ -252,6 +267,14 @@ def _swap_of(optimizer: Optimizer) -> tuple[Callable[[], object], Callable[[], o
         if callable(swap_in) and callable(swap_out):
             return swap_in, swap_out
     return None
+
+
+def _settings(optimizer: Optimizer) -> list[dict[str, object]]:
+    """What each group holds beside its parameters."""
+    return [
+        {name: value for name, value in group.items() if name != "params"}
+        for group in optimizer.param_groups
+    ]
 
 
 LOADER: Loader[Tensor] = Loader(

@@ -67,15 +67,15 @@ KNOWN: Mapping[str, Known] = {
 """What the problem can say of an argument that a class requires."""
 
 
-def builder_of(factory: object, hyperparameters: Hyperparameters) -> Build | None:
+def builder_of(factory: object, _: Hyperparameters) -> Build | None:
     """What builds an optimizer of the class, if it is one."""
     if not (isinstance(factory, type) and issubclass(factory, Optimizer)):
         return None
     kind = factory
 
-    def build(problem: TorchProblem, _: Hyperparameters) -> Optimizer:
-        optimizer = _made(kind, problem, hyperparameters)
-        _check_rate(optimizer, float(hyperparameters["learning_rate"]))
+    def build(problem: TorchProblem, point: Hyperparameters) -> Optimizer:
+        optimizer = _made(kind, problem, point)
+        _check_rate(optimizer, float(point["learning_rate"]))
         return optimizer
 
     return build

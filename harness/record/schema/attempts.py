@@ -34,6 +34,8 @@ class Begin(EventData):
     """What the sandbox could not forbid here."""
     image: str | None = None
     """The digest of the image that the worker ran in; missing where it had the machine's files."""
+    trunk_checkpoint: str | None = None
+    """The SHA-256 of the checkpoint that a branch begins with; missing where it is none."""
     load_average: Number
 
 

@@ -1,0 +1,47 @@
+"""Each entry's rank over steps at its best point: who is ahead when, by the measure's metric."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib import style
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from experiments.figures.drawing import PANEL_HEIGHT, WIDTH, Drawing, legend, panels
+from experiments.spec import Measure
+from scoring.report.style import STYLE
+
+
+def ranks_figure(drawing: Drawing) -> Figure:
+    """The mean rank over instances, the first at the top; a column of panels is a variant."""
+    variants = drawing.form.variants
+    ranks = ranks_of(drawing.best_evaluations, drawing.experiment.measure)
+    with style.context(STYLE):
+        figure = Figure(figsize=(WIDTH, PANEL_HEIGHT + 0.9), layout="constrained")
+        (row,) = panels(figure, 1, len(variants), sharex=True, sharey=True)
+        for panel, variant in zip(row, variants, strict=True):
+            for name, pen in drawing.pens.items():
+                own = ranks[(ranks["entry"] == name) & (ranks["variant"] == variant)]
+                panel.plot(own["step"], own["rank"], label=name, linewidth=1.5, **pen.line)
+            if len(variants) > 1:
+                panel.set_title(variant.replace("_", " "), fontsize=9)
+            panel.set_xlabel("step")
+        row[0].set_ylabel(f"rank by {drawing.experiment.measure.metric.replace('_', ' ')}")
+        row[0].set_ylim(len(drawing.pens) + 0.3, 0.7)
+        row[0].yaxis.set_major_locator(MaxNLocator(integer=True))
+        legend(figure, row[0])
+    return figure
+
+
+def ranks_of(evaluations: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """`entry`, `variant`, `step` and `rank`, 1 for the best, the mean over instances.
+
+    Args:
+        evaluations: of one point an entry; values that are not finite come last.
+        measure: whose metric is ranked.
+    """
+    own = evaluations[evaluations["metric"] == measure.metric]
+    is_low = measure.direction == "minimize"
+    by_place = own.groupby(["variant", "instance", "step"])["value"]
+    ranked = own.assign(rank=by_place.rank(ascending=is_low, na_option="bottom"))
+    return ranked.groupby(["entry", "variant", "step"])["rank"].mean().reset_index()
