@@ -20,23 +20,28 @@ KEY, LETTER, LINE = 0.36, 0.056, 0.145
 """Inches of a legend in that font: a key with its gaps, a letter, a line."""
 
 
-def panels(figure: Figure, count: int, height: float, *, share_y: bool = False) -> list[Axes]:
+def panels(
+    figure: Figure, count: int, height: float, x_label: str = "", *, share_y: bool = False
+) -> list[Axes]:
     """So many panels, as many in a row as the figure is wide for; it becomes taller by the rows.
 
     Args:
         figure: an empty figure, as tall as one row of panels is to be.
         count: how many panels.
         height: inches of each row from the second on.
+        x_label: of the horizontal axes below which there is no other panel.
         share_y: whether they have one vertical axis.
     """
     width, tall = figure.get_size_inches()
     in_row = min(count, max(1, int(width / PANEL)))
     rows = math.ceil(count / in_row)
     figure.set_size_inches(width, tall + (rows - 1) * height)
-    made = figure.subplots(rows, in_row, sharey=share_y, squeeze=False).ravel()
+    made = list(figure.subplots(rows, in_row, sharey=share_y, squeeze=False).ravel())
     for unused in made[count:]:
         unused.remove()
-    return list(made[:count])
+    for lowest in made[max(0, count - in_row) : count]:
+        lowest.set_xlabel(x_label, fontsize=FONT)
+    return made[:count]
 
 
 def legend(figure: Figure, axes: Axes, title: str | None = None, loc: Place = "best") -> None:

@@ -147,8 +147,12 @@ def _sensitivity(drawing: Drawing) -> dict[str, Figure]:
     height = max(drawing.size[1], NAME * len(names) + 1.0)
     with style.context(STYLE):
         figure = Figure(figsize=(drawing.size[0], height), layout="constrained")
-        made = panels(figure, len(columns), NAME * len(names) + 0.6, share_y=True)
+        made = panels(
+            figure, len(columns), NAME * len(names) + 0.6, "correlation with the time",
+            share_y=True,
+        )  # fmt: skip
         for panel, column in zip(made, columns, strict=True):
+            lowest = panel.get_xlabel()  # which seaborn replaces
             part = table[table["column"] == column]
             shown = part.assign(entry=part["entry"].map(label))
             sns.stripplot(
@@ -157,12 +161,11 @@ def _sensitivity(drawing: Drawing) -> dict[str, Figure]:
                 jitter=0.2,
             )  # fmt: skip
             panel.axvline(0.0, color=INK, linewidth=1)
-            panel.set(title=label(column), xlabel="", ylabel="", xlim=(-1.05, 1.05))
+            panel.set(title=label(column), xlabel=lowest, ylabel="", xlim=(-1.05, 1.05))
         keys, entries = made[0].get_legend_handles_labels()
         if (own := made[0].get_legend()) is not None:
             own.remove()
         legend_below(figure, keys, entries)
-        figure.supxlabel("rank correlation with the time", fontsize=9.5)
     return {"sensitivity": figure}
 
 

@@ -68,11 +68,14 @@ def difference_figure(
             x = len(order) + 0.25 + 0.18 * place
             axes.plot([x, x], [heights[start], heights[stop]], color=INK, linewidth=3)
         width = min(ranks.difference, float(len(order)))
+        figure.suptitle(
+            f"Critical difference {width:.2f} at 10 %\n(Friedman p = {ranks.p_value:.2g})",
+            fontsize=9.5,
+        )
         axes.set(
-            xlabel="mean rank by time over workloads",
+            xlabel="mean rank by time",
             xlim=(0.8, len(order) + 1.2),
             ylim=(0.4, len(order) + 0.6),
-            title=f"Critical difference {width:.2f} at 10 %\n(Friedman p = {ranks.p_value:.2g})",
         )
         return figure
 
@@ -92,7 +95,7 @@ def tuning_figure(table: pd.DataFrame, drawn: Pens, size: tuple[float, float] = 
     columns = sorted(table["column"].unique())
     with style.context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        made = panels(figure, len(columns), ROW)
+        made = panels(figure, len(columns), ROW, "trials spent on tuning")
         for panel, column in zip(made, columns, strict=True):
             for entry, part in table[table["column"] == column].groupby("entry"):
                 panel.plot(
@@ -104,7 +107,6 @@ def tuning_figure(table: pd.DataFrame, drawn: Pens, size: tuple[float, float] = 
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         legend_below(figure, *lines_of(made))
         figure.supylabel("expected best time, s", fontsize=9.5)
-        figure.supxlabel("trials spent on tuning", fontsize=9.5)
         return figure
 
 

@@ -86,6 +86,7 @@ class Pages:
             unranked=self._unranked(links), meanings=meanings(board),
             caption=caption(view), said="" if view is None else said(view),
             notes=[] if view is None else notes(view), workloads=self._workload_lines(links),
+            has_ranks=view is not None and view.ranking is not None,
             progress=self._progress(links) if view is None else [], columns=board.columns,
             pair_page=len(board.entries) > 1,
         )  # fmt: skip

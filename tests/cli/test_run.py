@@ -15,6 +15,7 @@ import pytest
 
 from harness.cli.app import main
 from harness.record.store import read_record, record_paths
+from harness.record.tables import results_frame
 from tests.kit import write_submission
 
 BASE = ("--workload", "mlp", "--budget-scale", "0.02", "--threads", "1")
@@ -209,6 +210,28 @@ def build(problem, hyperparameters):
     assert states(store) == ["crashed"]
     told = shown.stdout.partition("the end of ")[2]
     assert "RuntimeError: after its warm-up" in told
+
+
+def test_with_the_reference_adamw_runs_before_and_after(tmp_path: Path, harness: Harness) -> None:
+    flags = ("--submission", "sgd", "--with-reference", "--trials", "1", "--out", str(tmp_path))
+    process = harness("run", *BASE, *flags)
+    assert process.returncode == 0, process.stderr
+    assert "note: adamw runs before and after each study" in process.stdout
+    begun = results_frame(tmp_path).sort_values("begun_at")
+    assert begun["submission"].tolist() == ["adamw", "sgd", "adamw"]
+    assert begun["budget_s"].nunique() == 1
+
+
+@pytest.mark.parametrize(
+    "flags", [("--until-settled", "adamw"), ("--executor", "pool"), ("--submission", "adamw")]
+)
+def test_what_cannot_have_the_reference_beside_it_is_refused(
+    tmp_path: Path, harness: Harness, flags: tuple[str, str]
+) -> None:
+    own = ("--submission", "sgd", "--with-reference", "--out", str(tmp_path))
+    process = harness("run", *BASE, *own, *flags, "--dry-run")
+    assert process.returncode == 2
+    assert "--with-reference runs" in process.stderr
 
 
 def test_until_settled_runs_both_in_turn_and_says_the_verdict(

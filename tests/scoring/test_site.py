@@ -124,6 +124,14 @@ def test_every_table_lies_beside_the_page_as_csv_and_json(pages: Path) -> None:
     assert {"rank", "score", "score_low", "speedup", "reached"} <= set(entries.columns)
 
 
+def test_only_a_board_with_ranks_says_how_to_see_what_is_settled(
+    pages: Path, tmp_path: Path
+) -> None:
+    screening = site(tmp_path / "s", material(results(["adamw", "muon"], workloads=1, studies=1)))
+    assert "settled against it" in (pages / "index.html").read_text()
+    assert "settled against it" not in (screening / "index.html").read_text()
+
+
 def test_the_json_of_a_table_has_its_numbers_to_the_last_bit() -> None:
     table = pd.DataFrame({"score": [1 / 3, np.inf, np.nan], "rank": [1, 2, 3]})
     texts = dict(table_files({"entries": table}))
