@@ -190,7 +190,7 @@ SHARP = """
     import torch
 
     class Sharp(torch.optim.SGD):
-        \"\"\"As sharpness-aware ones: climbs along the gradient, asks for that there, steps back.\"\"\"
+        \"\"\"Climbs along the gradient, asks for the one there, and steps back.\"\"\"
 
         @torch.no_grad()
         def step(self, closure=None):

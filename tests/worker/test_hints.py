@@ -29,7 +29,8 @@ MISTAKES = {
     "held-out data": ("problem.validation_data", "no held-out data"),
     "the end of the process": ("import sys; sys.exit(1)", "may not end its process"),
     "a method that is not called": (
-        "return torch.optim.SGD(problem.model.parameters, lr=0.1)", "problem.model.parameters()"
+        "return torch.optim.SGD(problem.model.parameters, lr=0.1)",
+        "problem.model.parameters()",
     ),
     "a rate scheduler alone": (
         "return torch.optim.lr_scheduler.ConstantLR(torch.optim.SGD(problem.model.parameters()))",
