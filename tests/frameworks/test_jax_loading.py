@@ -148,3 +148,7 @@ def test_a_function_behind_a_dot_is_found(jax_kit: Kit) -> None:
 def test_a_point_whose_reads_are_noted_may_be_traced() -> None:
     point = ReadPoint({"rate": 0.5, "momentum": 0.25})
     assert float(jax.jit(lambda traced: traced["rate"] + traced["momentum"])(point)) == 0.75
+
+
+def test_an_estimate_of_the_hessian_gets_the_loss(jax_kit: Kit) -> None:
+    jax_kit.train("optax.contrib:sophia", 20, learning_rate=0.05)

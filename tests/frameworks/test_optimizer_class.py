@@ -184,3 +184,46 @@ def test_lookaheads_slow_weights_are_evaluated_and_its_fast_ones_train_on(
     after = torch_kit.backend.export(torch_kit.problem.parameters)
     for name, value in before.items():
         np.testing.assert_array_equal(after[name], value)
+
+
+SHARP = """
+    import torch
+
+    class Sharp(torch.optim.SGD):
+        \"\"\"Climbs along the gradient, asks for the one there, and steps back.\"\"\"
+
+        @torch.no_grad()
+        def step(self, closure=None):
+            if closure is None:
+                raise ValueError("Sharp requires closure")
+            values = self.param_groups[0]["params"]
+            climbs = [0.1 * value.grad for value in values]
+            for value, climb in zip(values, climbs):
+                value.add_(climb)
+            closure()
+            for value, climb in zip(values, climbs):
+                value.sub_(climb)
+            super().step()
+
+    def build(problem, hyperparameters):
+        return Sharp(list(problem.parameters.values()), lr=0.1)
+"""
+
+
+def test_a_sharpness_aware_optimizer_climbs_along_the_gradient_where_it_is(
+    torch_kit: Kit, tmp_path: Path
+) -> None:
+    (tmp_path / "submission.py").write_text(dedent(SHARP))
+    submission, other = torch_kit.train(tmp_path, 4), Kit("torch")
+    values, stream = list(other.problem.parameters.values()), other.stream()
+    for _ in range(4):
+        batch = stream.next()
+        climbs = torch.autograd.grad(other.problem.batch_loss(batch), values)
+        with torch.no_grad():
+            torch._foreach_add_(values, climbs, alpha=0.1)
+        gradients = torch.autograd.grad(other.problem.batch_loss(batch), values)
+        with torch.no_grad():
+            torch._foreach_sub_(values, climbs, alpha=0.1)
+            torch._foreach_sub_(values, gradients, alpha=0.1)
+    for mine, value in zip(submission.eval_parameters().values(), values, strict=True):
+        torch.testing.assert_close(mine, value)

@@ -28,6 +28,10 @@ MISTAKES = {
     ),
     "held-out data": ("problem.validation_data", "no held-out data"),
     "the end of the process": ("import sys; sys.exit(1)", "may not end its process"),
+    "a method that is not called": (
+        "return torch.optim.SGD(problem.model.parameters, lr=0.1)",
+        "problem.model.parameters()",
+    ),
     "a rate scheduler alone": (
         "return torch.optim.lr_scheduler.ConstantLR(torch.optim.SGD(problem.model.parameters()))",
         "build returned ConstantLR; it must return a torch.optim.Optimizer, or a pair",
@@ -73,6 +77,22 @@ def test_a_mistake_in_step_is_answered(tmp_path: Path, body: str, hint: str) -> 
 def test_an_error_of_the_authors_own_gets_no_hint(tmp_path: Path) -> None:
     source = "def build(problem, hyperparameters):\n    raise ValueError('of mine')\n"
     assert mistake(tmp_path, source) == "ValueError: of mine"
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("def build(problem):\n    pass\n", "called as build(problem, hyperparameters)"),
+        (
+            "class Submission:\n    def setup(self, problem):\n        pass\n"
+            "    def step(self, stream):\n        pass\n",
+            "called as setup(problem, hyperparameters) and step(stream)",
+        ),
+    ],
+    ids=["build", "setup"],
+)
+def test_other_arguments_are_answered(tmp_path: Path, source: str, hint: str) -> None:
+    assert hint in mistake(tmp_path, source)
 
 
 def test_optaxs_lookahead_gets_the_rule_that_any_optimizer_takes(tmp_path: Path) -> None:

@@ -238,8 +238,9 @@ def _train_step(
             return problem.training_loss(parameters, batch, key)[0]
 
         (loss, statistics), gradients = problem.loss_and_gradients(parameters, batch, key)
-        # Line searches among the transformations (optax.lbfgs) ask for these three.
-        extra = {"value": loss, "grad": gradients, "value_fn": value}
+        # Line searches among the transformations (optax.lbfgs) ask for the first three, estimates
+        # of the Hessian (optax.contrib.sophia) for the last.
+        extra = {"value": loss, "grad": gradients, "value_fn": value, "obj_fn": value}
         if place is not None:
             extra["place"] = place  # whose rules apply the factor
         elif takes_factor:

@@ -102,6 +102,7 @@ class OptimizerSubmission:
         self._base_rates = self._rates()
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
         self._needs_closure = _needs_closure(self._optimizer)
+        self._moves_first: bool | None = False
         if callable(begin := getattr(optimizer, "train", None)):
             begin()
 
@@ -227,21 +228,38 @@ class OptimizerSubmission:
 
     def _stepped(self, passes: Callable[[], Tensor], closure: Callable[[], Tensor]) -> Tensor:
         """Update, after a pass over the batch or with a closure that makes one; the loss."""
-        if self._needs_closure:
-            # Torch declares that a closure gives a float, and passes on whatever it gives.
-            return cast("Tensor", self._optimizer.step(cast("Callable[[], float]", closure)))
-        loss = passes()
-        self._optimizer.step()
-        return loss
+        if not self._needs_closure:
+            loss = passes()
+            self._optimizer.step()
+            return loss
+        losses, start = [passes()] if self._moves_first else [], self._version()
+
+        def noted() -> Tensor:
+            if self._moves_first is None:
+                self._moves_first = self._version() != start
+            losses.append(closure())
+            return losses[-1]
+
+        # Torch declares that a closure gives a float, and passes on whatever it gives.
+        self._optimizer.step(cast("Callable[[], float]", noted))
+        return losses[0] if losses else passes()
+
+    def _version(self) -> int:
+        """A count that grows with every change of what the optimizer trains."""
+        groups = self._optimizer.param_groups
+        return sum(value._version for group in groups for value in group["params"])
 
     def _learns_from(self, error: Exception) -> bool:
         """Whether an error says what the optimizer's `step` needs, and it has not had it yet.
+
+        One that asks for a closure has the gradient by then. Whether it needs that before the
+        closure is called, as sharpness-aware ones do, is seen by what it moves first.
 
         Raises:
             HarnessError: it needs what several ranks do not have.
         """
         if "closure" in str(error) and not self._needs_closure:
-            self._needs_closure = True
+            self._needs_closure, self._moves_first = True, None
         elif "does not require grad" in str(error) and not self._is_second_order:
             if self._problem.ranks.world_size > 1:
                 raise HarnessError(
