@@ -28,7 +28,8 @@ optimizer: weight averages, clipping, muP and schedules.
   `hessian_free`, `lbfgs` and `natural_gradient` were measured on a core with bfloat16 arithmetic,
   the others on one without; `adafactor`, `adamuon`, `ademamix`, `adopt`, `amos`, `caspr`,
   `kl_shampoo`, `kl_soap`, `lamb`, `lion`, `mars`, `muown`, `newton_muon`, `normuon`, `scion` and
-  `soap_muon` in processor time, at a batch of 512. Methods that take several passes or larger
+  `soap_muon`, `adam_clip`, `async_sgd`, `paper_kfac` and `varying_adamw` in processor time, at a batch
+  of 512. Methods that take several passes or larger
   batches per step pay for them here, so this is not their time to a target. `full_adagrad` and
   `newton` take small models alone, and so not `mlp`.
 """
