@@ -26,11 +26,11 @@ optimizer: weight averages, clipping, muP and schedules.
 - *Step*: mean time of a full training step, forward and backward passes included, relative to
   `adamw`, on `mlp` at `quick` size and one CPU core. The norm-based methods, `cg_bfgs`,
   `hessian_free`, `lbfgs` and `natural_gradient` were measured on a core with bfloat16 arithmetic,
-  the others on one without; `adafactor`, `adamuon`, `ademamix`, `adopt`, `amos`, `caspr`,
-  `kl_shampoo`, `kl_soap`, `lamb`, `lion`, `mars`, `muown`, `newton_muon`, `normuon`, `scion` and
-  `soap_muon` in processor time, at a batch of 512. Methods that take several passes or larger
-  batches per step pay for them here, so this is not their time to a target. `full_adagrad` and
-  `newton` take small models alone, and so not `mlp`.
+  the others on one without; `adafactor`, `adam_clip`, `adamuon`, `ademamix`, `adopt`, `amos`,
+  `async_sgd`, `caspr`, `kl_shampoo`, `kl_soap`, `lamb`, `lion`, `mars`, `muown`, `newton_muon`,
+  `normuon`, `paper_kfac`, `scion`, `soap_muon` and `varying_adamw` in processor time, at a batch of
+  512. Methods that take several passes or larger batches per step pay for them here, so this is not
+  their time to a target. `full_adagrad` and `newton` take small models alone, and so not `mlp`.
 """
 COLUMNS = """\
 | submission | method | frameworks | source | state | step |

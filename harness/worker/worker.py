@@ -43,7 +43,6 @@ from harness.protocol.slot import Flat
 from harness.protocol.wire import Tensors, WireError
 from harness.submission.algoperf.location import PREFIX
 from harness.submission.entry import check_origin, search_first
-from harness.submission.inheritance import inherit
 from harness.submission.interface import Hyperparameters, Submission
 from harness.submission.read_point import ReadPoint
 from harness.submission.state import ArrayT
@@ -196,7 +195,12 @@ class Worker(Generic[ArrayT]):
         self._backend.load(self._problem, state["model"])
         self._set_up()
         if order.keeps == "state":
-            inherit(self._submission, state["submission"], order.hyperparameters)
+            # a torch optimizer's state holds hyperparameters, of which the trial's own are to stay
+            inherit = getattr(self._submission, "inherit", None)
+            if callable(inherit):
+                inherit(state["submission"], order.hyperparameters)
+            else:
+                self._submission.load_state_dict(state["submission"])
         self._backend.synchronize()
         self._line.send(Ready())
 

@@ -45,7 +45,9 @@ class AdamClip(AdaptiveMethod):
                 )
             means, squares = state_lists(self.state, parameters, ("mean", "square"))
             torch._foreach_lerp_(means, gradients, 1.0 - beta1)
-            torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), 1.0 - beta2)
+            # not by lerp, which makes NaN of a square that has overflowed
+            torch._foreach_mul_(squares, beta2)
+            torch._foreach_addcmul_(squares, gradients, gradients, 1.0 - beta2)
             sizes = torch._foreach_sqrt(squares)
             torch._foreach_add_(sizes, group["eps"])
             torch._foreach_reciprocal_(sizes)

@@ -39,7 +39,9 @@ class VaryingAdamW(AdaptiveMethod):
             gradients = [value.grad for value in parameters if value.grad is not None]
             means, squares = state_lists(self.state, parameters, ("mean", "square"))
             torch._foreach_lerp_(means, gradients, 1.0 - beta1)
-            torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), 1.0 - beta2)
+            # not by lerp, which makes NaN of a square that has overflowed
+            torch._foreach_mul_(squares, beta2)
+            torch._foreach_addcmul_(squares, gradients, gradients, 1.0 - beta2)
             of_means = self._weight(parameters, "mean_weight", beta1)
             of_squares = self._weight(parameters, "square_weight", beta2)
             roots = torch._foreach_sqrt(torch._foreach_div(squares, of_squares))

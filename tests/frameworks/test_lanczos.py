@@ -17,7 +17,8 @@ def matrix(spectrum: np.ndarray) -> np.ndarray:
     """A symmetric matrix with these eigenvalues, in no particular basis."""
     size = len(spectrum)
     basis = np.linalg.qr(np.random.default_rng(1).standard_normal((size, size)))[0]
-    return basis * spectrum @ basis.T
+    found: np.ndarray = basis * spectrum @ basis.T
+    return found
 
 
 @pytest.mark.parametrize(

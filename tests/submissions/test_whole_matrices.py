@@ -49,7 +49,8 @@ class Landscape:
 
     def step(self, x: np.ndarray, g: np.ndarray, h: np.ndarray) -> np.ndarray:
         solved = self.method._solved(torch.from_numpy(h), torch.from_numpy(g))
-        return x - np.asarray(solved)
+        after: np.ndarray = x - np.asarray(solved)
+        return after
 
 
 def test_newton_finds_rosenbrocks_minimum_in_a_few_steps() -> None:
