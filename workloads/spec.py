@@ -155,6 +155,14 @@ class Augmentation(Frozen):
     flip: bool = False
 
 
+class Hardware(Frozen):
+    """The target machine of budgets."""
+
+    device: Literal["cpu", "cuda"]
+    cores: Count
+    name: str
+
+
 class SuiteWorkload(Frozen):
     """A workload at the size of one suite."""
 
@@ -183,6 +191,8 @@ class SuiteWorkload(Frozen):
     baseline_fraction: Fraction = 0.6
     """The fraction of the budget at which the baseline sets the target of a model that has no
     calibrated one: a drawn architecture, another width."""
+    hardware: Hardware | None = None
+    """The machine that its budget is meant for; None: the suite's."""
 
     @property
     def named_variants(self) -> dict[str, Sizes]:
@@ -248,14 +258,6 @@ class Ruleset(Frozen):
     studies: Count
     trials: Count
     budget_factor: Positive = 1.0
-
-
-class Hardware(Frozen):
-    """The target machine of a suite's budgets."""
-
-    device: Literal["cpu", "cuda"]
-    cores: Count
-    name: str
 
 
 class Suite(Frozen):

@@ -97,7 +97,7 @@ def calibrate(
     from harness.cli.machine import interruptible, run_options
     from harness.core.console import PlainConsole
     from harness.plan.plan import workload_at
-    from harness.providers.registry import suite as suite_of
+    from harness.providers.registry import hardware_of
 
     if add + time + bool(check) > 1:
         raise HarnessError(
@@ -113,7 +113,7 @@ def calibrate(
         baselines=names,
         rule=Rule(latest_fraction=latest),
     )
-    options = run_options(sandbox, data_dir, threads, suite_of(suite).hardware.cores)
+    options = run_options(sandbox, data_dir, threads, hardware_of(suite, workload).cores)
     store, console = out or Path("runs") / f"calibration-{suite}", PlainConsole()
     calibration = Calibration(request, effort, store, options, jobs, say_on(console))
     with interruptible(store):
@@ -133,7 +133,7 @@ def _request(
     from harness.cli.machine import choose_device, pick
     from harness.core.console import PlainConsole
     from harness.plan.plan import PlanRequest
-    from harness.providers.registry import suite as suite_of
+    from harness.providers.registry import hardware_of
     from harness.providers.registry import workload as workload_of
     from harness.providers.table import FRAMEWORKS
     from harness.runs.device import ready_device
@@ -144,7 +144,7 @@ def _request(
         suite=suite,
         framework=pick("framework", framework, FRAMEWORKS.names),
         device=ready_device(
-            choose_device(device, suite_of(suite))[0],
+            choose_device(device, hardware_of(suite, workload), f"suite {suite}")[0],
             framework,
             [workload_of(workload).at(suite)],
             say_on(PlainConsole()),

@@ -34,7 +34,8 @@ def doctor(
     spec, console = suite_of(suite), PlainConsole(stderr=is_json)
     options = run_options("plain", None, None, spec.hardware.cores)
     tell = say_on(console) if measure else None
-    diagnosis = diagnose(spec, choose_device(device, spec)[0], options, tell)
+    device, _ = choose_device(device, spec.hardware, f"suite {spec.name}")
+    diagnosis = diagnose(spec, device, options, tell)
     if is_json:
         document = {
             "suite": suite,

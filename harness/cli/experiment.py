@@ -68,7 +68,7 @@ def experiment(
     suite = suite_of(form.suite)
     options = run_options(sandbox, data_dir, threads, suite.hardware.cores)
     device_name = ready_device(
-        choose_device(device or "cpu", suite)[0],
+        choose_device(device or "cpu", suite.hardware, f"suite {suite.name}")[0],
         form.framework,
         [workload_of(form.workload).at(form.suite)],
         say_on(console),

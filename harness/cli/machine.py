@@ -16,7 +16,7 @@ from harness.machine.cores import allowed_cores
 if TYPE_CHECKING:
     from harness.core.console import PlainConsole
     from harness.execution.base import RunOptions
-    from workloads.spec import Suite
+    from workloads.spec import Hardware
 
 NameT = TypeVar("NameT", bound=str)
 
@@ -62,22 +62,25 @@ def has_gpu() -> bool:
     return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
 
 
-def choose_device(name: str | None, suite: Suite, *, is_elsewhere: bool = False) -> tuple[str, str]:
-    """The device to run on, and a remark if it is not the one that the suite is meant for.
+def choose_device(
+    name: str | None, hardware: Hardware, meant: str, *, is_elsewhere: bool = False
+) -> tuple[str, str]:
+    """The device to run on, and a remark if it is not the one that budgets are meant for.
 
     Args:
-        name: `cpu`, `cuda`, `cuda:N`, or None for the suite's own where there is one.
-        suite: says which device its budgets are meant for.
-        is_elsewhere: whether trials run on other machines, which are taken to have the suite's.
+        name: `cpu`, `cuda`, `cuda:N`, or None for that of the hardware where there is one.
+        hardware: what the budgets are meant for.
+        meant: whose budgets they are, in words.
+        is_elsewhere: whether trials run on other machines, which are taken to have that hardware.
     """
-    target = suite.hardware.device
+    target = hardware.device
     if name is not None and name not in ("cpu", "cuda") and not _is_numbered(name):
         raise UnknownNameError("device", name, ["cpu", "cuda", "cuda:0"])
     device = name or (target if target == "cpu" or is_elsewhere or has_gpu() else "cpu")
     device = "cuda:0" if device == "cuda" else device
     if device.partition(":")[0] == target:
         return device, ""
-    why = f"suite {suite.name} is meant for {suite.hardware.name}"
+    why = f"{meant} is meant for {hardware.name}"
     return device, f"{why}; on {device} times are not comparable with its leaderboard"
 
 

@@ -62,7 +62,7 @@ class Place:
             sandbox,
             self.data_dir,
             self.threads,
-            asked.suite_spec.hardware.cores,
+            asked.cores,
             devices=asked.devices,
             is_elsewhere=self.is_elsewhere,
         )

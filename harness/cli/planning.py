@@ -70,6 +70,22 @@ class Asked:
 
         return suite(self.suite or default_suite(self.workload or ()))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The workloads, each once."""
+        return tuple(dict.fromkeys(self.workload or self.suite_spec.workloads))
+
+    @property
+    def cores(self) -> int:
+        """Processor cores of the machine that the budget of a sole workload, or else the suite, is
+        meant for.
+        """
+        from harness.providers.registry import hardware_of
+
+        suite = self.suite_spec
+        alone = self.names if len(self.names) == 1 else ()
+        return next((hardware_of(suite.name, name).cores for name in alone), suite.hardware.cores)
+
     def requests(
         self, say: Callable[[str], None], *, is_elsewhere: bool = False
     ) -> tuple[tuple[PlanRequest, ...], str]:
@@ -82,21 +98,15 @@ class Asked:
         Raises:
             HarnessError: a value is not allowed, or the device cannot run these workloads.
         """
-        from harness.cli.machine import choose_device, pick
+        from harness.cli.machine import pick
         from harness.plan.plan import RULESETS, PlanRequest
         from harness.plan.rounds import seed_of
-        from harness.providers.registry import workload
         from harness.providers.table import FRAMEWORKS
-        from harness.runs.device import ready_device
         from harness.submission.adjustment import searched_space, setting_of
         from workloads.spec import WIDTH
 
         suite = self.suite_spec
-        names = tuple(dict.fromkeys(self.workload or suite.workloads))
-        sizes = [workload(name).at(suite.name) for name in names]
-        device, remark = choose_device(self.device, suite, is_elsewhere=is_elsewhere)
-        if not is_elsewhere:
-            device = ready_device(device, self.framework, sizes, say)
+        devices, remark = self._devices(say, is_elsewhere=is_elsewhere)
         request = PlanRequest(
             workload="",
             submission=self.submission,
@@ -105,7 +115,6 @@ class Asked:
             ruleset=pick("ruleset", self.ruleset, RULESETS),
             round_seed=seed_of(self.seed),
             variant=self.variant if self.width is None else f"{WIDTH}{self.width}",
-            device=device,
             devices=self.devices,
             studies=self.studies,
             trials=self.trials,
@@ -113,7 +122,34 @@ class Asked:
             space=searched_space(self.space, self.submission) if self.space else None,
             settings=dict(map(setting_of, self.settings or ())),
         )
-        return tuple(replace(request, workload=name) for name in names), remark
+        return (
+            tuple(replace(request, workload=n, device=device) for n, device in devices.items()),
+            remark,
+        )
+
+    def _devices(
+        self, say: Callable[[str], None], *, is_elsewhere: bool
+    ) -> tuple[dict[str, str], str]:
+        """The device of each workload, and what is to be said of them."""
+        from harness.cli.machine import choose_device
+        from harness.providers.registry import workload
+        from harness.runs.device import ready_device
+
+        suite = self.suite_spec
+        sizes = {name: workload(name).at(suite.name) for name in self.names}
+        devices, remarks = dict[str, str](), dict[str, None]()
+        for name, size in sizes.items():
+            meant = f"{name} of suite {suite.name}" if size.hardware else f"suite {suite.name}"
+            hardware = size.hardware or suite.hardware
+            devices[name], remark = choose_device(
+                self.device, hardware, meant, is_elsewhere=is_elsewhere
+            )
+            remarks[remark] = None
+        for device in () if is_elsewhere else sorted(set(devices.values())):
+            on_it = [name for name in devices if devices[name] == device]
+            ready = ready_device(device, self.framework, [sizes[name] for name in on_it], say)
+            devices |= dict.fromkeys(on_it, ready)
+        return devices, "; ".join(filter(None, remarks))
 
 
 def plans_of(

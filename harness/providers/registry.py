@@ -17,7 +17,7 @@ from harness.core.modules import spec_of
 from harness.providers.table import SUBMISSIONS, SUITES, WORKLOADS, WORKLOADS_ROOT
 from workloads.band import Band, read_band
 from workloads.drawing import NAME, Cost, draw
-from workloads.spec import Sizes, Suite, SuiteWorkload, WorkloadSpec
+from workloads.spec import Hardware, Sizes, Suite, SuiteWorkload, WorkloadSpec
 from workloads.toml import read_toml
 
 DEFAULT_SUITE = "quick"
@@ -129,6 +129,11 @@ def workload_names() -> tuple[str, ...]:
 def workload(name: str) -> Workload:
     """The workload of a name."""
     return Workload(name, WORKLOADS.entry(name).value, WORKLOADS.folder(name))
+
+
+def hardware_of(suite_name: str, workload_name: str) -> Hardware:
+    """The machine that a workload's budget in a suite is meant for."""
+    return workload(workload_name).at(suite_name).hardware or suite(suite_name).hardware
 
 
 @cache

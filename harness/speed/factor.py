@@ -117,7 +117,7 @@ def reference_speed(request: PlanRequest) -> ReferenceSpeed | None:
     None where the workload declares none, the request's device is of another kind, or the reference
     is not written for the request's framework.
     """
-    device = registry.suite(request.suite).hardware.device
+    device = registry.hardware_of(request.suite, request.workload).device
     if request.device.partition(":")[0] != device:
         return None
     if request.framework not in resolve(REFERENCE).frameworks:

@@ -47,12 +47,14 @@ def test_a_chosen_device_has_one_name_and_is_the_only_one_shown(
     driver(gpus=3)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
-    device, _ = choose_device("cuda:2", registry.suite("standard"))
+    device, _ = choose_device("cuda:2", registry.suite("standard").hardware, "suite standard")
     said = list[str]()
     assert ready_device(device, "torch", [STANDARD], said.append) == "cuda:0"
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-2"
     assert said == ["cuda:2 is NVIDIA H100 80GB HBM3 (GPU-2)"]
-    assert choose_device("cuda", registry.suite("standard"))[0] == "cuda:0"
+    assert (
+        choose_device("cuda", registry.suite("standard").hardware, "suite standard")[0] == "cuda:0"
+    )
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
