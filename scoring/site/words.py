@@ -36,7 +36,7 @@ def head_facts(board: Board, material: Material, date: str, version: str) -> Map
     return {
         "Date": date, "Harness": version,
         "Hardware": "; ".join(hardware) or "not published",
-        "Versions": "; ".join(_values(frame, "versions")) or "not published",
+        "Versions": _versions(frame) or "not published",
         "Budget, s": ", ".join(f"{name} {number(float(b))}" for name, b in budgets.items()),
         "Tuning": f"{board.ruleset}, {studies} of {trials}",
         "Round": ", ".join(rounds) or "none",
@@ -44,6 +44,12 @@ def head_facts(board: Board, material: Material, date: str, version: str) -> Map
         "Sandbox, threads": ", ".join(_values(frame, "sandbox") + _values(frame, "threads")) or "-",
         "Entries": str(len(board.entries)), "Trials": f"{len(frame):,}",
     }  # fmt: skip
+
+
+def _versions(frame: pd.DataFrame) -> str:
+    """Each package with its version once: entries import different ones, but mix no versions."""
+    named = (text.split("; ") for text in _values(frame, "versions"))
+    return "; ".join(sorted({name for names in named for name in names}))
 
 
 def _count(number: int, one: str, more: str) -> str:
