@@ -151,7 +151,8 @@ def _run(
 
     pending, where = unfinished(plan.trials, store), plan.trials[0].workload
     if not is_alone:
-        console.print(f"\non {where}", style="bold")
+        console.print()
+        console.print(f"on {where}", style="bold")
     if not pending:
         console.print(
             f"Everything is done on {where}: {count_text(len(plan.trials))} finished in {store}"

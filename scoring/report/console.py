@@ -51,7 +51,8 @@ def print_misses(board: Scoreboard, text: str, console: PlainConsole | None = No
     """Print flags and, instead of tables, why there is nothing to score."""
     out = console or PlainConsole()
     print_flags(board.flags, out)
-    out.print(text, style="yellow")
+    for line in text.split("\n"):
+        out.print(line, style="yellow")
 
 
 def print_flags(flags: Iterable[str], out: PlainConsole) -> None:

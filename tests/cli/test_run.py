@@ -105,7 +105,7 @@ def test_several_workloads_are_planned_run_and_summed_up(tmp_path: Path, harness
     process = harness("run", *BASE, "--workload", "rnn", *flags, "--out", str(tmp_path))
     assert process.returncode == 0, process.stderr
     told = process.stdout
-    assert told.index("sgd (torch) on rnn") < told.index("on mlp\n") < told.index("on rnn\n")
+    assert told.index("sgd (torch) on rnn") < told.index("\non mlp\n") < told.index("\non rnn\n")
     assert re.search(r"^rnn +0 of 1 +0 of 1 +-$", told, re.MULTILINE)
     records = [read_record(path) for path in record_paths(tmp_path)]
     assert [record.trial.point["learning_rate"] for record in records] == [0.01, 0.01]
