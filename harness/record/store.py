@@ -239,7 +239,7 @@ def lock_trial(folder: Path) -> Iterator[None]:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process runs the trial of a folder now, on this machine or another that shares it."""
+    """Whether a process, on any machine that shares the folder, runs its trial now."""
     try:
         lock_file = (folder / ".lock").open("r+")
     except OSError:  # nobody has held it yet
