@@ -236,3 +236,13 @@ def lock_trial(folder: Path) -> Iterator[None]:
                 "wait for it, or choose another folder with --out",
             )
         yield
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process, on any machine that shares the folder, runs its trial now."""
+    try:
+        lock_file = (folder / ".lock").open("r+")
+    except OSError:  # nobody has held it yet
+        return False
+    with lock_file as file:
+        return not lock(file, wait=False)

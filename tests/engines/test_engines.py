@@ -26,6 +26,7 @@ from harness.execution.slurm.queue import hint
 from harness.execution.slurm.tries import Tries
 from harness.plan.plan import PlanRequest, plan
 from harness.record.ledger import Ledger
+from harness.record.store import is_held, lock_trial
 from harness.verification.store import verify_store
 from tests.record.conftest import Made
 
@@ -167,3 +168,10 @@ def test_a_trial_that_was_shipped_fits_the_store_that_it_comes_to(tmp_path: Path
     back.take_back(here, Ledger(here), sent)
     assert not verify_store(here).findings
     assert (here / made.trial.folder / "events.jsonl").read_bytes() == made.log.read_bytes()
+
+
+def test_a_trial_is_held_while_a_process_runs_it(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    with lock_trial(tmp_path):
+        assert is_held(tmp_path)
+    assert not is_held(tmp_path)

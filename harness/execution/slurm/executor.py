@@ -26,6 +26,7 @@ from harness.execution.slurm.profile import SlurmProfile
 from harness.execution.slurm.tries import Tries
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.plan import record_of, unfinished
+from harness.record.store import is_held
 from workloads.toml import read_toml
 
 P = ParamSpec("P")
@@ -126,6 +127,8 @@ class SlurmExecutor:
             gone = [i for i in pending if i not in tasks and i not in before]
             chosen = gone[: max(0, self._profile.max_queued - len(tasks))]
             chosen = [identity for identity in chosen if not self._finish(pending, identity)]
+            # one that runs though it is in no array of ours was queued by who could not say so
+            chosen = [i for i in chosen if not is_held(self._store / pending[i].folder)]
             hopeless = [identity for identity in chosen if tries.are_over(pending[identity])]
             lost += [pending.pop(identity) for identity in hopeless]
             to_queue = [pending[identity] for identity in chosen if identity in pending]
