@@ -139,7 +139,7 @@ def _claimed(record: TrialRecord, attempt: Attempt) -> Iterator[tuple[object, ..
         place = (record.identity, taken.timed_s, taken.step, claims.examples, taken.fraction)
         for metric in ("train_loss", "learning_rate"):
             if (value := getattr(claims, metric)) is not None:
-                yield (*place, "claimed", metric, value)
+                yield (*place, "claimed", metric, value, None)
 
 
 class Interval(NamedTuple):

@@ -76,6 +76,8 @@ class Made:
         part: how much of the split is evaluated at `PART_AT` at first; None for all of it.
     """
 
+    part: Part | None = None
+
     def __init__(self, store: Path, grid: Grid | None = GRID, part: Part | None = None) -> None:
         self.store, self.part = store, part
         (planned,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
