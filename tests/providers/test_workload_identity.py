@@ -33,10 +33,6 @@ def test_a_target_belongs_to_its_suite_alone(folder: Path) -> None:
     assert changed(folder, "value = 0.53\n", "value = 0.54\n", "standard")
 
 
-def test_the_loss_belongs_to_every_suite(folder: Path) -> None:
-    assert changed(folder, 'loss = "cross_entropy"', 'loss = "squared_error"', "quick")
-
-
 def test_a_comment_belongs_to_none(folder: Path) -> None:
     assert not changed(folder, "[suites.quick]\n", "[suites.quick]\n# A comment.\n", "quick")
 
