@@ -13,7 +13,7 @@ from harness.display.endings import EndingsDisplay
 from harness.execution.base import Resources, RunOptions
 from harness.execution.load import executor
 from harness.execution.ray.nodes import Node, Survey, check_versions, most_common, suitable
-from harness.execution.ray.shipping import Shipment
+from harness.execution.ray.shipping import Shipment, check_shippable
 from harness.execution.remote import (
     REFEREE_GIB,
     Outcome,
@@ -25,6 +25,7 @@ from harness.execution.slurm.profile import SlurmProfile
 from harness.execution.slurm.queue import hint
 from harness.execution.slurm.tries import Tries
 from harness.plan.plan import PlanRequest, plan
+from harness.plan.trial import Branch
 from harness.record.ledger import Ledger
 from harness.record.store import is_held, lock_trial
 from harness.verification.store import verify_store
@@ -103,6 +104,15 @@ def test_a_trial_asks_for_the_cores_and_the_memory_of_all_its_devices(devices: i
 )
 def test_an_error_of_slurms_has_its_own_advice(said: str, advice: str) -> None:
     assert advice in hint(said)
+
+
+def test_a_trial_that_begins_where_another_ended_is_not_shipped() -> None:
+    (trial,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
+    trunk = trial.model_copy(update={"keeps_end": True})
+    check_shippable([trial, trunk])
+    branch = trial.model_copy(update={"branch": Branch(trunk=trunk)})
+    with pytest.raises(HarnessError, match="where mlp/.* begins"):
+        check_shippable([trial, branch])
 
 
 def test_ray_gives_a_timed_trial_on_processors_its_node_alone() -> None:

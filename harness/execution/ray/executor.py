@@ -21,7 +21,7 @@ from harness.execution.ray.copies import StoreCopy
 from harness.execution.ray.engine import Engine, NodeLostError
 from harness.execution.ray.nodes import Node, Survey, check_versions, most_common, survey
 from harness.execution.ray.profile import RayProfile
-from harness.execution.ray.shipping import Shipment, run_shipment
+from harness.execution.ray.shipping import Shipment, check_shippable, run_shipment
 from harness.execution.remote import resources_of
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.ledger import Ledger
@@ -101,13 +101,14 @@ class RayExecutor:
         """Run the trials that have no finished record; return what the store then holds of all.
 
         Raises:
-            HarnessError: no node can run them, one was given up, or the copy that the profile wants
-                cannot be written.
+            HarnessError: no node can run them, one was given up, one begins where another has
+                ended, or the copy that the profile wants cannot be written.
         """
         if self._profile.copy_to is not None:
             self._copy = StoreCopy(self._store, self._profile.copy_to)
         missing = unfinished(trials, self._store)
         if missing:
+            check_shippable(missing)
             need = resources_of(missing, options)
             with ExitStack() as holds:
                 self._fly(deque(missing), need, options, holds)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
 from harness.execution.remote import run_command, trial_command
 from harness.plan.trial import Trial
@@ -16,6 +18,19 @@ from harness.record.schema.ledger import LedgerEntry, Planned
 LOCK_FILE = ".lock"
 SHOWN_BYTES = 4000
 """Of what a trial's command printed, where it left no result."""
+
+
+def check_shippable(trials: Iterable[Trial]) -> None:
+    """Check that trials need nothing of the store but their own folders.
+
+    Raises:
+        HarnessError: one begins where another has ended.
+    """
+    if branch := next((trial for trial in trials if trial.branch is not None), None):
+        raise HarnessError(
+            f"executor 'ray' brings a node no other trial's end, where {branch.folder} begins",
+            "run trials that branch where the store is: --executor local, pool or slurm",
+        )
 
 
 @dataclass(frozen=True)
