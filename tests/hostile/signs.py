@@ -59,4 +59,4 @@ def commands_the_terminal(outcome: Outcome) -> bool:
 def judged_is_what_was_sent(outcome: Outcome) -> bool:
     """Whether all that was judged after the attack were zeros, which tell no class apart."""
     losses = [e.validation["loss"] for e in of_type(outcome.events, Evaluation)]
-    return losses == pytest.approx([math.log(10)] * 2)
+    return len(losses) >= 2 and losses == pytest.approx([math.log(10)] * len(losses))
