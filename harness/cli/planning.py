@@ -213,6 +213,7 @@ def plans_to_estimate(
     options: RunOptions,
     *,
     is_elsewhere: bool,
+    has_reference: bool = False,
 ) -> list[Plan]:
     """The plans of all workloads, for what they take: nothing trains and no engine is reached.
 
@@ -220,13 +221,16 @@ def plans_to_estimate(
 
     Args:
         is_elsewhere: whether they would run on other machines.
+        has_reference: whether the reference would run before and after each study.
     """
     from harness.cli.machine import say_on
     from harness.execution.devices import check_devices
     from harness.plan.plan import plan
 
     if not is_elsewhere:
-        return plans_of(console, asked, store, options, is_rehearsed=False)
+        return plans_of(
+            console, asked, store, options, is_rehearsed=False, has_reference=has_reference
+        )
     requests, _ = asked.requests(say_on(console), is_elsewhere=True)
     for request in requests:
         check_devices(request, options, cores=None)

@@ -82,7 +82,14 @@ def run(
     if until_settled is not None:
         settle(console, asked, until_settled, store, options, executor=executor, is_json=is_json)
     elif executor is None:
-        plans = plans_to_estimate(console, asked, store, options, is_elsewhere=place.is_elsewhere)
+        plans = plans_to_estimate(
+            console,
+            asked,
+            store,
+            options,
+            is_elsewhere=place.is_elsewhere,
+            has_reference=with_reference,
+        )
         show_estimate(console, plans, store, place.executor, rate=None, is_json=is_json)
     else:
         plans, options = _plans(
