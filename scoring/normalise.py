@@ -30,7 +30,7 @@ INSTANCE = [
 """What the reference's trials on both machines have in common, its content included."""
 
 
-class Surrounding(NamedTuple):
+class Bracket(NamedTuple):
     """When the reference ran around one trial of another entry on the same workload."""
 
     trial: str
@@ -71,7 +71,7 @@ def normalise(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.Da
             trials or was not run in between, or the other machine's speed changed.
     """
     _refuse_entries_of_both(frame, other[other["submission"] != reference])
-    refuse_unless_between(surroundings(other, reference), reference)
+    refuse_unless_between(brackets(other, reference), reference)
     parts = [frame.assign(normalised=""), converted(frame, other, reference)]
     return pd.concat(parts, ignore_index=True)
 
@@ -121,7 +121,7 @@ def _refuse_entries_of_both(frame: pd.DataFrame, theirs: pd.DataFrame) -> None:
         )
 
 
-def surroundings(frame: pd.DataFrame, reference: str) -> list[Surrounding]:
+def brackets(frame: pd.DataFrame, reference: str) -> list[Bracket]:
     """When the reference ran around each trial of the other entries of a prepared frame."""
     found = []
     for column, trials in frame.groupby("column"):
@@ -136,11 +136,11 @@ def surroundings(frame: pd.DataFrame, reference: str) -> list[Surrounding]:
             )
             between = sum(before <= start and (not after or start < after) for start in begun)
             what = f"{trial['record']} on {column}"
-            found.append(Surrounding(trial["identity"], what, before, after, between))
+            found.append(Bracket(trial["identity"], what, before, after, between))
     return found
 
 
-def refuse_unless_between(found: Iterable[Surrounding], reference: str) -> None:
+def refuse_unless_between(found: Iterable[Bracket], reference: str) -> None:
     """Require each trial to lie between two of the reference's, at most a study apart."""
     for trial in found:
         if not trial.is_between:

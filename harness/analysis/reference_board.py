@@ -109,7 +109,7 @@ def _in_its_seconds(own: pd.DataFrame, board: pd.DataFrame, reference: str) -> p
     """
     import pandas as pd
 
-    from scoring.normalise import converted, refuse_unless_between, surroundings
+    from scoring.normalise import brackets, converted, refuse_unless_between
 
     ended = own[own["state"] != "unfinished"]
     is_reference = ended["submission"].eq(reference)
@@ -118,7 +118,7 @@ def _in_its_seconds(own: pd.DataFrame, board: pd.DataFrame, reference: str) -> p
     shared = new[[pair in on_board for pair in zip(new["column"], new["study"], strict=True)]]
     if shared.empty:
         return new
-    around = surroundings(ended, reference)
+    around = brackets(ended, reference)
     needed = set(shared["identity"])
     refuse_unless_between((each for each in around if each.trial in needed), reference)
     return converted(board, pd.concat([shared, ended[is_reference]]), reference)

@@ -65,7 +65,11 @@ class SnapshotEvaluator:
             self._record.emit(event if part is None else event.model_copy(update={"part": part}))
         self._diagnose(snapshot, parameters)
         one = estimate(found[target.metric], of)
-        return Measured(one.mean, certainty(one, target))
+        known = certainty(one, target)
+        if known in ("clear", "whole") and not target.is_met_by(one.mean):
+            # what lies before a clear miss is not asked for again
+            self._parts = {at: part for at, part in self._parts.items() if at >= snapshot.grid}
+        return Measured(one.mean, known)
 
     def _validation(self, grid: int, parameters: Parameters, until: Certainty) -> ExampleMetrics:
         """The metrics of the part of the validation split that is as certain as is wanted."""

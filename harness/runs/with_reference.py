@@ -18,7 +18,7 @@ from harness.record.plan import unfinished
 from harness.record.tables import results_frame
 from harness.speed.reference_training import REFERENCE
 from scoring.frame import prepare
-from scoring.normalise import MOST_BETWEEN, Surrounding, surroundings
+from scoring.normalise import MOST_BETWEEN, Bracket, brackets
 
 
 def with_reference(own: Plan, request: PlanRequest, store: Path) -> Plan:
@@ -63,7 +63,7 @@ def _parts(pending: Sequence[Trial]) -> list[list[Trial]]:
     return [list(trials) for _, trials in groupby(pending, part)]
 
 
-def _ended(own: Plan, pending: Sequence[Trial], store: Path) -> list[Surrounding]:
+def _ended(own: Plan, pending: Sequence[Trial], store: Path) -> list[Bracket]:
     """What ran around those of the submission's trials that have ended.
 
     Raises:
@@ -80,7 +80,7 @@ def _ended(own: Plan, pending: Sequence[Trial], store: Path) -> list[Surrounding
         & (frame["identity"].isin(identities) | (frame["submission"] == REFERENCE))
         & (frame["state"] != "unfinished")
     ]
-    found = surroundings(prepare(ended), REFERENCE)
+    found = brackets(prepare(ended), REFERENCE)
     late = [trial for trial in found if not trial.is_close]
     if late:
         raise HarnessError(

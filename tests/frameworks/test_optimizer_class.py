@@ -28,7 +28,7 @@ REQUIRING = """
         def __init__(self, params, temperature, lr=1e-3):
             super().__init__(params, lr=lr)
 
-    class Around(torch.optim.Optimizer):
+    class Wrapping(torch.optim.Optimizer):
         def __init__(self, optimizer, alpha=0.5):
             self.inner, self.alpha = optimizer, alpha
             super().__init__(optimizer.param_groups, {})
@@ -77,7 +77,7 @@ def test_what_nobody_knows_is_named(torch_kit: Kit, requiring: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "argument"), [("Around", "optimizer"), ("Sharp", "base_optimizer")]
+    ("kind", "argument"), [("Wrapping", "optimizer"), ("Sharp", "base_optimizer")]
 )
 def test_a_class_around_another_trains_as_that_one_does(
     torch_kit: Kit, requiring: str, kind: str, argument: str

@@ -10,7 +10,7 @@ import pytest
 from harness.core.errors import HarnessError
 from scoring.evaluate import score_results
 from scoring.frame import prepare
-from scoring.normalise import normalise, surroundings
+from scoring.normalise import brackets, normalise
 
 from .made_frames import row
 
@@ -78,7 +78,7 @@ def test_an_entry_of_both_machines_is_refused() -> None:
 
 
 def test_a_trial_knows_when_the_reference_ran_around_it() -> None:
-    first, second = surroundings(there(), "adamw")
+    first, second = brackets(there(), "adamw")
     assert (first.before, first.after, first.between) == (
         "2026-01-01T00:02", "2026-01-01T00:30", 2,
     )  # fmt: skip
@@ -88,6 +88,6 @@ def test_a_trial_knows_when_the_reference_ran_around_it() -> None:
 
 def test_a_trial_that_only_lacks_the_reference_after_it_is_close() -> None:
     rows = [trial("adamw", 1, 0), *(trial("muon", study, 10 * study) for study in (1, 2, 3, 4))]
-    few, many = (surroundings(prepare(pd.DataFrame(rows[:end])), "adamw") for end in (4, 5))
+    few, many = (brackets(prepare(pd.DataFrame(rows[:end])), "adamw") for end in (4, 5))
     assert all(each.is_close and not each.is_between for each in few)
     assert not any(each.is_close for each in many)
