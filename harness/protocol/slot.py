@@ -45,7 +45,6 @@ class Slot:
     """
 
     def __init__(self, shapes: Shapes) -> None:
-        self._shapes = dict(shapes)
         self._count = numbers_of(shapes)
         self._descriptor = os.memfd_create("slot", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         size = NUMBER_BYTES * self._count
@@ -71,20 +70,22 @@ class Slot:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise WireClosedError("the peer is gone") from error
 
-    def copy(self) -> dict[str, Flat]:
-        """What lies in the slot now, by name, in memory that only this process can change.
+    def copy(self, into: Flat) -> Flat:
+        """What lies in the slot now, in memory that only this process can change.
+
+        Args:
+            into: that memory, one array as large as the slot.
 
         Raises:
-            WireError: the worker has made the memory smaller.
+            WireError: the worker has made the slot smaller.
         """
-        flat: Flat = np.empty(self._count, dtype=np.float32)
-        view, read = flat.view(np.uint8).data, 0
+        view, read = into.view(np.uint8).data, 0
         while read < len(view):
             count = os.preadv(self._descriptor, [view[read:]], read)
             if count == 0:
                 raise WireError(f"a slot of {read} bytes; the model has {len(view)}")
             read += count
-        return split(flat, self._shapes)
+        return into
 
     def close(self) -> None:
         """Give the memory back, once the worker has, too."""

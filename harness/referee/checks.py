@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -40,9 +40,9 @@ def _some(names: Sequence[str]) -> str:
     return f"{text} and {more} more" if more > 0 else text
 
 
-def are_finite(parameters: Parameters) -> bool:
+def are_finite(arrays: Iterable[npt.NDArray[np.float32]]) -> bool:
     """Whether no entry is NaN or infinite."""
-    return all(_is_finite(array) for array in parameters.values())
+    return all(_is_finite(array) for array in arrays)
 
 
 def _is_finite(array: npt.NDArray[np.float32]) -> bool:

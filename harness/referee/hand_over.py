@@ -8,7 +8,7 @@ snapshot over through the wire, with its state if a checkpoint is due, and is fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from harness.frameworks.examples import Parameters
@@ -23,7 +23,7 @@ from harness.protocol.messages import (
     Stopped,
     StopReason,
 )
-from harness.protocol.slot import Slot
+from harness.protocol.slot import Flat, Slot, numbers_of, split
 from harness.protocol.wire import Tensors
 from harness.record import schema
 from harness.record.recorder import Recorder
@@ -35,6 +35,7 @@ from harness.referee.clock import Clock
 from harness.referee.conversation import Conversation
 from harness.referee.ending import TrialEndedError
 from harness.referee.eval_schedule import EvalSchedule
+from harness.referee.snapshot_memory import SnapshotMemory
 from harness.referee.target_search import HeldSnapshot
 
 LOOK_EVERY_S = 0.5
@@ -80,6 +81,7 @@ class HandOver:
         self._clock, self._record, self._checkpoints = clock, recorder, checkpoints
         self._check_use = check_use
         self._schedule = EvalSchedule(trial)
+        self._memory = SnapshotMemory(numbers_of(shapes), trial.grid.kept)
         self._last: HeldSnapshot | None = None
         self._is_stop_sent, self._looked_s = False, 0.0
         self._unrecorded: list[schema.SnapshotTaken] = []
@@ -118,13 +120,12 @@ class HandOver:
             self._send_stop("budget", None)  # lest it makes another step before it hears of that
         self._wait_for_answer()
         glanced, _ = self._talk.expect_in_time(Glanced, "say that a snapshot is there")
-        parameters, timed_s = self._copy()
-        return self._take(point, timed_s, glanced, parameters, is_glance=True)
-
-    def _copy(self) -> tuple[Parameters, float]:
-        """What lies in the slot, and when the copy of it was complete."""
-        parameters = self._slot.copy()
-        return parameters, self._clock.timed_s
+        flat = self._slot.copy(self._memory.take())
+        timed_s = self._clock.timed_s  # the copy is complete
+        parameters = split(flat, self._shapes)
+        snapshot = self._take(point, timed_s, glanced, parameters, is_glance=True)
+        self._check_finite([flat], snapshot.step)
+        return snapshot
 
     def stop(self) -> StoppedWorker:
         """Stop the worker and its clock; it is to be frozen at once."""
@@ -152,7 +153,12 @@ class HandOver:
             parameters = checked_parameters(tensors, self._shapes)
             held = self._take(self.next_point, timed_s, message, parameters, is_glance=False)
             self.record()
+            self._check_finite(parameters.values(), held.step)
             return held
+
+    def _check_finite(self, arrays: Iterable[Flat], step: int) -> None:
+        if not are_finite(arrays):
+            raise TrialEndedError("diverged", f"parameters not finite at step {step}")
 
     def record(self) -> None:
         """Write down the snapshots that were taken in passing: the worker trains no more."""
@@ -185,8 +191,6 @@ class HandOver:
             claims=claims_of(message),
         )
         self._unrecorded.append(taken)
-        if not are_finite(parameters):
-            raise TrialEndedError("diverged", f"parameters not finite at step {message.step}")
         return self._last
 
     def _fraction(self) -> float:
