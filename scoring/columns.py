@@ -105,6 +105,12 @@ RESULTS = FrameSchema(
         Column(
             "interference", "text", "what changed the machine, joined by '; '", is_required=False
         ),
+        Column(
+            "meant_for",
+            "text",
+            "the machine of a workload that is meant for another one than its suite, or ''",
+            is_required=False,
+        ),
         Column("last_miss_metric", "number", "the metric at the last miss", is_required=False),
         Column("hit_metric", "number", "the metric at the hit", is_required=False),
         Column("point", "values", "its hyperparameters", is_required=False),

@@ -14,15 +14,15 @@ ONE_FOR_ALL = {
     "mixed-rulesets": "ruleset",
     "mixed-rounds": "round",
     "mixed-origins": "origin",
-    "mixed-hardware": "hardware",
     "mixed-frameworks": "framework",
     "mixed-devices": "devices",
-    "mixed-threads": "threads",
     "mixed-sandboxes": "sandbox",
     "mixed-variables": "variables",
     "mixed-harnesses": "harness_hash",
 }
 """Rules by which all trials have one value of a column."""
+ONE_FOR_A_MACHINE = {"mixed-hardware": "hardware", "mixed-threads": "threads"}
+"""Rules by which trials have one value where their workloads are meant for one machine."""
 HASH = 64
 """Characters of a hash, of which the first twelve are shown."""
 
@@ -46,6 +46,7 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
     for rule, column in ONE_FOR_ALL.items():
         if _distinct(frame[column]) > 1:
             yield Breach(rule, f"{column} is {_values(frame, frame[column])}")
+    yield from _machine_breaches(frame)
     yield from _version_breaches(frame)
     yield from _breaches_within(frame, "column", "mixed-workloads", "workload_hash")
     yield from _breaches_within(frame, "entry", "mixed-spaces", "space")
@@ -59,6 +60,16 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
         if bad.any():
             entries = ", ".join(sorted(frame.loc[bad, "entry"].unique()))
             yield Breach(rule, f"{int(bad.sum())} of {len(frame)} trials (of {entries})")
+
+
+def _machine_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
+    """Breaches by several machines; a suite may have workloads for a processor and for a GPU."""
+    machines = frame["meant_for"] if "meant_for" in frame else pd.Series("", index=frame.index)
+    for name, part in frame.groupby(machines):
+        where = f" on workloads for {name}" if name else ""
+        for rule, column in ONE_FOR_A_MACHINE.items():
+            if _distinct(part[column]) > 1:
+                yield Breach(rule, f"{column} is {_values(part, part[column])}{where}")
 
 
 def _distinct(values: pd.Series[Any]) -> int:

@@ -152,11 +152,20 @@ def _suite_columns(trial: Trial) -> dict[str, object]:
     try:
         suite = registry.suite(trial.suite)
     except UnknownNameError:
-        return {"ruleset_trials": 0, "suite_workloads": ""}
+        return {"ruleset_trials": 0, "suite_workloads": "", "meant_for": ""}
     return {
         "ruleset_trials": suite.rulesets[trial.ruleset].trials,
         "suite_workloads": ", ".join(suite.workloads),
+        "meant_for": _meant_for(trial),
     }
+
+
+def _meant_for(trial: Trial) -> str:
+    """The machine of a workload that is meant for another one than its suite."""
+    if trial.workload not in registry.workload_names():
+        return ""
+    own = registry.workload(trial.workload).at(trial.suite).hardware
+    return "" if own is None else own.name
 
 
 def _result_columns(result: Result | None) -> dict[str, object]:

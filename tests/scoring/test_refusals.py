@@ -6,6 +6,8 @@ import pytest
 
 from harness.core.errors import HarnessError, UnknownNameError
 from scoring.evaluate import score_results
+from scoring.frame import prepare
+from scoring.mixtures import frame_breaches
 
 from .made_frames import frame, row
 
@@ -66,6 +68,17 @@ def test_a_missing_study_is_refused_and_says_whose() -> None:
 def test_entries_of_several_frameworks_carry_their_framework() -> None:
     board = score_results(with_one_bad("mixed-frameworks"), allowed=["mixed-frameworks"])
     assert board.times.submissions == ("adamw (torch)", "muon (torch)", "sgd (jax)")
+
+
+def test_a_suite_may_have_workloads_for_two_kinds_of_machine() -> None:
+    of_a_processor = {"meant_for": "two x86-64 cores", "hardware": "box-2", "threads": "8"}
+    rows = [row(name, "mlp", 1, 2.0, **of_a_processor) for name in ("adamw", "muon")]
+    others = frame({(name, "lm"): [3.0] for name in ("adamw", "muon")}, meant_for="")
+    assert frame_breaches(prepare(pd.concat([pd.DataFrame(rows), others]))) == []
+    rows[1]["hardware"] = "box-3"
+    (breach,) = frame_breaches(prepare(pd.concat([pd.DataFrame(rows), others])))
+    assert breach.rule == "mixed-hardware"
+    assert breach.detail.endswith("on workloads for two x86-64 cores")
 
 
 def test_an_unknown_rule_names_the_nearest() -> None:
