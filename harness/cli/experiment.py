@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.flags import DataDir, Device, Sandbox, Threads
+from harness.cli.flags import DataDir, Device, DryRun, Sandbox, Threads
 from harness.cli.say import say
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def experiment(
     sandbox: Sandbox = "plain",
     threads: Threads = None,
     data_dir: DataDir = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Rerun an experiment of the thesis, draw its figure, and say which of its claims held.
 
@@ -46,6 +47,7 @@ def experiment(
     from experiments.job import Job
     from experiments.projection_spec import ProjectionExperiment
     from experiments.projections.results import run_projection
+    from experiments.trials import planned
     from harness.cli.machine import choose_device, run_options, say_on
     from harness.core.console import PlainConsole
     from harness.providers.registry import suite as suite_of
@@ -60,6 +62,9 @@ def experiment(
     folder = out or Path("runs") / "experiments" / (f"{title}-quick" if quick else title)
     check_is_no_file(folder)
     if isinstance(chosen, ProjectionExperiment):
+        if dry_run:
+            console.print(f"{chosen.title}: nothing is trained", soft_wrap=True)
+            return
         verdict = run_projection(chosen, chosen.images(is_quick=quick), folder, data_dir)
         console.print(verdict.replace("**", ""), soft_wrap=True)
         console.print(f"Results: {folder / 'findings.md'}, {folder / 'figure.pdf'}", soft_wrap=True)
@@ -73,7 +78,11 @@ def experiment(
         [workload_of(form.workload).at(form.suite)],
         say_on(console),
     )
-    _run(console, Job(title, chosen, form, folder), device_name, options, executor)
+    job = Job(title, chosen, form, folder)
+    if dry_run:
+        _show_plan(console, job, planned(chosen, form, device_name))
+        return
+    _run(console, job, device_name, options, executor)
 
 
 def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, executor: str) -> None:

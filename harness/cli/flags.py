@@ -119,3 +119,4 @@ Sinks = Annotated[
         show_default=False,
     ),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it takes; run nothing.")]

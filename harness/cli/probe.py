@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.flags import AsJson, FrameworkName, Sandbox, Settings, SpaceFile, Threads
+from harness.cli.flags import (
+    AsJson,
+    DryRun,
+    FrameworkName,
+    Sandbox,
+    Settings,
+    SpaceFile,
+    Threads,
+)
 from harness.cli.say import say
 
 if TYPE_CHECKING:
@@ -52,6 +60,7 @@ def probe(
     ] = None,
     sandbox: Sandbox = "plain",
     threads: Threads = None,
+    dry_run: DryRun = False,
     is_json: AsJson = False,
 ) -> None:
     """Try submissions on small problems with one thing wrong each; without a name, list them.
@@ -62,6 +71,7 @@ def probe(
     """
     from experiments.files import check_is_no_file
     from experiments.probes.run import SUITE, planned, probe_names
+    from harness.cli.estimate import show_estimate
     from harness.cli.machine import pick, run_options, say_on
     from harness.core.console import PlainConsole
     from harness.providers.registry import suite
@@ -75,6 +85,9 @@ def probe(
     requests = [_request(name, framework, settings or (), space) for name in submissions]
     options = run_options(sandbox, None, threads, suite(SUITE).hardware.cores)
     plans = planned(requests, probes)
+    if dry_run:
+        show_estimate(console, plans, out / "records", "local", rate=None, is_json=is_json)
+        return
     until_s = math.inf if time_limit is None else time.monotonic() + time_limit
     outcomes = _run(plans, out, options, jobs, say_on(console), until_s=until_s)
     if is_json:

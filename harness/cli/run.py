@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.estimate import count_text, show_estimate
-from harness.cli.flags import AsJson
+from harness.cli.flags import AsJson, DryRun
 from harness.cli.grouped import grouped
 from harness.cli.places import Conduct, Place
 from harness.cli.placing import place_lines
@@ -46,9 +46,6 @@ WithReference = Annotated[
         "can place this one in seconds; see docs/SITE.md.",
     ),
 ]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what it takes, see `harness plan`; run nothing.")
-]
 Records = tuple["TrialRecord", ...]
 
 
@@ -67,7 +64,7 @@ def run(
 
     Repeated, it goes on with the trials that have not finished. A submission is refused on a
     workload where its space says that too few of its steps fit the budget. On each workload it
-    makes its first steps before any trial is planned.
+    makes its first steps before any trial is planned. `--dry-run` says what `harness plan` says.
     """
     from harness.core.console import PlainConsole
 

@@ -79,6 +79,11 @@ def test_missing_data_name_both_ways_out(tmp_path: Path) -> None:
     assert "--quick" in error.hint
 
 
+def test_a_dry_run_says_what_is_to_run_and_runs_nothing(tmp_path: Path) -> None:
+    assert "0 of them finished" in run(tmp_path, TEXT, "--dry-run")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_list_names_those_that_ship() -> None:
     output = CliRunner().invoke(app, ["experiment", "list"]).output
     assert "rosenbrock" in output
