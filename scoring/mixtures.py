@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
@@ -61,12 +60,12 @@ def _frame_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
             yield Breach(rule, f"{int(bad.sum())} of {len(frame)} trials (of {entries})")
 
 
-def _distinct(values: pd.Series[Any]) -> int:
+def _distinct(values: pd.Series[str]) -> int:
     """How many values there are; '' is none, as of a trial that has not begun."""
     return len([value for value in values.unique() if value != ""])
 
 
-def _values(frame: pd.DataFrame, values: pd.Series[Any]) -> str:
+def _values(frame: pd.DataFrame, values: pd.Series[str]) -> str:
     """Each value and whose it is, in words."""
     pairs = pd.DataFrame({"value": values.astype(str), "entry": frame["entry"].astype(str)})
     owners: dict[str, list[str]] = {}
