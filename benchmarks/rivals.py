@@ -11,7 +11,7 @@ class Rival:
 
     package: str
     name: str
-    arguments: dict[str, float | str] = field(default_factory=dict)
+    arguments: dict[str, float] = field(default_factory=dict)
     matrices: bool = False
     """Whether it takes nothing else."""
     group: dict[str, bool] = field(default_factory=dict)

@@ -38,7 +38,7 @@ def double_kit() -> Kit:
     return kit
 
 
-def submission(name: str, kit: Kit, **changes: Any) -> Any:
+def submission(name: str, kit: Kit, **changes: object) -> Any:
     """A submission that is a class at its default point, set up."""
     module = importlib.import_module(f"submissions.{name}.submission")
     instance = module.Submission()

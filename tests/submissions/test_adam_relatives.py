@@ -11,8 +11,10 @@ import torch
 
 from .conftest import Measured
 from .given_problem import (
-    SHAPES,
+    Array,
     BareProblem,
+    Point,
+    SHAPES,
     default_point,
     draw,
     gradients,
@@ -29,7 +31,7 @@ RELATIVES = ("lion", "ademamix", "mars", "adopt", "lamb", "adafactor")
 DECAY = 0.1
 
 
-def against(name: str, oracle: Any, scale: float = 1.0, **changes: Any) -> float:
+def against(name: str, oracle: Any, scale: float = 1.0, **changes: object) -> float:
     """The largest difference after twenty steps in float64."""
     problem, other = (torch_problem(torch.float64) for _ in range(2))
     ours = torch_optimizer(name, problem, weight_decay=DECAY, **changes)
@@ -52,7 +54,7 @@ def test_ademamix_agrees_with_pytorch_optimizer(
     """Which writes the half-life's warmup without the offset of 1e-8 in the source's logarithm."""
 
     def oracle(parameters: Any) -> Any:
-        settings: dict[str, Any] = {"betas": (0.9, 0.99, 0.999), "weight_decouple": True}
+        settings: Point = {"betas": (0.9, 0.99, 0.999), "weight_decouple": True}
         return pytorch_optimizer.AdEMAMix(
             parameters,
             lr=0.01,
@@ -66,11 +68,11 @@ def test_ademamix_agrees_with_pytorch_optimizer(
     assert measured(against("ademamix", oracle, **point)) < bound
 
 
-def mars_of_the_authors(point: dict[str, Any], scale: float) -> dict[str, Any]:
+def mars_of_the_authors(point: Point, scale: float) -> dict[str, Array]:
     """Their code in float64: packages add 1e-15 to the second moment."""
-    states: dict[str, Any] = {}
+    states: Point = {}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         m, v, last = states.get(name, (0.0, 0.0, 0.0))
         g, prefix = scale * g, "adam_" if g.ndim == 1 else ""
         beta1, beta2 = point[f"{prefix}beta1"], point[f"{prefix}beta2"]
@@ -130,11 +132,11 @@ def test_adafactor_agrees_with_torch(measured: Measured) -> None:
     assert measured(max(errors)) < 1e-12
 
 
-def lamb_of_the_paper(point: dict[str, Any]) -> dict[str, Any]:
+def lamb_of_the_paper(point: Point) -> dict[str, Array]:
     """Algorithm 2 in float64, vectors without ratio and decay."""
-    moments: dict[str, Any] = {}
+    moments: Point = {}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         m, v = moments.get(name, (0.0, 0.0))
         m = point["beta1"] * m + (1 - point["beta1"]) * g
         v = point["beta2"] * v + (1 - point["beta2"]) * g**2
@@ -168,7 +170,7 @@ def test_jax_agrees_with_torch(name: str, measured: Measured) -> None:
 @pytest.mark.parametrize(
     ("name", "changes"), [("ademamix", {"alpha": 0.0}), ("mars", {"gamma": 0.0})]
 )
-def test_without_its_own_term_it_is_adamw(name: str, changes: dict[str, Any]) -> None:
+def test_without_its_own_term_it_is_adamw(name: str, changes: Point) -> None:
     problem, other = torch_problem(torch.float64), torch_problem(torch.float64)
     same = {"beta1": 0.9, "beta2": 0.99, "learning_rate": 0.01, "weight_decay": DECAY}
     ours = torch_optimizer(name, problem, adam_beta2=0.99, **same, **changes)

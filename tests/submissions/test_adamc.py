@@ -14,6 +14,7 @@ from submissions.adamc.submission import AdamC
 from .conftest import Measured
 from .given_problem import (
     BareProblem,
+    Point,
     default_point,
     largest_error,
     torch_optimizer,
@@ -43,7 +44,7 @@ def test_agrees_with_pytorch_optimizer_under_a_schedule(measured: Measured) -> N
     problem, other = with_normalised(), torch_problem()
     # Its epsilon stands beside an uncorrected root: made negligible in both. It has 1e-15 under the
     # root besides, which one entry whose first gradient is 3e-6 feels: hence the tolerance.
-    changes: dict[str, Any] = {"learning_rate": 0.01, "weight_decay": 3.0, "epsilon": 1e-20}
+    changes: Point = {"learning_rate": 0.01, "weight_decay": 3.0, "epsilon": 1e-20}
     point = default_point("adamc", **changes)
     ours = torch_optimizer("adamc", problem, corrected="declared", **changes)
     parts: dict[bool, list[Any]] = {True: [], False: []}

@@ -9,11 +9,12 @@ import torch
 
 from harness.submission.interface import Batch
 
+from .given_problem import Point
 from .conftest import Measured
 from .small_problem import DoubleStream, double_kit, submission, values
 
 STEPS, LAYERS = 20, ("hidden_1", "hidden_2", "output")
-PLAIN: dict[str, Any] = {
+PLAIN: Point = {
     "momentum": 0.0,
     "factor_beta": 0.0,
     "refresh_every": 1,

@@ -52,7 +52,7 @@ class NoStream:
         """Nothing to draw."""
 
 
-def on_the_bowl(monkeypatch: pytest.MonkeyPatch, **point: Any) -> Any:
+def on_the_bowl(monkeypatch: pytest.MonkeyPatch, **point: object) -> Any:
     """The method where every gradient is the parameters, its replicas apart."""
     monkeypatch.setattr(module, "FixedLoss", Bowl)
     same = {"schedule": "constant", "warmup": 0.0, "weight_decay": 0.0}

@@ -14,7 +14,10 @@ from tests.frameworks.kit import Kit
 from tests.submissions.test_kfac import KINDS, captured, network
 
 from .conftest import Measured
-from .given_problem import default_point
+from .given_problem import (
+    Point,
+    default_point,
+)
 
 
 def orthogonal(size: int) -> torch.Tensor:
@@ -47,7 +50,7 @@ def test_the_diagonal_is_the_exact_second_moment_in_its_basis(kind: str) -> None
     torch.testing.assert_close(actual, exact)
 
 
-def textbook_step(state: dict[str, Any], a: Any, d: Any, t: int, point: Any) -> Any:
+def textbook_step(state: Point, a: Any, d: Any, t: int, point: Any) -> Any:
     """The direction of a layer refreshed at steps 1, 7, 12, ..., from dense matrices."""
     gradients = torch.einsum("no,ni->noi", d, a).flatten(1)
     covariances = (d.mT @ d / len(d), a.mT @ a / len(a))
@@ -69,12 +72,12 @@ def textbook_step(state: dict[str, Any], a: Any, d: Any, t: int, point: Any) -> 
 
 def test_twenty_steps_agree_with_full_matrices_in_float64(measured: Measured) -> None:
     kit, stream = Kit("torch"), Kit("torch").stream()
-    changes: dict[str, Any] = {"fisher": "empirical", "observe_every": 1, "refresh_every": 5}
+    changes: Point = {"fisher": "empirical", "observe_every": 1, "refresh_every": 5}
     changes |= {"trust": 1e9, "momentum": 0.0, "weight_decay": 0.0, "max_dim": 8}
     point = default_point("ekfac", **changes, schedule="constant", warmup=0.0)
     model, again = copy.deepcopy(kit.problem.model).double(), kit.stream()
     ours = kit.submission("submissions/ekfac", **point)
-    state: dict[str, Any] = {}
+    state: Point = {}
     weight, bias = model.get_submodule("output").parameters()
     moved = 0.0
     for t in range(20):

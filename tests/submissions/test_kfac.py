@@ -17,7 +17,10 @@ from tests.frameworks.kit import Kit
 from workloads.parameters import LayerSpec
 
 from .conftest import Measured
-from .given_problem import default_point
+from .given_problem import (
+    Point,
+    default_point,
+)
 
 LINEAR = LayerSpec("layer", "linear", "0.weight", "0.bias")
 KINDS = ["linear", "sequence", "convolution", "recurrent"]
@@ -145,7 +148,7 @@ def test_factors_are_those_of_the_definition(kind: str, how: str) -> None:
 class Textbook:
     """KFAC with factors by definition and dense inverses, on every layer of a perceptron."""
 
-    def __init__(self, model: nn.Module, point: dict[str, Any]) -> None:
+    def __init__(self, model: nn.Module, point: Point) -> None:
         self.model, self.point, self.t = model, point, 0
         self.names = [n for n, module in model.named_modules() if isinstance(module, nn.Linear)]
         self.averages = {name: (torch.tensor(0.0), torch.tensor(0.0)) for name in self.names}
@@ -183,7 +186,7 @@ class Textbook:
 
 def test_twenty_steps_agree_with_dense_inverses_of_the_factors(measured: Measured) -> None:
     kit = Kit("torch")
-    changes: dict[str, Any] = {"fisher": "empirical", "observe_every": 1, "refresh_every": 1}
+    changes: Point = {"fisher": "empirical", "observe_every": 1, "refresh_every": 1}
     point = default_point("kfac", **changes, schedule="constant", warmup=0.0)
     theirs = Textbook(copy.deepcopy(kit.problem.model), point)
     ours = kit.submission("submissions/kfac", **point)

@@ -14,11 +14,15 @@ from submissions.psgd.newton import NewtonPsgd, precondition
 from submissions.psgd.optimizer import Psgd
 from tests.frameworks.kit import Kit
 
-from .given_problem import torch_optimizer, torch_problem
+from .given_problem import (
+    Point,
+    torch_optimizer,
+    torch_problem,
+)
 from .test_psgd import SETTINGS
 from .test_state import Run, assert_resumed
 
-NEWTON: dict[str, Any] = {
+NEWTON: Point = {
     "lr": 0.0, "weight_decay": 0.0, "momentum": 0.0, "preconditioner_rate": 0.05, "burst": 10**6,
     "update_every": 1, "clip": 1e9, "max_dim": 99, "max_skew": 1e9,
 }  # fmt: skip
@@ -34,7 +38,7 @@ def closure(weight: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor]) 
     return evaluate
 
 
-def fitted(weight: torch.Tensor, loss: Any, **changes: Any) -> NewtonPsgd:
+def fitted(weight: torch.Tensor, loss: Any, **changes: object) -> NewtonPsgd:
     optimizer = NewtonPsgd([weight], **NEWTON | changes)
     for rate in (0.2, 0.02, 0.002):
         optimizer.param_groups[0]["preconditioner_rate"] = rate

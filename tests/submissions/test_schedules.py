@@ -23,7 +23,12 @@ from submissions.common.composed_schedules import Spiked
 from submissions.common.refinement import refined
 from tests.frameworks.kit import Kit
 
-from .given_problem import default_point, torch_problem, torch_steps
+from .given_problem import (
+    Point,
+    default_point,
+    torch_problem,
+    torch_steps,
+)
 
 FRACTION = st.floats(0.0, 1.0)
 WARMUP = st.floats(0.0, 0.5)
@@ -209,7 +214,7 @@ def test_spikes_follow_the_refreshes_and_go_on_after_loading() -> None:
     assert [resumed(0.5) for _ in range(3)] == [1.0, 1.0, 10.0]
 
 
-FIRST_FACTORS: dict[str, tuple[Callable[[Any], Any], int, dict[str, Any]]] = {
+FIRST_FACTORS: dict[str, tuple[Callable[[Any], Any], int, Point]] = {
     "soap": (lambda state: state["left_basis"], 1, {}),
     "splus": (lambda state: state["left_basis"], 1, {}),
     "eshampoo": (lambda state: state["left_basis"], 0, {}),
@@ -270,6 +275,6 @@ def test_spikes_without_refreshes_are_refused() -> None:
         ({**POWER, "rest_cooldown": 0.2, "spike_factor": 2.0}, "spike_factor"),
     ],
 )
-def test_values_that_make_no_schedule_are_refused(changes: dict[str, Any], message: str) -> None:
+def test_values_that_make_no_schedule_are_refused(changes: Point, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         schedules.from_hyperparameters(default_point("adamw", **changes))

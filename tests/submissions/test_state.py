@@ -43,7 +43,7 @@ OTHERWISE_SHAPED = [pair for pair in SHAPED if pair[0] in ("adamw", "kfac", "muo
 class Run:
     """A trial of a small model, a perceptron unless said otherwise: problem, submission, stream."""
 
-    def __init__(self, kit: Kit, name: str, **changes: Any) -> None:
+    def __init__(self, kit: Kit, name: str, **changes: object) -> None:
         self.kit = kit
         point = default_point(name, **changes)
         self.submission = self.kit.submission(submission_folders()[name], **point)
