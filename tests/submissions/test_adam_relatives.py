@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+
 
 import numpy as np
 import pytest
 import pytorch_optimizer
 import torch
 
+from submissions.common.optimizers import State
 from .conftest import Measured
 from .given_problem import (
     Array,
@@ -27,11 +29,12 @@ from .given_problem import (
     torch_steps,
 )
 
+Oracle = Callable[[list[torch.Tensor]], torch.optim.Optimizer]
 RELATIVES = ("lion", "ademamix", "mars", "adopt", "lamb", "adafactor")
 DECAY = 0.1
 
 
-def against(name: str, oracle: Any, scale: float = 1.0, **changes: object) -> float:
+def against(name: str, oracle: Oracle, scale: float = 1.0, **changes: object) -> float:
     """The largest difference after twenty steps in float64."""
     problem, other = (torch_problem(torch.float64) for _ in range(2))
     ours = torch_optimizer(name, problem, weight_decay=DECAY, **changes)
@@ -41,7 +44,7 @@ def against(name: str, oracle: Any, scale: float = 1.0, **changes: object) -> fl
 
 
 def test_lion_agrees_with_pytorch_optimizer(measured: Measured) -> None:
-    def oracle(parameters: Any) -> Any:
+    def oracle(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         return pytorch_optimizer.Lion(parameters, lr=0.01, betas=(0.9, 0.99), weight_decay=DECAY)
 
     assert measured(against("lion", oracle, learning_rate=0.01)) < 1e-12
@@ -53,7 +56,7 @@ def test_ademamix_agrees_with_pytorch_optimizer(
 ) -> None:
     """Which writes the half-life's warmup without the offset of 1e-8 in the source's logarithm."""
 
-    def oracle(parameters: Any) -> Any:
+    def oracle(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         settings: Point = {"betas": (0.9, 0.99, 0.999), "weight_decouple": True}
         return pytorch_optimizer.AdEMAMix(
             parameters,
@@ -70,7 +73,7 @@ def test_ademamix_agrees_with_pytorch_optimizer(
 
 def mars_of_the_authors(point: Point, scale: float) -> dict[str, Array]:
     """Their code in float64: packages add 1e-15 to the second moment."""
-    states: Point = {}
+    states: State = {}
 
     def update(name: str, t: int, w: Array, g: Array) -> Array:
         m, v, last = states.get(name, (0.0, 0.0, 0.0))
@@ -100,7 +103,7 @@ def test_mars_agrees_with_the_authors(scale: float, measured: Measured) -> None:
 def test_adopt_agrees_with_pytorch_optimizer(measured: Measured) -> None:
     """Which counts the bound on an entry from the first gradient, the paper from the second."""
 
-    def oracle(parameters: Any) -> Any:
+    def oracle(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         return pytorch_optimizer.ADOPT(
             parameters,
             lr=0.01,
@@ -134,7 +137,7 @@ def test_adafactor_agrees_with_torch(measured: Measured) -> None:
 
 def lamb_of_the_paper(point: Point) -> dict[str, Array]:
     """Algorithm 2 in float64, vectors without ratio and decay."""
-    moments: Point = {}
+    moments: State = {}
 
     def update(name: str, t: int, w: Array, g: Array) -> Array:
         m, v = moments.get(name, (0.0, 0.0))

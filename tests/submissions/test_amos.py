@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from submissions.common.optimizers import State
 from submissions.amos.sizes import expected_size
 from submissions.amos.submission import Amos
 from tests.tiers import nightly_but
@@ -32,7 +33,7 @@ XI, BETA = 0.3, 0.9
 
 
 def of_the_authors(mu: float) -> dict[str, Array]:
-    states: Point = {}
+    states: State = {}
 
     def update(name: str, t: int, w: Array, g: Array) -> Array:
         v, b, m = states.get(name, (0.0, 0.0, 0.0))

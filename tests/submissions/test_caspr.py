@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from submissions.common.optimizers import State
 from submissions.caspr.submission import FIXED, Caspr
 from submissions.shampoo.optimizer import Shampoo
 from tests.tiers import nightly_but
@@ -41,7 +41,7 @@ def root(matrix: Array) -> Array:
 
 
 def of_the_authors(start: int, nesterov: bool) -> dict[str, Array]:
-    states: dict[str, dict[str, Array]] = {}
+    states: dict[str, State] = {}
 
     def update(name: str, t: int, w: Array, g: Array) -> Array:
         if name not in MATRICES:
@@ -86,7 +86,7 @@ def test_jax_agrees_with_torch(changes: Point, measured: Measured) -> None:
     assert measured(largest_error(theirs, ours)) < 1e-4
 
 
-def first_step(kind: Any, gradient: torch.Tensor, **changes: object) -> torch.Tensor:
+def first_step(kind: type[Shampoo], gradient: torch.Tensor, **changes: object) -> torch.Tensor:
     weight = torch.nn.Parameter(torch.zeros_like(gradient))
     weight.grad = gradient
     settings = SETTINGS | {"weight_decay": 0.0, "damping": 1e-12} | changes

@@ -25,7 +25,7 @@ HALVED = {"schedule": "linear", "warmup": 0.0, "final_factor": 0.0, "horizon": 1
 ENDED = HALVED | {"horizon": 0.5}
 
 
-def two_steps(name: str, **changes: object) -> Point:
+def two_steps(name: str, **changes: object) -> dict[str, np.ndarray]:
     """Where two steps lead: the second is preconditioned everywhere."""
     kit = Kit("torch")
     instance = kit.submission(submission_folders()[name], **default_point(name, **changes))
@@ -35,7 +35,7 @@ def two_steps(name: str, **changes: object) -> Point:
     return {n: plain(value).copy() for n, value in instance.eval_parameters().items()}
 
 
-def distance(left: Point, right: Point) -> float:
+def distance(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> float:
     return float(sum(float(((left[n] - right[n]) ** 2).sum()) for n in left) ** 0.5)
 
 

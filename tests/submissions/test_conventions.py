@@ -115,8 +115,8 @@ def test_at_a_rate_of_zero_nothing_moves(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [AdamS, Muon, ModularNorm, SpectralDescent])
-def test_no_parameters_are_refused_as_by_torch(kind: Any) -> None:
-    settings: dict[Any, Point] = {
+def test_no_parameters_are_refused_as_by_torch(kind: type[torch.optim.Optimizer]) -> None:
+    settings: dict[type[torch.optim.Optimizer], Point] = {
         AdamS: {"weight_decay": 0.0},
         Muon: {},
         ModularNorm: {"roles": [], "splits": [], **default_point("modular_norm")},

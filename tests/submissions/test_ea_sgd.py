@@ -40,7 +40,7 @@ def test_a_replica_without_springs_is_torch_optims_sgd(measured: Measured) -> No
 class Bowl:
     """What stands for the loss of a batch: ||x||^2 / 2."""
 
-    def __init__(self, *_: Any) -> None:
+    def __init__(self, *_: object) -> None:
         pass
 
     def __call__(self, x: torch.Tensor) -> tuple[float, torch.Tensor]:

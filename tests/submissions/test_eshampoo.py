@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import torch
 
+from submissions.common.optimizers import State
 from submissions.common.eigenbasis import followed_until
 from submissions.eshampoo.submission import EShampoo
 
@@ -27,7 +27,7 @@ SETTINGS: Point = {
 NAMES = ["square", "square_2"]
 
 
-def in_float64() -> Any:
+def in_float64() -> BareProblem:
     problem = torch_problem()
     for name, value in problem.parameters.items():
         problem.parameters[name] = torch.nn.Parameter(value.detach().double())
@@ -36,7 +36,7 @@ def in_float64() -> Any:
 
 def test_agrees_with_the_textbook_in_the_exact_eigenbasis(measured: Measured) -> None:
     """Two matrices, four sides: side j is due at step j, then at j modulo 4."""
-    states: dict[str, dict[str, Array]] = {}
+    states: dict[str, State] = {}
 
     def update(name: str, t: int, w: Array, g: Array) -> Array:
         if name not in NAMES:

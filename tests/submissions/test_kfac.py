@@ -23,6 +23,7 @@ from .given_problem import (
 )
 
 LINEAR = LayerSpec("layer", "linear", "0.weight", "0.bias")
+Pair = tuple[torch.Tensor, torch.Tensor]
 KINDS = ["linear", "sequence", "convolution", "recurrent"]
 
 
@@ -31,8 +32,8 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def kronecker(
-    layer: LayerSpec, weight: torch.Tensor, capture: Capture[Any], n: int, how: str
-) -> Any:
+    layer: LayerSpec, weight: torch.Tensor, capture: Capture[torch.Tensor], n: int, how: str
+) -> torch.Tensor:
     x, y = rows(uses(layer, weight.shape, capture), n, how)
     return torch.kron(y.mT @ y, x.mT @ x)
 
@@ -109,7 +110,8 @@ def used(module: nn.Module, entered: torch.Tensor) -> torch.Tensor:
     def first(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
         return places(torch.func.functional_call(module, parameters, (entered,)))[..., 0]
 
-    jacobian: Any = torch.func.jacrev(first)({n: p.detach() for n, p in module.named_parameters()})
+    values = {n: p.detach() for n, p in module.named_parameters()}
+    jacobian: dict[str, torch.Tensor] = torch.func.jacrev(first)(values)
     return torch.cat([jacobian["weight"][:, :, 0].flatten(2), jacobian["bias"][:, :, :1]], 2)
 
 
@@ -154,7 +156,7 @@ class Textbook:
         self.averages = {name: (torch.tensor(0.0), torch.tensor(0.0)) for name in self.names}
         self.momenta = {name: torch.tensor(0.0) for name in self.names}
 
-    def direction(self, name: str, pair: tuple[torch.Tensor, ...]) -> tuple[Any, Any]:
+    def direction(self, name: str, pair: tuple[torch.Tensor, ...]) -> Pair:
         """G and (S + gamma / pi I)^-1 G (A + pi gamma I)^-1."""
         old, beta = self.averages[name], self.point["factor_beta"]
         new = [beta * before + (1 - beta) * now for before, now in zip(old, pair, strict=True)]

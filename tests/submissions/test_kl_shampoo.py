@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from submissions.common.optimizers import State
 from submissions.kl_shampoo.optimizer import KlShampoo, KlSoap
 from tests.tiers import nightly_but
 
@@ -42,7 +42,7 @@ SETTINGS: Point = {
 }
 
 
-def first_state(g: Array) -> Point:
+def first_state(g: Array) -> State:
     """Factors and bases of the first gradient, which moves nothing."""
     factors = [0.1 * g @ g.T / g.shape[1], 0.1 * g.T @ g / g.shape[0]]
     bases = [
@@ -52,7 +52,7 @@ def first_state(g: Array) -> Point:
     return {"f": factors, "q": bases, "d": values, "m": np.zeros_like(g), "v": np.zeros_like(g)}
 
 
-def direction(s: Point, g: Array, is_soap: bool) -> Array:
+def direction(s: State, g: Array, is_soap: bool) -> Array:
     left, right = s["q"]
     if is_soap:  # the source keeps the momentum in the bases and takes it out to turn them
         s["m"] = 0.9 * s["m"] + 0.1 * g
@@ -63,7 +63,7 @@ def direction(s: Point, g: Array, is_soap: bool) -> Array:
     return left @ ((left.T @ s["m"] @ right) * scale / (1 + scale * 1e-8)) @ right.T
 
 
-def accumulate(s: Point, g: Array) -> None:
+def accumulate(s: State, g: Array) -> None:
     (left, right), (lefts, d) = s["q"], s["d"]
     rotated = left.T @ g @ right
     s["f"] = [
@@ -79,7 +79,7 @@ def accumulate(s: Point, g: Array) -> None:
 
 def textbook(is_soap: bool) -> dict[str, Array]:
     """Refreshed after every step; without an own basis a side keeps the identity."""
-    states: dict[str, dict[str, Array]] = {}
+    states: dict[str, State] = {}
 
     def update(name: str, t: int, w: Array, g: Array) -> Array:
         if name not in MATRICES:
@@ -100,7 +100,8 @@ def textbook(is_soap: bool) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("kind", [KlShampoo, KlSoap])
-def test_refreshed_at_every_step_it_agrees_with_the_authors(kind: Any, measured: Measured) -> None:
+def test_refreshed_at_every_step_it_agrees_with_the_authors(
+    kind: type[KlShampoo], measured: Measured) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
     ours = torch_steps(kind(values, refresh_every=1, **SETTINGS), problem)
@@ -108,7 +109,7 @@ def test_refreshed_at_every_step_it_agrees_with_the_authors(kind: Any, measured:
 
 
 @pytest.mark.parametrize("kind", [KlShampoo, KlSoap])
-def test_the_first_gradient_moves_nothing(kind: Any) -> None:
+def test_the_first_gradient_moves_nothing(kind: type[KlShampoo]) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
     after = torch_steps(kind(values, **SETTINGS), problem, range(1))

@@ -9,6 +9,7 @@ import pytest
 import pytorch_optimizer
 import torch
 
+from submissions.common.optimizers import State
 from submissions.dual_averaging.submission import DualAveraging
 from submissions.lars.submission import Lars
 from submissions.mda.submission import Mda
@@ -66,7 +67,7 @@ def test_dual_averaging_is_the_minimiser_of_its_definition(measured: Measured) -
     """<gbar_t, w> + ||w - w_1||^2 / (2 alpha_t), of which the gradient is zero there."""
     problem, eta = torch_problem(torch.float64), 0.7
     point = default_point("dual_averaging", learning_rate=eta, weight_decay=0.1)
-    mean: Point = dict.fromkeys(SHAPES, 0.0)
+    mean: State = dict.fromkeys(SHAPES, 0.0)
 
     def update(name: str, t: int, w: Array, g: Array) -> Array:
         mean[name] = mean[name] + (g + 0.1 * w - mean[name]) / t

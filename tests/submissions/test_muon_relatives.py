@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from submissions.common.optimizers import State
 from submissions.adamuon.submission import AdaMuon
+from submissions.muon.submission import Muon
 from submissions.normuon.submission import NorMuon
 from tests.tiers import nightly_but
 from workloads.parameters import Role
@@ -43,7 +45,7 @@ CASES: list[tuple[str, Point]] = [
 ONE_OF_EACH = [CASES[0], CASES[2]]
 
 
-def normuons(o: Array, state: Point, point: Point) -> Array:
+def normuons(o: Array, state: State, point: Point) -> Array:
     rows, columns = o.shape
     mean = (o**2).mean(1, keepdims=True)
     state["v"] = point["beta2"] * state.get("v", 0.0) + (1 - point["beta2"]) * mean
@@ -54,7 +56,7 @@ def normuons(o: Array, state: Point, point: Point) -> Array:
     return max(1.0, rows / columns) ** 0.5 * normalised
 
 
-def adamuons(o: Array, state: Point, point: Point) -> Array:
+def adamuons(o: Array, state: State, point: Point) -> Array:
     state["t"] = state.get("t", 0) + 1
     state["v"] = point["beta2"] * state.get("v", 0.0) + (1 - point["beta2"]) * o**2
     adapted = o / (np.sqrt(state["v"] / (1 - point["beta2"] ** state["t"])) + point["epsilon"])
@@ -63,7 +65,7 @@ def adamuons(o: Array, state: Point, point: Point) -> Array:
 
 def textbook(name: str, point: Point) -> dict[str, Array]:
     """Both algorithms, whose momentum and decay are Muon's."""
-    states: dict[str, dict[str, Array]] = {}
+    states: dict[str, State] = {}
     adapted = {"normuon": normuons, "adamuon": adamuons}[name]
 
     def update(name: str, t: int, w: Array, g: Array) -> Array:
@@ -95,7 +97,7 @@ def test_jax_agrees_with_torch(name: str, form: Point, measured: Measured) -> No
     assert measured(largest_error(ours, optax_steps(optax_transformation(name, **changes)))) < 1e-4
 
 
-def first_step(kind: Any, **settings: object) -> torch.Tensor:
+def first_step(kind: Callable[..., Muon], **settings: object) -> torch.Tensor:
     weight = torch.nn.Parameter(torch.zeros(40, 12))
     weight.grad = torch.from_numpy(gradients(0)["tall"].copy())
     kind([weight], lr=1.0, matmul_dtype="float32", **settings).step()
@@ -113,7 +115,7 @@ def test_adamuons_step_has_a_root_mean_square_of_a_fifth() -> None:
 
 
 @pytest.mark.parametrize("kind", [NorMuon, partial(AdaMuon, epsilon=1e-8, sign=True)])
-def test_fused_matrices_are_adapted_one_by_one(kind: Any) -> None:
+def test_fused_matrices_are_adapted_one_by_one(kind: Callable[..., Muon]) -> None:
     gradient = torch.from_numpy(gradients(0)["square"][:12, :8].copy())
     whole, *parts = (torch.nn.Parameter(torch.zeros(rows, 8)) for rows in (12, 8, 4))
     whole.grad = gradient

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from submissions.common.optimizers import State
 from submissions.muown.submission import Muown
 from tests.tiers import nightly_but
 from workloads.parameters import Role
@@ -39,7 +40,7 @@ def norms(x: Array) -> Array:
 
 
 def of_the_authors(point: Point) -> dict[str, Array]:
-    states: dict[str, dict[str, Array]] = {}
+    states: dict[str, State] = {}
     beta1, beta2, mu = point["gain_beta1"], point["gain_beta2"], point["momentum"]
     rate, decay = point["learning_rate"], point["weight_decay"]
 

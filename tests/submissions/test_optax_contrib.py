@@ -39,7 +39,7 @@ def factors() -> list[float]:
     return [min(step / 4, 1.0 - step / 40) for step in range(STEPS)]
 
 
-def torch_way(name: str, **changes: object) -> tuple[Any, Any]:
+def torch_way(name: str, **changes: object) -> tuple[Values, Values]:
     """Parameters after all steps, and those to be evaluated."""
     problem = torch_problem()
     optimizer: Any = torch_optimizer(name, problem, **POINTS[name], **changes)
@@ -53,7 +53,7 @@ def torch_way(name: str, **changes: object) -> tuple[Any, Any]:
 
 
 @cache
-def jax_way(name: str, **changes: object) -> tuple[Any, Any]:
+def jax_way(name: str, **changes: object) -> tuple[Values, Values]:
     """The same in JAX; kept, for compiling it takes longest."""
     module = importlib.import_module(f"submissions.{name}.submission_jax")
     parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}

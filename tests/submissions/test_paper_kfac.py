@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import pytest
 import torch
@@ -112,7 +111,7 @@ def test_updates_minimise_the_exact_model_over_both_directions(
 
 
 def _through(
-    inverse: torch.Tensor, g: torch.Tensor, kit: Any, names: list[str], order: list[str]
+    inverse: torch.Tensor, g: torch.Tensor, kit: Kit, names: list[str], order: list[str]
 ) -> torch.Tensor:
     """The dense inverse times a vector in the order of the parameters."""
     live = kit.problem.parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ def root(matrix: Array, power: float, damping: float) -> Array:
 
 def textbook(period: int, start: int, graft: str, max_dim: int) -> dict[str, Array]:
     """Float64, one matrix at a time; factor j of n is refreshed at start + j period / n."""
-    states: dict[str, dict[str, Array]] = {}
+    states: dict[str, dict[str | int, Any]] = {}
     sides = [(n, s) for n in MATRICES for s in (0, 1) if _matrix(n).shape[s] <= max_dim]
     offsets = {pair: place * period // len(sides) for place, pair in enumerate(sides)}
 

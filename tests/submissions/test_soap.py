@@ -8,6 +8,7 @@ import pytest
 import pytorch_optimizer
 import torch
 
+from submissions.common.optimizers import State
 from submissions.common.eigenbasis import eigenbasis, failures_of, followed
 from submissions.soap.optimizer import Soap
 
@@ -41,7 +42,7 @@ def power_step(factor: Array, basis: Array, second: Array) -> tuple[Array, Array
 
 def textbook(period: int, stagger: bool = True) -> dict[str, Array]:
     """Float64, four projections a step: the momentum stays in the space of the gradient."""
-    states: dict[str, dict[str, Array]] = {}
+    states: dict[str, State] = {}
     sides = [(n, side) for n in MATRICES for side in (0, 1) if short(n, side)]
     offsets = {p: place * period // len(sides) if stagger else 0 for place, p in enumerate(sides)}
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from submissions.common.optimizers import State
 from submissions.soap_muon.submission import SoapMuon
 from tests.tiers import nightly_but
 
@@ -57,7 +58,7 @@ def turned(factor: Array, basis: Array, second: Array, is_own: bool) -> tuple[Ar
 
 def of_the_authors(sides: str, nesterov: bool, root: bool) -> dict[str, Array]:
     """Refreshed after every step; the momentum stays in the space of the gradient."""
-    states: dict[str, dict[str, Array]] = {}
+    states: dict[str, State] = {}
 
     def update(name: str, t: int, w: Array, g: Array) -> Array:
         if name not in MATRICES:

@@ -89,7 +89,7 @@ def test_twenty_steps_agree_with_pytorch_optimizer(name: str, measured: Measured
     oracle = library.SophiaH(weights, **settings, update_period=10**9)
     estimates, estimate = [], ours.inner.estimate
 
-    def noted(batch: Batch[torch.Tensor]) -> Any:
+    def noted(batch: Batch[torch.Tensor]) -> list[torch.Tensor]:
         estimates.append(estimate(batch))
         return estimates[-1]
 
@@ -126,7 +126,7 @@ def test_the_loop_of_sophia_h_is_its_algorithm_with_the_explicit_hessian(
             probe = flatten(value.normal_(generator=problem.generator) for value in empty)
             half = Batch(batch.inputs[:16], batch.targets[:16])
             loss = FixedLoss(problem, half, fresh_random(problem))
-            hessian: Any = torch.autograd.functional.hessian(loss._loss, w)
+            hessian: torch.Tensor = torch.autograd.functional.hessian(loss._loss, w)
             h = point["beta2"] * h + (1 - point["beta2"]) * probe * (hessian @ probe)
         _, g = FixedLoss(problem, batch, torch.Generator())(w)
         m = point["beta1"] * m + (1 - point["beta1"]) * g

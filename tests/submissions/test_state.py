@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +56,7 @@ class Run:
     def evaluated(self) -> dict[str, np.ndarray]:
         return {n: plain(value) for n, value in self.submission.eval_parameters().items()}
 
-    def saved(self) -> Any:
+    def saved(self) -> bytes:
         """The state as bytes: what a submission changes later does not reach it."""
         if self.kit.framework == "jax":
             return pickle.dumps(self.submission.state_dict())
