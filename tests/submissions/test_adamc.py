@@ -12,6 +12,7 @@ from submissions.adamc.submission import AdamC
 
 from .conftest import Measured
 from .given_problem import (
+    Values,
     BareProblem,
     Point,
     default_point,

@@ -13,6 +13,7 @@ from submissions.eshampoo.submission import EShampoo
 from .conftest import Measured
 from .given_problem import (
     Array,
+    BareProblem,
     Point,
     largest_error,
     textbook_steps,

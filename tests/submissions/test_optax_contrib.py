@@ -12,11 +12,14 @@ import numpy as np
 import optax
 import pytest
 
+from submissions.common.transformations_jax import Arrays
+
 from .conftest import Measured
 from .given_problem import (
+    STEPS,
     BareProblem,
     Point,
-    STEPS,
+    Values,
     default_point,
     draw,
     gradients,
@@ -53,7 +56,7 @@ def torch_way(name: str, **changes: object) -> tuple[Values, Values]:
 
 
 @cache
-def jax_way(name: str, **changes: object) -> tuple[Values, Values]:
+def jax_way(name: str, **changes: object) -> tuple[Arrays, Arrays]:
     """The same in JAX; kept, for compiling it takes longest."""
     module = importlib.import_module(f"submissions.{name}.submission_jax")
     parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
