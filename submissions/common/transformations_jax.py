@@ -1,7 +1,7 @@
-"""optax transformations made of functions that say what their state and arrays are.
+"""optax transformations whose functions say what their states and arrays are.
 
-optax declares parameters, updates and states as any tree. A transformation is given only what its
-own `init` and `update` returned, and here arrays by name, so its functions may be more exact.
+optax types parameters, updates and states as any tree. A transformation of this kind is given
+arrays by name, and as its state only what its own `init` and `update` have returned.
 """
 
 from __future__ import annotations
