@@ -23,7 +23,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
@@ -101,7 +100,7 @@ def measured(setting: Setting, place: Place) -> Measurement:
 
 def optimizers(submission: object) -> Iterator[torch.optim.Optimizer]:
     """The optimizers of a submission that `build` has made."""
-    optimizer: Any = vars(submission)["_optimizer"]
+    optimizer: torch.optim.Optimizer = vars(submission)["_optimizer"]
     yield from getattr(optimizer, "parts", (optimizer,))
 
 

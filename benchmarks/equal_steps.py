@@ -17,7 +17,6 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from harness.frameworks.model_source import buffers_of, specs_of
 from harness.frameworks.order import Order
 from harness.frameworks.problem import STATISTICS_BATCHES, ProblemConfig
 from harness.providers.registry import submission_folders, workload
+from harness.submission.interface import Hyperparameters
 from harness.submission.space import read_space
 from harness.worker.budget import WorkerBudget
 from workloads.data.cache import prepared
@@ -92,7 +92,7 @@ def first(examples: Examples) -> Examples:
     return Examples(examples.inputs[:count], examples.targets[:count])
 
 
-def run(at: Setting, folder: Path, point: Mapping[str, Any]) -> Outcome:
+def run(at: Setting, folder: Path, point: Hyperparameters) -> Outcome:
     """Train from the instance's own start and judge what the submission wants judged."""
     budget, size = WorkerBudget(1.0, at.steps), at.size
     examples = len(at.train.targets)
@@ -123,10 +123,10 @@ def run(at: Setting, folder: Path, point: Mapping[str, Any]) -> Outcome:
     return Outcome(at.evaluator.metrics(evaluated, "validation")["loss"], step, step_s)
 
 
-def changes(texts: list[str]) -> dict[str, Any]:
+def changes(texts: list[str]) -> dict[str, object]:
     """`NAME=VALUE` pairs; a value that is no JSON is a word."""
 
-    def value(text: str) -> Any:
+    def value(text: str) -> object:
         try:
             return json.loads(text)
         except json.JSONDecodeError:

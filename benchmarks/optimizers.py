@@ -22,10 +22,9 @@ import statistics
 import time
 import tomllib
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -40,6 +39,7 @@ from harness.frameworks.load import training_backend
 from harness.frameworks.order import Order
 from harness.frameworks.problem import ProblemConfig
 from harness.providers.registry import submission_folders, workload
+from harness.submission.interface import Hyperparameters
 from harness.submission.ranks import OneRank, Ranks
 from submissions.common.matrix_sign import product_dtype
 from workloads.parameters import Init, ParameterSpec, Role, initial_parameters
@@ -91,10 +91,10 @@ class NoBudget:
         return min(1.0, self.fraction / horizon)
 
 
-def point_of(name: str) -> dict[str, Any]:
+def point_of(name: str) -> Hyperparameters:
     """A submission's default point."""
     space = tomllib.loads((submission_folders()[name] / "space.toml").read_text())
-    point: dict[str, Any] = space["default"]
+    point: Hyperparameters = space["default"]
     return point
 
 
@@ -119,7 +119,7 @@ def built_step(name: str, problem: BareProblem) -> Step | None:
     return step
 
 
-def class_step(folder: Path, point: dict[str, Any], device: str) -> Step:
+def class_step(folder: Path, point: Hyperparameters, device: str) -> Step:
     """A step on the perceptron of the suite `quick`, with examples of noise."""
     definition = workload("mlp")
     spec, model = definition.at("quick"), definition.module("model")
@@ -151,9 +151,9 @@ def rival_step(rival: Rival, shapes: str, device: str, decay: float) -> Step | s
         return f"{rival.package} has no {rival.name}"
     selection = [(s, role) for s, role in SHAPES[shapes] if len(s) > 1 or not rival.matrices]
     problem = bare_problem(selection, device)
-    parameters = [{"params": list(problem.parameters.values()), **rival.group}]
+    group = {"params": list(problem.parameters.values()), **rival.group}
     arguments = {"weight_decay": decay, **rival.arguments}
-    optimizer = getattr(module, rival.name)(parameters, **arguments)
+    optimizer = getattr(module, rival.name)([group], **arguments)
     # Some packages drop gradients after a step.
     gradients = {p: p.grad for p in problem.parameters.values()}
 
@@ -194,12 +194,14 @@ def peak_gflops(device: str) -> float:
     return 2 * 1024**3 / min(timed(steps, 20, device)["product"]) / 1e6
 
 
-def product_flop(_out: Any, a: Any, b: Any, *_: Any, **__: Any) -> int:
+def product_flop(
+    _out: object, a: Sequence[int], b: Sequence[int], *_: object, **__: object
+) -> int:
     """Of a product added to another tensor, from the shapes."""
     return int(2 * math.prod(a) * b[-1])
 
 
-IN_PLACE: dict[Any, Any] = {
+IN_PLACE = {
     torch.ops.aten.addmm_: product_flop,
     torch.ops.aten.baddbmm_: product_flop,
 }

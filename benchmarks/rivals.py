@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -12,10 +11,10 @@ class Rival:
 
     package: str
     name: str
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, float] = field(default_factory=dict)
     matrices: bool = False
     """Whether it takes nothing else."""
-    group: dict[str, Any] = field(default_factory=dict)
+    group: dict[str, bool] = field(default_factory=dict)
     """What it wants to be said of the parameters' group."""
 
 

@@ -59,7 +59,7 @@ class SimulatedEngine:
         self.now_s, self._random = 0.0, random.Random(seed)
         self._numbers = itertools.count()
         self._running: list[tuple[float, int]] = []
-        self._outcomes: dict[int, Callable[[], Any]] = {}
+        self._outcomes: dict[int, Callable[[], Survey | Shipment]] = {}
         self._nodes = [Node(f"{i:02}", 2.0, 0.0, frozenset()) for i in range(NODES)]
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ class SimulatedEngine:
         return [node for node in self._nodes if node.slots(need)]
 
     def start(
-        self, node: Node, _: dict[str, float], function: Callable[..., Any], *args: Any
+        self, node: Node, _: dict[str, float], function: Callable[..., object], *args: Any
     ) -> int:
         """A trial's task, or a look at a node."""
         reference = next(self._numbers)
@@ -92,7 +92,7 @@ class SimulatedEngine:
         self.now_s, reference = heapq.heappop(self._running)
         return [reference]
 
-    def outcome(self, reference: int) -> Any:
+    def outcome(self, reference: int) -> Survey | Shipment:
         """What it came to."""
         return Outcome(self._outcomes.pop(reference)()).result()
 

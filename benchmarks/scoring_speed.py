@@ -14,7 +14,6 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,7 +49,7 @@ def million_trials() -> pd.DataFrame:
     speed = 0.4 * random.standard_normal((ENTRIES, WORKLOADS))
     time_s = 100 * np.exp(speed[entry, workload] + 0.2 * random.standard_normal(size))
     reached = time_s < 200
-    constant: dict[str, Any] = {
+    constant: dict[str, str | float] = {
         "suite": "made", "variant": "base", "framework": "one", "ruleset": "external",
         "reason": "", "timed_s": 200.0, "steps": 1000, "budget_s": 200.0, "best_metric": 0.5,
         "metric": "accuracy", "target": 0.5, "direction": "maximize", "workload_hash": "0",
@@ -95,7 +94,7 @@ def resampled() -> str:
     return f"{len(frame):,} trials: {took} with {RESAMPLES} resamples ({method})"
 
 
-def in_own_process(task: Callable[..., str], *arguments: Any) -> None:
+def in_own_process(task: Callable[..., str], *arguments: Path) -> None:
     """Run a task in a fresh process and print what it says and the memory it took."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
@@ -103,7 +102,7 @@ def in_own_process(task: Callable[..., str], *arguments: Any) -> None:
     print(f"{summary}; peak memory {peak_kib / 1024:.0f} MiB")
 
 
-def _measured(task: Callable[..., str], arguments: tuple[Any, ...]) -> tuple[str, int]:
+def _measured(task: Callable[..., str], arguments: tuple[Path, ...]) -> tuple[str, int]:
     summary = task(*arguments)
     return summary, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

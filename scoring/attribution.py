@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -188,7 +187,7 @@ def attributions(frame: pd.DataFrame, names: Sequence[str], rules: Rules) -> lis
 
 
 def _times(
-    table: pd.DataFrame, seconds: pd.Series[Any], steps: pd.Series[Any]
+    table: pd.DataFrame, seconds: pd.Series[float], steps: pd.Series[float]
 ) -> tuple[Times, Times]:
     """Two columns beside the submission, workload and study of each row, as times."""
     first, second = (from_table(table.assign(time_to_target_s=each)) for each in (seconds, steps))

@@ -15,7 +15,7 @@ values, as the referee has it of a target that is known (`docs/SCORING.md`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +31,8 @@ OUTCOME = (
 )  # fmt: skip
 DISCOUNTED = ("unfinished", "invalid")
 """States whose curves do not count."""
+Changes = dict[Hashable, dict[str, float | str]]
+"""New values of a frame's rows, by index and column."""
 
 
 class Crossing(NamedTuple):
@@ -62,7 +64,7 @@ def with_baseline_targets(
     curves = curves[curves["split"].eq("validation") & curves["value"].notna()]
     by_trial = dict(list(curves.sort_values("time_s").groupby("identity")))
     scored = set(select_contents(frame, ())["identity"])
-    changes: dict[Any, dict[str, Any]] = {}
+    changes: Changes = {}
     for _, group in open_trials.groupby(MODEL, sort=True):
         target = baseline_target(group[group["identity"].isin(scored)], by_trial)
         for index, trial in group.iterrows():
@@ -125,7 +127,9 @@ def crossing(curve: pd.DataFrame, trial: pd.Series[Any], target: float) -> Cross
     return Crossing(time_to_target_s=min(time_s, times[hit]), last_miss_s=miss_s, **ends)
 
 
-def _timed(trial: pd.Series[Any], curve: pd.DataFrame | None, target: float) -> dict[str, Any]:
+def _timed(
+    trial: pd.Series[Any], curve: pd.DataFrame | None, target: float
+) -> dict[str, float | str]:
     """What a known target changes in a trial's row."""
     if math.isnan(target) or trial["state"] in DISCOUNTED or curve is None:
         return {"target": target}
@@ -135,7 +139,7 @@ def _timed(trial: pd.Series[Any], curve: pd.DataFrame | None, target: float) -> 
     return {"target": target, "state": "reached", "reason": "target met", **found._asdict()}
 
 
-def _updated(frame: pd.DataFrame, changes: dict[Any, dict[str, Any]]) -> pd.DataFrame:
+def _updated(frame: pd.DataFrame, changes: Changes) -> pd.DataFrame:
     frame = frame.copy()
     for name in ("target", *OUTCOME):
         frame[name] = frame[name].astype(float)

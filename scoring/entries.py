@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -63,7 +62,7 @@ def contents_by_name(frame: pd.DataFrame) -> dict[str, Contents]:
     return {name: Contents(tuple(by_name[name])) for name in sorted(by_name)}
 
 
-def entry_labels(frame: pd.DataFrame) -> pd.Series[Any]:
+def entry_labels(frame: pd.DataFrame) -> pd.Series[str]:
     """Each trial's submission, with its content where the frame has several of that name."""
     name = frame["submission"].astype(str)
     count = frame.groupby("submission")["content_hash"].transform("nunique")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
@@ -72,12 +71,12 @@ def _machine_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
                 yield Breach(rule, f"{column} is {_values(part, part[column])}{where}")
 
 
-def _distinct(values: pd.Series[Any]) -> int:
+def _distinct(values: pd.Series[str]) -> int:
     """How many values there are; '' is none, as of a trial that has not begun."""
     return len([value for value in values.unique() if value != ""])
 
 
-def _values(frame: pd.DataFrame, values: pd.Series[Any]) -> str:
+def _values(frame: pd.DataFrame, values: pd.Series[str]) -> str:
     """Each value and whose it is, in words."""
     pairs = pd.DataFrame({"value": values.astype(str), "entry": frame["entry"].astype(str)})
     owners: dict[str, list[str]] = {}

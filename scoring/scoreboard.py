@@ -88,7 +88,7 @@ class Scoreboard:
         }
 
 
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
     """The rows of a table; numbers that are not finite are null."""
     return [
         {

@@ -49,14 +49,14 @@ def study_table(frame: pd.DataFrame, clock: Clock) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def _shortfall(frame: pd.DataFrame, value: pd.Series[Any]) -> pd.Series[Any]:
+def _shortfall(frame: pd.DataFrame, value: pd.Series[float]) -> pd.Series[float]:
     """What orders trials without a time: the best metric, the smaller the better; 0 with a time."""
     sign = frame["direction"].map({"maximize": -1.0, "minimize": 1.0})
     metric = (sign * frame["best_metric"].astype(float)).fillna(np.inf)
     return metric.where(np.isinf(value), 0.0)
 
 
-def _first_of_each(keys: list[pd.Series[Any]], values: list[pd.Series[Any]]) -> Rows:
+def _first_of_each(keys: list[pd.Series[Any]], values: list[pd.Series[float]]) -> Rows:
     """For each distinct key, in sorted order, the row with the smallest values."""
     codes = [pd.factorize(key, sort=True)[0] for key in keys]
     order = np.lexsort([value.to_numpy() for value in reversed(values)] + codes[::-1])

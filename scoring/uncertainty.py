@@ -71,7 +71,7 @@ class Uncertainty:
         }
 
 
-def _speedup_json(board: Scoreboard, item: Speedup) -> dict[str, Any]:
+def _speedup_json(board: Scoreboard, item: Speedup) -> dict[str, object]:
     low, _, high = item.comparison.interval(LEVEL)
     return {
         "reference": item.reference,

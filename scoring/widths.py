@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -120,5 +120,5 @@ def _lines(board: Scoreboard, part: pd.DataFrame, reference: str) -> Iterator[Wi
         )
 
 
-def _is_width(frame: pd.DataFrame) -> pd.Series[Any]:
+def _is_width(frame: pd.DataFrame) -> pd.Series[bool]:
     return frame["variant"].astype(str).str.startswith(WIDTH)

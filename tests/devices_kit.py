@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -41,7 +40,7 @@ def build(problem, hyperparameters):
 """A submission that says once and again, in two threads, which sockets it may open."""
 
 
-def trial_on(devices: int, submission: str, framework: str = "torch", **changes: Any) -> Trial:
+def trial_on(devices: int, submission: str, framework: str = "torch", **changes: object) -> Trial:
     """A trial of a few steps on `mlp`, observed after each."""
     request = PlanRequest("mlp", submission, ruleset="self", devices=devices)
     (planned,) = plan(replace(request, framework=framework)).trials

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
 
 
-def nightly_but(kept: Collection[Any], cases: Iterable[Any]) -> list[ParameterSet]:
+def nightly_but(kept: Collection[object], cases: Iterable[object]) -> list[ParameterSet]:
     """All cases as parameters, nightly but for those that stand for them at every commit.
 
     Args:

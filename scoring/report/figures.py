@@ -24,8 +24,8 @@ SIZE = (6.4, 3.9)
 """A figure's width and height on a page, in inches."""
 AS_SHAPES = 1000
 """Curves in a figure up to which each is a shape; more would make a page of many megabytes."""
-SOLID: dict[str, Any] = {"linewidth": 1.7, "alpha": 1.0}
-FAINT: dict[str, Any] = {"linewidth": 0.9, "alpha": 0.35}
+SOLID = {"linewidth": 1.7, "alpha": 1.0}
+FAINT = {"linewidth": 0.9, "alpha": 0.35}
 Lines = npt.NDArray[np.float64]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,7 +92,7 @@ def _notes(board: Scoreboard, sure: Uncertainty | None) -> list[str]:
     return notes
 
 
-def _pairs(board: Scoreboard, sure: Uncertainty | None) -> list[dict[str, Any]]:
+def _pairs(board: Scoreboard, sure: Uncertainty | None) -> list[dict[str, object]]:
     """One row per entry, best first, with its probability and factor against every entry."""
     if sure is None or sure.pairs is None or not 1 < len(board.scores) <= MANY:
         return []
@@ -114,7 +113,7 @@ def _attributions(board: Scoreboard, frame: pd.DataFrame) -> list[Attribution]:
     return attributions(frame, [board.times.submissions[row] for row in board.order()], board.rules)
 
 
-def _pair(table: PairTable, a: int, b: int) -> dict[str, Any]:
+def _pair(table: PairTable, a: int, b: int) -> dict[str, float]:
     return {
         "p": float(table.p_beats[a, b]),
         "hidden": float(table.hidden[a, b]),
@@ -124,7 +123,7 @@ def _pair(table: PairTable, a: int, b: int) -> dict[str, Any]:
     }
 
 
-def _moved_ranks(board: Scoreboard) -> list[dict[str, Any]]:
+def _moved_ranks(board: Scoreboard) -> list[dict[str, object]]:
     """The entries whose removal changes the order of the others."""
     if len(board.scores) < 3 or board.is_screening:
         return []
@@ -158,7 +157,7 @@ def _facts(frame: pd.DataFrame) -> Mapping[str, str]:
     return facts
 
 
-def _with_sources(board: Scoreboard, frame: pd.DataFrame) -> list[dict[str, Any]]:
+def _with_sources(board: Scoreboard, frame: pd.DataFrame) -> list[dict[str, object]]:
     """The rows of the workload table with the trials behind each time."""
     ended = frame[frame["state"] != "unfinished"]
     best = study_table(ended, board.clock)
@@ -174,7 +173,7 @@ def _with_sources(board: Scoreboard, frame: pd.DataFrame) -> list[dict[str, Any]
     return [{str(key): value for key, value in line.items()} for line in lines]
 
 
-def _with_links(trials: pd.DataFrame, folder: Path) -> list[dict[str, Any]]:
+def _with_links(trials: pd.DataFrame, folder: Path) -> list[dict[str, object]]:
     """The rows of the table of trials; a record that lies in the folder is named from inside it."""
     inside = f"{folder.resolve()}".rstrip("/") + "/"
     records = [str(record).removeprefix(inside) for record in trials["record"]]

@@ -8,7 +8,7 @@ from typing import Any
 
 import seaborn as sns
 
-STYLE: dict[str, Any] = {
+STYLE: dict[str, str | float] = {
     "svg.hashsalt": "guided-descent",
     "svg.fonttype": "path",
     "pdf.fonttype": 42,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from scoring.attribution import Attribution, Attributor, Part
 from scoring.site.boards import Board, View
 from scoring.site.ranking import MANY
 from scoring.site.scripts import short
+
+Cells = list[list[float | None] | int | str]
+"""Three factors with their intervals, over how many studies, and what is said of the two."""
 
 
 def has_causes(view: View) -> bool:
@@ -15,7 +16,7 @@ def has_causes(view: View) -> bool:
     return view.board.clock.name == "seconds" and len(view.board.scores) <= MANY
 
 
-def cause_data(board: Board, view: View) -> list[dict[int, Any]]:
+def cause_data(board: Board, view: View) -> list[dict[int, Cells]]:
     """For each entry A and each B after it: factors in seconds, steps and a step's cost.
 
     Each with its interval; then over how many studies (of ports, trials), and what is to be said of
@@ -33,7 +34,7 @@ def cause_data(board: Board, view: View) -> list[dict[int, Any]]:
     ]
 
 
-def _cells(found: Attribution) -> list[Any]:
+def _cells(found: Attribution) -> Cells:
     parts = [_part(part) for part in (found.seconds, found.steps, found.step_cost)]
     return [*parts, found.studies, found.remark]
 

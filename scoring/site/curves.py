@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +63,7 @@ def by_trial(curves: pd.DataFrame) -> dict[str, Points]:
     }
 
 
-def curves_of(trials: pd.DataFrame, points: Mapping[str, Points]) -> list[dict[str, Any]]:
+def curves_of(trials: pd.DataFrame, points: Mapping[str, Points]) -> list[dict[str, object]]:
     """The curves of some trials: of each trial its series by split and metric."""
     return [
         {"id": identity[:16], "series": _series(points[identity])}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from scoring.tuning import best_after_trials
 from scoring.uncertainty import LEVEL
 
 
-def board_data(board: Board, material: Material) -> dict[str, Any]:
+def board_data(board: Board, material: Material) -> dict[str, object]:
     """What the board's page sorts, filters and switches, in the order of `board.shown`."""
     drawn, marks = pens(board.shown), marks_of(board.everything)
     return {
@@ -53,7 +53,7 @@ def filters(board: Board, material: Material) -> dict[str, list[str]]:
     }
 
 
-def _targets(board: Board) -> dict[str, dict[str, Any]]:
+def _targets(board: Board) -> dict[str, dict[str, str | float]]:
     first = board.frame.groupby("column").first()
     return {
         str(column): {
@@ -64,7 +64,7 @@ def _targets(board: Board) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-def _view_data(view: View, frame: pd.DataFrame) -> dict[str, Any]:
+def _view_data(view: View, frame: pd.DataFrame) -> dict[str, object]:
     board, sure = view.board, view.sure
     names = scored_columns(board)
     return {
@@ -103,7 +103,7 @@ def _free(view: View, frame: pd.DataFrame, names: list[str]) -> list[list[str]]:
     ]
 
 
-def _overall(view: View, row: int) -> list[Any] | None:
+def _overall(view: View, row: int) -> list[float | str | None] | None:
     """An entry's speed-up over the reference: factor, mark, low end, high end."""
     factor = view.factors[row]
     if factor is None:
@@ -113,7 +113,7 @@ def _overall(view: View, row: int) -> list[Any] | None:
     return [short(factor.overall, 4), factor.mark, short(ends[0], 4), short(ends[2], 4)]
 
 
-def _factors(view: View, row: int) -> list[list[Any]] | None:
+def _factors(view: View, row: int) -> list[list[float | str | None]] | None:
     factor = view.factors[row]
     if factor is None:
         return None
@@ -123,7 +123,7 @@ def _factors(view: View, row: int) -> list[list[Any]] | None:
 
 def entry_data(
     trials: pd.DataFrame, counted: Collection[str], material: Material
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """An entry's trials with all that their records say, and what tuning it costs.
 
     Args:
@@ -153,7 +153,9 @@ WORDS = (
 )  # fmt: skip
 
 
-def _trial(row: Mapping[Any, Any], counts: bool, detail: TrialDetail | None) -> dict[str, Any]:
+def _trial(
+    row: Mapping[Hashable, Any], counts: bool, detail: TrialDetail | None
+) -> dict[str, object]:
     point = row.get("point")
     return {
         "id": str(row["identity"])[:16],

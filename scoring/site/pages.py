@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,7 +47,7 @@ class Pages:
     version: str
     environment: Environment = field(default_factory=make_environment)
 
-    def render(self, template: str, root: str, **values: Any) -> str:
+    def render(self, template: str, root: str, **values: object) -> str:
         """One page; `root` leads from it to the site's folder."""
         common = {"root": root, "date": self.date, "version": self.version}
         page = self.environment.get_template(template)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,9 @@ from scoring.site.ranking import MANY
 from scoring.site.scripts import short
 from scoring.speedup import PairwiseComparison, compare_pair, factor, pair_limit
 from scoring.times import Array
+
+Cell = list[float | str | None]
+"""Factor, mark, low, high, P(A faster) and undecided, of one workload or over all."""
 
 
 def settled_bits(view: View) -> str:
@@ -28,13 +30,13 @@ def has_intervals(view: View) -> bool:
     return view.sure is not None and len(view.board.scores) <= MANY
 
 
-def pair_data(view: View, draws: int, seed: int = 0) -> list[dict[int, Any]]:
+def pair_data(view: View, draws: int, seed: int = 0) -> list[dict[int, list[Cell]]]:
     """For each entry A and each B after it: over all workloads and on each, with intervals."""
     board = view.board
     sample = draw_medians(board.times, board.rules, draws, seed)
     columns = _columns(view)
     medians = np.concatenate([chunk[..., columns] for chunk in sample.chunks])
-    rows: list[dict[int, Any]] = []
+    rows: list[dict[int, list[Cell]]] = []
     for a in range(medians.shape[1]):
         others = range(a + 1, medians.shape[1])
         rows.append({b: _pair(view, medians, (a, b), sample.spread) for b in others})
@@ -46,8 +48,8 @@ def _columns(view: View) -> list[int]:
     return [times.workloads.index(name) for name in scored_columns(view.board)]
 
 
-def _pair(view: View, medians: Array, pair: tuple[int, int], spread: float) -> list[list[Any]]:
-    """First over all workloads, then on each: factor, mark, low, high, P(A faster), undecided."""
+def _pair(view: View, medians: Array, pair: tuple[int, int], spread: float) -> list[Cell]:
+    """First over all workloads, then on each."""
     (a, b), times, columns = pair, view.board.times, _columns(view)
     limit = pair_limit(times, a, b)[columns]
     point = factor(view.board.medians[a, columns], view.board.medians[b, columns], limit)
@@ -62,7 +64,7 @@ def _pair(view: View, medians: Array, pair: tuple[int, int], spread: float) -> l
     return cells
 
 
-def _cell(value: float, mark: str, pair: PairwiseComparison) -> list[Any]:
+def _cell(value: float, mark: str, pair: PairwiseComparison) -> Cell:
     low, _, high = pair.interval(LEVEL)
     probability, hidden = round(pair.probability, 3), round(pair.hidden, 3)
     return [short(value, 4), mark, short(low, 4), short(high, 4), probability, hidden]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -129,7 +129,7 @@ class Times:
             "studies": [self._study(entry, line) for line in studies.to_dict("records")],
         }  # fmt: skip
 
-    def _study(self, entry: str, line: Mapping[Any, Any]) -> Row:
+    def _study(self, entry: str, line: Mapping[Hashable, Any]) -> Row:
         text = number(float(line["time_to_target_s"]))
         href = self._board.layout.trial(entry, str(line["identity"]))
         return {"study": line["study"], "text": text, "href": href}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
 
 import numpy as np
 
 
-def script(name: str, key: str, value: Any) -> str:
+def script(name: str, key: str, value: object) -> str:
     """A script that gives a value to the page: `GD.take(name, key, value)`.
 
     No text in it can end the script or the string that it is in: JSON is a part of JavaScript, and
@@ -18,7 +17,7 @@ def script(name: str, key: str, value: Any) -> str:
     return f"GD.take({to_json(name)},{to_json(key)},{to_json(value)});\n"
 
 
-def to_json(value: Any) -> str:
+def to_json(value: object) -> str:
     """Compact JSON that may stand in a script or in HTML; numbers that are not finite are null."""
     text = json.dumps(plain(value), separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -32,7 +31,7 @@ def short(value: float | None, digits: int = 5) -> float | None:
     return int(rounded) if rounded.is_integer() and abs(rounded) < 2**53 else rounded
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """A value as JSON takes it: numbers that are not finite are None."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}

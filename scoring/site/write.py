@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from harness.core.errors import CannotWriteError, HarnessError
 from harness.core.files import write_whole
@@ -168,7 +167,7 @@ def _index(boards: tuple[Board, ...], material: Material, date: str, version: st
     )  # fmt: skip
 
 
-def _card(board: Board) -> dict[str, Any]:
+def _card(board: Board) -> dict[str, object]:
     view = board.views.get("seconds")
     best = []
     for row in view.order()[:5] if view else []:

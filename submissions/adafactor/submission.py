@@ -18,14 +18,13 @@ is scaled down to that, lest its square overflow.
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.common.optimizers import Group, GroupwiseOptimizer, State, TorchProblem
 from submissions.common.precision import at_least_float32, bounded
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -39,7 +38,7 @@ class Adafactor(GroupwiseOptimizer):
     `decay_power`, `step_bound` and `epsilon` (epsilon2).
     """
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         for parameter in group["params"]:
             if parameter.grad is None:
@@ -55,7 +54,7 @@ class Adafactor(GroupwiseOptimizer):
             parameter.sub_((step * (group["lr"] * size)).view_as(parameter))
 
 
-def _inverse_root(state: dict[str, Any], gradient: torch.Tensor, weight: float) -> torch.Tensor:
+def _inverse_root(state: State, gradient: torch.Tensor, weight: float) -> torch.Tensor:
     """V_t^(-1/2), of the gradient's shape or broadcast to it, after V_t has been updated."""
     square = gradient.square().add_(EPSILON)
     if gradient.ndim < 2:
@@ -65,7 +64,7 @@ def _inverse_root(state: dict[str, Any], gradient: torch.Tensor, weight: float) 
     return (rows / rows.mean()).rsqrt() * columns.rsqrt()
 
 
-def _averaged(state: dict[str, Any], name: str, value: torch.Tensor, weight: float) -> torch.Tensor:
+def _averaged(state: State, name: str, value: torch.Tensor, weight: float) -> torch.Tensor:
     average: torch.Tensor = state.setdefault(name, torch.zeros_like(value))
     return average.lerp_(value, weight)
 

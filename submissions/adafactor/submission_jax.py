@@ -7,8 +7,6 @@ unfactored.
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import optax
 
@@ -22,10 +20,15 @@ PARAMETRISATION_RULES: tuple[str, ...] = ()
 def flattened(inner: optax.GradientTransformation) -> optax.GradientTransformation:
     """A transformation that sees kernels as matrices (out, in * height * width)."""
 
-    def flat(values: Any) -> Any:
-        return jax.tree.map(lambda x: x.reshape(len(x), -1) if x.ndim > 2 else x, values)
+    def flat(values: optax.Params | None) -> optax.Params:
+        flattened: optax.Params = jax.tree.map(
+            lambda x: x.reshape(len(x), -1) if x.ndim > 2 else x, values
+        )
+        return flattened
 
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+    def update(
+        updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None
+    ) -> tuple[optax.Updates, optax.OptState]:
         steps, state = inner.update(flat(updates), state, flat(params))
         return jax.tree.map(lambda step, x: step.reshape(x.shape), steps, updates), state
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import optax
@@ -18,16 +16,17 @@ from submissions.common import schedules
 def scale_by_sum_of_squares(initial: float, epsilon: float) -> optax.GradientTransformation:
     """Divide gradients by sqrt(v) + epsilon; the state is v."""
 
-    def init(params: Any) -> Any:
-        return jax.tree.map(lambda w: jnp.full_like(w, initial), params)
-
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+    def update(
+        updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None
+    ) -> tuple[optax.Updates, optax.OptState]:
         del params
         sums = jax.tree.map(lambda v, g: v + g**2, state, updates)
         steps = jax.tree.map(lambda g, v: g / (jnp.sqrt(v) + epsilon), updates, sums)
         return steps, sums
 
-    return optax.GradientTransformation(init, update)
+    return optax.GradientTransformation(
+        lambda params: jax.tree.map(lambda w: jnp.full_like(w, initial), params), update
+    )
 
 
 def build(

@@ -13,7 +13,6 @@ which a q such as 1e6 stands for infinity. Deviations: weight decay, if any, is 
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -21,7 +20,7 @@ from torch.optim import Optimizer
 from harness.core.errors import HarnessError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import AdaptiveMethod, TorchProblem, adaptive_settings
+from submissions.common.optimizers import AdaptiveMethod, Group, TorchProblem, adaptive_settings
 from submissions.common.vectors import chunks, state_lists
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -34,7 +33,7 @@ class AdamClip(AdaptiveMethod):
     Beside `AdaptiveMethod`'s arguments it takes `low` and `high`, the bounds relative to `lr`.
     """
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """One step of every parameter that has a gradient."""
         rate, (beta1, beta2) = group["lr"], group["betas"]
         for step, parameters in chunks(self.state, group["params"]):

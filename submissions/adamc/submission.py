@@ -23,13 +23,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import torch
 from torch.optim import AdamW, Optimizer
 
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.layouts import with_matching_gradients
-from submissions.common.optimizers import TorchProblem, is_fused, without_hooks
+from submissions.common.optimizers import Closure, Group, TorchProblem, is_fused, without_hooks
 from workloads.parameters import Role
 
 CORRECTED = ("declared", "hidden")
@@ -47,17 +48,17 @@ class AdamC(AdamW):
     """
 
     def __init__(
-        self, groups: Iterable[dict[str, Any]], *, lr: float, weight_decay: float, **options: Any
+        self, groups: Iterable[Group], *, lr: float, weight_decay: float, **options: Any
     ) -> None:
         super().__init__(groups, lr=lr, weight_decay=weight_decay, **options)
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: Group) -> None:
         """Add a group; its own learning rate is its peak."""
         rate, decay = (param_group.get(n, self.defaults[n]) for n in ("lr", "weight_decay"))
         own = {"normalised": False, "peak": rate, "base_decay": decay}
         super().add_param_group({**own, **param_group})
 
-    def step(self, closure: Any = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Any:
         """Take an AdamW step with the current decay."""
         for group in self.param_groups:
             if group["normalised"] and group["peak"] > 0.0:
@@ -70,7 +71,7 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
     which = hyperparameters["corrected"]
     if which not in CORRECTED:
         raise UnknownNameError("corrected", str(which), CORRECTED)
-    parts: dict[bool, list[Any]] = {False: [], True: []}
+    parts: dict[bool, list[torch.Tensor]] = {False: [], True: []}
     for name, spec in problem.specs.items():
         chosen = spec.normalised if which == "declared" else spec.role in HIDDEN
         parts[chosen].append(problem.parameters[name])

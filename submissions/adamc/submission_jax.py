@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import cast
 
 import jax
 import optax
@@ -11,6 +11,7 @@ import optax
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, Factor, scheduled
 from workloads.parameters import Role
 
 CORRECTED = ("declared", "hidden")
@@ -29,17 +30,16 @@ def adamc(
     adam = optax.scale_by_adam(b1=point["beta1"], b2=point["beta2"], eps=point["epsilon"])
 
     def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> tuple[Any, Any]:
-        del extra  # only line searches use it
+        updates: Arrays, state: optax.OptState, params: Arrays, factor: Factor
+    ) -> tuple[Arrays, optax.OptState]:
         rate, decay = point["learning_rate"] * factor, point["weight_decay"]
-        steps: Any
-        steps, state = adam.update(updates, state, params)
+        moved, state = adam.update(updates, state, params)
+        steps = cast("Arrays", moved)
         decays = {name: decay * (factor if name in corrected else 1.0) for name in updates}
         changes = {n: -rate * (steps[n] + decays[n] * params[n]) for n in updates}
         return changes, state
 
-    return optax.GradientTransformationExtraArgs(adam.init, update)
+    return scheduled(adam.init, update)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

@@ -27,7 +27,14 @@ from torch.optim import AdamW, Optimizer
 
 from harness.core.errors import HarnessError
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.common.optimizers import TorchProblem, adam_on_all, listed, without_hooks
+from submissions.common.optimizers import (
+    Closure,
+    Group,
+    TorchProblem,
+    adam_on_all,
+    listed,
+    without_hooks,
+)
 
 
 class AdamS(AdamW):
@@ -46,7 +53,7 @@ class AdamS(AdamW):
         group |= {"updates": 0, "mean_square": 0.0}
         super().__init__([group], weight_decay=0.0, **options)
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: Group) -> None:
         """Refuse a second group: r_t is one number, of all parameters."""
         if self.param_groups:
             raise HarnessError(
@@ -54,7 +61,7 @@ class AdamS(AdamW):
             )
         super().add_param_group(param_group)
 
-    def step(self, closure: Any = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Any:
         """Take an AdamW step with the current decay."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         (group,) = self.param_groups
@@ -73,7 +80,7 @@ class AdamS(AdamW):
         return loss
 
 
-def _decay(group: dict[str, Any], size: float) -> float:
+def _decay(group: Group, size: float) -> float:
     """lambda / r_t, where the learning rate times it is at most 1."""
     decay: float = group["base_decay"] / (size + group["eps"])
     return min(decay, 1.0 / group["lr"]) if group["lr"] > 0.0 else decay

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +10,13 @@ import optax
 
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, Factor, scheduled
 
 
 class AdamsState(NamedTuple):
     """The state of `optax.scale_by_adam`, the step count and the mean of v over all entries."""
 
-    adam: Any
+    adam: optax.OptState
     step: jax.Array
     mean_square: jax.Array
 
@@ -29,13 +30,12 @@ def adams(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
     beta2, epsilon = point["beta2"], point["epsilon"]
     adam = optax.scale_by_adam(b1=point["beta1"], b2=beta2, eps=epsilon)
 
-    def init(params: Any) -> AdamsState:
+    def init(params: Arrays) -> AdamsState:
         return AdamsState(adam.init(params), jnp.zeros((), jnp.int32), jnp.zeros(()))
 
     def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> tuple[Any, AdamsState]:
-        del extra  # only line searches use it
+        updates: Arrays, state: AdamsState, params: Arrays, factor: Factor
+    ) -> tuple[Arrays, AdamsState]:
         rate, count = point["learning_rate"] * factor, state.step + 1
         now = optax.tree.norm(updates, squared=True) / optax.tree.size(updates)
         mean_square = beta2 * state.mean_square + (1 - beta2) * now
@@ -46,7 +46,7 @@ def adams(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
         changes = jax.tree.map(lambda s, w: -rate * s - shrink * w, steps, params)
         return changes, AdamsState(moments, count, mean_square)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return scheduled(init, update)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

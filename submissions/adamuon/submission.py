@@ -18,13 +18,12 @@ several fused matrices is rescaled by itself.
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.common.optimizers import TorchProblem
+from submissions.common.optimizers import Group, State, TorchProblem
 from submissions.common.precision import at_least_float32, signs
 from submissions.muon.submission import PARAMETRISATION_RULES, Muon, build_relative
 
@@ -38,13 +37,13 @@ class AdaMuon(Muon):
     beside Muon's settings.
     """
 
-    def direction(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    def direction(self, parameter: torch.Tensor, group: Group) -> torch.Tensor:
         """sign(M~), or M~, after the momentum has been updated."""
         momentum = super().direction(parameter, group)
         return signs(momentum) if group["sign"] else momentum
 
     def scaled(
-        self, state: dict[str, Any], signs: list[torch.Tensor], group: dict[str, Any]
+        self, state: State, signs: list[torch.Tensor], group: Group
     ) -> list[torch.Tensor]:
         """0.2 sqrt(r c) / ||O^|| O^ of one parameter's orthogonalised matrices."""
         whole, beta2, epsilon = at_least_float32(torch.cat(signs)), group["beta2"], group["epsilon"]

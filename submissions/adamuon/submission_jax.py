@@ -6,13 +6,14 @@ Deviations from `submission.py`: those of `submissions.muon.submission_jax`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common.transformations_jax import Arrays, stateful
 from submissions.muon.submission_jax import (
     PARAMETRISATION_RULES,
     ROLES,
@@ -40,21 +41,22 @@ def adapt(
         scaled: jax.Array = part * (length / (jnp.linalg.norm(part) + epsilon))
         return scaled
 
-    def init(params: Any) -> Any:
+    def init(params: Arrays) -> optax.OptState:
         return adam.init({name: params[name] for name in specs})
 
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+    def update(
+        updates: Arrays, state: optax.OptState, params: Arrays
+    ) -> tuple[Arrays, optax.OptState]:
         del params
-        own: Any
-        own, state = adam.update({name: updates[name] for name in specs}, state)
-        steps = {}
+        moved, state = adam.update({name: updates[name] for name in specs}, state)
+        own, steps = cast("Arrays", moved), {}
         for name, spec in specs.items():
             flat = own[name].reshape(len(own[name]), -1)
             parts = [rescaled(part) for part in as_matrices(flat, spec)]
             steps[name] = jnp.concatenate(parts).reshape(updates[name].shape)
         return {**updates, **steps}, state
 
-    return optax.GradientTransformation(init, update)
+    return stateful(init, update)
 
 
 def build(

@@ -21,14 +21,13 @@ default is smaller, as their section C.1.5 advises.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import AdaptiveMethod, TorchProblem, adaptive_settings
+from submissions.common.optimizers import AdaptiveMethod, Group, TorchProblem, adaptive_settings
 from submissions.common.vectors import chunks, state_lists
 
 OFFSET = 1e-8
@@ -40,7 +39,7 @@ class AdEMAMix(AdaptiveMethod):
     beside AdamW's settings.
     """
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         rate, (beta1, beta2) = group["lr"], group["betas"]
         for t, parameters in chunks(self.state, group["params"]):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
@@ -25,11 +25,11 @@ def build(
     betas = (hyperparameters["beta1"], hyperparameters["beta3"])
     ends = [math.log(0.5) / math.log(beta + OFFSET) - 1.0 for beta in betas]
 
-    def spent(count: Any) -> jax.Array:
+    def spent(count: ArrayLike) -> jax.Array:
         # optax counts from 0, the source from 1
         return jnp.minimum((count + 1) / warmup, 1.0) if warmup else jnp.ones(())
 
-    def slow_beta(count: Any) -> jax.Array:
+    def slow_beta(count: ArrayLike) -> jax.Array:
         fraction = spent(count)
         half_life = (1.0 - fraction) * ends[0] + fraction * ends[1]
         return jnp.where(fraction < 1.0, 0.5 ** (1.0 / (half_life + 1.0)), betas[1])

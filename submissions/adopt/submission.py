@@ -18,21 +18,20 @@ first step. An infinite gradient, which the clip would hide, becomes NaN.
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import AdaptiveMethod, TorchProblem, adaptive_settings
+from submissions.common.optimizers import AdaptiveMethod, Group, TorchProblem, adaptive_settings
 from submissions.common.vectors import chunks, state_lists
 
 
 class Adopt(AdaptiveMethod):
     """ADOPT; the module docstring states the update."""
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         rate, (beta1, beta2) = group["lr"], group["betas"]
         for count, parameters in chunks(self.state, group["params"]):

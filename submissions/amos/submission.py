@@ -29,14 +29,13 @@ that, lest its square overflow.
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.common.optimizers import Group, GroupwiseOptimizer, TorchProblem
 from submissions.common.precision import at_least_float32, bounded
 
 from .sizes import expected_size
@@ -52,14 +51,14 @@ class Amos(GroupwiseOptimizer):
     and `size` (s).
     """
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         for parameter in group["params"]:
             if parameter.grad is not None:
                 step = self._step(parameter, group)
                 parameter.sub_(step.to(parameter.dtype))
 
-    def _step(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    def _step(self, parameter: torch.Tensor, group: Group) -> torch.Tensor:
         """m_t, after the moments have been updated."""
         assert parameter.grad is not None
         state, rate, beta, mu = self.state[parameter], group["lr"], group["beta"], group["momentum"]

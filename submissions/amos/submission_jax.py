@@ -7,7 +7,7 @@ inside, for a step is not proportional to it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,22 +16,22 @@ import optax
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.amos.sizes import expected_size
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, Factor, scheduled
 from workloads.parameters import ParameterSpec
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """None: each weight's expected size already scales its step with width."""
 LEAST = 2.0**-125
 """A lower bound on v, as in the source."""
-Values = dict[str, jax.Array]
 
 
 class AmosState(NamedTuple):
     """Step count, momenta, and of each row or vector the second moment v and b."""
 
     step: jax.Array
-    momenta: Values
-    second: Values
-    learned: Values
+    momenta: Arrays
+    second: Arrays
+    learned: Arrays
 
 
 def amos(
@@ -40,15 +40,14 @@ def amos(
     """The whole update of a dictionary of parameters, learning rate included."""
     beta, mu = point["beta"], point["momentum"]
 
-    def init(params: Any) -> AmosState:
+    def init(params: Arrays) -> AmosState:
         zeros = jax.tree.map(jnp.zeros_like, params)
         rows = jax.tree.map(_mean_square, zeros)
         return AmosState(jnp.zeros((), jnp.int32), zeros, rows, rows)
 
     def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> tuple[Any, Any]:
-        del extra  # only line searches use it
+        updates: Arrays, state: AmosState, params: Arrays, factor: Factor
+    ) -> tuple[Arrays, AmosState]:
         rate, step = point["learning_rate"] * factor, state.step + 1
         squares = jax.tree.map(_mean_square, updates)
         second = jax.tree.map(lambda v, s: beta * v + (1 - beta) * s, state.second, squares)
@@ -64,7 +63,7 @@ def amos(
         changes = jax.tree.map(jnp.negative, momenta)
         return changes, AmosState(step, momenta, second, learned)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return scheduled(init, update)
 
 
 def _mean_square(gradient: jax.Array) -> jax.Array:

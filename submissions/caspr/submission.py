@@ -22,14 +22,12 @@ factors and of Adam's second moment are set apart, the source has one.
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.common.optimizers import TorchProblem
-from submissions.common.two_sided import State
+from submissions.common.optimizers import Group, State, TorchProblem
 from submissions.shampoo.optimizer import Block, Shampoo, root_of
 from submissions.shampoo.submission import build_relative
 
@@ -40,7 +38,7 @@ FIXED = {"power": 0.25, "block_side": 0, "graft": "adam", "roots": "eigen"}
 class Caspr(Shampoo):
     """CASPR; groups have `nesterov` beside Shampoo's settings."""
 
-    def momentum(self, block: Block, group: dict[str, Any]) -> torch.Tensor:
+    def momentum(self, block: Block, group: Group) -> torch.Tensor:
         """M~_t of a block."""
         average = super().momentum(block, group)
         return average.lerp(block.gradient, 1 - group["beta1"]) if group["nesterov"] else average

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from harness.core.errors import HarnessError
 from harness.submission.interface import Schedule
@@ -55,10 +55,10 @@ class Spiked:
         self._calls += 1
         return spike * self._schedule(fraction)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, int]:
         """The number of calls so far."""
         return {"calls": self._calls}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
         """Restore the number of calls."""
         self._calls = int(state["calls"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 
+from submissions.common.optimizers import State
 from submissions.common.precision import at_least_float32
 
 Failures = dict[str, int]
@@ -15,7 +15,7 @@ Failures = dict[str, int]
 QR_ITERATIONS = 10
 
 
-def failures_of(state: dict[str, Any]) -> Failures:
+def failures_of(state: State) -> Failures:
     """The counts kept in a group or a layer's state, and so in its state dictionary."""
     counts: Failures = state.setdefault("failures", {"float64": 0, "qr": 0, "kept": 0})
     return counts

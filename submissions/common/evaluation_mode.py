@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch.optim.optimizer import ParamsT, StateDict
 
 from harness.core.errors import HarnessError
-from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.optimizers import Closure, Group, GroupwiseOptimizer
 
 
 class EvaluatesAverage(GroupwiseOptimizer):
@@ -18,17 +18,15 @@ class EvaluatesAverage(GroupwiseOptimizer):
     The trained values are part of the state in the meantime.
     """
 
-    def __init__(
-        self, parameters: Iterable[torch.Tensor] | Iterable[dict[str, Any]], defaults: Any
-    ) -> None:
+    def __init__(self, parameters: ParamsT, defaults: Group) -> None:
         self._trained: dict[torch.Tensor, torch.Tensor] = {}
         super().__init__(parameters, defaults)
 
     @abstractmethod
-    def average(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor | None:
+    def average(self, parameter: torch.Tensor, group: Group) -> torch.Tensor | None:
         """The values to evaluate, as a new tensor; None for a parameter without steps."""
 
-    def step(self, closure: Any = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Any:
         """Take a step.
 
         Raises:
@@ -58,7 +56,7 @@ class EvaluatesAverage(GroupwiseOptimizer):
             parameter.copy_(value)
         self._trained.clear()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """The optimizer's state, and between `eval` and `train` the trained parameters."""
         trained = {
             place: self._trained[parameter]
@@ -67,7 +65,7 @@ class EvaluatesAverage(GroupwiseOptimizer):
         }
         return {**super().state_dict(), "trained": trained}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore the state returned by `state_dict`, and the mode in which it was taken."""
         super().load_state_dict(state_dict)
         parameters = self._parameters()

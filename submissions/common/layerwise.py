@@ -17,13 +17,12 @@ from harness.submission.parametrisation import Scaling, scalings
 from submissions.common import schedules
 from submissions.common.clipping import bound_of
 from submissions.common.kronecker_factors import Uses, preconditionable, uses
-from submissions.common.optimizers import adamw_at
+from submissions.common.optimizers import State, adamw_at
 from submissions.common.products import LiveProblem
 from submissions.common.staggering import select_due
 from workloads.parameters import LayerSpec
 
 FISHERS = ("empirical", "sampled")
-State = dict[str, Any]
 
 
 class CapturingProblem(LiveProblem, Protocol):

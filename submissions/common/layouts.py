@@ -6,6 +6,7 @@ reading their strides: on the transpose of a gradient they are silently wrong.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -32,12 +33,12 @@ def with_matching_gradients(optimizer: OptimizerT) -> OptimizerT:
 
 @cache
 def _matching(kind: Any) -> Any:
-    def step(self: Optimizer, closure: Any = None) -> Any:
+    def step(self: Optimizer, closure: Callable[[], float] | None = None) -> Any:
         if closure is None:
             _match_gradients(self)
             return kind.step(self)
 
-        def matched() -> Any:
+        def matched() -> float:
             loss = closure()
             _match_gradients(self)
             return loss

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
-from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.optimizers import Group, GroupwiseOptimizer
 from submissions.common.vectors import chunks, state_lists
 
 Chunks = list[tuple[int, list[torch.Tensor]]]
@@ -38,26 +38,26 @@ class LearnedRate(GroupwiseOptimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[torch.Tensor], first_estimate: float, defaults: dict[str, Any]
+        self, parameters: Iterable[torch.Tensor], first_estimate: float, defaults: dict[str, object]
     ) -> None:
         defaults |= {"estimate": first_estimate, "numerator": 0.0, "updates": 0}
         super().__init__(parameters, defaults)
 
     @abstractmethod
-    def estimated(self, group: dict[str, Any], parts: Chunks, rate: float) -> bool:
+    def estimated(self, group: Group, parts: Chunks, rate: float) -> bool:
         """Update moments and estimate; return False if no gradient has been seen yet."""
 
     @abstractmethod
-    def move(self, group: dict[str, Any], parameters: list[torch.Tensor], rate: float) -> None:
+    def move(self, group: Group, parameters: list[torch.Tensor], rate: float) -> None:
         """Update the parameters from their moments."""
 
     @abstractmethod
     def displacement(
-        self, group: dict[str, Any], parameters: list[torch.Tensor], total: list[torch.Tensor]
+        self, group: Group, parameters: list[torch.Tensor], total: list[torch.Tensor]
     ) -> list[torch.Tensor]:
         """The displacement, as new tensors; called before the moments are updated."""
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update one group; at a learning rate of zero neither parameters nor estimate change."""
         if group["lr"] == 0.0:
             return
@@ -69,7 +69,7 @@ class LearnedRate(GroupwiseOptimizer):
             self.move(group, parameters, rate)
 
     def accumulate(
-        self, parts: Chunks, group: dict[str, Any], weights: Weights
+        self, parts: Chunks, group: Group, weights: Weights
     ) -> tuple[float, float]:
         """Update m, v and s; return <gradients, displacement> before and ||s||_1 after it."""
         beta1, beta2 = group["betas"]
@@ -93,7 +93,7 @@ class LearnedRate(GroupwiseOptimizer):
         correlation, size = torch.stack(correlations + sizes).view(2, -1).sum(1).tolist()
         return correlation, size
 
-    def _rate(self, group: dict[str, Any]) -> float:
+    def _rate(self, group: Group) -> float:
         """The learning rate times the estimate, with Adam's bias correction if enabled."""
         rate: float = group["lr"] * group["estimate"]
         if group["bias_correction"]:

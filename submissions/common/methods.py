@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harness.core.errors import HarnessError
 from harness.submission.interface import Batch, Hyperparameters, Schedule, Stream
+from submissions.common.optimizers import State
 from submissions.common import schedules
 from submissions.common.clipping import bound_of, clipped
 from submissions.common.flat import unflatten
@@ -40,7 +41,7 @@ class Method(ABC):
     problem: LiveProblem
     point: Hyperparameters
     parameters: list[Tensor]
-    state: dict[str, Any]
+    state: State
 
     def setup(self, problem: LiveProblem, hyperparameters: Hyperparameters) -> None:
         """Store the problem and initialise `state`."""
@@ -97,7 +98,7 @@ class Method(ABC):
         size = int(self.point["batch_factor"]) * self.problem.batch_size
         return stream.next(min(size, self.problem.train_examples))
 
-    def state_dict(self) -> Mapping[str, Any]:
+    def state_dict(self) -> State:
         """The parameters, the generator's and the schedule's state, and `state`."""
         return {
             "parameters": dict(self.problem.parameters),

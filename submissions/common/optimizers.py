@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import torch
 from torch.optim import Adam, AdamW, Optimizer
+from torch.optim.optimizer import ParamsT, StateDict
 
 from harness.core.errors import HarnessError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
@@ -17,6 +18,14 @@ from submissions.common.layouts import is_dense, with_matching_gradients
 from workloads.parameters import Role
 
 TorchProblem = Problem[torch.Tensor]
+Group: TypeAlias = dict[str, Any]
+"""A parameter group: `params`, and the settings and numbers that they share."""
+State: TypeAlias = dict[str, Any]
+"""What is kept of a parameter, a layer or a whole method: tensors, numbers, lists of them."""
+Closure: TypeAlias = Callable[[], torch.Tensor | float]
+"""Evaluates the loss and its gradients, and returns the loss."""
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def by_role(problem: TorchProblem, roles: Collection[Role]) -> tuple[list[str], list[str]]:
@@ -29,12 +38,12 @@ VECTORS = (Role.NORM, Role.BIAS, Role.VECTOR)
 """What methods for weights leave to a plain rule."""
 
 
-def scaled_groups(problem: TorchProblem) -> list[dict[str, Any]]:
+def scaled_groups(problem: TorchProblem) -> list[Group]:
     """Groups for ratios of norms by layer: matrices and kernels, then vectors if there are any,
     which are neither `scaled` nor decayed.
     """
     vectors, weights = by_role(problem, VECTORS)
-    groups: list[dict[str, Any]] = [{"params": [problem.parameters[name] for name in weights]}]
+    groups: list[Group] = [{"params": [problem.parameters[name] for name in weights]}]
     if vectors:
         left_out = [problem.parameters[name] for name in vectors]
         groups.append({"params": left_out, "scaled": False, "weight_decay": 0.0})
@@ -112,13 +121,13 @@ def adamw_at(
     return optimizer
 
 
-def without_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
+def without_hooks(step: Callable[P, T]) -> Callable[P, T]:
     """The step of a torch optimizer class without its hooks, for a subclass's step to call.
 
     torch wraps the step of every class that has been instantiated so that it runs the hooks; called
     as `super().step()` from a step that torch has wrapped too, they would run twice.
     """
-    inner: Callable[..., Any] = inspect.unwrap(step, stop=lambda one: not hasattr(one, "hooked"))
+    inner: Callable[P, T] = inspect.unwrap(step, stop=lambda one: not hasattr(one, "hooked"))
     return inner
 
 
@@ -126,7 +135,7 @@ class GroupwiseOptimizer(Optimizer, ABC):
     """An optimizer that updates each parameter group in turn, with autograd disabled."""
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Any:
         """Evaluate the closure, if any, update every group and return the closure's loss."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         for group in self.param_groups:
@@ -137,10 +146,10 @@ class GroupwiseOptimizer(Optimizer, ABC):
         return loss
 
     @abstractmethod
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update those parameters of one group that have a gradient."""
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore `state_dict`, keeping its dtypes; torch would cast to the parameters' dtype."""
         super().load_state_dict(state_dict)
         for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
@@ -149,7 +158,7 @@ class GroupwiseOptimizer(Optimizer, ABC):
                     self.state[parameter] = _copied(state_dict["state"][key], parameter.device)
 
 
-def _copied(state: Any, device: torch.device) -> Any:
+def _copied(state: object, device: torch.device) -> object:
     if isinstance(state, torch.Tensor):
         return state.detach().to(device, copy=True)
     if isinstance(state, dict):
@@ -219,13 +228,13 @@ class AdaptiveMethod(GroupwiseOptimizer):
 
     def __init__(
         self,
-        parameters: Iterable[torch.Tensor] | Iterable[dict[str, Any]],
+        parameters: ParamsT,
         *,
         lr: float,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
-        **settings: Any,
+        **settings: object,
     ) -> None:
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(parameters, defaults | settings)
@@ -258,7 +267,7 @@ class Combined(Optimizer):
         super().__init__([group for part in parts for group in part.param_groups], {})
         self.parts = parts
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: Group) -> None:
         """Refuse groups after construction: which part is to train them cannot be known."""
         if self.parts:
             names = " and ".join(type(part).__name__ for part in self.parts)
@@ -269,18 +278,18 @@ class Combined(Optimizer):
         super().add_param_group(param_group)
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Any:
         """Evaluate the closure, if any, step every part and return the closure's loss."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         for part in self.parts:
             part.step()
         return loss
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """The states of the parts, in order."""
         return {"parts": [part.state_dict() for part in self.parts]}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore the state returned by `state_dict`."""
         for part, state in zip(self.parts, state_dict["parts"], strict=True):
             part.load_state_dict(state)

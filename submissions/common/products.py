@@ -20,12 +20,12 @@ pass. Attention and recurrence cannot use their fused kernels, which have no sec
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from harness.submission.interface import Batch, Problem
+from harness.submission.interface import Batch, Problem, RandomState
 from submissions.common.flat import flatten, unflatten
 
 Product = Callable[[Tensor], Tensor]
@@ -62,7 +62,9 @@ class Linearisation:
         random: random state of the pass (dropout); None uses the global generator.
     """
 
-    def __init__(self, problem: LiveProblem, batch: Batch[Tensor], random: Any = None) -> None:
+    def __init__(
+        self, problem: LiveProblem, batch: Batch[Tensor], random: RandomState = None
+    ) -> None:
         self._problem = problem
         self._parameters = list(problem.parameters.values())
         self._batch = batch
@@ -141,7 +143,10 @@ class Linearisation:
         return tangent
 
     def _backward(
-        self, outputs: Any, vectors: Any = None, create_graph: bool = False
+        self,
+        outputs: Tensor | Sequence[Tensor],
+        vectors: Tensor | Sequence[Tensor] | None = None,
+        create_graph: bool = False,
     ) -> list[Tensor]:
         """Vector-Jacobian products of the outputs with respect to all parameters."""
         return list(
@@ -157,7 +162,10 @@ class Linearisation:
 
 
 def hessian_product(
-    problem: LiveProblem, batch: Batch[Tensor], vectors: Mapping[str, Tensor], random: Any = None
+    problem: LiveProblem,
+    batch: Batch[Tensor],
+    vectors: Mapping[str, Tensor],
+    random: RandomState = None,
 ) -> dict[str, Tensor]:
     """H v at the live parameters, by name; costs one forward and two backward passes.
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import torch
 
 from harness.core.errors import HarnessError
-from submissions.common.optimizers import GroupwiseOptimizer, listed
+from submissions.common.optimizers import Group, GroupwiseOptimizer, listed
 
 Key = tuple[torch.Tensor, str, list[int]]
 """A parameter, its role and its splits."""
@@ -29,12 +28,12 @@ class RoleMethod(GroupwiseOptimizer):
         parameters: Iterable[torch.Tensor],
         roles: Sequence[str],
         splits: Sequence[Sequence[int]],
-        settings: Mapping[str, Any],
+        settings: Mapping[str, object],
     ) -> None:
         group = {"params": listed(parameters), "roles": list(roles)}
         super().__init__([group | {"splits": [list(s) for s in splits]}], dict(settings))
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: Group) -> None:
         """Add a group, which must say its parameters' `roles`; `splits` are none by default."""
         if "roles" not in param_group:
             raise HarnessError(
@@ -45,12 +44,12 @@ class RoleMethod(GroupwiseOptimizer):
         group = self.param_groups[-1]
         group.setdefault("splits", [[] for _ in group["params"]])
 
-    def live(self, group: dict[str, Any]) -> list[Key]:
+    def live(self, group: Group) -> list[Key]:
         """Those parameters of a group that have a gradient."""
         keys = zip(group["params"], group["roles"], group["splits"], strict=True)
         return [key for key in keys if key[0].grad is not None]
 
-    def momentum(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    def momentum(self, parameter: torch.Tensor, group: Group) -> torch.Tensor:
         """mu M + (1 - mu) G, which replaces M."""
         state, gradient = self.state[parameter], parameter.grad
         assert gradient is not None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 
+from submissions.common.optimizers import Group, State
 from submissions.common.matrix_sign import product_dtype
-from submissions.common.two_sided import State, project, project_back
+from submissions.common.two_sided import project, project_back
 
 
-def update_moments(state: State, gradient: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+def update_moments(state: State, gradient: torch.Tensor, group: Group) -> torch.Tensor:
     """Update a state's moments and return the rotated gradient; arguments as for `move`."""
     beta1, beta2 = group["betas"]
     state["step"] += 1
@@ -21,7 +21,7 @@ def update_moments(state: State, gradient: torch.Tensor, group: dict[str, Any]) 
 
 
 def move(
-    parameter: torch.Tensor, state: State, gradient: torch.Tensor, group: dict[str, Any]
+    parameter: torch.Tensor, state: State, gradient: torch.Tensor, group: Group
 ) -> None:
     """Apply weight decay, then an Adam step in the bases of the parameter's state.
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from harness.core.errors import HarnessError
+from submissions.common.optimizers import Group
 from submissions.common.evaluation_mode import EvaluatesAverage
 from submissions.common.vectors import chunks, state_copies
 
@@ -47,7 +48,7 @@ class ScheduleFree(EvaluatesAverage):
     """
 
     def __init__(
-        self, parameters: Iterable[torch.Tensor], momentum: float, defaults: dict[str, Any]
+        self, parameters: Iterable[torch.Tensor], momentum: float, defaults: dict[str, object]
     ) -> None:
         if not 0.0 < momentum <= 1.0:
             raise HarnessError(f"schedule-free momentum is {momentum}", "allowed: 0 < beta <= 1")
@@ -55,10 +56,10 @@ class ScheduleFree(EvaluatesAverage):
         super().__init__(parameters, defaults)
 
     @abstractmethod
-    def directions(self, ys: list[torch.Tensor], t: int, group: dict[str, Any]) -> Directions:
+    def directions(self, ys: list[torch.Tensor], t: int, group: Group) -> Directions:
         """The directions d_t; t counts from 1."""
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         rate, beta, decay = group["lr"], group["interpolation"], group["weight_decay"]
         group["largest_rate"] = max(rate, group["largest_rate"])
@@ -83,7 +84,7 @@ class ScheduleFree(EvaluatesAverage):
             steps.add_to(ys, -followed)
             steps.add_to(zs, -rate)
 
-    def average(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor | None:
+    def average(self, parameter: torch.Tensor, group: Group) -> torch.Tensor | None:
         """The average x."""
         z = self.state[parameter].get("z")
         return None if z is None else torch.lerp(parameter, z, 1 - 1 / group["interpolation"])

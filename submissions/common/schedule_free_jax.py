@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
 import optax
 
 from harness.submission.interface import Built, Hyperparameters
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, Factor, scheduled
 
 
 def schedule_free(
-    at_rate: Callable[[Any], optax.GradientTransformationExtraArgs],
+    at_rate: Callable[[Factor], optax.GradientTransformationExtraArgs],
     hyperparameters: Hyperparameters,
 ) -> Built:
     """A method whose learning rate is scheduled, and whose average x is evaluated.
@@ -24,13 +25,13 @@ def schedule_free(
     base = hyperparameters["learning_rate"]
 
     def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> Any:
-        del extra  # only line searches use it
-        return at_rate(base * factor).update(updates, state, params)
+        updates: Arrays, state: optax.OptState, params: Arrays, factor: Factor
+    ) -> tuple[Arrays, optax.OptState]:
+        moved, state = at_rate(base * factor).update(updates, state, params)
+        return cast("Arrays", moved), state
 
     return Built(
-        optax.GradientTransformationExtraArgs(at_rate(base).init, update),
+        scheduled(at_rate(base).init, update),
         schedules.from_hyperparameters(hyperparameters),
         eval_parameters=optax.contrib.schedule_free_eval_params,
         takes_factor=True,

@@ -38,7 +38,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
@@ -154,15 +153,15 @@ def _cooldown(shape: str, power: float) -> Callable[[float], float]:
     return COOLDOWNS.get(shape, lambda spent: float((1.0 - spent) ** power))
 
 
-def state_of(schedule: Schedule | None) -> dict[str, Any]:
+def state_of(schedule: Schedule | None) -> dict[str, int]:
     """The state of a schedule, such as its call count; empty for most."""
     return schedule.state_dict() if isinstance(schedule, Spiked) else {}
 
 
-def restore(schedule: Schedule | None, state: Mapping[str, Any]) -> None:
+def restore(schedule: Schedule | None, state: Mapping[str, int]) -> None:
     """Restore the state returned by `state_of`."""
     if isinstance(schedule, Spiked):
-        schedule.load_state_dict(dict(state))
+        schedule.load_state_dict(state)
 
 
 NAMES = (

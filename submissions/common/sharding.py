@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 from torch import Tensor
+from torch.optim.optimizer import StateDict
 
 from harness.submission.ranks import OneRank, Ranks
 from submissions.common.optimizers import GroupwiseOptimizer
@@ -87,9 +88,9 @@ class ShardedOptimizer(GroupwiseOptimizer):
     ranks: TorchRanks = ALONE
     is_divided: ClassVar[bool] = True
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """The whole state, gathered from all ranks, which all call this."""
-        state: dict[str, Any] = super().state_dict()
+        state = super().state_dict()
         if self.ranks.world_size == 1:
             return state
         return {**state, "state": _merged(self.ranks.all_gather_state(state["state"]))}

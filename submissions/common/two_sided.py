@@ -7,19 +7,20 @@ same shape; a missing basis means the identity.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
 
 import torch
 
 from submissions.common.symmetric_products import add_product
 
-State = dict[str, Any]
 SIDES = ("left", "right")
 
 
 def start_factors(
-    state: State, matrix: torch.Tensor, max_dim: int, sides: Collection[str] = SIDES
+    state: dict[str, torch.Tensor],
+    matrix: torch.Tensor,
+    max_dim: int,
+    sides: Collection[str] = SIDES,
 ) -> None:
     """Initialise factors to zero for those dimensions of a matrix that are at most `max_dim`."""
     for side, size in zip(SIDES, matrix.shape, strict=True):
@@ -28,7 +29,7 @@ def start_factors(
             state[side] = matrix.new_zeros(size, size, dtype=dtype)
 
 
-def accumulate(state: State, gradient: torch.Tensor, beta: float) -> None:
+def accumulate(state: Mapping[str, torch.Tensor], gradient: torch.Tensor, beta: float) -> None:
     """L <- beta L + (1 - beta) G G^T, R <- beta R + (1 - beta) G^T G; beta = 1 sums."""
     weight = 1.0 if beta == 1.0 else 1.0 - beta
     exact = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
@@ -38,7 +39,9 @@ def accumulate(state: State, gradient: torch.Tensor, beta: float) -> None:
         add_product(state["right"], exact.mT, exact, beta=beta, alpha=weight)
 
 
-def project(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def project(
+    state: Mapping[str, torch.Tensor], matrix: torch.Tensor, dtype: torch.dtype
+) -> torch.Tensor:
     """U_L^T X U_R, multiplied in `dtype`."""
     x = matrix.to(dtype)
     x = state["left_basis"].to(dtype).mT @ x if "left_basis" in state else x
@@ -46,7 +49,9 @@ def project(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Ten
     return x.to(matrix.dtype)
 
 
-def project_back(state: State, matrix: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def project_back(
+    state: Mapping[str, torch.Tensor], matrix: torch.Tensor, dtype: torch.dtype
+) -> torch.Tensor:
     """U_L X U_R^T, multiplied in `dtype`."""
     x = matrix.to(dtype)
     x = state["left_basis"].to(dtype) @ x if "left_basis" in state else x

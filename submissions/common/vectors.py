@@ -7,18 +7,20 @@ as many tensors as fit in cache together with their temporaries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 
-State = MutableMapping[torch.Tensor, dict[str, Any]]
+from submissions.common.optimizers import State
+
+States = Mapping[torch.Tensor, State]
+"""What is kept of each parameter; an optimizer's makes a missing one."""
 CACHED = 2**18
 """Number of elements at which a list on a CPU is full."""
 
 
 def chunks(
-    state: State, parameters: Iterable[torch.Tensor]
+    state: States, parameters: Iterable[torch.Tensor]
 ) -> list[tuple[int, list[torch.Tensor]]]:
     """Group the parameters that have a gradient into lists to be updated together.
 
@@ -48,7 +50,7 @@ def chunks(
 
 
 def state_lists(
-    state: State, parameters: Sequence[torch.Tensor], names: Sequence[str]
+    state: States, parameters: Sequence[torch.Tensor], names: Sequence[str]
 ) -> list[list[torch.Tensor]]:
     """One list of state tensors per name, initialising missing ones to zero."""
     for parameter in parameters:
@@ -59,7 +61,7 @@ def state_lists(
     return [[state[parameter][name] for parameter in parameters] for name in names]
 
 
-def state_copies(state: State, parameters: Sequence[torch.Tensor], name: str) -> list[torch.Tensor]:
+def state_copies(state: States, parameters: Sequence[torch.Tensor], name: str) -> list[torch.Tensor]:
     """State tensors initialised as copies of the parameters, such as the starting point."""
     for parameter in parameters:
         if name not in state[parameter]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 
+from submissions.common.optimizers import Group
 from submissions.common.learned_rate import Chunks, LearnedRate, Weights
 from submissions.common.vectors import state_lists
 
@@ -38,12 +38,12 @@ class DAdaptAdam(LearnedRate):
         growth: float = math.inf,
         bias_correction: bool = False,
     ) -> None:
-        defaults: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps}
+        defaults: dict[str, object] = {"lr": lr, "betas": betas, "eps": eps}
         defaults |= {"weight_decay": weight_decay, "growth": growth}
         defaults |= {"bias_correction": bias_correction}
         super().__init__(parameters, first_estimate, defaults)
 
-    def estimated(self, group: dict[str, Any], parts: Chunks, rate: float) -> bool:
+    def estimated(self, group: Group, parts: Chunks, rate: float) -> bool:
         """Update d_{k+1} from <g_k, s_k / sqrt(v_k)> and ||s_{k+1}||_1."""
         beta1, beta2 = group["betas"]
         b = beta2**0.5
@@ -58,12 +58,12 @@ class DAdaptAdam(LearnedRate):
         return True
 
     def displacement(
-        self, group: dict[str, Any], parameters: list[torch.Tensor], total: list[torch.Tensor]
+        self, group: Group, parameters: list[torch.Tensor], total: list[torch.Tensor]
     ) -> list[torch.Tensor]:
         """s_k / sqrt(v_k)."""
         return list(torch._foreach_div(total, self._denominator(group, parameters)))
 
-    def move(self, group: dict[str, Any], parameters: list[torch.Tensor], rate: float) -> None:
+    def move(self, group: Group, parameters: list[torch.Tensor], rate: float) -> None:
         """Apply decay, then the step m / sqrt(v); the learning rate is already in m."""
         (first,) = state_lists(self.state, parameters, ("first",))
         if group["weight_decay"] != 0.0:
@@ -72,7 +72,7 @@ class DAdaptAdam(LearnedRate):
         torch._foreach_addcdiv_(parameters, first, denominator, -1.0)
 
     def _denominator(
-        self, group: dict[str, Any], parameters: list[torch.Tensor]
+        self, group: Group, parameters: list[torch.Tensor]
     ) -> tuple[torch.Tensor, ...]:
         (second,) = state_lists(self.state, parameters, ("second",))
         denominator = torch._foreach_sqrt(second)

@@ -5,7 +5,7 @@ At a learning rate of zero, or before the first gradient, state and parameters s
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ import optax
 
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, Factor, scheduled
 
 
 class DAdaptationState(NamedTuple):
@@ -21,9 +22,9 @@ class DAdaptationState(NamedTuple):
     step: jax.Array
     estimate: jax.Array
     numerator: jax.Array
-    first: Any
-    second: Any
-    total: Any
+    first: Arrays
+    second: Arrays
+    total: Arrays
 
 
 def d_adaptation(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
@@ -36,19 +37,21 @@ def d_adaptation(point: Hyperparameters) -> optax.GradientTransformationExtraArg
     beta1, beta2, epsilon = point["beta1"], point["beta2"], point["epsilon"]
     b = beta2**0.5
 
-    def init(params: Any) -> DAdaptationState:
+    def init(params: Arrays) -> DAdaptationState:
         zeros = jax.tree.map(jnp.zeros_like, params)
         estimate = jnp.asarray(point["first_estimate"], jnp.float32)
         count, numerator = jnp.zeros((), jnp.int32), jnp.zeros(())
         return DAdaptationState(count, estimate, numerator, zeros, zeros, zeros)
 
-    def scaled(values: Any, second: Any) -> Any:
-        return jax.tree.map(lambda x, v: x / (jnp.sqrt(v) + epsilon), values, second)
+    def scaled(values: Arrays, second: Arrays) -> Arrays:
+        ratios: Arrays = jax.tree.map(
+            lambda x, v: x / (jnp.sqrt(v) + epsilon), values, second
+        )
+        return ratios
 
     def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> tuple[Any, DAdaptationState]:
-        del extra  # only line searches use it
+        updates: Arrays, state: DAdaptationState, params: Arrays, factor: Factor
+    ) -> tuple[Arrays, DAdaptationState]:
         t = state.step + 1
         rate = point["learning_rate"] * factor * state.estimate
         if point["bias_correction"]:
@@ -71,7 +74,7 @@ def d_adaptation(point: Hyperparameters) -> optax.GradientTransformationExtraArg
         changes = jax.tree.map(lambda change: jnp.where(stays, 0.0, change), changes)
         return changes, jax.tree.map(lambda n, o: jnp.where(stays, o, n), moved, state)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return scheduled(init, update)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

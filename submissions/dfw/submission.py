@@ -41,7 +41,7 @@ from submissions.common.clipping import clipped
 from submissions.common.kronecker_factors import accumulate, damped_inverse, preconditionable, uses
 from submissions.common.layerwise import CapturingProblem, Layer
 from submissions.common.methods import Method
-from submissions.common.optimizers import adamw
+from submissions.common.optimizers import State, adamw
 from submissions.common.staggering import select_due
 from workloads.parameters import Role
 
@@ -91,7 +91,7 @@ class Submission(Method):
         self.state["steps"] += 1
         return loss
 
-    def state_dict(self) -> Mapping[str, Any]:
+    def state_dict(self) -> State:
         """The state of `Method`, of the layers and of the optimizer for the rest."""
         rest = {} if self.rest is None else self.rest.state_dict()
         layers = [layer.state for layer in (*self.body, *self.head)]

@@ -23,14 +23,13 @@ lower on `lm` (by 0.26), and with 10 nearly as low on `mlp` (by 0.08 higher).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.common.optimizers import Group, GroupwiseOptimizer, TorchProblem
 from submissions.common.vectors import chunks, state_copies, state_lists
 
 
@@ -51,7 +50,7 @@ class DualAveraging(GroupwiseOptimizer):
     ) -> None:
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         decay = group["weight_decay"]
         for t, parameters in chunks(self.state, group["params"]):

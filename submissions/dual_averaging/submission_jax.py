@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,34 +10,34 @@ import optax
 
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, Factor, scheduled
 
 
 class DualAveragingState(NamedTuple):
     """Step count, the parameters at the start, and the sum of all gradients."""
 
     step: jax.Array
-    start: Any
-    total: Any
+    start: Arrays
+    total: Arrays
 
 
 def dual_averaging(rate: float, decay: float) -> optax.GradientTransformationExtraArgs:
     """The whole update; its argument `factor` is the schedule's."""
 
-    def init(params: Any) -> DualAveragingState:
+    def init(params: Arrays) -> DualAveragingState:
         zeros = jax.tree.map(jnp.zeros_like, params)
         return DualAveragingState(jnp.zeros((), jnp.int32), jax.tree.map(jnp.copy, params), zeros)
 
     def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> tuple[Any, DualAveragingState]:
-        del extra  # only line searches use it
+        updates: Arrays, state: DualAveragingState, params: Arrays, factor: Factor
+    ) -> tuple[Arrays, DualAveragingState]:
         count = state.step + 1
         total = jax.tree.map(lambda s, g, w: s + g + decay * w, state.total, updates, params)
         length = rate * factor / jnp.sqrt(count)
         changes = jax.tree.map(lambda a, s, w: a - length * s - w, state.start, total, params)
         return changes, DualAveragingState(count, state.start, total)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return scheduled(init, update)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

@@ -25,11 +25,11 @@ width are as in `kfac`.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 
 from harness.core.errors import UnknownNameError
+from submissions.common.optimizers import State
 from submissions.common.eigenbasis import decomposed, failures_of
 from submissions.common.kronecker_factors import Uses, accumulate, rows, second_moment
 from submissions.common.layerwise import Layer, LayerwiseSubmission
@@ -83,7 +83,7 @@ class Submission(LayerwiseSubmission):
 
 
 def _decomposed(
-    state: dict[str, Any], side: str, correction: float
+    state: State, side: str, correction: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Eigenvalues and basis of a factor; the old basis, or the identity, if none converges."""
     factor, old = state[side] / correction, state.get(f"{side}_basis")

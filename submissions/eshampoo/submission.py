@@ -23,7 +23,6 @@ scaled down to that, lest its powers overflow.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -31,11 +30,19 @@ from torch.optim import Optimizer
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.eigenbasis import eigenbasis, failures_of, followed_until
-from submissions.common.optimizers import Combined, GroupwiseOptimizer, TorchProblem, adamw, by_role
+from submissions.common.optimizers import (
+    Combined,
+    Group,
+    GroupwiseOptimizer,
+    State,
+    TorchProblem,
+    adamw,
+    by_role,
+)
 from submissions.common.precision import at_least_float32, bounded
 from submissions.common.rotated_adam import move, turn_momentum
 from submissions.common.staggering import select_due
-from submissions.common.two_sided import SIDES, State, accumulate, start_factors
+from submissions.common.two_sided import SIDES, accumulate, start_factors
 from workloads.parameters import Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT)
@@ -50,10 +57,10 @@ class EShampoo(GroupwiseOptimizer):
             `tolerance` (tau), `iterations` (K), `max_dim` and `matmul_dtype`.
     """
 
-    def __init__(self, parameters: Iterable[torch.Tensor], **settings: Any) -> None:
+    def __init__(self, parameters: Iterable[torch.Tensor], **settings: object) -> None:
         super().__init__(parameters, settings | {"step": 0})
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         live = [parameter for parameter in group["params"] if parameter.grad is not None]
         states = [self._state(parameter, group) for parameter in live]
@@ -67,7 +74,7 @@ class EShampoo(GroupwiseOptimizer):
             move(parameter, state, gradient, group)
         group["step"] += 1
 
-    def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
+    def _state(self, parameter: torch.Tensor, group: Group) -> State:
         state: State = self.state[parameter]
         if not state:
             matrix = at_least_float32(parameter.flatten(1))
@@ -78,7 +85,7 @@ class EShampoo(GroupwiseOptimizer):
         return state
 
 
-def _basis(state: State, side: str, group: dict[str, Any]) -> torch.Tensor:
+def _basis(state: State, side: str, group: Group) -> torch.Tensor:
     if f"{side}_basis" not in state:
         return eigenbasis(state[side], failures_of(group))
     basis = state[f"{side}_basis"]

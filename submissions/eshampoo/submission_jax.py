@@ -7,7 +7,7 @@ refreshed under `lax.cond`, so that a step computes only those due.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,10 +16,13 @@ import optax
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
+from submissions.common.transformations_jax import Arrays, stateful
 from submissions.common.two_sided_jax import SIDES, Entry, accumulated, start_factors
 from workloads.parameters import Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION, Role.OUTPUT)
+Carry = tuple[jax.Array | int, jax.Array]
+"""The number of iterations, and the basis after them."""
 
 
 class EshampooState(NamedTuple):
@@ -39,11 +42,13 @@ def eshampoo(names: Sequence[str], point: Hyperparameters) -> optax.GradientTran
             `refresh_every`, `tolerance`, `iterations` and `max_dim`.
     """
 
-    def init(params: Any) -> EshampooState:
+    def init(params: Arrays) -> EshampooState:
         entries = {name: _start(params[name], point) for name in names}
         return EshampooState(jnp.zeros((), jnp.int32), entries)
 
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, EshampooState]:
+    def update(
+        updates: Arrays, state: EshampooState, params: Arrays
+    ) -> tuple[Arrays, EshampooState]:
         gradients = {n: updates[n].reshape(len(updates[n]), -1) for n in names}
         beta = point["factor_beta"]
         entries = {n: accumulated(state.entries[n], g, beta) for n, g in gradients.items()}
@@ -58,7 +63,7 @@ def eshampoo(names: Sequence[str], point: Hyperparameters) -> optax.GradientTran
             changes[name] = -point["learning_rate"] * whole
         return {**updates, **changes}, EshampooState(state.step + 1, entries)
 
-    return optax.GradientTransformation(init, update)
+    return stateful(init, update)
 
 
 def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
@@ -101,7 +106,7 @@ def _refreshed(entry: Entry, side: str, kind: jax.Array, point: Hyperparameters)
 def _followed(factor: jax.Array, basis: jax.Array, tolerance: float, iterations: int) -> jax.Array:
     """Orthogonal iteration until the basis is accurate enough, at most `iterations` times."""
 
-    def is_inaccurate(carry: Any) -> jax.Array:
+    def is_inaccurate(carry: Carry) -> jax.Array:
         count, basis = carry
         rotated = basis.T @ (factor @ basis)
         whole = jnp.linalg.norm(rotated)
@@ -109,7 +114,7 @@ def _followed(factor: jax.Array, basis: jax.Array, tolerance: float, iterations:
         result: jax.Array = (count < iterations) & (beside > tolerance * whole)
         return result
 
-    def turn(carry: Any) -> Any:
+    def turn(carry: Carry) -> Carry:
         count, basis = carry
         return count + 1, jnp.linalg.qr(factor @ basis)[0]
 

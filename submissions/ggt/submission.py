@@ -26,7 +26,6 @@ and `resnet` (250), higher on `mlp` (by 0.005 after 600) and, at half the learni
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -35,7 +34,7 @@ from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.eigenbasis import decomposed, failures_of
 from submissions.common.flat import add, flatten
-from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.common.optimizers import Group, GroupwiseOptimizer, State, TorchProblem
 from submissions.common.precision import at_least_float32, bounded
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -52,10 +51,10 @@ class Ggt(GroupwiseOptimizer):
         settings: `lr`, `weight_decay`, `betas`, `eps`, `outside` and `window` (r).
     """
 
-    def __init__(self, parameters: Iterable[torch.Tensor], **settings: Any) -> None:
+    def __init__(self, parameters: Iterable[torch.Tensor], **settings: object) -> None:
         super().__init__(parameters, settings)
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         parameters, (beta1, beta2) = group["params"], group["betas"]
         state = self.state[parameters[0]]
@@ -81,7 +80,7 @@ def _gradient(parameter: torch.Tensor) -> torch.Tensor:
     return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
 
 
-def _enter(state: dict[str, Any], place: int, gradient: torch.Tensor, beta: float) -> None:
+def _enter(state: State, place: int, gradient: torch.Tensor, beta: float) -> None:
     """Overwrite the oldest gradient with the newest; decay the others and their products."""
     window, gram = state["window"], state["gram"]
     window.mul_(beta)
@@ -91,7 +90,7 @@ def _enter(state: dict[str, Any], place: int, gradient: torch.Tensor, beta: floa
     gram[place], gram[:, place] = products, products
 
 
-def _direction(state: dict[str, Any], average: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+def _direction(state: State, average: torch.Tensor, group: Group) -> torch.Tensor:
     pair = decomposed(state["gram"].double(), failures_of(group))
     if pair is None:
         return torch.zeros_like(average)

@@ -8,7 +8,7 @@ bounded.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, stateful
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No rule exists for a step whitened over all weights jointly."""
@@ -40,15 +41,17 @@ def ggt(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransform
     """
     beta1, beta2, size = point["beta1"], point["beta2"], point["window"]
 
-    def flat(values: Any) -> jax.Array:
+    def flat(values: Arrays) -> jax.Array:
         return jnp.concatenate([values[name].ravel() for name in names])
 
-    def init(params: Any) -> GgtState:
+    def init(params: Arrays) -> GgtState:
         zeros = jnp.zeros_like(flat(params))
         window = jnp.zeros((size, len(zeros)), zeros.dtype)
         return GgtState(jnp.zeros((), jnp.int32), zeros, window, jnp.zeros((size, size)))
 
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, GgtState]:
+    def update(
+        updates: Arrays, state: GgtState, params: Arrays
+    ) -> tuple[Arrays, GgtState]:
         del params
         gradient, place = flat(updates), state.step % size
         momentum = beta1 * state.momentum + (1 - beta1) * gradient
@@ -62,7 +65,7 @@ def ggt(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransform
         steps = {name: part.reshape(updates[name].shape) for name, part in parts}
         return steps, GgtState(state.step + 1, momentum, window, gram)
 
-    return optax.GradientTransformation(init, update)
+    return stateful(init, update)
 
 
 def _direction(

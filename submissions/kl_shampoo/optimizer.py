@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 
+from submissions.common.optimizers import Group, State
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.rotated_adam import turn_momentum, update_moments
 from submissions.common.symmetric_products import add_product
-from submissions.common.two_sided import State, project, project_back
+from submissions.common.two_sided import project, project_back
 from submissions.soap.optimizer import Soap, start_bases
 
 LEAST_BOUND, MOST_BOUND = 10.0, 4000.0
@@ -19,7 +19,7 @@ LEAST_BOUND, MOST_BOUND = 10.0, 4000.0
 class KlShampoo(Soap):
     """KL-Shampoo; groups have `initial_value` beside SOAP's settings."""
 
-    def initialise(self, state: State, gradient: torch.Tensor, group: dict[str, Any]) -> None:
+    def initialise(self, state: State, gradient: torch.Tensor, group: Group) -> None:
         """Start the momentum at zero and all eigenvalues alike, with the first gradient's bases."""
         state["step"] = 0
         state["momentum"] = torch.zeros_like(gradient)
@@ -37,7 +37,7 @@ class KlShampoo(Soap):
         parameter: torch.Tensor,
         state: State,
         gradient: torch.Tensor,
-        group: dict[str, Any],
+        group: Group,
     ) -> None:
         """Step along the momentum between the factors' inverse roots."""
         state["step"] += 1
@@ -47,7 +47,7 @@ class KlShampoo(Soap):
         self.step_along(parameter, project(state, momentum, dtype) / (scale + group["eps"]), group)
 
     def step_along(
-        self, parameter: torch.Tensor, rotated: torch.Tensor, group: dict[str, Any]
+        self, parameter: torch.Tensor, rotated: torch.Tensor, group: Group
     ) -> None:
         """Apply weight decay and a step that is given in the bases."""
         dtype = product_dtype(rotated.device, group["matmul_dtype"])
@@ -55,7 +55,7 @@ class KlShampoo(Soap):
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.add_(step.view_as(parameter), alpha=-group["lr"])
 
-    def accumulate(self, state: State, gradient: torch.Tensor, group: dict[str, Any]) -> None:
+    def accumulate(self, state: State, gradient: torch.Tensor, group: Group) -> None:
         """Add a gradient, whitened by the other side's factor, to factors and eigenvalues."""
         beta = group["factor_beta"]
         rows, columns = gradient.shape
@@ -81,7 +81,7 @@ class KlShampoo(Soap):
 class KlSoap(KlShampoo):
     """KL-SOAP: Adam in KL-Shampoo's bases, with the momentum kept there."""
 
-    def initialise(self, state: State, gradient: torch.Tensor, group: dict[str, Any]) -> None:
+    def initialise(self, state: State, gradient: torch.Tensor, group: Group) -> None:
         """Start the moments at zero too."""
         super().initialise(state, gradient, group)
         state["second"] = torch.zeros_like(gradient)
@@ -91,7 +91,7 @@ class KlSoap(KlShampoo):
         parameter: torch.Tensor,
         state: State,
         gradient: torch.Tensor,
-        group: dict[str, Any],
+        group: Group,
     ) -> None:
         """Take a step of Adam in the bases, without bias correction."""
         update_moments(state, gradient, group)

@@ -7,7 +7,7 @@ under `lax.cond`, so that a step computes only those due.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
 from submissions.common.staggering_jax import is_due
+from submissions.common.transformations_jax import Arrays, stateful
 from workloads.parameters import Role
 
 ROLES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
@@ -46,11 +47,13 @@ def transformation(
     """
     move = _soap_step if is_soap else _shampoo_step
 
-    def init(params: Any) -> KlState:
+    def init(params: Arrays) -> KlState:
         entries = {name: _start(params[name], point, is_soap) for name in names}
         return KlState(jnp.zeros((), jnp.int32), entries)
 
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+    def update(
+        updates: Arrays, state: KlState, params: Arrays
+    ) -> tuple[Arrays, KlState]:
         steps, entries, is_first = {}, {}, state.step == 0
         for name in names:
             g = updates[name].reshape(len(updates[name]), -1)
@@ -66,7 +69,7 @@ def transformation(
             entries[name] = _refreshed(entries[name], side, is_first, is_turn, is_soap=is_soap)
         return {**updates, **steps}, KlState(state.step + 1, entries)
 
-    return optax.GradientTransformation(init, update)
+    return stateful(init, update)
 
 
 def _start(parameter: jax.Array, point: Hyperparameters, is_soap: bool) -> Entry:

@@ -13,7 +13,6 @@ but not in the paper.
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -22,6 +21,7 @@ from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.optimizers import (
     AdaptiveMethod,
+    Group,
     TorchProblem,
     adaptive_settings,
     scaled_groups,
@@ -35,7 +35,7 @@ PARAMETRISATION_RULES: tuple[str, ...] = ()
 class Lamb(AdaptiveMethod):
     """LAMB; the module docstring states the update. `scaled = False` fixes a group's ratio to 1."""
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         beta1, beta2 = group["betas"]
         for t, parameters in chunks(self.state, group["params"]):

@@ -16,15 +16,13 @@ Deviations: vectors are excluded, which the source does not mention but all impl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 import torch
 from torch.optim import Optimizer
+from torch.optim.optimizer import ParamsT
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem, scaled_groups
+from submissions.common.optimizers import Group, GroupwiseOptimizer, TorchProblem, scaled_groups
 from submissions.common.vectors import chunks, state_lists
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -44,7 +42,7 @@ class Lars(GroupwiseOptimizer):
 
     def __init__(
         self,
-        parameters: Iterable[torch.Tensor] | Iterable[dict[str, Any]],
+        parameters: ParamsT,
         *,
         lr: float,
         momentum: float = 0.9,
@@ -54,7 +52,7 @@ class Lars(GroupwiseOptimizer):
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         super().__init__(parameters, defaults | {"trust": trust, "scaled": True})
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         for _, parameters in chunks(self.state, group["params"]):
             (velocity,) = state_lists(self.state, parameters, ("velocity",))
@@ -69,7 +67,7 @@ class Lars(GroupwiseOptimizer):
 
 
 def _scaled(
-    parameters: list[torch.Tensor], gradients: list[torch.Tensor], group: dict[str, Any]
+    parameters: list[torch.Tensor], gradients: list[torch.Tensor], group: Group
 ) -> list[torch.Tensor]:
     """eta q (g + lambda w) for each parameter; the norms stay on the device."""
     norms = torch.stack(torch._foreach_norm(parameters))

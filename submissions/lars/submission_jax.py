@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ import optax
 
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, Factor, scheduled
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -40,9 +40,8 @@ def lars(scaled: Collection[str], point: Hyperparameters) -> optax.GradientTrans
         return scaled_step
 
     def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> tuple[Any, Any]:
-        del extra  # only line searches use it
+        updates: Arrays, state: Arrays, params: Arrays, factor: Factor
+    ) -> tuple[Arrays, Arrays]:
         rate = point["learning_rate"] * factor
         velocities = {
             name: point["momentum"] * state[name] + rate * step(name, g, params[name])
@@ -50,9 +49,7 @@ def lars(scaled: Collection[str], point: Hyperparameters) -> optax.GradientTrans
         }
         return jax.tree.map(jnp.negative, velocities), velocities
 
-    return optax.GradientTransformationExtraArgs(
-        lambda params: jax.tree.map(jnp.zeros_like, params), update
-    )
+    return scheduled(lambda params: jax.tree.map(jnp.zeros_like, params), update)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

@@ -9,8 +9,8 @@ as the next iteration's gradient.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol, cast
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,8 @@ from harness.core.errors import HarnessError
 from harness.submission.interface import Batch, Hyperparameters, Problem, Stream
 
 Values = dict[str, Array]
+Carry = tuple[Values, optax.OptState, Array]
+"""Parameters, the method's state and the evaluations so far."""
 
 
 class CountingProblem(Problem[Array], Protocol):
@@ -53,7 +55,6 @@ class Submission:
     def step(self, stream: Stream[Array]) -> Array:
         """Draw one large batch and iterate on it; return the loss before the first iteration."""
         batch = stream.next(self._batch_size)
-        loss: Array
         self._parameters, loss, searched = self._minimise(self._parameters, batch)
         passes = int(searched)
         self._problem.note_passes(passes, passes, passes * self._batch_size)
@@ -63,11 +64,11 @@ class Submission:
         """The live parameters."""
         return self._parameters
 
-    def state_dict(self) -> Mapping[str, Any]:
+    def state_dict(self) -> Mapping[str, Values]:
         """The parameters; the memory does not outlive a batch."""
         return {"parameters": self._parameters}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Values]) -> None:
         """Restore the parameters."""
         self._load(state["parameters"])
 
@@ -86,7 +87,9 @@ def _check_rate_is_constant(point: Hyperparameters) -> None:
             )
 
 
-def _compiled(problem: CountingProblem, point: Hyperparameters) -> Any:
+def _compiled(
+    problem: CountingProblem, point: Hyperparameters
+) -> Callable[[Values, Batch[Array]], tuple[Values, Array, Array]]:
     """Compile (parameters, batch) -> (parameters, first loss, loss and gradient evaluations)."""
     search = optax.scale_by_zoom_linesearch(
         max_linesearch_steps=int(point["evaluations"]),
@@ -101,14 +104,15 @@ def _compiled(problem: CountingProblem, point: Hyperparameters) -> Any:
         def value(parameters: Values) -> Array:
             return problem.evaluate(parameters, batch).loss
 
-        def iterate(carry: Any, _: None) -> tuple[Any, Any]:
+        def iterate(carry: Carry, _: None) -> tuple[Carry, Array]:
             parameters, state, count = carry
             loss, gradient = optax.value_and_grad_from_state(value)(parameters, state=state)
             updates, state = method.update(
                 gradient, state, parameters, value=loss, grad=gradient, value_fn=value
             )
             searched = optax.tree.get(state, "num_linesearch_steps")
-            return (optax.apply_updates(parameters, updates), state, count + searched), loss
+            moved = cast("Values", optax.apply_updates(parameters, updates))
+            return (moved, state, count + searched), cast("Array", loss)
 
         start = (parameters, method.init(parameters), jnp.ones((), jnp.int32))
         (parameters, _, count), losses = jax.lax.scan(iterate, start, length=iterations)

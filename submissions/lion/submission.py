@@ -14,21 +14,20 @@ above.
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.common.optimizers import Group, GroupwiseOptimizer, TorchProblem
 from submissions.common.vectors import chunks, state_lists
 
 
 class Lion(GroupwiseOptimizer):
     """Lion; the module docstring states the update. Groups have `lr`, `betas`, `weight_decay`."""
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         rate, (beta1, beta2) = group["lr"], group["betas"]
         for _, parameters in chunks(self.state, group["params"]):

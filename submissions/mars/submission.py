@@ -17,7 +17,6 @@ learning rate is for both parts.
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -28,6 +27,7 @@ from submissions.common.optimizers import (
     VECTORS,
     AdaptiveMethod,
     Combined,
+    Group,
     TorchProblem,
     adamw,
     adaptive_settings,
@@ -41,7 +41,7 @@ class Mars(AdaptiveMethod):
     settings.
     """
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         rate, (beta1, beta2) = group["lr"], group["betas"]
         for t, parameters in chunks(self.state, group["params"]):
@@ -58,7 +58,7 @@ class Mars(AdaptiveMethod):
 
 
 def _corrected(
-    gradients: list[torch.Tensor], last: list[torch.Tensor], group: dict[str, Any]
+    gradients: list[torch.Tensor], last: list[torch.Tensor], group: Group
 ) -> list[torch.Tensor]:
     """c~_t; the gradients become the last ones."""
     beta1 = group["betas"][0]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import optax
@@ -24,7 +22,9 @@ def corrected(gamma: float, beta1: float) -> optax.GradientTransformation:
         value = gradient + factor * (gradient - last)
         return value / jnp.maximum(jnp.linalg.norm(value), 1.0)
 
-    def update(updates: optax.Updates, state: Any, params: Any = None) -> tuple[Any, Any]:
+    def update(
+        updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None
+    ) -> tuple[optax.Updates, optax.OptState]:
         del params
         return jax.tree.map(correct, updates, state), updates
 

@@ -27,13 +27,12 @@ rates, which strengthen it, do worse on `mlp`.
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.common.optimizers import MomentumMethod, TorchProblem, with_momentum
+from submissions.common.optimizers import Group, MomentumMethod, TorchProblem, with_momentum
 from submissions.common.vectors import chunks, state_copies, state_lists
 
 
@@ -50,7 +49,7 @@ class Mda(MomentumMethod):
     keeps_iterates = True
     """The next step does not start from the parameters: what changes them is undone by it."""
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         rate, rho, decay = group["lr"], group["momentum"], group["weight_decay"]
         for t, parameters in chunks(self.state, group["params"]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,14 +10,15 @@ import optax
 
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, Factor, scheduled
 
 
 class MdaState(NamedTuple):
     """Step count, the parameters at the start, and z - x_0."""
 
     step: jax.Array
-    start: Any
-    displacement: Any
+    start: Arrays
+    displacement: Arrays
 
 
 def mda(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
@@ -28,14 +29,13 @@ def mda(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
     """
     rho, decay = point["momentum"], point["weight_decay"]
 
-    def init(params: Any) -> MdaState:
+    def init(params: Arrays) -> MdaState:
         zeros = jax.tree.map(jnp.zeros_like, params)
         return MdaState(jnp.zeros((), jnp.int32), jax.tree.map(jnp.copy, params), zeros)
 
     def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> tuple[Any, MdaState]:
-        del extra  # only line searches use it
+        updates: Arrays, state: MdaState, params: Arrays, factor: Factor
+    ) -> tuple[Arrays, MdaState]:
         count, rate = state.step + 1, point["learning_rate"] * factor
         kept = jnp.sqrt((count - 1) / count)
         displacement = jax.tree.map(
@@ -46,7 +46,7 @@ def mda(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
         )
         return changes, MdaState(count, state.start, displacement)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return scheduled(init, update)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 
 from harness.submission.interface import Hyperparameters
 from submissions.common.norms import POLISH, SPECTRAL
+from submissions.common.transformations_jax import Arrays
 from submissions.muon.submission_jax import as_matrices, orthogonalise
 from workloads.parameters import ParameterSpec
 
@@ -35,9 +36,9 @@ def polar(
         specs: of the parameters whose polar factors are wanted.
         point: `momentum`, `matmul_dtype` and `polish`, as for `dual_maps.polar`.
     """
-    signs: Any = orthogonalise(specs, {"scaling": "thesis", **point, **ITERATION})
+    signs = orthogonalise(specs, {"scaling": "thesis", **point, **ITERATION})
     own = {name: values[name] for name in specs}
-    turned = signs.update(own, signs.init(own))[0]
+    turned = cast("Arrays", signs.update(own, signs.init(own))[0])
     parts = matrices(turned, specs)
     return {n: [_polished(x, point["polish"]) for x in part] for n, part in parts.items()}
 

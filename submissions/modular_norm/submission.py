@@ -31,7 +31,6 @@ iterations bring them to 1.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -39,7 +38,7 @@ from torch.optim import Optimizer
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.dual_maps import duals
-from submissions.common.optimizers import TorchProblem
+from submissions.common.optimizers import Group, TorchProblem
 from submissions.common.role_methods import RoleMethod
 from submissions.modular_norm import kinds
 from workloads.parameters import Role
@@ -64,12 +63,12 @@ class ModularNorm(RoleMethod):
         parameters: Iterable[torch.Tensor],
         roles: Sequence[str],
         splits: Sequence[Sequence[int]],
-        **settings: Any,
+        **settings: object,
     ) -> None:
         kinds.check(settings)
         super().__init__(parameters, roles, splits, settings)
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         live = self.live(group)
         if not live:

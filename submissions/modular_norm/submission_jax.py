@@ -7,7 +7,6 @@ Deviations from `submission.py`: those of `submissions.muon.submission_jax` in o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import optax
@@ -15,6 +14,7 @@ import optax
 from harness.core.errors import HarnessError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, stateless
 from submissions.modular_norm import kinds
 from submissions.modular_norm.dual_maps_jax import duals
 from workloads.parameters import ParameterSpec
@@ -31,7 +31,7 @@ def dual(
     scales = kinds.scales([spec.role for spec in specs.values()], point)
     norms = {name: by_role[spec.role] for name, spec in specs.items()}
 
-    def update(updates: Any, _: Any) -> Any:
+    def update(updates: Arrays) -> Arrays:
         found = duals(updates, specs, norms, point)
         steps = {name: step * scales[specs[name].role] for name, step in found.items()}
         if point["size"] == "fixed":
@@ -39,7 +39,7 @@ def dual(
         size = optax.tree.vdot(updates, steps)
         return {name: size * step for name, step in steps.items()}
 
-    return optax.stateless(update)
+    return stateless(update)
 
 
 def build(

@@ -40,9 +40,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
 
 import torch
+from torch.optim.optimizer import StateDict
 from torch.optim import Optimizer
 
 from harness.core.errors import UnknownNameError
@@ -52,6 +52,8 @@ from submissions.common.batching import batched, matrices, tensor_of
 from submissions.common.matrix_sign import newton_schulz, product_dtype
 from submissions.common.optimizers import (
     Combined,
+    Group,
+    State,
     TorchProblem,
     adamw,
     by_role,
@@ -102,7 +104,7 @@ class Muon(ShardedOptimizer):
         matmul_dtype: str = "auto",
         eps: float = EPSILON,
         splits: Sequence[Sequence[int]] | None = None,
-        **settings: Any,
+        **settings: object,
     ) -> None:
         parameters = listed(parameters)
         if nesterov not in NESTEROV:
@@ -113,7 +115,7 @@ class Muon(ShardedOptimizer):
             "params": parameters,
             "splits": [list(s) for s in splits or [()] * len(parameters)],
         }
-        defaults: dict[str, Any] = {
+        defaults: dict[str, object] = {
             "lr": lr,
             "momentum": momentum,
             "weight_decay": weight_decay,
@@ -129,13 +131,13 @@ class Muon(ShardedOptimizer):
         }
         super().__init__([group], defaults | settings)
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: Group) -> None:
         """Add a group; without `splits` none of its parameters is several fused matrices."""
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         group.setdefault("splits", [[] for _ in group["params"]])
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update one group; of several ranks each computes the steps of what it owns."""
         items = zip(group["params"], group["splits"], self._owners(group), strict=True)
         live = [(p, splits, owner) for p, splits, owner in items if p.grad is not None]
@@ -150,7 +152,7 @@ class Muon(ShardedOptimizer):
         for (parameter, *_), step in zip(live, steps, strict=True):
             self.move(parameter, step, group)
 
-    def _owners(self, group: dict[str, Any]) -> list[int]:
+    def _owners(self, group: Group) -> list[int]:
         """The rank that owns each parameter of a group, by what its matrices' products cost."""
         if self.ranks.world_size == 1:
             return [0] * len(group["params"])
@@ -161,7 +163,7 @@ class Muon(ShardedOptimizer):
         return assigned(costs, self.ranks.world_size)
 
     def _steps(
-        self, items: Sequence[tuple[torch.Tensor, list[int]]], group: dict[str, Any]
+        self, items: Sequence[tuple[torch.Tensor, list[int]]], group: Group
     ) -> list[torch.Tensor]:
         """s X_K of some parameters; matrices of equal shape are orthogonalised in one call."""
         parts = [matrices(self.direction(p, group), splits) for p, splits in items]
@@ -179,7 +181,7 @@ class Muon(ShardedOptimizer):
             steps.append(tensor_of(scaled, parameter.shape))
         return steps
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore the whole state, and keep what this rank owns of it."""
         super().load_state_dict(state_dict)
         for group in self.param_groups:
@@ -188,24 +190,24 @@ class Muon(ShardedOptimizer):
                     self.state.pop(parameter, None)
 
     def scaled(
-        self, state: dict[str, Any], signs: list[torch.Tensor], group: dict[str, Any]
+        self, state: State, signs: list[torch.Tensor], group: Group
     ) -> list[torch.Tensor]:
         """s X_K of one parameter's orthogonalised matrices; its relatives adapt them here."""
         del state
         return [sign * scale(sign, group["scaling"]) for sign in signs]
 
-    def move(self, parameter: torch.Tensor, step: torch.Tensor, group: dict[str, Any]) -> None:
+    def move(self, parameter: torch.Tensor, step: torch.Tensor, group: Group) -> None:
         """Apply weight decay and the step s X_K."""
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.add_(step, alpha=-group["lr"])
 
-    def direction(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    def direction(self, parameter: torch.Tensor, group: Group) -> torch.Tensor:
         """M~, after the momentum has been updated."""
         assert parameter.grad is not None
         return self.averaged(parameter, parameter.grad, group)
 
     def averaged(
-        self, parameter: torch.Tensor, gradient: torch.Tensor, group: dict[str, Any]
+        self, parameter: torch.Tensor, gradient: torch.Tensor, group: Group
     ) -> torch.Tensor:
         """M~ of a parameter, after its momentum has taken in this gradient."""
         beta, form = group["momentum"], group["nesterov"]

@@ -9,7 +9,7 @@ otherwise. The norm "tight" is optax's "schatten", ||M~ M~^T||_F^(1/2), at any s
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Literal, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
 from submissions.common.newton_schulz import iterations
+from submissions.common.transformations_jax import Arrays, stateless
 from workloads.parameters import ParameterSpec, Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -31,6 +32,7 @@ PRECONDITIONING: dict[str, Literal["frobenius", "schatten"]] = {
 }
 """optax's name for each norm of `submission.py`."""
 NESTEROV = ("none", "source")
+TreeT = TypeVar("TreeT")
 EPSILON = 1e-7
 OPTAX_FLOOR = 1e-4
 """Lower bound on optax's "schatten" norm, which it does not let one choose: matrices are scaled so
@@ -43,21 +45,20 @@ def momentum(beta: float, nesterov: str) -> optax.GradientTransformation:
     if nesterov not in NESTEROV:
         raise UnknownNameError("nesterov", nesterov, NESTEROV)
 
-    def init(params: optax.Params) -> Any:
-        return jax.tree.map(jnp.zeros_like, params)
-
     def direction(gradient: jax.Array, now: jax.Array) -> jax.Array:
         return gradient + beta * now if nesterov == "source" else now
 
-    def update(updates: optax.Updates, state: Any, params: Any = None) -> tuple[Any, Any]:
+    def update(
+        updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None
+    ) -> tuple[optax.Updates, optax.OptState]:
         del params
         now = jax.tree.map(lambda m, g: beta * m + g, state, updates)
         return jax.tree.map(direction, updates, now), now
 
-    return optax.GradientTransformation(init, update)
+    return optax.GradientTransformation(lambda params: jax.tree.map(jnp.zeros_like, params), update)
 
 
-def newton_schulz(matrices: Any, point: Hyperparameters, floor: float) -> Any:
+def newton_schulz(matrices: TreeT, point: Hyperparameters, floor: float) -> TreeT:
     """X_K of every matrix of a tree; `floor` is f of `submission.py`."""
     # Without momentum optax's transformation is just the iteration, which commutes with
     # transposition, so the layout does not matter here.
@@ -71,7 +72,7 @@ def newton_schulz(matrices: Any, point: Hyperparameters, floor: float) -> Any:
     )
     dtype = jnp.dtype(point["matmul_dtype"].replace("auto", "float32"))
     scaled = jax.tree.map(lambda m: (m * (OPTAX_FLOOR / floor)).astype(dtype), matrices)
-    return sign.update(scaled, sign.init(scaled))[0]
+    return cast("TreeT", sign.update(scaled, sign.init(scaled))[0])
 
 
 def orthogonalise(
@@ -81,8 +82,8 @@ def orthogonalise(
     scaling = hyperparameters["scaling"] if is_scaled else "thesis"
     floor = EPSILON / (1 - hyperparameters["momentum"])
 
-    def update(updates: Any, _: Any) -> Any:
-        own: dict[str, jax.Array] = {name: updates[name] for name in specs}
+    def update(updates: Arrays) -> Arrays:
+        own = {name: updates[name] for name in specs}
         parts = {n: as_matrices(x.reshape(len(x), -1), specs[n]) for n, x in own.items()}
         signs = newton_schulz(parts, hyperparameters, floor)
         scaled = {
@@ -91,7 +92,7 @@ def orthogonalise(
         shaped = {name: scaled[name].reshape(x.shape).astype(x.dtype) for name, x in own.items()}
         return {**updates, **shaped}
 
-    return optax.stateless(update)
+    return stateless(update)
 
 
 def as_matrices(x: jax.Array, spec: ParameterSpec) -> list[jax.Array]:
@@ -100,8 +101,9 @@ def as_matrices(x: jax.Array, spec: ParameterSpec) -> list[jax.Array]:
     return list(jnp.split(x, edges))
 
 
-def _numbers(updates: Any) -> Any:
-    return jax.tree.map(lambda _: optax.contrib.MuonDimensionNumbers(), updates)
+def _numbers(updates: optax.Updates) -> optax.Params:
+    numbers: optax.Params = jax.tree.map(lambda _: optax.contrib.MuonDimensionNumbers(), updates)
+    return numbers
 
 
 def scale(matrix: jax.Array, scaling: str) -> float:

@@ -22,13 +22,12 @@ width).
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.common.optimizers import TorchProblem
+from submissions.common.optimizers import Group, TorchProblem
 from submissions.common.precision import at_least_float32
 from submissions.muon.submission import PARAMETRISATION_RULES, Muon, build_relative
 
@@ -46,7 +45,7 @@ class Muown(Muon):
 
     is_divided = False
 
-    def direction(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    def direction(self, parameter: torch.Tensor, group: Group) -> torch.Tensor:
         """M~ of the gradient in v, after Adam's moments have taken in that in g."""
         assert parameter.grad is not None
         state = self.state[parameter]
@@ -64,7 +63,7 @@ class Muown(Muon):
         across = (gradient - unit * slope) * (gain / state["length"])
         return self.averaged(parameter, across, group)
 
-    def move(self, parameter: torch.Tensor, step: torch.Tensor, group: dict[str, Any]) -> None:
+    def move(self, parameter: torch.Tensor, step: torch.Tensor, group: Group) -> None:
         """Move the directions by a step of Muon's and the norms by Adam's."""
         state, rate = self.state[parameter], group["lr"]
         weight = at_least_float32(parameter.flatten(1))

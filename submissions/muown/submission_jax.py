@@ -7,7 +7,7 @@ The schedule's factor multiplies the rate inside, for a step is not proportional
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -16,23 +16,23 @@ import optax
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
+from submissions.common.transformations_jax import Arrays, Factor, scheduled
 from submissions.muon.submission_jax import PARAMETRISATION_RULES, ROLES, momentum, orthogonalise
 from workloads.parameters import ParameterSpec
 
 __all__ = ["PARAMETRISATION_RULES", "build"]
 SMALLEST = 1e-8
 """The norm that a row of zeros counts as."""
-Values = dict[str, jax.Array]
 
 
 class MuownState(NamedTuple):
     """Step count, Muon's momenta, and of each row ||v|| and Adam's moments of its norm."""
 
     step: jax.Array
-    momenta: Values
-    lengths: Values
-    first: Values
-    second: Values
+    momenta: Arrays
+    lengths: Arrays
+    first: Arrays
+    second: Arrays
 
 
 def muown(
@@ -48,7 +48,7 @@ def muown(
     sign = orthogonalise(dict(specs), {**point, "scaling": "rms"})
     beta1, beta2, decay = point["gain_beta1"], point["gain_beta2"], point["weight_decay"]
 
-    def init(params: Any) -> MuownState:
+    def init(params: Arrays) -> MuownState:
         matrices = {name: flat(params[name]) for name in specs}
         lengths = {name: norms(matrix) for name, matrix in matrices.items()}
         zeros = jax.tree.map(jnp.zeros_like, lengths)
@@ -56,9 +56,8 @@ def muown(
         return MuownState(jnp.zeros((), jnp.int32), start, lengths, zeros, zeros)
 
     def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> tuple[Any, Any]:
-        del extra  # only line searches use it
+        updates: Arrays, state: MuownState, params: Arrays, factor: Factor
+    ) -> tuple[Arrays, MuownState]:
         rate, step = point["learning_rate"] * factor, state.step + 1
         weights = {name: flat(params[name]) for name in specs}
         gains = {name: norms(weight) for name, weight in weights.items()}
@@ -70,10 +69,9 @@ def muown(
             across[name] = scale * (gradient - unit * slopes[name])
         first = jax.tree.map(lambda m, a: beta1 * m + (1 - beta1) * a, state.first, slopes)
         second = jax.tree.map(lambda s, a: beta2 * s + (1 - beta2) * a**2, state.second, slopes)
-        directions: Any
-        momenta: Any
-        directions, momenta = average.update(across, state.momenta)
-        signs: Any = sign.update(directions, sign.init(directions))[0]
+        moved = average.update(across, state.momenta)
+        directions, momenta = cast("tuple[Arrays, Arrays]", moved)
+        signs = cast("Arrays", sign.update(directions, sign.init(directions))[0])
         changes, lengths = {}, {}
         for name, weight in weights.items():
             turned = weight * (state.lengths[name] / gains[name]) - rate * signs[name]
@@ -84,7 +82,7 @@ def muown(
             changes[name] = change.reshape(updates[name].shape)
         return {**updates, **changes}, MuownState(step, momenta, lengths, first, second)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return scheduled(init, update)
 
 
 def flat(x: jax.Array) -> jax.Array:
@@ -101,13 +99,12 @@ def times_factor(inner: optax.GradientTransformation) -> optax.GradientTransform
     """A transformation whose changes are multiplied by the schedule's factor."""
 
     def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> tuple[Any, Any]:
-        del extra  # only line searches use it
+        updates: Arrays, state: optax.OptState, params: Arrays, factor: Factor
+    ) -> tuple[Arrays, optax.OptState]:
         changes, state = inner.update(updates, state, params)
         return jax.tree.map(lambda change: factor * change, changes), state
 
-    return optax.GradientTransformationExtraArgs(inner.init, update)
+    return scheduled(inner.init, update)
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:

@@ -14,21 +14,20 @@ corrects both terms of n_t by 1 - beta1^t, which differs only in the first steps
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import AdaptiveMethod, TorchProblem, adaptive_settings
+from submissions.common.optimizers import AdaptiveMethod, Group, TorchProblem, adaptive_settings
 from submissions.common.vectors import chunks, state_lists
 
 
 class NAdamW(AdaptiveMethod):
     """NAdamW; the module docstring states the update."""
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         rate, (beta1, beta2) = group["lr"], group["betas"]
         for t, parameters in chunks(self.state, group["params"]):

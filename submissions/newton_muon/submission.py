@@ -33,6 +33,7 @@ from harness.submission.interface import Batch, Capture, Hyperparameters, Stream
 from submissions.common.kronecker_factors import accumulate, damped_inverse, preconditionable, uses
 from submissions.common.layerwise import CapturingProblem
 from submissions.common.methods import Method
+from submissions.common.optimizers import State
 from submissions.common.products import LiveProblem
 from submissions.muon.submission import ROLES, Muon, build_relative
 from workloads.parameters import LayerSpec
@@ -86,7 +87,7 @@ class Submission(Method):
         self.optimizer.step()
         return loss.detach()
 
-    def state_dict(self) -> Mapping[str, Any]:
+    def state_dict(self) -> State:
         """The state of `Method` and the optimizer's."""
         return {**super().state_dict(), "optimizer": self.optimizer.state_dict()}
 

@@ -20,13 +20,12 @@ of several fused matrices keeps its own norm.
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.common.optimizers import TorchProblem
+from submissions.common.optimizers import Group, State, TorchProblem
 from submissions.common.precision import at_least_float32
 from submissions.muon.submission import PARAMETRISATION_RULES, Muon, build_relative, scale
 
@@ -38,7 +37,7 @@ class NorMuon(Muon):
     """NorMuon; the module docstring states the update. Groups have `beta2` beside Muon's."""
 
     def scaled(
-        self, state: dict[str, Any], signs: list[torch.Tensor], group: dict[str, Any]
+        self, state: State, signs: list[torch.Tensor], group: Group
     ) -> list[torch.Tensor]:
         """s ||O|| / ||O^|| O^ of one parameter's orthogonalised matrices."""
         whole = at_least_float32(torch.cat(signs))

@@ -6,13 +6,13 @@ Deviations from `submission.py`: those of `submissions.muon.submission_jax`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
+from submissions.common.transformations_jax import Arrays, stateful
 from submissions.muon.submission_jax import (
     PARAMETRISATION_RULES,
     ROLES,
@@ -34,7 +34,7 @@ def normalise_rows(
     """Transform X_K into s ||O|| / ||O^|| O^; the state holds v of each parameter, (out, 1)."""
     beta2, scaling = hyperparameters["beta2"], hyperparameters["scaling"]
 
-    def init(params: Any) -> Any:
+    def init(params: Arrays) -> Arrays:
         return {name: jnp.zeros((len(params[name]), 1)) for name in specs}
 
     def step(sign: jax.Array, rows: jax.Array) -> jax.Array:
@@ -43,7 +43,9 @@ def normalise_rows(
         scaled: jax.Array = part * ratio * scale(sign, scaling)
         return scaled
 
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+    def update(
+        updates: Arrays, state: Arrays, params: Arrays
+    ) -> tuple[Arrays, Arrays]:
         del params
         steps, rows = {}, {}
         for name, spec in specs.items():
@@ -54,7 +56,7 @@ def normalise_rows(
             steps[name] = jnp.concatenate(parts).reshape(updates[name].shape)
         return {**updates, **steps}, rows
 
-    return optax.GradientTransformation(init, update)
+    return stateful(init, update)
 
 
 def build(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 
+from submissions.common.optimizers import Group
 from submissions.common.learned_rate import Chunks, LearnedRate, Weights
 from submissions.common.vectors import state_copies, state_lists
 
@@ -39,13 +39,13 @@ class Prodigy(LearnedRate):
         bias_correction: bool = False,
         safeguard_warmup: bool = False,
     ) -> None:
-        defaults: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps}
+        defaults: dict[str, object] = {"lr": lr, "betas": betas, "eps": eps}
         defaults |= {"weight_decay": weight_decay, "first_estimate": first_estimate}
         defaults |= {"coefficient": coefficient, "bias_correction": bias_correction}
         defaults |= {"safeguard_warmup": safeguard_warmup}
         super().__init__(parameters, first_estimate, defaults)
 
-    def estimated(self, group: dict[str, Any], parts: Chunks, rate: float) -> bool:
+    def estimated(self, group: Group, parts: Chunks, rate: float) -> bool:
         """Update d_{t+1} from <g_t, w_0 - w_t> and ||s_{t+1}||_1."""
         (beta1, beta2), d = group["betas"], group["estimate"]
         relative = d / group["first_estimate"]
@@ -59,13 +59,13 @@ class Prodigy(LearnedRate):
         return True
 
     def displacement(
-        self, group: dict[str, Any], parameters: list[torch.Tensor], total: list[torch.Tensor]
+        self, group: Group, parameters: list[torch.Tensor], total: list[torch.Tensor]
     ) -> list[torch.Tensor]:
         """w_0 - w_t."""
         del group, total
         return list(torch._foreach_sub(state_copies(self.state, parameters, "start"), parameters))
 
-    def move(self, group: dict[str, Any], parameters: list[torch.Tensor], rate: float) -> None:
+    def move(self, group: Group, parameters: list[torch.Tensor], rate: float) -> None:
         """Apply decay, then the step m / sqrt(v)."""
         first, second = state_lists(self.state, parameters, ("first", "second"))
         denominator = torch._foreach_sqrt(second)

@@ -7,14 +7,16 @@ gradient, where optax's estimate would be 0 / 0, state and parameters stay as th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 import optax
+from optax.contrib import ProdigyState
 
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, Factor, scheduled
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
@@ -22,7 +24,7 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
     del problem  # optax receives the parameters in `init`
     beta1, beta2 = hyperparameters["beta1"], hyperparameters["beta2"]
 
-    def at_rate(rate: Any) -> optax.GradientTransformationExtraArgs:
+    def at_rate(rate: Factor) -> optax.GradientTransformationExtraArgs:
         return optax.contrib.prodigy(
             rate,
             betas=(beta1, beta2),
@@ -35,24 +37,26 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
 
     base = hyperparameters["learning_rate"]
 
+    def init(params: Arrays) -> ProdigyState:
+        return cast("ProdigyState", at_rate(base).init(params))
+
     def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> Any:
-        del extra  # only line searches use it
+        updates: Arrays, state: ProdigyState, params: Arrays, factor: Factor
+    ) -> tuple[Arrays, ProdigyState]:
         rate = jnp.asarray(base * factor)
         if not hyperparameters["bias_correction"]:
             t = state.count + 1
             rate = rate * (1 - beta1**t) / (1 - beta2**t) ** 0.5
-        moved: Any
-        updates, moved = at_rate(rate).update(updates, state, params)
+        changes, after = at_rate(rate).update(updates, state, params)
+        moved = cast("ProdigyState", after)
         # At a learning rate of zero, or before any gradient, the estimate is 0 / 0, and the NaN
         # would stay in the state.
         stays = (rate == 0.0) | (optax.tree.norm(moved.grad_sum, ord=1) == 0.0)
-        updates = jax.tree.map(lambda change: jnp.where(stays, 0.0, change), updates)
-        return updates, jax.tree.map(lambda n, o: jnp.where(stays, o, n), moved, state)
+        changes = jax.tree.map(lambda change: jnp.where(stays, 0.0, change), changes)
+        return changes, jax.tree.map(lambda n, o: jnp.where(stays, o, n), moved, state)
 
     return Built(
-        optax.GradientTransformationExtraArgs(at_rate(base).init, update),
+        scheduled(init, update),
         schedules.from_hyperparameters(hyperparameters),
         takes_factor=True,
     )

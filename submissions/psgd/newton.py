@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import torch
 
 from harness.core.errors import HarnessError
-from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.optimizers import Closure, Group, GroupwiseOptimizer, State
 from submissions.common.precision import bounded
 
-from .optimizer import SIDES, State, clipped, is_dense_side, sides_of
-
-Closure = Callable[[], Any]
+from .optimizer import SIDES, clipped, is_dense_side, sides_of
 
 
 class NewtonPsgd(GroupwiseOptimizer):
@@ -25,10 +22,10 @@ class NewtonPsgd(GroupwiseOptimizer):
             `burst`, `clip`, `max_dim` and `max_skew`.
     """
 
-    def __init__(self, parameters: Iterable[torch.Tensor], **settings: Any) -> None:
+    def __init__(self, parameters: Iterable[torch.Tensor], **settings: object) -> None:
         super().__init__(parameters, settings | {"step": 0})
 
-    def step(self, closure: Closure) -> Any:  # type: ignore[override]
+    def step(self, closure: Closure) -> torch.Tensor | float:  # type: ignore[override]
         """Fit the factors, if due, and move; return the loss before the step.
 
         Args:
@@ -49,7 +46,7 @@ class NewtonPsgd(GroupwiseOptimizer):
                 self.update(group)
         return loss
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Move the parameters of one group by their preconditioned momentum."""
         for parameter in (p for p in group["params"] if p.grad is not None and p.numel() > 0):
             state = self._state(parameter, group)
@@ -83,7 +80,7 @@ class NewtonPsgd(GroupwiseOptimizer):
                 way, change = (_matrix(x) for x in by_parameter[parameter])
                 fit(self._state(parameter, group), way, change, group["preconditioner_rate"])
 
-    def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
+    def _state(self, parameter: torch.Tensor, group: Group) -> State:
         state: State = self.state[parameter]
         if not state:
             state["step"] = 0
@@ -94,7 +91,7 @@ class NewtonPsgd(GroupwiseOptimizer):
         return state
 
 
-def _is_due(group: dict[str, Any]) -> bool:
+def _is_due(group: Group) -> bool:
     return bool(group["step"] < group["burst"] or group["step"] % group["update_every"] == 0)
 
 

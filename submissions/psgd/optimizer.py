@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 
 from submissions.common.matrix_sign import product_dtype
-from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.optimizers import Group, GroupwiseOptimizer, State
 from submissions.common.precision import bounded
 from submissions.common.staggering import select_due
 
-State = dict[str, Any]
 SIDES = ("left", "right")
 BOUND_BETA = 0.9
 FIRST_RATE = 0.5
@@ -30,10 +28,10 @@ class Psgd(GroupwiseOptimizer):
             `matmul_dtype`.
     """
 
-    def __init__(self, parameters: Iterable[torch.Tensor], **settings: Any) -> None:
+    def __init__(self, parameters: Iterable[torch.Tensor], **settings: object) -> None:
         super().__init__(parameters, settings | {"step": 0})
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         live = [parameter for parameter in group["params"] if parameter.grad is not None]
         for parameter in live:
@@ -49,18 +47,18 @@ class Psgd(GroupwiseOptimizer):
             parameter.add_(step.view_as(parameter), alpha=-group["lr"])
         group["step"] += 1
 
-    def _select_due(self, live: list[torch.Tensor], group: dict[str, Any]) -> list[torch.Tensor]:
+    def _select_due(self, live: list[torch.Tensor], group: Group) -> list[torch.Tensor]:
         if group["step"] < group["burst"]:
             return live
         return select_due(live, group["step"], group["update_every"])
 
-    def _average(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    def _average(self, parameter: torch.Tensor, group: Group) -> torch.Tensor:
         state: State = self.state[parameter]
         matrix = state["momentum"].reshape(len(parameter) if parameter.ndim > 1 else 1, -1)
         average: torch.Tensor = matrix / (1 - group["momentum"] ** state["step"])
         return average
 
-    def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
+    def _state(self, parameter: torch.Tensor, group: Group) -> State:
         state: State = self.state[parameter]
         if not state:
             state["step"] = state["fits"] = 0
@@ -81,13 +79,13 @@ def sides_of(parameter: torch.Tensor) -> tuple[int, int]:
     return rows, columns
 
 
-def is_dense_side(parameter: torch.Tensor, size: int, group: dict[str, Any]) -> bool:
+def is_dense_side(parameter: torch.Tensor, size: int, group: Group) -> bool:
     """Whether a dimension gets a dense factor; a vector's, or a long one's, is diagonal."""
     skew = size**2 / max(parameter.numel(), 1)
     return parameter.ndim > 1 and size <= group["max_dim"] and skew <= group["max_skew"]
 
 
-def _initial_scale(parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor | float:
+def _initial_scale(parameter: torch.Tensor, group: Group) -> torch.Tensor | float:
     """The scale of each factor Q at first: 1, or that which whitens the first gradient's size."""
     if group["initial_scale"] == "one" or parameter.grad is None:
         return 1.0
@@ -99,7 +97,7 @@ def clipped(step: torch.Tensor, bound: float) -> torch.Tensor:
     return step.mul_((bound / _root_mean_square(step)).clamp_(max=1.0))
 
 
-def _precondition(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+def _precondition(state: State, matrix: torch.Tensor, group: Group) -> torch.Tensor:
     """P_L X P_R."""
     dtype = product_dtype(matrix.device, group["matmul_dtype"])
     left: torch.Tensor = state["left_p"].to(dtype)
@@ -110,7 +108,7 @@ def _precondition(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> 
     return x.to(matrix.dtype)
 
 
-def _fit(state: State, matrix: torch.Tensor, group: dict[str, Any]) -> None:
+def _fit(state: State, matrix: torch.Tensor, group: Group) -> None:
     """Take one step of both factors towards whitening the momentum."""
     state["fits"] += 1
     rate = max(group["preconditioner_rate"], FIRST_RATE / state["fits"])
@@ -136,7 +134,7 @@ Sample = tuple[torch.Tensor, int, torch.Tensor]
 """The whitened momentum with this dimension first; the other dimension's length and damping."""
 
 
-def _fit_dense(state: State, side: str, sample: Sample, rate: float, group: dict[str, Any]) -> None:
+def _fit_dense(state: State, side: str, sample: Sample, rate: float, group: Group) -> None:
     (x, other, noise), factor = sample, state[side]
     gram = _product(x, x.mT, group)
     p = state[f"{side}_p"]
@@ -160,7 +158,7 @@ def _raise_bound(state: State, side: str, now: torch.Tensor) -> torch.Tensor:
     return bound.lerp_(now, 1 - BOUND_BETA).clamp_(min=now)
 
 
-def _make_symmetric(factor: torch.Tensor, group: dict[str, Any]) -> None:
+def _make_symmetric(factor: torch.Tensor, group: Group) -> None:
     """Rotate Q towards the symmetric matrix with the same Q^T Q, by one ascent step on tr R Q.
 
     The rotation exp(a S), S skew-symmetric, is expanded to second order.
@@ -193,7 +191,7 @@ def _balance(state: State) -> None:
     state["right"].div_(ratio)
 
 
-def _product(a: torch.Tensor, b: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+def _product(a: torch.Tensor, b: torch.Tensor, group: Group) -> torch.Tensor:
     dtype = product_dtype(a.device, group["matmul_dtype"])
     return (a.to(dtype) @ b.to(dtype)).to(a.dtype)
 

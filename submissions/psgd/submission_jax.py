@@ -8,7 +8,7 @@ that a step fits only those due.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.staggering_jax import is_due
+from submissions.common.transformations_jax import Arrays, stateful
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No rule exists: the scale of a whitened matrix already depends on its widths."""
@@ -57,11 +58,13 @@ def psgd(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransfor
     """
     beta, period = point["momentum"], point["update_every"]
 
-    def init(params: Any) -> PsgdState:
+    def init(params: Arrays) -> PsgdState:
         entries = {name: _start(params[name], point) for name in names}
         return PsgdState(jnp.zeros((), jnp.int32), entries)
 
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, PsgdState]:
+    def update(
+        updates: Arrays, state: PsgdState, params: Arrays
+    ) -> tuple[Arrays, PsgdState]:
         del params
         steps, entries = {}, {}
         for place, name in enumerate(names):
@@ -83,7 +86,7 @@ def psgd(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransfor
             steps[name], entries[name] = (clip * step).reshape(g.shape), entry
         return steps, PsgdState(state.step + 1, entries)
 
-    return optax.GradientTransformation(init, update)
+    return stateful(init, update)
 
 
 def _matrix(x: jax.Array) -> jax.Array:

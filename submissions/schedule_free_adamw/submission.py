@@ -18,14 +18,13 @@ introduces rounding errors.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import TorchProblem
+from submissions.common.optimizers import Group, TorchProblem
 from submissions.common.schedule_free import Directions, ScheduleFree
 from submissions.common.vectors import state_lists
 
@@ -53,7 +52,7 @@ class ScheduleFreeAdamW(ScheduleFree):
         defaults = {"lr": lr, "beta2": betas[1], "eps": eps, "weight_decay": weight_decay}
         super().__init__(parameters, betas[0], defaults)
 
-    def directions(self, ys: list[torch.Tensor], t: int, group: dict[str, Any]) -> Directions:
+    def directions(self, ys: list[torch.Tensor], t: int, group: Group) -> Directions:
         """n_t: gradients over the root of their bias-corrected second moments."""
         beta2 = group["beta2"]
         (second,) = state_lists(self.state, ys, ("second",))

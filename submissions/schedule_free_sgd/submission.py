@@ -16,13 +16,12 @@ Deviations: as in `submissions.schedule_free_adamw`. beta = 0 is refused because
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
-from submissions.common.optimizers import TorchProblem, with_momentum
+from submissions.common.optimizers import Group, TorchProblem, with_momentum
 from submissions.common.schedule_free import Directions, ScheduleFree
 
 
@@ -46,7 +45,7 @@ class ScheduleFreeSgd(ScheduleFree):
     ) -> None:
         super().__init__(parameters, momentum, {"lr": lr, "weight_decay": weight_decay})
 
-    def directions(self, ys: list[torch.Tensor], t: int, group: dict[str, Any]) -> Directions:
+    def directions(self, ys: list[torch.Tensor], t: int, group: Group) -> Directions:
         """The gradients."""
         del t, group
         return Directions([y.grad for y in ys if y.grad is not None])

@@ -5,7 +5,6 @@ The averaging weights use the scheduled learning rate, warmup included.
 
 from __future__ import annotations
 
-from typing import Any
 
 import jax
 import optax
@@ -13,6 +12,7 @@ import optax
 from harness.core.errors import HarnessError
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common.schedule_free_jax import schedule_free
+from submissions.common.transformations_jax import Factor
 
 
 def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Built:
@@ -22,7 +22,7 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
     if not 0.0 < beta <= 1.0:
         raise HarnessError(f"schedule-free momentum is {beta}", "allowed: 0 < beta <= 1")
 
-    def at_rate(rate: Any) -> optax.GradientTransformationExtraArgs:
+    def at_rate(rate: Factor) -> optax.GradientTransformationExtraArgs:
         return optax.contrib.schedule_free_sgd(
             rate, b1=beta, weight_decay=hyperparameters["weight_decay"]
         )

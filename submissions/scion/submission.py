@@ -26,7 +26,6 @@ which the source's models mostly do without, is a hyperparameter.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -34,7 +33,7 @@ from torch.optim import Optimizer
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.dual_maps import duals, entrywise_dual
-from submissions.common.optimizers import TorchProblem
+from submissions.common.optimizers import Group, TorchProblem
 from submissions.common.precision import signs
 from submissions.common.role_methods import RoleMethod
 from workloads.parameters import Role
@@ -61,11 +60,11 @@ class Scion(RoleMethod):
         parameters: Iterable[torch.Tensor],
         roles: Sequence[str],
         splits: Sequence[Sequence[int]],
-        **settings: Any,
+        **settings: object,
     ) -> None:
         super().__init__(parameters, roles, splits, settings)
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update one group; hidden matrices of equal shape are orthogonalised in one call."""
         live = self.live(group)
         momenta = [self.momentum(parameter, group) for parameter, _, _ in live]
@@ -83,7 +82,7 @@ class Scion(RoleMethod):
 
 
 def _direction(
-    momentum: torch.Tensor, role: Role, dual: torch.Tensor | None, group: dict[str, Any]
+    momentum: torch.Tensor, role: Role, dual: torch.Tensor | None, group: Group
 ) -> torch.Tensor:
     """rho D(M); `dual` is that of a hidden matrix under the norm from RMS to RMS."""
     scale: float

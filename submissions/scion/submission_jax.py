@@ -5,14 +5,13 @@ Deviations from `submission.py`: those of `submissions.muon.submission_jax` in o
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import optax
 
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, stateless
 from submissions.muon.submission_jax import as_matrices, orthogonalise
 from workloads.parameters import ParameterSpec, Role
 
@@ -48,10 +47,10 @@ def to_boundary(
         size = jnp.maximum(jnp.sqrt((x**2).mean()), TINY**0.5)
         return x / size * float(hyperparameters["vector_radius"])
 
-    def update(updates: Any, _: Any) -> Any:
+    def update(updates: Arrays) -> Arrays:
         return {name: direction(updates[name], spec) for name, spec in specs.items()}
 
-    return optax.stateless(update)
+    return stateless(update)
 
 
 def build(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
+from torch.optim.optimizer import StateDict
 
 from harness.core.errors import UnknownNameError
+from submissions.common.optimizers import Group, State
 from submissions.common.eigenbasis import failures_of
 from submissions.common.inverse_roots import coupled_newton, inverse_root
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.precision import bounded
 from submissions.common.sharding import ShardedOptimizer, assigned, exchanged
 from submissions.common.staggering import select_due
-from submissions.common.two_sided import SIDES, State, accumulate, start_factors
+from submissions.common.two_sided import SIDES, accumulate, start_factors
 
 GRAFTS = ("adam", "none", "sgd")
 ROOTS = {"eigen": inverse_root, "newton": coupled_newton}
@@ -73,13 +75,13 @@ class Shampoo(ShardedOptimizer):
         epsilon: float = 1e-8,
         matmul_dtype: str = "auto",
         roots: str = "eigen",
-        **settings: Any,
+        **settings: object,
     ) -> None:
         if graft not in GRAFTS:
             raise UnknownNameError("graft", graft, GRAFTS)
         if roots not in ROOTS:
             raise UnknownNameError("roots", roots, ROOTS)
-        defaults: dict[str, Any] = {
+        defaults: dict[str, object] = {
             "lr": lr,
             "weight_decay": weight_decay,
             "beta1": beta1,
@@ -91,7 +93,7 @@ class Shampoo(ShardedOptimizer):
         defaults |= {"block_side": block_side, "roots": roots}
         super().__init__(parameters, defaults | settings)
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update one group; of several ranks each computes the blocks that it owns."""
         group["step"] += 1
         pairs = zip(group["params"], self._owners(group), strict=True)
@@ -116,7 +118,7 @@ class Shampoo(ShardedOptimizer):
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(step.view_as(parameter), alpha=-group["lr"])
 
-    def direction(self, block: Block, group: dict[str, Any]) -> torch.Tensor:
+    def direction(self, block: Block, group: Group) -> torch.Tensor:
         """A block's step: the graft's, or once it has its roots the preconditioned one."""
         state, momentum = block.state, self.momentum(block, group)
         correction = 1 - group["beta1"] ** state["step"]
@@ -133,7 +135,7 @@ class Shampoo(ShardedOptimizer):
         norm = torch.linalg.vector_norm(step).clamp_(min=torch.finfo(step.dtype).tiny)
         return step.mul_(size / norm)
 
-    def momentum(self, block: Block, group: dict[str, Any]) -> torch.Tensor:
+    def momentum(self, block: Block, group: Group) -> torch.Tensor:
         """M_t of a block; a relative may look ahead here."""
         del group
         momentum: torch.Tensor = block.state["momentum"]
@@ -146,7 +148,7 @@ class Shampoo(ShardedOptimizer):
             step = root_of(state, "left", step) @ step
         return step @ root_of(state, "right", step) if "right" in state else step
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: StateDict) -> None:
         """Restore the whole state, and keep what this rank owns of it."""
         super().load_state_dict(state_dict)
         for group in self.param_groups:
@@ -156,7 +158,7 @@ class Shampoo(ShardedOptimizer):
                     own = [state if owner == self.ranks.rank else {} for state, owner in states]
                     self.state[parameter]["blocks"] = own
 
-    def _owners(self, group: dict[str, Any]) -> list[list[int]]:
+    def _owners(self, group: Group) -> list[list[int]]:
         """The rank that owns each block of each parameter of a group, by what it costs."""
         whole = (torch.empty(_matrix_shape(p), device="meta") for p in group["params"])
         shapes = [[part.shape for part in blocks(one, group["block_side"])] for one in whole]
@@ -165,7 +167,7 @@ class Shampoo(ShardedOptimizer):
         return [[next(found) for _ in of_parameter] for of_parameter in shapes]
 
     def _blocks(
-        self, parameter: torch.Tensor, owned_by: list[int], group: dict[str, Any]
+        self, parameter: torch.Tensor, owned_by: list[int], group: Group
     ) -> list[Block]:
         """A parameter's blocks in this step, and at the first one their states."""
         assert parameter.grad is not None
@@ -179,7 +181,7 @@ class Shampoo(ShardedOptimizer):
             ]
         return [Block(*item) for item in zip(parts, state["blocks"], owned_by, strict=True)]
 
-    def _refresh(self, items: list[Block], group: dict[str, Any]) -> None:
+    def _refresh(self, items: list[Block], group: Group) -> None:
         """Recompute the roots due: factor j of n at steps start + j T / n modulo T."""
         factors = [
             (block, side)
@@ -224,7 +226,7 @@ def _matrix_shape(parameter: torch.Tensor) -> tuple[int, int]:
     return parameter.shape[0], parameter.shape[1:].numel()
 
 
-def _cost(shape: torch.Size, group: dict[str, Any]) -> float:
+def _cost(shape: torch.Size, group: Group) -> float:
     """About the multiplications that a block (rows, columns) takes in a step.
 
     A factor takes a product to be updated, one with its root, and every T_prec steps the root
@@ -237,7 +239,7 @@ def _cost(shape: torch.Size, group: dict[str, Any]) -> float:
     return products + sum(10.0 * size**3 for size in with_factor) / period
 
 
-def _started(block: torch.Tensor, group: dict[str, Any]) -> State:
+def _started(block: torch.Tensor, group: Group) -> State:
     """The state that a block (rows, columns) begins with."""
     state: State = {"step": 0, "momentum": block.new_zeros(block.shape)}
     if group["graft"] == "adam":
@@ -246,7 +248,7 @@ def _started(block: torch.Tensor, group: dict[str, Any]) -> State:
     return state
 
 
-def _accumulate(block: Block, group: dict[str, Any]) -> None:
+def _accumulate(block: Block, group: Group) -> None:
     gradient, state = block.gradient, block.state
     state["step"] += 1
     accumulate(state, gradient, group["beta2"])
@@ -257,7 +259,7 @@ def _accumulate(block: Block, group: dict[str, Any]) -> None:
 
 
 def _graft(
-    state: State, momentum: torch.Tensor, correction: float, group: dict[str, Any]
+    state: State, momentum: torch.Tensor, correction: float, group: Group
 ) -> torch.Tensor:
     """Q_t, or M^_t for the graft `none`."""
     if group["graft"] != "adam":

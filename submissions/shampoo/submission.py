@@ -34,13 +34,11 @@ due. With `block_side` a large matrix is divided, too. AdamW's part is not.
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import Combined, TorchProblem, adamw, by_role
+from submissions.common.optimizers import Combined, Group, TorchProblem, adamw, by_role
 from workloads.parameters import Role
 
 from .optimizer import Shampoo
@@ -79,7 +77,7 @@ def build_relative(
     return Combined(*parts), schedules.from_hyperparameters(hyperparameters, phase)
 
 
-def _settings(hyperparameters: Hyperparameters) -> dict[str, Any]:
+def _settings(hyperparameters: Hyperparameters) -> Group:
     same = (
         "weight_decay", "beta1", "beta2", "power", "damping", "refresh_every", "start",
         "max_dim", "block_side", "graft", "graft_beta2", "epsilon", "matmul_dtype", "roots",

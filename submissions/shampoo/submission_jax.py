@@ -8,7 +8,7 @@ under `lax.cond`, so that a step computes only the roots due.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.staggering_jax import is_due
+from submissions.common.transformations_jax import Arrays, stateful
 from submissions.common.two_sided_jax import SIDES, Entry, accumulated, start_factors
 from workloads.parameters import Role
 
@@ -63,11 +64,13 @@ def shampoo(
     if point.get("roots", "eigen") != "eigen":
         raise HarnessError(f"roots is {point['roots']!r}", "allowed in jax: 'eigen'")
 
-    def init(params: Any) -> ShampooState:
+    def init(params: Arrays) -> ShampooState:
         entries = {name: _start(params[name], point) for name in names}
         return ShampooState(jnp.zeros((), jnp.int32), entries)
 
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+    def update(
+        updates: Arrays, state: ShampooState, params: Arrays
+    ) -> tuple[Arrays, ShampooState]:
         del params
         step, period = state.step + 1, point["refresh_every"]
         since = step - point["start"]
@@ -90,7 +93,7 @@ def shampoo(
             directions[name] = direction.reshape(updates[name].shape)
         return {**updates, **directions}, ShampooState(step, entries)
 
-    return optax.GradientTransformation(init, update)
+    return stateful(init, update)
 
 
 def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:

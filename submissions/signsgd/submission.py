@@ -20,7 +20,6 @@ In "dual_norm" m_t is not bias-corrected, so the first steps are short, and with
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -28,7 +27,7 @@ from torch.optim import Optimizer
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem
+from submissions.common.optimizers import Group, GroupwiseOptimizer, TorchProblem
 from submissions.common.vectors import chunks, state_lists
 
 SIZES = ("dual_norm", "fixed")
@@ -59,7 +58,7 @@ class SignSgd(GroupwiseOptimizer):
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "size": size}
         super().__init__(parameters, defaults)
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         rate, decay = group["lr"], group["weight_decay"]
         parts = [self._accumulated(ps, group) for _, ps in chunks(self.state, group["params"])]
@@ -74,7 +73,7 @@ class SignSgd(GroupwiseOptimizer):
             torch._foreach_add_(parameters, momentum, alpha=0.0)
 
     def _accumulated(
-        self, parameters: list[torch.Tensor], group: dict[str, Any]
+        self, parameters: list[torch.Tensor], group: Group
     ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """The parameters and their momenta, this step's gradients included."""
         (momentum,) = state_lists(self.state, parameters, ("momentum",))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import optax
@@ -11,6 +9,7 @@ import optax
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, stateless
 
 SIZES = ("dual_norm", "fixed")
 
@@ -18,12 +17,13 @@ SIZES = ("dual_norm", "fixed")
 def signs(size: str) -> optax.GradientTransformation:
     """Transform momenta into their signs, times their l1 norm for "dual_norm"."""
 
-    def update(updates: Any, _: Any) -> Any:
+    def update(updates: Arrays) -> Arrays:
         norm = optax.tree.norm(updates, ord=1) if size == "dual_norm" else 1.0
         # 0 m is NaN where m is not finite, so divergence shows up
-        return jax.tree.map(lambda m: norm * jnp.sign(m) + 0.0 * m, updates)
+        moved: Arrays = jax.tree.map(lambda m: norm * jnp.sign(m) + 0.0 * m, updates)
+        return moved
 
-    return optax.stateless(update)
+    return stateless(update)
 
 
 def build(

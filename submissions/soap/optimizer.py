@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import torch
 
 from submissions.common.eigenbasis import eigenbasis, failures_of, followed
-from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.optimizers import Group, GroupwiseOptimizer, State
 from submissions.common.precision import at_least_float32, bounded
 from submissions.common.rotated_adam import move, turn_momentum
 from submissions.common.staggering import select_due
-from submissions.common.two_sided import SIDES, State, accumulate, start_factors
+from submissions.common.two_sided import SIDES, accumulate, start_factors
 
 
 class Soap(GroupwiseOptimizer):
@@ -45,15 +44,15 @@ class Soap(GroupwiseOptimizer):
         stagger: bool = True,
         max_dim: int = 2048,
         matmul_dtype: str = "auto",
-        **settings: Any,
+        **settings: object,
     ) -> None:
-        defaults: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, "betas": betas}
+        defaults: dict[str, object] = {"lr": lr, "weight_decay": weight_decay, "betas": betas}
         defaults |= {"factor_beta": factor_beta, "eps": eps, "refresh_every": refresh_every}
         defaults |= {"max_dim": max_dim, "matmul_dtype": matmul_dtype, "step": 0}
         defaults["stagger"] = stagger
         super().__init__(parameters, defaults | settings)
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update one group; a parameter's first gradient only initialises its bases."""
         live = {
             parameter: bounded(at_least_float32(parameter.grad.flatten(1)))
@@ -70,7 +69,7 @@ class Soap(GroupwiseOptimizer):
         self._refresh(group)
         group["step"] += 1
 
-    def _refresh(self, group: dict[str, Any]) -> None:
+    def _refresh(self, group: Group) -> None:
         """Refresh the bases due: factor j of n at steps j T / n modulo T, from the first on."""
         states = [self.state[p] for p in group["params"] if p in self.state]
         sides = [(state, side) for state in states for side in SIDES if side in state]
@@ -79,19 +78,19 @@ class Soap(GroupwiseOptimizer):
             if state["step"] > 0:
                 self.turn(state, side)
 
-    def initialise(self, state: State, gradient: torch.Tensor, group: dict[str, Any]) -> None:
+    def initialise(self, state: State, gradient: torch.Tensor, group: Group) -> None:
         """Start a parameter's moments at zero, its factors and bases from its first gradient."""
         state["step"] = 0
         state["momentum"] = torch.zeros_like(gradient)
         state["second"] = torch.zeros_like(gradient)
         start_bases(state, gradient, group, self.sides(gradient, group))
 
-    def sides(self, gradient: torch.Tensor, group: dict[str, Any]) -> tuple[str, ...]:
+    def sides(self, gradient: torch.Tensor, group: Group) -> tuple[str, ...]:
         """The sides that may have a basis; a relative may leave one out here."""
         del gradient, group
         return SIDES
 
-    def move_all(self, gradients: dict[torch.Tensor, torch.Tensor], group: dict[str, Any]) -> None:
+    def move_all(self, gradients: dict[torch.Tensor, torch.Tensor], group: Group) -> None:
         """Move the parameters that have bases; a relative may take them together here."""
         for parameter, gradient in gradients.items():
             self.move(parameter, self.state[parameter], gradient, group)
@@ -101,12 +100,12 @@ class Soap(GroupwiseOptimizer):
         parameter: torch.Tensor,
         state: State,
         gradient: torch.Tensor,
-        group: dict[str, Any],
+        group: Group,
     ) -> None:
         """Take an Adam step in the bases."""
         move(parameter, state, gradient, group)
 
-    def accumulate(self, state: State, gradient: torch.Tensor, group: dict[str, Any]) -> None:
+    def accumulate(self, state: State, gradient: torch.Tensor, group: Group) -> None:
         """Add a gradient to the factors."""
         accumulate(state, gradient, group["factor_beta"])
 
@@ -118,7 +117,7 @@ class Soap(GroupwiseOptimizer):
 
 
 def start_bases(
-    state: State, gradient: torch.Tensor, group: dict[str, Any], sides: Collection[str] = SIDES
+    state: State, gradient: torch.Tensor, group: Group, sides: Collection[str] = SIDES
 ) -> None:
     """Initialise the factors with a first gradient, and the bases with their eigenvectors."""
     start_factors(state, gradient, group["max_dim"], sides)

@@ -7,7 +7,7 @@ that a step computes only those due.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
 from submissions.common.adamw_jax import adamw
 from submissions.common.staggering_jax import is_due
+from submissions.common.transformations_jax import Arrays, stateful
 from submissions.common.two_sided_jax import SIDES, Entry, accumulated, start_factors
 from workloads.parameters import Role
 
@@ -65,11 +66,13 @@ def soap(
         sides_of: the sides that may have a basis; both by default.
     """
 
-    def init(params: Any) -> SoapState:
+    def init(params: Arrays) -> SoapState:
         entries = {name: _start(params[name], point, sides_of) for name in names}
         return SoapState(jnp.zeros((), jnp.int32), entries)
 
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+    def update(
+        updates: Arrays, state: SoapState, params: Arrays
+    ) -> tuple[Arrays, SoapState]:
         gradients = {n: updates[n].reshape(updates[n].shape[0], -1) for n in names}
         steps, entries = {}, {}
         for name, g in gradients.items():
@@ -84,7 +87,7 @@ def soap(
             entries[name] = _refreshed(entries[name], side, state.step == 0, is_turn)
         return {**updates, **steps}, SoapState(state.step + 1, entries)
 
-    return optax.GradientTransformation(init, update)
+    return stateful(init, update)
 
 
 def _start(parameter: jax.Array, point: Hyperparameters, sides_of: Sides | None) -> Entry:

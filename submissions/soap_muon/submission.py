@@ -27,7 +27,6 @@ fused along their output dimension are one matrix, as in SOAP.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -35,9 +34,9 @@ from torch.optim import Optimizer
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common.batching import batched
 from submissions.common.matrix_sign import newton_schulz, product_dtype
-from submissions.common.optimizers import TorchProblem
+from submissions.common.optimizers import Group, State, TorchProblem
 from submissions.common.rotated_adam import update_moments
-from submissions.common.two_sided import State, project_back
+from submissions.common.two_sided import project_back
 from submissions.soap.optimizer import Soap
 from submissions.soap.submission import build_relative
 
@@ -54,12 +53,12 @@ class SoapMuon(Soap):
     and `sides` beside SOAP's settings.
     """
 
-    def sides(self, gradient: torch.Tensor, group: dict[str, Any]) -> tuple[str, ...]:
+    def sides(self, gradient: torch.Tensor, group: Group) -> tuple[str, ...]:
         """Both, or the shorter one."""
         rows, columns = gradient.shape
         return sides_of(rows, columns, group["sides"])
 
-    def move_all(self, gradients: dict[torch.Tensor, torch.Tensor], group: dict[str, Any]) -> None:
+    def move_all(self, gradients: dict[torch.Tensor, torch.Tensor], group: Group) -> None:
         """Move all parameters; matrices of equal shape are orthogonalised in one call."""
         if not gradients:
             return
@@ -76,7 +75,7 @@ class SoapMuon(Soap):
             self.step_along(parameter, factor.to(directions[0].dtype), group)
 
     def direction(
-        self, state: State, gradient: torch.Tensor, group: dict[str, Any]
+        self, state: State, gradient: torch.Tensor, group: Group
     ) -> torch.Tensor:
         """N_t, after the moments have been updated."""
         rotated = update_moments(state, gradient, group)
@@ -87,7 +86,7 @@ class SoapMuon(Soap):
         return ahead / scale
 
     def step_along(
-        self, parameter: torch.Tensor, factor: torch.Tensor, group: dict[str, Any]
+        self, parameter: torch.Tensor, factor: torch.Tensor, group: Group
     ) -> None:
         """Apply weight decay and the step of a parameter's O_t."""
         state, (beta1, beta2) = self.state[parameter], group["betas"]

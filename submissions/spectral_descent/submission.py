@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -31,7 +30,7 @@ from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
 from submissions.common.batching import batched, matrices, tensor_of
 from submissions.common.dual_maps import polar
-from submissions.common.optimizers import GroupwiseOptimizer, TorchProblem, listed
+from submissions.common.optimizers import Group, GroupwiseOptimizer, TorchProblem, listed
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """No rule exists for a step scaled by the sum of all singular values."""
@@ -51,20 +50,20 @@ class SpectralDescent(GroupwiseOptimizer):
         self,
         parameters: Iterable[torch.Tensor],
         splits: Sequence[Sequence[int]],
-        **settings: Any,
+        **settings: object,
     ) -> None:
         if settings["scope"] not in SCOPES:
             raise UnknownNameError("scope", settings["scope"], SCOPES)
         group = {"params": listed(parameters), "splits": [list(s) for s in splits]}
         super().__init__([group], settings)
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: Group) -> None:
         """Add a group; without `splits` none of its parameters is several fused matrices."""
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         group.setdefault("splits", [[] for _ in group["params"]])
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         keys = zip(group["params"], group["splits"], strict=True)
         live = [key for key in keys if key[0].grad is not None]
@@ -80,7 +79,7 @@ class SpectralDescent(GroupwiseOptimizer):
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(step, alpha=-group["lr"])
 
-    def _steps(self, matrices: list[torch.Tensor], group: dict[str, Any]) -> list[torch.Tensor]:
+    def _steps(self, matrices: list[torch.Tensor], group: Group) -> list[torch.Tensor]:
         """(tr S) U V^T for every matrix."""
         sign = partial(polar, polish=group["polish"], matmul_dtype=group["matmul_dtype"])
         signs = batched(sign, matrices)
@@ -89,7 +88,7 @@ class SpectralDescent(GroupwiseOptimizer):
             traces = [torch.stack(traces).sum()] * len(traces)
         return [x * trace for x, trace in zip(signs, traces, strict=True)]
 
-    def _momentum(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    def _momentum(self, parameter: torch.Tensor, group: Group) -> torch.Tensor:
         state, gradient = self.state[parameter], parameter.grad
         assert gradient is not None
         if "momentum" not in state:

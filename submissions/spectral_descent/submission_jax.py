@@ -5,8 +5,6 @@ Deviations from `submission.py`: those of `submissions.muon.submission_jax` in o
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import optax
@@ -14,6 +12,7 @@ import optax
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Problem, Schedule
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, stateless
 from submissions.modular_norm.dual_maps_jax import matrices, polar
 from workloads.parameters import ParameterSpec
 
@@ -27,7 +26,7 @@ def scaled_polar(
 ) -> optax.GradientTransformation:
     """Transform M into (tr S) U V^T for every matrix; vectors pass through unchanged."""
 
-    def update(updates: Any, _: Any) -> Any:
+    def update(updates: Arrays) -> Arrays:
         factors, own = polar(updates, specs, point), matrices(updates, specs)
         traces = {
             n: [(m * x).sum() for m, x in zip(own[n], factors[n], strict=True)] for n in specs
@@ -41,7 +40,7 @@ def scaled_polar(
         }
         return {**updates, **{n: x.reshape(updates[n].shape) for n, x in steps.items()}}
 
-    return optax.stateless(update)
+    return stateless(update)
 
 
 def build(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 
 from harness.core.errors import UnknownNameError
+from submissions.common.optimizers import Group, State
 from submissions.common.eigenbasis import eigenbasis, failures_of
 from submissions.common.evaluation_mode import EvaluatesAverage
 from submissions.common.matrix_sign import product_dtype
@@ -59,7 +59,7 @@ class SPlus(EvaluatesAverage):
     ) -> None:
         if form not in FORMS:
             raise UnknownNameError("form", form, FORMS)
-        defaults: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, "betas": betas}
+        defaults: dict[str, object] = {"lr": lr, "weight_decay": weight_decay, "betas": betas}
         defaults |= {"average_beta": average_beta, "form": form, "vector_scale": vector_scale}
         defaults |= {
             "refresh_every": refresh_every,
@@ -69,7 +69,7 @@ class SPlus(EvaluatesAverage):
         }
         super().__init__(parameters, defaults | {"step": 0})
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update the parameters of one group."""
         live = [parameter for parameter in group["params"] if parameter.grad is not None]
         for parameter in live:
@@ -90,7 +90,7 @@ class SPlus(EvaluatesAverage):
             state[f"{side}_basis"] = eigenbasis(state[side], failures_of(group), basis).to(dtype)
         group["step"] += 1
 
-    def _state(self, parameter: torch.Tensor, group: dict[str, Any]) -> State:
+    def _state(self, parameter: torch.Tensor, group: Group) -> State:
         state: State = self.state[parameter]
         if not state:
             state["step"] = 0
@@ -101,7 +101,7 @@ class SPlus(EvaluatesAverage):
         state["step"] += 1
         return state
 
-    def average(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor | None:
+    def average(self, parameter: torch.Tensor, group: Group) -> torch.Tensor | None:
         """The bias-corrected average."""
         state = self.state[parameter]
         if not state:
@@ -111,7 +111,7 @@ class SPlus(EvaluatesAverage):
 
 
 def _direction(
-    parameter: torch.Tensor, state: State, group: dict[str, Any]
+    parameter: torch.Tensor, state: State, group: Group
 ) -> tuple[torch.Tensor, float]:
     """Update the moments and return the bounded direction and its learning-rate multiplier s."""
     assert parameter.grad is not None

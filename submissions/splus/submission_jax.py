@@ -7,7 +7,7 @@ refreshed under `lax.cond`, so that a step computes only those due.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from harness.core.errors import UnknownNameError
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
 from submissions.common.staggering_jax import is_due
+from submissions.common.transformations_jax import Arrays, Factor, scheduled
 from submissions.common.two_sided_jax import SIDES, Entry, accumulated, start_factors
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -43,14 +44,13 @@ def splus(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransfo
     """
     alpha, decay = point["average_beta"], point["weight_decay"]
 
-    def init(params: Any) -> SplusState:
+    def init(params: Arrays) -> SplusState:
         entries = {name: _start(params[name], point) for name in names}
         return SplusState(jnp.zeros((), jnp.int32), entries)
 
     def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> tuple[Any, SplusState]:
-        del extra  # only line searches use it
+        updates: Arrays, state: SplusState, params: Arrays, factor: Factor
+    ) -> tuple[Arrays, SplusState]:
         changes, entries = {}, {}
         for name in names:
             w, old = params[name], state.entries[name]
@@ -66,7 +66,7 @@ def splus(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransfo
             entries[name] = _refreshed(entries[name], side, is_turn | (state.step == 0))
         return changes, SplusState(state.step + 1, entries)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return scheduled(init, update)
 
 
 def _start(parameter: jax.Array, point: Hyperparameters) -> Entry:
@@ -119,7 +119,7 @@ def build(problem: Problem[jax.Array], hyperparameters: Hyperparameters) -> Buil
         raise UnknownNameError("form", hyperparameters["form"], FORMS)
     alpha = hyperparameters["average_beta"]
 
-    def eval_parameters(state: Any, params: Any) -> Any:
+    def eval_parameters(state: SplusState, params: Arrays) -> Arrays:
         correction = 1 - alpha ** jnp.maximum(state.step, 1)
         return {
             name: jnp.where(state.step > 0, state.entries[name]["average"] / correction, w)

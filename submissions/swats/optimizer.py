@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 
-from submissions.common.optimizers import GroupwiseOptimizer
+from submissions.common.optimizers import Closure, Group, GroupwiseOptimizer
 from submissions.common.vectors import chunks, state_lists
 
 LOSS_BETA = 0.9
@@ -46,7 +45,7 @@ class Swats(GroupwiseOptimizer):
         plateau_steps: int = 0,
         spent: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        defaults: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps}
+        defaults: dict[str, object] = {"lr": lr, "betas": betas, "eps": eps}
         defaults |= {"weight_decay": weight_decay, "switch_tolerance": switch_tolerance}
         defaults |= {"switch_at": switch_at, "sgd_lr": sgd_lr}
         defaults |= {"plateau_steps": plateau_steps, "loss": 0.0, "losses": 0}
@@ -55,19 +54,19 @@ class Swats(GroupwiseOptimizer):
         super().__init__(parameters, defaults)
         self._spent = spent
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: Group) -> None:
         """Add a group; its own learning rate is its base rate."""
         rate = param_group.get("lr", self.defaults["lr"])
         super().add_param_group({"base_rate": rate, **param_group})
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """Update one group in its current phase."""
         if group["sgd_rate"] > 0.0:
             self._sgd(group)
         else:
             self._adam(group)
 
-    def _sgd(self, group: dict[str, Any]) -> None:
+    def _sgd(self, group: Group) -> None:
         beta1 = group["betas"][0]
         rate = group["sgd_rate"] * _factor(group)
         for _, parameters in chunks(self.state, group["params"]):
@@ -77,7 +76,7 @@ class Swats(GroupwiseOptimizer):
             torch._foreach_add_(velocity, gradients)
             torch._foreach_add_(parameters, velocity, alpha=-(1 - beta1) * rate)
 
-    def _adam(self, group: dict[str, Any]) -> None:
+    def _adam(self, group: Group) -> None:
         beta1, beta2 = group["betas"]
         sums: list[torch.Tensor] = []
         for t, parameters in chunks(self.state, group["params"]):
@@ -97,7 +96,7 @@ class Swats(GroupwiseOptimizer):
             squares, along = torch.stack(sums).sum(0).tolist()
             self._consider(group, squares, -along)
 
-    def _consider(self, group: dict[str, Any], squares: float, descent: float) -> None:
+    def _consider(self, group: Group, squares: float, descent: float) -> None:
         """Track gamma = squares / descent, and switch where it is time to."""
         group["updates"] += 1
         if descent == 0.0:
@@ -112,7 +111,7 @@ class Swats(GroupwiseOptimizer):
                 for name in ("first", "second"):
                     self.state[parameter].pop(name, None)
 
-    def _is_time(self, group: dict[str, Any], average: float, gamma: float) -> bool:
+    def _is_time(self, group: Group, average: float, gamma: float) -> bool:
         """Whether the fraction of the budget is spent, or the estimate has settled."""
         if group["switch_at"] > 0.0:
             return bool(self._spent() >= group["switch_at"])
@@ -122,7 +121,7 @@ class Swats(GroupwiseOptimizer):
 class PlateauSwats(Swats):
     """SWATS that switches when the loss no longer falls; a step needs a closure."""
 
-    def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
+    def step(self, closure: Closure) -> torch.Tensor | float:  # type: ignore[override]
         """Evaluate the closure, follow its loss, update every group and return the loss."""
         loss = torch.enable_grad()(closure)()
         value = loss.item() if isinstance(loss, torch.Tensor) else float(loss)
@@ -131,13 +130,13 @@ class PlateauSwats(Swats):
         GroupwiseOptimizer.step(self)  # Swats's own may run the hooks a second time
         return loss
 
-    def _is_time(self, group: dict[str, Any], average: float, gamma: float) -> bool:
+    def _is_time(self, group: Group, average: float, gamma: float) -> bool:
         """Whether the last losses were no better than the best before them."""
         del average, gamma
         return bool(group["worse"] > group["plateau_steps"])
 
 
-def _follow(group: dict[str, Any], loss: float) -> None:
+def _follow(group: Group, loss: float) -> None:
     """Update the running mean of the losses, and how many steps ago its best value is."""
     group["losses"] += 1
     group["loss"] = LOSS_BETA * group["loss"] + (1 - LOSS_BETA) * loss
@@ -148,7 +147,7 @@ def _follow(group: dict[str, Any], loss: float) -> None:
         group["worse"] += 1
 
 
-def _factor(group: dict[str, Any]) -> float:
+def _factor(group: Group) -> float:
     """The schedule's factor eta_t / eta; 0 if the base rate is."""
     return float(group["lr"] / group["base_rate"]) if group["base_rate"] > 0.0 else 0.0
 

@@ -6,7 +6,7 @@ Deviations from `submission.py`: the switch follows the source's test alone (`sw
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ import optax
 from harness.core.errors import HarnessError
 from harness.submission.interface import Built, Hyperparameters, Problem
 from submissions.common import schedules
+from submissions.common.transformations_jax import Arrays, Factor, scheduled
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
 """Adam's rule fits before the switch and SGD's after it, and the switch cannot be predicted."""
@@ -26,9 +27,9 @@ class SwatsState(NamedTuple):
     step: jax.Array
     average: jax.Array
     rate: jax.Array
-    first: Any
-    second: Any
-    velocity: Any
+    first: Arrays
+    second: Arrays
+    velocity: Arrays
 
 
 def swats(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
@@ -40,31 +41,32 @@ def swats(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
     """
     beta1 = point["beta1"]
 
-    def init(params: Any) -> SwatsState:
+    def init(params: Arrays) -> SwatsState:
         zeros, number = jax.tree.map(jnp.zeros_like, params), jnp.zeros(())
         return SwatsState(jnp.zeros((), jnp.int32), number, number, zeros, zeros, zeros)
 
-    def sgd(gradients: Any, state: SwatsState) -> tuple[Any, SwatsState]:
+    def sgd(gradients: Arrays, state: SwatsState) -> tuple[Arrays, SwatsState]:
         velocity = jax.tree.map(lambda u, g: beta1 * u + g, state.velocity, gradients)
         steps = jax.tree.map(lambda u: -(1 - beta1) * state.rate * u, velocity)
         return steps, state._replace(velocity=velocity)
 
-    def adam(gradients: Any, state: SwatsState) -> tuple[Any, SwatsState]:
+    def adam(gradients: Arrays, state: SwatsState) -> tuple[Arrays, SwatsState]:
         return _adam(gradients, state, point)
 
     def update(
-        updates: Any, state: Any, params: Any = None, *, factor: Any = 1.0, **extra: Any
-    ) -> tuple[Any, SwatsState]:
-        del extra  # only line searches use it
+        updates: Arrays, state: SwatsState, params: Arrays, factor: Factor
+    ) -> tuple[Arrays, SwatsState]:
         decay = point["weight_decay"]
         gradients = jax.tree.map(lambda g, w: g + decay * w, updates, params)
         steps, new = jax.lax.cond(state.rate > 0.0, sgd, adam, gradients, state)
         return jax.tree.map(lambda step: factor * step, steps), new
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return scheduled(init, update)
 
 
-def _adam(gradients: Any, state: SwatsState, point: Hyperparameters) -> tuple[Any, SwatsState]:
+def _adam(
+    gradients: Arrays, state: SwatsState, point: Hyperparameters
+) -> tuple[Arrays, SwatsState]:
     """Adam's step p at the base rate, and Lambda where it is time to switch."""
     beta1, beta2, count = point["beta1"], point["beta2"], state.step + 1
     first = jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, state.first, gradients)

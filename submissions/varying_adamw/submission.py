@@ -15,14 +15,13 @@ is studied by Dremov et al. (2025). Deviations: those of the submission `adamw`.
 
 from __future__ import annotations
 
-from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from harness.submission.interface import Hyperparameters, Schedule
 from submissions.common import schedules
-from submissions.common.optimizers import AdaptiveMethod, TorchProblem, adaptive_settings
+from submissions.common.optimizers import AdaptiveMethod, Group, TorchProblem, adaptive_settings
 from submissions.common.vectors import chunks, state_lists
 
 
@@ -32,7 +31,7 @@ class VaryingAdamW(AdaptiveMethod):
     Its arguments are `AdaptiveMethod`'s.
     """
 
-    def update(self, group: dict[str, Any]) -> None:
+    def update(self, group: Group) -> None:
         """One step of every parameter that has a gradient."""
         rate, (beta1, beta2) = group["lr"], group["betas"]
         for _, parameters in chunks(self.state, group["params"]):

@@ -16,7 +16,7 @@ from scoring.frame import prepare
 from scoring.placing import Place, places
 from scoring.rules import load_rules
 from scoring.studies import times_of
-from tests.scoring.made_frames import frame, row
+from tests.scoring.made_frames import Row, frame, row
 
 NOISE = (0.98, 1.0, 1.02)
 
@@ -129,7 +129,7 @@ def test_seconds_of_another_machine_are_refused() -> None:
         places(board(), own(28.0), "seconds")
 
 
-def timed(name: str, study: int, begin: int, **other: Any) -> dict[str, Any]:
+def timed(name: str, study: int, begin: int, **other: Any) -> Row:
     """A trial of 1000 steps that began at a minute of the hour."""
     at = {"begun_at": f"2026-01-01T00:{begin:02}", "ended_at": f"2026-01-01T00:{begin + 1:02}"}
     return row(name, "mlp", study, **{"time_s": 10.0, "timed_s": 20.0, "steps": 1000} | at | other)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,18 +15,18 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "engines.py"
 
 
 @pytest.fixture(scope="module")
-def engines() -> Any:
+def engines() -> SimpleNamespace:
     return SimpleNamespace(**runpy.run_path(str(SCRIPT)))
 
 
-def test_noise_that_rounds_share_is_no_difference(engines: Any) -> None:
+def test_noise_that_rounds_share_is_no_difference(engines: SimpleNamespace) -> None:
     base = np.array([3.0, 6.1, 2.9, 4.4])  # what the machine does in a round, all ways meet with
     found = engines.ratio(base * [1.01, 0.985, 1.0, 1.008], base)
     assert found.holds_one
     assert found.high - found.low < 0.04
 
 
-def test_a_way_that_takes_a_tenth_longer_is_seen(engines: Any) -> None:
+def test_a_way_that_takes_a_tenth_longer_is_seen(engines: SimpleNamespace) -> None:
     base = [3.0, 3.3, 2.9, 3.1]
     slower = [1.1 * 3.0, 1.12 * 3.3, 1.08 * 2.9, 1.1 * 3.1]
     found = engines.ratio(slower, base)
@@ -35,6 +34,6 @@ def test_a_way_that_takes_a_tenth_longer_is_seen(engines: Any) -> None:
     assert found.mean == pytest.approx(1.1, rel=0.01)
 
 
-def test_every_way_names_an_executor_and_a_sandbox_that_there_is(engines: Any) -> None:
+def test_every_way_names_an_executor_and_a_sandbox_that_there_is(engines: SimpleNamespace) -> None:
     assert {way.executor for way in engines.WAYS.values()} == set(EXECUTORS.shipped_values)
     assert {way.sandbox for way in engines.WAYS.values()} == set(SANDBOXES.shipped_values)

@@ -7,14 +7,13 @@ import runpy
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from harness.execution.base import RunOptions
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "classes.py"
-classes: Any = SimpleNamespace(**runpy.run_path(str(SCRIPT)))
+classes = SimpleNamespace(**runpy.run_path(str(SCRIPT)))
 PARTS: dict[str, str] = classes.parts_of(classes.PAGE.read_text())
 SAMPLE = 3
 """Of each package so many that run and so many that do not are tried again."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import runpy
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.providers.registry import submission_folders
 
 ROOT = Path(__file__).parents[2]
-MODULE: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "oracles.py"))
+MODULE = runpy.run_path(str(ROOT / "docs" / "oracles.py"))
 PAGE: str = MODULE["PAGE"].read_text()
 FIGURES: dict[str, tuple[str, str]] = MODULE["read_figures"](PAGE, submission_folders())
 

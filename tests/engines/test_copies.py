@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import fsspec
 import pytest
+from fsspec import AbstractFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from harness.core.errors import HarnessError
@@ -27,7 +27,7 @@ URL = "memory://bucket/runs"
 
 
 @pytest.fixture
-def memory() -> Iterator[Any]:
+def memory() -> Iterator[AbstractFileSystem]:
     """fsspec's own file system in memory."""
     files = fsspec.filesystem("memory")
     yield files
@@ -39,7 +39,7 @@ def made(tmp_path: Path) -> Made:
     return Made(tmp_path / "store")
 
 
-def names(files: Any) -> list[str]:
+def names(files: AbstractFileSystem) -> list[str]:
     return [str(path).removeprefix("/bucket/runs/") for path in files.find("/bucket")]
 
 
@@ -50,7 +50,7 @@ def test_a_copy_on_a_file_system_is_a_store_that_fits(made: Made, tmp_path: Path
     assert verify_store(tmp_path / "copy").findings == ()
 
 
-def test_a_trial_is_copied_without_its_lock(made: Made, memory: Any) -> None:
+def test_a_trial_is_copied_without_its_lock(made: Made, memory: AbstractFileSystem) -> None:
     (made.folder / ".lock").touch()
     StoreCopy(made.store, URL).put(made.trial)
     folder = made.trial.folder
@@ -58,7 +58,7 @@ def test_a_trial_is_copied_without_its_lock(made: Made, memory: Any) -> None:
     assert memory.cat(f"/bucket/runs/{folder}/events.jsonl") == made.log.read_bytes()
 
 
-def test_what_is_missing_is_copied_in_the_end_and_nothing_else(made: Made, memory: Any) -> None:
+def test_what_is_missing_is_copied_in_the_end_and_nothing_else(made: Made, memory: AbstractFileSystem) -> None:
     copy, folder = StoreCopy(made.store, f"{URL}/"), f"/bucket/runs/{made.trial.folder}"
     copy.complete([made.trial])
     memory.pipe(f"{folder}/events.jsonl", b"left alone")
@@ -107,7 +107,7 @@ def test_missing_credentials_are_named_before_the_first_trial(tmp_path: Path) ->
     write_plan(trials, store)
     profile = tmp_path / "profile.toml"
     profile.write_text("copy_to = 'locked://bucket'\n")
-    scale: Any = SimpleNamespace(**runpy.run_path(str(SCALE)))
+    scale = SimpleNamespace(**runpy.run_path(str(SCALE)))
     with (
         pytest.raises(HarnessError, match="unable to locate credentials") as told,
         scale.SimulatedExecutor(store, RemoteDisplay(print), profile=profile) as executor,
@@ -118,7 +118,7 @@ def test_missing_credentials_are_named_before_the_first_trial(tmp_path: Path) ->
 
 
 def test_what_ray_brings_home_is_copied(tmp_path: Path) -> None:
-    scale: Any = SimpleNamespace(**runpy.run_path(str(SCALE)))
+    scale = SimpleNamespace(**runpy.run_path(str(SCALE)))
     trials, store = plan(PlanRequest("mlp", "adamw", studies=4, trials=3)).trials, tmp_path / "here"
     profile = tmp_path / "profile.toml"
     profile.write_text(f"copy_to = 'file://{tmp_path}/copy'\n")

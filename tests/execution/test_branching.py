@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,11 +16,11 @@ from harness.plan.trial import Branch, Trial
 from harness.record.attempts import of_type
 from harness.record.schema import Begin, CheckpointWritten, Evaluation
 from harness.record.store import read_log
-from harness.submission.reference import Framework
+from harness.submission.reference import Framework, Scalar
 from harness.verification.store import verify_store
 from workloads.spec import Grid
 
-CONSTANT: dict[str, Any] = {"schedule": "constant", "warmup": 0.0}
+CONSTANT: dict[str, Scalar] = {"schedule": "constant", "warmup": 0.0}
 STEPS = 10
 
 
@@ -44,8 +43,8 @@ class Branching:
         workload: str = "rosenbrock",
         steps: int = STEPS,
         framework: Framework = "torch",
-        settings: dict[str, Any] | None = None,
-        **changes: Any,
+        settings: dict[str, Scalar] | None = None,
+        **changes: object,
     ) -> Trial:
         request = PlanRequest(
             workload, submission, "landscapes", ruleset="self", framework=framework,

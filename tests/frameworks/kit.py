@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,13 +78,13 @@ class Kit:
         batch: Batch[Any] = self.stream(count).next()
         return batch
 
-    def submission(self, location: Any, **point: Any) -> Any:
+    def submission(self, location: str | Path, **point: object) -> Any:
         """A submission, set up."""
         submission = self.backend.submission(str(location), point)
         submission.setup(self.problem, point)
         return submission
 
-    def train(self, location: Any, steps: int, **point: Any) -> Any:
+    def train(self, location: str | Path, steps: int, **point: object) -> Any:
         """A submission after some steps; it must have lowered the loss."""
         submission = self.submission(location, **point)
         stream = self.stream()

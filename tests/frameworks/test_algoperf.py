@@ -35,7 +35,7 @@ def kit_of(generation: str) -> Kit:
     return kit
 
 
-def begun(kit: Kit, folder: Path, generation: str, **point: Any) -> Any:
+def begun(kit: Kit, folder: Path, generation: str, **point: object) -> Any:
     return kit.submission(location(folder, TEXTS[generation]), learning_rate=RATE, **point)
 
 
@@ -120,7 +120,7 @@ def prepare_for_eval(workload, current_param_container, current_params_types, mo
 )
 
 
-def prepared(kit: Kit, folder: Path) -> tuple[Any, list[tuple[Any, ...]]]:
+def prepared(kit: Kit, folder: Path) -> tuple[Any, list[tuple[object, ...]]]:
     text = f"import {kit.framework}\n" + PREPARED
     submission = kit.submission(location(folder, text))
     return submission, submission._module.calls

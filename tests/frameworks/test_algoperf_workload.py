@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,6 +14,9 @@ from harness.frameworks.problem import ProblemConfig
 from harness.submission.algoperf import spec
 from tests.frameworks.kit import HalfSpent, Kit, plain
 from tests.frameworks.test_buffers import Normed
+
+if TYPE_CHECKING:
+    import jax
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
@@ -123,9 +126,11 @@ def test_a_rate_that_an_update_is_traced_with_is_the_points(
     problem = jax_kit.backend.problem(ProblemConfig(RNN, HalfSpent(), 2, 2, 1))
     workload, container, state = bridge_of("jax").begin(problem, point)
 
-    def logits(rate: float) -> Any:
+    def logits(rate: float) -> jax.Array:
         inputs, key = np.zeros((2, 6), int), jax.random.PRNGKey(0)
-        return workload.model_fn(container, {"inputs": inputs}, state, TRAIN, key, True, rate)[0]
+        passed = workload.model_fn(container, {"inputs": inputs}, state, TRAIN, key, True, rate)
+        found: jax.Array = passed[0]
+        return found
 
     if point:
         assert jax.eval_shape(logits, 0.5).shape == (2, 6, 7)

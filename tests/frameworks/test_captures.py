@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -10,9 +11,10 @@ from harness.submission.interface import Batch
 from tests.frameworks.kit import Kit, plain
 
 LAYER = "hidden_2"
+Array = torch.Tensor | jax.Array
 
 
-def captures_and_gradients(kit: Kit, batch: Any) -> tuple[Any, dict[str, np.ndarray]]:
+def captures_and_gradients(kit: Kit, batch: Batch[Array]) -> tuple[Any, dict[str, np.ndarray]]:
     problem = kit.problem
     if kit.framework == "jax":
         _, gradients, captures = problem.captured(problem.parameters, batch)
@@ -22,12 +24,13 @@ def captures_and_gradients(kit: Kit, batch: Any) -> tuple[Any, dict[str, np.ndar
     return captures, {name: value.grad for name, value in problem.parameters.items()}
 
 
-def per_example_gradients(kit: Kit, batch: Any) -> dict[str, np.ndarray]:
+def per_example_gradients(kit: Kit, batch: Batch[Array]) -> dict[str, np.ndarray]:
     problem = kit.problem
     transforms: Any = torch.func if kit.framework == "torch" else jax
 
-    def loss(values: Any, inputs: Any, targets: Any) -> Any:
-        return problem.evaluate(values, Batch(inputs[None], targets[None])).loss
+    def loss(values: Mapping[str, Array], inputs: Array, targets: Array) -> Array:
+        mean: Array = problem.evaluate(values, Batch(inputs[None], targets[None])).loss
+        return mean
 
     values = problem.parameters
     if kit.framework == "torch":
@@ -64,7 +67,7 @@ def test_kronecker_factors_are_those_of_per_example_gradients(kit: Kit) -> None:
     np.testing.assert_allclose(factor_a, wanted_a, atol=1e-5)
 
 
-def fisher_samples(kit: Kit, batch: Any, draws: int) -> list[np.ndarray]:
+def fisher_samples(kit: Kit, batch: Batch[Array], draws: int) -> list[np.ndarray]:
     """E[g g^T] of the output layer under sampled targets, one estimate a draw."""
     problem, count = kit.problem, len(batch.targets)
     estimates = []

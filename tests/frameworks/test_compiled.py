@@ -1,6 +1,6 @@
 """Compiled training passes: one graph of model and loss, met in the warm-up and never again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -45,7 +45,7 @@ def kept_graphs(patch: pytest.MonkeyPatch) -> Iterator[list[torch.fx.GraphModule
     """The graphs that are compiled meanwhile."""
     graphs: list[torch.fx.GraphModule] = []
 
-    def keep(graph: torch.fx.GraphModule, _: list[Tensor]) -> Any:
+    def keep(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., object]:
         graphs.append(graph)
         return graph.forward
 

@@ -1,5 +1,6 @@
 """Logits below float32 are raised to it a part at a time: same numbers, bounded memory."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,7 +33,13 @@ class Largest(TorchDispatchMode):
 
     numel = 0
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
         result = func(*args, **(kwargs or {}))
         if isinstance(result, Tensor) and result.dtype == torch.float32:
             self.numel = max(self.numel, result.numel())
@@ -65,7 +72,7 @@ def test_no_more_than_one_part_stands_in_float32(monkeypatch: pytest.MonkeyPatch
 def test_a_compiled_pass_keeps_no_float32_logits_for_its_backward_pass() -> None:
     kept: list[Tensor] = []
 
-    def note(graph: torch.fx.GraphModule, _: list[Tensor]) -> Any:
+    def note(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., object]:
         output = next(node for node in graph.graph.nodes if node.op == "output")
         kept.extend(node.meta["val"] for node in output.args[0] if node is not None)
         return boxed(graph.forward)

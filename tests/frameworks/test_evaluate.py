@@ -1,8 +1,10 @@
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
@@ -11,6 +13,9 @@ from harness.frameworks.load import training_backend
 from harness.frameworks.problem import ProblemConfig
 from harness.submission.interface import Batch
 from tests.frameworks.kit import HalfSpent, Kit, parameters, plain
+
+Arrays = Mapping[str, jax.Array]
+Gradient = Callable[[dict[str, np.ndarray]], Mapping[str, npt.ArrayLike]]
 
 DIRECTION = {
     name: np.random.default_rng(5).standard_normal(value.shape).astype(np.float32)
@@ -28,7 +33,7 @@ def test_both_frameworks_agree_on_logits_and_loss(torch_kit: Kit, jax_kit: Kit) 
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
 
 
-def finite_difference(gradient: Any, step: float = 3e-3) -> dict[str, np.ndarray]:
+def finite_difference(gradient: Gradient, step: float = 3e-3) -> dict[str, np.ndarray]:
     """The directional derivative of a gradient, by central differences."""
     moved = {
         sign: gradient({n: v + sign * step * DIRECTION[n] for n, v in parameters().items()})
@@ -75,11 +80,12 @@ def test_gauss_newton_product_from_evaluate_and_loss(jax_kit: Kit) -> None:
     problem, batch = jax_kit.problem, jax_kit.batch()
     along = {n: jnp.array(DIRECTION[n]) for n in problem.parameters}
 
-    def logits_of(values: Any) -> Any:
-        return problem.evaluate(values, batch).logits
+    def logits_of(values: Arrays) -> jax.Array:
+        logits: jax.Array = problem.evaluate(values, batch).logits
+        return logits
 
     @jax.jit
-    def curvatures(values: Any) -> Any:
+    def curvatures(values: Arrays) -> tuple[jax.Array, jax.Array]:
         logits, moved = jax.jvp(logits_of, (values,), (along,))
         bent = problem.loss.hessian_product(logits, moved)
         (product,) = jax.vjp(logits_of, values)[1](bent)

@@ -1,12 +1,13 @@
 import importlib
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
 
 from harness.core.errors import HarnessError, UnknownNameError
-from harness.frameworks.examples import EvalConfig, Examples
+from harness.frameworks.base import Evaluator
+from harness.frameworks.examples import EvalConfig, Examples, Parameters
 from harness.frameworks.load import evaluation_backend
 from harness.frameworks.metrics import joined
 from harness.frameworks.order import Order
@@ -16,7 +17,7 @@ LARGE = examples(5000)
 """More than one evaluation batch, and no multiple of one."""
 
 
-def evaluator(kit: Kit) -> Any:
+def evaluator(kit: Kit) -> Evaluator:
     return evaluation_backend(kit.framework, "cpu", 1).evaluator(
         SOURCE, {"validation": LARGE}, examples(64), EvalConfig(4096)
     )
@@ -112,7 +113,7 @@ def test_low_precision_is_judged_in_parts_as_it_is_whole(
     results = []
     for part_bytes in (2**28, 4 * 100 * SIZES["classes"]):
         monkeypatch.setattr(parts, "PART_BYTES", part_bytes)
-        subject: Any = evaluation_backend(framework, "cpu", 1).evaluator(
+        subject = evaluation_backend(framework, "cpu", 1).evaluator(
             source, {"validation": LARGE}, examples(64), EvalConfig(4096)
         )
         results.append(subject.metrics(parameters(), "validation"))
@@ -128,7 +129,7 @@ def test_a_rehearsal_evaluates_every_batch_and_changes_nothing(
     judged = list[str]()
     metrics = subject.metrics
 
-    def noted(parameters: Any, split: str) -> Any:
+    def noted(parameters: Parameters, split: str) -> dict[str, float]:
         judged.append(split)
         return metrics(parameters, split)
 
@@ -154,7 +155,7 @@ def test_examples_come_in_order_and_are_evaluated_when_asked_for(
 def test_an_examples_value_is_the_mean_over_its_targets(kit: Kit) -> None:
     inputs = np.random.default_rng(4).standard_normal((30, 6)).astype(np.float32)
     targets = np.random.default_rng(5).standard_normal((30, 4)).astype(np.float32)
-    subject: Any = evaluation_backend(kit.framework, "cpu", 1).evaluator(
+    subject = evaluation_backend(kit.framework, "cpu", 1).evaluator(
         replace(SOURCE, loss="squared_error"),
         {"validation": Examples(inputs, targets)},
         Examples(inputs, targets),

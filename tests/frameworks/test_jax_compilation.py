@@ -63,7 +63,9 @@ def test_attention_is_cudnns_where_one_derivative_is_enough(
 ) -> None:
     asked = list[str | None]()
 
-    def noted(query: jax.Array, *_: Any, implementation: str | None, **__: Any) -> jax.Array:
+    def noted(
+        query: jax.Array, *_: object, implementation: str | None, **__: object
+    ) -> jax.Array:
         asked.append(implementation)
         return query
 
@@ -104,7 +106,7 @@ def test_what_jax_queues_is_waited_for_but_for_the_last_step() -> None:
         whole: jax.Array = jax.lax.fori_loop(0, 4, lambda _, x: x @ x, matrix + previous)
         return whole.sum()
 
-    losses: list[Any] = [loss(jnp.zeros(())).block_until_ready()]
+    losses = [loss(jnp.zeros(())).block_until_ready()]
     for _ in range(4):
         losses.append(loss(losses[-1]))
     assert not losses[2].is_ready(), "jax queues steps"

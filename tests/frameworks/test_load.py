@@ -3,6 +3,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
@@ -13,7 +14,7 @@ from tests.frameworks.kit import Kit, parameters
 
 def draws(kit: Kit) -> list[np.ndarray]:
     """What every generator gives next."""
-    values: list[Any] = [np.random.standard_normal(3), random.random()]
+    values: list[npt.ArrayLike] = [np.random.standard_normal(3), random.random()]
     if kit.framework == "torch":
         dropped = torch.nn.functional.dropout(torch.ones(50))
         values += [dropped, torch.randn(3), torch.randn(3, generator=kit.problem.generator)]

@@ -1,3 +1,4 @@
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -68,6 +69,6 @@ def test_targets_can_be_sampled_from_a_model_that_has_diverged(framework: str) -
 
 
 @pytest.mark.parametrize("module", [torch_loss, jax_loss])
-def test_an_unknown_loss_names_the_known_ones(module: Any) -> None:
+def test_an_unknown_loss_names_the_known_ones(module: ModuleType) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'cross_entropy'"):
         module.loss_of("crossentropy")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -26,7 +27,7 @@ KINDS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def random_of(framework: str) -> Any:
+def random_of(framework: str) -> torch.Generator | jax.Array:
     return torch.Generator().manual_seed(0) if framework == "torch" else jax.random.key(0)
 
 
@@ -121,7 +122,7 @@ def test_both_frameworks_agree() -> None:
 
 
 @pytest.mark.parametrize("module", [torch_loss, jax_loss])
-def test_each_framework_has_every_declared_loss_and_its_metrics(module: Any) -> None:
+def test_each_framework_has_every_declared_loss_and_its_metrics(module: ModuleType) -> None:
     assert list(module.LOSSES) == list(LOSSES)
     array = torch.tensor if module is torch_loss else jnp.array
     for name, spec in LOSSES.items():

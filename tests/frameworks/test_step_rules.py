@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from harness.frameworks.torch.step_wrapper import StepWrapper
 from harness.providers.registry import submission_folders
 from harness.submission.step_rules import Progress, step_rules
 from tests.frameworks.kit import Kit, plain
-from tests.submissions.given_problem import default_point, specs
+from tests.submissions.given_problem import Point, default_point, specs
 
 Values = dict[str, np.ndarray]
 SGD = {"torch": "torch.optim:SGD", "jax": "optax:sgd"}
@@ -23,14 +22,14 @@ RATE, SCHEDULE = 0.1, {"schedule": "linear", "warmup": 0.0, "final_factor": 0.0,
 """Of the kit's budget the half is spent, so that the schedule's factor is a half."""
 
 
-def run(kit: Kit, location: Any, steps: int, **point: Any) -> Values:
+def run(kit: Kit, location: str | Path, steps: int, **point: object) -> Values:
     submission, stream = kit.submission(location, **point), kit.stream()
     for _ in range(steps):
         submission.step(stream)
     return {n: plain(value).copy() for n, value in submission.eval_parameters().items()}
 
 
-def sgd(kit: Kit, steps: int, **point: Any) -> Values:
+def sgd(kit: Kit, steps: int, **point: object) -> Values:
     return run(kit, SGD[kit.framework], steps, learning_rate=RATE, **point)
 
 
@@ -61,7 +60,7 @@ def test_cautious_updates_are_those_of_pytorch_optimizer(tmp_path: Path) -> None
         tmp_path,
         "pytorch_optimizer.Lion(parameters, lr=0.01, betas=(0.9, 0.99), cautious=True)",
     )
-    changes: dict[str, Any] = {"learning_rate": 0.01, "weight_decay": 0.0, "schedule": "constant"}
+    changes: dict[str, object] = {"learning_rate": 0.01, "weight_decay": 0.0, "schedule": "constant"}
     point = default_point("lion", warmup=0.0, **changes)
     ours = run(Kit("torch"), submission_folders()["lion"], 12, cautious_updates=True, **point)
     assert_equal(ours, run(Kit("torch"), oracle, 12))
@@ -72,7 +71,7 @@ def test_cautious_updates_are_those_of_pytorch_optimizer(tmp_path: Path) -> None
 def test_lookahead_is_that_of_pytorch_optimizer(tmp_path: Path) -> None:
     inner = f"torch.optim.SGD(parameters, lr={RATE}, momentum=0.9)"
     oracle = written(tmp_path, f"pytorch_optimizer.Lookahead({inner}, k=3, alpha=0.4)")
-    rules: dict[str, Any] = {"lookahead_every": 3, "lookahead_alpha": 0.4, "momentum": 0.9}
+    rules: dict[str, object] = {"lookahead_every": 3, "lookahead_alpha": 0.4, "momentum": 0.9}
     # after whole rounds, where the slow weights, at which the class is evaluated, are the fast ones
     assert_equal(sgd(Kit("torch"), 12, **rules), run(Kit("torch"), oracle, 12))
 
@@ -174,11 +173,11 @@ def test_a_step_above_the_floor_is_left_alone() -> None:
     assert_equal(sgd(Kit("torch"), 3, update_floor=1e-4), sgd(Kit("torch"), 3))
 
 
-def stable(cooldown: float, **changes: Any) -> dict[str, Any]:
+def stable(cooldown: float, **changes: object) -> Point:
     """A point of sgd at whose half spent budget a cooldown of 1 is half over, one of 0.4 not yet
     begun.
     """
-    schedule: dict[str, Any] = {"schedule": "warmup_stable_decay", "warmup": 0.0, "horizon": 1.0}
+    schedule: dict[str, object] = {"schedule": "warmup_stable_decay", "warmup": 0.0, "horizon": 1.0}
     schedule |= {"final_factor": 0.0, "cooldown": cooldown, **changes}
     return default_point("sgd", momentum=0.0, nesterov=False, weight_decay=0.0, **schedule)
 
@@ -206,7 +205,7 @@ def test_matrices_and_the_rest_have_cooldowns_of_their_own(
         {"ema_nesterov": 0.9, "update_floor": 0.4, "lookahead_every": 4},
     ],
 )
-def test_jax_agrees_with_torch_under_a_schedule(rules: dict[str, Any]) -> None:
+def test_jax_agrees_with_torch_under_a_schedule(rules: dict[str, object]) -> None:
     point = default_point("adamw", weight_decay=0.0, learning_rate=0.01, **SCHEDULE)
     folder = submission_folders()["adamw"]
     ours, theirs = (run(Kit(f), folder, 10, **point, **rules) for f in ("torch", "jax"))
@@ -214,7 +213,7 @@ def test_jax_agrees_with_torch_under_a_schedule(rules: dict[str, Any]) -> None:
 
 
 def test_a_state_is_restored_bit_for_bit(kit: Kit) -> None:
-    rules: dict[str, Any] = {"cautious_updates": True, "lookahead_every": 4, "ema_nesterov": 0.5}
+    rules: dict[str, object] = {"cautious_updates": True, "lookahead_every": 4, "ema_nesterov": 0.5}
     whole = sgd(Kit(kit.framework), 12, momentum=0.9, **rules)
     point = {"learning_rate": RATE, "momentum": 0.9, **rules}
     first, stream = kit.submission(SGD[kit.framework], **point), kit.stream()
@@ -252,7 +251,7 @@ def test_in_jax_it_refuses_them_too(name: str) -> None:
         {"ema_nesterov": 0.5, "ema_nesterov_decay": 1.0},
     ],
 )
-def test_a_value_out_of_its_range_is_refused(kit: Kit, rules: dict[str, Any]) -> None:
+def test_a_value_out_of_its_range_is_refused(kit: Kit, rules: dict[str, object]) -> None:
     with pytest.raises(HarnessError, match="allowed"):
         sgd(kit, 1, **rules)
 
@@ -266,7 +265,7 @@ def test_a_value_out_of_its_range_is_refused(kit: Kit, rules: dict[str, Any]) ->
     ],
 )
 def test_rules_that_do_not_go_together_are_refused(
-    kit: Kit, point: dict[str, Any], message: str
+    kit: Kit, point: dict[str, object], message: str
 ) -> None:
     with pytest.raises(HarnessError) as caught:
         sgd(kit, 1, **point)

@@ -27,7 +27,13 @@ class Waits(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.names = list[str]()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
         if str(func).startswith(WAITING):
             self.names.append(str(func))
         return func(*args, **(kwargs or {}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -15,7 +16,7 @@ from tests.frameworks.kit import Kit, plain
 
 SGD = {"torch": "torch.optim:SGD", "jax": "optax:sgd"}
 ADAM = {"torch": "torch.optim:Adam", "jax": "optax:adam"}
-POINT: dict[str, Any] = {"learning_rate": 0.1}
+POINT = {"learning_rate": 0.1}
 
 
 def iterates(kit: Kit, steps: int) -> list[dict[str, np.ndarray]]:
@@ -28,7 +29,7 @@ def iterates(kit: Kit, steps: int) -> list[dict[str, np.ndarray]]:
     return path
 
 
-def evaluated(kit: Kit, steps: int, **point: Any) -> dict[str, np.ndarray]:
+def evaluated(kit: Kit, steps: int, **point: object) -> dict[str, np.ndarray]:
     submission, stream = kit.submission(SGD[kit.framework], **POINT, **point), kit.stream()
     for _ in range(steps):
         submission.step(stream)
@@ -93,9 +94,8 @@ def test_an_averages_state_is_restored_bit_for_bit(kit: Kit) -> None:
         np.testing.assert_array_equal(plain(value), plain(resumed.eval_parameters()[name]))
 
 
-def _copied(state: Any) -> Any:
-    is_tensor = torch.is_tensor
-    if is_tensor(state):
+def _copied(state: object) -> object:
+    if isinstance(state, torch.Tensor):
         return state.detach().clone()
     if isinstance(state, dict):
         return {key: _copied(value) for key, value in state.items()}
@@ -138,7 +138,7 @@ def test_a_parametrisations_first_step_has_its_factors(kit: Kit, rule: str) -> N
         np.testing.assert_allclose(step, -0.1 * expected, rtol=2e-3, atol=1e-6)
 
 
-def _gradients(kit: Kit) -> Any:
+def _gradients(kit: Kit) -> Mapping[str, object]:
     problem, batch = kit.problem, kit.batch()
     if kit.framework == "jax":
         return problem.value_and_grad(problem.parameters, batch)[1]
@@ -172,7 +172,7 @@ def at(folder: Path, code: str = CLASS) -> Path:
     [({"clip": 1.0}, "clip is set"), ({"parametrisation": "mup_kfac"}, "parametrisation is mup_k")],
 )
 def test_what_a_class_must_do_itself_is_refused(
-    kit: Kit, tmp_path: Path, point: dict[str, Any], message: str
+    kit: Kit, tmp_path: Path, point: dict[str, object], message: str
 ) -> None:
     with pytest.raises(HarnessError, match=message):
         kit.submission(at(tmp_path), **point)
@@ -196,7 +196,7 @@ def test_a_rule_that_a_build_does_not_name_is_refused(kit: Kit, tmp_path: Path, 
 @pytest.mark.parametrize(
     "point", [{"average": "emma"}, {"parametrisation": "mup"}, {"parametrisation": "mup_lion"}]
 )
-def test_unknown_names_are_refused(kit: Kit, point: dict[str, Any]) -> None:
+def test_unknown_names_are_refused(kit: Kit, point: dict[str, object]) -> None:
     with pytest.raises(UnknownNameError, match=r"average|parametrisation"):
         kit.submission(SGD[kit.framework], **POINT, **point)
 
@@ -204,6 +204,6 @@ def test_unknown_names_are_refused(kit: Kit, point: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "point", [{"average": "ema", "average_decay": 1.0}, {"average": "ema", "average_every": 0}]
 )
-def test_averages_out_of_range_are_refused(kit: Kit, point: dict[str, Any]) -> None:
+def test_averages_out_of_range_are_refused(kit: Kit, point: dict[str, object]) -> None:
     with pytest.raises(HarnessError, match="average_"):
         kit.submission(SGD[kit.framework], **POINT, **point)

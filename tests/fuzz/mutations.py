@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -16,7 +15,7 @@ from .promptly import promptly
 
 FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 DEEP = b'{"a":' * 5000 + b"\n"
-Read = Callable[[Path], Any]
+Read = Callable[[Path], object]
 
 
 def mutated(whole: bytes) -> st.SearchStrategy[bytes]:

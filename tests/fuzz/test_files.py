@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from harness.core.errors import HarnessError
 from harness.plan.rounds import draw_round, read_round
@@ -26,7 +26,7 @@ from workloads.toml import parse_toml, read_toml
 from .mutations import DEEP, FUZZ, Read, mutated, survives
 from .promptly import promptly
 
-TOML: dict[type[Any], Path] = {
+TOML: dict[type[BaseModel], Path] = {
     Suite: WORKLOADS_ROOT / "suites" / "quick.toml",
     WorkloadSpec: WORKLOADS_ROOT / "mlp" / "workload.toml",
     Space: IMPORT_PATH_SPACE,
@@ -36,7 +36,7 @@ TOML: dict[type[Any], Path] = {
 @pytest.mark.parametrize("kind", TOML, ids=lambda kind: kind.__name__)
 @FUZZ
 @given(data=st.data())
-def test_toml_files(kind: Any, data: st.DataObject) -> None:
+def test_toml_files(kind: type[BaseModel], data: st.DataObject) -> None:
     content = data.draw(mutated(TOML[kind].read_bytes()) | st.binary(max_size=200))
     survives(lambda path: read_toml(path, kind), content)
 

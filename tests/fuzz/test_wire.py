@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import socket
 import struct
-from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.core.canonical import canonical_json
-from harness.protocol.messages import TO_REFEREE, Failed, Snapshot, Stopped
+from harness.protocol.messages import TO_REFEREE, Failed, Snapshot, Stopped, ToRefereeMessage
 from harness.protocol.wire import DTYPES, Wire, WireError
 
 from .promptly import promptly
@@ -34,7 +33,7 @@ LAYOUT = st.lists(
 )
 
 
-def received(content: bytes) -> Any:
+def received(content: bytes) -> ToRefereeMessage | None:
     """What a referee makes of these bytes, after which the worker hangs up."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -51,7 +50,7 @@ def received(content: bytes) -> Any:
     return message
 
 
-def frame(message: Any, layout: Any, tail: bytes = b"") -> bytes:
+def frame(message: object, layout: object, tail: bytes = b"") -> bytes:
     header = json.dumps({"message": message, "tensors": layout}).encode()
     return struct.pack(">I", len(header)) + header + tail
 
@@ -73,7 +72,7 @@ def test_any_values_in_messages(data: st.DataObject) -> None:
 
 @given(LAYOUT, st.binary(max_size=50))
 @example([["a", "float32", [2**39, 2**39, 0]]], b"")
-def test_any_tensors(layout: Any, tail: bytes) -> None:
+def test_any_tensors(layout: object, tail: bytes) -> None:
     received(frame(MESSAGES[0], layout, tail))
 
 

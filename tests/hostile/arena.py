@@ -38,6 +38,8 @@ from tests.kit import SPACE
 from workloads.spec import Grid, Target
 
 CASES = Path(__file__).parent / "cases"
+Settings = Mapping[str, Any]
+"""What of a trial a case changes: `seconds`, `steps`, `grid` and the like."""
 SHARED = (
     "honest.py", "machine_code.py", "read_held_out_by_path.py", "send_code.py", "wires.py"
 )  # fmt: skip
@@ -70,7 +72,7 @@ class Box:
 
     worker: WorkerProcess
 
-    def __init__(self, inner: Sandbox, changes: Mapping[str, Any]) -> None:
+    def __init__(self, inner: Sandbox, changes: Mapping[str, object]) -> None:
         self.inner, self.changes = inner, changes
 
     @property
@@ -137,7 +139,7 @@ class Case:
     states: tuple[State, ...] = ("budget",)
     reason: str = ""
     won: Won = lambda outcome: outcome.says_so
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Settings = field(default_factory=dict)
     prepare: Callable[[Arena], None] = lambda arena: None
     needs: tuple[str, ...] = ()
     capability: int | None = None
@@ -154,7 +156,7 @@ def _few_held_out(
     return Examples(found.inputs[:256], found.targets[:256], found.is_mapped)
 
 
-def _target(target: Target, settings: Mapping[str, Any]) -> Target:
+def _target(target: Target, settings: Settings) -> Target:
     if (loss := settings.get("loss")) is not None:
         return Target(metric="loss", direction="minimize", value=loss)
     return target.model_copy(update={"value": settings.get("target", 0.99)})
@@ -167,7 +169,7 @@ class Arena:
         self.folder, self.store, self.patch = folder, folder / "store", monkeypatch
         self.options = RunOptions(cache_dir=cache, threads=1, sandbox="kernel")
         self.layers: set[str] | None = set(LAYERS)
-        self.bounds: dict[str, Any] = {}
+        self.bounds: dict[str, object] = {}
         self.ear = Ear()
         self.elsewhere = folder / "elsewhere"
         self.elsewhere.mkdir()
@@ -207,7 +209,7 @@ class Arena:
         self.port = server.getsockname()[1]
         return server
 
-    def trial(self, name: str, **settings: Any) -> Trial:
+    def trial(self, name: str, **settings: object) -> Trial:
         place = self.folder / "submission"
         place.mkdir(exist_ok=True)
         for file in SHARED:
@@ -240,7 +242,7 @@ class Arena:
         """Seconds of sleep that no other process asks for."""
         return f"7{os.getpid()}.25"
 
-    def _small(self, planned: Trial, settings: Mapping[str, Any]) -> Trial:
+    def _small(self, planned: Trial, settings: Settings) -> Trial:
         runtime_s, steps = settings.get("seconds", 60.0), settings.get("steps", 8)
         scaled = {"runtime_s": runtime_s, "steps": steps, "scale": 0.5}
         declared = planned.target
@@ -257,7 +259,7 @@ class Arena:
             }
         )
 
-    def run(self, name: str, **settings: Any) -> Outcome:
+    def run(self, name: str, **settings: object) -> Outcome:
         """Run a case's trial."""
         return self.run_planned(self.trial(name, **settings))
 

@@ -6,7 +6,9 @@ import base64
 import json
 import math
 import pickle
+import socket
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from harness.frameworks.examples import Parameters
 from harness.plan.trial import Trial
 from harness.protocol import wire as wire_module
+from harness.protocol.messages import Message
 from harness.protocol.wire import Wire
 from harness.record.schema import ToldEvent
 from harness.referee import conversation, hand_over, referee, resumption
-from harness.referee.checkpoint import CHECKPOINT_FILE, read_checkpoint
+from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoint, read_checkpoint
 
 from .arena import LOOKS, Arena, Ear, Outcome
 
@@ -27,7 +31,7 @@ from .arena import LOOKS, Arena, Ear, Outcome
 def headers_are_pickles(arena: Arena) -> None:
     """Let the referee's wire take pickles, too."""
 
-    def loads(text: str) -> Any:
+    def loads(text: str) -> object:
         try:
             return json.loads(text)
         except ValueError:
@@ -74,7 +78,7 @@ def left_with_a_checkpoint(arena: Arena, name: str) -> Trial:
 def checkpoint_is_unpickled(arena: Arena) -> bool:
     """A successor that unpickles what its predecessor has left runs the code."""
 
-    def unpickling(*what: Any) -> Any:
+    def unpickling(*what: Any) -> Checkpoint | None:
         if (left := read_checkpoint(*what)) is not None:
             pickle.loads(base64.b64decode(left.state))
         return left
@@ -88,7 +92,7 @@ def checkpoint_is_unpickled(arena: Arena) -> bool:
 def memory_is_shared(arena: Arena) -> None:
     """Let the referee look into the worker's memory, in the place of a copy."""
 
-    def mapped(tensors: Any, shapes: Any) -> Any:
+    def mapped(tensors: object, shapes: Mapping[str, tuple[int, ...]]) -> Parameters:
         shared = np.memmap(arena.elsewhere / "memory", np.float32, "r")
         return {n: shared[: math.prod(s)].reshape(s) for n, s in shapes.items()}
 
@@ -119,7 +123,12 @@ def any_size(arena: Arena) -> None:
     """Let a peer announce what it likes."""
     init = Wire.__init__
 
-    def replaced(self: Any, connection: Any, incoming: Any, max_tensor_bytes: int = 0) -> None:
+    def replaced(
+        self: Wire[Message],
+        connection: socket.socket,
+        incoming: object,
+        max_tensor_bytes: int = 0,
+    ) -> None:
         init(self, connection, incoming, 2**60)
 
     arena.patch.setattr(Wire, "__init__", replaced)

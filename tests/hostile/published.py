@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from .arena import Arena, known
 from .cases import replay_weights, scan_memory, write_descriptors
 
 
-def clock_of_the_process(case: Any) -> Callable[[Arena], bool]:
+def clock_of_the_process(case: ModuleType) -> Callable[[Arena], bool]:
     """A clock in the process of the attack stands, in one that is started for it."""
     lines = (
         "from harness.referee.clock import Clock",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
@@ -36,7 +36,7 @@ def is_reached(outcome: Outcome) -> bool:
     return outcome.result.state == "reached"
 
 
-def is_not(state: str) -> Any:
+def is_not(state: str) -> Callable[[Outcome], bool]:
     return lambda outcome: outcome.result.state != state
 
 

@@ -7,11 +7,10 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
@@ -26,8 +25,9 @@ from harness.sandboxes import fork_client, scratch
 from harness.sandboxes import plain as plain_sandbox
 from harness.sandboxes.fork_client import ForkServer
 from harness.sandboxes.plain import PlainWorkerProcess
-from harness.sandboxes.suspension import SuspendedGroup
+from harness.sandboxes.suspension import ControlGroup, SuspendedGroup
 from workloads.mlp.model_torch import Mlp
+from workloads.parameters import ParameterSpec
 from workloads.spec import Target
 
 from .arena import Arena
@@ -39,6 +39,7 @@ from .cases import (
     patch_target,
 )
 
+Off = Callable[[Arena], None]
 KEEP = {
     change_model: (Mlp, "forward"),
     patch_loss: (CrossEntropy, "per_target"),
@@ -47,7 +48,7 @@ KEEP = {
 }
 
 
-def same_process(case: Any) -> Any:
+def same_process(case: ModuleType) -> Off:
     """Let the attack run where the referee does, as it does where both are one process."""
 
     def off(arena: Arena) -> None:
@@ -100,7 +101,7 @@ def tell_the_seed(arena: Arena) -> None:
 def weights_known_before(arena: Arena) -> None:
     """Start from the weights of the warm-up, which anyone knows."""
 
-    def known(specs: Any, _: Any) -> dict[str, Any]:
+    def known(specs: Iterable[ParameterSpec], _: object) -> dict[str, np.ndarray]:
         random = np.random.default_rng(0)
         return {s.name: (0.05 * random.standard_normal(s.shape)).astype(np.float32) for s in specs}
 
@@ -122,7 +123,7 @@ def sizes_are_not_sealed(arena: Arena) -> None:
     arena.patch.setattr(slot, "seal", lambda descriptor: None)
 
 
-def bounds(**changes: Any) -> Any:
+def bounds(**changes: object) -> Off:
     """Bounds of the sandbox."""
 
     def prepare(arena: Arena) -> None:
@@ -131,7 +132,7 @@ def bounds(**changes: Any) -> Any:
     return prepare
 
 
-def without(*names: str) -> Any:
+def without(*names: str) -> Off:
     return lambda arena: arena.without(*names)
 
 
@@ -201,7 +202,7 @@ def names_are_text(arena: Arena) -> None:
     """Let whoever freezes a worker read its name as text."""
     of = SuspendedGroup.of
 
-    def reading(group: int, *rest: Any) -> SuspendedGroup | None:
+    def reading(group: int, *rest: ControlGroup | None) -> SuspendedGroup | None:
         Path(f"/proc/{group}/stat").read_text()
         return of(group, *rest)
 

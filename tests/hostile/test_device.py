@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,7 +21,7 @@ from tests.kit import space
 from .arena import CASES, GRID
 from .device import Device
 
-BACKENDS: dict[str, Any] = {"torch": TorchDevice, "jax": JaxDevice}
+BACKENDS: dict[str, type[TorchDevice | JaxDevice]] = {"torch": TorchDevice, "jax": JaxDevice}
 
 
 class Watch:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 
 from harness.protocol import slot
-from harness.protocol.messages import Load, Ready, Snapshot, Stop, Stopped
+from harness.protocol.messages import Load, Ready, Snapshot, Stop, Stopped, ToWorkerMessage
+from harness.protocol.wire import Tensors
 from harness.referee import conversation, referee
 from harness.referee.clock import Clock
 from harness.referee.hand_over import HandOver
@@ -21,6 +23,8 @@ from harness.sandboxes.suspension import SuspendedGroup
 from .arena import Arena
 from .cases import patch_clock
 from .handed_over import with_checkpoints
+
+M = TypeVar("M")
 
 
 def clock_of_same_process(arena: Arena) -> bool:
@@ -40,7 +44,7 @@ def load_off_the_clock(arena: Arena) -> None:
     arena.patch.setattr(referee.Referee, "_load", _load_off_the_clock)
 
 
-def _load_off_the_clock(self: Any) -> None:
+def _load_off_the_clock(self: referee.Referee) -> None:
     folder = self._worker.show(self._context.train_folder)
     self._talk.send(Load(train_folder=str(folder)), self._context.parameters)
     self._talk.expect(Ready, 60.0, "load the data")
@@ -100,7 +104,9 @@ def impatient_at_setup(arena: Arena) -> None:
 def patient_with_each_part(arena: Arena) -> None:
     """Give the snapshot, and then the word that the worker stopped, a patience of its own."""
 
-    def replaced(self: Any, kind: Any, task: str, most_bytes: int = 0) -> Any:
+    def replaced(
+        self: conversation.Conversation, kind: type[M], task: str, most_bytes: int = 0
+    ) -> tuple[M, Tensors]:
         return self.expect(kind, conversation.GRACE_S, task)
 
     arena.patch.setattr(conversation.Conversation, "expect_in_time", replaced)
@@ -114,7 +120,7 @@ def slow_copies(arena: Arena) -> None:
     """Let the referee take its time until it copies what lies in the slot."""
     copy = slot.Slot.copy
 
-    def late(self: slot.Slot) -> Any:
+    def late(self: slot.Slot) -> dict[str, slot.Flat]:
         time.sleep(1.9)
         return copy(self)
 
@@ -122,7 +128,7 @@ def slow_copies(arena: Arena) -> None:
 
 
 def stamped_before_the_copy(arena: Arena) -> None:
-    def early(self: HandOver) -> Any:
+    def early(self: HandOver) -> tuple[dict[str, slot.Flat], float]:
         timed_s = self._clock.timed_s
         return self._slot.copy(), timed_s
 
@@ -134,7 +140,7 @@ def no_glances(arena: Arena) -> None:
     arena.patch.setattr(TargetSearch, "is_look_due", lambda self, point: True)
 
 
-def slow_after(kind: str, seconds: float) -> Any:
+def slow_after(kind: str, seconds: float) -> Callable[[Arena], None]:
     """Let the referee take its time while the worker is frozen."""
 
     def prepare(arena: Arena) -> None:
@@ -189,7 +195,9 @@ def clock_stops_when_asked(arena: Arena) -> None:
     """Stop the clock when a snapshot is asked for, and not when it is there."""
     send = conversation.Conversation.send
 
-    def replaced(self: Any, message: Any, tensors: Any = None) -> None:
+    def replaced(
+        self: conversation.Conversation, message: ToWorkerMessage, tensors: Tensors | None = None
+    ) -> None:
         send(self, message, tensors)
         if isinstance(message, Stop):
             self._clock.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -31,11 +30,11 @@ BEFORE = MachineReading(
 )
 
 
-def before(**changes: Any) -> MachineReading:
+def before(**changes: object) -> MachineReading:
     return BEFORE.model_copy(update=changes)
 
 
-def after(**changes: Any) -> MachineReading:
+def after(**changes: object) -> MachineReading:
     return before(**{"at_s": 10.0, "busy_s": 110.0} | changes)
 
 
@@ -65,13 +64,13 @@ def test_what_others_take_is_what_the_trial_does_not() -> None:
     ],
 )
 def test_only_what_no_submission_causes_is_stamped(
-    changes: dict[str, Any], words: list[str]
+    changes: dict[str, object], words: list[str]
 ) -> None:
     causes = interference(between(BEFORE, after(**changes), 4.0), 0.25)
     assert [any(word in text for text in causes) for word in words] == [True] * len(causes)
 
 
-def gpu(reasons: int | None) -> dict[str, Any]:
+def gpu(reasons: int | None) -> dict[str, object]:
     state = GpuState(
         name="made",
         temperature_c=None,
@@ -94,13 +93,13 @@ def gpu(reasons: int | None) -> dict[str, Any]:
     ],
 )
 def test_a_gpu_slowed_by_heat_or_hardware_is_stamped(
-    first: dict[str, Any], second: dict[str, Any], words: list[str]
+    first: dict[str, object], second: dict[str, object], words: list[str]
 ) -> None:
     causes = interference(between(before(**first), after(**second), 4.0), 0.25)
     assert [any(word in text for text in causes) for word in words] == [True] * len(causes)
 
 
-def load(slowing: int) -> dict[str, Any]:
+def load(slowing: int) -> dict[str, object]:
     seen = GpuLoad(
         samples=9,
         slowing=slowing,
@@ -122,7 +121,7 @@ def load(slowing: int) -> dict[str, Any]:
         (load(0x0) | {"gpu_probe_s": 0.030}, ["the GPU's probe changed by +50 %"]),
     ],
 )
-def test_a_gpu_slowed_under_load_is_stamped(second: dict[str, Any], words: list[str]) -> None:
+def test_a_gpu_slowed_under_load_is_stamped(second: dict[str, object], words: list[str]) -> None:
     first = gpu(0x1) | {"gpu_probe_s": 0.020}
     causes = interference(between(before(**first), after(**second), 4.0), 0.25)
     assert [any(word in text for text in causes) for word in words] == [True] * len(causes)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Branch, Trial
+from harness.submission.reference import Scalar
 
 
 def trial(
-    submission: str = "adamw", settings: dict[str, Any] | None = None, **changes: Any
+    submission: str = "adamw", settings: dict[str, Scalar] | None = None, **changes: object
 ) -> Trial:
     request = PlanRequest("mlp", submission, trials=1, settings=settings or {})
     (planned,) = plan(request).trials
@@ -55,7 +55,7 @@ def test_trunk_order_and_what_is_kept_are_part_of_the_identity() -> None:
     ],
 )
 def test_a_trunk_at_whose_end_it_cannot_begin_is_refused(
-    changes: dict[str, Any], words: str
+    changes: dict[str, object], words: str
 ) -> None:
     other = BRANCH.model_copy(update=changes)
     with pytest.raises(ValidationError, match=words):

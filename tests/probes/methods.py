@@ -26,7 +26,7 @@ class Rule(Optimizer):
         self.update = update
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> Any:
+    def step(self, closure: object = None) -> Any:
         (group,) = self.param_groups
         self.update(group["params"], group["lr"])
 

@@ -4,7 +4,6 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +48,7 @@ def frame(header: bytes) -> bytes:
 
 def test_a_message_and_its_tensors_arrive_as_sent() -> None:
     with ends() as (referee, worker, _):
-        tensors: dict[str, npt.NDArray[Any]] = {
+        tensors: dict[str, npt.NDArray[np.generic]] = {
             "w": np.arange(12, dtype=np.float32).reshape(3, 4).T,
             "empty": np.empty((0, 5), np.int64),
             "scalar": np.array(3.5),

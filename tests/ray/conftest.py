@@ -6,7 +6,7 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +16,9 @@ from harness.execution.ray.executor import RayExecutor
 from harness.plan.trial import Trial
 from tests.kit import endless_trials
 from workloads.spec import Grid
+
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
 
 GRID = Grid(even=50, look_from=1.0, kept=5)
 NODES = 2
@@ -30,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """A head without processors, and two nodes with two each."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("ray is not installed: make test-ray")
@@ -52,7 +55,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 class Site:
     """A store on this machine, and a profile that leads to the cluster."""
 
-    def __init__(self, cluster: Any, folder: Path, cache: Path) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, cache: Path) -> None:
         self.cluster, self.store = cluster, folder / "store"
         self.options = RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)
         self.said: list[str] = []
@@ -68,5 +71,5 @@ class Site:
 
 
 @pytest.fixture
-def site(cluster: Any, tmp_path: Path, data_cache: Path) -> Site:
+def site(cluster: Cluster, tmp_path: Path, data_cache: Path) -> Site:
     return Site(cluster, tmp_path, data_cache)

@@ -26,11 +26,13 @@ from tests.record.conftest import Made
 from tests.record.test_schema import LEDGER_KINDS, LOGS, TRIAL_KINDS, instances
 
 LOG = Path("events.jsonl")
+Schema = TypeAdapter[Any]
+"""Of the events of a trial, or the entries of a ledger."""
 EVERY_KIND = (LOGS / "every_kind.jsonl").read_bytes()
 LEDGER = (LOGS / "ledger.jsonl").read_bytes()
 
 
-def full(content: bytes, schema: TypeAdapter[Any]) -> list[Line[Any]] | None:
+def full(content: bytes, schema: Schema) -> list[Line[EventData]] | None:
     """What the reader of single lines makes of a log; None if it refuses it."""
     try:
         return [line_of(line, LOG, schema) for line in chain_of(content, LOG)]
@@ -38,11 +40,11 @@ def full(content: bytes, schema: TypeAdapter[Any]) -> list[Line[Any]] | None:
         return None
 
 
-def said(lines: Iterable[Line[Any]]) -> list[tuple[Any, ...]]:
+def said(lines: Iterable[Line[EventData]]) -> list[tuple[object, ...]]:
     return [(e.seq, e.at, e.by, e.hash, type(e.data), e.data.as_json()) for e in lines]
 
 
-def is_plain(content: bytes, schema: TypeAdapter[Any] = TRIAL_EVENTS) -> bool:
+def is_plain(content: bytes, schema: Schema = TRIAL_EVENTS) -> bool:
     """Whether the fast reader takes a log; what it then says is what the full one says."""
     fast, slow = plain_lines(whole_lines(content), schema), full(content, schema)
     if fast is None:
@@ -84,7 +86,7 @@ def test_what_the_harness_writes_is_plain(
 )
 @given(data=st.data())
 def test_readers_agree_on_damaged_logs(
-    content: bytes, schema: TypeAdapter[Any], data: st.DataObject
+    content: bytes, schema: Schema, data: st.DataObject
 ) -> None:
     assert is_plain(content, schema)
     is_plain(data.draw(mutated(content)), schema)

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
 from harness.core.canonical import canonical_json
+from harness.core.recorded import JsonObject
 from harness.plan.trial import SCHEMA_VERSION
 from harness.record.attempts import of_type
-from harness.record.chain import GENESIS, RawLine, read_chain
+from harness.record.chain import GENESIS, Author, RawLine, read_chain
 from harness.record.imported import FINGERPRINT
 from harness.record.ledger import Ledger
 from harness.record.log import EventLog, SchemaError, read_events, read_lines
@@ -33,7 +34,7 @@ LOGS = Path(__file__).parent / "logs"
 """Of schema version 2, which whoever changes a model must go on reading, or raise the version."""
 
 
-def kinds_of(union: Any) -> list[type[EventData]]:
+def kinds_of(union: object) -> list[type[EventData]]:
     """The models of a union, however it is nested."""
     if isinstance(union, type):
         return [union]
@@ -45,7 +46,7 @@ TRIAL_KINDS = kinds_of(TRIAL_EVENTS._type)
 LEDGER_KINDS = kinds_of(LEDGER_ENTRIES._type)
 
 
-PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
+PLAIN: Mapping[object, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     int: st.integers(-(2**53), 2**53),
     float: st.floats(allow_nan=False, allow_infinity=False),
@@ -54,12 +55,12 @@ PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
 }
 
 
-def values(annotation: Any) -> st.SearchStrategy[Any]:
+def values(annotation: object) -> st.SearchStrategy[Any]:
     """Values of a field's type, numbers finite."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return instances(annotation)
     origin, args = get_origin(annotation), get_args(annotation)
-    of_origin: Mapping[Any, Callable[[], st.SearchStrategy[Any]]] = {
+    of_origin: Mapping[object, Callable[[], st.SearchStrategy[Any]]] = {
         Annotated: lambda: values(args[0]),
         Literal: lambda: st.sampled_from(args),
         Union: lambda: st.one_of([values(part) for part in args]),
@@ -136,7 +137,7 @@ def test_an_end_without_readings_says_so() -> None:
     assert (end.machine, end.machine_change) == (NoReadings(), None)
 
 
-def log_of(path: Path, kind: str, data: dict[str, Any], by: Any = "referee") -> Path:
+def log_of(path: Path, kind: str, data: JsonObject, by: Author = "referee") -> Path:
     """A log whose chain fits, of one line after a proper one."""
     first = RawLine.after(None, Ready(), "referee")
     line = RawLine.after(first, Ready(), by).model_copy(update={"kind": kind, "data": data})
@@ -177,7 +178,7 @@ IMPORTED = {"origin": "imported", "fingerprint": FINGERPRINT, "source": "a.csv"}
     ],
 )
 def test_what_is_no_event_is_refused_by_name(
-    tmp_path: Path, kind: str, data: dict[str, Any], words: str
+    tmp_path: Path, kind: str, data: JsonObject, words: str
 ) -> None:
     with pytest.raises(SchemaError) as refused:
         read_events(log_of(tmp_path / "events.jsonl", kind, data))

@@ -13,7 +13,7 @@ from tests.scoring.made_frames import frame
 BEYOND = "3 s, and the band ends at 4"
 
 
-def audit(claimed_s: float, **other: Any) -> TrialAudited:
+def audit(claimed_s: float, **other: object) -> TrialAudited:
     """One that agrees, of `a` on `w`."""
     (trial,) = frame({("a", "w"): [claimed_s]}).to_dict("records")
     values = {

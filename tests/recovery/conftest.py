@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,6 +23,9 @@ from harness.record.schema import Evaluation, OtherSplits, SnapshotTaken
 from harness.record.store import last_attempt
 from harness.submission.reference import Framework
 from workloads.spec import Grid
+
+Point = tuple[object, ...]
+"""What there is of a grid point."""
 
 STEPS = 100
 GRID = Grid(even=50, look_from=1.0, kept=5)
@@ -57,7 +59,7 @@ class Lives:
         with self._server:
             pass
 
-    def trial(self, steps: int = STEPS, submission: str = "adamw", **changes: Any) -> Trial:
+    def trial(self, steps: int = STEPS, submission: str = "adamw", **changes: object) -> Trial:
         """A short trial that never reaches its target."""
         request = PlanRequest(
             "small_mlp", submission, "landscapes", ruleset="self", framework=self.framework
@@ -154,9 +156,9 @@ def has_ended(trial: Trial, store: Path) -> bool:
     return path.exists() and final_end(read_events(path)) is not None
 
 
-def curve(trial: Trial, store: Path) -> list[Any]:
+def curve(trial: Trial, store: Path) -> list[Point]:
     """Losses, as claimed, and metrics, as measured, at every grid point."""
-    found: list[Any] = []
+    found: list[Point] = []
     attempt = last_attempt(store / trial.folder)
     for event in attempt.events if attempt else ():
         data = event.data

@@ -16,7 +16,7 @@ from harness.plan.trial import Trial
 from harness.record.store import read_record
 from harness.verification.store import verify_store
 
-from .conftest import Lives, curve, has_ended
+from .conftest import Lives, Point, curve, has_ended
 
 EVENTS = 60
 """About as many as an undisturbed life writes."""
@@ -91,7 +91,7 @@ if INSTANTS < 1:
 class Undisturbed:
     """A life that nobody disturbs: its curve, its seconds without and with a worker."""
 
-    curve: list[Any]
+    curve: list[Point]
     before_s: float
     with_worker_s: float
 
@@ -152,7 +152,7 @@ def test_killed_again_and_again_before_there_is_a_worker(
     assert came_out_right(torch_lives, store, victims, undisturbed.curve) == "budget"
 
 
-def came_out_right(lives: Lives, store: Path, victims: list[str], whole: list[Any]) -> str:
+def came_out_right(lives: Lives, store: Path, victims: list[str], whole: list[Point]) -> str:
     """Let the trial go on to its end and check what there is; its state."""
     trial = lives.trial()
     log = store / trial.folder / "events.jsonl"

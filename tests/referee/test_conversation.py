@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -22,7 +22,7 @@ def talk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Conversation]:
     """With a worker that answers after the grace of a small model."""
     monkeypatch.setattr(conversation, "GRACE_S", 0.2)
     ours, theirs = socket.socketpair()
-    worker: Wire[Any] = Wire(theirs, TO_REFEREE)
+    worker: Wire[ToRefereeMessage] = Wire(theirs, TO_REFEREE)
     answer = threading.Timer(LATE_S, lambda: worker.send(Ready()))
     answer.start()
     wire: Wire[ToRefereeMessage] = Wire(ours, TO_REFEREE)

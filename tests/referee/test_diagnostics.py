@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from harness.core.canonical import sha256_json
 from harness.frameworks.base import Evaluator
 from harness.plan.plan import PlanRequest, plan
-from harness.plan.trial import LATER_FIELDS
+from harness.plan.trial import LATER_FIELDS, Diagnostic
 from harness.referee.diagnostics import together, wanted_diagnostics
 from workloads.parameters import Init, ParameterSpec, Role
 
@@ -35,7 +35,7 @@ class Probed:
         return {"hessian_max": 7.0}
 
 
-def measured(*names: Any, w: np.ndarray) -> dict[str, float]:
+def measured(*names: Diagnostic, w: np.ndarray) -> dict[str, float]:
     functions = wanted_diagnostics(names, cast(Evaluator, Probed()), START, SPECS)
     whole = together(functions)
     assert whole is not None

@@ -4,7 +4,6 @@ import gc
 import json
 import warnings
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -67,7 +66,7 @@ def test_the_profile_refuses_sockets_but_those_of_this_machine(
     assert set(range(above + 1)) - refused == allowed
 
 
-def confinement(folder: Path, **changes: Any) -> Confinement:
+def confinement(folder: Path, **changes: int) -> Confinement:
     return Confinement("torch", 1, 4.0, folder, folder / "log", folder, **changes)
 
 

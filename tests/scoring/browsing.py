@@ -7,12 +7,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
-def chromium() -> Iterator[Any]:
+
+def chromium() -> Iterator[Browser]:
     """The browser, or a skip that says what is not installed."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -27,7 +30,7 @@ def chromium() -> Iterator[Any]:
 class Reader:
     """One page in the browser, and whatever it complained of or asked for."""
 
-    def __init__(self, page: Any, board: Path) -> None:
+    def __init__(self, page: Page, board: Path) -> None:
         self.page, self.board = page, board
         self.complaints: list[str] = []
         self.requests: list[str] = []
@@ -56,7 +59,7 @@ class Reader:
 
 
 @contextmanager
-def reading(browser: Any, board: Path) -> Iterator[Reader]:
+def reading(browser: Browser, board: Path) -> Iterator[Reader]:
     """A reader of a board, whose pages complain of nothing and ask nothing of elsewhere."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     reader = Reader(context.new_page(), board)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,9 +13,12 @@ from workloads.data.unpack import unpack
 from .browsing import chromium
 from .published import ARCHIVE
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser() -> Iterator[Browser]:
     """Closed after each module: while it is open, nothing else may use asyncio."""
     yield from chromium()
 

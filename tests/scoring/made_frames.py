@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from harness.core.canonical import sha256_text
 
+Row = dict[str, object]
+"""A trial's values by column."""
 
-def row(submission: str, workload: str, study: int, time_s: float, **other: Any) -> dict[str, Any]:
+
+def row(submission: str, workload: str, study: int, time_s: float, **other: object) -> Row:
     """One trial that reached its target at `time_s`, or not if that is infinite."""
     trial = other.get("trial", 1)
     hit = bool(np.isfinite(time_s))
@@ -40,7 +42,7 @@ def row(submission: str, workload: str, study: int, time_s: float, **other: Any)
     return values | other
 
 
-def frame(times: dict[tuple[str, str], list[float]], **other: Any) -> pd.DataFrame:
+def frame(times: dict[tuple[str, str], list[float]], **other: object) -> pd.DataFrame:
     """One study a time, for each (submission, workload)."""
     return pd.DataFrame(
         [

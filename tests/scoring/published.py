@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,5 +23,5 @@ needs_logs = pytest.mark.skipif(
 def expected_scores(ruleset: str) -> dict[str, dict[str, float]]:
     """The scores of `v05_ext` or `v05_self`, as published and in full precision."""
     text = (DATA / "v05_expected_scores.json").read_text(encoding="utf-8")
-    scores: dict[str, Any] = json.loads(text)[ruleset]
+    scores: dict[str, dict[str, float]] = json.loads(text)[ruleset]
     return scores

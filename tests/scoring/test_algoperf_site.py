@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
@@ -16,6 +16,9 @@ from tests.tiers import nightly_but
 
 from .browsing import Reader, reading
 from .published import expected_scores, needs_logs
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.system, needs_logs]
 RULES = "algoperf-v0.5"
@@ -44,7 +47,7 @@ def board(ruleset: str, algoperf_logs: Path, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def reader(browser: Any, board: Path) -> Iterator[Reader]:
+def reader(browser: Browser, board: Path) -> Iterator[Reader]:
     with reading(browser, board) as reader:
         yield reader
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,28 +14,28 @@ from harness.referee.looks import crossing as referee_crossing
 from scoring.baselines import with_baseline_targets
 from scoring.evaluate import score_results
 from scoring.frame import prepare
-from tests.scoring.made_frames import row
+from tests.scoring.made_frames import Row, row
 from workloads.targets import Target
 
 TIMES = (6.0, 12.0, 30.0, 36.0, 42.0, 60.0)
 """Of the evaluations, in a budget of 60 s: the fraction 0.6 is the fourth."""
 
 
-def trial(submission: str, study: int, number: int = 1, **other: Any) -> dict[str, Any]:
+def trial(submission: str, study: int, number: int = 1, **other: object) -> Row:
     """A trial on a drawn model, which no known target has ended."""
     drawn = {"variant": "drawn-0123456789abcdef", "target": np.nan, "baseline": "adamw",
              "baseline_fraction": 0.6}  # fmt: skip
     return row(submission, "mlp", study, math.inf, trial=number, **drawn | other)
 
 
-def curve(of: dict[str, Any], *values: float) -> pd.DataFrame:
+def curve(of: Row, *values: float) -> pd.DataFrame:
     made = {"identity": of["identity"], "time_s": TIMES, "step": np.multiply(TIMES, 10),
             "examples": np.multiply(TIMES, 1280), "fraction": np.divide(TIMES, 60.0),
             "split": "validation", "metric": "accuracy", "value": values}  # fmt: skip
     return pd.DataFrame(made)
 
 
-def timed(*trials: tuple[dict[str, Any], tuple[float, ...]]) -> pd.DataFrame:
+def timed(*trials: tuple[Row, tuple[float, ...]]) -> pd.DataFrame:
     curves = pd.concat([curve(of, *values) for of, values in trials])
     return with_baseline_targets(pd.DataFrame([of for of, _ in trials]), lambda: curves)
 

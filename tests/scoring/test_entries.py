@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -21,7 +20,7 @@ from .made_frames import curves, frame, row
 OLD, NEW = {"content_hash": "1" * 64}, {"content_hash": "2" * 64}
 
 
-def edited(old_s: float = 5.0, new_s: float = 10.0, **of_new: Any) -> pd.DataFrame:
+def edited(old_s: float = 5.0, new_s: float = 10.0, **of_new: object) -> pd.DataFrame:
     """`mine` before and after an edit, beside adamw; the edit ran later."""
     later = {"begun_at": "2026-02-01T00:00", "identity": "f" * 64} | NEW | of_new
     return pd.DataFrame(
@@ -70,7 +69,7 @@ def test_without_an_edit_there_is_no_column_of_contents() -> None:
 
 @pytest.mark.parametrize("content", [OLD, NEW])
 def test_two_folders_of_one_name_are_refused(content: dict[str, str]) -> None:
-    of_new: dict[str, Any] = {"location": "/home/me/adamw", "trial": 2} | content
+    of_new: dict[str, object] = {"location": "/home/me/adamw", "trial": 2} | content
     results = edited(**of_new)
     with pytest.raises(
         HarnessError, match=r"mixed-locations.*mine lies in /home/me/adamw and in sub"

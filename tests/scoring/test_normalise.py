@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,25 +11,27 @@ from scoring.evaluate import score_results
 from scoring.frame import prepare
 from scoring.normalise import brackets, normalise
 
-from .made_frames import row
+from .made_frames import Row, row
 
 
-def trial(submission: str, study: int, begin: int, **other: Any) -> dict[str, Any]:
+def trial(
+    submission: str, study: int, begin: int, time_s: float = 10.0, **other: object
+) -> Row:
     """A trial of 1000 steps that began at a minute of the hour and took two."""
     at = {"begun_at": f"2026-01-01T00:{begin:02}", "ended_at": f"2026-01-01T00:{begin + 2:02}"}
-    values = at | {"timed_s": 20.0, "steps": 1000, "time_s": 10.0} | other
-    return row(submission, "mlp", study, values.pop("time_s"), **values)
+    values = at | {"timed_s": 20.0, "steps": 1000} | other
+    return row(submission, "mlp", study, time_s, **values)
 
 
 def here() -> pd.DataFrame:
     return prepare(pd.DataFrame([trial("adamw", study, 0) for study in (1, 2)]))
 
 
-def there(**changes: Any) -> pd.DataFrame:
+def there(**changes: object) -> pd.DataFrame:
     """The reference takes twice as long there; muon's two studies lie in between."""
-    slow = {"hardware": "box-2", "timed_s": 40.0, "time_s": 20.0}
-    rows = [trial("adamw", 1, 0, **slow), trial("adamw", 2, 30, **slow | changes)]
-    rows += [trial("muon", study, 10 * study, **slow, budget_s=120.0) for study in (1, 2)]
+    slow = {"hardware": "box-2", "timed_s": 40.0}
+    rows = [trial("adamw", 1, 0, 20.0, **slow), trial("adamw", 2, 30, 20.0, **slow | changes)]
+    rows += [trial("muon", study, 10 * study, 20.0, **slow, budget_s=120.0) for study in (1, 2)]
     return prepare(pd.DataFrame(rows))
 
 

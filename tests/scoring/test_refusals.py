@@ -1,4 +1,3 @@
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,11 +8,11 @@ from scoring.evaluate import score_results
 from scoring.frame import prepare
 from scoring.mixtures import frame_breaches
 
-from .made_frames import frame, row
+from .made_frames import Row, frame, row
 
 GOOD = {("muon", "mlp"): [10.0, 11.0], ("adamw", "mlp"): [15.0, 16.0]}
 
-BREACHES: dict[str, dict[str, Any]] = {
+BREACHES: dict[str, Row] = {
     "mixed-rounds": {"round": "e" * 64},
     "mixed-origins": {"origin": "imported"},
     "mixed-hardware": {"hardware": "box-2"},

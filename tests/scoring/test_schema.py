@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,7 +65,7 @@ def test_a_frame_needs_no_other_column() -> None:
     ],
 )
 def test_a_column_with_values_of_another_type_is_refused_by_name(
-    name: str, values: list[Any]
+    name: str, values: list[object]
 ) -> None:
     with pytest.raises(HarnessError, match=f"the results do not fit: {name} is no "):
         prepare(trials().assign(**{name: values}))
@@ -81,7 +80,7 @@ def test_a_column_with_values_of_another_type_is_refused_by_name(
         ("unknown", [object()] * 4),
     ],
 )
-def test_what_means_the_same_is_taken(name: str, values: list[Any]) -> None:
+def test_what_means_the_same_is_taken(name: str, values: list[object]) -> None:
     RESULTS.check(trials().assign(**{name: pd.Series(values, dtype=object)}))
 
 

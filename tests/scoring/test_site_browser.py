@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from .browsing import Reader, reading
 from .made_sites import HOSTILE, material, ports, results, site
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.system
 NAMES = ["adamw", "muon", HOSTILE, *(f"entry_{place:02}" for place in range(17))]
@@ -24,7 +27,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def reader(browser: Any, board: Path) -> Iterator[Reader]:
+def reader(browser: Browser, board: Path) -> Iterator[Reader]:
     with reading(browser, board) as reader:
         yield reader
 
@@ -88,7 +91,7 @@ def test_a_pair_says_whether_it_is_settled_and_overlays_curves(reader: Reader) -
 
 
 def test_of_two_ports_the_pair_page_says_that_a_step_costs_more(
-    browser: Any, tmp_path: Path
+    browser: Browser, tmp_path: Path
 ) -> None:
     board = site(tmp_path / "ports", ports(), allow=("mixed-frameworks",))
     slugs = sorted(path.stem for path in (board / "data/a").glob("adamw*.js"))
@@ -151,7 +154,7 @@ def test_print_has_the_whole_table_and_no_controls(reader: Reader) -> None:
     assert reader.page.pdf()[:4] == b"%PDF"
 
 
-def test_the_page_of_a_board_without_scripts_shows_the_table(browser: Any, board: Path) -> None:
+def test_the_page_of_a_board_without_scripts_shows_the_table(browser: Browser, board: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     reader = Reader(context.new_page(), board)
     reader.open("index.html")
@@ -160,7 +163,7 @@ def test_the_page_of_a_board_without_scripts_shows_the_table(browser: Any, board
 
 
 @pytest.mark.slow
-def test_a_board_of_a_thousand_is_light_and_answers_at_once(browser: Any, tmp_path: Path) -> None:
+def test_a_board_of_a_thousand_is_light_and_answers_at_once(browser: Browser, tmp_path: Path) -> None:
     names = ["adamw", *(f"entry_{place:03}" for place in range(999))]
     board = site(tmp_path / "s", material(results(names)))
     weight = page_weight(board)

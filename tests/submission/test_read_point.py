@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -40,5 +39,5 @@ def test_what_is_looked_up_is_read(read: Callable[[ReadPoint], object], unread: 
 
 
 @pytest.mark.parametrize("same", [dict, copy.copy, copy.deepcopy, ReadPoint.copy])
-def test_it_is_the_point(same: Callable[[Any], Any]) -> None:
+def test_it_is_the_point(same: Callable[[ReadPoint], object]) -> None:
     assert same(ReadPoint(POINT)) == POINT == ReadPoint(POINT)

@@ -25,6 +25,10 @@ from submissions.common.newton_schulz import JORDAN
 from workloads.parameters import Init, ParameterSpec, Role
 
 Values = dict[str, npt.NDArray[np.float32]]
+Array = npt.NDArray[np.float64]
+"""What a textbook's formulas are about."""
+Point = dict[str, Any]
+"""Values of a point, or arguments of a class, by name."""
 SHAPES: dict[str, tuple[tuple[int, ...], Role]] = {
     "square": ((24, 24), Role.HIDDEN_MATRIX),
     "square_2": ((24, 24), Role.HIDDEN_MATRIX),
@@ -73,7 +77,7 @@ def gradients(step: int) -> Values:
     return {name: common[name] + noise[name] for name in SHAPES}
 
 
-def default_point(name: str, **changes: Any) -> dict[str, Any]:
+def default_point(name: str, **changes: object) -> Point:
     """A submission's default point, some values replaced."""
     file = Path(submissions.__file__).parent / name / "space.toml"
     return {**tomllib.loads(file.read_text())["default"], **changes}
@@ -86,7 +90,7 @@ def torch_problem(dtype: torch.dtype = torch.float32) -> BareProblem:
     return BareProblem(values, specs())
 
 
-def torch_optimizer(name: str, problem: BareProblem, **changes: Any) -> torch.optim.Optimizer:
+def torch_optimizer(name: str, problem: BareProblem, **changes: object) -> torch.optim.Optimizer:
     """A submission's optimizer at its default point."""
     module = importlib.import_module(f"submissions.{name}.submission")
     optimizer, _ = module.build(problem, default_point(name, **changes))
@@ -110,7 +114,7 @@ def torch_steps(
     return {n: p.detach().numpy().copy() for n, p in problem.parameters.items()}
 
 
-def optax_transformation(name: str, **changes: Any) -> optax.GradientTransformation:
+def optax_transformation(name: str, **changes: object) -> optax.GradientTransformation:
     """A submission's transformation at its default point."""
     module = importlib.import_module(f"submissions.{name}.submission_jax")
     problem = BareProblem({n: jnp.asarray(v) for n, v in draw(0).items()}, specs())
@@ -132,7 +136,7 @@ def optax_steps(transformation: optax.GradientTransformation, scale: float = 1.0
     return {n: np.asarray(v) for n, v in parameters.items()}
 
 
-def scheduled_torch_steps(name: str, **changes: Any) -> Values:
+def scheduled_torch_steps(name: str, **changes: object) -> Values:
     """Make all steps at the default point's rates times `FACTORS`; the parameters after them."""
     problem = torch_problem()
     optimizer = torch_optimizer(name, problem, **changes)
@@ -144,7 +148,7 @@ def scheduled_torch_steps(name: str, **changes: Any) -> Values:
     return {n: p.detach().numpy().copy() for n, p in problem.parameters.items()}
 
 
-def scheduled_optax_steps(name: str, **changes: Any) -> Values:
+def scheduled_optax_steps(name: str, **changes: object) -> Values:
     """The same by a transformation that takes the factor."""
     transformation: Any = optax_transformation(name, **changes)
     parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}
@@ -155,7 +159,7 @@ def scheduled_optax_steps(name: str, **changes: Any) -> Values:
     return {n: np.asarray(v) for n, v in parameters.items()}
 
 
-def jordans(x: Any, floor: float = 1e-7) -> Any:
+def jordans(x: Array, floor: float = 1e-7) -> Array:
     """Five of Jordan's Newton-Schulz iterations in float64, from the Frobenius norm."""
     x = x / (np.linalg.norm(x) + floor)
     a, b, c = JORDAN
@@ -165,9 +169,9 @@ def jordans(x: Any, floor: float = 1e-7) -> Any:
     return x
 
 
-def textbook_steps(update: Callable[[str, int, Any, Any], Any]) -> dict[str, npt.NDArray[Any]]:
+def textbook_steps(update: Callable[[str, int, Array, Array], Array]) -> dict[str, Array]:
     """Make all steps in float64 by `update(name, t, w, g) -> w`, t from 1."""
-    values: dict[str, Any] = {n: v.astype(np.float64) for n, v in draw(0).items()}
+    values: dict[str, Array] = {n: v.astype(np.float64) for n, v in draw(0).items()}
     for step in range(STEPS):
         for name, gradient in gradients(step).items():
             values[name] = update(name, step + 1, values[name], gradient.astype(np.float64))

@@ -7,14 +7,18 @@ from typing import Any
 
 import torch
 
+from harness.frameworks.torch.problem import TorchProblem
 from harness.submission.interface import Batch, Evaluation
 from submissions.common.flat import flatten
 from tests.frameworks.kit import Kit
 
 from .given_problem import default_point
 
+Given = tuple[TorchProblem, Batch[torch.Tensor]]
+"""A problem, and a batch of it."""
 
-def double_problem() -> tuple[Any, Batch[Any]]:
+
+def double_problem() -> Given:
     """The problem in float64, and one batch of it."""
     kit = double_kit()
     return kit.problem, DoubleStream(kit).next()
@@ -26,7 +30,7 @@ class DoubleStream:
     def __init__(self, kit: Kit) -> None:
         self.inner = kit.stream()
 
-    def next(self, count: int | None = None) -> Batch[Any]:
+    def next(self, count: int | None = None) -> Batch[torch.Tensor]:
         batch = self.inner.next(count)
         return Batch(batch.inputs.double(), batch.targets)
 
@@ -38,7 +42,7 @@ def double_kit() -> Kit:
     return kit
 
 
-def submission(name: str, kit: Kit, **changes: Any) -> Any:
+def submission(name: str, kit: Kit, **changes: object) -> Any:
     """A submission that is a class at its default point, set up."""
     module = importlib.import_module(f"submissions.{name}.submission")
     instance = module.Submission()
@@ -51,7 +55,7 @@ def values(kit: Kit) -> torch.Tensor:
     return flatten(kit.problem.parameters.values())
 
 
-def fisher(problem: Any, batch: Batch[Any]) -> torch.Tensor:
+def fisher(problem: TorchProblem, batch: Batch[torch.Tensor]) -> torch.Tensor:
     """The explicit Fisher information, which is the Gauss-Newton matrix of cross-entropy."""
     jac = jacobian(problem, batch)
     p = problem.evaluate({}, batch).logits.detach().softmax(-1)
@@ -59,13 +63,13 @@ def fisher(problem: Any, batch: Batch[Any]) -> torch.Tensor:
     return torch.einsum("nci,ncd,ndj->ij", jac, inner, jac) / len(p)
 
 
-def gradient(problem: Any, batch: Batch[Any]) -> torch.Tensor:
+def gradient(problem: TorchProblem, batch: Batch[torch.Tensor]) -> torch.Tensor:
     """The gradient of a batch as one vector."""
     loss = problem.evaluate({}, batch).loss
     return flatten(torch.autograd.grad(loss, list(problem.parameters.values())))
 
 
-def jacobian(problem: Any, batch: Batch[Any]) -> torch.Tensor:
+def jacobian(problem: TorchProblem, batch: Batch[torch.Tensor]) -> torch.Tensor:
     """The logits' explicit Jacobian, (examples, classes, parameters), by torch.func."""
 
     def logits(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -73,5 +77,5 @@ def jacobian(problem: Any, batch: Batch[Any]) -> torch.Tensor:
         return evaluated.logits
 
     live = {name: value.detach() for name, value in problem.parameters.items()}
-    parts: Any = torch.func.jacrev(logits)(live)
+    parts: dict[str, torch.Tensor] = torch.func.jacrev(logits)(live)
     return torch.cat([part.flatten(2) for part in parts.values()], dim=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +11,8 @@ from harness.core.errors import HarnessError
 
 from .conftest import Measured
 from .given_problem import (
+    Array,
+    Point,
     largest_error,
     textbook_steps,
     torch_optimizer,
@@ -19,14 +20,14 @@ from .given_problem import (
     torch_steps,
 )
 
-POINT: dict[str, Any] = {"learning_rate": 0.01, "sgd_learning_rate": 0.5, "weight_decay": 0.1}
+POINT: Point = {"learning_rate": 0.01, "sgd_learning_rate": 0.5, "weight_decay": 0.1}
 
 
-def textbook(low: float, high: float) -> dict[str, Any]:
+def textbook(low: float, high: float) -> dict[str, Array]:
     """The source's steps in float64."""
-    moments: dict[str, tuple[Any, Any]] = {}
+    moments: dict[str, tuple[Array, Array]] = {}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         g = g + 0.1 * w
         m, v = moments.get(name, (np.zeros_like(w), np.zeros_like(w)))
         moments[name] = m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2

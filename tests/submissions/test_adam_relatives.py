@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+
 
 import numpy as np
 import pytest
 import pytorch_optimizer
 import torch
 
+from submissions.common.optimizers import State
 from .conftest import Measured
 from .given_problem import (
-    SHAPES,
+    Array,
     BareProblem,
+    Point,
+    SHAPES,
     default_point,
     draw,
     gradients,
@@ -25,11 +29,12 @@ from .given_problem import (
     torch_steps,
 )
 
+Oracle = Callable[[list[torch.Tensor]], torch.optim.Optimizer]
 RELATIVES = ("lion", "ademamix", "mars", "adopt", "lamb", "adafactor")
 DECAY = 0.1
 
 
-def against(name: str, oracle: Any, scale: float = 1.0, **changes: Any) -> float:
+def against(name: str, oracle: Oracle, scale: float = 1.0, **changes: object) -> float:
     """The largest difference after twenty steps in float64."""
     problem, other = (torch_problem(torch.float64) for _ in range(2))
     ours = torch_optimizer(name, problem, weight_decay=DECAY, **changes)
@@ -39,7 +44,7 @@ def against(name: str, oracle: Any, scale: float = 1.0, **changes: Any) -> float
 
 
 def test_lion_agrees_with_pytorch_optimizer(measured: Measured) -> None:
-    def oracle(parameters: Any) -> Any:
+    def oracle(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         return pytorch_optimizer.Lion(parameters, lr=0.01, betas=(0.9, 0.99), weight_decay=DECAY)
 
     assert measured(against("lion", oracle, learning_rate=0.01)) < 1e-12
@@ -51,8 +56,8 @@ def test_ademamix_agrees_with_pytorch_optimizer(
 ) -> None:
     """Which writes the half-life's warmup without the offset of 1e-8 in the source's logarithm."""
 
-    def oracle(parameters: Any) -> Any:
-        settings: dict[str, Any] = {"betas": (0.9, 0.99, 0.999), "weight_decouple": True}
+    def oracle(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
+        settings: Point = {"betas": (0.9, 0.99, 0.999), "weight_decouple": True}
         return pytorch_optimizer.AdEMAMix(
             parameters,
             lr=0.01,
@@ -66,11 +71,11 @@ def test_ademamix_agrees_with_pytorch_optimizer(
     assert measured(against("ademamix", oracle, **point)) < bound
 
 
-def mars_of_the_authors(point: dict[str, Any], scale: float) -> dict[str, Any]:
+def mars_of_the_authors(point: Point, scale: float) -> dict[str, Array]:
     """Their code in float64: packages add 1e-15 to the second moment."""
-    states: dict[str, Any] = {}
+    states: State = {}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         m, v, last = states.get(name, (0.0, 0.0, 0.0))
         g, prefix = scale * g, "adam_" if g.ndim == 1 else ""
         beta1, beta2 = point[f"{prefix}beta1"], point[f"{prefix}beta2"]
@@ -98,7 +103,7 @@ def test_mars_agrees_with_the_authors(scale: float, measured: Measured) -> None:
 def test_adopt_agrees_with_pytorch_optimizer(measured: Measured) -> None:
     """Which counts the bound on an entry from the first gradient, the paper from the second."""
 
-    def oracle(parameters: Any) -> Any:
+    def oracle(parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         return pytorch_optimizer.ADOPT(
             parameters,
             lr=0.01,
@@ -130,11 +135,11 @@ def test_adafactor_agrees_with_torch(measured: Measured) -> None:
     assert measured(max(errors)) < 1e-12
 
 
-def lamb_of_the_paper(point: dict[str, Any]) -> dict[str, Any]:
+def lamb_of_the_paper(point: Point) -> dict[str, Array]:
     """Algorithm 2 in float64, vectors without ratio and decay."""
-    moments: dict[str, Any] = {}
+    moments: State = {}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         m, v = moments.get(name, (0.0, 0.0))
         m = point["beta1"] * m + (1 - point["beta1"]) * g
         v = point["beta2"] * v + (1 - point["beta2"]) * g**2
@@ -168,7 +173,7 @@ def test_jax_agrees_with_torch(name: str, measured: Measured) -> None:
 @pytest.mark.parametrize(
     ("name", "changes"), [("ademamix", {"alpha": 0.0}), ("mars", {"gamma": 0.0})]
 )
-def test_without_its_own_term_it_is_adamw(name: str, changes: dict[str, Any]) -> None:
+def test_without_its_own_term_it_is_adamw(name: str, changes: Point) -> None:
     problem, other = torch_problem(torch.float64), torch_problem(torch.float64)
     same = {"beta1": 0.9, "beta2": 0.99, "learning_rate": 0.01, "weight_decay": DECAY}
     ours = torch_optimizer(name, problem, adam_beta2=0.99, **same, **changes)

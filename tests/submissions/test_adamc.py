@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import pytorch_optimizer
@@ -13,7 +12,9 @@ from submissions.adamc.submission import AdamC
 
 from .conftest import Measured
 from .given_problem import (
+    Values,
     BareProblem,
+    Point,
     default_point,
     largest_error,
     torch_optimizer,
@@ -30,7 +31,7 @@ def with_normalised() -> BareProblem:
     return BareProblem(problem.parameters, specs)
 
 
-def scheduled(optimizer: torch.optim.Optimizer, problem: BareProblem) -> Any:
+def scheduled(optimizer: torch.optim.Optimizer, problem: BareProblem) -> Values:
     """Twenty steps with a falling rate."""
     for step in range(20):
         for group in optimizer.param_groups:
@@ -43,10 +44,10 @@ def test_agrees_with_pytorch_optimizer_under_a_schedule(measured: Measured) -> N
     problem, other = with_normalised(), torch_problem()
     # Its epsilon stands beside an uncorrected root: made negligible in both. It has 1e-15 under the
     # root besides, which one entry whose first gradient is 3e-6 feels: hence the tolerance.
-    changes: dict[str, Any] = {"learning_rate": 0.01, "weight_decay": 3.0, "epsilon": 1e-20}
+    changes: Point = {"learning_rate": 0.01, "weight_decay": 3.0, "epsilon": 1e-20}
     point = default_point("adamc", **changes)
     ours = torch_optimizer("adamc", problem, corrected="declared", **changes)
-    parts: dict[bool, list[Any]] = {True: [], False: []}
+    parts: dict[bool, list[torch.Tensor]] = {True: [], False: []}
     for name, value in other.parameters.items():
         parts[name in NORMALISED].append(value)
     theirs = pytorch_optimizer.AdamC(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import dadaptation
 import numpy as np
@@ -21,6 +20,7 @@ from tests.frameworks.kit import Kit
 from .conftest import Measured
 from .given_problem import (
     BareProblem,
+    Point,
     default_point,
     draw,
     gradients,
@@ -51,7 +51,7 @@ def test_agrees_with_optax(name: str, measured: Measured) -> None:
     assert measured(largest_error(ours, optax_steps(oracle(name)))) < 1e-5
 
 
-def steps_from(name: str, factors: list[float], **changes: Any) -> list[np.ndarray]:
+def steps_from(name: str, factors: list[float], **changes: object) -> list[np.ndarray]:
     """The moves of one weight whose gradient is 1 times each factor."""
     weight = torch.nn.Parameter(torch.zeros(1, 1))
     problem = BareProblem({"square": weight}, {})
@@ -95,7 +95,7 @@ def test_adams_decay_is_an_l2_penalty() -> None:
 
 def test_adams_with_stable_decay_agrees_with_pytorch_optimizer(measured: Measured) -> None:
     problem, other = torch_problem(), torch_problem()
-    settings: dict[str, Any] = {"lr": 0.01, "betas": (0.9, 0.95), "eps": 1e-8}
+    settings: Point = {"lr": 0.01, "betas": (0.9, 0.95), "eps": 1e-8}
     ours = AdamS(list(problem.parameters.values()), weight_decay=0.01, fused=True, **settings)
     theirs = pytorch_optimizer.AdamS(
         list(other.parameters.values()), weight_decay=0.01, weight_decouple=True, **settings
@@ -232,7 +232,7 @@ def test_d_adaptation_agrees_with_the_authors(
     bias_correction: bool, growth: float, measured: Measured
 ) -> None:
     problem, other = torch_problem(), torch_problem()
-    settings: dict[str, Any] = {"betas": (0.9, 0.99), "weight_decay": 0.1}
+    settings: Point = {"betas": (0.9, 0.99), "weight_decay": 0.1}
     # From 1e-6 the first steps would drown in the rounding of float32 parameters.
     ours = DAdaptAdam(
         problem.parameters.values(),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from submissions.common.optimizers import State
 from submissions.amos.sizes import expected_size
 from submissions.amos.submission import Amos
 from tests.tiers import nightly_but
 
 from .conftest import Measured
 from .given_problem import (
+    Array,
+    Point,
     SHAPES,
     draw,
     largest_error,
@@ -30,10 +32,10 @@ XI, BETA = 0.3, 0.9
 """A rate at which b grows to tens in twenty steps, so that both decay factors count."""
 
 
-def of_the_authors(mu: float) -> dict[str, Any]:
-    states: dict[str, Any] = {}
+def of_the_authors(mu: float) -> dict[str, Array]:
+    states: State = {}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         v, b, m = states.get(name, (0.0, 0.0, 0.0))
         eta = {"bias": 0.5}.get(name, np.prod(SHAPES[name][0][1:]) ** -0.5)
         g2 = (g**2).mean(axis=tuple(range(1, g.ndim)) or None, keepdims=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import importlib
-from typing import Any
 
 import pytest
 import torch
@@ -35,7 +34,7 @@ class Run:
             small = (0.02 * value.detach()).to(dtype)
             problem.parameters[n] = torch.nn.Parameter(small)
         module = importlib.import_module(f"submissions.{name}.submission")
-        self.optimizer: Any = module.build(problem, default_point(name))[0]
+        self.optimizer: torch.optim.Optimizer = module.build(problem, default_point(name))[0]
         self.parameters: Values = problem.parameters
         self.start = self.copied()
 

@@ -11,11 +11,12 @@ import torch
 from submissions.async_sgd import submission as module
 from tests.tiers import nightly_but
 
+from .given_problem import Point
 from .conftest import Measured
 from .small_problem import DoubleStream, double_kit, submission, values
 from .test_ea_sgd import Bowl, NoStream
 
-CONSTANT: dict[str, Any] = {"schedule": "constant", "warmup": 0.0, "weight_decay": 0.0}
+CONSTANT: Point = {"schedule": "constant", "warmup": 0.0, "weight_decay": 0.0}
 STEPS = 20
 
 
@@ -49,7 +50,7 @@ def test_one_elastic_worker_is_synchronous_elastic_averaging() -> None:
     torch.testing.assert_close(ours.state["centre"], theirs.state["centre"], rtol=0.0, atol=1e-12)
 
 
-def on_the_bowl(monkeypatch: pytest.MonkeyPatch, **point: Any) -> Any:
+def on_the_bowl(monkeypatch: pytest.MonkeyPatch, **point: object) -> Any:
     """The method where every gradient is the parameters, its workers apart."""
     monkeypatch.setattr(module, "FixedLoss", Bowl)
     ours = submission("async_sgd", double_kit(), **CONSTANT, **point)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from submissions.common.optimizers import State
 from submissions.caspr.submission import FIXED, Caspr
 from submissions.shampoo.optimizer import Shampoo
 from tests.tiers import nightly_but
 
 from .conftest import Measured
 from .given_problem import (
+    Array,
+    Point,
     SHAPES,
     gradients,
     largest_error,
@@ -26,22 +28,22 @@ from .given_problem import (
 )
 
 MATRICES = [name for name, (shape, _) in SHAPES.items() if len(shape) > 1]
-SETTINGS: dict[str, Any] = {
+SETTINGS: Point = {
     "lr": 0.01, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.95, "graft_beta2": 0.95,
     "damping": 1e-2, "refresh_every": 1, "matmul_dtype": "float64",
 }  # fmt: skip
 
 
-def root(matrix: Any) -> Any:
+def root(matrix: Array) -> Array:
     """With the damping relative to the largest eigenvalue, where the source has it to the mean."""
     values, vectors = np.linalg.eigh(matrix)
     return (vectors * (values + 1e-2 * values.max()) ** -0.25) @ vectors.T
 
 
-def of_the_authors(start: int, nesterov: bool) -> dict[str, Any]:
-    states: dict[str, dict[str, Any]] = {}
+def of_the_authors(start: int, nesterov: bool) -> dict[str, Array]:
+    states: dict[str, State] = {}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         if name not in MATRICES:
             return w
         g = g.reshape(len(g), -1)
@@ -66,7 +68,7 @@ def of_the_authors(start: int, nesterov: bool) -> dict[str, Any]:
 def test_torch_agrees_with_the_authors(start: int, nesterov: bool, measured: Measured) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
-    settings: dict[str, Any] = SETTINGS | FIXED
+    settings: Point = SETTINGS | FIXED
     optimizer = Caspr(values, start=start, nesterov=nesterov, **settings)
     ours = torch_steps(optimizer, problem)
     assert measured(largest_error(of_the_authors(start, nesterov), ours)) < 1e-10
@@ -76,7 +78,7 @@ CASES = [{"refresh_every": 4, "start": 3}, {"refresh_every": 1, "start": 1, "max
 
 
 @pytest.mark.parametrize("changes", nightly_but(CASES[:1], CASES))
-def test_jax_agrees_with_torch(changes: dict[str, Any], measured: Measured) -> None:
+def test_jax_agrees_with_torch(changes: Point, measured: Measured) -> None:
     changes = {**changes, "damping": 1e-2, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("caspr", problem, **changes), problem)
@@ -84,7 +86,7 @@ def test_jax_agrees_with_torch(changes: dict[str, Any], measured: Measured) -> N
     assert measured(largest_error(theirs, ours)) < 1e-4
 
 
-def first_step(kind: Any, gradient: torch.Tensor, **changes: Any) -> torch.Tensor:
+def first_step(kind: type[Shampoo], gradient: torch.Tensor, **changes: object) -> torch.Tensor:
     weight = torch.nn.Parameter(torch.zeros_like(gradient))
     weight.grad = gradient
     settings = SETTINGS | {"weight_decay": 0.0, "damping": 1e-12} | changes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import pytest
 import torch
@@ -12,7 +11,10 @@ from harness.providers.registry import submission_folders
 from submissions.common.clipping import clipped
 from tests.frameworks.kit import Kit, plain
 
-from .given_problem import default_point
+from .given_problem import (
+    Point,
+    default_point,
+)
 from .small_problem import DoubleStream, double_kit, submission, values
 
 CLIPPING = (
@@ -23,7 +25,7 @@ HALVED = {"schedule": "linear", "warmup": 0.0, "final_factor": 0.0, "horizon": 1
 ENDED = HALVED | {"horizon": 0.5}
 
 
-def two_steps(name: str, **changes: Any) -> dict[str, Any]:
+def two_steps(name: str, **changes: object) -> dict[str, np.ndarray]:
     """Where two steps lead: the second is preconditioned everywhere."""
     kit = Kit("torch")
     instance = kit.submission(submission_folders()[name], **default_point(name, **changes))
@@ -33,7 +35,7 @@ def two_steps(name: str, **changes: Any) -> dict[str, Any]:
     return {n: plain(value).copy() for n, value in instance.eval_parameters().items()}
 
 
-def distance(left: dict[str, Any], right: dict[str, Any]) -> float:
+def distance(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> float:
     return float(sum(float(((left[n] - right[n]) ** 2).sum()) for n in left) ** 0.5)
 
 
@@ -70,7 +72,7 @@ def test_line_searches_refuse_a_bound_and_say_why(name: str) -> None:
         two_steps(name, clip=1.0)
 
 
-def way(name: str, **changes: Any) -> torch.Tensor:
+def way(name: str, **changes: object) -> torch.Tensor:
     """One step in float64, (n,), half of the budget spent."""
     kit = double_kit()
     before = values(kit)

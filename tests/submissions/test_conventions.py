@@ -18,8 +18,9 @@ from tests.tiers import nightly_but
 from workloads.parameters import Init, ParameterSpec, Role
 
 from .given_problem import (
-    NAMES,
     BareProblem,
+    NAMES,
+    Point,
     default_point,
     draw,
     gradients,
@@ -114,8 +115,8 @@ def test_at_a_rate_of_zero_nothing_moves(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [AdamS, Muon, ModularNorm, SpectralDescent])
-def test_no_parameters_are_refused_as_by_torch(kind: Any) -> None:
-    settings: dict[Any, dict[str, Any]] = {
+def test_no_parameters_are_refused_as_by_torch(kind: type[torch.optim.Optimizer]) -> None:
+    settings: dict[type[torch.optim.Optimizer], Point] = {
         AdamS: {"weight_decay": 0.0},
         Muon: {},
         ModularNorm: {"roles": [], "splits": [], **default_point("modular_norm")},

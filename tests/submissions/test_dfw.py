@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import torch
 
 from harness.submission.interface import Batch
 
+from .given_problem import Array, Point
+from tests.frameworks.kit import Kit
+
 from .conftest import Measured
 from .small_problem import DoubleStream, double_kit, submission, values
 
 STEPS, LAYERS = 20, ("hidden_1", "hidden_2", "output")
-PLAIN: dict[str, Any] = {
+PLAIN: Point = {
     "momentum": 0.0,
     "factor_beta": 0.0,
     "refresh_every": 1,
@@ -28,11 +30,13 @@ PLAIN |= {
 }
 
 
-def with_ones(values: Any) -> Any:
+def with_ones(values: Array) -> Array:
     return np.concatenate([values, np.ones((len(values), 1))], axis=1)
 
 
-def textbook_pass(weights: list[Any], batch: Batch[Any]) -> tuple[list[Any], list[Any]]:
+def textbook_pass(
+    weights: list[Array], batch: Batch[torch.Tensor]
+) -> tuple[list[Array], list[Array]]:
     """Gradients of the mean cross-entropy, and inputs, of every layer of the perceptron."""
     inputs = [with_ones(batch.inputs.numpy())]
     for weight in weights[:-1]:
@@ -42,14 +46,14 @@ def textbook_pass(weights: list[Any], batch: Batch[Any]) -> tuple[list[Any], lis
     back = p / p.sum(1, keepdims=True)
     back[np.arange(len(back)), batch.targets.numpy()] -= 1.0
     back = back / len(back)
-    gradients: list[Any] = []
+    gradients: list[Array] = []
     for weight, entered in zip(weights[::-1], inputs[::-1], strict=True):
         gradients.insert(0, back.T @ entered)
         back = (back @ weight[:, :-1]) * (1.0 - entered[:, :-1] ** 2)
     return gradients, inputs
 
 
-def whitened(gradient: Any, entered: Any) -> Any:
+def whitened(gradient: Array, entered: Array) -> Array:
     q = entered.T @ entered / len(entered)
     return np.linalg.solve(q + 1e-3 * np.trace(q) / len(q) * np.eye(len(q)), gradient.T).T
 
@@ -77,7 +81,7 @@ class Mixed:
     def __init__(self, inner: DoubleStream, mixing: torch.Tensor) -> None:
         self.inner, self.mixing = inner, mixing
 
-    def next(self, count: int | None = None) -> Batch[Any]:
+    def next(self, count: int | None = None) -> Batch[torch.Tensor]:
         batch = self.inner.next(count)
         return Batch(batch.inputs @ self.mixing.mT, batch.targets)
 
@@ -126,7 +130,7 @@ def test_the_output_side_is_the_jacobians_second_moment() -> None:
     torch.testing.assert_close(actual, expected, atol=1e-6, rtol=1e-5)
 
 
-def generator_like(kit: Any) -> torch.Generator:
+def generator_like(kit: Kit) -> torch.Generator:
     """A generator in the state of the problem's."""
     generator = torch.Generator()
     generator.set_state(kit.problem.generator.get_state())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,8 @@ from workloads.parameters import Role
 
 from .conftest import Measured
 from .given_problem import (
+    Array,
+    Point,
     SHAPES,
     default_point,
     draw,
@@ -56,7 +57,7 @@ def test_a_dual_has_unit_norm_and_the_largest_inner_product(
 ) -> None:
     generator = torch.Generator().manual_seed(1)
     gradient = torch.randn(shape, generator=generator)
-    options: dict[str, Any] = {"kernels": kernels, "polish": 6, "matmul_dtype": "float32"}
+    options: Point = {"kernels": kernels, "polish": 6, "matmul_dtype": "float32"}
     (dual,) = duals([gradient], [role.value], [()], **options)
     assert norm(dual, role, kernels) == pytest.approx(1.0, abs=1e-3)
     best = float((gradient * dual).sum())
@@ -91,7 +92,7 @@ def chosen_norm(value: Tensor, name: str) -> float:
 def test_a_chosen_norm_has_its_own_dual(name: str, shape: tuple[int, ...]) -> None:
     generator = torch.Generator().manual_seed(1)
     gradient, role = torch.randn(shape, generator=generator), Role.HIDDEN_MATRIX
-    options: dict[str, Any] = {"polish": 6, "matmul_dtype": "float32"}
+    options: Point = {"polish": 6, "matmul_dtype": "float32"}
     (dual,) = duals([gradient], [role.value], [()], norms={**NORMS, role: name}, **options)
     assert chosen_norm(dual, name) == pytest.approx(1.0, abs=1e-3)
     best = float((gradient * dual).sum())
@@ -150,7 +151,7 @@ def test_at_the_default_polish_a_dual_is_as_near_as_promised(
     assert float((gradient.flatten(1) * dual).sum()) > 0.85 * float(best)
 
 
-def of(name: str, g: Any, kind: str) -> Any:
+def of(name: str, g: Array, kind: str) -> Array:
     """The exact step from a singular value decomposition, in float64."""
     if g.ndim == 1:
         return g if kind == "spectral_descent" else g / np.sqrt((g**2).mean())
@@ -168,9 +169,9 @@ def test_twenty_steps_agree_with_the_singular_value_decomposition(
 ) -> None:
     changes = {"polish": 8, "matmul_dtype": "float32", "weight_decay": 0.1, "learning_rate": 0.01}
     point = default_point(kind, **changes)
-    momenta: dict[str, Any] = {}
+    momenta: dict[str, Array] = {}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         m = momenta[name] = point["momentum"] * momenta.get(name, 0.0) + (1 - point["momentum"]) * g
         scale = point.get("vector_scale", 1.0) if w.ndim == 1 else 1.0
         return (1 - 0.01 * 0.1) * w - 0.01 * scale * of(name, m, kind)

@@ -40,7 +40,7 @@ def test_a_replica_without_springs_is_torch_optims_sgd(measured: Measured) -> No
 class Bowl:
     """What stands for the loss of a batch: ||x||^2 / 2."""
 
-    def __init__(self, *_: Any) -> None:
+    def __init__(self, *_: object) -> None:
         pass
 
     def __call__(self, x: torch.Tensor) -> tuple[float, torch.Tensor]:
@@ -52,7 +52,7 @@ class NoStream:
         """Nothing to draw."""
 
 
-def on_the_bowl(monkeypatch: pytest.MonkeyPatch, **point: Any) -> Any:
+def on_the_bowl(monkeypatch: pytest.MonkeyPatch, **point: object) -> Any:
     """The method where every gradient is the parameters, its replicas apart."""
     monkeypatch.setattr(module, "FixedLoss", Bowl)
     same = {"schedule": "constant", "warmup": 0.0, "weight_decay": 0.0}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -16,12 +15,13 @@ from .given_problem import default_point, largest_error, torch_optimizer, torch_
 
 METHODS = ("eshampoo", "ggt", "shampoo", "soap", "splus")
 eigh, qr = torch.linalg.eigh, torch.linalg.qr
+Solve = Callable[[torch.Tensor], object]
 
 
-def fail_in(*dtypes: torch.dtype, solve: Callable[..., Any] = eigh) -> Callable[..., Any]:
+def fail_in(*dtypes: torch.dtype, solve: Solve = eigh) -> Solve:
     """A decomposition that converges only in other dtypes."""
 
-    def decompose(matrix: torch.Tensor) -> Any:
+    def decompose(matrix: torch.Tensor) -> object:
         if matrix.dtype in dtypes:
             raise torch.linalg.LinAlgError("failed to converge")  # type: ignore[attr-defined]
         return solve(matrix)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import pytest
 import torch
@@ -32,11 +31,11 @@ def test_without_scope_and_noise_the_inner_loop_is_torch_optims_sgd() -> None:
     torch.testing.assert_close(values(kit), values(other), atol=1e-12, rtol=0.0)
 
 
-def quadratic(curvature: float) -> type[Any]:
+def quadratic(curvature: float) -> type[object]:
     """What stands for the loss of a batch: curvature / 2 ||x||^2."""
 
     class Quadratic:
-        def __init__(self, *_: Any) -> None:
+        def __init__(self, *_: object) -> None:
             pass
 
         def __call__(self, x: torch.Tensor) -> tuple[float, torch.Tensor]:

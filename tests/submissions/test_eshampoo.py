@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import torch
 
+from submissions.common.optimizers import State
 from submissions.common.eigenbasis import followed_until
 from submissions.eshampoo.submission import EShampoo
 
 from .conftest import Measured
-from .given_problem import largest_error, textbook_steps, torch_problem, torch_steps
+from .given_problem import (
+    Array,
+    BareProblem,
+    Point,
+    largest_error,
+    textbook_steps,
+    torch_problem,
+    torch_steps,
+)
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: Point = {
     "lr": 0.01, "weight_decay": 0.1, "betas": (0.9, 0.95), "factor_beta": 0.95, "eps": 1e-8,
     "tolerance": 0.0, "iterations": 1, "max_dim": 99, "matmul_dtype": "float64",
 }  # fmt: skip
 NAMES = ["square", "square_2"]
 
 
-def in_float64() -> Any:
+def in_float64() -> BareProblem:
     problem = torch_problem()
     for name, value in problem.parameters.items():
         problem.parameters[name] = torch.nn.Parameter(value.detach().double())
@@ -29,9 +37,9 @@ def in_float64() -> Any:
 
 def test_agrees_with_the_textbook_in_the_exact_eigenbasis(measured: Measured) -> None:
     """Two matrices, four sides: side j is due at step j, then at j modulo 4."""
-    states: dict[str, dict[str, Any]] = {}
+    states: dict[str, State] = {}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         if name not in NAMES:
             return w
         start = {"m": 0.0, "v": 0.0, "f": [0.0, 0.0], "q": [np.eye(24), np.eye(24)]}

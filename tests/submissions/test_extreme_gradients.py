@@ -17,6 +17,7 @@ from tests.tiers import nightly_but
 
 from .given_problem import (
     NAMES,
+    Point,
     default_point,
     gradients,
     largest_error,
@@ -65,7 +66,7 @@ def test_lars_decays_by_rate_times_decay_where_the_gradient_is_zero() -> None:
 def test_muons_steps_on_tiny_gradients_are_those_of_torch(size: float) -> None:
     problem, other = torch_problem(), torch_problem()
     weight, expected = problem.parameters["tall"], other.parameters["tall"]
-    form: dict[str, Any] = {"norm": "frobenius", "coefficients": "jordan", "steps": 5}
+    form: Point = {"norm": "frobenius", "coefficients": "jordan", "steps": 5}
     ours = Muon([weight], lr=1.0, matmul_dtype="bfloat16", **form)
     theirs = torch.optim.Muon([expected], lr=1.0, weight_decay=0.0)
     gradient = size * torch.from_numpy(gradients(0)["tall"])

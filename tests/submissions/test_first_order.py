@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import optax
@@ -12,6 +11,7 @@ import torch
 
 from .conftest import Measured
 from .given_problem import (
+    Point,
     STEPS,
     default_point,
     draw,
@@ -29,7 +29,7 @@ NAMES = ("sgd", "heavy_ball", "nesterov", "adamw", "nadamw")
 
 
 def oracle(name: str) -> optax.GradientTransformation:
-    point: dict[str, Any] = default_point(name)
+    point: Point = default_point(name)
     rate, decay = point["learning_rate"], point["weight_decay"]
     if name in ("adamw", "nadamw"):
         aliases: dict[str, Alias] = {"adamw": optax.adamw, "nadamw": optax.nadamw}
@@ -56,7 +56,7 @@ def test_jax_agrees_with_torch(name: str, measured: Measured) -> None:
 Tensors = list[torch.Tensor]
 
 
-def descent(name: str, gradient: Callable[[torch.Tensor], torch.Tensor], **changes: Any) -> Tensors:
+def descent(name: str, gradient: Callable[[torch.Tensor], torch.Tensor], **changes: object) -> Tensors:
     """The iterates of `square`, in float64, where gradients are a function of the point."""
     problem = torch_problem()
     for n, value in problem.parameters.items():
@@ -71,7 +71,7 @@ def descent(name: str, gradient: Callable[[torch.Tensor], torch.Tensor], **chang
 
 
 def test_without_momentum_sgd_is_a_sum_of_faded_gradients() -> None:
-    plain: dict[str, Any] = {"momentum": 0.0, "nesterov": False}
+    plain: Point = {"momentum": 0.0, "nesterov": False}
     problem, rate, decay = torch_problem(), 0.1, 0.2
     optimizer = torch_optimizer("sgd", problem, **plain, learning_rate=rate, weight_decay=decay)
     ours, expected = torch_steps(optimizer, problem), {}

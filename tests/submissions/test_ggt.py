@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import pytest
 import torch
 
 from submissions.ggt.submission import Ggt
 
+from .given_problem import Point
 from .conftest import Measured
 
 SIZE = 12
@@ -25,7 +25,7 @@ def test_twenty_steps_agree_with_the_dense_root(
 ) -> None:
     """Float64 and the n x n matrix; past n gradients the window spans everything."""
     weights = [torch.nn.Parameter(torch.zeros(3, 2).double()) for _ in range(2)]
-    settings: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.01, "betas": (0.9, 0.95)}
+    settings: Point = {"lr": 0.1, "weight_decay": 0.01, "betas": (0.9, 0.95)}
     ours = Ggt(weights, **settings, eps=0.3, outside=outside, window=window)
     w, m = torch.zeros(SIZE).double(), torch.zeros(SIZE).double()
     recent: list[torch.Tensor] = []

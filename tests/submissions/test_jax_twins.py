@@ -18,8 +18,9 @@ from tests.tiers import nightly_but
 
 from .conftest import Measured
 from .given_problem import (
-    STEPS,
     BareProblem,
+    Point,
+    STEPS,
     Values,
     default_point,
     draw,
@@ -34,7 +35,7 @@ SAME = {"weight_decay": 0.1}
 FLOAT32 = {"matmul_dtype": "float32", **SAME}
 NO_NULL_SPACES = ("square", "square_2", "bias")
 """Of a rank that is full from the first gradient on: a null space's basis is anybody's."""
-CASES: list[tuple[str, dict[str, Any]]] = [
+CASES: list[tuple[str, Point]] = [
     ("adagrad", SAME | {"initial_accumulator": 0.01}),
     ("adam", SAME),
     ("adamc", SAME),
@@ -53,7 +54,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("splus", FLOAT32 | {"refresh_every": 4}),
     ("swats", {"switch_tolerance": 1e9}),
 ]
-OTHERS: list[tuple[str, dict[str, Any]]] = [
+OTHERS: list[tuple[str, Point]] = [
     ("adamc", SAME | {"corrected": "declared"}),
     ("d_adaptation", SAME | {"first_estimate": 1e-3, "bias_correction": True, "growth": 1.5}),
     ("eshampoo", FLOAT32 | {"refresh_every": 6, "tolerance": 0.01}),
@@ -83,7 +84,7 @@ def chosen(name: str) -> tuple[str, ...]:
     return NO_NULL_SPACES if name in ("eshampoo", "splus") else tuple(specs())
 
 
-def torch_way(name: str, changes: dict[str, Any]) -> tuple[Values, Values]:
+def torch_way(name: str, changes: Point) -> tuple[Values, Values]:
     """Parameters after all steps, and those to be evaluated."""
     whole, names = torch_problem(), chosen(name)
     problem = BareProblem({n: whole.parameters[n] for n in names}, {n: specs()[n] for n in names})
@@ -101,7 +102,7 @@ def torch_way(name: str, changes: dict[str, Any]) -> tuple[Values, Values]:
     return trained, {n: p.detach().numpy() for n, p in problem.parameters.items()}
 
 
-def jax_way(name: str, changes: dict[str, Any]) -> tuple[Values, Values]:
+def jax_way(name: str, changes: Point) -> tuple[Values, Values]:
     """The same in JAX."""
     module, names = importlib.import_module(f"submissions.{name}.submission_jax"), chosen(name)
     parameters: Any = {n: jnp.asarray(draw(0)[n]) for n in names}
@@ -126,7 +127,7 @@ def jax_way(name: str, changes: dict[str, Any]) -> tuple[Values, Values]:
 
 
 @pytest.mark.parametrize(("name", "changes"), nightly_but(CASES, [*CASES, *OTHERS]))
-def test_jax_agrees_with_torch(name: str, changes: dict[str, Any], measured: Measured) -> None:
+def test_jax_agrees_with_torch(name: str, changes: Point, measured: Measured) -> None:
     (trained, judged), (expected, expected_judged) = (
         way(name, changes) for way in (jax_way, torch_way)
     )
@@ -139,7 +140,7 @@ def test_jax_agrees_with_torch(name: str, changes: dict[str, Any], measured: Mea
 @pytest.mark.parametrize(
     ("name", "changes"), [("signsgd", {"size": "duel_norm"}), ("adamc", {"corrected": "hiden"})]
 )
-def test_an_unknown_name_is_refused(name: str, changes: dict[str, Any]) -> None:
+def test_an_unknown_name_is_refused(name: str, changes: Point) -> None:
     module = importlib.import_module(f"submissions.{name}.submission_jax")
     with pytest.raises(UnknownNameError, match="did you mean"):
         module.build(BareProblem({}, specs()), default_point(name, **changes))

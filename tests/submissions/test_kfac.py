@@ -17,9 +17,13 @@ from tests.frameworks.kit import Kit
 from workloads.parameters import LayerSpec
 
 from .conftest import Measured
-from .given_problem import default_point
+from .given_problem import (
+    Point,
+    default_point,
+)
 
 LINEAR = LayerSpec("layer", "linear", "0.weight", "0.bias")
+Pair = tuple[torch.Tensor, torch.Tensor]
 KINDS = ["linear", "sequence", "convolution", "recurrent"]
 
 
@@ -28,8 +32,8 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def kronecker(
-    layer: LayerSpec, weight: torch.Tensor, capture: Capture[Any], n: int, how: str
-) -> Any:
+    layer: LayerSpec, weight: torch.Tensor, capture: Capture[torch.Tensor], n: int, how: str
+) -> torch.Tensor:
     x, y = rows(uses(layer, weight.shape, capture), n, how)
     return torch.kron(y.mT @ y, x.mT @ x)
 
@@ -106,7 +110,8 @@ def used(module: nn.Module, entered: torch.Tensor) -> torch.Tensor:
     def first(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
         return places(torch.func.functional_call(module, parameters, (entered,)))[..., 0]
 
-    jacobian: Any = torch.func.jacrev(first)({n: p.detach() for n, p in module.named_parameters()})
+    values = {n: p.detach() for n, p in module.named_parameters()}
+    jacobian: dict[str, torch.Tensor] = torch.func.jacrev(first)(values)
     return torch.cat([jacobian["weight"][:, :, 0].flatten(2), jacobian["bias"][:, :, :1]], 2)
 
 
@@ -145,13 +150,13 @@ def test_factors_are_those_of_the_definition(kind: str, how: str) -> None:
 class Textbook:
     """KFAC with factors by definition and dense inverses, on every layer of a perceptron."""
 
-    def __init__(self, model: nn.Module, point: dict[str, Any]) -> None:
+    def __init__(self, model: nn.Module, point: Point) -> None:
         self.model, self.point, self.t = model, point, 0
         self.names = [n for n, module in model.named_modules() if isinstance(module, nn.Linear)]
         self.averages = {name: (torch.tensor(0.0), torch.tensor(0.0)) for name in self.names}
         self.momenta = {name: torch.tensor(0.0) for name in self.names}
 
-    def direction(self, name: str, pair: tuple[torch.Tensor, ...]) -> tuple[Any, Any]:
+    def direction(self, name: str, pair: tuple[torch.Tensor, ...]) -> Pair:
         """G and (S + gamma / pi I)^-1 G (A + pi gamma I)^-1."""
         old, beta = self.averages[name], self.point["factor_beta"]
         new = [beta * before + (1 - beta) * now for before, now in zip(old, pair, strict=True)]
@@ -183,7 +188,7 @@ class Textbook:
 
 def test_twenty_steps_agree_with_dense_inverses_of_the_factors(measured: Measured) -> None:
     kit = Kit("torch")
-    changes: dict[str, Any] = {"fisher": "empirical", "observe_every": 1, "refresh_every": 1}
+    changes: Point = {"fisher": "empirical", "observe_every": 1, "refresh_every": 1}
     point = default_point("kfac", **changes, schedule="constant", warmup=0.0)
     theirs = Textbook(copy.deepcopy(kit.problem.model), point)
     ours = kit.submission("submissions/kfac", **point)

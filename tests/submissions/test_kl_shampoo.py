@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from submissions.common.optimizers import State
 from submissions.kl_shampoo.optimizer import KlShampoo, KlSoap
 from tests.tiers import nightly_but
 
 from .conftest import Measured
 from .given_problem import (
+    Array,
+    Point,
     SHAPES,
     draw,
     gradients,
@@ -29,7 +31,7 @@ from .given_problem import (
 MATRICES = ["square", "square_2", "tall", "kernel"]
 MAX_DIM = 24
 """The longer sides of `tall` and `kernel` start with a null space, whose basis is anybody's."""
-SETTINGS: dict[str, Any] = {
+SETTINGS: Point = {
     "lr": 0.01,
     "betas": (0.9, 0.95),
     "factor_beta": 0.9,
@@ -40,7 +42,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def first_state(g: Any) -> dict[str, Any]:
+def first_state(g: Array) -> State:
     """Factors and bases of the first gradient, which moves nothing."""
     factors = [0.1 * g @ g.T / g.shape[1], 0.1 * g.T @ g / g.shape[0]]
     bases = [
@@ -50,7 +52,7 @@ def first_state(g: Any) -> dict[str, Any]:
     return {"f": factors, "q": bases, "d": values, "m": np.zeros_like(g), "v": np.zeros_like(g)}
 
 
-def direction(s: dict[str, Any], g: Any, is_soap: bool) -> Any:
+def direction(s: State, g: Array, is_soap: bool) -> Array:
     left, right = s["q"]
     if is_soap:  # the source keeps the momentum in the bases and takes it out to turn them
         s["m"] = 0.9 * s["m"] + 0.1 * g
@@ -61,7 +63,7 @@ def direction(s: dict[str, Any], g: Any, is_soap: bool) -> Any:
     return left @ ((left.T @ s["m"] @ right) * scale / (1 + scale * 1e-8)) @ right.T
 
 
-def accumulate(s: dict[str, Any], g: Any) -> None:
+def accumulate(s: State, g: Array) -> None:
     (left, right), (lefts, d) = s["q"], s["d"]
     rotated = left.T @ g @ right
     s["f"] = [
@@ -75,11 +77,11 @@ def accumulate(s: dict[str, Any], g: Any) -> None:
     ]
 
 
-def textbook(is_soap: bool) -> dict[str, Any]:
+def textbook(is_soap: bool) -> dict[str, Array]:
     """Refreshed after every step; without an own basis a side keeps the identity."""
-    states: dict[str, dict[str, Any]] = {}
+    states: dict[str, State] = {}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         if name not in MATRICES:
             return w
         g = g.reshape(len(g), -1)
@@ -98,7 +100,8 @@ def textbook(is_soap: bool) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", [KlShampoo, KlSoap])
-def test_refreshed_at_every_step_it_agrees_with_the_authors(kind: Any, measured: Measured) -> None:
+def test_refreshed_at_every_step_it_agrees_with_the_authors(
+    kind: type[KlShampoo], measured: Measured) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
     ours = torch_steps(kind(values, refresh_every=1, **SETTINGS), problem)
@@ -106,7 +109,7 @@ def test_refreshed_at_every_step_it_agrees_with_the_authors(kind: Any, measured:
 
 
 @pytest.mark.parametrize("kind", [KlShampoo, KlSoap])
-def test_the_first_gradient_moves_nothing(kind: Any) -> None:
+def test_the_first_gradient_moves_nothing(kind: type[KlShampoo]) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
     after = torch_steps(kind(values, **SETTINGS), problem, range(1))
@@ -160,7 +163,7 @@ JAX_CASES = list(product(("kl_shampoo", "kl_soap"), (1, 6), (0.0, 0.1)))
     nightly_but([("kl_shampoo", 6, 0.1), ("kl_soap", 6, 0.0)], JAX_CASES),
 )
 def test_jax_agrees_with_torch(name: str, period: int, initial: float, measured: Measured) -> None:
-    changes: dict[str, Any] = {"refresh_every": period, "initial_value": initial}
+    changes: Point = {"refresh_every": period, "initial_value": initial}
     changes |= {"max_dim": MAX_DIM, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem)

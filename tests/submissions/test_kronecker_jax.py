@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import pytest
 
@@ -10,6 +9,7 @@ from tests.tiers import nightly_but
 
 from .conftest import Measured
 from .given_problem import (
+    Point,
     largest_error,
     optax_steps,
     optax_transformation,
@@ -30,7 +30,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "changes"), nightly_but([CASES[0], CASES[-1]], CASES))
-def test_jax_agrees_with_torch(name: str, changes: dict[str, Any], measured: Measured) -> None:
+def test_jax_agrees_with_torch(name: str, changes: Point, measured: Measured) -> None:
     changes = {**changes, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem)

@@ -35,7 +35,7 @@ class Quadratic:
         self.b = random.standard_normal(SIZE)
         self.parameters = {"x": jnp.zeros(SIZE)}
 
-    def evaluate(self, parameters: Any, batch: Any) -> Evaluation[jax.Array]:
+    def evaluate(self, parameters: dict[str, jax.Array], batch: object) -> Evaluation[jax.Array]:
         x = parameters["x"]
         return Evaluation(x, 0.5 * x @ jnp.asarray(self.matrix) @ x - jnp.asarray(self.b) @ x)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import optax
@@ -10,6 +9,7 @@ import pytest
 import pytorch_optimizer
 import torch
 
+from submissions.common.optimizers import State
 from submissions.dual_averaging.submission import DualAveraging
 from submissions.lars.submission import Lars
 from submissions.mda.submission import Mda
@@ -17,6 +17,8 @@ from submissions.signsgd.submission import SignSgd
 
 from .conftest import Measured
 from .given_problem import (
+    Array,
+    Point,
     SHAPES,
     default_point,
     draw,
@@ -36,7 +38,7 @@ def test_mda_agrees_with_the_algorithm_box(measured: Measured) -> None:
     point = default_point("mda", learning_rate=0.5, weight_decay=0.1)
     starts, sums = draw(0), dict.fromkeys(SHAPES, 0.0)
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         sums[name] = sums[name] + 0.5 * t**0.5 * (g + 0.1 * w)
         z = starts[name].astype(np.float64) - sums[name] / t**0.5
         return point["momentum"] * w + (1 - point["momentum"]) * z
@@ -65,9 +67,9 @@ def test_dual_averaging_is_the_minimiser_of_its_definition(measured: Measured) -
     """<gbar_t, w> + ||w - w_1||^2 / (2 alpha_t), of which the gradient is zero there."""
     problem, eta = torch_problem(torch.float64), 0.7
     point = default_point("dual_averaging", learning_rate=eta, weight_decay=0.1)
-    mean: dict[str, Any] = dict.fromkeys(SHAPES, 0.0)
+    mean: State = dict.fromkeys(SHAPES, 0.0)
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         mean[name] = mean[name] + (g + 0.1 * w - mean[name]) / t
         return draw(0)[name].astype(np.float64) - eta * t**0.5 * mean[name]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +18,8 @@ from workloads.parameters import Role
 
 from .conftest import Measured
 from .given_problem import (
+    Array,
+    Point,
     SHAPES,
     default_point,
     gradients,
@@ -32,8 +33,8 @@ from .given_problem import (
 )
 
 SOURCE = {"coefficients": "jordan", "newton_schulz_steps": 5}
-FROBENIUS: dict[str, Any] = {"norm": "frobenius", "coefficients": "jordan", "steps": 5}
-FORMS: list[dict[str, Any]] = [
+FROBENIUS: Point = {"norm": "frobenius", "coefficients": "jordan", "steps": 5}
+FORMS: list[Point] = [
     {"nesterov": "source", "scaling": "source"},
     {"nesterov": "source", "scaling": "thesis", "norm": "frobenius", **SOURCE},
     {"nesterov": "none", "scaling": "rms", **SOURCE},
@@ -140,11 +141,11 @@ def test_matrices_of_one_shape_share_a_call_and_keep_their_order() -> None:
     assert all(torch.equal(a, b + 1.0) for a, b in zip(outputs, inputs, strict=True))
 
 
-def textbook(point: dict[str, Any]) -> dict[str, Any]:
+def textbook(point: Point) -> dict[str, Array]:
     """Float64, one matrix at a time, written from the algorithm box."""
-    momenta: dict[str, Any] = {}
+    momenta: dict[str, Array] = {}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         before = momenta.get(name, np.zeros_like(g))
         m = momenta[name] = point["momentum"] * before + g
         source = g + point["momentum"] * m
@@ -170,7 +171,7 @@ def textbook(point: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_torch_agrees_with_the_textbook(form: dict[str, Any], measured: Measured) -> None:
+def test_torch_agrees_with_the_textbook(form: Point, measured: Measured) -> None:
     changes = {**form, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("muon", problem, **changes), problem)
@@ -178,7 +179,7 @@ def test_torch_agrees_with_the_textbook(form: dict[str, Any], measured: Measured
 
 
 @pytest.mark.parametrize("form", nightly_but(FORMS[:1], FORMS))
-def test_jax_agrees_with_torch(form: dict[str, Any], measured: Measured) -> None:
+def test_jax_agrees_with_torch(form: Point, measured: Measured) -> None:
     changes = {**form, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("muon", problem, **changes), problem)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from submissions.common.optimizers import State
 from submissions.adamuon.submission import AdaMuon
+from submissions.muon.submission import Muon
 from submissions.normuon.submission import NorMuon
 from tests.tiers import nightly_but
 from workloads.parameters import Role
 
 from .conftest import Measured
 from .given_problem import (
+    Array,
+    Point,
     SHAPES,
     default_point,
     gradients,
@@ -32,7 +36,7 @@ from .given_problem import (
 SOURCE = {"coefficients": "jordan", "newton_schulz_steps": 5, "norm": "frobenius"}
 """The iteration of both authors' code."""
 HIDDEN = [n for n, (_, role) in SHAPES.items() if role in (Role.HIDDEN_MATRIX, Role.CONVOLUTION)]
-CASES: list[tuple[str, dict[str, Any]]] = [
+CASES: list[tuple[str, Point]] = [
     ("normuon", {"scaling": "source"}),
     ("normuon", {"scaling": "rms"}),
     ("adamuon", {"sign": False}),
@@ -41,7 +45,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 ONE_OF_EACH = [CASES[0], CASES[2]]
 
 
-def normuons(o: Any, state: dict[str, Any], point: dict[str, Any]) -> Any:
+def normuons(o: Array, state: State, point: Point) -> Array:
     rows, columns = o.shape
     mean = (o**2).mean(1, keepdims=True)
     state["v"] = point["beta2"] * state.get("v", 0.0) + (1 - point["beta2"]) * mean
@@ -52,19 +56,19 @@ def normuons(o: Any, state: dict[str, Any], point: dict[str, Any]) -> Any:
     return max(1.0, rows / columns) ** 0.5 * normalised
 
 
-def adamuons(o: Any, state: dict[str, Any], point: dict[str, Any]) -> Any:
+def adamuons(o: Array, state: State, point: Point) -> Array:
     state["t"] = state.get("t", 0) + 1
     state["v"] = point["beta2"] * state.get("v", 0.0) + (1 - point["beta2"]) * o**2
     adapted = o / (np.sqrt(state["v"] / (1 - point["beta2"] ** state["t"])) + point["epsilon"])
     return 0.2 * o.size**0.5 * adapted / (np.linalg.norm(adapted) + point["epsilon"])
 
 
-def textbook(name: str, point: dict[str, Any]) -> dict[str, Any]:
+def textbook(name: str, point: Point) -> dict[str, Array]:
     """Both algorithms, whose momentum and decay are Muon's."""
-    states: dict[str, dict[str, Any]] = {}
+    states: dict[str, State] = {}
     adapted = {"normuon": normuons, "adamuon": adamuons}[name]
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         state, beta = states.setdefault(name, {}), point["momentum"]
         state["m"] = beta * state.get("m", 0.0) + (1 - beta) * g
         x = (1 - beta) * g + beta * state["m"]
@@ -77,7 +81,7 @@ def textbook(name: str, point: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("name", "form"), CASES)
-def test_torch_agrees_with_the_authors(name: str, form: dict[str, Any], measured: Measured) -> None:
+def test_torch_agrees_with_the_authors(name: str, form: Point, measured: Measured) -> None:
     changes = {**form, **SOURCE, "matmul_dtype": "float64", "weight_decay": 0.1}
     problem = torch_problem(torch.float64)
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem)
@@ -86,14 +90,14 @@ def test_torch_agrees_with_the_authors(name: str, form: dict[str, Any], measured
 
 
 @pytest.mark.parametrize(("name", "form"), nightly_but(ONE_OF_EACH, CASES))
-def test_jax_agrees_with_torch(name: str, form: dict[str, Any], measured: Measured) -> None:
+def test_jax_agrees_with_torch(name: str, form: Point, measured: Measured) -> None:
     changes = {**form, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer(name, problem, **changes), problem)
     assert measured(largest_error(ours, optax_steps(optax_transformation(name, **changes)))) < 1e-4
 
 
-def first_step(kind: Any, **settings: Any) -> torch.Tensor:
+def first_step(kind: Callable[..., Muon], **settings: object) -> torch.Tensor:
     weight = torch.nn.Parameter(torch.zeros(40, 12))
     weight.grad = torch.from_numpy(gradients(0)["tall"].copy())
     kind([weight], lr=1.0, matmul_dtype="float32", **settings).step()
@@ -111,13 +115,13 @@ def test_adamuons_step_has_a_root_mean_square_of_a_fifth() -> None:
 
 
 @pytest.mark.parametrize("kind", [NorMuon, partial(AdaMuon, epsilon=1e-8, sign=True)])
-def test_fused_matrices_are_adapted_one_by_one(kind: Any) -> None:
+def test_fused_matrices_are_adapted_one_by_one(kind: Callable[..., Muon]) -> None:
     gradient = torch.from_numpy(gradients(0)["square"][:12, :8].copy())
     whole, *parts = (torch.nn.Parameter(torch.zeros(rows, 8)) for rows in (12, 8, 4))
     whole.grad = gradient
     for part, piece in zip(parts, gradient.split([8, 4]), strict=True):
         part.grad = piece
-    form: dict[str, Any] = {"lr": 1.0, "matmul_dtype": "float32", "beta2": 0.9}
+    form: Point = {"lr": 1.0, "matmul_dtype": "float32", "beta2": 0.9}
     kind([whole], splits=[(8, 4)], **form).step()
     kind(parts, **form).step()
     torch.testing.assert_close(whole.detach(), torch.cat([p.detach() for p in parts]))

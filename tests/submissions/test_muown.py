@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from submissions.common.optimizers import State
 from submissions.muown.submission import Muown
 from tests.tiers import nightly_but
 from workloads.parameters import Role
 
 from .conftest import Measured
 from .given_problem import (
+    Array,
+    Point,
     SHAPES,
     default_point,
     draw,
@@ -33,16 +35,16 @@ SOURCE = {"coefficients": "jordan", "newton_schulz_steps": 5, "norm": "frobenius
 HIDDEN = [n for n, (_, role) in SHAPES.items() if role in (Role.HIDDEN_MATRIX, Role.CONVOLUTION)]
 
 
-def norms(x: Any) -> Any:
+def norms(x: Array) -> Array:
     return np.linalg.norm(x, axis=1, keepdims=True)
 
 
-def of_the_authors(point: dict[str, Any]) -> dict[str, Any]:
-    states: dict[str, dict[str, Any]] = {}
+def of_the_authors(point: Point) -> dict[str, Array]:
+    states: dict[str, State] = {}
     beta1, beta2, mu = point["gain_beta1"], point["gain_beta2"], point["momentum"]
     rate, decay = point["learning_rate"], point["weight_decay"]
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         if name not in HIDDEN:
             return w
         old, g = w.reshape(len(w), -1), g.reshape(len(g), -1)
@@ -78,15 +80,15 @@ def test_torch_agrees_with_the_authors(decay: float, measured: Measured) -> None
 
 @pytest.mark.parametrize("decay", nightly_but([0.1], [0.0, 0.1]))
 def test_jax_agrees_with_torch_under_a_schedule(decay: float, measured: Measured) -> None:
-    point: dict[str, Any] = {"matmul_dtype": "float32", "weight_decay": decay}
+    point: Point = {"matmul_dtype": "float32", "weight_decay": decay}
     ours = scheduled_torch_steps("muown", **point)
     assert measured(largest_error(ours, scheduled_optax_steps("muown", **point))) < 1e-4
 
 
-def one(gradient: torch.Tensor, **settings: Any) -> tuple[torch.nn.Parameter, Muown]:
+def one(gradient: torch.Tensor, **settings: object) -> tuple[torch.nn.Parameter, Muown]:
     weight = torch.nn.Parameter(torch.from_numpy(draw(0)["tall"].copy()))
     weight.grad = gradient
-    changes: dict[str, Any] = {"gain_beta1": 0.0, "gain_beta2": 0.0, "epsilon": 1e-8}
+    changes: Point = {"gain_beta1": 0.0, "gain_beta2": 0.0, "epsilon": 1e-8}
     changes |= {"scaling": "rms", "matmul_dtype": "float32"}
     return weight, Muown([weight], lr=0.1, **changes | settings)
 

@@ -13,11 +13,15 @@ from torch.nn.functional import unfold
 from tests.frameworks.kit import Kit
 
 from .conftest import Measured
-from .given_problem import default_point, jordans
+from .given_problem import (
+    Point,
+    default_point,
+    jordans,
+)
 from .small_problem import DoubleStream, double_kit, submission
 from .workload_models import WorkloadKit
 
-SOURCE: dict[str, Any] = {
+SOURCE: Point = {
     "coefficients": "jordan", "newton_schulz_steps": 5, "norm": "frobenius", "schedule": "constant",
     "warmup": 0.0, "matmul_dtype": "float64",
 }  # fmt: skip
@@ -26,7 +30,7 @@ SOURCE: dict[str, Any] = {
 class Textbook:
     """Algorithm 1 in float64, on the hidden layers of a perceptron with tanh."""
 
-    def __init__(self, model: Any, point: dict[str, Any]) -> None:
+    def __init__(self, model: Any, point: Point) -> None:
         self.model, self.point, self.steps = model, point, 0
         self.hidden = [n for n, _ in model.named_modules() if n.startswith("hidden")]
         widths = {n: model.get_submodule(n).weight.shape[1] for n in self.hidden}

@@ -12,10 +12,14 @@ import numpy as np
 import optax
 import pytest
 
+from submissions.common.transformations_jax import Arrays
+
 from .conftest import Measured
 from .given_problem import (
     STEPS,
     BareProblem,
+    Point,
+    Values,
     default_point,
     draw,
     gradients,
@@ -26,7 +30,7 @@ from .given_problem import (
     torch_steps,
 )
 
-POINTS: dict[str, dict[str, Any]] = {
+POINTS: dict[str, Point] = {
     # From 1e-6 the first steps would drown in the rounding of float32 parameters.
     "prodigy": {"first_estimate": 1e-3, "weight_decay": 0.1},
     "schedule_free_adamw": {"weight_decay": 0.1},
@@ -38,7 +42,7 @@ def factors() -> list[float]:
     return [min(step / 4, 1.0 - step / 40) for step in range(STEPS)]
 
 
-def torch_way(name: str, **changes: Any) -> tuple[Any, Any]:
+def torch_way(name: str, **changes: object) -> tuple[Values, Values]:
     """Parameters after all steps, and those to be evaluated."""
     problem = torch_problem()
     optimizer: Any = torch_optimizer(name, problem, **POINTS[name], **changes)
@@ -52,7 +56,7 @@ def torch_way(name: str, **changes: Any) -> tuple[Any, Any]:
 
 
 @cache
-def jax_way(name: str, **changes: Any) -> tuple[Any, Any]:
+def jax_way(name: str, **changes: object) -> tuple[Arrays, Arrays]:
     """The same in JAX; kept, for compiling it takes longest."""
     module = importlib.import_module(f"submissions.{name}.submission_jax")
     parameters: Any = {n: jnp.asarray(v) for n, v in draw(0).items()}

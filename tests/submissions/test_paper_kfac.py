@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import pytest
 import torch
@@ -12,6 +11,7 @@ from harness.core.errors import HarnessError
 from submissions.paper_kfac.inverses import INVERSES, Factors, applied
 from tests.frameworks.kit import Kit
 
+from .given_problem import Point
 from .conftest import Measured
 from .small_problem import DoubleStream, double_kit, fisher, gradient, submission, values
 from .workload_models import WorkloadKit
@@ -90,7 +90,7 @@ def test_updates_minimise_the_exact_model_over_both_directions(
 ) -> None:
     """Twenty steps with the inverse as a dense matrix and the explicit Fisher."""
     kit = double_kit()
-    point: dict[str, Any] = {"damping": 0.1, "refresh_every": 1, "weight_decay": 0.01}
+    point: Point = {"damping": 0.1, "refresh_every": 1, "weight_decay": 0.01}
     ours = submission("paper_kfac", kit, **point, inverse=kind)
     stream, again = DoubleStream(kit), DoubleStream(kit)
     names = list(kit.problem.parameters)
@@ -111,7 +111,7 @@ def test_updates_minimise_the_exact_model_over_both_directions(
 
 
 def _through(
-    inverse: torch.Tensor, g: torch.Tensor, kit: Any, names: list[str], order: list[str]
+    inverse: torch.Tensor, g: torch.Tensor, kit: Kit, names: list[str], order: list[str]
 ) -> torch.Tensor:
     """The dense inverse times a vector in the order of the parameters."""
     live = kit.problem.parameters

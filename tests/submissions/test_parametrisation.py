@@ -28,7 +28,10 @@ from workloads.mlp import model
 from workloads.parameters import ParameterSpec, initial_parameters
 from workloads.rnn import model as recurrent
 
-from .given_problem import default_point
+from .given_problem import (
+    Point,
+    default_point,
+)
 
 INPUTS, CLASSES, BATCH = 32, 10, 128
 BASE = 64
@@ -212,7 +215,7 @@ class Search:
     name: str
     powers: range
     steps: int
-    changes: dict[str, Any] = field(default_factory=dict)
+    changes: Point = field(default_factory=dict)
 
     def loss(self, width: int, rate: float, parametrisation: str) -> float:
         """The mean training loss of the last tenth of the steps."""

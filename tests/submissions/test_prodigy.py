@@ -14,14 +14,21 @@ import torch
 from submissions.prodigy.optimizer import Prodigy
 
 from .conftest import Measured
-from .given_problem import draw, gradients, largest_error, torch_problem, torch_steps
+from .given_problem import (
+    Point,
+    draw,
+    gradients,
+    largest_error,
+    torch_problem,
+    torch_steps,
+)
 
 STEPS = 50
 
 
 @pytest.mark.parametrize("safeguard", [False, True])
 def test_agrees_with_optax(safeguard: bool) -> None:
-    settings: dict[str, Any] = {"weight_decay": 0.1, "safeguard_warmup": safeguard}
+    settings: Point = {"weight_decay": 0.1, "safeguard_warmup": safeguard}
     problem = torch_problem()
     # From 1e-6 the first steps would drown in the rounding of float32 parameters.
     ours = Prodigy(

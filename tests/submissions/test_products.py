@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import pytest
 import torch
 from torch.nn.functional import one_hot
 
 from harness.frameworks.torch.loss import SquaredError
+from harness.frameworks.torch.problem import TorchProblem
 from harness.submission.interface import Batch, Evaluation
 from submissions.common.flat import flatten, unflatten
 from submissions.common.products import (
@@ -19,22 +19,22 @@ from submissions.common.products import (
     parameters_of,
 )
 
-from .small_problem import double_problem, fisher, jacobian
+from .small_problem import Given, double_problem, fisher, jacobian
 
 COUNT = 32
 
 
 @pytest.fixture
-def problem_and_batch() -> tuple[Any, Batch[Any]]:
+def problem_and_batch() -> Given:
     return double_problem()
 
 
-def vector_of(problem: Any) -> torch.Tensor:
+def vector_of(problem: TorchProblem) -> torch.Tensor:
     torch.manual_seed(2)
     return torch.randn_like(flatten(parameters_of(problem)))
 
 
-def test_hessian_products_are_those_of_autograds_matrix(problem_and_batch: Any) -> None:
+def test_hessian_products_are_those_of_autograds_matrix(problem_and_batch: Given) -> None:
     problem, batch = problem_and_batch
     names, live = list(problem.parameters), parameters_of(problem)
 
@@ -50,7 +50,7 @@ def test_hessian_products_are_those_of_autograds_matrix(problem_and_batch: Any) 
     torch.testing.assert_close(actual, matrix @ vector, atol=1e-12, rtol=0.0)
 
 
-def test_gauss_newton_products_are_those_of_the_explicit_matrix(problem_and_batch: Any) -> None:
+def test_gauss_newton_products_are_those_of_the_explicit_matrix(problem_and_batch: Given) -> None:
     problem, batch = problem_and_batch
     linearisation, vector = Linearisation(problem, batch), vector_of(problem)
     matrix = fisher(problem, batch)
@@ -80,7 +80,7 @@ def test_a_fisher_product_of_squared_errors_sums_over_examples_not_outputs() -> 
 
 
 @pytest.mark.parametrize("sampled", [False, True])
-def test_fisher_products_are_sums_of_outer_products(problem_and_batch: Any, sampled: bool) -> None:
+def test_fisher_products_are_sums_of_outer_products(problem_and_batch: Given, sampled: bool) -> None:
     problem, batch = problem_and_batch
     linearisation, vector = Linearisation(problem, batch), vector_of(problem)
     targets = batch.targets
@@ -95,7 +95,7 @@ def test_fisher_products_are_sums_of_outer_products(problem_and_batch: Any, samp
     torch.testing.assert_close(linearisation.target_gradient(targets), gradients.mean(0))
 
 
-def test_gradient_and_finite_difference(problem_and_batch: Any) -> None:
+def test_gradient_and_finite_difference(problem_and_batch: Given) -> None:
     problem, batch = problem_and_batch
     live = parameters_of(problem)
     linearisation, vector = Linearisation(problem, batch), vector_of(problem)
@@ -110,14 +110,16 @@ def test_gradient_and_finite_difference(problem_and_batch: Any) -> None:
     assert float((actual - exact).norm() / exact.norm()) < 1e-2
 
 
-def _gradient(problem: Any, batch: Any, point: torch.Tensor) -> torch.Tensor:
+def _gradient(
+    problem: TorchProblem, batch: Batch[torch.Tensor], point: torch.Tensor
+) -> torch.Tensor:
     live = parameters_of(problem)
     leaves = [part.clone().requires_grad_() for part in unflatten(point, live)]
     loss = problem.evaluate(dict(zip(problem.parameters, leaves, strict=True)), batch).loss
     return flatten(torch.autograd.grad(loss, leaves))
 
 
-def test_every_pass_is_counted(problem_and_batch: Any) -> None:
+def test_every_pass_is_counted(problem_and_batch: Given) -> None:
     problem, batch = problem_and_batch
     problem.reset_counts()
     product = Linearisation(problem, batch).gauss_newton()

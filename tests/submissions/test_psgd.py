@@ -11,16 +11,23 @@ import torch
 from submissions.psgd.optimizer import Psgd, _fit
 
 from .conftest import Measured
-from .given_problem import largest_error, textbook_steps, torch_problem, torch_steps
+from .given_problem import (
+    Array,
+    Point,
+    largest_error,
+    textbook_steps,
+    torch_problem,
+    torch_steps,
+)
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: Point = {
     "lr": 0.01, "weight_decay": 0.0, "momentum": 0.0, "preconditioner_rate": 0.1, "damping": 1e-9,
     "update_every": 1, "burst": 0, "clip": 1e9, "max_dim": 99, "matmul_dtype": "float64",
     "max_skew": 1e9, "initial_scale": "one",
 }  # fmt: skip
 
 
-def length(matrix: Any, is_symmetric: bool = True) -> Any:
+def length(matrix: Array, is_symmetric: bool = True) -> Array:
     """Two power steps from the longest row: from below, the largest singular value."""
     row = matrix[(matrix**2).sum(1).argmax()]
     for _ in range(2):
@@ -29,7 +36,7 @@ def length(matrix: Any, is_symmetric: bool = True) -> Any:
     return np.linalg.norm(row) if is_symmetric else np.linalg.norm(row) ** 0.5
 
 
-def symmetric(q: Any) -> Any:
+def symmetric(q: Array) -> Array:
     """exp(a S) Q to second order, a the best for the trace, at most 1/8; S skew."""
     skew = q.T - q
     if not skew.any():
@@ -44,16 +51,16 @@ def symmetric(q: Any) -> Any:
 class Textbook:
     """One parameter's factors, a side too long or a vector's as the diagonal of a matrix."""
 
-    def __init__(self, shape: tuple[int, ...], settings: dict[str, Any]) -> None:
+    def __init__(self, shape: tuple[int, ...], settings: Point) -> None:
         self.settings, self.fits, self.m, self.bounds = settings, 0, 0.0, [0.0, 0.0]
         sides = shape if len(shape) > 1 else (1, *shape)
         self.dense = [len(shape) > 1 and n <= settings["max_dim"] for n in sides]
         self.q = [np.eye(n) for n in sides]
 
-    def whitened(self, m: Any) -> Any:
+    def whitened(self, m: Array) -> Array:
         return self.q[0].T @ self.q[0] @ m @ self.q[1].T @ self.q[1]
 
-    def fit(self, m: Any) -> None:
+    def fit(self, m: Array) -> None:
         """Q <- Q - (mu / l) (X X^T + damping - c I) Q, each side from the same X."""
         self.fits += 1
         rate = max(self.settings["preconditioner_rate"], 0.5 / self.fits)
@@ -69,7 +76,7 @@ class Textbook:
             q = self.q[i] - rate / self.bounds[i] * (gram - other * np.eye(len(gram))) @ self.q[i]
             self.q[i] = symmetric(q) if self.dense[i] else q
 
-    def step(self, t: int, w: Any, g: Any, is_due: bool) -> Any:
+    def step(self, t: int, w: Array, g: Array, is_due: bool) -> Array:
         beta, rate = self.settings["momentum"], self.settings["lr"]
         self.m = beta * self.m + (1 - beta) * (g if g.ndim > 1 else g[None])
         m = self.m / (1 - beta**t)
@@ -90,7 +97,7 @@ def test_twenty_steps_are_those_of_the_textbook(burst: int, every: int, measured
     problem.parameters.update(live)
     books = {n: Textbook(tuple(value.shape), settings) for n, value in live.items()}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         if name not in books:
             return w
         turn = (t - 1 - names.index(name) * every // 3) % every == 0
@@ -107,7 +114,7 @@ def turned(size: int, seed: int) -> torch.Tensor:
     return (turn * torch.linspace(0.5, 2.0, size)) @ turn.mT
 
 
-def fitted(sides: tuple[int, int], steps: int = 400, **changes: Any) -> tuple[Any, Any]:
+def fitted(sides: tuple[int, int], steps: int = 400, **changes: object) -> tuple[Any, Any]:
     """The state after fitting A N B with N white, A and B symmetric."""
     left, right = turned(sides[0], 1), turned(sides[1], 2)
     weight = torch.nn.Parameter(torch.zeros(sides).double())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -14,17 +13,22 @@ from submissions.psgd.newton import NewtonPsgd, precondition
 from submissions.psgd.optimizer import Psgd
 from tests.frameworks.kit import Kit
 
-from .given_problem import torch_optimizer, torch_problem
+from .given_problem import (
+    Point,
+    torch_optimizer,
+    torch_problem,
+)
 from .test_psgd import SETTINGS
 from .test_state import Run, assert_resumed
 
-NEWTON: dict[str, Any] = {
+Loss = Callable[[torch.Tensor], torch.Tensor]
+NEWTON: Point = {
     "lr": 0.0, "weight_decay": 0.0, "momentum": 0.0, "preconditioner_rate": 0.05, "burst": 10**6,
     "update_every": 1, "clip": 1e9, "max_dim": 99, "max_skew": 1e9,
 }  # fmt: skip
 
 
-def closure(weight: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+def closure(weight: torch.Tensor, loss: Loss) -> Callable[[], torch.Tensor]:
     def evaluate() -> torch.Tensor:
         weight.grad = None
         value = loss(weight)
@@ -34,7 +38,7 @@ def closure(weight: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor]) 
     return evaluate
 
 
-def fitted(weight: torch.Tensor, loss: Any, **changes: Any) -> NewtonPsgd:
+def fitted(weight: torch.Tensor, loss: Loss, **changes: object) -> NewtonPsgd:
     optimizer = NewtonPsgd([weight], **NEWTON | changes)
     for rate in (0.2, 0.02, 0.002):
         optimizer.param_groups[0]["preconditioner_rate"] = rate
@@ -50,7 +54,7 @@ def test_curvatures_of_1_and_100_are_inverted_or_whitened(criterion: str, ratio:
     weight = torch.nn.Parameter(torch.tensor([1.0, 0.01], dtype=torch.float64))
     if criterion == "newton":
         loss = lambda w: (curvature * w.square()).sum() / 2  # noqa: E731
-        optimizer: Any = fitted(weight, loss)
+        optimizer: torch.optim.Optimizer = fitted(weight, loss)
     else:
         optimizer = Psgd([weight], **SETTINGS | {"lr": 0.0})
         for _ in range(300):
@@ -99,7 +103,7 @@ def test_a_trial_learns_and_is_resumed() -> None:
 def test_what_cannot_be_is_refused_with_a_reason() -> None:
     with pytest.raises(UnknownNameError, match="whitening"):
         torch_optimizer("psgd", torch_problem(), criterion="whitenin")
-    optimizer: Any = torch_optimizer("psgd", torch_problem(), criterion="newton")
+    optimizer = torch_optimizer("psgd", torch_problem(), criterion="newton")
     with pytest.raises(HarnessError, match="without a closure"):
         optimizer.step(None)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pytest
 import scipy.sparse.linalg
@@ -89,7 +88,7 @@ def test_a_failed_search_along_a_conjugate_direction_is_followed_by_the_gradient
     tried: list[torch.Tensor] = []
     exact = float(b @ b / (b @ matrix @ b))
 
-    def take(_: Loss, __: torch.Tensor, direction: torch.Tensor, *rest: Any) -> Trial:
+    def take(_: Loss, __: torch.Tensor, direction: torch.Tensor, *rest: float) -> Trial:
         tried.append(direction)
         length = 0.0 if len(tried) > 1 else exact
         value, gradient = loss(length * direction)

@@ -17,9 +17,16 @@ from submissions.schedule_free_adamw.submission import ScheduleFreeAdamW
 from submissions.schedule_free_sgd.submission import ScheduleFreeSgd
 
 from .conftest import Measured
-from .given_problem import draw, gradients, largest_error, torch_problem, torch_steps
+from .given_problem import (
+    Point,
+    draw,
+    gradients,
+    largest_error,
+    torch_problem,
+    torch_steps,
+)
 
-SETTINGS: dict[str, Any] = {"lr": 0.01, "weight_decay": 0.1}
+SETTINGS: Point = {"lr": 0.01, "weight_decay": 0.1}
 
 
 def test_agrees_with_optax_in_both_modes() -> None:

@@ -6,7 +6,6 @@ import importlib
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,10 +19,16 @@ from harness.submission.interface import Schedule
 from harness.submission.step_rules import PartedSchedule
 from submissions.common import schedules
 from submissions.common.composed_schedules import Spiked
+from submissions.common.optimizers import State
 from submissions.common.refinement import refined
 from tests.frameworks.kit import Kit
 
-from .given_problem import default_point, torch_problem, torch_steps
+from .given_problem import (
+    Point,
+    default_point,
+    torch_problem,
+    torch_steps,
+)
 
 FRACTION = st.floats(0.0, 1.0)
 WARMUP = st.floats(0.0, 0.5)
@@ -127,7 +132,11 @@ def test_warmup_and_cooldown_must_not_overlap() -> None:
         schedules.warmup_stable_decay(warmup=0.2, cooldown=0.9)
 
 
-def torch_rates(build: Any, steps: int) -> list[float]:
+T = torch.optim.lr_scheduler
+Build = Callable[[torch.optim.Optimizer], T.LRScheduler]
+
+
+def torch_rates(build: Build, steps: int) -> list[float]:
     """What a scheduler of torch's makes of a rate of 1, step by step."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     scheduler = build(optimizer)
@@ -139,8 +148,7 @@ def torch_rates(build: Any, steps: int) -> list[float]:
     return rates
 
 
-T = torch.optim.lr_scheduler
-ORACLES: dict[str, tuple[Any, Any]] = {
+ORACLES: dict[str, tuple[Build, Schedule]] = {
     "step": (lambda o: T.StepLR(o, 25, 0.1), schedules.step(drops=3, final_factor=1e-3)),
     "exponential": (
         lambda o: T.ExponentialLR(o, 0.01**0.01),
@@ -209,7 +217,7 @@ def test_spikes_follow_the_refreshes_and_go_on_after_loading() -> None:
     assert [resumed(0.5) for _ in range(3)] == [1.0, 1.0, 10.0]
 
 
-FIRST_FACTORS: dict[str, tuple[Callable[[Any], Any], int, dict[str, Any]]] = {
+FIRST_FACTORS: dict[str, tuple[Callable[[State], torch.Tensor | None], int, Point]] = {
     "soap": (lambda state: state["left_basis"], 1, {}),
     "splus": (lambda state: state["left_basis"], 1, {}),
     "eshampoo": (lambda state: state["left_basis"], 0, {}),
@@ -270,6 +278,6 @@ def test_spikes_without_refreshes_are_refused() -> None:
         ({**POWER, "rest_cooldown": 0.2, "spike_factor": 2.0}, "spike_factor"),
     ],
 )
-def test_values_that_make_no_schedule_are_refused(changes: dict[str, Any], message: str) -> None:
+def test_values_that_make_no_schedule_are_refused(changes: Point, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         schedules.from_hyperparameters(default_point("adamw", **changes))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +12,8 @@ from tests.tiers import nightly_but
 
 from .conftest import Measured
 from .given_problem import (
+    Array,
+    Point,
     SHAPES,
     default_point,
     draw,
@@ -25,10 +26,10 @@ from .given_problem import (
     torch_steps,
 )
 
-SHARED: dict[str, Any] = {"learning_rate": 0.02, "radius": 3.0, "output_radius": 20.0}
+SHARED: Point = {"learning_rate": 0.02, "radius": 3.0, "output_radius": 20.0}
 
 
-def boundary(name: str, m: Any, point: dict[str, Any]) -> Any:
+def boundary(name: str, m: Array, point: Point) -> Array:
     """rho D(M), by singular value decomposition."""
     shape, role = SHAPES[name]
     if role in ("output", "embedding"):
@@ -41,10 +42,10 @@ def boundary(name: str, m: Any, point: dict[str, Any]) -> Any:
     return point["radius"] * scale * (u @ v).reshape(shape)
 
 
-def textbook(point: dict[str, Any]) -> dict[str, Any]:
-    momenta: dict[str, Any] = {}
+def textbook(point: Point) -> dict[str, Array]:
+    momenta: dict[str, Array] = {}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         beta, gamma = point["momentum"], point["learning_rate"]
         m = momenta[name] = beta * momenta.get(name, 0.0) + (1 - beta) * g
         kept = 1 - gamma if point["constrained"] else 1.0
@@ -93,7 +94,7 @@ def test_kernels_are_shortened_by_their_offsets() -> None:
     weights = [torch.nn.Parameter(torch.zeros(shape)) for shape in ((8, 18), (8, 2, 3, 3))]
     gradient = torch.from_numpy(draw(3)["kernel"][:8, :2])
     weights[0].grad, weights[1].grad = gradient.flatten(1), gradient
-    settings: dict[str, Any] = {"radius": 1.0, "output_radius": 1.0, "vector_radius": 1.0}
+    settings: Point = {"radius": 1.0, "output_radius": 1.0, "vector_radius": 1.0}
     Scion(
         weights,
         ["hidden_matrix", "convolution"],

@@ -16,6 +16,8 @@ from submissions.shampoo.optimizer import Shampoo, blocks
 
 from .conftest import Measured
 from .given_problem import (
+    Array,
+    Point,
     SHAPES,
     gradients,
     largest_error,
@@ -25,25 +27,25 @@ from .given_problem import (
 )
 
 MATRICES = [name for name, (shape, _) in SHAPES.items() if len(shape) > 1]
-SETTINGS: dict[str, Any] = {
+SETTINGS: Point = {
     "lr": 0.01, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.95, "damping": 1e-2,
     "matmul_dtype": "float32",
     "graft_beta2": 0.9,
 }  # fmt: skip
 
 
-def root(matrix: Any, power: float, damping: float) -> Any:
+def root(matrix: Array, power: float, damping: float) -> Array:
     values, vectors = np.linalg.eigh(matrix)
     return (vectors * (values + damping * values.max()) ** -power) @ vectors.T
 
 
-def textbook(period: int, start: int, graft: str, max_dim: int) -> dict[str, Any]:
+def textbook(period: int, start: int, graft: str, max_dim: int) -> dict[str, Array]:
     """Float64, one matrix at a time; factor j of n is refreshed at start + j period / n."""
-    states: dict[str, dict[Any, Any]] = {}
+    states: dict[str, dict[str | int, Any]] = {}
     sides = [(n, s) for n in MATRICES for s in (0, 1) if _matrix(n).shape[s] <= max_dim]
     offsets = {pair: place * period // len(sides) for place, pair in enumerate(sides)}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         if name not in MATRICES:
             return w
         g = g.reshape(len(g), -1)
@@ -98,7 +100,7 @@ def test_agrees_with_the_textbook(
 def test_summed_and_ungrafted_it_is_pytorch_optimizers(measured: Measured) -> None:
     start = torch.from_numpy(gradients(99)["tall"]).double()
     ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
-    settings: dict[str, Any] = {
+    settings: Point = {
         "beta1": 0.0,
         "beta2": 1.0,
         "graft": "none",
@@ -120,7 +122,7 @@ def test_without_accumulation_the_step_is_the_polar_factor(name: str, max_dim: i
     gradient = torch.from_numpy(gradients(0)[name]).double()
     weight = torch.nn.Parameter(torch.zeros_like(gradient))
     weight.grad = gradient
-    settings: dict[str, Any] = {
+    settings: Point = {
         "beta1": 0.0,
         "beta2": 0.0,
         "damping": 1e-14,
@@ -136,7 +138,7 @@ def test_without_accumulation_the_step_is_the_polar_factor(name: str, max_dim: i
 
 def test_until_the_first_roots_the_step_is_the_grafted_methods() -> None:
     problem, adam_problem = torch_problem(), torch_problem()
-    settings: dict[str, Any] = {"lr": 0.01, "weight_decay": 0.1}
+    settings: Point = {"lr": 0.01, "weight_decay": 0.1}
     parameters = [problem.parameters[name] for name in MATRICES]
     shampoo = Shampoo(parameters, start=21, graft_beta2=0.99, **settings)
     adam = torch.optim.AdamW(
@@ -160,7 +162,7 @@ def test_a_root_of_zero_is_finite() -> None:
 def test_blocks_are_preconditioned_as_if_they_were_parameters() -> None:
     whole = torch.nn.Parameter(torch.from_numpy(gradients(50)["square"].copy()))
     cut = [torch.nn.Parameter(b.clone()) for b in blocks(whole.detach(), 16)]
-    settings: dict[str, Any] = SETTINGS | {"refresh_every": 1}
+    settings: Point = SETTINGS | {"refresh_every": 1}
     ours, apart = Shampoo([whole], **settings, block_side=16), Shampoo(cut, **settings)
     for step in range(20):
         whole.grad = torch.from_numpy(gradients(step)["square"].copy())

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import pytest
 import pytorch_optimizer
 import torch
 
+from submissions.common.optimizers import State
 from submissions.common.eigenbasis import eigenbasis, failures_of, followed
 from submissions.soap.optimizer import Soap
 
 from .conftest import Measured
 from .given_problem import (
+    Array,
+    Point,
     SHAPES,
     gradients,
     largest_error,
@@ -25,7 +27,7 @@ from .given_problem import (
 MATRICES = ["square", "square_2", "tall", "kernel"]
 MAX_SIDE = 24
 """The longer sides of `tall` and `kernel` start with a null space, whose basis is anybody's."""
-SETTINGS: dict[str, Any] = {"lr": 0.01, "betas": (0.9, 0.95), "matmul_dtype": "float32"}
+SETTINGS: Point = {"lr": 0.01, "betas": (0.9, 0.95), "matmul_dtype": "float32"}
 
 
 def short(name: str, side: int) -> bool:
@@ -33,18 +35,18 @@ def short(name: str, side: int) -> bool:
     return (shape[0], int(np.prod(shape[1:])))[side] <= MAX_SIDE
 
 
-def power_step(factor: Any, basis: Any, second: Any) -> tuple[Any, Any]:
+def power_step(factor: Array, basis: Array, second: Array) -> tuple[Array, Array]:
     order = np.argsort(-np.diag(basis.T @ factor @ basis), kind="stable")
     return np.linalg.qr(factor @ basis[:, order])[0], second[order]
 
 
-def textbook(period: int, stagger: bool = True) -> dict[str, Any]:
+def textbook(period: int, stagger: bool = True) -> dict[str, Array]:
     """Float64, four projections a step: the momentum stays in the space of the gradient."""
-    states: dict[str, dict[str, Any]] = {}
+    states: dict[str, State] = {}
     sides = [(n, side) for n in MATRICES for side in (0, 1) if short(n, side)]
     offsets = {p: place * period // len(sides) if stagger else 0 for place, p in enumerate(sides)}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         if name not in MATRICES:
             return w
         g = g.reshape(len(g), -1)
@@ -80,7 +82,7 @@ def test_refreshed_at_every_step_it_is_pytorch_optimizers(measured: Measured) ->
     # Not with decay, which that package applies after the step, nor with a null space.
     start = torch.from_numpy(gradients(99)["square"]).double()
     ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
-    settings: dict[str, Any] = {"lr": 0.01, "betas": (0.9, 0.95), "weight_decay": 0.0}
+    settings: Point = {"lr": 0.01, "betas": (0.9, 0.95), "weight_decay": 0.0}
     soap = Soap([ours], **settings, refresh_every=1, matmul_dtype="float64")
     other = pytorch_optimizer.SOAP([theirs], **settings, precondition_frequency=1)
     for step in range(20):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from submissions.common.optimizers import State
 from submissions.soap_muon.submission import SoapMuon
 from tests.tiers import nightly_but
 
 from .conftest import Measured
 from .given_problem import (
+    Array,
+    Point,
     gradients,
     jordans,
     largest_error,
@@ -28,7 +30,7 @@ from .given_problem import (
 MATRICES = ["square", "square_2", "tall", "kernel"]
 MAX_DIM = 24
 """The longer sides of `tall` and `kernel` start with a null space, whose basis is anybody's."""
-SETTINGS: dict[str, Any] = {
+SETTINGS: Point = {
     "lr": 0.01,
     "betas": (0.9, 0.95),
     "factor_beta": 0.95,
@@ -47,18 +49,18 @@ def has_basis(shape: tuple[int, ...], side: int, sides: str) -> bool:
     return shape[side] <= MAX_DIM and (sides == "both" or side == short)
 
 
-def turned(factor: Any, basis: Any, second: Any, is_own: bool) -> tuple[Any, Any]:
+def turned(factor: Array, basis: Array, second: Array, is_own: bool) -> tuple[Array, Array]:
     if not is_own:
         return basis, second
     order = np.argsort(-np.diag(basis.T @ factor @ basis), kind="stable")
     return np.linalg.qr(factor @ basis[:, order])[0], second[order]
 
 
-def of_the_authors(sides: str, nesterov: bool, root: bool) -> dict[str, Any]:
+def of_the_authors(sides: str, nesterov: bool, root: bool) -> dict[str, Array]:
     """Refreshed after every step; the momentum stays in the space of the gradient."""
-    states: dict[str, dict[str, Any]] = {}
+    states: dict[str, State] = {}
 
-    def update(name: str, t: int, w: Any, g: Any) -> Any:
+    def update(name: str, t: int, w: Array, g: Array) -> Array:
         if name not in MATRICES:
             return w
         g = g.reshape(len(g), -1)
@@ -107,7 +109,7 @@ def test_refreshed_at_every_step_it_agrees_with_the_authors(
 ) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
-    form: dict[str, Any] = {"sides": sides, "nesterov": nesterov, "root": root}
+    form: Point = {"sides": sides, "nesterov": nesterov, "root": root}
     ours = torch_steps(SoapMuon(values, refresh_every=1, **form, **SETTINGS), problem)
     assert measured(largest_error(of_the_authors(sides, nesterov, root), ours)) < 1e-10
 
@@ -117,7 +119,7 @@ CASES = list(product((1, 6), (True, False), ("short", "both")))
 
 @pytest.mark.parametrize(("period", "root", "sides"), nightly_but([(6, True, "short")], CASES))
 def test_jax_agrees_with_torch(period: int, root: bool, sides: str, measured: Measured) -> None:
-    changes: dict[str, Any] = {"refresh_every": period, "root": root, "sides": sides}
+    changes: Point = {"refresh_every": period, "root": root, "sides": sides}
     changes |= {"max_dim": MAX_DIM, "matmul_dtype": "float32"}
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("soap_muon", problem, **changes), problem)
@@ -141,7 +143,7 @@ def test_a_step_has_the_norm_of_muons(name: str) -> None:
 
 def test_where_nothing_has_a_gradient_nothing_moves() -> None:
     weight = torch.nn.Parameter(torch.ones(20, 12))
-    form: dict[str, Any] = {"sides": "short", "nesterov": True, "root": True}
+    form: Point = {"sides": "short", "nesterov": True, "root": True}
     changes = {"lr": 10.0, "weight_decay": 0.0, "matmul_dtype": "float32"}
     optimizer = SoapMuon([weight], **SETTINGS | form | changes)
     for _ in range(3):

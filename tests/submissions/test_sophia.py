@@ -14,14 +14,17 @@ from submissions.common.methods import FixedLoss, fresh_random
 from tests.frameworks.kit import Kit
 
 from .conftest import Measured
-from .given_problem import default_point
+from .given_problem import (
+    Point,
+    default_point,
+)
 from .small_problem import DoubleStream, double_kit, submission, values
 
 FOLDERS = submission_folders()
 NAMES = ("sophia_g", "sophia_h")
 
 
-def make(kit: Kit, name: str, **changes: Any) -> Any:
+def make(kit: Kit, name: str, **changes: object) -> Any:
     constant = {
         "schedule": "constant",
         "warmup": 0.0,
@@ -86,7 +89,7 @@ def test_twenty_steps_agree_with_pytorch_optimizer(name: str, measured: Measured
     oracle = library.SophiaH(weights, **settings, update_period=10**9)
     estimates, estimate = [], ours.inner.estimate
 
-    def noted(batch: Batch[torch.Tensor]) -> Any:
+    def noted(batch: Batch[torch.Tensor]) -> list[torch.Tensor]:
         estimates.append(estimate(batch))
         return estimates[-1]
 
@@ -109,7 +112,7 @@ def test_the_loop_of_sophia_h_is_its_algorithm_with_the_explicit_hessian(
 ) -> None:
     """An estimate at every fourth step from half of its batch, and all that follows from it."""
     kit, other = double_kit(), double_kit()
-    changes: dict[str, Any] = {"estimate_every": 4, "estimate_fraction": 0.5, "probe": "normal"}
+    changes: Point = {"estimate_every": 4, "estimate_fraction": 0.5, "probe": "normal"}
     changes |= {"schedule": "constant", "warmup": 0.0, "learning_rate": 0.01, "weight_decay": 0.1}
     changes["gamma"] = 100.0  # so that clipping leaves some entries
     point = default_point("sophia_h", **changes)
@@ -123,7 +126,7 @@ def test_the_loop_of_sophia_h_is_its_algorithm_with_the_explicit_hessian(
             probe = flatten(value.normal_(generator=problem.generator) for value in empty)
             half = Batch(batch.inputs[:16], batch.targets[:16])
             loss = FixedLoss(problem, half, fresh_random(problem))
-            hessian: Any = torch.autograd.functional.hessian(loss._loss, w)
+            hessian: torch.Tensor = torch.autograd.functional.hessian(loss._loss, w)
             h = point["beta2"] * h + (1 - point["beta2"]) * probe * (hessian @ probe)
         _, g = FixedLoss(problem, batch, torch.Generator())(w)
         m = point["beta1"] * m + (1 - point["beta1"]) * g

@@ -17,6 +17,7 @@ from submissions.common import schedules
 from tests.frameworks.kit import Kit, plain
 
 from .given_problem import (
+    Point,
     draw,
     gradients,
     optax_transformation,
@@ -29,7 +30,7 @@ FOLDERS = submission_folders()
 SPACES = {name: read_space(folder / "space.toml") for name, folder in FOLDERS.items()}
 
 
-def points(name: str) -> list[dict[str, Any]]:
+def points(name: str) -> list[Point]:
     """The default, the lower corner, the upper corner."""
     space = SPACES[name]
     corners = [{n: d.value_at(x) for n, d in space.space.items()} for x in (0.0, 0.999999)]

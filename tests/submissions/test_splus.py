@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import pytest
 import torch
@@ -10,7 +9,12 @@ import torch
 from submissions.splus.optimizer import SPlus
 
 from .conftest import Measured
-from .given_problem import gradients, torch_problem, torch_steps
+from .given_problem import (
+    Point,
+    gradients,
+    torch_problem,
+    torch_steps,
+)
 
 SIZE = 16
 
@@ -38,7 +42,7 @@ def weights() -> list[torch.nn.Parameter]:
 def test_agrees_with_pytorch_optimizer(measured: Measured) -> None:
     library = pytest.importorskip("pytorch_optimizer")
     mine, theirs = weights(), weights()
-    settings: dict[str, Any] = {"lr": 0.1, "betas": (0.9, 0.99), "weight_decay": 0.1}
+    settings: Point = {"lr": 0.1, "betas": (0.9, 0.99), "weight_decay": 0.1}
     ours = SPlus(
         mine,
         **settings, average_beta=0.9, vector_scale=0.01, refresh_every=1, matmul_dtype="float64",
@@ -60,7 +64,7 @@ def test_a_dimension_without_a_basis_gives_the_rate_of_pytorch_optimizers(
 ) -> None:
     library = pytest.importorskip("pytorch_optimizer")
     mine, theirs = (torch.nn.Parameter(conditioned(99)[:, : shape[1]].clone()) for _ in range(2))
-    settings: dict[str, Any] = {"lr": 0.1, "betas": (0.9, 0.99), "max_dim": 8}
+    settings: Point = {"lr": 0.1, "betas": (0.9, 0.99), "max_dim": 8}
     ours = SPlus([mine], **settings, vector_scale=0.01, refresh_every=1, matmul_dtype="float64")
     oracle = library.SPlus([theirs], **settings, nonstandard_constant=0.01, inverse_steps=1)
     for step in range(20):

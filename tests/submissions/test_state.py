@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +42,7 @@ OTHERWISE_SHAPED = [pair for pair in SHAPED if pair[0] in ("adamw", "kfac", "muo
 class Run:
     """A trial of a small model, a perceptron unless said otherwise: problem, submission, stream."""
 
-    def __init__(self, kit: Kit, name: str, **changes: Any) -> None:
+    def __init__(self, kit: Kit, name: str, **changes: object) -> None:
         self.kit = kit
         point = default_point(name, **changes)
         self.submission = self.kit.submission(submission_folders()[name], **point)
@@ -57,7 +56,7 @@ class Run:
     def evaluated(self) -> dict[str, np.ndarray]:
         return {n: plain(value) for n, value in self.submission.eval_parameters().items()}
 
-    def saved(self) -> Any:
+    def saved(self) -> bytes:
         """The state as bytes: what a submission changes later does not reach it."""
         if self.kit.framework == "jax":
             return pickle.dumps(self.submission.state_dict())

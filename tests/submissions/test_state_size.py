@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -21,7 +20,7 @@ STEPS = 24
 """Enough for every factor's first refresh, and for the memory of L-BFGS to be full."""
 
 
-def floats(state: Any) -> int:
+def floats(state: object) -> int:
     if isinstance(state, torch.Tensor):
         return state.numel() if state.is_floating_point() else 0
     if isinstance(state, dict):

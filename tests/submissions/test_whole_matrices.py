@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +12,12 @@ import torch
 from harness.core.errors import HarnessError
 from submissions.common.products import Linearisation
 
+from .given_problem import Point
 from .conftest import Measured
 from .small_problem import DoubleStream, double_kit, gradient, submission, values
 from .workload_models import WorkloadKit
 
-CONSTANT: dict[str, Any] = {"schedule": "constant", "warmup": 0.0}
+CONSTANT: Point = {"schedule": "constant", "warmup": 0.0}
 STEPS = 20
 
 

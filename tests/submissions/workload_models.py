@@ -17,8 +17,10 @@ from harness.providers.registry import workload
 from tests.frameworks.kit import SEED, HalfSpent, Kit
 from workloads.parameters import initial_buffers, initial_parameters
 
+from .given_problem import Point
+
 COUNT, TIME, CLASSES = 512, 6, 5
-SIZES: dict[str, Any] = {
+SIZES: Point = {
     "mlp": workload("mlp").at("quick").sizes,
     "resnet": {"width": 8, "blocks": [1], "classes": CLASSES},
     "rnn": {"classes": CLASSES, "embedding": 6, "hidden": 4},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ from scoring.flags import trial_flags
 from tests.record import conftest
 from tests.record.conftest import PART_AT, Made
 
+Json = dict[str, Any]
+"""An event as its line has it."""
+
 FILES = ("trial.json", "events.jsonl", "ledger.jsonl")
 
 
@@ -41,7 +45,7 @@ def findings(sample: Made) -> str:
     return "\n".join(map(str, verify_store(sample.store).findings))
 
 
-def rewrite(path: Path, change: Any) -> None:
+def rewrite(path: Path, change: Callable[[Json], None]) -> None:
     """Change events and chain them anew, as a careful forger would."""
     previous, lines = GENESIS, []
     for line in path.read_text().splitlines():
@@ -104,9 +108,9 @@ def test_every_byte_of_a_record_counts(shared_sample: Made, name: str) -> None:
     ],
 )
 def test_a_chained_forgery_does_not_fit_the_rules(
-    sample: Made, kind: str, path: tuple[str, ...], value: Any, words: str
+    sample: Made, kind: str, path: tuple[str, ...], value: object, words: str
 ) -> None:
-    def change(event: dict[str, Any]) -> None:
+    def change(event: Json) -> None:
         if event["kind"] == kind:
             inner = event["data"]
             for key in path[:-1]:
@@ -146,7 +150,7 @@ def test_a_part_that_makes_nothing_likely_is_found(tmp_path: Path, part: Part, w
 
 
 def test_a_hit_of_which_only_a_part_was_evaluated_is_found(sample: Made) -> None:
-    def shorten(event: dict[str, Any]) -> None:
+    def shorten(event: Json) -> None:
         if event["kind"] == "evaluation" and event["data"]["grid"] == 7:
             event["data"]["part"] = LIKELY.as_json()
 
@@ -157,7 +161,7 @@ def test_a_hit_of_which_only_a_part_was_evaluated_is_found(sample: Made) -> None
 def test_a_last_miss_of_which_only_a_part_was_evaluated_is_found(tmp_path: Path) -> None:
     sample = Made(tmp_path, part=LIKELY)
 
-    def shorten(event: dict[str, Any]) -> None:
+    def shorten(event: Json) -> None:
         if event["kind"] == "evaluation" and event["data"]["grid"] == PART_AT:
             event["data"]["part"] = LIKELY.as_json()
 
@@ -221,7 +225,7 @@ def test_a_lost_trial_is_run_again_by_command_and_the_record_says_so(
     assert len(list(sample.folder.glob("events.lost-1.jsonl"))) == (how == "chain")
 
 
-def test_a_rerun_that_was_cut_short_is_marked_once(sample: Made, monkeypatch: Any) -> None:
+def test_a_rerun_that_was_cut_short_is_marked_once(sample: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     (record,) = chosen_records(sample.store, (sample.folder.name,), with_flagged=False)
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
         killed.setattr(rerun, "EventLog", interrupt)
@@ -232,7 +236,7 @@ def test_a_rerun_that_was_cut_short_is_marked_once(sample: Made, monkeypatch: An
     assert (report.findings, report.reruns) == ((), 1)
 
 
-def interrupt(*_: Any) -> None:
+def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 

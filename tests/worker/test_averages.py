@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ from harness.protocol.messages import (
 from harness.protocol.slot import Slot
 from harness.protocol.wire import Wire
 from harness.referee.statistics import BatchStatistics
-from harness.submission.reference import Framework
+from harness.submission.reference import Framework, Scalar
 from harness.worker.serve import serve_trial
 from tests.frameworks.kit import SEED
 from tests.frameworks.test_buffers import COUNT, SIZES, SOURCE, Normed, examples, farthest
@@ -42,7 +42,7 @@ SUBMISSION = {"torch": "torch.optim:SGD", "jax": "optax:sgd"}
 Arrays = dict[str, np.ndarray]
 
 
-def hello(framework: Framework, point: dict[str, Any]) -> Hello:
+def hello(framework: Framework, point: dict[str, Scalar]) -> Hello:
     return Hello(
         framework=framework, device="cpu", threads=1, precision="float32", compile=False,
         batch_size=BATCH, train_examples=COUNT, augmentation=None,
@@ -61,7 +61,7 @@ class HandedOver(NamedTuple):
     stop: Arrays
 
 
-def hand_over(framework: Framework, folder: Path, **point: Any) -> HandedOver:
+def hand_over(framework: Framework, folder: Path, **point: Scalar) -> HandedOver:
     """What a worker hands over after some steps from the start that `Normed` has."""
     data = examples()
     np.save(folder / "inputs.npy", data.inputs)

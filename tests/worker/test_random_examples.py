@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from harness.protocol.messages import Hello
@@ -14,7 +12,7 @@ BATCH = 16
 COUNT = BATCH * WARM_UP_BATCHES
 
 
-def hello_of(**changes: Any) -> Hello:
+def hello_of(**changes: object) -> Hello:
     return hello("torch", {}).model_copy(update=changes)
 
 

@@ -27,7 +27,7 @@ PLAIN = st.recursive(
 )  # fmt: skip
 
 
-def returned(value: Any, framework: str = "torch") -> Any:
+def returned(value: object, framework: str = "torch") -> Any:
     backend = training_backend(framework, "cpu", 1)
     flattener = Flattener(backend.to_host)
     text = flattener.text(value)
@@ -37,7 +37,7 @@ def returned(value: Any, framework: str = "torch") -> Any:
 
 
 @given(PLAIN)
-def test_plain_values_come_back_as_they_were(value: Any) -> None:
+def test_plain_values_come_back_as_they_were(value: object) -> None:
     assert repr(returned(value)) == repr(value)
 
 
@@ -74,7 +74,7 @@ def test_tensors_come_back_with_their_layout(tensor: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
-def test_a_fused_step_goes_on_over_kernels_whose_channels_lie_last(kind: type[Any]) -> None:
+def test_a_fused_step_goes_on_over_kernels_whose_channels_lie_last(kind: type[torch.optim.Optimizer]) -> None:
     def run(saves: bool) -> torch.Tensor:
         noise = torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(0))
         kernel = torch.nn.Parameter(noise.contiguous(memory_format=torch.channels_last))
@@ -116,13 +116,13 @@ def test_an_array_that_occurs_twice_is_sent_once() -> None:
 
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, np.array([object()]), [lambda: 0]])
-def test_what_is_no_state_is_refused(value: Any) -> None:
+def test_what_is_no_state_is_refused(value: object) -> None:
     with pytest.raises(StateError, match="cannot be kept"):
         returned({"a": value})
 
 
 def test_a_state_too_deep_is_refused() -> None:
-    value: Any = 0
+    value: object = 0
     for _ in range(MAX_DEPTH + 1):
         value = [value]
     with pytest.raises(StateError, match="levels"):

@@ -6,7 +6,6 @@ Compared are the states of whole workers, as a checkpoint after a few steps hold
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -53,7 +52,7 @@ class Copies:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.warm_steps = folder, -1
-        self.text, self.tensors = "", dict[str, Any]()
+        self.text, self.tensors = "", dict[str, np.ndarray]()
 
     def event(self, event: ToldEvent) -> None:
         if isinstance(event, Warm):

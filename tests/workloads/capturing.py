@@ -11,9 +11,11 @@ import torch
 from harness.frameworks.examples import ModelSource
 from harness.frameworks.load import training_backend
 from harness.frameworks.problem import ProblemConfig
-from harness.submission.interface import Batch
+from harness.submission.interface import Batch, Capture
 from tests.frameworks.kit import HalfSpent
 from tests.workloads.parity import Arrays, Twin, apart
+
+Array = torch.Tensor | np.ndarray
 
 
 def problem_of(framework: str, twin: Twin) -> Any:
@@ -25,7 +27,7 @@ def problem_of(framework: str, twin: Twin) -> Any:
     return problem
 
 
-def tokens_of(framework: str, batch: tuple[np.ndarray, np.ndarray]) -> Batch[Any]:
+def tokens_of(framework: str, batch: tuple[np.ndarray, np.ndarray]) -> Batch[Array]:
     """A batch of tokens as the framework's stream gives it."""
     inputs, targets = (part.astype(np.int32) for part in batch)
     if framework == "torch":
@@ -33,7 +35,9 @@ def tokens_of(framework: str, batch: tuple[np.ndarray, np.ndarray]) -> Batch[Any
     return Batch(inputs, targets)
 
 
-def captured(framework: str, problem: Any, batch: Batch[Any]) -> tuple[Mapping[str, Any], Arrays]:
+def captured(
+    framework: str, problem: Any, batch: Batch[Array]
+) -> tuple[Mapping[str, Capture[Array]], Arrays]:
     """Captures by layer and gradients by parameter of one pass."""
     if framework == "jax":
         _, gradients, captures = problem.captured(problem.parameters, batch)
@@ -44,7 +48,7 @@ def captured(framework: str, problem: Any, batch: Batch[Any]) -> tuple[Mapping[s
 
 
 def assert_captures_are_factors(
-    framework: str, twin: Twin, batch: Any, bound: float = 1e-5
+    framework: str, twin: Twin, batch: tuple[np.ndarray, np.ndarray], bound: float = 1e-5
 ) -> None:
     """Every layer's weight gradient is the sum over examples and time of g a^T."""
     problem = problem_of(framework, twin)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import numpy.typing as npt
 import optax
 import torch
 from torch.nn import functional
@@ -22,7 +23,7 @@ from torch.nn import functional
 from harness.core.seeds import philox
 from harness.frameworks.examples import EvalConfig, Examples, ModelSource
 from harness.frameworks.load import evaluation_backend
-from workloads.parameters import initial_parameters
+from workloads.parameters import ParameterSpec, initial_parameters
 from workloads.spec import Sizes
 
 Arrays = Mapping[str, np.ndarray]
@@ -50,8 +51,9 @@ class Twin:
         return importlib.import_module(f"workloads.{self.workload}.{name}")
 
     @cached_property
-    def specs(self) -> Any:
-        return self.module("model").parameters(self.sizes)
+    def specs(self) -> tuple[ParameterSpec, ...]:
+        specs: tuple[ParameterSpec, ...] = self.module("model").parameters(self.sizes)
+        return specs
 
     @cached_property
     def start(self) -> Arrays:
@@ -77,7 +79,9 @@ class Twin:
         """One compiled pass of the jax model in training form, without dropout."""
         forward = self.module("model_jax").build(self.sizes)
 
-        def loss_of(parameters: Any, inputs: Any, targets: Any) -> Any:
+        def loss_of(
+            parameters: Mapping[str, jax.Array], inputs: jax.Array, targets: jax.Array
+        ) -> tuple[jax.Array, jax.Array]:
             logits = forward(parameters, inputs).logits
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
             return losses.mean(), logits
@@ -116,7 +120,7 @@ def torch_step(model: torch.nn.Module, batch: Batch) -> Step:
     return Step(logits.detach().numpy(), loss.item(), gradients)
 
 
-def apart(one: Any, other: Any) -> float:
+def apart(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
     """The largest difference of two arrays, relative to the largest entry of the second.
 
     Where the second is zero throughout it is the largest entry of the first.

@@ -1,23 +1,24 @@
 """JAX in bfloat16: gradients that are sums over thousands of places are not lost in the summing."""
 
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.typing import DTypeLike
 
 from harness.core.seeds import philox
 from harness.providers import registry
 from tests.tiers import nightly_but
 from workloads.parameters import initial_parameters
+from workloads.spec import Sizes
 
 SEED = "1" * 32
 CLASSES = 64
 LM = {"classes": CLASSES, "width": 32, "depth": 1, "heads": 2, "mlp_width": 32}
 RNN = {"classes": CLASSES, "embedding": 16, "hidden": 16}
 RESNET = {"width": 8, "blocks": [1], "groups": 8, "normalisation": "group"}
-CASES: list[tuple[str, dict[str, Any]]] = [
+CASES: list[tuple[str, Sizes]] = [
     ("lm", LM),
     ("rnn", RNN),
     ("rnn", RNN | {"tied": True}),
@@ -40,12 +41,12 @@ def batch(workload: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(("workload", "sizes"), nightly_but([("rnn", RNN)], CASES))
-def test_sums_over_all_places_are_in_float32(workload: str, sizes: dict[str, Any]) -> None:
+def test_sums_over_all_places_are_in_float32(workload: str, sizes: Sizes) -> None:
     inputs, targets = batch(workload)
     definition = registry.workload(workload)
     forward = definition.module("model_jax").build(sizes)
 
-    def loss(parameters: dict[str, jax.Array], dtype: Any) -> jax.Array:
+    def loss(parameters: dict[str, jax.Array], dtype: DTypeLike) -> jax.Array:
         low = {name: value.astype(dtype) for name, value in parameters.items()}
         logits = forward(low, jnp.asarray(inputs)).logits.astype(jnp.float32)
         logs = jnp.take_along_axis(jax.nn.log_softmax(logits), targets[..., None], -1)

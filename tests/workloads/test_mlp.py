@@ -1,6 +1,6 @@
 """The perceptron: one declaration, and the same numbers from both frameworks."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ from workloads.mlp import model, model_jax, model_torch
 from workloads.mlp.data import INPUTS
 from workloads.parameters import Role
 
+Values = Mapping[str, jax.Array]
 QUICK = registry.workload("mlp").at("quick")
 VARIANTS = ("base", *QUICK.variants)
 
@@ -70,7 +71,7 @@ def test_the_tap_gives_the_factors_of_the_weights_gradient() -> None:
     parameters, (inputs, targets) = Twin("mlp", QUICK.sizes).start, batch()
     forward = model_jax.build(QUICK.sizes)
 
-    def loss_of(parameters: Any, offsets: Any) -> Any:
+    def loss_of(parameters: Values, offsets: Values) -> tuple[jax.Array, Values]:
         passed = forward(parameters, jnp.asarray(inputs), offsets=offsets)
         losses = optax.softmax_cross_entropy_with_integer_labels(passed.logits, targets)
         return losses.mean(), passed.layer_inputs

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -29,7 +28,7 @@ from tests.workloads.smooth import smooth_batches
 from workloads.data.patches import PatchGenerator, PatchSettings
 from workloads.parameters import STATISTICS_MOMENTUM, Role
 from workloads.resnet import data, model
-from workloads.spec import Data
+from workloads.spec import Data, Sizes
 
 WORKLOAD = registry.workload("resnet")
 QUICK = WORKLOAD.at("quick")
@@ -165,7 +164,7 @@ def test_the_networks_have_the_published_numbers_of_parameters(suite: str, count
         ({"normalisation": "group", "groups": 5}, "groups = 5 must divide width = 16"),
     ],
 )
-def test_a_wrong_size_is_named(changed: dict[str, Any], message: str) -> None:
+def test_a_wrong_size_is_named(changed: Sizes, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         model.parameters(QUICK.sizes | changed)
 

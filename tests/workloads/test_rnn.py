@@ -1,6 +1,6 @@
 """The LSTM: one declaration, the same numbers from both frameworks and from both torch paths."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ from workloads.fused_torch import twice_differentiable
 from workloads.parameters import Role
 from workloads.rnn import model, model_jax
 from workloads.rnn.model_torch import Cell
+
+Tensors = Sequence[Tensor]
 
 QUICK = registry.workload("rnn").at("quick")
 STANDARD = {"tied": True, "embedding": 96, "depth": 2}
@@ -123,7 +125,7 @@ def test_the_fused_kernel_gets_the_declared_precision(monkeypatch: pytest.Monkey
     module: Any = twin().torch_model(twin().start)
     lstm, given = torch.lstm, set[torch.dtype]()
 
-    def noted(values: Tensor, state: Any, weights: Any, **flags: Any) -> Any:
+    def noted(values: Tensor, state: Tensors, weights: Tensors, **flags: Any) -> object:
         given.update(part.dtype for part in (values, *state, *weights))
         assert not torch.is_autocast_enabled("cpu")
         return lstm(values, state, weights, **flags)

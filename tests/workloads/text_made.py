@@ -1,12 +1,12 @@
 """Small corpora for tests: text, token shards and Parquet files in their true formats."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from workloads.spec import Data
 
+Setting = bool | int | str
 WORDS = tuple(f"word{number}" for number in range(16))
 
 
@@ -27,15 +27,15 @@ def shard(file: Path, tokens: np.ndarray) -> None:
     file.write_bytes(header.tobytes() + tokens.astype("<u2").tobytes())
 
 
-def settings(**changed: Any) -> dict[str, Any]:
+def settings(**changed: Setting) -> dict[str, Setting]:
     """Those of a small corpus."""
     defaults = {"corpus": "made", "train": 40, "validation": 10, "time": 8, "vocabulary": 300}
     return defaults | changed
 
 
-def of_text(**changed: Any) -> Data:
+def of_text(**changed: Setting) -> Data:
     return Data(source="text", settings=settings(**changed))
 
 
-def of_shards(**changed: Any) -> Data:
+def of_shards(**changed: Setting) -> Data:
     return Data(source="shards", settings=settings(vocabulary=50304, **changed))

@@ -1,22 +1,21 @@
 """Hands over one memory under several names, and changes it once it is handed over."""
 
-from typing import Any
 
 import torch
 
 from harness.protocol.messages import Message, Snapshot
-from harness.protocol.wire import Tensors, Wire
+from harness.protocol.wire import Tensors
 
 from .facts import ELSEWHERE
 from .honest import Honest
-from .wires import Send, send_instead
+from .wires import Send, WorkerWire, send_instead
 
 
 class Submission(Honest):
     def act(self) -> None:
         shared = torch.from_file(f"{ELSEWHERE}/memory", shared=True, size=2**16)
 
-        def hand_over(send: Send, wire: Wire[Any], message: Message, tensors: Tensors) -> None:
+        def hand_over(send: Send, wire: WorkerWire, message: Message, tensors: Tensors) -> None:
             if not isinstance(message, Snapshot):
                 send(message, tensors)
                 return

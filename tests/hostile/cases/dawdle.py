@@ -2,20 +2,19 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
-from harness.protocol.messages import Message, Snapshot, Stopped
+from harness.protocol.messages import Message, Snapshot, Stopped, ToWorkerMessage
 from harness.protocol.wire import Tensors, Wire
 
 from .honest import Honest
-from .wires import Send, send_instead
+from .wires import Send, WorkerWire, send_instead
 
-Receive = Callable[..., tuple[Any, dict[str, Any]]]
+Receive = Callable[..., tuple[ToWorkerMessage, Tensors]]
 PAUSE_S = 0.5
 IS_LAST: list[object] = []
 
 
-def act(send: Send, wire: Wire[Any], message: Message, tensors: Tensors) -> None:
+def act(send: Send, wire: WorkerWire, message: Message, tensors: Tensors) -> None:
     if IS_LAST and isinstance(message, (Snapshot, Stopped)):
         time.sleep(PAUSE_S)
     send(message, tensors)
@@ -24,7 +23,7 @@ def act(send: Send, wire: Wire[Any], message: Message, tensors: Tensors) -> None
 def listen(receive: Receive) -> Receive:
     """Note when the referee says that the budget is spent."""
 
-    def replaced(wire: Wire[Any], *rest: Any) -> tuple[Any, dict[str, Any]]:
+    def replaced(wire: WorkerWire, *rest: object) -> tuple[ToWorkerMessage, Tensors]:
         message, tensors = receive(wire, *rest)
         if getattr(message, "reason", "") == "budget":
             IS_LAST.append(message)

@@ -1,17 +1,16 @@
 """Hands over a model with a wider layer."""
 
-from typing import Any
-
 import numpy as np
+
+from harness.protocol.wire import Tensors
 
 from .honest import Honest
 from .wires import snapshots_become
 
 
-def widen(tensors: dict[str, Any]) -> dict[str, Any]:
+def widen(tensors: Tensors) -> Tensors:
     name = next(iter(tensors))
-    tensors[name] = np.concatenate([tensors[name], tensors[name]])
-    return tensors
+    return {**tensors, name: np.concatenate([tensors[name], tensors[name]])}
 
 
 class Submission(Honest):

@@ -1,17 +1,17 @@
 """Stops in the middle of a tensor, and goes on much later."""
 
 import time
-from typing import Any
 
 from harness.protocol.wire import Wire
 
 from .honest import Honest
+from .wires import WorkerWire
 
 _send = Wire._send
 _paused: list[bool] = []
 
 
-def send(wire: Wire[Any], view: memoryview, deadline_s: float | None) -> None:
+def send(wire: WorkerWire, view: memoryview, deadline_s: float | None) -> None:
     half = len(view) // 2
     if half > 1000 and not _paused:
         _send(wire, view[:half], deadline_s)

@@ -1,7 +1,6 @@
 """Plain gradient descent; a case overrides what it attacks. It acts once, in the timed part."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,7 +8,7 @@ from torch import Tensor
 from harness.frameworks.torch.problem import TorchProblem
 from harness.submission.interface import Hyperparameters, Stream
 
-SETUPS: list[Any] = []
+SETUPS: list[object] = []
 """The first is the warm-up's, the second the trial's; each of the case's own class."""
 
 

@@ -9,15 +9,14 @@ import stat
 import struct
 import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from harness.protocol.messages import Message, Stopped
-from harness.protocol.wire import Tensors, Wire
+from harness.protocol.wire import Tensors
 
 from .honest import Honest
-from .wires import Send, send_instead
+from .wires import Send, WorkerWire, send_instead
 
 CLAIMED_S = 0.5
 
@@ -62,7 +61,7 @@ def rewrite(near: socket.socket, real: socket.socket) -> None:
             waiting = waiting[real.send(waiting) :]
 
 
-def say_so(send: Send, wire: Wire[Any], message: Message, tensors: Tensors) -> None:
+def say_so(send: Send, wire: WorkerWire, message: Message, tensors: Tensors) -> None:
     """The same without a socket of one's own."""
     if isinstance(message, Stopped):
         message = message.model_copy(update={"snapshots_s": CLAIMED_S})

@@ -18,8 +18,12 @@ class Lazy(Tensor):
 
     @classmethod
     def __torch_function__(
-        cls, function: Any, types: Any, arguments: Any = (), words: Any = None
-    ) -> Any:
+        cls,
+        function: Any,
+        types: object,
+        arguments: tuple[object, ...] = (),
+        words: dict[str, object] | None = None,
+    ) -> object:
         with torch._C.DisableTorchFunctionSubclass():
             if Lazy.is_due and function.__name__ in READS:
                 Lazy.is_due = False

@@ -3,13 +3,12 @@
 import os
 import subprocess
 import time
-from typing import Any
 
 from harness.protocol.messages import Message, Stopped
-from harness.protocol.wire import Tensors, Wire
+from harness.protocol.wire import Tensors
 
 from .honest import Honest
-from .wires import Send, send_instead
+from .wires import Send, WorkerWire, send_instead
 
 
 class Submission(Honest):
@@ -20,7 +19,7 @@ class Submission(Honest):
         send_instead(go_on)
 
 
-def go_on(send: Send, wire: Wire[Any], message: Message, tensors: Tensors) -> None:
+def go_on(send: Send, wire: WorkerWire, message: Message, tensors: Tensors) -> None:
     send(message, tensors)
     if isinstance(message, Stopped):
         time.sleep(60.0)

@@ -4,7 +4,6 @@ An honest worker's waits for the device, as `torch.cuda.synchronize` does.
 """
 
 import importlib
-from typing import Any
 
 from harness.submission.interface import Hyperparameters, Problem, Stream
 
@@ -18,12 +17,12 @@ backend.synchronize = (lambda self: device.wait()) if IS_HONEST else (lambda sel
 
 
 class Submission:
-    def setup(self, problem: Problem[Any], hyperparameters: Hyperparameters) -> None:
+    def setup(self, problem: Problem[object], hyperparameters: Hyperparameters) -> None:
         self.problem = problem
 
-    def step(self, stream: Stream[Any]) -> None:
+    def step(self, stream: Stream[object]) -> None:
         stream.next()
         device.queue(0.02)
 
-    def eval_parameters(self) -> dict[str, Any]:
+    def eval_parameters(self) -> dict[str, object]:
         return self.problem.parameters

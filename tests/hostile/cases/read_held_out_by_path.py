@@ -11,7 +11,7 @@ SEEN: list[Path] = []
 _load = np.load
 
 
-def load(path: str, *arguments: Any, **options: Any) -> Any:
+def load(path: str, *arguments: Any, **options: Any) -> object:
     SEEN.append(Path(path))
     return _load(path, *arguments, **options)
 

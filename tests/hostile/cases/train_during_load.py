@@ -1,7 +1,8 @@
 """Trains between LOAD and READY, and looks whether that was free."""
 
 import time
-from typing import Any
+
+from torch import Tensor
 
 from harness.frameworks.torch.problem import TorchProblem
 from harness.protocol.messages import Load
@@ -14,7 +15,7 @@ from .honest import Honest, succeed
 _load = Worker._load
 
 
-def load(worker: Worker[Any], order: Load, tensors: Tensors) -> None:
+def load(worker: Worker[Tensor], order: Load, tensors: Tensors) -> None:
     time.sleep(0.5)
     _load(worker, order, tensors)
 

@@ -3,13 +3,13 @@
 import json
 import struct
 from collections.abc import Callable
-from typing import Any
 
-from harness.protocol.messages import Message, Snapshot
+from harness.protocol.messages import Message, Snapshot, ToWorkerMessage
 from harness.protocol.wire import Tensors, Wire
 
 Send = Callable[[Message, Tensors], None]
-Act = Callable[[Send, Wire[Any], Message, Tensors], None]
+WorkerWire = Wire[ToWorkerMessage]
+Act = Callable[[Send, WorkerWire, Message, Tensors], None]
 
 
 def send_instead(act: Act) -> None:
@@ -17,17 +17,20 @@ def send_instead(act: Act) -> None:
     send = Wire.send
 
     def replaced(
-        wire: Wire[Any], message: Message, tensors: Any = None, timeout_s: float | None = None
+        wire: WorkerWire,
+        message: Message,
+        tensors: Tensors | None = None,
+        timeout_s: float | None = None,
     ) -> None:
-        act(lambda *what: send(wire, *what), wire, message, tensors)
+        act(lambda *what: send(wire, *what), wire, message, tensors or {})
 
     Wire.send = replaced  # type: ignore[method-assign, assignment]
 
 
-def snapshots_become(change: Callable[[dict[str, Any]], Tensors]) -> None:
+def snapshots_become(change: Callable[[Tensors], Tensors]) -> None:
     """Change the tensors of every snapshot."""
 
-    def act(send: Send, wire: Wire[Any], message: Message, tensors: Tensors) -> None:
+    def act(send: Send, wire: WorkerWire, message: Message, tensors: Tensors) -> None:
         send(message, change(dict(tensors)) if isinstance(message, Snapshot) else tensors)
 
     send_instead(act)
@@ -36,7 +39,7 @@ def snapshots_become(change: Callable[[dict[str, Any]], Tensors]) -> None:
 def snapshots_are_framed(header_of: Callable[[Snapshot], object], body: bytes = b"") -> None:
     """Send a header of one's own making in the place of a snapshot."""
 
-    def act(send: Send, wire: Wire[Any], message: Message, tensors: Tensors) -> None:
+    def act(send: Send, wire: WorkerWire, message: Message, tensors: Tensors) -> None:
         if isinstance(message, Snapshot):
             header = header_of(message)
             text = header if isinstance(header, bytes) else json.dumps(header).encode()
