@@ -28,8 +28,7 @@ from experiments.measures import TRAINED
 from experiments.trials import PlacedTrial
 from harness.execution.base import RunOptions
 from harness.execution.branching import end_of
-from harness.execution.context import evaluator_of
-from harness.execution.resolved import resolve_trial
+from harness.execution.resolved import evaluator_of, resolve_trial
 from harness.frameworks.base import Evaluator
 from harness.frameworks.load import evaluation_backend
 from harness.plan.trial import TrialRecord

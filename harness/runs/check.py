@@ -12,9 +12,8 @@ from dataclasses import replace
 
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
-from harness.execution.context import hello_of
 from harness.execution.rehearsal import error_text, rehearsal
-from harness.execution.resolved import ResolvedTrial, resolve_trial
+from harness.execution.resolved import ResolvedTrial, hello_of, resolve_trial
 from harness.plan.plan import PlanRequest, plan
 from harness.protocol.messages import Check, Checked, CheckName, Failed, Finding
 from harness.protocol.slot import Slot

@@ -94,7 +94,7 @@ class Made:
 
     def run(self) -> None:
         """Plan the trial and run what is missing of it, in the order of
-        `harness.execution.attempt`.
+        `harness.execution.trial`.
         """
         write_plan([self.trial], self.store)
         events = read_events(self.log) if self.log.exists() else []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.execution import attempt
+from harness.execution import trial as execution
 from harness.execution.base import RunOptions
 from harness.execution.trial import run_trial
 from harness.plan.plan import PlanRequest, plan
@@ -70,7 +70,7 @@ class RoomySlot(Slot):
 
 @pytest.fixture
 def roomy_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempt, "Slot", RoomySlot)
+    monkeypatch.setattr(execution, "Slot", RoomySlot)
 
 
 @pytest.mark.usefixtures("roomy_memory")
