@@ -14,12 +14,13 @@ from harness.referee.clock import Clock
 from harness.referee.context import TrialContext
 from harness.referee.parts import (
     Certainty,
+    Measured,
     certainty,
     estimate,
     evaluated_until,
     may_take_parts,
 )
-from harness.referee.target_search import HeldSnapshot, Measured
+from harness.referee.target_search import HeldSnapshot
 
 
 class SnapshotEvaluator:

@@ -54,6 +54,24 @@ class Estimate(NamedTuple):
     """How many the split has."""
 
 
+class Measured(NamedTuple):
+    """A value of the target's metric."""
+
+    value: float
+    certainty: Certainty | None = "whole"
+    """How certain it is on which side of the target the whole split lies; None for not at all."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is that of the whole split."""
+        return self.certainty == "whole"
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether what lies before it need not be kept, if it misses."""
+        return self.certainty in ("clear", "whole")
+
+
 def estimate(values: npt.NDArray[np.float64], of: int) -> Estimate:
     """What the first examples of a split say of its mean.
 

@@ -27,12 +27,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from harness.frameworks.examples import Parameters
+from harness.referee.checks import finite_or_none, or_nan
 from harness.referee.looks import NEAR, REMEMBERED, Look, crossing, next_look, next_place
-from harness.referee.parts import Certainty
-from workloads.spec import Frozen, Grid
+from harness.referee.parts import Certainty, Measured
+from harness.referee.search_state import Miss, Outcome, RecordedHit, SearchState
+from workloads.spec import Grid
 from workloads.targets import AnyTarget, BaselineTarget
 
 INTERPOLATED = 2
@@ -63,70 +65,6 @@ class Hit:
     snapshot: HeldSnapshot
     value: float
     last_miss: Look | None
-
-
-class Outcome(NamedTuple):
-    """What a `Result` has of the target; None for what there was not."""
-
-    time_to_target_s: float | None = None
-    last_miss_s: float | None = None
-    last_miss_metric: float | None = None
-    hit_s: float | None = None
-    hit_metric: float | None = None
-    steps_to_target: int | None = None
-    examples_to_target: int | None = None
-    best_metric: float | None = None
-
-
-class Miss(Frozen):
-    """A look that missed."""
-
-    grid: int
-    timed_s: float
-    value: float | None
-    """None if it was not finite."""
-
-
-class RecordedHit(Frozen):
-    """A hit without its parameters."""
-
-    grid: int
-    step: int
-    timed_s: float
-    examples: int
-    value: float
-    last_miss: tuple[float, float | None] | None
-
-
-class SearchState(Frozen):
-    """What a search with no snapshot in hand goes on from."""
-
-    misses: tuple[Miss, ...]
-    """The last looks, as far as the next one goes by them."""
-    last_look: int
-    """The grid point of the last look."""
-    best: float | None
-    is_best_whole: bool = True
-    """Whether the best is a whole split's."""
-    hit: RecordedHit | None
-
-
-class Measured(NamedTuple):
-    """A value of the target's metric."""
-
-    value: float
-    certainty: Certainty | None = "whole"
-    """How certain it is on which side of the target the whole split lies; None for not at all."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is that of the whole split."""
-        return self.certainty == "whole"
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether what lies before it need not be kept, if it misses."""
-        return self.certainty in ("clear", "whole")
 
 
 class Evaluate(Protocol):
@@ -203,7 +141,7 @@ class TargetSearch:
 
     def _miss(self, snapshot: HeldSnapshot, found: Measured) -> None:
         """Take note of a look that missed."""
-        miss = Miss(grid=snapshot.grid, timed_s=snapshot.timed_s, value=_finite(found.value))
+        miss = Miss(grid=snapshot.grid, timed_s=snapshot.timed_s, value=finite_or_none(found.value))
         self._misses = [*self._misses, miss][-REMEMBERED:]
         if found.is_clear:
             self._before = miss
@@ -238,7 +176,7 @@ class TargetSearch:
         return Outcome(
             time_to_target_s=crossing(miss, Look(snapshot.timed_s, hit.value), self._target),
             last_miss_s=miss.at if miss else 0.0,
-            last_miss_metric=_finite(miss.value) if miss else None,
+            last_miss_metric=finite_or_none(miss.value) if miss else None,
             hit_s=snapshot.timed_s,
             hit_metric=hit.value,
             steps_to_target=snapshot.step,
@@ -271,7 +209,7 @@ class TargetSearch:
             return max(self._grid.look_from, NEAR * self._grid.fraction(self._last_look))
         if not self._misses:
             return self._grid.look_from
-        looks = [Look(self._grid.fraction(m.grid), _number(m.value)) for m in self._misses]
+        looks = [Look(self._grid.fraction(m.grid), or_nan(m.value)) for m in self._misses]
         return max(self._grid.look_from, next_look(looks, self._target))
 
     def _search(self) -> Hit | None:
@@ -305,7 +243,7 @@ class TargetSearch:
         """What is known of a place; -1 is the clear miss before all places."""
         if place >= 0:
             return Look(self._waiting[place].timed_s, self._known[place].value)
-        return Look(self._before.timed_s, _number(self._before.value)) if self._before else None
+        return Look(self._before.timed_s, or_nan(self._before.value)) if self._before else None
 
     def _hit(self, low: int, high: int) -> Hit:
         """The hit at a place, and the miss at the one before."""
@@ -334,14 +272,6 @@ class TargetSearch:
         return found.is_whole, sign * found.value
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
 def _recorded(hit: Hit) -> RecordedHit:
     snapshot, miss = hit.snapshot, hit.last_miss
     return RecordedHit(
@@ -350,11 +280,11 @@ def _recorded(hit: Hit) -> RecordedHit:
         timed_s=snapshot.timed_s,
         examples=snapshot.examples,
         value=hit.value,
-        last_miss=(miss.at, _finite(miss.value)) if miss else None,
+        last_miss=(miss.at, finite_or_none(miss.value)) if miss else None,
     )
 
 
 def _hit(recorded: RecordedHit) -> Hit:
     snapshot = HeldSnapshot(recorded.grid, recorded.step, recorded.timed_s, recorded.examples, {})
     miss = recorded.last_miss
-    return Hit(snapshot, recorded.value, Look(miss[0], _number(miss[1])) if miss else None)
+    return Hit(snapshot, recorded.value, Look(miss[0], or_nan(miss[1])) if miss else None)

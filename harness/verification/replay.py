@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from harness.core.errors import HarnessError
@@ -17,9 +16,17 @@ from harness.record.schema import (
     RefereeFailed,
     SnapshotTaken,
 )
+from harness.referee.checks import or_nan
 from harness.referee.eval_schedule import EvalSchedule
-from harness.referee.parts import Certainty, Estimate, certainty, may_take_parts, suffices
-from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
+from harness.referee.parts import (
+    Certainty,
+    Estimate,
+    Measured,
+    certainty,
+    may_take_parts,
+    suffices,
+)
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 
 
 class MismatchError(HarnessError):
@@ -128,7 +135,7 @@ class Replay:
         taken = (snapshot.step, snapshot.timed_s, snapshot.examples)
         if (evaluation.step, evaluation.timed_s, evaluation.examples) != taken:
             raise MismatchError(f"grid point {snapshot.grid}: snapshot and evaluation differ")
-        value = _number(evaluation.validation.get(self._trial.target.metric))
+        value = or_nan(evaluation.validation.get(self._trial.target.metric))
         if evaluation.part is None:
             return Measured(value)
         place = f"grid point {snapshot.grid}: {evaluation.part.examples} examples"
@@ -141,7 +148,7 @@ class Replay:
             raise MismatchError(f"{place} of {part.of} are no part")
         if not may_take_parts(self._trial):
             raise MismatchError(f"{place}; the whole split is due")
-        error = _number(part.standard_errors.get(target.metric))
+        error = or_nan(part.standard_errors.get(target.metric))
         found = certainty(Estimate(value, error, part.examples, part.of), target)
         if found is None or not suffices(found, until):
             raise MismatchError(f"{place} make it {found or 'not even likely'}; {until} is due")
@@ -179,10 +186,6 @@ class Replay:
                 **self._search.outcome()._asdict(),
             }
         )
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
 
 
 def _held_snapshot(snapshot: SnapshotTaken) -> HeldSnapshot:

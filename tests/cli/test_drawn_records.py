@@ -27,8 +27,8 @@ from harness.record.plan import write_plan
 from harness.record.schema import End, Evaluation, Go
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, write_record
-from harness.referee.parts import Certainty
-from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
+from harness.referee.parts import Certainty, Measured
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 from tests.record.conftest import (
     READING,
     beginning,

@@ -21,7 +21,8 @@ from harness.record.log import Event
 from harness.record.plain import Line
 from harness.record.schema import CheckpointWritten, TrialEvent
 from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoints, read_checkpoint
-from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
+from harness.referee.parts import Measured
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 from harness.speed import known_speeds
 from scoring.evaluate import score_table
 from scoring.logs import study_times

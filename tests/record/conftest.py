@@ -29,8 +29,8 @@ from harness.record.schema.base import Author
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, write_record
 from harness.referee.eval_schedule import EvalSchedule
-from harness.referee.parts import Certainty
-from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
+from harness.referee.parts import Certainty, Measured
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 from workloads.spec import Grid
 
 FILES = "f" * 64

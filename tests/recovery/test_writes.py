@@ -14,7 +14,8 @@ from harness.plan.plan import PlanRequest, plan
 from harness.protocol.messages import Snapshot
 from harness.record.schema import EventData
 from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoints
-from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
+from harness.referee.parts import Measured
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 from harness.verification.store import verify_store
 from tests.record.conftest import Made
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.referee.looks import FAR, NEAR, Look, crossing, next_look, next_place
-from harness.referee.parts import Certainty
-from harness.referee.target_search import Evaluate, HeldSnapshot, Measured, TargetSearch
+from harness.referee.parts import Certainty, Measured
+from harness.referee.target_search import Evaluate, HeldSnapshot, TargetSearch
 from workloads.spec import Grid, Target
 from workloads.targets import AnyTarget, BaselineTarget
 
