@@ -52,9 +52,9 @@ def assign(problem: Problem[Tensor], values: Mapping[str, Tensor]) -> None:
 class OptimizerSubmission:
     """A torch optimizer, with a schedule if wished, as a submission.
 
-    Each step draws one batch, takes the gradient of its loss and updates. The schedule's factor at
-    the fraction of the horizon spent is set on every group's rate before the update, which is made as
-    the optimizer's `step` wants it (`OptimizerStep`).
+    Each step draws one batch, takes the gradient of its loss and updates, as the optimizer's `step`
+    wants it (`harness.frameworks.torch.optimizer_step`). The schedule's factor at the
+    fraction of the horizon spent is set on every group's rate before the update.
     """
 
     def __init__(self, build: Build, place: str, rules: Collection[str]) -> None:
