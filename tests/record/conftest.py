@@ -29,7 +29,7 @@ from harness.record.schema.base import Author
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, write_record
 from harness.referee.eval_schedule import EvalSchedule
-from harness.referee.parts import Certainty, Measured
+from harness.referee.parts import Certainty, Measurement
 from harness.referee.target_search import HeldSnapshot, TargetSearch
 from workloads.spec import Grid
 
@@ -169,12 +169,12 @@ class Curve:
         take(HeldSnapshot(grid, 100 * grid, time_at(self.trial, grid), 12800 * grid, {}))
         self.points = grid
 
-    def _evaluate(self, held: HeldSnapshot, *, until: Certainty) -> Measured:
+    def _evaluate(self, held: HeldSnapshot, *, until: Certainty) -> Measurement:
         event = evaluation(self.trial, held.grid)
         if self.part is not None and held.grid == PART_AT and until == "likely":
             event = event.model_copy(update={"part": self.part})
         self.events.append((event, "referee"))
-        return Measured(value_at(self.trial, held.grid), until if event.part else "whole")
+        return Measurement(value_at(self.trial, held.grid), until if event.part else "whole")
 
 
 def snapshot(trial: Trial, grid: int, *, is_look: bool) -> SnapshotTaken:

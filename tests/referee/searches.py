@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.referee.parts import Certainty, Measured
+from harness.referee.parts import Certainty, Measurement
 from harness.referee.target_search import Evaluate, HeldSnapshot, TargetSearch
 from workloads.spec import Grid, Target
 from workloads.targets import AnyTarget
@@ -25,17 +25,17 @@ def measured(
     until: Certainty = "whole",
     likely: float = math.inf,
     clear: float = math.inf,
-) -> Measured:
+) -> Measurement:
     """What is farther from the target than `likely` is seen on a part of the split, where the
     metric is 0.01 lower; so are misses by more than `clear`.
     """
     value = float(snapshot.parameters["w"])
     missing = TARGET.value - value
     if until != "whole" and missing > clear:
-        return Measured(value - 0.01, "clear")
+        return Measurement(value - 0.01, "clear")
     if until == "likely" and abs(missing) > likely:
-        return Measured(value - 0.01, "likely")
-    return Measured(value)
+        return Measurement(value - 0.01, "likely")
+    return Measurement(value)
 
 
 def observe(
@@ -50,7 +50,7 @@ def observe(
     """A search over a metric's values at each grid point, and what it has evaluated."""
     evaluated = []
 
-    def noted(snapshot: HeldSnapshot, *, until: Certainty) -> Measured:
+    def noted(snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
         evaluated.append(snapshot.grid)
         return evaluate(snapshot, until=until)
 

@@ -1,4 +1,4 @@
-"""A search that evaluates parts of the split: what decides, and what is evaluated whole after all."""
+"""A search that evaluates parts of the split: what decides, and what is evaluated whole."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.referee.looks import Look
-from harness.referee.parts import Certainty, Measured
+from harness.referee.parts import Certainty, Measurement
 from harness.referee.target_search import Evaluate, HeldSnapshot, TargetSearch
 from workloads.spec import Grid
 
@@ -24,9 +24,9 @@ CLAIMS = st.lists(st.none() | st.floats(0.0, 1.0), min_size=80, max_size=80)
 
 
 def claimed(claims: Sequence[float | None]) -> Evaluate:
-    def evaluate(snapshot: HeldSnapshot, *, until: Certainty) -> Measured:
+    def evaluate(snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
         claim = claims[snapshot.grid - 1] if until == "likely" else None
-        return measured(snapshot) if claim is None else Measured(claim, "likely")
+        return measured(snapshot) if claim is None else Measurement(claim, "likely")
 
     return evaluate
 
@@ -98,9 +98,9 @@ def test_a_clear_miss_is_evaluated_whole_if_the_next_snapshot_hits() -> None:
 def test_a_clear_miss_that_turns_out_to_hit_stays_a_miss() -> None:
     """Of the whole split the metric is 0.55 at the second look; a part has said 0.1."""
 
-    def evaluate(snapshot: HeldSnapshot, *, until: Certainty) -> Measured:
+    def evaluate(snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
         is_wrong = until != "whole" and snapshot.grid == 2
-        return Measured(0.1, "clear") if is_wrong else measured(snapshot)
+        return Measurement(0.1, "clear") if is_wrong else measured(snapshot)
 
     search = TargetSearch(Grid(even=4, look_from=1.0, kept=2), TARGET, evaluate)
     for point, value in enumerate([0.1, 0.55, 0.6], start=1):
@@ -135,6 +135,6 @@ def test_a_look_at_the_whole_split_needs_no_snapshot_any_more() -> None:
         assert not search.is_settled
     search.look(held(12, 0.2), whole=True)
     assert search.is_settled
-    again = TargetSearch(GRID, TARGET, lambda *_, **__: Measured(0.0))
+    again = TargetSearch(GRID, TARGET, lambda *_, **__: Measurement(0.0))
     again.resume(type(state := search.state()).model_validate_json(state.model_dump_json()))
     assert (again.best, again.state()) == (0.2, state)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.referee.looks import NEAR, Look
-from harness.referee.parts import Measured
+from harness.referee.parts import Measurement
 from harness.referee.target_search import TargetSearch
 from workloads.spec import Grid
 from workloads.targets import BaselineTarget
@@ -134,6 +134,6 @@ def test_a_search_goes_on_from_its_state() -> None:
             )
             first.resume(type(state).model_validate_json(state.model_dump_json()))
     assert first.outcome() == whole.outcome()
-    again = TargetSearch(GRID, TARGET, lambda *_, **__: Measured(0.0))
+    again = TargetSearch(GRID, TARGET, lambda *_, **__: Measurement(0.0))
     again.resume(first.state())
     assert again.outcome() == whole.outcome()
