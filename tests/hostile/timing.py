@@ -121,7 +121,7 @@ def slow_copies(arena: Arena) -> None:
     arena.patch.setattr(slot.Slot, "copy", late)
 
 
-def stamped_before_the_copy(arena: Arena) -> None:
+def timed_before_the_copy(arena: Arena) -> None:
     def early(self: HandOver) -> Any:
         timed_s = self._clock.timed_s
         return self._slot.copy(), timed_s

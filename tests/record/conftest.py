@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from harness.machine.hardware import Environment, Hardware
 from harness.machine.readings import MachineChange, MachineReading, interference
 from harness.plan.plan import PlanRequest, plan
@@ -216,13 +214,3 @@ def ending(trial: Trial) -> Result:
         interference=interference(machine_change(), trial.limits.drift),
         **curve.search.outcome()._asdict(),
     )
-
-
-@pytest.fixture
-def sample(tmp_path: Path) -> Made:
-    return Made(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def shared_sample(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return Made(tmp_path_factory.mktemp("made"))

@@ -23,6 +23,7 @@ from harness.record.log import read_events
 from harness.record.schema import Evaluation, OtherSplits, SnapshotTaken
 from harness.record.store import last_attempt
 from harness.submission.reference import Framework
+from tests.kit import in_steps
 from workloads.spec import Grid
 
 STEPS = 100
@@ -63,10 +64,7 @@ class Lives:
             "small_mlp", submission, "landscapes", ruleset="self", framework=self.framework
         )
         (planned,) = plan(request).trials
-        budget = planned.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
-        target = planned.target.model_copy(update={"value": 2.0})
-        changes = {"budget": budget, "target": target, "grid": GRID, **changes}
-        trial = planned.model_copy(update=changes)
+        trial = in_steps(planned, steps, GRID, **changes)
         prepare_data(trial, RunOptions(cache_dir=self.cache))
         return trial
 

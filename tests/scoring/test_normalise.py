@@ -1,4 +1,4 @@
-"""Another machine's records: in the seconds of the first, stamped, or refused."""
+"""Another machine's records: in the seconds of the first, flagged, or refused."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_the_torch_model_has_the_declared_parameters_in_order(variant: str) -> N
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 @pytest.mark.parametrize("variant", nightly_but(["base"], ["base", "gated"]))
-def test_taps_give_the_weights_gradients(framework: str, variant: str) -> None:
+def test_captures_give_the_weights_gradients(framework: str, variant: str) -> None:
     assert_captures_are_factors(framework, shallow_twin(variant), batch())
 
 

@@ -79,7 +79,7 @@ def test_the_torch_model_has_the_declared_parameters_in_order(case: str) -> None
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 @pytest.mark.parametrize("case", nightly_but(["base"], ["base", "layer_norm", "projected"]))
-def test_taps_give_the_weights_gradients(framework: str, case: str) -> None:
+def test_captures_give_the_weights_gradients(framework: str, case: str) -> None:
     assert_captures_are_factors(framework, twin(case), batch())
 
 
@@ -149,15 +149,15 @@ def test_a_hook_on_either_matrix_sees_every_call() -> None:
     assert len(shapes) == 1 + TIME
 
 
-def test_taps_of_both_frameworks_agree_and_change_no_gradient() -> None:
+def test_captures_of_both_frameworks_agree_and_change_no_gradient() -> None:
     ordinary = torch_step(twin().torch_model(twin().start), batch()).gradients
-    taps = {}
+    by_framework = {}
     for framework in ("torch", "jax"):
         captures, gradients = captured(framework, problem_of(framework, twin()),
                                  tokens_of(framework, batch()))  # fmt: skip
         assert farthest(gradients, ordinary)[0] < 1e-5
-        taps[framework] = captures["cells.0.recurrent"]
-    for one, other in zip(taps["torch"], taps["jax"], strict=True):
+        by_framework[framework] = captures["cells.0.recurrent"]
+    for one, other in zip(by_framework["torch"], by_framework["jax"], strict=True):
         assert one.shape[:2] == (4, TIME)
         assert apart(one, other) < 1e-5
 
