@@ -49,7 +49,8 @@ def test_a_folder_of_an_older_schema_makes_a_page_that_says_so(
 
 
 def test_a_figure_is_drawn_from_records(sample: Made, tmp_path: Path) -> None:
-    arguments = ["plot", "diagnostics", str(sample.store), "--out", str(tmp_path), "--format", "svg"]
+    place = str(sample.store)
+    arguments = ["plot", "diagnostics", place, "--out", str(tmp_path), "--format", "svg"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "diagnostics-mlp.svg").read_text().startswith("<?xml")

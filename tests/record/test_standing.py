@@ -1,4 +1,4 @@
-"""The mark of an entry: by its band, its audits and its organiser's word, in this order of weight."""
+"""The mark of an entry: by its band, its audits and its organiser's word, in order of weight."""
 
 from __future__ import annotations
 
