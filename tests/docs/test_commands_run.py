@@ -21,7 +21,7 @@ from tests.kit import space, write_submission
 from tests.record.conftest import GRID, Made
 from tests.scoring.made_logs import write_trial
 
-from .pages import commands
+from .pages import ROOT, commands
 
 PUBLISHING = (
     "harness bundle runs/mine --out mine.tar.gz",
@@ -49,13 +49,13 @@ PUBLISHED = (
 )
 ELSEWHERE = {
     "harness audit": "reruns trials: tests/cli/test_audit.py",
-    "harness check": "tests/examples, tests/execution",
+    "harness check": "trains for seconds: tests/cli/test_new.py",
     "harness container build": "needs a Docker engine: tests/containers",
     "harness data prepare": "needs a network: tests/workloads/test_download.py",
-    "harness experiment rosenbrock": "tests/experiments",
-    "harness new --workload": "tests/examples",
-    "harness probe": "tests/experiments/test_probes.py",
-    "harness run --submission adamw --workload NAME": "its workload is installed: tests/examples",
+    "harness experiment rosenbrock": "trains for minutes: tests/experiments/test_results.py",
+    "harness new --workload": "tests/examples/test_workload_package.py",
+    "harness probe": "trains for minutes: tests/experiments/test_probes.py",
+    "harness run --submission adamw --workload NAME": "tests/examples/test_workload_package.py",
     "harness run --workload mlp --width $width": "a line of a loop in a shell",
     "harness verify OUT --round": "a whole round: tests/cli/test_drawn_round.py",
     "harness widths": "needs trials of several widths: tests/scoring/test_widths.py",
@@ -150,7 +150,9 @@ def test_published_logs_are_scored_as_the_page_says(reader: Reader) -> None:
         reader.type(line)
 
 
-def test_what_runs_elsewhere_and_in_order_is_still_on_a_page() -> None:
+def test_what_is_listed_here_is_on_a_page_and_its_test_is_there() -> None:
     lines = commands()
     assert {*PUBLISHING, *ROUND, *PUBLISHED} <= set(lines)
-    assert all(any(line.startswith(word) for line in lines) for word in ELSEWHERE)
+    for beginning, reason in ELSEWHERE.items():
+        assert any(line.startswith(beginning) for line in lines)
+        assert all((ROOT / name).exists() for name in re.findall(r"tests/[\w/.]+", reason))
