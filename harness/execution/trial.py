@@ -1,7 +1,7 @@
 """One trial, from its frozen value to its finished record: what every executor calls.
 
 A trial has one attempt, or more where the referee was killed. In each a confined worker, the wire
-to it and the referee that drives it are put together anew.
+to it and the referee that drives it are put together again.
 """
 
 from __future__ import annotations

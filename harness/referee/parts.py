@@ -157,7 +157,7 @@ def quantile(degrees: int, deviations: float) -> float:
 def part_size(examples: int, most: int) -> int:
     """How many examples are evaluated at once, so that there are about `PARTS` parts.
 
-    A divisor of the split, if there is one near, as a last batch of another size is compiled anew.
+    A divisor of the split, if there is one near, as a last batch of another size is compiled again.
 
     Args:
         examples: of the split.

@@ -1,4 +1,4 @@
-"""The observation of a trial on its grid: which snapshots are evaluated, and when the target is
+"""How a trial is observed on its grid: which snapshots are evaluated, and when the target is
 met.
 
 A snapshot is taken at each point of the grid. At a look (`harness.referee.looks` says when) the

@@ -190,7 +190,7 @@ class OptimizerSubmission:
 
         What the two points set alike in the groups is as it was left there, such as an estimate
         that lies beside the hyperparameters; where they differ, this point holds. The schedule
-        begins anew.
+        starts over.
         """
         own = _settings(self._optimizer)
         result = self._build(self._wrapper.view, point)
