@@ -19,7 +19,7 @@ from harness.execution.devices import processes_of
 from harness.execution.resolved import ResolvedTrial, context_of, resolve_trial
 from harness.frameworks.load import evaluation_backend
 from harness.machine.cores import Cores, pin_cores
-from harness.machine.gpus import claimed
+from harness.machine.gpus import claim
 from harness.machine.hardware import hardware
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.protocol.messages import TO_REFEREE
@@ -153,7 +153,7 @@ def _machine_of(trial: Trial, options: RunOptions) -> AbstractContextManager[Cor
     """What a trial has of the machine for itself: cores, or, on the clock, its GPU."""
     if trial.device == "cpu":
         return pin_cores(options.threads * trial.devices)
-    return claimed(trial.device) if trial.budget.steps is None else nullcontext()
+    return claim(trial.device) if trial.budget.steps is None else nullcontext()
 
 
 def _beginning(resolved_trial: ResolvedTrial, attempt: int, options: RunOptions) -> Begin:

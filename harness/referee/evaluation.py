@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.frameworks.examples import Parameters
-from harness.frameworks.metrics import ExampleMetrics, joined, means
+from harness.frameworks.metrics import ExampleMetrics, concatenate, means
 from harness.plan.trial import Trial
 from harness.record.recorder import Recorder
 from harness.record.schema import Diagnostics, Evaluation, Metrics, OtherSplits, Part
@@ -81,7 +81,7 @@ class SnapshotEvaluator:
         start = sum(len(batch[target.metric]) for batch in before)
         batches = self._context.evaluator.batches(parameters, "validation", start)
         so_far = evaluated_until(batches, before, of, target, level)
-        per_example = joined(so_far)
+        per_example = concatenate(so_far)
         if len(per_example[target.metric]) < of:
             self._parts[grid] = so_far
         return per_example

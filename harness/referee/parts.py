@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from harness.frameworks.metrics import ExampleMetrics, joined
+from harness.frameworks.metrics import ExampleMetrics, concatenate
 from harness.plan.trial import Trial
 from workloads.targets import AnyTarget, Target
 
@@ -133,7 +133,7 @@ def evaluated_until(
     seen = sum(len(batch[target.metric]) for batch in so_far)
     for batch in batches:
         so_far.append(batch)
-        values = joined(so_far)[target.metric]
+        values = concatenate(so_far)[target.metric]
         if len(values) - seen < part_size(of, of) and len(values) < of:
             continue
         seen = len(values)
