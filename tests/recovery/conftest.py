@@ -167,11 +167,6 @@ def curve(trial: Trial, store: Path) -> list[Any]:
     return found
 
 
-@pytest.fixture(scope="session")
-def cache(data_cache: Path) -> Path:
-    return data_cache
-
-
 def _lives(framework: Framework, cache: Path) -> Iterator[Lives]:
     lives = Lives(framework, cache)
     yield lives
@@ -179,10 +174,10 @@ def _lives(framework: Framework, cache: Path) -> Iterator[Lives]:
 
 
 @pytest.fixture(scope="session")
-def torch_lives(cache: Path) -> Iterator[Lives]:
-    yield from _lives("torch", cache)
+def torch_lives(data_cache: Path) -> Iterator[Lives]:
+    yield from _lives("torch", data_cache)
 
 
 @pytest.fixture(scope="session")
-def jax_lives(cache: Path) -> Iterator[Lives]:
-    yield from _lives("jax", cache)
+def jax_lives(data_cache: Path) -> Iterator[Lives]:
+    yield from _lives("jax", data_cache)

@@ -50,8 +50,8 @@ class Run:
 
 
 @pytest.fixture
-def run(tmp_path: Path, cache: Path) -> Run:
-    return Run(tmp_path / "store", cache)
+def run(tmp_path: Path, data_cache: Path) -> Run:
+    return Run(tmp_path / "store", data_cache)
 
 
 class RoomySlot(Slot):
