@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 DEEPEST = 120
-"""Levels of a tree or table; what is deeper counts by its bytes, lest a parser's own limit decide.
+"""Levels of a tree or table; what is deeper counts by its bytes, so that no parser's limit decides.
 
 Parsers of different versions give up at different depths, all of them beyond this one.
 """
