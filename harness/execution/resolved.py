@@ -192,8 +192,8 @@ def _diagnostics(
 ) -> Diagnostics | None:
     """The workload's own and those that the trial asks for; None for none."""
     own, specs = diagnostics_of(resolved_trial.source), specs_of(resolved_trial.source)
-    wanted = wanted_diagnostics(resolved_trial.trial.diagnostics, evaluator, start, specs)
-    return together([*([own] if own else []), *wanted])
+    by_name = wanted_diagnostics(resolved_trial.trial.diagnostics, evaluator, start, specs)
+    return together([*([own] if own else []), *by_name])
 
 
 def evaluator_of(resolved_trial: ResolvedTrial, framework: EvaluationBackend) -> Evaluator:
