@@ -15,7 +15,6 @@ from platform import node
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
 from harness.execution.branching import trunk_end
-from harness.execution.devices import processes_of
 from harness.execution.resolved import ResolvedTrial, context_of, resolve_trial
 from harness.frameworks.load import evaluation_backend
 from harness.machine.cores import Cores, pin_cores
@@ -32,7 +31,7 @@ from harness.record.recorder import Observer, Recorder
 from harness.record.schema import Begin
 from harness.record.schema.ledger import AttemptEnded
 from harness.record.store import EVENTS_FILE, lock_trial, result_of, write_record
-from harness.referee.checkpoint import remove_checkpoint
+from harness.referee.checkpoint import Checkpoint, remove_checkpoint
 from harness.referee.referee import Referee
 from harness.referee.resumption import expected_bytes, find_checkpoint, note_beginning, resumable
 from harness.sandboxes.base import Confinement
@@ -112,9 +111,8 @@ def _run_attempt(
     ):
         events = read_events(folder / EVENTS_FILE)
         ledger = Ledger(store)
-        beginning = _beginning(resolved_trial, ledger.attempts(trial.identity) + 1, options)
-        if trunk is not None:
-            beginning = beginning.model_copy(update={"trunk_checkpoint": trunk.sha256})
+        number = ledger.attempts(trial.identity) + 1
+        beginning = _beginning(resolved_trial, number, options, trunk)
         checkpoint = find_checkpoint(trial, folder, events, beginning)
         start_s = time.monotonic()  # with the record: its clock accounts for all of it
         note_beginning(ledger, recorder, beginning, checkpoint)
@@ -124,25 +122,24 @@ def _run_attempt(
             resolved_trial, copy, framework, options.threads, cores, start_s=start_s, trunk=trunk
         )
         checkpoints = resumable(trial, folder, options.checkpoint_s, context.shapes, checkpoint)
-        processes = processes_of(trial)
         confinement = Confinement(
             framework=trial.framework,
             threads=options.threads,
-            memory_gib=processes.memory_gib,
+            memory_gib=context.memory_gib,
             scratch=scratch,
             log=log,
             view=view,
             submission=copy,
             hidden=(store.absolute(), resolved_trial.data.parent),
-            ranks=processes.ranks,
+            ranks=context.ranks,
             cores=cores.worker if cores else (),
             computes_on_gpu=trial.device != "cpu",
             packages=resolved_trial.environment.packages,
         )
         with closing(Slot(context.shapes)) as slot:  # first, for it may fail
             worker = sandbox(options.sandbox).start(confinement)
-            size = expected_bytes(context.shapes)
-            wire = Wire(worker.connection, TO_REFEREE, max_tensor_bytes=size)
+            most_bytes = expected_bytes(context.shapes)
+            wire = Wire(worker.connection, TO_REFEREE, max_tensor_bytes=most_bytes)
             referee = Referee(
                 trial, context, worker, wire, recorder, checkpoints=checkpoints, slot=slot
             )
@@ -156,7 +153,9 @@ def _machine_of(trial: Trial, options: RunOptions) -> AbstractContextManager[Cor
     return claim(trial.device) if trial.budget.steps is None else nullcontext()
 
 
-def _beginning(resolved_trial: ResolvedTrial, attempt: int, options: RunOptions) -> Begin:
+def _beginning(
+    resolved_trial: ResolvedTrial, attempt: int, options: RunOptions, trunk: Checkpoint | None
+) -> Begin:
     machine = hardware(resolved_trial.trial.device)
     confined_by = sandbox(options.sandbox)
     begin = Begin(
@@ -171,8 +170,11 @@ def _beginning(resolved_trial: ResolvedTrial, attempt: int, options: RunOptions)
         unenforced=tuple(confined_by.unenforced()),
         load_average=os.getloadavg()[0],
     )
-    image = confined_by.image
-    return begin if image is None else begin.model_copy(update={"image": image})
+    if (image := confined_by.image) is not None:
+        begin = begin.model_copy(update={"image": image})
+    if trunk is not None:
+        begin = begin.model_copy(update={"trunk_checkpoint": trunk.sha256})
+    return begin
 
 
 def _note_end(ledger: Ledger, trial: Trial, folder: Path, result: Result) -> None:
