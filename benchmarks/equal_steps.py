@@ -41,7 +41,7 @@ from workloads.spec import SuiteWorkload
 
 BASELINE = "sgd"
 HELD_OUT = 1024
-"""So many validation examples are judged; the rest cost more than they tell here."""
+"""So many validation examples are evaluated; the rest cost more than they tell here."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def first(examples: Examples) -> Examples:
 
 
 def run(at: Setting, folder: Path, point: Hyperparameters) -> Outcome:
-    """Train from the instance's own start and judge what the submission wants judged."""
+    """Train from the instance's own start and evaluate what the submission wants evaluated."""
     budget, size = WorkerBudget(1.0, at.steps), at.size
     examples = len(at.train.targets)
     seed = worker_seed(at.seed)

@@ -3,7 +3,7 @@ those that most compare with.
 
     python benchmarks/reference_board.py --store runs/board --time-limit 28800
 
-Repeated, it goes on where it stopped: finished trials are kept. It begins nothing that might not
+Re-running goes on where it stopped: finished trials are kept. It begins nothing that might not
 end within the limit. A trial that is flagged for interference is run again once, which its record
 says. Each time it ends it writes the board that ships (`harness/analysis/boards`), of the studies
 that are there on every workload, and a bundle of all records beside the store, from which it goes

@@ -130,12 +130,12 @@ def _metric_of(
     last = metric["step"].max()
     values = []
     for key in best[keys].itertuples(index=False, name=None):
-        found = by_trial.get(key)
-        if found is None:
+        rows = by_trial.get(key)
+        if rows is None:
             values.append(math.nan)
             continue
-        distance = (found["step"] - (side.when or 1.0) * last).abs()
-        values.append(float(found["value"].to_numpy()[distance.to_numpy().argmin()]))
+        distance = (rows["step"] - (side.when or 1.0) * last).abs()
+        values.append(float(rows["value"].to_numpy()[distance.to_numpy().argmin()]))
     return values
 
 

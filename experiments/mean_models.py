@@ -28,8 +28,7 @@ from experiments.measures import TRAINED
 from experiments.trials import PlacedTrial
 from harness.execution.base import RunOptions
 from harness.execution.branching import end_of
-from harness.execution.context import evaluator_of
-from harness.execution.resolved import resolve_trial
+from harness.execution.resolved import evaluator_of, resolve_trial
 from harness.frameworks.base import Evaluator
 from harness.frameworks.load import evaluation_backend
 from harness.plan.trial import TrialRecord
@@ -104,8 +103,8 @@ def _values(groups: Sequence[_Group], job: Job, options: RunOptions) -> Iterator
         if place not in evaluators:
             evaluators[place] = _evaluator(first, options)
         models = [_model(each, job) for each in group.members]
-        found = evaluators[place].metrics(mean_model(models), "validation")
-        yield found[job.experiment.measure.metric]
+        metrics = evaluators[place].metrics(mean_model(models), "validation")
+        yield metrics[job.experiment.measure.metric]
 
 
 def mean_model(models: Sequence[Model]) -> Model:
@@ -138,11 +137,11 @@ def _rows(
     if key not in means:
         return
     mean = means[key]
-    found = {"mean_model": mean, "variance": last["value"] - mean}
+    metrics = {"mean_model": mean, "variance": last["value"] - mean}
     of_reference = [
         value for other, value in means.items() if other[:3] == (reference, variant, instance)
     ]
     if of_reference:
-        found["bias"] = mean - of_reference[0]
-    for metric, value in found.items():
+        metrics["bias"] = mean - of_reference[0]
+    for metric, value in metrics.items():
         yield {**{str(name): one for name, one in last.items()}, "metric": metric, "value": value}

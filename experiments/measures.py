@@ -51,8 +51,8 @@ def trials_frame(
     frame = pd.DataFrame(rows)
     # of several orders of examples, whose values are their mean, one that failed speaks for all
     failed_first = frame["state"].isin(TRAINED).sort_values(kind="stable").index
-    kept = frame.loc[failed_first].drop_duplicates(["entry", "variant", "instance", "point"])
-    return kept.sort_index().reset_index(drop=True)
+    first = frame.loc[failed_first].drop_duplicates(["entry", "variant", "instance", "point"])
+    return first.sort_index().reset_index(drop=True)
 
 
 def best_points(trials: pd.DataFrame, measure: Measure) -> pd.DataFrame:

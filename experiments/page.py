@@ -12,13 +12,13 @@ from experiments.job import Job
 from experiments.spec import Form, Measure, Settings
 
 
-def page(job: Job, best: pd.DataFrame, found: Sequence[Finding]) -> str:
+def page(job: Job, best: pd.DataFrame, results: Sequence[Finding]) -> str:
     """The text of `findings.md`.
 
     Args:
         job: what was run.
         best: the trials of each entry and variant at its best point.
-        found: a finding for each claim.
+        results: a finding for each claim.
     """
     experiment, form = job.experiment, job.form
     measure = experiment.measure
@@ -39,18 +39,18 @@ def page(job: Job, best: pd.DataFrame, found: Sequence[Finding]) -> str:
         "",
         *_table(best, form, measure),
         "",
-        *_claims(found),
+        *_claims(results),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def summary(found: Sequence[Finding]) -> str:
+def summary(results: Sequence[Finding]) -> str:
     """The findings in a sentence."""
-    verdicts = [finding.verdict for finding in found]
+    verdicts = [finding.verdict for finding in results]
     counts = {v: verdicts.count(v) for v in ("held", "did not hold", "undecided", "not tested")}
     parts = [f"{count} {verdict}" for verdict, count in counts.items() if count]
-    plural = "claim" if len(found) == 1 else "claims"
-    return f"Of {len(found)} {plural}: {', '.join(parts)}." if parts else "No claims are declared."
+    plural = "claim" if len(results) == 1 else "claims"
+    return f"Of {len(results)} {plural}: {', '.join(parts)}." if parts else "No claims are declared."
 
 
 def _form_text(job: Job) -> str:
@@ -103,14 +103,14 @@ def _number(values: Sequence[float]) -> str:
     return f"{mean:.3g}" if math.isfinite(mean) else "did not train to the end"
 
 
-def _claims(found: Sequence[Finding]) -> Iterator[str]:
-    if not found:
+def _claims(results: Sequence[Finding]) -> Iterator[str]:
+    if not results:
         return
     yield "## The thesis's claims"
     yield ""
-    yield summary(found)
+    yield summary(results)
     yield ""
-    for finding in found:
+    for finding in results:
         yield f"- **{finding.verdict}**: {finding.claim.says} {_evidence(finding)}"
 
 
@@ -136,7 +136,7 @@ def _evidence(finding: Finding) -> str:
 
 
 def _side(entry: str, metric: str, when: float | None, at: Settings) -> str:
-    held = "".join(f" at {name} {value}" for name, value in at.items())
+    point = "".join(f" at {name} {value}" for name, value in at.items())
     of = f"{metric.replace('_', ' ')} of " if metric else ""
     after = f" after {100 * when:g} % of the steps" if when else ""
-    return f"{of}`{entry}`{held}{after}"
+    return f"{of}`{entry}`{point}{after}"

@@ -49,13 +49,13 @@ def write_results(
     evaluations = with_mean_models(evaluations, job, placed, records, options)
     trials = trials_frame(placed, records, evaluations, experiment.measure)
     best = best_points(trials, experiment.measure)
-    found = findings(experiment.claims, trials, evaluations, experiment.measure)
+    verdicts = findings(experiment.claims, trials, evaluations, experiment.measure)
     drawing = Drawing(experiment, evaluations, trials, best, job.form)
     write_whole(job.folder / "trials.csv", trials.to_csv(index=False))
     write_whole(job.folder / "evaluations.csv", evaluations.to_csv(index=False))
     write_figure(job.folder, KINDS[experiment.figure.kind](drawing))
-    write_whole(job.folder / "findings.md", page(job, best, found))
-    return found
+    write_whole(job.folder / "findings.md", page(job, best, verdicts))
+    return verdicts
 
 
 def write_figure(folder: Path, figure: Figure) -> None:

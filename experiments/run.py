@@ -42,8 +42,8 @@ def rehearse_experiment(placed: tuple[PlacedTrial, ...], store: Path, options: R
         HarnessError: a submission refuses a value; the message names entry and point.
     """
     pending = {trial.identity for trial in unfinished([each.trial for each in placed], store)}
-    begun = {each.entry for each in placed if each.trial.identity not in pending}
-    fresh = tuple(each for each in placed if each.entry not in begun)
+    under_way = {each.entry for each in placed if each.trial.identity not in pending}
+    fresh = tuple(each for each in placed if each.entry not in under_way)
     trunks = unfinished(trunks_of(placed), store)[:1]  # which differ by their instances alone
     for trial in (*trunks, *rehearsed(fresh)):
         rehearse(resolve_trial(trial, options), options)

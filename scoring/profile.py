@@ -45,7 +45,7 @@ def base_workloads(workloads: tuple[str, ...], rules: Rules) -> tuple[str, ...]:
     return tuple(name for name in workloads if name not in rules.held_out)
 
 
-def judged_times(medians: Array, workloads: tuple[str, ...], rules: Rules) -> Array:
+def times_by_rules(medians: Array, workloads: tuple[str, ...], rules: Rules) -> Array:
     """The base workloads' times after applying the rules on held-out variants and slow entries.
 
     In this order: a held-out variant is not reached if its base is not; a time over `cutoff`
@@ -102,7 +102,7 @@ def integrate(ratios: Array, rules: Rules) -> Array:
 
 def score_medians(medians: Array, workloads: tuple[str, ...], rules: Rules) -> Array:
     """Scores of median times: (..., S, W) to (..., S)."""
-    return integrate(ratios_to_best(judged_times(medians, workloads, rules)), rules)
+    return integrate(ratios_to_best(times_by_rules(medians, workloads, rules)), rules)
 
 
 def profile(ratios: Array, taus: Array) -> Array:

@@ -14,7 +14,7 @@ from scoring.clock import CLOCKS, Clock
 from scoring.profile import (
     base_workloads,
     integrate,
-    judged_times,
+    times_by_rules,
     median_times,
     ratios_to_best,
     score_medians,
@@ -125,7 +125,7 @@ def score_times(
             "a table needs at least one row, and a folder of records one trial that has ended",
         )
     medians = median_times(settle_missing(times.hit, rules))
-    base_times = judged_times(medians, times.workloads, rules)
+    base_times = times_by_rules(medians, times.workloads, rules)
     ratios = ratios_to_best(base_times)
     scores = integrate(ratios, rules)
     ranges = score_ranges(times, rules, medians)

@@ -1,4 +1,4 @@
-"""The tiers of the tests, and the prepared data that all of them share.
+"""The tiers of the tests, and the prepared data and records that all of them share.
 
     make test           what is pure or fast, two at once, and the `smoke` tests: one real trial a
                         framework, one kill, one hostile submission
@@ -13,9 +13,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.record.conftest import Made
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before anything imports jax; `make gpu` names both
 # A busy machine is no failure; at every commit the same few examples, at night many others.
@@ -28,6 +32,7 @@ SYSTEM = (
     "calibration/test_procedure.py",
     "cli/test_new.py",
     "cli/test_run.py",
+    "docs/test_commands_run.py",
     "docs/test_notebook.py",
     "examples",
     "execution",
@@ -46,7 +51,10 @@ TIMED = (
     "machine/test_cores.py",
     "machine/test_host_monitor.py",
     "recovery",
-    "referee",
+    "referee/test_clock.py",
+    "referee/test_pinning.py",
+    "referee/test_states.py",
+    "referee/test_trial.py",
     "sandboxes",
     "speed/test_reference_training.py",
 )
@@ -81,3 +89,19 @@ def data_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (base.parent if is_worker else base) / "data-cache"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Made:
+    """A store with one ended trial, for a test to change."""
+    from tests.record.conftest import Made
+
+    return Made(tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def shared_sample(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The same for tests that leave it as it was."""
+    from tests.record.conftest import Made
+
+    return Made(tmp_path_factory.mktemp("sample"))

@@ -15,6 +15,7 @@ from harness.record.recorder import Silent
 from harness.record.schema import SnapshotTaken
 from harness.record.store import last_attempt
 from harness.record.tables import evaluations
+from tests.kit import in_steps
 from workloads.spec import Grid
 
 STEPS = 8
@@ -44,11 +45,7 @@ def trial_on(devices: int, submission: str, framework: str = "torch", **changes:
     """A trial of a few steps on `mlp`, observed after each."""
     request = PlanRequest("mlp", submission, ruleset="self", devices=devices)
     (planned,) = plan(replace(request, framework=framework)).trials
-    budget = planned.budget.model_copy(update={"steps": STEPS, "runtime_s": 600.0})
-    target = planned.target.model_copy(update={"value": 2.0})
-    grid = Grid(even=STEPS, look_from=1.0)
-    values = {"budget": budget, "target": target, "grid": grid, **changes}
-    return planned.model_copy(update=values)
+    return in_steps(planned, STEPS, Grid(even=STEPS, look_from=1.0), **changes)
 
 
 class Bench:

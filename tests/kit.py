@@ -38,15 +38,18 @@ def write_submission(
     return folder
 
 
+def in_steps(trial: Trial, steps: int, grid: Grid, **changes: object) -> Trial:
+    """A planned trial with a budget in steps, observed on a grid, that never reaches its target."""
+    budget = trial.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
+    target = trial.target.model_copy(update={"value": 2.0})
+    return trial.model_copy(update={"budget": budget, "target": target, "grid": grid, **changes})
+
+
 def endless_trials(
     store: Path, grid: Grid, *, count: int, steps: int, devices: int = 1
 ) -> tuple[Trial, ...]:
     """Planned trials on `mlp` that are counted in steps and never reach their target."""
-    trials = []
-    for trial in plan(PlanRequest("mlp", "adamw", trials=count, devices=devices)).trials:
-        budget = trial.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
-        target = trial.target.model_copy(update={"value": 2.0})
-        changes = {"budget": budget, "target": target, "grid": grid}
-        trials.append(trial.model_copy(update=changes))
+    planned = plan(PlanRequest("mlp", "adamw", trials=count, devices=devices)).trials
+    trials = tuple(in_steps(trial, steps, grid) for trial in planned)
     write_plan(trials, store)
-    return tuple(trials)
+    return trials

@@ -62,13 +62,13 @@ class Drawing:
         others = sorted({entry.submission for entry in self.experiment.entries} - set(ORDER))
         numbered = {f"{place:04}": name for place, name in enumerate((*ORDER, *others))}
         shared = {numbered[number]: pen for number, pen in pens(list(numbered)).items()}
-        taken = {shared[entry.submission] for entry in self.experiment.entries}
+        used = {shared[entry.submission] for entry in self.experiment.entries}
         drawn = dict[str, Pen]()
         for entry in self.experiment.entries:
             pen = shared[entry.submission]
             if pen in drawn.values():
-                pen = next(free for free in _dashed(pen) if free not in taken)
-                taken.add(pen)
+                pen = next(free for free in _dashed(pen) if free not in used)
+                used.add(pen)
             drawn[entry.name] = pen
         return drawn
 
@@ -93,9 +93,9 @@ def panels(figure: Figure, rows: int, columns: int, **shared: Any) -> Sequence[S
 
 def legend(figure: Figure, axes: Axes, title: str = "") -> None:
     """One legend below all panels, for the lines of one of them; the figure grows with its rows."""
-    found, names = axes.get_legend_handles_labels()
+    artists, names = axes.get_legend_handles_labels()
     # without their error bars, which hide the dashes
-    handles = [h.lines[0] if isinstance(h, ErrorbarContainer) else h for h in found]
+    handles = [h.lines[0] if isinstance(h, ErrorbarContainer) else h for h in artists]
     widest = LEGEND_HANDLE + LEGEND_LETTER * max(map(len, names), default=0)
     columns = max(1, min(4, len(names), int(WIDTH / widest)))
     more_rows = max(0, math.ceil(len(names) / columns) - 2)

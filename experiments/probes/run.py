@@ -76,12 +76,12 @@ def run_probes(
     with place:
         for own in submissions:
             for number in range(max(len(each.trials) for each in own)):
-                due = tuple(_due(own, number, store))
-                if due and time.monotonic() < until_s:
+                upcoming = tuple(_due(own, number, store))
+                if upcoming and time.monotonic() < until_s:
                     trials = chain.from_iterable(each.trials for each in own)
                     rehearse_plan(Plan(tuple(trials)), store, options)
-                    enter_plan(due, store)
-                    place.run(due, options)
+                    enter_plan(upcoming, store)
+                    place.run(upcoming, options)
     return [
         outcome_of(_records(each.trials, store))
         for own in submissions

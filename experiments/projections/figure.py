@@ -19,7 +19,7 @@ SIDE = 32
 
 
 def projection_figure(
-    experiment: ProjectionExperiment, images: Images, errors: pd.DataFrame, kept: pd.DataFrame
+    experiment: ProjectionExperiment, images: Images, errors: pd.DataFrame, spread: pd.DataFrame
 ) -> Figure:
     """Rows of images above two panels.
 
@@ -27,7 +27,7 @@ def projection_figure(
         experiment: says what is shown.
         images: the first held-out ones are drawn.
         errors: see `measure.errors`.
-        kept: see `measure.distances`.
+        spread: see `measure.distances`.
     """
     with style.context(STYLE):
         figure = Figure(figsize=(WIDTH, 6.2), layout="constrained")
@@ -41,7 +41,7 @@ def projection_figure(
             _draw_row(row, name, values)
         left, right = below.subplots(1, 2)
         _draw_errors(left, errors, experiment.stated_error)
-        _draw_distances(right, kept)
+        _draw_distances(right, spread)
     return figure
 
 
@@ -65,12 +65,12 @@ def _draw_errors(panel: Axes, errors: pd.DataFrame, stated: float) -> None:
     panel.legend(fontsize=7.5)
 
 
-def _draw_distances(panel: Axes, kept: pd.DataFrame) -> None:
-    shifts = np.array([kept["median"] - kept["low"], kept["high"] - kept["median"]])
-    panel.errorbar(kept["dimension"], kept["median"], yerr=shifts, fmt="o", color=INK, capsize=3)
+def _draw_distances(panel: Axes, spread: pd.DataFrame) -> None:
+    shifts = np.array([spread["median"] - spread["low"], spread["high"] - spread["median"]])
+    panel.errorbar(spread["dimension"], spread["median"], yerr=shifts, fmt="o", color=INK, capsize=3)
     panel.axhline(1.0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     panel.set(xlabel="dimensions", ylabel="squared distance kept")
-    _set_dimensions(panel, kept["dimension"])
+    _set_dimensions(panel, spread["dimension"])
 
 
 def _set_dimensions(panel: Axes, values: pd.Series[int]) -> None:

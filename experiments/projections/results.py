@@ -31,12 +31,12 @@ def run_projection(
         HarnessError: the images are missing, or a file cannot be written.
     """
     images = load_images(chosen, data_dir)
-    table, kept = errors(images, experiment.dimensions), distances(images, experiment.dimensions)
+    table, spread = errors(images, experiment.dimensions), distances(images, experiment.dimensions)
     write_whole(folder / "errors.csv", table.to_csv(index=False))
-    write_whole(folder / "distances.csv", kept.to_csv(index=False))
-    write_figure(folder, projection_figure(experiment, images, table, kept))
+    write_whole(folder / "distances.csv", spread.to_csv(index=False))
+    write_figure(folder, projection_figure(experiment, images, table, spread))
     verdict = verdict_of(experiment, table)
-    write_whole(folder / "findings.md", _page(experiment, chosen, table, kept, verdict))
+    write_whole(folder / "findings.md", _page(experiment, chosen, table, spread, verdict))
     return verdict
 
 
@@ -46,10 +46,10 @@ def verdict_of(experiment: ProjectionExperiment, table: pd.DataFrame) -> str:
     stated = experiment.stated_error
     same = [m for m in METHODS if abs(at_shown[m] / stated - 1.0) <= TOLERANCE]
     verdict = "held" if set(same) & {"raw", "mean removed"} else "did not hold"
-    found = ", ".join(f"{at_shown[method]:.3g} {method}" for method in METHODS)
+    errors = ", ".join(f"{at_shown[method]:.3g} {method}" for method in METHODS)
     return (
         f"**{verdict}**: a reconstruction error of {stated:g} at {experiment.shown} dimensions "
-        f"(measured: {found})"
+        f"(measured: {errors})"
     )
 
 
@@ -57,12 +57,12 @@ def _page(
     experiment: ProjectionExperiment,
     chosen: ImageSet,
     table: pd.DataFrame,
-    kept: pd.DataFrame,
+    spread: pd.DataFrame,
     verdict: str,
 ) -> str:
     wide = table.pivot(index="dimension", columns="method", values="error")[list(METHODS)]
     cells = wide.loc[list(experiment.dimensions)].to_numpy(dtype=float)
-    spans = kept[["low", "high"]].to_numpy(dtype=float)
+    spans = spread[["low", "high"]].to_numpy(dtype=float)
     rows = [
         f"| {dimension} | {' | '.join(f'{each:.3g}' for each in own)} | {low:.3f} to {high:.3f} |"
         for dimension, own, (low, high) in zip(experiment.dimensions, cells, spans, strict=True)

@@ -87,12 +87,13 @@ def read_store(out: Path, *, keep_curves: bool = False, with_claims: bool = Fals
         )
     if not keep_curves:
         return _reading(gather(out, Nothing), lambda: curves_frame(out))
-    found = gather(out, partial(CurveRows, with_claims=with_claims))
-    return _reading(found, found.beside.frame)
+    gathered = gather(out, partial(CurveRows, with_claims=with_claims))
+    return _reading(gathered, gathered.beside.frame)
 
 
-def _reading(found: Gathered[Any], curves: Callable[[], pd.DataFrame]) -> StoreReading:
+def _reading(gathered: Gathered[Any], curves: Callable[[], pd.DataFrame]) -> StoreReading:
     from scoring.baselines import with_baseline_targets
 
-    asked = cache(curves)
-    return StoreReading(with_baseline_targets(found.results, asked), asked, found.evidence)
+    cached_curves = cache(curves)
+    results = with_baseline_targets(gathered.results, cached_curves)
+    return StoreReading(results, cached_curves, gathered.evidence)

@@ -36,8 +36,8 @@ def write_board(frame: pd.DataFrame, path: Path) -> None:
     Raises:
         CannotWriteError: the file cannot be written.
     """
-    kept = frame.assign(**dict.fromkeys(LEFT_OUT, ""))
-    text = json.dumps(kept.to_dict("records"), sort_keys=True)
+    table = frame.assign(**dict.fromkeys(LEFT_OUT, ""))
+    text = json.dumps(table.to_dict("records"), sort_keys=True)
     try:
         write_through(path, gzip.compress(text.encode(), mtime=0))
     except OSError as error:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """Where times come from and how they are judged: what scoring commands share."""
+    """Where times come from and how they are scored: what scoring commands share."""
 
     out: Path | None = None
     times: Path | None = None
@@ -75,7 +75,7 @@ def score_records(
     """The scoreboard of a folder of records, checked as they are read.
 
     Args:
-        source: how times are judged; the folder of another machine's, if there is one.
+        source: how times are scored; the folder of another machine's, if there is one.
         out: the folder.
         rules: the scoring rules.
         keep_curves: whether the folder's evaluations will be asked for.

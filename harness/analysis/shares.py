@@ -117,26 +117,26 @@ def _rows_of(process: subprocess.Popen[bytes], share: Share[G]) -> Rows[G]:
     """
     assert process.stdout is not None
     try:
-        found: Rows[G] | tuple[str, str] = pickle.load(process.stdout)
+        answer: Rows[G] | tuple[str, str] = pickle.load(process.stdout)
     except (EOFError, pickle.UnpicklingError) as error:
         raise HarnessError(
             f"a process that read {len(share.paths)} trials of {share.store} died with exit code "
             f"{process.wait()}",
             "it may have found no memory: free some and run the same command again",
         ) from error
-    if isinstance(found, tuple):
-        raise HarnessError(*found)
-    return found
+    if isinstance(answer, tuple):
+        raise HarnessError(*answer)
+    return answer
 
 
 def main() -> None:
     """Read the share that comes in, and send out its rows, or a user's error in its two parts."""
     share: Share[Gatherer] = pickle.load(sys.stdin.buffer)
-    found: Rows[Gatherer] | tuple[str, str]
+    answer: Rows[Gatherer] | tuple[str, str]
     try:
         for file in share.suites:
             registry.add_suite(file)
-        found = _read_share(share, StoreCheck(share.store, replays=False))
+        answer = _read_share(share, StoreCheck(share.store, replays=False))
     except HarnessError as error:
-        found = (error.message, error.hint)
-    pickle.dump(found, sys.stdout.buffer)
+        answer = (error.message, error.hint)
+    pickle.dump(answer, sys.stdout.buffer)

@@ -105,7 +105,7 @@ class Calibration:
     ) -> tuple[Baseline, ...]:
         """The baselines, each tuned, rerun and timed, at the target that the workload declares.
 
-        Those that are known already are timed anew, so that all times are of one machine and day.
+        Those that are known already are timed again, so that all times are of one machine and day.
         """
         names = self.effort.baselines
         with self._executors() as executors:

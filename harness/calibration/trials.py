@@ -103,7 +103,7 @@ class TrialFactory:
     def whole_studies(
         self, submission: Resolved, steps: int, studies: int, trials: int
     ) -> tuple[Trial, ...]:
-        """Studies as a user runs them: points drawn anew in each, the point's own horizon.
+        """Studies as a user runs them: new points drawn in each, the point's own horizon.
 
         Args:
             submission: the baseline.

@@ -83,7 +83,7 @@ class BoardFolder:
         return found
 
     def said(self) -> dict[EntryKey, Standing]:
-        """What the keeper said last of each entry."""
+        """What the organiser said last of each entry."""
         return {
             EntryKey(e.submission, e.entry_hash): Standing(e.mark, e.reason)
             for e in (line.data for line in self.lines())

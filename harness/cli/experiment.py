@@ -40,8 +40,8 @@ def experiment(
 ) -> None:
     """Rerun an experiment of the thesis, draw its figure, and say which of its claims held.
 
-    Repeated, it goes on with the trials that have not finished. OUT gets figure.pdf, .svg and .png,
-    trials.csv, evaluations.csv and findings.md; the records are in OUT/records.
+    Re-running skips finished trials and resumes interrupted ones. OUT gets figure.pdf, .svg and
+    .png, trials.csv, evaluations.csv and findings.md; the records are in OUT/records.
     """
     from experiments.files import check_is_no_file, experiment_name, read_experiment
     from experiments.job import Job

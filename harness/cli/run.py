@@ -62,7 +62,7 @@ def run(
 ) -> None:
     """Train a submission on workloads and measure the times to their targets.
 
-    Repeated, it goes on with the trials that have not finished. A submission is refused on a
+    Re-running skips finished trials and resumes interrupted ones. A submission is refused on a
     workload where its space says that too few of its steps fit the budget. On each workload it
     makes its first steps before any trial is planned. `--dry-run` says what `harness plan` says.
     """

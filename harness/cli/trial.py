@@ -35,7 +35,7 @@ def trial(
     from harness.display.load import display_for
     from harness.execution.load import executor
     from harness.execution.resolved import check_names
-    from harness.machine.gpus import found, show_only
+    from harness.machine.gpus import find, show_only
     from harness.providers.registry import suite
     from harness.record.plan import enter_plan
     from harness.record.store import read_record
@@ -47,7 +47,7 @@ def trial(
         options, checkpoint_s=checkpoint_every, cache_dir=cache_dir, fingerprint=hardware
     )
     check_names(planned_trial)
-    if planned_trial.device != "cpu" and (gpu := found(planned_trial.device)) is not None:
+    if planned_trial.device != "cpu" and (gpu := find(planned_trial.device)) is not None:
         show_only(gpu)
     enter_plan((planned_trial,), store)
     place = executor("local", store, display_for(PlainConsole()))

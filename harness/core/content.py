@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 DEEPEST = 120
-"""Levels of a tree or table; what is deeper counts by its bytes, lest a parser's own limit decide.
+"""Levels of a tree or table; what is deeper counts by its bytes, so that no parser's limit decides.
 
 Parsers of different versions give up at different depths, all of them beyond this one.
 """
@@ -51,8 +51,8 @@ def sha256_content(root: Path, files: Iterable[Path]) -> str:
 def _sha256(files: Iterable[tuple[str, bytes]]) -> str:
     digest = hashlib.sha256()
     for name, content in sorted(files, key=lambda file: PurePosixPath(file[0])):
-        said = _said(PurePosixPath(name).suffix, content)
-        digest.update(os.fsencode(name) + f"\0{said}\0".encode())
+        text = _said(PurePosixPath(name).suffix, content)
+        digest.update(os.fsencode(name) + f"\0{text}\0".encode())
     return digest.hexdigest()
 
 
@@ -204,8 +204,8 @@ def _parts(node: ast.AST, values: list[Any]) -> list[Any]:
     if isinstance(node, ast.JoinedStr):
         return _joined(values)
     if values and isinstance(values[0], ast.stmt):
-        kept = [value for value in values if not _is_prose(value)]
-        return kept if kept or isinstance(node, ast.Module) else [ast.Pass()]
+        statements = [value for value in values if not _is_prose(value)]
+        return statements if statements or isinstance(node, ast.Module) else [ast.Pass()]
     return values
 
 
@@ -220,14 +220,14 @@ def _is_prose(statement: ast.stmt) -> bool:
 
 def _joined(values: Iterable[ast.expr]) -> list[Any]:
     """The parts of an f-string, which versions split differently: no text next to another."""
-    found: list[Any] = []
+    parts: list[Any] = []
     for value in values:
         part = value.value if isinstance(value, ast.Constant) else value
-        if isinstance(part, str) and found and isinstance(found[-1], str):
-            found[-1] += part
+        if isinstance(part, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += part
         elif part != "":
-            found.append(part)
-    return found
+            parts.append(part)
+    return parts
 
 
 def _is_empty_format(name: str, value: Any) -> bool:

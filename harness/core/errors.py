@@ -22,8 +22,8 @@ class HarnessError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        said = displayable(self.message)  # values of others stand in it, which have no lines
-        return f"{said}\n  {displayable(self.hint, lines=True)}" if self.hint else said
+        message = displayable(self.message)  # values of others stand in it, which have no lines
+        return f"{message}\n  {displayable(self.hint, lines=True)}" if self.hint else message
 
 
 class CannotWriteError(HarnessError):

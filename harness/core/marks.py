@@ -8,7 +8,7 @@ from typing import Literal, get_args
 Mark = Literal["self-reported", "verified", "audited", "held", "withdrawn", "disqualified"]
 MARKS: tuple[Mark, ...] = get_args(Mark)
 SELF_REPORTED: Mark = "self-reported"
-"""What every entry is until its keeper says otherwise."""
+"""What every entry is until its organiser says otherwise."""
 MEANINGS: Mapping[Mark, str] = {
     "self-reported": "its author's own records; they fit themselves, nobody else has run it",
     "verified": "an organiser ran it again on the same instances and found the same",

@@ -70,8 +70,8 @@ def _parent_of(folder: int, level: _Level) -> int:
 
 
 def _identity(folder: int) -> tuple[int, int]:
-    found = os.fstat(folder)
-    return found.st_dev, found.st_ino
+    status = os.fstat(folder)
+    return status.st_dev, status.st_ino
 
 
 def _folders_of(folder: int) -> list[str]:

@@ -39,7 +39,7 @@ def instance_seed(round_seed: str, suite: str, workload: str, study: int, trial:
 def worker_seed(instance: str) -> str:
     """The seed that a worker is told: of data order and of the submission's own choices.
 
-    From it nothing leads back to the instance seed, with which held-out data could be made anew.
+    From it nothing leads back to the instance seed, with which held-out data could be made again.
     """
     return derive("worker", instance)
 

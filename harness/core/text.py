@@ -22,8 +22,8 @@ def displayable(text: str, *, lines: bool = False) -> str:
 
     Args:
         text: any text.
-        lines: whether it may have several lines; else their ends are spelt out, too, lest what
-            follows one be taken for a line of the program's.
+        lines: whether it may have several lines; otherwise line ends are spelt out, too, so that
+            nothing that follows one is taken for a line of this program.
     """
     return "".join(c if c.isprintable() or (lines and c == "\n") else ascii(c)[1:-1] for c in text)
 

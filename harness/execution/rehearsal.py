@@ -15,9 +15,8 @@ from tempfile import TemporaryDirectory
 
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
-from harness.execution.context import hello_of
 from harness.execution.devices import processes_of
-from harness.execution.resolved import ResolvedTrial
+from harness.execution.resolved import ResolvedTrial, hello_of
 from harness.protocol.messages import (
     TO_REFEREE,
     Failed,

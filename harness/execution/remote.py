@@ -51,9 +51,9 @@ def trial_command(trial: Trial, store: Path, options: RunOptions) -> tuple[str, 
         "--cache-dir": options.cache_dir,
         "--hardware": options.fingerprint,
     }
-    given = [(name, str(value)) for name, value in flags.items() if value is not None]
+    pairs = [(name, str(value)) for name, value in flags.items() if value is not None]
     file = str(store / trial.folder / TRIAL_FILE)
-    return ("trial", file, *(word for flag in given for word in flag))
+    return ("trial", file, *(word for flag in pairs for word in flag))
 
 
 def run_command(arguments: Sequence[str], output: Path | None = None) -> int:

@@ -38,8 +38,8 @@ def largest_eigenvalue(product: Callable[[Vector], Vector], size: int) -> float:
             return math.nan
         alphas.append(float(basis[-1] @ image))
         for _ in range(2):
-            for known in basis:
-                image = image - (known @ image) * known
+            for vector in basis:
+                image = image - (vector @ image) * vector
         values, vectors = np.linalg.eigh(np.diag(alphas) + np.diag(betas, 1) + np.diag(betas, -1))
         beta = float(np.linalg.norm(image))
         if beta * abs(vectors[-1, -1]) <= TOLERANCE * abs(values[-1]):

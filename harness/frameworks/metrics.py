@@ -12,7 +12,7 @@ ExampleMetrics = Mapping[str, npt.NDArray[np.float64]]
 """
 
 
-def joined(batches: Sequence[ExampleMetrics]) -> dict[str, npt.NDArray[np.float64]]:
+def concatenate(batches: Sequence[ExampleMetrics]) -> dict[str, npt.NDArray[np.float64]]:
     """The metrics of batches, one behind the other; at least one batch."""
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 

@@ -69,7 +69,7 @@ class CountedProblem:
         }
 
     def reset_counts(self) -> None:
-        """Start counting passes anew."""
+        """Start counting passes from zero."""
         self._forwards = self._backwards = self._examples = 0
 
     def note_passes(self, forward: int, backward: int, examples: int) -> None:

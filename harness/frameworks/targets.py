@@ -29,7 +29,7 @@ def check_targets(loss: str, splits: Mapping[str, Examples]) -> None:
 
 
 def check_same_shape(predictions: Sequence[int], targets: Sequence[int]) -> None:
-    """Refuse real targets that are not shaped as the predictions, lest they be broadcast.
+    """Refuse real targets that are not shaped as the predictions and would be broadcast.
 
     Raises:
         HarnessError: names both shapes.

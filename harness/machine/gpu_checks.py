@@ -44,7 +44,7 @@ def ready(device: str, needs: Needs) -> Gpu:
     """
     with nvml.opened() as driver:
         try:
-            gpu = gpus.chosen(device, driver.gpus())
+            gpu = gpus.choose(device, driver.gpus())
             _check_wheel(driver, needs)
             _check_mode(gpu)
             _check_others(driver, gpu, device)

@@ -40,7 +40,7 @@ class GpuWatch:
 
 
 def _look(device: str, every_s: float, samples: list[GpuState], end: threading.Event) -> None:
-    gpu = gpus.found(device)
+    gpu = gpus.find(device)
     if gpu is None:
         return
     try:

@@ -22,7 +22,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 _CLAIM = "guided-descent-gpu-"
 
 
-def chosen(device: str, gpus: Sequence[Gpu]) -> Gpu:
+def choose(device: str, gpus: Sequence[Gpu]) -> Gpu:
     """The GPU that a name means.
 
     Args:
@@ -54,12 +54,12 @@ def visible(gpus: Sequence[Gpu]) -> tuple[Gpu, ...]:
     shown = list[Gpu]()
     for name in filter(None, os.environ[VISIBLE].replace(" ", "").split(",")):
         if name.isdecimal():
-            found = list(gpus[int(name) : int(name) + 1])
+            matches = list(gpus[int(name) : int(name) + 1])
         else:
-            found = [gpu for gpu in gpus if gpu.uuid.startswith(name)]
-        if len(found) != 1:
+            matches = [gpu for gpu in gpus if gpu.uuid.startswith(name)]
+        if len(matches) != 1:
             break
-        shown += found
+        shown += matches
     return tuple(shown)
 
 
@@ -69,18 +69,18 @@ def show_only(gpu: Gpu) -> str:
     return DEVICE
 
 
-def found(device: str) -> Gpu | None:
+def find(device: str) -> Gpu | None:
     """The GPU that a name means; None without a driver, or if there is none of this name."""
     try:
         with nvml.opened() as driver:
-            return chosen(device, driver.gpus())
+            return choose(device, driver.gpus())
     except (HarnessError, nvml.NvmlError):
         return None
 
 
 def state(device: str) -> GpuState | None:
-    """How a GPU does now; None as `found`."""
-    if (gpu := found(device)) is None:
+    """How a GPU does now; None as `find`."""
+    if (gpu := find(device)) is None:
         return None
     try:
         with nvml.opened() as driver:
@@ -90,8 +90,8 @@ def state(device: str) -> GpuState | None:
 
 
 def free_fraction(device: str, spare_bytes: int) -> float | None:
-    """The part of a GPU's memory that is free but for a spare; None as `found`."""
-    if (gpu := found(device)) is None:
+    """The part of a GPU's memory that is free but for a spare; None as `find`."""
+    if (gpu := find(device)) is None:
         return None
     try:
         with nvml.opened() as driver:
@@ -102,13 +102,13 @@ def free_fraction(device: str, spare_bytes: int) -> float | None:
 
 
 @contextmanager
-def claimed(device: str) -> Iterator[None]:
+def claim(device: str) -> Iterator[None]:
     """Hold a GPU for one trial; the kernel takes the claim back however this process ends.
 
     Raises:
         HarnessError: another trial of this machine holds it.
     """
-    if (gpu := found(device)) is None:
+    if (gpu := find(device)) is None:
         yield
         return
     claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

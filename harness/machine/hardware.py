@@ -111,7 +111,7 @@ def _processor() -> str:
 
 def _graphics(device: str) -> Graphics | None:
     """What a GPU's speed depends on; None on a processor, and where the driver says nothing."""
-    gpu = gpus.found(device) if device.startswith("cuda") else None
+    gpu = gpus.find(device) if device.startswith("cuda") else None
     if gpu is None:
         return None
     with nvml.opened() as library:

@@ -57,8 +57,8 @@ def _architecture_mismatch(trial: Trial, seed: str) -> str:
         return ""
     if registry.workload(trial.workload).content_hash(trial.suite) != trial.workload_hash:
         return ""
-    due = drawn_variant(seed, trial.suite, trial.workload)
-    return "" if due == trial.variant else f"its architecture is not the round's, {due}"
+    expected = drawn_variant(seed, trial.suite, trial.workload)
+    return "" if expected == trial.variant else f"its architecture is not the round's, {expected}"
 
 
 def _drawn_point(trial: Trial, seed: str) -> dict[str, object] | None:

@@ -61,8 +61,8 @@ class Ledger:
 
     def attempts(self, identity: str) -> int:
         """How many attempts of a trial have begun, those included whose events are lost."""
-        begun = [e for e in self.entries_of(identity) if isinstance(e, AttemptBegun)]
-        return max((entry.attempt for entry in begun), default=0)
+        starts = [e for e in self.entries_of(identity) if isinstance(e, AttemptBegun)]
+        return max((entry.attempt for entry in starts), default=0)
 
     def end_of(self, identity: str) -> AttemptEnded | None:
         """A trial's end; None if it has not ended, or is open again by a rerun."""

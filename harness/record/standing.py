@@ -1,12 +1,12 @@
-"""The mark of each entry of a results frame, from its trials, its audits and its keeper's word.
+"""The mark of each entry of a results frame, from its trials, its audits and its organiser's word.
 
 In this order, the first that applies:
 
-1. `withdrawn`, `disqualified` and `held`, as the keeper says.
+1. `withdrawn`, `disqualified` and `held`, as the organiser says.
 2. `held`, if the last audit on a workload did not agree.
 3. `held`, if a trial lies beyond its workload's convergence band and no audit covers it.
 4. `audited`, if an audit covers every time that the entry has.
-5. `verified`, as the keeper says, or else `self-reported`.
+5. `verified`, as the organiser says, or else `self-reported`.
 
 An audit covers a time if it reran, on the same workload, variant and framework and on a fresh
 instance, a trial that was at least as fast, and agreed.
@@ -52,30 +52,30 @@ class _Time:
 def with_marks(
     frame: pd.DataFrame,
     audits: Iterable[TrialAudited] = (),
-    said: Mapping[EntryKey, Standing] | None = None,
+    standings: Mapping[EntryKey, Standing] | None = None,
 ) -> pd.DataFrame:
     """A results frame with its columns `mark` and `mark_reason`, the same for all of an entry.
 
     Args:
         frame: results, with the column `beyond`.
         audits: all that count here, in the order in which they were made.
-        said: what the keeper said last of entries.
+        standings: what the organiser said last of entries.
     """
     by_entry = _audits_by_entry(audits)
     marks = pd.Series(SELF_REPORTED, index=frame.index, dtype=object)
     reasons = pd.Series("", index=frame.index, dtype=object)
     for (name, content), trials in frame.groupby(["submission", "content_hash"], sort=False):
         key = EntryKey(str(name), str(content))
-        standing = _standing(_times(trials), by_entry.get(key, []), (said or {}).get(key))
+        standing = _standing(_times(trials), by_entry.get(key, []), (standings or {}).get(key))
         marks[trials.index], reasons[trials.index] = standing.mark, standing.reason
     return frame.assign(mark=marks, mark_reason=reasons)
 
 
 def _audits_by_entry(audits: Iterable[TrialAudited]) -> dict[EntryKey, list[TrialAudited]]:
-    found: dict[EntryKey, list[TrialAudited]] = {}
+    by_entry: dict[EntryKey, list[TrialAudited]] = {}
     for audit in audits:
-        found.setdefault(EntryKey(audit.submission, audit.entry_hash), []).append(audit)
-    return found
+        by_entry.setdefault(EntryKey(audit.submission, audit.entry_hash), []).append(audit)
+    return by_entry
 
 
 def _times(trials: pd.DataFrame) -> list[_Time]:

@@ -28,7 +28,7 @@ def results_frame(store: Path) -> pd.DataFrame:
     """All trials of a store; see `scoring.columns.RESULTS` for the columns.
 
     Marks are those of a folder that its owner keeps: the band's, and those of the audits in its
-    ledger. What a board's keeper says comes on top (`harness.record.standing.with_marks`).
+    ledger. What a board's organiser says comes on top (`harness.record.standing.with_marks`).
 
     Raises:
         HarnessError: the folder holds no trial.
@@ -134,9 +134,10 @@ def _standard_error(event: Evaluation | OtherSplits | Diagnostics, metric: str) 
 
 def _claimed(record: TrialRecord, attempt: Attempt) -> Iterator[tuple[object, ...]]:
     """Training loss and learning rate, as the worker claimed them at its snapshots."""
-    for taken in attempt.all(SnapshotTaken):
-        claims = taken.claims
-        place = (record.identity, taken.timed_s, taken.step, claims.examples, taken.fraction)
+    for snapshot in attempt.all(SnapshotTaken):
+        claims = snapshot.claims
+        at = record.identity, snapshot.timed_s, snapshot.step, claims.examples
+        place = (*at, snapshot.fraction)
         for metric in ("train_loss", "learning_rate"):
             if (value := getattr(claims, metric)) is not None:
                 yield (*place, "claimed", metric, value, None)
@@ -178,16 +179,16 @@ def all_evaluations(folder: Path) -> list[Evaluation | OtherSplits | Diagnostics
 
 
 def _all_evaluations(attempt: Attempt) -> list[Evaluation | OtherSplits | Diagnostics]:
-    found: list[Evaluation | OtherSplits | Diagnostics] = [
+    events: list[Evaluation | OtherSplits | Diagnostics] = [
         *_validations(attempt),
         *attempt.all(OtherSplits),
         *attempt.all(Diagnostics),
     ]
-    return sorted(found, key=lambda event: event.step)
+    return sorted(events, key=lambda event: event.step)
 
 
 def _validations(attempt: Attempt) -> list[Evaluation]:
     """One evaluation a snapshot, the last: that of the largest part of the split, if not of all."""
-    found = attempt.all(Evaluation)
-    last = {event.grid: event for event in found}
-    return [event for event in found if event.grid is None or event is last[event.grid]]
+    evaluations = attempt.all(Evaluation)
+    last = {event.grid: event for event in evaluations}
+    return [event for event in evaluations if event.grid is None or event is last[event.grid]]

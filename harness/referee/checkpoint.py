@@ -31,7 +31,8 @@ from harness.record.attempts import attempts_of
 from harness.record.log import Event
 from harness.record.schema import CheckpointWritten, NoCheckpoint
 from harness.referee.checks import printable
-from harness.referee.target_search import HeldSnapshot, SearchState, TargetSearch
+from harness.referee.search_state import SearchState
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 from workloads.spec import Frozen
 
 Shapes = Mapping[str, tuple[int, ...]]

@@ -59,3 +59,8 @@ def printable(text: str) -> str:
 def finite_or_none(value: float) -> float | None:
     """A number as the record keeps it: JSON has no NaN and no infinity."""
     return value if math.isfinite(value) else None
+
+
+def or_nan(value: float | None) -> float:
+    """A number as it was before the record kept it."""
+    return math.nan if value is None else value

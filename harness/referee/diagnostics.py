@@ -47,13 +47,13 @@ def wanted_diagnostics(
         specs: of all parameters, by name.
     """
     weights = [name for name, spec in specs.items() if len(spec.shape) > 1]
-    known: dict[Diagnostic, Diagnostics] = {
+    functions: dict[Diagnostic, Diagnostics] = {
         "training": partial(_training, evaluator),
         "weights": partial(_weights, {name: _matrix(start[name]) for name in weights}),
         "sharpness": evaluator.sharpness,
         "curvature": evaluator.curvature,
     }
-    return [known[name] for name in names]
+    return [functions[name] for name in names]
 
 
 def together(each: Sequence[Diagnostics]) -> Diagnostics | None:
@@ -64,8 +64,8 @@ def together(each: Sequence[Diagnostics]) -> Diagnostics | None:
 
 
 def _training(evaluator: Evaluator, parameters: Parameters) -> dict[str, float]:
-    found = evaluator.probe(parameters)
-    return {("train_loss" if name == "loss" else name): value for name, value in found.items()}
+    metrics = evaluator.probe(parameters)
+    return {("train_loss" if name == "loss" else name): value for name, value in metrics.items()}
 
 
 def _weights(starts: Mapping[str, Matrix], parameters: Parameters) -> dict[str, float]:

@@ -1,11 +1,11 @@
-"""The judge of a trial's snapshots: metrics of each split, on the record and off the clock."""
+"""A trial's snapshots evaluated: metrics of each split, on the record and off the clock."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from harness.frameworks.examples import Parameters
-from harness.frameworks.metrics import ExampleMetrics, joined, means
+from harness.frameworks.metrics import ExampleMetrics, concatenate, means
 from harness.plan.trial import Trial
 from harness.record.recorder import Recorder
 from harness.record.schema import Diagnostics, Evaluation, Metrics, OtherSplits, Part
@@ -14,12 +14,13 @@ from harness.referee.clock import Clock
 from harness.referee.context import TrialContext
 from harness.referee.parts import (
     Certainty,
+    Measurement,
     certainty,
     estimate,
     evaluated_until,
     may_take_parts,
 )
-from harness.referee.target_search import HeldSnapshot, Measured
+from harness.referee.target_search import HeldSnapshot
 
 
 class SnapshotEvaluator:
@@ -29,7 +30,7 @@ class SnapshotEvaluator:
         trial: names the target's metric, and says whether probes are wanted.
         context: has the evaluator and the splits.
         clock: is told what the evaluation took.
-        recorder: takes what was found.
+        recorder: takes the metrics.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class SnapshotEvaluator:
         """What was evaluated of the validation split, by grid point, where it was not all."""
         self._diagnosed = set[int]()
 
-    def value(self, snapshot: HeldSnapshot, *, until: Certainty) -> Measured:
+    def value(self, snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
         """The target's metric on the validation split, the only one that a search looks at.
 
         Args:
@@ -51,8 +52,8 @@ class SnapshotEvaluator:
         of, target = self._context.validation_examples, self._trial.target
         with self._clock.account("evaluation"):
             parameters = self._parameters(snapshot)
-            found = self._validation(snapshot.grid, parameters, until)
-            metrics = means(found)
+            per_example = self._validation(snapshot.grid, parameters, until)
+            metrics = means(per_example)
         event = Evaluation(
             grid=snapshot.grid,
             step=snapshot.step,
@@ -60,30 +61,30 @@ class SnapshotEvaluator:
             examples=snapshot.examples,
             validation=_finite(metrics),
         )
-        part = _part(found, of)
+        part = _part(per_example, of)
         with self._clock.account("record"):
             self._record.emit(event if part is None else event.model_copy(update={"part": part}))
         self._diagnose(snapshot, parameters)
-        one = estimate(found[target.metric], of)
-        known = certainty(one, target)
-        if known in ("clear", "whole") and not target.is_met_by(one.mean):
+        one = estimate(per_example[target.metric], of)
+        level = certainty(one, target)
+        if level in ("clear", "whole") and not target.is_met_by(one.mean):
             # what lies before a clear miss is not asked for again
             self._parts = {at: part for at, part in self._parts.items() if at >= snapshot.grid}
-        return Measured(one.mean, known)
+        return Measurement(one.mean, level)
 
     def _validation(self, grid: int, parameters: Parameters, until: Certainty) -> ExampleMetrics:
         """The metrics of the part of the validation split that is as certain as is wanted."""
         is_whole = not self._context.is_order_drawn or not may_take_parts(self._trial)
-        wanted: Certainty = "whole" if is_whole else until
+        level: Certainty = "whole" if is_whole else until
         of, target = self._context.validation_examples, self._trial.target
         before = self._parts.pop(grid, [])
         start = sum(len(batch[target.metric]) for batch in before)
         batches = self._context.evaluator.batches(parameters, "validation", start)
-        taken = evaluated_until(batches, before, of, target, wanted)
-        found = joined(taken)
-        if len(found[target.metric]) < of:
-            self._parts[grid] = taken
-        return found
+        so_far = evaluated_until(batches, before, of, target, level)
+        per_example = concatenate(so_far)
+        if len(per_example[target.metric]) < of:
+            self._parts[grid] = so_far
+        return per_example
 
     def _diagnose(self, snapshot: HeldSnapshot, parameters: Parameters) -> None:
         """Measure what the trial wants of each evaluated snapshot, once."""
@@ -118,11 +119,11 @@ class SnapshotEvaluator:
 
 def _part(metrics: ExampleMetrics, of: int) -> Part | None:
     """What the event says of a part of a split; None of the whole."""
-    found = {name: estimate(values, of) for name, values in metrics.items()}
-    examples = next(iter(found.values())).examples
+    estimates = {name: estimate(values, of) for name, values in metrics.items()}
+    examples = next(iter(estimates.values())).examples
     if examples == of:
         return None
-    errors = {name: one.standard_error for name, one in found.items()}
+    errors = {name: one.standard_error for name, one in estimates.items()}
     return Part(examples=examples, of=of, standard_errors=_finite(errors))
 
 

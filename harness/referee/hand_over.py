@@ -120,12 +120,16 @@ class HandOver:
             self._send_stop("budget", None)  # lest it makes another step before it hears of that
         self._wait_for_answer()
         glanced, _ = self._talk.expect_in_time(Glanced, "say that a snapshot is there")
-        flat = self._slot.copy(self._memory.take())
-        timed_s = self._clock.timed_s  # the copy is complete
+        flat, timed_s = self._copy()
         parameters = split(flat, self._shapes)
         snapshot = self._take(point, timed_s, glanced, parameters, is_glance=True)
         self._check_finite([flat], snapshot.step)
         return snapshot
+
+    def _copy(self) -> tuple[Flat, float]:
+        """What lies in the slot, and when the copy of it was complete."""
+        flat = self._slot.copy(self._memory.take())
+        return flat, self._clock.timed_s
 
     def stop(self) -> StoppedWorker:
         """Stop the worker and its clock; it is to be frozen at once."""

@@ -48,11 +48,12 @@ def next_look(misses: Sequence[Look], target: AnyTarget) -> float:
             one.
         target: what is looked for.
     """
-    return misses[-1].at * math.exp(min(math.log(FAR), max(math.log(NEAR), _way(misses, target))))
+    step = max(math.log(NEAR), _log_step(misses, target))
+    return misses[-1].at * math.exp(min(math.log(FAR), step))
 
 
-def _way(misses: Sequence[Look], target: AnyTarget) -> float:
-    """How far to go in log time by what the metric did between the last looks."""
+def _log_step(misses: Sequence[Look], target: AnyTarget) -> float:
+    """How far the next look is, in log time, by what the metric did between the last ones."""
     sign = 1.0 if target.direction == "maximize" else -1.0
     recent = [Look(math.log(miss.at), sign * miss.value) for miss in misses[-REMEMBERED:]]
     slopes = [

@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from harness.frameworks.metrics import ExampleMetrics, joined
+from harness.frameworks.metrics import ExampleMetrics, concatenate
 from harness.plan.trial import Trial
 from workloads.targets import AnyTarget, Target
 
@@ -54,6 +54,24 @@ class Estimate(NamedTuple):
     """How many the split has."""
 
 
+class Measurement(NamedTuple):
+    """A value of the target's metric."""
+
+    value: float
+    certainty: Certainty | None = "whole"
+    """How certain it is on which side of the target the whole split lies; None for not at all."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is that of the whole split."""
+        return self.certainty == "whole"
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether what lies before it need not be kept, if it misses."""
+        return self.certainty in ("clear", "whole")
+
+
 def estimate(values: npt.NDArray[np.float64], of: int) -> Estimate:
     """What the first examples of a split say of its mean.
 
@@ -67,30 +85,30 @@ def estimate(values: npt.NDArray[np.float64], of: int) -> Estimate:
     return Estimate(float(values.mean()), deviation * _scale(count, of), count, of)
 
 
-def certainty(found: Estimate, target: AnyTarget) -> Certainty | None:
+def certainty(part: Estimate, target: AnyTarget) -> Certainty | None:
     """How certain it is on which side of the target the whole split lies; None for not even likely.
 
     Whether it is a hit or a miss, the estimate itself says.
     """
-    if found.examples == found.of:
+    if part.examples == part.of:
         return "whole"
-    if not math.isfinite(found.mean):  # nor is the mean of all
-        return None if target.is_met_by(found.mean) else "clear"
+    if not math.isfinite(part.mean):  # nor is the mean of all
+        return None if target.is_met_by(part.mean) else "clear"
     sign = 1.0 if target.direction == "maximize" else -1.0
-    missing = sign * (target.value - found.mean)
-    at_least = _least_deviation(target) * _scale(found.examples, found.of)
-    error = max(found.standard_error, at_least)
+    missing = sign * (target.value - part.mean)
+    at_least = _least_deviation(target) * _scale(part.examples, part.of)
+    error = max(part.standard_error, at_least)
     if not error > 0.0:
         return None
-    if missing > quantile(found.examples - 1, CLEAR) * error:
+    if missing > quantile(part.examples - 1, CLEAR) * error:
         return "clear"
-    return "likely" if abs(missing) > quantile(found.examples - 1, LIKELY) * error else None
+    return "likely" if abs(missing) > quantile(part.examples - 1, LIKELY) * error else None
 
 
-def suffices(known: Certainty | None, wanted: Certainty) -> bool:
-    """Whether what is known is as certain as is wanted."""
+def suffices(level: Certainty | None, minimum: Certainty) -> bool:
+    """Whether a level of certainty is at least another one."""
     order = (None, "likely", "clear", "whole")
-    return order.index(known) >= order.index(wanted)
+    return order.index(level) >= order.index(minimum)
 
 
 def evaluated_until(
@@ -98,7 +116,7 @@ def evaluated_until(
     before: Sequence[ExampleMetrics],
     of: int,
     target: AnyTarget,
-    wanted: Certainty,
+    until: Certainty,
 ) -> list[ExampleMetrics]:
     """Batches of a split up to the first part after which the outcome is as certain as is wanted.
 
@@ -107,21 +125,21 @@ def evaluated_until(
         before: those that were evaluated before.
         of: how many examples the split has.
         target: what is to be met.
-        wanted: how certain the outcome is to be.
+        until: how certain the outcome is to be.
     """
-    taken = list(before)
-    if wanted == "whole":
-        return [*taken, *batches]
-    seen = sum(len(batch[target.metric]) for batch in taken)
+    so_far = list(before)
+    if until == "whole":
+        return [*so_far, *batches]
+    seen = sum(len(batch[target.metric]) for batch in so_far)
     for batch in batches:
-        taken.append(batch)
-        values = joined(taken)[target.metric]
+        so_far.append(batch)
+        values = concatenate(so_far)[target.metric]
         if len(values) - seen < part_size(of, of) and len(values) < of:
             continue
         seen = len(values)
-        if suffices(certainty(estimate(values, of), target), wanted):
+        if suffices(certainty(estimate(values, of), target), until):
             break
-    return taken
+    return so_far
 
 
 @cache
@@ -139,7 +157,7 @@ def quantile(degrees: int, deviations: float) -> float:
 def part_size(examples: int, most: int) -> int:
     """How many examples are evaluated at once, so that there are about `PARTS` parts.
 
-    A divisor of the split, if there is one near, as a last batch of another size is compiled anew.
+    A divisor of the split, if there is one near, as a last batch of another size is compiled again.
 
     Args:
         examples: of the split.

@@ -1,4 +1,4 @@
-"""The observation of a trial on its grid: which snapshots are evaluated, and when the target is
+"""How a trial is observed on its grid: which snapshots are evaluated, and when the target is
 met.
 
 A snapshot is taken at each point of the grid. At a look (`harness.referee.looks` says when) the
@@ -27,12 +27,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from harness.frameworks.examples import Parameters
+from harness.referee.checks import finite_or_none, or_nan
 from harness.referee.looks import NEAR, REMEMBERED, Look, crossing, next_look, next_place
-from harness.referee.parts import Certainty
-from workloads.spec import Frozen, Grid
+from harness.referee.parts import Certainty, Measurement
+from harness.referee.search_state import Miss, Outcome, RecordedHit, SearchState
+from workloads.spec import Grid
 from workloads.targets import AnyTarget, BaselineTarget
 
 INTERPOLATED = 2
@@ -65,74 +67,10 @@ class Hit:
     last_miss: Look | None
 
 
-class Outcome(NamedTuple):
-    """What a `Result` has of the target; None for what there was not."""
-
-    time_to_target_s: float | None = None
-    last_miss_s: float | None = None
-    last_miss_metric: float | None = None
-    hit_s: float | None = None
-    hit_metric: float | None = None
-    steps_to_target: int | None = None
-    examples_to_target: int | None = None
-    best_metric: float | None = None
-
-
-class Miss(Frozen):
-    """A look that missed."""
-
-    grid: int
-    timed_s: float
-    value: float | None
-    """None if it was not finite."""
-
-
-class RecordedHit(Frozen):
-    """A hit without its parameters."""
-
-    grid: int
-    step: int
-    timed_s: float
-    examples: int
-    value: float
-    last_miss: tuple[float, float | None] | None
-
-
-class SearchState(Frozen):
-    """What a search with no snapshot in hand goes on from."""
-
-    misses: tuple[Miss, ...]
-    """The last looks, as far as the next one goes by them."""
-    last_look: int
-    """The grid point of the last look."""
-    best: float | None
-    is_best_whole: bool = True
-    """Whether the best is a whole split's."""
-    hit: RecordedHit | None
-
-
-class Measured(NamedTuple):
-    """A value of the target's metric."""
-
-    value: float
-    certainty: Certainty | None = "whole"
-    """How certain it is on which side of the target the whole split lies; None for not at all."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is that of the whole split."""
-        return self.certainty == "whole"
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether what lies before it need not be kept, if it misses."""
-        return self.certainty in ("clear", "whole")
-
-
 class Evaluate(Protocol):
     """Evaluates a snapshot by the target's metric."""
 
-    def __call__(self, snapshot: HeldSnapshot, /, *, until: Certainty) -> Measured:
+    def __call__(self, snapshot: HeldSnapshot, /, *, until: Certainty) -> Measurement:
         """The value, as certain as is wanted; an earlier evaluation of it is gone on with.
 
         Args:
@@ -158,7 +96,7 @@ class TargetSearch:
         self._grid, self._target = grid, target
         self._evaluate, self._limit_s = evaluate, limit_s
         self._waiting: list[HeldSnapshot] = []
-        self._known = dict[int, Measured]()
+        self._measurements = dict[int, Measurement]()
         """What is known of those that wait, by their places; of each place the latest."""
         self._before: Miss | None = None
         """The clear miss before those that wait."""
@@ -166,7 +104,7 @@ class TargetSearch:
         """Its snapshot, if not all of the split was evaluated."""
         self._misses: list[Miss] = []
         self._last_look = 0
-        self._best: Measured | None = None
+        self._best: Measurement | None = None
         self.hit: Hit | None = None
 
     def is_look_due(self, point: int) -> bool:
@@ -192,33 +130,34 @@ class TargetSearch:
         until: Certainty = "clear" if self._is_full else "likely"
         until = "whole" if whole or self._grid.kept == 1 else until
         self._waiting.append(snapshot)
-        found = self._measure(place := len(self._waiting) - 1, until)
-        if self.hit is None and self._target.is_met_by(found.value):
+        measurement = self._measure(place := len(self._waiting) - 1, until)
+        if self.hit is None and self._target.is_met_by(measurement.value):
             self.hit = self._search()
-            found = self._known[place]
-        if not self._target.is_met_by(found.value):
-            self._miss(snapshot, found)
-        if self._target.is_met_by(found.value) or found.is_clear:
+            measurement = self._measurements[place]
+        if not self._target.is_met_by(measurement.value):
+            self._miss(snapshot, measurement)
+        if self._target.is_met_by(measurement.value) or measurement.is_clear:
             self._forget()
 
-    def _miss(self, snapshot: HeldSnapshot, found: Measured) -> None:
+    def _miss(self, snapshot: HeldSnapshot, measurement: Measurement) -> None:
         """Take note of a look that missed."""
-        miss = Miss(grid=snapshot.grid, timed_s=snapshot.timed_s, value=_finite(found.value))
+        value = finite_or_none(measurement.value)
+        miss = Miss(grid=snapshot.grid, timed_s=snapshot.timed_s, value=value)
         self._misses = [*self._misses, miss][-REMEMBERED:]
-        if found.is_clear:
+        if measurement.is_clear:
             self._before = miss
-            self._part_before = None if found.is_whole else snapshot
+            self._part_before = None if measurement.is_whole else snapshot
 
     def _forget(self) -> None:
         """Let go of the snapshots that wait."""
         self._waiting.clear()
-        self._known.clear()
+        self._measurements.clear()
 
     @property
     def _is_full(self) -> bool:
         """Whether one more snapshot is all that may be held."""
-        held = len(self._waiting) + (self._part_before is not None)
-        return held + 1 >= self._grid.kept
+        count = len(self._waiting) + (self._part_before is not None)
+        return count + 1 >= self._grid.kept
 
     @property
     def best(self) -> float | None:
@@ -238,7 +177,7 @@ class TargetSearch:
         return Outcome(
             time_to_target_s=crossing(miss, Look(snapshot.timed_s, hit.value), self._target),
             last_miss_s=miss.at if miss else 0.0,
-            last_miss_metric=_finite(miss.value) if miss else None,
+            last_miss_metric=finite_or_none(miss.value) if miss else None,
             hit_s=snapshot.timed_s,
             hit_metric=hit.value,
             steps_to_target=snapshot.step,
@@ -261,7 +200,7 @@ class TargetSearch:
         self._misses, self._last_look = list(state.misses), state.last_look
         self._before = self._misses[-1] if self._misses else None
         certainty: Certainty = "whole" if state.is_best_whole else "likely"
-        self._best = None if state.best is None else Measured(state.best, certainty)
+        self._best = None if state.best is None else Measurement(state.best, certainty)
         self.hit = _hit(state.hit) if state.hit else None
 
     def _next_fraction(self) -> float:
@@ -271,7 +210,7 @@ class TargetSearch:
             return max(self._grid.look_from, NEAR * self._grid.fraction(self._last_look))
         if not self._misses:
             return self._grid.look_from
-        looks = [Look(self._grid.fraction(m.grid), _number(m.value)) for m in self._misses]
+        looks = [Look(self._grid.fraction(m.grid), or_nan(m.value)) for m in self._misses]
         return max(self._grid.look_from, next_look(looks, self._target))
 
     def _search(self) -> Hit | None:
@@ -280,16 +219,16 @@ class TargetSearch:
         """
         times, turn = [snapshot.timed_s for snapshot in self._waiting], 0
         while (high := self._first_hit) is not None:
-            low = max((place for place in self._known if place < high), default=-1)
+            low = max((place for place in self._measurements if place < high), default=-1)
             if high - low > 1:
-                hit = Look(times[high], self._known[high].value)
+                hit = Look(times[high], self._measurements[high].value)
                 expected_s = crossing(self._look_at(low), hit, self._target)
                 place = next_place(times, low, high, expected_s if turn < INTERPOLATED else None)
                 self._measure(place, "likely")
                 turn += 1
-            elif not self._known[high].is_whole:
+            elif not self._measurements[high].is_whole:
                 self._measure(high, "whole")
-            elif low >= 0 and not self._known[low].is_whole:
+            elif low >= 0 and not self._measurements[low].is_whole:
                 self._measure(low, "whole")
             else:
                 return self._hit(low, high) if self._is_in_time(times[high]) else None
@@ -299,47 +238,39 @@ class TargetSearch:
     def _first_hit(self) -> int | None:
         """The place of the first snapshot that is known to meet the target, or likely to."""
         is_met = self._target.is_met_by
-        return min((p for p, found in self._known.items() if is_met(found.value)), default=None)
+        return min((p for p, one in self._measurements.items() if is_met(one.value)), default=None)
 
     def _look_at(self, place: int) -> Look | None:
         """What is known of a place; -1 is the clear miss before all places."""
         if place >= 0:
-            return Look(self._waiting[place].timed_s, self._known[place].value)
-        return Look(self._before.timed_s, _number(self._before.value)) if self._before else None
+            return Look(self._waiting[place].timed_s, self._measurements[place].value)
+        return Look(self._before.timed_s, or_nan(self._before.value)) if self._before else None
 
     def _hit(self, low: int, high: int) -> Hit:
         """The hit at a place, and the miss at the one before."""
         miss = self._look_at(low)
         if low < 0 and miss is not None and self._part_before is not None:
             miss = Look(miss.at, self._value(self._part_before, "whole").value)
-        return Hit(self._waiting[high], self._known[high].value, miss)
+        return Hit(self._waiting[high], self._measurements[high].value, miss)
 
-    def _measure(self, place: int, until: Certainty) -> Measured:
+    def _measure(self, place: int, until: Certainty) -> Measurement:
         """Evaluate what waits at a place."""
-        self._known[place] = found = self._value(self._waiting[place], until)
-        return found
+        self._measurements[place] = measurement = self._value(self._waiting[place], until)
+        return measurement
 
     def _is_in_time(self, timed_s: float) -> bool:
         return timed_s <= self._limit_s
 
-    def _value(self, snapshot: HeldSnapshot, until: Certainty) -> Measured:
-        found = self._evaluate(snapshot, until=until)
-        if math.isfinite(found.value):
-            self._best = max((self._best or found), found, key=self._rank)
-        return found
+    def _value(self, snapshot: HeldSnapshot, until: Certainty) -> Measurement:
+        measurement = self._evaluate(snapshot, until=until)
+        if math.isfinite(measurement.value):
+            self._best = max((self._best or measurement), measurement, key=self._rank)
+        return measurement
 
-    def _rank(self, found: Measured) -> tuple[bool, float]:
+    def _rank(self, measurement: Measurement) -> tuple[bool, float]:
         """The larger the better; a whole split's value is worth more than any part's."""
         sign = 1.0 if self._target.direction == "maximize" else -1.0
-        return found.is_whole, sign * found.value
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
+        return measurement.is_whole, sign * measurement.value
 
 
 def _recorded(hit: Hit) -> RecordedHit:
@@ -350,11 +281,11 @@ def _recorded(hit: Hit) -> RecordedHit:
         timed_s=snapshot.timed_s,
         examples=snapshot.examples,
         value=hit.value,
-        last_miss=(miss.at, _finite(miss.value)) if miss else None,
+        last_miss=(miss.at, finite_or_none(miss.value)) if miss else None,
     )
 
 
 def _hit(recorded: RecordedHit) -> Hit:
     snapshot = HeldSnapshot(recorded.grid, recorded.step, recorded.timed_s, recorded.examples, {})
     miss = recorded.last_miss
-    return Hit(snapshot, recorded.value, Look(miss[0], _number(miss[1])) if miss else None)
+    return Hit(snapshot, recorded.value, Look(miss[0], or_nan(miss[1])) if miss else None)

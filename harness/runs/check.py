@@ -12,9 +12,8 @@ from dataclasses import replace
 
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
-from harness.execution.context import hello_of
 from harness.execution.rehearsal import error_text, rehearsal
-from harness.execution.resolved import ResolvedTrial, resolve_trial
+from harness.execution.resolved import ResolvedTrial, hello_of, resolve_trial
 from harness.plan.plan import PlanRequest, plan
 from harness.protocol.messages import Check, Checked, CheckName, Failed, Finding
 from harness.protocol.slot import Slot
@@ -75,17 +74,17 @@ def check_submission(
     trials = [_trial(request, options) for request in requests]
     for request, resolved_trial in zip(requests, trials, strict=True):
         say(f"checking {request.submission} ({request.framework}) on {request.workload}")
-        found = _checked(resolved_trial, options, is_brief=False)
+        own = _checked(resolved_trial, options, is_brief=False)
         reference = _trial(replace(request, submission=REFERENCE, space=None, settings={}), options)
-        beside = _checked(reference, options, is_brief=True)
+        reference_check = _checked(reference, options, is_brief=True)
         yield WorkloadCheck(
             workload=request.workload,
-            findings=found.findings,
-            first_step_s=found.first_step_s,
-            step_s=found.step_s,
-            reference_step_s=beside.step_s,
-            memory_bytes=found.memory_bytes,
-            reference_memory_bytes=beside.memory_bytes,
+            findings=own.findings,
+            first_step_s=own.first_step_s,
+            step_s=own.step_s,
+            reference_step_s=reference_check.step_s,
+            memory_bytes=own.memory_bytes,
+            reference_memory_bytes=reference_check.memory_bytes,
         )
 
 

@@ -60,10 +60,10 @@ def prepare_there(
         is_timed=True,
     )
     say("planning on one of the machines that trials will run on")
-    found = place.call(need, prepare, tuple(requests), options, tuple(planned))
-    for note in found.notes:
+    answer = place.call(need, prepare, tuple(requests), options, tuple(planned))
+    for note in answer.notes:
         say(note)
-    return found.plans, replace(options, fingerprint=found.fingerprint)
+    return answer.plans, replace(options, fingerprint=answer.fingerprint)
 
 
 def prepare(

@@ -80,15 +80,15 @@ def _ended(own: Plan, pending: Sequence[Trial], store: Path) -> list[Bracket]:
         & (frame["identity"].isin(identities) | (frame["submission"] == REFERENCE))
         & (frame["state"] != "unfinished")
     ]
-    found = brackets(prepare(ended), REFERENCE)
-    late = [trial for trial in found if not trial.is_close]
+    around = brackets(prepare(ended), REFERENCE)
+    late = [trial for trial in around if not trial.is_close]
     if late:
         raise HarnessError(
-            f"{len(late)} of {len(found)} trials of {first.submission.name} on {first.workload} "
+            f"{len(late)} of {len(around)} trials of {first.submission.name} on {first.workload} "
             f"ended in {store} without a trial of {REFERENCE} shortly before and after them",
             "run them into a folder of their own: --with-reference --out DIR",
         )
-    return found
+    return around
 
 
 def _reference_trials(
@@ -96,12 +96,12 @@ def _reference_trials(
 ) -> tuple[Trial, ...]:
     """The reference's trials, of so many studies that enough of them are still to run."""
     first = own.trials[0]
-    asked = replace(
+    reference_request = replace(
         request, submission=REFERENCE, space=None, settings={}, speed=first.budget.speed
     )
     studies = max(trial.study for trial in own.trials)
     while True:
-        trials = plan(replace(asked, studies=studies)).trials
+        trials = plan(replace(reference_request, studies=studies)).trials
         if len(unfinished(trials, store)) >= needed:
             return trials
         studies += 1

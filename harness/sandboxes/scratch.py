@@ -1,4 +1,4 @@
-"""Private folders of one life of a trial: a worker's scratch, and the submission's copy.
+"""Private folders of one worker: its scratch, and the copy of its submission.
 
 Its referee holds a lock on each, so that what a killed referee left can be told from what is in
 use: the next trial of the machine removes it.

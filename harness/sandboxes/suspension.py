@@ -39,7 +39,7 @@ class ControlGroup(Protocol):
 
     @property
     def is_frozen(self) -> bool:
-        """Whether all that is in it stands still."""
+        """Whether all that is in it is frozen."""
         ...
 
     @property

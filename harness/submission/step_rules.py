@@ -64,7 +64,7 @@ MATRICES = (Role.HIDDEN_MATRIX, Role.CONVOLUTION)
 
 
 @runtime_checkable
-class PartedSchedule(Protocol):
+class SplitSchedule(Protocol):
     """A schedule whose own call is for hidden matrices and kernels."""
 
     def __call__(self, fraction: float, /) -> float:
@@ -118,7 +118,7 @@ class StepRules:
     nesterov: Nesterov
     matrices: frozenset[str]
     """The names of hidden matrices and kernels."""
-    parted: bool
+    has_rest_cooldown: bool
     """Whether these have a cooldown of their own."""
 
     def is_held(self, name: str) -> bool:
@@ -135,7 +135,7 @@ def progress_of(
 ) -> Progress:
     """Where a schedule is; under rules that part them, its method `rest` has the others' factor."""
     factor = 1.0 if schedule is None else float(schedule(fraction))
-    if rules is None or not rules.parted or not isinstance(schedule, PartedSchedule):
+    if rules is None or not rules.has_rest_cooldown or not isinstance(schedule, SplitSchedule):
         return Progress(fraction, factor, factor)
     return Progress(fraction, factor, float(schedule.rest(fraction)))
 
@@ -177,7 +177,7 @@ def step_rules(
         alpha=_alpha(hyperparameters),
         nesterov=_nesterov(hyperparameters),
         matrices=frozenset(name for name, spec in specs.items() if spec.role in MATRICES),
-        parted=bool(numbers["rest_cooldown"]),
+        has_rest_cooldown=bool(numbers["rest_cooldown"]),
     )
 
 
@@ -214,7 +214,7 @@ def _check_together(
             "hyperball and ema_nesterov are set, and a point ahead lies on no sphere of weights",
             "set one of them to 0.0",
         )
-    if numbers["rest_cooldown"] and not isinstance(schedule, PartedSchedule):
+    if numbers["rest_cooldown"] and not isinstance(schedule, SplitSchedule):
         raise HarnessError(
             f"rest_cooldown is {numbers['rest_cooldown']}, and the schedule has no cooldown",
             'set schedule = "warmup_stable_decay" in a submission that has schedules, or leave '

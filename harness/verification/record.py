@@ -7,6 +7,7 @@ from harness.record.attempts import Attempt, final_end
 from harness.record.imported import PublishedEvaluation, result_of_evaluations
 from harness.record.schema import AnyBegin, Begin, Evaluation, ImportedBegin, Rerun
 from harness.record.store import EVENTS_FILE, TrialFile, TrialLog, record_text
+from harness.referee.checks import or_nan
 from harness.verification.replay import MismatchError, Replay
 
 
@@ -95,7 +96,7 @@ def _number(evaluation: Evaluation, metric: str) -> float:
     if metric not in evaluation.validation:
         raise MismatchError(f"{EVENTS_FILE}: an evaluation without {metric}")
     value = evaluation.validation[metric]
-    return float("nan") if value is None else value
+    return or_nan(value)
 
 
 def _check_equal(result: Result, claim: Result) -> None:

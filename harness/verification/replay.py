@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from harness.core.errors import HarnessError
@@ -17,9 +16,17 @@ from harness.record.schema import (
     RefereeFailed,
     SnapshotTaken,
 )
+from harness.referee.checks import or_nan
 from harness.referee.eval_schedule import EvalSchedule
-from harness.referee.parts import Certainty, Estimate, certainty, may_take_parts, suffices
-from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
+from harness.referee.parts import (
+    Certainty,
+    Estimate,
+    Measurement,
+    certainty,
+    may_take_parts,
+    suffices,
+)
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 
 
 class MismatchError(HarnessError):
@@ -27,7 +34,7 @@ class MismatchError(HarnessError):
 
 
 class _RefereeFailedError(Exception):
-    """The referee fell before it had evaluated what was due."""
+    """The referee failed before it had evaluated what was due."""
 
 
 class Replay:
@@ -115,7 +122,7 @@ class Replay:
         if points and points != due_points and not is_cut_short:
             raise MismatchError(f"other splits of grid points {points}; {due_points} are due")
 
-    def _value(self, snapshot: HeldSnapshot, *, until: Certainty) -> Measured:
+    def _value(self, snapshot: HeldSnapshot, *, until: Certainty) -> Measurement:
         """The recorded value of the evaluation that is due now."""
         evaluation = next(self._evaluations, None)
         if evaluation is None and self._referee_failed:
@@ -125,14 +132,14 @@ class Replay:
             raise MismatchError(
                 f"grid point {snapshot.grid}: its evaluation is due, found is {what}"
             )
-        taken = (snapshot.step, snapshot.timed_s, snapshot.examples)
-        if (evaluation.step, evaluation.timed_s, evaluation.examples) != taken:
+        progress = (snapshot.step, snapshot.timed_s, snapshot.examples)
+        if (evaluation.step, evaluation.timed_s, evaluation.examples) != progress:
             raise MismatchError(f"grid point {snapshot.grid}: snapshot and evaluation differ")
-        value = _number(evaluation.validation.get(self._trial.target.metric))
+        value = or_nan(evaluation.validation.get(self._trial.target.metric))
         if evaluation.part is None:
-            return Measured(value)
+            return Measurement(value)
         place = f"grid point {snapshot.grid}: {evaluation.part.examples} examples"
-        return Measured(value, self._certainty(evaluation.part, value, place, until))
+        return Measurement(value, self._certainty(evaluation.part, value, place, until))
 
     def _certainty(self, part: Part, value: float, place: str, until: Certainty) -> Certainty:
         """How certain an outcome is of which a part of the validation split was evaluated."""
@@ -141,11 +148,11 @@ class Replay:
             raise MismatchError(f"{place} of {part.of} are no part")
         if not may_take_parts(self._trial):
             raise MismatchError(f"{place}; the whole split is due")
-        error = _number(part.standard_errors.get(target.metric))
-        found = certainty(Estimate(value, error, part.examples, part.of), target)
-        if found is None or not suffices(found, until):
-            raise MismatchError(f"{place} make it {found or 'not even likely'}; {until} is due")
-        return found
+        error = or_nan(part.standard_errors.get(target.metric))
+        level = certainty(Estimate(value, error, part.examples, part.of), target)
+        if level is None or not suffices(level, until):
+            raise MismatchError(f"{place} make it {level or 'not even likely'}; {until} is due")
+        return level
 
     def _is_over(self, point: int) -> bool:
         by_target = self._search.hit is not None and self._trial.stop_rule == "target"
@@ -154,7 +161,7 @@ class Replay:
     def _check_state(self, point: int) -> None:
         state, hit = self._recorded_result.state, self._search.hit
         if self._referee_failed and state != "crashed":
-            raise MismatchError(f"the state is '{state}', but the referee fell")
+            raise MismatchError(f"the state is '{state}', but the referee failed")
         if self._is_over(point) and state != "diverged" and not self._referee_failed:
             due_state = "reached" if hit else "budget"
             if state != due_state:
@@ -179,10 +186,6 @@ class Replay:
                 **self._search.outcome()._asdict(),
             }
         )
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
 
 
 def _held_snapshot(snapshot: SnapshotTaken) -> HeldSnapshot:

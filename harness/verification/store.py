@@ -129,28 +129,28 @@ class StoreCheck:
     def __init__(self, store: Path, *, replays: bool = True) -> None:
         self._store, self._replays = store, replays
         self.checked = Checked()
-        found, why = _read_ledger(store)
-        self.audits = [entry for entry in found if isinstance(entry, TrialAudited)]
+        entries, why = _read_ledger(store)
+        self.audits = [entry for entry in entries if isinstance(entry, TrialAudited)]
         """Those in the ledger, in the order in which they were made."""
         self._why = why
-        self._entries = [] if why else found
+        self._entries = [] if why else entries
         self._by_identity = _entries_by_identity(self._entries)
 
     def record(
-        self, path: Path, given: tuple[TrialFile, TrialLog] | None = None
+        self, path: Path, contents: tuple[TrialFile, TrialLog] | None = None
     ) -> TrialRecord | None:
         """Check one trial; its record, or None if something does not fit.
 
         Args:
             path: its `trial.json`.
-            given: what its files say, if they have been read; else they are read here.
+            contents: what its files say, if they have been read; else they are read here.
         """
         folder = str(path.parent.relative_to(self._store))
         self.checked.folders.add(folder)
         try:
-            file = given[0] if given else _read(read_trial_file, path)
+            file = contents[0] if contents else _read(read_trial_file, path)
             check_file(folder, file)
-            log = given[1] if given else _read(read_log, path.parent)
+            log = contents[1] if contents else _read(read_log, path.parent)
             self._check_log(file.record, log)
         except HarnessError as error:
             self.checked.findings.append(Finding(folder, error.message))
@@ -164,8 +164,8 @@ class StoreCheck:
 
         A withdrawn plan may be missing, if it has never begun.
         """
-        begun = {e.identity for e in self._entries if isinstance(e, AttemptBegun)}
-        gone = {e.identity for e in self._entries if isinstance(e, PlanWithdrawn)} - begun
+        has_begun = {e.identity for e in self._entries if isinstance(e, AttemptBegun)}
+        gone = {e.identity for e in self._entries if isinstance(e, PlanWithdrawn)} - has_begun
         plans = {entry.identity: entry for entry in self._entries if isinstance(entry, Planned)}
         missing = (e for e in plans.values() if e.folder not in self.checked.folders)
         return tuple(e.folder for e in missing if e.identity not in gone)
@@ -213,10 +213,10 @@ def _runs_of(trial: Trial, log: TrialLog) -> Iterator[tuple[str, str, str]]:
 
 def _entries_by_identity(entries: Iterable[LedgerEntry]) -> dict[str, list[LedgerEntry]]:
     """The entries of a ledger on each trial, in order."""
-    found: dict[str, list[LedgerEntry]] = {}
+    by_identity: dict[str, list[LedgerEntry]] = {}
     for entry in entries:
-        found.setdefault(entry.identity, []).append(entry)
-    return found
+        by_identity.setdefault(entry.identity, []).append(entry)
+    return by_identity
 
 
 def _read_ledger(store: Path) -> tuple[list[LedgerEntry], str]:

@@ -55,7 +55,7 @@ class WorkerBudget:
         self._fraction, self.readings = 0.0, array("d")
 
     def replay(self, readings: array[float]) -> None:
-        """Take back the readings of an earlier life; the last one is the current fraction again."""
+        """Take back an earlier attempt's readings; the last one is the current fraction again."""
         self.readings = readings
         if readings:
             self._fraction = readings[-1]

@@ -35,7 +35,7 @@ def error_report(error: BaseException, folder: str = "") -> Failed:
         where = f"{error.filename}:{error.lineno}: {(error.text or '').strip()}"
     text = _text_of(error, (own[-1].line or "") if own else "")
     if folder:
-        text, where = (said.replace(f"{folder}/", "") for said in (text, where))
+        text, where = (part.replace(f"{folder}/", "") for part in (text, where))
     cause: Literal["exception", "out_of_memory"] = (
         "out_of_memory" if _is_out_of_memory(error) else "exception"
     )

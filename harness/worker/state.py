@@ -41,7 +41,7 @@ class Flattener:
     def __init__(self, to_host: ToHost) -> None:
         self._to_host = to_host
         self._nodes: dict[int, Node] = {}
-        # what was seen is kept, lest another object gets its id
+        # keeps every value alive, so that no other object gets its id
         self._alive: list[object] = []
         self.tensors: dict[str, HostArray] = {}
 

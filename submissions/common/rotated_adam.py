@@ -20,9 +20,7 @@ def update_moments(state: State, gradient: torch.Tensor, group: Group) -> torch.
     return rotated
 
 
-def move(
-    parameter: torch.Tensor, state: State, gradient: torch.Tensor, group: Group
-) -> None:
+def move(parameter: torch.Tensor, state: State, gradient: torch.Tensor, group: Group) -> None:
     """Apply weight decay, then an Adam step in the bases of the parameter's state.
 
     Args:

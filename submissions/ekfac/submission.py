@@ -82,9 +82,7 @@ class Submission(LayerwiseSubmission):
         return step
 
 
-def _decomposed(
-    state: State, side: str, correction: float
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _decomposed(state: State, side: str, correction: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Eigenvalues and basis of a factor; the old basis, or the identity, if none converges."""
     factor, old = state[side] / correction, state.get(f"{side}_basis")
     pair = decomposed(factor, failures_of(state), old)

@@ -46,9 +46,7 @@ class KlShampoo(Soap):
         scale = torch.outer(state["left_values"].sqrt(), state["right_values"].sqrt())
         self.step_along(parameter, project(state, momentum, dtype) / (scale + group["eps"]), group)
 
-    def step_along(
-        self, parameter: torch.Tensor, rotated: torch.Tensor, group: Group
-    ) -> None:
+    def step_along(self, parameter: torch.Tensor, rotated: torch.Tensor, group: Group) -> None:
         """Apply weight decay and a step that is given in the bases."""
         dtype = product_dtype(rotated.device, group["matmul_dtype"])
         step = project_back(self.state[parameter], rotated, dtype)

@@ -110,9 +110,7 @@ class SPlus(EvaluatesAverage):
         return corrected
 
 
-def _direction(
-    parameter: torch.Tensor, state: State, group: Group
-) -> tuple[torch.Tensor, float]:
+def _direction(parameter: torch.Tensor, state: State, group: Group) -> tuple[torch.Tensor, float]:
     """Update the moments and return the bounded direction and its learning-rate multiplier s."""
     assert parameter.grad is not None
     gradient, (beta1, beta2) = bounded(parameter.grad), group["betas"]

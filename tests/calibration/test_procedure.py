@@ -97,7 +97,7 @@ def test_a_repetition_runs_nothing(outcome: tuple[Path, Path, Summary, list[str]
     assert not any(line.startswith("  ") for line in repeated)
 
 
-def test_a_baseline_added_later_is_judged_at_the_declared_target(
+def test_a_baseline_added_later_is_evaluated_at_the_declared_target(
     outcome: tuple[Path, Path, Summary, list[str]],
 ) -> None:
     summary = outcome[2]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import shutil
 import tarfile
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +20,6 @@ from harness.cli.bundles import MANIFEST, opened_store, unpack_bundle, write_bun
 from harness.cli.site_sources import read_sources
 from harness.core.errors import HarnessError
 from harness.plan.plan import PlanRequest, plan
-from harness.providers import registry
 from harness.record.tables import results_frame
 from harness.submission.resolution import locate
 from harness.verification.audit import AuditedTrial, audit_trial
@@ -253,56 +250,3 @@ def test_code_that_came_with_a_bundle_is_audited_from_there(tmp_path: Path) -> N
     trial = subject.located(record.trial)
     assert trial.submission.location.startswith(str(board.path))
     assert locate(trial.submission, "torch").contents.keys() == {"submission.py", "space.toml"}
-
-
-def test_from_records_to_a_page(made: Made, tmp_path: Path) -> None:
-    out = tmp_path / "site"
-    result = CliRunner().invoke(app, ["site", str(made.store), "--out", str(out)])
-    assert result.exit_code == 0, result.output
-    assert "a screening" in (out / "quick-external/index.html").read_text()
-    text = (out / "quick-external/data/e/adamw.js").read_text()
-    trial = json.loads(text[len('GD.take("entry","adamw",') : -3])["trials"][0]
-    assert trial["id"] == made.trial.identity[:16]
-    assert trial["sections"]["As planned"]["precision"] == "float32"
-    assert str(tmp_path) not in text
-
-
-def test_a_workloads_page_says_what_is_held_for_being_too_good(made: Made, tmp_path: Path) -> None:
-    out = tmp_path / "site"
-    CliRunner().invoke(app, ["site", str(made.store), "--out", str(out)])
-    band = registry.band("mlp", "quick")
-    assert band is not None
-    page = (out / "quick-external/w/mlp.html").read_text()
-    assert f"an entry is held below {band.seconds.edge:g} s" in page
-
-
-def test_a_folder_of_an_older_schema_makes_a_page_that_says_so(made: Made, tmp_path: Path) -> None:
-    path = made.folder / "trial.json"
-    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 1'))
-    out = tmp_path / "site"
-    result = CliRunner().invoke(app, ["site", str(made.store), "--out", str(out)])
-    assert result.exit_code == 0, result.output
-    assert "schema_version 1, this version reads 2" in (out / "index.html").read_text()
-
-
-def test_a_figure_is_drawn_from_records(made: Made, tmp_path: Path) -> None:
-    arguments = ["plot", "diagnostics", str(made.store), "--out", str(tmp_path), "--format", "svg"]
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0, result.output
-    assert (tmp_path / "diagnostics-mlp.svg").read_text().startswith("<?xml")
-
-
-@pytest.mark.parametrize("command", [["site"], ["plot", "diagnostics"]])
-def test_pages_and_figures_read_each_record_once(
-    command: list[str], made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read, counts = Path.read_bytes, Counter[Path]()
-
-    def counted(path: Path) -> bytes:
-        counts[path] += 1
-        return read(path)
-
-    monkeypatch.setattr(Path, "read_bytes", counted)
-    result = CliRunner().invoke(app, [*command, str(made.store), "--out", str(tmp_path / "out")])
-    assert result.exit_code == 0, result.output
-    assert (counts[made.log], counts[made.folder / "trial.json"]) == (1, 1)

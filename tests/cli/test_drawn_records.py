@@ -27,8 +27,8 @@ from harness.record.plan import write_plan
 from harness.record.schema import End, Evaluation, Go
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, write_record
-from harness.referee.parts import Certainty
-from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
+from harness.referee.parts import Certainty, Measurement
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 from tests.record.conftest import (
     READING,
     beginning,
@@ -68,7 +68,7 @@ def record(trial: Trial, store: Path) -> None:
 def observe(trial: Trial, log: EventLog) -> TrialResult:
     """Train on paper up to the target or the end of the budget."""
 
-    def evaluate(held: HeldSnapshot, *, until: Certainty) -> Measured:
+    def evaluate(held: HeldSnapshot, *, until: Certainty) -> Measurement:
         value = value_at(trial, trial.grid.fraction(held.grid))
         log.append(
             Evaluation(
@@ -80,7 +80,7 @@ def observe(trial: Trial, log: EventLog) -> TrialResult:
             ),
             "referee",
         )
-        return Measured(value)
+        return Measurement(value)
 
     search, point = TargetSearch(trial.grid, trial.target, evaluate), 0
     while point < trial.grid.points and search.hit is None:

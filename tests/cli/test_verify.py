@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner
 
 from harness.cli.app import app
@@ -18,17 +17,12 @@ def harness(*words: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-@pytest.fixture
-def sample(tmp_path: Path) -> Made:
-    return Made(tmp_path / "store")
-
-
 def test_a_whole_store_fits(tmp_path: Path) -> None:
     code, output = harness("verify", str(Made(tmp_path / "store", grid=None).store))
     assert (code, "everything fits" in output) == (0, True)
 
 
-def test_the_first_misfit_is_named_and_the_exit_code_says_so(sample: Made) -> None:
+def test_the_first_mismatch_is_named_and_the_exit_code_says_so(sample: Made) -> None:
     path = sample.folder / "trial.json"
     path.write_text(path.read_text().replace('"steps": 1000', '"steps": 1001'))
     code, output = harness("verify", str(sample.store))

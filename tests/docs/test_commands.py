@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -18,11 +17,8 @@ from harness.cli.app import app
 from harness.providers.registry import submission_folders, suite_names, workload_names
 from harness.submission.space import parse_space
 
-ROOT = Path(__file__).parents[2]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-PROGRAMS = ("harness", "make", "pip", "python", "python3", "docker", "git", "pre-commit", ".ci/run")
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-INDENTED = re.compile(r"^    (\S.*)$", re.MULTILINE)
+from .pages import PAGES, ROOT, commands, fenced, mentioned
+
 NOT_RUN = {
     "pip install .": "would change the environment that the tests run in",
     "pip install --editable ./NAME": "tests/examples installs what `harness new` writes",
@@ -30,28 +26,6 @@ NOT_RUN = {
     "python benchmarks/scoring_speed.py --logs LOGS/external_tuning": "needs published logs",
     "python benchmarks/validity.py --logs LOGS/external_tuning --write docs/SCORING.md": "likewise",
 }
-
-
-def fenced(page: Path, *languages: str) -> list[str]:
-    """The page's fenced code blocks in these languages."""
-    blocks = FENCED.findall(page.read_text())
-    return [text for language, text in blocks if language in languages]
-
-
-def commands() -> list[str]:
-    """Whole commands, from indented and fenced code, without comments."""
-    shell = [text for page in PAGES for text in fenced(page, "", "sh", "bash", "console")]
-    lines = [line for text in shell for line in text.splitlines()]
-    lines += [line for page in PAGES for line in INDENTED.findall(page.read_text())]
-    without = {line.partition(" #")[0].strip() for line in lines}
-    return sorted(line for line in without if line.split(" ")[0] in PROGRAMS)
-
-
-def mentioned(program: str) -> list[str]:
-    """Commands in running text, where required options may be left out."""
-    text = "\n".join(page.read_text() for page in PAGES)
-    commands = re.findall(rf"(?<!`)`({program} [^`]+)`", text)
-    return sorted({" ".join(command.split()) for command in commands})
 
 
 def subcommand(arguments: list[str]) -> tuple[Any, list[str]]:

@@ -12,10 +12,9 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
-from harness.execution.context import hello_of
 from harness.execution.devices import check_devices
 from harness.execution.rehearsal import rehearsal
-from harness.execution.resolved import resolve_trial
+from harness.execution.resolved import hello_of, resolve_trial
 from harness.machine.processes import threads_of
 from harness.plan.plan import PlanRequest
 from harness.protocol.messages import Ready, Warm, WarmUp

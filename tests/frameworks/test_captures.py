@@ -42,7 +42,7 @@ def per_example_gradients(kit: Kit, batch: Batch[Array]) -> dict[str, np.ndarray
     return each
 
 
-def test_taps_give_the_weight_gradient(kit: Kit) -> None:
+def test_captures_give_the_weight_gradient(kit: Kit) -> None:
     batch = kit.batch()
     captures, gradients = captures_and_gradients(kit, batch)
     assert list(captures) == ["hidden_1", "hidden_2", "output"] or kit.framework == "torch"

@@ -82,7 +82,7 @@ def test_both_frameworks_agree(torch_kit: Kit, jax_kit: Kit) -> None:
     assert mine.probe(parameters()) == pytest.approx(other.probe(parameters()), rel=1e-5)
 
 
-def test_judging_leaves_the_evaluator_as_it_was(kit: Kit) -> None:
+def test_evaluating_leaves_the_evaluator_as_it_was(kit: Kit) -> None:
     subject = evaluator(kit)
     first = subject.metrics(parameters(), "validation")
     subject.metrics({name: 2 * value for name, value in parameters().items()}, "validation")
@@ -105,7 +105,7 @@ def test_an_unknown_split_and_missing_parameters_are_named(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
-def test_low_precision_is_judged_in_parts_as_it_is_whole(
+def test_low_precision_is_evaluated_in_parts_as_it_is_whole(
     framework: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = importlib.import_module(f"harness.frameworks.{framework}.cross_entropy")
@@ -126,16 +126,16 @@ def test_a_rehearsal_evaluates_every_batch_and_changes_nothing(
 ) -> None:
     subject = evaluator(kit)
     expected = subject.metrics(parameters(), "validation")
-    judged = list[str]()
+    evaluated = list[str]()
     metrics = subject.metrics
 
     def noted(parameters: Parameters, split: str) -> dict[str, float]:
-        judged.append(split)
+        evaluated.append(split)
         return metrics(parameters, split)
 
     monkeypatch.setattr(subject, "metrics", noted)
     subject.rehearse()
-    assert judged == ["validation"]
+    assert evaluated == ["validation"]
     assert metrics(parameters(), "validation") == expected
 
 

@@ -89,7 +89,7 @@ def test_a_class_with_only_setup_and_step(jax_kit: Kit, tmp_path: Path) -> None:
         submission.state_dict()
 
 
-def test_averaged_weights_are_what_is_judged(jax_kit: Kit, tmp_path: Path) -> None:
+def test_averaged_weights_are_what_is_evaluated(jax_kit: Kit, tmp_path: Path) -> None:
     submission = jax_kit.train(written(tmp_path, CLASS + EVAL), 20)
     evaluated = jax_kit.backend.export(submission.eval_parameters())
     live = jax_kit.backend.export(jax_kit.problem.parameters)

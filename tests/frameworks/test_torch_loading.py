@@ -131,7 +131,7 @@ def test_a_class_with_only_setup_and_step(torch_kit: Kit, tmp_path: Path) -> Non
     assert submission.learning_rate() is None
 
 
-def test_averaged_weights_are_what_is_judged(torch_kit: Kit, tmp_path: Path) -> None:
+def test_averaged_weights_are_what_is_evaluated(torch_kit: Kit, tmp_path: Path) -> None:
     submission = torch_kit.train(written(tmp_path, AVERAGED + EVAL), 20)
     evaluated = torch_kit.backend.export(submission.eval_parameters())
     live = torch_kit.backend.export(torch_kit.problem.parameters)
@@ -139,7 +139,7 @@ def test_averaged_weights_are_what_is_judged(torch_kit: Kit, tmp_path: Path) -> 
     np.testing.assert_allclose(evaluated["output.bias"], live["output.bias"], atol=0.05)
 
 
-def test_an_optimizer_with_modes_is_judged_in_eval_mode(torch_kit: Kit, tmp_path: Path) -> None:
+def test_an_optimizer_with_modes_is_evaluated_in_eval_mode(torch_kit: Kit, tmp_path: Path) -> None:
     text = """
         import torch
 

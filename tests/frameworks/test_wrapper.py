@@ -71,7 +71,7 @@ def test_bema_agrees_with_the_algorithm_box(kit: Kit, start: int) -> None:
         np.testing.assert_allclose(value, expected, atol=1e-6)
 
 
-def test_before_an_average_starts_the_live_parameters_are_judged(kit: Kit) -> None:
+def test_before_an_average_starts_the_live_parameters_are_evaluated(kit: Kit) -> None:
     average = evaluated(kit, 5, average="ema", average_start=9)
     expected = iterates(Kit(kit.framework), 5)[5]
     assert all((average[name] == expected[name]).all() for name in expected)

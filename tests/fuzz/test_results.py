@@ -21,7 +21,8 @@ from harness.record.log import Event
 from harness.record.plain import Line
 from harness.record.schema import CheckpointWritten, TrialEvent
 from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoints, read_checkpoint
-from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
+from harness.referee.parts import Measurement
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 from harness.speed import known_speeds
 from scoring.evaluate import score_table
 from scoring.logs import study_times
@@ -44,7 +45,7 @@ def checkpoint_of(trial: Trial, folder: Path) -> Path:
     checkpoints.wanted_bytes(5, 1.0)
     state = {"state/0": np.zeros(3, np.float32)}
     checkpoints.without_state(Snapshot(step=1, state="{}"), state)
-    search = TargetSearch(trial.grid, trial.target, lambda *_, **__: Measured(0.0))
+    search = TargetSearch(trial.grid, trial.target, lambda *_, **__: Measurement(0.0))
     snapshot = HeldSnapshot(5, 1, 1.0, 128, {})
     checkpoints.keep(snapshot, (1.0, {}), search, lambda *_: None)
     return folder / CHECKPOINT_FILE

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from harness.core.seeds import PUBLIC_ROUND_SEED
-from harness.execution import attempt
+from harness.execution import trial as execution
 from harness.execution.base import RunOptions
 from harness.execution.resolved import prepare_data
 from harness.execution.trial import run_trial
@@ -176,7 +176,7 @@ class Arena:
         self.elsewhere.chmod(0o777)
         self.port = 0
         self.round_seed = PUBLIC_ROUND_SEED
-        monkeypatch.setattr(attempt, "sandbox", lambda name: self.box())
+        monkeypatch.setattr(execution, "sandbox", lambda name: self.box())
         # neither the machine's speed nor exact metrics matter here; both take long
         monkeypatch.setattr(conditions, "speed_probe_s", lambda *_: 0.02)
         monkeypatch.setattr(Examples, "open", partial(_few_held_out, Examples.open))

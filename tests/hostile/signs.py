@@ -56,7 +56,7 @@ def commands_the_terminal(outcome: Outcome) -> bool:
     return any("\x1b" in text or "\u202e" in text for text in [outcome.result.reason, *failed])
 
 
-def judged_is_what_was_sent(outcome: Outcome) -> bool:
-    """Whether all that was judged after the attack were zeros, which tell no class apart."""
+def evaluated_is_what_was_sent(outcome: Outcome) -> bool:
+    """Whether all that was evaluated after the attack were zeros, which tell no class apart."""
     losses = [e.validation["loss"] for e in of_type(outcome.events, Evaluation)]
     return len(losses) >= 2 and losses == pytest.approx([math.log(10)] * len(losses))

@@ -15,7 +15,8 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 
 from harness.core.errors import HarnessError
-from harness.execution import attempt, context
+from harness.execution import resolved
+from harness.execution import trial as execution
 from harness.frameworks.torch.evaluator import TorchEvaluator
 from harness.frameworks.torch.loss import CrossEntropy
 from harness.protocol import slot
@@ -91,11 +92,11 @@ def forged(arena: Arena) -> bool:
 
 def log_has_its_name(arena: Arena) -> None:
     """Open a worker's log in its trial's folder."""
-    arena.patch.setattr(attempt, "neutral_name", lambda log, _: nullcontext(log))
+    arena.patch.setattr(execution, "neutral_name", lambda log, _: nullcontext(log))
 
 
 def tell_the_seed(arena: Arena) -> None:
-    arena.patch.setattr(context, "worker_seed", lambda instance: instance)
+    arena.patch.setattr(resolved, "worker_seed", lambda instance: instance)
 
 
 def weights_known_before(arena: Arena) -> None:
@@ -105,7 +106,7 @@ def weights_known_before(arena: Arena) -> None:
         random = np.random.default_rng(0)
         return {s.name: (0.05 * random.standard_normal(s.shape)).astype(np.float32) for s in specs}
 
-    arena.patch.setattr(context, "initial_parameters", known)
+    arena.patch.setattr(resolved, "initial_parameters", known)
 
 
 def kill_by_terminating(arena: Arena) -> None:
@@ -156,7 +157,7 @@ def uncounted_files(arena: Arena) -> None:
 def folder_runs_itself(arena: Arena) -> None:
     """Run the submission where its author keeps it."""
     place = arena.folder / "submission"
-    arena.patch.setattr(attempt, "submission_copy", lambda contents: nullcontext(place))
+    arena.patch.setattr(execution, "submission_copy", lambda contents: nullcontext(place))
 
 
 def removal_calls_itself(arena: Arena) -> None:
@@ -186,7 +187,7 @@ def one_scratch(arena: Arena) -> None:
     arena.without("mounts")
     folder = Path(tempfile.mkdtemp(dir=arena.folder))
     folder.chmod(0o777)
-    arena.patch.setattr(attempt, "new_scratch", lambda: _shared(folder))
+    arena.patch.setattr(execution, "new_scratch", lambda: _shared(folder))
 
 
 @contextmanager
@@ -228,7 +229,7 @@ def only_the_parent_is_asked(arena: Arena) -> None:
 def clean_up_by_following(arena: Arena) -> None:
     """Clean the scratch up by deleting what its links lead to, too."""
     arena.plain()
-    arena.patch.setattr(attempt, "new_scratch", _followed)
+    arena.patch.setattr(execution, "new_scratch", _followed)
 
 
 @contextmanager

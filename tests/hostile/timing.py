@@ -120,17 +120,17 @@ def slow_copies(arena: Arena) -> None:
     """Let the referee take its time until it copies what lies in the slot."""
     copy = slot.Slot.copy
 
-    def late(self: slot.Slot) -> dict[str, slot.Flat]:
+    def late(self: slot.Slot, into: slot.Flat) -> slot.Flat:
         time.sleep(1.9)
-        return copy(self)
+        return copy(self, into)
 
     arena.patch.setattr(slot.Slot, "copy", late)
 
 
-def stamped_before_the_copy(arena: Arena) -> None:
-    def early(self: HandOver) -> tuple[dict[str, slot.Flat], float]:
+def timed_before_the_copy(arena: Arena) -> None:
+    def early(self: HandOver) -> tuple[slot.Flat, float]:
         timed_s = self._clock.timed_s
-        return self._slot.copy(), timed_s
+        return self._slot.copy(self._memory.take()), timed_s
 
     arena.patch.setattr(HandOver, "_copy", early)
 

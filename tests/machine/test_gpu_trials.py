@@ -91,6 +91,6 @@ def test_on_a_gpu_a_trial_spends_its_budget(tmp_path: Path, framework: str, sand
 
 @pytest.mark.gpu
 def test_on_a_gpu_a_claimed_card_is_refused(tmp_path: Path) -> None:
-    with gpus.claimed("cuda:0"):
+    with gpus.claim("cuda:0"):
         done = run(tmp_path / "out", "--device", "cuda", "--submission", "adamw")
     assert "another trial runs on" in done.stderr

@@ -20,7 +20,7 @@ HOLD = """
 import sys
 from harness.machine import gpus, nvml
 nvml.LIBRARY = sys.argv[1]
-with gpus.claimed("cuda:0"):
+with gpus.claim("cuda:0"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -42,7 +42,7 @@ def test_a_name_counts_the_gpus_that_are_shown(
     driver(gpus=3)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    gpu = gpus.found(device)
+    gpu = gpus.find(device)
     assert gpu is not None
     assert gpu.uuid == uuid
 
@@ -53,7 +53,7 @@ def test_a_chosen_gpu_is_the_only_one_and_keeps_its_name(
     driver(gpus=3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,2")
     for device in ("cuda:1", "cuda:0", "cuda"):
-        gpu = gpus.found(device)
+        gpu = gpus.find(device)
         assert gpu is not None
         assert gpus.show_only(gpu) == "cuda:0"
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-2"
@@ -62,7 +62,7 @@ def test_a_chosen_gpu_is_the_only_one_and_keeps_its_name(
 def test_a_number_too_high_is_refused_with_those_that_there_are(driver: Made) -> None:
     driver(gpus=1)
     with nvml.opened() as library, pytest.raises(HarnessError) as refusal:
-        gpus.chosen("cuda:9", library.gpus())
+        gpus.choose("cuda:9", library.gpus())
     assert "there are 1 GPUs" in refusal.value.message
     assert "cuda:0 (NVIDIA H100 80GB HBM3)" in refusal.value.hint
 
@@ -115,16 +115,16 @@ def test_a_gpu_is_one_trials_until_that_is_killed(driver: Made, library: Path) -
     with subprocess.Popen(command, **pipes) as other:  # type: ignore[call-overload]
         other.stdout.readline()
         refused = pytest.raises(HarnessError, match="another trial runs on")
-        with gpus.claimed("cuda:1"), refused, gpus.claimed("cuda:0"):
+        with gpus.claim("cuda:1"), refused, gpus.claim("cuda:0"):
             pass
         other.kill()
-    with gpus.claimed("cuda:0"):
+    with gpus.claim("cuda:0"):
         pass
 
 
 def test_without_a_driver_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nvml, "LIBRARY", "libmissing.so.1")
-    assert gpus.found("cuda:0") is None
+    assert gpus.find("cuda:0") is None
     assert hardware("cuda:0").accelerator is None
 
 
@@ -132,7 +132,7 @@ def test_without_a_driver_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> No
 def test_on_a_gpu_the_driver_and_torch_mean_the_same_card(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    gpu = gpus.found("cuda")
+    gpu = gpus.find("cuda")
     assert gpu is not None
     code = "import torch; print(torch.cuda.get_device_properties(0).uuid)"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpu.uuid)

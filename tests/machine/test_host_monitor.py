@@ -63,7 +63,7 @@ def test_what_others_take_is_what_the_trial_does_not() -> None:
         ({"busy_s": 120.0, "throttled": 9}, []),
     ],
 )
-def test_only_what_no_submission_causes_is_stamped(
+def test_only_what_no_submission_causes_is_flagged(
     changes: dict[str, object], words: list[str]
 ) -> None:
     causes = interference(between(BEFORE, after(**changes), 4.0), 0.25)
@@ -92,7 +92,7 @@ def gpu(reasons: int | None) -> dict[str, object]:
         ({"accelerator": None}, {"accelerator": None, "throttled": 5}, []),
     ],
 )
-def test_a_gpu_slowed_by_heat_or_hardware_is_stamped(
+def test_a_gpu_slowed_by_heat_or_hardware_is_flagged(
     first: dict[str, object], second: dict[str, object], words: list[str]
 ) -> None:
     causes = interference(between(before(**first), after(**second), 4.0), 0.25)
@@ -121,7 +121,7 @@ def load(slowing: int) -> dict[str, object]:
         (load(0x0) | {"gpu_probe_s": 0.030}, ["the GPU's probe changed by +50 %"]),
     ],
 )
-def test_a_gpu_slowed_under_load_is_stamped(second: dict[str, object], words: list[str]) -> None:
+def test_a_gpu_slowed_under_load_is_flagged(second: dict[str, object], words: list[str]) -> None:
     first = gpu(0x1) | {"gpu_probe_s": 0.020}
     causes = interference(between(before(**first), after(**second), 4.0), 0.25)
     assert [any(word in text for text in causes) for word in words] == [True] * len(causes)

@@ -104,7 +104,7 @@ def test_where_nothing_is_held_for_being_too_good_a_plan_says_so(
     assert plan(replace(REQUEST, **change)).remarks[-1].startswith(words)
 
 
-def test_a_scaled_budget_is_stamped_unscored() -> None:
+def test_a_scaled_budget_is_marked_unscored() -> None:
     outcome = plan(replace(REQUEST, budget_scale=0.01))
     assert not any(trial.is_scored for trial in outcome.trials)
     assert "unscored" in outcome.remarks[0]

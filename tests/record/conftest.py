@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from harness.machine.hardware import Environment, Hardware
 from harness.machine.readings import MachineChange, MachineReading, interference
 from harness.plan.plan import PlanRequest, plan
@@ -29,8 +27,8 @@ from harness.record.schema.base import Author
 from harness.record.schema.ledger import AttemptBegun, AttemptEnded
 from harness.record.store import EVENTS_FILE, write_record
 from harness.referee.eval_schedule import EvalSchedule
-from harness.referee.parts import Certainty
-from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
+from harness.referee.parts import Certainty, Measurement
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 from workloads.spec import Grid
 
 FILES = "f" * 64
@@ -94,7 +92,7 @@ class Made:
 
     def run(self) -> None:
         """Plan the trial and run what is missing of it, in the order of
-        `harness.execution.attempt`.
+        `harness.execution.trial`.
         """
         write_plan([self.trial], self.store)
         events = read_events(self.log) if self.log.exists() else []
@@ -169,12 +167,12 @@ class Curve:
         take(HeldSnapshot(grid, 100 * grid, time_at(self.trial, grid), 12800 * grid, {}))
         self.points = grid
 
-    def _evaluate(self, held: HeldSnapshot, *, until: Certainty) -> Measured:
+    def _evaluate(self, held: HeldSnapshot, *, until: Certainty) -> Measurement:
         event = evaluation(self.trial, held.grid)
         if self.part is not None and held.grid == PART_AT and until == "likely":
             event = event.model_copy(update={"part": self.part})
         self.events.append((event, "referee"))
-        return Measured(value_at(self.trial, held.grid), until if event.part else "whole")
+        return Measurement(value_at(self.trial, held.grid), until if event.part else "whole")
 
 
 def snapshot(trial: Trial, grid: int, *, is_look: bool) -> SnapshotTaken:
@@ -216,13 +214,3 @@ def ending(trial: Trial) -> Result:
         interference=interference(machine_change(), trial.limits.drift),
         **curve.search.outcome()._asdict(),
     )
-
-
-@pytest.fixture
-def sample(tmp_path: Path) -> Made:
-    return Made(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def shared_sample(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return Made(tmp_path_factory.mktemp("made"))

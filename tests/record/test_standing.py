@@ -1,4 +1,4 @@
-"""The mark of an entry: by its band, its audits and its keeper's word, in this order of weight."""
+"""The mark of an entry: by its band, its audits and its organiser's word, in order of weight."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_an_audit_on_another_variant_decides_nothing() -> None:
     assert marks([9.0], audit(9.0, rerun_variant="wide", verdict="slower")) == ["self-reported"]
 
 
-def test_a_keepers_verdict_outweighs_an_audit() -> None:
+def test_an_organisers_verdict_outweighs_an_audit() -> None:
     assert marks([3.0], audit(3.0), mark="disqualified", reason="why") == ["disqualified"]
     assert marks([3.0], audit(3.0), mark="verified", reason="why") == ["audited"]
     assert marks([3.0], beyond=BEYOND, mark="verified", reason="why") == ["held"]

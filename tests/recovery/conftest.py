@@ -22,6 +22,7 @@ from harness.record.log import read_events
 from harness.record.schema import Evaluation, OtherSplits, SnapshotTaken
 from harness.record.store import last_attempt
 from harness.submission.reference import Framework
+from tests.kit import in_steps
 from workloads.spec import Grid
 
 Point = tuple[object, ...]
@@ -65,10 +66,7 @@ class Lives:
             "small_mlp", submission, "landscapes", ruleset="self", framework=self.framework
         )
         (planned,) = plan(request).trials
-        budget = planned.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})
-        target = planned.target.model_copy(update={"value": 2.0})
-        changes = {"budget": budget, "target": target, "grid": GRID, **changes}
-        trial = planned.model_copy(update=changes)
+        trial = in_steps(planned, steps, GRID, **changes)
         prepare_data(trial, RunOptions(cache_dir=self.cache))
         return trial
 
@@ -171,11 +169,6 @@ def curve(trial: Trial, store: Path) -> list[Point]:
     return found
 
 
-@pytest.fixture(scope="session")
-def cache(data_cache: Path) -> Path:
-    return data_cache
-
-
 def _lives(framework: Framework, cache: Path) -> Iterator[Lives]:
     lives = Lives(framework, cache)
     yield lives
@@ -183,10 +176,10 @@ def _lives(framework: Framework, cache: Path) -> Iterator[Lives]:
 
 
 @pytest.fixture(scope="session")
-def torch_lives(cache: Path) -> Iterator[Lives]:
-    yield from _lives("torch", cache)
+def torch_lives(data_cache: Path) -> Iterator[Lives]:
+    yield from _lives("torch", data_cache)
 
 
 @pytest.fixture(scope="session")
-def jax_lives(cache: Path) -> Iterator[Lives]:
-    yield from _lives("jax", cache)
+def jax_lives(data_cache: Path) -> Iterator[Lives]:
+    yield from _lives("jax", data_cache)

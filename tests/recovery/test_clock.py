@@ -104,4 +104,4 @@ def test_every_timed_second_has_its_snapshots_once(store: Path) -> None:
 def test_a_score_of_it_says_that_it_was_resumed(store: Path) -> None:
     frame = results_frame(store.parents[2])
     assert frame["resumed"].tolist() == [1]
-    assert [stamp for stamp in trial_flags(frame) if stamp.startswith("resumed: 1 of 1")]
+    assert [flag for flag in trial_flags(frame) if flag.startswith("resumed: 1 of 1")]

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.execution import attempt
+from harness.execution import trial as execution
 from harness.execution.base import RunOptions
 from harness.execution.trial import run_trial
 from harness.plan.plan import PlanRequest, plan
-from harness.plan.trial import Trial
 from harness.protocol.slot import Shapes, Slot
 from harness.record.ledger import LEDGER_FILE
 from harness.record.plan import write_plan
@@ -21,6 +20,7 @@ from harness.record.recorder import Silent
 from harness.record.store import EVENTS_FILE, TRIAL_FILE
 from harness.referee.checkpoint import CHECKPOINT_FILE, DRAFT_FILE
 from harness.verification.store import verify_store
+from tests.kit import in_steps
 from workloads.spec import Grid
 
 from .test_writes import files_of
@@ -32,11 +32,7 @@ class Run:
     def __init__(self, store: Path, cache: Path) -> None:
         self.store, self.options = store, RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)
         (planned,) = plan(PlanRequest("mlp", "adamw", ruleset="self")).trials
-        budget = planned.budget.model_copy(update={"steps": 8, "runtime_s": 600.0})
-        target = planned.target.model_copy(update={"value": 2.0})
-        grid = Grid(even=4, look_from=1.0, kept=2)
-        changes = {"budget": budget, "target": target, "grid": grid}
-        self.trial: Trial = planned.model_copy(update=changes)
+        self.trial = in_steps(planned, 8, Grid(even=4, look_from=1.0, kept=2))
 
     @property
     def folder(self) -> Path:
@@ -54,8 +50,8 @@ class Run:
 
 
 @pytest.fixture
-def run(tmp_path: Path, cache: Path) -> Run:
-    return Run(tmp_path / "store", cache)
+def run(tmp_path: Path, data_cache: Path) -> Run:
+    return Run(tmp_path / "store", data_cache)
 
 
 class RoomySlot(Slot):
@@ -70,7 +66,7 @@ class RoomySlot(Slot):
 
 @pytest.fixture
 def roomy_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempt, "Slot", RoomySlot)
+    monkeypatch.setattr(execution, "Slot", RoomySlot)
 
 
 @pytest.mark.usefixtures("roomy_memory")

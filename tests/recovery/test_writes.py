@@ -14,7 +14,8 @@ from harness.plan.plan import PlanRequest, plan
 from harness.protocol.messages import Snapshot
 from harness.record.schema import EventData
 from harness.referee.checkpoint import CHECKPOINT_FILE, Checkpoints
-from harness.referee.target_search import HeldSnapshot, Measured, TargetSearch
+from harness.referee.parts import Measurement
+from harness.referee.target_search import HeldSnapshot, TargetSearch
 from harness.verification.store import verify_store
 from tests.record.conftest import Made
 
@@ -44,7 +45,7 @@ class Kept:
 
     def __init__(self, folder: Path) -> None:
         (trial,) = plan(PlanRequest("mlp", "adamw", trials=1)).trials
-        self._search = TargetSearch(trial.grid, trial.target, lambda *_, **__: Measured(0.0))
+        self._search = TargetSearch(trial.grid, trial.target, lambda *_, **__: Measurement(0.0))
         self.checkpoints, self.events = Checkpoints(folder, trial, 0.0, 2**20), list[str]()
 
     def keep(self, snapshot: Snapshot) -> int:

@@ -3,7 +3,7 @@ import pytest
 
 from scoring.profile import (
     integrate,
-    judged_times,
+    times_by_rules,
     median_times,
     profile,
     ratios_to_best,
@@ -19,7 +19,7 @@ PLAIN = Rules(base=("a",))
 
 def base_times(rows: list[list[float]], rules: Rules = RULES) -> list[float]:
     columns = ("a", "a_x")[: len(rows[0])]
-    return [float(time) for time in judged_times(np.array(rows), columns, rules)[:, 0]]
+    return [float(time) for time in times_by_rules(np.array(rows), columns, rules)[:, 0]]
 
 
 def test_the_median_of_an_even_number_is_infinite_if_one_of_the_middle_two_is() -> None:
@@ -41,7 +41,7 @@ def test_a_missing_study_is_dropped_or_not_reached_as_the_rules_say() -> None:
 
 def test_a_held_out_variant_falls_with_its_base() -> None:
     # The first entry's variant would be the best of its column; with its base it is gone, and the
-    # second's 5.0 is judged against itself.
+    # second's 5.0 is compared with itself.
     assert base_times([[INF, 1.0], [2.0, 5.0]]) == [INF, 2.0]
 
 

@@ -119,7 +119,7 @@ def test_an_elasticity_at_which_nothing_is_stable_is_refused() -> None:
         submission("ea_sgd", double_kit(), replicas=4, elasticity=1.7)
 
 
-def test_the_centre_is_judged_and_every_replica_draws_its_own_batch() -> None:
+def test_the_centre_is_evaluated_and_every_replica_draws_its_own_batch() -> None:
     kit = double_kit()
     ours, stream = submission("ea_sgd", kit, replicas=3), DoubleStream(kit)
     ours.step(stream)

@@ -51,7 +51,8 @@ def test_the_diagonal_is_the_exact_second_moment_in_its_basis(kind: str) -> None
 
 
 def textbook_step(
-    state: State, a: torch.Tensor, d: torch.Tensor, t: int, point: Point) -> torch.Tensor:
+    state: State, a: torch.Tensor, d: torch.Tensor, t: int, point: Point
+) -> torch.Tensor:
     """The direction of a layer refreshed at steps 1, 7, 12, ..., from dense matrices."""
     gradients = torch.einsum("no,ni->noi", d, a).flatten(1)
     covariances = (d.mT @ d / len(d), a.mT @ a / len(a))

@@ -128,13 +128,13 @@ def jax_way(name: str, changes: Point) -> tuple[Values, Values]:
 
 @pytest.mark.parametrize(("name", "changes"), nightly_but(CASES, [*CASES, *OTHERS]))
 def test_jax_agrees_with_torch(name: str, changes: Point, measured: Measured) -> None:
-    (trained, judged), (expected, expected_judged) = (
+    (trained, evaluated), (expected, expected_evaluated) = (
         way(name, changes) for way in (jax_way, torch_way)
     )
     moved = largest_error(expected, draw(0))
     assert moved > 1e-3
     assert measured(largest_error(trained, expected)) < 1e-3 * moved
-    assert largest_error(judged, expected_judged) < 1e-3 * moved
+    assert largest_error(evaluated, expected_evaluated) < 1e-3 * moved
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_agrees_with_optax_in_both_modes() -> None:
     )
 
 
-def test_what_is_judged_is_the_average_of_z() -> None:
+def test_what_is_evaluated_is_the_average_of_z() -> None:
     problem = torch_problem()
     ours = ScheduleFreeAdamW(problem.parameters.values(), **SETTINGS)
     weight = problem.parameters["square"]

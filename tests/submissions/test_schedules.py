@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.providers.registry import submission_folders
 from harness.submission.interface import Schedule
-from harness.submission.step_rules import PartedSchedule
+from harness.submission.step_rules import SplitSchedule
 from submissions.common import schedules
 from submissions.common.composed_schedules import Spiked
 from submissions.common.optimizers import State
@@ -110,7 +110,7 @@ def test_the_power_law_is_flat_and_then_the_power_of_what_is_left(x: float, p: f
 def test_the_rest_has_a_cooldown_of_its_own() -> None:
     point = {"schedule": "warmup_stable_decay", "warmup": 0.1, "final_factor": 0.1}
     parted = schedules.from_hyperparameters({**point, "cooldown": 0.8, "rest_cooldown": 0.4})
-    assert isinstance(parted, PartedSchedule)
+    assert isinstance(parted, SplitSchedule)
     for cooldown, ours in ((0.8, parted), (0.4, parted.rest)):
         alone = schedules.from_hyperparameters({**point, "cooldown": cooldown})
         assert [ours(i / 20) for i in range(21)] == [alone(i / 20) for i in range(21)]

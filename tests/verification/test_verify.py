@@ -24,7 +24,6 @@ from harness.record.plan import write_plan
 from harness.record.schema import Evaluation, Part
 from harness.record.store import read_record
 from harness.record.tables import curves_frame, results_frame
-from harness.verification import rerun
 from harness.verification.rerun import chosen_records, open_again
 from harness.verification.store import verify_store
 from scoring.flags import trial_flags
@@ -199,80 +198,6 @@ def test_an_ended_attempt_that_another_has_replaced_is_found(sample: Made) -> No
     shutil.rmtree(sample.folder)
     sample.run()
     assert "has an end of attempt 1 that is not there" in findings(sample)
-
-
-def lose(sample: Made, how: str) -> None:
-    if how == "folder":
-        shutil.rmtree(sample.folder)
-        write_plan([sample.trial], sample.store)
-    else:
-        sample.log.write_bytes(sample.log.read_bytes()[50:])
-
-
-@pytest.mark.parametrize("how", ["folder", "chain"])
-def test_a_lost_trial_is_run_again_by_command_and_the_record_says_so(
-    sample: Made, how: str
-) -> None:
-    lose(sample, how)
-    (record,) = chosen_records(sample.store, (sample.trial.identity[:8],), with_flagged=False)
-    open_again(sample.store, record, "the disk died")
-    sample.run()
-    report = verify_store(sample.store)
-    assert (report.findings, report.reruns) == ((), 1)
-    assert trial_flags(results_frame(sample.store)) == (
-        "repeated: 1 of 1 trials were begun more than once",
-    )
-    assert len(list(sample.folder.glob("events.lost-1.jsonl"))) == (how == "chain")
-
-
-def test_a_rerun_that_was_cut_short_is_marked_once(sample: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    (record,) = chosen_records(sample.store, (sample.folder.name,), with_flagged=False)
-    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
-        killed.setattr(rerun, "EventLog", interrupt)
-        open_again(sample.store, record, "a test")
-    open_again(sample.store, record, "a test")
-    sample.run()
-    report = verify_store(sample.store)
-    assert (report.findings, report.reruns) == ((), 1)
-
-
-def interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def test_a_rerun_leaves_its_mark_and_fits(sample: Made) -> None:
-    (record,) = chosen_records(
-        sample.store, ("trial_1-" + sample.trial.identity[:10],), with_flagged=False
-    )
-    open_again(sample.store, record, "a test")
-    assert results_frame(sample.store)["state"].tolist() == ["unfinished"]
-    assert read_record(sample.folder / "trial.json").result is None
-    sample.run()
-    report = verify_store(sample.store)
-    assert (report.findings, report.reruns) == ((), 1)
-    assert results_frame(sample.store)["attempt"].tolist() == [2]
-
-
-def test_a_trial_on_a_machine_that_drifted_is_stamped_and_repeated_by_rule(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as drifted:
-        drifted.setitem(conftest.MACHINE, "drift", 0.4)
-        sample = Made(tmp_path)
-        assert (
-            "flagged: the machine changed around 1 of 1"
-            in trial_flags(results_frame(sample.store))[0]
-        )
-        assert findings(sample) == ""
-    (record,) = chosen_records(sample.store, (), with_flagged=True)
-    open_again(sample.store, record, "the machine was busy")
-    sample.run()
-    assert findings(sample) == ""
-    assert trial_flags(results_frame(sample.store)) == (
-        "repeated: 1 of 1 trials were begun more than once",
-    )
-    with pytest.raises(HarnessError, match=r"no trial of .* is chosen"):
-        chosen_records(sample.store, (), with_flagged=True)
 
 
 def test_seeds_and_points_follow_from_the_round(sample: Made) -> None:

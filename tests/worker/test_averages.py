@@ -99,7 +99,7 @@ def hand_over(framework: Framework, folder: Path, **point: Scalar) -> HandedOver
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
-def test_an_average_is_judged_with_statistics_of_its_own(
+def test_an_average_is_evaluated_with_statistics_of_its_own(
     framework: Framework, tmp_path: Path
 ) -> None:
     averages = hand_over(framework, tmp_path, average="ema", average_decay=0.5).stop
@@ -113,7 +113,7 @@ def test_an_average_is_judged_with_statistics_of_its_own(
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
-def test_other_weights_are_judged_with_those_of_training(
+def test_other_weights_are_evaluated_with_those_of_training(
     framework: Framework, tmp_path: Path
 ) -> None:
     trained = hand_over(framework, tmp_path).stop

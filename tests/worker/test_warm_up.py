@@ -17,7 +17,7 @@ from harness.plan.plan import PlanRequest, plan
 from harness.record.schema import CheckpointWritten, ToldEvent, Warm
 from harness.referee.checkpoint import DRAFT_FILE
 from harness.submission.reference import Framework
-from tests.kit import space, write_submission
+from tests.kit import in_steps, space, write_submission
 from workloads.spec import Grid
 
 CODE = {
@@ -70,10 +70,7 @@ def state(folder: Path, cache: Path, framework: Framework, code: str) -> Copies:
     declared = space(framework, learning_rate=0.01)
     place = write_submission(folder / "submission", code, declared, module)
     (trial,) = plan(PlanRequest("mlp", str(place), ruleset="self", framework=framework)).trials
-    budget = trial.budget.model_copy(update={"steps": 8, "runtime_s": 600.0})
-    target = trial.target.model_copy(update={"value": 2.0})
-    changes = {"budget": budget, "target": target, "grid": Grid(even=4, look_from=1.0, kept=2)}
-    trial = trial.model_copy(update=changes)
+    trial = in_steps(trial, 8, Grid(even=4, look_from=1.0, kept=2))
     copies = Copies(folder / trial.folder)
     options = RunOptions(cache_dir=cache, threads=1, checkpoint_s=0.0)
     assert run_trial(trial, folder, options, copies).state == "budget"

@@ -128,7 +128,7 @@ def test_an_instance_of_the_right_size_and_wrong_content_is_made_again(tmp_path:
     assert damaged.read_bytes() == before
 
 
-def test_a_large_instance_is_judged_by_its_sizes(
+def test_a_large_instance_is_checked_by_its_sizes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workload = Small(tmp_path)

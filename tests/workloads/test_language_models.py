@@ -1,4 +1,6 @@
-"""What the generated language tells apart: counts of pairs, a recurrent network, a transformer."""
+"""The generated language: what it declares, and what models tell apart in it: counts of pairs, a
+recurrent network, a transformer.
+"""
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from torch.nn import functional
 
 from harness.core.seeds import philox
 from harness.providers import registry
+from tests.workloads.declared import data_of
 from workloads.data.language import Language, LanguageSettings, lower_bound
 from workloads.lm import model_torch as transformer
 from workloads.parameters import initial_parameters
@@ -68,3 +71,13 @@ def test_memory_pays_and_attention_pays_more() -> None:
     assert losses["rnn"] <= bigram - 0.2
     assert losses["lm"] <= losses["rnn"] - 0.05
     assert losses["lm"] >= lower_bound(sample)
+
+
+@pytest.mark.parametrize("suite", ["quick", "standard", "large"])
+@pytest.mark.parametrize("name", ["lm", "rnn"])
+def test_every_suite_declares_what_its_data_are(name: str, suite: str) -> None:
+    declared = registry.workload(name).at(suite)
+    assert declared.train_examples == data_of(declared).settings["train"]
+    assert declared.sizes["classes"] == data_of(declared).settings["vocabulary"]
+    assert len(declared.variants) >= 3
+    assert all(declared.sizes_of(variant) != declared.sizes for variant in declared.variants)

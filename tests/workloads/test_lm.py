@@ -2,7 +2,6 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -12,20 +11,20 @@ import torch
 from harness.core.errors import HarnessError
 from harness.providers import registry
 from tests.tiers import nightly_but
+from tests.workloads import hessian_products
 from tests.workloads.capturing import assert_captures_are_factors, problem_of, tokens_of
-from tests.workloads.declared import data_of
 from tests.workloads.full_size import losses_around_a_step
+from tests.workloads.language_batches import LanguageBatches
 from tests.workloads.parity import (
-    SEED,
     Twin,
     apart,
     assert_declared,
     assert_same_evaluation,
     assert_same_pass,
     assert_same_training,
+    farthest,
 )
 from tests.workloads.text_made import shard
-from workloads.data.language import Language, LanguageSettings
 from workloads.lm import model, model_jax, model_torch
 from workloads.parameters import Role
 
@@ -34,20 +33,8 @@ VARIANTS = ("base", *QUICK.variants)
 BASE_ALONE = nightly_but(["base"], VARIANTS)
 """Where a variant's gradients agree its steps have never differed."""
 TIME = 16
-
-
-def examples(count: int) -> tuple[np.ndarray, np.ndarray]:
-    settings = LanguageSettings(train=count, validation=1, time=TIME)
-    tokens = Language(SEED, settings).sample("train", count).tokens
-    return tokens[:, :-1], tokens[:, 1:]
-
-
-INPUTS, TARGETS = examples(20)
-
-
-def batch(number: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    part = slice(2 * number, 2 * number + 2)
-    return INPUTS[part], TARGETS[part]
+batch = LanguageBatches(20, TIME, 2)
+INPUTS, TARGETS = batch.all
 
 
 @cache
@@ -75,8 +62,7 @@ def test_one_block_with_the_other_of_each_choice_agrees() -> None:
 
 @pytest.mark.nightly
 def test_they_agree_at_the_full_length() -> None:
-    tokens = Language(SEED, LanguageSettings(train=1, validation=1, time=128)).sample("train", 1)
-    assert_same_pass(twin(), (tokens.tokens[:, :-1], tokens.tokens[:, 1:]))
+    assert_same_pass(twin(), LanguageBatches(1, 128, 1).all)
 
 
 @pytest.mark.parametrize("variant", BASE_ALONE)
@@ -97,7 +83,7 @@ def test_the_torch_model_has_the_declared_parameters_in_order(variant: str) -> N
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 @pytest.mark.parametrize("variant", nightly_but(["base"], ["base", "gated"]))
-def test_taps_give_the_weights_gradients(framework: str, variant: str) -> None:
+def test_captures_give_the_weights_gradients(framework: str, variant: str) -> None:
     assert_captures_are_factors(framework, shallow_twin(variant), batch())
 
 
@@ -123,31 +109,14 @@ def test_rotated_products_depend_on_the_distance_alone() -> None:
     assert not torch.allclose(products[0, 0], products[1, 0], atol=1e-3)
 
 
-def hessian_product_by_double_backward(problem: Any, token_batch: Any) -> dict[str, np.ndarray]:
-    values = {n: v.detach().requires_grad_() for n, v in problem.parameters.items()}
-    loss = problem.evaluate(values, token_batch).loss
-    gradients = torch.autograd.grad(loss, list(values.values()), create_graph=True)
-    along = sum((g * v.detach()).sum() for g, v in zip(gradients, values.values(), strict=True))
-    product = torch.autograd.grad(along, list(values.values()))
-    return {n: p.numpy() for n, p in zip(values, product, strict=True)}
-
-
 # The first forward-mode derivative makes torch script its own decompositions.
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 def test_torch_hessian_products_agree_with_those_of_jax() -> None:
     """Reverse over reverse and forward over reverse in torch, forward over reverse in jax."""
-    problem, token_batch = problem_of("torch", shallow_twin()), tokens_of("torch", batch())
-    values = {n: v.detach() for n, v in problem.parameters.items()}
-    gradient = torch.func.grad(lambda p: problem.evaluate(p, token_batch).loss)
-    forward = torch.func.jvp(gradient, (values,), (values,))[1]
-    double = hessian_product_by_double_backward(problem, token_batch)
-
-    other, same = problem_of("jax", shallow_twin()), tokens_of("jax", batch())
-    gradient = jax.grad(lambda p: other.evaluate(p, same).loss)
-    expected = jax.jit(lambda p: jax.jvp(gradient, (p,), (p,))[1])(other.parameters)
-    for name, value in expected.items():
-        assert apart(double[name], value) < 1e-3, name
-        assert apart(forward[name], value) < 1e-3, name
+    expected = hessian_products.in_jax(shallow_twin(), batch())
+    for of_torch in (hessian_products.in_torch, hessian_products.in_torch_forward):
+        distance, name = farthest(of_torch(shallow_twin(), batch()), expected)
+        assert distance < 1e-3, name
 
 
 def test_layers_of_the_live_model_use_the_fused_kernel_again_after_evaluate() -> None:
@@ -215,12 +184,3 @@ def test_large_makes_a_step_at_full_size_from_a_shard(tmp_path: Path) -> None:
     before, after = losses_around_a_step("lm", folder, tmp_path / "instance")
     assert before == pytest.approx(np.log(50304), abs=0.5)
     assert after < before
-
-
-@pytest.mark.parametrize("suite", ["quick", "standard", "large"])
-def test_every_suite_declares_what_its_data_are(suite: str) -> None:
-    declared = registry.workload("lm").at(suite)
-    assert declared.train_examples == data_of(declared).settings["train"]
-    assert declared.sizes["classes"] == data_of(declared).settings["vocabulary"]
-    assert len(declared.variants) >= 3
-    assert all(declared.sizes_of(name) != declared.sizes for name in declared.variants)

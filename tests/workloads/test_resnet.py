@@ -89,7 +89,7 @@ def test_the_torch_model_has_what_is_declared(variant: str) -> None:
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
-def test_taps_are_the_factors_of_the_kernels_gradients(framework: str) -> None:
+def test_captures_are_the_factors_of_the_kernels_gradients(framework: str) -> None:
     """The weight's gradient is the sum over examples and places of g and the unfolded input."""
     pair = twin("short")
     problem = problem_of(framework, pair)

@@ -15,11 +15,11 @@ from torch import Tensor
 from harness.core.errors import HarnessError
 from harness.providers import registry
 from tests.tiers import nightly_but
+from tests.workloads import hessian_products
 from tests.workloads.capturing import assert_captures_are_factors, captured, problem_of, tokens_of
-from tests.workloads.declared import data_of
 from tests.workloads.full_size import losses_around_a_step
+from tests.workloads.language_batches import LanguageBatches
 from tests.workloads.parity import (
-    SEED,
     Arrays,
     Twin,
     apart,
@@ -31,7 +31,6 @@ from tests.workloads.parity import (
     torch_step,
 )
 from tests.workloads.text_made import text
-from workloads.data.language import Language, LanguageSettings
 from workloads.functional_jax import Call
 from workloads.fused_torch import twice_differentiable
 from workloads.parameters import Role
@@ -49,20 +48,8 @@ CASES = {"base": QUICK.sizes, **{name: QUICK.sizes_of(name) for name in QUICK.va
 BASE_ALONE = nightly_but(["base"], CASES)
 """Where a case's gradients agree its steps have never differed."""
 TIME = 8
-
-
-def examples(count: int) -> tuple[np.ndarray, np.ndarray]:
-    settings = LanguageSettings(train=count, validation=1, time=TIME)
-    tokens = Language(SEED, settings).sample("train", count).tokens
-    return tokens[:, :-1], tokens[:, 1:]
-
-
-INPUTS, TARGETS = examples(40)
-
-
-def batch(number: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    part = slice(4 * number, 4 * number + 4)
-    return INPUTS[part], TARGETS[part]
+batch = LanguageBatches(40, TIME, 4)
+INPUTS, TARGETS = batch.all
 
 
 @cache
@@ -94,7 +81,7 @@ def test_the_torch_model_has_the_declared_parameters_in_order(case: str) -> None
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 @pytest.mark.parametrize("case", nightly_but(["base"], ["base", "layer_norm", "projected"]))
-def test_taps_give_the_weights_gradients(framework: str, case: str) -> None:
+def test_captures_give_the_weights_gradients(framework: str, case: str) -> None:
     assert_captures_are_factors(framework, twin(case), batch())
 
 
@@ -164,15 +151,15 @@ def test_a_hook_on_either_matrix_sees_every_call() -> None:
     assert len(shapes) == 1 + TIME
 
 
-def test_taps_of_both_frameworks_agree_and_change_no_gradient() -> None:
+def test_captures_of_both_frameworks_agree_and_change_no_gradient() -> None:
     ordinary = torch_step(twin().torch_model(twin().start), batch()).gradients
-    taps = {}
+    by_framework = {}
     for framework in ("torch", "jax"):
         captures, gradients = captured(framework, problem_of(framework, twin()),
                                  tokens_of(framework, batch()))  # fmt: skip
         assert farthest(gradients, ordinary)[0] < 1e-5
-        taps[framework] = captures["cells.0.recurrent"]
-    for one, other in zip(taps["torch"], taps["jax"], strict=True):
+        by_framework[framework] = captures["cells.0.recurrent"]
+    for one, other in zip(by_framework["torch"], by_framework["jax"], strict=True):
         assert one.shape[:2] == (4, TIME)
         assert apart(one, other) < 1e-5
 
@@ -199,18 +186,9 @@ def test_time_steps_after_the_loss_have_no_gradient() -> None:
 
 
 def test_torch_hessian_product_agrees_with_that_of_jax() -> None:
-    problem, token_batch = problem_of("torch", twin()), tokens_of("torch", batch())
-    values = {n: v.detach().requires_grad_() for n, v in problem.parameters.items()}
-    loss = problem.evaluate(values, token_batch).loss
-    gradients = torch.autograd.grad(loss, list(values.values()), create_graph=True)
-    along = sum((g * v.detach()).sum() for g, v in zip(gradients, values.values(), strict=True))
-    product = torch.autograd.grad(along, list(values.values()))
-
-    other, same = problem_of("jax", twin()), tokens_of("jax", batch())
-    gradient = jax.grad(lambda p: other.evaluate(p, same).loss)
-    expected = jax.jit(lambda p: jax.jvp(gradient, (p,), (p,))[1])(other.parameters)
-    for name, value in zip(values, product, strict=True):
-        assert apart(value, expected[name]) < 1e-3, name
+    expected = hessian_products.in_jax(twin(), batch())
+    distance, name = farthest(hessian_products.in_torch(twin(), batch()), expected)
+    assert distance < 1e-3, name
 
 
 Logits = Callable[[int | None], np.ndarray]
@@ -304,12 +282,3 @@ def test_large_makes_a_step_at_full_size_from_text(tmp_path: Path) -> None:
     before, after = losses_around_a_step("rnn", folder, tmp_path / "instance")
     assert before == pytest.approx(np.log(32768), abs=0.5)
     assert after < before
-
-
-@pytest.mark.parametrize("suite", ["quick", "standard", "large"])
-def test_every_suite_declares_what_its_data_are(suite: str) -> None:
-    declared = registry.workload("rnn").at(suite)
-    assert declared.train_examples == data_of(declared).settings["train"]
-    assert declared.sizes["classes"] == data_of(declared).settings["vocabulary"]
-    assert len(declared.variants) >= 3
-    assert all(declared.sizes_of(name) != declared.sizes for name in declared.variants)

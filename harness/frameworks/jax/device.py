@@ -68,7 +68,7 @@ class JaxDevice:
         """Fix the device and full float32 products; XLA's CPU code is deterministic.
 
         What is compiled during the warm-up is kept in a folder of this process's own, because a
-        submission that is set up anew traces new functions, which jax would compile again.
+        submission that is set up again traces new functions, which jax would compile again.
         """
         jax.config.update("jax_compilation_cache_dir", _compilation_cache())
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -16,7 +16,7 @@ from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Param
 from harness.frameworks.jax.cross_entropy import by_parts
 from harness.frameworks.jax.problem import JaxProblem
 from harness.frameworks.jax.stream import JaxSplit
-from harness.frameworks.metrics import ExampleMetrics, joined, means
+from harness.frameworks.metrics import ExampleMetrics, concatenate, means
 from harness.frameworks.model_source import check_shapes, shapes_of
 from harness.frameworks.problem import NoBudget, ProblemConfig
 from harness.frameworks.targets import check_targets
@@ -73,7 +73,7 @@ class JaxEvaluator:
 
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
         """The means over a whole split."""
-        return means(joined(list(self.batches(parameters, split))))
+        return means(concatenate(list(self.batches(parameters, split))))
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
         """On the fixed batch of training examples: `loss`, `gradient_norm`, `gradient_norm_l1`."""

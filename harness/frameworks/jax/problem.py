@@ -75,7 +75,7 @@ class JaxProblem(CountedProblem):
         self._capture = jax.jit(self._captured_pass, static_argnames="names")
 
     def reset_counts(self) -> None:
-        """Start counting passes anew, and the problem's own sequence of keys."""
+        """Start counting passes from zero, and the problem's own sequence of keys."""
         super().reset_counts()
         self._draws = 0
 

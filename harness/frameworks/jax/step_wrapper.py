@@ -119,7 +119,7 @@ def _moved(name: str, numbers: Numbers, rules: StepRules, place: Place) -> Array
     """w_{t+1}."""
     start, step, gradient = numbers
     factor, floor = (place.matrices if name in rules.matrices else place.rest), rules.floor_of(name)
-    if rules.parted:
+    if rules.has_rest_cooldown:
         step = step * jnp.where(place.factor > 0, factor / jnp.maximum(place.factor, TINY), 1.0)
     if rules.cautious:
         mask = (step * gradient > 0).astype(step.dtype)

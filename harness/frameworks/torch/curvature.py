@@ -104,8 +104,8 @@ def _jacobian(
     """J, (examples, classes, parameters), and p, (examples, classes)."""
 
     def logits(values: Mapping[str, Tensor], example: Tensor) -> Tensor:
-        found: Tensor = functional_call(model, dict(values), (example[None],))
-        return found[0]
+        output: Tensor = functional_call(model, dict(values), (example[None],))
+        return output[0]
 
     by_name = vmap(jacrev(logits), in_dims=(None, 0))(dict(weights), inputs)
     jacobian = torch.cat([by_name[name].flatten(2) for name in weights], dim=2)
@@ -179,11 +179,11 @@ def _approximations(layers: list[_Layer], fisher: Tensor) -> dict[str, float]:
     """The distances of all approximations from the blocks, and of the blocks from F."""
     blocks = [_second_moment(each.gradients.flatten(2).flatten(0, 1), len(each.inputs))
               for each in layers]  # fmt: skip
-    found = [_approximated(each) for each in layers]
+    matrices = [_approximated(each) for each in layers]
     # The blocks are a part of F: the angle's cosine is ||blocks|| / ||F||.
     part = sum(block.square().sum().item() for block in blocks) / fisher.square().sum().item()
-    distances = {f"{name}_distance": _sine([each[name] for each in found], blocks)
-                 for name in found[0]}  # fmt: skip
+    distances = {f"{name}_distance": _sine([each[name] for each in matrices], blocks)
+                 for name in matrices[0]}  # fmt: skip
     diagonals = [block.diagonal().diag() for block in blocks]
     return {
         "blocks_distance": max(0.0, 1.0 - part) ** 0.5,

@@ -12,7 +12,7 @@ from harness.core.errors import UnknownNameError
 from harness.frameworks.crops import centre
 from harness.frameworks.examples import EvalConfig, Examples, ModelSource, Parameters
 from harness.frameworks.lanczos import Vector, largest_eigenvalue
-from harness.frameworks.metrics import ExampleMetrics, joined, means
+from harness.frameworks.metrics import ExampleMetrics, concatenate, means
 from harness.frameworks.model_source import check_shapes, shapes_of
 from harness.frameworks.targets import check_targets
 from harness.frameworks.torch.cross_entropy import parts
@@ -70,7 +70,7 @@ class TorchEvaluator:
 
     def metrics(self, parameters: Parameters, split: str) -> dict[str, float]:
         """The means over a whole split."""
-        return means(joined(list(self.batches(parameters, split))))
+        return means(concatenate(list(self.batches(parameters, split))))
 
     def probe(self, parameters: Parameters) -> dict[str, float]:
         """On the fixed batch of training examples: `loss`, `gradient_norm`, `gradient_norm_l1`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import cast
 
@@ -12,6 +11,7 @@ from torch.optim import Optimizer
 
 from harness.core.errors import HarnessError
 from harness.frameworks.torch.optimizer_class import builder_of
+from harness.frameworks.torch.optimizer_step import OptimizerStep
 from harness.frameworks.torch.problem import torch_problem
 from harness.frameworks.torch.ranks import mean_of_passes
 from harness.frameworks.torch.step_wrapper import StepWrapper
@@ -52,11 +52,9 @@ def assign(problem: Problem[Tensor], values: Mapping[str, Tensor]) -> None:
 class OptimizerSubmission:
     """A torch optimizer, with a schedule if wished, as a submission.
 
-    Each step draws one batch, takes the gradient of its loss and updates. The schedule's factor at
-    the fraction of the horizon spent is set on every group's rate before the update. An optimizer
-    whose `step` must have a closure (L-BFGS) gets one that computes the same batch again.
-    One that takes derivatives of the gradient (AdaHessian) gets it with its graph: it says so by
-    `is_second_order`. Both also hold for those that say it only by what their first step raises.
+    Each step draws one batch, takes the gradient of its loss and updates, as the optimizer's `step`
+    wants it (`harness.frameworks.torch.optimizer_step`). The schedule's factor at the
+    fraction of the horizon spent is set on every group's rate before the update.
     """
 
     def __init__(self, build: Build, place: str, rules: Collection[str]) -> None:
@@ -92,7 +90,6 @@ class OptimizerSubmission:
             )
         self._optimizer, self._unsaved = optimizer, UnsavedState(optimizer)
         self._swap = _swap_of(optimizer)
-        self._is_second_order = bool(getattr(optimizer, "is_second_order", False))
         if self.averages_weights or getattr(optimizer, "keeps_iterates", False):
             refuse_rules(hyperparameters, f"{type(optimizer).__name__} keeps its own iterates")
         self._step_rules = step_rules(problem.specs, hyperparameters, self._schedule)
@@ -101,8 +98,7 @@ class OptimizerSubmission:
         self._step_wrapper = None if rules is None else StepWrapper(trained, rules)
         self._base_rates = self._rates()
         self._horizon = float(hyperparameters.get("horizon", DEFAULT_HORIZON))
-        self._needs_closure = _needs_closure(self._optimizer)
-        self._moves_first: bool | None = False
+        self._update = OptimizerStep(optimizer, problem.ranks.world_size)
         if callable(begin := getattr(optimizer, "train", None)):
             begin()
 
@@ -111,7 +107,7 @@ class OptimizerSubmission:
         problem = self._problem
         ranks = problem.ranks
         batch = stream.next()
-        optimizer = self._optimizer
+        optimizer, update = self._optimizer, self._update
         wrapper = self._wrapper
         step_wrapper, schedule = self._step_wrapper, self._schedule
         spent = problem.budget.progress(self._horizon)
@@ -124,7 +120,7 @@ class OptimizerSubmission:
 
         def loss_and_gradient() -> Tensor:
             optimizer.zero_grad()
-            if self._is_second_order:
+            if update.is_second_order:
                 loss = problem.twice_differentiable_backward(batch)
             else:
                 loss = self._loss(batch)
@@ -140,12 +136,7 @@ class OptimizerSubmission:
             wrapper.publish()
             return loss_and_gradient()
 
-        try:
-            loss = self._stepped(loss_and_gradient, published_loss_and_gradient)
-        except Exception as error:
-            if not self._learns_from(error):
-                raise
-            loss = self._stepped(loss_and_gradient, published_loss_and_gradient)
+        loss = update(loss_and_gradient, published_loss_and_gradient)
         if step_wrapper is not None:
             step_wrapper.after_step(progress)
         wrapper.publish()
@@ -199,7 +190,7 @@ class OptimizerSubmission:
 
         What the two points set alike in the groups is as it was left there, such as an estimate
         that lies beside the hyperparameters; where they differ, this point holds. The schedule
-        begins anew.
+        starts over.
         """
         own = _settings(self._optimizer)
         result = self._build(self._wrapper.view, point)
@@ -225,57 +216,6 @@ class OptimizerSubmission:
     def _set_rates(self, factor: float) -> None:
         for group, base in zip(self._optimizer.param_groups, self._base_rates, strict=True):
             group["lr"] = base * factor
-
-    def _stepped(self, passes: Callable[[], Tensor], closure: Callable[[], Tensor]) -> Tensor:
-        """Update, after a pass over the batch or with a closure that makes one; the loss."""
-        if not self._needs_closure:
-            loss = passes()
-            self._optimizer.step()
-            return loss
-        losses, start = [passes()] if self._moves_first else [], self._version()
-
-        def noted() -> Tensor:
-            if self._moves_first is None:
-                self._moves_first = self._version() != start
-            losses.append(closure())
-            return losses[-1]
-
-        # Torch declares that a closure gives a float, and passes on whatever it gives.
-        self._optimizer.step(cast("Callable[[], float]", noted))
-        return losses[0] if losses else passes()
-
-    def _version(self) -> int:
-        """A count that grows with every change of what the optimizer trains."""
-        groups = self._optimizer.param_groups
-        return sum(value._version for group in groups for value in group["params"])
-
-    def _learns_from(self, error: Exception) -> bool:
-        """Whether an error says what the optimizer's `step` needs, and it has not had it yet.
-
-        One that asks for a closure has the gradient by then. Whether it needs that before the
-        closure is called, as sharpness-aware ones do, is seen by what it moves first.
-
-        Raises:
-            HarnessError: it needs what several ranks do not have.
-        """
-        if "closure" in str(error) and not self._needs_closure:
-            self._needs_closure, self._moves_first = True, None
-        elif "does not require grad" in str(error) and not self._is_second_order:
-            if self._problem.ranks.world_size > 1:
-                raise HarnessError(
-                    f"{type(self._optimizer).__name__} takes derivatives of the gradient, which "
-                    "each rank has of its slice alone",
-                    "leave out --devices",
-                ) from error
-            self._is_second_order = True
-        else:
-            return False
-        return True
-
-
-def _needs_closure(optimizer: Optimizer) -> bool:
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    return closure is not None and closure.default is inspect.Parameter.empty
 
 
 def _swap_of(optimizer: Optimizer) -> tuple[Callable[[], object], Callable[[], object]] | None:

@@ -131,10 +131,10 @@ def _base_of(kind: type[Optimizer], argument: str, point: Hyperparameters) -> ty
         raise HarnessError(f"{kind.__name__} wraps another optimizer, its {argument}", hint)
     if not is_import_path(name) or name.partition(":")[0].partition(".")[0] not in packages:
         raise HarnessError(f"{argument} is {name!r}, which no record would hold the code of", hint)
-    found = imported(name)
-    if not (isinstance(found, type) and issubclass(found, Optimizer)):
+    base = imported(name)
+    if not (isinstance(base, type) and issubclass(base, Optimizer)):
         raise HarnessError(f"{argument} is {name!r}, which is no optimizer class", hint)
-    return found
+    return base
 
 
 def _check_rate(optimizer: Optimizer, rate: float) -> None:

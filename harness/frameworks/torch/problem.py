@@ -220,7 +220,7 @@ class TorchProblem(CountedProblem):
     def capture(self, names: Sequence[str] | None = None) -> Iterator[dict[str, Capture[Tensor]]]:
         """Record layers' inputs and output-gradients in a `with` block; all layers by default.
 
-        The dictionary that it gives is filled anew, by layer, in each backward pass through a
+        The dictionary that it gives is filled again, by layer, in each backward pass through a
         forward pass made in the block; a second one through a kept graph (with sampled targets,
         say) replaces the gradients. Passes in the block are not compiled: hooks must fire.
         """

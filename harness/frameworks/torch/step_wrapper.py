@@ -75,10 +75,10 @@ class StepWrapper:
         rules, start = self._rules, self._before[name]
         is_held, floor = rules.is_held(name), rules.floor_of(name)
         factor = progress.matrices if name in rules.matrices else progress.rest
-        share = factor / progress.factor if rules.parted and progress.factor else 1.0
-        if not (rules.cautious or rules.decay or is_held or floor or share != 1.0):
+        ratio = factor / progress.factor if rules.has_rest_cooldown and progress.factor else 1.0
+        if not (rules.cautious or rules.decay or is_held or floor or ratio != 1.0):
             return
-        step = (start - value) * share
+        step = (start - value) * ratio
         if rules.cautious:
             mask = (step * gradient > 0).to(step.dtype)
             step = step * mask * (mask.numel() / (mask.sum() + 1))

@@ -34,8 +34,8 @@ class TorchArithmetic:
         self, average: Tensors, values: Mapping[str, Tensor], start: Tensors, weight: float
     ) -> Tensors:
         """average + weight (values - start), new tensors."""
-        way = torch._foreach_sub([values[n] for n in average], [start[n] for n in average])
-        results = torch._foreach_add(list(average.values()), way, alpha=weight)
+        displacement = torch._foreach_sub([values[n] for n in average], [start[n] for n in average])
+        results = torch._foreach_add(list(average.values()), displacement, alpha=weight)
         return dict(zip(average, results, strict=True))
 
 

@@ -19,7 +19,7 @@ from harness.record.store import TRIAL_FILE, read_record
 
 class TensorBoard:
     """Turns snapshot and evaluation events into scalars over steps, and a trial's point and end
-    into a session of the HParams tab: each attempt starts it anew, and so does one that is resumed.
+    into a session of the HParams tab: each attempt restarts it, and so does one that is resumed.
 
     Written at once and not by a thread of TensorBoard's, which would die with a traceback of its
     own on a full disk, and would compute beside the trial.

@@ -40,8 +40,8 @@ def send(run: TrackedRun) -> None:
 
 def _experiment(client: MlflowClient) -> str:
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
-    found = client.get_experiment_by_name(name)
-    identity: str = found.experiment_id if found else client.create_experiment(name)
+    experiment = client.get_experiment_by_name(name)
+    identity: str = experiment.experiment_id if experiment else client.create_experiment(name)
     return identity
 
 

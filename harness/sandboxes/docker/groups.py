@@ -57,7 +57,7 @@ class SeparateGroups:
 
     @property
     def is_frozen(self) -> bool:
-        """Whether all that is in it stands still."""
+        """Whether all that is in it is frozen."""
         return (self.freezer / "freezer.state").read_text(encoding="ascii").strip() == "FROZEN"
 
     @property
@@ -92,7 +92,7 @@ class ByEngine:
 
     @property
     def is_frozen(self) -> bool:
-        """Whether all that is in it stands still."""
+        """Whether all that is in it is frozen."""
         return self.group.is_frozen
 
     @property

@@ -43,7 +43,7 @@ class FreezableGroup:
 
     @property
     def is_frozen(self) -> bool:
-        """Whether all that is in it stands still."""
+        """Whether all that is in it is frozen."""
         return self._number("cgroup.events", "frozen") == 1
 
     @property
