@@ -105,6 +105,12 @@ RESULTS = FrameSchema(
         Column(
             "interference", "text", "what changed the machine, joined by '; '", is_required=False
         ),
+        Column(
+            "contention",
+            "text",
+            "what other programs took of the processors, if that is much",
+            is_required=False,
+        ),
         Column("last_miss_metric", "number", "the metric at the last miss", is_required=False),
         Column("hit_metric", "number", "the metric at the hit", is_required=False),
         Column("point", "values", "its hyperparameters", is_required=False),

@@ -1,10 +1,12 @@
 """Readings of the machine around a trial, and what two of them say together.
 
 A reading is taken before GO, while the worker is frozen, and when all of it has ended, so that
-no submission can bring one about that would get it repeated. A trial is flagged only for what a
-submission cannot cause: a speed probe that changed, and processor time that the hypervisor took. On
-CUDA also what slows a machine that is cooled and powered as it should be by no load at all: a GPU
-that holds its clocks back for heat, at rest or under load, and processors throttled for heat.
+no submission can bring one about that would get it repeated. Grounds for a rerun (`interference`)
+are only what a submission cannot cause: a speed probe that changed, and processor time that the
+hypervisor took. On CUDA also what slows a machine that is cooled and powered as it should be by no
+load at all: a GPU that holds its clocks back for heat, at rest or under load, and processors
+throttled for heat. What other programs took (`contention`) flags a trial as well, and is no ground
+for anything: a submission could start them.
 """
 
 from __future__ import annotations
@@ -93,6 +95,18 @@ def _gpu_change(before: MachineReading, after: MachineReading) -> dict[str, floa
     if before.gpu_probe_s and after.gpu_probe_s:
         change["gpu_drift"] = after.gpu_probe_s / before.gpu_probe_s - 1.0
     return change
+
+
+def contention(machine: MachineChange, limit: float) -> str:
+    """What other programs took of the processors, if it flags a trial; empty if it does not.
+
+    Args:
+        machine: what `between` gave.
+        limit: the declared fraction beyond which it does.
+    """
+    if machine.others_fraction <= limit:
+        return ""
+    return f"other programs took {100.0 * machine.others_fraction:.0f} % of the processors"
 
 
 def interference(machine: MachineChange, limit: float) -> tuple[str, ...]:

@@ -40,7 +40,9 @@ WRITTEN = list(product(("torch", "jax"), WAYS))
 )
 def test_what_is_written_passes_every_check(tmp_path: Path, framework: str, way: Way) -> None:
     written = new_submission("mine_too", framework, way, tmp_path)
-    assert {verdict for verdict, _ in checked(written.location, framework).values()} == {"pass"}
+    found = checked(written.location, framework)
+    assert {verdict for verdict, _ in found.values()} == {"pass"}
+    assert ("missing_gradients" in found) == (framework == "torch")
     assert any(path.name == "test_mine_too.py" for path in written.files)
 
 
@@ -114,6 +116,38 @@ def test_mistakes_are_found(
     found = checked("./mine")
     assert found[check][0] == verdict
     assert detail in found[check][1]
+
+
+BARE = """
+import torch
+
+class Bare(torch.optim.SGD):
+    @torch.no_grad()
+    def step(self, closure=None):
+        for value in self.param_groups[0]["params"]:
+            value.sub_(0.1 * {gradient})
+
+def build(problem, hyperparameters):
+    return Bare(problem.parameters.values(), lr=hyperparameters["learning_rate"])
+"""
+NONE = "if value.grad is None else value.grad"
+
+
+@pytest.mark.parametrize(
+    ("gradient", "verdict", "detail"),
+    [
+        ("value.grad", "warn", "submission.py:8"),
+        (f"(float('nan') {NONE})", "warn", "not finite without: hidden_1.weight"),
+        (f"(0.0 {NONE})", "pass", ""),
+    ],
+    ids=["raises", "not finite", "passes over"],
+)
+def test_a_missing_gradient_is_tried(
+    tmp_path: Path, gradient: str, verdict: str, detail: str
+) -> None:
+    write_submission(tmp_path / "mine", BARE.format(gradient=gradient))
+    found = checked("./mine")["missing_gradients"]
+    assert (found[0], detail in found[1]) == (verdict, True)
 
 
 CALLING = """

@@ -13,8 +13,10 @@ from harness.cli.app import app
 from harness.execution.base import RunOptions
 from harness.machine.gpu import GpuLoad, GpuState
 from harness.machine.host_monitor import MachineReader, processor_times, reading
-from harness.machine.readings import MachineReading, between, interference
+from harness.machine.readings import MachineReading, between, contention, interference
 from harness.providers.registry import suite
+from harness.referee.monitor import HostMonitor
+from harness.sandboxes.base import Use
 from harness.speed.report import diagnose
 from tests.machine.conftest import Made
 
@@ -51,6 +53,21 @@ def test_a_reading_sees_work_of_this_process() -> None:
 def test_what_others_take_is_what_the_trial_does_not() -> None:
     assert between(BEFORE, after(), 4.0).others_fraction == pytest.approx(0.3)
     assert between(BEFORE, after(), 40.0).others_fraction == 0.0
+
+
+def test_much_that_others_took_flags_a_trial() -> None:
+    assert contention(between(BEFORE, after(), 4.0), 0.25).endswith("took 30 % of the processors")
+    assert contention(between(BEFORE, after(), 6.0), 0.25) == ""
+
+
+def test_what_a_worker_used_before_its_trial_hides_no_other_program() -> None:
+    readings = iter((BEFORE, after(busy_s=120.0)))
+    monitor = HostMonitor(lambda: next(readings))
+    monitor.begin(Use(memory_bytes=0, cpu_s=30.0))
+    monitor.note(Use(memory_bytes=0, cpu_s=34.0))
+    change = monitor.changes()
+    assert change is not None
+    assert change.others_fraction == pytest.approx(0.8, abs=0.02)
 
 
 @pytest.mark.parametrize(

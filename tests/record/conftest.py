@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.machine.hardware import Environment, Hardware
-from harness.machine.readings import MachineChange, MachineReading, interference
+from harness.machine.readings import MachineChange, MachineReading, contention, interference
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.record.attempts import attempts_of, final_end
@@ -214,6 +214,7 @@ def ending(trial: Trial) -> Result:
         timed_s=time_at(trial, curve.points) + 0.5,
         steps=100 * curve.points,
         interference=interference(machine_change(), trial.limits.drift),
+        contention=contention(machine_change(), trial.limits.drift),
         **curve.search.outcome()._asdict(),
     )
 
