@@ -108,7 +108,7 @@ RESULTS = FrameSchema(
         Column(
             "contention",
             "text",
-            "what other programs took of the processors, if that is much",
+            "what other programs took of its processors, if that is much",
             is_required=False,
         ),
         Column("last_miss_metric", "number", "the metric at the last miss", is_required=False),

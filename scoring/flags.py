@@ -27,7 +27,7 @@ def trial_flags(frame: pd.DataFrame) -> tuple[str, ...]:
         flags.append(f"flagged: the machine changed around {count} of {len(frame)} trials")
     if count := _said(frame, "contention"):
         flags.append(
-            f"contended: other programs took much of the processors from {count} of {len(frame)} "
+            f"contended: other programs took much of their processors from {count} of {len(frame)} "
             "trials"
         )
     if "attempt" in frame.columns and (count := int(frame["attempt"].gt(1).sum())):

@@ -234,8 +234,8 @@ class Result(Frozen):
     interference: tuple[str, ...] = ()
     """What changed the machine beyond the declared fraction: the trial's time is in doubt."""
     contention: str = ""
-    """What other programs took of the processors, if it is more: the time is in doubt as well, but
-    a submission could bring that about, so it is no ground for a rerun."""
+    """What other programs took of its processors, if it is more: the time is in doubt as well, but a
+    submission could bring that about, so it is no ground for a rerun."""
 
     @property
     def flags(self) -> tuple[str, ...]:

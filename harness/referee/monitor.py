@@ -55,7 +55,7 @@ class HostMonitor:
             return None
         after = self._reading()
         own_s = sum(os.times()[:2]) - self._own_s
-        return between(self.before, after, self._cpu_s - self._cpu_before_s + own_s)
+        return between(self.before, after, self._cpu_s - self._cpu_before_s, own_s)
 
     def kernel_has_killed(self) -> bool:
         """Whether the kernel has killed a process for want of memory meanwhile."""

@@ -54,7 +54,7 @@ READING = MachineReading(
 GRID = Grid(even=25, look_from=1.0, kept=5)
 PART_AT = 6
 """The grid point of which a part may be evaluated: the last miss, so all of it is in the end."""
-MACHINE = {"drift": 0.01, "stolen_fraction": 0.0, "others_fraction": 0.0}
+MACHINE = {"drift": 0.01, "stolen_fraction": 0.0, "others_fraction": 0.0, "taken_fraction": 0.0}
 
 
 def machine_change() -> MachineChange:
@@ -63,6 +63,7 @@ def machine_change() -> MachineChange:
         drift=MACHINE["drift"],
         stolen_fraction=MACHINE["stolen_fraction"],
         others_fraction=MACHINE["others_fraction"],
+        taken_fraction=MACHINE["taken_fraction"],
         throttled=None,
     )
 

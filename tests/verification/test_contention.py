@@ -18,12 +18,12 @@ from tests.record.conftest import Made
 def test_it_is_flagged_in_record_and_table_and_is_no_ground_for_a_rerun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(conftest.MACHINE, "others_fraction", 0.6)
+    monkeypatch.setitem(conftest.MACHINE, "taken_fraction", 0.6)
     store = Made(tmp_path).store
     frame = results_frame(store)
-    assert frame["contention"].tolist() == ["other programs took 60 % of the processors"]
+    assert frame["contention"].tolist() == ["other programs took 60 % of its processors"]
     assert trial_flags(frame) == (
-        "contended: other programs took much of the processors from 1 of 1 trials",
+        "contended: other programs took much of their processors from 1 of 1 trials",
     )
     assert verify_store(store).findings == ()
     with pytest.raises(HarnessError, match="no trial of .* is chosen"):
