@@ -111,6 +111,12 @@ RESULTS = FrameSchema(
             "the machine of a workload that is meant for another one than its suite, or ''",
             is_required=False,
         ),
+        Column(
+            "contention",
+            "text",
+            "what other programs took of its processors, if that is much",
+            is_required=False,
+        ),
         Column("last_miss_metric", "number", "the metric at the last miss", is_required=False),
         Column("hit_metric", "number", "the metric at the hit", is_required=False),
         Column("point", "values", "its hyperparameters", is_required=False),

@@ -13,8 +13,8 @@ from scoring.mixtures import trial_counts
 def trial_flags(frame: pd.DataFrame) -> tuple[str, ...]:
     """Flags for what happened to trials, such as interference.
 
-    Optional columns: `normalised` (how), `interference` (by what), `attempt` (number), `resumed`
-    (how often), and `files` (hash of the submission byte for byte).
+    Optional columns: `normalised` (how), `interference` (by what), `contention` (how much),
+    `attempt` (number), `resumed` (how often), and `files` (hash of the submission byte for byte).
     """
     flags = []
     if "normalised" in frame.columns:
@@ -23,9 +23,13 @@ def trial_flags(frame: pd.DataFrame) -> tuple[str, ...]:
         flags.append(
             f"imported: {count} of {len(frame)} trials were measured by others; no ledger has them"
         )
-    flagged = frame["interference"].fillna("").ne("") if "interference" in frame.columns else None
-    if flagged is not None and (count := int(flagged.sum())):
+    if count := _said(frame, "interference"):
         flags.append(f"flagged: the machine changed around {count} of {len(frame)} trials")
+    if count := _said(frame, "contention"):
+        flags.append(
+            f"contended: other programs took much of their processors from {count} of {len(frame)} "
+            "trials"
+        )
     if "attempt" in frame.columns and (count := int(frame["attempt"].gt(1).sum())):
         flags.append(f"repeated: {count} of {len(frame)} trials were begun more than once")
     if "resumed" in frame.columns and (count := int(frame["resumed"].gt(0).sum())):
@@ -34,6 +38,11 @@ def trial_flags(frame: pd.DataFrame) -> tuple[str, ...]:
         runs = frame[["submission", "content_hash", "files"]].fillna("").astype(str)
         flags += several_texts(runs.itertuples(index=False, name=None))
     return tuple(flags)
+
+
+def _said(frame: pd.DataFrame, column: str) -> int:
+    """Of how many trials an optional column of words says something."""
+    return int(frame[column].fillna("").ne("").sum()) if column in frame.columns else 0
 
 
 def gap_flags(frame: pd.DataFrame) -> tuple[str, ...]:

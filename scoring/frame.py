@@ -28,7 +28,8 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     RESULTS.check(frame)
     if frame.empty:
         raise HarnessError(
-            "there is no trial to score", "run one first: harness run --workload mlp"
+            "there is no trial to score",
+            "run one first: harness run --workload mlp --submission adamw",
         )
     entry = entry_labels(frame)
     if frame["framework"].nunique() > 1 and not frame["origin"].eq("imported").all():

@@ -1,10 +1,15 @@
-"""A submission's folder, and trials that do not end, in a few words."""
+"""A submission's folder, trials that do not end, and busy processors, in a few words."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from harness.machine.cores import allowed_cores
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Trial
 from harness.record.plan import write_plan
@@ -53,3 +58,19 @@ def endless_trials(
     trials = tuple(in_steps(trial, steps, grid) for trial in planned)
     write_plan(trials, store)
     return trials
+
+
+@contextmanager
+def busy_processors() -> Iterator[None]:
+    """A program that computes on each of the processors."""
+    spin = [sys.executable, "-c", "print(flush=True)\nwhile True: pass"]
+    running = [subprocess.Popen(spin, stdout=subprocess.PIPE) for _ in allowed_cores()]
+    try:
+        for process in running:
+            assert process.stdout is not None
+            process.stdout.readline()
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()

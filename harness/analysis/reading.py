@@ -83,7 +83,8 @@ def read_store(out: Path, *, keep_curves: bool = False, with_claims: bool = Fals
 
     if not out.is_dir():
         raise HarnessError(
-            f"there is no folder '{out}'", "make one: harness run --workload mlp --out OUT"
+            f"there is no folder '{out}'",
+            "make one: harness run --workload mlp --submission adamw --out OUT",
         )
     if not keep_curves:
         return _reading(gather(out, Nothing), lambda: curves_frame(out))

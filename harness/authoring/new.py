@@ -8,6 +8,7 @@ The test lies beside the folder, for whatever is in that is part of the submissi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -70,7 +71,7 @@ class NewSubmission(NamedTuple):
 
 
 def new_submission(
-    name: str, framework: Framework, way: Way, folder: Path, of: str = ""
+    name: str, framework: Framework, way: Way, folder: Path, of: str = "", flag: str = ""
 ) -> NewSubmission:
     """Write a submission to begin with.
 
@@ -81,10 +82,12 @@ def new_submission(
         folder: where its files go.
         of: an optimizer class by import path, for matrices alone: the `build` gives it the hidden
             matrices, and AdamW the rest.
+        flag: the key by which groups of that class say which of its two rules they get: the one
+            for matrices, or the one for the rest.
 
     Raises:
         HarnessError: the name is none, or a file of the submission is there; or `of` is no import
-            path, or does not go with the rest.
+            path or `flag` no name, or they do not go with the rest.
     """
     check_name("submission", name)
     if of and (framework, way) != ("torch", "build"):
@@ -93,12 +96,17 @@ def new_submission(
         raise HarnessError(
             f"--of {of} is no import path of a class", "for example: --of torch.optim:Muon"
         )
+    if flag and not (of and flag.isidentifier()):
+        raise HarnessError(
+            f"--flag {flag} names no flag of the groups of a class",
+            "for example: --of pytorch_optimizer:Muon --flag use_muon",
+        )
     if way == "import-path" and not name.isidentifier():
         raise HarnessError(
             f"'{name}' is no name of a Python module",
             "choose one with letters, digits and '_' alone, or --way build",
         )
-    location, texts = _texts(name, framework, way, of)
+    location, texts = _texts(name, framework, way, of, flag)
     paths = {folder / place: text for place, text in texts.items()}
     for path in (*paths, *([folder / name] if way != "import-path" else [])):
         if path.exists():
@@ -109,13 +117,17 @@ def new_submission(
     return NewSubmission(location, tuple(paths))
 
 
-def _texts(name: str, framework: Framework, way: Way, of: str) -> tuple[str, Mapping[str, str]]:
+def _texts(
+    name: str, framework: Framework, way: Way, of: str, flag: str
+) -> tuple[str, Mapping[str, str]]:
     """What `--submission` takes, and the texts of the files by their places."""
-    template = f"{framework}_{'split' if of else way.replace('-', '_')}.py.txt"
+    form = "flagged" if flag else "split" if of else way.replace("-", "_")
+    template = f"{framework}_{form}.py.txt"
     code = (files("harness.authoring.templates") / template).read_text(encoding="utf-8")
     module, _, own = of.partition(":")
     kind = own or "".join(part.capitalize() for part in name.split("_"))
-    code = code.replace("NAME", name).replace("CLASS", kind).replace("MODULE", module)
+    words = {"NAME": name, "CLASS": kind, "MODULE": module, "FLAG": flag}
+    code = re.sub("|".join(words), lambda found: words[found[0]], code)
     is_import_path = way == "import-path"
     location = f"{name}:{kind}" if is_import_path else f"./{name}"
     identifier = "".join(c if c.isalnum() else "_" for c in name)

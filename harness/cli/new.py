@@ -36,6 +36,14 @@ def new(
             show_default=False,
         ),
     ] = "",
+    flag: Annotated[
+        str,
+        typer.Option(
+            metavar="KEY",
+            help="With --of: a key of its groups that is true for matrices; it gets the rest, too.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Write a submission to begin with (code, search space, test), or a workload's package."""
     if bool(name) == bool(workload):
@@ -46,7 +54,7 @@ def new(
     if workload:
         _new_workload(workload)
     else:
-        _new_submission(name, framework, way, of)
+        _new_submission(name, framework, way, of, flag)
 
 
 def _new_workload(name: str) -> None:
@@ -59,7 +67,7 @@ def _new_workload(name: str) -> None:
     say(f"      harness run --submission adamw --workload {name}")
 
 
-def _new_submission(name: str, framework: str, way: str, of: str) -> None:
+def _new_submission(name: str, framework: str, way: str, of: str, flag: str) -> None:
     from harness.authoring.new import WAYS, new_submission
     from harness.cli.machine import pick
     from harness.providers.table import FRAMEWORKS
@@ -70,6 +78,7 @@ def _new_submission(name: str, framework: str, way: str, of: str) -> None:
         pick("way", way, WAYS),
         Path(),
         of,
+        flag,
     )
     for path in written.files:
         say(f"wrote {path}")

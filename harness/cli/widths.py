@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,7 +49,7 @@ def widths(
         pick("format of a figure", figure.suffix[1:], FORMATS)
     lines = width_speedups(of_widths(read_trials(out)), load_rules(), reference, allowed)
     if is_json:
-        say(json.dumps([_document(line) for line in lines], indent=2, allow_nan=False))
+        say(json.dumps([document(line) for line in lines], indent=2, allow_nan=False))
     else:
         PlainConsole().print(widths_table(lines, reference))
     if figure is not None:
@@ -56,7 +57,9 @@ def widths(
         say(f"drawn: {figure}")
 
 
-def _document(line: WidthSpeedup) -> dict[str, object]:
-    """A line as JSON, in which there is no NaN."""
-    has_interval = line.low == line.low
-    return line._asdict() | ({} if has_interval else {"low": None, "high": None})
+def document(line: WidthSpeedup) -> dict[str, object]:
+    """A line as JSON, in which what is unknown is null."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in line._asdict().items()
+    }

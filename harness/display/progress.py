@@ -5,16 +5,12 @@ from __future__ import annotations
 from harness.plan.trial import Result, Trial
 from harness.record.schema import (
     CheckpointWritten,
-    End,
     Evaluation,
     Resumed,
     SnapshotTaken,
     ToldEvent,
     TrainingProgress,
 )
-
-MUCH = 0.25
-"""What others may take of the processors before a trial's last line says so."""
 
 
 class Progress:
@@ -29,7 +25,6 @@ class Progress:
         self.timed_s = 0.0
         self.fraction = 0.0
         self.metric: float | None = None
-        self._others_fraction = 0.0
 
     def hear(self, event: ToldEvent) -> None:
         """Take in an event."""
@@ -45,8 +40,6 @@ class Progress:
         if isinstance(event, Evaluation):
             value = event.validation.get(self.trial.target.metric)
             self.metric = self.metric if value is None else value
-        if isinstance(event, End) and (change := event.machine_change) is not None:
-            self._others_fraction = change.others_fraction
 
     @property
     def remaining(self) -> str:
@@ -69,17 +62,11 @@ class Progress:
         return f"{target.metric} {now} (target {target.short})"
 
     def last_line(self, result: Result) -> str:
-        """How the trial ended, and whether it had the processors to itself.
-
-        That is said and flags nothing: a submission could bring it about.
-        """
+        """How the trial ended, and whether it had the processors to itself."""
         line = f"{self.head}: {ending(self.trial, result)}"
-        if self._others_fraction <= MUCH:
+        if not result.contention:
             return line
-        return (
-            f"{line}; other programs took {self._others_fraction:.0%} of the processors, so it "
-            "trained more slowly"
-        )
+        return f"{line}; {result.contention}, so it trained more slowly"
 
 
 _PHASES = {

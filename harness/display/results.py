@@ -49,7 +49,7 @@ def _row(record: TrialRecord, names: Iterable[str]) -> tuple[str, ...]:
     time = "-" if result.time_to_target_s is None else f"{result.time_to_target_s:.2f}"
     steps = result.steps if result.steps_to_target is None else result.steps_to_target
     best = "-" if result.best_metric is None else f"{result.best_metric:.4g}"
-    state = f"{result.state}, flagged" if result.interference else result.state
+    state = f"{result.state}, flagged" if result.flags else result.state
     return (*place, state, time, str(steps), best, point)
 
 
@@ -113,8 +113,8 @@ def reasons(records: Iterable[TrialRecord]) -> tuple[str, ...]:
         if result is not None and result.state not in ("reached", "budget") and result.reason:
             place = f"study {record.trial.study} trial {record.trial.trial}"
             texts.setdefault(result.reason, f"{place}, {result.state}: {result.reason}")
-        if result is not None and result.interference:
-            what = "; ".join(result.interference)
+        if result is not None and result.flags:
+            what = "; ".join(result.flags)
             place = f"study {record.trial.study} trial {record.trial.trial}"
             texts.setdefault(what, f"{place}, flagged: {what}")
     return tuple(texts.values())

@@ -39,8 +39,10 @@ from harness.submission.entry import is_import_path
 
 EXIT_TIMEOUT_S = 2.0
 MOST_NAMES = 5
-FOR_MATRICES = ("2D parameters", "__contains__ only supports Tensor", "use_muon")
-"""What classes say that are for matrices, or for groups with a flag for them."""
+FOR_MATRICES = "2D parameters"
+"""What classes say that are for matrices alone."""
+FLAG, FLAGGED = "use_muon", ("use_muon", "__contains__ only supports Tensor")
+"""A key of groups that tells matrices from the rest, and what classes say that look for it."""
 SHOWN_LINES = 6
 """Of the worker's log, where it died without a word."""
 
@@ -147,7 +149,12 @@ def _advice(error: str, location: str) -> str:
     if not is_import_path(location):
         return "mend the submission and run the same command again"
     name = f"my_{location.partition(':')[2].rpartition('.')[2].lower()}"
-    if any(words in error for words in FOR_MATRICES):
+    if any(words in error for words in FLAGGED):
+        return (
+            f"if it looks for '{FLAG}' in its groups, this writes a submission that sets it:\n"
+            f"  harness new {name} --of {location} --flag {FLAG}"
+        )
+    if FOR_MATRICES in error:
         return (
             "where a class is for matrices alone, this writes a submission that gives it the "
             f"hidden ones, and AdamW the rest:\n  harness new {name} --of {location}"

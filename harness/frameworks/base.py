@@ -7,7 +7,8 @@ crosses it towards a submission is the framework's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, Protocol, SupportsFloat
 
@@ -168,6 +169,14 @@ class TrainingBackend(Protocol[ArrayT]):
 
     def load(self, problem: Problem[ArrayT], parameters: Parameters) -> None:
         """Put parameters and buffers in place; seed every generator from the problem's seed."""
+        ...
+
+    def without_gradients(
+        self, problem: Problem[ArrayT], names: Collection[str]
+    ) -> AbstractContextManager[None] | None:
+        """Within it, passes leave some parameters without a gradient, as where a loss does not
+        depend on them; None in a framework where every parameter always has one.
+        """
         ...
 
     def stream(

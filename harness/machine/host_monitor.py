@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -21,7 +21,7 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class ProcessorTimes(NamedTuple):
-    """Seconds of the allowed processors since they started, and how many there are."""
+    """Seconds of some processors since they started, and how many there are."""
 
     busy_s: float
     stolen_s: float
@@ -48,6 +48,9 @@ def reading(device: str, threads: int, cores: Cores | None = None) -> MachineRea
         at_s=at_s,
         **processor_times()._asdict(),
     )
+    if cores is not None:
+        own_busy_s = processor_times(cores.worker).busy_s
+        machine = machine.model_copy(update={"worker_busy_s": own_busy_s})
     if not device.startswith("cuda"):
         return machine
     return machine.model_copy(update={"accelerator": gpus.state(device)})
@@ -90,19 +93,19 @@ def _seconds(work: Callable[[], None]) -> float:
     return time.perf_counter() - start_s
 
 
-def processor_times() -> ProcessorTimes:
-    """What the allowed processors have spent so far."""
-    allowed = allowed_cores()
+def processor_times(cores: Collection[int] | None = None) -> ProcessorTimes:
+    """What some processors have spent so far, by default all that are allowed."""
+    wanted = allowed_cores() if cores is None else cores
     busy_ticks = stolen_ticks = 0
     for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
         name, *fields = line.split()
-        if not name.startswith("cpu") or not name[3:].isdigit() or int(name[3:]) not in allowed:
+        if not name.startswith("cpu") or not name[3:].isdigit() or int(name[3:]) not in wanted:
             continue
         user, nice, system, _, _, irq, soft_irq, steal = map(int, fields[:8])
         busy_ticks += user + nice + system + irq + soft_irq
         stolen_ticks += steal
     return ProcessorTimes(
-        busy_ticks / _TICKS_PER_S, stolen_ticks / _TICKS_PER_S, float(len(allowed))
+        busy_ticks / _TICKS_PER_S, stolen_ticks / _TICKS_PER_S, float(len(wanted))
     )
 
 

@@ -1,10 +1,12 @@
 """Readings of the machine around a trial, and what two of them say together.
 
 A reading is taken before GO, while the worker is frozen, and when all of it has ended, so that
-no submission can bring one about that would get it repeated. A trial is flagged only for what a
-submission cannot cause: a speed probe that changed, and processor time that the hypervisor took. On
-CUDA also what slows a machine that is cooled and powered as it should be by no load at all: a GPU
-that holds its clocks back for heat, at rest or under load, and processors throttled for heat.
+no submission can bring one about that would get it repeated. Grounds for a rerun (`interference`)
+are only what a submission cannot cause: a speed probe that changed, and processor time that the
+hypervisor took. On CUDA also what slows a machine that is cooled and powered as it should be by no
+load at all: a GPU that holds its clocks back for heat, at rest or under load, and processors
+throttled for heat. What other programs took (`contention`) flags a trial as well, and is no ground
+for anything: a submission could start them.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 from harness.core.recorded import Number, Recorded, Seconds
 from harness.machine.cores import Cores
 from harness.machine.gpu import GpuLoad, GpuState
+from harness.machine.speed_probe import REPEATS
 
 
 class MachineReading(Recorded):
@@ -42,6 +45,8 @@ class MachineReading(Recorded):
     """The GPU since the first reading; in the second alone."""
     own_s: Seconds | None = None
     """Processor seconds of the referee so far; in the first reading alone."""
+    worker_busy_s: Seconds | None = None
+    """As `busy_s`, of the worker's own processors; missing if it is not pinned."""
 
 
 class MachineChange(Recorded):
@@ -57,22 +62,27 @@ class MachineChange(Recorded):
     """What other processes took of it."""
     throttled: int | None
     """How often more the processors were throttled; None if unknown."""
+    taken_fraction: Number | None = None
+    """What other processes took of the worker's own processors; missing if it is not pinned."""
     gpu_slowed: int | None = None
     """Why the GPU was slowed at either reading or between, as NVML's bits; where one was read."""
     gpu_drift: Number | None = None
     """The relative change of the products' time on the GPU; on CUDA alone."""
 
 
-def between(before: MachineReading, after: MachineReading, trial_cpu_s: float) -> MachineChange:
+def between(
+    before: MachineReading, after: MachineReading, worker_cpu_s: float, referee_cpu_s: float
+) -> MachineChange:
     """What two readings say about the time between them.
 
     Args:
         before: the first.
         after: the second.
-        trial_cpu_s: processor seconds that referee and worker used in between.
+        worker_cpu_s: processor seconds that the worker used in between.
+        referee_cpu_s: likewise, the referee.
     """
     available_s = max(1e-9, (after.at_s - before.at_s) * after.processors)
-    others_s = after.busy_s - before.busy_s - trial_cpu_s
+    others_s = after.busy_s - before.busy_s - worker_cpu_s - referee_cpu_s
     is_counted = before.throttled is not None and after.throttled is not None
     change = MachineChange(
         after=after,
@@ -81,7 +91,26 @@ def between(before: MachineReading, after: MachineReading, trial_cpu_s: float) -
         others_fraction=min(1.0, max(0.0, others_s / available_s)),
         throttled=(after.throttled or 0) - (before.throttled or 0) if is_counted else None,
     )
-    return change.model_copy(update=_gpu_change(before, after))
+    taken = _taken_change(before, after, worker_cpu_s, referee_cpu_s)
+    return change.model_copy(update=taken | _gpu_change(before, after))
+
+
+def _taken_change(
+    before: MachineReading, after: MachineReading, worker_cpu_s: float, referee_cpu_s: float
+) -> dict[str, float]:
+    """What others took of the processors that the worker is pinned to, if it is.
+
+    A referee without processors of its own computes there as well, and any runs the second
+    reading's speed probe there.
+    """
+    if after.cores is None or before.worker_busy_s is None or after.worker_busy_s is None:
+        return {}
+    own, seconds = set(after.cores.worker), after.at_s - before.at_s
+    probe_cpu_s = (1 + REPEATS) * after.speed_probe_s * len(own)
+    is_shared = not own.isdisjoint(after.cores.referee)
+    own_cpu_s = worker_cpu_s + (referee_cpu_s if is_shared else probe_cpu_s)
+    taken_s = after.worker_busy_s - before.worker_busy_s - own_cpu_s
+    return {"taken_fraction": min(1.0, max(0.0, taken_s / max(1e-9, seconds * len(own))))}
 
 
 def _gpu_change(before: MachineReading, after: MachineReading) -> dict[str, float]:
@@ -93,6 +122,17 @@ def _gpu_change(before: MachineReading, after: MachineReading) -> dict[str, floa
     if before.gpu_probe_s and after.gpu_probe_s:
         change["gpu_drift"] = after.gpu_probe_s / before.gpu_probe_s - 1.0
     return change
+
+
+def contention(machine: MachineChange, limit: float) -> str:
+    """What others took of a worker's own processors, if it flags a trial; empty if it does not.
+
+    Args:
+        machine: what `between` gave.
+        limit: the declared fraction beyond which it does.
+    """
+    taken = machine.taken_fraction or 0.0
+    return f"other programs took {100.0 * taken:.0f} % of its processors" if taken > limit else ""
 
 
 def interference(machine: MachineChange, limit: float) -> tuple[str, ...]:

@@ -233,6 +233,14 @@ class Result(Frozen):
     best_metric: float | None = None
     interference: tuple[str, ...] = ()
     """What changed the machine beyond the declared fraction: the trial's time is in doubt."""
+    contention: str = ""
+    """What other programs took of its processors, if it is more: the time is in doubt as well, but a
+    submission could bring that about, so it is no ground for a rerun."""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Why its time is in doubt."""
+        return (*self.interference, *filter(None, [self.contention]))
 
 
 class TrialRecord(Frozen):

@@ -25,8 +25,8 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 StopReason = Literal["look", "budget"]
 MOST_UNREAD = 32
 CheckName = Literal[
-    "steps", "updates", "hyperparameters", "state", "determinism", "zero_gradients", "large_rate",
-    "no_network",
+    "steps", "updates", "hyperparameters", "state", "determinism", "zero_gradients",
+    "missing_gradients", "large_rate", "no_network",
 ]  # fmt: skip
 """What a worker finds out of a submission; see `harness.worker.conformance`."""
 Verdict = Literal["pass", "warn", "fail"]

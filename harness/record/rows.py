@@ -169,11 +169,13 @@ def _meant_for(trial: Trial) -> str:
 
 
 def _result_columns(result: Result | None) -> dict[str, object]:
-    names = [n for n in Result.model_fields if n not in ("state", "reason", "interference")]
+    words_of = ("state", "reason", "interference", "contention")
+    names = [n for n in Result.model_fields if n not in words_of]
     if result is None:
-        words = {"state": "unfinished", "reason": "the trial has not ended", "interference": ""}
+        words = dict.fromkeys(words_of, "")
+        words |= {"state": "unfinished", "reason": "the trial has not ended"}
         return {**dict.fromkeys(names, float("nan")), **words}
     values: dict[str, float | None] = result.model_dump(include=set(names))
     numbers = {n: float("nan") if values[n] is None else values[n] for n in names}
-    words = {"state": result.state, "reason": result.reason}
+    words = {"state": result.state, "reason": result.reason, "contention": result.contention}
     return {**numbers, **words, "interference": "; ".join(result.interference)}

@@ -22,14 +22,16 @@ class HostMonitor:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._cpu_s = self._own_s = 0.0
+        self._cpu_s = self._cpu_before_s = self._own_s = 0.0
         self._oom_kills = kernel_oom_kills()
         self.before: MachineReading | None = None
 
-    def begin(self) -> MachineReading:
-        """Take the first reading; the worker is frozen."""
-        self._own_s = sum(os.times()[:2])
-        self.before = self._reading().model_copy(update={"own_s": self._own_s})
+    def begin(self, use: Use) -> MachineReading:
+        """Take the first reading; the worker is frozen, and what it used so far does not count."""
+        self._cpu_s = self._cpu_before_s = use.cpu_s
+        reading = self._reading()
+        self._own_s = sum(os.times()[:2])  # the probe of the reading lies before it, too
+        self.before = reading.model_copy(update={"own_s": self._own_s})
         return self.before
 
     def note(self, use: Use) -> None:
@@ -53,7 +55,7 @@ class HostMonitor:
             return None
         after = self._reading()
         own_s = sum(os.times()[:2]) - self._own_s
-        return between(self.before, after, self._cpu_s + own_s)
+        return between(self.before, after, self._cpu_s - self._cpu_before_s, own_s)
 
     def kernel_has_killed(self) -> bool:
         """Whether the kernel has killed a process for want of memory meanwhile."""

@@ -9,7 +9,7 @@ claim, what the referee sees as a measurement.
 from __future__ import annotations
 
 from harness.core.errors import CannotWriteError
-from harness.machine.readings import interference
+from harness.machine.readings import contention, interference
 from harness.plan.trial import Result, State, Trial
 from harness.protocol.messages import (
     Inherit,
@@ -105,8 +105,14 @@ class Referee:
             self._worker.kill()
         with self._clock.account("conditions"):
             machine = self._monitor.changes()
-        causes = interference(machine, self._trial.limits.drift) if machine else ()
-        result = self._result(state, reason).model_copy(update={"interference": causes})
+        result = self._result(state, reason)
+        if machine:
+            limit = self._trial.limits.drift
+            flags = {
+                "interference": interference(machine, limit),
+                "contention": contention(machine, limit),
+            }
+            result = result.model_copy(update=flags)
         clock = self._clock.entries()
         self._record.emit(
             schema.End(result=result, clock=clock, machine=machine or schema.NoReadings())
@@ -191,7 +197,7 @@ class Referee:
 
     def _train(self) -> tuple[State, str]:
         with self._clock.account("conditions"):
-            machine = self._monitor.begin()
+            machine = self._monitor.begin(self._worker.use())
         self._record.emit(schema.Go(budget_s=self._trial.budget.runtime_s, machine=machine))
         self._freezer.thaw()
         while not self._hand_over.is_over:

@@ -31,6 +31,7 @@ MENDS: dict[CheckName, str] = {
     "state": "return all that the next step needs from state_dict, and put it back",
     "determinism": "draw random numbers from problem.generator (torch) or problem.seed (jax)",
     "zero_gradients": "keep norms and divisors away from zero, by an epsilon say",
+    "missing_gradients": "pass over parameters whose grad is None, as torch's own optimizers do",
     "large_rate": "let a diverging trial go on: its end is the referee's to see",
     "no_network": "keep what it needs in its folder: a trial has no network (docs/TRUST.md)",
 }

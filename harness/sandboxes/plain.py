@@ -165,7 +165,7 @@ def _use_of(pid: int) -> Use | None:
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         fields = stat_fields(Path(f"/proc/{pid}"))
-        cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+        cpu_s = sum(map(int, fields[11:15])) / _TICKS_PER_S  # its ended children's, too
         return Use(memory_bytes=pages * _PAGE_BYTES, cpu_s=cpu_s)
     return None
 

@@ -10,6 +10,7 @@ import math
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
@@ -65,20 +66,12 @@ class Conformance(Generic[ArrayT]):
         """All checks, or the first alone, which times the steps."""
         first_step_s, step_s = self._timed()
         memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        checks: dict[CheckName, Callable[[], None]] = {
-            "updates": self._check_updates,
-            "hyperparameters": self._check_hyperparameters,
-            "state": self._check_state,
-            "determinism": self._check_determinism,
-            "zero_gradients": self._check_zero_gradients,
-            "large_rate": self._check_large_rate,
-            "no_network": self._check_no_network,
-        }
         names: tuple[CheckName, ...] = ("steps",)
         if not is_brief and not self._has_failed:
+            checks = self._checks()
             names += tuple(checks)
             for name, check in checks.items():
-                self._guarded(name, check)
+                self._guarded(name, check, "warn" if name == "missing_gradients" else "fail")
         found = {finding.check for finding in self._findings}
         passed = [Finding(check=name) for name in names if name not in found]
         findings = tuple(self._findings + passed)
@@ -89,11 +82,31 @@ class Conformance(Generic[ArrayT]):
             memory_bytes=memory_bytes if step_s else 0,
         )
 
+    def _checks(self) -> dict[CheckName, Callable[[], None]]:
+        """All but the first, in their order."""
+        checks: dict[CheckName, Callable[[], None]] = {
+            "updates": self._check_updates,
+            "hyperparameters": self._check_hyperparameters,
+            "state": self._check_state,
+            "determinism": self._check_determinism,
+            "zero_gradients": self._check_zero_gradients,
+        }
+        names = list(self.problem.specs)
+        lacking = self.backend.without_gradients(self.problem, names[: len(names) // 2])
+        if lacking is not None:
+            checks["missing_gradients"] = partial(self._check_missing_gradients, lacking)
+        return checks | {
+            "large_rate": self._check_large_rate,
+            "no_network": self._check_no_network,
+        }
+
     @property
     def _has_failed(self) -> bool:
         return any(finding.verdict == "fail" for finding in self._findings)
 
-    def _guarded(self, name: CheckName, check: Callable[[], None]) -> None:
+    def _guarded(
+        self, name: CheckName, check: Callable[[], None], if_raised: Verdict = "fail"
+    ) -> None:
         try:
             check()
         except Exception as error:  # a submission's own, and this check's finding
@@ -101,7 +114,7 @@ class Conformance(Generic[ArrayT]):
             report = report.model_copy(
                 update={"error": report.error[:1500], "frame": report.frame[:400]}
             )
-            self._note(name, "fail", report.text)
+            self._note(name, if_raised, report.text)
 
     def _note(self, name: CheckName, verdict: Verdict, detail: str) -> None:
         self._findings.append(Finding(check=name, verdict=verdict, detail=detail[:2000]))
@@ -181,6 +194,15 @@ class Conformance(Generic[ArrayT]):
         now = self._evaluated(submission)
         if odd := [name for name in self.problem.specs if not np.isfinite(now[name]).all()]:
             self._note("zero_gradients", "warn", f"not finite from zero: {_listed(odd)}")
+
+    def _check_missing_gradients(self, lacking: AbstractContextManager[None]) -> None:
+        """Within `lacking`, half of the parameters have none."""
+        with lacking:
+            submission = self._begun()
+            self._steps(submission, self.new_stream(), 0, STEPS)
+        now = self._evaluated(submission)
+        if odd := [name for name in self.problem.specs if not np.isfinite(now[name]).all()]:
+            self._note("missing_gradients", "warn", f"not finite without: {_listed(odd)}")
 
     def _check_large_rate(self) -> None:
         if "learning_rate" not in self.point:

@@ -149,7 +149,7 @@ WORDS = (
     "column", "workload", "variant", "framework", "state", "reason", "metric", "direction",
     "identity", "content_hash", "instance_seed", "workload_hash", "harness_hash", "hardware",
     "devices", "threads", "sandbox", "versions", "variables", "begun_at", "ended_at", "origin",
-    "round", "record", "interference", "mark", "mark_reason",
+    "round", "record", "interference", "contention", "mark", "mark_reason",
 )  # fmt: skip
 
 

@@ -18,7 +18,6 @@ several fused matrices is rescaled by itself.
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

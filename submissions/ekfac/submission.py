@@ -29,10 +29,10 @@ import math
 import torch
 
 from harness.core.errors import UnknownNameError
-from submissions.common.optimizers import State
 from submissions.common.eigenbasis import decomposed, failures_of
 from submissions.common.kronecker_factors import Uses, accumulate, rows, second_moment
 from submissions.common.layerwise import Layer, LayerwiseSubmission
+from submissions.common.optimizers import State
 
 DIAGONALS = ("batch", "examples")
 

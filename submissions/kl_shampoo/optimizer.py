@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-
 import torch
 
-from submissions.common.optimizers import Group, State
 from submissions.common.matrix_sign import product_dtype
+from submissions.common.optimizers import Group, State
 from submissions.common.rotated_adam import turn_momentum, update_moments
 from submissions.common.symmetric_products import add_product
 from submissions.common.two_sided import project, project_back

@@ -42,8 +42,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 import torch
-from torch.optim.optimizer import StateDict
 from torch.optim import Optimizer
+from torch.optim.optimizer import StateDict
 
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule

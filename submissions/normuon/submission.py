@@ -20,7 +20,6 @@ of several fused matrices keeps its own norm.
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

@@ -9,10 +9,10 @@ import torch
 from torch.optim.optimizer import StateDict
 
 from harness.core.errors import UnknownNameError
-from submissions.common.optimizers import Group, State
 from submissions.common.eigenbasis import failures_of
 from submissions.common.inverse_roots import coupled_newton, inverse_root
 from submissions.common.matrix_sign import product_dtype
+from submissions.common.optimizers import Group, State
 from submissions.common.precision import bounded
 from submissions.common.sharding import ShardedOptimizer, assigned, exchanged
 from submissions.common.staggering import select_due

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import torch
 
 from harness.core.errors import UnknownNameError
-from submissions.common.optimizers import Group, State
 from submissions.common.eigenbasis import eigenbasis, failures_of
 from submissions.common.evaluation_mode import EvaluatesAverage
 from submissions.common.matrix_sign import product_dtype
+from submissions.common.optimizers import Group, State
 from submissions.common.precision import bounded, signs
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import (

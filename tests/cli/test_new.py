@@ -22,9 +22,11 @@ def _in_a_folder(tmp_path: Path, data_cache: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("XDG_CACHE_HOME", str(data_cache))
 
 
-def checked(location: str, framework: str = "torch") -> dict[str, tuple[str, str]]:
-    """Verdict and detail of each check on mlp."""
-    words = ["check", location, "--workload", "mlp", "--framework", framework, "--json"]
+def checked(
+    location: str, framework: str = "torch", workload: str = "mlp"
+) -> dict[str, tuple[str, str]]:
+    """Verdict and detail of each check."""
+    words = ["check", location, "--workload", workload, "--framework", framework, "--json"]
     result = CliRunner().invoke(app, [*words, "--threads", "1"])
     (found,) = json.loads(result.stdout)["workloads"]
     failed = any(finding["verdict"] == "fail" for finding in found["findings"])
@@ -40,28 +42,39 @@ WRITTEN = list(product(("torch", "jax"), WAYS))
 )
 def test_what_is_written_passes_every_check(tmp_path: Path, framework: str, way: Way) -> None:
     written = new_submission("mine_too", framework, way, tmp_path)
-    assert {verdict for verdict, _ in checked(written.location, framework).values()} == {"pass"}
+    found = checked(written.location, framework)
+    assert {verdict for verdict, _ in found.values()} == {"pass"}
+    assert ("missing_gradients" in found) == (framework == "torch")
     assert any(path.name == "test_mine_too.py" for path in written.files)
 
 
-def test_a_class_for_matrices_gets_the_hidden_ones(tmp_path: Path) -> None:
-    written = new_submission("mine", "torch", "build", tmp_path, of="torch.optim:Muon")
-    assert {verdict for verdict, _ in checked(written.location).values()} == {"pass"}
+@pytest.mark.parametrize("workload", ["mlp", "resnet"])
+@pytest.mark.parametrize(
+    ("of", "flag"), [("torch.optim:Muon", ""), ("pytorch_optimizer:Muon", "use_muon")]
+)
+def test_a_class_for_matrices_gets_the_hidden_ones(
+    tmp_path: Path, of: str, flag: str, workload: str
+) -> None:
+    written = new_submission("mine", "torch", "build", tmp_path, of=of, flag=flag)
+    found = checked(written.location, workload=workload)
+    assert {name: found[name][0] for name in ("steps", "updates", "state")} == {
+        "steps": "pass", "updates": "pass", "state": "pass"
+    }  # fmt: skip
 
 
-def test_a_class_for_matrices_is_told_of_that(tmp_path: Path) -> None:
-    words = (
-        "run",
-        "--submission",
-        "torch.optim:Muon",
-        "--workload",
-        "mlp",
-        "--budget-scale",
-        "0.1",
-    )
+@pytest.mark.parametrize(
+    ("of", "flags"), [("torch.optim:Muon", ""), ("pytorch_optimizer:Muon", " --flag use_muon")]
+)
+def test_a_class_for_matrices_is_told_of_that(of: str, flags: str) -> None:
+    words = ("run", "--submission", of, "--workload", "mlp", "--budget-scale", "0.1")
     result = CliRunner().invoke(app, words)
     assert isinstance(result.exception, HarnessError)
-    assert "harness new my_muon --of torch.optim:Muon" in str(result.exception)
+    assert str(result.exception).endswith(f"harness new my_muon --of {of}{flags}")
+
+
+def test_a_flag_without_a_class_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="--flag use_muon names no flag"):
+        new_submission("mine", "torch", "build", tmp_path, flag="use_muon")
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -114,6 +127,38 @@ def test_mistakes_are_found(
     found = checked("./mine")
     assert found[check][0] == verdict
     assert detail in found[check][1]
+
+
+BARE = """
+import torch
+
+class Bare(torch.optim.SGD):
+    @torch.no_grad()
+    def step(self, closure=None):
+        for value in self.param_groups[0]["params"]:
+            value.sub_(0.1 * {gradient})
+
+def build(problem, hyperparameters):
+    return Bare(problem.parameters.values(), lr=hyperparameters["learning_rate"])
+"""
+NONE = "if value.grad is None else value.grad"
+
+
+@pytest.mark.parametrize(
+    ("gradient", "verdict", "detail"),
+    [
+        ("value.grad", "warn", "submission.py:8"),
+        (f"(float('nan') {NONE})", "warn", "not finite without: hidden_1.weight"),
+        (f"(0.0 {NONE})", "pass", ""),
+    ],
+    ids=["raises", "not finite", "passes over"],
+)
+def test_a_missing_gradient_is_tried(
+    tmp_path: Path, gradient: str, verdict: str, detail: str
+) -> None:
+    write_submission(tmp_path / "mine", BARE.format(gradient=gradient))
+    found = checked("./mine")["missing_gradients"]
+    assert (found[0], detail in found[1]) == (verdict, True)
 
 
 CALLING = """

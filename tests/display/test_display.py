@@ -13,8 +13,7 @@ from harness.display.plain import PlainDisplay
 from harness.display.results import reasons, results_table
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, Trial, TrialRecord
-from harness.record.schema import Claims, End, Evaluation, Metrics, SnapshotTaken
-from tests.record.conftest import machine_change
+from harness.record.schema import Claims, Evaluation, Metrics, SnapshotTaken
 
 REACHED = Result(
     state="reached",
@@ -91,17 +90,17 @@ def test_the_plain_display_thins_evaluations(trial: Trial) -> None:
     assert "after 3.25 s, 4321 steps" in lines[-1]
 
 
-@pytest.mark.parametrize(("fraction", "is_said"), [(0.02, False), (0.6, True)])
-def test_what_other_programs_took_is_said_at_the_end(
-    trial: Trial, fraction: float, is_said: bool
-) -> None:
+def test_what_other_programs_took_is_said_at_the_end_and_in_the_table(trial: Trial) -> None:
+    took = "other programs took 60 % of its processors"
+    ended = record(trial, REACHED.model_copy(update={"contention": took}))
     screen = console()
     display = PlainDisplay(screen)
     display.begin(1, 1, trial)
-    change = machine_change().model_copy(update={"others_fraction": fraction})
-    display.event(End(result=REACHED, clock={"timed_s": 3.25}, machine=change))
-    display.finish(record(trial, REACHED))
-    assert ("other programs took 60% of the processors" in text_of(screen)) is is_said
+    display.finish(ended)
+    assert "60 % of its processors, so it trained more slowly" in " ".join(text_of(screen).split())
+    screen.print(results_table([ended]))
+    assert "reached, flagged" in text_of(screen)
+    assert reasons([ended]) == (f"study 1 trial 1, flagged: {took}",)
 
 
 def test_the_live_display_leaves_one_line_a_trial(trial: Trial) -> None:

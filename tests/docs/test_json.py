@@ -11,12 +11,15 @@ import pytest
 from typer.testing import CliRunner
 
 import harness
+from experiments.probes.verdicts import Outcome
 from harness import load
 from harness.cli.app import app
 from harness.cli.check import document
+from harness.cli.widths import document as document_of_width
 from harness.plan.trial import Result, TrialRecord
 from harness.protocol.messages import Finding
 from harness.runs.check import MENDS, WorkloadCheck
+from scoring.widths import WidthSpeedup
 from tests.record.conftest import Made
 
 PAGE = (Path(__file__).parents[2] / "docs" / "JSON.md").read_text()
@@ -64,6 +67,17 @@ def test_a_check() -> None:
     (workload,) = json.loads(json.dumps(said))["workloads"]
     assert documented("`workloads[]`") == workload.keys()
     assert said["mends"] == MENDS
+
+
+def test_a_probes_outcome() -> None:
+    assert documented("`harness probe`") == set(Outcome.model_fields)
+
+
+def test_a_width_whose_speed_up_is_unknown() -> None:
+    nan = float("nan")
+    said = document_of_width(WidthSpeedup("mlp", 128, "muon", 1, nan, "?", nan, nan))
+    assert documented("`harness widths`") == said.keys()
+    assert said["speedup"] is said["low"] is said["high"] is None
 
 
 def test_a_score(times: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,4 +61,39 @@ def test_what_a_submission_does_not_look_up_is_named(tmp_path: Path, data_cache:
 
 def test_a_submission_that_can_train_runs(tmp_path: Path, data_cache: Path) -> None:
     run_once(tmp_path / "mine", tmp_path / "store", data_cache, "pass")
+    assert len(record_paths(tmp_path / "store")) == 1
+
+
+COMPILED = """
+import torch
+
+@torch.compile
+def update(value, gradient, rate):
+    value.add_(gradient * -rate)
+
+class Compiled(torch.optim.Optimizer):
+    @torch.no_grad()
+    def step(self):
+        for value in self.param_groups[0]["params"]:
+            update(value, value.grad, 0.1)
+
+def build(problem, hyperparameters):
+    return Compiled(problem.parameters.values(), {})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with g++")
+def test_an_update_that_torch_compiles_makes_its_steps(tmp_path: Path, data_cache: Path) -> None:
+    submission = str(write_submission(tmp_path / "mine", COMPILED))
+    request = PlanRequest("mlp", submission, trials=1, budget_scale=0.1)
+    options = RunOptions(threads=2, cache_dir=data_cache)
+    (record,) = run(request, tmp_path / "store", options=options)
+    assert record.result is not None
+    assert (record.result.state, record.result.steps > 0) == ("budget", True)
+
+
+def test_a_file_of_the_size_of_a_compilers_may_be_written(tmp_path: Path, data_cache: Path) -> None:
+    first = "import tempfile; tempfile.TemporaryFile().truncate(200 * 2**20)"
+    run_once(tmp_path / "mine", tmp_path / "store", data_cache, first)
     assert len(record_paths(tmp_path / "store")) == 1

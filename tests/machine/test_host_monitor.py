@@ -10,10 +10,13 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.execution.base import RunOptions
+from harness.machine.cores import Cores
 from harness.machine.gpu import GpuLoad, GpuState
 from harness.machine.host_monitor import MachineReader, processor_times, reading
-from harness.machine.readings import MachineReading, between, interference
+from harness.machine.readings import MachineReading, between, contention, interference
 from harness.providers.registry import suite
+from harness.referee.monitor import HostMonitor
+from harness.sandboxes.base import Use
 from harness.speed.report import diagnose
 from tests.machine.conftest import Made
 
@@ -48,8 +51,35 @@ def test_a_reading_sees_work_of_this_process() -> None:
 
 
 def test_what_others_take_is_what_the_trial_does_not() -> None:
-    assert between(BEFORE, after(), 4.0).others_fraction == pytest.approx(0.3)
-    assert between(BEFORE, after(), 40.0).others_fraction == 0.0
+    assert between(BEFORE, after(), 4.0, 0.0).others_fraction == pytest.approx(0.3)
+    assert between(BEFORE, after(), 40.0, 0.0).others_fraction == 0.0
+
+
+def test_much_that_others_took_of_a_workers_processors_flags_its_trial() -> None:
+    cores = Cores(worker=(0, 1), referee=(0, 1))
+    pinned = before(cores=cores, worker_busy_s=100.0)
+    change = between(pinned, after(cores=cores, worker_busy_s=118.0), 8.0, 2.0)
+    assert contention(change, 0.25) == "other programs took 40 % of its processors"
+    assert contention(change, 0.5) == ""
+    assert contention(between(BEFORE, after(busy_s=120.0), 0.0, 0.0), 0.25) == ""
+
+
+def test_what_others_do_on_other_processors_takes_nothing_from_a_trial() -> None:
+    cores = Cores(worker=(0,), referee=(1,))
+    pinned = before(cores=cores, worker_busy_s=50.0)
+    change = between(pinned, after(cores=cores, worker_busy_s=60.0, busy_s=120.0), 9.9, 5.0)
+    assert change.taken_fraction == 0.0
+    assert change.others_fraction == pytest.approx(0.25, abs=0.01)
+
+
+def test_what_a_worker_used_before_its_trial_hides_no_other_program() -> None:
+    readings = iter((BEFORE, after(busy_s=120.0)))
+    monitor = HostMonitor(lambda: next(readings))
+    monitor.begin(Use(memory_bytes=0, cpu_s=30.0))
+    monitor.note(Use(memory_bytes=0, cpu_s=34.0))
+    change = monitor.changes()
+    assert change is not None
+    assert change.others_fraction == pytest.approx(0.8, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +96,7 @@ def test_what_others_take_is_what_the_trial_does_not() -> None:
 def test_only_what_no_submission_causes_is_flagged(
     changes: dict[str, object], words: list[str]
 ) -> None:
-    causes = interference(between(BEFORE, after(**changes), 4.0), 0.25)
+    causes = interference(between(BEFORE, after(**changes), 4.0, 0.0), 0.25)
     assert [any(word in text for text in causes) for word in words] == [True] * len(causes)
 
 
@@ -95,7 +125,7 @@ def gpu(reasons: int | None) -> dict[str, object]:
 def test_a_gpu_slowed_by_heat_or_hardware_is_flagged(
     first: dict[str, object], second: dict[str, object], words: list[str]
 ) -> None:
-    causes = interference(between(before(**first), after(**second), 4.0), 0.25)
+    causes = interference(between(before(**first), after(**second), 4.0, 0.0), 0.25)
     assert [any(word in text for text in causes) for word in words] == [True] * len(causes)
 
 
@@ -123,7 +153,7 @@ def load(slowing: int) -> dict[str, object]:
 )
 def test_a_gpu_slowed_under_load_is_flagged(second: dict[str, object], words: list[str]) -> None:
     first = gpu(0x1) | {"gpu_probe_s": 0.020}
-    causes = interference(between(before(**first), after(**second), 4.0), 0.25)
+    causes = interference(between(before(**first), after(**second), 4.0, 0.0), 0.25)
     assert [any(word in text for text in causes) for word in words] == [True] * len(causes)
 
 

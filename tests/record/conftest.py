@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from harness.machine.hardware import Environment, Hardware
-from harness.machine.readings import MachineChange, MachineReading, interference
+from harness.machine.readings import MachineChange, MachineReading, contention, interference
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, Trial, TrialRecord
 from harness.record.attempts import attempts_of, final_end
@@ -52,7 +52,7 @@ READING = MachineReading(
 GRID = Grid(even=25, look_from=1.0, kept=5)
 PART_AT = 6
 """The grid point of which a part may be evaluated: the last miss, so all of it is in the end."""
-MACHINE = {"drift": 0.01, "stolen_fraction": 0.0, "others_fraction": 0.0}
+MACHINE = {"drift": 0.01, "stolen_fraction": 0.0, "others_fraction": 0.0, "taken_fraction": 0.0}
 
 
 def machine_change() -> MachineChange:
@@ -61,6 +61,7 @@ def machine_change() -> MachineChange:
         drift=MACHINE["drift"],
         stolen_fraction=MACHINE["stolen_fraction"],
         others_fraction=MACHINE["others_fraction"],
+        taken_fraction=MACHINE["taken_fraction"],
         throttled=None,
     )
 
@@ -212,5 +213,6 @@ def ending(trial: Trial) -> Result:
         timed_s=time_at(trial, curve.points) + 0.5,
         steps=100 * curve.points,
         interference=interference(machine_change(), trial.limits.drift),
+        contention=contention(machine_change(), trial.limits.drift),
         **curve.search.outcome()._asdict(),
     )

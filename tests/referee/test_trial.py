@@ -13,6 +13,7 @@ from harness.record.schema.ledger import AttemptBegun
 from harness.record.store import read_record
 from harness.record.tables import curves_frame, results_frame
 from harness.verification.store import verify_store
+from tests.kit import busy_processors
 from workloads.spec import Grid
 
 from .conftest import Bench
@@ -196,3 +197,12 @@ def test_time_frozen_is_not_training_time(bench: Bench) -> None:
     assert 1.0 <= clock["timed_s"] < 1.2
     assert clock["evaluation_s"] > 0.0
     assert set(clock) >= {"setup_s", "warm_up_s", "load_s", "freeze_s", "evaluation_s"}
+
+
+def test_a_trial_beside_busy_programs_is_flagged(bench: Bench) -> None:
+    trial = bench.trial(ADAMW, seconds=2.0)
+    with busy_processors():
+        result = bench.run_planned(trial)
+    assert result.contention.startswith("other programs took ")
+    assert results_frame(bench.store)["contention"].tolist() == [result.contention]
+    assert verify_store(bench.store).findings == ()

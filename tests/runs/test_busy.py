@@ -2,29 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from harness.machine.cores import allowed_cores
 from harness.runs.busy import busy_remark
-
-
-@contextmanager
-def busy_processors() -> Iterator[None]:
-    """A program that computes on each of the processors."""
-    spin = [sys.executable, "-c", "print(flush=True)\nwhile True: pass"]
-    running = [subprocess.Popen(spin, stdout=subprocess.PIPE) for _ in allowed_cores()]
-    try:
-        for process in running:
-            assert process.stdout is not None
-            process.stdout.readline()
-        yield
-    finally:
-        for process in running:
-            process.kill()
-            process.communicate()
+from tests.kit import busy_processors
 
 
 def test_a_busy_machine_is_named() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 import torch
 
@@ -12,7 +11,6 @@ from submissions.common.clipping import clipped
 from tests.frameworks.kit import Kit, plain
 
 from .given_problem import (
-    Point,
     default_point,
 )
 from .small_problem import DoubleStream, double_kit, submission, values

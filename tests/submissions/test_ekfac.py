@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from submissions.common.optimizers import State
 from submissions.common.kronecker_factors import second_moment, uses
+from submissions.common.optimizers import State
 from tests.frameworks.kit import Kit
 from tests.submissions.test_kfac import KINDS, captured, network
 

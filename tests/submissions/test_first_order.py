@@ -11,8 +11,8 @@ import torch
 
 from .conftest import Measured
 from .given_problem import (
-    Point,
     STEPS,
+    Point,
     default_point,
     draw,
     gradients,

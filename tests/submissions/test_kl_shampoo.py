@@ -14,9 +14,9 @@ from tests.tiers import nightly_but
 
 from .conftest import Measured
 from .given_problem import (
+    SHAPES,
     Array,
     Point,
-    SHAPES,
     draw,
     gradients,
     largest_error,

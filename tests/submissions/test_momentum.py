@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import optax
 import pytest
@@ -17,9 +16,8 @@ from submissions.signsgd.submission import SignSgd
 
 from .conftest import Measured
 from .given_problem import (
-    Array,
-    Point,
     SHAPES,
+    Array,
     default_point,
     draw,
     gradients,

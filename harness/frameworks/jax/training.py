@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import SupportsFloat, cast
 
 import jax
@@ -83,6 +83,9 @@ class JaxTrainingBackend(JaxDevice):
         problem.key = key_of(problem.seed)
         np.random.seed(problem.seed % 2**32)
         random.seed(problem.seed)
+
+    def without_gradients(self, problem: Problem[Array], names: Collection[str]) -> None:
+        """Nothing: `jax.grad` gives every parameter a gradient."""
 
     def stream(
         self,

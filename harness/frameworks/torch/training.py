@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import SupportsFloat, cast
 
 import numpy as np
@@ -88,6 +89,17 @@ class TorchTrainingBackend(TorchDevice):
         np.random.seed(problem.seed % 2**32)
         random.seed(problem.seed)
 
+    @contextmanager
+    def without_gradients(self, problem: Problem[Tensor], names: Collection[str]) -> Iterator[None]:
+        """Let `backward` leave some parameters without a `grad`."""
+        dropped = [problem.parameters[name] for name in names]
+        hooks = [one.register_post_accumulate_grad_hook(_drop_gradient) for one in dropped]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
     def stream(
         self,
         examples: Examples,
@@ -144,3 +156,7 @@ class TorchTrainingBackend(TorchDevice):
             torch.cuda.set_rng_state(states["cuda"], self.device)
         torch_problem(problem).generator.set_state(states["problem"])
         set_global_state(state)
+
+
+def _drop_gradient(parameter: Tensor) -> None:
+    parameter.grad = None
