@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.estimate import DryRun, show_estimate
 from harness.cli.flags import DataDir, Device, Sandbox, Threads
 from harness.cli.say import say
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from experiments.job import Job
@@ -36,6 +38,7 @@ def experiment(
     sandbox: Sandbox = "plain",
     threads: Threads = None,
     data_dir: DataDir = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Rerun an experiment of the thesis, draw its figure, and say which of its claims held.
 
@@ -60,6 +63,11 @@ def experiment(
     folder = out or Path("runs") / "experiments" / (f"{title}-quick" if quick else title)
     check_is_no_file(folder)
     if isinstance(chosen, ProjectionExperiment):
+        if dry_run:
+            raise HarnessError(
+                f"experiment '{title}' trains nothing, so there is no trial to plan",
+                "leave out --dry-run: it projects images and measures distances",
+            )
         verdict = run_projection(chosen, chosen.images(is_quick=quick), folder, data_dir)
         console.print(verdict.replace("**", ""), soft_wrap=True)
         console.print(f"Results: {folder / 'findings.md'}, {folder / 'figure.pdf'}", soft_wrap=True)
@@ -73,7 +81,21 @@ def experiment(
         [workload_of(form.workload).at(form.suite)],
         say_on(console),
     )
-    _run(console, Job(title, chosen, form, folder), device_name, options, executor)
+    job = Job(title, chosen, form, folder)
+    if dry_run:
+        _show_estimate(console, job, device_name, executor)
+        return
+    _run(console, job, device_name, options, executor)
+
+
+def _show_estimate(console: PlainConsole, job: Job, device: str, executor: str) -> None:
+    from experiments.trials import planned, trunks_of
+    from harness.plan.plan import Plan
+
+    placed = planned(job.experiment, job.form, device)
+    _show_plan(console, job, placed)
+    plan = Plan((*trunks_of(placed), *(each.trial for each in placed)))
+    show_estimate(console, [plan], job.store, executor, rate=None, is_json=False)
 
 
 def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, executor: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.estimate import DryRun, show_estimate
 from harness.cli.flags import AsJson, FrameworkName, Sandbox, Settings, SpaceFile, Threads
 from harness.cli.say import say
 
@@ -52,6 +53,7 @@ def probe(
     ] = None,
     sandbox: Sandbox = "plain",
     threads: Threads = None,
+    dry_run: DryRun = False,
     is_json: AsJson = False,
 ) -> None:
     """Try submissions on small problems with one thing wrong each; without a name, list them.
@@ -75,6 +77,10 @@ def probe(
     requests = [_request(name, framework, settings or (), space) for name in submissions]
     options = run_options(sandbox, None, threads, suite(SUITE).hardware.cores)
     plans = planned(requests, probes)
+    if dry_run:
+        place = "local" if jobs == 1 else "pool"
+        show_estimate(console, plans, out / "records", place, rate=None, is_json=is_json)
+        return
     until_s = math.inf if time_limit is None else time.monotonic() + time_limit
     outcomes = _run(plans, out, options, jobs, say_on(console), until_s=until_s)
     if is_json:

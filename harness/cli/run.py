@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.estimate import count_text, show_estimate
+from harness.cli.estimate import DryRun, count_text, show_estimate
 from harness.cli.flags import AsJson
 from harness.cli.grouped import grouped
 from harness.cli.places import Conduct, Place
@@ -45,9 +45,6 @@ WithReference = Annotated[
         help="Run trials of adamw before and after each study, so that a board of another machine "
         "can place this one in seconds; see docs/SITE.md.",
     ),
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what it takes, see `harness plan`; run nothing.")
 ]
 Records = tuple["TrialRecord", ...]
 

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from harness.sandboxes import libc
 from harness.sandboxes.base import Confinement, Use
 from harness.sandboxes.docker import engine as engine_module
 from harness.sandboxes.docker.groups import ByEngine, SeparateGroups, UnifiedGroup, group_of
+from harness.sandboxes.docker.line import Line
 from harness.sandboxes.docker.options import options_of
 from harness.sandboxes.docker.profile import profile
 from harness.sandboxes.docker.sandbox import DockerSandbox, _check_packages
@@ -38,6 +40,18 @@ def test_an_engine_that_does_not_answer_is_named_with_what_to_do(
     assert told is not None
     assert f"no container engine answers at {address}" in told.message
     assert "systemctl start docker" in told.hint
+
+
+def test_a_line_may_lie_in_a_folder_whose_path_is_longer_than_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (deep := tmp_path / ("x" * 120)).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    line = Line()
+    try:
+        assert (line.folder / "line").is_socket()
+    finally:
+        line.close()
 
 
 def test_a_package_of_another_version_is_refused() -> None:
