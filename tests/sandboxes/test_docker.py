@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from harness.cli.app import app
 from harness.core.errors import HarnessError
+from harness.runs import run as runs
 from harness.sandboxes import libc
 from harness.sandboxes.base import Confinement, Use
 from harness.sandboxes.docker import engine as engine_module
@@ -40,6 +43,19 @@ def test_an_engine_that_does_not_answer_is_named_with_what_to_do(
     assert told is not None
     assert f"no container engine answers at {address}" in told.message
     assert "systemctl start docker" in told.hint
+
+
+def test_an_engine_that_does_not_answer_is_named_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
+    monkeypatch.setattr(runs, "machine_speed", lambda *_: pytest.fail("the speed is measured"))
+    engine_module.engine.cache_clear()
+    words = f"run --workload mlp --submission adamw --sandbox docker --out {tmp_path}/store"
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        result = CliRunner().invoke(app, words.split())
+        gc.collect()
+    assert "no container engine answers" in str(result.exception)
 
 
 def test_a_line_may_lie_in_a_folder_whose_path_is_longer_than_an_address(
