@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,8 +132,13 @@ class ContainerWorkerProcess:
 
 
 def remove(container: Container) -> None:
-    """Kill a container and remove it and what it wrote, unless that is done."""
-    from docker.errors import NotFound
+    """Kill a container and remove it and what it wrote, unless that is done or somebody does it."""
+    from docker.errors import APIError, NotFound
 
-    with contextlib.suppress(NotFound):
+    try:
         container.remove(force=True, v=True)
+    except NotFound:
+        return
+    except APIError as error:
+        if error.status_code != HTTPStatus.CONFLICT:
+            raise
