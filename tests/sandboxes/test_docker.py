@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 from typer.testing import CliRunner
 
@@ -19,6 +20,7 @@ from harness.sandboxes.docker import engine as engine_module
 from harness.sandboxes.docker.groups import ByEngine, SeparateGroups, UnifiedGroup, group_of
 from harness.sandboxes.docker.line import Line
 from harness.sandboxes.docker.options import options_of
+from harness.sandboxes.docker.process import remove
 from harness.sandboxes.docker.profile import profile
 from harness.sandboxes.docker.sandbox import DockerSandbox, _check_packages
 
@@ -56,6 +58,15 @@ def test_an_engine_that_does_not_answer_is_named_before_anything_is_measured(
         result = CliRunner().invoke(app, words.split())
         gc.collect()
     assert "no container engine answers" in str(result.exception)
+
+
+def test_an_engine_that_is_gone_is_named_when_a_container_is_removed(tmp_path: Path) -> None:
+    client = docker.DockerClient(base_url=f"unix://{tmp_path}/gone.sock", version="1.41")
+    container = client.containers.prepare_model({"Id": "0" * 64})
+    with pytest.raises(HarnessError, match="engine no longer answers") as told:
+        remove(container)
+    assert "run the same command again" in told.value.hint
+    client.close()
 
 
 def test_a_line_may_lie_in_a_folder_whose_path_is_longer_than_an_address(
