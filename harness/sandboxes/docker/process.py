@@ -94,7 +94,7 @@ class ContainerWorkerProcess:
         """Kill all in the container and remove it; safe to call twice.
 
         Raises:
-            HarnessError: the engine is gone; the container, whose processes are killed, is left over.
+            HarnessError: the engine is gone; the container is left over, its processes killed.
         """
         if self._handle is None:
             return
@@ -154,5 +154,5 @@ def remove(container: Container) -> None:
     except OSError as error:
         raise HarnessError(
             f"the container engine no longer answers: {error}",
-            "start it and run the same command again; it removes the container, and the trial goes on",
+            "start it and run the same command again: it removes what is left over, and goes on",
         ) from error
