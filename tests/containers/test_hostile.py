@@ -8,45 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-
 import pytest
 
 from harness.core.removal import remove_tree
-from harness.plan.trial import State
 from harness.sandboxes.docker import sandbox as docker_sandbox
 from harness.sandboxes.docker.line import Line
 from harness.sandboxes.docker.process import ContainerWorkerProcess
 from harness.sandboxes.docker.sandbox import DockerSandbox
 from tests.hostile.arena import Arena, Box, Case, is_running
+from tests.hostile.contained import OTHERWISE, Ending
 from tests.hostile.switches import bounds
-from tests.hostile.table import BEFORE_IT_ACTS, CASES, FENCED, RULE, TIMED
+from tests.hostile.table import BEFORE_IT_ACTS, CASES, FENCED, RULE
 
 pytestmark = pytest.mark.containers
 BY_NAME = {case.name: case for case in CASES}
-
-
-class Ending(NamedTuple):
-    """How a case's trial ends in a container."""
-
-    states: tuple[State, ...]
-    reason: str = ""
-    says: str = ""
-    """What the submission then says."""
-    settings: Mapping[str, Any] = {}
-    """Of the trial."""
-
-
-OTHERWISE = {
-    "thaw_itself": Ending(("budget",), says="refused"),
-    "leave_group": Ending(("crashed",), "Operation not permitted"),
-    "kill_parent": Ending(("hung",), "end of the budget", settings=TIMED),
-}
-"""Those that end in another way than in the sandbox that tests/hostile runs them in.
-
-The timer and the change of groups are refused; the parent is the first process of its namespace,
-which no signal from within reaches, so that what was to kill it waits for its own end.
-"""
 
 
 @pytest.fixture
