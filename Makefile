@@ -46,7 +46,7 @@ help:
 	@echo "make test-user        the first as an ordinary user with the oldest Python here"
 	@echo "make test-nightly     every test but the engines': all cases, the kill tests in full"
 	@echo "make test-containers  the image, built and run in a Docker engine; as root on Debian it brings one"
-	@echo "make test-slurm       trials on a Slurm of one node, set up for it; needs slurm-wlm, munge and root"
+	@echo "make test-slurm       trials on a Slurm of one node, set up for it as root; on Debian it brings one"
 	@echo "make test-ray         trials on a Ray cluster of several nodes on this machine"
 	@echo "make lint             ruff, vermin, mypy --strict, and the documentation's links"
 	@echo "make docs             the documentation as a site, in site/"
@@ -85,7 +85,7 @@ test-containers: $(VENV)/installed-dev
 
 test-slurm: $(VENV)/installed-dev
 	@$(INSTALL) --editable '.[slurm]'
-	$(BIN)/python -m pytest -m slurm -rs tests/slurm $(PYTEST_FLAGS)
+	@.ci/with-slurm $(BIN)/python -m pytest -m slurm -rs tests/slurm $(PYTEST_FLAGS)
 
 test-ray: $(VENV)/installed-dev
 	@$(INSTALL) --editable '.[ray]'

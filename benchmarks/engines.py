@@ -5,9 +5,10 @@
 
 In every round each way runs the same trial, in an order that is drawn: adamw's default point on the
 workload, with this machine's budget. Printed are, for each way, the median seconds to the target
-and the ratio to `local` in the same round, as the mean of its logarithm with a 95 % interval.
+and the ratio to `local` in the same round, as the mean of its logarithm with an interval. All
+intervals hold together in 95 % of cases, so that of many ways none differs by chance alone.
 `local` runs twice a round: the ratio of the two is the noise that the others are to be held
-against. An engine must be one of this machine: `python tests/slurm/cluster.py FOLDER` starts a
+against. A round of all ways takes some two minutes. An engine must be one of this machine: `python tests/slurm/cluster.py FOLDER` starts a
 Slurm, `ray start --head --num-cpus 2` a Ray. Let the machine be idle.
 """
 
@@ -72,15 +73,17 @@ class Ratio:
         return self.low <= 1.0 <= self.high
 
 
-def ratio(times: Sequence[float], base: Sequence[float]) -> Ratio:
+def ratio(times: Sequence[float], base: Sequence[float], comparisons: int = 1) -> Ratio:
     """The geometric mean of the ratios, with Student's interval of their logarithms.
 
     Args:
         times: seconds, a value a round.
         base: those that they are compared with, of the same rounds; two at least.
+        comparisons: how many such intervals are to hold together (Bonferroni).
     """
     logs = np.log(np.asarray(times) / np.asarray(base))
-    reach = stats.t.ppf(0.5 + LEVEL / 2, len(logs) - 1) * stats.sem(logs)
+    tail = (1.0 - LEVEL) / comparisons / 2
+    reach = stats.t.ppf(1.0 - tail, len(logs) - 1) * stats.sem(logs)
     mean = float(logs.mean())
     return Ratio(*(float(np.exp(value)) for value in (mean, mean - reach, mean + reach)))
 
@@ -117,11 +120,11 @@ def measured(
 
 def table(times: Mapping[str, Sequence[float]]) -> Table:
     """A row a way."""
-    shown = Table("way", "s to target (median)", "over local", "95 % interval", "differs")
+    shown = Table("way", "s to target (median)", "over local", "interval", "differs")
     for name, values in times.items():
         row = [name, f"{statistics.median(values):.3f}"]
         if name != BASE:
-            found = ratio(values, times[BASE])
+            found = ratio(values, times[BASE], comparisons=len(times) - 1)
             row += [f"{found.mean:.3f}", f"{found.low:.3f} to {found.high:.3f}"]
             row.append("" if found.holds_one else "yes")
         shown.add_row(*row)

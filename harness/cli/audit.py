@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.estimate import DryRun, show_estimate
 from harness.cli.flags import DataDir, Sandbox, Threads
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def audit(
     sandbox: Sandbox = "kernel",
     data_dir: DataDir = None,
     threads: Threads = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Run chosen trials again at the same point on other instances; exit code 1 if one disagrees.
 
@@ -51,6 +53,7 @@ def audit(
     from harness.core.console import PlainConsole
     from harness.display.load import display_for
     from harness.execution.load import executor
+    from harness.plan.plan import Plan
     from harness.providers import registry
     from harness.verification.audit import AuditedTrial, audit_trial, fastest_trials
 
@@ -60,6 +63,10 @@ def audit(
     cores = registry.suite(records[0].trial.suite).hardware.cores
     place = store or out.with_name(f"{out.resolve().name}-audit")
     console = PlainConsole()
+    if dry_run:
+        plan = Plan(tuple(trials))
+        show_estimate(console, [plan], place, "local", rate=None, is_json=False)
+        return
     devices = max(record.trial.devices for record in records)
     options = run_options(sandbox, data_dir, threads, cores, devices=devices)
     with interruptible(place), executor("local", place, display_for(console)) as local:

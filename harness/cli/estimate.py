@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from harness.cli.say import say
 
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from harness.core.console import PlainConsole
     from harness.plan.plan import Plan
     from harness.runs.estimate import Estimate
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what it takes, see `harness plan`; run nothing.")
+]
 
 
 def show_estimate(
@@ -48,14 +54,24 @@ def _lines(found: Estimate, executor: str, rate: float | None) -> list[str]:
     lines = [
         f"{count_text(found.trials)}, {found.pending} to run, one after the other with --executor "
         f"{executor}",
-        f"time: at most {duration(found.timed_s)} on the clock, {duration(found.longest_s)} with "
-        "warm-up; evaluation is extra",
+        *_time_lines(found),
         f"memory: at most {found.memory_gib:g} GiB a worker, and the referee's",
         f"disk: at most {found.disk_bytes / 1e9:.1f} GB, the cache of prepared data included",
     ]
     if rate is not None:
         lines.append(f"price: at most {found.price(rate):.2f} at {rate:g} an hour")
     return lines
+
+
+def _time_lines(found: Estimate) -> list[str]:
+    lines = [
+        f"time: at most {duration(found.timed_s)} on the clock, {duration(found.longest_s)} with "
+        "warm-up; evaluation is extra"
+    ]
+    if not found.steps:
+        return lines
+    counted = f"steps: at most {found.steps:,}; trials that are counted in steps have no time limit"
+    return [counted] if found.timed_s == 0.0 else [*lines, counted]
 
 
 def count_text(trials: int) -> str:

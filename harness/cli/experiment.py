@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.flags import DataDir, Device, DryRun, Sandbox, Threads
+from harness.cli.estimate import DryRun, show_estimate
+from harness.cli.flags import DataDir, Device, Sandbox, Threads
 from harness.cli.say import say
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from experiments.job import Job
@@ -47,7 +49,6 @@ def experiment(
     from experiments.job import Job
     from experiments.projection_spec import ProjectionExperiment
     from experiments.projections.results import run_projection
-    from experiments.trials import planned
     from harness.cli.machine import choose_device, run_options, say_on
     from harness.core.console import PlainConsole
     from harness.providers.registry import suite as suite_of
@@ -63,8 +64,10 @@ def experiment(
     check_is_no_file(folder)
     if isinstance(chosen, ProjectionExperiment):
         if dry_run:
-            console.print(f"{chosen.title}: nothing is trained", soft_wrap=True)
-            return
+            raise HarnessError(
+                f"experiment '{title}' trains nothing, so there is no trial to plan",
+                "leave out --dry-run: it projects images and measures distances",
+            )
         verdict = run_projection(chosen, chosen.images(is_quick=quick), folder, data_dir)
         console.print(verdict.replace("**", ""), soft_wrap=True)
         console.print(f"Results: {folder / 'findings.md'}, {folder / 'figure.pdf'}", soft_wrap=True)
@@ -80,9 +83,19 @@ def experiment(
     )
     job = Job(title, chosen, form, folder)
     if dry_run:
-        _show_plan(console, job, planned(chosen, form, device_name))
+        _show_estimate(console, job, device_name, executor)
         return
     _run(console, job, device_name, options, executor)
+
+
+def _show_estimate(console: PlainConsole, job: Job, device: str, executor: str) -> None:
+    from experiments.trials import planned, trunks_of
+    from harness.plan.plan import Plan
+
+    placed = planned(job.experiment, job.form, device)
+    _show_plan(console, job, placed)
+    plan = Plan((*trunks_of(placed), *(each.trial for each in placed)))
+    show_estimate(console, [plan], job.store, executor, rate=None, is_json=False)
 
 
 def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, executor: str) -> None:

@@ -119,4 +119,3 @@ Sinks = Annotated[
         show_default=False,
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it takes; run nothing.")]

@@ -98,7 +98,8 @@ class Conduct:
         return Outbox(store, tracker_names(self.sink or ()), say_on(console))
 
     def open(self, console: PlainConsole, place: Place, store: Path, outbox: Outbox) -> Executor:
-        """The executor; one whose engine cannot be reached is refused here, before anything runs.
+        """The executor; an engine that cannot be reached, its own or its sandbox's, is refused here,
+        before anything is measured.
 
         Raises:
             HarnessError: it cannot be, or the profile is none of it.
@@ -108,7 +109,10 @@ class Conduct:
         from harness.display.load import display_for
         from harness.execution.load import executor
         from harness.runs.tracking import TrackedDisplay
+        from harness.sandboxes.load import sandbox
 
+        if not place.is_elsewhere:
+            sandbox(self.sandbox)
         display = RemoteDisplay(say_on(console)) if place.is_elsewhere else display_for(console)
         shown = TrackedDisplay(display, outbox)
         return executor(place.executor, store, shown, profile=self.profile)

@@ -11,15 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.flags import (
-    AsJson,
-    DryRun,
-    FrameworkName,
-    Sandbox,
-    Settings,
-    SpaceFile,
-    Threads,
-)
+from harness.cli.estimate import DryRun
+from harness.cli.flags import AsJson, FrameworkName, Sandbox, Settings, SpaceFile, Threads
 from harness.cli.say import say
 
 if TYPE_CHECKING:
@@ -86,7 +79,8 @@ def probe(
     options = run_options(sandbox, None, threads, suite(SUITE).hardware.cores)
     plans = planned(requests, probes)
     if dry_run:
-        show_estimate(console, plans, out / "records", "local", rate=None, is_json=is_json)
+        place = "local" if jobs == 1 else "pool"
+        show_estimate(console, plans, out / "records", place, rate=None, is_json=is_json)
         return
     until_s = math.inf if time_limit is None else time.monotonic() + time_limit
     outcomes = _run(plans, out, options, jobs, say_on(console), until_s=until_s)

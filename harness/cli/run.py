@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.estimate import count_text, show_estimate
-from harness.cli.flags import AsJson, DryRun
+from harness.cli.estimate import DryRun, count_text, show_estimate
+from harness.cli.flags import AsJson
 from harness.cli.grouped import grouped
 from harness.cli.places import Conduct, Place
 from harness.cli.placing import place_lines

@@ -29,8 +29,10 @@ class Estimate:
     """How many are planned."""
     pending: int
     """How many have no finished record."""
+    steps: int
+    """Of those that are counted in steps, whose seconds nobody plans."""
     timed_s: float
-    """Seconds on the clock, if none reaches its target."""
+    """Seconds on the clock of the others, if none reaches its target."""
     longest_s: float
     """The same with every warm-up used up; evaluation is extra."""
     memory_gib: float
@@ -56,12 +58,14 @@ def estimate(trials: Sequence[Trial], store: Path) -> Estimate:
     if not trials:
         raise HarnessError("no trial is planned")
     pending = unfinished(trials, store)
-    timed_s = math.fsum(trial.budget.runtime_s for trial in pending)
+    timed = [trial for trial in pending if trial.budget.steps is None]
+    timed_s = math.fsum(trial.budget.runtime_s for trial in timed)
     return Estimate(
         trials=len(trials),
         pending=len(pending),
+        steps=sum(trial.budget.steps or 0 for trial in pending),
         timed_s=timed_s,
-        longest_s=timed_s + math.fsum(trial.limits.warmup_s for trial in pending),
+        longest_s=timed_s + math.fsum(trial.limits.warmup_s for trial in timed),
         memory_gib=max((t.limits.memory_gib * t.devices for t in pending), default=0.0),
         disk_bytes=_disk_bytes(pending),
     )

@@ -34,6 +34,13 @@ def test_a_way_that_takes_a_tenth_longer_is_seen(engines: SimpleNamespace) -> No
     assert found.mean == pytest.approx(1.1, rel=0.01)
 
 
+def test_an_interval_among_many_is_wider(engines: SimpleNamespace) -> None:
+    times, base = [3.1, 3.4, 3.0, 3.3], [3.0, 3.3, 2.9, 3.1]
+    alone, among = engines.ratio(times, base), engines.ratio(times, base, comparisons=6)
+    assert alone.mean == among.mean
+    assert among.low < alone.low < alone.high < among.high
+
+
 def test_every_way_names_an_executor_and_a_sandbox_that_there_is(engines: SimpleNamespace) -> None:
     assert {way.executor for way in engines.WAYS.values()} == set(EXECUTORS.shipped_values)
     assert {way.sandbox for way in engines.WAYS.values()} == set(SANDBOXES.shipped_values)

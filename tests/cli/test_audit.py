@@ -87,6 +87,16 @@ def test_an_audit_runs_and_its_exit_code_tells(sample: Made, tmp_path: Path) -> 
     assert record.result.state == "budget"
 
 
+def test_a_dry_run_of_an_audit_says_what_it_takes_and_leaves_nothing(
+    sample: Made, tmp_path: Path
+) -> None:
+    flags = ("--trial", sample.folder.name, "--seed", "mine", "--store", str(tmp_path / "audit"))
+    result = CliRunner().invoke(app, ["audit", str(sample.store), *flags, "--dry-run"])
+    assert result.exit_code == 0, result.output
+    assert "1 trial, 1 to run" in result.output
+    assert not (tmp_path / "audit").exists()
+
+
 def test_an_audit_releases_what_the_band_holds(tmp_path: Path) -> None:
     made = Made(tmp_path / "store", grid=None)  # much faster than any baseline
     held = results_frame(made.store).iloc[0]

@@ -1,8 +1,9 @@
 """`harness plan` and `harness run --dry-run`: what a run takes, and that nothing runs."""
 
 import json
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ def asked(
 ) -> Asked:
     monkeypatch.chdir(tmp_path)
 
-    def ask(command: str, *flags: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["harness", command, *FLAGS, *flags])
+    def ask(command: str, *flags: str, given: Sequence[str] = FLAGS) -> str:
+        monkeypatch.setattr(sys, "argv", ["harness", command, *given, *flags])
         with pytest.raises(SystemExit):
             main()
         captured = capsys.readouterr()
@@ -41,6 +42,28 @@ def test_a_dry_run_says_the_same_and_leaves_nothing_behind(asked: Asked, tmp_pat
     assert of_run == json.loads(asked("plan", "--json"))
     assert of_run["pending"] == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "trials", "steps"),
+    [
+        ("experiment rosenbrock --quick", r"\d+ trials, \d+ to run", r"steps: at most [\d,]+;"),
+        ("probe adamw --only dead_units", "3 trials, 3 to run", "steps: at most 1,800;"),
+    ],
+)
+def test_whatever_else_starts_trials_says_what_they_take(
+    asked: Asked, tmp_path: Path, command: str, trials: str, steps: str
+) -> None:
+    text = asked(*command.split(), "--dry-run", given=())
+    assert re.search(trials, text)
+    assert re.search(steps, text)
+    assert "time:" not in text, "nobody plans the seconds of a step"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_experiment_without_trials_has_none_to_plan(asked: Asked) -> None:
+    text = asked("experiment", "projection", "--quick", "--dry-run", given=())
+    assert "trains nothing" in text
 
 
 def test_an_unknown_executor_is_named(asked: Asked) -> None:

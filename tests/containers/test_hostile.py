@@ -1,29 +1,28 @@
-"""What a container stops: hostile submissions in real trials under `docker`.
+"""What a container stops: every hostile submission, in real trials under `docker`.
 
-That each of them succeeds with its defence switched off is seen in tests/hostile.
+That each of them succeeds with its defence switched off is seen in tests/hostile; here it is seen
+of those that the container itself stops: its freezer, its bounds, its network and its profile.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from harness.core.removal import remove_tree
+from harness.sandboxes.docker import sandbox as docker_sandbox
+from harness.sandboxes.docker.line import Line
+from harness.sandboxes.docker.process import ContainerWorkerProcess
 from harness.sandboxes.docker.sandbox import DockerSandbox
 from tests.hostile.arena import Arena, Box, Case, is_running
-from tests.hostile.table import CASES
+from tests.hostile.contained import OTHERWISE, Ending
+from tests.hostile.switches import bounds
+from tests.hostile.table import BEFORE_IT_ACTS, CASES, FENCED, RULE
 
 pytestmark = pytest.mark.containers
-CONTAINED = (
-    "forge_record", "read_other_results", "read_held_out_by_path", "read_data_before_load",
-    "borrow_generators", "corrupt_data", "lock_data_away", "write_elsewhere", "poison_cache",
-    "read_by_memory", "read_by_vm_readv", "trace", "signal_others", "connect",
-    "become_administrator", "outlive", "train_while_frozen", "fake_stopped", "train_in_child",
-    "spread_out", "fill_disk", "fill_log", "fill_memory", "fork_bomb", "raise_limits",
-    "be_killed_last", "ask_page_cache", "ignore_signals", "exit_zero", "rename_itself",
-    "hang_in_step", "peek_surroundings",
-)  # fmt: skip
-"""Those that are the sandbox's affair; all others are the referee's, whatever confines a worker."""
+BY_NAME = {case.name: case for case in CASES}
 
 
 @pytest.fixture
@@ -44,12 +43,76 @@ def contained(
     remove_tree(arena.folder / "temporary")
 
 
-@pytest.mark.parametrize("case", [pytest.param(c, id=c.name) for c in CASES if c.name in CONTAINED])
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in FENCED])
 def test_it_fails_in_a_container(case: Case, contained: Arena) -> None:
+    ending = OTHERWISE.get(case.name, Ending(case.states, case.reason))
     case.prepare(contained)
-    outcome = contained.run(case.name, **case.settings)
-    assert outcome.result.state in case.states, outcome.result.reason + outcome.log
-    assert "acting" in outcome.log
+    outcome = contained.run(case.name, **{**case.settings, **ending.settings})
+    assert outcome.result.state in ending.states, outcome.result.reason + outcome.log
+    assert ending.reason in outcome.result.reason
+    assert "acting" in outcome.log or case.name in BEFORE_IT_ACTS
+    assert ending.says in outcome.log
     assert not case.won(outcome), outcome.log
     assert outcome.result.time_to_target_s is None
     assert not is_running(contained.marker)
+
+
+def test_nothing_is_left_in_a_cache_for_the_next_container(contained: Arena) -> None:
+    contained.run("poison_cache", trial=1)
+    assert not contained.run("poison_cache", trial=2).says_so
+
+
+def never_freeze(arena: Arena) -> None:
+    arena.patch.setattr(ContainerWorkerProcess, "freeze", lambda self: True)
+
+
+def without_filters(arena: Arena) -> None:
+    """Start containers without the profile, and workers without the filter that follows it."""
+    start_with(arena, security_opt=["no-new-privileges", "seccomp=unconfined"])
+    send = Line.send
+    arena.patch.setattr(Line, "send", lambda line, order, fds: send(line, order | NO_LAYERS, fds))
+
+
+def with_the_machines_network(arena: Arena) -> None:
+    without_filters(arena)
+    start_with(arena, network_mode="host")
+
+
+NO_LAYERS = {"layers": list[str]()}
+
+
+def start_with(arena: Arena, **options: object) -> None:
+    """Give the engine other options of a container."""
+    kept = docker_sandbox.options_of
+    arena.patch.setattr(docker_sandbox, "options_of", lambda *a, **k: kept(*a, **k) | options)
+
+
+SWITCHES: Mapping[str, Callable[[Arena], None]] = {
+    "train_while_frozen": never_freeze,
+    "fake_stopped": never_freeze,
+    "train_in_child": never_freeze,
+    "fill_disk": bounds(scratch_mib=64),
+    "fill_log": BY_NAME["fill_log"].off,
+    "fill_memory": BY_NAME["fill_memory"].off,
+    "fork_bomb": BY_NAME["fork_bomb"].off,
+    "ask_page_cache": without_filters,
+    "become_administrator": without_filters,
+    "connect": with_the_machines_network,
+}
+"""How what stops a case in a container is switched off."""
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_it_succeeds_in_a_container_without_its_defence(name: str, contained: Arena) -> None:
+    case = BY_NAME[name]
+    case.prepare(contained)
+    SWITCHES[name](contained)
+    outcome = contained.run(name, **case.settings)
+    assert case.won(outcome), outcome.result.reason + outcome.log
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES if case.kind == RULE])
+def test_what_is_forbidden_by_rule_only_succeeds_in_a_container(
+    name: str, contained: Arena
+) -> None:
+    assert contained.run(name).says_so

@@ -29,7 +29,7 @@ from harness.record.tables import results_frame
 from harness.runs.run import run
 from harness.sandboxes.base import Confinement
 from harness.sandboxes.docker.engine import IMAGE_VARIABLE
-from harness.sandboxes.docker.leftovers import LABEL
+from harness.sandboxes.docker.leftovers import LABEL, remove_left_over
 from harness.sandboxes.docker.process import VIEW, ContainerWorkerProcess
 from harness.sandboxes.docker.sandbox import DockerSandbox
 from harness.verification.store import verify_store
@@ -128,6 +128,17 @@ def test_the_container_of_a_referee_that_was_killed_is_removed_by_the_next(
     dead = subprocess.run(command, cwd=root, check=False)
     assert dead.returncode == -signal.SIGKILL
     DockerSandbox().start(confinement(tmp_path)).kill()
+    assert engine.containers.list(all=True, filters={"label": LABEL}) == []
+
+
+def test_several_referees_remove_the_same_containers(
+    engine: docker.DockerClient, worker_image: str
+) -> None:
+    for _ in range(3):
+        engine.containers.create(worker_image, labels={LABEL: "0:0"})
+    with ThreadPoolExecutor() as pool:
+        for removing in [pool.submit(remove_left_over, engine) for _ in range(4)]:
+            removing.result()
     assert engine.containers.list(all=True, filters={"label": LABEL}) == []
 
 

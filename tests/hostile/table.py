@@ -226,3 +226,7 @@ CASES = (
     Case("fingerprint_shapes", RULE, "audit on another variant"),
     Case("cheap_forward", RULE, "reading the code; what it hands over is evaluated in full"),
 )  # fmt: skip
+
+FENCED = [case for case in CASES if case.kind != RULE]
+BEFORE_IT_ACTS = ("hang_in_import", "hang_in_setup")
+"""Those that end before they could say that they act."""

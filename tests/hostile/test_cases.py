@@ -13,12 +13,7 @@ from harness.record.store import EVENTS_FILE
 
 from . import handed_over, signs
 from .arena import Arena, Case, has_capability, is_running
-from .table import CASES, RULE
-
-FENCED = [case for case in CASES if case.kind != RULE]
-
-BEFORE_IT_ACTS = ("hang_in_import", "hang_in_setup")
-
+from .table import BEFORE_IT_ACTS, CASES, FENCED, RULE
 
 SMOKE = ("patch_clock", "train_while_frozen")
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from .arena import CASES as FOLDER
+from .contained import OTHERWISE
 from .table import CASES, CAUGHT, IMPOSSIBLE, RULE
 
 TEXT = (Path(__file__).parents[2] / "docs" / "TRUST.md").read_text()
@@ -27,3 +28,11 @@ def test_every_submission_is_a_case() -> None:
     files = {path.stem for path in FOLDER.glob("*.py")} - HELPERS
     assert files == {case.name for case in CASES} | {"leave_queued"}
     assert "`leave_queued`" in listed(CAUGHT)
+
+
+def test_what_ends_otherwise_in_a_container_is_said_with_its_state() -> None:
+    table = TEXT.partition("| case | in a container")[2].partition("\n\n")[0]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| `")]
+    said = {case.strip(" `"): ending for _, case, ending, *_ in rows}
+    assert said.keys() == OTHERWISE.keys()
+    assert all(f"`{state}`" in said[n] for n, end in OTHERWISE.items() for state in end.states)

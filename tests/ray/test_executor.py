@@ -77,8 +77,8 @@ def test_on_the_clock_a_trial_has_its_node_alone(site: Site, is_timed: bool, at_
     engine.close()
 
 
-def test_harness_run_plans_on_a_node_and_runs_there(site: Site) -> None:
-    flags = f"--profile {site.profile} --out {site.store} --budget-scale 0.02 --threads 1 --json"
+def test_the_quick_mlp_study_is_planned_on_a_node_and_runs_there(site: Site) -> None:
+    flags = f"--profile {site.profile} --out {site.store} --threads 1 --json"
     command = f"run --workload mlp --submission adamw --executor ray {flags}"
     environment = os.environ | {"XDG_CACHE_HOME": str(site.options.cache_dir)}
     done = subprocess.run(
@@ -89,8 +89,10 @@ def test_harness_run_plans_on_a_node_and_runs_there(site: Site) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    records = json.loads(done.stdout)
-    assert [record["result"]["state"] for record in records] == ["budget"] * 3
+    states = [record["result"]["state"] for record in json.loads(done.stdout)]
+    assert len(states) == 3
+    assert set(states) <= {"reached", "budget"}
+    assert "reached" in states, "the whole budget, and a point that trains"
     assert "the machines:" in done.stderr
 
 

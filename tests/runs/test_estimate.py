@@ -31,6 +31,13 @@ def test_time_is_the_sum_of_budgets_and_with_warm_up_of_these_too(tmp_path: Path
     assert found.memory_gib == first.limits.memory_gib
 
 
+def test_trials_counted_in_steps_have_steps_and_no_time(tmp_path: Path) -> None:
+    (counted,) = plan(PlanRequest("rosenbrock", "adamw", suite="landscapes", trials=1)).trials
+    found = estimate((*PLANNED, counted), tmp_path)
+    assert found.steps == counted.budget.steps
+    assert math.isclose(found.timed_s, 3 * PLANNED[0].budget.runtime_s)
+
+
 def test_finished_trials_take_nothing(tmp_path: Path) -> None:
     finish(tmp_path, 0)
     found = estimate(PLANNED, tmp_path)

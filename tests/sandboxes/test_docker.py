@@ -2,17 +2,24 @@
 
 import gc
 import json
+import tempfile
 import warnings
 from pathlib import Path
 
+import docker
 import pytest
+from typer.testing import CliRunner
 
+from harness.cli.app import app
 from harness.core.errors import HarnessError
+from harness.runs import run as runs
 from harness.sandboxes import libc
 from harness.sandboxes.base import Confinement, Use
 from harness.sandboxes.docker import engine as engine_module
 from harness.sandboxes.docker.groups import ByEngine, SeparateGroups, UnifiedGroup, group_of
+from harness.sandboxes.docker.line import Line
 from harness.sandboxes.docker.options import options_of
+from harness.sandboxes.docker.process import remove
 from harness.sandboxes.docker.profile import profile
 from harness.sandboxes.docker.sandbox import DockerSandbox, _check_packages
 
@@ -37,6 +44,40 @@ def test_an_engine_that_does_not_answer_is_named_with_what_to_do(
     assert told is not None
     assert f"no container engine answers at {address}" in told.message
     assert "systemctl start docker" in told.hint
+
+
+def test_an_engine_that_does_not_answer_is_named_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
+    monkeypatch.setattr(runs, "machine_speed", lambda *_: pytest.fail("the speed is measured"))
+    engine_module.engine.cache_clear()
+    words = f"run --workload mlp --submission adamw --sandbox docker --out {tmp_path}/store"
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        result = CliRunner().invoke(app, words.split())
+        gc.collect()
+    assert "no container engine answers" in str(result.exception)
+
+
+def test_an_engine_that_is_gone_is_named_when_a_container_is_removed(tmp_path: Path) -> None:
+    client = docker.DockerClient(base_url=f"unix://{tmp_path}/gone.sock", version="1.41")
+    container = client.containers.prepare_model({"Id": "0" * 64})
+    with pytest.raises(HarnessError, match="engine no longer answers") as told:
+        remove(container)
+    assert "run the same command again" in told.value.hint
+    client.close()
+
+
+def test_a_line_may_lie_in_a_folder_whose_path_is_longer_than_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (deep := tmp_path / ("x" * 120)).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    line = Line()
+    try:
+        assert (line.folder / "line").is_socket()
+    finally:
+        line.close()
 
 
 def test_a_package_of_another_version_is_refused() -> None:

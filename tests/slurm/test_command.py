@@ -31,10 +31,12 @@ def command(site: Site, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_quick_mlp_study_is_planned_on_a_node_and_runs_there(site: Site) -> None:
-    done = command(site, "--budget-scale", "0.02", "--json")
+    done = command(site, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    records = json.loads(done.stdout)
-    assert [record["result"]["state"] for record in records] == ["budget"] * 3
+    states = [record["result"]["state"] for record in json.loads(done.stdout)]
+    assert len(states) == 3
+    assert set(states) <= {"reached", "budget"}
+    assert "reached" in states, "the whole budget, and a point that trains"
     assert "the machines:" in done.stderr
     assert len(site.arrays()) == 1
     assert not site.calls.exists()

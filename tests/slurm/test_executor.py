@@ -13,7 +13,10 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.display.endings import EndingsDisplay, RemoteDisplay
 from harness.execution.local import LocalExecutor
+from harness.execution.remote import resources_of, run_command, trial_command
+from harness.execution.slurm.arrays import Arrays
 from harness.execution.slurm.executor import SlurmExecutor
+from harness.execution.slurm.profile import SlurmProfile
 from harness.plan.trial import Trial, TrialRecord
 from harness.record.attempts import of_type
 from harness.record.ledger import Ledger
@@ -150,6 +153,26 @@ def test_a_trial_that_runs_unknown_to_the_command_is_waited_for(
     site.arrays()[0].unlink()  # as if the first command had not written down what it queued
     assert ran(site, trials) == first.result(timeout=600)
     assert len(list(site.store.glob("slurm/*"))) == 1, "it was queued again while it ran"
+    begun = [e for e in Ledger(site.store).entries() if isinstance(e, AttemptBegun)]
+    assert len(begun) == 1
+    assert not verify_store(site.store).findings
+
+
+def test_a_trial_that_is_requeued_and_queued_again_runs_once(
+    site: Site, pool: ThreadPoolExecutor
+) -> None:
+    trials = site.trials(1, steps=LONG)
+    first = pool.submit(ran, site, trials)
+    wait_until(lambda: checkpoints(site, trials[0]) >= 1)
+    need = resources_of(trials, site.options)
+    command = trial_command(trials[0], site.store, site.options)
+    again = Arrays(site.store, SlurmProfile(memory_gib=4))
+    again.submit([trials[0].identity], need, run_command, [command])
+    (record,) = first.result(timeout=600)
+    wait_until(lambda: not again.queued())
+    assert record.result is not None
+    assert record.result.steps == LONG
+    assert lives(site, trials[0]) == (1, 0)
     begun = [e for e in Ledger(site.store).entries() if isinstance(e, AttemptBegun)]
     assert len(begun) == 1
     assert not verify_store(site.store).findings

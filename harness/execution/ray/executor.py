@@ -119,29 +119,36 @@ class RayExecutor:
     def _fly(
         self, waiting: deque[Trial], need: Resources, options: RunOptions, holds: ExitStack
     ) -> None:
-        """Keep every suitable node filled until no trial waits."""
+        """Keep every suitable node filled until no trial waits.
+
+        After an error no trial is started any more; those that run come home before it is raised.
+        """
         device = waiting[0].device
         nodes = self._alike(need, device, options.fingerprint)
         self._display.note(f"ray: {len(nodes)} nodes for {len(waiting)} trials")
         flights: dict[Any, Flight] = {}
-        tries = Counter[str]()
+        tries, errors = Counter[str](), list[HarnessError]()
         while waiting or flights:
-            busy = Counter(flight.node.id for flight in flights.values())
-            for node in _free_places(nodes, need, busy)[: len(waiting)]:
-                flight = self._started(waiting.popleft(), node, holds)
-                asked = node.asked(need)
-                flights[self._engine.start(node, asked, run_shipment, flight.sent, options)] = (
-                    flight
-                )
-            for reference in self._engine.wait(list(flights), None):
-                flight = flights.pop(reference)
-                with flight.hold:
-                    if self._is_home(reference, flight):
-                        continue
-                nodes = self._alike(need, device, options.fingerprint)
-                tries[flight.sent.trial.identity] += 1
-                self._refuse_hopeless(flight, tries)
-                waiting.append(flight.sent.trial)
+            try:
+                busy = Counter(flight.node.id for flight in flights.values())
+                for node in _free_places(nodes, need, busy)[: len(waiting)]:
+                    flight, asked = self._started(waiting.popleft(), node, holds), node.asked(need)
+                    reference = self._engine.start(node, asked, run_shipment, flight.sent, options)
+                    flights[reference] = flight
+                for reference in self._engine.wait(list(flights), None):
+                    flight = flights.pop(reference)
+                    with flight.hold:
+                        if self._is_home(reference, flight):
+                            continue
+                    nodes = self._alike(need, device, options.fingerprint)
+                    tries[flight.sent.trial.identity] += 1
+                    self._refuse_hopeless(flight, tries)
+                    waiting.append(flight.sent.trial)
+            except HarnessError as error:
+                errors.append(error)
+                waiting.clear()
+        if errors:
+            raise errors[0]
 
     def _started(self, trial: Trial, node: Node, holds: ExitStack) -> Flight:
         hold = ExitStack()

@@ -7,6 +7,7 @@ must be the container's first process, says the kernel; then nobody else can.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import struct
@@ -30,7 +31,7 @@ class Line:
         self.folder = Path(tempfile.mkdtemp(prefix="guided-descent-line-"))
         self.folder.chmod(0o755)
         self._server = socket.socket(socket.AF_UNIX)
-        self._server.bind(str(self.folder / "line"))
+        _bind(self._server, self.folder, "line")
         (self.folder / "line").chmod(0o666)
         self._server.listen(1)
         self._peer: socket.socket | None = None
@@ -102,3 +103,12 @@ class Line:
         if self._peer is None:
             raise ConnectionError("nobody has connected")
         return self._peer
+
+
+def _bind(server: socket.socket, folder: Path, name: str) -> None:
+    """Give a socket a name in a folder whose own path may be longer than an address (107 bytes)."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        server.bind(f"/proc/self/fd/{opened}/{name}")
+    finally:
+        os.close(opened)

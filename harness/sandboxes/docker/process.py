@@ -8,9 +8,11 @@ import select
 import signal
 import socket
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.core.errors import HarnessError
 from harness.sandboxes.base import Use
 from harness.sandboxes.docker.groups import ContainerGroup
 from harness.sandboxes.docker.line import Line
@@ -89,17 +91,21 @@ class ContainerWorkerProcess:
         return VIEW
 
     def kill(self) -> None:
-        """Kill all in the container and remove it; safe to call twice."""
+        """Kill all in the container and remove it; safe to call twice.
+
+        Raises:
+            HarnessError: the engine is gone; the container is left over, its processes killed.
+        """
         if self._handle is None:
             return
         with contextlib.suppress(PermissionError, ProcessLookupError):
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
         self.thaw()  # frozen processes of version 1 do not hear of their end
-        remove(self._container)
         os.close(self._handle)
         self._handle = None
         self._line.close()
         self.connection.close()
+        remove(self._container)
 
     def use(self) -> Use:
         """Memory and processor time of all in the container; of several ranks the mean memory.
@@ -131,8 +137,22 @@ class ContainerWorkerProcess:
 
 
 def remove(container: Container) -> None:
-    """Kill a container and remove it and what it wrote, unless that is done."""
-    from docker.errors import NotFound
+    """Kill a container and remove it and what it wrote, unless that is done or somebody does it.
 
-    with contextlib.suppress(NotFound):
+    Raises:
+        HarnessError: the engine does not answer.
+    """
+    from docker.errors import APIError, NotFound
+
+    try:
         container.remove(force=True, v=True)
+    except NotFound:
+        return
+    except APIError as error:
+        if error.status_code != HTTPStatus.CONFLICT:
+            raise
+    except OSError as error:
+        raise HarnessError(
+            f"the container engine no longer answers: {error}",
+            "start it and run the same command again: it removes what is left over, and goes on",
+        ) from error
