@@ -14,11 +14,11 @@ from scoring.clock import CLOCKS, Clock
 from scoring.profile import (
     base_workloads,
     integrate,
-    times_by_rules,
     median_times,
     ratios_to_best,
     score_medians,
     settle_missing,
+    times_by_rules,
 )
 from scoring.rules import Rules
 from scoring.times import Array, Times

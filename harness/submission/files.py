@@ -112,8 +112,7 @@ def _other_kind(path: Path, mode: int) -> HarnessError:
     where = f" to {path.readlink()}" if stat.S_ISLNK(mode) else ""
     return HarnessError(
         f"{path} is {kind}{where}; a submission holds regular files alone",
-        "only these are counted and hashed: copy what is needed into the folder, or leave it "
-        "out",
+        "only these are counted and hashed: copy what is needed into the folder, or leave it out",
     )
 
 

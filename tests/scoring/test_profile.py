@@ -3,12 +3,12 @@ import pytest
 
 from scoring.profile import (
     integrate,
-    times_by_rules,
     median_times,
     profile,
     ratios_to_best,
     score_medians,
     settle_missing,
+    times_by_rules,
 )
 from scoring.rules import Quadrature, Rules
 

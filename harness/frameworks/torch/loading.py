@@ -218,7 +218,6 @@ class OptimizerSubmission:
             group["lr"] = base * factor
 
 
-
 def _swap_of(optimizer: Optimizer) -> tuple[Callable[[], object], Callable[[], object]] | None:
     """What puts an optimizer's average in the parameters' place, and what takes it out again."""
     for names in SWAPS:
