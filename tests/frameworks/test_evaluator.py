@@ -8,7 +8,7 @@ import pytest
 from harness.core.errors import HarnessError, UnknownNameError
 from harness.frameworks.examples import EvalConfig, Examples
 from harness.frameworks.load import evaluation_backend
-from harness.frameworks.metrics import joined
+from harness.frameworks.metrics import concatenate
 from harness.frameworks.order import Order
 from tests.frameworks.kit import SIZES, SOURCE, Kit, examples, parameters
 
@@ -160,7 +160,7 @@ def test_an_examples_value_is_the_mean_over_its_targets(kit: Kit) -> None:
         Examples(inputs, targets),
         EvalConfig(10),
     )
-    found = joined(list(subject.batches(parameters(), "validation")))["loss"]
+    found = concatenate(list(subject.batches(parameters(), "validation")))["loss"]
     np.testing.assert_allclose(
         found, np.square(logits_by_hand(inputs) - targets).mean(1), rtol=1e-5
     )
