@@ -50,7 +50,9 @@ def summary(results: Sequence[Finding]) -> str:
     counts = {v: verdicts.count(v) for v in ("held", "did not hold", "undecided", "not tested")}
     parts = [f"{count} {verdict}" for verdict, count in counts.items() if count]
     plural = "claim" if len(results) == 1 else "claims"
-    return f"Of {len(results)} {plural}: {', '.join(parts)}." if parts else "No claims are declared."
+    return (
+        f"Of {len(results)} {plural}: {', '.join(parts)}." if parts else "No claims are declared."
+    )
 
 
 def _form_text(job: Job) -> str:

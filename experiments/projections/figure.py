@@ -67,7 +67,9 @@ def _draw_errors(panel: Axes, errors: pd.DataFrame, stated: float) -> None:
 
 def _draw_distances(panel: Axes, spread: pd.DataFrame) -> None:
     shifts = np.array([spread["median"] - spread["low"], spread["high"] - spread["median"]])
-    panel.errorbar(spread["dimension"], spread["median"], yerr=shifts, fmt="o", color=INK, capsize=3)
+    panel.errorbar(
+        spread["dimension"], spread["median"], yerr=shifts, fmt="o", color=INK, capsize=3
+    )
     panel.axhline(1.0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     panel.set(xlabel="dimensions", ylabel="squared distance kept")
     _set_dimensions(panel, spread["dimension"])

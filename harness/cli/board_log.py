@@ -10,8 +10,8 @@ from harness.record.schema.audited import TrialAudited
 from harness.record.schema.base import EventData
 
 Said = Literal["self-reported", "verified", "held", "disqualified"]
-"""The marks that an organiser gives by hand. `audited` follows from audits alone, and `withdrawn` is
-said of a bundle; see `harness.core.marks`."""
+"""The marks that an organiser gives by hand. `audited` follows from audits alone, and `withdrawn`
+is said of a bundle; see `harness.core.marks`."""
 
 
 class Added(EventData):

@@ -9,7 +9,7 @@ from harness.core.errors import HarnessError, UnknownNameError
 from harness.frameworks.base import Evaluator
 from harness.frameworks.examples import EvalConfig, Examples, Parameters
 from harness.frameworks.load import evaluation_backend
-from harness.frameworks.metrics import joined
+from harness.frameworks.metrics import concatenate
 from harness.frameworks.order import Order
 from tests.frameworks.kit import SIZES, SOURCE, Kit, examples, parameters
 
@@ -161,7 +161,7 @@ def test_an_examples_value_is_the_mean_over_its_targets(kit: Kit) -> None:
         Examples(inputs, targets),
         EvalConfig(10),
     )
-    found = joined(list(subject.batches(parameters(), "validation")))["loss"]
+    found = concatenate(list(subject.batches(parameters(), "validation")))["loss"]
     np.testing.assert_allclose(
         found, np.square(logits_by_hand(inputs) - targets).mean(1), rtol=1e-5
     )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.frameworks.metrics import ExampleMetrics, joined
+from harness.frameworks.metrics import ExampleMetrics, concatenate
 from harness.plan.plan import PlanRequest, plan
 from harness.referee.parts import (
     CLEAR,
@@ -39,7 +39,7 @@ def seen(values: Values, target: Target, until: Certainty) -> int:
     """How many of a split's examples are evaluated."""
     batches = in_batches(values, target.metric, part_size(len(values), len(values)))
     taken = evaluated_until(batches, [], len(values), target, until)
-    return len(joined(taken)[target.metric])
+    return len(concatenate(taken)[target.metric])
 
 
 def losses(seed: int, count: int, mean: float) -> Values:
@@ -139,7 +139,7 @@ def test_what_is_not_needed_is_not_evaluated_and_gone_on_with_later() -> None:
     taken = evaluated_until(batches, [], 400, LOSS, "clear")
     assert len(taken) == 1
     whole = evaluated_until(batches, taken, 400, LOSS, "whole")
-    assert joined(whole)["loss"].tolist() == values.tolist()
+    assert concatenate(whole)["loss"].tolist() == values.tolist()
 
 
 def test_certainty_has_an_order() -> None:
