@@ -194,9 +194,7 @@ def peak_gflops(device: str) -> float:
     return 2 * 1024**3 / min(timed(steps, 20, device)["product"]) / 1e6
 
 
-def product_flop(
-    _out: object, a: Sequence[int], b: Sequence[int], *_: object, **__: object
-) -> int:
+def product_flop(_out: object, a: Sequence[int], b: Sequence[int], *_: object, **__: object) -> int:
     """Of a product added to another tensor, from the shapes."""
     return int(2 * math.prod(a) * b[-1])
 

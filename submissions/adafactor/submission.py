@@ -18,7 +18,6 @@ is scaled down to that, lest its square overflow.
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

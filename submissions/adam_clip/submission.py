@@ -13,7 +13,6 @@ which a q such as 1e6 stands for infinity. Deviations: weight decay, if any, is 
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

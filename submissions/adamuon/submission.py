@@ -18,7 +18,6 @@ several fused matrices is rescaled by itself.
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 
@@ -42,9 +41,7 @@ class AdaMuon(Muon):
         momentum = super().direction(parameter, group)
         return signs(momentum) if group["sign"] else momentum
 
-    def scaled(
-        self, state: State, signs: list[torch.Tensor], group: Group
-    ) -> list[torch.Tensor]:
+    def scaled(self, state: State, signs: list[torch.Tensor], group: Group) -> list[torch.Tensor]:
         """0.2 sqrt(r c) / ||O^|| O^ of one parameter's orthogonalised matrices."""
         whole, beta2, epsilon = at_least_float32(torch.cat(signs)), group["beta2"], group["epsilon"]
         second: torch.Tensor = state.setdefault("second", torch.zeros_like(whole))

@@ -18,7 +18,6 @@ first step. An infinite gradient, which the clip would hide, becomes NaN.
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

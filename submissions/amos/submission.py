@@ -29,7 +29,6 @@ that, lest its square overflow.
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

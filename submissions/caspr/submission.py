@@ -22,7 +22,6 @@ factors and of Adam's second moment are set apart, the source has one.
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

@@ -68,9 +68,7 @@ class LearnedRate(GroupwiseOptimizer):
         for _, parameters in parts:
             self.move(group, parameters, rate)
 
-    def accumulate(
-        self, parts: Chunks, group: Group, weights: Weights
-    ) -> tuple[float, float]:
+    def accumulate(self, parts: Chunks, group: Group, weights: Weights) -> tuple[float, float]:
         """Update m, v and s; return <gradients, displacement> before and ||s||_1 after it."""
         beta1, beta2 = group["betas"]
         correlations: list[torch.Tensor] = []

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from harness.core.errors import HarnessError
 from harness.submission.interface import Batch, Hyperparameters, Schedule, Stream
-from submissions.common.optimizers import State
 from submissions.common import schedules
 from submissions.common.clipping import bound_of, clipped
 from submissions.common.flat import unflatten
+from submissions.common.optimizers import State
 from submissions.common.products import LiveProblem, parameters_of
 
 SEEDS = 2**62

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-
 import torch
 
-from submissions.common.optimizers import Group, State
 from submissions.common.matrix_sign import product_dtype
+from submissions.common.optimizers import Group, State
 from submissions.common.two_sided import project, project_back
 
 
@@ -20,9 +19,7 @@ def update_moments(state: State, gradient: torch.Tensor, group: Group) -> torch.
     return rotated
 
 
-def move(
-    parameter: torch.Tensor, state: State, gradient: torch.Tensor, group: Group
-) -> None:
+def move(parameter: torch.Tensor, state: State, gradient: torch.Tensor, group: Group) -> None:
     """Apply weight decay, then an Adam step in the bases of the parameter's state.
 
     Args:

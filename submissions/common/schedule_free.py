@@ -17,8 +17,8 @@ from typing import NamedTuple
 import torch
 
 from harness.core.errors import HarnessError
-from submissions.common.optimizers import Group
 from submissions.common.evaluation_mode import EvaluatesAverage
+from submissions.common.optimizers import Group
 from submissions.common.vectors import chunks, state_copies
 
 

@@ -61,7 +61,9 @@ def state_lists(
     return [[state[parameter][name] for parameter in parameters] for name in names]
 
 
-def state_copies(state: States, parameters: Sequence[torch.Tensor], name: str) -> list[torch.Tensor]:
+def state_copies(
+    state: States, parameters: Sequence[torch.Tensor], name: str
+) -> list[torch.Tensor]:
     """State tensors initialised as copies of the parameters, such as the starting point."""
     for parameter in parameters:
         if name not in state[parameter]:

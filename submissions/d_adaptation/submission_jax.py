@@ -44,9 +44,7 @@ def d_adaptation(point: Hyperparameters) -> optax.GradientTransformationExtraArg
         return DAdaptationState(count, estimate, numerator, zeros, zeros, zeros)
 
     def scaled(values: Arrays, second: Arrays) -> Arrays:
-        ratios: Arrays = jax.tree.map(
-            lambda x, v: x / (jnp.sqrt(v) + epsilon), values, second
-        )
+        ratios: Arrays = jax.tree.map(lambda x, v: x / (jnp.sqrt(v) + epsilon), values, second)
         return ratios
 
     def update(

@@ -29,10 +29,10 @@ import math
 import torch
 
 from harness.core.errors import UnknownNameError
-from submissions.common.optimizers import State
 from submissions.common.eigenbasis import decomposed, failures_of
 from submissions.common.kronecker_factors import Uses, accumulate, rows, second_moment
 from submissions.common.layerwise import Layer, LayerwiseSubmission
+from submissions.common.optimizers import State
 
 DIAGONALS = ("batch", "examples")
 
@@ -82,9 +82,7 @@ class Submission(LayerwiseSubmission):
         return step
 
 
-def _decomposed(
-    state: State, side: str, correction: float
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _decomposed(state: State, side: str, correction: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Eigenvalues and basis of a factor; the old basis, or the identity, if none converges."""
     factor, old = state[side] / correction, state.get(f"{side}_basis")
     pair = decomposed(factor, failures_of(state), old)

@@ -49,9 +49,7 @@ def ggt(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransform
         window = jnp.zeros((size, len(zeros)), zeros.dtype)
         return GgtState(jnp.zeros((), jnp.int32), zeros, window, jnp.zeros((size, size)))
 
-    def update(
-        updates: Arrays, state: GgtState, params: Arrays
-    ) -> tuple[Arrays, GgtState]:
+    def update(updates: Arrays, state: GgtState, params: Arrays) -> tuple[Arrays, GgtState]:
         del params
         gradient, place = flat(updates), state.step % size
         momentum = beta1 * state.momentum + (1 - beta1) * gradient

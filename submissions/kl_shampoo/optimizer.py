@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-
 import torch
 
-from submissions.common.optimizers import Group, State
 from submissions.common.matrix_sign import product_dtype
+from submissions.common.optimizers import Group, State
 from submissions.common.rotated_adam import turn_momentum, update_moments
 from submissions.common.symmetric_products import add_product
 from submissions.common.two_sided import project, project_back
@@ -46,9 +45,7 @@ class KlShampoo(Soap):
         scale = torch.outer(state["left_values"].sqrt(), state["right_values"].sqrt())
         self.step_along(parameter, project(state, momentum, dtype) / (scale + group["eps"]), group)
 
-    def step_along(
-        self, parameter: torch.Tensor, rotated: torch.Tensor, group: Group
-    ) -> None:
+    def step_along(self, parameter: torch.Tensor, rotated: torch.Tensor, group: Group) -> None:
         """Apply weight decay and a step that is given in the bases."""
         dtype = product_dtype(rotated.device, group["matmul_dtype"])
         step = project_back(self.state[parameter], rotated, dtype)

@@ -51,9 +51,7 @@ def transformation(
         entries = {name: _start(params[name], point, is_soap) for name in names}
         return KlState(jnp.zeros((), jnp.int32), entries)
 
-    def update(
-        updates: Arrays, state: KlState, params: Arrays
-    ) -> tuple[Arrays, KlState]:
+    def update(updates: Arrays, state: KlState, params: Arrays) -> tuple[Arrays, KlState]:
         steps, entries, is_first = {}, {}, state.step == 0
         for name in names:
             g = updates[name].reshape(len(updates[name]), -1)

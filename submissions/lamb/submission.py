@@ -13,7 +13,6 @@ but not in the paper.
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

@@ -14,7 +14,6 @@ above.
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

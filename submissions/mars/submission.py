@@ -17,7 +17,6 @@ learning rate is for both parts.
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

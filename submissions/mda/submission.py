@@ -27,7 +27,6 @@ rates, which strengthen it, do worse on `mlp`.
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

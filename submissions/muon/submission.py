@@ -42,8 +42,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 import torch
-from torch.optim.optimizer import StateDict
 from torch.optim import Optimizer
+from torch.optim.optimizer import StateDict
 
 from harness.core.errors import UnknownNameError
 from harness.submission.interface import Hyperparameters, Schedule
@@ -189,9 +189,7 @@ class Muon(ShardedOptimizer):
                 if owner != self.ranks.rank:
                     self.state.pop(parameter, None)
 
-    def scaled(
-        self, state: State, signs: list[torch.Tensor], group: Group
-    ) -> list[torch.Tensor]:
+    def scaled(self, state: State, signs: list[torch.Tensor], group: Group) -> list[torch.Tensor]:
         """s X_K of one parameter's orthogonalised matrices; its relatives adapt them here."""
         del state
         return [sign * scale(sign, group["scaling"]) for sign in signs]

@@ -22,7 +22,6 @@ width).
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

@@ -14,7 +14,6 @@ corrects both terms of n_t by 1 - beta1^t, which differs only in the first steps
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

@@ -43,9 +43,7 @@ def normalise_rows(
         scaled: jax.Array = part * ratio * scale(sign, scaling)
         return scaled
 
-    def update(
-        updates: Arrays, state: Arrays, params: Arrays
-    ) -> tuple[Arrays, Arrays]:
+    def update(updates: Arrays, state: Arrays, params: Arrays) -> tuple[Arrays, Arrays]:
         del params
         steps, rows = {}, {}
         for name, spec in specs.items():

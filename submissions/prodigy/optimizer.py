@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import torch
 
-from submissions.common.optimizers import Group
 from submissions.common.learned_rate import Chunks, LearnedRate, Weights
+from submissions.common.optimizers import Group
 from submissions.common.vectors import state_copies, state_lists
 
 

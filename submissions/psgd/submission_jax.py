@@ -62,9 +62,7 @@ def psgd(names: Sequence[str], point: Hyperparameters) -> optax.GradientTransfor
         entries = {name: _start(params[name], point) for name in names}
         return PsgdState(jnp.zeros((), jnp.int32), entries)
 
-    def update(
-        updates: Arrays, state: PsgdState, params: Arrays
-    ) -> tuple[Arrays, PsgdState]:
+    def update(updates: Arrays, state: PsgdState, params: Arrays) -> tuple[Arrays, PsgdState]:
         del params
         steps, entries = {}, {}
         for place, name in enumerate(names):

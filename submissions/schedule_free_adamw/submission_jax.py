@@ -5,7 +5,6 @@ The averaging weights use the scheduled learning rate, warmup included.
 
 from __future__ import annotations
 
-
 import jax
 import optax
 

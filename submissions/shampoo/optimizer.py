@@ -9,10 +9,10 @@ import torch
 from torch.optim.optimizer import StateDict
 
 from harness.core.errors import UnknownNameError
-from submissions.common.optimizers import Group, State
 from submissions.common.eigenbasis import failures_of
 from submissions.common.inverse_roots import coupled_newton, inverse_root
 from submissions.common.matrix_sign import product_dtype
+from submissions.common.optimizers import Group, State
 from submissions.common.precision import bounded
 from submissions.common.sharding import ShardedOptimizer, assigned, exchanged
 from submissions.common.staggering import select_due
@@ -166,9 +166,7 @@ class Shampoo(ShardedOptimizer):
         found = iter(assigned(costs, self.ranks.world_size))
         return [[next(found) for _ in of_parameter] for of_parameter in shapes]
 
-    def _blocks(
-        self, parameter: torch.Tensor, owned_by: list[int], group: Group
-    ) -> list[Block]:
+    def _blocks(self, parameter: torch.Tensor, owned_by: list[int], group: Group) -> list[Block]:
         """A parameter's blocks in this step, and at the first one their states."""
         assert parameter.grad is not None
         parts = blocks(bounded(parameter.grad.flatten(1)), group["block_side"])
@@ -258,9 +256,7 @@ def _accumulate(block: Block, group: Group) -> None:
     state["momentum"].lerp_(gradient, 1 - group["beta1"])
 
 
-def _graft(
-    state: State, momentum: torch.Tensor, correction: float, group: Group
-) -> torch.Tensor:
+def _graft(state: State, momentum: torch.Tensor, correction: float, group: Group) -> torch.Tensor:
     """Q_t, or M^_t for the graft `none`."""
     if group["graft"] != "adam":
         return momentum / correction

@@ -68,9 +68,7 @@ def shampoo(
         entries = {name: _start(params[name], point) for name in names}
         return ShampooState(jnp.zeros((), jnp.int32), entries)
 
-    def update(
-        updates: Arrays, state: ShampooState, params: Arrays
-    ) -> tuple[Arrays, ShampooState]:
+    def update(updates: Arrays, state: ShampooState, params: Arrays) -> tuple[Arrays, ShampooState]:
         del params
         step, period = state.step + 1, point["refresh_every"]
         since = step - point["start"]

@@ -70,9 +70,7 @@ def soap(
         entries = {name: _start(params[name], point, sides_of) for name in names}
         return SoapState(jnp.zeros((), jnp.int32), entries)
 
-    def update(
-        updates: Arrays, state: SoapState, params: Arrays
-    ) -> tuple[Arrays, SoapState]:
+    def update(updates: Arrays, state: SoapState, params: Arrays) -> tuple[Arrays, SoapState]:
         gradients = {n: updates[n].reshape(updates[n].shape[0], -1) for n in names}
         steps, entries = {}, {}
         for name, g in gradients.items():

@@ -74,9 +74,7 @@ class SoapMuon(Soap):
         for parameter, factor in zip(gradients, batched(sign, directions), strict=True):
             self.step_along(parameter, factor.to(directions[0].dtype), group)
 
-    def direction(
-        self, state: State, gradient: torch.Tensor, group: Group
-    ) -> torch.Tensor:
+    def direction(self, state: State, gradient: torch.Tensor, group: Group) -> torch.Tensor:
         """N_t, after the moments have been updated."""
         rotated = update_moments(state, gradient, group)
         ahead: torch.Tensor = state["momentum"]
@@ -85,9 +83,7 @@ class SoapMuon(Soap):
         scale: torch.Tensor = state["second"].sqrt() + group["eps"]
         return ahead / scale
 
-    def step_along(
-        self, parameter: torch.Tensor, factor: torch.Tensor, group: Group
-    ) -> None:
+    def step_along(self, parameter: torch.Tensor, factor: torch.Tensor, group: Group) -> None:
         """Apply weight decay and the step of a parameter's O_t."""
         state, (beta1, beta2) = self.state[parameter], group["betas"]
         step = factor.abs().sqrt_().mul_(factor.sign()) if group["root"] else factor

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import torch
 
 from harness.core.errors import UnknownNameError
-from submissions.common.optimizers import Group, State
 from submissions.common.eigenbasis import eigenbasis, failures_of
 from submissions.common.evaluation_mode import EvaluatesAverage
 from submissions.common.matrix_sign import product_dtype
+from submissions.common.optimizers import Group, State
 from submissions.common.precision import bounded, signs
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import (
@@ -110,9 +110,7 @@ class SPlus(EvaluatesAverage):
         return corrected
 
 
-def _direction(
-    parameter: torch.Tensor, state: State, group: Group
-) -> tuple[torch.Tensor, float]:
+def _direction(parameter: torch.Tensor, state: State, group: Group) -> tuple[torch.Tensor, float]:
     """Update the moments and return the bounded direction and its learning-rate multiplier s."""
     assert parameter.grad is not None
     gradient, (beta1, beta2) = bounded(parameter.grad), group["betas"]

@@ -15,7 +15,6 @@ is studied by Dremov et al. (2025). Deviations: those of the submission `adamw`.
 
 from __future__ import annotations
 
-
 import torch
 from torch.optim import Optimizer
 

@@ -58,7 +58,9 @@ def test_a_trial_is_copied_without_its_lock(made: Made, memory: AbstractFileSyst
     assert memory.cat(f"/bucket/runs/{folder}/events.jsonl") == made.log.read_bytes()
 
 
-def test_what_is_missing_is_copied_in_the_end_and_nothing_else(made: Made, memory: AbstractFileSystem) -> None:
+def test_what_is_missing_is_copied_in_the_end_and_nothing_else(
+    made: Made, memory: AbstractFileSystem
+) -> None:
     copy, folder = StoreCopy(made.store, f"{URL}/"), f"/bucket/runs/{made.trial.folder}"
     copy.complete([made.trial])
     memory.pipe(f"{folder}/events.jsonl", b"left alone")

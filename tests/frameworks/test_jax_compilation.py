@@ -63,9 +63,7 @@ def test_attention_is_cudnns_where_one_derivative_is_enough(
 ) -> None:
     asked = list[str | None]()
 
-    def noted(
-        query: jax.Array, *_: object, implementation: str | None, **__: object
-    ) -> jax.Array:
+    def noted(query: jax.Array, *_: object, implementation: str | None, **__: object) -> jax.Array:
         asked.append(implementation)
         return query
 

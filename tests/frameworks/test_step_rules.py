@@ -60,7 +60,11 @@ def test_cautious_updates_are_those_of_pytorch_optimizer(tmp_path: Path) -> None
         tmp_path,
         "pytorch_optimizer.Lion(parameters, lr=0.01, betas=(0.9, 0.99), cautious=True)",
     )
-    changes: dict[str, object] = {"learning_rate": 0.01, "weight_decay": 0.0, "schedule": "constant"}
+    changes: dict[str, object] = {
+        "learning_rate": 0.01,
+        "weight_decay": 0.0,
+        "schedule": "constant",
+    }
     point = default_point("lion", warmup=0.0, **changes)
     ours = run(Kit("torch"), submission_folders()["lion"], 12, cautious_updates=True, **point)
     assert_equal(ours, run(Kit("torch"), oracle, 12))

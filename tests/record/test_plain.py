@@ -85,9 +85,7 @@ def test_what_the_harness_writes_is_plain(
     ids=["events", "ledger"],
 )
 @given(data=st.data())
-def test_readers_agree_on_damaged_logs(
-    content: bytes, schema: Schema, data: st.DataObject
-) -> None:
+def test_readers_agree_on_damaged_logs(content: bytes, schema: Schema, data: st.DataObject) -> None:
     assert is_plain(content, schema)
     is_plain(data.draw(mutated(content)), schema)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pandas as pd
 import pytest
 
@@ -14,9 +13,7 @@ from scoring.normalise import brackets, normalise
 from .made_frames import Row, row
 
 
-def trial(
-    submission: str, study: int, begin: int, time_s: float = 10.0, **other: object
-) -> Row:
+def trial(submission: str, study: int, begin: int, time_s: float = 10.0, **other: object) -> Row:
     """A trial of 1000 steps that began at a minute of the hour and took two."""
     at = {"begun_at": f"2026-01-01T00:{begin:02}", "ended_at": f"2026-01-01T00:{begin + 2:02}"}
     values = at | {"timed_s": 20.0, "steps": 1000} | other

@@ -163,7 +163,9 @@ def test_the_page_of_a_board_without_scripts_shows_the_table(browser: Browser, b
 
 
 @pytest.mark.slow
-def test_a_board_of_a_thousand_is_light_and_answers_at_once(browser: Browser, tmp_path: Path) -> None:
+def test_a_board_of_a_thousand_is_light_and_answers_at_once(
+    browser: Browser, tmp_path: Path
+) -> None:
     names = ["adamw", *(f"entry_{place:03}" for place in range(999))]
     board = site(tmp_path / "s", material(results(names)))
     weight = page_weight(board)

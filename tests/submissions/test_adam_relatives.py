@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-
 import numpy as np
 import pytest
 import pytorch_optimizer
 import torch
 
 from submissions.common.optimizers import State
+
 from .conftest import Measured
 from .given_problem import (
+    SHAPES,
     Array,
     BareProblem,
     Point,
-    SHAPES,
     default_point,
     draw,
     gradients,

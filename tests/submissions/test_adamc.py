@@ -12,9 +12,9 @@ from submissions.adamc.submission import AdamC
 
 from .conftest import Measured
 from .given_problem import (
-    Values,
     BareProblem,
     Point,
+    Values,
     default_point,
     largest_error,
     torch_optimizer,

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 import torch
 
-from submissions.common.optimizers import State
 from submissions.amos.sizes import expected_size
 from submissions.amos.submission import Amos
+from submissions.common.optimizers import State
 from tests.tiers import nightly_but
 
 from .conftest import Measured
 from .given_problem import (
+    SHAPES,
     Array,
     Point,
-    SHAPES,
     draw,
     largest_error,
     scheduled_optax_steps,

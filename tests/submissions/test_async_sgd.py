@@ -11,8 +11,8 @@ import torch
 from submissions.async_sgd import submission as module
 from tests.tiers import nightly_but
 
-from .given_problem import Point
 from .conftest import Measured
+from .given_problem import Point
 from .small_problem import DoubleStream, double_kit, submission, values
 from .test_ea_sgd import Bowl, NoStream
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 import torch
 
-from submissions.common.optimizers import State
 from submissions.caspr.submission import FIXED, Caspr
+from submissions.common.optimizers import State
 from submissions.shampoo.optimizer import Shampoo
 from tests.tiers import nightly_but
 
 from .conftest import Measured
 from .given_problem import (
+    SHAPES,
     Array,
     Point,
-    SHAPES,
     gradients,
     largest_error,
     optax_steps,

@@ -18,8 +18,8 @@ from tests.tiers import nightly_but
 from workloads.parameters import Init, ParameterSpec, Role
 
 from .given_problem import (
-    BareProblem,
     NAMES,
+    BareProblem,
     Point,
     default_point,
     draw,

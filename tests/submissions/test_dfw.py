@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import torch
 
 from harness.submission.interface import Batch
-
-from .given_problem import Array, Point
 from tests.frameworks.kit import Kit
 
 from .conftest import Measured
+from .given_problem import Array, Point
 from .small_problem import DoubleStream, double_kit, submission, values
 
 STEPS, LAYERS = 20, ("hidden_1", "hidden_2", "output")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 import torch
@@ -15,9 +14,9 @@ from workloads.parameters import Role
 
 from .conftest import Measured
 from .given_problem import (
+    SHAPES,
     Array,
     Point,
-    SHAPES,
     default_point,
     draw,
     largest_error,

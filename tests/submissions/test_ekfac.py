@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from submissions.common.optimizers import State
 from submissions.common.kronecker_factors import second_moment, uses
+from submissions.common.optimizers import State
 from tests.frameworks.kit import Kit
 from tests.submissions.test_kfac import KINDS, captured, network
 
@@ -51,7 +51,8 @@ def test_the_diagonal_is_the_exact_second_moment_in_its_basis(kind: str) -> None
 
 
 def textbook_step(
-    state: State, a: torch.Tensor, d: torch.Tensor, t: int, point: Point) -> torch.Tensor:
+    state: State, a: torch.Tensor, d: torch.Tensor, t: int, point: Point
+) -> torch.Tensor:
     """The direction of a layer refreshed at steps 1, 7, 12, ..., from dense matrices."""
     gradients = torch.einsum("no,ni->noi", d, a).flatten(1)
     covariances = (d.mT @ d / len(d), a.mT @ a / len(a))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import torch
 
-from submissions.common.optimizers import State
 from submissions.common.eigenbasis import followed_until
+from submissions.common.optimizers import State
 from submissions.eshampoo.submission import EShampoo
 
 from .conftest import Measured

@@ -11,8 +11,8 @@ import torch
 
 from .conftest import Measured
 from .given_problem import (
-    Point,
     STEPS,
+    Point,
     default_point,
     draw,
     gradients,
@@ -56,7 +56,9 @@ def test_jax_agrees_with_torch(name: str, measured: Measured) -> None:
 Tensors = list[torch.Tensor]
 
 
-def descent(name: str, gradient: Callable[[torch.Tensor], torch.Tensor], **changes: object) -> Tensors:
+def descent(
+    name: str, gradient: Callable[[torch.Tensor], torch.Tensor], **changes: object
+) -> Tensors:
     """The iterates of `square`, in float64, where gradients are a function of the point."""
     problem = torch_problem()
     for n, value in problem.parameters.items():

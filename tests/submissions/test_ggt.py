@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-
 import pytest
 import torch
 
 from submissions.ggt.submission import Ggt
 
-from .given_problem import Point
 from .conftest import Measured
+from .given_problem import Point
 
 SIZE = 12
 

@@ -18,9 +18,9 @@ from tests.tiers import nightly_but
 
 from .conftest import Measured
 from .given_problem import (
+    STEPS,
     BareProblem,
     Point,
-    STEPS,
     Values,
     default_point,
     draw,

@@ -14,9 +14,9 @@ from tests.tiers import nightly_but
 
 from .conftest import Measured
 from .given_problem import (
+    SHAPES,
     Array,
     Point,
-    SHAPES,
     draw,
     gradients,
     largest_error,
@@ -101,7 +101,8 @@ def textbook(is_soap: bool) -> dict[str, Array]:
 
 @pytest.mark.parametrize("kind", [KlShampoo, KlSoap])
 def test_refreshed_at_every_step_it_agrees_with_the_authors(
-    kind: type[KlShampoo], measured: Measured) -> None:
+    kind: type[KlShampoo], measured: Measured
+) -> None:
     problem = torch_problem(torch.float64)
     values = [problem.parameters[name] for name in MATRICES]
     ours = torch_steps(kind(values, refresh_every=1, **SETTINGS), problem)

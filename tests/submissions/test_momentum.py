@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import optax
 import pytest
@@ -17,9 +16,9 @@ from submissions.signsgd.submission import SignSgd
 
 from .conftest import Measured
 from .given_problem import (
+    SHAPES,
     Array,
     Point,
-    SHAPES,
     default_point,
     draw,
     gradients,

@@ -18,9 +18,9 @@ from workloads.parameters import Role
 
 from .conftest import Measured
 from .given_problem import (
+    SHAPES,
     Array,
     Point,
-    SHAPES,
     default_point,
     gradients,
     largest_error,

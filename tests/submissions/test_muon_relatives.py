@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from submissions.common.optimizers import State
 from submissions.adamuon.submission import AdaMuon
+from submissions.common.optimizers import State
 from submissions.muon.submission import Muon
 from submissions.normuon.submission import NorMuon
 from tests.tiers import nightly_but
@@ -18,9 +18,9 @@ from workloads.parameters import Role
 
 from .conftest import Measured
 from .given_problem import (
+    SHAPES,
     Array,
     Point,
-    SHAPES,
     default_point,
     gradients,
     jordans,

@@ -11,8 +11,8 @@ from harness.core.errors import HarnessError
 from submissions.paper_kfac.inverses import INVERSES, Factors, applied
 from tests.frameworks.kit import Kit
 
-from .given_problem import Point
 from .conftest import Measured
+from .given_problem import Point
 from .small_problem import DoubleStream, double_kit, fisher, gradient, submission, values
 from .workload_models import WorkloadKit
 

@@ -80,7 +80,9 @@ def test_a_fisher_product_of_squared_errors_sums_over_examples_not_outputs() -> 
 
 
 @pytest.mark.parametrize("sampled", [False, True])
-def test_fisher_products_are_sums_of_outer_products(problem_and_batch: Given, sampled: bool) -> None:
+def test_fisher_products_are_sums_of_outer_products(
+    problem_and_batch: Given, sampled: bool
+) -> None:
     problem, batch = problem_and_batch
     linearisation, vector = Linearisation(problem, batch), vector_of(problem)
     targets = batch.targets

@@ -27,7 +27,7 @@ SETTINGS: Point = {
 }  # fmt: skip
 
 
-def length(matrix: Array, is_symmetric: bool = True) -> Array:
+def length(matrix: Array, is_symmetric: bool = True) -> float:
     """Two power steps from the longest row: from below, the largest singular value."""
     row = matrix[(matrix**2).sum(1).argmax()]
     for _ in range(2):

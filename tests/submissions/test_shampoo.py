@@ -16,9 +16,9 @@ from submissions.shampoo.optimizer import Shampoo, blocks
 
 from .conftest import Measured
 from .given_problem import (
+    SHAPES,
     Array,
     Point,
-    SHAPES,
     gradients,
     largest_error,
     textbook_steps,

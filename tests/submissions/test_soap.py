@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 import pytorch_optimizer
 import torch
 
-from submissions.common.optimizers import State
 from submissions.common.eigenbasis import eigenbasis, failures_of, followed
+from submissions.common.optimizers import State
 from submissions.soap.optimizer import Soap
 
 from .conftest import Measured
 from .given_problem import (
+    SHAPES,
     Array,
     Point,
-    SHAPES,
     gradients,
     largest_error,
     textbook_steps,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 import scipy.linalg
@@ -12,8 +11,8 @@ import torch
 from harness.core.errors import HarnessError
 from submissions.common.products import Linearisation
 
-from .given_problem import Point
 from .conftest import Measured
+from .given_problem import Point
 from .small_problem import DoubleStream, double_kit, gradient, submission, values
 from .workload_models import WorkloadKit
 

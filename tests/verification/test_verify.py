@@ -225,7 +225,9 @@ def test_a_lost_trial_is_run_again_by_command_and_the_record_says_so(
     assert len(list(sample.folder.glob("events.lost-1.jsonl"))) == (how == "chain")
 
 
-def test_a_rerun_that_was_cut_short_is_marked_once(sample: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rerun_that_was_cut_short_is_marked_once(
+    sample: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (record,) = chosen_records(sample.store, (sample.folder.name,), with_flagged=False)
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
         killed.setattr(rerun, "EventLog", interrupt)

@@ -74,7 +74,9 @@ def test_tensors_come_back_with_their_layout(tensor: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
-def test_a_fused_step_goes_on_over_kernels_whose_channels_lie_last(kind: type[torch.optim.Optimizer]) -> None:
+def test_a_fused_step_goes_on_over_kernels_whose_channels_lie_last(
+    kind: type[torch.optim.Optimizer],
+) -> None:
     def run(saves: bool) -> torch.Tensor:
         noise = torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(0))
         kernel = torch.nn.Parameter(noise.contiguous(memory_format=torch.channels_last))

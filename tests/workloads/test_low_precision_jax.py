@@ -1,6 +1,5 @@
 """JAX in bfloat16: gradients that are sums over thousands of places are not lost in the summing."""
 
-
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -1,6 +1,5 @@
 """Hands over one memory under several names, and changes it once it is handed over."""
 
-
 import torch
 
 from harness.protocol.messages import Message, Snapshot

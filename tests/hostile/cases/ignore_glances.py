@@ -1,6 +1,5 @@
 """Trains on without the snapshots that it is asked for in passing."""
 
-
 from harness.protocol.messages import Glanced, Message
 from harness.protocol.wire import Tensors
 
