@@ -15,7 +15,6 @@ from .conftest import Measured
 from .given_problem import (
     SHAPES,
     Array,
-    Point,
     draw,
     largest_error,
     scheduled_optax_steps,

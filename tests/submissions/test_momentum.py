@@ -18,7 +18,6 @@ from .conftest import Measured
 from .given_problem import (
     SHAPES,
     Array,
-    Point,
     default_point,
     draw,
     gradients,
