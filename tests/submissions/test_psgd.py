@@ -33,7 +33,8 @@ def length(matrix: Array, is_symmetric: bool = True) -> float:
     for _ in range(2):
         row = row / np.linalg.norm(row)
         row = row @ matrix if is_symmetric else matrix.T @ (matrix @ row)
-    return np.linalg.norm(row) if is_symmetric else np.linalg.norm(row) ** 0.5
+    size = float(np.linalg.norm(row))
+    return size if is_symmetric else size**0.5
 
 
 def symmetric(q: Array) -> Array:
@@ -84,7 +85,8 @@ class Textbook:
             self.fit(m)
         step = self.whitened(m)
         step = step * min(1.0, self.settings["clip"] / np.sqrt((step**2).mean()))
-        return (1 - rate * self.settings["weight_decay"]) * w - rate * step.reshape(w.shape)
+        after: Array = (1 - rate * self.settings["weight_decay"]) * w - rate * step.reshape(w.shape)
+        return after
 
 
 @pytest.mark.parametrize(("burst", "every"), [(99, 1), (6, 3)])

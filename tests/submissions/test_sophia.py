@@ -89,7 +89,7 @@ def test_twenty_steps_agree_with_pytorch_optimizer(name: str, measured: Measured
     oracle = library.SophiaH(weights, **settings, update_period=10**9)
     estimates, estimate = [], ours.inner.estimate
 
-    def noted(batch: Batch[torch.Tensor]) -> list[torch.Tensor]:
+    def noted(batch: Batch[torch.Tensor]) -> object:
         estimates.append(estimate(batch))
         return estimates[-1]
 
