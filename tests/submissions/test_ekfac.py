@@ -14,10 +14,7 @@ from tests.frameworks.kit import Kit
 from tests.submissions.test_kfac import KINDS, captured, network
 
 from .conftest import Measured
-from .given_problem import (
-    Point,
-    default_point,
-)
+from .given_problem import Point, default_point
 
 
 def orthogonal(size: int) -> torch.Tensor:

@@ -11,14 +11,7 @@ import torch
 from submissions.psgd.optimizer import Psgd, _fit
 
 from .conftest import Measured
-from .given_problem import (
-    Array,
-    Point,
-    largest_error,
-    textbook_steps,
-    torch_problem,
-    torch_steps,
-)
+from .given_problem import Array, Point, largest_error, textbook_steps, torch_problem, torch_steps
 
 SETTINGS: Point = {
     "lr": 0.01, "weight_decay": 0.0, "momentum": 0.0, "preconditioner_rate": 0.1, "damping": 1e-9,

@@ -14,10 +14,7 @@ from submissions.common.methods import FixedLoss, fresh_random
 from tests.frameworks.kit import Kit
 
 from .conftest import Measured
-from .given_problem import (
-    Point,
-    default_point,
-)
+from .given_problem import Point, default_point
 from .small_problem import DoubleStream, double_kit, submission, values
 
 FOLDERS = submission_folders()
