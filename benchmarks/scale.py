@@ -94,7 +94,8 @@ class SimulatedEngine:
 
     def outcome(self, reference: int) -> Survey | Shipment:
         """What it came to."""
-        return Outcome(self._outcomes.pop(reference)()).result()
+        found: Outcome[Survey | Shipment] = Outcome(self._outcomes.pop(reference)())
+        return found.result()
 
 
 class SimulatedExecutor(RayExecutor):

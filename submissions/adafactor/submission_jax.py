@@ -21,10 +21,10 @@ def flattened(inner: optax.GradientTransformation) -> optax.GradientTransformati
     """A transformation that sees kernels as matrices (out, in * height * width)."""
 
     def flat(values: optax.Params | None) -> optax.Params:
-        flattened: optax.Params = jax.tree.map(
+        matrices: optax.Params = jax.tree.map(
             lambda x: x.reshape(len(x), -1) if x.ndim > 2 else x, values
         )
-        return flattened
+        return matrices
 
     def update(
         updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None

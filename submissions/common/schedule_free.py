@@ -11,7 +11,7 @@ is not stored: x = (y - (1 - beta) z) / beta.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -48,12 +48,12 @@ class ScheduleFree(EvaluatesAverage):
     """
 
     def __init__(
-        self, parameters: Iterable[torch.Tensor], momentum: float, defaults: dict[str, object]
+        self, parameters: Iterable[torch.Tensor], momentum: float, defaults: Mapping[str, object]
     ) -> None:
         if not 0.0 < momentum <= 1.0:
             raise HarnessError(f"schedule-free momentum is {momentum}", "allowed: 0 < beta <= 1")
-        defaults |= {"interpolation": momentum, "largest_rate": 0.0, "weight_sum": 0.0}
-        super().__init__(parameters, defaults)
+        own = {"interpolation": momentum, "largest_rate": 0.0, "weight_sum": 0.0}
+        super().__init__(parameters, {**defaults, **own})
 
     @abstractmethod
     def directions(self, ys: list[torch.Tensor], t: int, group: Group) -> Directions:

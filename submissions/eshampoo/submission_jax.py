@@ -118,8 +118,8 @@ def _followed(factor: jax.Array, basis: jax.Array, tolerance: float, iterations:
         count, basis = carry
         return count + 1, jnp.linalg.qr(factor @ basis)[0]
 
-    result: jax.Array = jax.lax.while_loop(is_inaccurate, turn, (0, basis))[1]
-    return result
+    start: Carry = (0, basis)
+    return jax.lax.while_loop(is_inaccurate, turn, start)[1]
 
 
 def _move(

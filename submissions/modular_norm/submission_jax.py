@@ -7,6 +7,7 @@ Deviations from `submission.py`: those of `submissions.muon.submission_jax` in o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import jax
 import optax
@@ -36,7 +37,7 @@ def dual(
         steps = {name: step * scales[specs[name].role] for name, step in found.items()}
         if point["size"] == "fixed":
             return steps
-        size = optax.tree.vdot(updates, steps)
+        size = cast("jax.Array", optax.tree.vdot(updates, steps))
         return {name: size * step for name, step in steps.items()}
 
     return stateless(update)

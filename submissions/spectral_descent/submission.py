@@ -53,7 +53,7 @@ class SpectralDescent(GroupwiseOptimizer):
         **settings: object,
     ) -> None:
         if settings["scope"] not in SCOPES:
-            raise UnknownNameError("scope", settings["scope"], SCOPES)
+            raise UnknownNameError("scope", str(settings["scope"]), SCOPES)
         group = {"params": listed(parameters), "splits": [list(s) for s in splits]}
         super().__init__([group], settings)
 

@@ -15,7 +15,6 @@ from submissions.common.precision import bounded, signs
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import (
     SIDES,
-    State,
     accumulate,
     project,
     project_back,

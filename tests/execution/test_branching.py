@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -43,12 +44,12 @@ class Branching:
         workload: str = "rosenbrock",
         steps: int = STEPS,
         framework: Framework = "torch",
-        settings: dict[str, Scalar] | None = None,
+        settings: Mapping[str, Scalar] | None = None,
         **changes: object,
     ) -> Trial:
         request = PlanRequest(
             workload, submission, "landscapes", ruleset="self", framework=framework,
-            settings=CONSTANT | (settings or {}),
+            settings={**CONSTANT, **(settings or {})},
         )  # fmt: skip
         (planned,) = plan(request).trials
         budget = planned.budget.model_copy(update={"steps": steps, "runtime_s": 600.0})

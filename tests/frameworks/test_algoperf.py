@@ -120,7 +120,7 @@ def prepare_for_eval(workload, current_param_container, current_params_types, mo
 )
 
 
-def prepared(kit: Kit, folder: Path) -> tuple[Any, list[tuple[object, ...]]]:
+def prepared(kit: Kit, folder: Path) -> tuple[Any, list[tuple[Any, ...]]]:
     text = f"import {kit.framework}\n" + PREPARED
     submission = kit.submission(location(folder, text))
     return submission, submission._module.calls

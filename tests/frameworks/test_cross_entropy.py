@@ -75,7 +75,8 @@ def test_a_compiled_pass_keeps_no_float32_logits_for_its_backward_pass() -> None
     def note(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., object]:
         output = next(node for node in graph.graph.nodes if node.op == "output")
         kept.extend(node.meta["val"] for node in output.args[0] if node is not None)
-        return boxed(graph.forward)
+        compiled: Callable[..., object] = boxed(graph.forward)
+        return compiled
 
     torch._dynamo.reset()
     back_end = aot_autograd(

@@ -85,7 +85,7 @@ def test_gauss_newton_product_from_evaluate_and_loss(jax_kit: Kit) -> None:
         return logits
 
     @jax.jit
-    def curvatures(values: Arrays) -> tuple[jax.Array, jax.Array]:
+    def curvatures(values: Arrays) -> tuple[jax.Array | int, jax.Array]:
         logits, moved = jax.jvp(logits_of, (values,), (along,))
         bent = problem.loss.hessian_product(logits, moved)
         (product,) = jax.vjp(logits_of, values)[1](bent)

@@ -141,7 +141,8 @@ def test_a_parametrisations_first_step_has_its_factors(kit: Kit, rule: str) -> N
 def _gradients(kit: Kit) -> Mapping[str, object]:
     problem, batch = kit.problem, kit.batch()
     if kit.framework == "jax":
-        return problem.value_and_grad(problem.parameters, batch)[1]
+        found: Mapping[str, object] = problem.value_and_grad(problem.parameters, batch)[1]
+        return found
     loss = problem.batch_loss(batch)
     gradients = torch.autograd.grad(loss, list(problem.parameters.values()))
     return dict(zip(problem.parameters, gradients, strict=True))

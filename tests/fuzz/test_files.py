@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
 from harness.core.errors import HarnessError
 from harness.plan.rounds import draw_round, read_round
@@ -20,13 +19,14 @@ from harness.record.tables import results_frame
 from harness.submission.space import IMPORT_PATH_SPACE, Space, read_space
 from harness.verification.store import verify_store
 from tests.record.conftest import Made
+from workloads.frozen import Frozen
 from workloads.spec import Suite, WorkloadSpec
 from workloads.toml import parse_toml, read_toml
 
 from .mutations import DEEP, FUZZ, Read, mutated, survives
 from .promptly import promptly
 
-TOML: dict[type[BaseModel], Path] = {
+TOML: dict[type[Frozen], Path] = {
     Suite: WORKLOADS_ROOT / "suites" / "quick.toml",
     WorkloadSpec: WORKLOADS_ROOT / "mlp" / "workload.toml",
     Space: IMPORT_PATH_SPACE,
@@ -36,7 +36,7 @@ TOML: dict[type[BaseModel], Path] = {
 @pytest.mark.parametrize("kind", TOML, ids=lambda kind: kind.__name__)
 @FUZZ
 @given(data=st.data())
-def test_toml_files(kind: type[BaseModel], data: st.DataObject) -> None:
+def test_toml_files(kind: type[Frozen], data: st.DataObject) -> None:
     content = data.draw(mutated(TOML[kind].read_bytes()) | st.binary(max_size=200))
     survives(lambda path: read_toml(path, kind), content)
 

@@ -39,7 +39,7 @@ from workloads.spec import Grid, Target
 
 CASES = Path(__file__).parent / "cases"
 Settings = Mapping[str, Any]
-"""What of a trial a case changes: `seconds`, `steps`, `grid` and the like."""
+"""What of a trial, or of its sandbox's bounds, is changed: `seconds`, `steps` and the like."""
 SHARED = (
     "honest.py", "machine_code.py", "read_held_out_by_path.py", "send_code.py", "wires.py"
 )  # fmt: skip
@@ -72,7 +72,7 @@ class Box:
 
     worker: WorkerProcess
 
-    def __init__(self, inner: Sandbox, changes: Mapping[str, object]) -> None:
+    def __init__(self, inner: Sandbox, changes: Settings) -> None:
         self.inner, self.changes = inner, changes
 
     @property
@@ -169,7 +169,7 @@ class Arena:
         self.folder, self.store, self.patch = folder, folder / "store", monkeypatch
         self.options = RunOptions(cache_dir=cache, threads=1, sandbox="kernel")
         self.layers: set[str] | None = set(LAYERS)
-        self.bounds: dict[str, object] = {}
+        self.bounds: dict[str, Any] = {}
         self.ear = Ear()
         self.elsewhere = folder / "elsewhere"
         self.elsewhere.mkdir()

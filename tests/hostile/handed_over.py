@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from harness.frameworks.examples import Parameters
 from harness.plan.trial import Trial
@@ -126,7 +127,7 @@ def any_size(arena: Arena) -> None:
     def replaced(
         self: Wire[Message],
         connection: socket.socket,
-        incoming: object,
+        incoming: TypeAdapter[Message],
         max_tensor_bytes: int = 0,
     ) -> None:
         init(self, connection, incoming, 2**60)

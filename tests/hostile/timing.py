@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -23,8 +23,6 @@ from harness.sandboxes.suspension import SuspendedGroup
 from .arena import Arena
 from .cases import patch_clock
 from .handed_over import with_checkpoints
-
-M = TypeVar("M")
 
 
 def clock_of_same_process(arena: Arena) -> bool:
@@ -105,8 +103,8 @@ def patient_with_each_part(arena: Arena) -> None:
     """Give the snapshot, and then the word that the worker stopped, a patience of its own."""
 
     def replaced(
-        self: conversation.Conversation, kind: type[M], task: str, most_bytes: int = 0
-    ) -> tuple[M, Tensors]:
+        self: conversation.Conversation, kind: type[conversation.M], task: str, most_bytes: int = 0
+    ) -> tuple[conversation.M, Tensors]:
         return self.expect(kind, conversation.GRACE_S, task)
 
     arena.patch.setattr(conversation.Conversation, "expect_in_time", replaced)

@@ -16,18 +16,11 @@ from harness.core.canonical import canonical_json
 from harness.core.recorded import JsonObject
 from harness.plan.trial import SCHEMA_VERSION
 from harness.record.attempts import of_type
-from harness.record.chain import GENESIS, Author, RawLine, read_chain
+from harness.record.chain import GENESIS, RawLine, read_chain
 from harness.record.imported import FINGERPRINT
 from harness.record.ledger import Ledger
 from harness.record.log import EventLog, SchemaError, read_events, read_lines
-from harness.record.schema import (
-    TRIAL_EVENTS,
-    End,
-    EventData,
-    NoReadings,
-    Ready,
-    Warm,
-)
+from harness.record.schema import TRIAL_EVENTS, Author, End, EventData, NoReadings, Ready, Warm
 from harness.record.schema.ledger import LEDGER_ENTRIES
 
 LOGS = Path(__file__).parent / "logs"

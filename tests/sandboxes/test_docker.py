@@ -5,6 +5,7 @@ import json
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -107,7 +108,7 @@ def test_the_profile_refuses_sockets_but_those_of_this_machine(
     assert set(range(above + 1)) - refused == allowed
 
 
-def confinement(folder: Path, **changes: int) -> Confinement:
+def confinement(folder: Path, **changes: Any) -> Confinement:
     return Confinement("torch", 1, 4.0, folder, folder / "log", folder, **changes)
 
 

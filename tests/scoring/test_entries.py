@@ -70,7 +70,7 @@ def test_without_an_edit_there_is_no_column_of_contents() -> None:
 @pytest.mark.parametrize("content", [OLD, NEW])
 def test_two_folders_of_one_name_are_refused(content: dict[str, str]) -> None:
     of_new: dict[str, object] = {"location": "/home/me/adamw", "trial": 2} | content
-    results = edited(**of_new)
+    results = edited(5.0, 10.0, **of_new)
     with pytest.raises(
         HarnessError, match=r"mixed-locations.*mine lies in /home/me/adamw and in sub"
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,7 +66,7 @@ def test_a_frame_needs_no_other_column() -> None:
     ],
 )
 def test_a_column_with_values_of_another_type_is_refused_by_name(
-    name: str, values: list[object]
+    name: str, values: list[Any]
 ) -> None:
     with pytest.raises(HarnessError, match=f"the results do not fit: {name} is no "):
         prepare(trials().assign(**{name: values}))

@@ -31,7 +31,8 @@ def textbook(low: float, high: float) -> dict[str, Array]:
         m, v = moments.get(name, (np.zeros_like(w), np.zeros_like(w)))
         moments[name] = m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
         size = 0.01 * np.sqrt(1 - 0.99**t) / (1 - 0.9**t) / (np.sqrt(v) + 1e-9)
-        return w - np.clip(size, 0.5 * low, 0.5 * high) * m
+        after: Array = w - np.clip(size, 0.5 * low, 0.5 * high) * m
+        return after
 
     return textbook_steps(update)
 

@@ -86,7 +86,8 @@ def mars_of_the_authors(point: Point, scale: float) -> dict[str, Array]:
         m, v = beta1 * m + (1 - beta1) * c, beta2 * v + (1 - beta2) * c**2
         states[name] = m, v, g
         step = m / (1 - beta1**t) / (np.sqrt(v / (1 - beta2**t)) + point["epsilon"])
-        return w - point["learning_rate"] * (step + point["weight_decay"] * w)
+        after: Array = w - point["learning_rate"] * (step + point["weight_decay"] * w)
+        return after
 
     return textbook_steps(update)
 
@@ -146,10 +147,13 @@ def lamb_of_the_paper(point: Point) -> dict[str, Array]:
         moments[name] = m, v
         corrected = m / (1 - point["beta1"] ** t), v / (1 - point["beta2"] ** t)
         r = corrected[0] / (np.sqrt(corrected[1]) + point["epsilon"])
+        after: Array
         if g.ndim == 1:
-            return w - point["learning_rate"] * r
+            after = w - point["learning_rate"] * r
+            return after
         r = r + point["weight_decay"] * w
-        return w - point["learning_rate"] * np.linalg.norm(w) / np.linalg.norm(r) * r
+        after = w - point["learning_rate"] * np.linalg.norm(w) / np.linalg.norm(r) * r
+        return after
 
     return textbook_steps(update)
 

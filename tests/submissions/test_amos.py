@@ -44,7 +44,8 @@ def of_the_authors(mu: float) -> dict[str, Array]:
         step = step / (1 + 0.25 * np.sqrt(XI * eta) * b)
         m = mu * m + (1 - mu) * step
         states[name] = v, b + gamma * (1 + b), m
-        return w + m
+        after: Array = w + m
+        return after
 
     return textbook_steps(update)
 

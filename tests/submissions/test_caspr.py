@@ -36,7 +36,8 @@ SETTINGS: Point = {
 def root(matrix: Array) -> Array:
     """With the damping relative to the largest eigenvalue, where the source has it to the mean."""
     values, vectors = np.linalg.eigh(matrix)
-    return (vectors * (values + 1e-2 * values.max()) ** -0.25) @ vectors.T
+    found: Array = (vectors * (values + 1e-2 * values.max()) ** -0.25) @ vectors.T
+    return found
 
 
 def of_the_authors(start: int, nesterov: bool) -> dict[str, Array]:
@@ -58,7 +59,8 @@ def of_the_authors(start: int, nesterov: bool) -> dict[str, Array]:
             once = left @ m + m @ right
             step = left @ once + once @ right
             step = step / np.linalg.norm(step) * np.linalg.norm(adam)
-        return (1 - 0.001) * w - 0.01 * step.reshape(w.shape)
+        after: Array = (1 - 0.001) * w - 0.01 * step.reshape(w.shape)
+        return after
 
     return {name: value for name, value in textbook_steps(update).items() if name in MATRICES}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,9 +11,7 @@ from harness.providers.registry import submission_folders
 from submissions.common.clipping import clipped
 from tests.frameworks.kit import Kit, plain
 
-from .given_problem import (
-    default_point,
-)
+from .given_problem import default_point
 from .small_problem import DoubleStream, double_kit, submission, values
 
 CLIPPING = (

@@ -159,7 +159,8 @@ def of(name: str, g: Array, kind: str) -> Array:
     size = (
         values.sum() if kind == "spectral_descent" else (matrix.shape[0] / matrix.shape[1]) ** 0.5
     )
-    return (size * left @ right).reshape(g.shape)
+    found: Array = (size * left @ right).reshape(g.shape)
+    return found
 
 
 @pytest.mark.parametrize("kind", ["spectral_descent", "modular_norm"])

@@ -14,10 +14,7 @@ from tests.frameworks.kit import Kit
 from tests.submissions.test_kfac import KINDS, captured, network
 
 from .conftest import Measured
-from .given_problem import (
-    Point,
-    default_point,
-)
+from .given_problem import Point, default_point
 
 
 def orthogonal(size: int) -> torch.Tensor:
@@ -69,7 +66,8 @@ def textbook_step(
     if "basis" not in state:
         return torch.zeros(d.shape[1], a.shape[1])
     turned = state["basis"].mT @ gradients.mean(0) / (state["moment"] + point["damping"])
-    return (state["basis"] @ turned).reshape(d.shape[1], -1)
+    found: torch.Tensor = (state["basis"] @ turned).reshape(d.shape[1], -1)
+    return found
 
 
 def test_twenty_steps_agree_with_full_matrices_in_float64(measured: Measured) -> None:

@@ -55,7 +55,8 @@ def test_agrees_with_the_textbook_in_the_exact_eigenbasis(measured: Measured) ->
         s["v"] = 0.95 * s["v"] + 0.05 * (left.T @ g @ right) ** 2
         mean = left.T @ s["m"] @ right / (1 - 0.9**t)
         step = mean / (np.sqrt(s["v"] / (1 - 0.95**t)) + 1e-8)
-        return w * (1 - 0.001) - 0.01 * (left @ step @ right.T)
+        after: Array = w * (1 - 0.001) - 0.01 * (left @ step @ right.T)
+        return after
 
     problem = in_float64()
     ours = EShampoo([problem.parameters[n] for n in NAMES], **SETTINGS, refresh_every=4)

@@ -17,10 +17,7 @@ from tests.frameworks.kit import Kit
 from workloads.parameters import LayerSpec
 
 from .conftest import Measured
-from .given_problem import (
-    Point,
-    default_point,
-)
+from .given_problem import Point, default_point
 
 LINEAR = LayerSpec("layer", "linear", "0.weight", "0.bias")
 Pair = tuple[torch.Tensor, torch.Tensor]

@@ -57,10 +57,12 @@ def direction(s: State, g: Array, is_soap: bool) -> Array:
     if is_soap:  # the source keeps the momentum in the bases and takes it out to turn them
         s["m"] = 0.9 * s["m"] + 0.1 * g
         s["v"] = 0.95 * s["v"] + 0.05 * (left.T @ g @ right) ** 2
-        return left @ ((left.T @ s["m"] @ right) / (np.sqrt(s["v"]) + 1e-8)) @ right.T
+        after: Array = left @ ((left.T @ s["m"] @ right) / (np.sqrt(s["v"]) + 1e-8)) @ right.T
+        return after
     s["m"] = 0.9 * s["m"] + 0.1 * g
     scale = np.outer(s["d"][0] ** -0.5, s["d"][1] ** -0.5)
-    return left @ ((left.T @ s["m"] @ right) * scale / (1 + scale * 1e-8)) @ right.T
+    found: Array = left @ ((left.T @ s["m"] @ right) * scale / (1 + scale * 1e-8)) @ right.T
+    return found
 
 
 def accumulate(s: State, g: Array) -> None:

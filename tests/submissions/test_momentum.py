@@ -39,7 +39,8 @@ def test_mda_agrees_with_the_algorithm_box(measured: Measured) -> None:
     def update(name: str, t: int, w: Array, g: Array) -> Array:
         sums[name] = sums[name] + 0.5 * t**0.5 * (g + 0.1 * w)
         z = starts[name].astype(np.float64) - sums[name] / t**0.5
-        return point["momentum"] * w + (1 - point["momentum"]) * z
+        after: Array = point["momentum"] * w + (1 - point["momentum"]) * z
+        return after
 
     problem = torch_problem()
     ours = torch_steps(torch_optimizer("mda", problem, **point), problem)
@@ -69,7 +70,8 @@ def test_dual_averaging_is_the_minimiser_of_its_definition(measured: Measured) -
 
     def update(name: str, t: int, w: Array, g: Array) -> Array:
         mean[name] = mean[name] + (g + 0.1 * w - mean[name]) / t
-        return draw(0)[name].astype(np.float64) - eta * t**0.5 * mean[name]
+        after: Array = draw(0)[name].astype(np.float64) - eta * t**0.5 * mean[name]
+        return after
 
     ours = torch_steps(torch_optimizer("dual_averaging", problem, **point), problem)
     assert measured(largest_error(ours, textbook_steps(update))) < 1e-12

@@ -165,7 +165,8 @@ def textbook(point: Point) -> dict[str, Array]:
         factors = {"source": max(1, rows / columns) ** 0.5, "thesis": 1.0}
         s = factors.get(point["scaling"], 0.2 * max(rows, columns) ** 0.5)
         eta, decay = point["learning_rate"], point["weight_decay"]
-        return (1 - eta * decay) * w - eta * s * x.reshape(w.shape)
+        after: Array = (1 - eta * decay) * w - eta * s * x.reshape(w.shape)
+        return after
 
     return {name: value for name, value in textbook_steps(update).items() if name in HIDDEN}
 

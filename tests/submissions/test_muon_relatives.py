@@ -52,15 +52,18 @@ def normuons(o: Array, state: State, point: Point) -> Array:
     normalised = o / (np.sqrt(state["v"]) + 1e-10)
     normalised *= np.linalg.norm(o) / (np.linalg.norm(normalised) + 1e-10)
     if point["scaling"] == "rms":
-        return 0.2 * max(rows, columns) ** 0.5 * normalised
-    return max(1.0, rows / columns) ** 0.5 * normalised
+        after: Array = 0.2 * max(rows, columns) ** 0.5 * normalised
+        return after
+    found: Array = max(1.0, rows / columns) ** 0.5 * normalised
+    return found
 
 
 def adamuons(o: Array, state: State, point: Point) -> Array:
     state["t"] = state.get("t", 0) + 1
     state["v"] = point["beta2"] * state.get("v", 0.0) + (1 - point["beta2"]) * o**2
     adapted = o / (np.sqrt(state["v"] / (1 - point["beta2"] ** state["t"])) + point["epsilon"])
-    return 0.2 * o.size**0.5 * adapted / (np.linalg.norm(adapted) + point["epsilon"])
+    found: Array = 0.2 * o.size**0.5 * adapted / (np.linalg.norm(adapted) + point["epsilon"])
+    return found
 
 
 def textbook(name: str, point: Point) -> dict[str, Array]:
@@ -75,7 +78,8 @@ def textbook(name: str, point: Point) -> dict[str, Array]:
         x = np.sign(x) if point.get("sign") else x
         step = adapted(jordans(x.reshape(len(x), -1)), state, point)
         eta = point["learning_rate"]
-        return (1 - eta * point["weight_decay"]) * w - eta * step.reshape(w.shape)
+        after: Array = (1 - eta * point["weight_decay"]) * w - eta * step.reshape(w.shape)
+        return after
 
     return {n: value for n, value in textbook_steps(update).items() if n in HIDDEN}
 

@@ -35,7 +35,8 @@ HIDDEN = [n for n, (_, role) in SHAPES.items() if role in (Role.HIDDEN_MATRIX, R
 
 
 def norms(x: Array) -> Array:
-    return np.linalg.norm(x, axis=1, keepdims=True)
+    found: Array = np.linalg.norm(x, axis=1, keepdims=True)
+    return found
 
 
 def of_the_authors(point: Point) -> dict[str, Array]:
@@ -62,7 +63,8 @@ def of_the_authors(point: Point) -> dict[str, Array]:
         s["n"] = norms(v)
         new = s["g"] * v / s["n"] - rate * decay * old
         s["g"] = norms(new) if decay else s["g"]
-        return new.reshape(w.shape)
+        after: Array = new.reshape(w.shape)
+        return after
 
     return {n: value for n, value in textbook_steps(update).items() if n in HIDDEN}
 

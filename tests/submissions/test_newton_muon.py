@@ -13,11 +13,7 @@ from torch.nn.functional import unfold
 from tests.frameworks.kit import Kit
 
 from .conftest import Measured
-from .given_problem import (
-    Point,
-    default_point,
-    jordans,
-)
+from .given_problem import Point, default_point, jordans
 from .small_problem import DoubleStream, double_kit, submission
 from .workload_models import WorkloadKit
 

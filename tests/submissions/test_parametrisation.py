@@ -28,10 +28,7 @@ from workloads.mlp import model
 from workloads.parameters import ParameterSpec, initial_parameters
 from workloads.rnn import model as recurrent
 
-from .given_problem import (
-    Point,
-    default_point,
-)
+from .given_problem import Point, default_point
 
 INPUTS, CLASSES, BATCH = 32, 10, 128
 BASE = 64

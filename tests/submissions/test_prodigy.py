@@ -14,14 +14,7 @@ import torch
 from submissions.prodigy.optimizer import Prodigy
 
 from .conftest import Measured
-from .given_problem import (
-    Point,
-    draw,
-    gradients,
-    largest_error,
-    torch_problem,
-    torch_steps,
-)
+from .given_problem import Point, draw, gradients, largest_error, torch_problem, torch_steps
 
 STEPS = 50
 

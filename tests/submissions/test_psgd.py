@@ -11,14 +11,7 @@ import torch
 from submissions.psgd.optimizer import Psgd, _fit
 
 from .conftest import Measured
-from .given_problem import (
-    Array,
-    Point,
-    largest_error,
-    textbook_steps,
-    torch_problem,
-    torch_steps,
-)
+from .given_problem import Array, Point, largest_error, textbook_steps, torch_problem, torch_steps
 
 SETTINGS: Point = {
     "lr": 0.01, "weight_decay": 0.0, "momentum": 0.0, "preconditioner_rate": 0.1, "damping": 1e-9,
@@ -27,13 +20,14 @@ SETTINGS: Point = {
 }  # fmt: skip
 
 
-def length(matrix: Array, is_symmetric: bool = True) -> Array:
+def length(matrix: Array, is_symmetric: bool = True) -> float:
     """Two power steps from the longest row: from below, the largest singular value."""
     row = matrix[(matrix**2).sum(1).argmax()]
     for _ in range(2):
         row = row / np.linalg.norm(row)
         row = row @ matrix if is_symmetric else matrix.T @ (matrix @ row)
-    return np.linalg.norm(row) if is_symmetric else np.linalg.norm(row) ** 0.5
+    size = float(np.linalg.norm(row))
+    return size if is_symmetric else size**0.5
 
 
 def symmetric(q: Array) -> Array:
@@ -84,7 +78,8 @@ class Textbook:
             self.fit(m)
         step = self.whitened(m)
         step = step * min(1.0, self.settings["clip"] / np.sqrt((step**2).mean()))
-        return (1 - rate * self.settings["weight_decay"]) * w - rate * step.reshape(w.shape)
+        after: Array = (1 - rate * self.settings["weight_decay"]) * w - rate * step.reshape(w.shape)
+        return after
 
 
 @pytest.mark.parametrize(("burst", "every"), [(99, 1), (6, 3)])

@@ -13,11 +13,7 @@ from submissions.psgd.newton import NewtonPsgd, precondition
 from submissions.psgd.optimizer import Psgd
 from tests.frameworks.kit import Kit
 
-from .given_problem import (
-    Point,
-    torch_optimizer,
-    torch_problem,
-)
+from .given_problem import Point, torch_optimizer, torch_problem
 from .test_psgd import SETTINGS
 from .test_state import Run, assert_resumed
 

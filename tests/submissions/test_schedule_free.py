@@ -17,14 +17,7 @@ from submissions.schedule_free_adamw.submission import ScheduleFreeAdamW
 from submissions.schedule_free_sgd.submission import ScheduleFreeSgd
 
 from .conftest import Measured
-from .given_problem import (
-    Point,
-    draw,
-    gradients,
-    largest_error,
-    torch_problem,
-    torch_steps,
-)
+from .given_problem import Point, draw, gradients, largest_error, torch_problem, torch_steps
 
 SETTINGS: Point = {"lr": 0.01, "weight_decay": 0.1}
 

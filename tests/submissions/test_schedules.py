@@ -23,12 +23,7 @@ from submissions.common.optimizers import State
 from submissions.common.refinement import refined
 from tests.frameworks.kit import Kit
 
-from .given_problem import (
-    Point,
-    default_point,
-    torch_problem,
-    torch_steps,
-)
+from .given_problem import Point, default_point, torch_problem, torch_steps
 
 FRACTION = st.floats(0.0, 1.0)
 WARMUP = st.floats(0.0, 0.5)

@@ -31,14 +31,18 @@ SHARED: Point = {"learning_rate": 0.02, "radius": 3.0, "output_radius": 20.0}
 def boundary(name: str, m: Array, point: Point) -> Array:
     """rho D(M), by singular value decomposition."""
     shape, role = SHAPES[name]
+    mapped: Array
     if role in ("output", "embedding"):
-        return point["output_radius"] * np.sign(m) / shape[1]
+        mapped = point["output_radius"] * np.sign(m) / shape[1]
+        return mapped
     if len(shape) == 1:
-        return point["vector_radius"] * m / np.sqrt((m**2).mean())
+        mapped = point["vector_radius"] * m / np.sqrt((m**2).mean())
+        return mapped
     u, _, v = np.linalg.svd(m.reshape(shape[0], -1), full_matrices=False)
     offsets = np.prod(shape[2:])
     scale = np.sqrt(shape[0] / shape[1]) / offsets
-    return point["radius"] * scale * (u @ v).reshape(shape)
+    mapped = point["radius"] * scale * (u @ v).reshape(shape)
+    return mapped
 
 
 def textbook(point: Point) -> dict[str, Array]:
@@ -48,7 +52,8 @@ def textbook(point: Point) -> dict[str, Array]:
         beta, gamma = point["momentum"], point["learning_rate"]
         m = momenta[name] = beta * momenta.get(name, 0.0) + (1 - beta) * g
         kept = 1 - gamma if point["constrained"] else 1.0
-        return kept * w - gamma * boundary(name, m, point)
+        after: Array = kept * w - gamma * boundary(name, m, point)
+        return after
 
     return textbook_steps(update)
 

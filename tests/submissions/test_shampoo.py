@@ -36,12 +36,13 @@ SETTINGS: Point = {
 
 def root(matrix: Array, power: float, damping: float) -> Array:
     values, vectors = np.linalg.eigh(matrix)
-    return (vectors * (values + damping * values.max()) ** -power) @ vectors.T
+    found: Array = (vectors * (values + damping * values.max()) ** -power) @ vectors.T
+    return found
 
 
 def textbook(period: int, start: int, graft: str, max_dim: int) -> dict[str, Array]:
     """Float64, one matrix at a time; factor j of n is refreshed at start + j period / n."""
-    states: dict[str, dict[str | int, Any]] = {}
+    states: dict[str, dict[object, Any]] = {}
     sides = [(n, s) for n in MATRICES for s in (0, 1) if _matrix(n).shape[s] <= max_dim]
     offsets = {pair: place * period // len(sides) for place, pair in enumerate(sides)}
 
@@ -65,7 +66,8 @@ def textbook(period: int, start: int, graft: str, max_dim: int) -> dict[str, Arr
             p = state.get(("root", 0), np.eye(len(m))) @ m
             p = p @ state.get(("root", 1), np.eye(m.shape[1]))
             p = p if graft == "none" else p * np.linalg.norm(q) / np.linalg.norm(p)
-        return (1 - 0.001) * w - 0.01 * p.reshape(w.shape)
+        after: Array = (1 - 0.001) * w - 0.01 * p.reshape(w.shape)
+        return after
 
     return {name: value for name, value in textbook_steps(update).items() if name in MATRICES}
 

@@ -16,14 +16,7 @@ from harness.submission.ranks import OneRank
 from submissions.common.sharding import assigned, exchanged
 from tests.ranks_kit import on_ranks
 
-from .given_problem import (
-    Point,
-    Values,
-    largest_error,
-    torch_optimizer,
-    torch_problem,
-    torch_steps,
-)
+from .given_problem import Point, Values, largest_error, torch_optimizer, torch_problem, torch_steps
 from .test_state_size import floats
 
 CASES: dict[str, tuple[str, Point]] = {

@@ -90,7 +90,8 @@ def of_the_authors(sides: str, nesterov: bool, root: bool) -> dict[str, Array]:
         s["q"][1], second = turned(s["f"][1], right, s["v"].T, own[1])
         s["v"] = second.T
         # decay before the step, where the source has it after
-        return (1 - 0.01 * 0.1) * w - rate * (left @ o @ right.T).reshape(w.shape)
+        after: Array = (1 - 0.01 * 0.1) * w - rate * (left @ o @ right.T).reshape(w.shape)
+        return after
 
     return {name: value for name, value in textbook_steps(update).items() if name in MATRICES}
 

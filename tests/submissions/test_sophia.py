@@ -14,10 +14,7 @@ from submissions.common.methods import FixedLoss, fresh_random
 from tests.frameworks.kit import Kit
 
 from .conftest import Measured
-from .given_problem import (
-    Point,
-    default_point,
-)
+from .given_problem import Point, default_point
 from .small_problem import DoubleStream, double_kit, submission, values
 
 FOLDERS = submission_folders()
@@ -89,7 +86,7 @@ def test_twenty_steps_agree_with_pytorch_optimizer(name: str, measured: Measured
     oracle = library.SophiaH(weights, **settings, update_period=10**9)
     estimates, estimate = [], ours.inner.estimate
 
-    def noted(batch: Batch[torch.Tensor]) -> list[torch.Tensor]:
+    def noted(batch: Batch[torch.Tensor]) -> object:
         estimates.append(estimate(batch))
         return estimates[-1]
 

@@ -8,12 +8,7 @@ import torch
 from submissions.splus.optimizer import SPlus
 
 from .conftest import Measured
-from .given_problem import (
-    Point,
-    gradients,
-    torch_problem,
-    torch_steps,
-)
+from .given_problem import Point, gradients, torch_problem, torch_steps
 
 SIZE = 16
 

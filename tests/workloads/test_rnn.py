@@ -1,6 +1,6 @@
 """The LSTM: one declaration, the same numbers from both frameworks and from both torch paths."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from workloads.parameters import Role
 from workloads.rnn import model, model_jax
 from workloads.rnn.model_torch import Cell
 
-Tensors = Sequence[Tensor]
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 QUICK = registry.workload("rnn").at("quick")
 STANDARD = {"tied": True, "embedding": 96, "depth": 2}

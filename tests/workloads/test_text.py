@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from harness.providers import registry
 from tests.workloads.declared import data_of
-from tests.workloads.text_made import of_text, text
+from tests.workloads.text_made import Setting, of_text, text
 from workloads.data import tokenised
 from workloads.data.corpus import Corpus, find, pieces, split_of
 from workloads.data.ids import permuted_ids
@@ -41,7 +41,7 @@ def corpus(tmp_path: Path) -> Path:
     return place
 
 
-def prepared(place: Path, folder: Path, seed: str = SEED, **changed: object) -> Path:
+def prepared(place: Path, folder: Path, seed: str = SEED, **changed: Setting) -> Path:
     folder.mkdir(exist_ok=True)
     lm.prepare(of_text(**changed), seed, folder, place)
     return folder

@@ -29,7 +29,13 @@ def shard(file: Path, tokens: np.ndarray) -> None:
 
 def settings(**changed: Setting) -> dict[str, Setting]:
     """Those of a small corpus."""
-    defaults = {"corpus": "made", "train": 40, "validation": 10, "time": 8, "vocabulary": 300}
+    defaults: dict[str, Setting] = {
+        "corpus": "made",
+        "train": 40,
+        "validation": 10,
+        "time": 8,
+        "vocabulary": 300,
+    }
     return defaults | changed
 
 

@@ -9,4 +9,4 @@ from .wires import snapshots_become
 class Submission(Honest):
     def act(self) -> None:
         extra = {"../../\x1b[2Jtable": np.zeros(3, np.float32)}
-        snapshots_become(lambda tensors: tensors | extra)
+        snapshots_become(lambda tensors: {**tensors, **extra})

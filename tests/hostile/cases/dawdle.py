@@ -34,5 +34,5 @@ def listen(receive: Receive) -> Receive:
 
 class Submission(Honest):
     def act(self) -> None:
-        Wire.receive = listen(Wire.receive)  # type: ignore[method-assign]
+        Wire.receive = listen(Wire.receive)  # type: ignore[method-assign, assignment]
         send_instead(act)

@@ -1,9 +1,9 @@
 """Ships the weights of an earlier trial, at a byte a number, and goes on from them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -12,9 +12,9 @@ from .honest import Honest
 SHIPPED = "weights.npz"
 
 
-def shipped(weights: dict[str, Tensor]) -> dict[str, npt.ArrayLike]:
+def shipped(weights: dict[str, Tensor]) -> dict[str, Any]:
     """Weights as bytes, with a scale each."""
-    packed: dict[str, npt.ArrayLike] = {}
+    packed: dict[str, Any] = {}
     for name, value in weights.items():
         scale = float(value.abs().max()) / 127.0 or 1.0
         packed[name] = (value / scale).round().to(torch.int8).numpy()

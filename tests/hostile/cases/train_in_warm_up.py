@@ -14,5 +14,5 @@ class Submission(Honest):
         self.first = next(iter(problem.parameters.values())).detach().clone()
 
     def act(self) -> None:
-        if torch.equal(SETUPS[0].first, self.first):
+        if torch.equal(vars(SETUPS[0])["first"], self.first):
             succeed("the warm-up's weights are the trial's")

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from harness.protocol.messages import Glanced, Message
-from harness.protocol.wire import Tensors, Wire
+from harness.protocol.wire import Tensors
 from harness.worker.snapshots import SnapshotSender
 
 from .honest import Honest
-from .wires import Send, send_instead
+from .wires import Send, WorkerWire, send_instead
 
 BUDGET_S, LATE_S = 6.0, 0.1
 
@@ -29,7 +29,7 @@ class Submission(Honest):
             time.sleep(max(0.0, self.late_s - time.monotonic()))
             sender._slot[:] = 0.0
 
-        def go_on(send: Send, wire: Wire[object], message: Message, tensors: Tensors) -> None:
+        def go_on(send: Send, wire: WorkerWire, message: Message, tensors: Tensors) -> None:
             send(message, tensors)
             if isinstance(message, Glanced):
                 threading.Thread(target=write, daemon=True).start()
