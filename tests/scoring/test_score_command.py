@@ -51,7 +51,7 @@ def test_an_imported_table_is_scored_at_full_precision(
 
 
 def test_a_reference_that_no_entry_is_is_refused_by_name(table: Path, rules: str) -> None:
-    with pytest.raises(HarnessError, match="unknown reference .fsat.; did you mean .fast."):
+    with pytest.raises(HarnessError, match="unknown reference 'fsat'; did you mean 'fast'"):
         score(times=table, rules=rules, reference="fsat")
 
 
