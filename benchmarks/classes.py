@@ -7,8 +7,8 @@
 Each class makes its first steps on the model of `mlp`, as `harness run --submission module:Class`
 has it do before any trial is planned; one that wraps another optimizer is tried around SGD.
 heavyball compiles its updates, each for minutes on a processor: that is left out with the variable,
-and the same operations run one by one. Of packages that are not asked for, or not installed, the
-page keeps what it has.
+which workers get here, and the same operations run one by one. Of packages that are not asked for,
+or not installed, the page keeps what it has.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -23,12 +24,14 @@ from contextlib import suppress
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
 from harness.execution.rehearsal import rehearse
 from harness.execution.resolved import resolve_trial
 from harness.plan.plan import PlanRequest, plan
+from harness.sandboxes.fork_client import computing as worker_variables
 from harness.submission.reference import Scalar
 
 PAGE = Path(__file__).parents[1] / "docs" / "CLASSES.md"
@@ -40,6 +43,7 @@ refused before any trial is planned, with the reason. A refused one may still be
 of a few lines ([Writing a submission](SUBMISSIONS.md)).
 """
 LONGEST_REASON = 110
+UNCOMPILED = "TORCH_COMPILE_DISABLE"
 WRAPS = re.compile(r"wraps another optimizer, its (\w+)")
 BASE = "torch.optim:SGD"
 """What a class that wraps another is tried around."""
@@ -173,12 +177,24 @@ def main() -> None:
     parser.add_argument("--only", metavar="MODULE", choices=modules, nargs="+", default=modules)
     parser.add_argument("--write", action="store_true", help="write docs/CLASSES.md")
     arguments = parser.parse_args()
-    options = RunOptions(threads=1)
+    with patch("harness.sandboxes.fork_client.computing", computing):
+        write_parts(arguments.only, write=arguments.write)
+
+
+def computing(threads: int) -> dict[str, str]:
+    """A worker's variables, with that of this process which a cleaned environment leaves out."""
+    given = {name: value for name, value in os.environ.items() if name == UNCOMPILED}
+    return worker_variables(threads) | given
+
+
+def write_parts(only: Collection[str], *, write: bool) -> None:
+    """Print the parts of the page that are asked for, and write it if that is."""
+    options, modules = RunOptions(threads=1), [package.module for package in PACKAGES]
     parts = parts_of(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
-    for package, found in rows(arguments.only, options):
+    for package, found in rows(only, options):
         parts[package.module] = text_of(package, found)
         print(parts[package.module], flush=True)
-        if arguments.write:
+        if write:
             known = [parts[module] for module in modules if module in parts]
             PAGE.write_text("".join([HEAD, *known]), encoding="utf-8")
 

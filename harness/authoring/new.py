@@ -71,7 +71,7 @@ class NewSubmission(NamedTuple):
 
 
 def new_submission(
-    name: str, framework: Framework, way: Way, folder: Path, of: str = "", flag: str = ""
+    name: str, framework: Framework, way: Way, folder: Path, *, of: str = "", flag: str = ""
 ) -> NewSubmission:
     """Write a submission to begin with.
 

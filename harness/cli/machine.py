@@ -39,11 +39,10 @@ def interruptible(store: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say(
-            f"\ninterrupted; finished trials are kept in {store}\n"
-            "  the same command goes on with what is missing",
-            err=True,
+        kept = (
+            f"finished trials are kept in {store}" if store.exists() else "nothing has trained yet"
         )
+        say(f"\ninterrupted; {kept}\n  the same command goes on with what is missing", err=True)
         raise typer.Exit(130) from None
 
 

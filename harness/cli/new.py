@@ -77,8 +77,8 @@ def _new_submission(name: str, framework: str, way: str, of: str, flag: str) -> 
         pick("framework", framework, tuple(FRAMEWORKS.shipped_values)),
         pick("way", way, WAYS),
         Path(),
-        of,
-        flag,
+        of=of,
+        flag=flag,
     )
     for path in written.files:
         say(f"wrote {path}")

@@ -10,7 +10,7 @@ import typer
 
 from harness.analysis.scored import Source, score_records
 from harness.cli.say import say
-from harness.cli.score import Allow, ClockName, Reference, RulesName
+from harness.cli.score import Allow, ClockName, Reference, RulesName, check_reference
 
 
 class Kind(StrEnum):
@@ -66,6 +66,7 @@ def plot(
     source = Source(store, None, rules, clock, tuple(allow or ()))
     scored = score_records(source, store, load_rules(rules), keep_curves=True, with_claims=True)
     board = scored.board
+    check_reference(reference, board)
     sure, curves = assess(board, reference), scored.curves()
     drawing = Drawing(board, sure, scored.trials, curves, WIDTHS[width])
     folder = out or store / "figures"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.analysis.scored import Source, load_board
+from harness.core.errors import UnknownNameError
 from harness.core.files import write_whole
 from harness.core.text import csv_text
+
+if TYPE_CHECKING:
+    from scoring.scoreboard import Scoreboard
 
 Out = Annotated[Path | None, typer.Argument(help="A folder of records, as `harness run` wrote it.")]
 TimesFile = Annotated[
@@ -44,6 +48,19 @@ Resamples = Annotated[
 ]
 
 
+def check_reference(reference: str, board: Scoreboard) -> None:
+    """Check that some entry is the reference, if it is not the default one.
+
+    Raises:
+        UnknownNameError: none is.
+    """
+    from scoring.speedup import reference_rows
+
+    names = board.times.submissions
+    if reference != Source.reference and set(reference_rows(names, reference)) <= {None}:
+        raise UnknownNameError("reference", reference, names)
+
+
 def score(
     out: Out = None,
     *,
@@ -67,6 +84,7 @@ def score(
 
     allowed = tuple(allow or ())
     board, frame = load_board(Source(out, times, rules, clock, allowed, normalise, reference))
+    check_reference(reference, board)
     table = workload_table(board, frame)
     sure = assess(board, reference, resamples)
     if frame is not None and (text := nothing_reached(frame)):

@@ -32,10 +32,12 @@ def site(
     The pages work from a file, without a server and without a request to elsewhere.
     """
     from harness.cli.site_sources import read_sources
+    from scoring.refusals import check_allowed
     from scoring.rules import load_rules
     from scoring.site.boards import Options
     from scoring.site.write import write_site
 
+    check_allowed(allow or ())
     with ExitStack() as stack:
         found = read_sources(sources, stack)
         options = Options(

@@ -234,8 +234,15 @@ class Result(Frozen):
     interference: tuple[str, ...] = ()
     """What changed the machine beyond the declared fraction: the trial's time is in doubt."""
     contention: str = ""
-    """What other programs took of its processors, if it is more: the time is in doubt as well, but a
+    """What other programs took of its processors, if it is more: the time is in doubt as well. A
     submission could bring that about, so it is no ground for a rerun."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = serialise(self)
+        if not self.contention:  # as in records from before there was this flag
+            written.pop("contention", None)
+        return written
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -52,6 +52,8 @@ def searched_space(file: Path, submission: str) -> Space:
     Raises:
         HarnessError: it is missing or malformed.
     """
+    if not file.is_file():
+        raise HarnessError(f"--space {file} is no file", "give a space.toml, or AlgoPerf's JSON")
     if file.suffix != ".json":
         return read_space(file)
     try:

@@ -50,6 +50,11 @@ def test_an_imported_table_is_scored_at_full_precision(
     assert pd.read_csv(tmp_path / "s.csv")["submission"].tolist() == ["fast", "slow"]
 
 
+def test_a_reference_that_no_entry_is_is_refused_by_name(table: Path, rules: str) -> None:
+    with pytest.raises(HarnessError, match="unknown reference 'fsat'; did you mean 'fast'"):
+        score(times=table, rules=rules, reference="fsat")
+
+
 def test_both_or_neither_source_is_refused(table: Path, tmp_path: Path) -> None:
     for out, times in ((None, None), (tmp_path, table)):
         with pytest.raises(HarnessError, match="either a folder of records or a table"):
