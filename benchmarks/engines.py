@@ -8,8 +8,9 @@ workload, with this machine's budget. Printed are, for each way, the median seco
 and the ratio to `local` in the same round, as the mean of its logarithm with an interval. All
 intervals hold together in 95 % of cases, so that of many ways none differs by chance alone.
 `local` runs twice a round: the ratio of the two is the noise that the others are to be held
-against. A round of all ways takes some two minutes. An engine must be one of this machine: `python tests/slurm/cluster.py FOLDER` starts a
-Slurm, `ray start --head --num-cpus 2` a Ray. Let the machine be idle.
+against. A round of all ways takes some two minutes. An engine must be one of this machine:
+`python tests/slurm/cluster.py FOLDER` starts a Slurm, `ray start --head --num-cpus 2` a Ray. Let
+the machine be idle.
 """
 
 from __future__ import annotations

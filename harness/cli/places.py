@@ -98,8 +98,8 @@ class Conduct:
         return Outbox(store, tracker_names(self.sink or ()), say_on(console))
 
     def open(self, console: PlainConsole, place: Place, store: Path, outbox: Outbox) -> Executor:
-        """The executor; an engine that cannot be reached, its own or its sandbox's, is refused here,
-        before anything is measured.
+        """The executor; an engine that cannot be reached, its own or the sandbox's, is refused
+        here, before anything is measured.
 
         Raises:
             HarnessError: it cannot be, or the profile is none of it.

@@ -4,12 +4,12 @@ import gc
 import json
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
-from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.core.errors import HarnessError
@@ -25,24 +25,24 @@ from harness.sandboxes.docker.profile import profile
 from harness.sandboxes.docker.sandbox import DockerSandbox, _check_packages
 
 
-def refusal() -> HarnessError | None:
-    """What the sandbox says where no engine answers."""
+def refusal_of(act: Callable[[], object]) -> HarnessError:
+    """What is said where no engine answers."""
     engine_module.engine.cache_clear()
-    try:
-        DockerSandbox()
-    except HarnessError as error:
-        return HarnessError(error.message, error.hint)
-    return None
+    told = HarnessError("nothing was said")
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        try:
+            act()
+        except HarnessError as error:
+            told = HarnessError(error.message, error.hint)
+        gc.collect()  # the SDK leaves a socket open that found no engine
+    return told
 
 
 def test_an_engine_that_does_not_answer_is_named_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", address := f"unix://{tmp_path}/engine.sock")
-    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
-        told = refusal()
-        gc.collect()  # the SDK leaves a socket open that found no engine
-    assert told is not None
+    told = refusal_of(DockerSandbox)
     assert f"no container engine answers at {address}" in told.message
     assert "systemctl start docker" in told.hint
 
@@ -52,21 +52,17 @@ def test_an_engine_that_does_not_answer_is_named_before_anything_is_measured(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
     monkeypatch.setattr(runs, "machine_speed", lambda *_: pytest.fail("the speed is measured"))
-    engine_module.engine.cache_clear()
     words = f"run --workload mlp --submission adamw --sandbox docker --out {tmp_path}/store"
-    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
-        result = CliRunner().invoke(app, words.split())
-        gc.collect()
-    assert "no container engine answers" in str(result.exception)
+    told = refusal_of(lambda: app(words.split(), standalone_mode=False))
+    assert "no container engine answers" in told.message
 
 
 def test_an_engine_that_is_gone_is_named_when_a_container_is_removed(tmp_path: Path) -> None:
     client = docker.DockerClient(base_url=f"unix://{tmp_path}/gone.sock", version="1.41")
     container = client.containers.prepare_model({"Id": "0" * 64})
-    with pytest.raises(HarnessError, match="engine no longer answers") as told:
-        remove(container)
-    assert "run the same command again" in told.value.hint
-    client.close()
+    told = refusal_of(lambda: remove(container))
+    assert "engine no longer answers" in told.message
+    assert "run the same command again" in told.hint
 
 
 def test_a_line_may_lie_in_a_folder_whose_path_is_longer_than_an_address(

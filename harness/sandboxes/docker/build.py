@@ -126,7 +126,7 @@ def _follow(steps: Iterator[dict[str, object]], say: Callable[[str], None]) -> N
     for step in steps:
         if "error" in step:
             raise HarnessError(
-                f"the image cannot be built: {step['error']}", "\n".join(lines[-SHOWN_LINES:])
+                f"the image cannot be built: {step['error']}", "\n  ".join(lines[-SHOWN_LINES:])
             )
         text = str(step.get("stream", "")).strip()
         lines += text.splitlines()

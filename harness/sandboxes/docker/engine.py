@@ -40,7 +40,7 @@ def engine() -> docker.DockerClient:
         raise HarnessError(
             f"no container engine answers at {place}: {_root_cause(error)}",
             "start Docker (systemctl start docker) and see that `docker info` works for this "
-            "user;\nfor Podman: systemctl --user start podman.socket, and its address in "
+            "user;\n  for Podman: systemctl --user start podman.socket, and its address in "
             "DOCKER_HOST",
         ) from None
     return client

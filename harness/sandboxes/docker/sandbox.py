@@ -179,8 +179,8 @@ def _public(version: str) -> str:
 
 
 def _cannot_start(container: Container, error: Exception) -> HarnessError:
-    lines = container.logs(tail=SHOWN_LINES).decode(errors="replace").strip()
+    lines = container.logs(tail=SHOWN_LINES).decode(errors="replace").splitlines()
     return HarnessError(
         f"no worker starts in the image '{image_name()}': {error}",
-        "\n".join(filter(None, [lines, f"build the image with what it lacks: {BUILD} --help"])),
+        "\n  ".join(filter(None, [*lines, f"build the image with what it lacks: {BUILD} --help"])),
     )
