@@ -11,7 +11,9 @@ from harness.core.errors import HarnessError
 from submissions.common.optimizers import GroupwiseOptimizer
 from submissions.common.precision import bounded
 
-from .optimizer import SIDES, State, clipped, is_dense_side, sides_of
+from .factors import SIDES
+from .optimizer import is_dense_side
+from .stacks import State, clipped, sides_of
 
 Closure = Callable[[], Any]
 
