@@ -1,4 +1,4 @@
-"""What `gpu.py` does, piece by piece, in the order that finds most soonest; all of it in an hour."""
+"""What `gpu.py` does, piece by piece, in the order that finds most soonest, in an hour."""
 
 from __future__ import annotations
 

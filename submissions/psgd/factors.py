@@ -1,4 +1,4 @@
-"""The Kronecker factors of several parameters of one shape: what they do, and how they are fitted."""
+"""The Kronecker factors of several parameters of one shape: their use, and how they are fitted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,23 @@ from submissions.common.matrix_sign import product_dtype
 
 from .stacks import State, each_bounded, put_back, stacked
 
-SIDES = ("left", "right")
+SIDES, PARTS = ("left", "right"), ("", "_p", "_bound")
+"""What a parameter's state holds of its factors: `left`, `left_p` and so on, see `Side`."""
 BOUND_BETA = 0.9
 FIRST_RATE = 0.5
 BALANCE_EVERY = 100
 LARGEST_ROTATION = 1 / 8
+
+
+class Side(NamedTuple):
+    """One side's part in the factors of several parameters."""
+
+    factor: torch.Tensor
+    """Q, (count, side, side), or of diagonals (count, side)."""
+    p: torch.Tensor
+    """Q^T Q, as at the fit before."""
+    bounds: torch.Tensor
+    """Running bounds on the gradients' Lipschitz constants, (count,)."""
 
 
 class Sample(NamedTuple):
@@ -53,34 +65,26 @@ def fit(states: Sequence[State], matrices: torch.Tensor, group: dict[str, Any]) 
         state["fits"] += 1
     fits = states[0]["fits"]
     rate = max(group["preconditioner_rate"], FIRST_RATE / fits)
-    metric = [stacked(states, f"{side}_p") for side in SIDES]
-    x = each_bounded(precondition(metric, matrices, group))
-    size = [one.to(x.dtype).square().flatten(1).sum(1) for one in metric]
-    factors = [stacked(states, side) for side in SIDES]
-    for place, side in enumerate(SIDES):
+    sides = [Side(*(stacked(states, f"{name}{part}") for part in PARTS)) for name in SIDES]
+    x = each_bounded(precondition([side.p for side in sides], matrices, group))
+    size = [side.p.to(x.dtype).square().flatten(1).sum(1) for side in sides]
+    for place, side in enumerate(sides):
         of_side, other = (x, x.mT)[place], x.shape[2 - place]
         sample = Sample(of_side, other, group["damping"] ** 2 * size[1 - place])
-        bounds = stacked(states, f"{side}_bound")
-        fit_side = _fit_dense if factors[place].ndim > 2 else _fit_diagonal
-        fit_side(factors[place], metric[place], bounds, sample, rate, group)
-        put_back(states, f"{side}_bound", bounds)
+        if side.factor.ndim > 2:
+            _fit_dense(side, sample, rate, group)
+        else:
+            _fit_diagonal(side, sample, rate)
     if fits % BALANCE_EVERY == 0:
-        _balance(*factors)
-    for side, factor, was in zip(SIDES, factors, metric, strict=True):
+        _balance(*(side.factor for side in sides))
+    for name, (factor, was, bounds) in zip(SIDES, sides, strict=True):
         p = _product(factor.mT, factor, group) if factor.ndim > 2 else factor**2
-        put_back(states, side, factor)
-        put_back(states, f"{side}_p", p.to(was.dtype))
+        for part, stack in zip(PARTS, (factor, p.to(was.dtype), bounds), strict=True):
+            put_back(states, f"{name}{part}", stack)
 
 
-def _fit_dense(
-    factor: torch.Tensor,
-    p: torch.Tensor,
-    bounds: torch.Tensor,
-    sample: Sample,
-    rate: float,
-    group: dict[str, Any],
-) -> None:
-    x, other, noise = sample
+def _fit_dense(side: Side, sample: Sample, rate: float, group: dict[str, Any]) -> None:
+    (factor, p, bounds), (x, other, noise) = side, sample
     gram = _product(x, x.mT, group)
     gram += noise[:, None, None] * _product(p, p, group)
     bound = _raised(bounds, _norm(gram) + other)
@@ -89,23 +93,15 @@ def _fit_dense(
     _make_symmetric(factor, group)
 
 
-def _fit_diagonal(
-    factor: torch.Tensor,
-    p: torch.Tensor,
-    bounds: torch.Tensor,
-    sample: Sample,
-    rate: float,
-    group: dict[str, Any],
-) -> None:
-    del group  # without matrices to multiply
-    x, other, noise = sample
+def _fit_diagonal(side: Side, sample: Sample, rate: float) -> None:
+    (factor, p, bounds), (x, other, noise) = side, sample
     gram = x.square().sum(2) + noise[:, None] * p.square()
     bound = _raised(bounds, gram.amax(1) + other)
     factor.mul_(1 - (rate / bound)[:, None] * (gram - other))
 
 
 def _raised(bounds: torch.Tensor, now: torch.Tensor) -> torch.Tensor:
-    """Update the running bounds on the gradients' Lipschitz constants, never below `now`."""
+    """Update running bounds, never below `now`."""
     return bounds.lerp_(now, 1 - BOUND_BETA).clamp_(min=now)
 
 

@@ -97,8 +97,9 @@ class Psgd(GroupwiseOptimizer):
             dtype = product_dtype(parameter.device, group["matmul_dtype"])
             for side, size in zip(SIDES, sides_of(parameter), strict=True):
                 is_dense = is_dense_side(parameter, size, group)
-                factor = torch.eye(size) if is_dense else torch.ones(size)
-                state[side] = factor.to(parameter) * scale
+                kind: dict[str, Any] = {"dtype": parameter.dtype, "device": parameter.device}
+                factor = torch.eye(size, **kind) if is_dense else torch.ones(size, **kind)
+                state[side] = factor * scale
                 metric = state[side] * scale
                 state[f"{side}_p"] = metric.to(dtype) if is_dense else metric
                 state[f"{side}_bound"] = parameter.new_zeros(())
