@@ -1,6 +1,7 @@
 """What a step of the shipped algorithms asks of a GPU, counted without one."""
 
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,10 +24,11 @@ WAIT_AT_REFRESHES = ("caspr", "eshampoo", "shampoo", "splus")
 """They see whether a decomposition has failed."""
 UNCOUNTED = ("ggt",)
 """How much it computes hangs on values, which are not there."""
+BUILT = re.compile(r"^def build\(|\bimport build$", re.MULTILINE)
 NAMES = [
     name
     for name, folder in sorted(submission_folders().items())
-    if (folder / "submission.py").exists() and "build" in (folder / "submission.py").read_text()
+    if (code := folder / "submission.py").exists() and BUILT.search(code.read_text())
 ]
 """Those that torch has an optimizer of; others draw their own batches."""
 REFRESH = 12

@@ -102,7 +102,7 @@ def test_on_a_gpu_what_another_process_has_queued_is_seen(way: str) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == "idle\n"
         idle_s = sorted(seconds(device.probe) for _ in range(20))[10]
-        for milliseconds in (30, 100, 1000):
+        for milliseconds in (50, 200, 1000):
             other.stdin.write(f"{milliseconds}\n")
             other.stdin.flush()
             assert other.stdout.readline() == "queued\n"
