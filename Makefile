@@ -125,7 +125,9 @@ board: $(VENV)/installed
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py
 
+# JAX reaches a card by gigabytes of its own, which a processor needs not.
 gpu: $(VENV)/installed-dev
+	@$(if $(findstring --small,$(GPU_FLAGS)),,$(INSTALL) --editable '.[jax-cuda]')
 	$(BIN)/python benchmarks/gpu.py $(GPU_FLAGS)
 
 clean:

@@ -1,11 +1,13 @@
 """Everything that only a card can settle, in pieces that are resumed: `make gpu`.
 
-    python benchmarks/gpu.py [--out gpu] [--time-limit 3300] [--data-dir FOLDER] [--only NAME ...]
+    python benchmarks/gpu.py [--out gpu] [--time-limit 3600] [--data-dir FOLDER] [--only NAME ...]
     python benchmarks/gpu.py --small       # the same pieces, in small, on a processor
 
 Each piece leaves OUT/NAME.json: how it ended, how long it took, and what its commands said last. A
 piece that is done is not repeated; one that failed, or whose time was over, is begun again or goes
-on. No piece is begun that would not end within the limit, and none takes more than nine minutes.
+on. No piece is begun that would not end within the limit. None takes more than nine minutes at a
+time: a calibration is called again until it is done, and leaves its summary each time. A card on
+which nothing could run is refused in a line before the first piece, as by `harness run`.
 """
 
 from __future__ import annotations
@@ -20,9 +22,12 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gpu_pieces import Command, Piece, Setting, pieces
+from gpu_pieces import Command, Piece, Setting, pieces, trained
 
-from harness.providers.registry import submission_folders
+from harness.cli.machine import choose_device
+from harness.core.errors import HarnessError
+from harness.providers import registry
+from harness.runs.device import ready_device
 
 MOST_S = 540.0
 """What a piece may take."""
@@ -128,46 +133,62 @@ def run_all(chosen: tuple[Piece, ...], out: Path, limit_s: float) -> dict[str, s
     """Run what is not done, in order, as far as time goes; returns how each piece stands."""
     end_s, states = time.monotonic() + limit_s, dict[str, str]()
     for piece in chosen:
-        path = out / f"{piece.name}.json"
-        before = earlier(path)
-        if before is not None and before.state == DONE:
-            states[piece.name] = DONE
-            continue
-        left_s = min(MOST_S, end_s - time.monotonic())
-        if left_s < piece.expected_s:
-            states[piece.name] = before.state if before else "not begun"
-            continue
-        seconds = before.seconds if before and piece.goes_on else 0.0
-        summary = run_piece(piece, left_s - GRACE_S, seconds)
-        write(path, summary)
-        states[piece.name] = summary.state
-        print(f"{piece.name:24}{summary.state:12}{summary.seconds:8.1f} s", flush=True)
-        if summary.state == FAILED:
-            print("\n".join(f"    {line}" for line in summary.commands[-1].lines[-6:]))
+        summary = _run_while_it_goes_on(piece, out / f"{piece.name}.json", end_s)
+        states[piece.name] = summary.state if summary else "not begun"
     return states
+
+
+def _run_while_it_goes_on(piece: Piece, path: Path, end_s: float) -> Summary | None:
+    """Call a piece until it is done, fails, or there is no time for another call."""
+    summary, state = earlier(path), ""
+    while summary is None or summary.state != DONE:
+        limit_s = min(MOST_S, end_s - time.monotonic()) - GRACE_S
+        if limit_s < piece.least_s or state == FAILED or (state and not piece.goes_on):
+            break
+        summary = run_piece(piece, limit_s, summary.seconds if summary and piece.goes_on else 0.0)
+        state = summary.state
+        write(path, summary)
+        print(f"{piece.name:24}{state:12}{summary.seconds:8.1f} s", flush=True)
+        if state == FAILED:
+            print("\n".join(f"    {line}" for line in summary.commands[-1].lines[-6:]))
+    return summary
 
 
 def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("gpu"))
-    parser.add_argument("--time-limit", type=float, default=3300.0, metavar="SECONDS")
+    parser.add_argument("--time-limit", type=float, default=3600.0, metavar="SECONDS")
     parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--device", default="cuda", help="cuda or cuda:N")
     parser.add_argument("--only", nargs="*", metavar="NAME", help="pieces, by name")
     parser.add_argument("--small", action="store_true", help="in small, on a processor")
     parser.add_argument("--list", action="store_true", help="name the pieces and end")
     return parser.parse_args()
 
 
+def show_card(name: str) -> None:
+    """Make the card that a name means the only one that any piece will see, as `cuda`.
+
+    Raises:
+        HarnessError: none of them could run there; the message says why and what to do.
+    """
+    suite = registry.suite("standard")
+    device, _ = choose_device(name, suite.hardware, "suite standard")
+    if device == "cpu":
+        raise HarnessError("--device cpu is no card", "on a processor: --small")
+    sizes = [registry.workload(one).at(suite.name) for one in trained(suite.name)]
+    ready_device(device, "torch", sizes, print)
+    ready_device("cuda", "jax", sizes, lambda _: None)
+
+
 def main() -> None:
     """Run the pieces and say what is left; exit code 1 if one has failed or is not done."""
     args = arguments()
-    args.out.mkdir(parents=True, exist_ok=True)
-    setting = Setting(args.out, args.data_dir, args.device)
+    setting = Setting(args.out, args.data_dir)
     if args.small:
         setting = Setting(args.out, args.data_dir, "cpu", "quick", is_small=True)
-    every = pieces(setting, tuple(sorted(submission_folders())))
+    every = pieces(setting)
     names = [piece.name for piece in every]
     if unknown := sorted(set(args.only or ()) - set(names)):
         sys.exit(f"no such piece: {', '.join(unknown)}\n  known: {', '.join(names)}")
@@ -176,7 +197,12 @@ def main() -> None:
         print("\n".join(f"{piece.name:24}{piece.expected_s:6.0f} s" for piece in chosen))
         return
     try:
+        if not args.small:
+            show_card(args.device)
+        args.out.mkdir(parents=True, exist_ok=True)
         states = run_all(chosen, args.out, args.time_limit)
+    except HarnessError as error:
+        sys.exit(f"error: {error.message}\n  {error.hint}")
     except KeyboardInterrupt:
         sys.exit("interrupted; the same command goes on")
     write_states(args.out / "summary.json", states)

@@ -1,24 +1,37 @@
-"""What `gpu.py` does, piece by piece, in the order that finds most soonest.
-
-A piece is at most nine minutes long. One that is longer in all, as a calibration is, is made of
-commands that go on where they were when they are called again.
-"""
+"""What `gpu.py` does, piece by piece, in the order that finds most soonest, in an hour."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from gpu_times import TESTS_S, budget_s, calibration_s, horizon_s, run_s
+
+from harness.providers import registry
 
 Command = tuple[str, ...]
 HERE = Path(__file__).parent
 HARNESS: Command = (sys.executable, "-m", "harness")
 BOARD = ("adamw", "nadamw", "nesterov", "muon", "soap", "shampoo", "psgd", "schedule_free_adamw")
-"""The submissions of the first board."""
-TRAINED = ("resnet", "lm", "rnn")
-"""The workloads of a GPU; `mlp` is a processor's."""
-GPU_TESTS = ("frameworks", "machine", "sandboxes", "workloads")
+"""The submissions of the first board, each of which has rivals in other packages."""
+BOARD_WORKLOAD = "resnet"
+"""What the board is of: eight entries on every workload would take some hours."""
+POINTS, SEEDS = 2, 2
+"""A calibration's effort in the hour; one that sets a target takes the command's defaults."""
+FIRST, SHORT = 0.2, 0.05
+"""Of a budget: what shows that `quick` runs, and that `standard` does."""
+LEAST_S = 90.0
+"""What must be left to call a piece that goes on."""
+SMALL_S = 60.0
+"""What a piece takes in small, at most."""
+
+
+def trained(suite: str) -> tuple[str, ...]:
+    """A suite's workloads that are meant for a GPU."""
+    names = registry.suite(suite).workloads
+    return tuple(name for name in names if registry.hardware_of(suite, name).device == "cuda")
 
 
 @dataclass(frozen=True)
@@ -38,11 +51,6 @@ class Setting:
         """The flag that says where downloaded data lie."""
         return () if self.data_dir is None else ("--data-dir", str(self.data_dir))
 
-    @property
-    def scale(self) -> str:
-        """The factor on the budgets of runs that only show that something runs."""
-        return "0.02" if self.is_small else "0.2"
-
 
 @dataclass(frozen=True)
 class Piece:
@@ -50,92 +58,92 @@ class Piece:
 
     name: str
     expected_s: float
-    """Without so much time left it is not begun."""
+    """What it takes, all calls together."""
     commands: tuple[Command, ...]
     goes_on: bool = False
     """Whether it continues when it is called again, after it was interrupted."""
 
+    @property
+    def least_s(self) -> float:
+        """Without so much time left it is not begun."""
+        return min(self.expected_s, LEAST_S) if self.goes_on else self.expected_s
 
-def pieces(setting: Setting, known: tuple[str, ...]) -> tuple[Piece, ...]:
-    """All pieces, in order.
 
-    Args:
-        setting: where and how large.
-        known: the names of the submissions that there are.
-    """
-    board = BOARD[: 1 if setting.is_small else None]
-    workloads = ("mlp",) if setting.is_small else TRAINED
-    return (
-        *_first(setting),
-        *_measured(setting, known),
+def pieces(setting: Setting) -> tuple[Piece, ...]:
+    """All pieces, in order."""
+    small = setting.is_small
+    workloads = ("mlp",) if small else trained(setting.suite)
+    every = (
+        *_first(setting, workloads),
+        *_measured(setting),
         *(_calibration(setting, name) for name in workloads),
-        *(_entry(setting, workloads, name) for name in board),
-        Piece("board", 60, _scored(setting)),
+        *(_entry(setting, name) for name in BOARD[: 1 if small else None]),
+        Piece("board", 20, _scored(setting)),
     )
+    if not small:
+        return every
+    return tuple(replace(piece, expected_s=min(piece.expected_s, SMALL_S)) for piece in every)
 
 
-def _first(setting: Setting) -> Iterator[Piece]:
+def _first(setting: Setting, workloads: tuple[str, ...]) -> Iterator[Piece]:
     """The first ten minutes: whether anything runs, and what is wrong with the machine."""
-    device = ("--device", setting.device)
-    yield Piece("doctor", 10, ((*HARNESS, "doctor", "--suite", setting.suite, *device),))
-    for room in GPU_TESTS:
-        yield Piece(f"tests-{room}", 120, (_tests(setting, room),))
-    shown = ("--steps", "2", "--rounds", "1", "--workloads", "mlp") if setting.is_small else ()
-    yield Piece("parity", 240, (_script("parity.py", "--suite", setting.suite, *device, *shown),))
+    device, suite = ("--device", setting.device), setting.suite
+    yield Piece("doctor", 10, ((*HARNESS, "doctor", "--suite", suite, *device),))
+    for room, seconds in TESTS_S.items():
+        yield Piece(f"tests-{room}", seconds, (_tests(setting, room),))
+    sized = ("--suite", suite, *device, "--workloads", *workloads, "--rounds", "1")
+    shown = ("--steps", "2") if setting.is_small else ()
+    yield Piece("parity", 110, (_script("parity.py", *sized, *shown),))
+    scale = str(0.1 * FIRST if setting.is_small else FIRST)
     for framework, sandbox in (("torch", "plain"), ("jax", "plain"), ("torch", "kernel")):
         store = str(setting.out / f"first-{framework}-{sandbox}")
         run = _run(setting, "quick", "mlp", "muon" if framework == "torch" else "adamw", store)
-        flags = ("--framework", framework, "--sandbox", sandbox, "--trials", "1")
-        scaled = (*run, *flags, "--budget-scale", setting.scale)
+        flags = ("--framework", framework, "--sandbox", sandbox, "--budget-scale", scale)
         checked = (*HARNESS, "verify", store)
-        yield Piece(f"first-{framework}-{sandbox}", 120, (scaled, checked))
-    for workload in () if setting.is_small else ("resnet", "lm", "rnn"):
-        store = str(setting.out / f"first-{workload}")
-        run = _run(setting, setting.suite, workload, "adamw", store)
-        yield Piece(f"first-{workload}", 240, ((*run, "--trials", "1", "--budget-scale", "0.2"),))
+        yield Piece(f"first-{framework}-{sandbox}", 35, ((*run, *flags), checked))
+    for workload in (name for name in workloads if registry.workload(name).at(suite).compile):
+        run = _run(setting, suite, workload, "adamw", str(setting.out / f"first-{workload}"))
+        seconds = run_s(workload, SHORT * budget_s(suite, workload))
+        yield Piece(f"first-{workload}", seconds, ((*run, "--budget-scale", str(SHORT)),))
 
 
-def _measured(setting: Setting, known: tuple[str, ...]) -> Iterator[Piece]:
+def _measured(setting: Setting) -> Iterator[Piece]:
     """What the harness costs, how fast the models are, and what a step of each method costs."""
     device, small = ("--device", setting.device), setting.is_small
     sized = ("--suite", setting.suite, *device)
-    rounds = ("--rounds", "2", "--budget-scale", "0.01" if small else "0.3")
+    rounds = ("--rounds", "2", "--budget-scale", "0.01" if small else str(SHORT))
     workload = "mlp" if small else "resnet"
     overhead = _script("overhead.py", "--workload", workload, *sized, *rounds, *setting.data)
-    yield Piece("overhead", 300, (overhead,))
+    yield Piece("overhead", 105, (overhead,))
     model = _script("models.py", "--workload", "lm", *sized, "--rounds", "1" if small else "20")
-    yield Piece("utilisation", 180, (model,))
-    names = ("adamw", "muon") if small else known
-    kinds = ("mlp",) if small else ("mlp", "transformer")
+    yield Piece("utilisation", 60, (model,))
+    names = ("adamw", "muon") if small else BOARD
+    shapes = ("--shapes", "mlp" if small else "transformer", "--names", *names)
     shortened = ("--rounds", "2", "--warm-up", "1") if small else ("--rounds", "10")
-    for shapes in kinds:
-        for number, part in enumerate(_parts(names, 10), start=1):
-            steps = _script(
-                "optimizers.py", "--shapes", shapes, "--names", *part, *device, *shortened
-            )
-            yield Piece(f"steps-{shapes}-{number}", 240, (steps,))
+    yield Piece("steps", 60, (_script("optimizers.py", *shapes, *device, *shortened),))
 
 
 def _calibration(setting: Setting, workload: str) -> Piece:
-    """AdamW's target and budget, with an effort that fits the hour; called again, it goes on."""
+    """AdamW's target and budget, with an effort that fits the hour."""
     store = str(setting.out / f"calibration-{workload}")
-    flags = ("--points", "6", "--seeds", "3", "--studies", "1", "--baselines", "adamw")
-    steps = ("--horizon-steps", "20", "--points", "2", "--seeds", "2") if setting.is_small else ()
+    effort = ("--points", str(POINTS), "--seeds", str(SEEDS), "--studies", "0")
+    steps = ("--horizon-steps", "20") if setting.is_small else ()
     command = (
         *HARNESS, "calibrate", "--workload", workload, "--suite", setting.suite,
-        "--device", setting.device, "--out", store, *setting.data, *flags, *steps,
+        "--device", setting.device, "--out", store, *setting.data,
+        *effort, "--baselines", "adamw", *steps,
     )  # fmt: skip
-    return Piece(f"calibration-{workload}", 120, (command,), goes_on=True)
+    seconds = calibration_s(setting.suite, workload, POINTS, SEEDS)
+    return Piece(f"calibration-{workload}", seconds, (command,), goes_on=True)
 
 
-def _entry(setting: Setting, workloads: tuple[str, ...], submission: str) -> Piece:
-    """One study of one submission on every workload of the board."""
-    flags = ("--studies", "1", "--trials", "1")
-    scale = ("--budget-scale", setting.scale) if setting.is_small else ()
-    store = str(setting.out / "board")
-    runs = (_run(setting, setting.suite, name, submission, store) for name in workloads)
-    commands = tuple((*run, *flags, *scale) for run in runs)
-    return Piece(f"board-{submission}", 120, commands, goes_on=True)
+def _entry(setting: Setting, submission: str) -> Piece:
+    """One trial of one submission on the board's workload."""
+    workload = "mlp" if setting.is_small else BOARD_WORKLOAD
+    run = _run(setting, setting.suite, workload, submission, str(setting.out / "board"))
+    scale = ("--budget-scale", "0.02") if setting.is_small else ()
+    seconds = run_s(workload, horizon_s(setting.suite, workload))
+    return Piece(f"board-{submission}", seconds, ((*run, *scale),), goes_on=True)
 
 
 def _scored(setting: Setting) -> tuple[Command, ...]:
@@ -148,6 +156,7 @@ def _scored(setting: Setting) -> tuple[Command, ...]:
 def _run(setting: Setting, suite: str, workload: str, submission: str, store: str) -> Command:
     return (
         *HARNESS, "run", "--suite", suite, "--workload", workload, "--submission", submission,
+        "--studies", "1", "--trials", "1",
         "--device", setting.device, "--out", store, *setting.data,
     )  # fmt: skip
 
@@ -160,8 +169,3 @@ def _tests(setting: Setting, room: str) -> Command:
     folder = str(HERE.parent / "tests" / room)
     only = ("--collect-only",) if setting.is_small else ()
     return (sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", *only, folder)
-
-
-def _parts(names: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
-    for start in range(0, len(names), size):
-        yield names[start : start + size]

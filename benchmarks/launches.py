@@ -6,8 +6,9 @@ No GPU is needed: the tensors are torch's fake ones, which have a shape and no v
 that is not a processor, so that each submission takes the way that it takes on a GPU. Counted are
 the operations that torch dispatches in a step at the default point, views apart: each is one
 kernel's launch, or a few where a list of tensors is one operation (`_foreach`). A wait is a value
-that the host reads, for which it stops queueing until the device is done; it is answered by 1, so
-that checks for finite values pass. Printed are the median over the steps and the largest of them,
+that the host reads, for which it stops queueing until the device is done, or a copy between host
+and device, which waits in the same way; what is read is answered by 1, so that checks for finite
+values pass. Printed are the median over the steps and the largest of them,
 which for methods that refresh a basis or a root is the refresh. A submission that draws its own
 batches has no row: its passes would be counted with it.
 """
@@ -37,6 +38,7 @@ from workloads.parameters import Init, ParameterSpec
 DEVICE = "counted"
 """The name under which torch's spare kind of device is set up here."""
 READ = "aten._local_scalar_dense"
+COPIES = ("aten._to_copy", "aten.copy_")
 FREE = ("aten.detach", "aten.alias", "aten.lift_fresh", "aten.empty", "aten.new_empty", "prim.")
 """Beside views, what starts nothing on a device."""
 
@@ -63,15 +65,19 @@ class Counter(TorchDispatchMode):
         result = None if is_fused else func(*args, **(kwargs or {}))
         if not (func.is_view or name.startswith(FREE)):
             self.operations += is_there or is_on_device(result)
+        self.waits += name.startswith(COPIES) and len(sides_of((args, result))) == 2
         return result
 
 
 def is_on_device(values: object) -> bool:
     """Whether any tensor in a tree of values is on the device."""
-    return any(
-        isinstance(value, torch.Tensor) and value.device.type == DEVICE
-        for value in tree_leaves(values)
-    )
+    return True in sides_of(values)
+
+
+def sides_of(values: object) -> set[bool]:
+    """For the tensors in a tree of values, whether they are on the device."""
+    tensors = (value for value in tree_leaves(values) if isinstance(value, torch.Tensor))
+    return {tensor.device.type == DEVICE for tensor in tensors}
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ class GpuState(Recorded):
     """NVML's bits."""
     use_percent: int | None
     power_w: int | None = None
+    memory_mib: int | None = None
+    """What all that compute on it have reserved."""
 
     @property
     def is_throttled(self) -> bool:
@@ -69,3 +71,5 @@ class GpuLoad(Recorded):
     """The most."""
     temperature_c: int | None
     """The highest."""
+    memory_mib: int | None = None
+    """The most that referee and worker had reserved."""

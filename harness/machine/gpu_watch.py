@@ -65,6 +65,7 @@ def load_of(samples: Sequence[GpuState]) -> GpuLoad:
         use_percent=_of(median, [sample.use_percent for sample in samples]),
         power_w=_of(max, [sample.power_w for sample in samples]),
         temperature_c=_of(max, [sample.temperature_c for sample in samples]),
+        memory_mib=_of(max, [sample.memory_mib for sample in samples]),
     )
 
 

@@ -73,7 +73,7 @@ class Nvml:
 
     def free_bytes(self, uuid: str) -> int:
         """The memory of a GPU that nobody has reserved."""
-        return int(self._struct("nvmlDeviceGetMemoryInfo", self._of(uuid), _Memory()).free)
+        return int(self._memory(self._of(uuid)).free)
 
     def processes(self, uuid: str) -> int:
         """How many processes compute on a GPU."""
@@ -84,7 +84,8 @@ class Nvml:
 
     def state(self, uuid: str) -> GpuState:
         """How a GPU does now; None for what it does not support."""
-        handle = self._whole(self._of(uuid))
+        own = self._of(uuid)
+        handle = self._whole(own)
         return GpuState(
             name=self._text("nvmlDeviceGetName", handle),
             temperature_c=self._reading("nvmlDeviceGetTemperature", handle, _CELSIUS),
@@ -98,6 +99,7 @@ class Nvml:
                 lambda: int(self._struct("nvmlDeviceGetUtilizationRates", handle, _Rates()).gpu)
             ),
             power_w=_watts(self._reading("nvmlDeviceGetPowerUsage", handle)),
+            memory_mib=_or_none(lambda: self._memory(own).used // 2**20),
         )
 
     def _gpus_of(self, handle: Handle) -> Iterator[Gpu]:
@@ -108,7 +110,7 @@ class Nvml:
             yield Gpu(
                 uuid=self._text("nvmlDeviceGetUUID", one),
                 name=self._text("nvmlDeviceGetName", one),
-                memory_bytes=int(self._struct("nvmlDeviceGetMemoryInfo", one, _Memory()).total),
+                memory_bytes=int(self._memory(one).total),
                 power_limit_w=power_w,
                 mode=_MODES[mode] if mode < len(_MODES) else str(mode),
                 is_part=bool(parts),
@@ -164,6 +166,9 @@ class Nvml:
     def _reading(self, function: str, handle: Handle, kind: int | None = None) -> int | None:
         kinds = () if kind is None else (ctypes.c_int(kind),)
         return _or_none(lambda: self._number(function, ctypes.c_uint(), handle, *kinds))
+
+    def _memory(self, handle: Handle) -> _Memory:
+        return self._struct("nvmlDeviceGetMemoryInfo", handle, _Memory())
 
     def _struct(self, function: str, handle: Handle, place: AnswerT) -> AnswerT:
         self._call(function, handle, ctypes.byref(place))  # type: ignore[arg-type]

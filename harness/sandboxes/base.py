@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,14 @@ from typing import Protocol
 
 UNCONFINED_STATUS = 71
 """The exit status of a worker that could not be confined."""
+PROCESSES, PROCESSES_A_CORE = 512, 8
+"""How many processes and threads a worker may have, at least, and on a machine of many cores:
+compilers start several a core."""
+
+
+def most_processes() -> int:
+    """How many it may have on this machine."""
+    return max(PROCESSES, PROCESSES_A_CORE * (os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Confinement:
     """How many processes the worker forks itself into, which train together."""
     cores: tuple[int, ...] = ()
     """What it is pinned to; empty for all."""
-    processes: int = 512
+    processes: int = field(default_factory=most_processes)
     """How many processes and threads it may have."""
     computes_on_gpu: bool = False
     """Whether it needs what NVIDIA's driver and torch's compiler need to start."""

@@ -10,6 +10,11 @@ from harness.core.errors import HarnessError
 from harness.protocol.messages import Failed
 from harness.worker.hints import hint_of
 
+OUT_OF_MEMORY = (
+    "outofmemory", "out of memory", "can't allocate memory", "resource_exhausted", "alloc_failed",
+)  # fmt: skip
+"""What frameworks and CUDA's libraries say of it, in lower case."""
+
 
 def finite(value: SupportsFloat | None) -> float | None:
     """A number as the wire takes it: None where there is none, or it is not finite."""
@@ -56,8 +61,5 @@ def _shortened(text: str) -> str:
 
 def _is_out_of_memory(error: BaseException) -> bool:
     """Frameworks raise their own kinds; their texts are what they have in common."""
-    if isinstance(error, MemoryError):
-        return True
     text = f"{type(error).__name__} {error}".lower()
-    words = ("outofmemory", "out of memory", "can't allocate memory", "resource_exhausted")
-    return any(word in text for word in words)
+    return isinstance(error, MemoryError) or any(words in text for words in OUT_OF_MEMORY)

@@ -10,7 +10,9 @@ from harness.core.errors import HarnessError
 from submissions.common.optimizers import Closure, Group, GroupwiseOptimizer, State
 from submissions.common.precision import bounded
 
-from .optimizer import SIDES, clipped, is_dense_side, sides_of
+from .factors import SIDES
+from .optimizer import is_dense_side
+from .stacks import clipped, sides_of
 
 
 class NewtonPsgd(GroupwiseOptimizer):

@@ -10,6 +10,10 @@ from types import ModuleType
 
 import pytest
 
+from harness.frameworks.jax import backends
+from harness.machine import nvml
+from tests.machine.conftest import Made
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -66,6 +70,24 @@ if not kept.exists():
     assert second.seconds >= first.seconds
 
 
+def test_in_one_call_a_piece_is_called_until_it_is_done(
+    gpu: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "GRACE_S", 1.0)
+    monkeypatch.setattr(gpu, "MOST_S", 3.0)
+    kept = tmp_path / "kept"
+    code = f"""
+import pathlib, time
+kept = pathlib.Path({str(kept)!r})
+calls = len(kept.read_text()) if kept.exists() else 0
+kept.write_text("x" * (calls + 1))
+time.sleep(0 if calls == 2 else 60)
+"""
+    piece = gpu.Piece("long", 0, (python(code),), goes_on=True)
+    assert gpu.run_all((piece,), tmp_path, 60.0) == {"long": "done"}
+    assert gpu.earlier(tmp_path / "long.json").seconds >= 4.0
+
+
 def test_no_piece_begins_that_would_not_end(gpu: ModuleType, tmp_path: Path) -> None:
     chosen = (gpu.Piece("long", 100, (python(""),)), gpu.Piece("short", 1, (python(""),)))
     assert gpu.run_all(chosen, tmp_path, 50.0) == {"long": "not begun", "short": "done"}
@@ -75,15 +97,60 @@ def test_no_piece_begins_that_would_not_end(gpu: ModuleType, tmp_path: Path) -> 
 def test_every_piece_fits_its_nine_minutes_and_all_the_hour(
     gpu: ModuleType, tmp_path: Path
 ) -> None:
-    from gpu_pieces import BOARD, Setting, pieces
+    from gpu_times import HOUR_S
 
-    from harness.providers.registry import submission_folders
-
-    known = tuple(sorted(submission_folders()))
-    every = pieces(Setting(tmp_path, None), known)
+    every = gpu.pieces(gpu.Setting(tmp_path, None))
     assert len({piece.name for piece in every}) == len(every)
-    assert max(piece.expected_s for piece in every) <= gpu.MOST_S
-    assert set(BOARD) <= set(known)
+    assert max(piece.least_s for piece in every) <= gpu.MOST_S - gpu.GRACE_S
+    assert sum(piece.expected_s for piece in every) <= HOUR_S - gpu.GRACE_S
+
+
+def test_the_pieces_of_a_card_are_of_the_workloads_that_are_meant_for_one(
+    gpu: ModuleType, tmp_path: Path
+) -> None:
+    commands = [
+        command
+        for piece in gpu.pieces(gpu.Setting(tmp_path, None))
+        for command in piece.commands
+        if "standard" in command
+    ]
+    assert gpu.trained("standard") == ("resnet", "lm", "rnn")
+    assert len(commands) > 10
+    assert not any("mlp" in command for command in commands)
+
+
+def test_every_test_that_needs_a_card_is_in_some_piece(gpu: ModuleType, tmp_path: Path) -> None:
+    tests = FOLDER.parent / "tests"
+    marked = {path for path in tests.rglob("test_*.py") if "@pytest.mark.gpu" in path.read_text()}
+    asked = {
+        Path(command[-1])
+        for piece in gpu.pieces(gpu.Setting(tmp_path, None))
+        for command in piece.commands
+        if "pytest" in command
+    }
+    assert {path.parent for path in marked} - {Path(__file__).parent} == asked
+
+
+def test_without_a_driver_one_line_says_so_and_no_piece_is_begun(
+    gpu: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nvml, "LIBRARY", "libmissing.so.1")
+    monkeypatch.setattr("sys.argv", ["gpu.py", "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit, match=r"^error: no NVIDIA driver: .*\n  install it, or"):
+        gpu.main()
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_piece_sees_the_chosen_card_alone(
+    gpu: ModuleType, driver: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver(gpus=3)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    monkeypatch.setattr("torch.version.cuda", "13.0")
+    monkeypatch.setattr(backends, "_is_installed", lambda _: True)
+    gpu.show_card("cuda:2")
+    shown = gpu.run_command(python("import os; print(os.environ['CUDA_VISIBLE_DEVICES'])"), 10.0)
+    assert shown.lines == ["GPU-2"]
 
 
 def test_an_unknown_piece_is_named(tmp_path: Path) -> None:

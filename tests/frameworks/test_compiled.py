@@ -26,9 +26,11 @@ COUNT, TIME = 12, 8
 class Compiled:
     """A small transformer whose passes are compiled by a back end that keeps their graphs."""
 
-    def __init__(self, precision: str = "bfloat16", *, is_compiled: bool = True) -> None:
+    def __init__(
+        self, precision: str = "bfloat16", *, is_compiled: bool = True, device: str = "cpu"
+    ) -> None:
         source = ModelSource("workloads.lm", SIZES, "cross_entropy", precision, is_compiled)
-        self.backend = training_backend("torch", "cpu", 1)
+        self.backend = training_backend("torch", device, 1)
         self.backend.pin()
         self.problem: Any = self.backend.problem(ProblemConfig(source, HalfSpent(), 4, COUNT, 1))
         self.backend.load(
@@ -85,3 +87,19 @@ def test_hooks_fire_in_a_capture_of_a_compiled_model(monkeypatch: pytest.MonkeyP
         with small.problem.capture() as captures:
             small.problem.batch_loss(small.stream.next()).backward()
     assert set(captures) == {layer.name for layer in small.problem.layers}
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_a_compiled_model_trains_as_the_plain_one_and_compiles_once() -> None:
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    plain, compiled = Compiled(is_compiled=False, device="cuda"), Compiled(device="cuda")
+    for number in range(6):  # over the end of an epoch
+        losses = [each.problem.batch_loss(each.stream.next()) for each in (plain, compiled)]
+        losses[1].backward()
+        assert losses[1].item() == pytest.approx(losses[0].item(), rel=1e-2)
+        if number == 2:
+            start = compiled.backend.export(compiled.problem.parameters)
+            compiled.backend.load(compiled.problem, start)
+            compiled.backend.pin()
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1

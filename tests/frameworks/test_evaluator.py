@@ -95,6 +95,32 @@ def test_diverged_parameters_give_a_loss_that_is_not_finite(kit: Kit) -> None:
     assert np.isnan(evaluator(kit).probe(broken)["gradient_norm"])
 
 
+def test_a_rehearsal_evaluates_all_that_a_trial_may_ask_for(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject, asked = evaluator(kit), list[str]()
+    metrics, probe = subject.metrics, subject.probe
+    monkeypatch.setattr(subject, "metrics", lambda p, s: asked.append(s) or metrics(p, s))
+    monkeypatch.setattr(subject, "probe", lambda p: asked.append("probe") or probe(p))
+    subject.rehearse()
+    assert asked == ["validation", "probe"]
+
+
+@pytest.mark.parametrize(("device", "times"), [("cuda:0", 1), ("cpu", 0)])
+@pytest.mark.parametrize("name", ["Torch", "Jax"])
+def test_on_a_gpu_evaluation_has_its_memory_before_there_is_a_worker(
+    monkeypatch: pytest.MonkeyPatch, name: str, device: str, times: int
+) -> None:
+    rehearsed = list[int]()
+    noted = type("Noted", (), {"__init__": lambda *_: None, "rehearse": rehearsed.append})
+    folder = f"harness.frameworks.{name.lower()}"
+    monkeypatch.setattr(f"{folder}.evaluation.{name}Evaluator", noted)
+    monkeypatch.setattr("harness.frameworks.jax.device.JaxDevice.device", None)
+    backend = evaluation_backend(name.lower(), device, 1)
+    backend.evaluator(SOURCE, {}, examples(1), EvalConfig(1))
+    assert len(rehearsed) == times
+
+
 def test_an_unknown_split_and_missing_parameters_are_named(kit: Kit) -> None:
     subject = evaluator(kit)
     with pytest.raises(UnknownNameError, match="unknown split 'valid'; did you mean 'validation'"):

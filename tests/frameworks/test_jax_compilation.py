@@ -85,7 +85,16 @@ def test_attention_is_cudnns_where_one_derivative_is_enough(
 
 
 @pytest.mark.gpu
+def test_on_a_gpu_jax_has_it_and_no_other() -> None:
+    backend = training_backend("jax", "cuda:0", 1)
+    backend.pin()
+    assert jax.default_backend() == "gpu"
+    assert [device.platform for device in jax.local_devices()] == ["gpu"]
+
+
+@pytest.mark.gpu
 def test_on_a_gpu_both_attentions_agree() -> None:
+    assert jax.default_backend() == "gpu"
     keys = jax.random.split(jax.random.key(0), 3)
     parts = [jax.random.normal(key, (2, 128, 4, 64), jnp.bfloat16) for key in keys]
     plain = causal_attention(*parts)

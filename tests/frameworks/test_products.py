@@ -1,10 +1,11 @@
 """The probe of a device is long enough to see that another process shares it."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
 import pytest
-import torch
 
 from harness.frameworks.products import HEATING_S, LEAST_S, Products
 from harness.frameworks.torch.device import TorchDevice
@@ -19,6 +20,40 @@ class Slow:
     def __call__(self, side: int, count: int) -> None:
         self.calls.append(count)
         time.sleep(count * self.product_s)
+
+
+QUEUEING = """
+import sys, time, torch
+matrix = torch.full((2048, 2048), 1 / 2048, device="cuda")
+def products(count=8):
+    for _ in range(count):
+        matrix @ matrix
+products()
+graph = torch.cuda.CUDAGraph()
+with torch.cuda.graph(graph):
+    products()
+queue = graph.replay if sys.argv[1] == "graph" else products
+torch.cuda.synchronize()
+start_s = time.perf_counter()
+for _ in range(20):
+    queue()
+torch.cuda.synchronize()
+each_ms = 1e3 * (time.perf_counter() - start_s) / 20
+print("idle", flush=True)
+for line in sys.stdin:
+    for _ in range(1 + int(float(line) / each_ms)):
+        queue()
+    print("queued", flush=True)
+    torch.cuda.synchronize()
+    print("idle", flush=True)
+"""
+"""A process that queues as many milliseconds of work as it is asked for."""
+
+
+def seconds(work: Callable[[], None]) -> float:
+    start_s = time.perf_counter()
+    work()
+    return time.perf_counter() - start_s
 
 
 @pytest.mark.parametrize("product_s", [0.0004, 0.003, 0.05])
@@ -46,20 +81,31 @@ def test_a_processors_probe_is_one_product() -> None:
 
 
 @pytest.mark.gpu
-def test_on_a_gpu_queued_work_is_seen_and_an_idle_device_is_steady() -> None:
+def test_on_a_gpu_an_idle_device_is_steady() -> None:
     device = TorchDevice("cuda", 1)
     device.pin()
     device.probe()
-
-    def seconds(before: Callable[[], None]) -> float:
-        before()
-        start_s = time.perf_counter()
-        device.probe()
-        return time.perf_counter() - start_s
-
-    idle = sorted(seconds(lambda: None) for _ in range(200))
+    idle = sorted(seconds(device.probe) for _ in range(200))
     assert idle[-1] < 1.6 * idle[100]
     assert idle[100] >= LEAST_S["cuda"] / 2
-    for milliseconds in (20, 100, 1000):
-        cycles = milliseconds * 1_500_000
-        assert seconds(lambda cycles=cycles: torch.cuda._sleep(cycles)) > 1.6 * idle[100]  # type: ignore[misc]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("way", ["stream", "graph"])
+def test_on_a_gpu_what_another_process_has_queued_is_seen(way: str) -> None:
+    device, pipe = TorchDevice("cuda", 1), subprocess.PIPE
+    device.pin()
+    device.probe()
+    command = [sys.executable, "-c", QUEUEING, way]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "idle\n"
+        idle_s = sorted(seconds(device.probe) for _ in range(20))[10]
+        for milliseconds in (50, 200, 1000):
+            other.stdin.write(f"{milliseconds}\n")
+            other.stdin.flush()
+            assert other.stdout.readline() == "queued\n"
+            assert seconds(device.probe) > 1.6 * idle_s, milliseconds
+            assert other.stdout.readline() == "idle\n"
+        other.stdin.close()

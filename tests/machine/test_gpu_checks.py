@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -79,6 +81,20 @@ def test_no_headers_where_kernels_are_compiled(
 def test_a_service_that_mixes_processes(driver: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_checks, "is_shared_by_service", lambda: True)
     assert "Multi-Process Service runs" in refusal()
+
+
+def test_the_service_is_known_by_its_pipe_and_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    assert not gpu_checks.is_shared_by_service()
+    (tmp_path / "control").touch()
+    assert not gpu_checks.is_shared_by_service(), "a pipe that was left behind"
+    service = tmp_path / "nvidia-cuda-mps-control"
+    service.symlink_to(sys.executable)
+    with subprocess.Popen([service, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert gpu_checks.is_shared_by_service()
+        process.kill()
 
 
 @pytest.mark.parametrize("command", ["run --submission muon", "calibrate"])

@@ -92,6 +92,7 @@ def test_a_state_has_what_the_driver_supports(driver: Made) -> None:
         throttle_reasons=0x40,
         use_percent=None,
         power_w=68,
+        memory_mib=1024,
     )
 
 

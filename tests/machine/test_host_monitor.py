@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.execution.base import RunOptions
+from harness.frameworks.torch.device import TorchDevice
 from harness.machine.cores import Cores
 from harness.machine.gpu import GpuLoad, GpuState
+from harness.machine.gpu_watch import GpuWatch
 from harness.machine.host_monitor import MachineReader, processor_times, reading
 from harness.machine.readings import MachineReading, between, contention, interference
 from harness.providers.registry import suite
@@ -169,7 +171,23 @@ def test_a_gpu_is_watched_between_the_two_readings(driver: Made) -> None:
     assert second.gpu_load is not None
     assert second.gpu_load.samples >= 1
     assert (second.gpu_load.capped_fraction, second.gpu_load.power_w) == (1.0, 699)
+    assert second.gpu_load.memory_mib == 1024
     assert len(probes) == 22
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_its_load_is_seen_while_it_computes() -> None:
+    device = TorchDevice("cuda", 1)
+    device.pin()
+    watch, end_s = GpuWatch("cuda:0", every_s=0.1), time.monotonic() + 3.0
+    while time.monotonic() < end_s:
+        device.probe()
+    load = watch.stop()
+    assert load is not None
+    assert load.samples >= 10
+    assert (load.use_percent or 0) > 50
+    assert (load.power_w or 0) > 0
+    assert (load.memory_mib or 0) > 100
 
 
 def test_a_gpu_slowed_by_heat_is_throttled_and_one_at_rest_is_not(driver: Made) -> None:

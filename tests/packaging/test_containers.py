@@ -46,6 +46,12 @@ def test_the_definition_copies_the_same_files_on_the_same_bases() -> None:
     assert set(re.findall(r"{{ (\w+) }}", text)) == set(arguments)
 
 
+@pytest.mark.parametrize("recipe", [ROOT / RECIPE, DEFINITION], ids=lambda path: path.name)
+def test_an_image_for_a_gpu_has_what_compiles_kernels(recipe: Path) -> None:
+    (installs,) = re.findall(r"\*cuda\*\)(.*?)esac", recipe.read_text(), flags=re.DOTALL)
+    assert {"gcc", "libc6-dev", "python3-dev"} <= set(installs.split())
+
+
 def test_a_sandbox_that_was_never_tried_is_refused_with_what_there_is_instead() -> None:
     with pytest.raises(HarnessError, match="there is no sandbox 'apptainer'") as told:
         run_options("apptainer", None, None, 2)

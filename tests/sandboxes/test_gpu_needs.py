@@ -27,6 +27,7 @@ namespaces.hold_first_process()
 if os.fork():
     os.wait()
     sys.exit()
+roots = list(Path("/sys/devices").glob("pci*"))
 confine(order)
 def named():
     Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("cuda-EvtHandlr")
@@ -35,6 +36,7 @@ acts = [
     lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).close(),
     lambda: Semaphore(1),
     lambda: Path("/proc/devices").read_text(),
+    lambda: [os.listdir(root) for root in roots],
     lambda: socket.socket(socket.AF_INET),
     lambda: Path("/proc/sys/kernel/hostname").write_text("x"),
     lambda: Path("/proc/self/mem").open("r+b"),
@@ -55,17 +57,21 @@ needs_all = pytest.mark.skipif(
 )
 
 
-def confined(scratch: Path, *, gpu: bool) -> list[str]:
-    """What a worker under every layer finds done or refused, in the order of `acts`."""
+def confined(
+    scratch: Path, *, gpu: bool, taken: list[str] = ACTIVE, acts: str = "", gib: int = 4
+) -> list[str]:
+    """What a worker under some layers finds done or refused, in the order of `acts`."""
     view = scratch / "view"
     view.mkdir(parents=True)
     os.chmod(scratch.parent, 0o755)  # noqa: PTH101
     order = {
-        "scratch": str(scratch), "view": str(view), "layers": ACTIVE, "gpu": gpu, "cores": [],
-        "memory_gib": 4, "file_mib": 64, "scratch_mib": 64, "processes": None, "hidden": [],
+        "scratch": str(scratch), "view": str(view), "layers": taken, "gpu": gpu, "cores": [],
+        "memory_gib": gib, "file_mib": 64, "scratch_mib": 512, "processes": None, "hidden": [],
         "readable": [],
     }  # fmt: skip
-    command = [sys.executable, "-c", CONFINED, json.dumps(order)]
+    own, rest = CONFINED.index("acts = ["), CONFINED.index("found = []")
+    code = CONFINED if not acts else f"{CONFINED[:own]}acts = [{acts}]\n{CONFINED[rest:]}"
+    command = [sys.executable, "-c", code, json.dumps(order)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: list[str] = json.loads(done.stdout)
     return found
@@ -74,14 +80,21 @@ def confined(scratch: Path, *, gpu: bool) -> list[str]:
 @needs_all
 def test_a_worker_on_a_gpu_may_start_the_driver_and_compile(tmp_path: Path) -> None:
     found = confined(tmp_path / "scratch", gpu=True)
-    assert found == ["done"] * 4 + ["refused"] * 4
+    assert found == ["done"] * 5 + ["refused"] * 4
 
 
 @needs_all
 def test_a_worker_on_a_processor_may_not(tmp_path: Path) -> None:
     found = confined(tmp_path / "scratch", gpu=False)
     assert found[:3] == ["refused"] * 3
-    assert found[4:] == ["refused"] * 4
+    assert found[5:] == ["refused"] * 4
+
+
+@needs_all
+def test_without_shared_memory_of_its_own_one_process_compiles(tmp_path: Path) -> None:
+    threads = "lambda: {'1': 'one'}[os.environ['TORCHINDUCTOR_COMPILE_THREADS']]"
+    without = [name for name in ACTIVE if name != "mounts"]
+    assert confined(tmp_path / "scratch", gpu=True, taken=without, acts=threads) == ["done"]
 
 
 @pytest.mark.gpu
@@ -89,14 +102,15 @@ def test_a_worker_on_a_processor_may_not(tmp_path: Path) -> None:
 def test_on_a_gpu_the_driver_starts_under_every_layer(tmp_path: Path, removed: str | None) -> None:
     """Layer by layer, so that a failure names the one that keeps CUDA from starting."""
     wanted = [name for name in ACTIVE if name in ("mounts", removed)] if removed else ACTIVE
-    order = {
-        "scratch": str(tmp_path), "view": str(tmp_path), "layers": wanted, "gpu": True,
-        "cores": [], "memory_gib": 16, "file_mib": 64, "scratch_mib": 512, "processes": None,
-        "hidden": [], "readable": [],
-    }  # fmt: skip
-    acts = "acts = [lambda: __import__('torch').zeros(1, device='cuda')]"
-    code = CONFINED[: CONFINED.index("acts = [")] + acts + CONFINED[CONFINED.index("\nfound = ") :]
-    done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(order)], check=True, capture_output=True, text=True
+    one = "lambda: __import__('torch').zeros(1, device='cuda')"
+    found = confined(tmp_path / "scratch", gpu=True, taken=wanted, acts=one, gib=16)
+    assert found == ["done"]
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_torch_compiles_under_all_layers(tmp_path: Path) -> None:
+    compiled = (
+        "lambda: (torch := __import__('torch')).compile(lambda x: (x.sin() @ x).cos())"
+        "(torch.ones(8, 8, device='cuda')).cpu()"
     )
-    assert json.loads(done.stdout) == ["done"], done.stderr
+    assert confined(tmp_path / "scratch", gpu=True, acts=compiled, gib=16) == ["done"]

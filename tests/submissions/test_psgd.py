@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from submissions.psgd.optimizer import Psgd, _fit
+from submissions.psgd.factors import fit
+from submissions.psgd.optimizer import Psgd
 
 from .conftest import Measured
 from .given_problem import Array, Point, largest_error, textbook_steps, torch_problem, torch_steps
@@ -145,7 +146,7 @@ def test_one_fit_is_the_written_gradient_step() -> None:
     matrix = torch.randn(5, 4, generator=torch.Generator().manual_seed(0)).double()
     x = state["left_p"] @ matrix @ state["right_p"]
     state["fits"] = 50
-    _fit(state, matrix, optimizer.param_groups[0])
+    fit([state], matrix[None], optimizer.param_groups[0])
     q = before - 0.1 / state["left_bound"] * ((x @ x.mT - 4 * torch.eye(5)) @ before)
     # The rotation that makes Q symmetric leaves Q^T Q, up to third order, as it is.
     torch.testing.assert_close(state["left_p"], q.mT @ q, rtol=0.0, atol=2e-3)

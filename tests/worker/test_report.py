@@ -1,5 +1,7 @@
 """What an author reads of an error: their own file, not the copy that ran."""
 
+import pytest
+
 from harness.worker.report import error_report
 
 FOLDER = "/tmp/copy/submission"
@@ -28,3 +30,16 @@ def test_without_a_copy_paths_are_as_they_are() -> None:
 def test_the_authors_line_is_named_where_a_library_raised_below_it() -> None:
     report = error_report(raised("import json\njson.loads(message)", "not json"), FOLDER)
     assert report.frame == "parts/rule.py:2 in <module>: "
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("CUDA out of memory. Tried to allocate 2.00 GiB", "out_of_memory"),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate", "out_of_memory"),
+        ("RESOURCE_EXHAUSTED: Out of memory allocating 4294967296 bytes", "out_of_memory"),
+        ("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED", "exception"),
+    ],
+)
+def test_what_libraries_say_of_a_full_card_is_out_of_memory(text: str, cause: str) -> None:
+    assert error_report(raised("raise RuntimeError(message)", text)).cause == cause

@@ -126,6 +126,16 @@ def test_the_fused_kernel_gets_the_declared_precision(monkeypatch: pytest.Monkey
     assert given == {torch.bfloat16, torch.float32}
 
 
+@pytest.mark.parametrize("suite", ["standard", "large"])
+def test_no_model_for_a_gpu_loops_over_time_steps(suite: str) -> None:
+    declared = registry.workload("rnn").at(suite)
+    for name in ("base", *declared.variants):
+        assert model.checked(declared.sizes_of(name)).norm == "none"
+    assert declared.drawn is not None
+    choices = [choice for some in declared.drawn.choices.values() for choice in some]
+    assert choices and not any("norm" in choice for choice in choices)
+
+
 @pytest.mark.gpu
 def test_on_a_gpu_the_fused_kernel_in_bfloat16_gives_the_numbers_of_the_loop() -> None:
     module: Any = twin().torch_model(twin().start).cuda()
