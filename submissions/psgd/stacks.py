@@ -42,7 +42,8 @@ def each_bounded(stack: torch.Tensor) -> torch.Tensor:
     # as there, what is read costs nothing on a CPU
     if stack.device.type == "cpu" and float(largest.max()) <= limit:
         return stack
-    return stack * (limit / largest).clamp(max=1.0)
+    shrunk: torch.Tensor = stack * (limit / largest).clamp(max=1.0)
+    return shrunk
 
 
 def root_mean_square(x: torch.Tensor) -> torch.Tensor:
