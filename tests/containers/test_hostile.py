@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.removal import remove_tree
+from harness.sandboxes.docker import options as docker_options
 from harness.sandboxes.docker import sandbox as docker_sandbox
 from harness.sandboxes.docker.line import Line
 from harness.sandboxes.docker.process import ContainerWorkerProcess
@@ -83,7 +84,7 @@ NO_LAYERS = {"layers": list[str]()}
 
 def start_with(arena: Arena, **options: object) -> None:
     """Give the engine other options of a container."""
-    kept = docker_sandbox.options_of
+    kept = docker_options.options_of
     arena.patch.setattr(docker_sandbox, "options_of", lambda *a, **k: kept(*a, **k) | options)
 
 

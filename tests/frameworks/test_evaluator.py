@@ -1,4 +1,5 @@
 import importlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -99,9 +100,16 @@ def test_a_rehearsal_evaluates_all_that_a_trial_may_ask_for(
     kit: Kit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject, asked = evaluator(kit), list[str]()
-    metrics, probe = subject.metrics, subject.probe
-    monkeypatch.setattr(subject, "metrics", lambda p, s: asked.append(s) or metrics(p, s))
-    monkeypatch.setattr(subject, "probe", lambda p: asked.append("probe") or probe(p))
+
+    def noting(name: str, method: Callable[..., object]) -> Callable[..., object]:
+        def noted(*args: object) -> object:
+            asked.append(str(args[1]) if name == "metrics" else name)
+            return method(*args)
+
+        return noted
+
+    monkeypatch.setattr(subject, "metrics", noting("metrics", subject.metrics))
+    monkeypatch.setattr(subject, "probe", noting("probe", subject.probe))
     subject.rehearse()
     assert asked == ["validation", "probe"]
 

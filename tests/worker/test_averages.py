@@ -29,7 +29,7 @@ from harness.protocol.messages import (
     Warm,
     WarmUp,
 )
-from harness.protocol.slot import Slot
+from harness.protocol.slot import Slot, own_slot, split
 from harness.protocol.wire import Wire
 from harness.referee.statistics import BatchStatistics
 from harness.submission.reference import Framework, Scalar
@@ -80,7 +80,8 @@ def hand_over(framework: Framework, folder: Path, **point: Scalar) -> HandedOver
         return {name: np.array(array) for name, array in arrays.items()}
 
     wire.send(hello(framework, {"learning_rate": 0.1, **point}))
-    slot = Slot(shapes_of(SOURCE))
+    shapes = shapes_of(SOURCE)
+    slot = Slot(shapes)
     slot.send(ours)
     assert isinstance(wire.receive()[0], Ready)
     ask(WarmUp(cap_s=60.0), Warm)
@@ -89,7 +90,7 @@ def hand_over(framework: Framework, folder: Path, **point: Scalar) -> HandedOver
     wire.send(Glance(at_step=STEPS))
     glanced, _ = wire.receive()
     assert isinstance(glanced, Glanced)
-    glance = slot.copy()
+    glance = split(slot.copy(own_slot(shapes)), shapes)
     stop = ask(Stop(reason="look", at_step=STEPS), Snapshot)
     wire.close()
     slot.close()
