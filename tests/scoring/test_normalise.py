@@ -63,6 +63,16 @@ def test_what_is_not_interleaved_or_not_comparable_is_refused(
         normalise(here(), other, "adamw")
 
 
+def test_the_reference_is_the_same_where_only_what_all_that_ship_share_has_changed() -> None:
+    def at(frame: pd.DataFrame, own: str, shared: str) -> pd.DataFrame:
+        return frame.assign(content_hash=own * 32 + shared * 32)
+
+    frame = normalise(at(here(), "a", "b"), at(there(), "a", "c"), "adamw")
+    assert frame.loc[frame["submission"] == "muon", "time_to_target_s"].tolist() == [10.0, 10.0]
+    with pytest.raises(HarnessError, match="no trial of adamw on mlp ran on both"):
+        normalise(at(here(), "a", "b"), at(there(), "d", "b"), "adamw")
+
+
 def test_more_than_a_study_between_is_refused() -> None:
     more = pd.DataFrame([trial("muon", s, 20 + s, hardware="box-2") for s in (3, 4, 5)])
     with pytest.raises(HarnessError, match=r"at most 3 others"):
