@@ -2,13 +2,11 @@
 
     python benchmarks/classes.py              # prints the table of docs/CLASSES.md
     python benchmarks/classes.py --write      # writes it
-    TORCH_COMPILE_DISABLE=1 python benchmarks/classes.py --write --only heavyball
+    python benchmarks/classes.py --write --only heavyball
 
 Each class makes its first steps on the model of `mlp`, as `harness run --submission module:Class`
 has it do before any trial is planned; one that wraps another optimizer is tried around SGD.
-heavyball compiles its updates, each for minutes on a processor: that is left out with the variable,
-which workers get here, and the same operations run one by one. Of packages that are not asked for,
-or not installed, the page keeps what it has.
+Of packages that are not asked for, or not installed, the page keeps what it has.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
-import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -24,14 +21,12 @@ from contextlib import suppress
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import NamedTuple
-from unittest.mock import patch
 
 from harness.core.errors import HarnessError
 from harness.execution.base import RunOptions
 from harness.execution.rehearsal import rehearse
 from harness.execution.resolved import resolve_trial
 from harness.plan.plan import PlanRequest, plan
-from harness.sandboxes.fork_client import computing as worker_variables
 from harness.submission.reference import Scalar
 
 PAGE = Path(__file__).parents[1] / "docs" / "CLASSES.md"
@@ -43,7 +38,6 @@ refused before any trial is planned, with the reason. A refused one may still be
 of a few lines ([Writing a submission](SUBMISSIONS.md)).
 """
 LONGEST_REASON = 110
-UNCOMPILED = "TORCH_COMPILE_DISABLE"
 WRAPS = re.compile(r"wraps another optimizer, its (\w+)")
 BASE = "torch.optim:SGD"
 """What a class that wraps another is tried around."""
@@ -55,6 +49,8 @@ class Package(NamedTuple):
     module: str
     framework: str
     is_optimizer: Callable[[str, object], bool]
+    tried_as: str = ""
+    """A module that stands for it here, if one does."""
 
 
 class Row(NamedTuple):
@@ -87,7 +83,7 @@ def is_optax_function(name: str, value: object) -> bool:
 PACKAGES = (
     Package("torch.optim", "torch", is_torch_class),
     Package("pytorch_optimizer", "torch", is_torch_class),
-    Package("heavyball", "torch", is_torch_class),
+    Package("heavyball", "torch", is_torch_class, tried_as="heavyball_uncompiled"),
     Package("schedulefree", "torch", is_torch_class),
     Package("prodigyopt", "torch", is_torch_class),
     Package("dadaptation", "torch", is_torch_class),
@@ -113,7 +109,7 @@ def names_of(package: Package) -> list[str]:
 
 def row_of(package: Package, name: str, options: RunOptions, wraps: str = "") -> Row:
     """Let a class make its first steps, around another optimizer if it is given one."""
-    location = f"{package.module}:{name}"
+    location = f"{package.tried_as or package.module}:{name}"
     settings: dict[str, Scalar] = {wraps: BASE} if wraps else {}
     request = PlanRequest(
         "mlp", location, framework=package.framework, ruleset="self", settings=settings
@@ -153,10 +149,11 @@ def text_of(package: Package, found: list[Row]) -> str:
     top = package.module.partition(".")[0]
     (name, *_) = packages_distributions().get(top, [top])
     own = f"{name} {version(name)}"
+    how = f" Tried as benchmarks/{package.tried_as}.py." if package.tried_as else ""
     running = [row.location.partition(":")[2] for row in found if row.runs]
     lines = [
         f"\n## {package.module}: {len(running)} of {len(found)} run",
-        f"Version: {own}. Run: {', '.join(f'`{name}`' for name in running) or 'none'}.",
+        f"Version: {own}. Run: {', '.join(f'`{name}`' for name in running) or 'none'}.{how}",
     ]
     for argument in sorted({row.wraps for row in found if row.wraps}):
         around = [row.location.partition(":")[2] for row in found if row.wraps == argument]
@@ -177,24 +174,12 @@ def main() -> None:
     parser.add_argument("--only", metavar="MODULE", choices=modules, nargs="+", default=modules)
     parser.add_argument("--write", action="store_true", help="write docs/CLASSES.md")
     arguments = parser.parse_args()
-    with patch("harness.sandboxes.fork_client.computing", computing):
-        write_parts(arguments.only, write=arguments.write)
-
-
-def computing(threads: int) -> dict[str, str]:
-    """A worker's variables, with that of this process which a cleaned environment leaves out."""
-    given = {name: value for name, value in os.environ.items() if name == UNCOMPILED}
-    return worker_variables(threads) | given
-
-
-def write_parts(only: Collection[str], *, write: bool) -> None:
-    """Print the parts of the page that are asked for, and write it if that is."""
-    options, modules = RunOptions(threads=1), [package.module for package in PACKAGES]
+    options = RunOptions(threads=1)
     parts = parts_of(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
-    for package, found in rows(only, options):
+    for package, found in rows(arguments.only, options):
         parts[package.module] = text_of(package, found)
         print(parts[package.module], flush=True)
-        if write:
+        if arguments.write:
             known = [parts[module] for module in modules if module in parts]
             PAGE.write_text("".join([HEAD, *known]), encoding="utf-8")
 

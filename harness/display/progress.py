@@ -28,7 +28,9 @@ class Progress:
 
     def hear(self, event: ToldEvent) -> None:
         """Take in an event."""
-        self.phase = _PHASES.get(event.kind, self.phase)
+        is_glance = isinstance(event, SnapshotTaken) and not event.is_look
+        if not is_glance:  # nothing stops for one
+            self.phase = _PHASES.get(event.kind, self.phase)
         if isinstance(event, SnapshotTaken | Evaluation | CheckpointWritten | Resumed):
             self.step, self.timed_s = event.step, event.timed_s
         elif isinstance(event, TrainingProgress):

@@ -10,10 +10,12 @@ from harness.core.console import PlainConsole
 from harness.display.live import LiveDisplay
 from harness.display.load import display_for
 from harness.display.plain import PlainDisplay
+from harness.display.progress import Progress
 from harness.display.results import reasons, results_table
 from harness.plan.plan import PlanRequest, plan
 from harness.plan.trial import Result, Trial, TrialRecord
-from harness.record.schema import Claims, Evaluation, Metrics, SnapshotTaken
+from harness.record.schema import Claims, Evaluation, Metrics, SnapshotTaken, TrainingProgress
+from tests.record.conftest import snapshot
 
 REACHED = Result(
     state="reached",
@@ -130,3 +132,11 @@ def test_the_table_fits_eighty_columns(trial: Trial) -> None:
 def test_a_reason_is_told_once(trial: Trial) -> None:
     records = [record(trial, result) for result in (CRASHED, CRASHED, REACHED)]
     assert reasons(records) == ("study 1 trial 1, crashed: boom (mine.py:3)",)
+
+
+@pytest.mark.parametrize(("is_look", "phase"), [(True, "evaluating"), (False, "training")])
+def test_a_glance_does_not_look_like_an_evaluation(trial: Trial, is_look: bool, phase: str) -> None:
+    progress = Progress(1, 1, trial)
+    progress.hear(TrainingProgress(timed_s=0.1, fraction=0.1))
+    progress.hear(snapshot(trial, 1, is_look=is_look))
+    assert progress.phase == phase
