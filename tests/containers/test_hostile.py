@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from harness.core.removal import remove_tree
-from harness.sandboxes.docker import options as docker_options
 from harness.sandboxes.docker import sandbox as docker_sandbox
 from harness.sandboxes.docker.line import Line
+from harness.sandboxes.docker.options import options_of
 from harness.sandboxes.docker.process import ContainerWorkerProcess
 from harness.sandboxes.docker.sandbox import DockerSandbox
 from tests.hostile.arena import Arena, Box, Case, is_running
@@ -67,25 +67,21 @@ def never_freeze(arena: Arena) -> None:
     arena.patch.setattr(ContainerWorkerProcess, "freeze", lambda self: True)
 
 
-def without_filters(arena: Arena) -> None:
+def without_filters(arena: Arena, **options: object) -> None:
     """Start containers without the profile, and workers without the filter that follows it."""
-    start_with(arena, security_opt=["no-new-privileges", "seccomp=unconfined"])
+    unconfined = {"security_opt": ["no-new-privileges", "seccomp=unconfined"], **options}
+    arena.patch.setattr(
+        docker_sandbox, "options_of", lambda *a, **k: options_of(*a, **k) | unconfined
+    )
     send = Line.send
     arena.patch.setattr(Line, "send", lambda line, order, fds: send(line, order | NO_LAYERS, fds))
 
 
 def with_the_machines_network(arena: Arena) -> None:
-    without_filters(arena)
-    start_with(arena, network_mode="host")
+    without_filters(arena, network_mode="host")
 
 
 NO_LAYERS = {"layers": list[str]()}
-
-
-def start_with(arena: Arena, **options: object) -> None:
-    """Give the engine other options of a container."""
-    kept = docker_options.options_of
-    arena.patch.setattr(docker_sandbox, "options_of", lambda *a, **k: kept(*a, **k) | options)
 
 
 SWITCHES: Mapping[str, Callable[[Arena], None]] = {

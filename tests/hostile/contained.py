@@ -24,10 +24,12 @@ class Ending(NamedTuple):
 OTHERWISE = {
     "thaw_itself": Ending(("budget",), says="refused"),
     "leave_group": Ending(("crashed",), "Operation not permitted"),
+    "go_on_for_leader": Ending(("crashed",)),
     "kill_parent": Ending(("hung",), "end of the budget", settings=TIMED),
 }
 """Those that end in another way than in the sandbox that tests/hostile runs them in.
 
-The timer and the change of groups are refused; the parent is the first process of its namespace,
-which no signal from within reaches, so that what was to kill it waits for its own end.
+The timer and the change of groups are refused; where the worker's end is seen at a freeze, its
+status is not; the parent is the first process of its namespace, which no signal from within
+reaches, so that what was to kill it waits for its own end.
 """

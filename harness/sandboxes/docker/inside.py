@@ -1,19 +1,22 @@
 """The first process of a worker's container: it forks the worker and ends with it.
 
 It imports the framework, says over its line what is installed here, and gets the worker's order,
-log and wire. Nobody in the container can signal it, for it is the first process of its namespace;
-when it ends, the kernel ends all in the container. It ends when the worker does, and when the
+log and wire; the referee gets a descriptor that stands for the worker. Nobody in the container can
+signal it, for it is the first process of its namespace; when it ends, the kernel ends all in the
+container. It ends when the worker does, whose children do not go on in its place, and when the
 referee hangs up, killed say.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
 import os
 import platform
 import select
+import signal
 import socket
 import sys
 import warnings
@@ -26,6 +29,8 @@ from harness.sandboxes.become import become_worker
 LINE = "/referee/line"
 """The socket at which the referee waits."""
 LONGEST_ORDER = 65536
+HANDLE = b"w"
+"""Goes with the worker's descriptor."""
 
 
 def serve(line: socket.socket) -> None:
@@ -48,12 +53,15 @@ def serve(line: socket.socket) -> None:
 def _follow(line: socket.socket, worker: int) -> None:
     """Wait until the worker ends, and say how, or until the referee is gone."""
     handle = os.pidfd_open(worker)
+    socket.send_fds(line, [HANDLE], [handle])
     poll = select.poll()
     poll.register(line, select.POLLIN)
     poll.register(handle, select.POLLIN)
     while True:
         ready = {descriptor for descriptor, _ in poll.poll()}
         if handle in ready:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)  # all that the worker has left behind
             _, status = os.waitpid(worker, 0)
             line.sendall(json.dumps({"status": status}).encode() + b"\n")
             return
@@ -78,6 +86,7 @@ def main() -> None:
     gc.freeze()
     libc.set_dumpable(False)  # or the worker could write into its memory
     serve(line)
+    os._exit(0)  # at once: Python's own end would take its time
 
 
 if __name__ == "__main__":

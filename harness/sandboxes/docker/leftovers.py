@@ -24,8 +24,8 @@ def labels() -> dict[str, str]:
 
 def remove_left_over(engine: DockerClient) -> None:
     """Remove the containers of referees that are gone; others may do the same meanwhile."""
-    listed = engine.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
-    for container in listed:
+    labelled = engine.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
+    for container in labelled:
         referee = container.labels[LABEL]
         pid = referee.partition(":")[0]
         if not pid.isdecimal() or _identity(int(pid)) != referee:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import HarnessError
+from harness.sandboxes.docker.inside import HANDLE
 
 LONGEST_LINE = 2**20
 _POLL_S = 0.05
@@ -90,6 +91,19 @@ class Line:
                 raise HarnessError("the container's first process says too much")
         line, _, self._received = self._received.partition(b"\n")
         return dict(json.loads(line))
+
+    def receive_handle(self, timeout_s: float) -> int:
+        """The descriptor of the worker that an order has brought about.
+
+        Raises:
+            TimeoutError: it did not come in time.
+            ConnectionError: the other end is gone.
+        """
+        self._connected.settimeout(timeout_s)
+        _, descriptors, _, _ = socket.recv_fds(self._connected, len(HANDLE), 1)
+        if not descriptors:
+            raise ConnectionError("it ended before there was a worker")
+        return descriptors[0]
 
     def close(self) -> None:
         """Hang up; safe to call twice."""

@@ -33,6 +33,7 @@ class ContainerWorkerProcess:
     Args:
         container: runs.
         pid: its first process, as this machine numbers it.
+        worker: a descriptor of the worker itself, closed in the end.
         group: freezes it and says what it uses.
         line: to its first process.
         connection: the referee's end of the worker's wire.
@@ -46,6 +47,7 @@ class ContainerWorkerProcess:
         pid: int,
         group: ContainerGroup,
         *,
+        worker: int,
         line: Line,
         connection: socket.socket,
         view: Path,
@@ -53,12 +55,15 @@ class ContainerWorkerProcess:
     ) -> None:
         self.connection = connection
         self._container, self._group, self._line, self._view = container, group, line, view
-        self._ranks = ranks
+        self._ranks, self._worker = ranks, worker
         self._handle: int | None = os.pidfd_open(pid)
         self._frozen_ns: int | None = None
 
     def freeze(self) -> bool:
-        """Freeze the container's control group and wait until all in it is frozen."""
+        """Freeze the container's control group and wait until all in it is frozen.
+
+        If the worker itself has ended, what it left behind does, too: nobody goes on in its place.
+        """
         deadline_s = time.monotonic() + FREEZE_TIMEOUT_S
         try:
             self._group.freeze()
@@ -67,6 +72,9 @@ class ContainerWorkerProcess:
             self._frozen_ns = self._group.processor_ns
         except (OSError, StopIteration):  # the group is gone, and with it all that was in it
             return self._ends()
+        if _has_ended(self._worker, 0.0):
+            self._end()
+            return True
         return is_frozen or self._ends()
 
     def has_stayed_frozen(self) -> bool:
@@ -98,9 +106,8 @@ class ContainerWorkerProcess:
         """
         if self._handle is None:
             return
-        with contextlib.suppress(PermissionError, ProcessLookupError):
-            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-        self.thaw()  # frozen processes of version 1 do not hear of their end
+        self._end()
+        os.close(self._worker)
         os.close(self._handle)
         self._handle = None
         self._line.close()
@@ -127,13 +134,23 @@ class ContainerWorkerProcess:
             return "it closed its wire and did not end"
         return exit_text(int(told["status"])) if told else "its container has ended"
 
+    def _end(self) -> None:
+        """Kill the first process, and with it all others."""
+        if self._handle is not None:
+            with contextlib.suppress(PermissionError, ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+        self.thaw()  # frozen processes of version 1 do not hear of their end
+
     def _ends(self) -> bool:
         """Whether the container's first process has ended, or does within half a second."""
-        if self._handle is None:
-            return True
-        poll = select.poll()
-        poll.register(self._handle, select.POLLIN)
-        return bool(poll.poll(DYING_TIMEOUT_S * 1000.0))
+        return self._handle is None or _has_ended(self._handle, DYING_TIMEOUT_S)
+
+
+def _has_ended(handle: int, timeout_s: float) -> bool:
+    """Whether the process of a descriptor has ended, or does in time."""
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return bool(poll.poll(timeout_s * 1000.0))
 
 
 def remove(container: Container) -> None:

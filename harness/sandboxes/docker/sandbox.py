@@ -118,12 +118,19 @@ class DockerSandbox:
             raise _cannot_start(container, ConnectionError("it ended"))
         _check_packages(confinement.packages, installed["packages"])
         group = group_of(pid, container.pause, container.unpause)
+        connection = _sent_order(line, confinement)
+        try:
+            worker = line.receive_handle(START_TIMEOUT_S)
+        except (ConnectionError, TimeoutError) as error:
+            connection.close()
+            raise _cannot_start(container, error) from error
         return ContainerWorkerProcess(
             container,
             pid,
             group,
+            worker=worker,
             line=line,
-            connection=_sent_order(line, confinement),
+            connection=connection,
             view=confinement.view,
             ranks=confinement.ranks,
         )
