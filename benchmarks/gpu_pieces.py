@@ -167,5 +167,5 @@ def _script(name: str, *arguments: str) -> Command:
 
 def _tests(setting: Setting, room: str) -> Command:
     folder = str(HERE.parent / "tests" / room)
-    only = ("--collect-only",) if setting.is_small else ()
+    only = ("--collect-only",) if setting.is_small else ("--durations", "10")
     return (sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", *only, folder)
