@@ -103,8 +103,8 @@ def _first(setting: Setting, workloads: tuple[str, ...]) -> Iterator[Piece]:
         yield Piece(f"first-{framework}-{sandbox}", 35, ((*run, *flags), checked))
     for workload in (name for name in workloads if registry.workload(name).at(suite).compile):
         run = _run(setting, suite, workload, "adamw", str(setting.out / f"first-{workload}"))
-        first_s = run_s(workload, SHORT * budget_s(suite, workload))
-        yield Piece(f"first-{workload}", first_s, ((*run, "--budget-scale", str(SHORT)),))
+        whole_s = run_s(workload, SHORT * budget_s(suite, workload))
+        yield Piece(f"first-{workload}", whole_s, ((*run, "--budget-scale", str(SHORT)),))
 
 
 def _measured(setting: Setting) -> Iterator[Piece]:
@@ -167,5 +167,5 @@ def _script(name: str, *arguments: str) -> Command:
 
 def _tests(setting: Setting, room: str) -> Command:
     folder = str(HERE.parent / "tests" / room)
-    only = ("--collect-only",) if setting.is_small else ()
+    only = ("--collect-only",) if setting.is_small else ("--durations", "10")
     return (sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", *only, folder)

@@ -157,9 +157,7 @@ def refuse_unless_between(found: Iterable[Bracket], reference: str) -> None:
 
 def _ratio(ours: pd.DataFrame, ran: pd.DataFrame, reference: str, column: str) -> tuple[float, int]:
     """The ratio of the reference's step times (there / here), and its number of trials."""
-    both = [
-        trials.assign(own_content=trials["content_hash"].str[:OWN]) for trials in (ours, ran)
-    ]
+    both = [trials.assign(own_content=trials["content_hash"].str[:OWN]) for trials in (ours, ran)]
     pairs = both[0].merge(both[1], on=INSTANCE, suffixes=("", "_there"))
     pairs = pairs[(pairs["steps"] > 0) & (pairs["steps_there"] > 0)]
     if pairs.empty:

@@ -37,7 +37,7 @@ def put_back(states: Sequence[State], name: str, stack: torch.Tensor) -> None:
 
 def each_bounded(stack: torch.Tensor) -> torch.Tensor:
     """`bounded` of each matrix."""
-    largest = torch.linalg.vector_norm(stack, ord=torch.inf, dim=(1, 2), keepdim=True)
+    largest: torch.Tensor = torch.linalg.vector_norm(stack, ord=torch.inf, dim=(1, 2), keepdim=True)
     limit: float = torch.finfo(torch.promote_types(stack.dtype, torch.float32)).max ** 0.25 / 1e3
     # as there, what is read costs nothing on a CPU
     if stack.device.type == "cpu" and float(largest.max()) <= limit:

@@ -119,14 +119,20 @@ def test_a_rehearsal_evaluates_all_that_a_trial_may_ask_for(
 def test_on_a_gpu_evaluation_has_its_memory_before_there_is_a_worker(
     monkeypatch: pytest.MonkeyPatch, name: str, device: str, times: int
 ) -> None:
-    rehearsed = list[int]()
-    noted = type("Noted", (), {"__init__": lambda *_: None, "rehearse": rehearsed.append})
+    rehearsed = list[str]()
+
+    class Noted:
+        def __init__(self, *_: object) -> None: ...
+
+        def rehearse(self) -> None:
+            rehearsed.append(name)
+
     folder = f"harness.frameworks.{name.lower()}"
-    monkeypatch.setattr(f"{folder}.evaluation.{name}Evaluator", noted)
+    monkeypatch.setattr(f"{folder}.evaluation.{name}Evaluator", Noted)
     monkeypatch.setattr("harness.frameworks.jax.device.JaxDevice.device", None)
     backend = evaluation_backend(name.lower(), device, 1)
     backend.evaluator(SOURCE, {}, examples(1), EvalConfig(1))
-    assert len(rehearsed) == times
+    assert rehearsed == times * [name]
 
 
 def test_an_unknown_split_and_missing_parameters_are_named(kit: Kit) -> None:

@@ -10,12 +10,15 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from harness.frameworks.load import training_backend
 from harness.frameworks.order import Order
+from harness.frameworks.problem import ProblemConfig
 from harness.frameworks.torch.arrays import export_into
 from harness.frameworks.torch.device import TorchDevice
 from harness.frameworks.torch.loss import CrossEntropy
 from harness.frameworks.torch.stream import TorchStream
-from tests.frameworks.kit import EXAMPLES, SEED, Kit, examples
+from harness.submission.resolution import locate, resolve
+from tests.frameworks.kit import EXAMPLES, SEED, SOURCE, HalfSpent, Kit, examples, parameters
 
 WAITING = ("aten._local_scalar_dense", "aten.nonzero", "aten.equal", "aten.is_nonzero")
 
@@ -62,6 +65,43 @@ def test_no_pass_waits(torch_kit: Kit, precision: str) -> None:
         logits = problem.evaluate({}, batch).logits
         problem.loss.sample_targets(logits, problem.generator)
     assert waits.names == []
+
+
+def step_of(name: str, device: str) -> Callable[[], object]:
+    """A shipped submission's step on the small perceptron, after the first three."""
+    backend = training_backend("torch", device, 1)
+    backend.pin()
+    problem = backend.problem(ProblemConfig(SOURCE, HalfSpent(), 32, EXAMPLES, 1))
+    backend.load(problem, parameters())
+    submission = resolve(name)
+    point = dict(submission.space.default)
+    live = backend.submission(locate(submission.ref, "torch").place, point)
+    live.setup(problem, point)
+    batches = stream(is_mapped=False, device=device)
+    for _ in range(3):
+        live.step(batches)
+    return lambda: live.step(batches)
+
+
+@pytest.mark.parametrize("name", ["adamw", "nesterov", "muon"])
+def test_no_whole_step_waits(name: str) -> None:
+    step = step_of(name, "cpu")
+    with Waits() as waits:
+        step()
+    assert waits.names == []
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    "name", ["adamw", "nadamw", "nesterov", "muon", "soap", "psgd", "schedule_free_adamw"]
+)
+def test_on_a_gpu_no_whole_step_waits(name: str) -> None:
+    step = step_of(name, "cuda:0")
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_sampled_targets_are_multinomials_draw() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.sandboxes.base import Confinement
 from harness.sandboxes.kernel.sandbox import layers
 
 ACTIVE = [layer.name for layer in layers() if layer.is_active and layer.name != "cgroup"]
@@ -88,6 +89,15 @@ def test_a_worker_on_a_processor_may_not(tmp_path: Path) -> None:
     found = confined(tmp_path / "scratch", gpu=False)
     assert found[:3] == ["refused"] * 3
     assert found[5:] == ["refused"] * 4
+
+
+@pytest.mark.parametrize(("cores", "processes"), [(2, 512), (200, 1600)])
+def test_a_worker_on_many_cores_may_have_the_threads_that_compilers_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cores: int, processes: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    confinement = Confinement("jax", 1, 4.0, scratch=tmp_path, log=tmp_path, view=tmp_path)
+    assert confinement.processes == processes
 
 
 @needs_all
