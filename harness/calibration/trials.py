@@ -76,28 +76,16 @@ class TrialFactory:
         self, submission: Resolved, point: Point, steps: int, count: int
     ) -> tuple[Trial, ...]:
         """The best point on fresh instances, observed closely enough to choose a target by."""
-        return tuple(
-            self._trial(
-                submission,
-                _to_the_end(point),
-                (SEEDS_STUDY, n),
-                RunSpec(steps, self._instance(SEEDS_STUDY, n), CURVE_GRID),
-            )
-            for n in range(1, count + 1)
+        return self._on_fresh_instances(
+            submission, point, steps, count, study=SEEDS_STUDY, grid=CURVE_GRID
         )
 
     def timing(
         self, submission: Resolved, point: Point, steps: int, count: int
     ) -> tuple[Trial, ...]:
-        """The best point again, to be run alone."""
-        return tuple(
-            self._trial(
-                submission,
-                _to_the_end(point),
-                (TIMING_STUDY, n),
-                RunSpec(steps, self._instance(SEEDS_STUDY, n), TIMED_GRID),
-            )
-            for n in range(1, count + 1)
+        """The best point on the same instances, to be run alone."""
+        return self._on_fresh_instances(
+            submission, point, steps, count, study=TIMING_STUDY, grid=TIMED_GRID
         )
 
     def whole_studies(
@@ -118,6 +106,16 @@ class TrialFactory:
                 run = RunSpec(steps, self._instance(study, number), self.size.grid)
                 all_trials.append(self._trial(submission, point, (study, number), run))
         return tuple(all_trials)
+
+    def _on_fresh_instances(
+        self, submission: Resolved, point: Point, steps: int, count: int, *, study: int, grid: Grid
+    ) -> tuple[Trial, ...]:
+        """The best point on instances on which it was not tuned: those of the seeds' study."""
+        instances = ((n, self._instance(SEEDS_STUDY, n)) for n in range(1, count + 1))
+        return tuple(
+            self._trial(submission, _to_the_end(point), (study, n), RunSpec(steps, seed, grid))
+            for n, seed in instances
+        )
 
     def _instance(self, study: int, trial: int) -> str:
         request = self.request
