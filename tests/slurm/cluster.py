@@ -2,8 +2,8 @@
 
     python tests/slurm/cluster.py FOLDER
 
-starts it and says which variable to set; it ends with Ctrl-C or SIGTERM. It needs Debian's `slurm-wlm` and
-`munge`, and root. Neither the machine's own Slurm nor its munge is touched.
+starts it and says which variable to set; it ends with Ctrl-C or SIGTERM. It needs Debian's
+`slurm-wlm` and `munge`, and root. Neither the machine's own Slurm nor its munge is touched.
 """
 
 from __future__ import annotations
