@@ -95,6 +95,7 @@ def test_a_trial_asks_for_the_cores_and_the_memory_of_all_its_devices(devices: i
 @pytest.mark.parametrize(
     ("said", "advice"),
     [
+        ("sinfo: fatal: Could not establish a configuration source", "SLURM_CONF"),
         ("slurm_load_partitions: Unable to contact slurm controller", "scontrol ping"),
         ("Munge encode failed; slurm_load_partitions: authentication error", "munge -n"),
         ("Job violates accounting/QOS policy (job submit limit, ...)", "squeue --me"),

@@ -2,8 +2,8 @@
 
     python tests/slurm/cluster.py FOLDER
 
-starts it and says which variable to set; it ends with Ctrl-C. It needs Debian's `slurm-wlm` and
-`munge`, and root. Neither the machine's own Slurm nor its munge is touched.
+starts it and says which variable to set; it ends with Ctrl-C or SIGTERM. It needs Debian's
+`slurm-wlm` and `munge`, and root. Neither the machine's own Slurm nor its munge is touched.
 """
 
 from __future__ import annotations
@@ -146,7 +146,9 @@ def _free_ports(count: int) -> list[int]:
 
 
 def main() -> None:
-    """Run a cluster until Ctrl-C."""
+    """Run a cluster until Ctrl-C or SIGTERM."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell lets what it starts aside ignore one
+        signal.signal(number, signal.default_int_handler)
     cluster = Cluster(Path(sys.argv[1]).absolute())
     cluster.start()
     print(f"export SLURM_CONF={cluster.conf}", flush=True)

@@ -165,11 +165,13 @@ def ask(*command: str) -> str:
         ) from error
     if process.returncode != 0:
         said = process.stderr.strip() or process.stdout.strip() or "it says nothing"
+        said = "; ".join(said.splitlines())
         raise HarnessError(f"executor 'slurm': {said}", hint(said))
     return process.stdout
 
 
 HINTS = (
+    ("configuration source", "run it on a login node, or name the site's file: SLURM_CONF=FILE"),
     ("unable to contact", "see whether the controller answers: scontrol ping"),
     ("munge", "see whether munge runs here with the cluster's key: munge -n | unmunge"),
     ("submit limit", "wait until some of your jobs have ended: squeue --me"),
