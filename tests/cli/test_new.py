@@ -161,6 +161,21 @@ def test_a_missing_gradient_is_tried(
     assert (found[0], detail in found[1]) == (verdict, True)
 
 
+SLOW = """
+from pytorch_optimizer import Lookahead
+from torch.optim import SGD
+
+def build(problem, hyperparameters):
+    optimizer = SGD(problem.parameters.values(), lr=hyperparameters["learning_rate"])
+    return Lookahead(optimizer, k=10)
+"""
+
+
+def test_an_average_that_has_not_moved_yet_is_no_idle_submission(tmp_path: Path) -> None:
+    write_submission(tmp_path / "mine", SLOW)
+    assert checked("./mine")["updates"] == ("pass", "")
+
+
 CALLING = """
 import socket, torch
 

@@ -87,6 +87,26 @@ def test_restored_it_trains_on_bit_for_bit(tmp_path: Path, generation: str) -> N
         np.testing.assert_array_equal(value, expected[name])
 
 
+AROUND = """
+class Around(torch.optim.Optimizer):
+    def __init__(self, params, **given):
+        super().__init__(params, given)
+        self.inner = torch.optim.SGD(self.param_groups, **given)
+        self.param_groups = self.inner.param_groups
+
+    def step(self, closure=None):
+        self.inner.step()
+"""
+
+
+def test_state_that_an_optimizer_would_lose_is_not_taken_for_all(tmp_path: Path) -> None:
+    kit, text = kit_of("torch"), TEXTS["torch"].replace("torch.optim.SGD(", "Around(")
+    submission = kit.submission(location(tmp_path, text + AROUND), learning_rate=RATE)
+    submission.step(kit.stream())
+    with pytest.raises(HarnessError, match="Around has the attribute 'inner'"):
+        submission.state_dict()
+
+
 def test_its_modules_are_there_for_it_alone(tmp_path: Path) -> None:
     assert not {"algoperf", "algorithmic_efficiency"} & sys.modules.keys()
     begun(kit_of("torch"), tmp_path, "torch")

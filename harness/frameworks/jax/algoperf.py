@@ -153,6 +153,9 @@ class JaxBridge:
         self._workload = JaxWorkload(self._problem, point)
         return self._workload, *self._outward(self._problem.parameters, self._problem.buffers)
 
+    def watch(self, optimizer_state: Any) -> None:
+        """Nothing: all that it holds is saved."""
+
     def random(self, step: int) -> tuple[Any, Any, Any]:
         """Raw keys, arrays of two words."""
         keys: tuple[Array, Array, Array] = _keys(self._problem.key, step)

@@ -9,10 +9,12 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from harness.core.errors import HarnessError
 from harness.frameworks.torch.loading import assign
 from harness.frameworks.torch.problem import TorchProblem, torch_problem
+from harness.frameworks.torch.unsaved_state import UnsavedState
 from harness.submission.algoperf.adapter import AlgoPerfSubmission
 from harness.submission.algoperf.location import entry_file
 from harness.submission.algoperf.modules import load_module
@@ -106,6 +108,11 @@ class TorchBridge:
         self._problem = torch_problem(problem)
         return TorchWorkload(self._problem, point), self._problem.model, None
 
+    def watch(self, optimizer_state: Any) -> None:
+        """Remember what its optimizers hold before the first step."""
+        held = optimizer_state.values() if isinstance(optimizer_state, Mapping) else ()
+        self._unsaved = [UnsavedState(value) for value in held if isinstance(value, Optimizer)]
+
     def random(self, step: int) -> tuple[Any, Any, Any]:
         """Pairs of whole numbers below 2^31, as AlgoPerf's generator in numpy gives."""
         words = np.random.SeedSequence([self._problem.seed, step]).generate_state(6)
@@ -133,8 +140,11 @@ class TorchBridge:
         """What has a state of its own by `state_dict`, and everything else as it is.
 
         Raises:
-            HarnessError: the optimizer's state is no dictionary.
+            HarnessError: the optimizer's state is no dictionary, or an optimizer keeps state
+                elsewhere.
         """
+        for unsaved in self._unsaved:
+            unsaved.refuse()
         if not isinstance(optimizer_state, Mapping):
             raise HarnessError(
                 f"the optimizer's state is a {type(optimizer_state).__name__}",

@@ -81,6 +81,7 @@ def _attributes(optimizer: Optimizer) -> Iterator[tuple[str, str]]:
     groups = optimizer.param_groups
     saved = {id(p) for group in groups for p in group["params"]}
     saved |= {id(v) for state in optimizer.state.values() for v in _values(state)}
+    saved |= set(map(id, _tensors(_state_dict(optimizer))))
     for name, value in vars(optimizer).items():
         if name not in _KEPT:
             digest = hashlib.sha256()
@@ -88,8 +89,26 @@ def _attributes(optimizer: Optimizer) -> Iterator[tuple[str, str]]:
             yield name, digest.hexdigest()
 
 
+def _state_dict(optimizer: Optimizer) -> Mapping[str, Any]:
+    """What it saves; nothing where it raises, which a checkpoint tells and a start need not."""
+    try:
+        return optimizer.state_dict()
+    except Exception:  # an author's own
+        return {}
+
+
 def _values(state: object) -> Collection[object]:
     return state.values() if isinstance(state, Mapping) else ()
+
+
+def _tensors(value: object) -> Iterator[Tensor]:
+    """All tensors in mappings and lists, however deep."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (tensor for held in value.values() for tensor in _tensors(held))
+    elif isinstance(value, list | tuple):
+        yield from (tensor for held in value for tensor in _tensors(held))
 
 
 def _digest(value: object, update: Callable[[bytes], None], saved: Set[int], depth: int) -> None:
@@ -104,14 +123,18 @@ def _digest(value: object, update: Callable[[bytes], None], saved: Set[int], dep
     elif isinstance(value, bool | int | float | complex | str | bytes):
         update(repr(value).encode())
     else:
-        for part in _parts(value):
+        for part in _parts(value, saved):
             _digest(part, update, saved, depth - 1)
 
 
-def _parts(value: object) -> Iterator[object]:
-    """What a container or an object of someone's own class holds."""
+def _parts(value: object, saved: Set[int]) -> Iterator[object]:
+    """What a container or an object of someone's own class holds.
+
+    Of an optimizer inside another also its state, as far as the other does not save it.
+    """
     if isinstance(value, Optimizer):
         yield from (part for pair in _attributes(value) for part in pair)
+        yield from (held for held in _tensors(value.state) if id(held) not in saved)
     elif isinstance(value, Mapping):
         for key, held in value.items():
             yield key if isinstance(key, str | int) else type(key).__qualname__

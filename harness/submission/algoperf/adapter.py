@@ -26,6 +26,10 @@ class Bridge(Protocol[ArrayT]):
         """The workload, the parameters' container and the model's state at the start."""
         ...
 
+    def watch(self, optimizer_state: Any) -> None:
+        """Hear what `init_optimizer_state` has made."""
+        ...
+
     def random(self, step: int) -> tuple[Any, Any, Any]:
         """Random states for selecting data, for updating, and for preparing an evaluation."""
         ...
@@ -104,6 +108,7 @@ class AlgoPerfSubmission(Generic[ArrayT]):
             self._point,
             self._bridge.random(self._step)[1],
         )
+        self._bridge.watch(self._optimizer_state)
 
     def step(self, stream: Stream[ArrayT]) -> None:
         """Select a batch and update the parameters; nothing once training is complete."""
