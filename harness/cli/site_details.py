@@ -56,8 +56,8 @@ def trial_detail(trial: Trial, attempt: Attempt | None) -> TrialDetail:
 
 def _planned(trial: Trial) -> Facts:
     """What its other columns do not say."""
-    shown = {"stop_rule", "grid", "limits", "precision", "device", "probes", "budget"}
-    return _declared(trial.model_dump(mode="json", include=shown))
+    fields = {"stop_rule", "grid", "limits", "precision", "device", "probes", "budget"}
+    return _declared(trial.model_dump(mode="json", include=fields))
 
 
 def _beginning(attempt: Attempt) -> dict[str, str]:
