@@ -78,19 +78,19 @@ def adjusted(submission: Resolved, space: Space | None, settings: Mapping[str, S
     Raises:
         UnknownNameError: there is no hyperparameter of a name.
     """
-    chosen = space or submission.space
-    known = (*chosen.default, *options_of(chosen.default))
+    new_space = space or submission.space
+    known = (*new_space.default, *options_of(new_space.default))
     for name in settings:
         if name not in known and not submission.is_import_path:
             raise UnknownNameError("hyperparameter", name, known)
-    searched = {name: of for name, of in chosen.space.items() if name not in settings}
+    searched = {name: of for name, of in new_space.space.items() if name not in settings}
     changes = {
-        "default": {**chosen.default, **settings},
+        "default": {**new_space.default, **settings},
         "space": searched,
-        "points": tuple({**point, **settings} for point in chosen.points),
+        "points": tuple({**point, **settings} for point in new_space.points),
     }
-    chosen = chosen.model_copy(update=changes)
-    if chosen.content_hash == submission.space.content_hash:
+    new_space = new_space.model_copy(update=changes)
+    if new_space.content_hash == submission.space.content_hash:
         return submission
-    ref = submission.ref.model_copy(update={"space": chosen.content_hash})
-    return replace(submission, ref=ref, space=chosen)
+    ref = submission.ref.model_copy(update={"space": new_space.content_hash})
+    return replace(submission, ref=ref, space=new_space)

@@ -98,8 +98,8 @@ def scalings(
         raise UnknownNameError("parametrisation", name, NAMES)
     if name == "standard":
         return {}
-    scheme, _, asked = name.rpartition("_")
-    return {key: _scaling(spec, specs, scheme, rule or asked) for key, spec in specs.items()}
+    scheme, _, own_rule = name.rpartition("_")
+    return {key: _scaling(spec, specs, scheme, rule or own_rule) for key, spec in specs.items()}
 
 
 def check_rule(hyperparameters: Hyperparameters, fitting: Collection[str]) -> None:
@@ -174,7 +174,7 @@ def _initial(spec: ParameterSpec, scheme: str) -> float:
         return 1.0
     if scheme == "mup":
         return 1.0 / math.sqrt(spec.width_multiplier) if spec.role is Role.OUTPUT else 1.0
-    wanted = 1.0 if spec.role is Role.EMBEDDING else 1.0 / math.sqrt(spec.fan_in)
+    std = 1.0 if spec.role is Role.EMBEDDING else 1.0 / math.sqrt(spec.fan_in)
     if spec.role is Role.OUTPUT:
-        wanted = 1.0 / spec.fan_in
-    return wanted / spec.init.value
+        std = 1.0 / spec.fan_in
+    return std / spec.init.value
