@@ -132,6 +132,6 @@ def log_end(records: Iterable[TrialRecord], store: Path) -> tuple[str, ...]:
             continue
         log = store / record.trial.folder / "worker.log"
         lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
-        shown = [f"  {line}" for line in lines[-SHOWN_LINES:]]
-        return (f"the end of {log}:", *shown) if shown else ()
+        last_lines = [f"  {line}" for line in lines[-SHOWN_LINES:]]
+        return (f"the end of {log}:", *last_lines) if last_lines else ()
     return ()

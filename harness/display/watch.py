@@ -55,11 +55,11 @@ def _running(view: TrialView) -> list[Text]:
 
 def spark(values: Sequence[float]) -> str:
     """The latest values as blocks between their least and their greatest."""
-    shown = [value for value in values[-LATEST:] if math.isfinite(value)]
-    if not shown:
+    finite = [value for value in values[-LATEST:] if math.isfinite(value)]
+    if not finite:
         return ""
-    low, span = min(shown), (max(shown) - min(shown)) or 1.0
-    return "".join(BLOCKS[round((len(BLOCKS) - 1) * (value - low) / span)] for value in shown)
+    low, span = min(finite), (max(finite) - min(finite)) or 1.0
+    return "".join(BLOCKS[round((len(BLOCKS) - 1) * (value - low) / span)] for value in finite)
 
 
 def _table(entries: Sequence[EntryView]) -> Table:
