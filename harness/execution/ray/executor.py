@@ -87,15 +87,15 @@ class RayExecutor:
         """Call a function on one of the nodes that most others are like."""
         device = "cuda:0" if need.gpus else "cpu"
         node = next(iter(self._alike(need, device, None)))
-        reference = self._engine.start(node, node.asked(need), function, *args, **kwargs)
+        reference = self._engine.start(node, node.task_resources(need), function, *args, **kwargs)
         try:
-            found: T = self._engine.outcome(reference)
+            value: T = self._engine.outcome(reference)
         except NodeLostError as error:
             raise HarnessError(
                 f"executor 'ray': the node that trials were planned on is lost: {error}",
                 "the same command takes another one",
             ) from error
-        return found
+        return value
 
     def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
         """Run the trials that have no finished record; return what the store then holds of all.
@@ -106,12 +106,12 @@ class RayExecutor:
         """
         if self._profile.copy_to is not None:
             self._copy = StoreCopy(self._store, self._profile.copy_to)
-        missing = unfinished(trials, self._store)
-        if missing:
-            check_shippable(missing)
-            need = resources_of(missing, options)
+        pending = unfinished(trials, self._store)
+        if pending:
+            check_shippable(pending)
+            need = resources_of(pending, options)
             with ExitStack() as holds:
-                self._fly(deque(missing), need, options, holds)
+                self._fly(deque(pending), need, options, holds)
         if self._copy is not None:
             self._copy.complete(trials)
         return tuple(record_of(trial, self._store) for trial in trials)
@@ -132,8 +132,11 @@ class RayExecutor:
             try:
                 busy = Counter(flight.node.id for flight in flights.values())
                 for node in _free_places(nodes, need, busy)[: len(waiting)]:
-                    flight, asked = self._started(waiting.popleft(), node, holds), node.asked(need)
-                    reference = self._engine.start(node, asked, run_shipment, flight.sent, options)
+                    flight = self._started(waiting.popleft(), node, holds)
+                    resources = node.task_resources(need)
+                    reference = self._engine.start(
+                        node, resources, run_shipment, flight.sent, options
+                    )
                     flights[reference] = flight
                 for reference in self._engine.wait(list(flights), None):
                     flight = flights.pop(reference)
@@ -206,10 +209,14 @@ class RayExecutor:
         self._look_at([node for node in nodes if node.id not in self._surveys], need, device)
         surveys = [self._surveys[node.id] for node in nodes if node.id in self._surveys]
         check_versions(surveys)
-        wanted = fingerprint or (most_common(surveys) if surveys else "")
-        seen = [node for node in nodes if node.id in self._surveys]
-        alike = [node for node in seen if self._surveys[node.id].fingerprint == wanted]
-        if others := len(seen) - len(alike):
+        expected_fingerprint = fingerprint or (most_common(surveys) if surveys else "")
+        surveyed_nodes = [node for node in nodes if node.id in self._surveys]
+        alike = [
+            node
+            for node in surveyed_nodes
+            if self._surveys[node.id].fingerprint == expected_fingerprint
+        ]
+        if others := len(surveyed_nodes) - len(alike):
             self._display.note(f"ray: {others} nodes are left out, whose hardware is another")
         if alike:
             return alike
@@ -221,8 +228,9 @@ class RayExecutor:
 
     def _look_at(self, nodes: Sequence[Node], need: Resources, device: str) -> None:
         """Let nodes say what they are, all at once."""
-        asked = {"num_cpus": 0.0, "num_gpus": need.gpus}  # a GPU is shown only to what asks for it
-        looks = [(node, self._engine.start(node, asked, survey, device)) for node in nodes]
+        # a GPU is shown only to what asks for it
+        resources = {"num_cpus": 0.0, "num_gpus": need.gpus}
+        looks = [(node, self._engine.start(node, resources, survey, device)) for node in nodes]
         for node, reference in looks:
             with suppress(NodeLostError):
                 self._surveys[node.id] = self._engine.outcome(reference)

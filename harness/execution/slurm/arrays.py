@@ -114,9 +114,9 @@ def _submitted(submit: Callable[[], T]) -> T:
     try:
         return submit()
     except (FailedJobError, FailedSubmissionError) as error:
-        said = re.sub(r"^.*?sbatch: error: ", "", str(error), flags=re.DOTALL).strip()
-        kind = queue.QueueFullError if queue.FULL.search(said) else HarnessError
-        raise kind(f"executor 'slurm': {said}", queue.hint(said)) from error
+        message = re.sub(r"^.*?sbatch: error: ", "", str(error), flags=re.DOTALL).strip()
+        kind = queue.QueueFullError if queue.FULL.search(message) else HarnessError
+        raise kind(f"executor 'slurm': {message}", queue.hint(message)) from error
 
 
 def _submitit_executor() -> Any:
