@@ -72,8 +72,8 @@ class Conformance(Generic[ArrayT]):
             names += tuple(checks)
             for name, check in checks.items():
                 self._guarded(name, check, "warn" if name == "missing_gradients" else "fail")
-        found = {finding.check for finding in self._findings}
-        passed = [Finding(check=name) for name in names if name not in found]
+        failed_checks = {finding.check for finding in self._findings}
+        passed = [Finding(check=name) for name in names if name not in failed_checks]
         findings = tuple(self._findings + passed)
         return Checked(
             findings=findings,
@@ -254,5 +254,5 @@ def _differing(one: Arrays, other: Arrays) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MOST_NAMES])
-    return shown if len(names) <= MOST_NAMES else f"{shown} and {len(names) - MOST_NAMES} more"
+    text = ", ".join(names[:MOST_NAMES])
+    return text if len(names) <= MOST_NAMES else f"{text} and {len(names) - MOST_NAMES} more"
