@@ -126,7 +126,7 @@ def _refuse_entries_of_both(frame: pd.DataFrame, theirs: pd.DataFrame) -> None:
 
 def brackets(frame: pd.DataFrame, reference: str) -> list[Bracket]:
     """When the reference ran around each trial of the other entries of a prepared frame."""
-    found = []
+    all_brackets = []
     for column, trials in frame.groupby("column"):
         is_reference = trials["submission"] == reference
         ran, others = trials[is_reference], trials[~is_reference]
@@ -139,13 +139,13 @@ def brackets(frame: pd.DataFrame, reference: str) -> list[Bracket]:
             )
             between = sum(before <= start and (not after or start < after) for start in begun)
             what = f"{trial['record']} on {column}"
-            found.append(Bracket(trial["identity"], what, before, after, between))
-    return found
+            all_brackets.append(Bracket(trial["identity"], what, before, after, between))
+    return all_brackets
 
 
-def refuse_unless_between(found: Iterable[Bracket], reference: str) -> None:
+def refuse_unless_between(trials: Iterable[Bracket], reference: str) -> None:
     """Require each trial to lie between two of the reference's, at most a study apart."""
-    for trial in found:
+    for trial in trials:
         if not trial.is_between:
             raise HarnessError(
                 f"{trial.what} was not run between two trials of {reference}, "

@@ -123,8 +123,8 @@ def places(board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps") -> tupl
         return ()
     shared = ended[ended["column"].isin(new["column"])]
     _refuse_others(shared, new, clock)
-    taken = set(shared["entry"])
-    named = new.assign(entry=[f"{e} (this run)" if e in taken else e for e in new["entry"]])
+    board_entries = set(shared["entry"])
+    named = new.assign(entry=[f"{e} (this run)" if e in board_entries else e for e in new["entry"]])
     return tuple(
         _place(str(entry), trials, shared, CLOCKS[clock])
         for entry, trials in named.groupby("entry")
@@ -205,5 +205,5 @@ def _refuse_others(board: pd.DataFrame, own: pd.DataFrame, clock: str) -> None:
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
+    text = ", ".join(names[:SHOWN])
+    return text if len(names) <= SHOWN else f"{text} and {len(names) - SHOWN} more"

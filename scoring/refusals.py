@@ -109,11 +109,11 @@ def missing_workloads(times: Times, rules: Rules) -> list[Breach]:
     held_out = (name for name, of in rules.held_out.items() if of in rules.base)
     present = np.flatnonzero((~np.isnan(times.hit)).any(axis=(0, 2)))
     ran = {times.workloads[column] for column in present}
-    missing = [name for name in (*rules.base, *held_out) if name not in ran]
-    if not missing:
+    absent = [name for name in (*rules.base, *held_out) if name not in ran]
+    if not absent:
         return []
     named = len(rules.base) + sum(of in rules.base for of in rules.held_out.values())
-    what = f"nobody ran {', '.join(missing)}, {len(missing)} of the {named} that the rules name"
+    what = f"nobody ran {', '.join(absent)}, {len(absent)} of the {named} that the rules name"
     return [Breach("missing-workloads", what)]
 
 
