@@ -157,9 +157,9 @@ def main() -> None:
         )  # fmt: skip
         alone_s = 0.0
         for world_size in args.ranks:
-            found = on_ranks(setting, world_size)
-            alone_s = alone_s or max(one.step_s for one in found)
-            table.add_row(*row(name, world_size, found, alone_s))
+            measurements = on_ranks(setting, world_size)
+            alone_s = alone_s or max(one.step_s for one in measurements)
+            table.add_row(*row(name, world_size, measurements, alone_s))
     Console().print(table)
 
 

@@ -92,8 +92,8 @@ def _first(setting: Setting, workloads: tuple[str, ...]) -> Iterator[Piece]:
     for room, seconds in TESTS_S.items():
         yield Piece(f"tests-{room}", seconds, (_tests(setting, room),))
     sized = ("--suite", suite, *device, "--workloads", *workloads, "--rounds", "1")
-    shown = ("--steps", "2") if setting.is_small else ()
-    yield Piece("parity", 110, (_script("parity.py", *sized, *shown),))
+    steps = ("--steps", "2") if setting.is_small else ()
+    yield Piece("parity", 110, (_script("parity.py", *sized, *steps),))
     scale = str(0.1 * FIRST if setting.is_small else FIRST)
     for framework, sandbox in (("torch", "plain"), ("jax", "plain"), ("torch", "kernel")):
         store = str(setting.out / f"first-{framework}-{sandbox}")

@@ -168,8 +168,8 @@ def main() -> None:
     print(f"ratio {ratio:.3f} (wanted: {GOAL:g} or more), median of {args.rounds} rounds")
     if case.flops is not None and device.type == "cuda":
         fraction = case.flops(size) / ours_s / (1e12 * args.peak_tflops)
-        wanted = f"(wanted: {UTILISATION_GOAL:.0%} or more)"
-        print(f"model-FLOPs utilisation {fraction:.1%} of {args.peak_tflops:g} TFLOP/s {wanted}")
+        goal = f"(wanted: {UTILISATION_GOAL:.0%} or more)"
+        print(f"model-FLOPs utilisation {fraction:.1%} of {args.peak_tflops:g} TFLOP/s {goal}")
 
 
 if __name__ == "__main__":

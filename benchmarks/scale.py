@@ -94,8 +94,8 @@ class SimulatedEngine:
 
     def outcome(self, reference: int) -> Survey | Shipment:
         """What it came to."""
-        found: Outcome[Survey | Shipment] = Outcome(self._outcomes.pop(reference)())
-        return found.result()
+        outcome: Outcome[Survey | Shipment] = Outcome(self._outcomes.pop(reference)())
+        return outcome.result()
 
 
 class SimulatedExecutor(RayExecutor):
@@ -178,18 +178,18 @@ def _events(trial: Trial, attempt: int, result: Result) -> Iterator[EventData]:
 
 def planned(trials: int) -> tuple[Trial, ...]:
     """About so many trials: of twenty entries on `mlp`, equally many studies of three of each."""
-    found: list[Trial] = []
+    all_trials: list[Trial] = []
     names = iter(submission_folders())
     entries = min(ENTRIES, max(1, trials // PER_STUDY))
     studies = trials // (entries * PER_STUDY)
     while entries:
         request = PlanRequest("mlp", next(names), studies=studies, trials=PER_STUDY)
         try:
-            found += plan(request).trials
+            all_trials += plan(request).trials
         except HarnessError:  # not of torch, or refused on this workload
             continue
         entries -= 1
-    return tuple(found)
+    return tuple(all_trials)
 
 
 def measured(stage: str, trials: int, work: Callable[[], T]) -> T:

@@ -93,9 +93,9 @@ def add_studies(source: Source, ratio: float, pairs: int, most: int) -> Adding:
     for _ in range(pairs):
         ratios = log_ratios(table(source, random, (1.0, ratio), most), RULES)
         looks = (sequential_test(ratios[:, :k]) for k in range(FIRST, most + 1))
-        found = next((test for test in looks if test.is_settled), None)
-        signs.append(0.0 if found is None else np.sign(found.mean))
-        counts.append(most if found is None else found.studies)
+        decision = next((test for test in looks if test.is_settled), None)
+        signs.append(0.0 if decision is None else np.sign(decision.mean))
+        counts.append(most if decision is None else decision.studies)
     sign = np.array(signs)
     settled, wrong = float((sign > 0).mean()), float((sign < 0).mean())
     if ratio == 1.0:
@@ -236,6 +236,6 @@ def _contradictions(
         order = random.permuted(np.tile(np.arange(count), (2, workloads, 1)), axis=-1)
         best = np.take_along_axis(own, order[..., :3], axis=-1).min(axis=-1)
         logs = np.log(np.minimum(best, np.maximum(limit, 1.0)))
-        seen = sign * np.sign((logs[1] - logs[0]).mean())
-        wrong += 1.0 if seen < 0 else 0.5 if seen == 0 else 0.0
+        direction = sign * np.sign((logs[1] - logs[0]).mean())
+        wrong += 1.0 if direction < 0 else 0.5 if direction == 0 else 0.0
     return wrong / screenings
