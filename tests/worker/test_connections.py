@@ -29,7 +29,7 @@ log = ConnectionLog(folder)
 import submission
 for address in addresses:
     submission.reach(address if isinstance(address, str) else tuple(address))
-print(json.dumps(log.found))
+print(json.dumps(log.attempts))
 """
 
 
