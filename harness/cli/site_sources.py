@@ -107,9 +107,9 @@ def _add_board(places: _Places, board: BoardFolder) -> None:
     except HarnessError as error:
         places.gaps.append(Gap(board.path.name, str(error)))
         return
-    for name, added in active.items():
+    for name, bundle in active.items():
         places.unpacked(board.folder(name))
-        places.allow += added.allow
+        places.allow += bundle.allow
     places.changes += [_change(line) for line in lines]
     places.audits += board.audits()
     places.standings |= board.standings()

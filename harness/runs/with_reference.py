@@ -44,7 +44,7 @@ def with_reference(own: Plan, request: PlanRequest, store: Path) -> Plan:
         )
     pending = unfinished(own.trials, store)
     parts = _parts(pending)
-    lacks_the_last = any(not trial.is_between for trial in _ended(own, pending, store))
+    lacks_the_last = any(not trial.is_between for trial in _brackets(own, pending, store))
     references_to_run = len(parts) + 1 if parts or lacks_the_last else 0
     reference = _reference_trials(own, request, references_to_run, store)
     unfinished_references = unfinished(reference, store)
@@ -63,7 +63,7 @@ def _parts(pending: Sequence[Trial]) -> list[list[Trial]]:
     return [list(trials) for _, trials in groupby(pending, part)]
 
 
-def _ended(own: Plan, pending: Sequence[Trial], store: Path) -> list[Bracket]:
+def _brackets(own: Plan, pending: Sequence[Trial], store: Path) -> list[Bracket]:
     """What ran around those of the submission's trials that have ended.
 
     Raises:

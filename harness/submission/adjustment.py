@@ -27,12 +27,12 @@ def setting_of(text: str) -> tuple[str, Scalar]:
     Raises:
         HarnessError: it is neither, or the value is no single number, truth value or text.
     """
-    name, equals, written = text.partition("=")
-    if not equals or not written:
+    name, equals, value_text = text.partition("=")
+    if not equals or not value_text:
         raise HarnessError(f"--set {text} is not NAME=VALUE", "for example: --set momentum=0.9")
-    value: object = written
+    value: object = value_text
     with suppress(tomllib.TOMLDecodeError):  # a text without quotes, as a shell leaves it
-        value = tomllib.loads(f"value = {written}")["value"]
+        value = tomllib.loads(f"value = {value_text}")["value"]
     try:
         return check_name("hyperparameter", name.strip()), _SCALAR.validate_python(value)
     except ValidationError as error:

@@ -48,7 +48,7 @@ def code_of(text: str) -> Code:
     Raises:
         HarnessError: it is no import path, its module is not to be found, or its code is too large.
     """
-    name = _checked(text).partition(":")[0]
+    name = _check_path(text).partition(":")[0]
     here = Path.cwd()
     top, place = _top_of(name, here)
     if owners := owners_of(top.partition(".")[0], place):
@@ -63,7 +63,7 @@ def code_of(text: str) -> Code:
     )
 
 
-def _checked(text: str) -> str:
+def _check_path(text: str) -> str:
     module, _, attribute = text.partition(":")
     parts = (*module.split("."), *attribute.split("."))
     if not all(part.isidentifier() and part.isascii() for part in parts):
@@ -136,10 +136,10 @@ def _collect(top: str, place: Path) -> Contents:
     contents: dict[str, bytes] = {}
     waiting, tops = [(top, place)], {top}
     while waiting:
-        added = _files_of(*waiting.pop())
-        contents |= added
+        new_files = _files_of(*waiting.pop())
+        contents |= new_files
         check_size(place, content_size(contents))
-        for other in sorted(imported_tops(added) - tops):
+        for other in sorted(imported_tops(new_files) - tops):
             tops.add(other)
             if (other_place := _local_place(other, place.parent)) is not None:
                 waiting.append((other, other_place))

@@ -144,9 +144,9 @@ def _widths(
     reads = 1.0 if spec.role in (*VECTORS, Role.EMBEDDING) else spec.width_multiplier
     to_logits = spec.role is Role.OUTPUT or (spec.role is Role.BIAS and _is_of_logits(spec, specs))
     if scheme == "absolute_mup":
-        written = spec.shape[1] if spec.role is Role.EMBEDDING else spec.shape[0]
+        fan_out = spec.shape[1] if spec.role is Role.EMBEDDING else spec.shape[0]
         into = 1 if spec.role in (*VECTORS, Role.EMBEDDING) else spec.fan_in
-        return float(into), 1.0 if to_logits else float(written)
+        return float(into), 1.0 if to_logits else float(fan_out)
     return reads, 1.0 if to_logits else max(other.width_multiplier for other in specs.values())
 
 

@@ -193,13 +193,15 @@ def _resolve_named(name: str, folder: Path) -> Resolved:
     if folder.parent != SUBMISSIONS_ROOT:
         return submission
     location = folder.relative_to(SUBMISSIONS_ROOT.parent).as_posix()
-    content_hash = submission.ref.content_hash[:32] + sha256_contents(_shared())[:32]
+    content_hash = submission.ref.content_hash[:32] + sha256_contents(_shared_contents())[:32]
     ref = SubmissionRef(name=name, location=location, content_hash=content_hash)
-    return replace(submission, ref=ref, files=submission.files[:32] + sha256_bytes(_shared())[:32])
+    return replace(
+        submission, ref=ref, files=submission.files[:32] + sha256_bytes(_shared_contents())[:32]
+    )
 
 
 @cache
-def _shared() -> Contents:
+def _shared_contents() -> Contents:
     """What the submissions that ship import from beside them; a worker has it installed."""
     common = read_folder(SUBMISSIONS_ROOT / "common")
     top = read_files(SUBMISSIONS_ROOT, SUBMISSIONS_ROOT.glob("*.py"))
@@ -215,7 +217,7 @@ def _folder(folder: Path, name: str = "") -> Resolved:
         raise HarnessError(f"{folder} holds no submission", f"it needs {names} and space.toml")
     space = _space_of(contents, folder / "space.toml")
     _check_declared(folder, space, has)
-    return _resolved(name, str(folder), space, tuple(has), contents)
+    return _resolve_files(name, str(folder), space, tuple(has), contents)
 
 
 def _file(file: Path) -> Resolved:
@@ -226,10 +228,10 @@ def _file(file: Path) -> Resolved:
     contents = read_files(file.parent, [file, *([space_file] if space_file.exists() else [])])
     space = _space_of(contents, space_file)
     refuse_siblings(contents, file.name)
-    return _resolved(name, str(file), space, space.frameworks, contents)
+    return _resolve_files(name, str(file), space, space.frameworks, contents)
 
 
-def _resolved(
+def _resolve_files(
     name: str, place: str, space: Space, frameworks: tuple[Framework, ...], contents: Contents
 ) -> Resolved:
     ref = SubmissionRef(name=name, location=place, content_hash=sha256_contents(contents))
@@ -277,4 +279,4 @@ def _written_for_algoperf(text: str) -> Resolved:
     space = Space(summary="Written for AlgoPerf", family="algoperf", frameworks=has, default={})
     if SPACE_FILE in contents:
         space = with_searched(space, contents[SPACE_FILE], file.with_name(SPACE_FILE))
-    return _resolved(name, f"{PREFIX}{file}", space, has, contents)
+    return _resolve_files(name, f"{PREFIX}{file}", space, has, contents)

@@ -132,7 +132,7 @@ class RayExecutor:
             try:
                 busy = Counter(flight.node.id for flight in flights.values())
                 for node in _free_places(nodes, need, busy)[: len(waiting)]:
-                    flight = self._started(waiting.popleft(), node, holds)
+                    flight = self._start(waiting.popleft(), node, holds)
                     resources = node.task_resources(need)
                     reference = self._engine.start(
                         node, resources, run_shipment, flight.sent, options
@@ -153,7 +153,7 @@ class RayExecutor:
         if errors:
             raise errors[0]
 
-    def _started(self, trial: Trial, node: Node, holds: ExitStack) -> Flight:
+    def _start(self, trial: Trial, node: Node, holds: ExitStack) -> Flight:
         hold = ExitStack()
         hold.enter_context(lock_trial(self._store / trial.folder))
         holds.push(hold)
@@ -173,16 +173,16 @@ class RayExecutor:
         back.take_back(self._store, self._ledger, flight.sent)
         record = record_of(trial, self._store)
         if record.result is None:
-            printed = back.output.strip().splitlines() or ["it printed nothing"]
+            lines = back.output.strip().splitlines() or ["it printed nothing"]
             raise HarnessError(
-                f"executor 'ray': {trial.folder} has no result: {printed[0]}",
-                "\n  ".join(printed[1:]),
+                f"executor 'ray': {trial.folder} has no result: {lines[0]}",
+                "\n  ".join(lines[1:]),
             )
         self._display.finish(record)
-        self._copied(trial)
+        self._copy_back(trial)
         return True
 
-    def _copied(self, trial: Trial) -> None:
+    def _copy_back(self, trial: Trial) -> None:
         """Copy a trial; what cannot be copied now is tried again when all have ended."""
         if self._copy is None:
             return
@@ -204,8 +204,8 @@ class RayExecutor:
 
         Without one it is the one that most of them have: times of one plan come from one kind.
         """
-        named = self._engine.nodes(need)
-        nodes = [node for node in named if node.id not in self._lost] or named
+        all_nodes = self._engine.nodes(need)
+        nodes = [node for node in all_nodes if node.id not in self._lost] or all_nodes
         self._look_at([node for node in nodes if node.id not in self._surveys], need, device)
         surveys = [self._surveys[node.id] for node in nodes if node.id in self._surveys]
         check_versions(surveys)

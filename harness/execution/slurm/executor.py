@@ -106,9 +106,9 @@ class SlurmExecutor:
             need, queued = resources_of(pending, options), self._arrays.queued()
             if to_queue := sum(trial.identity not in queued for trial in pending):
                 self._check(need, to_queue)
-            lost = self._wait_for_all({t.identity: t for t in pending}, need, options)
-            if lost:
-                raise self._given_up(lost)
+            given_up = self._wait_for_all({t.identity: t for t in pending}, need, options)
+            if given_up:
+                raise self._given_up(given_up)
         return tuple(record_of(trial, self._store) for trial in trials)
 
     def _wait_for_all(
@@ -184,9 +184,9 @@ class SlurmExecutor:
         """
         limits = queue.site_limits()
         first = min(count, self._profile.max_queued, limits.array_tasks)
-        if limits.jobs is not None and (used := queue.length()) + first >= limits.jobs:
+        if limits.jobs is not None and (length := queue.length()) + first >= limits.jobs:
             raise queue.QueueFullError(
-                f"executor 'slurm': the queue is full: it holds {used} of at most {limits.jobs} "
+                f"executor 'slurm': the queue is full: it holds {length} of at most {limits.jobs} "
                 f"jobs, and {first} are to follow",
                 "wait, or queue fewer at once: the profile's key 'max_queued'",
             )

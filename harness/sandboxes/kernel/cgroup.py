@@ -91,20 +91,20 @@ def confined(pid: int, memory_bytes: int, processes: int) -> Group:
     Raises:
         OSError: groups cannot be made here, or lack the controllers.
     """
-    made: list[Path] = []
+    folders: list[Path] = []
     try:
         for parent, bounds in _places(memory_bytes, processes):
             _remove_left_over(parent)
             folder = parent / f"{PREFIX}{pid}"
             folder.mkdir(exist_ok=True)
-            made.append(folder)
+            folders.append(folder)
             for bound in bounds:
                 (folder / bound.file).write_text(str(bound.value), encoding="ascii")
             (folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
     except OSError:
-        Group(tuple(made)).remove()
+        Group(tuple(folders)).remove()
         raise
-    return Group((*made, *_only_to_freeze(pid)))
+    return Group((*folders, *_only_to_freeze(pid)))
 
 
 def _only_to_freeze(pid: int) -> list[Path]:
