@@ -179,10 +179,10 @@ def attributions(frame: pd.DataFrame, names: Sequence[str], rules: Rules) -> lis
         names: the entries, best first.
         rules: which workloads count.
     """
-    made = Attributor(frame, rules)
+    attributor = Attributor(frame, rules)
     against_first = [(names[0], name) for name in names[1:]]
-    ports = [pair for pair in combinations(names, 2) if made.common_method(*pair)]
-    candidates = (made.of(a, b) for a, b in dict.fromkeys([*against_first, *ports]))
+    ports = [pair for pair in combinations(names, 2) if attributor.common_method(*pair)]
+    candidates = (attributor.of(a, b) for a, b in dict.fromkeys([*against_first, *ports]))
     return [attribution for attribution in candidates if attribution is not None]
 
 

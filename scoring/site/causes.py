@@ -22,13 +22,13 @@ def cause_data(board: Board, view: View) -> list[dict[int, Cells]]:
     Each with its interval; then over how many studies (of ports, trials), and what is to be said of
     two ports. A pair that nothing is known of is left out.
     """
-    made = Attributor(board.frame, view.board.rules)
+    attributor = Attributor(board.frame, view.board.rules)
     names = view.board.times.submissions
     return [
         {
             b: _cells(attribution)
             for b in range(a + 1, len(names))
-            if (attribution := made.of(names[a], names[b])) is not None
+            if (attribution := attributor.of(names[a], names[b])) is not None
         }
         for a in range(len(names))
     ]
