@@ -102,7 +102,7 @@ def time_s(way: Way, trial: Trial, options: RunOptions, profile: Path | None) ->
     return record.result.time_to_target_s
 
 
-def measured(
+def measure(
     ways: Sequence[str],
     rounds: int,
     trial: Trial,
@@ -153,7 +153,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as nothing:
         (trial,) = plan_here(request, options, Path(nothing), print).trials
     ways = [BASE, AGAIN, *arguments.ways]
-    times = measured(ways, arguments.rounds, trial, options, dict(arguments.profile))
+    times = measure(ways, arguments.rounds, trial, options, dict(arguments.profile))
     Console().print(table(times))
 
 

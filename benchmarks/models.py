@@ -80,8 +80,8 @@ def transformer_flops(size: SuiteWorkload) -> float:
     As in Chowdhery et al. (2022, appendix B), but attention counted as causal.
     """
     sizes, time_steps = checked(size.sizes), int(data_of(size).settings["time"])
-    used = (Role.HIDDEN_MATRIX, Role.EMBEDDING)
-    matrices = sum(spec.size for spec in parameters(size.sizes) if spec.role in used)
+    roles = (Role.HIDDEN_MATRIX, Role.EMBEDDING)
+    matrices = sum(spec.size for spec in parameters(size.sizes) if spec.role in roles)
     attention = 6.0 * sizes.depth * time_steps * sizes.width
     return float(size.batch_size * time_steps * (6.0 * matrices + attention))
 

@@ -47,11 +47,11 @@ with TemporaryDirectory() as folder:
 def busy(count: int) -> Iterator[None]:
     """Some programs that compute."""
     spin = [sys.executable, "-c", "while True: pass"]
-    running = [subprocess.Popen(spin) for _ in range(count)]
+    processes = [subprocess.Popen(spin) for _ in range(count)]
     try:
         yield
     finally:
-        for process in running:
+        for process in processes:
             process.kill()
             process.wait()
 
