@@ -54,11 +54,11 @@ def _draw_row(row: np.ndarray, name: str, values: Doubles) -> None:
 
 
 def _draw_errors(panel: Axes, errors: pd.DataFrame, stated: float) -> None:
-    drawn = pens(METHODS)
+    pens_of = pens(METHODS)
     for method in METHODS:
         own = errors[errors["method"] == method]
         panel.plot(own["dimension"], own["error"], "o-", markersize=4, label=method,
-                   color=drawn[method].colour)  # fmt: skip
+                   color=pens_of[method].colour)  # fmt: skip
     panel.axhline(stated, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="thesis")
     panel.set(yscale="log", xlabel="dimensions", ylabel="squared error a pixel")
     _set_dimensions(panel, errors["dimension"])
