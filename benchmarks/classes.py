@@ -100,11 +100,11 @@ def names_of(package: Package) -> list[str]:
     Raises:
         ModuleNotFoundError: it is not installed.
     """
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     for name, value in sorted(vars(importlib.import_module(package.module)).items()):
         if package.is_optimizer(name, value):
-            found.setdefault(id(value), name)
-    return sorted(found.values())
+            names.setdefault(id(value), name)
+    return sorted(names.values())
 
 
 def row_of(package: Package, name: str, options: RunOptions, wraps: str = "") -> Row:
@@ -117,8 +117,8 @@ def row_of(package: Package, name: str, options: RunOptions, wraps: str = "") ->
     try:
         rehearse(resolve_trial(plan(request).trials[0], options), options)
     except HarnessError as error:
-        if not wraps and (needed := WRAPS.search(error.message)):
-            return row_of(package, name, options, needed[1])
+        if not wraps and (argument := WRAPS.search(error.message)):
+            return row_of(package, name, options, argument[1])
         return Row(location, runs=False, reason=shortened(error.message), wraps=wraps)
     return Row(location, runs=True, wraps=wraps)
 
@@ -144,23 +144,23 @@ def rows(only: Collection[str], options: RunOptions) -> Iterator[tuple[Package, 
         yield package, [row_of(package, name, options) for name in names]
 
 
-def text_of(package: Package, found: list[Row]) -> str:
+def text_of(package: Package, class_rows: list[Row]) -> str:
     """One package's part of the page."""
     top = package.module.partition(".")[0]
     (name, *_) = packages_distributions().get(top, [top])
     own = f"{name} {version(name)}"
     how = f" Tried as benchmarks/{package.tried_as}.py." if package.tried_as else ""
-    running = [row.location.partition(":")[2] for row in found if row.runs]
+    running = [row.location.partition(":")[2] for row in class_rows if row.runs]
     lines = [
-        f"\n## {package.module}: {len(running)} of {len(found)} run",
+        f"\n## {package.module}: {len(running)} of {len(class_rows)} run",
         f"Version: {own}. Run: {', '.join(f'`{name}`' for name in running) or 'none'}.{how}",
     ]
-    for argument in sorted({row.wraps for row in found if row.wraps}):
-        around = [row.location.partition(":")[2] for row in found if row.wraps == argument]
+    for argument in sorted({row.wraps for row in class_rows if row.wraps}):
+        around = [row.location.partition(":")[2] for row in class_rows if row.wraps == argument]
         lines.append(
             f"Tried with `--set {argument}={BASE}`: {', '.join(f'`{name}`' for name in around)}."
         )
-    refused = [row for row in found if not row.runs]
+    refused = [row for row in class_rows if not row.runs]
     if refused:
         lines += ["", "| refused | why |", "|---|---|"]
         lines += [f"| `{row.location.partition(':')[2]}` | {row.reason} |" for row in refused]
@@ -176,8 +176,8 @@ def main() -> None:
     arguments = parser.parse_args()
     options = RunOptions(threads=1)
     parts = parts_of(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
-    for package, found in rows(arguments.only, options):
-        parts[package.module] = text_of(package, found)
+    for package, class_rows in rows(arguments.only, options):
+        parts[package.module] = text_of(package, class_rows)
         print(parts[package.module], flush=True)
         if arguments.write:
             known = [parts[module] for module in modules if module in parts]

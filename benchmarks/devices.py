@@ -65,7 +65,7 @@ class Measurement:
     step_s: float
 
 
-def measured(setting: Setting, place: Place) -> Measurement:
+def measure(setting: Setting, place: Place) -> Measurement:
     """Train on one rank, beside the others."""
     definition = workload(setting.workload)
     size = definition.at(setting.suite)
@@ -119,7 +119,7 @@ def on_ranks(setting: Setting, world_size: int) -> list[Measurement]:
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(world_size, context) as pool:
         file = str(Path(folder) / "ranks")
         places = [Place(world_size, rank, file) for rank in range(world_size)]
-        return list(pool.map(partial(measured, setting), places))
+        return list(pool.map(partial(measure, setting), places))
 
 
 def row(name: str, world_size: int, ranks: Sequence[Measurement], alone_s: float) -> list[str]:
@@ -157,9 +157,9 @@ def main() -> None:
         )  # fmt: skip
         alone_s = 0.0
         for world_size in args.ranks:
-            found = on_ranks(setting, world_size)
-            alone_s = alone_s or max(one.step_s for one in found)
-            table.add_row(*row(name, world_size, found, alone_s))
+            measurements = on_ranks(setting, world_size)
+            alone_s = alone_s or max(one.step_s for one in measurements)
+            table.add_row(*row(name, world_size, measurements, alone_s))
     Console().print(table)
 
 

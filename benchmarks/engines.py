@@ -102,7 +102,7 @@ def time_s(way: Way, trial: Trial, options: RunOptions, profile: Path | None) ->
     return record.result.time_to_target_s
 
 
-def measured(
+def measure(
     ways: Sequence[str],
     rounds: int,
     trial: Trial,
@@ -121,15 +121,15 @@ def measured(
 
 def table(times: Mapping[str, Sequence[float]]) -> Table:
     """A row a way."""
-    shown = Table("way", "s to target (median)", "over local", "interval", "differs")
+    comparison = Table("way", "s to target (median)", "over local", "interval", "differs")
     for name, values in times.items():
         row = [name, f"{statistics.median(values):.3f}"]
         if name != BASE:
-            found = ratio(values, times[BASE], comparisons=len(times) - 1)
-            row += [f"{found.mean:.3f}", f"{found.low:.3f} to {found.high:.3f}"]
-            row.append("" if found.holds_one else "yes")
-        shown.add_row(*row)
-    return shown
+            interval = ratio(values, times[BASE], comparisons=len(times) - 1)
+            row += [f"{interval.mean:.3f}", f"{interval.low:.3f} to {interval.high:.3f}"]
+            row.append("" if interval.holds_one else "yes")
+        comparison.add_row(*row)
+    return comparison
 
 
 def _profile(text: str) -> tuple[str, Path]:
@@ -140,8 +140,8 @@ def _profile(text: str) -> tuple[str, Path]:
 def main() -> None:
     """Plan the trial on this machine, run it by every way, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    chosen = [name for name in WAYS if name not in (BASE, AGAIN)]
-    parser.add_argument("--ways", nargs="+", choices=chosen, default=["kernel", "pool"])
+    choices = [name for name in WAYS if name not in (BASE, AGAIN)]
+    parser.add_argument("--ways", nargs="+", choices=choices, default=["kernel", "pool"])
     parser.add_argument("--profile", nargs="+", type=_profile, default=[], metavar="WAY=FILE")
     parser.add_argument("--workload", default="mlp")
     parser.add_argument("--rounds", type=int, default=5)
@@ -153,7 +153,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as nothing:
         (trial,) = plan_here(request, options, Path(nothing), print).trials
     ways = [BASE, AGAIN, *arguments.ways]
-    times = measured(ways, arguments.rounds, trial, options, dict(arguments.profile))
+    times = measure(ways, arguments.rounds, trial, options, dict(arguments.profile))
     Console().print(table(times))
 
 

@@ -99,9 +99,9 @@ def run_command(command: Command, limit_s: float) -> Ran:
     except KeyboardInterrupt:
         _interrupted(process)  # it has a group of its own, which Ctrl-C does not reach
         raise
-    shown = " ".join(Path(part).name if part.startswith("/") else part for part in command)
+    command_text = " ".join(Path(part).name if part.startswith("/") else part for part in command)
     seconds = round(time.monotonic() - start_s, 1)
-    return Ran(shown, code, seconds, output.splitlines()[-LINES:])
+    return Ran(command_text, code, seconds, output.splitlines()[-LINES:])
 
 
 def _interrupted(process: subprocess.Popen[str]) -> str:
@@ -129,10 +129,10 @@ def write(path: Path, summary: Summary) -> None:
     new.replace(path)
 
 
-def run_all(chosen: tuple[Piece, ...], out: Path, limit_s: float) -> dict[str, str]:
+def run_all(pieces: tuple[Piece, ...], out: Path, limit_s: float) -> dict[str, str]:
     """Run what is not done, in order, as far as time goes; returns how each piece stands."""
     end_s, states = time.monotonic() + limit_s, dict[str, str]()
-    for piece in chosen:
+    for piece in pieces:
         summary = _run_while_it_goes_on(piece, out / f"{piece.name}.json", end_s)
         states[piece.name] = summary.state if summary else "not begun"
     return states
@@ -192,15 +192,15 @@ def main() -> None:
     names = [piece.name for piece in every]
     if unknown := sorted(set(args.only or ()) - set(names)):
         sys.exit(f"no such piece: {', '.join(unknown)}\n  known: {', '.join(names)}")
-    chosen = tuple(piece for piece in every if not args.only or piece.name in args.only)
+    selection = tuple(piece for piece in every if not args.only or piece.name in args.only)
     if args.list:
-        print("\n".join(f"{piece.name:24}{piece.expected_s:6.0f} s" for piece in chosen))
+        print("\n".join(f"{piece.name:24}{piece.expected_s:6.0f} s" for piece in selection))
         return
     try:
         if not args.small:
             show_card(args.device)
         args.out.mkdir(parents=True, exist_ok=True)
-        states = run_all(chosen, args.out, args.time_limit)
+        states = run_all(selection, args.out, args.time_limit)
     except HarnessError as error:
         sys.exit(f"error: {error.message}\n  {error.hint}")
     except KeyboardInterrupt:

@@ -75,7 +75,7 @@ def pieces(setting: Setting) -> tuple[Piece, ...]:
     workloads = ("mlp",) if small else trained(setting.suite)
     every = (
         *_first(setting, workloads),
-        *_measured(setting),
+        *_measurements(setting),
         *(_calibration(setting, name) for name in workloads),
         *(_entry(setting, name) for name in BOARD[: 1 if small else None]),
         Piece("board", 20, _scored(setting)),
@@ -92,22 +92,22 @@ def _first(setting: Setting, workloads: tuple[str, ...]) -> Iterator[Piece]:
     for room, seconds in TESTS_S.items():
         yield Piece(f"tests-{room}", seconds, (_tests(setting, room),))
     sized = ("--suite", suite, *device, "--workloads", *workloads, "--rounds", "1")
-    shown = ("--steps", "2") if setting.is_small else ()
-    yield Piece("parity", 110, (_script("parity.py", *sized, *shown),))
+    steps = ("--steps", "2") if setting.is_small else ()
+    yield Piece("parity", 110, (_script("parity.py", *sized, *steps),))
     scale = str(0.1 * FIRST if setting.is_small else FIRST)
     for framework, sandbox in (("torch", "plain"), ("jax", "plain"), ("torch", "kernel")):
         store = str(setting.out / f"first-{framework}-{sandbox}")
         run = _run(setting, "quick", "mlp", "muon" if framework == "torch" else "adamw", store)
         flags = ("--framework", framework, "--sandbox", sandbox, "--budget-scale", scale)
-        checked = (*HARNESS, "verify", store)
-        yield Piece(f"first-{framework}-{sandbox}", 35, ((*run, *flags), checked))
+        verify = (*HARNESS, "verify", store)
+        yield Piece(f"first-{framework}-{sandbox}", 35, ((*run, *flags), verify))
     for workload in (name for name in workloads if registry.workload(name).at(suite).compile):
         run = _run(setting, suite, workload, "adamw", str(setting.out / f"first-{workload}"))
         whole_s = run_s(workload, SHORT * budget_s(suite, workload))
         yield Piece(f"first-{workload}", whole_s, ((*run, "--budget-scale", str(SHORT)),))
 
 
-def _measured(setting: Setting) -> Iterator[Piece]:
+def _measurements(setting: Setting) -> Iterator[Piece]:
     """What the harness costs, how fast the models are, and what a step of each method costs."""
     device, small = ("--device", setting.device), setting.is_small
     sized = ("--suite", setting.suite, *device)
@@ -149,8 +149,8 @@ def _entry(setting: Setting, submission: str) -> Piece:
 def _scored(setting: Setting) -> tuple[Command, ...]:
     store = str(setting.out / "board")
     # in small its budgets are cut down, which scoring would refuse
-    allowed = ("--allow", "unscored-trials") if setting.is_small else ()
-    return (*HARNESS, "score", store, *allowed), (*HARNESS, "report", store, *allowed)
+    flags = ("--allow", "unscored-trials") if setting.is_small else ()
+    return (*HARNESS, "score", store, *flags), (*HARNESS, "report", store, *flags)
 
 
 def _run(setting: Setting, suite: str, workload: str, submission: str, store: str) -> Command:

@@ -20,11 +20,11 @@ END_S = 4.0
 
 def calibration_s(suite: str, workload: str, points: int, seeds: int) -> float:
     """Rungs, seeds, timing and reference training; each trial has its start."""
-    tried = [(length, max(1, round(fraction * points))) for length, fraction in RUNGS]
+    rungs = [(length, max(1, round(fraction * points))) for length, fraction in RUNGS]
     steps = registry.workload(workload).at(suite).budget.horizon_steps
-    horizons = sum(length * count for length, count in tried) + seeds
+    horizons = sum(length * count for length, count in rungs) + seeds
     horizons += TRIALS * min(steps, MOST_STEPS) / steps
-    starts = sum(count for _, count in tried) + seeds + 2 * TRIALS
+    starts = sum(count for _, count in rungs) + seeds + 2 * TRIALS
     clock_s = horizons * horizon_s(suite, workload) + TRIALS * Effort.reference_s
     return clock_s + starts * START_S[workload]
 

@@ -113,7 +113,7 @@ def fake_problem(shapes: str) -> BareProblem:
     return BareProblem(parameters, specs)
 
 
-def counted(name: str, shapes: str, steps: int) -> Counts | None:
+def count_launches(name: str, shapes: str, steps: int) -> Counts | None:
     """Count each of a submission's first steps; None if it draws its own batches.
 
     Raises:
@@ -136,7 +136,7 @@ def counted(name: str, shapes: str, steps: int) -> Counts | None:
     return Counts(tuple(one.operations for one in each), tuple(one.waits for one in each))
 
 
-def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command's flags."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shapes", choices=SHAPES, default="transformer")
@@ -147,11 +147,11 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     """Print a row for each submission as it is counted."""
-    args, console = parsed(), Console()
+    args, console = parse(), Console()
     table = Table("", "operations", "at most", "waits", "at most", title=args.shapes)
     for name in args.names:
         try:
-            counts = counted(name, args.shapes, args.steps)
+            counts = count_launches(name, args.shapes, args.steps)
         except HarnessError as error:
             table.add_row(name, str(error))
             continue

@@ -80,8 +80,8 @@ def transformer_flops(size: SuiteWorkload) -> float:
     As in Chowdhery et al. (2022, appendix B), but attention counted as causal.
     """
     sizes, time_steps = checked(size.sizes), int(data_of(size).settings["time"])
-    used = (Role.HIDDEN_MATRIX, Role.EMBEDDING)
-    matrices = sum(spec.size for spec in parameters(size.sizes) if spec.role in used)
+    roles = (Role.HIDDEN_MATRIX, Role.EMBEDDING)
+    matrices = sum(spec.size for spec in parameters(size.sizes) if spec.role in roles)
     attention = 6.0 * sizes.depth * time_steps * sizes.width
     return float(size.batch_size * time_steps * (6.0 * matrices + attention))
 
@@ -168,8 +168,8 @@ def main() -> None:
     print(f"ratio {ratio:.3f} (wanted: {GOAL:g} or more), median of {args.rounds} rounds")
     if case.flops is not None and device.type == "cuda":
         fraction = case.flops(size) / ours_s / (1e12 * args.peak_tflops)
-        wanted = f"(wanted: {UTILISATION_GOAL:.0%} or more)"
-        print(f"model-FLOPs utilisation {fraction:.1%} of {args.peak_tflops:g} TFLOP/s {wanted}")
+        goal = f"(wanted: {UTILISATION_GOAL:.0%} or more)"
+        print(f"model-FLOPs utilisation {fraction:.1%} of {args.peak_tflops:g} TFLOP/s {goal}")
 
 
 if __name__ == "__main__":

@@ -114,8 +114,8 @@ def built_step(name: str, problem: BareProblem) -> Step | None:
     module = importlib.import_module(f"submissions.{name}.submission")
     if not hasattr(module, "build"):
         return None
-    built = module.build(problem, point_of(name))
-    step: Step = (built[0] if isinstance(built, tuple) else built).step
+    result = module.build(problem, point_of(name))
+    step: Step = (result[0] if isinstance(result, tuple) else result).step
     return step
 
 

@@ -102,7 +102,7 @@ class Interleaved:
             self.asked_s += time.monotonic() - start_s
 
 
-def planned(request: PlanRequest, number: int) -> Trial:
+def plan_trial(request: PlanRequest, number: int) -> Trial:
     """The trial of a round: its own instance, adamw's default point, the whole budget."""
     submission = resolve(request.submission)
     size = registry.workload(request.workload).at(request.suite)
@@ -145,9 +145,9 @@ def one_round(trial: Trial, store: Path, options: RunOptions) -> Round:
     go_s, end_s = watch.heard_s["go"], watch.heard_s["end"]
     off_clock_s = end_s - go_s - watch.asked_s - result.timed_s
     start_s, fraction = go_s - called_s, off_clock_s / wall_s
-    measured = Round(result.steps, result.timed_s, watch.bare_s, start_s, fraction)
-    show(trial.trial, measured)
-    return measured
+    round_ = Round(result.steps, result.timed_s, watch.bare_s, start_s, fraction)
+    show(trial.trial, round_)
+    return round_
 
 
 def spread(values: Sequence[float]) -> str:
@@ -182,7 +182,7 @@ def main() -> None:
             budget_scale=arguments.budget_scale,
         )
         numbers = range(1, arguments.rounds + 1)
-        trials = [planned(request, number) for number in numbers]
+        trials = [plan_trial(request, number) for number in numbers]
         for trial in trials:
             prepare_data(trial, options)
         rounds = [one_round(trial, Path(folder), options) for trial in trials]
@@ -200,12 +200,12 @@ def summarise(rounds: Sequence[Round]) -> None:
     print(f"    (goal: under {GOALS['off_clock_fraction']})")
 
 
-def show(number: int, measured: Round) -> None:
+def show(number: int, round_: Round) -> None:
     """Print one round."""
     print(
-        f"round {number}: {measured.steps} steps in {measured.timed_s:.2f} s, bare in "
-        f"{measured.bare_s:.2f} s, ratio {measured.ratio:.3f}; "
-        f"start {measured.start_s:.2f} s; off the clock {measured.off_clock_fraction:.1%}",
+        f"round {number}: {round_.steps} steps in {round_.timed_s:.2f} s, bare in "
+        f"{round_.bare_s:.2f} s, ratio {round_.ratio:.3f}; "
+        f"start {round_.start_s:.2f} s; off the clock {round_.off_clock_fraction:.1%}",
         flush=True,
     )
 

@@ -75,7 +75,7 @@ class Board:
     def __init__(self, store: Path, until_s: float) -> None:
         self._store, self._until_s = store, until_s
         self._options = RunOptions()
-        self.left: list[Part] = []
+        self.remaining: list[Part] = []
         self.refused: list[str] = []
 
     def run(self, part: Part) -> None:
@@ -85,7 +85,7 @@ class Board:
         try:
             plan = plan_here(request, self._options, self._store, print)
             if not self._fits(plan):
-                self.left.append(part)
+                self.remaining.append(part)
                 return
             rehearse_plan(plan, self._store, self._options)
         except HarnessError as error:
@@ -129,8 +129,8 @@ def main() -> None:
         board.run(part)
     for text in board.refused:
         print(f"refused: {text}")
-    if board.left:
-        print(f"{len(board.left)} parts are left; the same command goes on")
+    if board.remaining:
+        print(f"{len(board.remaining)} parts are left; the same command goes on")
     finish(arguments.store, BOARDS)
 
 

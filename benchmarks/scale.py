@@ -84,7 +84,7 @@ class SimulatedEngine:
         heapq.heappush(self._running, (end_s, reference))
         is_lost, has_crashed = self._random.random() < LOST, self._random.random() < CRASHED
         fraction = self._random.uniform(0.2, 0.9)
-        self._outcomes[reference] = lambda: _ended(sent, fraction, has_crashed, is_lost)
+        self._outcomes[reference] = lambda: _end(sent, fraction, has_crashed, is_lost)
         return reference
 
     def wait(self, *_: object) -> list[int]:
@@ -94,8 +94,8 @@ class SimulatedEngine:
 
     def outcome(self, reference: int) -> Survey | Shipment:
         """What it came to."""
-        found: Outcome[Survey | Shipment] = Outcome(self._outcomes.pop(reference)())
-        return found.result()
+        outcome: Outcome[Survey | Shipment] = Outcome(self._outcomes.pop(reference)())
+        return outcome.result()
 
 
 class SimulatedExecutor(RayExecutor):
@@ -106,7 +106,7 @@ class SimulatedExecutor(RayExecutor):
         return self
 
 
-def _ended(sent: Shipment, fraction: float, has_crashed: bool, is_lost: bool) -> Shipment:
+def _end(sent: Shipment, fraction: float, has_crashed: bool, is_lost: bool) -> Shipment:
     """What a node has of a trial after its end."""
     if is_lost:
         raise NodeLostError("simulated")
@@ -176,23 +176,23 @@ def _events(trial: Trial, attempt: int, result: Result) -> Iterator[EventData]:
     yield End(result=result, clock={"timed_s": result.timed_s})
 
 
-def planned(trials: int) -> tuple[Trial, ...]:
+def plan_trials(trials: int) -> tuple[Trial, ...]:
     """About so many trials: of twenty entries on `mlp`, equally many studies of three of each."""
-    found: list[Trial] = []
+    all_trials: list[Trial] = []
     names = iter(submission_folders())
     entries = min(ENTRIES, max(1, trials // PER_STUDY))
     studies = trials // (entries * PER_STUDY)
     while entries:
         request = PlanRequest("mlp", next(names), studies=studies, trials=PER_STUDY)
         try:
-            found += plan(request).trials
+            all_trials += plan(request).trials
         except HarnessError:  # not of torch, or refused on this workload
             continue
         entries -= 1
-    return tuple(found)
+    return tuple(all_trials)
 
 
-def measured(stage: str, trials: int, work: Callable[[], T]) -> T:
+def measure(stage: str, trials: int, work: Callable[[], T]) -> T:
     """Do it, and say what it took."""
     start = time.perf_counter(), sum(os.times()[:4])
     value = work()
@@ -214,14 +214,14 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True, help="a folder that is not there yet")
     arguments = parser.parse_args()
     store: Path = arguments.store
-    trials = measured("plan", arguments.trials, lambda: planned(arguments.trials))
+    trials = measure("plan", arguments.trials, lambda: plan_trials(arguments.trials))
     count = len(trials)
-    measured("write the plan down", count, lambda: write_plan(trials, store))
+    measure("write the plan down", count, lambda: write_plan(trials, store))
     silent = EndingsDisplay(lambda _: None)
     with SimulatedExecutor(store, silent) as executor:
-        measured("schedule and collect", count, lambda: executor.run(trials, RunOptions()))
-    measured("resume: what is missing", count, lambda: unfinished(trials, store))
-    measured("resume: plan again", count, lambda: write_plan(trials, store))
+        measure("schedule and collect", count, lambda: executor.run(trials, RunOptions()))
+    measure("resume: what is missing", count, lambda: unfinished(trials, store))
+    measure("resume: plan again", count, lambda: write_plan(trials, store))
     _read(store, count)
 
 
@@ -233,11 +233,11 @@ def _read(store: Path, count: int) -> None:
     from scoring.uncertainty import assess
 
     source = Source(out=store)
-    measured("list: the frame of results", count, lambda: results_frame(store))
-    board, _ = measured("score", count, lambda: load_board(source))
-    measured("score: intervals and ranks", count, lambda: assess(board, "adamw"))
-    measured("report", count, lambda: write_report(source, "adamw", store / "report.html"))
-    measured("site", count, lambda: site([store], out=store.with_name("site")))
+    measure("list: the frame of results", count, lambda: results_frame(store))
+    board, _ = measure("score", count, lambda: load_board(source))
+    measure("score: intervals and ranks", count, lambda: assess(board, "adamw"))
+    measure("report", count, lambda: write_report(source, "adamw", store / "report.html"))
+    measure("site", count, lambda: site([store], out=store.with_name("site")))
 
 
 if __name__ == "__main__":

@@ -98,11 +98,11 @@ def in_own_process(task: Callable[..., str], *arguments: Path) -> None:
     """Run a task in a fresh process and print what it says and the memory it took."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
-        summary, peak_kib = pool.apply(_measured, (task, arguments))
+        summary, peak_kib = pool.apply(_measure, (task, arguments))
     print(f"{summary}; peak memory {peak_kib / 1024:.0f} MiB")
 
 
-def _measured(task: Callable[..., str], arguments: tuple[Path, ...]) -> tuple[str, int]:
+def _measure(task: Callable[..., str], arguments: tuple[Path, ...]) -> tuple[str, int]:
     summary = task(*arguments)
     return summary, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

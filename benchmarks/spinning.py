@@ -47,11 +47,11 @@ with TemporaryDirectory() as folder:
 def busy(count: int) -> Iterator[None]:
     """Some programs that compute."""
     spin = [sys.executable, "-c", "while True: pass"]
-    running = [subprocess.Popen(spin) for _ in range(count)]
+    processes = [subprocess.Popen(spin) for _ in range(count)]
     try:
         yield
     finally:
-        for process in running:
+        for process in processes:
             process.kill()
             process.wait()
 
@@ -76,15 +76,15 @@ def main() -> None:
     print("| framework | spins | steps a second alone | beside others |\n|---|---|---|---|")
     for framework in ("torch", "jax"):
         words = [arguments.workload, framework, str(arguments.seconds)]
-        found: dict[tuple[str, int], list[float]] = {}
+        rates: dict[tuple[str, int], list[float]] = {}
         for _ in range(arguments.rounds):  # in turn, for a machine's speed drifts
             for name, setting in SETTINGS.items():
                 for count in (0, arguments.busy):
                     with busy(count):
                         rate = steps_a_second(setting, words)
-                    found.setdefault((name, count), []).append(rate)
+                    rates.setdefault((name, count), []).append(rate)
         for name in SETTINGS:
-            alone, beside = (median(found[name, count]) for count in (0, arguments.busy))
+            alone, beside = (median(rates[name, count]) for count in (0, arguments.busy))
             print(f"| {framework} | {name} | {alone:,.0f} | {beside:,.0f} |", flush=True)
 
 

@@ -62,7 +62,7 @@ class Pair:
         return self.steps / self.reference_steps
 
 
-def measured(request: PlanRequest, options: RunOptions, store: Path, fraction: float) -> Pair:
+def measure(request: PlanRequest, options: RunOptions, store: Path, fraction: float) -> Pair:
     """Measure the speed, then count the steps of one trial that spends the budget it gives.
 
     Args:
@@ -117,7 +117,7 @@ def busy(processes: int) -> Iterator[None]:
         yield
 
 
-def parsed() -> argparse.Namespace:
+def parse() -> argparse.Namespace:
     """The command's flags."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--label", default="this environment")
@@ -133,7 +133,7 @@ def parsed() -> argparse.Namespace:
 
 def main() -> None:
     """Print the rows."""
-    args = parsed()
+    args = parse()
     if args.head:
         print("| " + " | ".join(HEADS) + " |")
         print("|" + " --- |" * len(HEADS))
@@ -150,7 +150,7 @@ def main() -> None:
         for number in range(args.repeats):
             for request, measured_so_far in zip(requests, pairs, strict=True):
                 store = Path(folder) / f"store-{number}"
-                measured_so_far.append(measured(request, options, store, args.fraction))
+                measured_so_far.append(measure(request, options, store, args.fraction))
         for request, measured_pairs in zip(requests, pairs, strict=True):
             print("| " + " | ".join(row(args.label, request, measured_pairs)) + " |", flush=True)
 

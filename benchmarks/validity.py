@@ -119,9 +119,9 @@ class Validity:
         for source in self.sources():
             cells = []
             for ratio in ratios:
-                found = add_studies(source, ratio, self.pairs, most)
-                shown = f"{percent(found.settled)}, {found.studies:.1f}"
-                cells.append(shown if ratio == 1 else f"{shown} (wrong {percent(found.wrong)})")
+                outcome = add_studies(source, ratio, self.pairs, most)
+                cell = f"{percent(outcome.settled)}, {outcome.studies:.1f}"
+                cells.append(cell if ratio == 1 else f"{cell} (wrong {percent(outcome.wrong)})")
             rows.append([source.name, *cells])
         heads = ["equal (error)", *(f"{ratio:g} times" for ratio in ratios[1:])]
         yield from markdown(["noise", *heads], rows)
@@ -152,13 +152,13 @@ class Validity:
             yield from self._screenings_of_published(*self.published)
 
     def _screenings_of_published(self, times: Times, trials: Array) -> Iterator[str]:
-        found = screen_published(trials, times, np.random.default_rng(0))
+        screenings = screen_published(trials, times, np.random.default_rng(0))
         yield "Against AlgoPerf's five-study verdict: pairs of published entries that five studies"
         yield "settle, screened with three trials of one study on all eight workloads."
         yield ""
         rows = []
         for low, high in pairwise(BANDS):
-            part = found[(found[:, 0] >= low) & (found[:, 0] < high)]
+            part = screenings[(screenings[:, 0] >= low) & (screenings[:, 0] < high)]
             wrong = percent(part[:, 1].mean()) if len(part) else "-"
             name = f"{low:g} to {high:g}" if np.isfinite(high) else f"above {low:g}"
             rows.append([name, str(len(part)), wrong])
@@ -171,10 +171,10 @@ class Validity:
         rows = []
         for entries, workloads, has_misses in BOARDS:
             for studies in (3, 5, 10):
-                found = score_coverage(
+                coverage = score_coverage(
                     studies, self.pairs // 2, entries, workloads, has_misses=has_misses
                 )
-                shares = (found.covered, found.speedups, found.stated, found.right)
+                shares = (coverage.covered, coverage.speedups, coverage.stated, coverage.right)
                 name = f"{entries} on {count(workloads)}{', with misses' if has_misses else ''}"
                 rows.append([name, str(studies), *map(percent, shares)])
         head = ["entries", "studies", "scores", "speed-ups", "likeliest rank: stated", "true"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from validity_sources import LogNormal, Source, as_times, longest, recorded, table
+from validity_sources import LogNormal, Source, as_times, longest, read_recorded, table
 
 from scoring.compare import compare_entries
 from scoring.draws import draw_medians
@@ -62,7 +62,7 @@ def recorded_pairs(studies: int = 3) -> Iterator[Times]:
     The two names take the runs in turn, in the order in which they were made, and seconds of the
     referee's clock.
     """
-    for _, part in recorded("repeats").groupby("workload"):
+    for _, part in read_recorded("repeats").groupby("workload"):
         seconds = part.sort_values("trial")["time_to_target_s"].to_numpy(float)
         limits = np.array([seconds[np.isfinite(seconds)].max()])
         for start in range(0, len(seconds) - 2 * studies + 1, 2 * studies):
@@ -93,9 +93,9 @@ def add_studies(source: Source, ratio: float, pairs: int, most: int) -> Adding:
     for _ in range(pairs):
         ratios = log_ratios(table(source, random, (1.0, ratio), most), RULES)
         looks = (sequential_test(ratios[:, :k]) for k in range(FIRST, most + 1))
-        found = next((test for test in looks if test.is_settled), None)
-        signs.append(0.0 if found is None else np.sign(found.mean))
-        counts.append(most if found is None else found.studies)
+        decision = next((test for test in looks if test.is_settled), None)
+        signs.append(0.0 if decision is None else np.sign(decision.mean))
+        counts.append(most if decision is None else decision.studies)
     sign = np.array(signs)
     settled, wrong = float((sign > 0).mean()), float((sign < 0).mean())
     if ratio == 1.0:
@@ -181,8 +181,8 @@ def _scored(times: Times, medians: Array, seed: int) -> Array:
 
 def _speedup_holds(times: Times, medians: Array, seed: int) -> float:
     sample = draw_medians(times, RULES, DRAWS, seed)
-    drawn = np.concatenate(list(sample.chunks))
-    pair = compare_pair(drawn[:, 0], drawn[:, 1], pair_limit(times, 0, 1), sample.spread)
+    draws = np.concatenate(list(sample.chunks))
+    pair = compare_pair(draws[:, 0], draws[:, 1], pair_limit(times, 0, 1), sample.spread)
     low, _, high = pair.interval(0.90)
     return float(low <= np.exp(np.log(medians[1] / medians[0]).mean()) <= high)
 
@@ -236,6 +236,6 @@ def _contradictions(
         order = random.permuted(np.tile(np.arange(count), (2, workloads, 1)), axis=-1)
         best = np.take_along_axis(own, order[..., :3], axis=-1).min(axis=-1)
         logs = np.log(np.minimum(best, np.maximum(limit, 1.0)))
-        seen = sign * np.sign((logs[1] - logs[0]).mean())
-        wrong += 1.0 if seen < 0 else 0.5 if seen == 0 else 0.0
+        direction = sign * np.sign((logs[1] - logs[0]).mean())
+        wrong += 1.0 if direction < 0 else 0.5 if direction == 0 else 0.0
     return wrong / screenings

@@ -44,12 +44,12 @@ def _trial_times(logs: Path, rules: Rules, times: Times) -> Array:
         rows.append((*place, log.trial, np.inf if hit is None else hit.time_s))
     frame = pd.DataFrame(rows, columns=["submission", "workload", "study", "trial", "time_s"])
     frame["place"] = frame.groupby(["submission", "workload", "study"]).cumcount()
-    found = np.full((*times.hit.shape, int(frame["place"].max()) + 1), np.inf)
+    times_of_trials = np.full((*times.hit.shape, int(frame["place"].max()) + 1), np.inf)
     for line in frame.itertuples(index=False):
-        found[
+        times_of_trials[
             times.submissions.index(str(line.submission)),
             times.workloads.index(str(line.workload)),
             times.studies.index(str(line.study)),
             int(str(line.place)),
         ] = line.time_s
-    return found
+    return times_of_trials

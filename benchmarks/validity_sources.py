@@ -132,7 +132,7 @@ def count(workloads: int) -> str:
     return "1 workload" if workloads == 1 else f"{workloads} workloads"
 
 
-def recorded(kind: str) -> pd.DataFrame:
+def read_recorded(kind: str) -> pd.DataFrame:
     """Recorded trials of `adamw` on `quick`: `screening` at drawn points, `repeats` at tuned."""
     frame = pd.read_csv(RECORDS)
     return frame[frame["kind"] == kind]
@@ -140,7 +140,7 @@ def recorded(kind: str) -> pd.DataFrame:
 
 def recorded_screenings() -> Screenings:
     """The source of all recorded trials at drawn points."""
-    groups = list(recorded("screening").groupby("workload"))
+    groups = list(read_recorded("screening").groupby("workload"))
     return Screenings(
         {str(name): part["steps_to_target"].to_numpy(float) for name, part in groups},
         {str(name): float(part["budget_steps"].iloc[0]) for name, part in groups},

@@ -80,10 +80,10 @@ def _finding(
         value = own[variant]
         against = other.get(variant, np.full_like(value, claim.bound or 0.0))
         signs.append(_sign(value, against, claim))
-        shown = f" against {against.mean():.3g}" if claim.other else ""
-        texts.append(f"{variant}: {value.mean():.3g}{shown}")
-    needed = min(claim.on or len(signs), len(signs))  # the quick form has fewer variants
-    return Finding(claim, _verdict(signs, needed), "; ".join(texts))
+        comparison = f" against {against.mean():.3g}" if claim.other else ""
+        texts.append(f"{variant}: {value.mean():.3g}{comparison}")
+    quorum = min(claim.on or len(signs), len(signs))  # the quick form has fewer variants
+    return Finding(claim, _verdict(signs, quorum), "; ".join(texts))
 
 
 def _own_side(claim: Claim) -> _Side:
@@ -159,7 +159,7 @@ def _nearness(range_: tuple[float, float], margin: float) -> int:
     return -1 if low >= margin or high <= -margin else 0
 
 
-def _verdict(signs: Sequence[int], needed: int) -> Verdict:
-    if signs.count(1) >= needed:
+def _verdict(signs: Sequence[int], quorum: int) -> Verdict:
+    if signs.count(1) >= quorum:
         return "held"
-    return "did not hold" if signs.count(1) + signs.count(0) < needed else "undecided"
+    return "did not hold" if signs.count(1) + signs.count(0) < quorum else "undecided"

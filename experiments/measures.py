@@ -64,8 +64,8 @@ def best_points(trials: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     ranks = means.groupby(["entry", "variant"], sort=False).rank(ascending=measure.is_lower_better)
     keys = ["entry"] if measure.shared_point else ["entry", "variant"]
     scores = ranks.groupby([*keys, "point"], sort=False).mean()
-    chosen = scores.sort_values(kind="stable").reset_index().drop_duplicates(keys)
-    return trials.merge(chosen[[*keys, "point"]], on=[*keys, "point"])
+    best = scores.sort_values(kind="stable").reset_index().drop_duplicates(keys)
+    return trials.merge(best[[*keys, "point"]], on=[*keys, "point"])
 
 
 def _number(values: pd.Series[float] | None, measure: Measure, state: str) -> float:

@@ -34,7 +34,7 @@ class Form(Frozen):
     orders: Count = 1
     """In how many orders of examples each entry trains on an instance; their means count."""
 
-    def tried(self, name: str, values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+    def select(self, name: str, values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
         """Those values of a sweep that this form tries."""
         every = self.every if isinstance(self.every, int) else self.every.get(name, 1)
         return values[::every]
@@ -239,7 +239,7 @@ class Experiment(Frozen):
         """In the quick form, too, there must be a trial at what a claim holds fixed."""
         for name, value in (*claim.at.items(), *(claim.than_at or {}).items()):
             sweeps = [entry.sweep.get(name, ()) for entry in self.entries]
-            if not any(value in self.quick.tried(name, values) for values in sweeps):
+            if not any(value in self.quick.select(name, values) for values in sweeps):
                 raise ValueError(f"a claim is at {name} {value}, which the quick form does not try")
 
     def form(self, *, is_quick: bool) -> Form:

@@ -88,7 +88,7 @@ def _check_curvature(form: Form) -> None:
 
 def swept_points(entry: Entry, form: Form) -> tuple[Settings, ...]:
     """Every combination of those of an entry's swept values that a form tries."""
-    values = [form.tried(name, chosen) for name, chosen in entry.sweep.items()]
+    values = [form.select(name, sweep) for name, sweep in entry.sweep.items()]
     return tuple(dict(zip(entry.sweep, row, strict=True)) for row in product(*values))
 
 
@@ -99,13 +99,13 @@ def rehearsed(placed: tuple[PlacedTrial, ...]) -> Iterator[Trial]:
     is a range.
     """
     ends = _ends(placed)
-    seen = set[tuple[str, str, Scalar]]()
+    covered_values = set[tuple[str, str, Scalar]]()
     for each in placed:
         swept = {(each.entry, name, value) for name, value in each.swept.items()}
         values = {one for one in swept if one[2] in ends.get(one[:2], (one[2],))}
         values = values or {(each.entry, "", "")}
-        if not values <= seen:
-            seen |= values
+        if not values <= covered_values:
+            covered_values |= values
             yield each.trial
 
 
@@ -116,8 +116,8 @@ def _ends(placed: tuple[PlacedTrial, ...]) -> dict[tuple[str, str], tuple[Scalar
         for name, value in each.swept.items():
             values.setdefault((each.entry, name), set()).add(value)
     numbers = {
-        key: sorted(value for value in found if isinstance(value, int | float))
-        for key, found in values.items()
+        key: sorted(value for value in swept_values if isinstance(value, int | float))
+        for key, swept_values in values.items()
     }
     return {key: (of[0], of[-1]) for key, of in numbers.items() if len(of) == len(values[key])}
 

@@ -66,11 +66,11 @@ class Attribution:
 
     def sentence(self) -> str:
         """Where the difference comes from, in words."""
-        shown = (
+        text = (
             f"seconds {self.seconds} = steps {self.steps} x cost of a step {self.step_cost}, "
             f"over {self.studies} {'trials' if self.method else 'studies'} that both reached"
         )
-        return f"{shown}; {self.remark}" if self.method else shown
+        return f"{text}; {self.remark}" if self.method else text
 
     @property
     def remark(self) -> str:
@@ -179,11 +179,11 @@ def attributions(frame: pd.DataFrame, names: Sequence[str], rules: Rules) -> lis
         names: the entries, best first.
         rules: which workloads count.
     """
-    made = Attributor(frame, rules)
+    attributor = Attributor(frame, rules)
     against_first = [(names[0], name) for name in names[1:]]
-    ports = [pair for pair in combinations(names, 2) if made.common_method(*pair)]
-    found = (made.of(a, b) for a, b in dict.fromkeys([*against_first, *ports]))
-    return [attribution for attribution in found if attribution is not None]
+    ports = [pair for pair in combinations(names, 2) if attributor.common_method(*pair)]
+    candidates = (attributor.of(a, b) for a, b in dict.fromkeys([*against_first, *ports]))
+    return [attribution for attribution in candidates if attribution is not None]
 
 
 def _times(

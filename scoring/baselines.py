@@ -133,10 +133,10 @@ def _timed(
     """What a known target changes in a trial's row."""
     if math.isnan(target) or trial["state"] in DISCOUNTED or curve is None:
         return {"target": target}
-    found = crossing(curve, trial, target)
-    if found is None:
+    hit = crossing(curve, trial, target)
+    if hit is None:
         return {"target": target}
-    return {"target": target, "state": "reached", "reason": "target met", **found._asdict()}
+    return {"target": target, "state": "reached", "reason": "target met", **hit._asdict()}
 
 
 def _updated(frame: pd.DataFrame, changes: Changes) -> pd.DataFrame:

@@ -108,13 +108,13 @@ class Comparison:
 
     def _screening(self) -> str:
         factor = f"{self.factor.mark} {self.factor.overall:.3f}".strip()
-        seen = f"screening: {self.a} is {factor} times as fast as {self.b} in one study; "
+        text = f"screening: {self.a} is {factor} times as fast as {self.b} in one study; "
         if self.factor.mark or self.factor.undecided:
-            return seen + "what did not reach the target hides how much; more studies may reach it"
+            return text + "what did not reach the target hides how much; more studies may reach it"
         if self.more_studies is None:
-            return seen + "the two are too close for more studies to settle it"
+            return text + "the two are too close for more studies to settle it"
         return (
-            f"{seen}about {self.more_studies} more of each would settle it, if times vary by "
+            f"{text}about {self.more_studies} more of each would settle it, if times vary by "
             f"{NOISE:.0%} as recorded ones did: "
             f"harness run --submission {self.a} --until-settled {self.b}"
         )

@@ -99,8 +99,8 @@ def unranked_trials(frame: pd.DataFrame, allowed: Collection[str] = ()) -> pd.Da
 
     They are named as they would be among all that are shown.
     """
-    shown = prepare(select_contents(prepare(frame), allowed))
-    return unranked(shown, allowed)
+    trials = prepare(select_contents(prepare(frame), allowed))
+    return unranked(trials, allowed)
 
 
 def _contents(everything: pd.DataFrame, frame: pd.DataFrame) -> dict[str, int]:

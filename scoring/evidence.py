@@ -17,15 +17,16 @@ class Evidence:
 
     mismatches: tuple[str, ...] = ()
     """Where an identity, a chain or the ledger does not fit, and how."""
-    missing: tuple[str, ...] = ()
+    missing_trials: tuple[str, ...] = ()
     """Folders of trials that the ledger planned and the records lack."""
 
     def breaches(self) -> list[Breach]:
         """A breach if trials are missing that the ledger has."""
-        if not self.missing:
+        if not self.missing_trials:
             return []
-        shown = ", ".join(self.missing[:3]) + (", ..." if self.missing[3:] else "")
-        return [Breach("missing-records", f"{len(self.missing)} trials are not there: {shown}")]
+        trials = self.missing_trials
+        names = ", ".join(trials[:3]) + (", ..." if trials[3:] else "")
+        return [Breach("missing-records", f"{len(trials)} trials are not there: {names}")]
 
     def flags(self) -> tuple[str, ...]:
         """A flag if records do not fit."""
@@ -36,7 +37,9 @@ class Evidence:
 
     def joined(self, other: Evidence) -> Evidence:
         """What was found in this folder and in another one."""
-        return Evidence(self.mismatches + other.mismatches, self.missing + other.missing)
+        return Evidence(
+            self.mismatches + other.mismatches, self.missing_trials + other.missing_trials
+        )
 
 
 NOT_READ = Evidence()

@@ -23,9 +23,9 @@ def trial_flags(frame: pd.DataFrame) -> tuple[str, ...]:
         flags.append(
             f"imported: {count} of {len(frame)} trials were measured by others; no ledger has them"
         )
-    if count := _said(frame, "interference"):
+    if count := _count_nonempty(frame, "interference"):
         flags.append(f"flagged: the machine changed around {count} of {len(frame)} trials")
-    if count := _said(frame, "contention"):
+    if count := _count_nonempty(frame, "contention"):
         flags.append(
             f"contended: other programs took much of their processors from {count} of {len(frame)} "
             "trials"
@@ -40,7 +40,7 @@ def trial_flags(frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(flags)
 
 
-def _said(frame: pd.DataFrame, column: str) -> int:
+def _count_nonempty(frame: pd.DataFrame, column: str) -> int:
     """Of how many trials an optional column of words says something."""
     return int(frame[column].fillna("").ne("").sum()) if column in frame.columns else 0
 
@@ -56,10 +56,10 @@ def gap_flags(frame: pd.DataFrame) -> tuple[str, ...]:
 def _workload_gaps(frame: pd.DataFrame) -> Iterator[str]:
     for (suite, names), part in frame.groupby(["suite", "suite_workloads"]):
         workloads = str(names).split(", ") if names else []
-        missing = [name for name in workloads if name not in set(part["workload"])]
-        if missing:
+        missing_names = [name for name in workloads if name not in set(part["workload"])]
+        if missing_names:
             yield (
-                f"partial: nobody ran {', '.join(missing)}; a score of suite {suite} is over "
+                f"partial: nobody ran {', '.join(missing_names)}; a score of suite {suite} is over "
                 f"its {len(workloads)} workloads"
             )
 
@@ -69,8 +69,8 @@ def _trial_gaps(frame: pd.DataFrame) -> Iterator[str]:
         counts = trial_counts(part)["trials"]
         others = counts[counts != trials]
         if trials and len(others):
-            found = ", ".join(map(str, sorted(others.unique())))
+            numbers = ", ".join(map(str, sorted(others.unique())))
             yield (
                 f"incomplete: {len(others)} of {len(counts)} studies have another number of trials "
-                f"({found}) than ruleset {ruleset} counts, {trials}"
+                f"({numbers}) than ruleset {ruleset} counts, {trials}"
             )

@@ -109,7 +109,7 @@ def _version_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
     }
     for package in sorted({name for versions in parts.values() for name in versions}):
         versions = frame["versions"].map(
-            {text: found.get(package, "") for text, found in parts.items()}
+            {text: by_name.get(package, "") for text, by_name in parts.items()}
         )
         if _distinct(versions) > 1:
             yield Breach("mixed-versions", f"{package} is {_values(frame, versions)}")

@@ -93,8 +93,8 @@ def converted(frame: pd.DataFrame, other: pd.DataFrame, reference: str) -> pd.Da
     theirs = other[other["submission"] != reference]
     parts = [theirs.iloc[:0].assign(normalised="")]
     for column, trials in theirs.groupby("column"):
-        ran = other[(other["submission"] == reference) & (other["column"] == column)]
-        ratio, count = _ratio(frame[frame["submission"] == reference], ran, reference, str(column))
+        runs = other[(other["submission"] == reference) & (other["column"] == column)]
+        ratio, count = _ratio(frame[frame["submission"] == reference], runs, reference, str(column))
         what = (
             f"{column}: seconds of {there} divided by {ratio:.3g}, {reference}'s time a step there "
             f"over that on {here} ({count} trials run in between)"
@@ -126,26 +126,26 @@ def _refuse_entries_of_both(frame: pd.DataFrame, theirs: pd.DataFrame) -> None:
 
 def brackets(frame: pd.DataFrame, reference: str) -> list[Bracket]:
     """When the reference ran around each trial of the other entries of a prepared frame."""
-    found = []
+    all_brackets = []
     for column, trials in frame.groupby("column"):
         is_reference = trials["submission"] == reference
-        ran, others = trials[is_reference], trials[~is_reference]
-        spans = list(zip(ran["begun_at"].map(str), ran["ended_at"].map(str), strict=True))
-        begun = others["begun_at"].map(str).tolist()
+        runs, others = trials[is_reference], trials[~is_reference]
+        spans = list(zip(runs["begun_at"].map(str), runs["ended_at"].map(str), strict=True))
+        starts = others["begun_at"].map(str).tolist()
         for trial in others.to_dict("records"):
             before = max((end for _, end in spans if end <= str(trial["begun_at"])), default="")
             after = min(
                 (start for start, _ in spans if start >= str(trial["ended_at"])), default=""
             )
-            between = sum(before <= start and (not after or start < after) for start in begun)
+            between = sum(before <= start and (not after or start < after) for start in starts)
             what = f"{trial['record']} on {column}"
-            found.append(Bracket(trial["identity"], what, before, after, between))
-    return found
+            all_brackets.append(Bracket(trial["identity"], what, before, after, between))
+    return all_brackets
 
 
-def refuse_unless_between(found: Iterable[Bracket], reference: str) -> None:
+def refuse_unless_between(trials: Iterable[Bracket], reference: str) -> None:
     """Require each trial to lie between two of the reference's, at most a study apart."""
-    for trial in found:
+    for trial in trials:
         if not trial.is_between:
             raise HarnessError(
                 f"{trial.what} was not run between two trials of {reference}, "
@@ -155,9 +155,13 @@ def refuse_unless_between(found: Iterable[Bracket], reference: str) -> None:
             )
 
 
-def _ratio(ours: pd.DataFrame, ran: pd.DataFrame, reference: str, column: str) -> tuple[float, int]:
+def _ratio(
+    ours: pd.DataFrame, theirs: pd.DataFrame, reference: str, column: str
+) -> tuple[float, int]:
     """The ratio of the reference's step times (there / here), and its number of trials."""
-    both = [trials.assign(own_content=trials["content_hash"].str[:OWN]) for trials in (ours, ran)]
+    both = [
+        trials.assign(own_content=trials["content_hash"].str[:OWN]) for trials in (ours, theirs)
+    ]
     pairs = both[0].merge(both[1], on=INSTANCE, suffixes=("", "_there"))
     pairs = pairs[(pairs["steps"] > 0) & (pairs["steps_there"] > 0)]
     if pairs.empty:

@@ -72,7 +72,7 @@ class Place:
         for word, names in (("faster", self.slower), ("slower", self.faster)):
             settled = [name for name in names if self.comparisons[name].more_studies == 0]
             if settled:
-                yield f"  settled to be {word} than {_listed(settled)}"
+                yield f"  settled to be {word} than {_listing(settled)}"
         for name in self.neighbours:
             if (text := self._what_would_settle(name)) is not None:
                 yield f"  {name}: {text}"
@@ -123,8 +123,8 @@ def places(board: pd.DataFrame, own: pd.DataFrame, clock: str = "steps") -> tupl
         return ()
     shared = ended[ended["column"].isin(new["column"])]
     _refuse_others(shared, new, clock)
-    taken = set(shared["entry"])
-    named = new.assign(entry=[f"{e} (this run)" if e in taken else e for e in new["entry"]])
+    board_entries = set(shared["entry"])
+    named = new.assign(entry=[f"{e} (this run)" if e in board_entries else e for e in new["entry"]])
     return tuple(
         _place(str(entry), trials, shared, CLOCKS[clock])
         for entry, trials in named.groupby("entry")
@@ -141,7 +141,7 @@ def _place(entry: str, trials: pd.DataFrame, board: pd.DataFrame, clock: Clock) 
     }
     if not fitting:
         raise HarnessError(
-            f"no entry of the board ran on all of {_listed(sorted(columns))}",
+            f"no entry of the board ran on all of {_listing(sorted(columns))}",
             "place a run of fewer workloads: harness run --workload NAME --out DIR",
         )
     pairs = {
@@ -159,9 +159,9 @@ def _place(entry: str, trials: pd.DataFrame, board: pd.DataFrame, clock: Clock) 
 def _again(trials: pd.DataFrame) -> str:
     """The command that runs an entry on the same workloads, its counts of studies left open."""
     first = trials.iloc[0]
-    ran = sorted(set(trials["workload"]))
-    is_whole = set(str(first["suite_workloads"]).split(", ")) <= set(ran)
-    workloads = "" if is_whole else "".join(f" --workload {name}" for name in ran)
+    workload_names = sorted(set(trials["workload"]))
+    is_whole = set(str(first["suite_workloads"]).split(", ")) <= set(workload_names)
+    workloads = "" if is_whole else "".join(f" --workload {name}" for name in workload_names)
     name, location = str(first["submission"]), str(first["location"])
     is_shipped = ":" not in location and not Path(location).is_absolute()
     submission = shlex.quote(name if is_shipped else location)
@@ -189,7 +189,7 @@ def _refuse_others(board: pd.DataFrame, own: pd.DataFrame, clock: str) -> None:
         ours, theirs = set(own[name].astype(str)), set(board[name].astype(str))
         if ours != theirs:
             raise HarnessError(
-                f"{name} is {_listed(sorted(ours))} here, {_listed(sorted(theirs))} on the board",
+                f"{name} is {_listing(sorted(ours))} here, {_listing(sorted(theirs))} on the board",
                 "in steps, runs of any machine can be placed: --clock steps"
                 if name == "hardware"
                 else "run it as the board was run",
@@ -197,13 +197,13 @@ def _refuse_others(board: pd.DataFrame, own: pd.DataFrame, clock: str) -> None:
     keys = ["column", "workload_hash"]
     versions = pd.concat([board[keys], own[keys]]).drop_duplicates().groupby("column").size()
     if (versions > 1).any():
-        changed = _listed([str(name) for name in versions[versions > 1].index])
+        changed = _listing([str(name) for name in versions[versions > 1].index])
         raise HarnessError(
             f"the board was made with another version of {changed}",
             "place it on a board of this version: harness baselines STORE --board BOARD",
         )
 
 
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
+def _listing(names: list[str]) -> str:
+    text = ", ".join(names[:SHOWN])
+    return text if len(names) <= SHOWN else f"{text} and {len(names) - SHOWN} more"

@@ -74,10 +74,10 @@ def settle(
         HarnessError: a breach is not allowed; the message names each rule and its option.
     """
     check_allowed(allowed)
-    refused = [breach for breach in breaches if breach.rule not in allowed]
-    if refused:
-        lines = [f"refused by rule '{b.rule}' ({RULES[b.rule]}): {b.detail}" for b in refused]
-        options = " ".join(f"--allow {rule}" for rule in dict.fromkeys(b.rule for b in refused))
+    violations = [breach for breach in breaches if breach.rule not in allowed]
+    if violations:
+        lines = [f"refused by rule '{b.rule}' ({RULES[b.rule]}): {b.detail}" for b in violations]
+        options = " ".join(f"--allow {rule}" for rule in dict.fromkeys(b.rule for b in violations))
         text = "\n".join([*lines, *remarks])
         raise HarnessError(text, f"to score all the same, flagged as such: {options}")
     return tuple(f"{breach.rule}: {breach.detail}" for breach in breaches)
@@ -108,12 +108,12 @@ def missing_workloads(times: Times, rules: Rules) -> list[Breach]:
     """
     held_out = (name for name, of in rules.held_out.items() if of in rules.base)
     present = np.flatnonzero((~np.isnan(times.hit)).any(axis=(0, 2)))
-    ran = {times.workloads[column] for column in present}
-    missing = [name for name in (*rules.base, *held_out) if name not in ran]
-    if not missing:
+    workloads = {times.workloads[column] for column in present}
+    absent = [name for name in (*rules.base, *held_out) if name not in workloads]
+    if not absent:
         return []
-    named = len(rules.base) + sum(of in rules.base for of in rules.held_out.values())
-    what = f"nobody ran {', '.join(missing)}, {len(missing)} of the {named} that the rules name"
+    total = len(rules.base) + sum(of in rules.base for of in rules.held_out.values())
+    what = f"nobody ran {', '.join(absent)}, {len(absent)} of the {total} that the rules name"
     return [Breach("missing-workloads", what)]
 
 

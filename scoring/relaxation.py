@@ -88,13 +88,13 @@ def _evaluations(frame: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     targets = frame[["identity", "metric", "budget_s"]].assign(
         sign=sign, bound=sign * frame["target"], size=frame["target"].abs()
     )
-    found = curves[curves["split"] == "validation"].merge(targets, on=["identity", "metric"])
-    found = found.sort_values(["identity", "time_s"], kind="stable")
-    found["height"] = found["sign"] * found["value"].astype(float)
-    before = found.groupby("identity")[["time_s", "height"]].shift(1)
-    found["before_s"], found["before"] = before["time_s"].fillna(0.0), before["height"]
+    evaluations = curves[curves["split"] == "validation"].merge(targets, on=["identity", "metric"])
+    evaluations = evaluations.sort_values(["identity", "time_s"], kind="stable")
+    evaluations["height"] = evaluations["sign"] * evaluations["value"].astype(float)
+    before = evaluations.groupby("identity")[["time_s", "height"]].shift(1)
+    evaluations["before_s"], evaluations["before"] = before["time_s"].fillna(0.0), before["height"]
     columns = ["identity", "time_s", "height", "before_s", "before", "bound", "size"]
-    return found.loc[found["time_s"] <= found["budget_s"], columns]
+    return evaluations.loc[evaluations["time_s"] <= evaluations["budget_s"], columns]
 
 
 def _first_at_target(evaluations: pd.DataFrame, easier_by: float) -> pd.DataFrame:

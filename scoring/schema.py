@@ -72,10 +72,10 @@ class FrameSchema:
         Raises:
             HarnessError: it has not; the message names the columns.
         """
-        missing = [name for name in self.required if name not in frame.columns]
-        if missing:
+        missing_names = [name for name in self.required if name not in frame.columns]
+        if missing_names:
             raise HarnessError(
-                f"the {self.title} lack the column(s) {', '.join(missing)}",
+                f"the {self.title} lack the column(s) {', '.join(missing_names)}",
                 f"needed are: {', '.join(self.required)}",
             )
         for column in self.columns:
@@ -133,8 +133,8 @@ class FrameRows:
 
 def _is_of(kind: Kind, values: pd.Series[Any]) -> bool:
     if kind in ("text", "flag"):
-        found = pd.api.types.infer_dtype(values, skipna=False)
-        return found == ("string" if kind == "text" else "boolean") and not values.hasnans
+        dtype = pd.api.types.infer_dtype(values, skipna=False)
+        return dtype == ("string" if kind == "text" else "boolean") and not values.hasnans
     if kind == "values":
         return all(isinstance(value, dict) for value in values)
     numbers = _numbers(values)

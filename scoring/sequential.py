@@ -159,9 +159,9 @@ def sentence(test: SequentialTest, a: str, b: str) -> str:
     if test.mean < 0.0:
         test, a, b = replace(test, mean=-test.mean), b, a
     low, high = test.interval()
-    shown = f"{test.factor:.3f} times [{low:.3f}, {high:.3f}]"
+    factor_text = f"{test.factor:.3f} times [{low:.3f}, {high:.3f}]"
     if test.is_settled:
-        return f"settled {after}: {a} is faster than {b}: {shown}"
+        return f"settled {after}: {a} is faster than {b}: {factor_text}"
     more = test.more_studies()
     rest = "more would hardly settle it" if more is None else f"about {more} more would settle it"
-    return f"not settled {after}: {a} is {shown} as fast as {b}; {rest}"
+    return f"not settled {after}: {a} is {factor_text} as fast as {b}; {rest}"

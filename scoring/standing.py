@@ -26,14 +26,14 @@ def ranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:
     Raises:
         HarnessError: there is none; the message says why.
     """
-    left = frame[~_is_unranked(frame, allowed)]
-    if left.empty:
+    ranked_trials = frame[~_is_unranked(frame, allowed)]
+    if ranked_trials.empty:
         reasons = "\n".join(standing_flags(frame, allowed))
         raise HarnessError(
             f"no entry is ranked\n{reasons}",
             f"rerun them on fresh instances: harness audit OUT --seed TEXT; or --allow {HELD}",
         )
-    return left
+    return ranked_trials
 
 
 def unranked(frame: pd.DataFrame, allowed: Collection[str]) -> pd.DataFrame:

@@ -87,8 +87,8 @@ def from_table(
     hit.reshape(-1)[flat] = values
     ends = {name: hit.copy() for name in ("last_miss", "first_hit") if name in table.columns}
     for name, end in ends.items():
-        given = table[name].to_numpy(dtype=np.float64)
-        end.reshape(-1)[flat] = np.where(np.isfinite(given) & np.isfinite(values), given, values)
+        bounds = table[name].to_numpy(dtype=np.float64)
+        end.reshape(-1)[flat] = np.where(np.isfinite(bounds) & np.isfinite(values), bounds, values)
     limit = np.full(shape[:2], np.inf)
     for (submission, workload), value in limits.items():
         limit[names[0].index(submission), names[1].index(workload)] = value
@@ -120,10 +120,10 @@ def _factorize(column: pd.Series[str]) -> tuple[npt.NDArray[np.intp], tuple[str,
 
 
 def _clock_values(table: pd.DataFrame, column: str) -> Array:
-    missing = [name for name in [*KEYS, column] if name not in table.columns]
-    if missing:
+    missing_names = [name for name in [*KEYS, column] if name not in table.columns]
+    if missing_names:
         raise HarnessError(
-            f"the table of times lacks the column(s) {', '.join(missing)}",
+            f"the table of times lacks the column(s) {', '.join(missing_names)}",
             f"it needs: {', '.join([*KEYS, SECONDS])}, and {STEPS} to score by steps",
         )
     values = table[column].to_numpy(dtype=np.float64)

@@ -42,7 +42,7 @@ def _expected_best(times: Array, budget_s: float) -> Iterator[dict[str, float]]:
     ordered = np.sort(times)
     n = len(ordered)
     at_budget = np.where(np.isfinite(ordered), ordered, budget_s)
-    for k in _shown(n):
+    for k in _trial_numbers(n):
         weights = _weights(n, k)
         yield {
             "trials": k,
@@ -51,7 +51,7 @@ def _expected_best(times: Array, budget_s: float) -> Iterator[dict[str, float]]:
         }
 
 
-def _shown(n: int) -> list[int]:
+def _trial_numbers(n: int) -> list[int]:
     """The numbers of trials, out of n, at which the best is computed."""
     if n <= MOST_SHOWN:
         return list(range(1, n + 1))

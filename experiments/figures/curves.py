@@ -25,19 +25,19 @@ Looks = Mapping[str, dict[str, Any]]
 
 def curves_figure(drawing: Drawing) -> Figure:
     """The mean over instances; a band shows their range."""
-    chosen = drawing.experiment.figure
-    metrics = chosen.metrics or (drawing.experiment.measure.metric,)
+    spec = drawing.experiment.figure
+    metrics = spec.metrics or (drawing.experiment.measure.metric,)
     frame = drawing.best_evaluations
     frame = frame[frame["metric"].isin(metrics)]
     variants, entries = drawing.form.variants, tuple(drawing.pens)
-    if chosen.lines == "metric":
+    if spec.lines == "metric":
         colours = sns.color_palette("colorblind", len(metrics))
         looks = {metric: {"color": c} for metric, c in zip(metrics, colours, strict=True)}
         parts = (("variant", variants), ("entry", entries), ("metric", looks))
-        return _figure(frame, *parts, chosen.names)
+        return _figure(frame, *parts, spec.names)
     looks = {name: pen.line for name, pen in drawing.pens.items()}
     parts = (("metric", metrics), ("variant", variants), ("entry", looks))
-    return _figure(frame, *parts, chosen.names)
+    return _figure(frame, *parts, spec.names)
 
 
 def _figure(

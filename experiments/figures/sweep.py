@@ -56,8 +56,8 @@ class _Axis:
 
 def sweep_figure(drawing: Drawing) -> Figure:
     """Means over instances; a bar shows their range. Trials that did not train leave gaps."""
-    chosen = drawing.experiment.figure
-    metrics = chosen.metrics or (MEASURE,)
+    spec = drawing.experiment.figure
+    metrics = spec.metrics or (MEASURE,)
     trials, axis = with_metrics(drawing, metrics), _axis(drawing)
     columns = _columns(drawing, trials)
     with style.context(STYLE):
@@ -71,12 +71,12 @@ def sweep_figure(drawing: Drawing) -> Figure:
             log_if_wide(row[0], trials[metric])
         for panel, name in zip(grid[0], columns, strict=True):
             if len(columns) > 1:
-                panel.set_title(label(_name(name, chosen.names)), fontsize=9)
+                panel.set_title(label(_name(name, spec.names)), fontsize=9)
         for panel in grid[-1]:
             panel.set_xlabel(label(axis.over.replace("_", " ")))
         fullest = max(grid[0], key=lambda panel: len(panel.get_legend_handles_labels()[0]))
-        is_swept = chosen.lines not in ("entry", "variant")
-        legend(figure, fullest, chosen.lines.replace("_", " ") if is_swept else "")
+        is_swept = spec.lines not in ("entry", "variant")
+        legend(figure, fullest, spec.lines.replace("_", " ") if is_swept else "")
     return figure
 
 
@@ -92,39 +92,39 @@ def with_metrics(drawing: Drawing, metrics: Sequence[str]) -> pd.DataFrame:
 
 
 def best_over(
-    trials: pd.DataFrame, over: str, measure: Measure, shown: str = MEASURE
+    trials: pd.DataFrame, over: str, measure: Measure, column: str = MEASURE
 ) -> pd.DataFrame:
     """By value of `over`: mean, min and max of a column over instances, at the best of the other
     values by the measure.
     """
     swept = trials.dropna(subset=[over])
     by_point = swept.groupby([over, "point"], sort=False)
-    table = by_point[shown].agg(["mean", "min", "max"]).assign(by=by_point[MEASURE].mean())
+    table = by_point[column].agg(["mean", "min", "max"]).assign(by=by_point[MEASURE].mean())
     is_low = measure.is_lower_better
     ranked = table.reset_index().sort_values("by", ascending=is_low, kind="stable")
-    chosen = ranked.drop_duplicates(over)
-    finite: pd.DataFrame = chosen[np.isfinite(chosen["mean"]) & np.isfinite(chosen["by"])]
+    best = ranked.drop_duplicates(over)
+    finite: pd.DataFrame = best[np.isfinite(best["mean"]) & np.isfinite(best["by"])]
     return finite.set_index(over)
 
 
 def _columns(drawing: Drawing, trials: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The trials of each column of panels; variants along the axis are all in one."""
-    chosen = drawing.experiment.figure
-    if chosen.over == chosen.panels:
+    spec = drawing.experiment.figure
+    if spec.over == spec.panels:
         return {"": trials}
-    names = drawing.form.variants if chosen.panels == "variant" else tuple(drawing.pens)
-    return {name: trials[trials[chosen.panels] == name] for name in names}
+    names = drawing.form.variants if spec.panels == "variant" else tuple(drawing.pens)
+    return {name: trials[trials[spec.panels] == name] for name in names}
 
 
 def _axis(drawing: Drawing) -> _Axis:
-    chosen = drawing.experiment.figure
-    if chosen.over == "variant":
+    spec = drawing.experiment.figure
+    if spec.over == "variant":
         places = {name: float(place) for place, name in enumerate(drawing.form.variants)}
-        return _Axis(chosen.over, places, is_ordered=True, names=chosen.names)
-    values = list(dict.fromkeys(drawing.trials[chosen.over].dropna()))
+        return _Axis(spec.over, places, is_ordered=True, names=spec.names)
+    values = list(dict.fromkeys(drawing.trials[spec.over].dropna()))
     if all(isinstance(value, int | float | np.number) for value in values):
-        return _Axis(chosen.over, {v: float(v) for v in sorted(values)}, True, {})
-    return _Axis(chosen.over, {value: float(n) for n, value in enumerate(values)}, False, {})
+        return _Axis(spec.over, {v: float(v) for v in sorted(values)}, True, {})
+    return _Axis(spec.over, {value: float(n) for n, value in enumerate(values)}, False, {})
 
 
 def _draw_panel(

@@ -76,7 +76,7 @@ def run_probes(
     with place:
         for own in submissions:
             for number in range(max(len(each.trials) for each in own)):
-                upcoming = tuple(_due(own, number, store))
+                upcoming = tuple(_next_trials(own, number, store))
                 if upcoming and time.monotonic() < until_s:
                     trials = chain.from_iterable(each.trials for each in own)
                     rehearse_plan(Plan(tuple(trials)), store, options)
@@ -94,7 +94,7 @@ def _submission(of: Plan) -> str:
     return of.trials[0].submission.entry_hash
 
 
-def _due(plans: Iterable[Plan], number: int, store: Path) -> Iterator[Trial]:
+def _next_trials(plans: Iterable[Plan], number: int, store: Path) -> Iterator[Trial]:
     """The trial of a number of each plan of which no earlier one reached the target."""
     for each in plans:
         if number < len(each.trials) and not _has_passed(each.trials[:number], store):

@@ -33,11 +33,11 @@ def projection_figure(
         figure = Figure(figsize=(WIDTH, 6.2), layout="constrained")
         parts = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.25, 1.0))
         above, below = parts[0, 0], parts[1, 0]
-        shown = {"original": images.held_out} | {
+        images_by_method = {"original": images.held_out} | {
             method: reconstruct(images, method, experiment.shown) for method in METHODS
         }
-        grid = above.subplots(len(shown), COLUMNS)
-        for row, (name, values) in zip(grid, shown.items(), strict=True):
+        grid = above.subplots(len(images_by_method), COLUMNS)
+        for row, (name, values) in zip(grid, images_by_method.items(), strict=True):
             _draw_row(row, name, values)
         left, right = below.subplots(1, 2)
         _draw_errors(left, errors, experiment.stated_error)
@@ -54,11 +54,11 @@ def _draw_row(row: np.ndarray, name: str, values: Doubles) -> None:
 
 
 def _draw_errors(panel: Axes, errors: pd.DataFrame, stated: float) -> None:
-    drawn = pens(METHODS)
+    pens_of = pens(METHODS)
     for method in METHODS:
         own = errors[errors["method"] == method]
         panel.plot(own["dimension"], own["error"], "o-", markersize=4, label=method,
-                   color=drawn[method].colour)  # fmt: skip
+                   color=pens_of[method].colour)  # fmt: skip
     panel.axhline(stated, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="thesis")
     panel.set(yscale="log", xlabel="dimensions", ylabel="squared error a pixel")
     _set_dimensions(panel, errors["dimension"])

@@ -47,25 +47,25 @@ class Images:
         return np.asarray(vectors[:, ::-1])
 
 
-def load_images(chosen: ImageSet, data_dir: Path | None) -> Images:
+def load_images(image_set: ImageSet, data_dir: Path | None) -> Images:
     """The images of a form.
 
     Raises:
         HarnessError: CIFAR-10 is missing; the message names both ways out.
     """
-    if chosen.source == "images":
-        settings = ImageSettings(train=chosen.train, validation=chosen.held_out)
+    if image_set.source == "images":
+        settings = ImageSettings(train=image_set.train, validation=image_set.held_out)
         generator = Generator(SEED, settings)
-        train = generator.sample("train", chosen.train).images
-        held_out = generator.sample("validation", chosen.held_out).images
+        train = generator.sample("train", image_set.train).images
+        held_out = generator.sample("validation", image_set.held_out).images
     else:
         try:
             splits = cifar10.parted(CifarSettings(), data_dir)
         except HarnessError as error:
             way_out = "or run the small form, on generated images: --quick"
             raise HarnessError(error.message, f"{error.hint}\n  {way_out}") from error
-        train = splits["train"].images[: chosen.train]
-        held_out = splits["validation"].images[: chosen.held_out]
+        train = splits["train"].images[: image_set.train]
+        held_out = splits["validation"].images[: image_set.held_out]
     return Images(train / 255.0, held_out / 255.0)
 
 
@@ -99,9 +99,9 @@ def distances(images: Images, dimensions: tuple[int, ...]) -> pd.DataFrame:
 def _error_rows(images: Images, dimensions: tuple[int, ...]) -> Iterator[dict[str, object]]:
     for method in METHODS:
         for dimension in dimensions:
-            left = images.held_out - reconstruct(images, method, dimension)
+            residual = images.held_out - reconstruct(images, method, dimension)
             yield {
                 "method": method,
                 "dimension": dimension,
-                "error": float(np.square(left).mean()),
+                "error": float(np.square(residual).mean()),
             }

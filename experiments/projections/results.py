@@ -17,26 +17,26 @@ TOLERANCE = 0.1
 
 
 def run_projection(
-    experiment: ProjectionExperiment, chosen: ImageSet, folder: Path, data_dir: Path | None
+    experiment: ProjectionExperiment, image_set: ImageSet, folder: Path, data_dir: Path | None
 ) -> str:
     """Measure, write `errors.csv`, `distances.csv`, `figure.*` and `findings.md`; the verdict.
 
     Args:
         experiment: its file.
-        chosen: the images of the form.
+        image_set: the images of the form.
         folder: gets the files.
         data_dir: folder of CIFAR-10; None for the default location.
 
     Raises:
         HarnessError: the images are missing, or a file cannot be written.
     """
-    images = load_images(chosen, data_dir)
+    images = load_images(image_set, data_dir)
     table, spread = errors(images, experiment.dimensions), distances(images, experiment.dimensions)
     write_whole(folder / "errors.csv", table.to_csv(index=False))
     write_whole(folder / "distances.csv", spread.to_csv(index=False))
     write_figure(folder, projection_figure(experiment, images, table, spread))
     verdict = verdict_of(experiment, table)
-    write_whole(folder / "findings.md", _page(experiment, chosen, table, spread, verdict))
+    write_whole(folder / "findings.md", _page(experiment, image_set, table, spread, verdict))
     return verdict
 
 
@@ -55,7 +55,7 @@ def verdict_of(experiment: ProjectionExperiment, table: pd.DataFrame) -> str:
 
 def _page(
     experiment: ProjectionExperiment,
-    chosen: ImageSet,
+    image_set: ImageSet,
     table: pd.DataFrame,
     spread: pd.DataFrame,
     verdict: str,
@@ -74,7 +74,8 @@ def _page(
         "",
         experiment.question,
         "",
-        f"Source `{chosen.source}`: {chosen.train} training and {chosen.held_out} held-out images.",
+        f"Source `{image_set.source}`: {image_set.train} training and "
+        f"{image_set.held_out} held-out images.",
         "",
         experiment.notes.strip(),
         "",

@@ -52,8 +52,8 @@ def whole_studies(frame: pd.DataFrame, workloads: Collection[str]) -> pd.DataFra
         workloads: of the suite.
     """
     ended = frame[frame["state"].ne("unfinished") & frame["workload"].isin(workloads)]
-    seen = ended.groupby(["content_hash", "study"])["workload"].transform("nunique")
-    return ended[seen == len(workloads)].reset_index(drop=True)
+    workload_counts = ended.groupby(["content_hash", "study"])["workload"].transform("nunique")
+    return ended[workload_counts == len(workloads)].reset_index(drop=True)
 
 
 def shipped_board(suite: str, framework: str) -> pd.DataFrame | None:
@@ -119,6 +119,6 @@ def _in_its_seconds(own: pd.DataFrame, board: pd.DataFrame, reference: str) -> p
     if shared.empty:
         return new
     around = brackets(ended, reference)
-    needed = set(shared["identity"])
-    refuse_unless_between((each for each in around if each.trial in needed), reference)
+    identities = set(shared["identity"])
+    refuse_unless_between((each for each in around if each.trial in identities), reference)
     return converted(board, pd.concat([shared, ended[is_reference]]), reference)

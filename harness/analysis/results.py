@@ -37,8 +37,8 @@ def load(store: Path | str) -> Results:
     """
     reading = read_store(Path(store), keep_curves=True)
     trials = scored_part(reading.trials)
-    named = trials[[*NAMES, "identity"]]
-    curves = named.merge(reading.curves(), on="identity", validate="one_to_many")
+    trial_names = trials[[*NAMES, "identity"]]
+    curves = trial_names.merge(reading.curves(), on="identity", validate="one_to_many")
     return Results(trials, curves)
 
 

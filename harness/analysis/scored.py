@@ -88,23 +88,23 @@ def score_records(
 
     by_index = rules.best_trial == "evaluation"
     own = read_store(out, keep_curves=keep_curves or by_index, with_claims=with_claims)
-    frame, evidence, read = scored_part(own.trials), own.evidence, [own]
+    frame, evidence, readings = scored_part(own.trials), own.evidence, [own]
     if source.normalise is not None:
         from scoring.normalise import normalise
 
         there = read_store(source.normalise, keep_curves=by_index)
         frame = normalise(frame, scored_part(there.trials), source.reference)
-        evidence, read = evidence.joined(there.evidence), [own, there]
-    curves = _curves(read, frame) if by_index else None
+        evidence, readings = evidence.joined(there.evidence), [own, there]
+    curves = _curves(readings, frame) if by_index else None
     board = score_results(frame, rules, source.clock, source.allow, curves, evidence=evidence)
     return Scored(board, scored_trials(frame, source.allow), own.curves)
 
 
-def _curves(read: list[StoreReading], frame: pd.DataFrame) -> pd.DataFrame:
+def _curves(readings: list[StoreReading], frame: pd.DataFrame) -> pd.DataFrame:
     """The curves of a frame's trials: of the folder, and of the one that was normalised."""
     import pandas as pd
 
-    own, *others = (reading.curves() for reading in read)
+    own, *others = (reading.curves() for reading in readings)
     if not others:
         return own
     scaled = frame.loc[frame["normalised"].ne(""), "identity"]

@@ -127,7 +127,7 @@ def _texts(
     module, _, own = of.partition(":")
     kind = own or "".join(part.capitalize() for part in name.split("_"))
     words = {"NAME": name, "CLASS": kind, "MODULE": module, "FLAG": flag}
-    code = re.sub("|".join(words), lambda found: words[found[0]], code)
+    code = re.sub("|".join(words), lambda match: words[match[0]], code)
     is_import_path = way == "import-path"
     location = f"{name}:{kind}" if is_import_path else f"./{name}"
     identifier = "".join(c if c.isalnum() else "_" for c in name)

@@ -34,15 +34,15 @@ class Subject:
     stores: tuple[Path, ...]
     board: BoardFolder | None = None
 
-    def chosen(self, names: Sequence[str]) -> list[TrialRecord]:
+    def records_named(self, names: Sequence[str]) -> list[TrialRecord]:
         """The trials of these names (`harness.verification.rerun.chosen_records`).
 
         Raises:
             HarnessError: a name fits no trial, or several of one folder.
         """
-        return [self._chosen(name) for name in names]
+        return [self._record_named(name) for name in names]
 
-    def _chosen(self, name: str) -> TrialRecord:
+    def _record_named(self, name: str) -> TrialRecord:
         for store in self.stores[:-1]:
             try:
                 return chosen_records(store, (name,), with_flagged=False)[0]
@@ -90,8 +90,8 @@ class Subject:
 
     def marks(self, audits: Iterable[AuditedTrial]) -> list[str]:
         """What the entries that were audited are marked now, and why."""
-        said = self.board.said() if self.board else {}
-        frame = with_marks(self._frame(), self._events(), said)
+        standings = self.board.standings() if self.board else {}
+        frame = with_marks(self._frame(), self._events(), standings)
         hashes = {one.original.trial.submission.entry_hash for one in audits}
         ours = frame[frame["content_hash"].isin(hashes)].drop_duplicates(
             ["submission", "content_hash"]

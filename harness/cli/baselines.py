@@ -40,9 +40,9 @@ def baselines(
     with ExitStack() as stack:
         theirs = None if board is None else read_records(opened_store(board, stack))
     clock = pick("clock", clock, ("steps", "seconds"))
-    found = places_of(read_records(store), theirs, clock, reference)
-    for place in found:
+    places = places_of(read_records(store), theirs, clock, reference)
+    for place in places:
         for line in place.lines():
             say(line)
-    if not found:
+    if not places:
         say(f"all entries of {store} are on the board: {quoted('harness', 'score', store)}")

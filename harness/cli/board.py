@@ -37,11 +37,11 @@ def add(
     """Verify a bundle and add it, or refuse it by the name of the rule that it breaks."""
     from harness.cli.boards import BoardFolder
 
-    added = BoardFolder(to).add(bundle, tuple(allow or ()))
-    if added is None:
+    entry_event = BoardFolder(to).add(bundle, tuple(allow or ()))
+    if entry_event is None:
         say(f"{bundle} is on the board already")
         return
-    say(f"added {added.bundle[:12]}: {', '.join(added.entries)}")
+    say(f"added {entry_event.bundle[:12]}: {', '.join(entry_event.entries)}")
     say(f"show it: {quoted('harness', 'site', to, '--out', 'site/')}")
 
 

@@ -61,13 +61,13 @@ class BoardFolder:
 
     def active(self) -> dict[str, Added]:
         """The bundles that are shown, in the order of their addition."""
-        shown: dict[str, Added] = {}
+        bundles: dict[str, Added] = {}
         for line in self.lines():
             if isinstance(line.data, Added):
-                shown[line.data.bundle] = line.data
+                bundles[line.data.bundle] = line.data
             elif isinstance(line.data, Withdrawn | Superseded):
-                shown.pop(line.data.bundle, None)
-        return shown
+                bundles.pop(line.data.bundle, None)
+        return bundles
 
     def folder(self, bundle: str) -> Path:
         """Where a bundle lies."""
@@ -75,15 +75,15 @@ class BoardFolder:
 
     def withdrawn(self) -> dict[str, Withdrawn]:
         """The bundles that were taken back and not added again."""
-        found: dict[str, Withdrawn] = {}
+        bundles: dict[str, Withdrawn] = {}
         for line in self.lines():
             if isinstance(line.data, Withdrawn):
-                found[line.data.bundle] = line.data
+                bundles[line.data.bundle] = line.data
             elif isinstance(line.data, Added):
-                found.pop(line.data.bundle, None)
-        return found
+                bundles.pop(line.data.bundle, None)
+        return bundles
 
-    def said(self) -> dict[EntryKey, Standing]:
+    def standings(self) -> dict[EntryKey, Standing]:
         """What the organiser said last of each entry."""
         return {
             EntryKey(e.submission, e.entry_hash): Standing(e.mark, e.reason)

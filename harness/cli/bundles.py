@@ -86,10 +86,10 @@ def code_of(ref: SubmissionRef) -> dict[str, bytes]:
     """The files of a submission, if those that ran are on this machine."""
     is_shipped = ref.location.startswith("submissions/")
     try:
-        found = resolve(ref.name if is_shipped else ref.location)
+        submission = resolve(ref.name if is_shipped else ref.location)
     except (HarnessError, OSError):
         return {}
-    return dict(found.contents) if found.ref.content_hash == ref.content_hash else {}
+    return dict(submission.contents) if submission.ref.content_hash == ref.content_hash else {}
 
 
 def is_code_of(content_hash: str, contents: Mapping[str, bytes]) -> bool:
@@ -157,14 +157,14 @@ def opened_store(path: Path, stack: ExitStack) -> Path:
 
 def _read(archive: tarfile.TarFile, bundle: Path) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
-    left = LARGEST
+    bytes_left = LARGEST
     for entry in archive:
         path = PurePosixPath(entry.name)
         if not entry.isfile() or path.is_absolute() or ".." in path.parts or len(path.parts) > 8:
             raise HarnessError(f"{bundle}: '{entry.name}' is nothing that a bundle holds", HINT)
-        left -= entry.size
+        bytes_left -= entry.size
         file = archive.extractfile(entry)
-        if left < 0 or file is None or entry.name in contents:
+        if bytes_left < 0 or file is None or entry.name in contents:
             raise HarnessError(f"{bundle}: '{entry.name}' is there twice, or too large", HINT)
         contents[entry.name] = file.read()
     return contents

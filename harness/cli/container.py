@@ -75,13 +75,13 @@ def build(
     say(f"{request.tag}: {build_image(request, say)}")
 
 
-def _arguments(given: list[str], *, extras: str, is_cpu: bool) -> dict[str, str]:
+def _arguments(texts: list[str], *, extras: str, is_cpu: bool) -> dict[str, str]:
     from harness.core.errors import HarnessError
 
     arguments = {"EXTRAS": f"[{extras}]" if extras else ""}
     if is_cpu:
         arguments["TORCH_INDEX"] = "https://download.pytorch.org/whl/cpu"
-    for text in given:
+    for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
             raise HarnessError(

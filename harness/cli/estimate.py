@@ -41,37 +41,39 @@ def show_estimate(
     from harness.runs.estimate import estimate
 
     pick("executor", executor, EXECUTORS.names)
-    found = estimate([trial for each in plans for trial in each.trials], store)
+    total = estimate([trial for each in plans for trial in each.trials], store)
     if is_json:
-        price = {} if rate is None else {"price": found.price(rate)}
-        say(json.dumps({**asdict(found), "executor": executor, **price}, indent=2))
+        price = {} if rate is None else {"price": total.price(rate)}
+        say(json.dumps({**asdict(total), "executor": executor, **price}, indent=2))
         return
-    for line in _lines(found, executor, rate):
+    for line in _lines(total, executor, rate):
         console.print(line, soft_wrap=True)
 
 
-def _lines(found: Estimate, executor: str, rate: float | None) -> list[str]:
+def _lines(total: Estimate, executor: str, rate: float | None) -> list[str]:
     lines = [
-        f"{count_text(found.trials)}, {found.pending} to run, one after the other with --executor "
+        f"{count_text(total.trials)}, {total.pending} to run, one after the other with --executor "
         f"{executor}",
-        *_time_lines(found),
-        f"memory: at most {found.memory_gib:g} GiB a worker, and the referee's",
-        f"disk: at most {found.disk_bytes / 1e9:.1f} GB, the cache of prepared data included",
+        *_time_lines(total),
+        f"memory: at most {total.memory_gib:g} GiB a worker, and the referee's",
+        f"disk: at most {total.disk_bytes / 1e9:.1f} GB, the cache of prepared data included",
     ]
     if rate is not None:
-        lines.append(f"price: at most {found.price(rate):.2f} at {rate:g} an hour")
+        lines.append(f"price: at most {total.price(rate):.2f} at {rate:g} an hour")
     return lines
 
 
-def _time_lines(found: Estimate) -> list[str]:
+def _time_lines(total: Estimate) -> list[str]:
     lines = [
-        f"time: at most {duration(found.timed_s)} on the clock, {duration(found.longest_s)} with "
+        f"time: at most {duration(total.timed_s)} on the clock, {duration(total.longest_s)} with "
         "warm-up; evaluation is extra"
     ]
-    if not found.steps:
+    if not total.steps:
         return lines
-    counted = f"steps: at most {found.steps:,}; trials that are counted in steps have no time limit"
-    return [counted] if found.timed_s == 0.0 else [*lines, counted]
+    steps_line = (
+        f"steps: at most {total.steps:,}; trials that are counted in steps have no time limit"
+    )
+    return [steps_line] if total.timed_s == 0.0 else [*lines, steps_line]
 
 
 def count_text(trials: int) -> str:

@@ -58,21 +58,21 @@ def experiment(
     if name == LIST:
         _list()
         return
-    chosen, console = read_experiment(name), PlainConsole()
+    spec, console = read_experiment(name), PlainConsole()
     title = experiment_name(name)
     folder = out or Path("runs") / "experiments" / (f"{title}-quick" if quick else title)
     check_is_no_file(folder)
-    if isinstance(chosen, ProjectionExperiment):
+    if isinstance(spec, ProjectionExperiment):
         if dry_run:
             raise HarnessError(
                 f"experiment '{title}' trains nothing, so there is no trial to plan",
                 "leave out --dry-run: it projects images and measures distances",
             )
-        verdict = run_projection(chosen, chosen.images(is_quick=quick), folder, data_dir)
+        verdict = run_projection(spec, spec.images(is_quick=quick), folder, data_dir)
         console.print(verdict.replace("**", ""), soft_wrap=True)
         console.print(f"Results: {folder / 'findings.md'}, {folder / 'figure.pdf'}", soft_wrap=True)
         return
-    form = chosen.form(is_quick=quick)
+    form = spec.form(is_quick=quick)
     suite = suite_of(form.suite)
     options = run_options(sandbox, data_dir, threads, suite.hardware.cores)
     device_name = ready_device(
@@ -81,7 +81,7 @@ def experiment(
         [workload_of(form.workload).at(form.suite)],
         say_on(console),
     )
-    job = Job(title, chosen, form, folder)
+    job = Job(title, spec, form, folder)
     if dry_run:
         _show_estimate(console, job, device_name, executor)
         return
@@ -117,10 +117,10 @@ def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, exec
         prepare_experiment(job, placed, options)
         rehearse_experiment(placed, job.store, options)
         records = run_experiment(placed, job.store, options, new_executor)
-        found = write_results(job, placed, records, options)
-    for finding in found:
+        findings = write_results(job, placed, records, options)
+    for finding in findings:
         console.print(f"{finding.verdict}: {finding.claim.says}", soft_wrap=True)
-    console.print(summary(found))
+    console.print(summary(findings))
     console.print(
         f"Results: {job.folder / 'findings.md'}, {job.folder / 'figure.pdf'}", soft_wrap=True
     )
@@ -141,7 +141,7 @@ def _show_plan(console: PlainConsole, job: Job, placed: tuple[PlacedTrial, ...])
 def _list() -> None:
     from experiments.files import shipped
 
-    found = shipped()
-    width = max(map(len, found)) + 1
-    for name, each in found.items():
+    experiments = shipped()
+    width = max(map(len, experiments)) + 1
+    for name, each in experiments.items():
         say(f"{name:<{width}}{each.title} ({each.source})")

@@ -31,11 +31,11 @@ def grouped(command: Command) -> Command:
             parameters.append(parameter.replace(annotation=kind))
 
     def flat(**values: Any) -> None:
-        made = {
+        instances = {
             name: kind(**{flag: values.pop(flag) for flag in flags})
             for name, (kind, flags) in groups.items()
         }
-        command(**made, **values)
+        command(**instances, **values)
 
     flat.__name__, flat.__doc__, flat.__module__ = command.__name__, command.__doc__, __name__
     flat.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}

@@ -52,8 +52,8 @@ def import_algoperf(
     from harness.cli.machine import pick
     from harness.plan.plan import RULESETS
 
-    named = "self" if logs.resolve().name == "self_tuning" else "external"
-    tuned = pick("ruleset", ruleset or named, RULESETS)
+    default = "self" if logs.resolve().name == "self_tuning" else "external"
+    tuned = pick("ruleset", ruleset or default, RULESETS)
     say(f"{import_records(logs, rules, out, tuned)} records: {out}")
     command = quoted("harness", "score", out, "--rules", rules, "--allow", "mixed-frameworks")
     say(f"score them: {command}")

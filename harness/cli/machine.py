@@ -39,10 +39,10 @@ def interruptible(store: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        kept = (
+        remark = (
             f"finished trials are kept in {store}" if store.exists() else "nothing has trained yet"
         )
-        say(f"\ninterrupted; {kept}\n  the same command goes on with what is missing", err=True)
+        say(f"\ninterrupted; {remark}\n  the same command goes on with what is missing", err=True)
         raise typer.Exit(130) from None
 
 

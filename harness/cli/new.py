@@ -72,7 +72,7 @@ def _new_submission(name: str, framework: str, way: str, of: str, flag: str) -> 
     from harness.cli.machine import pick
     from harness.providers.table import FRAMEWORKS
 
-    written = new_submission(
+    submission = new_submission(
         name,
         pick("framework", framework, tuple(FRAMEWORKS.shipped_values)),
         pick("way", way, WAYS),
@@ -80,9 +80,9 @@ def _new_submission(name: str, framework: str, way: str, of: str, flag: str) -> 
         of=of,
         flag=flag,
     )
-    for path in written.files:
+    for path in submission.files:
         say(f"wrote {path}")
     flags = "" if framework == "torch" else f" --framework {framework}"
-    location = shlex.quote(written.location)
+    location = shlex.quote(submission.location)
     say(f"Next: harness check {location}{flags}")
     say(f"      harness run --submission {location}{flags} --workload mlp")

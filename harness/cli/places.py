@@ -18,7 +18,7 @@ from harness.cli.flags import (
 )
 
 if TYPE_CHECKING:
-    from harness.cli.planning import Asked
+    from harness.cli.planning import PlanArguments
     from harness.core.console import PlainConsole
     from harness.execution.base import Executor, RunOptions
     from harness.runs.tracking import Outbox
@@ -43,14 +43,14 @@ class Place:
         from harness.execution.base import RemoteExecutor
         from harness.providers.table import EXECUTORS
 
-        found = EXECUTORS.load(self.executor)
-        return isinstance(found, type) and issubclass(found, RemoteExecutor)
+        kind = EXECUTORS.load(self.executor)
+        return isinstance(kind, type) and issubclass(kind, RemoteExecutor)
 
-    def store(self, asked: Asked) -> Path:
+    def store(self, arguments: PlanArguments) -> Path:
         """The folder of the records."""
-        return self.out or Path("runs") / asked.suite_spec.name
+        return self.out or Path("runs") / arguments.suite_spec.name
 
-    def options(self, asked: Asked, sandbox: str = "plain") -> RunOptions:
+    def options(self, arguments: PlanArguments, sandbox: str = "plain") -> RunOptions:
         """The options of trials.
 
         Raises:
@@ -62,8 +62,8 @@ class Place:
             sandbox,
             self.data_dir,
             self.threads,
-            asked.cores,
-            devices=asked.devices,
+            arguments.cores,
+            devices=arguments.devices,
             is_elsewhere=self.is_elsewhere,
         )
 
@@ -77,13 +77,13 @@ class Conduct:
     checkpoint_every: CheckpointEvery = 60.0
     sink: Sinks = None
 
-    def options(self, asked: Asked, place: Place) -> RunOptions:
+    def options(self, arguments: PlanArguments, place: Place) -> RunOptions:
         """The options of trials.
 
         Raises:
             HarnessError: a value is not allowed.
         """
-        return replace(place.options(asked, self.sandbox), checkpoint_s=self.checkpoint_every)
+        return replace(place.options(arguments, self.sandbox), checkpoint_s=self.checkpoint_every)
 
     def outbox(self, console: PlainConsole, store: Path) -> Outbox:
         """What sends ended trials to the trackers that are asked for.
@@ -114,5 +114,5 @@ class Conduct:
         if not place.is_elsewhere:
             sandbox(self.sandbox)
         display = RemoteDisplay(say_on(console)) if place.is_elsewhere else display_for(console)
-        shown = TrackedDisplay(display, outbox)
-        return executor(place.executor, store, shown, profile=self.profile)
+        tracked_display = TrackedDisplay(display, outbox)
+        return executor(place.executor, store, tracked_display, profile=self.profile)

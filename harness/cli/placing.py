@@ -50,13 +50,13 @@ def _lines(trial: Trial, store: Path, board: pd.DataFrame, *, has_reference: boo
     run = read_records(store)
     is_own = run["content_hash"].eq(trial.submission.entry_hash)
     own = run[is_own]
-    found = () if own.empty else places_of(own, board)
-    for place in found:
+    places = () if own.empty else places_of(own, board)
+    for place in places:
         yield from place.lines()
-    if found and (has_reference or is_of_its_machine(own, board)):
+    if places and (has_reference or is_of_its_machine(own, board)):
         around = run[is_own | run["submission"].eq(REFERENCE)] if has_reference else own
         for place in places_of(around, board, "seconds", REFERENCE):
             yield from place.lines()
-    elif found:
+    elif places:
         yield f"  in seconds, which takes {REFERENCE} before and after it:"
-        yield f"  {found[0].again} --with-reference --out DIR"
+        yield f"  {places[0].again} --with-reference --out DIR"

@@ -10,7 +10,7 @@ from harness.cli.estimate import show_estimate
 from harness.cli.flags import AsJson
 from harness.cli.grouped import grouped
 from harness.cli.places import Place
-from harness.cli.planning import Asked, plans_to_estimate
+from harness.cli.planning import PlanArguments, plans_to_estimate
 
 Rate = Annotated[
     float | None,
@@ -19,7 +19,9 @@ Rate = Annotated[
 
 
 @grouped
-def plan(*, asked: Asked, place: Place, rate: Rate = None, is_json: AsJson = False) -> None:
+def plan(
+    *, arguments: PlanArguments, place: Place, rate: Rate = None, is_json: AsJson = False
+) -> None:
     """Say what a run takes at most: trials, hours, memory, disk and, at a rate, its price.
 
     Budgets are this machine's, whose speed is measured if it is not known. Nothing is written and
@@ -28,7 +30,7 @@ def plan(*, asked: Asked, place: Place, rate: Rate = None, is_json: AsJson = Fal
     from harness.core.console import PlainConsole
 
     console = PlainConsole(stderr=is_json)
-    store, options = place.store(asked), place.options(asked)
+    store, options = place.store(arguments), place.options(arguments)
     elsewhere = place.is_elsewhere
-    plans = plans_to_estimate(console, asked, store, options, is_elsewhere=elsewhere)
+    plans = plans_to_estimate(console, arguments, store, options, is_elsewhere=elsewhere)
     show_estimate(console, plans, store, place.executor, rate=rate, is_json=is_json)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class PlanArguments:
     """What the command line asks for, as it was typed; `harness.cli.flags` says what each is."""
 
     submission: Submission
@@ -154,7 +154,7 @@ class Asked:
 
 def plans_of(
     console: PlainConsole,
-    asked: Asked,
+    arguments: PlanArguments,
     store: Path,
     options: RunOptions,
     *,
@@ -165,7 +165,7 @@ def plans_of(
 
     Args:
         console: shows them.
-        asked: what the command line asks for.
+        arguments: what the command line asks for.
         store: folder of the records, of which none is written.
         options: of this machine.
         is_rehearsed: whether the submission makes its first steps.
@@ -175,7 +175,7 @@ def plans_of(
     from harness.runs.run import plan_here, rehearse_plan
     from harness.runs.with_reference import with_reference
 
-    requests, remark = asked.requests(say_on(console))
+    requests, remark = arguments.requests(say_on(console))
     plans = []
     with interruptible(store):
         for request in requests:
@@ -189,7 +189,11 @@ def plans_of(
 
 
 def plans_there(
-    console: PlainConsole, asked: Asked, store: Path, options: RunOptions, place: RemoteExecutor
+    console: PlainConsole,
+    arguments: PlanArguments,
+    store: Path,
+    options: RunOptions,
+    place: RemoteExecutor,
 ) -> tuple[list[Plan], RunOptions]:
     """The same for the machines of an executor, with the options of their trials."""
     from harness.cli.machine import interruptible, say_on
@@ -197,7 +201,7 @@ def plans_there(
     from harness.speed.factor import planned_speeds
 
     say = say_on(console)
-    requests, remark = asked.requests(say, is_elsewhere=True)
+    requests, remark = arguments.requests(say, is_elsewhere=True)
     with interruptible(store), place:
         speeds = tuple(set(planned_speeds(store)))
         plans, options = prepare_there(requests, options, speeds, place, say)
@@ -208,7 +212,7 @@ def plans_there(
 
 def plans_to_estimate(
     console: PlainConsole,
-    asked: Asked,
+    arguments: PlanArguments,
     store: Path,
     options: RunOptions,
     *,
@@ -229,9 +233,9 @@ def plans_to_estimate(
 
     if not is_elsewhere:
         return plans_of(
-            console, asked, store, options, is_rehearsed=False, has_reference=has_reference
+            console, arguments, store, options, is_rehearsed=False, has_reference=has_reference
         )
-    requests, _ = asked.requests(say_on(console), is_elsewhere=True)
+    requests, _ = arguments.requests(say_on(console), is_elsewhere=True)
     for request in requests:
         check_devices(request, options, cores=None)
     console.print("budgets are the suite's own; a run measures the speed of the machines it gets")

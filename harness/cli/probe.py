@@ -128,8 +128,8 @@ def _run(
         outcomes = run_probes(plans, store, options, place, until_s)
     if outcomes:
         write_results(out, outcomes)
-    if left := len(plans) - len(outcomes):
-        say(f"{left} of {len(plans)} verdicts are still to come; the same command goes on")
+    if remaining := len(plans) - len(outcomes):
+        say(f"{remaining} of {len(plans)} verdicts are still to come; the same command goes on")
     return outcomes
 
 

@@ -13,7 +13,7 @@ from harness.cli.flags import AsJson
 from harness.cli.grouped import grouped
 from harness.cli.places import Conduct, Place
 from harness.cli.placing import place_lines
-from harness.cli.planning import Asked, plans_of, plans_there, plans_to_estimate
+from harness.cli.planning import PlanArguments, plans_of, plans_there, plans_to_estimate
 from harness.cli.say import quoted, say
 from harness.cli.until_settled import settle
 from harness.core.errors import HarnessError
@@ -52,7 +52,7 @@ Records = tuple["TrialRecord", ...]
 @grouped
 def run(
     *,
-    asked: Asked,
+    arguments: PlanArguments,
     place: Place,
     conduct: Conduct,
     until_settled: UntilSettled = None,
@@ -73,15 +73,17 @@ def run(
             "--with-reference runs one trial after the other on this machine",
             "leave out --executor, and --until-settled, which runs both in turn anyway",
         )
-    console, store = PlainConsole(stderr=is_json), place.store(asked)
-    options, outbox = conduct.options(asked, place), conduct.outbox(console, store)
+    console, store = PlainConsole(stderr=is_json), place.store(arguments)
+    options, outbox = conduct.options(arguments, place), conduct.outbox(console, store)
     executor = None if dry_run else conduct.open(console, place, store, outbox)
     if until_settled is not None:
-        settle(console, asked, until_settled, store, options, executor=executor, is_json=is_json)
+        settle(
+            console, arguments, until_settled, store, options, executor=executor, is_json=is_json
+        )
     elif executor is None:
         plans = plans_to_estimate(
             console,
-            asked,
+            arguments,
             store,
             options,
             is_elsewhere=place.is_elsewhere,
@@ -90,7 +92,7 @@ def run(
         show_estimate(console, plans, store, place.executor, rate=None, is_json=is_json)
     else:
         plans, options = _plans(
-            console, asked, store, options, executor, has_reference=with_reference
+            console, arguments, store, options, executor, has_reference=with_reference
         )
         records = _run_all(console, plans, store, options, executor, outbox=outbox)
         _finish(console, records, store, has_reference=with_reference, is_json=is_json)
@@ -98,7 +100,7 @@ def run(
 
 def _plans(
     console: PlainConsole,
-    asked: Asked,
+    arguments: PlanArguments,
     store: Path,
     options: RunOptions,
     executor: Executor,
@@ -109,8 +111,10 @@ def _plans(
     from harness.execution.base import RemoteExecutor
 
     if isinstance(executor, RemoteExecutor):
-        return plans_there(console, asked, store, options, executor)
-    plans = plans_of(console, asked, store, options, is_rehearsed=True, has_reference=has_reference)
+        return plans_there(console, arguments, store, options, executor)
+    plans = plans_of(
+        console, arguments, store, options, is_rehearsed=True, has_reference=has_reference
+    )
     return plans, options
 
 

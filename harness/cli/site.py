@@ -39,12 +39,12 @@ def site(
 
     check_allowed(allow or ())
     with ExitStack() as stack:
-        found = read_sources(sources, stack)
+        site_sources = read_sources(sources, stack)
         options = Options(
-            load_rules(rules), reference, (*(allow or ()), *found.allow), draws=resamples
+            load_rules(rules), reference, (*(allow or ()), *site_sources.allow), draws=resamples
         )
-        index = write_site(found.material, options, out, date=_today(), version=_version())
-    for gap in found.material.gaps:
+        index = write_site(site_sources.material, options, out, date=_today(), version=_version())
+    for gap in site_sources.material.gaps:
         say(f"missing: {gap.place}: {gap.why}", err=True)
     say(f"site: {index.resolve()}")
 

@@ -39,7 +39,7 @@ def trial_detail(trial: Trial, attempt: Attempt | None) -> TrialDetail:
     """Everything of a record that is in no column, by the part that it belongs to."""
     from scoring.site.material import TrialDetail
 
-    sections: dict[str, Facts] = {"As planned": _planned(trial)}
+    sections: dict[str, Facts] = {"As planned": _plan_facts(trial)}
     if attempt is None:
         return TrialDetail(sections)
     numbers = dict(_numbers(attempt))
@@ -54,10 +54,10 @@ def trial_detail(trial: Trial, attempt: Attempt | None) -> TrialDetail:
     return TrialDetail({title: facts for title, facts in sections.items() if facts}, numbers)
 
 
-def _planned(trial: Trial) -> Facts:
+def _plan_facts(trial: Trial) -> Facts:
     """What its other columns do not say."""
-    shown = {"stop_rule", "grid", "limits", "precision", "device", "probes", "budget"}
-    return _declared(trial.model_dump(mode="json", include=shown))
+    fields = {"stop_rule", "grid", "limits", "precision", "device", "probes", "budget"}
+    return _facts_of(trial.model_dump(mode="json", include=fields))
 
 
 def _beginning(attempt: Attempt) -> dict[str, str]:
@@ -74,11 +74,11 @@ def _beginning(attempt: Attempt) -> dict[str, str]:
 def _numbers(attempt: Attempt) -> list[tuple[str, float]]:
     """What a submission's page takes the median of."""
     numbers: list[tuple[str, float]] = []
-    begun, ready = _first(attempt, Begin), _first(attempt, Ready)
-    if begun and ready:
-        numbers.append(("set-up (s)", _seconds_between(begun, ready)))
+    begin, ready = _first(attempt, Begin), _first(attempt, Ready)
+    if begin and ready:
+        numbers.append(("set-up (s)", _seconds_between(begin, ready)))
     numbers += [("warm-up (s)", warm.compile_s) for warm in attempt.all(Warm)]
-    checkpoints = [written.bytes for written in attempt.all(CheckpointWritten)]
+    checkpoints = [event.bytes for event in attempt.all(CheckpointWritten)]
     if checkpoints:
         numbers.append(("training state (MiB)", max(checkpoints) / 2**20))
     for profile in attempt.all(StepProfile):
@@ -148,14 +148,14 @@ def workload_detail(trial: Trial) -> WorkloadDetail:
     except HarnessError:
         return WorkloadDetail("Its declaration is not known here.", {})
     band = band_text(registry.band(trial.workload, trial.suite))
-    facts = {**_declared(size.model_dump(mode="json")), "convergence band": band}
+    facts = {**_facts_of(size.model_dump(mode="json")), "convergence band": band}
     if workload.content_hash(trial.suite) != trial.workload_hash:
         summary += " (The trials ran with another version of it than the one described here.)"
         return WorkloadDetail(summary, facts)
     return WorkloadDetail(summary, facts, samples_of(workload, trial))
 
 
-def _declared(values: dict[str, object]) -> Facts:
+def _facts_of(values: dict[str, object]) -> Facts:
     """Values in words, those of a table under its name and theirs."""
     return {
         f"{name}.{key}" if key else name: _text(item)

@@ -50,7 +50,7 @@ class Standings:
     audits: tuple[TrialAudited, ...] = ()
     own: frozenset[Path] = frozenset()
     """Folders that no board keeps: the audits in their ledgers count, too."""
-    said: Mapping[EntryKey, Standing] = field(default_factory=dict)
+    by_entry: Mapping[EntryKey, Standing] = field(default_factory=dict)
     withdrawn: Mapping[Place, str] = field(default_factory=dict)
     """Why entries were taken back; some may have been added again since."""
 
@@ -101,21 +101,21 @@ class _Folders:
         from scoring.site.material import Gap
 
         try:
-            found = gather(store, SiteRows)
+            reading = gather(store, SiteRows)
         except (HarnessError, OSError) as error:
             name = _name(store)
             self.gaps.append(Gap(name, str(error).replace(str(store), name)))
             return []
-        self.rows.extend(found.beside)
-        self.frames.append(_from_inside(found.results, store))
-        self.evidence = self.evidence.joined(found.evidence)
-        return list(found.audits)
+        self.rows.extend(reading.beside)
+        self.frames.append(_from_inside(reading.results, store))
+        self.evidence = self.evidence.joined(reading.evidence)
+        return list(reading.audits)
 
     def frame(
         self,
         curves: Callable[[], pd.DataFrame],
         audits: Iterable[TrialAudited],
-        said: Mapping[EntryKey, Standing],
+        standings: Mapping[EntryKey, Standing],
     ) -> pd.DataFrame:
         """The trials of all folders that a score has, each entry with one mark in all of them.
 
@@ -129,7 +129,7 @@ class _Folders:
         if not self.frames:
             return pd.DataFrame()
         frame = pd.concat(self.frames, ignore_index=True)
-        return with_marks(without_widths(with_baseline_targets(frame, curves)), audits, said)
+        return with_marks(without_widths(with_baseline_targets(frame, curves)), audits, standings)
 
 
 def read_material(
@@ -151,16 +151,16 @@ def read_material(
     """
     from scoring.site.material import Material
 
-    found, audits = _Folders(gaps), list(standings.audits)
+    reader, audits = _Folders(gaps), list(standings.audits)
     for store in stores:
-        in_ledger = found.read(store)
+        in_ledger = reader.read(store)
         audits += in_ledger if store in standings.own else []
-    rows, curves = found.rows, cache(found.rows.curves.frame)
+    rows, curves = reader.rows, cache(reader.rows.curves.frame)
     trials, folders = rows.trials.values(), code or {}
     refs = {trial.submission.entry_hash: trial.submission for trial in trials}
     by_workload = {(trial.suite, trial.workload): trial for trial in trials}
     return Material(
-        frame=found.frame(curves, audits, standings.said),
+        frame=reader.frame(curves, audits, standings.by_entry),
         curves=curves(),
         trials=rows.details,
         entries={key: entry_detail(r, folders.get(r.content_hash)) for key, r in refs.items()},
@@ -168,8 +168,8 @@ def read_material(
         machines=rows.machines,
         withdrawn=_withdrawals(standings.withdrawn, set(map(Place.of, trials))),
         changes=changes,
-        evidence=found.evidence,
-        gaps=tuple(found.gaps),
+        evidence=reader.evidence,
+        gaps=tuple(reader.gaps),
     )
 
 
@@ -188,14 +188,14 @@ def _name(store: Path) -> str:
     return store.name if store.name != STORE else f"bundle {store.parent.name[:12]}"
 
 
-def _withdrawals(reasons: Mapping[Place, str], shown: set[Place]) -> tuple[Withdrawal, ...]:
+def _withdrawals(reasons: Mapping[Place, str], present: set[Place]) -> tuple[Withdrawal, ...]:
     """The entries that were taken back and of which no trial is shown."""
     from scoring.site.material import Withdrawal
 
     return tuple(
         Withdrawal(place.suite, place.ruleset, place.submission, reason)
         for place, reason in sorted(reasons.items())
-        if place not in shown
+        if place not in present
     )
 
 

@@ -44,11 +44,11 @@ def samples_of(workload: Workload, trial: Trial) -> tuple[Sample, ...]:
         return ()
     module = workload.module("data")
     try:
-        read = module.source_files(data, None)
+        source = module.source_files(data, None)
     except HarnessError:  # what it is made of is not on this machine
         return ()
-    if read:
-        return beginning(read)
+    if source:
+        return beginning(source)
     if not {"train", "validation"} <= data.settings.keys():
         return ()
     few = {**data.settings, "train": COUNT, "validation": COUNT}
@@ -59,7 +59,7 @@ def samples_of(workload: Workload, trial: Trial) -> tuple[Sample, ...]:
         inputs, targets = (
             np.load(Path(folder, "train", f"{n}.npy")) for n in ("inputs", "targets")
         )
-    return _shown(inputs[:COUNT], targets[:COUNT])
+    return _as_samples(inputs[:COUNT], targets[:COUNT])
 
 
 def beginning(files: tuple[Path, ...]) -> tuple[Sample, ...]:
@@ -72,7 +72,7 @@ def beginning(files: tuple[Path, ...]) -> tuple[Sample, ...]:
         return (Sample(text=file.read(CHARACTERS), label=files[0].name),)
 
 
-def _shown(inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> tuple[Sample, ...]:
+def _as_samples(inputs: npt.NDArray[Any], targets: npt.NDArray[Any]) -> tuple[Sample, ...]:
     """Examples (n, ...) by what they are: images, values that fill a square, or tokens."""
     from scoring.site.material import Sample
 

@@ -40,7 +40,7 @@ class _Places:
     changes: list[Change] = field(default_factory=list)
     own: set[Path] = field(default_factory=set)
     audits: list[TrialAudited] = field(default_factory=list)
-    said: dict[EntryKey, Standing] = field(default_factory=dict)
+    standings: dict[EntryKey, Standing] = field(default_factory=dict)
     withdrawn: dict[Place, str] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     allow: list[str] = field(default_factory=list)
@@ -80,7 +80,7 @@ def read_sources(sources: Sequence[Path], stack: ExitStack) -> SiteSource:
         code=places.code,
         changes=tuple(sorted(places.changes, key=lambda change: change.at, reverse=True)),
         standings=Standings(
-            tuple(places.audits), frozenset(places.own), places.said, places.withdrawn
+            tuple(places.audits), frozenset(places.own), places.standings, places.withdrawn
         ),
         gaps=tuple(places.gaps),
     )
@@ -107,12 +107,12 @@ def _add_board(places: _Places, board: BoardFolder) -> None:
     except HarnessError as error:
         places.gaps.append(Gap(board.path.name, str(error)))
         return
-    for name, added in active.items():
+    for name, bundle in active.items():
         places.unpacked(board.folder(name))
-        places.allow += added.allow
+        places.allow += bundle.allow
     places.changes += [_change(line) for line in lines]
     places.audits += board.audits()
-    places.said |= board.said()
+    places.standings |= board.standings()
     for name, event in board.withdrawn().items():
         for path in record_paths(board.folder(name) / STORE):
             places.withdrawn[Place.of(read_record(path).trial)] = event.reason
@@ -123,8 +123,8 @@ def _change(line: Line[BoardEvent]) -> Change:
 
     event = line.data
     if isinstance(event, TrialAudited):
-        found = f"audited on {event.workload}: {event.verdict}"
-        return Change(line.at, found, event.submission, times_text(event))
+        text = f"audited on {event.workload}: {event.verdict}"
+        return Change(line.at, text, event.submission, times_text(event))
     if isinstance(event, Marked):
         return Change(line.at, f"marked {event.mark}", event.submission, event.reason)
     subject = event.bundle[:12]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.estimate import show_estimate
-from harness.cli.planning import Asked, plans_of
+from harness.cli.planning import PlanArguments, plans_of
 from harness.cli.say import quoted, say
 from harness.core.errors import HarnessError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def settle(
     console: PlainConsole,
-    asked: Asked,
+    arguments: PlanArguments,
     rival: str,
     store: Path,
     options: RunOptions,
@@ -33,7 +33,7 @@ def settle(
 
     Args:
         console: shows it.
-        asked: what the command line asks for; `studies` is the most of each.
+        arguments: what the command line asks for; `studies` is the most of each.
         rival: the other submission, which runs with its own space.
         store: folder of the records of both.
         options: of this machine.
@@ -55,11 +55,11 @@ def settle(
             "--until-settled runs on this machine: it decides after each study",
             "use --executor local, or --studies N there and then `harness compare`",
         )
-    asked = replace(asked, studies=most_studies(asked.studies))
-    other = replace(asked, submission=find_rival(rival, store), settings=None, space=None)
+    arguments = replace(arguments, studies=most_studies(arguments.studies))
+    other = replace(arguments, submission=find_rival(rival, store), settings=None, space=None)
     mine, theirs = (
         tuple(plans_of(console, each, store, options, is_rehearsed=executor is not None))
-        for each in (asked, other)
+        for each in (arguments, other)
     )
     pair = Pair(mine, theirs)
     if executor is None:

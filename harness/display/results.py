@@ -73,13 +73,13 @@ def workloads_table(records: Iterable[Sequence[TrialRecord]]) -> Table:
         for record in each:
             best = studies.get(record.trial.study, math.inf)
             studies[record.trial.study] = min(best, _time_of(record))
-        reached = sum(math.isfinite(_time_of(record)) for record in each)
-        done = sum(map(math.isfinite, studies.values()))
+        hits = sum(math.isfinite(_time_of(record)) for record in each)
+        finished_studies = sum(map(math.isfinite, studies.values()))
         median = statistics.median(studies.values())
         table.add_row(
             each[0].trial.workload,
-            f"{reached} of {len(each)}",
-            f"{done} of {len(studies)}",
+            f"{hits} of {len(each)}",
+            f"{finished_studies} of {len(studies)}",
             f"{median:.2f}" if math.isfinite(median) else "-",
         )
     return table
@@ -132,6 +132,6 @@ def log_end(records: Iterable[TrialRecord], store: Path) -> tuple[str, ...]:
             continue
         log = store / record.trial.folder / "worker.log"
         lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
-        shown = [f"  {line}" for line in lines[-SHOWN_LINES:]]
-        return (f"the end of {log}:", *shown) if shown else ()
+        last_lines = [f"  {line}" for line in lines[-SHOWN_LINES:]]
+        return (f"the end of {log}:", *last_lines) if last_lines else ()
     return ()

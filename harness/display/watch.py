@@ -28,12 +28,14 @@ def store_view(name: str, entries: Sequence[EntryView]) -> RenderableType:
     trials = sum(len(entry.trials) for entry in entries)
     ended = sum(entry.ended for entry in entries)
     head = _line(f"{ended} of {trials} trials ended in {name}", "bold")
-    running = [view for entry in entries for view in entry.trials if view.progress is not None]
-    parts = [part for view in running for part in _running(view)]
+    running_trials = [
+        view for entry in entries for view in entry.trials if view.progress is not None
+    ]
+    parts = [part for view in running_trials for part in _trial_lines(view)]
     return Group(head, *parts, Text(), _table(entries))
 
 
-def _running(view: TrialView) -> list[Text]:
+def _trial_lines(view: TrialView) -> list[Text]:
     """Three lines on a trial that has begun and not ended."""
     trial, progress = view.record.trial, view.progress
     assert progress is not None
@@ -55,11 +57,11 @@ def _running(view: TrialView) -> list[Text]:
 
 def spark(values: Sequence[float]) -> str:
     """The latest values as blocks between their least and their greatest."""
-    shown = [value for value in values[-LATEST:] if math.isfinite(value)]
-    if not shown:
+    finite = [value for value in values[-LATEST:] if math.isfinite(value)]
+    if not finite:
         return ""
-    low, span = min(shown), (max(shown) - min(shown)) or 1.0
-    return "".join(BLOCKS[round((len(BLOCKS) - 1) * (value - low) / span)] for value in shown)
+    low, span = min(finite), (max(finite) - min(finite)) or 1.0
+    return "".join(BLOCKS[round((len(BLOCKS) - 1) * (value - low) / span)] for value in finite)
 
 
 def _table(entries: Sequence[EntryView]) -> Table:

@@ -70,10 +70,10 @@ def _reasons(
             f"{options.sandbox} refuses",
             "run with --sandbox plain, or with --framework jax, where one process has all devices",
         )
-    needed = request.devices * options.threads
-    if cores is not None and needed > cores:
+    demand = request.devices * options.threads
+    if cores is not None and demand > cores:
         yield (
-            f"with {options.threads} CPU threads each they take {needed} cores; there are {cores}",
+            f"with {options.threads} CPU threads each they take {demand} cores; there are {cores}",
             f"allowed: up to {cores} devices, with --threads {max(1, cores // request.devices)}",
         )
 

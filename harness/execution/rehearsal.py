@@ -179,9 +179,9 @@ def _first_steps(
     return "", tuple(map(printable, answer.unread)) if isinstance(answer, Warm) else ()
 
 
-def error_text(failed: Failed) -> str:
+def error_text(report: Failed) -> str:
     """What a worker says of its error, and where that was raised."""
-    return printable(failed.text)
+    return printable(report.text)
 
 
 def _point_text(resolved_trial: ResolvedTrial) -> str:

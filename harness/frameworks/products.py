@@ -33,10 +33,10 @@ class Products:
     def __call__(self) -> None:
         """Make the products; the first call takes longer."""
         if self.count == 0:
-            self.count = self._found()
+            self.count = self._calibrate()
         self._multiply(SIDE[self._kind], self.count)
 
-    def _found(self) -> int:
+    def _calibrate(self) -> int:
         side, end_s = SIDE[self._kind], time.perf_counter() + HEATING_S[self._kind]
         self._multiply(side, 1)
         while time.perf_counter() < end_s:

@@ -122,9 +122,9 @@ def _check_memory(gpu: Gpu, needs: Needs) -> None:
 
 
 def _check_compiler() -> None:
-    if missing := missing_compiler():
+    if problem := missing_compiler():
         raise HarnessError(
-            f"torch.compile builds kernels with a C compiler and Python's headers; {missing}",
+            f"torch.compile builds kernels with a C compiler and Python's headers; {problem}",
             "on Debian or Ubuntu: sudo apt install gcc python3-dev",
         )
 

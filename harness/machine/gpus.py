@@ -32,16 +32,18 @@ def choose(device: str, gpus: Sequence[Gpu]) -> Gpu:
     Raises:
         HarnessError: there are not so many.
     """
-    shown, number = visible(gpus), int(device.partition(":")[2] or 0)
-    if number < len(shown):
-        return shown[number]
-    if not shown and gpus:
+    visible_gpus, number = visible(gpus), int(device.partition(":")[2] or 0)
+    if number < len(visible_gpus):
+        return visible_gpus[number]
+    if not visible_gpus and gpus:
         raise HarnessError(
             f"{VISIBLE} is {os.environ.get(VISIBLE)!r}, which shows none of {len(gpus)} GPUs",
             f"unset it, or name one as nvidia-smi -L does: {gpus[0].uuid}",
         )
-    names = ", ".join(f"cuda:{index} ({gpu.name})" for index, gpu in enumerate(shown)) or "cpu"
-    raise HarnessError(f"--device {device}: there are {len(shown)} GPUs", f"known: {names}")
+    names = (
+        ", ".join(f"cuda:{index} ({gpu.name})" for index, gpu in enumerate(visible_gpus)) or "cpu"
+    )
+    raise HarnessError(f"--device {device}: there are {len(visible_gpus)} GPUs", f"known: {names}")
 
 
 def visible(gpus: Sequence[Gpu]) -> tuple[Gpu, ...]:
@@ -51,7 +53,7 @@ def visible(gpus: Sequence[Gpu]) -> tuple[Gpu, ...]:
     """
     if VISIBLE not in os.environ:
         return tuple(gpus)
-    shown = list[Gpu]()
+    visible_gpus = list[Gpu]()
     for name in filter(None, os.environ[VISIBLE].replace(" ", "").split(",")):
         if name.isdecimal():
             matches = list(gpus[int(name) : int(name) + 1])
@@ -59,8 +61,8 @@ def visible(gpus: Sequence[Gpu]) -> tuple[Gpu, ...]:
             matches = [gpu for gpu in gpus if gpu.uuid.startswith(name)]
         if len(matches) != 1:
             break
-        shown += matches
-    return tuple(shown)
+        visible_gpus += matches
+    return tuple(visible_gpus)
 
 
 def show_only(gpu: Gpu) -> str:

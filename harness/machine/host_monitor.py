@@ -95,18 +95,16 @@ def _seconds(work: Callable[[], None]) -> float:
 
 def processor_times(cores: Collection[int] | None = None) -> ProcessorTimes:
     """What some processors have spent so far, by default all that are allowed."""
-    wanted = allowed_cores() if cores is None else cores
+    cores = allowed_cores() if cores is None else cores
     busy_ticks = stolen_ticks = 0
     for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
         name, *fields = line.split()
-        if not name.startswith("cpu") or not name[3:].isdigit() or int(name[3:]) not in wanted:
+        if not name.startswith("cpu") or not name[3:].isdigit() or int(name[3:]) not in cores:
             continue
         user, nice, system, _, _, irq, soft_irq, steal = map(int, fields[:8])
         busy_ticks += user + nice + system + irq + soft_irq
         stolen_ticks += steal
-    return ProcessorTimes(
-        busy_ticks / _TICKS_PER_S, stolen_ticks / _TICKS_PER_S, float(len(wanted))
-    )
+    return ProcessorTimes(busy_ticks / _TICKS_PER_S, stolen_ticks / _TICKS_PER_S, float(len(cores)))
 
 
 def throttle_count() -> int | None:

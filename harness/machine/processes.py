@@ -61,13 +61,13 @@ def pids() -> list[int]:
 
 def threads_of(pid: int) -> list[Thread]:
     """The threads of a process; none if it is gone."""
-    found = []
+    threads = []
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 fields = stat_fields(task)
-                found.append(Thread(fields[0], int(fields[6])))
-    return found
+                threads.append(Thread(fields[0], int(fields[6])))
+    return threads
 
 
 def use_of(pid: int) -> ProcessUse | None:

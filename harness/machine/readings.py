@@ -91,8 +91,8 @@ def between(
         others_fraction=min(1.0, max(0.0, others_s / available_s)),
         throttled=(after.throttled or 0) - (before.throttled or 0) if is_counted else None,
     )
-    taken = _taken_change(before, after, worker_cpu_s, referee_cpu_s)
-    return change.model_copy(update=taken | _gpu_change(before, after))
+    shares = _taken_change(before, after, worker_cpu_s, referee_cpu_s)
+    return change.model_copy(update=shares | _gpu_change(before, after))
 
 
 def _taken_change(
@@ -131,8 +131,8 @@ def contention(machine: MachineChange, limit: float) -> str:
         machine: what `between` gave.
         limit: the declared fraction beyond which it does.
     """
-    taken = machine.taken_fraction or 0.0
-    return f"other programs took {100.0 * taken:.0f} % of its processors" if taken > limit else ""
+    share = machine.taken_fraction or 0.0
+    return f"other programs took {100.0 * share:.0f} % of its processors" if share > limit else ""
 
 
 def interference(machine: MachineChange, limit: float) -> tuple[str, ...]:

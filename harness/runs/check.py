@@ -75,9 +75,9 @@ def check_submission(
     trials = [_trial(request, options) for request in requests]
     for request, resolved_trial in zip(requests, trials, strict=True):
         say(f"checking {request.submission} ({request.framework}) on {request.workload}")
-        own = _checked(resolved_trial, options, is_brief=False)
+        own = _check(resolved_trial, options, is_brief=False)
         reference = _trial(replace(request, submission=REFERENCE, space=None, settings={}), options)
-        reference_check = _checked(reference, options, is_brief=True)
+        reference_check = _check(reference, options, is_brief=True)
         yield WorkloadCheck(
             workload=request.workload,
             findings=own.findings,
@@ -96,7 +96,7 @@ def _trial(request: PlanRequest, options: RunOptions) -> ResolvedTrial:
     return resolve_trial(trial.model_copy(update={"budget": budget}), options)
 
 
-def _checked(resolved_trial: ResolvedTrial, options: RunOptions, *, is_brief: bool) -> Checked:
+def _check(resolved_trial: ResolvedTrial, options: RunOptions, *, is_brief: bool) -> Checked:
     with (
         rehearsal(resolved_trial, options) as (rehearsed, copy),
         closing(Slot(resolved_trial.shapes)) as slot,
@@ -107,16 +107,16 @@ def _checked(resolved_trial: ResolvedTrial, options: RunOptions, *, is_brief: bo
             if not isinstance(answer, Failed):
                 answer = rehearsed.ask(Check(is_brief=is_brief), TIMEOUT_S)
         except WireTimeoutError:
-            return _failed(f"it takes more than {TIMEOUT_S:g} s")
+            return _failure(f"it takes more than {TIMEOUT_S:g} s")
         except WireError:
-            return _failed(rehearsed.exit_report())
+            return _failure(rehearsed.exit_report())
     if isinstance(answer, Failed):
-        return _failed(error_text(answer))
+        return _failure(error_text(answer))
     if not isinstance(answer, Checked):
         raise HarnessError(f"the worker said {answer.kind} where it had to check")
     return answer
 
 
-def _failed(why: str) -> Checked:
+def _failure(why: str) -> Checked:
     finding = Finding(check="steps", verdict="fail", detail=why[:2000])
     return Checked(findings=(finding,), first_step_s=0.0, step_s=0.0)

@@ -132,15 +132,15 @@ def find_rival(name: str, store: Path) -> str:
     return name
 
 
-def most_studies(asked: int | None) -> int:
+def most_studies(studies: int | None) -> int:
     """How many studies of each may be run.
 
     Raises:
         HarnessError: too few are asked for to look even once.
     """
-    if asked is not None and asked < FIRST_LOOK:
+    if studies is not None and studies < FIRST_LOOK:
         raise HarnessError(
-            f"--studies {asked} leaves nothing to settle: one study says nothing of the noise",
+            f"--studies {studies} leaves nothing to settle: one study says nothing of the noise",
             f"give at least --studies {FIRST_LOOK}, or leave it out for at most {MOST}",
         )
-    return MOST if asked is None else asked
+    return MOST if studies is None else studies

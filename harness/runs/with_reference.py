@@ -44,11 +44,11 @@ def with_reference(own: Plan, request: PlanRequest, store: Path) -> Plan:
         )
     pending = unfinished(own.trials, store)
     parts = _parts(pending)
-    lacks_the_last = any(not trial.is_between for trial in _ended(own, pending, store))
-    needed = len(parts) + 1 if parts or lacks_the_last else 0
-    reference = _reference_trials(own, request, needed, store)
-    missing = unfinished(reference, store)
-    order = _in_turn(parts, missing, needed)
+    lacks_the_last = any(not trial.is_between for trial in _brackets(own, pending, store))
+    references_to_run = len(parts) + 1 if parts or lacks_the_last else 0
+    reference = _reference_trials(own, request, references_to_run, store)
+    unfinished_references = unfinished(reference, store)
+    order = _in_turn(parts, unfinished_references, references_to_run)
     done = [trial for trial in (*own.trials, *reference) if trial not in order]
     remark = f"{REFERENCE} runs before and after each study, to tell how fast this machine is"
     return Plan((*done, *order), (*own.remarks, remark))
@@ -63,7 +63,7 @@ def _parts(pending: Sequence[Trial]) -> list[list[Trial]]:
     return [list(trials) for _, trials in groupby(pending, part)]
 
 
-def _ended(own: Plan, pending: Sequence[Trial], store: Path) -> list[Bracket]:
+def _brackets(own: Plan, pending: Sequence[Trial], store: Path) -> list[Bracket]:
     """What ran around those of the submission's trials that have ended.
 
     Raises:
@@ -92,7 +92,7 @@ def _ended(own: Plan, pending: Sequence[Trial], store: Path) -> list[Bracket]:
 
 
 def _reference_trials(
-    own: Plan, request: PlanRequest, needed: int, store: Path
+    own: Plan, request: PlanRequest, references_to_run: int, store: Path
 ) -> tuple[Trial, ...]:
     """The reference's trials, of so many studies that enough of them are still to run."""
     first = own.trials[0]
@@ -102,16 +102,16 @@ def _reference_trials(
     studies = max(trial.study for trial in own.trials)
     while True:
         trials = plan(replace(reference_request, studies=studies)).trials
-        if len(unfinished(trials, store)) >= needed:
+        if len(unfinished(trials, store)) >= references_to_run:
             return trials
         studies += 1
 
 
 def _in_turn(
-    parts: Sequence[Sequence[Trial]], missing: Sequence[Trial], needed: int
+    parts: Sequence[Sequence[Trial]], references: Sequence[Trial], references_to_run: int
 ) -> list[Trial]:
     """A trial of the reference, a part, a trial of the reference, and so on; then its others."""
-    order = list(missing[:1]) if needed else []
+    order = list(references[:1]) if references_to_run else []
     for number, part in enumerate(parts, start=1):
-        order += [*part, missing[number]]
-    return [*order, *missing[needed:]]
+        order += [*part, references[number]]
+    return [*order, *references[references_to_run:]]

@@ -164,7 +164,7 @@ def forked(parent: ForkServer, order: dict[str, object], log: Path) -> tuple[int
 
 def _environment(threads: int) -> dict[str, str]:
     """A cleaned environment: what finding libraries needs, and how threads are used."""
-    kept = (
+    names = (
         "PATH",
         "HOME",
         "LANG",
@@ -174,7 +174,7 @@ def _environment(threads: int) -> dict[str, str]:
         "CUDA_DEVICE_ORDER",  # or this process and its workers would number GPUs differently
         "TMPDIR",
     )
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    environment = {name: os.environ[name] for name in names if name in os.environ}
     return environment | computing(threads)
 
 

@@ -12,5 +12,5 @@ def sandbox(name: str) -> Sandbox:
     Raises:
         UnknownNameError: there is none.
     """
-    made: Sandbox = SANDBOXES.load(name)()
-    return made
+    instance: Sandbox = SANDBOXES.load(name)()
+    return instance

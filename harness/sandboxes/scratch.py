@@ -49,12 +49,12 @@ def _held_folder(prefix: str) -> Iterator[Path]:
     _remove_left_over(Path(tempfile.gettempdir()), prefix)
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     try:
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            lock(held)
+            lock(descriptor)
             yield folder
         finally:
-            os.close(held)
+            os.close(descriptor)
     finally:
         remove_tree(folder)
 

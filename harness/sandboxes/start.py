@@ -35,5 +35,5 @@ def environment(variables: dict[str, str]) -> dict[str, str]:
     """Variables for it: what PYTHONPATH names is meant from here, and an empty entry is not."""
     if "PYTHONPATH" not in variables:
         return variables
-    named = filter(None, variables["PYTHONPATH"].split(os.pathsep))
-    return variables | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, named))}
+    folders = filter(None, variables["PYTHONPATH"].split(os.pathsep))
+    return variables | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, folders))}

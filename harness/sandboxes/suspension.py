@@ -65,14 +65,14 @@ class SuspendedGroup:
     @classmethod
     def of(cls, group: int, control: ControlGroup | None = None) -> Self | None:
         """The group, frozen; None if one of its threads is not, or is still exiting."""
-        if (first := cls._seen(group, control)) is None:
+        if (first := cls._observe(group, control)) is None:
             return None
-        second = cls._seen(group, control)
+        second = cls._observe(group, control)
         return second if second is not None and second._adds_nothing_to(first) else None
 
     @classmethod
-    def _seen(cls, group: int, control: ControlGroup | None) -> Self | None:
-        found = {}
+    def _observe(cls, group: int, control: ControlGroup | None) -> Self | None:
+        processes = {}
         for pid in members(group):
             threads = threads_of(pid)
             if any(thread.is_exiting for thread in threads):
@@ -81,10 +81,10 @@ class SuspendedGroup:
             if control is None and not all(t.is_stopped or t.has_ended for t in threads):
                 return None
             if threads and (use := use_of(pid)) is not None:
-                found[pid] = _Process(all(thread.has_ended for thread in threads), use)
+                processes[pid] = _Process(all(thread.has_ended for thread in threads), use)
         if control is None:
-            return cls(group, found)
-        return cls(group, found, control, control.processor_ns) if control.is_frozen else None
+            return cls(group, processes)
+        return cls(group, processes, control, control.processor_ns) if control.is_frozen else None
 
     @property
     def has_leader(self) -> bool:
@@ -120,12 +120,12 @@ def _has_rested(before: _Process, now: _Process) -> bool:
 
 def members(group: int) -> list[int]:
     """The processes of a group, and its leader even where that has left it."""
-    found = []
+    member_pids = []
     for pid in pids():
         with contextlib.suppress(ProcessLookupError):
             if pid == group or os.getpgid(pid) == group:
-                found.append(pid)
-    return found
+                member_pids.append(pid)
+    return member_pids
 
 
 def has_ended(group: int) -> bool:

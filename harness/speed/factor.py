@@ -127,7 +127,7 @@ def reference_speed(request: PlanRequest) -> ReferenceSpeed | None:
 
 def conditions(request: PlanRequest, options: RunOptions) -> dict[str, Any]:
     """Everything that a measurement depends on."""
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "version": VERSION,
         "hardware": fingerprint(request.device),
         "quota": _processor_quota(),
@@ -141,7 +141,7 @@ def conditions(request: PlanRequest, options: RunOptions) -> dict[str, Any]:
         "reference": resolve(REFERENCE).ref.content_hash,
     }
     # one device is not named, so that what was measured before there could be several still holds
-    return found if request.devices == 1 else found | {"devices": request.devices}
+    return values if request.devices == 1 else values | {"devices": request.devices}
 
 
 def _key(request: PlanRequest, options: RunOptions) -> str:

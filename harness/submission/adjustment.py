@@ -27,12 +27,12 @@ def setting_of(text: str) -> tuple[str, Scalar]:
     Raises:
         HarnessError: it is neither, or the value is no single number, truth value or text.
     """
-    name, equals, written = text.partition("=")
-    if not equals or not written:
+    name, equals, value_text = text.partition("=")
+    if not equals or not value_text:
         raise HarnessError(f"--set {text} is not NAME=VALUE", "for example: --set momentum=0.9")
-    value: object = written
+    value: object = value_text
     with suppress(tomllib.TOMLDecodeError):  # a text without quotes, as a shell leaves it
-        value = tomllib.loads(f"value = {written}")["value"]
+        value = tomllib.loads(f"value = {value_text}")["value"]
     try:
         return check_name("hyperparameter", name.strip()), _SCALAR.validate_python(value)
     except ValidationError as error:
@@ -78,19 +78,19 @@ def adjusted(submission: Resolved, space: Space | None, settings: Mapping[str, S
     Raises:
         UnknownNameError: there is no hyperparameter of a name.
     """
-    chosen = space or submission.space
-    known = (*chosen.default, *options_of(chosen.default))
+    new_space = space or submission.space
+    known = (*new_space.default, *options_of(new_space.default))
     for name in settings:
         if name not in known and not submission.is_import_path:
             raise UnknownNameError("hyperparameter", name, known)
-    searched = {name: of for name, of in chosen.space.items() if name not in settings}
+    searched = {name: of for name, of in new_space.space.items() if name not in settings}
     changes = {
-        "default": {**chosen.default, **settings},
+        "default": {**new_space.default, **settings},
         "space": searched,
-        "points": tuple({**point, **settings} for point in chosen.points),
+        "points": tuple({**point, **settings} for point in new_space.points),
     }
-    chosen = chosen.model_copy(update=changes)
-    if chosen.content_hash == submission.space.content_hash:
+    new_space = new_space.model_copy(update=changes)
+    if new_space.content_hash == submission.space.content_hash:
         return submission
-    ref = submission.ref.model_copy(update={"space": chosen.content_hash})
-    return replace(submission, ref=ref, space=chosen)
+    ref = submission.ref.model_copy(update={"space": new_space.content_hash})
+    return replace(submission, ref=ref, space=new_space)

@@ -32,8 +32,8 @@ def owners_of(top: str, place: Path) -> tuple[Distribution, ...]:
         top: the module's name, without dots.
         place: its file or folder.
     """
-    found = (distribution(name) for name in sorted(set(packages_distributions().get(top, []))))
-    return tuple(one for one in found if _has_installed(one, place))
+    owners = (distribution(name) for name in sorted(set(packages_distributions().get(top, []))))
+    return tuple(one for one in owners if _has_installed(one, place))
 
 
 def _has_installed(one: Distribution, place: Path) -> bool:
@@ -43,10 +43,10 @@ def _has_installed(one: Distribution, place: Path) -> bool:
 
 def _is_editable(one: Distribution) -> bool:
     try:
-        said = json.loads(one.read_text("direct_url.json") or "{}")
+        origin = json.loads(one.read_text("direct_url.json") or "{}")
     except ValueError:
         return False
-    return bool(isinstance(said, dict) and said.get("dir_info", {}).get("editable"))
+    return bool(isinstance(origin, dict) and origin.get("dir_info", {}).get("editable"))
 
 
 def installed_hash(owners: Iterable[Distribution], place: Path) -> str:
@@ -71,9 +71,9 @@ def installed_hash(owners: Iterable[Distribution], place: Path) -> str:
                 code.add(str(where))
             elif file.suffix != ".pyc":
                 rest.append((file.as_posix(), file.hash.value if file.hash else ""))
-    said = {_below(name, place): _digest_of(Path(name)) for name in sorted(code)}
+    digests = {_below(name, place): _digest_of(Path(name)) for name in sorted(code)}
     versions = {one.metadata["Name"]: one.version for one in owners}
-    return sha256_json({"distributions": versions, "code": said, "rest": sorted(rest)})
+    return sha256_json({"distributions": versions, "code": digests, "rest": sorted(rest)})
 
 
 def _code_in(place: Path) -> Iterator[Path]:
@@ -90,12 +90,12 @@ def _below(name: str, place: Path) -> str:
 
 def _digest_of(file: Path) -> str:
     try:
-        seen = file.stat()
+        status = file.stat()
     except OSError:
         return "missing"
     if file.suffix != ".py":
-        return f"{seen.st_size} bytes"
-    return _digest(file, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+        return f"{status.st_size} bytes"
+    return _digest(file, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @cache
@@ -108,19 +108,19 @@ def versions_of(tops: Iterable[str]) -> Versions:
     """The versions of what top-level modules are of and of all that it needs, where installed."""
     known = packages_distributions()
     waiting = [name for top in tops for name in known.get(top, [])]
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     while waiting:
         name = _normal(waiting.pop())
-        if name in found:
+        if name in versions:
             continue
         try:
             one = distribution(name)
         except PackageNotFoundError:
             continue
-        found[name] = one.version
+        versions[name] = one.version
         needs = (requirement for requirement in one.requires or () if "extra ==" not in requirement)
         waiting += [match[0] for need in needs if (match := REQUIREMENT.match(need))]
-    return dict(sorted(found.items()))
+    return dict(sorted(versions.items()))
 
 
 def _normal(name: str) -> str:

@@ -82,13 +82,13 @@ def imported(location: str) -> object:
 
 def _attribute(holder: object, called: str, name: str) -> object:
     """What a dotted name stands for in a module."""
-    found = holder
+    value = holder
     for part in name.split("."):
-        if not hasattr(found, part):
-            known = [known for known in dir(found) if not known.startswith("_")]
+        if not hasattr(value, part):
+            known = [known for known in dir(value) if not known.startswith("_")]
             raise UnknownNameError(f"name in {called}", part, known)
-        found, called = getattr(found, part), f"{called.removeprefix('module ')}.{part}"
-    return found
+        value, called = getattr(value, part), f"{called.removeprefix('module ')}.{part}"
+    return value
 
 
 def search_first(folder: str) -> None:
@@ -176,10 +176,10 @@ def complete_class(kind: type[object], place: str) -> type[BareSubmission[ArrayT
     Raises:
         HarnessError: it has not.
     """
-    missing = [name for name in ("setup", "step") if not callable(getattr(kind, name, None))]
-    if missing:
+    missing_names = [name for name in ("setup", "step") if not callable(getattr(kind, name, None))]
+    if missing_names:
         raise HarnessError(
-            f"{place}: class '{kind.__name__}' has no method {' and no '.join(missing)}",
+            f"{place}: class '{kind.__name__}' has no method {' and no '.join(missing_names)}",
             "required are setup(problem, hyperparameters) and step(stream)",
         )
     return cast("type[BareSubmission[ArrayT]]", kind)
@@ -207,18 +207,18 @@ def arguments(
     """
     accepted = inspect.signature(function).parameters
     passes_on = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
-    named: dict[str, object] = {}
+    keywords: dict[str, object] = {}
     for name in hyperparameters:
         synonyms = (name, *_SYNONYMS.get(name, ()))
-        taken = next((synonym for synonym in synonyms if synonym in accepted), None)
-        if taken is None and passes_on and name not in _AROUND:
-            taken = rate_name if name == "learning_rate" else name
-        if taken is not None:
-            named[taken] = hyperparameters[name]
+        argument = next((synonym for synonym in synonyms if synonym in accepted), None)
+        if argument is None and passes_on and name not in _AROUND:
+            argument = rate_name if name == "learning_rate" else name
+        if argument is not None:
+            keywords[argument] = hyperparameters[name]
         elif name not in _AROUND and name != _LEFT_OUT:
             raise HarnessError(
                 f"{getattr(function, '__name__', function)} takes no {name.replace('_', ' ')}; it "
                 f"takes: {', '.join(accepted) or 'nothing'}",
                 "write build(problem, hyperparameters) with a space.toml of what it does take",
             )
-    return named
+    return keywords

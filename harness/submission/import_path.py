@@ -48,22 +48,22 @@ def code_of(text: str) -> Code:
     Raises:
         HarnessError: it is no import path, its module is not to be found, or its code is too large.
     """
-    name = _checked(text).partition(":")[0]
+    name = _check_path(text).partition(":")[0]
     here = Path.cwd()
     top, place = _top_of(name, here)
     if owners := owners_of(top.partition(".")[0], place):
         digest = sha256_json({"import": text, "code": installed_hash(owners, place)})
         return Code(digest, digest, {})
     contents = {} if top in OURS else _local_code(top, place)
-    said = read_folder(place) if top in OURS else contents
+    hashed_contents = read_folder(place) if top in OURS else contents
     return Code(
-        sha256_json({"import": text, "code": sha256_contents(said)}),
-        sha256_json({"import": text, "code": sha256_bytes(said)}),
+        sha256_json({"import": text, "code": sha256_contents(hashed_contents)}),
+        sha256_json({"import": text, "code": sha256_bytes(hashed_contents)}),
         contents,
     )
 
 
-def _checked(text: str) -> str:
+def _check_path(text: str) -> str:
     module, _, attribute = text.partition(":")
     parts = (*module.split("."), *attribute.split("."))
     if not all(part.isidentifier() and part.isascii() for part in parts):
@@ -86,7 +86,7 @@ def _top_of(name: str, here: Path) -> tuple[str, Path]:
         HarnessError: a module on the way is not to be found.
     """
     place: Path | None = None
-    found = ""
+    first = ""
     parts = name.split(".")
     for number in range(1, len(parts) + 1):
         part = ".".join(parts[:number])
@@ -100,12 +100,12 @@ def _top_of(name: str, here: Path) -> tuple[str, Path]:
                 "package: install that, whose name may be another",
             )
         if place is None and (place := _place_of(spec)) is not None:
-            found = part
+            first = part
     if place is None:
         raise HarnessError(
             f"'{name}' is a folder without a module", "give the path of a module in it"
         )
-    return found, place
+    return first, place
 
 
 def _place_of(spec: ModuleSpec) -> Path | None:
@@ -123,7 +123,7 @@ def _local_code(top: str, place: Path) -> Contents:
         HarnessError: together they are more than the limit, or something else than files.
     """
     try:
-        return _collected(top, place)
+        return _collect(top, place)
     except TooLargeError as error:
         raise HarnessError(
             error.message,
@@ -132,17 +132,17 @@ def _local_code(top: str, place: Path) -> Contents:
         ) from error
 
 
-def _collected(top: str, place: Path) -> Contents:
+def _collect(top: str, place: Path) -> Contents:
     contents: dict[str, bytes] = {}
-    waiting, seen = [(top, place)], {top}
+    waiting, tops = [(top, place)], {top}
     while waiting:
-        added = _files_of(*waiting.pop())
-        contents |= added
+        new_files = _files_of(*waiting.pop())
+        contents |= new_files
         check_size(place, content_size(contents))
-        for other in sorted(imported_tops(added) - seen):
-            seen.add(other)
-            if (found := _local_place(other, place.parent)) is not None:
-                waiting.append((other, found))
+        for other in sorted(imported_tops(new_files) - tops):
+            tops.add(other)
+            if (other_place := _local_place(other, place.parent)) is not None:
+                waiting.append((other, other_place))
     return contents
 
 
@@ -150,10 +150,10 @@ def _files_of(name: str, place: Path) -> Contents:
     """By their paths as an import looks for them: below the folders of the packages they are in."""
     *packages, last = name.split(".")
     if place.is_file():
-        above, found = packages, read_files(place.parent, [place])
+        above, files = packages, read_files(place.parent, [place])
     else:
-        above, found = [*packages, last], read_folder(place)
-    return {"/".join([*above, file]): content for file, content in found.items()}
+        above, files = [*packages, last], read_folder(place)
+    return {"/".join([*above, file]): content for file, content in files.items()}
 
 
 def _local_place(top: str, beside: Path) -> Path | None:

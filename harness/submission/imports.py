@@ -14,24 +14,24 @@ from harness.submission.files import Contents
 
 def imported_tops(contents: Contents) -> set[str]:
     """The first names of all absolute imports in a submission's Python files."""
-    found: set[str] = set()
+    tops: set[str] = set()
     for node in _imports(contents):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            tops |= {alias.name.partition(".")[0] for alias in node.names}
         elif node.level == 0 and node.module:
-            found.add(node.module.partition(".")[0])
-    return found
+            tops.add(node.module.partition(".")[0])
+    return tops
 
 
 def imported_names(contents: Contents) -> set[str]:
     """The dotted names of all absolute imports, as modules and as what is taken from them."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in _imports(contents):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif node.level == 0 and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
 def check_syntax(file: Path, content: bytes) -> None:

@@ -34,7 +34,7 @@ class Loader(Generic[ArrayT]):
 
     file_name: str
     """The file of a submission's folder that is written for it."""
-    wanted: str
+    description: str
     """What an import path should name."""
     example: str
     """The hint where it names something else."""
@@ -60,13 +60,13 @@ class Loader(Generic[ArrayT]):
         return averaged(inner, hyperparameters, self.arithmetic)
 
     def _imported(self, location: str, hyperparameters: Hyperparameters) -> Submission[ArrayT]:
-        found = imported(location)
-        build = self.builder_of(found, hyperparameters)
+        target = imported(location)
+        build = self.builder_of(target, hyperparameters)
         if build is not None:
             return self.from_build(build, location, RULES)
-        if isinstance(found, type) and hasattr(found, "step"):
-            return self._completed(complete_class(found, location)())
-        raise HarnessError(f"'{location}' is no {self.wanted}", self.example)
+        if isinstance(target, type) and hasattr(target, "step"):
+            return self._completed(complete_class(target, location)())
+        raise HarnessError(f"'{location}' is no {self.description}", self.example)
 
     def _of_file(self, location: str) -> Submission[ArrayT]:
         file = submission_file(location, self.file_name)

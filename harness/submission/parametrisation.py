@@ -98,8 +98,8 @@ def scalings(
         raise UnknownNameError("parametrisation", name, NAMES)
     if name == "standard":
         return {}
-    scheme, _, asked = name.rpartition("_")
-    return {key: _scaling(spec, specs, scheme, rule or asked) for key, spec in specs.items()}
+    scheme, _, own_rule = name.rpartition("_")
+    return {key: _scaling(spec, specs, scheme, rule or own_rule) for key, spec in specs.items()}
 
 
 def check_rule(hyperparameters: Hyperparameters, fitting: Collection[str]) -> None:
@@ -144,9 +144,9 @@ def _widths(
     reads = 1.0 if spec.role in (*VECTORS, Role.EMBEDDING) else spec.width_multiplier
     to_logits = spec.role is Role.OUTPUT or (spec.role is Role.BIAS and _is_of_logits(spec, specs))
     if scheme == "absolute_mup":
-        written = spec.shape[1] if spec.role is Role.EMBEDDING else spec.shape[0]
+        fan_out = spec.shape[1] if spec.role is Role.EMBEDDING else spec.shape[0]
         into = 1 if spec.role in (*VECTORS, Role.EMBEDDING) else spec.fan_in
-        return float(into), 1.0 if to_logits else float(written)
+        return float(into), 1.0 if to_logits else float(fan_out)
     return reads, 1.0 if to_logits else max(other.width_multiplier for other in specs.values())
 
 
@@ -174,7 +174,7 @@ def _initial(spec: ParameterSpec, scheme: str) -> float:
         return 1.0
     if scheme == "mup":
         return 1.0 / math.sqrt(spec.width_multiplier) if spec.role is Role.OUTPUT else 1.0
-    wanted = 1.0 if spec.role is Role.EMBEDDING else 1.0 / math.sqrt(spec.fan_in)
+    std = 1.0 if spec.role is Role.EMBEDDING else 1.0 / math.sqrt(spec.fan_in)
     if spec.role is Role.OUTPUT:
-        wanted = 1.0 / spec.fan_in
-    return wanted / spec.init.value
+        std = 1.0 / spec.fan_in
+    return std / spec.init.value

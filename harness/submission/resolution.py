@@ -99,7 +99,7 @@ def resolve(text: str) -> Resolved:
         HarnessError: its name or a file of it is not allowed, it is too large, or lacks a file.
     """
     if text in submission_folders():
-        return _known(text, submission_folders()[text])
+        return _resolve_named(text, submission_folders()[text])
     if is_algoperf(text):
         return _written_for_algoperf(text)
     if ":" in text:
@@ -153,16 +153,16 @@ def locate(ref: SubmissionRef, framework: Framework) -> Located:
     Raises:
         HarnessError: it is gone, has changed since it was planned, or lacks the framework.
     """
-    found = _found(ref)
-    found.require(framework)
-    if found.ref.content_hash != ref.content_hash:
+    submission = _resolve_ref(ref)
+    submission.require(framework)
+    if submission.ref.content_hash != ref.content_hash:
         raise HarnessError(
             f"submission '{ref.name}' has changed since the trial was planned",
             "plan it again: `harness run` with the same flags makes new trials",
         )
     shipped = str(SUBMISSIONS_ROOT.parent / ref.location)
-    place = shipped if _is_shipped(ref) else found.ref.location
-    return Located(place, found.files, found.contents, found.versions)
+    place = shipped if _is_shipped(ref) else submission.ref.location
+    return Located(place, submission.files, submission.contents, submission.versions)
 
 
 def placed(submission: Located, copy: Path) -> tuple[str, str]:
@@ -180,7 +180,7 @@ def placed(submission: Located, copy: Path) -> tuple[str, str]:
     return str(copy / place.name if place.is_file() else copy), ""
 
 
-def _found(ref: SubmissionRef) -> Resolved:
+def _resolve_ref(ref: SubmissionRef) -> Resolved:
     return resolve(ref.name if _is_shipped(ref) else ref.location)
 
 
@@ -188,18 +188,20 @@ def _is_shipped(ref: SubmissionRef) -> bool:
     return ":" not in ref.location and not Path(ref.location).is_absolute()
 
 
-def _known(name: str, folder: Path) -> Resolved:
-    found = _folder(folder, name)
+def _resolve_named(name: str, folder: Path) -> Resolved:
+    submission = _folder(folder, name)
     if folder.parent != SUBMISSIONS_ROOT:
-        return found
+        return submission
     location = folder.relative_to(SUBMISSIONS_ROOT.parent).as_posix()
-    content_hash = found.ref.content_hash[:32] + sha256_contents(_shared())[:32]
+    content_hash = submission.ref.content_hash[:32] + sha256_contents(_shared_contents())[:32]
     ref = SubmissionRef(name=name, location=location, content_hash=content_hash)
-    return replace(found, ref=ref, files=found.files[:32] + sha256_bytes(_shared())[:32])
+    return replace(
+        submission, ref=ref, files=submission.files[:32] + sha256_bytes(_shared_contents())[:32]
+    )
 
 
 @cache
-def _shared() -> Contents:
+def _shared_contents() -> Contents:
     """What the submissions that ship import from beside them; a worker has it installed."""
     common = read_folder(SUBMISSIONS_ROOT / "common")
     top = read_files(SUBMISSIONS_ROOT, SUBMISSIONS_ROOT.glob("*.py"))
@@ -211,11 +213,11 @@ def _folder(folder: Path, name: str = "") -> Resolved:
     contents = read_folder(folder)
     has = [framework for framework in FRAMEWORKS.names if file_for(framework) in contents]
     if not has:
-        wanted = " or ".join(file_for(framework) for framework in FRAMEWORKS.names)
-        raise HarnessError(f"{folder} holds no submission", f"it needs {wanted} and space.toml")
+        names = " or ".join(file_for(framework) for framework in FRAMEWORKS.names)
+        raise HarnessError(f"{folder} holds no submission", f"it needs {names} and space.toml")
     space = _space_of(contents, folder / "space.toml")
     _check_declared(folder, space, has)
-    return _resolved(name, str(folder), space, tuple(has), contents)
+    return _resolve_files(name, str(folder), space, tuple(has), contents)
 
 
 def _file(file: Path) -> Resolved:
@@ -226,10 +228,10 @@ def _file(file: Path) -> Resolved:
     contents = read_files(file.parent, [file, *([space_file] if space_file.exists() else [])])
     space = _space_of(contents, space_file)
     refuse_siblings(contents, file.name)
-    return _resolved(name, str(file), space, space.frameworks, contents)
+    return _resolve_files(name, str(file), space, space.frameworks, contents)
 
 
-def _resolved(
+def _resolve_files(
     name: str, place: str, space: Space, frameworks: tuple[Framework, ...], contents: Contents
 ) -> Resolved:
     ref = SubmissionRef(name=name, location=place, content_hash=sha256_contents(contents))
@@ -277,4 +279,4 @@ def _written_for_algoperf(text: str) -> Resolved:
     space = Space(summary="Written for AlgoPerf", family="algoperf", frameworks=has, default={})
     if SPACE_FILE in contents:
         space = with_searched(space, contents[SPACE_FILE], file.with_name(SPACE_FILE))
-    return _resolved(name, f"{PREFIX}{file}", space, has, contents)
+    return _resolve_files(name, f"{PREFIX}{file}", space, has, contents)

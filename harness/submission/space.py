@@ -198,7 +198,7 @@ def read_space(path: Path) -> Space:
         HarnessError: it is missing or malformed; the message names file, key and what is allowed.
     """
     if not path.is_file():
-        raise _missing(path)
+        raise _missing_error(path)
     return read_toml(path, Space)
 
 
@@ -209,14 +209,14 @@ def space_of(contents: Mapping[str, bytes], path: Path) -> Space:
         HarnessError: as `read_space`.
     """
     if path.name not in contents:
-        raise _missing(path)
+        raise _missing_error(path)
     try:
         return parse_space(contents[path.name].decode(), str(path))
     except UnicodeDecodeError as error:
         raise HarnessError(f"cannot read {path}: {error}") from error
 
 
-def _missing(path: Path) -> HarnessError:
+def _missing_error(path: Path) -> HarnessError:
     return HarnessError(
         f"{path} is missing: a submission needs a search space beside it",
         f"write one; to begin with, this with your hyperparameters:\n\n{EXAMPLE}",

@@ -191,11 +191,11 @@ def refuse_rules(hyperparameters: Hyperparameters, reason: str) -> None:
     Raises:
         HarnessError: the point asks for one.
     """
-    asked = [name for name in NAMES if hyperparameters.get(name)]
-    if asked:
+    rules = [name for name in NAMES if hyperparameters.get(name)]
+    if rules:
         raise HarnessError(
-            f"{' and '.join(asked)} is set, and {reason}",
-            f"leave out {', '.join(asked)}; rules for steps are for a build that returns an "
+            f"{' and '.join(rules)} is set, and {reason}",
+            f"leave out {', '.join(rules)}; rules for steps are for a build that returns an "
             "optimizer whose next step starts from its parameters",
         )
 

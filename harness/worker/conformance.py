@@ -72,8 +72,8 @@ class Conformance(Generic[ArrayT]):
             names += tuple(checks)
             for name, check in checks.items():
                 self._guarded(name, check, "warn" if name == "missing_gradients" else "fail")
-        found = {finding.check for finding in self._findings}
-        passed = [Finding(check=name) for name in names if name not in found]
+        failed_checks = {finding.check for finding in self._findings}
+        passed = [Finding(check=name) for name in names if name not in failed_checks]
         findings = tuple(self._findings + passed)
         return Checked(
             findings=findings,
@@ -126,7 +126,7 @@ class Conformance(Generic[ArrayT]):
         return (times[0], median(times[1:])) if len(times) > 1 else (0.0, 0.0)
 
     def _time_steps(self, times: list[float]) -> None:
-        submission, stream = self._begun(), self.new_stream()
+        submission, stream = self._begin(), self.new_stream()
         until_s = time.monotonic() + MOST_TIMED_S
         while len(times) < STEPS or (len(times) < MOST_TIMED_STEPS and time.monotonic() < until_s):
             start_s = time.perf_counter()
@@ -138,7 +138,7 @@ class Conformance(Generic[ArrayT]):
             self._note("steps", "warn", f"the loss is {float(loss)} after {len(times)} steps")
 
     def _check_updates(self) -> None:
-        submission = self._begun()
+        submission = self._begin()
         self._steps(submission, self.new_stream(), 0, STEPS)
         specs, before = self.problem.specs, self.start
         looks = self._model(), self._evaluated(submission)  # an average may begin later
@@ -146,17 +146,19 @@ class Conformance(Generic[ArrayT]):
         if len(same) == len(specs):
             self._note("updates", "fail", f"no parameter has changed after {STEPS} steps")
         elif same:
-            named = [f"{name} ({specs[name].role})" for name in same]
-            self._note("updates", "warn", f"not updated in {STEPS} steps: {_listed(named)}")
+            texts = [f"{name} ({specs[name].role})" for name in same]
+            self._note("updates", "warn", f"not updated in {STEPS} steps: {_listing(texts)}")
 
     def _check_hyperparameters(self) -> None:
         point = ReadPoint(self.point)
-        self._steps(self._begun(point=point), self.new_stream(), 0, STEPS)
+        self._steps(self._begin(point=point), self.new_stream(), 0, STEPS)
         if point.unread:
-            self._note("hyperparameters", "warn", f"not looked up: {_listed(sorted(point.unread))}")
+            self._note(
+                "hyperparameters", "warn", f"not looked up: {_listing(sorted(point.unread))}"
+            )
 
     def _check_state(self) -> None:
-        submission, stream = self._begun(), self.new_stream()
+        submission, stream = self._begin(), self.new_stream()
         self._steps(submission, stream, 0, STEPS)
         model, position = self._model(), stream.position
         flattener = Flattener(self.backend.to_host)
@@ -170,7 +172,7 @@ class Conformance(Generic[ArrayT]):
         tensors = {name: array.copy() for name, array in flattener.tensors.items()}
         expected = self._next(submission, stream)
         state = cast("StateDict[ArrayT]", unflatten(text, tensors, self.backend.from_host))
-        resumed, again = self._begun(), self.new_stream()
+        resumed, again = self._begin(), self.new_stream()
         self.backend.load(self.problem, model)
         resumed.load_state_dict(state_of(state, "submission"))
         again.seek(position)
@@ -181,7 +183,7 @@ class Conformance(Generic[ArrayT]):
     def _check_determinism(self) -> None:
         runs = []
         for _ in range(2):
-            submission = self._begun()
+            submission = self._begin()
             self._steps(submission, self.new_stream(), 0, STEPS)
             runs.append(self._evaluated(submission))
         if other := _differing(*runs):
@@ -189,26 +191,26 @@ class Conformance(Generic[ArrayT]):
 
     def _check_zero_gradients(self) -> None:
         """At parameters of zero most gradients are zero, and so is every norm of a weight."""
-        submission = self._begun({name: np.zeros_like(a) for name, a in self.start.items()})
+        submission = self._begin({name: np.zeros_like(a) for name, a in self.start.items()})
         self._steps(submission, self.new_stream(), 0, STEPS)
         now = self._evaluated(submission)
         if odd := [name for name in self.problem.specs if not np.isfinite(now[name]).all()]:
-            self._note("zero_gradients", "warn", f"not finite from zero: {_listed(odd)}")
+            self._note("zero_gradients", "warn", f"not finite from zero: {_listing(odd)}")
 
     def _check_missing_gradients(self, lacking: AbstractContextManager[None]) -> None:
         """Within `lacking`, half of the parameters have none."""
         with lacking:
-            submission = self._begun()
+            submission = self._begin()
             self._steps(submission, self.new_stream(), 0, STEPS)
         now = self._evaluated(submission)
         if odd := [name for name in self.problem.specs if not np.isfinite(now[name]).all()]:
-            self._note("missing_gradients", "warn", f"not finite without: {_listed(odd)}")
+            self._note("missing_gradients", "warn", f"not finite without: {_listing(odd)}")
 
     def _check_large_rate(self) -> None:
         if "learning_rate" not in self.point:
             return
         rate = LARGE_RATE * float(self.point["learning_rate"])
-        submission = self._begun(point={**self.point, "learning_rate": rate})
+        submission = self._begin(point={**self.point, "learning_rate": rate})
         self._steps(submission, self.new_stream(), 0, STEPS)
 
     def _check_no_network(self) -> None:
@@ -216,7 +218,7 @@ class Conformance(Generic[ArrayT]):
         if self.connections:
             self._note("no_network", "fail", f"it asked for {', '.join(self.connections)}")
 
-    def _begun(
+    def _begin(
         self, start: Arrays | None = None, point: Hyperparameters | None = None
     ) -> Submission[ArrayT]:
         """A submission that is set up, on a problem at its start."""
@@ -250,9 +252,9 @@ class Conformance(Generic[ArrayT]):
 def _differing(one: Arrays, other: Arrays) -> str:
     """The parameters that are not equal bit for bit; empty if all are."""
     same = partial(np.array_equal, equal_nan=True)
-    return _listed([name for name in one if not same(one[name], other[name])])
+    return _listing([name for name in one if not same(one[name], other[name])])
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MOST_NAMES])
-    return shown if len(names) <= MOST_NAMES else f"{shown} and {len(names) - MOST_NAMES} more"
+def _listing(names: Sequence[str]) -> str:
+    text = ", ".join(names[:MOST_NAMES])
+    return text if len(names) <= MOST_NAMES else f"{text} and {len(names) - MOST_NAMES} more"

@@ -23,17 +23,17 @@ class ConnectionLog:
 
     def __init__(self, folder: str) -> None:
         self._folder = f"{folder}/"
-        self.found: list[str] = []
+        self.attempts: list[str] = []
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, arguments: Sequence[object]) -> None:
-        if event not in EVENTS or len(self.found) >= MOST:
+        if event not in EVENTS or len(self.attempts) >= MOST:
             return
         address = arguments[:2] if event == "socket.getaddrinfo" else arguments[1]
         if isinstance(address, tuple):  # of another machine: those of this one are paths
             text = f"{':'.join(str(part) for part in address[:2])}{self._line()}"
-            if text not in self.found:
-                self.found.append(text)
+            if text not in self.attempts:
+                self.attempts.append(text)
 
     def _line(self) -> str:
         frames = [f for f in traceback.extract_stack() if f.filename.startswith(self._folder)]

@@ -165,11 +165,11 @@ class LeaderLine:
         self._has_failed.set()
         is_lost = self._is_lost.wait(GRACE_S)
         if not is_lost:
-            self.send(_named(0, report))
+            self.send(_name_rank(0, report))
         elif not isinstance(error, LostRankError) and self._loss[1].error == report.error:
             self.send(report)  # every rank has met with it
         else:
-            self.send(_named(*self._loss))
+            self.send(_name_rank(*self._loss))
 
     def _watch(self) -> None:
         """Wait for another rank's end; report it, unless this one's own error comes of it."""
@@ -183,7 +183,7 @@ class LeaderLine:
         self._loss = min(ends, key=_is_less_telling)
         self._is_lost.set()
         if not self._has_failed.wait(GRACE_S) and self._is_speaking.acquire(timeout=GRACE_S):
-            self._wire.send(_named(*self._loss))
+            self._wire.send(_name_rank(*self._loss))
             os._exit(1)
 
 
@@ -232,7 +232,7 @@ class FollowerLine:
                 self._wire.receive()
 
 
-def _named(rank: int, report: Failed) -> Failed:
+def _name_rank(rank: int, report: Failed) -> Failed:
     """An error report that says whose it is."""
     return report.model_copy(update={"error": f"rank {rank}: {report.error}"[:4000]})
 

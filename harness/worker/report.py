@@ -33,8 +33,8 @@ def error_report(error: BaseException, folder: str = "") -> Failed:
     own = [frame for frame in frames if folder and frame.filename.startswith(f"{folder}/")]
     where = ""
     # the author's line, where a library raised below it; what we refuse is said without our line
-    if shown := own or (not isinstance(error, HarnessError) and frames):
-        last = shown[-1]
+    if location_frames := own or (not isinstance(error, HarnessError) and frames):
+        last = location_frames[-1]
         where = f"{last.filename}:{last.lineno} in {last.name}: {last.line or ''}"
     if isinstance(error, SyntaxError):
         where = f"{error.filename}:{error.lineno}: {(error.text or '').strip()}"

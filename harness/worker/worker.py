@@ -280,5 +280,5 @@ class Worker(Generic[ArrayT]):
             point=self._trial.hyperparameters,
             read_budget=self._budget.read,
             folder=folder_of(self._trial),
-            connections=self._connections.found if self._connections else (),
+            connections=self._connections.attempts if self._connections else (),
         )

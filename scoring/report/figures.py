@@ -58,10 +58,10 @@ def curves_figure(
         axes = figure.subplots()
         for counts in (False, True):
             for entry, trials in frame[frame["counts"].eq(counts)].groupby("entry", sort=False):
-                found = [lines[key] for key in trials["identity"] if key in lines]
+                trial_lines = [lines[key] for key in trials["identity"] if key in lines]
                 look = drawn[str(entry)].line | (SOLID if counts else FAINT)
                 name = label(str(entry)) if counts else None
-                _draw(axes, found, name, look, as_shapes=as_shapes)
+                _draw(axes, trial_lines, name, look, as_shapes=as_shapes)
         hits = frame[frame["counts"] & frame["state"].eq("reached")]
         for entry, trials in hits[hits["identity"].isin(list(lines))].groupby("entry", sort=False):
             axes.plot(
@@ -85,13 +85,13 @@ def curves_figure(
 
 def _lines(frame: pd.DataFrame, curves: pd.DataFrame, metric: str) -> dict[str, Lines]:
     """The curve of each trial that has one, (points, 2): seconds and the metric's values."""
-    found = curves[
+    rows = curves[
         curves["split"].eq("validation")
         & curves["metric"].eq(metric)
         & curves["identity"].isin(frame["identity"])
     ].sort_values(["identity", "time_s"], kind="stable")
-    points = found[["time_s", "value"]].to_numpy(dtype=np.float64)
-    codes, names = pd.factorize(found["identity"])
+    points = rows[["time_s", "value"]].to_numpy(dtype=np.float64)
+    codes, names = pd.factorize(rows["identity"])
     return dict(zip(names, np.split(points, np.flatnonzero(np.diff(codes)) + 1), strict=False))
 
 
@@ -117,8 +117,8 @@ def profile_figure(board: Scoreboard, size: tuple[float, float] = SIZE) -> Figur
         widths = np.linspace(3.2, 1.4, len(fractions))
         for width, row in zip(widths, board.order(), strict=True):
             name = board.times.submissions[row]
-            shown = label(f"{name}  {board.scores[row]:.3f}")
-            axes.step(taus, fractions[row], where="post", lw=width, label=shown, **drawn[name].line)
+            text = label(f"{name}  {board.scores[row]:.3f}")
+            axes.step(taus, fractions[row], where="post", lw=width, label=text, **drawn[name].line)
         axes.set(
             xlabel=f"factor of the best {board.clock.name}, \u03c4",
             ylabel="fraction of workloads",

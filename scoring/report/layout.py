@@ -70,8 +70,8 @@ def legend_below(
 
 def lines_of(made: Sequence[Axes]) -> tuple[list[Artist], list[str]]:
     """The keys and names of whatever is drawn in any of some panels, each once."""
-    found: dict[str, Artist] = {}
+    keys: dict[str, Artist] = {}
     for panel in made:
         for key, name in zip(*panel.get_legend_handles_labels(), strict=True):
-            found.setdefault(name, key)
-    return list(found.values()), list(found)
+            keys.setdefault(name, key)
+    return list(keys.values()), list(keys)

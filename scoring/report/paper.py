@@ -154,9 +154,9 @@ def _sensitivity(drawing: Drawing) -> dict[str, Figure]:
         for panel, column in zip(made, columns, strict=True):
             lowest = panel.get_xlabel()  # which seaborn replaces
             part = table[table["column"] == column]
-            shown = part.assign(entry=part["entry"].map(label))
+            data = part.assign(entry=part["entry"].map(label))
             sns.stripplot(
-                shown, x="correlation", y="hyperparameter", hue="entry", palette=colours, ax=panel,
+                data, x="correlation", y="hyperparameter", hue="entry", palette=colours, ax=panel,
                 order=names, hue_order=sorted(colours), legend=panel is made[0], size=4.5,
                 jitter=0.2,
             )  # fmt: skip
@@ -199,11 +199,11 @@ def _draw_lines(panel: Axes, points: pd.DataFrame, drawn: Pens) -> None:
     values = points["value"].to_numpy(dtype=float)
     finite = values[np.isfinite(values)]
     for entry, of_entry in points.groupby("entry"):
-        shown: str | None = label(str(entry))
+        legend_label: str | None = label(str(entry))
         for _, line in of_entry.sort_values("time_s").groupby("identity"):
             pen = drawn[str(entry)].line
-            panel.plot(line["time_s"], line["value"], linewidth=1.1, label=shown, **pen)
-            shown = None
+            panel.plot(line["time_s"], line["value"], linewidth=1.1, label=legend_label, **pen)
+            legend_label = None
     if len(finite) and finite.min() > 0 and finite.max() > 30 * finite.min():
         panel.set_yscale("log")
 

@@ -83,7 +83,7 @@ class Board:
         return tuple(sorted(self.frame["entry"].astype(str).unique()))
 
     @property
-    def shown(self) -> tuple[str, ...]:
+    def entries_with_pages(self) -> tuple[str, ...]:
         """All entries that have a page: the ranked ones, then those that are not ranked."""
         return (*self.entries, *sorted(self.unranked["entry"].astype(str).unique()))
 
@@ -129,17 +129,17 @@ def _board(
     gaps: list[Gap] = []
     refusal, unranked = "", unranked_trials(frame, options.allow)
     try:
-        shown = scored_trials(frame, options.allow)
+        trials = scored_trials(frame, options.allow)
         views["seconds"] = _view(frame, CLOCKS["seconds"], material, options)
     except HarnessError as error:
-        refusal, shown, unranked = str(error), prepare(frame), unranked.iloc[:0]
+        refusal, trials, unranked = str(error), prepare(frame), unranked.iloc[:0]
     for name in SWITCH[1:] if views else ():
         try:
-            _require_values(shown, CLOCKS[name])
+            _require_values(trials, CLOCKS[name])
             views[name] = _view(frame, CLOCKS[name], material, options)
         except HarnessError as error:
             gaps.append(Gap(f"the clock {name}", error.message))
-    with_pages = [shown, unranked]
+    with_pages = [trials, unranked]
     entries, columns = (
         {str(value) for part in with_pages for value in part[name]} for name in ("entry", "column")
     )
@@ -147,7 +147,7 @@ def _board(
     withdrawn = tuple(
         one for one in material.withdrawn if (one.suite, one.ruleset) == (suite, ruleset)
     )
-    return Board(suite, ruleset, shown, unranked, withdrawn, views, refusal, layout, tuple(gaps))
+    return Board(suite, ruleset, trials, unranked, withdrawn, views, refusal, layout, tuple(gaps))
 
 
 def _require_values(frame: pd.DataFrame, clock: Clock) -> None:

@@ -22,21 +22,23 @@ def cause_data(board: Board, view: View) -> list[dict[int, Cells]]:
     Each with its interval; then over how many studies (of ports, trials), and what is to be said of
     two ports. A pair that nothing is known of is left out.
     """
-    made = Attributor(board.frame, view.board.rules)
+    attributor = Attributor(board.frame, view.board.rules)
     names = view.board.times.submissions
     return [
         {
-            b: _cells(found)
+            b: _cells(attribution)
             for b in range(a + 1, len(names))
-            if (found := made.of(names[a], names[b])) is not None
+            if (attribution := attributor.of(names[a], names[b])) is not None
         }
         for a in range(len(names))
     ]
 
 
-def _cells(found: Attribution) -> Cells:
-    parts = [_part(part) for part in (found.seconds, found.steps, found.step_cost)]
-    return [*parts, found.studies, found.remark]
+def _cells(attribution: Attribution) -> Cells:
+    parts = [
+        _part(part) for part in (attribution.seconds, attribution.steps, attribution.step_cost)
+    ]
+    return [*parts, attribution.studies, attribution.remark]
 
 
 def _part(part: Part) -> list[float | None]:

@@ -76,6 +76,6 @@ def _series(points: Points) -> dict[str, list[list[float | None]]]:
     series = {}
     for kind in sorted(set(points.kinds)):
         lines = points.values[points.kinds == kind]
-        kept = lines[thinned(lines[:, 2])]
-        series[str(kind)] = [[short(x, 6) for x in line] for line in kept.T.tolist()]
+        points_to_draw = lines[thinned(lines[:, 2])]
+        series[str(kind)] = [[short(x, 6) for x in line] for line in points_to_draw.T.tolist()]
     return series

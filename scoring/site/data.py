@@ -23,14 +23,14 @@ from scoring.uncertainty import LEVEL
 
 def board_data(board: Board, material: Material) -> dict[str, object]:
     """What the board's page sorts, filters and switches, in the order of `board.shown`."""
-    drawn, marks = pens(board.shown), marks_of(board.everything)
+    drawn, marks = pens(board.entries_with_pages), marks_of(board.everything)
     return {
         "title": board.title,
-        "names": list(board.shown),
+        "names": list(board.entries_with_pages),
         "ranked": len(board.entries),
-        "marks": [marks[name] for name in board.shown],
-        "slugs": [board.layout.entries[name] for name in board.shown],
-        "pens": [[drawn[name].hex, list(drawn[name].dash)] for name in board.shown],
+        "marks": [marks[name] for name in board.entries_with_pages],
+        "slugs": [board.layout.entries[name] for name in board.entries_with_pages],
+        "pens": [[drawn[name].hex, list(drawn[name].dash)] for name in board.entries_with_pages],
         "columns": list(board.columns),
         "cslugs": [board.layout.columns[name] for name in board.columns],
         "targets": _targets(board),

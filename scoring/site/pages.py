@@ -18,7 +18,16 @@ from scoring.report.tables import (
 from scoring.site.boards import Board
 from scoring.site.material import Material
 from scoring.site.rows import Row, Times, board_rows, trial_rows
-from scoring.site.words import caption, entry_gaps, head_facts, heads, meanings, noise, notes, said
+from scoring.site.words import (
+    caption,
+    clock_text,
+    entry_gaps,
+    head_facts,
+    heads,
+    meanings,
+    noise,
+    notes,
+)
 from scoring.standing import unranked_table
 from scoring.tuning import sensitivity
 
@@ -83,7 +92,7 @@ class Pages:
             rows=[] if view is None else board_rows(board, view, links),
             heads=[] if view is None else heads(view), clocks=list(board.views),
             unranked=self._unranked(links), meanings=meanings(board),
-            caption=caption(view), said="" if view is None else said(view),
+            caption=caption(view), said="" if view is None else clock_text(view),
             notes=[] if view is None else notes(view), workloads=self._workload_lines(links),
             has_ranks=view is not None and view.ranking is not None,
             progress=self._progress(links) if view is None else [], columns=board.columns,
@@ -200,9 +209,13 @@ class Pages:
         details = self.material.trials
         cells: dict[str, list[str]] = {}
         by_column = {c: trials.loc[trials["column"] == c, "identity"] for c in columns}
-        found = {c: [details[i].numbers for i in of if i in details] for c, of in by_column.items()}
-        for what in dict.fromkeys(k for of in found.values() for numbers in of for k in numbers):
-            values = [[n[what] for n in found[c] if what in n] for c in columns]
+        numbers_of = {
+            c: [details[i].numbers for i in of if i in details] for c, of in by_column.items()
+        }
+        for what in dict.fromkeys(
+            k for of in numbers_of.values() for numbers in of for k in numbers
+        ):
+            values = [[n[what] for n in numbers_of[c] if what in n] for c in columns]
             cells[what] = [number(float(np.median(v)), 3) if v else "-" for v in values]
         return cells
 
@@ -211,8 +224,8 @@ class Pages:
         board = self.board
         first = board.everything[board.everything["column"] == column].iloc[0]
         detail = self.material.workloads.get(f"{board.suite}/{first['workload']}")
-        places = {name: i for i, name in enumerate(board.shown)}
-        rows = [row for name in board.shown if (row := self.times.row(name, column))]
+        places = {name: i for i, name in enumerate(board.entries_with_pages)}
+        rows = [row for name in board.entries_with_pages if (row := self.times.row(name, column))]
         rows.sort(key=lambda row: (not np.isfinite(row["sort"]), row["sort"]))
         sign = "at least" if first["direction"] == "maximize" else "at most"
         facts = {

@@ -121,7 +121,7 @@ def meanings(board: Board) -> dict[str, str]:
     return {mark: MEANINGS[mark] for mark in MARKS if mark in have}
 
 
-def said(view: View) -> str:
+def clock_text(view: View) -> str:
     """By whose clock the board is."""
     return f"Clock: {view.board.clock.name}, {view.board.clock.said_by}."
 

@@ -128,13 +128,15 @@ def _front_files(pages: Pages, out: Path) -> Iterator[tuple[str, str]]:
     for name, text in table_files(tables):
         texts[f"tables/{name}"] = text
     shared |= _shown_elsewhere(board, pages)
-    kept = {name: text for name, text in texts.items() if "/entries" in name or "/times" in name}
-    stays = sorted({name.removeprefix("tables/").rpartition(".")[0] for name in kept})
+    entry_tables = {
+        name: text for name, text in texts.items() if "/entries" in name or "/times" in name
+    }
+    stays = sorted({name.removeprefix("tables/").rpartition(".")[0] for name in entry_tables})
     yield from shared.items()
     yield from texts.items()
     date = pages.date
     under = f"dated/{date}/"
-    for name, text in (shared | kept).items():
+    for name, text in (shared | entry_tables).items():
         yield under + name, text
     yield f"{under}index.html", pages.front(stays, [], is_dated=True)
     folder = out / board.layout.folder / "dated"

@@ -73,8 +73,8 @@ def build(problem: TorchProblem, hyperparameters: Hyperparameters) -> tuple[Opti
         raise UnknownNameError("corrected", str(which), CORRECTED)
     parts: dict[bool, list[torch.Tensor]] = {False: [], True: []}
     for name, spec in problem.specs.items():
-        chosen = spec.normalised if which == "declared" else spec.role in HIDDEN
-        parts[chosen].append(problem.parameters[name])
+        is_corrected = spec.normalised if which == "declared" else spec.role in HIDDEN
+        parts[is_corrected].append(problem.parameters[name])
     optimizer = AdamC(
         [{"params": members, "normalised": is_it} for is_it, members in parts.items() if members],
         lr=hyperparameters["learning_rate"],

@@ -37,9 +37,9 @@ def mda(point: Hyperparameters) -> optax.GradientTransformationExtraArgs:
         updates: Arrays, state: MdaState, params: Arrays, factor: Factor
     ) -> tuple[Arrays, MdaState]:
         count, rate = state.step + 1, point["learning_rate"] * factor
-        kept = jnp.sqrt((count - 1) / count)
+        scale = jnp.sqrt((count - 1) / count)
         displacement = jax.tree.map(
-            lambda z, g, w: kept * z - rate * (g + decay * w), state.displacement, updates, params
+            lambda z, g, w: scale * z - rate * (g + decay * w), state.displacement, updates, params
         )
         changes = jax.tree.map(
             lambda z, a, w: (1 - rho) * (a + z - w), displacement, state.start, params

@@ -33,8 +33,8 @@ def dual(
     norms = {name: by_role[spec.role] for name, spec in specs.items()}
 
     def update(updates: Arrays) -> Arrays:
-        found = duals(updates, specs, norms, point)
-        steps = {name: step * scales[specs[name].role] for name, step in found.items()}
+        directions = duals(updates, specs, norms, point)
+        steps = {name: step * scales[specs[name].role] for name, step in directions.items()}
         if point["size"] == "fixed":
             return steps
         size = cast("jax.Array", optax.tree.vdot(updates, steps))

@@ -59,8 +59,8 @@ class Submission(Method):
         problem, specs = self.problem, self.problem.specs
         self.optimizer, _ = build_relative(Muon, problem, self.point)
         self.rates = [float(group["lr"]) for group in self.optimizer.param_groups]
-        found = preconditionable(problem.layers, specs, int(self.point["max_dim"]))
-        self.layers = [layer for layer in found if specs[layer.weight].role in ROLES]
+        layers = preconditionable(problem.layers, specs, int(self.point["max_dim"]))
+        self.layers = [layer for layer in layers if specs[layer.weight].role in ROLES]
         self.state = {"steps": 0, "moments": {}, "inverses": {}}
         for layer in self.layers:
             weight = problem.parameters[layer.weight]

@@ -102,14 +102,14 @@ class Submission(Method):
             return line.loss
         self._observe(batch)
         self.state["steps"] += 1
-        chosen = min(self._proposals(line, gradient), key=lambda proposal: proposal.model)
-        delta = chosen.delta * (self.learning_rate() or 0.0)
-        self.state |= {"gamma": chosen.gamma, "parts": chosen.parts, "update": delta}
+        best = min(self._proposals(line, gradient), key=lambda proposal: proposal.model)
+        delta = best.delta * (self.learning_rate() or 0.0)
+        self.state |= {"gamma": best.gamma, "parts": best.parts, "update": delta}
         if self.state["steps"] % int(self.point["adapt_every"]) == 0:
             loss_of = FixedLoss(self.problem, batch, random)
-            gain = self._objective(loss_of, vector + chosen.delta)
+            gain = self._objective(loss_of, vector + best.delta)
             gain -= self._objective(loss_of, vector)
-            self._adapt(gain, chosen.model)
+            self._adapt(gain, best.model)
         add(self.parameters, delta)
         return line.loss
 
@@ -120,9 +120,9 @@ class Submission(Method):
         if not is_due and steps > FIRST_STEPS:
             return [self._proposal(line, gradient, gamma, self.state["parts"])]
         omega = OMEGA ** (period / 2)
-        tried = (gamma, gamma * omega, gamma / omega) if is_due else (gamma,)
+        gammas = (gamma, gamma * omega, gamma / omega) if is_due else (gamma,)
         make = INVERSES[self.point["inverse"]]
-        return [self._proposal(line, gradient, g, make(self.state["factors"], g)) for g in tried]
+        return [self._proposal(line, gradient, g, make(self.state["factors"], g)) for g in gammas]
 
     def _proposal(
         self, line: Linearisation, gradient: Tensor, gamma: float, parts: Parts
@@ -131,14 +131,14 @@ class Submission(Method):
         direction = -self._vector(applied(parts, self._matrices(gradient)))
         damping = self.state["lambda"] + float(self.point["weight_decay"])
         product = line.gauss_newton()
-        tried = torch.stack([direction, self.state["update"]])
-        images = torch.stack([product(one) + damping * one for one in tried])
-        inner, slopes = (tried @ images.mT).double(), (tried @ gradient).double()
+        directions = torch.stack([direction, self.state["update"]])
+        images = torch.stack([product(one) + damping * one for one in directions])
+        inner, slopes = (directions @ images.mT).double(), (directions @ gradient).double()
         if not bool(torch.isfinite(inner).all()):
             return Proposal(torch.full_like(gradient, torch.nan), math.inf, gamma, parts)
         # the first update has no predecessor: its row is zero, as is what the inverse makes of it
         weights = -torch.linalg.pinv(inner, hermitian=True) @ slopes
-        delta = weights.to(gradient.dtype) @ tried
+        delta = weights.to(gradient.dtype) @ directions
         return Proposal(delta, 0.5 * float(weights @ slopes), gamma, parts)
 
     def _adapt(self, gain: float, model: float) -> None:
@@ -161,19 +161,19 @@ class Submission(Method):
             targets = self.problem.loss.sample_targets(logits.detach(), self.problem.generator)
             # of all parameters, so that the gradients reach every layer's output
             torch.autograd.grad(self.problem.loss.value(logits, targets), self.parameters)
-        seen = []
+        pairs = []
         for layer in self.layers:
             weight = self.problem.parameters[layer.weight]
             pair = rows(uses(layer, weight.shape, captures[layer.name]), len(targets))
-            seen.append([one.to(weight.dtype) for one in pair])
+            pairs.append([one.to(weight.dtype) for one in pair])
         keep = min(1.0 - 1.0 / (self.state["steps"] + 1), float(self.point["factor_beta"]))
         factors: Factors = self.state["factors"]
-        for i, (x, y) in enumerate(seen):
+        for i, (x, y) in enumerate(pairs):
             factors["a"][i].lerp_(x.mT @ x, 1.0 - keep)
             factors["s"][i].lerp_(y.mT @ y, 1.0 - keep)
-            if i + 1 < len(seen):
-                factors["a_next"][i].lerp_(x.mT @ seen[i + 1][0], 1.0 - keep)
-                factors["s_next"][i].lerp_(y.mT @ seen[i + 1][1], 1.0 - keep)
+            if i + 1 < len(pairs):
+                factors["a_next"][i].lerp_(x.mT @ pairs[i + 1][0], 1.0 - keep)
+                factors["s_next"][i].lerp_(y.mT @ pairs[i + 1][1], 1.0 - keep)
 
     def _shape(self, i: int) -> tuple[int, int]:
         """Of a layer's gradient with its bias as the last column."""

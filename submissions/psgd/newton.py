@@ -63,7 +63,7 @@ class NewtonPsgd(GroupwiseOptimizer):
     def _fit(self, closure: Closure, random: torch.Tensor) -> None:
         """Take the batch's gradient beside the parameters, and a step of every factor."""
         live = [p for g in self.param_groups for p in g["params"] if p.grad is not None]
-        kept = [(p, p.clone(), p.grad.clone()) for p in live]
+        originals = [(p, p.clone(), p.grad.clone()) for p in live]
         # the state of a step is all that its direction depends on, so that a trial can be resumed
         generator = torch.Generator().manual_seed(self.param_groups[0]["step"])
         ways = [torch.randn(p.shape, generator=generator).to(p) for p in live]
@@ -72,8 +72,10 @@ class NewtonPsgd(GroupwiseOptimizer):
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(random)
             closure()
-        changes = [(p.grad - gradient) / torch.finfo(p.dtype).eps ** 0.5 for p, _, gradient in kept]
-        for parameter, value, gradient in kept:
+        changes = [
+            (p.grad - gradient) / torch.finfo(p.dtype).eps ** 0.5 for p, _, gradient in originals
+        ]
+        for parameter, value, gradient in originals:
             parameter.copy_(value)
             parameter.grad = gradient
         by_parameter = dict(zip(live, zip(ways, changes, strict=True), strict=True))

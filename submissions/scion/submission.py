@@ -72,8 +72,8 @@ class Scion(RoleMethod):
         values = [momenta[place] for place in hidden]
         roles = [role for _, role, _ in hidden.values()]
         splits = [split for _, _, split in hidden.values()]
-        found = duals(values, roles, splits, matmul_dtype=group["matmul_dtype"])
-        orthogonal = dict(zip(hidden, found, strict=True))
+        directions = duals(values, roles, splits, matmul_dtype=group["matmul_dtype"])
+        orthogonal = dict(zip(hidden, directions, strict=True))
         for place, (parameter, role, _) in enumerate(live):
             step = _direction(momenta[place], Role(role), orthogonal.get(place), group)
             if group["constrained"]:

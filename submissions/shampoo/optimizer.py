@@ -163,8 +163,8 @@ class Shampoo(ShardedOptimizer):
         whole = (torch.empty(_matrix_shape(p), device="meta") for p in group["params"])
         shapes = [[part.shape for part in blocks(one, group["block_side"])] for one in whole]
         costs = [_cost(shape, group) for of_parameter in shapes for shape in of_parameter]
-        found = iter(assigned(costs, self.ranks.world_size))
-        return [[next(found) for _ in of_parameter] for of_parameter in shapes]
+        owners = iter(assigned(costs, self.ranks.world_size))
+        return [[next(owners) for _ in of_parameter] for of_parameter in shapes]
 
     def _blocks(self, parameter: torch.Tensor, owned_by: list[int], group: Group) -> list[Block]:
         """A parameter's blocks in this step, and at the first one their states."""

@@ -83,8 +83,8 @@ class SPlus(EvaluatesAverage):
         first = [(state, side) for state, side in sides if f"{side}_basis" not in state]
         others = [(state, side) for state, side in sides if f"{side}_basis" in state]
         period, stagger = group["refresh_every"], group["stagger"]
-        due = select_due(others, group["step"], period, stagger=stagger)
-        for state, side in [*first, *due]:
+        others_to_refresh = select_due(others, group["step"], period, stagger=stagger)
+        for state, side in [*first, *others_to_refresh]:
             basis = state.get(f"{side}_basis")
             state[f"{side}_basis"] = eigenbasis(state[side], failures_of(group), basis).to(dtype)
         group["step"] += 1

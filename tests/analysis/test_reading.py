@@ -42,7 +42,7 @@ def check_that_they_agree(store: Path) -> None:
     assert reading is not None
     pd.testing.assert_frame_equal(reading.trials, trials)
     pd.testing.assert_frame_equal(reading.curves(), curves)
-    assert (reading.evidence.mismatches, reading.evidence.missing) == (mismatches, missing)
+    assert (reading.evidence.mismatches, reading.evidence.missing_trials) == (mismatches, missing)
 
 
 @given(st.data())

@@ -52,19 +52,19 @@ def launches() -> Iterator[ModuleType]:
     "name", sorted({*NAMES} - {*WAIT_BY_DESIGN, *WAIT_AT_REFRESHES, *UNCOUNTED})
 )
 def test_no_step_after_the_first_waits_for_the_device(launches: ModuleType, name: str) -> None:
-    assert set(launches.counted(name, "mlp", REFRESH).waits[1:]) == {0}
+    assert set(launches.count_launches(name, "mlp", REFRESH).waits[1:]) == {0}
 
 
 @pytest.mark.parametrize("name", [*WAIT_BY_DESIGN, *WAIT_AT_REFRESHES])
 def test_what_waits_does_so_at_most_three_times_a_step(launches: ModuleType, name: str) -> None:
-    assert 0 < max(launches.counted(name, "mlp", REFRESH).waits[1:]) <= 3
+    assert 0 < max(launches.count_launches(name, "mlp", REFRESH).waits[1:]) <= 3
 
 
 @pytest.mark.parametrize(("name", "most"), STACKED.items())
 def test_matrices_of_one_shape_are_updated_together(
     launches: ModuleType, name: str, most: int
 ) -> None:
-    assert max(launches.counted(name, "transformer", 4).operations[1:]) <= most
+    assert max(launches.count_launches(name, "transformer", 4).operations[1:]) <= most
 
 
 def test_what_crosses_between_host_and_device_is_a_wait(launches: ModuleType) -> None:
@@ -79,4 +79,4 @@ def test_what_crosses_between_host_and_device_is_a_wait(launches: ModuleType) ->
 
 
 def test_a_fused_step_is_one_operation_beside_the_count_of_steps(launches: ModuleType) -> None:
-    assert launches.counted("adamw", "transformer", 2).operations[-1] <= 4
+    assert launches.count_launches("adamw", "transformer", 2).operations[-1] <= 4

@@ -51,7 +51,7 @@ def test_nothing_is_begun_that_might_not_end_in_time(
     part = board.Part("adamw", "mlp", 1)
     made = board.Board(tmp_path / "store", time.monotonic() + 20.0)
     made.run(part)
-    assert made.left == [part]
+    assert made.remaining == [part]
     assert not list((tmp_path / "store").glob("mlp/*"))
 
 

@@ -85,10 +85,13 @@ def test_a_trial_asks_for_the_cores_and_the_memory_of_all_its_devices(devices: i
     need = resources_of(trials, RunOptions(threads=3))
     worker_gib = trials[0].limits.memory_gib
     assert (need.cores, need.memory_gib) == (3 * devices, worker_gib * devices + REFEREE_GIB)
-    asked = SlurmProfile().request(need)
-    assert (asked["cpus_per_task"], asked["mem"]) == (need.cores, f"{need.memory_gib * 1024:.0f}M")
+    parameters = SlurmProfile().request(need)
+    assert (parameters["cpus_per_task"], parameters["mem"]) == (
+        need.cores,
+        f"{need.memory_gib * 1024:.0f}M",
+    )
     node = Node("n", cpus=8.0, gpus=0.0, kinds=frozenset())
-    assert node.asked(replace(need, is_timed=False))["num_cpus"] == need.cores
+    assert node.task_resources(replace(need, is_timed=False))["num_cpus"] == need.cores
     assert Node("n", cpus=need.cores - 1.0, gpus=0.0, kinds=frozenset()).slots(need) == 0
 
 
@@ -118,9 +121,9 @@ def test_a_trial_that_begins_where_another_ended_is_not_shipped() -> None:
 
 def test_ray_gives_a_timed_trial_on_processors_its_node_alone() -> None:
     node = Node("n", cpus=8.0, gpus=2.0, kinds=frozenset())
-    assert (node.slots(TIMED), node.asked(TIMED)["num_cpus"]) == (1, 8.0)
-    assert (node.slots(COUNTED), node.asked(COUNTED)["num_cpus"]) == (4, 2)
-    assert (node.slots(ON_GPU), node.asked(ON_GPU)) == (2, {"num_cpus": 4, "num_gpus": 1})
+    assert (node.slots(TIMED), node.task_resources(TIMED)["num_cpus"]) == (1, 8.0)
+    assert (node.slots(COUNTED), node.task_resources(COUNTED)["num_cpus"]) == (4, 2)
+    assert (node.slots(ON_GPU), node.task_resources(ON_GPU)) == (2, {"num_cpus": 4, "num_gpus": 1})
 
 
 def test_a_cluster_without_gpus_is_refused_with_what_it_has() -> None:

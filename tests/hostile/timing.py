@@ -161,7 +161,7 @@ def look_once_at_the_living(arena: Arena) -> None:
     arena.patch.setattr(suspension, "SLACK_NS", 5_000_000)
 
     def of(group: int, control: object = None) -> SuspendedGroup | None:
-        if (seen := SuspendedGroup._seen(group, None)) is None:
+        if (seen := SuspendedGroup._observe(group, None)) is None:
             return None
         living = {pid: of for pid, of in seen.processes.items() if not of.has_ended}
         return SuspendedGroup(group, living)

@@ -71,7 +71,7 @@ def test_on_the_clock_a_trial_has_its_node_alone(site: Site, is_timed: bool, at_
     node = engine.nodes(need)[0]
     assert node.slots(need) == at_once
     # Ray itself keeps a second one away, were it placed there all the same
-    tasks = [engine.start(node, node.asked(need), span) for _ in range(2)]
+    tasks = [engine.start(node, node.task_resources(need), span) for _ in range(2)]
     (_, end), (start, _) = sorted(engine.outcome(task) for task in tasks)
     assert (start >= end) == is_timed
     engine.close()

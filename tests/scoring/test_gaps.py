@@ -103,7 +103,7 @@ def test_records_that_do_not_fit_are_flagged_and_missing_ones_refused() -> None:
     (flag,) = score_results(results, evidence=Evidence(("a: b", "c: d"))).flags
     assert flag.startswith("unverified: 2 mismatches, the first: a: b")
     with pytest.raises(HarnessError, match=r"missing-records.*trial_2"):
-        score_results(results, evidence=Evidence(missing=gone))
+        score_results(results, evidence=Evidence(missing_trials=gone))
 
 
 def test_where_nothing_reached_the_best_trial_stands_for_its_study() -> None:

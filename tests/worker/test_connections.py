@@ -29,11 +29,11 @@ log = ConnectionLog(folder)
 import submission
 for address in addresses:
     submission.reach(address if isinstance(address, str) else tuple(address))
-print(json.dumps(log.found))
+print(json.dumps(log.attempts))
 """
 
 
-def found(folder: Path, *addresses: object) -> list[str]:
+def attempts(folder: Path, *addresses: object) -> list[str]:
     (folder / "submission.py").write_text(SUBMISSION)
     process = subprocess.run(
         [sys.executable, "-c", CODE, str(folder), json.dumps(addresses)],
@@ -45,8 +45,8 @@ def found(folder: Path, *addresses: object) -> list[str]:
 
 def test_an_address_is_noted_once_with_the_line_even_if_nobody_answers(tmp_path: Path) -> None:
     address = ["127.0.0.1", 9]
-    assert found(tmp_path, address, address) == ["127.0.0.1:9 (submission.py:7)"]
+    assert attempts(tmp_path, address, address) == ["127.0.0.1:9 (submission.py:7)"]
 
 
 def test_sockets_within_the_machine_are_none_of_its_business(tmp_path: Path) -> None:
-    assert found(tmp_path, str(tmp_path / "nothing")) == []
+    assert attempts(tmp_path, str(tmp_path / "nothing")) == []

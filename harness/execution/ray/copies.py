@@ -38,7 +38,7 @@ class StoreCopy:
         self._store, self._url = store, url
         self._files, root = _file_system(url)
         self._root = root.rstrip("/")
-        with self._named():
+        with self._name_errors():
             self._files.makedirs(self._root, exist_ok=True)
             self._files.pipe_file(f"{self._root}/{TRIED_FILE}", b"")
             self._files.rm_file(f"{self._root}/{TRIED_FILE}")
@@ -61,7 +61,7 @@ class StoreCopy:
         Raises:
             HarnessError: the place does not take them.
         """
-        with self._named():
+        with self._name_errors():
             self._files.invalidate_cache()
             there = self._files.find(self._root, detail=True)
         for trial in trials:
@@ -72,7 +72,7 @@ class StoreCopy:
         self._put(self._store / LEDGER_FILE)
 
     def _put(self, path: Path) -> None:
-        with self._named():
+        with self._name_errors():
             self._files.makedirs(self._place(path.parent), exist_ok=True)
             self._files.put_file(str(path), self._place(path))
 
@@ -80,7 +80,7 @@ class StoreCopy:
         return f"{self._root}/{path.relative_to(self._store).as_posix()}"
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def _name_errors(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # of whatever package serves the address

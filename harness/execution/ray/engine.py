@@ -51,7 +51,7 @@ class Engine:
     def start(
         self,
         node: Node,
-        asked: dict[str, float],
+        resources: dict[str, float],
         function: Callable[P, T],
         *args: P.args,
         **kwargs: P.kwargs,
@@ -60,7 +60,7 @@ class Engine:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         placed = NodeAffinitySchedulingStrategy(node.id, soft=False)
-        task = self._task.options(scheduling_strategy=placed, **asked)
+        task = self._task.options(scheduling_strategy=placed, **resources)
         return task.remote(function, args, kwargs)
 
     def wait(self, references: Sequence[Any], timeout_s: float | None) -> list[Any]:
@@ -78,7 +78,7 @@ class Engine:
         from ray.exceptions import RayError, RayTaskError
 
         try:
-            found: Outcome[Any] = self._ray.get(reference)
+            outcome: Outcome[Any] = self._ray.get(reference)
         except RayTaskError as error:
             last = str(error).strip().splitlines()[-1]
             raise HarnessError(
@@ -87,7 +87,7 @@ class Engine:
             ) from error
         except RayError as error:
             raise NodeLostError(str(error).strip().splitlines()[0]) from error
-        return found.result()
+        return outcome.result()
 
 
 def _call(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome[T]:

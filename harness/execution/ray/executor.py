@@ -87,15 +87,15 @@ class RayExecutor:
         """Call a function on one of the nodes that most others are like."""
         device = "cuda:0" if need.gpus else "cpu"
         node = next(iter(self._alike(need, device, None)))
-        reference = self._engine.start(node, node.asked(need), function, *args, **kwargs)
+        reference = self._engine.start(node, node.task_resources(need), function, *args, **kwargs)
         try:
-            found: T = self._engine.outcome(reference)
+            value: T = self._engine.outcome(reference)
         except NodeLostError as error:
             raise HarnessError(
                 f"executor 'ray': the node that trials were planned on is lost: {error}",
                 "the same command takes another one",
             ) from error
-        return found
+        return value
 
     def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
         """Run the trials that have no finished record; return what the store then holds of all.
@@ -106,12 +106,12 @@ class RayExecutor:
         """
         if self._profile.copy_to is not None:
             self._copy = StoreCopy(self._store, self._profile.copy_to)
-        missing = unfinished(trials, self._store)
-        if missing:
-            check_shippable(missing)
-            need = resources_of(missing, options)
+        pending = unfinished(trials, self._store)
+        if pending:
+            check_shippable(pending)
+            need = resources_of(pending, options)
             with ExitStack() as holds:
-                self._fly(deque(missing), need, options, holds)
+                self._fly(deque(pending), need, options, holds)
         if self._copy is not None:
             self._copy.complete(trials)
         return tuple(record_of(trial, self._store) for trial in trials)
@@ -132,8 +132,11 @@ class RayExecutor:
             try:
                 busy = Counter(flight.node.id for flight in flights.values())
                 for node in _free_places(nodes, need, busy)[: len(waiting)]:
-                    flight, asked = self._started(waiting.popleft(), node, holds), node.asked(need)
-                    reference = self._engine.start(node, asked, run_shipment, flight.sent, options)
+                    flight = self._start(waiting.popleft(), node, holds)
+                    resources = node.task_resources(need)
+                    reference = self._engine.start(
+                        node, resources, run_shipment, flight.sent, options
+                    )
                     flights[reference] = flight
                 for reference in self._engine.wait(list(flights), None):
                     flight = flights.pop(reference)
@@ -150,7 +153,7 @@ class RayExecutor:
         if errors:
             raise errors[0]
 
-    def _started(self, trial: Trial, node: Node, holds: ExitStack) -> Flight:
+    def _start(self, trial: Trial, node: Node, holds: ExitStack) -> Flight:
         hold = ExitStack()
         hold.enter_context(lock_trial(self._store / trial.folder))
         holds.push(hold)
@@ -170,16 +173,16 @@ class RayExecutor:
         back.take_back(self._store, self._ledger, flight.sent)
         record = record_of(trial, self._store)
         if record.result is None:
-            printed = back.output.strip().splitlines() or ["it printed nothing"]
+            lines = back.output.strip().splitlines() or ["it printed nothing"]
             raise HarnessError(
-                f"executor 'ray': {trial.folder} has no result: {printed[0]}",
-                "\n  ".join(printed[1:]),
+                f"executor 'ray': {trial.folder} has no result: {lines[0]}",
+                "\n  ".join(lines[1:]),
             )
         self._display.finish(record)
-        self._copied(trial)
+        self._copy_back(trial)
         return True
 
-    def _copied(self, trial: Trial) -> None:
+    def _copy_back(self, trial: Trial) -> None:
         """Copy a trial; what cannot be copied now is tried again when all have ended."""
         if self._copy is None:
             return
@@ -201,15 +204,19 @@ class RayExecutor:
 
         Without one it is the one that most of them have: times of one plan come from one kind.
         """
-        named = self._engine.nodes(need)
-        nodes = [node for node in named if node.id not in self._lost] or named
+        all_nodes = self._engine.nodes(need)
+        nodes = [node for node in all_nodes if node.id not in self._lost] or all_nodes
         self._look_at([node for node in nodes if node.id not in self._surveys], need, device)
         surveys = [self._surveys[node.id] for node in nodes if node.id in self._surveys]
         check_versions(surveys)
-        wanted = fingerprint or (most_common(surveys) if surveys else "")
-        seen = [node for node in nodes if node.id in self._surveys]
-        alike = [node for node in seen if self._surveys[node.id].fingerprint == wanted]
-        if others := len(seen) - len(alike):
+        expected_fingerprint = fingerprint or (most_common(surveys) if surveys else "")
+        surveyed_nodes = [node for node in nodes if node.id in self._surveys]
+        alike = [
+            node
+            for node in surveyed_nodes
+            if self._surveys[node.id].fingerprint == expected_fingerprint
+        ]
+        if others := len(surveyed_nodes) - len(alike):
             self._display.note(f"ray: {others} nodes are left out, whose hardware is another")
         if alike:
             return alike
@@ -221,8 +228,9 @@ class RayExecutor:
 
     def _look_at(self, nodes: Sequence[Node], need: Resources, device: str) -> None:
         """Let nodes say what they are, all at once."""
-        asked = {"num_cpus": 0.0, "num_gpus": need.gpus}  # a GPU is shown only to what asks for it
-        looks = [(node, self._engine.start(node, asked, survey, device)) for node in nodes]
+        # a GPU is shown only to what asks for it
+        resources = {"num_cpus": 0.0, "num_gpus": need.gpus}
+        looks = [(node, self._engine.start(node, resources, survey, device)) for node in nodes]
         for node, reference in looks:
             with suppress(NodeLostError):
                 self._surveys[node.id] = self._engine.outcome(reference)

@@ -34,7 +34,7 @@ class Node:
         by_cores = int(self.cpus // need.cores)
         return min(by_cores, int(self.gpus // need.gpus)) if need.gpus else by_cores
 
-    def asked(self, need: Resources) -> dict[str, float]:
+    def task_resources(self, need: Resources) -> dict[str, float]:
         """What a trial's task asks for there: Ray lets no other have it meanwhile."""
         is_alone = need.is_timed and not need.gpus
         return {"num_cpus": self.cpus if is_alone else need.cores, "num_gpus": need.gpus}
@@ -80,17 +80,17 @@ def suitable(nodes: Sequence[dict[str, Any]], need: Resources, kind: str | None)
         for each in nodes
         if each["Alive"]
     ]
-    found = [
+    fits = [
         node
         for node in alive
         if node.slots(need) and (kind is None or f"accelerator_type:{kind}" in node.kinds)
     ]
-    if found:
-        return sorted(found, key=lambda node: node.id)
-    asked = f"{need.cores} CPUs" + (f" and a GPU{f' of type {kind}' if kind else ''}") * need.gpus
+    if fits:
+        return sorted(fits, key=lambda node: node.id)
+    needs = f"{need.cores} CPUs" + (f" and a GPU{f' of type {kind}' if kind else ''}") * need.gpus
     have = ", ".join(f"{n.cpus:g} CPUs and {n.gpus:g} GPUs" for n in alive) or "none is alive"
     raise HarnessError(
-        f"executor 'ray': no node of the cluster has the {asked} that a trial needs; the nodes: "
+        f"executor 'ray': no node of the cluster has the {needs} that a trial needs; the nodes: "
         f"{have}",
         "add such nodes, see `ray status`; or run a suite that is meant for these, or --device cpu",
     )

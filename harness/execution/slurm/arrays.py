@@ -46,7 +46,7 @@ class Arrays:
     def __init__(self, store: Path, profile: SlurmProfile) -> None:
         self._folder, self._profile = store / FOLDER, profile
         self._executor_class = _submitit_executor()
-        self._open = {path.parent.name: _identities(path) for path in self._written()}
+        self._open = {path.parent.name: _identities(path) for path in self._job_files()}
         """The identities of arrays that may still be in the queue, by token."""
 
     @property
@@ -91,14 +91,14 @@ class Arrays:
 
     def output(self, identity: str) -> Path | None:
         """The file with what the last task of a trial has printed."""
-        for path in sorted(self._written(), key=_age, reverse=True):
+        for path in sorted(self._job_files(), key=_age, reverse=True):
             identities = _identities(path)
             if identity in identities:
                 index = f"*_{identities.index(identity)}_0" if len(identities) > 1 else "*_0"
                 return next(path.parent.glob(f"{index}_log.out"), None)
         return None
 
-    def _written(self) -> list[Path]:
+    def _job_files(self) -> list[Path]:
         return sorted(self._folder.glob(f"*/{TRIALS}"))
 
     def _executor(self, token: str, need: Resources) -> submitit.SlurmExecutor:
@@ -114,9 +114,9 @@ def _submitted(submit: Callable[[], T]) -> T:
     try:
         return submit()
     except (FailedJobError, FailedSubmissionError) as error:
-        said = re.sub(r"^.*?sbatch: error: ", "", str(error), flags=re.DOTALL).strip()
-        kind = queue.QueueFullError if queue.FULL.search(said) else HarnessError
-        raise kind(f"executor 'slurm': {said}", queue.hint(said)) from error
+        message = re.sub(r"^.*?sbatch: error: ", "", str(error), flags=re.DOTALL).strip()
+        kind = queue.QueueFullError if queue.FULL.search(message) else HarnessError
+        raise kind(f"executor 'slurm': {message}", queue.hint(message)) from error
 
 
 def _submitit_executor() -> Any:

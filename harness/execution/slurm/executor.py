@@ -58,7 +58,7 @@ class SlurmExecutor:
         self._profile = read_toml(profile, SlurmProfile) if profile else SlurmProfile()
         self._store, self._display = store.absolute(), display
         self._arrays = Arrays(self._store, self._profile)
-        self._said = ""
+        self._last_note = ""
 
     def __enter__(self) -> Self:
         return self
@@ -91,8 +91,8 @@ class SlurmExecutor:
         except BaseException:
             queue.cancel([name])
             raise
-        found: T = self._outcome(result, name).result()
-        return found
+        value: T = self._outcome(result, name).result()
+        return value
 
     def run(self, trials: Sequence[Trial], options: RunOptions) -> tuple[TrialRecord, ...]:
         """Run the trials that have no finished record; return what the store then holds of all.
@@ -101,14 +101,14 @@ class SlurmExecutor:
             HarnessError: Slurm does not take them, or some left the queue again and again without
                 having come further.
         """
-        missing = unfinished(trials, self._store)
-        if missing:
-            need, queued = resources_of(missing, options), self._arrays.queued()
-            if to_queue := sum(trial.identity not in queued for trial in missing):
+        pending = unfinished(trials, self._store)
+        if pending:
+            need, queued = resources_of(pending, options), self._arrays.queued()
+            if to_queue := sum(trial.identity not in queued for trial in pending):
                 self._check(need, to_queue)
-            lost = self._wait_for_all({t.identity: t for t in missing}, need, options)
-            if lost:
-                raise self._given_up(lost)
+            given_up = self._wait_for_all({t.identity: t for t in pending}, need, options)
+            if given_up:
+                raise self._given_up(given_up)
         return tuple(record_of(trial, self._store) for trial in trials)
 
     def _wait_for_all(
@@ -125,13 +125,15 @@ class SlurmExecutor:
                 self._finish(pending, identity)
             # a result may reach this machine later than the queue's word that its job is gone
             gone = [i for i in pending if i not in tasks and i not in before]
-            chosen = gone[: max(0, self._profile.max_queued - len(tasks))]
-            chosen = [identity for identity in chosen if not self._finish(pending, identity)]
+            identities = gone[: max(0, self._profile.max_queued - len(tasks))]
+            identities = [
+                identity for identity in identities if not self._finish(pending, identity)
+            ]
             # one that runs though it is in no array of ours was queued by who could not say so
-            chosen = [i for i in chosen if not is_held(self._store / pending[i].folder)]
-            hopeless = [identity for identity in chosen if tries.are_over(pending[identity])]
+            identities = [i for i in identities if not is_held(self._store / pending[i].folder)]
+            hopeless = [identity for identity in identities if tries.are_over(pending[identity])]
             lost += [pending.pop(identity) for identity in hopeless]
-            to_queue = [pending[identity] for identity in chosen if identity in pending]
+            to_queue = [pending[identity] for identity in identities if identity in pending]
             before = frozenset(tasks)
             for start in range(0, len(to_queue), largest):
                 part = to_queue[start : start + largest]
@@ -182,9 +184,9 @@ class SlurmExecutor:
         """
         limits = queue.site_limits()
         first = min(count, self._profile.max_queued, limits.array_tasks)
-        if limits.jobs is not None and (used := queue.length()) + first >= limits.jobs:
+        if limits.jobs is not None and (length := queue.length()) + first >= limits.jobs:
             raise queue.QueueFullError(
-                f"executor 'slurm': the queue is full: it holds {used} of at most {limits.jobs} "
+                f"executor 'slurm': the queue is full: it holds {length} of at most {limits.jobs} "
                 f"jobs, and {first} are to follow",
                 "wait, or queue fewer at once: the profile's key 'max_queued'",
             )
@@ -193,11 +195,11 @@ class SlurmExecutor:
     def _say(self, tasks: dict[str, queue.Task], pending: int) -> None:
         waiting = [task for task in tasks.values() if task.state == "PENDING"]
         reasons = ", ".join(sorted({task.reason for task in waiting} - {"None"}))
-        said = f"slurm: {pending} trials to go, {len(tasks) - len(waiting)} running"
-        said += f", {len(waiting)} waiting ({reasons})" if waiting else ""
-        if said != self._said:
-            self._display.note(said)
-            self._said = said
+        note = f"slurm: {pending} trials to go, {len(tasks) - len(waiting)} running"
+        note += f", {len(waiting)} waiting ({reasons})" if waiting else ""
+        if note != self._last_note:
+            self._display.note(note)
+            self._last_note = note
 
     def _outcome(self, result: Path, name: str) -> Outcome[Any]:
         if not result.exists():
@@ -211,8 +213,8 @@ class SlurmExecutor:
                 f"executor 'slurm': job {name} failed: {str(value).strip().splitlines()[-1]}",
                 f"what it printed lies in {result.parent}",
             )
-        found: Outcome[Any] = value
-        return found
+        outcome: Outcome[Any] = value
+        return outcome
 
     def _given_up(self, lost: Sequence[Trial]) -> HarnessError:
         output = self._arrays.output(lost[0].identity)

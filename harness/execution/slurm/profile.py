@@ -62,7 +62,7 @@ class SlurmProfile(Frozen):
 
     def request(self, need: Resources) -> dict[str, object]:
         """What a job of one trial asks Slurm for, by `sbatch`'s names of it."""
-        asked: dict[str, object] = {
+        parameters: dict[str, object] = {
             "partition": self.partition,
             "account": self.account,
             "qos": self.qos,
@@ -72,7 +72,7 @@ class SlurmProfile(Frozen):
             "mem": f"{round((self.memory_gib or need.memory_gib) * 1024)}M",
         }
         if need.gpus:
-            asked["gres"] = f"gpu:{self.gpu_type}:1" if self.gpu_type else "gpu:1"
+            parameters["gres"] = f"gpu:{self.gpu_type}:1" if self.gpu_type else "gpu:1"
         elif need.is_timed:
-            asked["exclusive"] = True
-        return {key: value for key, value in asked.items() if value is not None}
+            parameters["exclusive"] = True
+        return {key: value for key, value in parameters.items() if value is not None}

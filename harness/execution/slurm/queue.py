@@ -164,9 +164,9 @@ def ask(*command: str) -> str:
             "see whether the controller answers: scontrol ping",
         ) from error
     if process.returncode != 0:
-        said = process.stderr.strip() or process.stdout.strip() or "it says nothing"
-        said = "; ".join(said.splitlines())
-        raise HarnessError(f"executor 'slurm': {said}", hint(said))
+        message = process.stderr.strip() or process.stdout.strip() or "it says nothing"
+        message = "; ".join(message.splitlines())
+        raise HarnessError(f"executor 'slurm': {message}", hint(message))
     return process.stdout
 
 
@@ -191,7 +191,7 @@ HINTS = (
 """What to do, by a word of what Slurm says; the names of its calls hold some of the later ones."""
 
 
-def hint(said: str) -> str:
+def hint(message: str) -> str:
     """What to do about an error of Slurm's."""
-    words = said.lower()
+    words = message.lower()
     return next((hint for word, hint in HINTS if word in words), "see: squeue --me --long")

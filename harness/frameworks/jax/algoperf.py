@@ -184,7 +184,7 @@ class JaxBridge:
 
     def parameters(self, container: Any) -> Mapping[str, Array]:
         """Copies, which the next update cannot take the memory of."""
-        copies: dict[str, Array] = _copied(self._inward(container))
+        copies: dict[str, Array] = _copy(self._inward(container))
         return copies
 
     def state_dict(self, optimizer_state: Any) -> StateDict[Array]:
@@ -209,7 +209,7 @@ class JaxBridge:
         )
 
     def _outward(self, parameters: Any, buffers: Any) -> tuple[Any, Any]:
-        trees = _copied(dict(parameters)), _copied(dict(buffers))
+        trees = _copy(dict(parameters)), _copy(dict(buffers))
         return jax.tree.map(lambda x: x[None], trees) if self._has_device_axis else trees
 
     def _inward(self, tree: Any) -> dict[str, Array]:
@@ -227,5 +227,5 @@ def _first(tree: Any) -> Any:
     return jax.tree.map(lambda value: value[0], tree)
 
 
-def _copied(tree: Any) -> Any:
+def _copy(tree: Any) -> Any:
     return jax.tree.map(jnp.copy, tree)

@@ -270,7 +270,7 @@ def _builder_of(factory: object, hyperparameters: Hyperparameters) -> Build | No
 
 LOADER: Loader[Array] = Loader(
     file_name="submission_jax.py",
-    wanted="function that makes an optax transformation",
+    description="function that makes an optax transformation",
     example="give one such as optax:adamw, or a class with setup and step",
     builder_of=_builder_of,
     from_build=OptimizerSubmission,

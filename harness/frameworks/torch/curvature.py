@@ -157,22 +157,24 @@ def _layers(
     columns = dict(zip(weights, weighted.split(sizes, dim=2), strict=True))
     layers = []
     for layer in layers_of(source):
-        seen = _inputs_of(model.get_submodule(layer.weight.rpartition(".")[0]), model, inputs)
+        layer_inputs = _inputs_of(
+            model.get_submodule(layer.weight.rpartition(".")[0]), model, inputs
+        )
         gradients = columns[layer.weight].unflatten(2, weights[layer.weight].shape)
         if layer.bias is not None:
-            seen = torch.cat([seen, torch.ones_like(seen[:, :1])], dim=1)
+            layer_inputs = torch.cat([layer_inputs, torch.ones_like(layer_inputs[:, :1])], dim=1)
             gradients = torch.cat([gradients, columns[layer.bias][..., None]], dim=3)
-        layers.append(_Layer(seen, gradients))
+        layers.append(_Layer(layer_inputs, gradients))
     return layers
 
 
 def _inputs_of(module: nn.Module, model: nn.Module, inputs: Tensor) -> Tensor:
-    seen: list[Tensor] = []
-    hook = module.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    captured: list[Tensor] = []
+    hook = module.register_forward_pre_hook(lambda _, arguments: captured.append(arguments[0]))
     with torch.no_grad():
         model(inputs)
     hook.remove()
-    return seen[0]
+    return captured[0]
 
 
 def _approximations(layers: list[_Layer], fisher: Tensor) -> dict[str, float]:
@@ -226,9 +228,9 @@ def _second_moment(rows: Tensor, count: int) -> Tensor:
     return rows.T @ rows / count
 
 
-def _sine(found: list[Tensor], wanted: list[Tensor]) -> float:
+def _sine(estimates: list[Tensor], exact: list[Tensor]) -> float:
     """The sine of the angle between two lists of matrices, taken as vectors."""
-    product = sum((x * y).sum().item() for x, y in zip(found, wanted, strict=True))
-    squares = [sum(each.square().sum().item() for each in side) for side in (found, wanted)]
+    product = sum((x * y).sum().item() for x, y in zip(estimates, exact, strict=True))
+    squares = [sum(each.square().sum().item() for each in side) for side in (estimates, exact)]
     cosine = product / (squares[0] * squares[1]) ** 0.5 if all(squares) else 0.0
     return math.sqrt(max(0.0, 1.0 - cosine**2))

@@ -237,7 +237,7 @@ def _settings(optimizer: Optimizer) -> list[dict[str, object]]:
 
 LOADER: Loader[Tensor] = Loader(
     file_name="submission.py",
-    wanted="torch optimizer class",
+    description="torch optimizer class",
     example="give a class such as torch.optim:AdamW, or one with setup and step",
     builder_of=builder_of,
     from_build=OptimizerSubmission,

@@ -74,14 +74,14 @@ def builder_of(factory: object, _: Hyperparameters) -> Build | None:
     kind = factory
 
     def build(problem: TorchProblem, point: Hyperparameters) -> Optimizer:
-        optimizer = _made(kind, problem, point)
+        optimizer = _make(kind, problem, point)
         _check_rate(optimizer, float(point["learning_rate"]))
         return optimizer
 
     return build
 
 
-def _made(kind: type[Optimizer], problem: TorchProblem, point: Hyperparameters) -> Optimizer:
+def _make(kind: type[Optimizer], problem: TorchProblem, point: Hyperparameters) -> Optimizer:
     """An optimizer of the class at a point."""
     accepted = inspect.signature(kind).parameters
     required = [n for n, p in accepted.items() if p.default is p.empty and p.kind not in VARIABLE]
@@ -114,7 +114,7 @@ def _around_another(
     own = [name for name in point if name in accepted and name != argument]
     rest = {name: point[name] for name in point if name not in (*own, argument)}
     keywords: dict[str, object] = {name: point[name] for name in own}
-    return {argument: _made(base, problem, rest), **keywords}
+    return {argument: _make(base, problem, rest), **keywords}
 
 
 def _base_of(kind: type[Optimizer], argument: str, point: Hyperparameters) -> type[Optimizer]:

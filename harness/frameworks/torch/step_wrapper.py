@@ -83,7 +83,7 @@ class StepWrapper:
             mask = (step * gradient > 0).to(step.dtype)
             step = step * mask * (mask.numel() / (mask.sum() + 1))
         if is_held:
-            value.copy_(_held(start, step, rules.hyperball * factor))
+            value.copy_(_hold(start, step, rules.hyperball * factor))
             return
         if floor:
             least = floor * factor * torch.linalg.vector_norm(start)
@@ -95,7 +95,7 @@ class StepWrapper:
         torch.sub(start, step, out=value.detach())
 
 
-def _held(start: Tensor, step: Tensor, length: float) -> Tensor:
+def _hold(start: Tensor, step: Tensor, length: float) -> Tensor:
     """Go this far relative to the weight in the step's direction, and back to the weight's norm."""
     norm = torch.linalg.vector_norm(start)
     moved = start - step / _length(step) * (length * norm)

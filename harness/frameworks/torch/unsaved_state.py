@@ -61,8 +61,8 @@ class UnsavedState:
         if _is_wrapped(self._optimizer):
             return "a step that is wrapped"
         now = dict(_attributes(self._optimizer))
-        changed = sorted(k for k in now.keys() | self._before if now.get(k) != self._before.get(k))
-        return f"the attribute '{changed[0]}'" if changed else ""
+        names = sorted(k for k in now.keys() | self._before if now.get(k) != self._before.get(k))
+        return f"the attribute '{names[0]}'" if names else ""
 
 
 def _is_wrapped(optimizer: Optimizer) -> bool:

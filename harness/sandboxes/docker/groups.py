@@ -121,7 +121,7 @@ def group_of(
     """
     try:
         lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").splitlines()
-        group, file = _found(root, lines)
+        group, file = _find_group(root, lines)
         group.use()
     except (OSError, KeyError, ValueError, StopIteration) as error:
         raise HarnessError(
@@ -132,7 +132,7 @@ def group_of(
     return group if os.access(file, os.W_OK) else ByEngine(group, pause, unpause)
 
 
-def _found(root: Path, lines: list[str]) -> tuple[ContainerGroup, Path]:
+def _find_group(root: Path, lines: list[str]) -> tuple[ContainerGroup, Path]:
     """A group, and the file by which it is frozen."""
     paths = dict[str, str]()
     for line in lines:

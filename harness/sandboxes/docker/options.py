@@ -100,11 +100,11 @@ def _variables(confinement: Confinement) -> dict[str, str]:
 def _mounts(confinement: Confinement, line: Path) -> Iterator[Mount]:
     from docker.types import Mount
 
-    shown = {CODE / package.name: package for package in PACKAGES}
-    shown |= {VIEW: confinement.view, Path(LINE).parent: line}
+    sources = {CODE / package.name: package for package in PACKAGES}
+    sources |= {VIEW: confinement.view, Path(LINE).parent: line}
     if confinement.submission is not None:
-        shown[confinement.submission] = confinement.submission
-    for target, source in shown.items():
+        sources[confinement.submission] = confinement.submission
+    for target, source in sources.items():
         yield Mount(str(target), str(source), type="bind", read_only=True)
 
 
@@ -140,8 +140,8 @@ def _devices(confinement: Confinement) -> dict[str, Any]:
         return {"ipc_mode": "none"}
     from docker.types import DeviceRequest
 
-    shown = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
-    request = DeviceRequest(device_ids=shown, capabilities=[["gpu", "compute", "utility"]])
+    gpus = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
+    request = DeviceRequest(device_ids=gpus, capabilities=[["gpu", "compute", "utility"]])
     return {
         "ipc_mode": "private",
         "shm_size": SHARED_MIB * 2**20,

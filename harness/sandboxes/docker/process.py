@@ -129,10 +129,10 @@ class ContainerWorkerProcess:
     def exit_reason(self, timeout_s: float) -> str:
         """The worker's exit status or the signal that ended it."""
         try:
-            told = self._line.receive(timeout_s)
+            message = self._line.receive(timeout_s)
         except TimeoutError:
             return "it closed its wire and did not end"
-        return exit_text(int(told["status"])) if told else "its container has ended"
+        return exit_text(int(message["status"])) if message else "its container has ended"
 
     def _end(self) -> None:
         """Kill the first process, and with it all others."""

@@ -163,14 +163,16 @@ def _sent_order(line: Line, confinement: Confinement) -> socket.socket:
     return ours
 
 
-def _check_packages(expected: Mapping[str, str | None], found: Mapping[str, str]) -> None:
+def _check_packages(
+    recorded_versions: Mapping[str, str | None], in_image: Mapping[str, str]
+) -> None:
     """Check that the worker's packages are those that the record will name.
 
     Raises:
         HarnessError: a version differs.
     """
-    for name, version in expected.items():
-        there = found.get(name.lower())
+    for name, version in recorded_versions.items():
+        there = in_image.get(name.lower())
         if name == "guided-descent" or version is None or there is None:
             continue  # the code is mounted; what is missing, its import will say
         if _public(version) != _public(there):

@@ -68,8 +68,8 @@ class Group:
     @property
     def freezable(self) -> FreezableGroup | None:
         """The one that can be frozen; None on kernels before 5.2 and without version 2."""
-        found = (folder for folder in self.folders if (folder / "cgroup.freeze").exists())
-        return next(map(FreezableGroup, found), None)
+        folders = (folder for folder in self.folders if (folder / "cgroup.freeze").exists())
+        return next(map(FreezableGroup, folders), None)
 
     def remove(self) -> None:
         """Remove the groups of processes that have been killed, and kill what has left theirs."""
@@ -91,20 +91,20 @@ def confined(pid: int, memory_bytes: int, processes: int) -> Group:
     Raises:
         OSError: groups cannot be made here, or lack the controllers.
     """
-    made: list[Path] = []
+    folders: list[Path] = []
     try:
         for parent, bounds in _places(memory_bytes, processes):
             _remove_left_over(parent)
             folder = parent / f"{PREFIX}{pid}"
             folder.mkdir(exist_ok=True)
-            made.append(folder)
+            folders.append(folder)
             for bound in bounds:
                 (folder / bound.file).write_text(str(bound.value), encoding="ascii")
             (folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
     except OSError:
-        Group(tuple(made)).remove()
+        Group(tuple(folders)).remove()
         raise
-    return Group((*made, *_only_to_freeze(pid)))
+    return Group((*folders, *_only_to_freeze(pid)))
 
 
 def _only_to_freeze(pid: int) -> list[Path]:
@@ -148,11 +148,11 @@ def _places(memory_bytes: int, processes: int) -> list[tuple[Path, tuple[Bound, 
 
 def _own_groups() -> dict[str, str]:
     """This process's groups by controller; the empty name stands for version 2."""
-    found: dict[str, str] = {}
+    groups: dict[str, str] = {}
     for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
         _, names, path = line.split(":", 2)
-        found |= dict.fromkeys(names.split(","), path)
-    return found
+        groups |= dict.fromkeys(names.split(","), path)
+    return groups
 
 
 def _controllers() -> list[str]:

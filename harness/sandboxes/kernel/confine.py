@@ -118,8 +118,8 @@ def _rules(order: Mapping[str, Any], scratch: Path, layers: set[str]) -> Iterato
     harness = Path(__file__).parents[2]
     for path in (*_SYSTEM, *code, *packages, harness, order["view"], *order["readable"]):
         yield Path(path), landlock.READ
-    shown = [""] if "proc" in layers else _SHARED_PROC
-    for name in shown:
+    proc_names = [""] if "proc" in layers else _SHARED_PROC
+    for name in proc_names:
         yield Path("/proc") / name, landlock.READ
     for name in (*_DEVICES, "dxg", *(path.name for path in Path("/dev").glob("nvidia*"))):
         yield Path("/dev") / name, landlock.DEVICE

@@ -65,16 +65,16 @@ def restrict(rules: Iterable[tuple[Path, int]], *, may_use_tcp: bool = False) ->
         rules: a path and the rights to all beneath it; a path that is not there is passed over.
         may_use_tcp: whether it keeps TCP, where its network is its own.
     """
-    found = version()
-    handled = (1 << _RIGHTS_OF_VERSION.get(found, 16)) - 1
-    wanted = _Ruleset(
-        handled, 0b11 if found >= 4 and not may_use_tcp else 0, 0b11 if found >= 6 else 0
+    abi = version()
+    handled = (1 << _RIGHTS_OF_VERSION.get(abi, 16)) - 1
+    attributes = _Ruleset(
+        handled, 0b11 if abi >= 4 and not may_use_tcp else 0, 0b11 if abi >= 6 else 0
     )
-    size = 24 if found >= 6 else 16 if found >= 4 else 8
+    size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = libc.syscall(
         "landlock_create_ruleset",
         _CREATE_RULESET,
-        ctypes.byref(wanted),
+        ctypes.byref(attributes),
         ctypes.c_size_t(size),
         ctypes.c_uint32(0),
     )

@@ -32,7 +32,7 @@ def limit(memory_gib: float, file_mib: int, processes: int | None = None) -> Non
         processes: of the user; None for as many as there may be.
     """
     memory = int(memory_gib * 2**30)
-    wanted = {
+    limits = {
         resource.RLIMIT_DATA: memory,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: file_mib * 2**20,
@@ -43,8 +43,8 @@ def limit(memory_gib: float, file_mib: int, processes: int | None = None) -> Non
         resource.RLIMIT_RTPRIO: 0,
     }
     if processes is not None:
-        wanted[resource.RLIMIT_NPROC] = processes
-    for kind, value in wanted.items():
+        limits[resource.RLIMIT_NPROC] = processes
+    for kind, value in limits.items():
         _, hard = resource.getrlimit(kind)
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (bound, bound))
@@ -81,19 +81,19 @@ def become(user: int, may_read_all: bool) -> None:
         may_read_all: keep the right to read files of others, where something else (Landlock,
             mounts) says which files there are to read: root's programs may lie in root's folders.
     """
-    kept = _permitted() & (_DAC_READ_SEARCH if may_read_all else 0)
+    capabilities = _permitted() & (_DAC_READ_SEARCH if may_read_all else 0)
     if os.getuid() == 0:
         libc.keep_capabilities()
         os.setgroups([])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
-    _keep_capabilities(kept)
+    _keep_capabilities(capabilities)
     libc.set_dumpable(True)
 
 
-def _keep_capabilities(kept: int) -> None:
+def _keep_capabilities(capabilities: int) -> None:
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
-    sets = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)
+    sets = (ctypes.c_uint32 * 6)(capabilities, capabilities, 0, 0, 0, 0)
     libc.named_syscall("capset", ctypes.byref(header), ctypes.byref(sets))
 
 

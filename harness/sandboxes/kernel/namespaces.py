@@ -101,12 +101,12 @@ def _leave_shared_mounts() -> None:
 
 
 def _make_read_only() -> None:
-    wanted = _MountAttributes(set=_READ_ONLY | _NO_SUID)
+    attributes = _MountAttributes(set=_READ_ONLY | _NO_SUID)
     libc.named_syscall(
         "mount_setattr",
         _AT_FDCWD,
         ctypes.c_char_p(b"/"),
         ctypes.c_uint(_AT_RECURSIVE),
-        ctypes.byref(wanted),
-        ctypes.c_size_t(ctypes.sizeof(wanted)),
+        ctypes.byref(attributes),
+        ctypes.c_size_t(ctypes.sizeof(attributes)),
     )

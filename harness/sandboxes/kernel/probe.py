@@ -21,7 +21,7 @@ from harness.sandboxes.kernel import cgroup, landlock, limits, namespaces, secco
 _TIME_LIMIT_S = 10
 
 
-def tried() -> dict[str, str]:
+def probe_layers() -> dict[str, str]:
     """Every layer by name, with the reason why it does not work, or nothing."""
     return {name: _in_child(attempt) for name, attempt in ATTEMPTS.items()}
 
@@ -155,4 +155,4 @@ ATTEMPTS: Mapping[str, Callable[[], None]] = {
 }
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(tried()))
+    sys.stdout.write(json.dumps(probe_layers()))

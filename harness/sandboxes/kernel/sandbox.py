@@ -116,9 +116,9 @@ class KernelSandbox:
     has_ranks = True
     """By the loopback of the worker's own network: without one it cannot start several."""
 
-    def __init__(self, wanted: Iterable[str] = LAYERS) -> None:
-        asked = set(wanted)
-        self.active = {layer.name for layer in layers() if layer.is_active and layer.name in asked}
+    def __init__(self, layer_names: Iterable[str] = LAYERS) -> None:
+        names = set(layer_names)
+        self.active = {layer.name for layer in layers() if layer.is_active and layer.name in names}
 
     def start(self, confinement: Confinement) -> KernelWorkerProcess:
         """Fork a worker; its confinement precedes every message to it.
@@ -161,11 +161,11 @@ class KernelSandbox:
 
     def _order(self, confinement: Confinement) -> dict[str, object]:
         submission = [confinement.submission] if confinement.submission else []
-        seen = [confinement.scratch, confinement.view, *submission, Path(__file__)]
+        visible = [confinement.scratch, confinement.view, *submission, Path(__file__)]
         hidden = [
             str(folder)
             for folder in (*confinement.hidden, GENERATORS)
-            if folder.is_dir() and not any(path.is_relative_to(folder) for path in seen)
+            if folder.is_dir() and not any(path.is_relative_to(folder) for path in visible)
         ]
         return {
             "scratch": str(confinement.scratch),

@@ -52,10 +52,10 @@ def load_module(
     for name, path in _own_packages(file.parent):
         _enter(name, {"__path__": path})
     module = module_of(file)
-    missing = [name for name in REQUIRED if not callable(getattr(module, name, None))]
-    if missing:
+    missing_names = [name for name in REQUIRED if not callable(getattr(module, name, None))]
+    if missing_names:
         raise HarnessError(
-            f"{file.name} has no function {' and no '.join(missing)}",
+            f"{file.name} has no function {' and no '.join(missing_names)}",
             f"an AlgoPerf submission has: {', '.join(REQUIRED)}",
         )
     return module
@@ -78,14 +78,14 @@ def _own_packages(folder: Path) -> Iterator[tuple[str, list[str]]]:
     AlgoPerf imports a submission by its path in a repository, and some import their helpers so:
     `submissions.self_tuning.NAME.helper`. Here such a path ends in the folder, wherever it lies.
     """
-    found: set[str] = set()
+    packages: set[str] = set()
     for name in sorted(imported_names(read_folder(folder))):  # a module before what it holds
         parts = name.split(".")
         is_own = (length for length in range(1, len(parts)) if _is_in(folder, parts[length:]))
         length = next(is_own, None)
-        if length is None or name.rpartition(".")[0] in found:
+        if length is None or name.rpartition(".")[0] in packages:
             continue
-        found.add(name)
+        packages.add(name)
         if not _is_missing(name):
             continue
         for end in range(1, length):

@@ -75,9 +75,9 @@ def with_searched(space: Space, text: bytes, place: Path) -> Space:
         HarnessError: it is neither form, or a value is none that a point may have.
     """
     try:
-        declared = json.loads(text)
-        form = _POINTS if isinstance(declared, list) else _SPACE
-        searched = form.validate_python(declared)
+        document = json.loads(text)
+        form = _POINTS if isinstance(document, list) else _SPACE
+        searched = form.validate_python(document)
         return Space.model_validate({**space.model_dump(), **_declared(searched)})
     except ValidationError as error:
         first = error.errors()[0]
