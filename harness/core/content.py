@@ -51,7 +51,7 @@ def sha256_content(root: Path, files: Iterable[Path]) -> str:
 def _sha256(files: Iterable[tuple[str, bytes]]) -> str:
     digest = hashlib.sha256()
     for name, content in sorted(files, key=lambda file: PurePosixPath(file[0])):
-        text = _said(PurePosixPath(name).suffix, content)
+        text = _meaning(PurePosixPath(name).suffix, content)
         digest.update(os.fsencode(name) + f"\0{text}\0".encode())
     return digest.hexdigest()
 
@@ -89,7 +89,7 @@ def several_texts(ran: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
 
 
 @cache
-def _said(suffix: str, content: bytes) -> str:
+def _meaning(suffix: str, content: bytes) -> str:
     """The form in which a file counts, and the hash of it; read once a process."""
     form = {".py": python_text, ".toml": toml_text}.get(suffix)
     try:

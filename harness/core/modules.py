@@ -21,7 +21,7 @@ def spec_of(name: str, beside: Path | None = None) -> ModuleSpec | None:
     path: Sequence[str] | None = None
     parts = name.split(".")
     for number in range(len(parts)):
-        spec = _found(".".join(parts[: number + 1]), path)
+        spec = _find_spec(".".join(parts[: number + 1]), path)
         if spec is None and number == 0 and beside is not None:
             spec = PathFinder.find_spec(parts[0], [str(beside)])
         if spec is None:
@@ -31,7 +31,7 @@ def spec_of(name: str, beside: Path | None = None) -> ModuleSpec | None:
     return spec
 
 
-def _found(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+def _find_spec(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
     """What the first finder says that knows the name; an editable install has its own finder."""
     for finder in sys.meta_path:
         find = getattr(finder, "find_spec", None)

@@ -21,9 +21,9 @@ def check_name(kind: str, name: str) -> str:
     """
     if NAME.fullmatch(name):
         return name
-    shown = displayable(name[:SHOWN]) + ("..." if len(name) > SHOWN else "")
+    excerpt = displayable(name[:SHOWN]) + ("..." if len(name) > SHOWN else "")
     raise HarnessError(
-        f"{kind} '{shown}' has a character that names do not have, or more than {LONGEST_NAME}",
+        f"{kind} '{excerpt}' has a character that names do not have, or more than {LONGEST_NAME}",
         f"allowed: letters a to z and A to Z, digits, '_', and after the first also '.', '+' and "
         f"'-'; at most {LONGEST_NAME} characters; rename it",
     )

@@ -30,8 +30,8 @@ def displayable(text: str, *, lines: bool = False) -> str:
 
 def label(text: str) -> str:
     """A text for a figure: cut to what fits, and its dollar signs begin no formula."""
-    shown = text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 3]}..."
-    return displayable(shown).replace("$", r"\$")
+    excerpt = text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 3]}..."
+    return displayable(excerpt).replace("$", r"\$")
 
 
 def csv_text(table: pd.DataFrame) -> str:

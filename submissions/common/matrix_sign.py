@@ -160,9 +160,9 @@ def product_dtype(device: torch.device, choice: str = "auto") -> torch.dtype:
             four times as fast), else float32 (emulated bfloat16 is a hundred times slower).
     """
     if choice != "auto":
-        chosen = getattr(torch, choice)
-        assert isinstance(chosen, torch.dtype)
-        return chosen
+        dtype = getattr(torch, choice)
+        assert isinstance(dtype, torch.dtype)
+        return dtype
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:

@@ -26,21 +26,21 @@ TorchRanks: TypeAlias = Ranks[Tensor]
 ALONE: TorchRanks = OneRank[Tensor]()
 
 
-def assigned(costs: Sequence[float], world_size: int) -> list[int]:
+def assign_owners(costs: Sequence[float], world_size: int) -> list[int]:
     """The rank that owns each item; the same on every rank.
 
     Args:
         costs: of each item, in any unit.
         world_size: how many ranks there are.
     """
-    loads, found = [0.0] * world_size, [0] * len(costs)
+    loads, owners = [0.0] * world_size, [0] * len(costs)
     for item in sorted(range(len(costs)), key=lambda item: (-costs[item], item)):
-        found[item] = min(range(world_size), key=lambda rank: (loads[rank], rank))
-        loads[found[item]] += costs[item]
-    return found
+        owners[item] = min(range(world_size), key=lambda rank: (loads[rank], rank))
+        loads[owners[item]] += costs[item]
+    return owners
 
 
-def exchanged(
+def exchange(
     ranks: TorchRanks,
     own: Mapping[int, Tensor],
     owned_by: Sequence[int],

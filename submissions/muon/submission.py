@@ -59,7 +59,7 @@ from submissions.common.optimizers import (
     by_role,
     listed,
 )
-from submissions.common.sharding import ShardedOptimizer, assigned, exchanged
+from submissions.common.sharding import ShardedOptimizer, assign_owners, exchange
 from workloads.parameters import Role
 
 PARAMETRISATION_RULES: tuple[str, ...] = ()
@@ -143,7 +143,7 @@ class Muon(ShardedOptimizer):
         live = [(p, splits, owner) for p, splits, owner in items if p.grad is not None]
         mine = [place for place, (*_, owner) in enumerate(live) if owner == self.ranks.rank]
         own = self._steps([live[place][:2] for place in mine], group)
-        steps = exchanged(
+        steps = exchange(
             self.ranks,
             dict(zip(mine, own, strict=True)),
             owned_by=[owner for *_, owner in live],
@@ -160,7 +160,7 @@ class Muon(ShardedOptimizer):
             float(sum(part.numel() * min(part.shape) for part in matrices(parameter, splits)))
             for parameter, splits in zip(group["params"], group["splits"], strict=True)
         ]
-        return assigned(costs, self.ranks.world_size)
+        return assign_owners(costs, self.ranks.world_size)
 
     def _steps(
         self, items: Sequence[tuple[torch.Tensor, list[int]]], group: Group

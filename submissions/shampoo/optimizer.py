@@ -14,7 +14,7 @@ from submissions.common.inverse_roots import coupled_newton, inverse_root
 from submissions.common.matrix_sign import product_dtype
 from submissions.common.optimizers import Group, State
 from submissions.common.precision import bounded
-from submissions.common.sharding import ShardedOptimizer, assigned, exchanged
+from submissions.common.sharding import ShardedOptimizer, assign_owners, exchange
 from submissions.common.staggering import select_due
 from submissions.common.two_sided import SIDES, accumulate, start_factors
 
@@ -106,7 +106,7 @@ class Shampoo(ShardedOptimizer):
             _accumulate(items[place], group)
         self._refresh(items, group)
         steps = iter(
-            exchanged(
+            exchange(
                 self.ranks,
                 {place: self.direction(items[place], group) for place in mine},
                 owned_by=[block.owner for block in items],
@@ -163,7 +163,7 @@ class Shampoo(ShardedOptimizer):
         whole = (torch.empty(_matrix_shape(p), device="meta") for p in group["params"])
         shapes = [[part.shape for part in blocks(one, group["block_side"])] for one in whole]
         costs = [_cost(shape, group) for of_parameter in shapes for shape in of_parameter]
-        owners = iter(assigned(costs, self.ranks.world_size))
+        owners = iter(assign_owners(costs, self.ranks.world_size))
         return [[next(owners) for _ in of_parameter] for of_parameter in shapes]
 
     def _blocks(self, parameter: torch.Tensor, owned_by: list[int], group: Group) -> list[Block]:

@@ -13,7 +13,7 @@ import torch
 from harness.frameworks.base import ALONE, Place
 from harness.frameworks.torch.ranks import TorchRanks
 from harness.submission.ranks import OneRank
-from submissions.common.sharding import assigned, exchanged
+from submissions.common.sharding import assign_owners, exchange
 from tests.ranks_kit import on_ranks
 
 from .given_problem import Point, Values, largest_error, torch_optimizer, torch_problem, torch_steps
@@ -28,16 +28,16 @@ CASES: dict[str, tuple[str, Point]] = {
 
 
 def test_the_costliest_item_is_alone_where_the_others_cost_as_much() -> None:
-    assert assigned([1.0, 4.0, 1.0, 2.0], 2) == [1, 0, 1, 1]
+    assert assign_owners([1.0, 4.0, 1.0, 2.0], 2) == [1, 0, 1, 1]
 
 
 def test_there_may_be_fewer_items_than_ranks() -> None:
-    assert assigned([1.0], 4) == [0]
+    assert assign_owners([1.0], 4) == [0]
 
 
 def test_alone_nothing_is_exchanged() -> None:
     value = torch.ones(2, 3)
-    (same,) = exchanged(OneRank[torch.Tensor](), {0: value}, owned_by=[0], like=[value])
+    (same,) = exchange(OneRank[torch.Tensor](), {0: value}, owned_by=[0], like=[value])
     assert same is value
 
 
