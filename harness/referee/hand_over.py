@@ -81,7 +81,8 @@ class HandOver:
         self._clock, self._record, self._checkpoints = clock, recorder, checkpoints
         self._check_use = check_use
         self._schedule = EvalSchedule(trial)
-        self._memory = SnapshotMemory(numbers_of(shapes), trial.grid.kept)
+        with clock.account("prepare"):
+            self._memory = SnapshotMemory(numbers_of(shapes), trial.grid.kept)
         self._last: HeldSnapshot | None = None
         self._is_stop_sent, self._looked_s = False, 0.0
         self._unrecorded: list[schema.SnapshotTaken] = []
