@@ -12,6 +12,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from harness.providers.registry import submission_folders
+from tests.tiers import nightly_but
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 WAIT_BY_DESIGN = {
@@ -31,6 +32,8 @@ NAMES = [
     if (code := folder / "submission.py").exists() and BUILT.search(code.read_text())
 ]
 """Those that torch has an optimizer of; others draw their own batches."""
+WAIT_FREE = sorted({*NAMES} - {*WAIT_BY_DESIGN, *WAIT_AT_REFRESHES, *UNCOUNTED})
+EACH_COMMIT = ("adamw", "lion", "muon", "normuon", "muown", "psgd", "lamb", "adafactor", "amos")
 REFRESH = 12
 """Steps after which every refresh has come once."""
 STACKED = {
@@ -48,19 +51,21 @@ def launches() -> Iterator[ModuleType]:
     sys.modules.pop("launches")
 
 
-@pytest.mark.parametrize(
-    "name", sorted({*NAMES} - {*WAIT_BY_DESIGN, *WAIT_AT_REFRESHES, *UNCOUNTED})
-)
+@pytest.mark.parametrize("name", nightly_but(EACH_COMMIT, WAIT_FREE))
 def test_no_step_after_the_first_waits_for_the_device(launches: ModuleType, name: str) -> None:
     assert set(launches.count_launches(name, "mlp", REFRESH).waits[1:]) == {0}
 
 
-@pytest.mark.parametrize("name", [*WAIT_BY_DESIGN, *WAIT_AT_REFRESHES])
+@pytest.mark.parametrize(
+    "name", nightly_but(("adams", "shampoo"), [*WAIT_BY_DESIGN, *WAIT_AT_REFRESHES])
+)
 def test_what_waits_does_so_at_most_three_times_a_step(launches: ModuleType, name: str) -> None:
     assert 0 < max(launches.count_launches(name, "mlp", REFRESH).waits[1:]) <= 3
 
 
-@pytest.mark.parametrize(("name", "most"), STACKED.items())
+@pytest.mark.parametrize(
+    ("name", "most"), nightly_but([("muon", 400), ("psgd", 700)], STACKED.items())
+)
 def test_matrices_of_one_shape_are_updated_together(
     launches: ModuleType, name: str, most: int
 ) -> None:

@@ -77,8 +77,7 @@ def state(folder: Path, cache: Path, framework: Framework, code: str) -> Copies:
     return copies
 
 
-@pytest.mark.smoke
-@pytest.mark.parametrize("framework", ["torch", "jax"])
+@pytest.mark.parametrize("framework", ["torch", pytest.param("jax", marks=pytest.mark.smoke)])
 def test_a_worker_is_as_it_would_be_without_a_warm_up(
     tmp_path: Path, data_cache: Path, framework: Framework
 ) -> None:
