@@ -39,7 +39,7 @@ def test_no_baseline_that_set_a_band_lies_beyond_it(name: str) -> None:
 
 
 def test_a_workload_that_is_not_calibrated_has_no_band() -> None:
-    assert band("mlp", "standard") is None
+    assert band("mlp", "large") is None
 
 
 def test_one_more_trial_of_the_best_baseline_is_beyond_as_rarely_as_stated(

@@ -94,7 +94,7 @@ def test_self_tuning_has_the_default_point_and_half_as_much_time_again() -> None
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"suite": "standard"}, "no convergence band is calibrated for mlp in suite standard"),
+        ({"suite": "large"}, "no convergence band is calibrated for mlp in suite large"),
         ({"variant": "wide"}, "no convergence band is calibrated for variants in suite quick"),
     ],
 )
