@@ -92,7 +92,7 @@ def test_the_service_is_known_by_its_pipe_and_its_process(
     assert not gpu_checks.is_shared_by_service(), "a pipe that was left behind"
     service = tmp_path / "nvidia-cuda-mps-control"
     service.symlink_to(sys.executable)
-    command = [service, "-c", "print(flush=True); input()"]
+    command = [str(service), "-c", "print(flush=True); input()"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
         assert process.stdout is not None
