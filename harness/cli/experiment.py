@@ -70,7 +70,7 @@ def experiment(
             )
         verdict = run_projection(spec, spec.images(is_quick=quick), folder, data_dir)
         console.print(verdict.replace("**", ""), soft_wrap=True)
-        console.print(f"Results: {folder / 'findings.md'}, {folder / 'figure.pdf'}", soft_wrap=True)
+        _show_results(console, folder)
         return
     form = spec.form(is_quick=quick)
     suite = suite_of(form.suite)
@@ -84,8 +84,8 @@ def experiment(
     job = Job(title, spec, form, folder)
     if dry_run:
         _show_estimate(console, job, device_name, executor)
-        return
-    _run(console, job, device_name, options, executor)
+    else:
+        _run(console, job, device_name, options, executor)
 
 
 def _show_estimate(console: PlainConsole, job: Job, device: str, executor: str) -> None:
@@ -121,9 +121,11 @@ def _run(console: PlainConsole, job: Job, device: str, options: RunOptions, exec
     for finding in findings:
         console.print(f"{finding.verdict}: {finding.claim.says}", soft_wrap=True)
     console.print(summary(findings))
-    console.print(
-        f"Results: {job.folder / 'findings.md'}, {job.folder / 'figure.pdf'}", soft_wrap=True
-    )
+    _show_results(console, job.folder)
+
+
+def _show_results(console: PlainConsole, folder: Path) -> None:
+    console.print(f"Results: {folder / 'findings.md'}, {folder / 'figure.pdf'}", soft_wrap=True)
 
 
 def _show_plan(console: PlainConsole, job: Job, placed: tuple[PlacedTrial, ...]) -> None:

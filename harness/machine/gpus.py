@@ -113,14 +113,14 @@ def claim(device: str) -> Iterator[None]:
     if (gpu := find(device)) is None:
         yield
         return
-    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        claim.bind(f"\0{_CLAIM}{gpu.uuid}")
+        holder.bind(f"\0{_CLAIM}{gpu.uuid}")
     except OSError as error:
-        claim.close()
+        holder.close()
         raise HarnessError(
             f"another trial runs on {device}, {gpu.name} ({gpu.uuid}); on the clock there is one",
             "wait for its end, or name another GPU: --device cuda:1",
         ) from error
-    with claim:
+    with holder:
         yield

@@ -39,13 +39,13 @@ def test_what_is_done_is_not_repeated_and_what_failed_is(gpu: ModuleType, tmp_pa
     log = tmp_path / "log"
     out = tmp_path / "out"
     out.mkdir()
-    note = f"open({str(log)!r}, 'a').write('x')"
+    note = f"open({str(log)!r}, 'a').write('.')"
     failing = (python(f"{note}; raise SystemExit(3)"), python("never"))
     chosen = (gpu.Piece("good", 1, (python(note),)), gpu.Piece("bad", 1, failing))
     for _ in range(2):
         found = gpu.run_all(chosen, out, 60.0)
     assert found == {"good": "done", "bad": "failed"} == states(out)
-    assert log.read_text() == "xxx"
+    assert log.read_text() == "..."
     assert [one.code for one in gpu.earlier(out / "bad.json").commands] == [3]
 
 

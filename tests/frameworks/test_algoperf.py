@@ -87,11 +87,11 @@ def test_restored_it_trains_on_bit_for_bit(tmp_path: Path, generation: str) -> N
         np.testing.assert_array_equal(value, expected[name])
 
 
-AROUND = """
-class Around(torch.optim.Optimizer):
-    def __init__(self, params, **given):
-        super().__init__(params, given)
-        self.inner = torch.optim.SGD(self.param_groups, **given)
+NESTED = """
+class Nested(torch.optim.Optimizer):
+    def __init__(self, params, **settings):
+        super().__init__(params, settings)
+        self.inner = torch.optim.SGD(self.param_groups, **settings)
         self.param_groups = self.inner.param_groups
 
     def step(self, closure=None):
@@ -100,10 +100,10 @@ class Around(torch.optim.Optimizer):
 
 
 def test_state_that_an_optimizer_would_lose_is_not_taken_for_all(tmp_path: Path) -> None:
-    kit, text = kit_of("torch"), TEXTS["torch"].replace("torch.optim.SGD(", "Around(")
-    submission = kit.submission(location(tmp_path, text + AROUND), learning_rate=RATE)
+    kit, text = kit_of("torch"), TEXTS["torch"].replace("torch.optim.SGD(", "Nested(")
+    submission = kit.submission(location(tmp_path, text + NESTED), learning_rate=RATE)
     submission.step(kit.stream())
-    with pytest.raises(HarnessError, match="Around has the attribute 'inner'"):
+    with pytest.raises(HarnessError, match="Nested has the attribute 'inner'"):
         submission.state_dict()
 
 
