@@ -66,11 +66,11 @@ class SnapshotEvaluator:
             self._record.emit(event if part is None else event.model_copy(update={"part": part}))
         self._diagnose(snapshot, parameters)
         one = estimate(per_example[target.metric], of)
-        level = certainty(one, target)
-        if level in ("clear", "whole") and not target.is_met_by(one.mean):
+        measurement = Measurement(one.mean, certainty(one, target))
+        if measurement.is_clear and not target.is_met_by(measurement.value):
             # what lies before a clear miss is not asked for again
             self._parts = {at: part for at, part in self._parts.items() if at >= snapshot.grid}
-        return Measurement(one.mean, level)
+        return measurement
 
     def _validation(self, grid: int, parameters: Parameters, until: Certainty) -> ExampleMetrics:
         """The metrics of the part of the validation split that is as certain as is wanted."""
