@@ -11,6 +11,8 @@ for anything: a submission could start them.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from harness.core.recorded import Number, Recorded, Seconds
 from harness.machine.cores import Cores
 from harness.machine.gpu import GpuLoad, GpuState
@@ -122,6 +124,25 @@ def _gpu_change(before: MachineReading, after: MachineReading) -> dict[str, floa
     if before.gpu_probe_s and after.gpu_probe_s:
         change["gpu_drift"] = after.gpu_probe_s / before.gpu_probe_s - 1.0
     return change
+
+
+class Doubts(NamedTuple):
+    """Why a trial's time is in doubt, as its result has it."""
+
+    interference: tuple[str, ...] = ()
+    contention: str = ""
+
+
+def doubts(machine: MachineChange | None, limit: float) -> Doubts:
+    """Both kinds; none where no second reading was taken.
+
+    Args:
+        machine: what `between` gave.
+        limit: the declared fraction beyond which each of its numbers flags a trial.
+    """
+    if machine is None:
+        return Doubts()
+    return Doubts(interference(machine, limit), contention(machine, limit))
 
 
 def contention(machine: MachineChange, limit: float) -> str:

@@ -9,7 +9,7 @@ claim, what the referee sees as a measurement.
 from __future__ import annotations
 
 from harness.core.errors import CannotWriteError
-from harness.machine.readings import contention, interference
+from harness.machine.readings import doubts
 from harness.plan.trial import Result, State, Trial
 from harness.protocol.messages import (
     Inherit,
@@ -105,14 +105,8 @@ class Referee:
             self._worker.kill()
         with self._clock.account("conditions"):
             machine = self._monitor.changes()
-        result = self._result(state, reason)
-        if machine:
-            limit = self._trial.limits.drift
-            flags = {
-                "interference": interference(machine, limit),
-                "contention": contention(machine, limit),
-            }
-            result = result.model_copy(update=flags)
+        flags = doubts(machine, self._trial.limits.drift)._asdict()
+        result = self._result(state, reason).model_copy(update=flags)
         clock = self._clock.entries()
         self._record.emit(
             schema.End(result=result, clock=clock, machine=machine or schema.NoReadings())

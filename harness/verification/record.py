@@ -95,8 +95,7 @@ def _check_imported(record: TrialRecord, attempt: Attempt, *, replays: bool) -> 
 def _number(evaluation: Evaluation, metric: str) -> float:
     if metric not in evaluation.validation:
         raise MismatchError(f"{EVENTS_FILE}: an evaluation without {metric}")
-    value = evaluation.validation[metric]
-    return or_nan(value)
+    return or_nan(evaluation.validation[metric])
 
 
 def _check_equal(result: Result, claim: Result) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.core.errors import HarnessError
-from harness.machine.readings import contention, interference
+from harness.machine.readings import doubts
 from harness.plan.trial import Result, Trial
 from harness.record.attempts import Attempt
 from harness.record.schema import (
@@ -176,12 +176,10 @@ class Replay:
         timed_s = self._end.clock["timed_s"]
         if last and timed_s < last.timed_s:
             raise MismatchError("the clock ends before the last snapshot")
-        machine = self._end.machine_change
-        limit = self._trial.limits.drift
+        flags = doubts(self._end.machine_change, self._trial.limits.drift)
         return self._recorded_result.model_copy(
             update={
-                "interference": interference(machine, limit) if machine else (),
-                "contention": contention(machine, limit) if machine else "",
+                **flags._asdict(),
                 "timed_s": timed_s,
                 "steps": last.step if last else 0,
                 **self._search.outcome()._asdict(),
