@@ -22,6 +22,8 @@ from tests.kit import space, write_submission
 from tests.record.conftest import GRID, Made
 from tests.scoring.made_logs import write_trial
 from tests.tiers import nightly_but
+from tests.workloads.cifar_made import write_folder
+from workloads.data import cifar10
 from workloads.spec import Grid
 
 from .pages import ROOT, commands
@@ -130,6 +132,8 @@ def test_a_command_runs(reader: Reader, line: str) -> None:
     reader.words["algoperf:FOLDER"] = location(reader.folder / "theirs", TEXTS["torch"])
     for name in ("tuning_search_space.json", "FILE.json"):
         Path(name).write_text('[{"learning_rate": 0.01}]')
+    if "--data-dir DIR" in line:
+        write_folder(Path("imported"), cifar10.BATCH_EXAMPLES)
     if "board.tar.gz" in line:
         reader.type("harness bundle runs/quick --out board.tar.gz")
     reader.type(line)

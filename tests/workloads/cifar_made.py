@@ -13,14 +13,19 @@ from workloads.data import cifar10
 EXAMPLES = 20
 
 
-def write_folder(parent: Path) -> Path:
-    """The unpacked folder, each batch a pickled dictionary with bytes as keys."""
+def write_folder(parent: Path, examples: int = EXAMPLES) -> Path:
+    """The unpacked folder, each batch a pickled dictionary with bytes as keys.
+
+    Args:
+        parent: where it is made.
+        examples: in each batch.
+    """
     folder = parent / cifar10.FOLDER
     folder.mkdir(parents=True)
     generator = np.random.default_rng(0)
     for name in cifar10.BATCHES:
-        images = generator.integers(0, 256, (EXAMPLES, 3072), dtype=np.uint8)
-        labels = generator.integers(0, 10, EXAMPLES).tolist()
+        images = generator.integers(0, 256, (examples, 3072), dtype=np.uint8)
+        labels = generator.integers(0, 10, examples).tolist()
         content = {b"data": images, b"labels": labels}
         (folder / name).write_bytes(pickle.dumps(content, protocol=3))
     return folder
