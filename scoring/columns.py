@@ -88,7 +88,7 @@ RESULTS = FrameSchema(
             "text",
             "the environment variables that steer kernels, joined by '; ', or 'none'",
         ),
-        Column("harness_hash", "text", "hash of the harness's content"),
+        Column("harness_hash", "text", "hash of the harness's code that a trial can enter"),
         Column("begun_at", "text", "when it began, UTC, ISO 8601"),
         Column("origin", "text", "'measured' or 'imported'"),
         Column("scored", "flag", "whether it ran under the suite's own budget"),

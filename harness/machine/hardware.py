@@ -10,12 +10,15 @@ from pathlib import Path
 
 from harness.core.canonical import sha256_json
 from harness.core.content import sha256_content
+from harness.core.imports import reachable_files
 from harness.core.recorded import Recorded
 from harness.machine import gpus, nvml
 from harness.machine.cores import allowed_cores
 from harness.machine.variables import kernel_variables
 
 PACKAGES = ("guided-descent", "numpy", "scipy", "torch", "jax", "jaxlib", "optax")
+ENTERED = ("execution", "frameworks", "record/sinks", "referee", "sandboxes", "worker")
+"""The rooms that a trial enters by name; what else it reaches, they import."""
 CUDNN = ("nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
 
 
@@ -86,14 +89,33 @@ def fingerprint(device: str) -> str:
 @cache
 def environment() -> Environment:
     """What a trial runs on here and now."""
-    root = Path(__file__).parents[1]
     return Environment(
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()}",
         packages={name: _version(name) for name in PACKAGES},
         variables=kernel_variables(),
-        harness_hash=sha256_content(root, root.rglob("*.py")),
+        harness_hash=harness_hash(),
     )
+
+
+@cache
+def harness_hash() -> str:
+    """The hash of all code of the harness that a trial can enter.
+
+    What only plans, shows or scores trials is left out: it cannot change a time, and a board that
+    is added to over weeks must not go stale with each command that is written.
+    """
+    root = Path(__file__).parents[1]
+    return sha256_content(root, entered_files(root))
+
+
+def entered_files(root: Path) -> set[Path]:
+    """The files of the harness that a trial can enter.
+
+    Args:
+        root: the folder of the package.
+    """
+    return reachable_files(root, (file for room in ENTERED for file in (root / room).rglob("*.py")))
 
 
 def _version(package: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from types import ModuleType
 from harness.core.canonical import sha256_json
 from harness.core.content import sha256_content, table_text
 from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.imports import reachable_files
 from harness.core.modules import spec_of
 from harness.providers.table import SUBMISSIONS, SUITES, WORKLOADS, WORKLOADS_ROOT
 from workloads.band import Band, read_band
@@ -21,6 +22,10 @@ from workloads.spec import Hardware, Sizes, Suite, SuiteWorkload, WorkloadSpec
 from workloads.toml import read_toml
 
 DEFAULT_SUITE = "quick"
+DECLARATIONS = frozenset(
+    {"__init__.py", "band.py", "frozen.py", "losses.py", "spec.py", "targets.py", "toml.py"}
+)
+"""How declarations of workloads and suites are read."""
 
 
 @dataclass(frozen=True)
@@ -83,26 +88,33 @@ class Workload:
     @cache  # noqa: B019  (there are as few workloads as folders)
     def content_hash(self, suite: str) -> str:
         """The hash of all that decides what the workload is in a suite: its modules, what it
-        declares for this suite, and the shared code.
+        declares for this suite, and the shared code that its modules import.
 
         What it declares for another suite is left out: a suite that is calibrated on one machine
         must not make what was run in another suite stale.
         """
-        # How a declaration is read is not what it says.
-        declarations = {
-            "__init__.py", "band.py", "frozen.py", "losses.py", "spec.py", "targets.py", "toml.py"
-        }  # fmt: skip
-        modules = [file for file in WORKLOADS_ROOT.glob("*.py") if file.name not in declarations]
-        shared_files = [*(WORKLOADS_ROOT / "data").glob("*.py"), *modules]
         declared = tomllib.loads((self.folder / "workload.toml").read_text())
         declared["suites"] = {suite: declared["suites"][suite]}
         digest_files = sha256_content(self.folder, self.folder.glob("*.py"))
         digest_own = sha256_json([digest_files, table_text(declared)])
+        modules = [*self.folder.glob("*.py")]
         if self.spec.modules is not None:
             folder = _folder(self.spec.modules)
+            modules += folder.glob("*.py")
             digest_modules = sha256_content(folder, folder.glob("*.py"))
             digest_own = sha256_json([digest_own, digest_modules])
-        return sha256_content(WORKLOADS_ROOT, shared_files)[:32] + digest_own[:32]
+        return _shared_hash(modules)[:32] + digest_own[:32]
+
+
+def _shared_hash(modules: Iterable[Path]) -> str:
+    """The hash of what a workload's modules import from beside the workloads.
+
+    How a declaration is read is left out: it is not what the declaration says.
+    """
+    own = set(modules)
+    imported = reachable_files(WORKLOADS_ROOT, own) - own
+    shared = (file for file in imported if file.name not in DECLARATIONS)
+    return sha256_content(WORKLOADS_ROOT, shared)
 
 
 def _folder(package: str) -> Path:

@@ -1,14 +1,14 @@
-"""What Python code imports, read from its text; nothing of it runs."""
+"""What a submission's code imports, read from its text; nothing of it runs."""
 
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from harness.core.content import UNREADABLE, refuse_long_names
+from harness.core.content import UNREADABLE
 from harness.core.errors import HarnessError
+from harness.core.imports import imports_of
 from harness.submission.files import Contents
 
 
@@ -69,16 +69,4 @@ def refuse_siblings(contents: Contents, file: str) -> None:
 def _imports(contents: Contents) -> Iterator[ast.Import | ast.ImportFrom]:
     for name, content in contents.items():
         if PurePosixPath(name).suffix == ".py":
-            yield from _imports_of(content)
-
-
-def _imports_of(content: bytes) -> list[ast.Import | ast.ImportFrom]:
-    """The imports of one file; none of a file that does not parse, which cannot run either."""
-    try:
-        refuse_long_names(content)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(content)
-        return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    except UNREADABLE:
-        return []
+            yield from imports_of(content)

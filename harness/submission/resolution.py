@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from harness.core.content import sha256_bytes, sha256_contents
 from harness.core.errors import HarnessError, UnknownNameError
+from harness.core.imports import reachable_files
 from harness.core.modules import spec_of
 from harness.core.names import check_name
 from harness.providers.registry import submission_folders
@@ -193,19 +194,21 @@ def _resolve_named(name: str, folder: Path) -> Resolved:
     if folder.parent != SUBMISSIONS_ROOT:
         return submission
     location = folder.relative_to(SUBMISSIONS_ROOT.parent).as_posix()
-    content_hash = submission.ref.content_hash[:32] + sha256_contents(_shared_contents())[:32]
+    shared = shared_contents(folder)
+    content_hash = submission.ref.content_hash[:32] + sha256_contents(shared)[:32]
     ref = SubmissionRef(name=name, location=location, content_hash=content_hash)
-    return replace(
-        submission, ref=ref, files=submission.files[:32] + sha256_bytes(_shared_contents())[:32]
-    )
+    return replace(submission, ref=ref, files=submission.files[:32] + sha256_bytes(shared)[:32])
 
 
 @cache
-def _shared_contents() -> Contents:
-    """What the submissions that ship import from beside them; a worker has it installed."""
-    common = read_folder(SUBMISSIONS_ROOT / "common")
-    top = read_files(SUBMISSIONS_ROOT, SUBMISSIONS_ROOT.glob("*.py"))
-    return {**top, **{f"common/{name}": content for name, content in common.items()}}
+def shared_contents(folder: Path) -> Contents:
+    """What a submission that ships imports from beside its folder; a worker has it installed.
+
+    Args:
+        folder: the submission's.
+    """
+    own = set(folder.rglob("*.py"))
+    return read_files(SUBMISSIONS_ROOT, reachable_files(SUBMISSIONS_ROOT, own) - own)
 
 
 def _folder(folder: Path, name: str = "") -> Resolved:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.providers import registry
 from harness.providers.registry import Workload
 from harness.providers.table import WORKLOADS_ROOT
 
@@ -43,3 +44,16 @@ def test_a_module_belongs_to_every_suite(folder: Path) -> None:
     module.write_text(module.read_text() + "\nMORE = 1\n")
     Workload.content_hash.cache_clear()
     assert Workload("mlp", "workloads.mlp", folder).content_hash("quick") != before
+
+
+@pytest.mark.parametrize(("shared", "counts"), [("data/exact.py", True), ("data/corpus.py", False)])
+def test_shared_code_belongs_to_the_workloads_that_import_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: str, counts: bool
+) -> None:
+    root = Path(shutil.copytree(WORKLOADS_ROOT, tmp_path / "workloads"))
+    monkeypatch.setattr(registry, "WORKLOADS_ROOT", root)
+    before = Workload("mlp", "workloads.mlp", root / "mlp").content_hash("quick")
+    (root / shared).write_text((root / shared).read_text() + "\nMORE = 1\n")
+    Workload.content_hash.cache_clear()
+    after = Workload("mlp", "workloads.mlp", root / "mlp").content_hash("quick")
+    assert (after != before) == counts

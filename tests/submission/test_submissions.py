@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import HarnessError, UnknownNameError
+from harness.providers.table import SUBMISSIONS_ROOT
 from harness.submission.files import CONTENT_LIMIT_BYTES
-from harness.submission.resolution import locate, resolve
+from harness.submission.resolution import locate, resolve, shared_contents
 from tests.kit import SPACE, space, write_submission
 
 
@@ -22,6 +23,12 @@ def test_a_known_name_is_found_relative_to_the_package() -> None:
     assert found.ref.location == "submissions/adamw"
     assert set(found.frameworks) == {"torch", "jax"}
     assert Path(locate(found.ref, "torch").place).is_dir()
+
+
+def test_one_that_ships_counts_with_what_it_imports_from_beside_it_alone() -> None:
+    names = set(shared_contents(SUBMISSIONS_ROOT / "soap_muon"))
+    assert {"common/two_sided.py", "soap/submission.py", "muon/submission_jax.py"} <= names
+    assert not names & {"soap_muon/submission.py", "common/kronecker_factors.py"}
 
 
 def test_a_folder_is_found_by_path(mine: Path) -> None:
