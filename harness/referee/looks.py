@@ -23,11 +23,11 @@ from typing import NamedTuple
 
 from workloads.targets import AnyTarget
 
-NEAR = 1.10
+NEAR = 1.08
 """Of two looks near the target the later one's fraction over the earlier one's, at most."""
-FAR = 1.50
+FAR = 1.25
 """The same anywhere."""
-SAFETY = 0.7
+SAFETY = 0.5
 """How much of the way to the extrapolated crossing (in log time) is gone before the next look."""
 REMEMBERED = 3
 """How many looks the extrapolation goes by."""
