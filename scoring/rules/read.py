@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -33,10 +35,11 @@ def load_rules(name: str = DEFAULT_RULES) -> Rules:
             raise UnknownNameError(
                 "rules", name, shipped_rules(), "or give the path of a TOML file"
             )
+    table = _table(path)
+    if isinstance(table.get("targets"), str):
+        table["targets"] = _targets(path.parent / table["targets"], table)
     try:
-        return Rules.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise HarnessError(f"cannot read the rules {path}: {error}") from error
+        return Rules.model_validate(table)
     except ValidationError as error:
         lines = [
             f"{'.'.join(str(part) for part in item['loc']) or 'the file'}: {item['msg']}"
@@ -46,3 +49,22 @@ def load_rules(name: str = DEFAULT_RULES) -> Rules:
             f"the rules {path} are not allowed: {'; '.join(lines)}",
             f"keys: {', '.join(Rules.model_fields)}",
         ) from error
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise HarnessError(f"cannot read the rules {path}: {error}") from error
+
+
+def _targets(path: Path, rules: Mapping[str, Any]) -> dict[str, Any]:
+    """The targets in a file of their own, of the workloads that the rules name; all if of none."""
+    targets = _table(path)
+    names = [*rules.get("base", ()), *rules.get("held_out", {})] or targets
+    if missing := [name for name in names if name not in targets]:
+        raise HarnessError(
+            f"{path} has no target of {', '.join(missing)}, which the rules name",
+            "add a table of that name with metric, direction and value",
+        )
+    return {name: targets[name] for name in names}

@@ -33,6 +33,18 @@ def test_held_out_and_targets_may_be_absent(tmp_path: Path) -> None:
     assert load_rules(str(path)).quadrature.rule == "exact"
 
 
+def test_targets_may_have_a_file_of_their_own(tmp_path: Path) -> None:
+    names = ("a", "b", "c")
+    texts = [f'[{n}]\nmetric = "m"\ndirection = "maximize"\nvalue = 0.5\n' for n in names]
+    (tmp_path / "targets.toml").write_text("".join(texts))
+    path = tmp_path / "rules.toml"
+    path.write_text('targets = "targets.toml"\nbase = ["a"]\n[held_out]\nb = "a"\n')
+    assert set(load_rules(str(path)).targets) == {"a", "b"}
+    path.write_text('targets = "targets.toml"\nbase = ["a", "d"]\n')
+    with pytest.raises(HarnessError, match="has no target of d"):
+        load_rules(str(path))
+
+
 def test_algoperf_ships_with_eight_base_and_six_held_out_workloads() -> None:
     rules = load_rules("algoperf-v0.5")
     assert (len(rules.base), len(rules.held_out), len(rules.targets)) == (8, 6, 14)
@@ -52,6 +64,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         ('quadrature = { rule = "simpson" }', r"quadrature\.rule"),
         ('base = ["a"]\n[held_out]\nb = "c"', r"held_out\.b"),
         ("tau_max = ", "cannot read"),
+        ('targets = "none.toml"', r"cannot read .*none\.toml"),
     ],
 )
 def test_a_mistake_names_its_key(tmp_path: Path, text: str, key: str) -> None:
